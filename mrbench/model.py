@@ -1,0 +1,290 @@
+"""The nouns of mrbench: frozen types with no I/O.
+
+A recipe's YAML keys are the field names of the types from Recipe down to WeightsFile; the loader,
+the JSON Schema and the editor's help are all made from these definitions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+Clock = Literal["log", "arrival"]
+Timing = Literal["interval_mean", "running_mean", "rate", "interval_total"]
+Status = Literal[
+    "ok",
+    "no_iterations",
+    "incomplete_window",
+    "non_monotonic",
+    "diverged",
+    "failed",
+    "out_of_memory",
+    "stalled",
+    "timed_out",
+    "interrupted",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Iterations first+1 .. last (1-based) are measured: 100:500 means the 400 after the 100th."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        """Return the form the command line takes."""
+        return f"{self.first}:{self.last}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Substitution:
+    """Replace a literal text in tracked files, and say beforehand what that will change."""
+
+    text: str
+    replacement: str
+    files: str
+    expect_files: int
+    expect_lines: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A repository at one commit, what is changed in it, and the tree that must result."""
+
+    url: str
+    commit: str
+    tree: str | None = None
+    patches: tuple[str, ...] = ()
+    substitutions: tuple[Substitution, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The interpreter and libraries: the caller's own, a virtual environment, or an image."""
+
+    kind: Literal["current", "venv", "image"]
+    python: str | None = None
+    requirements: tuple[str, ...] = ()
+    build_requirements: tuple[str, ...] = ()
+    build: tuple[tuple[str, ...], ...] = ()
+    probe: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
+    image: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticData:
+    """A small COCO-format dataset that mrbench draws itself."""
+
+    images: int
+    width: int
+    height: int
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What lies under the data folder, and where the implementation looks for it."""
+
+    layout: str
+    needs: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    prepare: tuple[tuple[str, ...], ...] = ()
+    synthetic: SyntheticData | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """One file of pretrained weights: its name under the weights folder, and its origin."""
+
+    file: str
+    url: str
+    size_bytes: int | None = None
+    md5: str | None = None
+    sha256: str | None = None
+    sha256_prefix: str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """The training command; {gpus}, {data}, {weights}, {output}, {python} ... are filled in."""
+
+    command: tuple[str, ...]
+    directory: str = "."
+    variables: Mapping[str, str] = field(default_factory=dict)
+    shell: bool = False
+    terminal: bool = False
+    wall_clock_limit_s: float = 7200.0
+    stall_limit_s: float = 1800.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherGpus:
+    """How the implementation is told a GPU count other than the suite's, and which it can take."""
+
+    arguments: tuple[str, ...] = ()
+    substitutions: tuple[Substitution, ...] = ()
+    allowed: tuple[int, ...] = ()
+    multiples_of: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What one iteration is. images_total: upstream's config fixes the sum over all GPUs."""
+
+    images_per_gpu: int
+    images_total: int | None = None
+    learning_rate_per_image: float | None = None
+    precision: str = "float32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guards:
+    """What keeps the window clean, in words: why each argument or patch line is there."""
+
+    evaluation: str
+    checkpoint: str
+    resume: str
+    stop: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFormat:
+    """How the log reads: a named format of mrbench's, or a pattern and what its number means.
+
+    pattern: regular expression with the groups `iteration` and `value`, and where the log counts
+    within epochs `epoch` and `per_epoch`. timing: what value is; seconds per iteration meaned over
+    the interval since the last mark (interval_mean) or over all since `skipped` (running_mean),
+    images per second over the interval (rate), or seconds for the interval (interval_total).
+    every: iterations between two marks. counts_from: the printed number of the first iteration.
+    """
+
+    format: str | None = None
+    pattern: str | None = None
+    timing: Timing | None = None
+    every: int | None = None
+    counts_from: int = 1
+    skipped: int = 0
+    clock: Clock = "log"
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One implementation, as its YAML pins it."""
+
+    title: str
+    framework: str
+    source: Source
+    environment: Environment
+    workload: Workload
+    launch: Launch
+    log: LogFormat
+    guards: Guards
+    data: Dataset | None = None
+    weights: tuple[WeightsFile, ...] = ()
+    other_gpus: OtherGpus = OtherGpus()
+    software: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """The machine that a suite's reference was measured on."""
+
+    accelerator: Literal["gpu", "cpu"]
+    count: int
+    name: str
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A published table: images per second by implementation, with its source."""
+
+    name: str
+    date: str
+    source: str
+    software: Mapping[str, str] = field(default_factory=dict)
+    images_per_second: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A folder of recipes that may be compared with one another."""
+
+    title: str
+    model: str
+    window: Window
+    hardware: Hardware
+    order: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A command with nothing left to fill in, for an executor."""
+
+    argv: tuple[str, ...]
+    directory: Path
+    variables: Mapping[str, str]
+    terminal: bool
+    wall_clock_limit_s: float
+    stall_limit_s: float
+
+
+EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """How a job ended. code: exit status, negative for a signal; None if it never started."""
+
+    reason: EndReason
+    code: int | None
+    seconds: float
+    message: str = ""
+
+
+class IterationSample(NamedTuple):
+    """These `count` iterations, ending at `last` (1-based), took `seconds`.
+
+    ended_at and began_at are offsets in bytes into the log: just behind the text that marks the
+    end of the last iteration, and, where the log marks one (an epoch's headline), of the first;
+    they let the arrival clock time the same iterations. loss is None where the log says nothing.
+    """
+
+    last: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    seconds: float
+    ended_at: int
+    began_at: int | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Throughput over a window of iterations; images_per_second is None unless status is ok.
+
+    first and last are the iterations really covered (1-based, inclusive), `iterations` how many of
+    them the marks time. agreement: the arrival clock's seconds divided by the log's, or None.
+    """
+
+    status: Status
+    images_per_second: float | None = None
+    seconds_per_iteration: float | None = None
+    first: int | None = None
+    last: int | None = None
+    iterations: int = 0
+    images_per_iteration: int | None = None
+    clock: Clock = "log"
+    log_seconds: float | None = None
+    arrival_seconds: float | None = None
+    agreement: float | None = None
+    processes: int = 0
+    reason: str = ""
+    warnings: tuple[str, ...] = ()

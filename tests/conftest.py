@@ -1,0 +1,39 @@
+"""What every test gets: folders of its own, and no way to the user's home."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's home, caches, settings or locks."""
+    for name in list(os.environ):
+        if name.startswith(OUTSIDE) and name != "MRBENCH_TEST_MIRROR":
+            monkeypatch.delenv(name)
+    # uv's cache of downloaded wheels is the one thing shared: it is content-addressed
+    cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
+    monkeypatch.setenv("UV_CACHE_DIR", cache)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("MRBENCH_HOME", str(tmp_path / "mrbench-home"))
+    monkeypatch.setenv("MRBENCH_LOCKS", str(tmp_path))
+
+
+@pytest.fixture
+def git() -> Callable[..., str]:
+    """Return a function that runs git in a folder and returns what it printed."""
+
+    def run(folder: Path, *words: str) -> str:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        command = ["git", *identity, "-c", "init.defaultBranch=main", *words]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    return run

@@ -1,0 +1,81 @@
+"""The shape of the code: imports only point down, files stay small, heavy doors open late."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "mrbench"
+LAYERS = [
+    {"errors", "model", "home"},
+    {"yamlfile", "interpreter", "steps", "gitobjects"},
+    {
+        *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},
+        *{"weights", "synth", "coconames", "places", "machine", "locks", "stamps", "logs"},
+        *{"measure", "failure", "executors", "shim", "parsers", "console", "schema"},
+    },
+    {"plan", "preflight", "preparation", "judge", "table", "show"},
+    {"run", "prepare", "parse"},
+    {"commands", "cli", "__main__"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+# what may import a sibling: a package its own modules, and these pairs that were cut from one file
+SIBLINGS = {
+    ("cli", "commands"),
+    ("__main__", "cli"),
+    ("preflight", "plan"),
+    ("preparation", "plan"),
+    ("judge", "plan"),
+    ("executors", "shim"),  # for its path alone; the shim imports nothing but itself
+    ("synth", "coconames"),
+}
+MAX_LINES = 250
+
+
+def modules() -> list[Path]:
+    return [p for p in sorted(PACKAGE.rglob("*.py")) if "minimask" not in p.parts]
+
+
+def top(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "mrbench":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mrbench."):
+            found.add((node.module or "").split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("mrbench.")}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_only_point_down(path: Path) -> None:
+    me = top(path)
+    if me == "__init__":
+        assert not imported(path)
+        return
+    assert me in LEVEL, f"{me} has no layer; give it one"
+    for other in imported(path) - {me}:
+        below = LEVEL[other] < LEVEL[me]
+        assert below or (me, other) in SIBLINGS, f"{me} may not import {other}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_stay_small_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= MAX_LINES
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_the_version_loads_nothing_heavy() -> None:
+    probe = "import sys; from mrbench import cli; cli.make_parser(); print(*sys.modules)"
+    command = [sys.executable, "-c", probe]
+    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    heavy = {"yaml", "git", "psutil", "pynvml", "rich", "tabulate", "PIL", "uv", "subprocess"}
+    assert not loaded & heavy

@@ -1,0 +1,82 @@
+"""A toy implementation for tests: a real git repository whose training prints a real log."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+TRAIN = '''
+"""Prints an iteration log; the first argument is the number of iterations."""
+import sys, time
+iterations, seconds = int(sys.argv[1]), float(sys.argv[2])
+began = time.monotonic()
+print("training", flush=True)
+for i in range(1, iterations + 1):
+    time.sleep(seconds)
+    if i % 10 == 0:
+        now = time.monotonic()
+        print(f"iter: {i} loss: 0.5 time: {(now - began) / 10:.6f}", flush=True)
+        began = now
+if len(sys.argv) > 3:
+    raise SystemExit(sys.argv[3])
+'''
+
+RECIPE = """
+title: Toy
+framework: none
+source:
+  url: file://{url}
+  commit: {commit}
+environment:
+  kind: current
+workload:
+  images_per_gpu: 4
+launch:
+  command: "{{python}} train.py 60 0.002"
+  stall_limit_s: 60
+  wall_clock_limit_s: 120
+log:
+  pattern: 'iter: (?P<iteration>\\d+) loss: (?P<loss>\\S+) time: (?P<value>[\\d.]+)'
+  timing: interval_mean
+  every: 10
+guards:
+  evaluation: there is none
+  checkpoint: there is none
+  resume: there is none
+  stop: by mrbench, after the window
+"""
+
+SUITE = """
+title: Toys
+model: none
+window: {first: 10, last: 40}
+hardware: {accelerator: cpu, count: 1, name: any CPU}
+"""
+
+
+def make_upstream(folder: Path, git: Callable[..., str]) -> str:
+    """Make a repository with train.py in it; return its commit."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "-q")
+    (folder / "train.py").write_text(textwrap.dedent(TRAIN))
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "train")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def make_suite(folder: Path, git: Callable[..., str], name: str = "toy") -> Path:
+    """Make an upstream and, in toys/, a suite with one recipe; return the recipe's path."""
+    commit = make_upstream(folder / "upstream", git)
+    toys = folder / "toys"
+    toys.mkdir()
+    (toys / "suite.yaml").write_text(SUITE)
+    path = toys / f"{name}.yaml"
+    path.write_text(RECIPE.format(url=folder / "upstream", commit=commit))
+    return path
+
+
+def edit(path: Path, old: str, new: str) -> Path:
+    """Replace a text that must be there."""
+    text = path.read_text()
+    assert old in text, f"{old!r} is not in {path}"
+    path.write_text(text.replace(old, new))
+    return path
