@@ -1,0 +1,55 @@
+"""What every executor offers, and the names of the files that it leaves in a run's folder."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal, Protocol
+
+from mrbench.model import Exit, Job
+
+LOG = "train.log"  # what the job printed, byte for byte
+STAMPS = "train.stamps"  # when each part of it arrived; mrbench.stamps reads it
+EXIT = "exit.json"  # how the job ended; written last, by rename
+
+
+class Running(Protocol):
+    """A job that was started."""
+
+    def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
+        r"""Follow the log until the job has ended: (offset of the block's first byte, block).
+
+        A block ends behind a \n or \r, which may part \r\n, except the last one and where more
+        than a MiB came without either. `tick` is called at least every `poll_s`, as far as the
+        caller comes back for the next block.
+        """
+        ...
+
+    def stop(self, reason: Literal["enough", "interrupted"]) -> None:
+        """Ask for the job's end; does not wait for it."""
+        ...
+
+    def exit(self) -> Exit:
+        """Tell how the job ended; only once it has, as it has when the block was left.
+
+        A message stands for a failure that no reason has a name for, such as a full disk.
+        """
+        ...
+
+
+class Executor(Protocol):
+    """A place to run a job."""
+
+    def unavailable(self) -> str | None:
+        """Say what this machine lacks to run jobs here, or None."""
+        ...
+
+    def start(
+        self, job: Job, folder: Path, *, keep_open: tuple[int, ...] = (), grace_s: float = 5.0
+    ) -> AbstractContextManager[Running]:
+        """Start the job, its log and stamps in `folder`; leaving the block ends all of it.
+
+        The job's variables are added to mrbench's own. `keep_open`: file descriptors (of locks)
+        that live as long as the job, even where mrbench is killed. `grace_s`: time between
+        SIGTERM and SIGKILL. LaunchError: the command cannot be started.
+        """
+        ...

@@ -1,0 +1,146 @@
+"""The shim's one loop: follow the job, see what ends it, end the rest, report.
+
+Standard input: the order, one line of JSON; then `enough` or `interrupted`, or its end, which
+means that mrbench is gone. Standard output: a line of JSON on the start, one on the job's end.
+"""
+
+import json
+import os
+import select
+import signal
+import time
+
+from mrbench.shim.capture import Capture, open_sink, write
+from mrbench.shim.tree import WATCHED, Tree, adopt_orphans, descendants, start
+
+ORDERS, REPORTS = 0, 1
+LEFTOVERS_S = 1.0  # what outlives the main process may still end by itself
+GIVE_UP_S = 30.0  # a process held by the kernel, or another user's, resists SIGKILL
+
+
+def tell(message: dict[str, object]) -> None:
+    """Send mrbench a line, which it may no longer be there to read."""
+    try:  # noqa: SIM105 - contextlib is not imported for this
+        write(REPORTS, json.dumps(message).encode() + b"\n")
+    except BrokenPipeError:
+        pass
+
+
+def follow(capture: Capture, tree: Tree, wake: int, wall_s: float, stall_s: float) -> str:
+    """Capture until the job ends or has to; return the reason."""
+    capture.poller.register(ORDERS, select.POLLIN)
+    while not capture.failure and (capture.open or not tree.gone):
+        reason, due_s = next_limit(capture, tree, wall_s, stall_s)
+        wait_s = min(max(due_s - time.monotonic(), 0), 60)
+        for file, _ in capture.poller.poll(int(wait_s * 1000) + 1):  # +1: it rounds down
+            if file == capture.source:
+                capture.take()
+            elif file == ORDERS:
+                # At its end mrbench has died.
+                return "enough" if os.read(ORDERS, 100).startswith(b"enough") else "interrupted"
+            elif set(os.read(wake, 4096)) - {signal.SIGCHLD}:
+                return "interrupted"
+            else:
+                tree.reap()
+        reason, due_s = next_limit(capture, tree, wall_s, stall_s)
+        if time.monotonic() >= due_s:
+            return reason
+    return "exited"
+
+
+def next_limit(capture: Capture, tree: Tree, wall_s: float, stall_s: float) -> tuple[str, float]:
+    """Return what would end the job next, and when if nothing happens before."""
+    if tree.code is not None:
+        return "exited", tree.ended_s + LEFTOVERS_S
+    wall, stall = tree.began_s + wall_s, capture.last_s + stall_s
+    return ("timed_out", wall) if wall <= stall else ("stalled", stall)
+
+
+def end(capture: Capture, tree: Tree, wake: int, grace_s: float) -> None:
+    """SIGTERM to all, SIGKILL to what is left after the grace period, until nothing is."""
+    capture.poller.unregister(ORDERS)
+    kill_at_s = time.monotonic() + grace_s
+    tree.reap()
+    tree.signal(signal.SIGTERM)
+    while not tree.gone and time.monotonic() < kill_at_s + GIVE_UP_S:
+        for file, _ in capture.poller.poll(20):
+            if file == wake:
+                os.read(wake, 4096)
+            else:
+                capture.take()  # else one that prints could not get on with its ending
+        if time.monotonic() >= kill_at_s:
+            tree.signal(signal.SIGKILL)
+        tree.reap()
+
+
+def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -> None:
+    """Write exit.json, whole or not at all, and tell mrbench the same."""
+    message = capture.failure
+    if not tree.gone:
+        message = f"processes {descendants(os.getpid())} could not be killed; look at them"
+    content: dict[str, object] = {
+        "reason": reason,
+        "code": tree.code,
+        "seconds": (tree.ended_s or time.monotonic()) - tree.began_s,
+        "message": message,
+        "started": started,
+        "started_monotonic_ns": int(tree.began_s * 1e9),
+        "bytes": capture.size_bytes,
+        "killed": len(tree.killed),
+    }
+    try:
+        with open(f"{path}.part", "wb", buffering=0) as file:  # noqa: PTH123 - as above
+            file.write(json.dumps(content, indent=1).encode() + b"\n")
+        os.rename(f"{path}.part", path)  # noqa: PTH104 - as above
+    except OSError:  # the disk is full
+        pass
+    tell(content)
+
+
+def watch_signals() -> int:
+    """Turn signals into bytes that poll() sees."""
+    wake, tell_wake = os.pipe()
+    os.set_blocking(tell_wake, False)
+    signal.set_wakeup_fd(tell_wake, warn_on_full_buffer=False)
+    for number in WATCHED:
+        signal.signal(number, lambda *_: None)
+    return wake
+
+
+def main() -> None:
+    """Carry out one order."""
+    with open(ORDERS, "rb", closefd=False) as orders:
+        line = orders.readline()
+    if not line.endswith(b"\n"):
+        return  # mrbench died before it had said what to do
+    order = json.loads(line)
+    for file in order["keep_open"]:
+        os.set_inheritable(file, False)
+    wake = watch_signals()
+    adopt_orphans()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        log, stamps = (os.open(order[name], flags, 0o666) for name in ("log", "stamps"))
+    except OSError as exc:
+        tell({"failed": "log", "errno": exc.errno})
+        return
+    source, sink = open_sink(terminal=order["terminal"])
+    began_s, started = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    pid, failure = start(order["argv"], order["directory"], order["variables"], sink)
+    if failure:
+        step, number = failure.split()
+        tell({"failed": step, "errno": int(number)})
+        return
+    tell({"pid": pid})
+    capture, tree = Capture(source, log, stamps), Tree(pid, began_s)
+    capture.poller.register(wake, select.POLLIN)
+    try:
+        reason = follow(capture, tree, wake, order["wall_clock_limit_s"], order["stall_limit_s"])
+    except BaseException:
+        end(capture, tree, wake, 0.0)  # a fault of ours must leave nothing running either
+        raise
+    if not tree.gone:
+        end(capture, tree, wake, order["grace_s"])
+    capture.drain()
+    report(order["exit"], reason, started, capture, tree)
+    os._exit(0)  # the interpreter's own ending would only take time
