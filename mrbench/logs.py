@@ -1,0 +1,75 @@
+"""Opens a log, plain or gzip, as blocks of whole lines with their offsets."""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mrbench.errors import MeasureError
+
+BLOCK_BYTES = 1 << 20
+LONGEST_LINE_BYTES = 1 << 22
+TAIL_BYTES = 1 << 17
+
+_GZIP = b"\x1f\x8b"
+
+
+def read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset, bytes) of a log, 1 MiB at a time, each cut at a line feed or carriage return.
+
+    A line of more than 4 MiB is cut where it happens to be. Offsets count unpacked bytes.
+    Raises MeasureError where the file cannot be read.
+    """
+    return whole_lines(_chunks(path))
+
+
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Cut bytes as they come into blocks that end at a line's end, but perhaps the last."""
+    offset = size = 0
+    rest: list[bytes] = []
+    for chunk in chunks:
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
+        if not end and size + len(chunk) > LONGEST_LINE_BYTES:
+            end = len(chunk)
+        if end:
+            block = b"".join([*rest, chunk[:end]])
+            yield offset, block
+            offset += len(block)
+            rest, size = [], 0
+        if end < len(chunk):
+            rest.append(chunk[end:])
+            size += len(chunk) - end
+    if rest:
+        yield offset, b"".join(rest)
+
+
+def read_tail(path: Path) -> bytes:
+    """Return the last 128 KiB of a log: where the reason of a failure stands."""
+    tail = b""
+    for chunk in _chunks(path, from_end=TAIL_BYTES):
+        tail = (tail + chunk)[-TAIL_BYTES:]
+    return tail
+
+
+def _chunks(path: Path, from_end: int = 0) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == _GZIP
+            size = file.seek(0, 2) if file.seekable() else 0
+            file.seek(0 if packed else max(0, size - from_end) if from_end else 0)
+            if packed:
+                with gzip.open(file) as unpacked:
+                    yield from _read(unpacked)
+            else:
+                yield from _read(file)
+    except (OSError, EOFError, zlib.error) as exc:
+        text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+        raise MeasureError(
+            f"{path}: cannot be read as a log ({text}); give a readable file"
+        ) from exc
+
+
+def _read(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    while chunk := file.read(BLOCK_BYTES):
+        yield chunk

@@ -1,0 +1,191 @@
+"""What `mrbench parse` does: a log of anybody's, its format found, measured over a window."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mrbench.errors import RecipeError
+from mrbench.failure import diagnose
+from mrbench.logs import TAIL_BYTES, read_blocks
+from mrbench.measure import Stamps, measure
+from mrbench.model import LogFormat, Measurement, Window
+from mrbench.parsers import KIN, NAMES, parse, tells_rate, warning_of
+from mrbench.parsers.base import Block
+from mrbench.stamps import read_stamps
+
+ENOUGH = 100  # samples that prove a format
+SAMPLED_BYTES = 1 << 16  # of a block, looked at first
+Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A log's measurement. implementation is None where no recipe's log reads like it."""
+
+    measurement: Measurement
+    implementation: str | None
+    format: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the keys of `mrbench parse --json`."""
+        m = self.measurement
+        return {
+            "status": m.status,
+            "reason": m.reason,
+            "implementation": self.implementation,
+            "format": self.format,
+            "images_per_second": m.images_per_second,
+            "seconds_per_iteration": m.seconds_per_iteration,
+            "first": m.first,
+            "last": m.last,
+            "iterations": m.iterations,
+            "images_per_iteration": m.images_per_iteration,
+            "clock": m.clock,
+            "agreement": m.agreement,
+            "processes": m.processes,
+            "warnings": list(m.warnings),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """One way to read a log: whose it would be, and how."""
+
+    log: LogFormat
+    implementation: str | None = None
+    images: int | None = None
+
+
+def parse_log(
+    path: Path,
+    *,
+    recipes: Known,
+    window: Window,
+    implementation: str | None = None,
+    images_per_iteration: int | None = None,
+) -> Parsed:
+    """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
+
+    implementation: a recipe's name or a format's; without one the format is found from the log, and
+    a single recipe that writes it gives the images per iteration, with a warning. They are never
+    guessed for a log that no recipe writes: its seconds per iteration are all that is known.
+    """
+    readings = _readings(recipes, implementation)
+    tail = _Tail(read_blocks(path))
+    reading, blocks = _detect(tail, readings)
+    if reading is None:
+        found = measure((), window, images_per_iteration)
+        return _explained(found, tail, readings[0].implementation if implementation else None, None)
+    images = images_per_iteration or reading.images
+    samples = parse(blocks, reading.log, images or 1, window)
+    stamps = _stamps_beside(path)
+    found = measure(samples, window, images, stamps=stamps, clock=reading.log.clock)
+    found = _with_images(found, reading, stated=images_per_iteration is not None)
+    return _explained(found, tail, reading.implementation, reading.log.format)
+
+
+def _readings(recipes: Known, name: str | None) -> list[_Reading]:
+    """Return the ways to read the log, likely ones first."""
+    if name is not None and name in recipes:
+        log, images = recipes[name]
+        kin = [replace(log, format=n) for n in KIN.get(log.format or "", ()) if n != log.format]
+        return [_Reading(log=each, implementation=name, images=images) for each in (log, *kin)]
+    if name in NAMES:
+        return [_Reading(log=LogFormat(format=name))]
+    if name is not None:
+        known = sorted({*recipes, *NAMES})
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        raise RecipeError(f"no implementation or log format {name!r}; {hint}")
+    own = [
+        _Reading(log=log, implementation=impl, images=images)
+        for impl, (log, images) in recipes.items()
+        if log.pattern is not None
+    ]
+    return [*(_by_format(recipes, format_) for format_ in NAMES), *own]
+
+
+def _by_format(recipes: Known, format_: str) -> _Reading:
+    writers = [
+        (name, log, images)
+        for name, (log, images) in recipes.items()
+        if log.format and (log.format == format_ or format_ in KIN.get(log.format, ()))
+    ]
+    if len(writers) != 1:
+        return _Reading(log=LogFormat(format=format_))
+    name, log, images = writers[0]
+    return _Reading(log=replace(log, format=format_), implementation=name, images=images)
+
+
+class _Tail:
+    """Hands blocks on and keeps the end of what has passed, where a failure's reason stands."""
+
+    def __init__(self, blocks: Iterator[Block]) -> None:
+        self.blocks = blocks
+        self.bytes = b""
+
+    def __iter__(self) -> Iterator[Block]:
+        for offset, block in self.blocks:
+            self.bytes = (self.bytes + block[-TAIL_BYTES:])[-TAIL_BYTES:]
+            yield offset, block
+
+
+def _detect(tail: _Tail, readings: list[_Reading]) -> tuple[_Reading | None, Iterator[Block]]:
+    """Return the way that finds most samples in the first block where one finds any."""
+    blocks = iter(tail)
+    if len(readings) == 1:
+        return readings[0], blocks
+    for offset, block in blocks:
+        for part in (block[:SAMPLED_BYTES], block):
+            counts = [_samples_in(part, each.log) for each in readings]
+            best = max(counts)
+            if best:
+                return readings[counts.index(best)], itertools.chain([(offset, block)], blocks)
+    return None, blocks
+
+
+def _samples_in(part: bytes, log: LogFormat) -> int:
+    return sum(1 for _ in itertools.islice(parse([(0, part)], log, 1), ENOUGH))
+
+
+def _stamps_beside(path: Path) -> Stamps | None:
+    name = path.name.removesuffix(".gz")
+    beside = path.with_name(name).with_suffix(".stamps")
+    return read_stamps(beside) if name.endswith(".log") and beside.is_file() else None
+
+
+def _with_images(found: Measurement, reading: _Reading, *, stated: bool) -> Measurement:
+    warnings = list(found.warnings)
+    if warning_of(reading.log):
+        warnings.append(warning_of(reading.log))
+    if found.images_per_iteration is None and tells_rate(reading.log):
+        # Parsed as if an iteration were one image: its seconds are seconds per image.
+        seconds = found.seconds_per_iteration
+        found = replace(
+            found, images_per_second=1 / seconds if seconds else None, seconds_per_iteration=None
+        )
+    elif found.images_per_iteration is None:
+        warnings.append(
+            "images per iteration are unknown: no throughput; give --images-per-iteration"
+        )
+    elif not stated and not tells_rate(reading.log):
+        warnings.append(
+            f"{found.images_per_iteration} images per iteration are the recipe's"
+            f" ({reading.implementation}); if the log was made otherwise,"
+            " give --images-per-iteration"
+        )
+    return replace(found, warnings=tuple(warnings) if found.status == "ok" else found.warnings)
+
+
+def _explained(
+    found: Measurement, tail: _Tail, implementation: str | None, format_: str | None
+) -> Parsed:
+    if found.status in ("no_iterations", "incomplete_window"):
+        cause = diagnose(tail.bytes)
+        if cause:
+            reason = f"{cause[1]} ({found.reason})"
+            found = replace(found, status=cause[0], reason=reason)
+    return Parsed(measurement=found, implementation=implementation, format=format_)

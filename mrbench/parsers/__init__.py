@@ -1,0 +1,102 @@
+"""Log parsers: each turns the blocks of one training log into iteration samples.
+
+A parser yields "these `count` iterations, ending at `last` (1-based), took `seconds`". Most are a
+TextFormat, three expressions and the meaning of the number they find; a module with `parse` serves
+where step and time stand on different lines, or the log is a progress bar or one JSON array.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+
+from mrbench.errors import RecipeError
+from mrbench.model import IterationSample, LogFormat, Window
+from mrbench.parsers import (
+    detectron,
+    detectron2,
+    keras,
+    maskrcnn_benchmark,
+    minimask,
+    mmdetection,
+    speedometer,
+    tensorpack,
+    tensorpack_stats,
+    text,
+    torchvision,
+)
+from mrbench.parsers.base import Block, Parse, TextFormat
+
+FORMATS: Mapping[str, TextFormat] = {
+    "detectron2": detectron2.TEXT,
+    "detectron2-metrics": detectron2.METRICS,
+    "maskrcnn-benchmark": maskrcnn_benchmark.TEXT,
+    "mmdetection": mmdetection.TEXT,
+    "mmdetection-json": mmdetection.LOG_JSON,
+    "mmdetection3": mmdetection.MMENGINE,
+    "mmdetection3-scalars": mmdetection.SCALARS,
+    "simpledet": speedometer.SIMPLEDET,
+    "gluoncv": speedometer.GLUONCV,
+    "detectron": detectron.TEXT,
+    "torchvision": torchvision.TEXT,
+    "minimask": minimask.TEXT,
+}
+PARSERS: Mapping[str, Parse] = {
+    "tensorpack": tensorpack.parse,
+    "tensorpack-stats": tensorpack_stats.parse,
+    "matterport": keras.parse,
+}
+NAMES = (*FORMATS, *PARSERS)
+
+# What else an implementation writes beside its text log.
+KIN: Mapping[str, tuple[str, ...]] = {
+    "detectron2": ("detectron2", "detectron2-metrics"),
+    "tensorpack": ("tensorpack", "tensorpack-stats"),
+    "mmdetection": ("mmdetection", "mmdetection-json", "mmdetection3", "mmdetection3-scalars"),
+}
+
+
+def parse(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    images_per_iteration: int,
+    window: Window | None = None,
+) -> Iterator[IterationSample]:
+    """Yield the iteration samples of a log; see base.Parse. Raises RecipeError."""
+    parser = PARSERS.get(log.format or "")
+    if parser:
+        return parser(blocks, log, images_per_iteration, window)
+    rule = text.from_pattern(log) if log.format is None else FORMATS[resolve(log).format or ""]
+    return text.parse(blocks, log, images_per_iteration, window, rule=rule)
+
+
+def resolve(log: LogFormat) -> LogFormat:
+    """Return the log format with all that its name implies. Raises RecipeError."""
+    if log.format is None:
+        text.from_pattern(log)
+        return log
+    if log.format in PARSERS:
+        clock = "arrival" if log.format == "matterport" else log.clock
+        return replace(log, timing="interval_total", clock=clock)
+    rule = FORMATS.get(log.format)
+    if rule is None:
+        near = get_close_matches(log.format, NAMES, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(NAMES)}"
+        raise RecipeError(f"log.format {log.format!r} is unknown; {hint}")
+    return replace(
+        log,
+        timing=rule.timing,
+        every=log.every or rule.every,
+        counts_from=rule.counts_from,
+        skipped=rule.skipped,
+    )
+
+
+def warning_of(log: LogFormat) -> str:
+    """Return what to know about every number of this format, or nothing."""
+    rule = FORMATS.get(log.format or "")
+    return rule.warning if rule else ""
+
+
+def tells_rate(log: LogFormat) -> bool:
+    """Whether the log itself counts images, so that its rate needs no images per iteration."""
+    return log.format in ("tensorpack", "tensorpack-stats") or resolve(log).timing == "rate"

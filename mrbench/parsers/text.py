@@ -1,0 +1,189 @@
+"""Logs whose marks are single lines: finds them in blocks of bytes, for named formats and patterns.
+
+One compiled expression runs over a block of a megabyte, not over each line, and finds the iteration
+number only; value and loss are looked up in its line. Far behind the window not even that: there
+only a number that falls back matters, for it begins a new process.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mrbench.errors import RecipeError
+from mrbench.model import IterationSample, LogFormat, Window
+from mrbench.parsers.base import Block, Mark, TextFormat, to_samples
+
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+FOLLOWED = 1000  # iterations behind the window told one by one: who follows a run ends it there
+LONGEST = 1 << 14  # bytes of a line looked at on either side of its number
+_FAR = 10**9  # iterations: where an epoch's place is unknown, it is out of every window
+
+
+def parse(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    images_per_iteration: int,
+    window: Window | None = None,
+    *,
+    rule: TextFormat,
+) -> Iterator[IterationSample]:
+    """Yield the samples of a log in which each mark is one line."""
+    past = None
+    if window:
+        past = window.last + max(window.last - window.first, FOLLOWED)
+    return to_samples(_marks(blocks, rule, past), rule, log, images_per_iteration)
+
+
+def blank_colours(block: bytes) -> bytes:
+    """Replace ANSI colour sequences by as many spaces, so that offsets stay true."""
+    if b"\x1b" not in block:
+        return block
+    return _COLOUR.sub(lambda found: b" " * len(found[0]), block)
+
+
+def number(text: bytes) -> float:
+    """Return a printed number; nan where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+@lru_cache(maxsize=32)
+def from_pattern(log: LogFormat) -> TextFormat:
+    """Make a format of a recipe's own pattern, whose one expression finds all groups.
+
+    It runs over a megabyte of lines at a time, `^` and `$` meaning a line's: a pattern that crosses
+    lines, or backtracks without bound (`(a+)+`, `.*` before the first literal), costs accordingly.
+    """
+    try:
+        found = re.compile((log.pattern or "").encode(), re.MULTILINE)
+    except re.error as exc:
+        raise RecipeError(f"log.pattern is no regular expression: {exc}; correct it") from exc
+    missing = {"iteration", "value"} - set(found.groupindex)
+    if missing or log.timing is None:
+        wanted = f"the group {min(missing)!r}" if missing else "`timing` beside it"
+        raise RecipeError(f"log.pattern needs {wanted}; see the documentation of recipes")
+    return TextFormat(
+        number=found,
+        value=found,
+        loss=found if "loss" in found.groupindex else None,
+        timing=log.timing,
+        every=log.every,
+        counts_from=log.counts_from,
+        skipped=log.skipped,
+        clock=log.clock,
+    )
+
+
+@dataclass
+class _Numbering:
+    """Turns printed numbers into iterations counted from 1 over all epochs."""
+
+    rule: TextFormat
+    epoch: int | None = None
+    floor: int = 0
+    last: int = 0
+
+    def place(self, found: re.Match[bytes]) -> tuple[int, int, bool]:
+        """Return the iteration, how many came before its epoch, and whether it is its last.
+
+        Iteration 0 stands for a text that is no number.
+        """
+        try:
+            return self._place(found)
+        except (ValueError, TypeError):
+            return 0, 0, False
+
+    def _place(self, found: re.Match[bytes]) -> tuple[int, int, bool]:
+        groups = self.rule.number.groupindex
+        within = int(found["iteration"]) - self.rule.counts_from + 1
+        if "epoch" not in groups or found["epoch"] is None:
+            return within, 0, False
+        epoch = int(found["epoch"]) - self.rule.epochs_from
+        if "per_epoch" in groups and found["per_epoch"] is not None:
+            length = int(found["per_epoch"])
+            return epoch * length + within, epoch * length, within == length
+        # The log does not say how long an epoch is: it is as long as its last mark.
+        if self.epoch is None or epoch < self.epoch:
+            self.floor = epoch * _FAR
+        elif epoch > self.epoch:
+            self.floor = self.last
+        self.epoch, self.last = epoch, self.floor + within
+        return self.last, self.floor, False
+
+
+def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Iterator[Mark]:
+    limit = math.inf if past is None else past
+    numbering = _Numbering(rule)
+    plain = rule.number.groups == 1  # no epochs, and no pattern of a user's
+    shift = 1 - rule.counts_from
+    last = 0
+    for offset, raw in blocks:
+        # Behind the window only numbers are read, into which no implementation prints a colour.
+        block = raw if last > limit and rule.value is not rule.number else blank_colours(raw)
+        begins = _begins(block, offset, rule)
+        for found in rule.number.finditer(block):
+            if begins and begins[0][0] < found.start():
+                yield from (mark for at, mark in begins if at < found.start())
+                begins = [pair for pair in begins if pair[0] >= found.start()]
+                last = 0
+            if plain:
+                iteration, floor, closes = int(found[1]) + shift, 0, False
+            else:
+                iteration, floor, closes = numbering.place(found)
+            if limit < last <= iteration:
+                last = iteration
+                continue
+            mark = _read(block, offset, found, rule)
+            if mark is not None and iteration > 0:
+                last = iteration
+                yield mark._replace(iteration=iteration, floor=floor, closes=closes)
+        yield from (mark for _, mark in begins)
+        if begins:
+            last = 0
+
+
+def _begins(block: bytes, offset: int, rule: TextFormat) -> list[tuple[int, Mark]]:
+    if rule.begins is None:
+        return []
+    found = rule.begins.finditer(block)
+    return [(m.start(), _begin(m, offset)) for m in found]
+
+
+def _begin(found: re.Match[bytes], offset: int) -> Mark:
+    stated = found["iteration"] if found.re.groups else None
+    value = math.nan if stated is None else 0.0
+    return Mark(int(stated or 0), value, offset + found.end(), begins=True)
+
+
+def _read(block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat) -> Mark | None:
+    if rule.value is rule.number:
+        loss = number(found["loss"]) if rule.loss and found["loss"] else None
+        value = number(found["value"])
+        return None if math.isnan(value) else Mark(0, value, offset + found.end(), loss=loss)
+    start, end = _line(block, found.start(), found.end())
+    line = block[start:end]
+    value_found = rule.value.search(line)
+    if value_found is None:
+        return None
+    loss_found = rule.loss.search(line) if rule.loss else None
+    return Mark(
+        0,
+        float(value_found[1]),
+        offset + max(found.end(), start + value_found.end()),
+        loss=float(loss_found[1]) if loss_found else None,
+    )
+
+
+def _line(block: bytes, start: int, end: int) -> tuple[int, int]:
+    """Return where the line around start..end begins and ends; a carriage return ends one too."""
+    least, most = max(0, start - LONGEST), min(len(block), end + LONGEST)
+    left = max(least, block.rfind(b"\n", least, start) + 1)
+    left = max(left, block.rfind(b"\r", left, start) + 1)
+    right = block.find(b"\n", end, most)
+    right = most if right < 0 else right
+    early = block.find(b"\r", end, right)
+    return left, right if early < 0 else early

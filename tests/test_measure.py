@@ -1,0 +1,237 @@
+"""Measuring: which samples count, by which clock, and when there is no number."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mrbench.failure import diagnose
+from mrbench.measure import measure
+from mrbench.model import IterationSample, Window
+
+WINDOW = Window(first=100, last=500)
+
+
+class Arrivals:
+    """Arrival times that are a function of the offset."""
+
+    def __init__(self, at: Callable[[int], float]) -> None:
+        self.at = at
+
+
+def steady(
+    *, step: int = 20, end: int = 540, seconds: float = 0.5, start: int = 0, loss: float = 1.0
+) -> Iterator[IterationSample]:
+    """Make samples whose offset is a hundred bytes an iteration."""
+    for last in range(start + step, end + 1, step):
+        yield IterationSample(last, step, step * seconds, 100 * last, None, loss)
+
+
+def test_total_images_over_total_seconds_not_a_mean_of_rates() -> None:
+    fast_and_slow = [
+        IterationSample(last, 100, 10.0 if last % 200 else 90.0, last)
+        for last in range(100, 700, 100)
+    ]
+    found = measure(fast_and_slow, WINDOW, 16)
+    assert found.images_per_second == pytest.approx(400 * 16 / 200)
+    assert (found.first, found.last, found.iterations, found.processes) == (101, 500, 400, 1)
+    assert (found.log_seconds, found.arrival_seconds, found.warnings) == (200.0, None, ())
+
+
+def test_what_lies_outside_the_window_does_not_matter() -> None:
+    samples = [
+        s._replace(seconds=math.nan, loss=math.nan) if not 100 < s.last <= 500 else s
+        for s in steady()
+    ]
+    assert measure(samples, WINDOW, 2).seconds_per_iteration == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("window", "first", "last"),
+    [
+        (Window(first=100, last=500), 101, 500),
+        (Window(first=101, last=501), 101, 500),
+        (Window(first=105, last=495), 101, 500),
+        (Window(first=95, last=505), 101, 500),
+        (Window(first=90, last=510), 101, 500),  # a tie: the mark inside
+        (Window(first=87, last=513), 81, 520),
+        (Window(first=0, last=40), 1, 40),
+    ],
+)
+def test_the_nearest_marks_are_the_edges_and_are_told(
+    window: Window, first: int, last: int
+) -> None:
+    found = measure(steady(), window, 16)
+    assert (found.status, found.first, found.last) == ("ok", first, last)
+    told = any(f"iterations {first}-{last} instead" in text for text in found.warnings)
+    assert told == ((window.first + 1, window.last) != (first, last))
+
+
+@pytest.mark.parametrize(
+    ("samples", "says"),
+    [
+        ([], "no line tells"),
+        (list(steady(end=300)), "1-300, 200 of the window's 400"),
+        (list(steady(end=480)), "380 of the window's 400"),
+        (list(steady(end=80)), "1-80, the window is 101-500"),
+        (list(steady(start=400, end=540)), "begins at iteration 401"),
+        (list(steady(start=540, end=900)), "begins at iteration 541"),
+        (list(steady(step=500, end=1000)), "too far apart: the nearest cover 1-500"),
+        ([s for s in steady() if not 200 < s.last <= 320], "280 of the window's 400"),
+    ],
+)
+def test_a_window_that_is_not_covered_gets_no_number(
+    samples: list[IterationSample], says: str
+) -> None:
+    found = measure(samples, WINDOW, 16)
+    assert found.status == ("incomplete_window" if samples else "no_iterations")
+    assert says in found.reason
+    assert found.images_per_second is None
+    assert found.seconds_per_iteration is None
+
+
+def test_a_hole_is_told_while_three_quarters_are_covered() -> None:
+    found = measure([s for s in steady() if not 200 < s.last <= 300], WINDOW, 16)
+    assert (found.status, found.iterations) == ("ok", 300)
+    assert "only 300 of 400" in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "says"),
+    [
+        ({"seconds": -0.1}, "non_monotonic", "up to iteration 300"),
+        ({"seconds": 0.0}, "non_monotonic", "not positive"),
+        ({"loss": math.nan}, "diverged", "at iteration 300"),
+        ({"loss": -math.inf}, "diverged", "no finite number"),
+        ({"seconds": math.nan}, "incomplete_window", "up to iteration 300 cannot be told"),
+    ],
+)
+def test_one_bad_sample_in_the_window_is_enough(
+    change: dict[str, Any], status: str, says: str
+) -> None:
+    samples = [s._replace(**change) if s.last == 300 else s for s in steady()]
+    found = measure(samples, WINDOW, 16)
+    assert found.status == status
+    assert says in found.reason
+    assert found.images_per_second is None
+
+
+def test_the_last_process_that_covers_the_window_counts() -> None:
+    samples = [*steady(seconds=0.5), *steady(seconds=0.7), *steady(seconds=0.9, end=300)]
+    found = measure(samples, WINDOW, 16)
+    assert found.seconds_per_iteration == pytest.approx(0.7)
+    assert found.processes == 3
+    assert "3 processes" in found.warnings[0]
+    assert measure([*steady(), *steady(loss=math.nan)], WINDOW, 16).status == "diverged"
+    none = measure([*steady(end=400), *steady(end=60)], WINDOW, 16)
+    assert (none.status, none.iterations) == ("incomplete_window", 300)
+
+
+def test_both_clocks_time_the_same_iterations() -> None:
+    stamps = Arrivals(lambda offset: 7 + offset / 100 * 0.502)
+    found = measure(steady(), WINDOW, 16, stamps=stamps)
+    assert found.clock == "log"
+    assert found.arrival_seconds == pytest.approx(400 * 0.502)
+    assert found.agreement == pytest.approx(1.004)
+    assert found.warnings == ()
+    led = measure(steady(), WINDOW, 16, stamps=stamps, clock="arrival")
+    assert led.seconds_per_iteration == pytest.approx(0.502)
+    assert led.clock == "arrival"
+
+
+def test_clocks_that_disagree_are_told() -> None:
+    def late(offset: int) -> float:  # ten seconds of evaluation after iteration 300
+        return offset / 200 + (10 if offset > 30000 else 0)
+
+    found = measure(steady(), WINDOW, 16, stamps=Arrivals(late))
+    assert found.agreement == pytest.approx(1.05)
+    assert "1.050 times" in found.warnings[0]
+
+
+def test_the_arrival_clock_leaves_out_what_is_between_epochs() -> None:
+    # An epoch of 50 takes 25 s; 5 s of checkpoint follow. Offsets are milliseconds here.
+    epochs = [
+        IterationSample(50 * e, 50, 25.4, 30000 * e - 5000, 30000 * (e - 1)) for e in range(1, 12)
+    ]
+    stamps = Arrivals(lambda offset: offset / 1000)
+    found = measure(epochs, WINDOW, 16, stamps=stamps, clock="arrival")
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+    assert found.log_seconds == pytest.approx(8 * 25.4)
+
+
+def test_without_arrival_times_the_log_leads_with_a_warning() -> None:
+    found = measure(steady(), WINDOW, 16, clock="arrival")
+    assert (found.status, found.clock) == ("ok", "log")
+    assert "arrival times are missing" in found.warnings[0]
+    buffered = measure(steady(), WINDOW, 16, stamps=Arrivals(lambda _: 3.0), clock="arrival")
+    assert (buffered.status, buffered.clock, buffered.agreement) == ("ok", "log", None)
+    assert "tell nothing" in buffered.warnings[0]
+
+
+def test_the_arrival_times_serve_where_the_log_does_not_tell_its_seconds() -> None:
+    samples = [s._replace(seconds=math.nan) for s in steady()]
+    found = measure(samples, WINDOW, 16, stamps=Arrivals(lambda offset: offset / 200))
+    assert (found.status, found.clock) == ("ok", "arrival")
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+
+
+def test_without_images_per_iteration_there_is_no_throughput() -> None:
+    found = measure(steady(), WINDOW, None)
+    assert (found.status, found.images_per_second) == ("ok", None)
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("tail", "status", "line"),
+    [
+        (
+            "[rank1]: torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB\n",
+            "out_of_memory",
+            "[rank1]: torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
+        ),
+        ("Epoch [1][50/9870]\nKilled\n", "out_of_memory", "Killed"),
+        ("MemoryError\n", "out_of_memory", "MemoryError"),
+        (
+            "FloatingPointError: Predicted boxes or scores contain Inf/NaN.\n",
+            "diverged",
+            "FloatingPointError: Predicted boxes or scores contain Inf/NaN.",
+        ),
+        ("CRITICAL train.py: 98: Loss is NaN\n", "diverged", "CRITICAL train.py: 98: Loss is NaN"),
+        (
+            "Traceback:\nFileNotFoundError: [Errno 2] a.pth\n\nsubprocess.CalledProcessError: x\n",
+            "failed",
+            "FileNotFoundError: [Errno 2] a.pth",
+        ),
+        ("train.py: error: unrecognized arguments: --local-rank=0\n", "failed", "train.py: error"),
+        ("Segmentation fault (core dumped)\n", "failed", "Segmentation fault"),
+    ],
+)
+def test_the_end_of_a_log_tells_why_it_failed(tail: str, status: str, line: str) -> None:
+    found = diagnose(tail.encode())
+    assert found is not None
+    assert found[0] == status
+    assert found[1].startswith(line)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "",
+        "node:86984:88030 [0] sharp_plugin.c:288 NCCL WARN NET/IB :SHARP coll init error: -11\n",
+        "slurmstepd: error: _is_a_lwp: open() /proc/1/status failed: No such file or directory\n",
+        "W bfc_allocator.cc:305] Allocator (GPU_0_bfc) ran out of memory trying to allocate 2GiB\n",
+        "A matching Triton is not available\nError caught was: No module named 'triton'\n",
+        "x.py:66: DeprecationWarning: `np.bool` is a deprecated alias; Error in 2.0\n",
+        "Killed process list is empty\n",
+    ],
+)
+def test_what_only_looks_like_a_failure_is_none(tail: str) -> None:
+    assert diagnose(tail.encode()) is None
+
+
+def test_a_quoted_line_is_short_and_printable() -> None:
+    found = diagnose(b"RuntimeError: \x1b[31m" + b"x" * 5000 + b"\n")
+    assert found is not None
+    assert len(found[1]) <= 300
+    assert found[1].isprintable()

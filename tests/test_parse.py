@@ -1,0 +1,264 @@
+"""Parsing whole logs: those of real trainings against their arrival times, and bad ones."""
+
+import gzip
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import renderers
+
+from mrbench.errors import MeasureError, RecipeError
+from mrbench.logs import LONGEST_LINE_BYTES, read_blocks, read_tail, whole_lines
+from mrbench.model import LogFormat, Window
+from mrbench.parse import Parsed, parse_log
+
+LOGS = Path(__file__).parent / "logs"
+WINDOW = Window(first=100, last=500)
+RECIPES = {
+    name: (LogFormat(format=name, clock="arrival" if name == "matterport" else "log"), images)
+    for name, images in [
+        ("detectron2", 16),
+        ("maskrcnn-benchmark", 16),
+        ("tensorpack", 8),
+        ("mmdetection", 16),
+        ("simpledet", 16),
+        ("detectron", 16),
+        ("matterport", 16),
+    ]
+}
+
+
+def parsed(
+    path: Path,
+    window: Window = WINDOW,
+    *,
+    implementation: str | None = None,
+    images: int | None = None,
+) -> Parsed:
+    return parse_log(
+        path,
+        recipes=RECIPES,
+        window=window,
+        implementation=implementation,
+        images_per_iteration=images,
+    )
+
+
+# Real trainings on a busy CPU, with the arrival times of their output. The truth is those times;
+# how near the log's own seconds come: hooks lie outside its clock, or it prints two digits.
+@pytest.mark.parametrize(
+    ("log", "window", "implementation", "within"),
+    [
+        ("detectron2-2019.log", (20, 140), "detectron2", 0.001),
+        ("detectron2-today.log", (20, 140), "detectron2", 0.01),
+        ("maskrcnn-benchmark.log", (20, 120), "maskrcnn-benchmark", 0.001),
+        ("matterport-pipe.log.gz", (50, 150), "matterport", 0.005),
+        ("matterport-terminal.log.gz", (50, 150), "matterport", 0.005),
+        ("tensorpack-2-ranks.log.gz", (50, 150), "tensorpack", 0.001),
+        ("detectron.log.gz", (41, 141), "detectron", 0.001),
+        ("simpledet.log.gz", (11, 121), "simpledet", 0.005),
+        ("mmdetection3.log.gz", (100, 200), "mmdetection", 0.001),
+    ],
+)
+def test_a_real_log_agrees_with_its_arrival_times(
+    log: str, window: tuple[int, int], implementation: str, within: float
+) -> None:
+    images = 1 if implementation == "simpledet" else 2
+    found = parsed(LOGS / log, Window(first=window[0], last=window[1]), images=images)
+    m = found.measurement
+    assert (m.status, found.implementation) == ("ok", implementation)
+    assert (m.first, m.last) == (window[0] + 1, window[1])
+    assert m.iterations == window[1] - window[0]
+    assert m.agreement == pytest.approx(1, abs=within)
+    assert m.warnings == ()
+
+
+def test_the_json_has_the_promised_keys() -> None:
+    found = parsed(LOGS / "maskrcnn-benchmark.log", Window(first=20, last=120), images=2).as_json()
+    assert {
+        "status": "ok",
+        "implementation": "maskrcnn-benchmark",
+        "first": 21,
+        "last": 120,
+        "iterations": 100,
+        "images_per_iteration": 2,
+        "clock": "log",
+        "processes": 1,
+        "warnings": [],
+    }.items() <= found.items()
+    assert found["images_per_second"] == pytest.approx(2 / found["seconds_per_iteration"])
+    assert found["images_per_second"] == pytest.approx(0.25612, rel=1e-3)
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("log", "window", "format_"),
+    [
+        ("detectron2-metrics.json", (20, 140), "detectron2-metrics"),
+        ("mmdetection3-scalars.json.gz", (100, 200), "mmdetection3-scalars"),
+        ("mmdetection.log", (10, 30), "mmdetection"),
+    ],
+)
+def test_machine_readable_files_are_an_implementations_too(
+    log: str, window: tuple[int, int], format_: str
+) -> None:
+    for name in (None, format_.split("-", maxsplit=1)[0].rstrip("3")):
+        found = parsed(LOGS / log, Window(first=window[0], last=window[1]), implementation=name)
+        assert (found.measurement.status, found.format) == ("ok", format_)
+        assert found.measurement.images_per_iteration == 16
+        assert any("recipe's" in text for text in found.measurement.warnings)
+
+
+def test_medians_are_told() -> None:
+    found = parsed(LOGS / "detectron2-metrics.json", Window(first=20, last=140), images=2)
+    assert "medians" in found.measurement.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("log", "status", "says"),
+    [
+        ("detectron-nan.log.gz", "diverged", "Loss is NaN"),
+        ("tensorpack-abort.log", "no_iterations", "no line tells"),
+        ("simpledet-missing-operator.log", "failed", "AttributeError: module 'mxnet"),
+    ],
+)
+def test_a_training_that_failed_says_why(log: str, status: str, says: str) -> None:
+    found = parsed(LOGS / log)
+    assert found.measurement.status == status
+    assert says in found.measurement.reason
+    assert found.measurement.images_per_second is None
+
+
+@pytest.mark.parametrize("render", [renderers.gluoncv, renderers.torchvision, renderers.minimask])
+def test_images_of_a_log_that_no_recipe_writes_are_not_guessed(
+    tmp_path: Path, render: renderers.Render
+) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("".join(render([0.5] * 540, 16)))
+    found = parsed(log)
+    assert found.implementation is None
+    m = found.measurement
+    if render is renderers.gluoncv:  # its line counts the images itself
+        assert m.images_per_second == pytest.approx(32)
+        assert m.seconds_per_iteration is None
+    else:
+        assert m.images_per_second is None
+        assert m.seconds_per_iteration == pytest.approx(0.5)
+        assert any("--images-per-iteration" in text for text in m.warnings)
+    assert parsed(log, images=16).measurement.images_per_second == pytest.approx(32)
+
+
+ALL = [
+    ("detectron2", renderers.detectron2),
+    ("detectron2", renderers.detectron2_today),
+    ("maskrcnn-benchmark", renderers.maskrcnn_benchmark),
+    ("mmdetection", renderers.mmdetection),
+    ("mmdetection-json", renderers.mmdetection_json),
+    ("mmdetection3", renderers.mmdetection3),
+    ("mmdetection3-scalars", renderers.scalars),
+    ("simpledet", renderers.simpledet),
+    ("gluoncv", renderers.gluoncv),
+    ("detectron", renderers.detectron),
+    ("tensorpack", renderers.tensorpack),
+    ("tensorpack-stats", renderers.tensorpack_stats),
+    ("matterport", renderers.keras_terminal),
+    ("torchvision", renderers.torchvision),
+    ("minimask", renderers.minimask),
+]
+
+
+@pytest.mark.parametrize(("format_", "render"), ALL)
+def test_the_format_is_found_whatever_stands_before(
+    tmp_path: Path, format_: str, render: renderers.Render
+) -> None:
+    log = tmp_path / "x.log.gz"
+    head = "time: 1.0 iter: 20, max_iter: 500  \n\x00\xff Epoch 1/2\n" * 30_000
+    log.write_bytes(gzip.compress((head + "".join(render([0.5] * 540, 16))).encode("latin-1")))
+    assert parsed(log, images=16).format == format_
+    assert parsed(log, images=16).measurement.status == "ok"
+
+
+def test_a_recipes_own_pattern_is_tried_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"s{i} took 0.25\n" for i in range(1, 600)))
+    mine = LogFormat(
+        pattern=r"^s(?P<iteration>\d+) took (?P<value>\S+)", timing="interval_mean", every=1
+    )
+    found = parse_log(log, recipes=RECIPES | {"mine": (mine, 4)}, window=WINDOW)
+    assert (found.implementation, found.format) == ("mine", None)
+    assert found.measurement.images_per_second == pytest.approx(16)
+
+
+def test_an_unknown_implementation_is_answered_with_a_near_one() -> None:
+    with pytest.raises(RecipeError, match="did you mean 'detectron2'"):
+        parsed(LOGS / "detectron2-2019.log", implementation="detecton2")
+
+
+def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    cut = gzip.compress(b"x" * 10_000)[:-20]
+    (tmp_path / "cut.gz").write_bytes(cut)
+    (tmp_path / "false.gz").write_bytes(b"\x1f\x8bnot gzip")
+    for name in ("missing", "folder", "cut.gz", "false.gz"):
+        with pytest.raises(MeasureError) as caught:
+            parsed(tmp_path / name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [None, "detectron2", "matterport"])
+def test_empty_and_binary_files_have_no_iterations(tmp_path: Path, name: str | None) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "binary").write_bytes(random.Random(1).randbytes(3_000_000))  # noqa: S311 - junk
+    for file in ("empty", "binary"):
+        found = parsed(tmp_path / file, implementation=name)
+        assert found.measurement.status == "no_iterations"
+        assert found.as_json()["images_per_second"] is None
+
+
+def test_blocks_end_at_a_lines_end_and_lose_nothing(tmp_path: Path) -> None:
+    text = b"".join(b"x" * (i % 97) + (b"\r" if i % 3 else b"\n") for i in range(60_000))
+    (tmp_path / "log").write_bytes(text + b"cut off")
+    blocks = list(read_blocks(tmp_path / "log"))
+    assert b"".join(block for _, block in blocks) == text + b"cut off"
+    assert all(block[-1:] in b"\r\n" for _, block in blocks[:-1])
+    assert len(blocks) > 2
+    at = 0
+    for offset, block in blocks:
+        assert offset == at
+        at += len(block)
+    assert read_tail(tmp_path / "log") == (text + b"cut off")[-(1 << 17) :]
+
+
+def test_a_line_without_end_is_handed_on_in_parts() -> None:
+    blocks = list(whole_lines(b"." * 1000 for _ in range(10_000)))
+    assert sum(len(block) for _, block in blocks) == 10_000_000
+    assert max(len(block) for _, block in blocks) <= LONGEST_LINE_BYTES + 1000
+
+
+def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
+    # 60 MB of log; the child may not take more than 24 MB to read it.
+    lines = "".join(renderers.detectron2([0.5] * 540, 16)).encode()
+    noise = b"[05/23 23:57:47 d2.data]: a line that says nothing of iterations " * 2 + b"\n"
+    log = tmp_path / "long.gz"
+    with gzip.open(log, "wb", compresslevel=1) as file:
+        file.write(lines)
+        for _ in range(60):
+            file.write(noise * 7_500)
+    code = (
+        "import sys; from pathlib import Path; from mrbench.parse import parse_log;"
+        "from mrbench.model import LogFormat, Window;"
+        "import resource; limit = 24 << 20;"
+        "base = int(open('/proc/self/statm').read().split()[5]) * resource.getpagesize();"
+        "resource.setrlimit(resource.RLIMIT_DATA, (base + limit, base + limit));"
+        "known = {'detectron2': (LogFormat(format='detectron2'), 16)};"
+        "found = parse_log(Path(sys.argv[1]), recipes=known, window=Window(first=100, last=500));"
+        "print(found.measurement.status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(log)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "ok\n", done.stderr

@@ -1,0 +1,284 @@
+"""Parsers: each format's numbers turned back into the seconds that they were made of."""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+import pytest
+import renderers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrbench.errors import MrbenchError, RecipeError
+from mrbench.logs import whole_lines
+from mrbench.measure import measure
+from mrbench.model import IterationSample, LogFormat, Measurement, Window
+from mrbench.parsers import NAMES, parse, resolve
+
+WINDOW = Window(first=100, last=500)
+ITERATIONS = 540
+
+# format, renderer, bound on the error of the window's seconds: absolute, and as a part of it
+FORMATS: list[tuple[str, renderers.Render, float, float]] = [
+    ("detectron2", renderers.detectron2, 5e-5 * 600, 0),
+    ("detectron2", renderers.detectron2_today, 5e-5 * 600, 0),
+    ("maskrcnn-benchmark", renderers.maskrcnn_benchmark, 5e-5 * 600, 0),
+    ("mmdetection", renderers.mmdetection, 5e-4 * 400, 0),
+    ("mmdetection-json", renderers.mmdetection_json, 5e-6 * 400, 0),
+    ("mmdetection3", renderers.mmdetection3, 5e-5 * 400, 0),
+    ("mmdetection3-scalars", renderers.scalars, 0, 1e-9),
+    ("simpledet", renderers.simpledet, 0, 0.005 / 1.4),  # 16 images in at most 11 s
+    ("gluoncv", renderers.gluoncv, 0, 0.0005 / 1.4),
+    ("detectron", renderers.detectron, 5e-7 * 600, 0),
+    ("detectron", renderers.detectron_bare, 5e-7 * 600, 0),
+    ("tensorpack", renderers.tensorpack, 0, 5e-5),
+    ("tensorpack", renderers.tensorpack_without_rates, 0.5 * 8, 5e-3),
+    ("tensorpack-stats", renderers.tensorpack_stats, 0, 1e-9),
+    ("matterport", renderers.keras, 0.5 * 8, 1e-2),
+    ("matterport", renderers.keras_terminal, 0.5 * 8, 1e-2),
+    ("torchvision", renderers.torchvision, 5e-5 * 400, 0),
+    ("minimask", renderers.minimask, 5e-5 * 400, 0),
+]
+RENDERERS: list[renderers.Render] = [render for _, render, _, _ in FORMATS]
+IDS = [f"{render.__name__}" for render in RENDERERS]
+
+times = st.floats(0.05, 4.0)
+slow_start = st.floats(1.0, 20.0)
+
+
+@st.composite
+def training(draw: st.DrawFn) -> list[float]:
+    """Seconds per iteration with a slow start, a trend, jitter and stalls."""
+    base, trend = draw(times), draw(st.floats(-0.5, 1.0))
+    jitter = draw(st.lists(st.floats(0.7, 1.5), min_size=7, max_size=7))
+    seconds = [
+        base * (1 + trend * i / ITERATIONS) * jitter[i % 7 * (i // 3) % 7]
+        for i in range(ITERATIONS)
+    ]
+    seconds[0] *= draw(slow_start)
+    for at in draw(st.lists(st.integers(0, ITERATIONS - 1), max_size=4)):
+        seconds[at] += 3.0
+    return seconds
+
+
+def cut(text: bytes, sizes: Sequence[int]) -> Iterable[bytes]:
+    """Hand out the bytes in chunks of these sizes, over and over."""
+    at = turn = 0
+    while at < len(text):
+        size = sizes[turn % len(sizes)]
+        yield text[at : at + size]
+        at, turn = at + size, turn + 1
+
+
+def measured(text: bytes, name: str, images: int = 16) -> Measurement:
+    samples = parse(whole_lines([text]), LogFormat(format=name), images, WINDOW)
+    return measure(samples, WINDOW, images)
+
+
+def samples_of(text: str, log: LogFormat) -> list[IterationSample]:
+    return list(parse(whole_lines([text.encode()]), log, 16))
+
+
+@pytest.mark.parametrize(("name", "render", "absolute", "relative"), FORMATS, ids=IDS)
+@given(seconds=training(), sizes=st.lists(st.integers(1, 5000), min_size=1, max_size=5))
+@settings(max_examples=20, deadline=None)
+def test_the_window_is_right_to_the_logs_resolution(
+    name: str,
+    render: renderers.Render,
+    absolute: float,
+    relative: float,
+    seconds: list[float],
+    sizes: list[int],
+) -> None:
+    text = "".join(render(seconds, 16)).encode()
+    samples = list(parse(whole_lines(cut(text, sizes)), LogFormat(format=name), 16))
+    found = measure(samples, WINDOW, 16)
+    assert found.status == "ok", found.reason
+    assert found.first in (101, 102)  # Detectron, SimpleDet and torchvision count from 0
+    assert found.last in (500, 501)
+    assert found.iterations == 400
+    assert found.seconds_per_iteration is not None
+    truth = sum(seconds[found.first - 1 : found.last])
+    bound = absolute + relative * truth + 1e-9
+    assert abs(found.seconds_per_iteration * 400 - truth) <= bound
+    assert measured(text, name) == found  # a hint at the window changes nothing
+    assert all(text[: s.ended_at].count(b"\n") <= text.count(b"\n") for s in samples)
+
+
+@pytest.mark.parametrize(("name", "render", "_absolute", "_relative"), FORMATS, ids=IDS)
+def test_offsets_stand_behind_the_mark(
+    name: str, render: renderers.Render, _absolute: float, _relative: float
+) -> None:
+    text = "".join(render([0.5] * 220, 16)).encode()
+    for cutting in ([10**6], [7, 300]):
+        samples = list(parse(whole_lines(cut(text, cutting)), LogFormat(format=name), 16))
+        ends = [s.ended_at for s in samples]
+        assert len(ends) > 1
+        assert ends == sorted(set(ends))
+        assert all(0 < end <= len(text) for end in ends)
+        # What stands before the offset is all that the sample needs.
+        again = list(parse(whole_lines([text[: ends[-1]]]), LogFormat(format=name), 16))
+        assert again[-1].last == samples[-1].last
+
+
+@given(
+    name=st.sampled_from(NAMES),
+    junk=st.lists(
+        st.one_of(
+            st.binary(max_size=200),
+            st.sampled_from(
+                [line.encode() for render in RENDERERS for line in render([0.5] * 120, 16)[:8]]
+            ),
+        ),
+        max_size=30,
+    ),
+    wounds=st.lists(st.tuples(st.integers(0, 10**4), st.binary(max_size=3)), max_size=20),
+)
+@settings(max_examples=300, deadline=None)
+def test_junk_yields_a_refusal_at_worst(
+    name: str, junk: list[bytes], wounds: list[tuple[int, bytes]]
+) -> None:
+    text = bytearray(b"".join(junk))
+    for at, what in wounds:
+        text[at : at + 2] = what
+    try:
+        found = measured(bytes(text), name)
+    except MrbenchError:
+        return
+    assert (found.status == "ok") == (found.seconds_per_iteration is not None)
+
+
+@pytest.mark.parametrize(("name", "render", "_absolute", "_relative"), FORMATS, ids=IDS)
+def test_who_follows_a_training_sees_it_pass_the_window(
+    name: str, render: renderers.Render, _absolute: float, _relative: float
+) -> None:
+    text = "".join(render([0.5] * 1000, 16)).encode()
+    followed = parse(whole_lines([text]), LogFormat(format=name), 16, WINDOW)
+    enough = next(s for s in followed if s.last >= WINDOW.last + s.count)
+    assert enough.last <= (600 if name == "gluoncv" else 551)
+
+
+def test_ranks_that_all_print_count_once_and_are_meaned_where_means_run() -> None:
+    # Rank 1 started 2 s later: its running mean minus the other's is no interval.
+    one = renderers.maskrcnn_benchmark([0.5] * 540, 16)
+    two = renderers.maskrcnn_benchmark([2.5] + [0.5] * 539, 16)
+    pairs = list(zip(one, two, strict=True))
+    mixed = [line for i, pair in enumerate(pairs) for line in pair[:: -1 if i > 20 else 1]]
+    found = measured("".join(mixed).encode(), "maskrcnn-benchmark")
+    assert found.iterations == 400
+    assert found.processes == 1
+    assert found.seconds_per_iteration == pytest.approx(0.5, abs=2e-4)
+
+
+def test_tensorpacks_ranks_print_one_line_into_the_others() -> None:
+    one, two = renderers.tensorpack([0.5] * 540, 8), renderers.tensorpack([0.6] * 540, 8)
+    mixed = [line for pair in zip(one, two, strict=True) for line in pair]
+    found = measured("".join(mixed).encode(), "tensorpack", 8)
+    assert (found.iterations, found.processes) == (400, 1)
+    assert found.seconds_per_iteration == pytest.approx(0.5, rel=1e-4)
+
+
+def test_a_restart_begins_a_new_process_and_the_last_that_covers_counts() -> None:
+    first, second = renderers.detectron2([0.5] * 540, 16), renderers.detectron2([0.7] * 540, 16)
+    third = renderers.detectron2([0.9] * 60, 16)
+    found = measured("".join(first[:15] + second + third).encode(), "detectron2")
+    assert found.processes == 3
+    assert found.seconds_per_iteration == pytest.approx(0.7, abs=1e-4)
+    assert "3 processes" in found.warnings[-1]
+    # Without the headlines the numbers that fall back tell.
+    bare = [line for line in first[:15] + second + third if "Starting" not in line]
+    assert measured("".join(bare).encode(), "detectron2") == found
+
+
+def test_a_restart_is_seen_behind_the_window_too() -> None:
+    lines = [*renderers.minimask([0.5] * 2000, 16), *renderers.minimask([0.7] * 540, 16)]
+    text = "".join(lines).encode()
+    hinted = measured(text, "minimask")
+    assert hinted == measure(
+        parse(whole_lines([text]), LogFormat(format="minimask"), 16), WINDOW, 16
+    )
+    assert hinted.seconds_per_iteration == pytest.approx(0.7)
+    short = list(parse(whole_lines([text]), LogFormat(format="minimask"), 16, WINDOW))
+    assert [s.last for s in short] == [*range(20, 1521, 20), *range(20, 541, 20)]
+
+
+def test_a_resumed_running_mean_is_undone_only_from_where_it_began() -> None:
+    lines = renderers.detectron2([0.5] * 540, 16)
+    window = Window(first=1100, last=1500)
+    head = "[10/18 16:47:49 d2.engine.train_loop]: Starting training from iteration 1000\n"
+    shifted = [
+        line.replace(f"iter: {i}  ", f"iter: {i + 1000}  ")
+        for i, line in zip(range(19, 540, 20), lines[1:], strict=False)
+    ]
+    log = LogFormat(format="detectron2")
+    known = measure(parse(whole_lines([("".join([head, *shifted])).encode()]), log, 16), window, 16)
+    assert known.seconds_per_iteration == pytest.approx(0.5, abs=1e-4)
+    unknown = measure(parse(whole_lines(["".join(shifted).encode()]), log, 16), window, 16)
+    assert unknown.status == "incomplete_window"
+    assert "did not begin at iteration 1" in unknown.reason
+
+
+def test_epochs_shorter_than_the_window_leave_holes_that_are_told() -> None:
+    line = "2021-07-03 11:07:16,138 - mmdet - INFO - Epoch [{}][{}/271]\ttime: {:.3f}, loss: 0.68\n"
+    text = "".join(line.format(e, i, 0.8) for e in (1, 2, 3) for i in range(50, 271, 50))
+    found = measured(text.encode(), "mmdetection")
+    assert (found.status, found.first, found.last, found.iterations) == ("ok", 101, 471, 350)
+    assert found.seconds_per_iteration == pytest.approx(0.8)
+    assert any("350 of 371" in warning for warning in found.warnings)
+
+
+def test_a_mark_lost_within_a_running_mean_is_no_hole_but_in_an_interval_it_is() -> None:
+    running = renderers.detectron2([0.5] * 540, 16)
+    del running[10:13]
+    assert measured("".join(running).encode(), "detectron2").iterations == 400
+    interval = renderers.minimask([0.5] * 540, 16)
+    del interval[10:13]
+    found = measured("".join(interval).encode(), "minimask")
+    assert found.iterations == 340
+    assert found.seconds_per_iteration == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_loss_of_nan_is_still_a_mark() -> None:
+    lines = [line.replace("4.146", "nan") for line in renderers.detectron2([0.5] * 540, 16)]
+    found = measured("".join(lines).encode(), "detectron2")
+    assert (found.status, found.images_per_second) == ("diverged", None)
+    assert found.reason.endswith("iteration 120")
+
+
+def test_time_that_contains_a_validation_is_unknown() -> None:
+    text = "".join(renderers.keras([0.5] * 540, 16)).replace("e+00\n", "e+00 - val_loss: 1.2\n")
+    assert measured(text.encode(), "matterport").status == "incomplete_window"
+
+
+def test_a_recipes_own_pattern_reads_a_log_that_no_format_fits() -> None:
+    text = "".join(f"step {i}, ms/step 250.0, loss 1.5\n" for i in range(9, 540, 10))
+    pattern = r"^step (?P<iteration>\d+), ms/step (?P<value>[\d.]+), loss (?P<loss>\S+)"
+    log = LogFormat(pattern=pattern, timing="interval_mean", every=10, counts_from=0)
+    found = samples_of(text, log)
+    assert found[0] == IterationSample(
+        10, 10, 2500.0, len("step 9, ms/step 250.0, loss 1.5"), None, 1.5
+    )
+    assert fmean(s.seconds for s in found) == 2500.0
+    total = LogFormat(pattern=pattern, timing="interval_total", every=10, counts_from=0)
+    assert samples_of(text, total)[-1].seconds == 250.0
+    rate = LogFormat(pattern=pattern, timing="rate", every=10, counts_from=0)
+    assert samples_of(text, rate)[-1].seconds == pytest.approx(10 * 16 / 250)
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        (LogFormat(pattern="(", timing="rate"), "no regular expression"),
+        (LogFormat(pattern=r"(?P<iteration>\d+)", timing="rate"), "'value'"),
+        (LogFormat(pattern=r"(?P<iteration>\d+) (?P<value>\d+)"), "`timing`"),
+        (LogFormat(format="detectron3"), "did you mean 'detectron"),
+        (LogFormat(format="zzz"), "known are detectron2, "),
+    ],
+)
+def test_a_format_that_cannot_be_is_refused(log: LogFormat, says: str) -> None:
+    with pytest.raises(RecipeError, match=says.replace("(", r"\(")):
+        resolve(log)
+
+
+def test_a_pattern_that_matches_no_number_finds_nothing() -> None:
+    log = LogFormat(pattern=r"(?P<iteration>\w+) (?P<value>\S*)", timing="rate", every=1)
+    assert samples_of("abc def\n12 x\n13 0\n", log)[0].last == 13
