@@ -2,7 +2,7 @@
 
 import re
 
-from mrbench.model import Status
+from mrbench.outcome import Status
 
 _PREFIX = rb"^(?:\[[^\]\n]{1,40}\](?:<\w{1,9}>)?:? ?|\d{1,4}: )?"
 _SIGNS: tuple[tuple[Status, re.Pattern[bytes]], ...] = (

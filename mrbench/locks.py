@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,7 +36,7 @@ def hold(names: tuple[str, ...], waiting: Callable[[str], None]) -> Iterator[tup
 
 def folder() -> Path:
     """Return where the locks are: MRBENCH_LOCKS, else the machine's folder for temporary files."""
-    return Path(os.environ.get("MRBENCH_LOCKS") or tempfile.gettempdir())
+    return Path(os.environ.get("MRBENCH_LOCKS") or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - for all users of the machine
 
 
 def _open(path: Path) -> int:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mrbench.model import Clock, IterationSample, Measurement, Status, Window
+from mrbench.model import Clock, Window
+from mrbench.outcome import IterationSample, Measurement, Status
 
 LEAST_COVERED = 0.75  # of the window's iterations; below, no number
 MOST_OUTSIDE = 0.1  # of the window's length; marks further apart do not resolve it

@@ -1,4 +1,4 @@
-"""The nouns of mrbench: frozen types with no I/O.
+"""The nouns of what is asked for, recipes and suites: frozen types with no I/O.
 
 A recipe's YAML keys are the field names of the types from Recipe down to WeightsFile; the loader,
 the JSON Schema and the editor's help are all made from these definitions.
@@ -6,23 +6,10 @@ the JSON Schema and the editor's help are all made from these definitions.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 Clock = Literal["log", "arrival"]
 Timing = Literal["interval_mean", "running_mean", "rate", "interval_total"]
-Status = Literal[
-    "ok",
-    "no_iterations",
-    "incomplete_window",
-    "non_monotonic",
-    "diverged",
-    "failed",
-    "out_of_memory",
-    "stalled",
-    "timed_out",
-    "interrupted",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,68 +210,3 @@ class Suite:
     order: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
     notes: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A command with nothing left to fill in, for an executor."""
-
-    argv: tuple[str, ...]
-    directory: Path
-    variables: Mapping[str, str]
-    terminal: bool
-    wall_clock_limit_s: float
-    stall_limit_s: float
-
-
-EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exit:
-    """How a job ended. code: exit status, negative for a signal; None if it never started."""
-
-    reason: EndReason
-    code: int | None
-    seconds: float
-    message: str = ""
-
-
-class IterationSample(NamedTuple):
-    """These `count` iterations, ending at `last` (1-based), took `seconds`.
-
-    ended_at and began_at are offsets in bytes into the log: just behind the text that marks the
-    end of the last iteration, and, where the log marks one (an epoch's headline), of the first;
-    they let the arrival clock time the same iterations. loss is None where the log says nothing.
-    """
-
-    last: int
-    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
-    seconds: float
-    ended_at: int
-    began_at: int | None = None
-    loss: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """Throughput over a window of iterations; images_per_second is None unless status is ok.
-
-    first and last are the iterations really covered (1-based, inclusive), `iterations` how many of
-    them the marks time. agreement: the arrival clock's seconds divided by the log's, or None.
-    """
-
-    status: Status
-    images_per_second: float | None = None
-    seconds_per_iteration: float | None = None
-    first: int | None = None
-    last: int | None = None
-    iterations: int = 0
-    images_per_iteration: int | None = None
-    clock: Clock = "log"
-    log_seconds: float | None = None
-    arrival_seconds: float | None = None
-    agreement: float | None = None
-    processes: int = 0
-    reason: str = ""
-    warnings: tuple[str, ...] = ()

@@ -11,7 +11,8 @@ from mrbench.errors import RecipeError
 from mrbench.failure import diagnose
 from mrbench.logs import TAIL_BYTES, read_blocks
 from mrbench.measure import Stamps, measure
-from mrbench.model import LogFormat, Measurement, Window
+from mrbench.model import LogFormat, Window
+from mrbench.outcome import Measurement
 from mrbench.parsers import KIN, NAMES, parse, tells_rate, warning_of
 from mrbench.parsers.base import Block
 from mrbench.stamps import read_stamps

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mrbench.executors.base import LOG
 from mrbench.executors.local import start
-from mrbench.model import Exit, Job
+from mrbench.outcome import Exit, Job
 
 SAFETY_S = 60.0  # decides no test, only ends one that hangs
 MARK = "MRBENCH_TEST_TREE"

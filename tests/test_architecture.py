@@ -10,10 +10,21 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 LAYERS = [
     {"errors", "model", "home"},
+    {"outcome"},
     {"yamlfile", "interpreter", "steps", "gitobjects"},
     {
         *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},
-        *{"weights", "synth", "coconames", "places", "machine", "locks", "stamps", "logs"},
+        *{
+            "weights",
+            "synth",
+            "coconames",
+            "places",
+            "scratch",
+            "machine",
+            "locks",
+            "stamps",
+            "logs",
+        },
         *{"measure", "failure", "executors", "shim", "parsers", "console", "schema"},
     },
     {"plan", "preflight", "preparation", "judge", "table", "show"},
@@ -29,6 +40,7 @@ SIBLINGS = {
     ("preparation", "plan"),
     ("judge", "plan"),
     ("executors", "shim"),  # for its path alone; the shim imports nothing but itself
+    ("workspace", "embedded"),  # one more kind of upstream
     ("synth", "coconames"),
 }
 MAX_LINES = 250

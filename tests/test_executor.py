@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from jobs import STUBBORN, make_job, python, run, survivors
 
+from jobs import STUBBORN, make_job, python, run, survivors
 from mrbench.errors import LaunchError
 from mrbench.executors import EXECUTORS
 from mrbench.executors.base import EXIT, LOG, STAMPS

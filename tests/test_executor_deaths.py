@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+
 from jobs import (
     MARK,
     SAFETY_S,
@@ -20,7 +21,6 @@ from jobs import (
     wait_for_file,
     wait_until_none,
 )
-
 from mrbench.executors.base import EXIT, LOG, STAMPS
 from mrbench.executors.local import start
 from mrbench.stamps import read_stamps
@@ -28,7 +28,7 @@ from mrbench.stamps import read_stamps
 DRIVER = """
     import os, pathlib, sys
     from mrbench.executors.local import start
-    from mrbench.model import Job
+    from mrbench.outcome import Job
     folder = pathlib.Path(sys.argv[1])
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
     job = Job(argv=("bash", "-c", sys.argv[2]), directory=folder, variables={},

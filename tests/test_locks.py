@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from jobs import SAFETY_S, make_job
 
+from jobs import SAFETY_S, make_job
 from mrbench import locks
 from mrbench.errors import UnavailableError
 from mrbench.executors.local import start

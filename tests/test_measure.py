@@ -8,7 +8,8 @@ import pytest
 
 from mrbench.failure import diagnose
 from mrbench.measure import measure
-from mrbench.model import IterationSample, Window
+from mrbench.model import Window
+from mrbench.outcome import IterationSample
 
 WINDOW = Window(first=100, last=500)
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import renderers
 
+import renderers
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.logs import LONGEST_LINE_BYTES, read_blocks, read_tail, whole_lines
 from mrbench.model import LogFormat, Window

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 import pytest
-import renderers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import renderers
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.logs import whole_lines
 from mrbench.measure import measure
-from mrbench.model import IterationSample, LogFormat, Measurement, Window
+from mrbench.model import LogFormat, Window
+from mrbench.outcome import IterationSample, Measurement
 from mrbench.parsers import NAMES, parse, resolve
 
 WINDOW = Window(first=100, last=500)

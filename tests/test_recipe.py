@@ -7,11 +7,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from toy import edit, make_suite
 
 from mrbench import recipe, schema
 from mrbench.errors import RecipeError
 from mrbench.recipe import RecipeFile
+from toy import edit, make_suite
 
 
 def load(path: Path) -> RecipeFile:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mrbench.model import Exit, Job
+from mrbench.outcome import Exit, Job
 
 LOG = "train.log"  # what the job printed, byte for byte
 STAMPS = "train.stamps"  # when each part of it arrived; mrbench.stamps reads it

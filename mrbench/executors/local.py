@@ -17,7 +17,7 @@ from typing import Any, Literal, NoReturn
 import mrbench.shim
 from mrbench.errors import LaunchError
 from mrbench.executors.base import EXIT, LOG, STAMPS, Running
-from mrbench.model import Exit, Job
+from mrbench.outcome import Exit, Job
 
 BLOCK_BYTES = 1 << 20
 SHIM = Path(mrbench.shim.__file__).with_name("__main__.py")
@@ -154,9 +154,11 @@ class LocalRun:
             poller = select.poll()
             poller.register(self._reports, select.POLLIN)
             if poller.poll(None if wait_s is None else wait_s * 1000):
-                # The last thing that the shim says; without it, it was killed.
-                said = self._reports.read()
-                self._end = json.loads(said) if said.endswith(b"\n") else self._lost()
+                # The start is said first, if an interrupt came before that was heard.
+                said = self._reports.read().splitlines()
+                last = json.loads(said[-1]) if said and said[-1].endswith(b"}") else {}
+                # Without the end, the last thing that the shim says, it was killed.
+                self._end = last if "reason" in last else self._lost()
         return self._end is not None
 
     def _lost(self) -> dict[str, Any]:

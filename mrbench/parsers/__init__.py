@@ -10,7 +10,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from mrbench.errors import RecipeError
-from mrbench.model import IterationSample, LogFormat, Window
+from mrbench.model import LogFormat, Window
+from mrbench.outcome import IterationSample
 from mrbench.parsers import (
     detectron,
     detectron2,

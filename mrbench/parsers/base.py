@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from mrbench.model import Clock, IterationSample, LogFormat, Timing, Window
+from mrbench.model import Clock, LogFormat, Timing, Window
+from mrbench.outcome import IterationSample
 
 Block = tuple[int, bytes]  # (offset of the first byte in the log, bytes that end at a line's end)
 

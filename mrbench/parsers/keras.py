@@ -10,7 +10,8 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 
-from mrbench.model import IterationSample, LogFormat, Window
+from mrbench.model import LogFormat, Window
+from mrbench.outcome import IterationSample
 from mrbench.parsers.base import LOSS, Block, Mark, from_intervals, steps
 
 _LINES = re.compile(

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mrbench.model import IterationSample, LogFormat, Window
+from mrbench.model import LogFormat, Window
+from mrbench.outcome import IterationSample
 from mrbench.parsers.base import LOSS, NUMBER, Block, Mark, from_intervals, steps
 
 _LINES = re.compile(

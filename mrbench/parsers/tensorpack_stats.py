@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from mrbench.model import IterationSample, LogFormat, Window
+from mrbench.model import LogFormat, Window
+from mrbench.outcome import IterationSample
 from mrbench.parsers.base import Block, Mark, from_intervals, steps
 
 _OBJECT = re.compile(rb"\{[^{}]*\}")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mrbench.errors import RecipeError
-from mrbench.model import IterationSample, LogFormat, Window
+from mrbench.model import LogFormat, Window
+from mrbench.outcome import IterationSample
 from mrbench.parsers.base import Block, Mark, TextFormat, to_samples
 
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")

@@ -1,0 +1,76 @@
+"""The verdict on a run: the log's measurement, read together with how the training ended."""
+
+import dataclasses
+
+from mrbench.errors import LaunchError, MeasureError
+from mrbench.failure import diagnose
+from mrbench.logs import read_blocks, read_tail
+from mrbench.measure import measure
+from mrbench.outcome import Exit, Measurement, Status
+from mrbench.parsers import parse
+from mrbench.plan import Plan
+from mrbench.rundir import RunDir
+from mrbench.stamps import read_stamps
+
+
+def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
+    """Measure a run from its files; how it ended explains why there is no number."""
+    samples = parse(read_blocks(folder.log), plan.log, plan.images_per_iteration, plan.window)
+    measurement = measure(
+        samples,
+        plan.window,
+        plan.images_per_iteration,
+        stamps=read_stamps(folder.stamps),
+        clock=plan.log.clock,
+    )
+    if measurement.status == "ok":
+        if exit_.reason == "exited" and exit_.code:
+            text = f"the training ended with {_code(exit_.code)} after the window; read train.log"
+            return dataclasses.replace(measurement, warnings=(*measurement.warnings, text))
+        return measurement
+    status, reason = _explain(folder, plan, exit_, measurement)
+    return dataclasses.replace(measurement, status=status, reason=reason)
+
+
+def _explain(
+    folder: RunDir, plan: Plan, exit_: Exit, measurement: Measurement
+) -> tuple[Status, str]:
+    limits: dict[str, tuple[Status, str]] = {
+        "timed_out": (
+            "timed_out",
+            f"not done within {plan.wall_clock_limit_s:g} s; raise launch.wall_clock_limit_s",
+        ),
+        "stalled": (
+            "stalled",
+            f"nothing was printed for {plan.stall_limit_s:g} s; look at the end of {folder.log}",
+        ),
+        "interrupted": ("interrupted", "interrupted before the window was complete; run again"),
+    }
+    if exit_.reason in limits:
+        return limits[exit_.reason]
+    if exit_.message:
+        return "failed", exit_.message
+    if exit_.code:
+        tail = read_tail(folder.log)
+        status, line = diagnose(tail) or ("failed", _last_line(tail))
+        return status, f"{line} (the training ended with {_code(exit_.code)}); see {folder.log}"
+    return measurement.status, measurement.reason
+
+
+def _last_line(tail: bytes) -> str:
+    lines = [line.strip() for line in tail.decode(errors="replace").splitlines()]
+    last = next((line for line in reversed(lines) if line), "it printed nothing")
+    return "".join(char if char.isprintable() else " " for char in last)[:300]
+
+
+def _code(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def exit_code_of(status: Status) -> int:
+    """Return the exit code that goes with a status."""
+    if status == "ok":
+        return 0
+    if status in ("failed", "out_of_memory", "stalled", "timed_out"):
+        return LaunchError.exit_code
+    return 130 if status == "interrupted" else MeasureError.exit_code

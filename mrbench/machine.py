@@ -1,0 +1,87 @@
+"""What machine this is: host, processors, memory and GPUs; the door to psutil and NVML."""
+
+import os
+import platform
+import socket
+from typing import Any
+
+from mrbench import __version__
+
+# Inherited variables with these beginnings change how training runs; none of them is a secret.
+TELLING = (
+    *("CUDA_", "NVIDIA_VISIBLE", "NCCL_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "TF_", "XLA_"),
+    *("JAX_", "MXNET_", "HOROVOD_", "TORCH_", "PYTORCH_", "SLURM_JOB_ID", "LD_PRELOAD"),
+)
+
+
+def facts() -> dict[str, Any]:
+    """Describe this machine for the record; what cannot be known is None, never zero."""
+    import psutil  # noqa: PLC0415 - 20 ms that `mrbench --version` must not pay
+
+    gpus, gpu_error, driver = list_gpus()
+    return {
+        "host": socket.gethostname(),
+        "mrbench": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpu": _cpu_name(),
+        "cpu_count": os.cpu_count(),
+        "cpus_usable": len(os.sched_getaffinity(0)),
+        "memory_bytes": psutil.virtual_memory().total,
+        "load_average_1min": os.getloadavg()[0],
+        "gpus": gpus,
+        "gpu_error": gpu_error,
+        "gpu_driver": driver,
+        "variables": {n: v for n, v in sorted(os.environ.items()) if n.startswith(TELLING)},
+    }
+
+
+def list_gpus() -> tuple[list[dict[str, Any]], str | None, str | None]:
+    """Return the GPUs (name, uuid, memory in bytes), why there are none, and the driver."""
+    import pynvml  # noqa: PLC0415 - 30 ms, and only GPU runs need it
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as exc:
+        return [], f"NVML: {exc}", None
+    try:
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        found = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            found.append(
+                {
+                    "name": pynvml.nvmlDeviceGetName(handle),
+                    "uuid": pynvml.nvmlDeviceGetUUID(handle),
+                    "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
+                }
+            )
+    except pynvml.NVMLError as exc:
+        return [], f"NVML: {exc}", None
+    else:
+        return found, None, driver
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def usable_gpu_count() -> tuple[int, str]:
+    """Return how many GPUs training may use, and why not more, for a message."""
+    gpus, error, _ = list_gpus()
+    if error:
+        return 0, error
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return len(gpus), "this machine has no more"
+    named = [v for v in visible.split(",") if v.strip() and v.strip() != "-1"]
+    return min(len(gpus), len(named)), f"CUDA_VISIBLE_DEVICES={visible}"
+
+
+def _cpu_name() -> str | None:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - a stream, not a file to own
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or None

@@ -1,0 +1,153 @@
+"""Make a plan real up to the launch: checkout, environment, data, links, and the job."""
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mrbench import environment, layout, scratch, weights, workspace
+from mrbench.environment import Ready
+from mrbench.outcome import Job
+from mrbench.places import Places, free_port, synthetic_folder
+from mrbench.plan import Plan
+from mrbench.recipe import fill
+from mrbench.steps import activated, run_step
+from mrbench.workspace import Workspace
+
+Progress = Callable[[str], None]
+Patches = tuple[tuple[str, bytes], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """All that exists before the launch."""
+
+    workspace: Workspace
+    environment: Ready
+    folder: Path
+    job: Job
+
+
+def data_folder(plan: Plan, places: Places) -> Path | None:
+    """Return the data folder: the synthetic one where the recipe asks for it, else the user's."""
+    if plan.data is not None and plan.data.synthetic is not None:
+        return synthetic_folder(plan.data.synthetic)
+    return places.data
+
+
+def prepare(
+    plan: Plan, patches: Patches, places: Places, folder: Path, progress: Progress
+) -> Prepared:
+    """Make everything up to the launch; `folder`, the run's own, gets src/ and output/."""
+    checkout = workspace.prepare(plan.source, patches, places.mirror, progress)
+    ready = environment.prepare(plan.environment, checkout.path, checkout.tree, progress)
+    if plan.data is not None and plan.data.synthetic is not None:
+        from mrbench.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
+
+        progress(f"drawing {plan.data.synthetic.images} images")
+        synthesize(synthetic_folder(plan.data.synthetic), plan.data.synthetic)
+    progress("copying the checkout, linking data and weights")
+    source = layout.arrange(ready.template, folder / "src", _links(plan, places))
+    (folder / "output").mkdir(exist_ok=True)
+    values = path_values(plan, places, ready.python, source)
+    for command in plan.data.prepare if plan.data else ():
+        words = [fill(word, values) for word in command]
+        progress(f"preparing data: {shlex.join(words)}")
+        run_step(
+            words,
+            directory=source,
+            log=folder / "data.log",
+            variables={**_activated(plan, ready.python), "PYTHONPATH": str(source)},
+            what="data",
+        )
+    return Prepared(checkout, ready, folder, make_job(plan, places, ready.python, source))
+
+
+def make_job(plan: Plan, places: Places, python: Path, source: Path) -> Job:
+    """Fill in this machine's paths; nothing is left to fill afterwards."""
+    values = path_values(plan, places, python, source)
+    if any("{port}" in text for text in (*plan.command, *plan.variables.values())):
+        values["port"] = free_port()
+    words = tuple(fill(word, values) for word in plan.command)
+    argv = ("/bin/bash", "-c", " ".join(words)) if plan.shell else words
+    return Job(
+        argv=argv,
+        directory=source / plan.directory,
+        variables=_activated(plan, python)
+        | {name: fill(text, values) for name, text in plan.variables.items()},
+        terminal=plan.terminal,
+        wall_clock_limit_s=plan.wall_clock_limit_s,
+        stall_limit_s=plan.stall_limit_s,
+    )
+
+
+def _activated(plan: Plan, python: Path) -> dict[str, str]:
+    return activated(python.parent.parent) if plan.environment.kind == "venv" else {}
+
+
+def path_values(plan: Plan, places: Places, python: Path, source: Path) -> dict[str, str]:
+    """Return this machine's value for each placeholder that is a path."""
+    data = data_folder(plan, places)
+    return {
+        "python": str(python),
+        "checkout": str(source),
+        "output": str(source.parent / "output"),
+        "data": str(data.resolve()) if data else "{data}",
+        "weights": str(weights.folder(places.weights).resolve()),
+    }
+
+
+def describe(plan: Plan, patches: Patches, places: Places) -> dict[str, object]:
+    """Tell all that a run would do, as --dry-run prints it; touches nothing."""
+    tree = plan.source.tree or "(unknown until checked out)"
+    checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
+    env = environment.path(plan.environment, tree)
+    source = scratch.folder(plan.suite, plan.implementation, "RUN") / "src"
+    own = plan.environment.kind == "current"
+    python = interpreter_path(plan, env)
+    values = path_values(plan, places, python, source)
+    return {
+        "implementation": plan.implementation,
+        "suite": plan.suite,
+        "plan_digest": plan.digest,
+        "source": {"url": plan.source.url, "commit": plan.source.commit, "tree": tree},
+        "pinned": plan.pinned,
+        "patches": plan.patch_sha256,
+        "substitutions": [dataclasses.asdict(s) for s in plan.source.substitutions],
+        "checkout": str(checkout),
+        "environment": {
+            "kind": plan.environment.kind,
+            "python": plan.environment.python,
+            "folder": None if own else str(env),
+            "requirements": plan.environment.requirements,
+        },
+        "data": values["data"] if plan.data else None,
+        "links": {str(source / name): str(target) for name, target in _links(plan, places)},
+        "directory": str(source / plan.directory),
+        "variables": {name: fill(text, values) for name, text in plan.variables.items()},
+        "command": shlex.join(fill(word, values) for word in plan.command),
+        "gpus": plan.gpus,
+        "images_per_iteration": plan.images_per_iteration,
+        "window": str(plan.window),
+        "stop": plan.stop,
+        "wall_clock_limit_s": plan.wall_clock_limit_s,
+        "stall_limit_s": plan.stall_limit_s,
+    }
+
+
+def interpreter_path(plan: Plan, env: Path) -> Path:
+    """Return where the environment's interpreter stands or will stand."""
+    if plan.environment.kind == "current":
+        return Path(sys.executable)
+    return env / "venv" / "bin" / "python"
+
+
+def _links(plan: Plan, places: Places) -> list[tuple[str, Path]]:
+    found: list[tuple[str, Path]] = []
+    data = data_folder(plan, places)
+    if plan.data is not None and data is not None:
+        found += layout.data_links(plan.data.links, data)
+    stored = weights.folder(places.weights)
+    found += [(item.link, stored / item.file) for item in plan.weights if item.link]
+    return found

@@ -1,0 +1,199 @@
+"""Run plans one after the other: prepare, launch, follow, measure, record."""
+
+import dataclasses
+import functools
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mrbench import (
+    __version__,
+    locks,
+    machine,
+    preflight,
+    preparation,
+    rundir,
+    scratch,
+    workspace,
+)
+from mrbench.console import Reporter
+from mrbench.errors import MrbenchError, WorkspaceError
+from mrbench.executors import EXECUTORS
+from mrbench.judge import exit_code_of, judge
+from mrbench.outcome import Exit, IterationSample, Measurement
+from mrbench.parsers import parse
+from mrbench.places import Places
+from mrbench.plan import Plan, run_folder_name
+from mrbench.preparation import Prepared
+from mrbench.recipe import RecipeFile
+from mrbench.rundir import RunDir
+from mrbench.weights import digest
+
+Record = dict[str, Any]
+
+
+def run_all(
+    planned: Sequence[tuple[Plan, RecipeFile]], places: Places, repeat: int, reporter: Reporter
+) -> list[Record]:
+    """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly."""
+    preflight.check((plan for plan, _ in planned), places)
+    records = []
+    for _ in range(repeat):
+        for plan, file in planned:
+            record = run_one(plan, file, places, reporter)
+            reporter.note(summary(record))
+            records.append(record)
+    return records
+
+
+def run_one(plan: Plan, file: RecipeFile, places: Places, reporter: Reporter) -> Record:
+    """Run one plan; a record is written whatever happens."""
+    folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
+    folder.plan.write_text(plan.canonical())
+    record = _blank(plan, file, folder)
+    try:
+        _train(plan, file, places, folder, reporter, record)
+    except MrbenchError as exc:
+        record |= {"status": "failed", "reason": str(exc), "exit_code": exc.exit_code}
+    except KeyboardInterrupt:
+        record |= {"status": "interrupted", "reason": "interrupted by the user", "exit_code": 130}
+        raise
+    except OSError as exc:  # the disk is full, or a folder vanished
+        reason = f"{exc.filename or folder.path}: {exc.strerror}; make room there and run again"
+        record |= {"status": "failed", "reason": reason, "exit_code": MrbenchError.exit_code}
+    finally:
+        record["ended"] = _now()
+        rundir.write_record(folder, record)
+    return record
+
+
+def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
+    plan: Plan,
+    file: RecipeFile,
+    places: Places,
+    folder: RunDir,
+    reporter: Reporter,
+    record: Record,
+) -> None:
+    stage = functools.partial(reporter.stage, plan.implementation)
+    own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
+    with locks.hold(_lock_names(plan), stage) as held, scratch.own(own):
+        ready = preparation.prepare(plan, file.patches, places, own, stage)
+        record["workspace"] = dataclasses.asdict(ready.workspace)
+        record["environment"] = dataclasses.asdict(ready.environment)
+        stage("starting the training")
+        end = _launch(plan, ready, folder, held, reporter, record)
+        record["exit"] = dataclasses.asdict(end)
+        _keep(plan, ready, folder)
+        measurement = judge(folder, plan, end)
+    record["measurement"] = dataclasses.asdict(measurement)
+    record |= {"status": measurement.status, "reason": measurement.reason}
+    record["exit_code"] = exit_code_of(measurement.status)
+    record["files"] = {
+        path.name: {"sha256": digest(path, "sha256"), "size_bytes": path.stat().st_size}
+        for path in (folder.plan, folder.log, folder.stamps)
+    }
+
+
+def _lock_names(plan: Plan) -> tuple[str, ...]:
+    """Two runs on the same devices would slow one another; all runs on a CPU share it."""
+    if plan.accelerator == "cpu":
+        return ("cpu",)
+    return tuple(f"gpu{i}" for i in range(plan.gpus))
+
+
+def _launch(  # noqa: PLR0917 - as above
+    plan: Plan,
+    ready: Prepared,
+    folder: RunDir,
+    held: tuple[int, ...],
+    reporter: Reporter,
+    record: Record,
+) -> Exit:
+    """Start the job, follow it to the end of the window and one interval more, and end it."""
+    window = plan.window
+    with EXECUTORS["local"].start(ready.job, folder.path, keep_open=held) as running:
+        # While the training starts there is time for what must not delay it.
+        if not workspace.verify_tree(ready.workspace):
+            raise WorkspaceError(
+                f"{ready.workspace.path}: the cached checkout was changed; remove it and run again"
+            )
+        record["machine"] = machine.facts()
+        progress = _Progress(plan, reporter)
+        blocks = running.blocks(tick=lambda: None)  # the reporter keeps itself moving
+        for sample in parse(blocks, plan.log, plan.images_per_iteration, window):
+            progress.show(sample)
+            if sample.last >= window.last + sample.count:
+                running.stop("enough")
+                break
+    return running.exit()
+
+
+@dataclasses.dataclass
+class _Progress:
+    """Images per second so far; only for the eye, the record is computed from the files."""
+
+    plan: Plan
+    reporter: Reporter
+    images: int = 0
+    seconds: float = 0.0
+
+    def show(self, sample: IterationSample) -> None:
+        window = self.plan.window
+        if window.first <= sample.last - sample.count and sample.last <= window.last:
+            self.images += sample.count * self.plan.images_per_iteration
+            self.seconds += sample.seconds
+        end = window.last + sample.count
+        per_iteration = sample.seconds / sample.count
+        rate = self.images / self.seconds if self.seconds > 0 else None
+        self.reporter.progress(
+            sample.last, end, rate, max(0.0, (end - sample.last) * per_iteration)
+        )
+
+
+def _keep(plan: Plan, ready: Prepared, folder: RunDir) -> None:
+    """Copy the small files that the recipe asks to keep out of the training's output."""
+    output = ready.folder / "output"
+    for pattern in plan.log.keep:
+        for path in output.glob(pattern):
+            if path.is_file() and path.resolve().is_relative_to(output.resolve()):
+                target = folder.kept / path.relative_to(output)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+
+
+def _blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
+    return {
+        "format": plan.format,
+        "id": f"{plan.suite}/{plan.implementation}/{folder.path.name}",
+        "mrbench": __version__,
+        "started": _now(),
+        "suite": dataclasses.asdict(file.suite),
+        "plan": dataclasses.asdict(plan),
+        "plan_digest": plan.digest,
+        "status": "failed",
+        "reason": "",
+        "measurement": None,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def summary(record: Record) -> str:
+    """Return one line on how a run ended."""
+    name = record["plan"]["implementation"]
+    if record["status"] != "ok":
+        return f"{name}: {record['status']}: {record['reason']} ({record['id']})"
+    m = Measurement(**record["measurement"])
+    text = f"{name}: {m.images_per_second:.2f} img/s in iterations {m.first}-{m.last}"
+    for warning in m.warnings:
+        text += f"\n  {warning}"
+    return f"{text} ({record['id']})"
+
+
+def exit_code(records: Iterable[Record]) -> int:
+    """Return the largest of the runs' exit codes."""
+    return max((int(r.get("exit_code", 0)) for r in records), default=0)

@@ -1,0 +1,100 @@
+"""The one owner of file names in a run's folder, and of how a record is written and read."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mrbench import yamlfile
+from mrbench.errors import MrbenchError
+from mrbench.home import write_whole
+from mrbench.model import Suite
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDir:
+    """A run's folder: plain files, enough to compute every number again."""
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        """The plan, saved before anything happens."""
+        return self.path / "plan.json"
+
+    @property
+    def log(self) -> Path:
+        """What the training printed, byte for byte."""
+        return self.path / "train.log"
+
+    @property
+    def stamps(self) -> Path:
+        """When each part of train.log arrived."""
+        return self.path / "train.stamps"
+
+    @property
+    def kept(self) -> Path:
+        """Small files that the training itself wrote and the recipe asks to keep."""
+        return self.path / "kept"
+
+    @property
+    def record(self) -> Path:
+        """All that is known of the run; written last, by rename."""
+        return self.path / "record.json"
+
+
+def create(runs: Path, name: Path) -> RunDir:
+    """Make a new folder for one run; a second run in the same second gets a number."""
+    for attempt in range(1, 1000):
+        path = runs / (name if attempt == 1 else name.with_name(f"{name.name}-{attempt}"))
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as exc:
+            raise MrbenchError(
+                f"{path}: cannot be made ({exc.strerror}); choose another folder with --runs"
+            ) from exc
+        return RunDir(path)
+    raise MrbenchError(f"{runs / name}: 1000 runs in one second; look into that folder")
+
+
+def stamp() -> str:
+    """Return the UTC time as it stands in folder names: sorts as it reads."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def write_record(folder: RunDir, record: dict[str, Any]) -> None:
+    """Write record.json whole or not at all."""
+    text = json.dumps(record, indent=1, sort_keys=True, default=str) + "\n"
+    try:
+        write_whole(folder.record, text.encode())
+    except OSError as exc:
+        raise MrbenchError(
+            f"{folder.record}: cannot be written ({exc.strerror}); make room and run again"
+        ) from exc
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read one record; MrbenchError says what is wrong with it."""
+    try:
+        record = json.loads(path.read_bytes())
+    except OSError as exc:
+        raise MrbenchError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
+    except ValueError as exc:
+        raise MrbenchError(f"{path}: is no record ({exc}); restore it or remove the run") from exc
+    if not isinstance(record, dict) or "status" not in record or "plan" not in record:
+        raise MrbenchError(f"{path}: is no record of mrbench; restore it or remove the run")
+    return record
+
+
+def find_records(runs: Path, suite: str | None = None) -> list[Path]:
+    """Return the record.json files under a folder of runs, oldest first."""
+    return sorted(runs.glob(f"{suite or '*'}/*/*/record.json"), key=lambda p: p.parent.name)
+
+
+def suite_of(record: dict[str, Any]) -> Suite:
+    """Return the suite as it was when the run was made; for suites that mrbench does not carry."""
+    text = json.dumps(record["suite"]).encode()
+    return yamlfile.parse(Suite, text, f"{record['id']}: suite")[0]

@@ -1,0 +1,78 @@
+"""Everything about one run, for reading."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mrbench.errors import MrbenchError
+from mrbench.rundir import find_records, read_record
+
+
+def find_run(name: str, runs: Path) -> Path:
+    """Return the run's folder, given as a path, as suite/impl/time or as the end of that."""
+    for direct in (Path(name), runs / name):
+        if (direct / "record.json").is_file():
+            return direct
+    found = [p.parent for p in find_records(runs) if str(p.parent).endswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise MrbenchError(f"{name!r} fits {len(found)} runs; give more of the path")
+    raise MrbenchError(f"no run {name!r} under {runs}; `mrbench table` lists what is there")
+
+
+def describe_run(folder: Path) -> str:
+    """Lay out a record as text, one fact per line."""
+    record = read_record(folder / "record.json")
+    plan, measured = record["plan"], record.get("measurement") or {}
+    machine, work = record.get("machine") or {}, record.get("workspace") or {}
+    env, end = record.get("environment") or {}, record.get("exit") or {}
+    gpus = [str(g.get("name")) for g in machine.get("gpus") or []]
+    lines = {
+        "run": folder,
+        "status": f"{record['status']} {record.get('reason') or ''}".strip(),
+        "throughput": _throughput(measured),
+        "iterations": f"{measured.get('first')}-{measured.get('last')}"
+        f" ({measured.get('iterations')} timed,"
+        f" {measured.get('images_per_iteration')} images each)",
+        "clocks": _clocks(measured),
+        "warnings": "\n".join(measured.get("warnings") or ()) or "none",
+        "implementation": f"{plan['title']} ({plan['framework']}), suite {plan['suite']}",
+        "source": plan["source"]["url"],
+        "commit": plan["source"]["commit"] + ("" if plan["pinned"] else "  NOT the pinned one"),
+        "tree": work.get("tree"),
+        "patches": json.dumps(plan["patch_sha256"]),
+        "environment": f"{plan['environment']['kind']} {env.get('digest', '')[:16]}",
+        "packages": ", ".join(env.get("frozen") or ()) or "not recorded",
+        "command": " ".join(plan["command"]),
+        "variables": json.dumps(plan["variables"]),
+        "devices": f"{plan['gpus']} x {plan['accelerator']}",
+        "machine": f"{machine.get('host')}, {machine.get('cpu')}, {machine.get('system')}",
+        "gpus": ", ".join(gpus) or machine.get("gpu_error"),
+        "ended": f"{end.get('reason')} (code {end.get('code')}) after {end.get('seconds')} s",
+        "plan digest": record["plan_digest"],
+    }
+    return "\n".join(_line(name, value) for name, value in lines.items())
+
+
+def _throughput(measured: dict[str, Any]) -> str:
+    if measured.get("images_per_second") is None:
+        return "none"
+    return (
+        f"{measured['images_per_second']:.3f} img/s"
+        f" ({measured['seconds_per_iteration']:.6f} s per iteration)"
+    )
+
+
+def _clocks(measured: dict[str, Any]) -> str:
+    agreement = measured.get("agreement")
+    ratio = "unknown" if agreement is None else f"{agreement:.5f}"
+    return (
+        f"{measured.get('clock')} leads; log {measured.get('log_seconds')} s,"
+        f" arrival {measured.get('arrival_seconds')} s, arrival/log {ratio}"
+    )
+
+
+def _line(name: str, value: object) -> str:
+    first, *rest = str(value).splitlines() or [""]
+    return "\n".join([f"{name:15} {first}", *(f"{'':15} {line}" for line in rest)])

@@ -1,0 +1,70 @@
+"""What a workspace is, and where it stands."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from mrbench.errors import WorkspaceError
+from mrbench.home import home
+from mrbench.model import Source
+from mrbench.workspace import address, tree
+
+LAYOUT = 1  # of what is made; another number makes every checkout anew
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """A checkout with patches applied; tree and base_tree are its tree ids with and without them.
+
+    fetched_bytes: by how much the object store grew for it.
+    """
+
+    path: Path
+    commit: str
+    tree: str
+    base_tree: str
+    fetched_bytes: int
+    reused: bool
+
+
+def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:
+    """Return where the patched checkout stands or will stand; reads nothing."""
+    inputs = [
+        LAYOUT,
+        source.url,
+        source.commit,
+        source.paths,
+        [dataclasses.asdict(s) for s in source.substitutions],
+        [hashlib.sha256(patch).hexdigest() for patch in patches],
+    ]
+    digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+    return home() / "work" / f"{address.name(source.url)}-{source.commit[:12]}-{digest[:8]}"
+
+
+def record_path(checkout: Path) -> Path:
+    """Return the file beside a checkout that lists what belongs into it."""
+    return checkout.with_name(f"{checkout.name}.tree")
+
+
+def as_workspace(
+    path: Path, record: tree.Record, fetched_bytes: int = 0, *, reused: bool
+) -> Workspace:
+    """Return what a record tells about the checkout at `path`."""
+    return Workspace(
+        path=path,
+        commit=record.commit,
+        tree=record.tree,
+        base_tree=record.base_tree,
+        fetched_bytes=fetched_bytes,
+        reused=reused,
+    )
+
+
+def expect(source: Source, made: str) -> None:
+    """Refuse a tree that is not the recipe's."""
+    if source.tree not in (None, made):
+        raise WorkspaceError(
+            f"{source.url} at {source.commit[:12]}, patched, has tree {made}, the recipe says"
+            f" {source.tree}; correct source.tree, or the patches"
+        )

@@ -1,0 +1,11 @@
+"""`make bench`: how fast mrbench itself is, as ratios and differences within one run."""
+
+import parse_speed
+import run_overhead
+import startup
+
+BENCHES = {"startup": startup, "overhead of a run": run_overhead, "reading a log": parse_speed}
+
+for name, bench in BENCHES.items():
+    print(f"\n== {name}", flush=True)
+    bench.main()

@@ -1,0 +1,83 @@
+"""Bad input gets one clear line and the exit code of its kind; never a traceback."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toy import edit, make_suite
+
+
+def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mrbench", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["run", "--suite", "2018"], 2, "no suite is called '2018'; did you mean '2019'?"),
+        (["run", "--impl", "detectron3"], 2, "did you mean 'detectron"),
+        (["run", "--gpus", "0"], 2, "give at least 1"),
+        (["run", "--impl", "tensorpack", "--gpus", "3"], 2, "1, 2, 4 or a multiple of 8"),
+        (["run", "--impl", "detectron2", "--commit", "abc"], 2, "not a commit of 40 hex digits"),
+        (["run", "--window", "500:100"], 2, "give A:B with A < B"),
+        (["run", "--recipe", "gone.yaml"], 2, "gone.yaml: cannot be read"),
+        (["run", "--data", "nowhere"], 4, "--data nowhere: no such folder"),
+        (["run", "--impl", "detectron2"], 4, "8 GPUs wanted"),
+        (["run", "--impl", "detectron2"], 4, "weights"),
+        (["run", "--impl", "detectron2"], 4, "--data DIR"),
+        (["table"], 1, "no runs of suite 2019"),
+        (["table", "--suite", "nope"], 2, "no suite is called"),
+        (["show", "nope"], 1, "no run 'nope'"),
+        (["parse", "gone.log"], 6, "gone.log"),
+    ],
+)
+def test_one_line_with_a_remedy(words: list[str], code: int, message: str, tmp_path: Path) -> None:
+    done = mrbench(*words, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert done.stderr.startswith("mrbench: ")
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("mrbench-home/repos")), "refused before anything is cloned"
+
+
+def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
+    told = mrbench("run", cwd=tmp_path).stderr
+    for word in ("detectron2", "matterport", "GPUs wanted", "weights", "--data DIR"):
+        assert word in told
+
+
+def test_no_command_prints_help(tmp_path: Path) -> None:
+    done = mrbench(cwd=tmp_path)
+    assert done.returncode == 2
+    assert "run" in done.stdout
+
+
+def test_list_names_suites_and_recipes(tmp_path: Path) -> None:
+    shown = mrbench("list", cwd=tmp_path).stdout
+    for word in ("2019", "demo", "minimask", "detectron2", "d01c8617dc88"):
+        assert word in shown
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path: Path, git: Callable[..., str]) -> None:
+    toy = make_suite(tmp_path, git)
+    # no file of more than 4 KiB: writing beyond it fails as on a full disk, for the child too
+    script = f"ulimit -f 4; trap '' XFSZ; exec {sys.executable} -m mrbench run --recipe {toy}"
+    edit(toy, "60 0.002", "60 0.002 " + "x" * 9000)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode not in (0, 70)
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) >= 1
+
+
+def test_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m mrbench schema | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""

@@ -1,0 +1,75 @@
+"""Environments are made once, proven, named by their inputs, and quoted when they fail."""
+
+from pathlib import Path
+
+import pytest
+
+from mrbench import environment, interpreter
+from mrbench.errors import LaunchError
+from mrbench.model import Environment
+
+TREE = "t" * 40
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "own.py").write_text("X = 1\n")
+    return folder
+
+
+def make(env: Environment, checkout: Path, told: list[str] | None = None) -> environment.Ready:
+    return environment.prepare(env, checkout, TREE, (told if told is not None else []).append)
+
+
+def test_made_once_then_found(checkout: Path) -> None:
+    env = Environment(kind="venv", requirements=("six==1.16.0",), probe=("six",))
+    first = make(env, checkout)
+    assert not first.reused
+    assert "six==1.16.0" in first.frozen
+    told: list[str] = []
+    again = make(env, checkout, told)
+    assert (again.reused, again.python, told) == (True, first.python, [])
+
+
+def test_what_is_built_stays_out_of_the_checkout(checkout: Path) -> None:
+    build = ("{python}", "-c", "open('built.txt', 'w').write('{checkout}')")
+    ready = make(Environment(kind="venv", build=(build,), probe=("own",)), checkout)
+    assert (ready.template / "built.txt").read_text() == str(ready.template)
+    assert not (checkout / "built.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        (Environment(kind="venv", probe=("nothing_of_the_kind",)), "nothing_of_the_kind"),
+        (Environment(kind="venv", requirements=("six==999",)), "six"),
+        (Environment(kind="venv", build=(("/no/such/tool",),)), "/no/such/tool"),
+    ],
+)
+def test_a_failure_quotes_its_log_and_leaves_nothing_made(
+    env: Environment, message: str, checkout: Path
+) -> None:
+    with pytest.raises(LaunchError, match=message) as caught:
+        make(env, checkout)
+    assert ".log" in str(caught.value)
+    assert not (environment.path(env, TREE) / environment.DONE).exists()
+    with pytest.raises(LaunchError):  # and it is tried anew, not taken for made
+        make(env, checkout)
+
+
+def test_other_inputs_are_another_environment() -> None:
+    base = Environment(kind="venv", requirements=("a==1",))
+    other = Environment(kind="venv", requirements=("a==2",))
+    built = Environment(kind="venv", build=(("make",),))
+    assert environment.path(base, TREE) == environment.path(base, "u" * 40)
+    assert environment.path(base, TREE) != environment.path(other, TREE)
+    assert environment.path(built, TREE) != environment.path(built, "u" * 40)
+
+
+def test_an_interpreter_that_is_not_there() -> None:
+    assert interpreter.find("3.2") is None
+    assert "uv python install 3.2" in str(
+        environment.problem(Environment(kind="venv", python="3.2"))
+    )

@@ -1,0 +1,198 @@
+"""The pipeline from end to end on a toy: real git, real processes, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toy import edit, make_suite
+
+DEADLINE_S = 60  # a safety net; no test depends on how long anything takes
+
+
+def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mrbench", *map(str, words)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
+
+
+@pytest.fixture
+def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
+    return make_suite(tmp_path, git)
+
+
+def only_record(folder: Path) -> dict[str, Any]:
+    (path,) = (folder / "runs").glob("*/*/*/record.json")
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
+
+
+def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> None:
+    done = mrbench("run", "--recipe", toy, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = only_record(tmp_path)
+    measured = record["measurement"]
+    assert record["status"] == "ok"
+    assert (measured["first"], measured["last"], measured["iterations"]) == (11, 40, 30)
+    assert measured["images_per_second"] == pytest.approx(4 * 30 / measured["log_seconds"])
+    assert measured["agreement"] == pytest.approx(1, abs=0.2)
+    assert record["exit"]["reason"] == "enough"
+    assert record["workspace"]["commit"] == record["plan"]["source"]["commit"]
+    shown = mrbench("table", "--suite", "toys", cwd=tmp_path)
+    assert "toy" in shown.stdout
+    assert f"{measured['images_per_second']:.2f}" in shown.stdout
+    assert mrbench("show", "toys/toy", cwd=tmp_path).returncode == 1  # ends of paths only
+    told = mrbench("show", record["id"], cwd=tmp_path)
+    assert record["workspace"]["tree"] in told.stdout
+
+
+def test_the_number_comes_from_the_files_alone(toy: Path, tmp_path: Path) -> None:
+    from mrbench import yamlfile
+    from mrbench.judge import judge
+    from mrbench.outcome import Exit
+    from mrbench.plan import Plan
+    from mrbench.rundir import RunDir
+
+    assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 0
+    record = only_record(tmp_path)
+    folder = RunDir(tmp_path / "runs" / record["id"])
+    plan, _ = yamlfile.load(Plan, folder.plan)
+    again = judge(folder, plan, Exit(**record["exit"]))
+    assert again.images_per_second == record["measurement"]["images_per_second"]
+    assert plan.digest == record["plan_digest"]
+
+
+def test_another_commit_is_kept_apart(toy: Path, tmp_path: Path, git: Callable[..., str]) -> None:
+    upstream = tmp_path / "upstream"
+    (upstream / "README").write_text("moved on\n")
+    git(upstream, "add", ".")
+    git(upstream, "commit", "-qm", "on")
+    other = git(upstream, "rev-parse", "HEAD")
+    assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 0
+    assert mrbench("run", "--recipe", toy, "--commit", other, cwd=tmp_path).returncode == 0
+    shown = mrbench("table", "--suite", "toys", "--format", "json", cwd=tmp_path)
+    rows = json.loads(shown.stdout)
+    assert sorted(r["pinned"] for r in rows) == [False, True]
+    assert other[:12] in mrbench("table", "--suite", "toys", cwd=tmp_path).stdout
+
+
+def test_repeats_are_averaged_over_total_time(toy: Path, tmp_path: Path) -> None:
+    done = mrbench("run", "--recipe", toy, "--repeat", 2, "--json", cwd=tmp_path)
+    rates = [r["measurement"]["images_per_second"] for r in json.loads(done.stdout)]
+    shown = mrbench("table", "--suite", "toys", "--format", "json", cwd=tmp_path)
+    (row,) = json.loads(shown.stdout)
+    assert row["repeats"] == 2
+    assert row["images_per_second"] == pytest.approx(2 / (1 / rates[0] + 1 / rates[1]))
+    assert row["spread_images_per_second"] == pytest.approx(abs(rates[0] - rates[1]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status", "code", "reason"),
+    [
+        ("60 0.002", "60 0.002 broken", "ok", 0, ""),
+        ("60 0.002", "20 0.002 broken", "failed", 5, "exit code 1"),
+        ("60 0.002", "20 0.002", "incomplete_window", 6, "20"),
+        ("60 0.002", "0 0.002", "no_iterations", 6, "iteration"),
+        ("wall_clock_limit_s: 120", "wall_clock_limit_s: 0.2", "timed_out", 5, "0.2 s"),
+        ("60 0.002", "60 300", "stalled", 5, "was printed for"),
+        ("train.py 60", "gone.py 60", "failed", 5, "gone.py"),
+        ('"{python} train.py', '"/no/such/python train.py', "failed", 5, "/no/such/python"),
+    ],
+)
+def test_how_it_ends_is_told(
+    toy: Path, tmp_path: Path, old: str, new: str, status: str, code: int, reason: str
+) -> None:
+    edit(toy, old, new)
+    if status == "stalled":
+        edit(toy, "stall_limit_s: 60", "stall_limit_s: 0.5")
+    if status == "timed_out":
+        edit(toy, "60 0.002", "60 0.1")
+    done = mrbench("run", "--recipe", toy, cwd=tmp_path)
+    record = only_record(tmp_path)
+    assert (record["status"], done.returncode) == (status, code), done.stderr
+    assert reason in record["reason"]
+    if status != "ok":
+        assert record["measurement"] is None or record["measurement"]["images_per_second"] is None
+        table = mrbench("table", "--suite", "toys", cwd=tmp_path).stdout
+        assert status in table
+        assert " 0.00 " not in table
+    assert "Traceback (most recent call last)" not in done.stderr
+
+
+def test_one_failure_does_not_stop_the_rest(toy: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "toys" / "bad.yaml"
+    bad.write_text(toy.read_text())
+    edit(bad, "60 0.002", "20 0.002 broken")
+    done = mrbench("run", "--recipe", bad, toy, cwd=tmp_path)
+    assert done.returncode == 5
+    shown = mrbench("table", "--suite", "toys", "--format", "json", cwd=tmp_path)
+    assert [r["status"] for r in json.loads(shown.stdout)] == ["ok", "failed"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_ending_mrbench_ends_the_training(toy: Path, tmp_path: Path, number: int) -> None:
+    edit(toy, "60 0.002", f"60 0.5 {tmp_path.name}")
+    command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
+        wait_for(lambda: any(b"0.5" in a for a in commands_of(tmp_path)))
+        os.kill(running.pid, number)
+        running.wait(DEADLINE_S)
+    wait_for(lambda: not commands_of(tmp_path))
+    left = list((tmp_path / "mrbench-home" / "scratch").iterdir())
+    if number == signal.SIGKILL:
+        assert not list((tmp_path / "runs").glob("*/*/*/record.json"))
+        assert len(left) == 1
+        edit(toy, f"60 0.5 {tmp_path.name}", "60 0.002")
+        assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 0
+        assert not left[0].exists(), "the next run removes what the killed one left"
+        return
+    assert running.returncode == 130
+    assert only_record(tmp_path)["status"] == "interrupted"
+    assert not left
+
+
+def commands_of(folder: Path) -> list[list[bytes]]:
+    """Return the argument lists of the processes that have the folder's name in them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[-2:-1] == [folder.name.encode()]:
+            found.append(words)
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_the_dry_run_touches_nothing(toy: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    done = mrbench("run", "--recipe", toy, "--dry-run", "--json", cwd=tmp_path)
+    (plan,) = json.loads(done.stdout)
+    assert plan["command"].endswith("train.py 60 0.002")
+    assert plan["images_per_iteration"] == 4
+    text = mrbench("run", "--recipe", toy, "--dry-run", cwd=tmp_path).stdout
+    assert plan["command"] in text
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_prepare_prints_path_and_tree(toy: Path, tmp_path: Path) -> None:
+    done = mrbench("prepare", "--recipe", toy, "--json", cwd=tmp_path)
+    (row,) = json.loads(done.stdout)
+    assert (Path(row["path"]) / "train.py").is_file()
+    only = mrbench("prepare", "--recipe", toy, "--checkout-only", cwd=tmp_path)
+    assert row["tree"] in only.stdout

@@ -1,0 +1,132 @@
+"""The synthetic dataset: the same bytes each time, consistent, under all names in use."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from mrbench.errors import RecipeError, UnavailableError
+from mrbench.model import SyntheticData
+from mrbench.synth import synthesize
+
+SPEC = SyntheticData(images=16, width=160, height=120, seed=3)
+SETS = {
+    "train2017": ("train2017", 16),
+    "val2017": ("val2017", 2),
+    "train2014": ("train2014", 14),
+    "val2014": ("val2014", 4),
+    "valminusminival2014": ("val2014", 2),
+    "minival2014": ("val2014", 2),
+}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def load(folder: Path, name: str) -> dict[str, Any]:
+    document = json.loads((folder / "annotations" / f"instances_{name}.json").read_text())
+    assert isinstance(document, dict)
+    return document
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Path:
+    synthesize(tmp_path / "coco", SPEC)
+    return tmp_path / "coco"
+
+
+def test_the_same_seed_gives_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
+    synthesize(tmp_path / "deeper" / "again", SPEC)
+    again = digests(tmp_path / "deeper" / "again")
+    assert again == digests(drawn)
+    assert len(again) == len(SETS) + 2 * (16 + 2)
+
+
+def test_another_seed_gives_other_pictures(drawn: Path, tmp_path: Path) -> None:
+    synthesize(tmp_path / "other", SyntheticData(images=16, width=160, height=120, seed=4))
+    one, other = digests(drawn), digests(tmp_path / "other")
+    assert one.keys() == other.keys()
+    assert all(one[name] != other[name] for name in one)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_annotations_agree_with_the_images(drawn: Path, name: str) -> None:
+    folder, count = SETS[name]
+    document = load(drawn, name)
+    assert set(document) == {"info", "licenses", "images", "annotations", "categories"}
+    assert len(document["images"]) == count
+    for image in document["images"]:
+        prefix = f"COCO_{folder}_" if folder.endswith("2014") else ""
+        assert image["file_name"] == f"{prefix}{image['id']:012d}.jpg"
+        with Image.open(drawn / folder / image["file_name"]) as picture:
+            picture.load()
+            assert picture.size == (image["width"], image["height"]) == (160, 120)
+    categories = {category["id"] for category in document["categories"]}
+    ids = [annotation["id"] for annotation in document["annotations"]]
+    assert len(set(ids)) == len(ids)
+    by_image: dict[int, int] = dict.fromkeys((i["id"] for i in document["images"]), 0)
+    for annotation in document["annotations"]:
+        by_image[annotation["image_id"]] += 1
+        assert annotation["category_id"] in categories
+        assert annotation["iscrowd"] == 0
+        check_geometry(annotation)
+    assert all(3 <= shapes <= 8 for shapes in by_image.values())
+
+
+def check_geometry(annotation: dict[str, Any]) -> None:
+    left, top, width, height = annotation["bbox"]
+    assert 0 <= left < left + width <= 160
+    assert 0 <= top < top + height <= 120
+    ((*numbers,),) = annotation["segmentation"]
+    across, down = numbers[::2], numbers[1::2]
+    assert len(across) == len(down) >= 3
+    assert (min(across), min(down)) == (left, top)
+    assert max(across) == pytest.approx(left + width)
+    assert max(down) == pytest.approx(top + height)
+    assert 0.25 * width * height < annotation["area"] <= width * height
+
+
+def test_the_categories_are_coco_s(drawn: Path) -> None:
+    categories = load(drawn, "train2017")["categories"]
+    assert len(categories) == 80
+    assert len({category["supercategory"] for category in categories}) == 12
+    assert categories[0] == {"supercategory": "person", "id": 1, "name": "person"}
+    assert categories[-1] == {"supercategory": "indoor", "id": 90, "name": "toothbrush"}
+    ids = [category["id"] for category in categories]
+    assert ids == sorted(set(ids))
+    assert set(range(1, 91)) - set(ids) == {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+
+
+def test_the_years_share_their_pictures_as_in_coco(drawn: Path) -> None:
+    found = {name: {i["id"] for i in load(drawn, name)["images"]} for name in SETS}
+    assert found["train2017"] == found["train2014"] | found["valminusminival2014"]
+    assert found["val2017"] == found["minival2014"]
+    assert found["val2014"] == found["minival2014"] | found["valminusminival2014"]
+    assert not found["train2017"] & found["val2017"]
+    old = drawn / "train2014" / "COCO_train2014_000000000001.jpg"
+    assert old.read_bytes() == (drawn / "train2017" / "000000000001.jpg").read_bytes()
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "coco").mkdir()
+    synthesize(tmp_path / "coco", SPEC)
+    assert not any((tmp_path / "coco").iterdir())
+
+
+def test_nothing_half_made_stays_where_it_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnavailableError, match="cannot write the synthetic data"):
+        synthesize(tmp_path / "file" / "coco", SPEC)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["file"]
+
+
+@pytest.mark.parametrize(("images", "width"), [(1, 160), (16, 20)])
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path, images: int, width: int) -> None:
+    spec = SyntheticData(images=images, width=width, height=120)
+    with pytest.raises(RecipeError, match="needs at least 2 images of 32x32"):
+        synthesize(tmp_path / "coco", spec)

@@ -1,0 +1,104 @@
+"""The table: like things averaged over total time, unlike things apart, failures last."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from mrbench import table
+from mrbench.errors import RecipeError
+from mrbench.model import Hardware, Reference, Suite, Window
+
+SUITE = Suite(
+    title="t",
+    model="m",
+    window=Window(first=100, last=500),
+    hardware=Hardware(accelerator="gpu", count=2, name="NVIDIA V100"),
+    references=(
+        Reference(name="old", date="2019", source="s", images_per_second={"a": 50, "b": 10}),
+        Reference(name="new", date="2020", source="s", images_per_second={"a": 80}),
+    ),
+)
+
+
+def record(name: str, rate: float | None, **change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    plan = {
+        "implementation": name,
+        "title": name.upper(),
+        "framework": "F",
+        "pinned": True,
+        "source": {"commit": "c" * 40},
+        "gpus": 2,
+        "accelerator": "gpu",
+        "window": {"first": 100, "last": 500},
+    }
+    plan |= change.pop("plan", {})
+    status = "ok" if rate else "stalled"
+    base = {
+        "id": f"s/{name}/{change.get('started', 1)}",
+        "started": "1",
+        "plan": plan,
+        "plan_digest": f"digest of {name} {plan['source']['commit'][:1]}",
+        "status": status,
+        "reason": "" if rate else "nothing was printed",
+        "measurement": {"images_per_second": rate, "warnings": []},
+        "machine": {"host": "h", "cpu": "c", "gpus": [{"name": "Tesla V100-SXM2"}] * 2},
+    }
+    return base | change
+
+
+def test_sorted_by_throughput_failures_last() -> None:
+    rows = table.make_rows(SUITE, [record("c", None), record("b", 9), record("a", 60)])
+    assert [r["implementation"] for r in rows] == ["a", "b", "c"]
+    text = table.render(SUITE, rows, "plain")
+    assert "stalled: nothing was printed" in text.splitlines()[-1]
+    assert " 0.00" not in text
+    assert "1.20" in text  # 60 against the published 50, on the published hardware
+
+
+def test_repeats_are_meaned_over_total_time() -> None:
+    (row,) = table.make_rows(SUITE, [record("a", 40), record("a", 60, started="2")])
+    assert row["images_per_second"] == pytest.approx(48)
+    assert row["spread_images_per_second"] == 20
+    assert row["repeats"] == 2
+
+
+def test_other_machines_and_commits_are_not_averaged() -> None:
+    other = record("a", 10, started="0", machine={"host": "x", "cpu": "y", "gpus": []})
+    moved = record("a", 5, plan={"pinned": False, "source": {"commit": "d" * 40}})
+    rows = table.make_rows(SUITE, [record("a", 60), other, moved])
+    assert [(r["images_per_second"], r["pinned"]) for r in rows] == [(60, True), (5, False)]
+    assert rows[1]["ratio"] is None
+
+
+def test_no_ratio_on_other_hardware() -> None:
+    machine = {"host": "h", "cpu": "c", "gpus": [{"name": "NVIDIA A100"}] * 2}
+    (row,) = table.make_rows(SUITE, [record("a", 60, machine=machine)])
+    assert row["ratio"] is None
+    assert "other hardware" in table.render(SUITE, [row], "plain")
+
+
+def test_the_reference_is_chosen_by_name() -> None:
+    (row,) = table.make_rows(SUITE, [record("a", 60)], "new")
+    assert row["ratio"] == pytest.approx(0.75)
+    with pytest.raises(RecipeError, match="known: old, new"):
+        table.make_rows(SUITE, [], "newer")
+
+
+def test_rst_is_a_grid_of_two_columns() -> None:
+    rows = table.make_rows(SUITE, [record("a", 60), record("b", None)])
+    lines = table.render(SUITE, rows, "rst").splitlines()
+    assert lines[0] == lines[-1]
+    assert lines[0].count("+") == 3
+    assert set(lines[2]) == {"+", "="}
+    assert "Throughput (img/s)" in lines[1]
+
+
+def test_machines_read_json_and_csv() -> None:
+    rows = table.make_rows(SUITE, [record("a", 60), record("b", None)])
+    assert json.loads(table.render(SUITE, rows, "json"))[1]["status"] == "stalled"
+    read = list(csv.DictReader(io.StringIO(table.render(SUITE, rows, "csv"))))
+    assert read[1]["images_per_second"] == ""
+    assert "| a " in table.render(SUITE, rows, "markdown")

@@ -1,0 +1,54 @@
+"""Installed from its wheel, outside the checkout, mrbench finds its recipes and patches."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--installer", "uv", "-o", str(folder)]
+    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for wanted in ("recipes", "patches", "mrbench/embedded/minimask"):
+        for path in (ROOT / wanted).rglob("*"):
+            if path.is_file() and path.suffix in (".yaml", ".patch", ".py", ".md"):
+                inside = path.relative_to(ROOT).as_posix()
+                assert inside.removeprefix("mrbench/") in {
+                    n.removeprefix("mrbench/") for n in names
+                }
+    assert not [n for n in names if "__pycache__" in n]
+
+
+def test_the_demo_is_planned_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
+    from uv import find_uv_bin
+
+    uv, venv = find_uv_bin(), tmp_path / "venv"
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, venv], check=True)
+    install = [uv, "pip", "install", "-q", "--python", venv / "bin" / "python", wheel]
+    subprocess.run(install, check=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    command = [venv / "bin" / "mrbench", "run", "--suite", "demo", "--dry-run", "--json"]
+    done = subprocess.run(
+        command, cwd=empty, env=variables, capture_output=True, text=True, check=True
+    )
+    (plan,) = json.loads(done.stdout)
+    assert plan["implementation"] == "minimask"
+    assert len(plan["patches"]) == 1
+    assert not list(empty.iterdir())
