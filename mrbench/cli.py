@@ -1,6 +1,7 @@
 """What users type: the argument tree, and the one place where errors become text and exit codes."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
     try:
         from mrbench.commands import COMMANDS  # noqa: PLC0415 - `--version` must not pay for it
 
+        gc.enable()
         return COMMANDS[args.command](args)
     except MrbenchError as exc:
         print(f"mrbench: {exc}", file=sys.stderr)

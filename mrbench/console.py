@@ -1,7 +1,6 @@
 """What a person sees while it runs: a live line on a terminal, plain lines elsewhere."""
 
 import sys
-import threading
 import time
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
@@ -49,18 +48,19 @@ class PlainReporter:
         self._quiet = quiet
         self._started = self._said = time.monotonic()
         self._who = self._what = ""
-        self._done = threading.Event()
-        self._beat = threading.Thread(target=self._keep_alive, daemon=True)
+        self._ended = False
 
     def __enter__(self) -> Self:
         """Start the heartbeat."""
         if not self._quiet:
-            self._beat.start()
+            import threading  # noqa: PLC0415 - the quiet have no use for it
+
+            threading.Thread(target=self._keep_alive, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop the heartbeat."""
-        self._done.set()
+        self._ended = True
 
     def stage(self, who: str, text: str) -> None:
         """Print the stage."""
@@ -83,8 +83,9 @@ class PlainReporter:
             print(f"[{self._said - self._started:6.1f} s] {text}", file=self._stream, flush=True)
 
     def _keep_alive(self) -> None:
-        while not self._done.wait(1.0):
-            if self._who and time.monotonic() - self._said >= SILENCE_S:
+        while not self._ended:
+            time.sleep(1.0)
+            if not self._ended and self._who and time.monotonic() - self._said >= SILENCE_S:
                 self._say(f"{self._who}: still {self._what}")
 
 

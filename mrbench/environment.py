@@ -5,7 +5,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
-import platform
+import os
 import shutil
 import subprocess
 import sys
@@ -37,8 +37,8 @@ def digest(env: Environment, tree: str) -> str:
     """Name the environment after all that decides it; the tree only if something is built."""
     inputs = {
         **dataclasses.asdict(env),
-        "own_python": None if env.python else platform.python_version(),
-        "machine": platform.machine(),
+        "own_python": None if env.python else sys.version,
+        "machine": os.uname().machine,
         "tree": tree if env.build else None,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

@@ -1,12 +1,13 @@
 """Opens a log, plain or gzip, as blocks of whole lines with their offsets."""
 
-import gzip
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from mrbench.errors import MeasureError
+
+if TYPE_CHECKING:
+    from gzip import GzipFile
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
@@ -58,18 +59,25 @@ def _chunks(path: Path, from_end: int = 0) -> Iterator[bytes]:
             packed = file.read(2) == _GZIP
             size = file.seek(0, 2) if file.seekable() else 0
             file.seek(0 if packed else max(0, size - from_end) if from_end else 0)
-            if packed:
-                with gzip.open(file) as unpacked:
-                    yield from _read(unpacked)
-            else:
-                yield from _read(file)
-    except (OSError, EOFError, zlib.error) as exc:
+            yield from _unpacked(file) if packed else _read(file)
+    except (OSError, EOFError) as exc:
         text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
         raise MeasureError(
             f"{path}: cannot be read as a log ({text}); give a readable file"
         ) from exc
 
 
-def _read(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+def _unpacked(file: BinaryIO) -> Iterator[bytes]:
+    import gzip  # noqa: PLC0415 - a run's own log is never packed
+    import zlib  # noqa: PLC0415 - the same
+
+    try:
+        with gzip.open(file) as unpacked:
+            yield from _read(unpacked)
+    except zlib.error as exc:
+        raise OSError(str(exc)) from exc
+
+
+def _read(file: "IO[bytes] | GzipFile") -> Iterator[bytes]:
     while chunk := file.read(BLOCK_BYTES):
         yield chunk

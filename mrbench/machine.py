@@ -1,8 +1,6 @@
 """What machine this is: host, processors, memory and GPUs; the door to psutil and NVML."""
 
 import os
-import platform
-import socket
 from typing import Any
 
 from mrbench import __version__
@@ -16,7 +14,10 @@ TELLING = (
 
 def facts() -> dict[str, Any]:
     """Describe this machine for the record; what cannot be known is None, never zero."""
-    import psutil  # noqa: PLC0415 - 20 ms that `mrbench --version` must not pay
+    import platform  # noqa: PLC0415 - looked at while the training starts
+    import socket  # noqa: PLC0415 - the same
+
+    import psutil  # noqa: PLC0415 - the same
 
     gpus, gpu_error, driver = list_gpus()
     return {
@@ -84,4 +85,4 @@ def _cpu_name() -> str | None:
                     return line.partition(":")[2].strip()
     except OSError:
         pass
-    return platform.processor() or None
+    return None

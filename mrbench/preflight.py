@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterable
 
-from mrbench import environment, layout, machine, weights
+from mrbench import environment, layout, weights
 from mrbench.errors import UnavailableError
 from mrbench.places import Places
 from mrbench.plan import Plan
@@ -42,6 +42,8 @@ def problems(plan: Plan, places: Places) -> list[str]:
 def _gpus(plan: Plan) -> str | None:
     if plan.accelerator != "gpu":
         return None
+    from mrbench import machine  # noqa: PLC0415 - for GPUs only
+
     usable, why = machine.usable_gpu_count()
     if usable >= plan.gpus:
         return None

@@ -3,14 +3,13 @@
 import dataclasses
 import functools
 import shutil
+import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from mrbench import (
     __version__,
     locks,
-    machine,
     preflight,
     preparation,
     rundir,
@@ -20,7 +19,6 @@ from mrbench import (
 from mrbench.console import Reporter
 from mrbench.errors import MrbenchError, WorkspaceError
 from mrbench.executors import EXECUTORS
-from mrbench.judge import exit_code_of, judge
 from mrbench.outcome import Exit, IterationSample, Measurement
 from mrbench.parsers import parse
 from mrbench.places import Places
@@ -86,10 +84,12 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
         end = _launch(plan, ready, folder, held, reporter, record)
         record["exit"] = dataclasses.asdict(end)
         _keep(plan, ready, folder)
-        measurement = judge(folder, plan, end)
+    from mrbench import judge  # noqa: PLC0415 - loaded by _meanwhile
+
+    measurement = judge.judge(folder, plan, end)
     record["measurement"] = dataclasses.asdict(measurement)
     record |= {"status": measurement.status, "reason": measurement.reason}
-    record["exit_code"] = exit_code_of(measurement.status)
+    record["exit_code"] = judge.exit_code_of(measurement.status)
     record["files"] = {
         path.name: {"sha256": digest(path, "sha256"), "size_bytes": path.stat().st_size}
         for path in (folder.plan, folder.log, folder.stamps)
@@ -114,12 +114,7 @@ def _launch(  # noqa: PLR0917 - as above
     """Start the job, follow it to the end of the window and one interval more, and end it."""
     window = plan.window
     with EXECUTORS["local"].start(ready.job, folder.path, keep_open=held) as running:
-        # While the training starts there is time for what must not delay it.
-        if not workspace.verify_tree(ready.workspace):
-            raise WorkspaceError(
-                f"{ready.workspace.path}: the cached checkout was changed; remove it and run again"
-            )
-        record["machine"] = machine.facts()
+        _meanwhile(ready, record)
         progress = _Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: None)  # the reporter keeps itself moving
         for sample in parse(blocks, plan.log, plan.images_per_iteration, window):
@@ -128,6 +123,18 @@ def _launch(  # noqa: PLR0917 - as above
                 running.stop("enough")
                 break
     return running.exit()
+
+
+def _meanwhile(ready: Prepared, record: Record) -> None:
+    """Do what must not delay the launch, while the training starts."""
+    from mrbench import judge, machine  # noqa: F401, PLC0415 - judge is used in the end
+
+    if not workspace.verify_tree(ready.workspace, ready.folder / "src"):
+        raise WorkspaceError(
+            f"what runs is not tree {ready.workspace.tree}: {ready.workspace.path} or"
+            f" {ready.environment.template} was changed; remove both and run again"
+        )
+    record["machine"] = machine.facts()
 
 
 @dataclasses.dataclass
@@ -179,7 +186,7 @@ def _blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def summary(record: Record) -> str:

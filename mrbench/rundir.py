@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def create(runs: Path, name: Path) -> RunDir:
 
 def stamp() -> str:
     """Return the UTC time as it stands in folder names: sorts as it reads."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def write_record(folder: RunDir, record: dict[str, Any]) -> None:

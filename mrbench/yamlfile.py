@@ -1,7 +1,6 @@
 """Typed YAML: a file in, a frozen dataclass out, or a RecipeError with file, line and key."""
 
 import dataclasses
-import difflib
 import shlex
 import types
 import typing
@@ -13,6 +12,7 @@ import yaml
 
 from mrbench.errors import RecipeError
 
+MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 T = TypeVar("T")
@@ -49,7 +49,10 @@ def parse(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
         raise RecipeError(f"{file}: larger than {MAX_BYTES >> 20} MiB; this is no recipe")
     lines: dict[str, int] = {}
     try:
-        node = yaml.compose(raw.decode("utf-8"), Loader=_LOADER)
+        text = raw.decode("utf-8")
+        if _depth(text) > MAX_DEPTH:
+            raise RecipeError(f"{file}: nested too deeply; this is no recipe")
+        node = yaml.compose(text, Loader=_LOADER)
     except UnicodeDecodeError as exc:
         raise RecipeError(f"{file}: is not UTF-8 text; this is no recipe") from exc
     except yaml.YAMLError as exc:
@@ -57,12 +60,22 @@ def parse(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
         line = mark.line + 1 if mark else 1
         problem = getattr(exc, "problem", None) or "is not YAML"
         raise RecipeError(f"{file}:{line}: {problem}; correct the YAML there") from exc
-    except RecursionError as exc:
-        raise RecipeError(f"{file}: nested too deeply; this is no recipe") from exc
     reader = _Reader(Place(file, lines), lines)
     if node is None:
         raise RecipeError(f"{file}: is empty; start from a recipe that `mrbench list` shows")
     return typing.cast("T", reader.build(cls, node, "")), reader.place
+
+
+def _depth(text: str) -> int:
+    """Return how deep it nests; composing recurses in C, without a check of its own."""
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
+            break
+    return deepest
 
 
 @dataclasses.dataclass
@@ -75,14 +88,13 @@ class _Reader:
 
     def build(self, cls: type, node: yaml.Node, key: str) -> object:
         """Make a dataclass of a mapping: no unknown keys, none missing, none twice."""
-        self.lines[key] = node.start_mark.line + 1
+        self.lines.setdefault(key, node.start_mark.line + 1)
         hints = typing.get_type_hints(cls)
         known = {f.name: f for f in dataclasses.fields(cls)}
         given: dict[str, Any] = {}
         for name, value in self.items(node, key):
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+                hint = _close(name, tuple(known)) or f"known: {', '.join(known)}"
                 self.fail(_join(key, name), f"unknown key; {hint}")
             given[name] = self.convert(hints[name], value, _join(key, name))
         for name, spec in known.items():
@@ -116,8 +128,7 @@ class _Reader:
         if origin is Literal:
             text = self.scalar(node, key, "str")
             if text not in args:
-                close = difflib.get_close_matches(text, args, n=1)
-                hint_text = f"did you mean '{close[0]}'? " if close else ""
+                hint_text = _close(text, args)
                 self.fail(
                     key, f"{text!r} is not one of {', '.join(args)}; {hint_text}".rstrip("; ")
                 )
@@ -145,7 +156,7 @@ class _Reader:
         self.lines.setdefault(key, node.start_mark.line + 1)
         kind = node.tag.rpartition(":")[2]
         if hint is str:
-            if kind in ("float", "int", "bool") and getattr(node, "style", None) is None:
+            if kind in ("float", "int", "bool") and getattr(node, "style", None) in (None, ""):
                 if "." in key and key.rpartition(".")[0].endswith(("variables", "software")):
                     return text  # values of variables are text, whatever they look like
                 self.fail(key, f"{text} is read as a number or truth value; put it in quotes")
@@ -164,6 +175,13 @@ class _Reader:
         if node.tag.endswith(":null"):
             self.fail(key, "has no value; give one or remove the key")
         return str(node.value)
+
+
+def _close(name: str, known: tuple[str, ...]) -> str:
+    import difflib  # noqa: PLC0415 - for mistakes only
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else ""
 
 
 def _join(key: str, name: str) -> str:

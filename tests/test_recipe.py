@@ -37,7 +37,7 @@ def test_a_recipe_is_read(toy: Path) -> None:
         ("framework:", "framwork:", 3, "framwork: unknown key; did you mean 'framework'?"),
         ("  kind: current", "  kind: curent", 8, "did you mean 'current'?"),
         ("images_per_gpu: 4", "images_per_gpu: four", 10, "'four' is not of type int"),
-        ("title: Toy\n", "", 1, "title: missing; add this key"),
+        ("title: Toy\n", "", 2, "title: missing; add this key"),
         ("title: Toy\n", "title: Toy\ntitle: Two\n", 3, "title: given twice"),
         ("title: Toy\n", "title: [Toy\n", 3, "correct the YAML"),
         ("{python} train.py", "{pyton} train.py", 12, "did you mean 'python'?"),

@@ -24,7 +24,7 @@ SUITE = Suite(
 
 
 def record(name: str, rate: float | None, **change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    plan = {
+    plan: dict[str, Any] = {
         "implementation": name,
         "title": name.upper(),
         "framework": "F",

@@ -38,13 +38,13 @@ def test_the_demo_is_planned_from_an_empty_folder(wheel: Path, tmp_path: Path) -
     from uv import find_uv_bin
 
     uv, venv = find_uv_bin(), tmp_path / "venv"
-    subprocess.run([uv, "venv", "-q", "--python", sys.executable, venv], check=True)
-    install = [uv, "pip", "install", "-q", "--python", venv / "bin" / "python", wheel]
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(venv)], check=True)
+    install = [uv, "pip", "install", "-q", "--python", f"{venv}/bin/python", str(wheel)]
     subprocess.run(install, check=True)
     empty = tmp_path / "empty"
     empty.mkdir()
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    command = [venv / "bin" / "mrbench", "run", "--suite", "demo", "--dry-run", "--json"]
+    command = [f"{venv}/bin/mrbench", "run", "--suite", "demo", "--dry-run", "--json"]
     done = subprocess.run(
         command, cwd=empty, env=variables, capture_output=True, text=True, check=True
     )

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import marshal
 import os
 import select
 import shutil
@@ -70,7 +71,7 @@ def start(
     run = LocalRun(shim, folder / LOG)
     try:
         # Not by argv: variables may hold secrets, and everybody can read argv.
-        run.send(json.dumps(order).encode() + b"\n")
+        run.send(marshal.dumps(order))
         told = run.hear_start()
         if "failed" in told:
             _refuse(told, job, variables, folder)

@@ -7,44 +7,35 @@ where step and time stand on different lines, or the log is a progress bar or on
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
+from importlib import import_module
 
 from mrbench.errors import RecipeError
 from mrbench.model import LogFormat, Window
 from mrbench.outcome import IterationSample
-from mrbench.parsers import (
-    detectron,
-    detectron2,
-    keras,
-    maskrcnn_benchmark,
-    minimask,
-    mmdetection,
-    speedometer,
-    tensorpack,
-    tensorpack_stats,
-    text,
-    torchvision,
-)
+from mrbench.parsers import text
 from mrbench.parsers.base import Block, Parse, TextFormat
 
-FORMATS: Mapping[str, TextFormat] = {
-    "detectron2": detectron2.TEXT,
-    "detectron2-metrics": detectron2.METRICS,
-    "maskrcnn-benchmark": maskrcnn_benchmark.TEXT,
-    "mmdetection": mmdetection.TEXT,
-    "mmdetection-json": mmdetection.LOG_JSON,
-    "mmdetection3": mmdetection.MMENGINE,
-    "mmdetection3-scalars": mmdetection.SCALARS,
-    "simpledet": speedometer.SIMPLEDET,
-    "gluoncv": speedometer.GLUONCV,
-    "detectron": detectron.TEXT,
-    "torchvision": torchvision.TEXT,
-    "minimask": minimask.TEXT,
+# Format: the module of this package, and its TextFormat. A run needs one of them, and compiling
+# the expressions of all would delay every launch.
+FORMATS: Mapping[str, tuple[str, str]] = {
+    "detectron2": ("detectron2", "TEXT"),
+    "detectron2-metrics": ("detectron2", "METRICS"),
+    "maskrcnn-benchmark": ("maskrcnn_benchmark", "TEXT"),
+    "mmdetection": ("mmdetection", "TEXT"),
+    "mmdetection-json": ("mmdetection", "LOG_JSON"),
+    "mmdetection3": ("mmdetection", "MMENGINE"),
+    "mmdetection3-scalars": ("mmdetection", "SCALARS"),
+    "simpledet": ("speedometer", "SIMPLEDET"),
+    "gluoncv": ("speedometer", "GLUONCV"),
+    "detectron": ("detectron", "TEXT"),
+    "torchvision": ("torchvision", "TEXT"),
+    "minimask": ("minimask", "TEXT"),
 }
-PARSERS: Mapping[str, Parse] = {
-    "tensorpack": tensorpack.parse,
-    "tensorpack-stats": tensorpack_stats.parse,
-    "matterport": keras.parse,
+# Format: the module of this package whose `parse` reads it.
+PARSERS: Mapping[str, str] = {
+    "tensorpack": "tensorpack",
+    "tensorpack-stats": "tensorpack_stats",
+    "matterport": "keras",
 }
 NAMES = (*FORMATS, *PARSERS)
 
@@ -63,10 +54,11 @@ def parse(
     window: Window | None = None,
 ) -> Iterator[IterationSample]:
     """Yield the iteration samples of a log; see base.Parse. Raises RecipeError."""
-    parser = PARSERS.get(log.format or "")
-    if parser:
+    module = PARSERS.get(log.format or "")
+    if module:
+        parser: Parse = import_module(f"{__name__}.{module}").parse
         return parser(blocks, log, images_per_iteration, window)
-    rule = text.from_pattern(log) if log.format is None else FORMATS[resolve(log).format or ""]
+    rule = text.from_pattern(log) if log.format is None else _named(resolve(log).format or "")
     return text.parse(blocks, log, images_per_iteration, window, rule=rule)
 
 
@@ -78,11 +70,13 @@ def resolve(log: LogFormat) -> LogFormat:
     if log.format in PARSERS:
         clock = "arrival" if log.format == "matterport" else log.clock
         return replace(log, timing="interval_total", clock=clock)
-    rule = FORMATS.get(log.format)
-    if rule is None:
+    if log.format not in FORMATS:
+        from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
         near = get_close_matches(log.format, NAMES, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(NAMES)}"
         raise RecipeError(f"log.format {log.format!r} is unknown; {hint}")
+    rule = _named(log.format)
     return replace(
         log,
         timing=rule.timing,
@@ -94,10 +88,16 @@ def resolve(log: LogFormat) -> LogFormat:
 
 def warning_of(log: LogFormat) -> str:
     """Return what to know about every number of this format, or nothing."""
-    rule = FORMATS.get(log.format or "")
-    return rule.warning if rule else ""
+    name = log.format or ""
+    return _named(name).warning if name in FORMATS else ""
 
 
 def tells_rate(log: LogFormat) -> bool:
     """Whether the log itself counts images, so that its rate needs no images per iteration."""
     return log.format in ("tensorpack", "tensorpack-stats") or resolve(log).timing == "rate"
+
+
+def _named(name: str) -> TextFormat:
+    module, constant = FORMATS[name]
+    rule: TextFormat = getattr(import_module(f"{__name__}.{module}"), constant)
+    return rule

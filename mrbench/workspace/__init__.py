@@ -7,7 +7,6 @@ patching.py changes, tree.py records; address.py knows URLs and mirrors, gitdoor
 from collections.abc import Callable
 
 from mrbench.model import Source
-from mrbench.workspace import address
 from mrbench.workspace.base import Workspace, checkout_path, expect
 from mrbench.workspace.standing import lookup, untouched, verify_tree
 
@@ -25,11 +24,12 @@ def prepare(
     patches: name and content, in the order to apply. A checkout that stands is looked at (sizes,
     times), not hashed: verify_tree does that.
     """
-    address.check(source)
     found = untouched(source, tuple(content for _, content in patches))
     if found is None:
-        from mrbench.workspace.checkout import make  # noqa: PLC0415 - git and all that, when needed
+        from mrbench.workspace import address  # noqa: PLC0415 - when something is to be fetched
+        from mrbench.workspace.checkout import make  # noqa: PLC0415 - git and all that
 
+        address.check(source)
         found = make(source, patches, mirror, on_progress)
     expect(source, found.tree)
     return found

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 from mrbench.errors import WorkspaceError
 from mrbench.home import home
 from mrbench.model import Source
+from mrbench.workspace.base import repository_name
 
 GITHUB = "https://github.com/"
 PACKAGE = "package:"
@@ -48,23 +49,17 @@ def _listed(schemes: tuple[str, ...]) -> str:
     return " or ".join(f"{scheme}://" for scheme in schemes)
 
 
-def name(url: str) -> str:
-    """Return the last part of the URL, fit for a file name."""
-    last = url.rstrip("/").removesuffix(".git").rstrip("/")
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", re.split(r"[/:]", last)[-1]).lstrip(".-") or "source"
-
-
 def store_path(url: str) -> Path:
     """Return the object store of a repository: repos/<host>/<owner>/<name>.git."""
     repos = home() / "repos"
     if url.startswith(PACKAGE):
-        return repos / "package" / f"{name(url)}.git"
+        return repos / "package" / f"{repository_name(url)}.git"
     parts = urlsplit(url)
     folders = parts.path.strip("/").removesuffix(".git").split("/")
     if parts.scheme == "https" and parts.port is None and all(map(PLAIN.fullmatch, folders)):
         return repos.joinpath(str(parts.hostname), *folders[:-1], f"{folders[-1]}.git")
     digest = hashlib.sha256(url.encode()).hexdigest()[:12]
-    return repos / parts.scheme / f"{name(url)}-{digest}.git"
+    return repos / parts.scheme / f"{repository_name(url)}-{digest}.git"
 
 
 def candidates(url: str, mirror: str | None) -> tuple[str, ...]:

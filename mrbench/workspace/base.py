@@ -3,12 +3,13 @@
 import dataclasses
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from mrbench.errors import WorkspaceError
 from mrbench.home import home
 from mrbench.model import Source
-from mrbench.workspace import address, tree
+from mrbench.workspace import tree
 
 LAYOUT = 1  # of what is made; another number makes every checkout anew
 
@@ -39,7 +40,13 @@ def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:
         [hashlib.sha256(patch).hexdigest() for patch in patches],
     ]
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-    return home() / "work" / f"{address.name(source.url)}-{source.commit[:12]}-{digest[:8]}"
+    return home() / "work" / f"{repository_name(source.url)}-{source.commit[:12]}-{digest[:8]}"
+
+
+def repository_name(url: str) -> str:
+    """Return the last part of the URL, fit for a file name."""
+    last = url.rstrip("/").removesuffix(".git").rstrip("/")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", re.split(r"[/:]", last)[-1]).lstrip(".-") or "source"
 
 
 def record_path(checkout: Path) -> Path:

@@ -8,7 +8,14 @@ from pathlib import Path
 from mrbench.errors import WorkspaceError
 from mrbench.model import Source
 from mrbench.workspace import address, patching, store, tree
-from mrbench.workspace.base import Workspace, as_workspace, checkout_path, expect, record_path
+from mrbench.workspace.base import (
+    Workspace,
+    as_workspace,
+    checkout_path,
+    expect,
+    record_path,
+    repository_name,
+)
 from mrbench.workspace.gitdoor import GitError, git
 from mrbench.workspace.standing import untouched
 
@@ -54,7 +61,7 @@ def _make(
     try:
         store.ensure(bare, source, mirror, say, lock)
         fetched = store.size_bytes(bare) - before
-        say(f"checking out {address.name(source.url)} at {source.commit[:12]}")
+        say(f"checking out {repository_name(source.url)} at {source.commit[:12]}")
         record = _check_out(making, bare, source, patches, lock)
         expect(source, record.tree)
         if path.exists():

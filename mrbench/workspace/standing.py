@@ -24,12 +24,12 @@ def untouched(source: Source, patches: tuple[bytes, ...]) -> Workspace | None:
     return None
 
 
-def verify_tree(workspace: Workspace) -> bool:
-    """Tell whether the tracked files, hashed as they stand, still have the tree id."""
+def verify_tree(workspace: Workspace, folder: Path | None = None) -> bool:
+    """Tell whether the tracked files, hashed as they stand, have the tree id; also of a copy."""
     record = _recorded(workspace.path)
     if record is None or record.tree != workspace.tree:
         return False
-    return tree.intact(workspace.path, record)
+    return tree.intact(folder or workspace.path, record)
 
 
 def _recorded(path: Path) -> tree.Record | None:

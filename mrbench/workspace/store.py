@@ -20,6 +20,7 @@ from mrbench.gitobjects import framed
 from mrbench.home import home
 from mrbench.model import Source
 from mrbench.workspace import address
+from mrbench.workspace.base import repository_name
 from mrbench.workspace.gitdoor import GitError, git, meaningful
 
 POLL_S = 0.1
@@ -79,12 +80,12 @@ def ensure(store: Path, source: Source, mirror: str | None, say: Say, lock: int)
         return
     if not _pin(store, source).exists():
         urls = address.candidates(source.url, mirror)
-        say(f"fetching {address.name(source.url)} at {source.commit[:12]}")
+        say(f"fetching {repository_name(source.url)} at {source.commit[:12]}")
         _first_that_answers(urls, source, lambda url: _fetch_commit(store, source, url, lock))
     missing = missing_blobs(store, source, lock)
     if missing:
         urls = address.candidates(source.url, mirror)
-        say(f"fetching {len(missing)} files of {address.name(source.url)}")
+        say(f"fetching {len(missing)} files of {repository_name(source.url)}")
         _first_that_answers(urls, source, lambda url: _fetch_blobs(store, url, missing, lock))
 
 
