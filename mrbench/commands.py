@@ -205,26 +205,11 @@ def _places(args: argparse.Namespace) -> Places:
 
 
 def _dry_run(planned: Planned, places: Places, *, as_json: bool) -> int:
-    from mrbench.preparation import describe  # noqa: PLC0415 - only now needed
+    from mrbench.dryrun import as_text, describe  # noqa: PLC0415 - only now needed
 
     described = [describe(p, file.patches, places) for p, file in planned]
-    if as_json:
-        print(json.dumps(described, indent=1))
-        return 0
-    for item in described:
-        print(f"{item['implementation']}:")
-        for key, value in item.items():
-            if key != "implementation" and value not in (None, [], (), {}):
-                print(_described(key, value))
-        print()
+    print(json.dumps(described, indent=1) if as_json else "\n".join(map(as_text, described)))
     return 0
-
-
-def _described(key: str, value: object) -> str:
-    if isinstance(value, dict):
-        rows = "".join(f"\n    {k}: {v}" for k, v in value.items() if v not in (None, (), []))
-        return f"  {key}:{rows}"
-    return f"  {key}: {value}"
 
 
 COMMANDS = {

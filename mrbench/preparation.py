@@ -2,11 +2,10 @@
 
 import dataclasses
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mrbench import environment, layout, scratch, weights, workspace
+from mrbench import environment, layout, weights, workspace
 from mrbench.environment import Ready
 from mrbench.outcome import Job
 from mrbench.places import Places, free_port, synthetic_folder
@@ -48,7 +47,7 @@ def prepare(
         progress(f"drawing {plan.data.synthetic.images} images")
         synthesize(synthetic_folder(plan.data.synthetic), plan.data.synthetic)
     progress("copying the checkout, linking data and weights")
-    source = layout.arrange(ready.template, folder / "src", _links(plan, places))
+    source = layout.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)
     values = path_values(plan, places, ready.python, source)
     for command in plan.data.prepare if plan.data else ():
@@ -64,10 +63,10 @@ def prepare(
     return Prepared(checkout, ready, folder, make_job(plan, places, ready.python, source))
 
 
-def make_job(plan: Plan, places: Places, python: Path, source: Path) -> Job:
-    """Fill in this machine's paths; nothing is left to fill afterwards."""
+def make_job(plan: Plan, places: Places, python: Path, source: Path, *, port: bool = True) -> Job:
+    """Fill in this machine's paths; nothing but the port is left to fill afterwards."""
     values = path_values(plan, places, python, source)
-    if any("{port}" in text for text in (*plan.command, *plan.variables.values())):
+    if port and any("{port}" in text for text in (*plan.command, *plan.variables.values())):
         values["port"] = free_port()
     words = tuple(fill(word, values) for word in plan.command)
     argv = ("/bin/bash", "-c", " ".join(words)) if plan.shell else words
@@ -98,52 +97,8 @@ def path_values(plan: Plan, places: Places, python: Path, source: Path) -> dict[
     }
 
 
-def describe(plan: Plan, patches: Patches, places: Places) -> dict[str, object]:
-    """Tell all that a run would do, as --dry-run prints it; touches nothing."""
-    tree = plan.source.tree or "(unknown until checked out)"
-    checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
-    env = environment.path(plan.environment, tree)
-    source = scratch.folder(plan.suite, plan.implementation, "RUN") / "src"
-    own = plan.environment.kind == "current"
-    python = interpreter_path(plan, env)
-    values = path_values(plan, places, python, source)
-    return {
-        "implementation": plan.implementation,
-        "suite": plan.suite,
-        "plan_digest": plan.digest,
-        "source": {"url": plan.source.url, "commit": plan.source.commit, "tree": tree},
-        "pinned": plan.pinned,
-        "patches": plan.patch_sha256,
-        "substitutions": [dataclasses.asdict(s) for s in plan.source.substitutions],
-        "checkout": str(checkout),
-        "environment": {
-            "kind": plan.environment.kind,
-            "python": plan.environment.python,
-            "folder": None if own else str(env),
-            "requirements": plan.environment.requirements,
-        },
-        "data": values["data"] if plan.data else None,
-        "links": {str(source / name): str(target) for name, target in _links(plan, places)},
-        "directory": str(source / plan.directory),
-        "variables": {name: fill(text, values) for name, text in plan.variables.items()},
-        "command": shlex.join(fill(word, values) for word in plan.command),
-        "gpus": plan.gpus,
-        "images_per_iteration": plan.images_per_iteration,
-        "window": str(plan.window),
-        "stop": plan.stop,
-        "wall_clock_limit_s": plan.wall_clock_limit_s,
-        "stall_limit_s": plan.stall_limit_s,
-    }
-
-
-def interpreter_path(plan: Plan, env: Path) -> Path:
-    """Return where the environment's interpreter stands or will stand."""
-    if plan.environment.kind == "current":
-        return Path(sys.executable)
-    return env / "venv" / "bin" / "python"
-
-
-def _links(plan: Plan, places: Places) -> list[tuple[str, Path]]:
+def links_of(plan: Plan, places: Places) -> list[tuple[str, Path]]:
+    """Return the links that a run's copy gets: path in the copy, and target."""
     found: list[tuple[str, Path]] = []
     data = data_folder(plan, places)
     if plan.data is not None and data is not None:

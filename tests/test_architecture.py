@@ -28,7 +28,7 @@ LAYERS = [
         *{"measure", "failure", "executors", "shim", "parsers", "console", "schema"},
     },
     {"plan", "preflight", "preparation", "judge", "table", "show"},
-    {"run", "prepare", "parse"},
+    {"run", "prepare", "parse", "dryrun"},
     {"commands", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

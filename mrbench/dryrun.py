@@ -1,0 +1,92 @@
+"""What `mrbench run --dry-run` tells: everything that would happen; touches nothing."""
+
+import dataclasses
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from mrbench import environment, scratch, workspace
+from mrbench.places import Places
+from mrbench.plan import Plan
+from mrbench.preparation import Patches, links_of, make_job, path_values
+
+
+def describe(plan: Plan, patches: Patches, places: Places) -> dict[str, object]:
+    """Return all that a run of the plan would do on this machine."""
+    tree = plan.source.tree or "(unknown until checked out)"
+    env = environment.path(plan.environment, tree)
+    source = scratch.folder(plan.suite, plan.implementation, "RUN") / "src"
+    python = _interpreter(plan, env)
+    job = make_job(plan, places, python, source, port=False)
+    values = path_values(plan, places, python, source)
+    checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
+    return {
+        "implementation": plan.implementation,
+        "suite": plan.suite,
+        "plan_digest": plan.digest,
+        "source": {"url": plan.source.url, "commit": plan.source.commit, "tree": tree},
+        "pinned": plan.pinned,
+        "patches": plan.patch_sha256,
+        "substitutions": [dataclasses.asdict(s) for s in plan.source.substitutions],
+        "checkout": str(checkout),
+        "environment": _environment(plan, env),
+        "data": values["data"] if plan.data else None,
+        "weights": [f"{values['weights']}/{item.file}" for item in plan.weights],
+        "links": {str(source / name): str(target) for name, target in links_of(plan, places)},
+        "prepare_data": [shlex.join(step) for step in plan.data.prepare] if plan.data else [],
+        "directory": str(job.directory),
+        "variables": _variables(job.variables),
+        "command": shlex.join(job.argv),
+        "accelerator": plan.accelerator,
+        "gpus": plan.gpus,
+        "images_per_iteration": plan.images_per_iteration,
+        "window": str(plan.window),
+        "stop": plan.stop,
+        "wall_clock_limit_s": plan.wall_clock_limit_s,
+        "stall_limit_s": plan.stall_limit_s,
+    }
+
+
+def _environment(plan: Plan, env: Path) -> dict[str, object]:
+    return {
+        "kind": plan.environment.kind,
+        "python": plan.environment.python or f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "folder": None if plan.environment.kind == "current" else str(env),
+        "requirements": list(plan.environment.requirements),
+        "build_requirements": list(plan.environment.build_requirements),
+        "build": [shlex.join(step) for step in plan.environment.build],
+        "needs_on_the_machine": list(plan.environment.system),
+    }
+
+
+def _interpreter(plan: Plan, env: Path) -> Path:
+    if plan.environment.kind == "current":
+        return Path(sys.executable)
+    return env / "venv" / "bin" / "python"
+
+
+def _variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what the run sets, on top of what it inherits."""
+    shown = {"PYTHONUNBUFFERED": "1", **variables}
+    inherited = os.environ.get("PATH", "")
+    return {n: v.replace(inherited, "$PATH") if n == "PATH" else v for n, v in shown.items()}
+
+
+def as_text(described: dict[str, object]) -> str:
+    """Lay out one description, a line each, without what is empty."""
+    lines = [f"{described['implementation']}:"]
+    for key, value in described.items():
+        if key != "implementation" and value not in (None, [], {}):
+            lines.append(_line(key, value, "  "))
+    return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: object, indent: str) -> str:
+    if isinstance(value, dict):
+        rows = [_line(k, v, f"{indent}  ") for k, v in value.items() if v not in (None, [], {})]
+        return "\n".join([f"{indent}{key}:", *rows])
+    if isinstance(value, list):
+        return f"{indent}{key}: {', '.join(map(str, value))}"
+    return f"{indent}{key}: {value}"
