@@ -26,7 +26,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --progress-bar off --editable .
+	$(BIN)/python -m pip install --editable .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml

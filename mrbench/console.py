@@ -21,8 +21,8 @@ class Reporter(AbstractContextManager["Reporter"], Protocol):
     def progress(self, done: int, total: int, rate: float | None, left_s: float | None) -> None:
         """Tell the iteration, images per second so far (None in the warm-up), seconds left."""
 
-    def note(self, text: str) -> None:
-        """Print one line that stays."""
+    def note(self, text: str, *, problem: bool = False) -> None:
+        """Print what stays; a problem also where all else is quiet."""
 
 
 def make_reporter(*, quiet: bool, stream: TextIO = sys.stderr) -> Reporter:
@@ -73,13 +73,13 @@ class PlainReporter:
         if time.monotonic() - self._said >= EVERY_S or done >= total:
             self._say(", ".join(x for x in (f"{self._who}: {self._what}", _left(left_s)) if x))
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, problem: bool = False) -> None:
         """Print the line."""
-        self._say(text)
+        self._say(text, always=problem)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, *, always: bool = False) -> None:
         self._said = time.monotonic()
-        if not self._quiet:
+        if always or not self._quiet:
             print(f"[{self._said - self._started:6.1f} s] {text}", file=self._stream, flush=True)
 
     def _keep_alive(self) -> None:
@@ -123,7 +123,7 @@ class LiveReporter:
             self._task, completed=min(done, total), total=total, rate=text, left=_left(left_s)
         )
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, problem: bool = False) -> None:  # noqa: ARG002 - shown alike
         """Print above the moving line."""
         self._console.print(text, markup=False, highlight=False)
 

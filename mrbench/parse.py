@@ -184,6 +184,8 @@ def _with_images(found: Measurement, reading: _Reading, *, stated: bool) -> Meas
 def _explained(
     found: Measurement, tail: _Tail, implementation: str | None, format_: str | None
 ) -> Parsed:
+    if not tail.bytes:
+        found = replace(found, reason="the log is empty; is it the right file?")
     if found.status in ("no_iterations", "incomplete_window"):
         cause = diagnose(tail.bytes)
         if cause:

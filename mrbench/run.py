@@ -40,7 +40,7 @@ def run_all(
     for _ in range(repeat):
         for plan, file in planned:
             record = run_one(plan, file, places, reporter)
-            reporter.note(summary(record))
+            reporter.note(summary(record), problem=record["status"] != "ok")
             records.append(record)
     return records
 
@@ -48,7 +48,7 @@ def run_all(
 def run_one(plan: Plan, file: RecipeFile, places: Places, reporter: Reporter) -> Record:
     """Run one plan; a record is written whatever happens."""
     folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
-    folder.plan.write_text(plan.canonical())
+    rundir.write(folder.plan, plan.canonical())
     record = _blank(plan, file, folder)
     try:
         _train(plan, file, places, folder, reporter, record)

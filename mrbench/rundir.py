@@ -68,11 +68,17 @@ def stamp() -> str:
 def write_record(folder: RunDir, record: dict[str, Any]) -> None:
     """Write record.json whole or not at all."""
     text = json.dumps(record, indent=1, sort_keys=True, default=str) + "\n"
+    write(folder.record, text)
+
+
+def write(path: Path, text: str) -> None:
+    """Write one of the folder's files whole or not at all."""
     try:
-        write_whole(folder.record, text.encode())
+        write_whole(path, text.encode())
     except OSError as exc:
         raise MrbenchError(
-            f"{folder.record}: cannot be written ({exc.strerror}); make room and run again"
+            f"{path}: cannot be written ({exc.strerror}); make room there, or choose another"
+            " folder with --runs"
         ) from exc
 
 

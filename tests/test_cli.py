@@ -44,6 +44,18 @@ def test_one_line_with_a_remedy(words: list[str], code: int, message: str, tmp_p
     assert not list(tmp_path.glob("mrbench-home/repos")), "refused before anything is cloned"
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "the log is empty"), (bytes(range(256)) * 400, "no line tells of an iteration")],
+)
+def test_a_log_without_iterations_is_told_so(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(content)
+    done = mrbench("parse", "x.log", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (6, "")
+    assert message in done.stdout
+    assert "img/s" not in done.stdout
+
+
 def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
     told = mrbench("run", cwd=tmp_path).stderr
     for word in ("detectron2", "matterport", "GPUs wanted", "weights", "--data DIR"):
