@@ -49,7 +49,12 @@ def prepare(args: argparse.Namespace) -> int:
 def table(args: argparse.Namespace) -> int:
     """Print the comparison table of a suite."""
     from mrbench import table as tables  # noqa: PLC0415 - only this command needs it
-    from mrbench.rundir import find_records, read_record, suite_of  # noqa: PLC0415 - the same
+    from mrbench.rundir import (  # noqa: PLC0415 - the same
+        find_records,
+        find_unfinished,
+        read_record,
+        suite_of,
+    )
 
     records, broken = [], 0
     for path in find_records(args.runs, args.suite):
@@ -58,6 +63,8 @@ def table(args: argparse.Namespace) -> int:
         except MrbenchError as exc:
             print(f"mrbench: left out: {exc}", file=sys.stderr)
             broken = exc.exit_code
+    for folder in find_unfinished(args.runs, args.suite):
+        print(f"mrbench: left out: {folder} has no record (yet, or was killed)", file=sys.stderr)
     foreign = args.suite not in recipe.suite_names() and records
     suite = suite_of(records[-1]) if foreign else recipe.load_suite(args.suite)
     rows = tables.make_rows(suite, records, args.reference)

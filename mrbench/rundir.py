@@ -100,6 +100,12 @@ def find_records(runs: Path, suite: str | None = None) -> list[Path]:
     return sorted(runs.glob(f"{suite or '*'}/*/*/record.json"), key=lambda p: p.parent.name)
 
 
+def find_unfinished(runs: Path, suite: str) -> list[Path]:
+    """Return the runs that have a plan and no record: still running, or mrbench was killed."""
+    planned = sorted(p.parent for p in runs.glob(f"{suite}/*/*/plan.json"))
+    return [folder for folder in planned if not (folder / "record.json").exists()]
+
+
 def suite_of(record: dict[str, Any]) -> Suite:
     """Return the suite as it was when the run was made; for suites that mrbench does not carry."""
     text = json.dumps(record["suite"]).encode()

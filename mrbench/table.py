@@ -29,13 +29,14 @@ def make_rows(
     """Group like records, average each group, sort by throughput; failed groups come last.
 
     Only runs of the same plan on the same machine are averaged. Each implementation shows its
-    latest group; a commit other than the recipe's makes a row of its own.
+    latest group; another commit, window or number of GPUs makes a row of its own.
     """
     reference = choose_reference(suite, reference_name)
-    latest: dict[tuple[str, str], list[Record]] = {}
+    latest: dict[tuple[str, ...], list[Record]] = {}
     for group in _groups(records):
         plan = group[-1]["plan"]
-        key = (plan["implementation"], "" if plan["pinned"] else plan["source"]["commit"])
+        window, gpus = str(plan["window"]), str(plan["gpus"])
+        key = (plan["implementation"], plan["source"]["commit"], window, gpus)
         if key not in latest or _started(latest[key]) < _started(group):
             latest[key] = group
     rows = [_row(suite, reference, group) for group in latest.values()]

@@ -150,6 +150,8 @@ def test_ending_mrbench_ends_the_training(toy: Path, tmp_path: Path, number: int
     if number == signal.SIGKILL:
         assert not list((tmp_path / "runs").glob("*/*/*/record.json"))
         assert len(left) == 1
+        told = mrbench("table", "--suite", "toys", cwd=tmp_path).stderr
+        assert "has no record" in told
         edit(toy, f"60 0.5 {tmp_path.name}", "60 0.002")
         assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 0
         assert not left[0].exists(), "the next run removes what the killed one left"

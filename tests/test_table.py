@@ -73,6 +73,14 @@ def test_other_machines_and_commits_are_not_averaged() -> None:
     assert rows[1]["ratio"] is None
 
 
+def test_another_window_is_a_row_of_its_own() -> None:
+    window = {"window": {"first": 20, "last": 60}}
+    other = record("a", 10, started="2", plan=window, plan_digest="other")
+    rows = table.make_rows(SUITE, [record("a", 60), other])
+    assert [r["window"] for r in rows] == ["100:500", "20:60"]
+    assert "a (20:60)" in table.render(SUITE, rows, "plain")
+
+
 def test_no_ratio_on_other_hardware() -> None:
     machine = {"host": "h", "cpu": "c", "gpus": [{"name": "NVIDIA A100"}] * 2}
     (row,) = table.make_rows(SUITE, [record("a", 60, machine=machine)])
