@@ -6,10 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from mrbench import __version__
 from mrbench.errors import MrbenchError
+
+TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
@@ -24,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs wish
             signal.signal(number, _interrupt)  # all alike: jobs ended, record written
+    if args.command == "run" and not args.dry_run:
+        from mrbench import standby  # noqa: PLC0415 - only what is to run needs it
+
+        standby.start()
     try:
         from mrbench.commands import COMMANDS  # noqa: PLC0415 - `--version` must not pay for it
 
@@ -127,18 +134,22 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         nargs="+",
         action="extend",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="recipes from anywhere, instead of the suite's",
     )
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", default=_env_path("MRBENCH_DATA"), help="COCO's folder"
+        "--data",
+        type=_path,
+        metavar="DIR",
+        default=os.environ.get("MRBENCH_DATA") or None,
+        help="COCO's folder",
     )
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=_path,
         metavar="DIR",
-        default=_env_path("MRBENCH_WEIGHTS"),
+        default=os.environ.get("MRBENCH_WEIGHTS") or None,
         help="folder of pretrained weights",
     )
     parser.add_argument(
@@ -159,7 +170,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_parse(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("log", metavar="LOG", type=Path, help="a log, also .gz or JSON")
+    parser.add_argument("log", metavar="LOG", type=_path, help="a log, also .gz or JSON")
     parser.add_argument("--suite", default="2019", help="whose recipes are meant; default: 2019")
     parser.add_argument("--impl", metavar="NAME", help="default: found out from the log")
     parser.add_argument("--images-per-iteration", type=_positive, metavar="N")
@@ -170,16 +181,18 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
 def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs",
-        type=Path,
+        type=_path,
         metavar="DIR",
-        default=_env_path("MRBENCH_RUNS") or Path("runs"),
+        default=os.environ.get("MRBENCH_RUNS") or "runs",
         help="folder of runs; default: ./runs",
     )
 
 
-def _env_path(name: str) -> Path | None:
-    value = os.environ.get(name)
-    return Path(value) if value else None
+def _path(text: str) -> "Path":
+    """Make a path; argparse calls it for defaults too, but not for --version."""
+    from pathlib import Path  # noqa: PLC0415 - see above
+
+    return Path(text)
 
 
 def _positive(text: str) -> int:

@@ -1,11 +1,15 @@
 """What every test gets: folders of its own, and no way to the user's home."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# A shell that starts us in the background has SIGINT ignored, and children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
 

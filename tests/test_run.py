@@ -36,6 +36,7 @@ def only_record(folder: Path) -> dict[str, Any]:
 
 
 def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "60 0.002", "1000000 0.002")  # it ends because enough was seen, or never
     done = mrbench("run", "--recipe", toy, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = only_record(tmp_path)
