@@ -6,13 +6,20 @@ the JSON Schema and the editor's help are all made from these definitions.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar, dataclass_transform
 
+T = TypeVar("T")
 Clock = Literal["log", "arrival"]
 Timing = Literal["interval_mean", "running_mean", "rate", "interval_total"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
+def noun(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass without __eq__ and __repr__: these would double the start's cost."""
+    return dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+
+
+@noun
 class Window:
     """Iterations first+1 .. last (1-based) are measured: 100:500 means the 400 after the 100th."""
 
@@ -24,7 +31,7 @@ class Window:
         return f"{self.first}:{self.last}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Substitution:
     """Replace a literal text in tracked files, and say beforehand what that will change."""
 
@@ -35,7 +42,7 @@ class Substitution:
     expect_lines: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Source:
     """A repository at one commit, what is changed in it, and the tree that must result."""
 
@@ -47,7 +54,7 @@ class Source:
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Environment:
     """The interpreter and libraries: the caller's own, a virtual environment, or an image."""
 
@@ -61,7 +68,7 @@ class Environment:
     image: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class SyntheticData:
     """A small COCO-format dataset that mrbench draws itself."""
 
@@ -71,7 +78,7 @@ class SyntheticData:
     seed: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Dataset:
     """What lies under the data folder, and where the implementation looks for it."""
 
@@ -82,7 +89,7 @@ class Dataset:
     synthetic: SyntheticData | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class WeightsFile:
     """One file of pretrained weights: its name under the weights folder, and its origin."""
 
@@ -95,7 +102,7 @@ class WeightsFile:
     link: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Launch:
     """The training command; {gpus}, {data}, {weights}, {output}, {python} ... are filled in."""
 
@@ -108,7 +115,7 @@ class Launch:
     stall_limit_s: float = 1800.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class OtherGpus:
     """How the implementation is told a GPU count other than the suite's, and which it can take."""
 
@@ -118,7 +125,7 @@ class OtherGpus:
     multiples_of: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Workload:
     """What one iteration is. images_total: upstream's config fixes the sum over all GPUs."""
 
@@ -128,7 +135,7 @@ class Workload:
     precision: str = "float32"
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Guards:
     """What keeps the window clean, in words: why each argument or patch line is there."""
 
@@ -138,7 +145,7 @@ class Guards:
     stop: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class LogFormat:
     """How the log reads: a named format of mrbench's, or a pattern and what its number means.
 
@@ -159,7 +166,7 @@ class LogFormat:
     keep: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Recipe:
     """One implementation, as its YAML pins it."""
 
@@ -178,7 +185,7 @@ class Recipe:
     notes: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Hardware:
     """The machine that a suite's reference was measured on."""
 
@@ -188,7 +195,7 @@ class Hardware:
     notes: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Reference:
     """A published table: images per second by implementation, with its source."""
 
@@ -199,7 +206,7 @@ class Reference:
     images_per_second: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@noun
 class Suite:
     """A folder of recipes that may be compared with one another."""
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mrbench import (
@@ -114,19 +114,22 @@ def _launch(  # noqa: PLR0917 - as above
     """Start the job, follow it to the end of the window and one interval more, and end it."""
     window = plan.window
     with EXECUTORS["local"].start(ready.job, folder.path, keep_open=held) as running:
-        _meanwhile(ready, record)
+        meanwhile = _meanwhile(ready, record)
         progress = _Progress(plan, reporter)
-        blocks = running.blocks(tick=lambda: None)  # the reporter keeps itself moving
+        blocks = running.blocks(tick=lambda: next(meanwhile, None))
         for sample in parse(blocks, plan.log, plan.images_per_iteration, window):
             progress.show(sample)
             if sample.last >= window.last + sample.count:
                 running.stop("enough")
                 break
+        for _ in meanwhile:
+            pass  # the training was over before it came to that
     return running.exit()
 
 
-def _meanwhile(ready: Prepared, record: Record) -> None:
-    """Do what must not delay the launch, while the training starts."""
+def _meanwhile(ready: Prepared, record: Record) -> Iterator[None]:
+    """Do what must not delay the launch while the training starts, one poll later."""
+    yield
     from mrbench import judge, machine  # noqa: F401, PLC0415 - judge is used in the end
 
     if not workspace.verify_tree(ready.workspace, ready.folder / "src"):

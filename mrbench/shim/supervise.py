@@ -1,12 +1,10 @@
 """The shim's one loop: follow the job, see what ends it, end the rest, report.
 
-Standard input, a socket: open files to keep; the order, marshalled; then `enough` or `interrupted`,
-or its end, which means that mrbench is gone. Standard output: a line of JSON on the start, one on
-the job's end.
+Standard input: the order, marshalled; then `enough` or `interrupted`, or its end, which
+means that mrbench is gone. Standard output: a line of JSON on the start, one on the job's end.
 """
 
 import _signal as signal  # without the enums of signal.py, which take 5 ms to make
-import _socket
 import marshal  # mrbench runs the same Python; importing json takes 4 ms
 import os
 import select
@@ -20,14 +18,39 @@ LEFTOVERS_S = 1.0  # what outlives the main process may still end by itself
 GIVE_UP_S = 30.0  # a process held by the kernel, or another user's, resists SIGKILL
 
 
-def tell(message: dict[str, object]) -> None:
-    """Send mrbench a line, which it may no longer be there to read."""
-    import json  # noqa: PLC0415 - no launch waits for this
+def as_json(content: dict[str, object]) -> bytes:
+    """Make a line of JSON; the module that does so is imported for failures only."""
+    if content.get("message"):
+        import json  # noqa: PLC0415 - see above
 
+        return json.dumps(content).encode() + b"\n"
+    words = (f'"{name}": {_plain(value)}' for name, value in content.items())
+    return f"{{{', '.join(words)}}}\n".encode()
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "null"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def say(line: bytes) -> None:
+    """Send mrbench a line, which it may no longer be there to read."""
     try:  # noqa: SIM105 - contextlib is not imported for this
-        write(REPORTS, json.dumps(message).encode() + b"\n")
+        write(REPORTS, line)
     except BrokenPipeError:
         pass
+
+
+def receive(size_bytes: int) -> bytes:
+    """Read so many bytes of the order, and not one more."""
+    content = b""
+    while len(content) < size_bytes:
+        more = os.read(ORDERS, size_bytes - len(content))
+        if not more:
+            raise EOFError
+        content += more
+    return content
 
 
 def follow(capture: Capture, tree: Tree, wake: int, wall_s: float, stall_s: float) -> str:
@@ -92,22 +115,14 @@ def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -
         "bytes": capture.size_bytes,
         "killed": len(tree.killed),
     }
-    import json  # noqa: PLC0415 - was imported while the training started
-
+    line = as_json(content)
     try:
         with open(f"{path}.part", "wb", buffering=0) as file:  # noqa: PTH123 - as above
-            file.write(json.dumps(content, indent=1).encode() + b"\n")
+            file.write(line)
         os.rename(f"{path}.part", path)  # noqa: PTH104 - as above
     except OSError:  # the disk is full
         pass
-    tell(content)
-
-
-def take_files() -> None:
-    """Take mrbench's open files (locks): they stay open here, and the job does not inherit them."""
-    channel = _socket.socket(fileno=ORDERS)
-    channel.recvmsg(1, 1024, _socket.MSG_CMSG_CLOEXEC)
-    channel.detach()
+    say(line)
 
 
 def watch_signals() -> int:
@@ -122,28 +137,29 @@ def watch_signals() -> int:
 
 def main() -> None:
     """Carry out one order."""
-    take_files()
     try:
-        with open(ORDERS, "rb", buffering=0, closefd=False) as orders:
-            order = marshal.load(orders)  # noqa: S302 - from mrbench alone, through its own socket
-    except (EOFError, ValueError):
+        size = int.from_bytes(receive(4), "big")
+        order = marshal.loads(receive(size))  # noqa: S302 - from mrbench alone, by its own pipe
+    except EOFError:
         return  # mrbench died before it had said what to do
+    for file in order["keep_open"]:
+        os.set_inheritable(file, False)
     wake = watch_signals()
     adopt_orphans()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         log, stamps = (os.open(order[name], flags, 0o666) for name in ("log", "stamps"))
     except OSError as exc:
-        tell({"failed": "log", "errno": exc.errno})
+        say(as_json({"failed": "log", "errno": exc.errno}))
         return
     source, sink = open_sink(terminal=order["terminal"])
     began_s, started = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     pid, failure = start(order["argv"], order["directory"], order["variables"], sink)
     if failure:
         step, number = failure.split()
-        tell({"failed": step, "errno": int(number)})
+        say(as_json({"failed": step, "errno": int(number)}))
         return
-    tell({"pid": pid})
+    say(b'{"pid": %d}\n' % pid)
     capture, tree = Capture(source, log, stamps), Tree(pid, began_s)
     capture.poller.register(wake, select.POLLIN)
     try:

@@ -48,7 +48,7 @@ def main() -> None:
             "bare": [sys.executable, str(folder / "upstream" / "train.py")],
             "run": [mrbench, "run", "--quiet", "--recipe", str(recipe)],
         }
-        seconds = time_commands(commands, runs=10, cwd=folder)
+        seconds = time_commands(commands, runs=6, cwd=folder)
     extra = seconds["run"] - seconds["bare"]
     print(
         f"bare {seconds['bare']:.3f} s, under mrbench run {seconds['run']:.3f} s:"
