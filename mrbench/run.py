@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -100,7 +101,10 @@ def _lock_names(plan: Plan) -> tuple[str, ...]:
     """Two runs on the same devices would slow one another; all runs on a CPU share it."""
     if plan.accelerator == "cpu":
         return ("cpu",)
-    return tuple(f"gpu{i}" for i in range(plan.gpus))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(i) for i in range(plan.gpus)]
+    plain = ["".join(c for c in name if c.isalnum() or c == "-") for name in names]
+    return tuple(f"gpu{name}" for name in plain[: plan.gpus])
 
 
 def _launch(  # noqa: PLR0917 - as above

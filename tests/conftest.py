@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-# A shell that starts us in the background has SIGINT ignored, and children would inherit that.
+# Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
 

@@ -199,3 +199,23 @@ def test_prepare_prints_path_and_tree(toy: Path, tmp_path: Path) -> None:
     assert (Path(row["path"]) / "train.py").is_file()
     only = mrbench("prepare", "--recipe", toy, "--checkout-only", cwd=tmp_path)
     assert row["tree"] in only.stdout
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [(None, ("gpu0", "gpu1")), ("4,5,6", ("gpu4", "gpu5")), ("GPU-a1,../x", ("gpuGPU-a1", "gpux"))],
+)
+def test_the_gpus_that_are_locked_are_those_that_are_used(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, names: tuple[str, ...]
+) -> None:
+    from mrbench import recipe
+    from mrbench.plan import make_plan
+    from mrbench.run import _lock_names
+
+    edit(toy.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
+    suite = recipe.read_suite(toy.parent / "suite.yaml")
+    plan = make_plan(recipe.load_file(toy, suite_name="toys", suite=suite))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert _lock_names(plan) == names
