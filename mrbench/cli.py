@@ -27,9 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs wish
             signal.signal(number, _interrupt)  # all alike: jobs ended, record written
+    if args.command == "run" and not args.dry_run:
+        from mrbench import standby  # noqa: PLC0415 - only what is to run needs it
+
+        standby.start()
     try:
         from mrbench.commands import COMMANDS  # noqa: PLC0415 - `--version` must not pay for it
 
+        gc.freeze()  # nor need later collections look at it
         gc.enable()
         return COMMANDS[args.command](args)
     except MrbenchError as exc:

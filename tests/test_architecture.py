@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "mrbench"
 LAYERS = [
     {"errors", "model", "home"},
     {"outcome"},
-    {"yamlfile", "interpreter", "steps", "gitobjects"},
+    {"yamlfile", "interpreter", "steps", "gitobjects", "standby"},
     {
         *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},
         *{
@@ -39,7 +39,6 @@ SIBLINGS = {
     ("preflight", "plan"),
     ("preparation", "plan"),
     ("judge", "plan"),
-    ("executors", "shim"),  # for its path alone; the shim imports nothing but itself
     ("workspace", "embedded"),  # one more kind of upstream
     ("synth", "coconames"),
 }

@@ -8,20 +8,18 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import IO, Any, Literal, NoReturn
 
-import mrbench.shim
+from mrbench import standby
 from mrbench.errors import LaunchError
 from mrbench.executors.base import EXIT, LOG, STAMPS, Running
 from mrbench.outcome import Exit, Job
 
 BLOCK_BYTES = 1 << 20
-SHIM = Path(mrbench.shim.__file__).with_name("__main__.py")
 REMEDIES = {
     errno.ENOENT: "install it, or correct launch.command",
     errno.EACCES: "make it executable (chmod +x), or name its interpreter before it",
@@ -55,20 +53,12 @@ def start(
         "wall_clock_limit_s": job.wall_clock_limit_s,
         "stall_limit_s": job.stall_limit_s,
         "grace_s": grace_s,
-        "keep_open": keep_open,
         "log": str(folder.absolute() / LOG),
         "stamps": str(folder.absolute() / STAMPS),
         "exit": str(folder.absolute() / EXIT),
     }
-    shim = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(SHIM)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-        pass_fds=keep_open,
-        start_new_session=True,  # Ctrl-C on the terminal is for mrbench alone
-    )
-    run = LocalRun(shim, folder / LOG)
+    shim = standby.take()
+    run = LocalRun(shim, shim.hand_over(keep_open), folder / LOG)
     try:
         # Not by argv: variables may hold secrets, and everybody can read argv.
         words = marshal.dumps(order)
@@ -88,10 +78,8 @@ def start(
 class LocalRun:
     """A job under a shim; see base.Running."""
 
-    def __init__(self, shim: subprocess.Popen[bytes], log: Path) -> None:
-        if shim.stdin is None or shim.stdout is None:
-            raise TypeError("the shim is spoken to through pipes")
-        self._shim, self._orders, self._reports = shim, shim.stdin, shim.stdout
+    def __init__(self, shim: standby.Shim, orders: IO[bytes], log: Path) -> None:
+        self._shim, self._orders, self._reports = shim.process, orders, shim.reports
         self._log = log
         self._main: int | None = None
         self._began_s = time.monotonic()
@@ -133,7 +121,7 @@ class LocalRun:
 
     def send(self, words: bytes) -> None:
         """Write to the shim, unless it has gone or was told to stop."""
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(ConnectionError):
             while words and not self._orders.closed:
                 words = words[self._orders.write(words) or 0 :]
 
@@ -177,7 +165,7 @@ def _refuse(told: dict[str, Any], job: Job, variables: dict[str, str], folder: P
     why = os.strerror(number)
     match told["failed"]:
         case "shim":
-            text = f"{SHIM} ended at once; reinstall mrbench, with the same Python"
+            text = f"{standby.SHIM} ended at once; reinstall mrbench, with the same Python"
         case "log":
             text = f"{folder}: {LOG} and {STAMPS} cannot be made ({why}); take another with --runs"
         case "directory":

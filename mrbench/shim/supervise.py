@@ -1,10 +1,12 @@
 """The shim's one loop: follow the job, see what ends it, end the rest, report.
 
-Standard input: the order, marshalled; then `enough` or `interrupted`, or its end, which
-means that mrbench is gone. Standard output: a line of JSON on the start, one on the job's end.
+Standard input, a socket: open files to keep; the order, marshalled; then `enough` or `interrupted`,
+or its end, which means that mrbench is gone. Standard output: a line of JSON on the start, one on
+the job's end.
 """
 
 import _signal as signal  # without the enums of signal.py, which take 5 ms to make
+import _socket  # socket.py would cost as much
 import marshal  # mrbench runs the same Python; importing json takes 4 ms
 import os
 import select
@@ -125,6 +127,13 @@ def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -
     say(line)
 
 
+def take_files() -> None:
+    """Take mrbench's open files (locks): they stay open here, and the job does not inherit them."""
+    channel = _socket.socket(fileno=ORDERS)
+    channel.recvmsg(1, 1024, _socket.MSG_CMSG_CLOEXEC)
+    channel.detach()
+
+
 def watch_signals() -> int:
     """Turn signals into bytes that poll() sees."""
     wake, tell_wake = os.pipe()
@@ -137,13 +146,12 @@ def watch_signals() -> int:
 
 def main() -> None:
     """Carry out one order."""
+    take_files()
     try:
         size = int.from_bytes(receive(4), "big")
         order = marshal.loads(receive(size))  # noqa: S302 - from mrbench alone, by its own pipe
     except EOFError:
         return  # mrbench died before it had said what to do
-    for file in order["keep_open"]:
-        os.set_inheritable(file, False)
     wake = watch_signals()
     adopt_orphans()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
