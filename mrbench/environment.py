@@ -18,6 +18,7 @@ from mrbench.errors import LaunchError, UnavailableError
 from mrbench.home import home, write_whole
 from mrbench.model import Environment
 from mrbench.steps import activated, run_step
+from mrbench.wording import fill
 
 DONE = "complete.json"
 
@@ -126,8 +127,8 @@ def _make(
         shutil.copytree(checkout, source, symlinks=True)
     for command in env.build:
         progress(f"building: {' '.join(command)}")
-        words = {"{python}": str(python), "{checkout}": str(source)}
-        step([_fill(word, words) for word in command], source)
+        values = {"python": str(python), "checkout": str(source)}
+        step([fill(word, values) for word in command], source)
     if env.probe:
         progress(f"probing: import {', '.join(env.probe)}")
         step([str(python), "-c", f"import {', '.join(env.probe)}"], source)
@@ -135,12 +136,6 @@ def _make(
         [uv, "pip", "freeze", "--python", str(python)], capture_output=True, text=True, check=True
     )
     return freeze.stdout.splitlines()
-
-
-def _fill(word: str, words: dict[str, str]) -> str:
-    for name, value in words.items():
-        word = word.replace(name, value)
-    return word
 
 
 @contextlib.contextmanager

@@ -1,15 +1,13 @@
 """The verdict on a run: the log's measurement, read together with how the training ended."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
 
 from mrbench.errors import LaunchError, MeasureError
 from mrbench.failure import diagnose
 from mrbench.logs import read_blocks, read_tail
 from mrbench.measure import measure
-from mrbench.model import Window
-from mrbench.outcome import Exit, IterationSample, Measurement, Status
-from mrbench.parsers import parse
+from mrbench.outcome import Exit, Measurement, Status
+from mrbench.parsers import parse, until_past
 from mrbench.plan import Plan
 from mrbench.rundir import RunDir
 from mrbench.stamps import read_stamps
@@ -19,7 +17,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     """Measure a run from its files; how it ended explains why there is no number."""
     samples = parse(read_blocks(folder.log), plan.log, plan.images_per_iteration, plan.window)
     measurement = measure(
-        _until_past(samples, plan.window),
+        until_past(samples, plan.window),
         plan.window,
         plan.images_per_iteration,
         stamps=read_stamps(folder.stamps),
@@ -32,14 +30,6 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         return measurement
     status, reason = _explain(folder, plan, exit_, measurement)
     return dataclasses.replace(measurement, status=status, reason=reason)
-
-
-def _until_past(samples: Iterable[IterationSample], window: Window) -> Iterator[IterationSample]:
-    """Stop reading behind the window: a run's own log is of one process, nothing there matters."""
-    for sample in samples:
-        yield sample
-        if sample.last >= window.last + sample.count:
-            return
 
 
 def _explain(

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from mrbench.outcome import Measurement
 from mrbench.parsers import KIN, NAMES, parse, tells_rate, warning_of
 from mrbench.parsers.base import Block
 from mrbench.stamps import read_stamps
+from mrbench.wording import did_you_mean
 
 ENOUGH = 100  # samples that prove a format
 SAMPLED_BYTES = 1 << 16  # of a block, looked at first
@@ -98,8 +98,7 @@ def _readings(recipes: Known, name: str | None) -> list[_Reading]:
         return [_Reading(log=LogFormat(format=name))]
     if name is not None:
         known = sorted({*recipes, *NAMES})
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
         raise RecipeError(f"no implementation or log format {name!r}; {hint}")
     own = [
         _Reading(log=log, implementation=impl, images=images)

@@ -17,7 +17,8 @@ from mrbench.model import (
     Window,
 )
 from mrbench.parsers import resolve
-from mrbench.recipe import RecipeFile, check_commit, fill
+from mrbench.recipe import RecipeFile, check_commit
+from mrbench.wording import fill
 
 FORMAT = 1
 

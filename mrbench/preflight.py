@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from mrbench import environment, layout, weights
 from mrbench.errors import UnavailableError
+from mrbench.executors import EXECUTORS
 from mrbench.places import Places
 from mrbench.plan import Plan
 
@@ -30,6 +31,7 @@ def problems(plan: Plan, places: Places) -> list[str]:
     """List what one plan lacks here; empty if it can run."""
     found: list[str | None] = [
         _gpus(plan),
+        EXECUTORS["local"].unavailable(),
         environment.problem(plan.environment),
         _data(plan, places),
         *(weights.problem(item, places.weights) for item in plan.weights),

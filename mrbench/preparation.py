@@ -10,8 +10,8 @@ from mrbench.environment import Ready
 from mrbench.outcome import Job
 from mrbench.places import Places, free_port, synthetic_folder
 from mrbench.plan import Plan
-from mrbench.recipe import fill
 from mrbench.steps import activated, run_step
+from mrbench.wording import fill
 from mrbench.workspace import Workspace
 
 Progress = Callable[[str], None]

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from mrbench import yamlfile
 from mrbench.errors import RecipeError
 from mrbench.model import LogFormat, Recipe, Source, Suite
+from mrbench.wording import PLACEHOLDER, did_you_mean
 from mrbench.yamlfile import Place
 
 PLACEHOLDERS = {
@@ -22,7 +23,6 @@ PLACEHOLDERS = {
     "learning_rate": "learning_rate_per_image times images_per_iteration",
     "port": "a free TCP port of this machine",
 }
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SCHEMES = ("https", "ssh", "file", "package")
@@ -134,7 +134,7 @@ def _check(recipe: Recipe, place: Place) -> None:
         if PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
             raise place.error(key, f"{text!r} must stay inside its folder: relative, without '..'")
     for key, text in _templates(recipe):
-        for name in _PLACEHOLDER.findall(text):
+        for name in PLACEHOLDER.findall(text):
             if name not in PLACEHOLDERS:
                 raise place.error(
                     key, f"unknown placeholder {{{name}}}; {_suggest(name, tuple(PLACEHOLDERS))}"
@@ -214,14 +214,5 @@ def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
                 yield "data.prepare", text
 
 
-def fill(text: str, values: dict[str, str]) -> str:
-    """Replace the placeholders that `values` knows; leave the others for later."""
-    return _PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), text)
-
-
 def _suggest(name: str, known: tuple[str, ...]) -> str:
-    import difflib  # noqa: PLC0415 - for mistakes only
-
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}known: {', '.join(known)}"
+    return f"{did_you_mean(name, known)} known: {', '.join(known)}".lstrip()

@@ -21,7 +21,7 @@ from mrbench.console import Reporter
 from mrbench.errors import MrbenchError, WorkspaceError
 from mrbench.executors import EXECUTORS
 from mrbench.outcome import Exit, IterationSample, Measurement
-from mrbench.parsers import parse
+from mrbench.parsers import parse, until_past
 from mrbench.places import Places
 from mrbench.plan import Plan, run_folder_name
 from mrbench.preparation import Prepared
@@ -116,16 +116,14 @@ def _launch(  # noqa: PLR0917 - as above
     record: Record,
 ) -> Exit:
     """Start the job, follow it to the end of the window and one interval more, and end it."""
-    window = plan.window
     with EXECUTORS["local"].start(ready.job, folder.path, keep_open=held) as running:
         meanwhile = _meanwhile(ready, record)
         progress = _Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None))
-        for sample in parse(blocks, plan.log, plan.images_per_iteration, window):
+        samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
+        for sample in until_past(samples, plan.window):
             progress.show(sample)
-            if sample.last >= window.last + sample.count:
-                running.stop("enough")
-                break
+        running.stop("enough")
         for _ in meanwhile:
             pass  # the training was over before it came to that
     return running.exit()

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from mrbench.errors import RecipeError
@@ -153,9 +154,10 @@ def _cells(suite: Suite, row: Row) -> dict[str, str]:
     }
 
 
-def _with_tabulate(suite: Suite, rows: Sequence[Row], style: str, names: Sequence[str]) -> str:
+def _listed(suite: Suite, rows: Sequence[Row], *, style: str) -> str:
     from tabulate import tabulate  # noqa: PLC0415 - 40 ms that only this command pays
 
+    names = [n for n in COLUMNS if n not in ("published", "ratio") or suite.references]
     cells = [[_cells(suite, row)[n] for n in names] for row in rows]
     right = [
         {"throughput": "right", "published": "right", "ratio": "right"}.get(n, "left")
@@ -168,16 +170,6 @@ def _with_tabulate(suite: Suite, rows: Sequence[Row], style: str, names: Sequenc
         disable_numparse=True,
         colalign=right if cells else None,
     )
-
-
-def _plain(suite: Suite, rows: Sequence[Row]) -> str:
-    names = [n for n in COLUMNS if n not in ("published", "ratio") or suite.references]
-    return _with_tabulate(suite, rows, "simple", names)
-
-
-def _markdown(suite: Suite, rows: Sequence[Row]) -> str:
-    names = [n for n in COLUMNS if n not in ("published", "ratio") or suite.references]
-    return _with_tabulate(suite, rows, "github", names)
 
 
 def _rst(suite: Suite, rows: Sequence[Row]) -> str:
@@ -209,4 +201,10 @@ def _json(_: Suite, rows: Sequence[Row]) -> str:
     return json.dumps(list(rows), indent=1)
 
 
-FORMATS = {"plain": _plain, "rst": _rst, "markdown": _markdown, "csv": _csv, "json": _json}
+FORMATS: dict[str, Callable[[Suite, Sequence[Row]], str]] = {
+    "plain": partial(_listed, style="simple"),
+    "rst": _rst,
+    "markdown": partial(_listed, style="github"),
+    "csv": _csv,
+    "json": _json,
+}

@@ -11,6 +11,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 import yaml
 
 from mrbench.errors import RecipeError
+from mrbench.wording import did_you_mean
 
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
@@ -94,7 +95,7 @@ class _Reader:
         given: dict[str, Any] = {}
         for name, value in self.items(node, key):
             if name not in known:
-                hint = _close(name, tuple(known)) or f"known: {', '.join(known)}"
+                hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
                 self.fail(_join(key, name), f"unknown key; {hint}")
             given[name] = self.convert(hints[name], value, _join(key, name))
         for name, spec in known.items():
@@ -128,7 +129,7 @@ class _Reader:
         if origin is Literal:
             text = self.scalar(node, key, "str")
             if text not in args:
-                hint_text = _close(text, args)
+                hint_text = did_you_mean(text, args)
                 self.fail(
                     key, f"{text!r} is not one of {', '.join(args)}; {hint_text}".rstrip("; ")
                 )
@@ -175,13 +176,6 @@ class _Reader:
         if node.tag.endswith(":null"):
             self.fail(key, "has no value; give one or remove the key")
         return str(node.value)
-
-
-def _close(name: str, known: tuple[str, ...]) -> str:
-    import difflib  # noqa: PLC0415 - for mistakes only
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else ""
 
 
 def _join(key: str, name: str) -> str:

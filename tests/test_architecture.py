@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 LAYERS = [
     {"errors", "model", "home"},
-    {"outcome"},
+    {"outcome", "wording"},
     {"yamlfile", "interpreter", "steps", "gitobjects", "standby"},
     {
         *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},

@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toy import edit, make_suite
-
-
-def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mrbench", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+from toy import edit, make_suite, mrbench
 
 
 @pytest.mark.parametrize(

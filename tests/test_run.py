@@ -12,16 +12,9 @@ from typing import Any
 
 import pytest
 
-from toy import edit, make_suite
+from toy import edit, make_suite, mrbench
 
 DEADLINE_S = 60  # a safety net; no test depends on how long anything takes
-
-
-def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mrbench", *map(str, words)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=DEADLINE_S, check=False
-    )
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A toy implementation for tests: a real git repository whose training prints a real log."""
 
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -80,3 +82,9 @@ def edit(path: Path, old: str, new: str) -> Path:
     assert old in text, f"{old!r} is not in {path}"
     path.write_text(text.replace(old, new))
     return path
+
+
+def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder, as a user does; the time limit is a safety net."""
+    command = [sys.executable, "-m", "mrbench", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)

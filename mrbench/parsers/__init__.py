@@ -14,6 +14,7 @@ from mrbench.model import LogFormat, Window
 from mrbench.outcome import IterationSample
 from mrbench.parsers import text
 from mrbench.parsers.base import Block, Parse, TextFormat
+from mrbench.wording import did_you_mean
 
 # Format: the module of this package, and its TextFormat. A run needs one of them, and compiling
 # the expressions of all would delay every launch.
@@ -62,6 +63,17 @@ def parse(
     return text.parse(blocks, log, images_per_iteration, window, rule=rule)
 
 
+def until_past(samples: Iterable[IterationSample], window: Window) -> Iterator[IterationSample]:
+    """Yield the samples up to one interval behind the window: nothing after that matters.
+
+    Only for the log of a single process; in another the window may come again.
+    """
+    for sample in samples:
+        yield sample
+        if sample.last >= window.last + sample.count:
+            return
+
+
 def resolve(log: LogFormat) -> LogFormat:
     """Return the log format with all that its name implies. Raises RecipeError."""
     if log.format is None:
@@ -71,10 +83,7 @@ def resolve(log: LogFormat) -> LogFormat:
         clock = "arrival" if log.format == "matterport" else log.clock
         return replace(log, timing="interval_total", clock=clock)
     if log.format not in FORMATS:
-        from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
-
-        near = get_close_matches(log.format, NAMES, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(NAMES)}"
+        hint = did_you_mean(log.format, NAMES) or f"known are {', '.join(NAMES)}"
         raise RecipeError(f"log.format {log.format!r} is unknown; {hint}")
     rule = _named(log.format)
     return replace(
