@@ -96,6 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_run(commands.add_parser("run", help="train and measure; writes a record for each run"))
     _add_prepare(commands.add_parser("prepare", help="do everything up to the launch"))
+    _add_lock(commands.add_parser("lock", help="write the lock files of environments"))
     _add_table(commands.add_parser("table", help="compare the runs of a suite"))
     _add_parse(commands.add_parser("parse", help="measure an existing log"))
     show = commands.add_parser("show", help="tell all about one run")
@@ -126,7 +127,12 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
-def _add_choice(parser: argparse.ArgumentParser) -> None:
+def _add_lock(parser: argparse.ArgumentParser) -> None:
+    _add_recipes(parser)
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions anew")
+
+
+def _add_recipes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", default="2019", help="default: 2019")
     parser.add_argument(
         "--impl", nargs="+", action="extend", metavar="NAME", help="default: the whole suite"
@@ -139,6 +145,10 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="recipes from anywhere, instead of the suite's",
     )
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    _add_recipes(parser)
     parser.add_argument(
         "--data",
         type=_path,

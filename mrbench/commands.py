@@ -174,7 +174,7 @@ def _plans(args: argparse.Namespace) -> Planned:
     """Resolve all chosen recipes; what cannot be is told for all of them at once."""
     window = plan.parse_window(args.window) if args.window else None
     planned, problems = [], []
-    for file in _files(args):
+    for file in chosen_files(args):
         try:
             made = plan.make_plan(file, gpus=args.gpus, window=window, commit=args.commit)
             planned.append((made, file))
@@ -185,23 +185,24 @@ def _plans(args: argparse.Namespace) -> Planned:
     return planned
 
 
-def _files(args: argparse.Namespace) -> tuple[RecipeFile, ...]:
+def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[RecipeFile, ...]:
+    """Read the recipes that the arguments choose; not locked: their locks may be missing."""
     if args.recipe:
         if args.impl:
             raise RecipeError("--impl and --recipe exclude each other; give one of them")
-        return tuple(_foreign(path, args.suite) for path in args.recipe)
+        return tuple(_foreign(path, args.suite, locked=locked) for path in args.recipe)
     names = dict.fromkeys(args.impl or recipe.implementations(args.suite))
-    return tuple(recipe.load_named(args.suite, name) for name in names)
+    return tuple(recipe.load_named(args.suite, name, locked=locked) for name in names)
 
 
-def _foreign(path: Path, suite_name: str) -> RecipeFile:
+def _foreign(path: Path, suite_name: str, *, locked: bool) -> RecipeFile:
     """Read a recipe from anywhere; a suite.yaml beside it goes before --suite."""
     beside = path.resolve().parent / "suite.yaml"
     if beside.is_file():
         suite_name, suite = beside.parent.name, recipe.read_suite(beside)
     else:
         suite = recipe.load_suite(suite_name)
-    return recipe.load_file(path, suite_name=suite_name, suite=suite)
+    return recipe.load_file(path, suite_name=suite_name, suite=suite, locked=locked)
 
 
 def _places(args: argparse.Namespace) -> Places:
@@ -219,8 +220,26 @@ def _dry_run(planned: Planned, places: Places, *, as_json: bool) -> int:
     return 0
 
 
+def lock(args: argparse.Namespace) -> int:
+    """Write the lock files of the chosen recipes."""
+    from mrbench.relock import relock  # noqa: PLC0415 - only this command
+
+    code, said = 0, False
+    for answer in relock(chosen_files(args, locked=False), upgrade=args.upgrade):
+        said = True
+        if isinstance(answer, MrbenchError):
+            print(f"mrbench: {answer}", file=sys.stderr)
+            code = max(code, answer.exit_code)
+        else:
+            print(answer)
+    if not said:
+        raise RecipeError("none of these recipes names environment.lock; add it, as NAME.lock")
+    return code
+
+
 COMMANDS = {
     "run": run,
+    "lock": lock,
     "prepare": prepare,
     "table": table,
     "parse": parse,

@@ -16,7 +16,7 @@ from mrbench.preparation import Patches, links_of, make_job, path_values
 def describe(plan: Plan, patches: Patches, places: Places) -> dict[str, object]:
     """Return all that a run of the plan would do on this machine."""
     tree = plan.source.tree or "(unknown until checked out)"
-    env = environment.path(plan.environment, tree)
+    env = environment.path(plan.environment, tree, plan.lock_sha256)
     source = scratch.folder(plan.suite, plan.implementation, "RUN") / "src"
     python = _interpreter(plan, env)
     job = make_job(plan, places, python, source, port=False)
@@ -56,6 +56,10 @@ def _environment(plan: Plan, env: Path) -> dict[str, object]:
         "folder": None if plan.environment.kind == "current" else str(env),
         "requirements": list(plan.environment.requirements),
         "build_requirements": list(plan.environment.build_requirements),
+        "lock": plan.environment.lock,
+        "lock_sha256": plan.lock_sha256,
+        "packages": [f"{p.url}@{p.commit}" for p in plan.environment.packages],
+        "supplied": list(plan.environment.supplied),
         "build": [shlex.join(step) for step in plan.environment.build],
         "needs_on_the_machine": list(plan.environment.system),
     }

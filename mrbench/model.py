@@ -55,13 +55,30 @@ class Source:
 
 
 @noun
+class Package:
+    """A Python package from a repository at one commit; folder: where its setup.py is."""
+
+    url: str
+    commit: str
+    tree: str | None = None
+    folder: str = "."
+
+
+@noun
 class Environment:
-    """The interpreter and libraries: the caller's own, a virtual environment, or an image."""
+    """The interpreter and libraries: the caller's own, a virtual environment, or an image.
+
+    requirements and build_requirements are what lock, a file beside the recipe, was made from;
+    supplied: wheels that are on no index and hence in no lock.
+    """
 
     kind: Literal["current", "venv", "image"]
     python: str | None = None
     requirements: tuple[str, ...] = ()
     build_requirements: tuple[str, ...] = ()
+    lock: str | None = None
+    packages: tuple[Package, ...] = ()
+    supplied: tuple[str, ...] = ()
     build: tuple[tuple[str, ...], ...] = ()
     probe: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
@@ -167,6 +184,18 @@ class LogFormat:
 
 
 @noun
+class Adaptation:
+    """What a suite changes on top of the source's own patches, in mrbench's words.
+
+    stand_ins: operators that are not upstream's, with what does their work instead.
+    """
+
+    reason: str
+    patches: tuple[str, ...] = ()
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+
+
+@noun
 class Recipe:
     """One implementation, as its YAML pins it."""
 
@@ -180,6 +209,8 @@ class Recipe:
     guards: Guards
     data: Dataset | None = None
     weights: tuple[WeightsFile, ...] = ()
+    starts_from: str = ""
+    adaptation: Adaptation | None = None
     other_gpus: OtherGpus = OtherGpus()
     software: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""

@@ -5,8 +5,10 @@ import hashlib
 import json
 from pathlib import Path
 
+from mrbench.environment import lockfile
 from mrbench.errors import RecipeError
 from mrbench.model import (
+    Adaptation,
     Dataset,
     Environment,
     LogFormat,
@@ -20,7 +22,7 @@ from mrbench.parsers import resolve
 from mrbench.recipe import RecipeFile, check_commit
 from mrbench.wording import fill
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,12 @@ class Plan:
     pinned: bool
     source: Source
     patch_sha256: dict[str, str]
+    adaptation: Adaptation | None
     environment: Environment
+    lock_sha256: str | None
     data: Dataset | None
     weights: tuple[WeightsFile, ...]
+    starts_from: str
     directory: str
     command: tuple[str, ...]
     variables: dict[str, str]
@@ -77,6 +82,7 @@ def make_plan(
     count = suite.hardware.count if gpus is None else gpus
     other = count != suite.hardware.count
     _check_gpus(file, count)
+    _check_lock(file)
     if commit is not None:
         check_commit(commit, dataclasses.replace(file.place, file="--commit"))
     work = recipe.workload
@@ -102,9 +108,12 @@ def make_plan(
         pinned=commit in (None, recipe.source.commit),
         source=_source(recipe.source, recipe.other_gpus if other else None, commit, known),
         patch_sha256={n: hashlib.sha256(raw).hexdigest() for n, raw in file.patches},
+        adaptation=recipe.adaptation,
         environment=recipe.environment,
+        lock_sha256=None if file.lock is None else hashlib.sha256(file.lock).hexdigest(),
         data=recipe.data,
         weights=recipe.weights,
+        starts_from=recipe.starts_from,
         directory=launch.directory,
         command=tuple(fill(word, known) for word in command),
         variables={n: fill(v, known) for n, v in launch.variables.items()},
@@ -135,6 +144,12 @@ def parse_window(text: str) -> Window:
 def run_folder_name(plan: Plan, stamp: str) -> Path:
     """Return <suite>/<implementation>/<UTC time>-<digest8>, relative to the folder of runs."""
     return Path(plan.suite) / plan.implementation / f"{stamp}-{plan.digest[:8]}"
+
+
+def _check_lock(file: RecipeFile) -> None:
+    problem = lockfile.problem(file.recipe.environment, file.lock) if file.lock else None
+    if problem:
+        raise file.place.error("environment.lock", f"{file.recipe.environment.lock} {problem}")
 
 
 def _check_gpus(file: RecipeFile, count: int) -> None:

@@ -5,11 +5,13 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from mrbench import environment, layout, weights, workspace
+from mrbench import environment, layout, mirrored, weights, workspace
 from mrbench.environment import Ready
+from mrbench.model import Package, Source
 from mrbench.outcome import Job
 from mrbench.places import Places, free_port, synthetic_folder
 from mrbench.plan import Plan
+from mrbench.recipe import RecipeFile
 from mrbench.steps import activated, run_step
 from mrbench.wording import fill
 from mrbench.workspace import Workspace
@@ -36,11 +38,25 @@ def data_folder(plan: Plan, places: Places) -> Path | None:
 
 
 def prepare(
-    plan: Plan, patches: Patches, places: Places, folder: Path, progress: Progress
+    plan: Plan, file: RecipeFile, places: Places, folder: Path, progress: Progress
 ) -> Prepared:
     """Make everything up to the launch; `folder`, the run's own, gets src/ and output/."""
-    checkout = workspace.prepare(plan.source, patches, places.mirror, progress)
-    ready = environment.prepare(plan.environment, checkout.path, checkout.tree, progress)
+    base = mirrored.git_base(places.mirror)
+    checkout = workspace.prepare(plan.source, file.patches, base, progress)
+
+    def packages() -> list[Path]:
+        wanted = [as_source(package) for package in plan.environment.packages]
+        return [workspace.prepare(s, (), base, progress).path for s in wanted]
+
+    ready = environment.prepare(
+        plan.environment,
+        checkout.path,
+        checkout.tree,
+        progress,
+        lock=file.lock,
+        packages=packages,
+        wheels=mirrored.wheels_folder(places.mirror),
+    )
     if plan.data is not None and plan.data.synthetic is not None:
         from mrbench.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
 
@@ -61,6 +77,11 @@ def prepare(
             what="data",
         )
     return Prepared(checkout, ready, folder, make_job(plan, places, ready.python, source))
+
+
+def as_source(package: Package) -> Source:
+    """Return a package's repository as a source without changes."""
+    return Source(url=package.url, commit=package.commit, tree=package.tree)
 
 
 def make_job(plan: Plan, places: Places, python: Path, source: Path, *, port: bool = True) -> Job:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from mrbench import preparation, scratch, workspace
+from mrbench import mirrored, preparation, scratch, workspace
 from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
 from mrbench.places import Places
@@ -41,10 +41,12 @@ def _prepare(
         reporter.stage(plan.implementation, text)
 
     if checkout_only:
-        checkout = workspace.prepare(plan.source, file.patches, places.mirror, stage)
+        checkout = workspace.prepare(
+            plan.source, file.patches, mirrored.git_base(places.mirror), stage
+        )
         return _row(checkout) | {"path": str(checkout.path)}
     folder = scratch.folder(plan.suite, plan.implementation, RUN_NAME)
-    ready = preparation.prepare(plan, file.patches, places, folder, stage)
+    ready = preparation.prepare(plan, file, places, folder, stage)
     return _row(ready.workspace) | {
         "path": str(ready.folder / "src"),
         "checkout": str(ready.workspace.path),

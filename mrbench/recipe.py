@@ -38,6 +38,7 @@ class RecipeFile:
     recipe: Recipe
     place: Place
     patches: tuple[tuple[str, bytes], ...]
+    lock: bytes | None = None
 
 
 def root() -> Path:
@@ -75,8 +76,8 @@ def implementations(suite_name: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda n: order.index(n) if n in order else len(order)))
 
 
-def load_named(suite_name: str, name: str) -> RecipeFile:
-    """Read one of the recipes that mrbench carries."""
+def load_named(suite_name: str, name: str, *, locked: bool = True) -> RecipeFile:
+    """Read one of the recipes that mrbench carries; not locked: its lock may be missing."""
     suite = load_suite(suite_name)
     known = implementations(suite_name)
     if name not in known:
@@ -85,22 +86,29 @@ def load_named(suite_name: str, name: str) -> RecipeFile:
         )
     base = root()
     path = base / "recipes" / suite_name / f"{name}.yaml"
-    return load_file(path, suite_name=suite_name, suite=suite, patches=base / "patches")
+    return load_file(
+        path, suite_name=suite_name, suite=suite, patches=base / "patches", locked=locked
+    )
 
 
 def load_file(
-    path: Path, *, suite_name: str, suite: Suite, patches: Path | None = None
+    path: Path,
+    *,
+    suite_name: str,
+    suite: Suite,
+    patches: Path | None = None,
+    locked: bool = True,
 ) -> RecipeFile:
     """Read a recipe from anywhere; its patches are named relative to `patches`, or to itself."""
     recipe, place = yamlfile.load(Recipe, path)
     if not _NAME.fullmatch(path.stem):
         raise RecipeError(f"{path}: name the file with letters, digits, '.', '_' and '-' only")
     _check(recipe, place)
-    folder = patches or path.resolve().parent
+    beside = path.resolve().parent
     contents = tuple(
-        (name, _read_patch(folder, name, f"source.patches[{i}]", place))
-        for i, name in enumerate(recipe.source.patches)
+        (name, _read_beside(patches or beside, name, key, place)) for key, name in _patches(recipe)
     )
+    lock = recipe.environment.lock
     return RecipeFile(
         name=path.stem,
         suite_name=suite_name,
@@ -108,23 +116,35 @@ def load_file(
         recipe=recipe,
         place=place,
         patches=contents,
+        lock=_read_beside(beside, lock, "environment.lock", place) if lock and locked else None,
     )
 
 
-def _read_patch(folder: Path, name: str, key: str, place: Place) -> bytes:
+def _patches(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    for i, name in enumerate(recipe.source.patches):
+        yield f"source.patches[{i}]", name
+    for i, name in enumerate(recipe.adaptation.patches if recipe.adaptation else ()):
+        yield f"adaptation.patches[{i}]", name
+
+
+def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
     if not (folder / name).resolve().is_relative_to(folder.resolve()):
-        raise place.error(key, f"{name!r} leaves the folder of patches; keep it inside {folder}")
+        raise place.error(key, f"{name!r} leaves its folder; keep it inside {folder}")
     try:
         return (folder / name).read_bytes()
     except OSError as exc:
         raise place.error(
-            key, f"patch {folder / name} cannot be read ({exc.strerror}); put it there"
+            key, f"{folder / name} cannot be read ({exc.strerror}); put it there"
         ) from exc
 
 
 def _check(recipe: Recipe, place: Place) -> None:
     check_commit(recipe.source.commit, place)
     _check_source(recipe.source, place)
+    for i, package in enumerate(recipe.environment.packages):
+        key = f"environment.packages[{i}]"
+        check_commit(package.commit, place, f"{key}.commit")
+        _check_url(package.url, place, f"{key}.url")
     _check_log(recipe.log, place)
     if recipe.environment.kind == "image" and not recipe.environment.image:
         raise place.error("environment.image", "missing; kind image needs one")
@@ -144,12 +164,16 @@ def _check(recipe: Recipe, place: Place) -> None:
 def _check_source(source: Source, place: Place) -> None:
     if source.tree is not None and not _COMMIT.fullmatch(source.tree):
         raise place.error("source.tree", f"{source.tree!r} is not a tree id of 40 hex digits")
-    scheme, _, rest = source.url.partition(":")
+    _check_url(source.url, place, "source.url")
+
+
+def _check_url(url: str, place: Place, key: str) -> None:
+    scheme, _, rest = url.partition(":")
     if scheme not in SCHEMES:
-        raise place.error("source.url", f"{source.url!r}: only {', '.join(SCHEMES)} URLs are used")
+        raise place.error(key, f"{url!r}: only {', '.join(SCHEMES)} URLs are used")
     user, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
     if at and (scheme == "https" or ":" in user):
-        raise place.error("source.url", "holds a user or password; keep secrets out of recipes")
+        raise place.error(key, "holds a user or password; keep secrets out of recipes")
 
 
 def _check_log(log: LogFormat, place: Place) -> None:
@@ -161,11 +185,11 @@ def _check_log(log: LogFormat, place: Place) -> None:
             raise place.error("log", "a `pattern` needs `timing` and `every` beside it")
 
 
-def check_commit(commit: str, place: Place) -> None:
+def check_commit(commit: str, place: Place, key: str = "source.commit") -> None:
     """Refuse whatever is not a full commit id: branches, tags and short ids can move."""
     if not _COMMIT.fullmatch(commit):
         raise place.error(
-            "source.commit",
+            key,
             f"{commit!r} is not a commit of 40 hex digits; branches, tags and short ids can move:"
             " give the id that `git rev-parse` prints",
         )
@@ -183,8 +207,10 @@ def _check_pattern(pattern: str, place: Place) -> None:
 
 def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "launch.directory", recipe.launch.directory
-    for name in recipe.source.patches:
-        yield "source.patches", name
+    yield from _patches(recipe)
+    yield "environment.lock", recipe.environment.lock or "."
+    for package in recipe.environment.packages:
+        yield "environment.packages", package.folder
     for pattern in recipe.log.keep:
         yield "log.keep", pattern
     if recipe.data:

@@ -78,7 +78,7 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
     stage = functools.partial(reporter.stage, plan.implementation)
     own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
     with locks.hold(_lock_names(plan), stage) as held, scratch.own(own):
-        ready = preparation.prepare(plan, file.patches, places, own, stage)
+        ready = preparation.prepare(plan, file, places, own, stage)
         record["workspace"] = dataclasses.asdict(ready.workspace)
         record["environment"] = dataclasses.asdict(ready.environment)
         stage("starting the training")

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 LAYERS = [
     {"errors", "model", "home"},
-    {"outcome", "wording"},
+    {"outcome", "wording", "mirrored"},
     {"yamlfile", "interpreter", "steps", "gitobjects", "standby"},
     {
         *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},
@@ -28,7 +28,7 @@ LAYERS = [
         *{"measure", "failure", "executors", "shim", "parsers", "console", "schema"},
     },
     {"plan", "preflight", "preparation", "judge", "table", "show"},
-    {"run", "prepare", "parse", "dryrun"},
+    {"run", "prepare", "parse", "dryrun", "relock"},
     {"commands", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
