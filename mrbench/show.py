@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mrbench import footnotes
 from mrbench.errors import MrbenchError
 from mrbench.rundir import find_records, read_record
 
@@ -42,6 +43,8 @@ def describe_run(folder: Path) -> str:
         "commit": plan["source"]["commit"] + ("" if plan["pinned"] else "  NOT the pinned one"),
         "tree": work.get("tree"),
         "patches": json.dumps(plan["patch_sha256"]),
+        "adaptation": footnotes.of_plan(plan) or "none",
+        "starts from": plan.get("starts_from") or _weights(plan),
         "environment": f"{plan['environment']['kind']} {env.get('digest', '')[:16]}",
         "packages": ", ".join(env.get("frozen") or ()) or "not recorded",
         "command": " ".join(plan["command"]),
@@ -62,6 +65,10 @@ def _throughput(measured: dict[str, Any]) -> str:
         f"{measured['images_per_second']:.3f} img/s"
         f" ({measured['seconds_per_iteration']:.6f} s per iteration)"
     )
+
+
+def _weights(plan: dict[str, Any]) -> str:
+    return ", ".join(w["file"] for w in plan["weights"]) or "not said"
 
 
 def _clocks(measured: dict[str, Any]) -> str:

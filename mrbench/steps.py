@@ -1,6 +1,7 @@
 """One step of making something: a command whose output is kept, and quoted when it fails."""
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,9 @@ from pathlib import Path
 from mrbench.errors import LaunchError
 
 LIMIT_S = 3600
+TAIL_BYTES = 65536
+QUOTED = 400
+ERROR = re.compile(r"(?:^|[\s:])(?:fatal )?error:|^\w+(?:Error|Exception)\b", re.IGNORECASE)
 
 
 def run_step(
@@ -34,15 +38,18 @@ def run_step(
     if done.returncode:
         raise LaunchError(
             f"{what}: `{shlex.join(command)[:120]}` ended with {done.returncode}:"
-            f" {_last_line(log)}; the whole output is in {log}"
+            f" {_telling_lines(log)}; the whole output is in {log}"
         )
 
 
-def _last_line(log: Path) -> str:
+def _telling_lines(log: Path) -> str:
+    """Return the output's first line that names an error and what follows, else its last line."""
     with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - 4096))
-        lines = stream.read().decode("utf-8", "replace").splitlines()
-    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "no output")
+        stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        text = stream.read().decode("utf-8", "replace").rpartition("\n$ ")[2]
+    lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
+    first = next((i for i, line in enumerate(lines) if ERROR.search(line)), len(lines) - 1)
+    return "; ".join(lines[max(first, 0) :])[:QUOTED] or "no output"
 
 
 def activated(venv: Path) -> dict[str, str]:

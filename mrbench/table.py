@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from mrbench import footnotes
 from mrbench.errors import RecipeError
 from mrbench.model import Reference, Suite
 
@@ -40,15 +41,15 @@ def make_rows(
         key = (plan["implementation"], plan["source"]["commit"], window, gpus)
         if key not in latest or _started(latest[key]) < _started(group):
             latest[key] = group
-    rows = [_row(suite, reference, group) for group in latest.values()]
-    return sorted(
-        rows,
+    rows = sorted(
+        (_row(suite, reference, group) for group in latest.values()),
         key=lambda r: (
             r["images_per_second"] is None,
             -(r["images_per_second"] or 0),
             r["implementation"],
         ),
     )
+    return footnotes.number(rows)
 
 
 def choose_reference(suite: Suite, name: str | None) -> Reference | None:
@@ -103,6 +104,8 @@ def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
         "status": "ok" if good else last["status"],
         "reason": "" if good else str(last.get("reason") or ""),
         "warnings": list((last.get("measurement") or {}).get("warnings") or ()) if good else [],
+        "footnote": footnotes.of_plan(plan),
+        "stand_ins": sorted((plan.get("adaptation") or {}).get("stand_ins") or ()),
         "runs": [r["id"] for r in group],
     }
 
@@ -120,12 +123,14 @@ def _same_hardware(suite: Suite, record: Record) -> bool:
 
 
 def render(suite: Suite, rows: Sequence[Row], style: str) -> str:
-    """Render rows in one of FORMATS."""
-    return FORMATS[style](suite, rows)
+    """Render rows in one of FORMATS; for people, footnotes follow."""
+    text = FORMATS[style](suite, rows)
+    below = footnotes.lines(rows)
+    return text if style in ("csv", "json") or not below else f"{text}\n\n{below}"
 
 
 def _cells(suite: Suite, row: Row) -> dict[str, str]:
-    name = row["implementation"]
+    name = row["implementation"] + (f" [{row['footnote_number']}]" if row["footnote"] else "")
     if not row["pinned"]:
         name += f" @{row['commit'][:12]}"
     if row["window"] != str(suite.window):
@@ -189,7 +194,7 @@ def _rst(suite: Suite, rows: Sequence[Row]) -> str:
 
 def _csv(_: Suite, rows: Sequence[Row]) -> str:
     out = io.StringIO()
-    flat = ("warnings", "runs")
+    flat = ("warnings", "runs", "stand_ins")
     names = [n for n in rows[0] if n not in flat] if rows else ["implementation"]
     writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

@@ -110,3 +110,28 @@ def test_machines_read_json_and_csv() -> None:
     read = list(csv.DictReader(io.StringIO(table.render(SUITE, rows, "csv"))))
     assert read[1]["images_per_second"] == ""
     assert "| a " in table.render(SUITE, rows, "markdown")
+
+
+def test_what_is_not_upstreams_stands_in_footnotes() -> None:
+    adaptation = {
+        "reason": "It has no such operator",
+        "patches": ["smoke/b.patch"],
+        "stand_ins": {"RoIAlign": "torchvision's"},
+    }
+    records = [record("b", 9, plan={"adaptation": adaptation}), record("a", 60)]
+    rows = table.make_rows(SUITE, records)
+    for style in ("plain", "markdown", "rst"):
+        text = table.render(SUITE, rows, style)
+        assert "b [1]" in text
+        assert "a [" not in text
+        assert text.splitlines()[-1] == (
+            "[1] b: It has no such operator. Patch: smoke/b.patch."
+            " Not upstream's: RoIAlign (torchvision's)."
+        )
+    assert json.loads(table.render(SUITE, rows, "json"))[1]["stand_ins"] == ["RoIAlign"]
+    (row,) = [
+        r
+        for r in csv.DictReader(io.StringIO(table.render(SUITE, rows, "csv")))
+        if "b" in r["implementation"]
+    ]
+    assert "RoIAlign" in row["footnote"]
