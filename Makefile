@@ -1,14 +1,20 @@
-# make demo: see the whole pipeline in three minutes; make test: the whole suite from nothing.
+# make demo: see the whole pipeline in a minute; make smoke MIRROR=folder: really train all
+# implementations on a CPU; make test: the whole test suite from nothing.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench clean
+.PHONY: demo smoke test bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
 	$(BIN)/mrbench table --suite demo
+
+# MIRROR: a folder made by `mrbench mirror create`, or one of git repositories laid out owner/name.
+smoke: $(VENV)/.installed
+	status=0; $(BIN)/mrbench run --suite smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
+	$(BIN)/mrbench table --suite smoke && exit $$status
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from typing import Any
 
 from mrbench import (
     __version__,
+    environment,
     locks,
     preflight,
     preparation,
@@ -117,7 +118,7 @@ def _launch(  # noqa: PLR0917 - as above
 ) -> Exit:
     """Start the job, follow it to the end of the window and one interval more, and end it."""
     with EXECUTORS["local"].start(ready.job, folder.path, keep_open=held) as running:
-        meanwhile = _meanwhile(ready, record)
+        meanwhile = _meanwhile(ready, plan.environment.kind, record)
         progress = _Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None))
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
@@ -129,7 +130,7 @@ def _launch(  # noqa: PLR0917 - as above
     return running.exit()
 
 
-def _meanwhile(ready: Prepared, record: Record) -> Iterator[None]:
+def _meanwhile(ready: Prepared, kind: str, record: Record) -> Iterator[None]:
     """Do what must not delay the launch while the training starts, one poll later."""
     yield
     from mrbench import judge, machine  # noqa: F401, PLC0415 - judge is used in the end
@@ -140,6 +141,8 @@ def _meanwhile(ready: Prepared, record: Record) -> Iterator[None]:
             f" {ready.environment.template} was changed; remove both and run again"
         )
     record["machine"] = machine.facts()
+    if kind == "current":
+        record["environment"]["frozen"] = environment.installed()
 
 
 @dataclasses.dataclass

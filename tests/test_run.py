@@ -40,6 +40,7 @@ def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> Non
     assert measured["agreement"] == pytest.approx(1, abs=0.2)
     assert record["exit"]["reason"] == "enough"
     assert record["workspace"]["commit"] == record["plan"]["source"]["commit"]
+    assert any(line.startswith("mrbench==") for line in record["environment"]["frozen"])
     shown = mrbench("table", "--suite", "toys", cwd=tmp_path)
     assert "toy" in shown.stdout
     assert f"{measured['images_per_second']:.2f}" in shown.stdout
