@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from mrbench import __version__
+from mrbench import __version__, commands_data, commands_doctor, commands_mirror
 from mrbench.errors import MrbenchError
 
 TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
@@ -96,7 +96,18 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_run(commands.add_parser("run", help="train and measure; writes a record for each run"))
     _add_prepare(commands.add_parser("prepare", help="do everything up to the launch"))
+    data = commands.add_parser("data", help="draw a small dataset, or check a folder of COCO")
+    commands_data.add_arguments(data, _path)
+    doctor = commands.add_parser("doctor", help="tell what this machine lacks for a run")
+    commands_doctor.add_arguments(doctor, _add_choice, _add_runs)
     _add_lock(commands.add_parser("lock", help="write the lock files of environments"))
+    commands_mirror.add_arguments(
+        commands.add_parser(
+            "mirror", help="take all that a suite needs to machines without internet"
+        ),
+        _add_recipes,
+        _path,
+    )
     _add_table(commands.add_parser("table", help="compare the runs of a suite"))
     _add_parse(commands.add_parser("parse", help="measure an existing log"))
     show = commands.add_parser("show", help="tell all about one run")
@@ -167,7 +178,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--mirror",
         metavar="BASE",
         default=os.environ.get("MRBENCH_MIRROR") or None,
-        help="folder or URL laid out owner/name, instead of https://github.com/",
+        help="what `mrbench mirror create` made, or repositories by owner/name for github.com",
     )
 
 

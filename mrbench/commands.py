@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mrbench import layout, plan, recipe
+from mrbench import commands_data, commands_doctor, commands_mirror, layout, mirrored, plan, recipe
 from mrbench.errors import MeasureError, MrbenchError, RecipeError
 from mrbench.places import Places
 from mrbench.plan import Plan
@@ -48,25 +48,20 @@ def prepare(args: argparse.Namespace) -> int:
 
 def table(args: argparse.Namespace) -> int:
     """Print the comparison table of a suite."""
-    from mrbench import table as tables  # noqa: PLC0415 - only this command needs it
-    from mrbench.rundir import (  # noqa: PLC0415 - the same
-        find_records,
-        find_unfinished,
-        read_record,
-        suite_of,
-    )
+    from mrbench import rundir  # noqa: PLC0415 - only this command needs it
+    from mrbench import table as tables  # noqa: PLC0415 - the same
 
     records, broken = [], 0
-    for path in find_records(args.runs, args.suite):
+    for path in rundir.find_records(args.runs, args.suite):
         try:
-            records.append(read_record(path))
+            records.append(rundir.read_record(path))
         except MrbenchError as exc:
             print(f"mrbench: left out: {exc}", file=sys.stderr)
             broken = exc.exit_code
-    for folder in find_unfinished(args.runs, args.suite):
+    for folder in rundir.find_unfinished(args.runs, args.suite):
         print(f"mrbench: left out: {folder} has no record (yet, or was killed)", file=sys.stderr)
     foreign = args.suite not in recipe.suite_names() and records
-    suite = suite_of(records[-1]) if foreign else recipe.load_suite(args.suite)
+    suite = rundir.suite_of(records[-1]) if foreign else recipe.load_suite(args.suite)
     rows = tables.make_rows(suite, records, args.reference)
     if not rows and args.format not in ("json", "csv"):
         hint = f"`mrbench run --suite {args.suite}` makes some"
@@ -209,7 +204,8 @@ def _places(args: argparse.Namespace) -> Places:
     for option, folder in (("--data", args.data), ("--weights", args.weights)):
         layout.require_folder(folder, option)
     runs = getattr(args, "runs", Path("runs"))
-    return Places(data=args.data, weights=args.weights, mirror=args.mirror, runs=runs)
+    weights = args.weights or mirrored.weights_folder(args.mirror)
+    return Places(data=args.data, weights=weights, mirror=args.mirror, runs=runs)
 
 
 def _dry_run(planned: Planned, places: Places, *, as_json: bool) -> int:
@@ -241,6 +237,9 @@ COMMANDS = {
     "run": run,
     "lock": lock,
     "prepare": prepare,
+    "data": commands_data.data,
+    "doctor": lambda args: commands_doctor.doctor(args, _plans, _places),
+    "mirror": lambda args: commands_mirror.mirror(args, chosen_files),
     "table": table,
     "parse": parse,
     "show": show,

@@ -1,4 +1,4 @@
-"""What machine this is: host, processors, memory and GPUs; the door to psutil and NVML."""
+"""What machine this is: host, processors, memory and GPUs; the door to psutil."""
 
 import os
 from typing import Any
@@ -19,6 +19,8 @@ def facts() -> dict[str, Any]:
 
     import psutil  # noqa: PLC0415 - the same
 
+    from mrbench.nvml import list_gpus  # noqa: PLC0415 - the same
+
     gpus, gpu_error, driver = list_gpus()
     return {
         "host": socket.gethostname(),
@@ -35,46 +37,6 @@ def facts() -> dict[str, Any]:
         "gpu_driver": driver,
         "variables": {n: v for n, v in sorted(os.environ.items()) if n.startswith(TELLING)},
     }
-
-
-def list_gpus() -> tuple[list[dict[str, Any]], str | None, str | None]:
-    """Return the GPUs (name, uuid, memory in bytes), why there are none, and the driver."""
-    import pynvml  # noqa: PLC0415 - 30 ms, and only GPU runs need it
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as exc:
-        return [], f"NVML: {exc}", None
-    try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            found.append(
-                {
-                    "name": pynvml.nvmlDeviceGetName(handle),
-                    "uuid": pynvml.nvmlDeviceGetUUID(handle),
-                    "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
-                }
-            )
-    except pynvml.NVMLError as exc:
-        return [], f"NVML: {exc}", None
-    else:
-        return found, None, driver
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def usable_gpu_count() -> tuple[int, str]:
-    """Return how many GPUs training may use, and why not more, for a message."""
-    gpus, error, _ = list_gpus()
-    if error:
-        return 0, error
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return len(gpus), "this machine has no more"
-    named = [v for v in visible.split(",") if v.strip() and v.strip() != "-1"]
-    return min(len(gpus), len(named)), f"CUDA_VISIBLE_DEVICES={visible}"
 
 
 def _cpu_name() -> str | None:

@@ -1,7 +1,6 @@
 """The nouns of what is asked for, recipes and suites: frozen types with no I/O.
 
-A recipe's YAML keys are the field names of the types from Recipe down to WeightsFile; the loader,
-the JSON Schema and the editor's help are all made from these definitions.
+A recipe's YAML keys are the field names of these types; loader and JSON Schema are made of them.
 """
 
 from collections.abc import Mapping
@@ -108,10 +107,11 @@ class Dataset:
 
 @noun
 class WeightsFile:
-    """One file of pretrained weights: its name under the weights folder, and its origin."""
+    """One file of pretrained weights: its name under the weights folder, and where it is had."""
 
     file: str
     url: str
+    other_urls: tuple[str, ...] = ()
     size_bytes: int | None = None
     md5: str | None = None
     sha256: str | None = None

@@ -13,6 +13,7 @@ from mrbench.places import Places, free_port, synthetic_folder
 from mrbench.plan import Plan
 from mrbench.recipe import RecipeFile
 from mrbench.steps import activated, run_step
+from mrbench.weights import Used
 from mrbench.wording import fill
 from mrbench.workspace import Workspace
 
@@ -28,6 +29,7 @@ class Prepared:
     environment: Ready
     folder: Path
     job: Job
+    weights: tuple[Used, ...]
 
 
 def data_folder(plan: Plan, places: Places) -> Path | None:
@@ -42,6 +44,7 @@ def prepare(
 ) -> Prepared:
     """Make everything up to the launch; `folder`, the run's own, gets src/ and output/."""
     base = mirrored.git_base(places.mirror)
+    used = tuple(weights.have(item, places.weights, progress) for item in plan.weights)
     checkout = workspace.prepare(plan.source, file.patches, base, progress)
 
     def packages() -> list[Path]:
@@ -76,7 +79,8 @@ def prepare(
             variables={**_activated(plan, ready.python), "PYTHONPATH": str(source)},
             what="data",
         )
-    return Prepared(checkout, ready, folder, make_job(plan, places, ready.python, source))
+    job = make_job(plan, places, ready.python, source)
+    return Prepared(checkout, ready, folder, job, used)
 
 
 def as_source(package: Package) -> Source:

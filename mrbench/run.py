@@ -82,6 +82,7 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
         ready = preparation.prepare(plan, file, places, own, stage)
         record["workspace"] = dataclasses.asdict(ready.workspace)
         record["environment"] = dataclasses.asdict(ready.environment)
+        record["weights"] = [dataclasses.asdict(used) for used in ready.weights]
         stage("starting the training")
         end = _launch(plan, ready, folder, held, reporter, record)
         record["exit"] = dataclasses.asdict(end)

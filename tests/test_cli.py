@@ -22,7 +22,7 @@ from toy import edit, make_suite, mrbench
         (["run", "--recipe", "gone.yaml"], 2, "gone.yaml: cannot be read"),
         (["run", "--data", "nowhere"], 4, "--data nowhere: no such folder"),
         (["run", "--impl", "detectron2"], 4, "8 GPUs wanted"),
-        (["run", "--impl", "detectron2"], 4, "weights"),
+        (["run", "--impl", "detectron2", "--weights", "."], 4, "weights"),
         (["run", "--impl", "detectron2"], 4, "--data DIR"),
         (["table"], 1, "no runs of suite 2019"),
         (["table", "--suite", "nope"], 2, "no suite is called"),
@@ -52,7 +52,7 @@ def test_a_log_without_iterations_is_told_so(content: bytes, message: str, tmp_p
 
 
 def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
-    told = mrbench("run", cwd=tmp_path).stderr
+    told = mrbench("run", "--weights", ".", cwd=tmp_path).stderr
     for word in ("detectron2", "matterport", "GPUs wanted", "weights", "--data DIR"):
         assert word in told
 

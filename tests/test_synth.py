@@ -2,15 +2,21 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+import toy
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model import SyntheticData
-from mrbench.synth import synthesize
+from mrbench.synth import MARKER, counts, dataset, draw, drawing, made_by_us, synthesize
+from mrbench.workers import spread
 
 SPEC = SyntheticData(images=16, width=160, height=120, seed=3)
 SETS = {
@@ -44,7 +50,7 @@ def test_the_same_seed_gives_the_same_bytes(drawn: Path, tmp_path: Path) -> None
     synthesize(tmp_path / "deeper" / "again", SPEC)
     again = digests(tmp_path / "deeper" / "again")
     assert again == digests(drawn)
-    assert len(again) == len(SETS) + 2 * (16 + 2)
+    assert len(again) == len(SETS) + 2 * (16 + 2) + len([MARKER])
 
 
 def test_another_seed_gives_other_pictures(drawn: Path, tmp_path: Path) -> None:
@@ -52,6 +58,111 @@ def test_another_seed_gives_other_pictures(drawn: Path, tmp_path: Path) -> None:
     one, other = digests(drawn), digests(tmp_path / "other")
     assert one.keys() == other.keys()
     assert all(one[name] != other[name] for name in one)
+
+
+def test_a_picture_depends_on_its_seed_and_number_alone() -> None:
+    more = SyntheticData(images=99, width=160, height=120, seed=3)
+    assert drawing.picture(SPEC, 7) == drawing.picture(more, 7)
+
+
+def test_what_is_drawn_is_the_same_in_every_version() -> None:
+    """DRAWING must count up when this changes; JPEG's own bytes may change with the library."""
+    _, shapes = drawing.picture(SPEC, 7)
+    text = json.dumps(shapes)
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "1691025e0cb65220"
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_the_number_of_processes_does_not_matter(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setattr(dataset, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(dataset, "cores", lambda: processes)
+    monkeypatch.setattr(dataset, "AT_A_TIME", 2)
+    synthesize(tmp_path / "many", SPEC)
+    assert digests(tmp_path / "many") == digests(drawn)
+
+
+SLEEP = """
+import sys, time
+from mrbench.workers import spread
+if __name__ == "__main__":
+    print("begun", flush=True)
+    list(spread(time.sleep, [300.0] * 4, processes=2))
+"""
+
+
+def alive(group: int) -> list[int]:
+    """List the processes of a process group."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(said: str, condition: object) -> None:
+    assert callable(condition)
+    end = time.monotonic() + 60  # a safety net; nothing is measured
+    while not condition():
+        assert time.monotonic() < end, said
+        time.sleep(0.05)
+
+
+def test_helping_processes_end_with_the_one_they_help(tmp_path: Path) -> None:
+    script = tmp_path / "sleep.py"
+    script.write_text(SLEEP)
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, start_new_session=True
+    ) as first:
+        wait_until("helpers have started", lambda: len(alive(first.pid)) >= 3)
+        first.kill()
+    wait_until("all have ended", lambda: not alive(first.pid))
+
+
+def test_a_helper_that_is_killed_is_told() -> None:
+    with pytest.raises(UnavailableError, match="a process that helped was killed"):
+        list(spread(os._exit, [1], processes=2))
+
+
+def test_as_many_as_were_asked_for(drawn: Path) -> None:
+    assert {n: len(load(drawn, n)["images"]) for n in SETS} == counts(16)
+    assert made_by_us(drawn) == {"images": 16, "width": 160, "height": 120, "seed": 3, "drawing": 2}
+
+
+def test_a_user_s_folder_is_drawn_anew_only_where_it_was_drawn(tmp_path: Path) -> None:
+    folder = tmp_path / "deeper" / "coco"
+    folder.mkdir(parents=True)
+    assert draw(folder, SPEC)
+    assert not draw(folder, SPEC)
+    other = SyntheticData(images=8, width=160, height=120, seed=3)
+    assert draw(folder, other)
+    assert len(load(folder, "train2017")["images"]) == 8
+    assert [path.name for path in folder.parent.iterdir()] == ["coco"]
+    before = digests(folder)
+    (folder / "mine.txt").write_text("precious")
+    with pytest.raises(RecipeError, match="not a drawn dataset alone"):
+        draw(folder, SPEC)
+    (folder / "mine.txt").unlink()
+    assert digests(folder) == before
+    (folder / MARKER).unlink()
+    with pytest.raises(RecipeError, match="name a new or an empty folder"):
+        draw(folder, SPEC)
+
+
+def test_the_command_draws(tmp_path: Path) -> None:
+    words = ("data", "synth", "coco", "--images", 4, "--size", "64x48", "--seed", 1)
+    done = toy.mrbench(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "train2017 4, val2017 2" in done.stdout
+    assert "is there already" in toy.mrbench(*words, cwd=tmp_path).stdout
+    refused = toy.mrbench("data", "synth", ".", cwd=tmp_path)
+    assert refused.returncode == RecipeError.exit_code
+    assert toy.mrbench("data", "synth", "c", "--size", "64", cwd=tmp_path).returncode == 2
 
 
 @pytest.mark.parametrize("name", SETS)

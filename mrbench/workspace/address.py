@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from mrbench import mirrored
 from mrbench.errors import WorkspaceError
 from mrbench.home import home
 from mrbench.model import Source
@@ -62,11 +63,24 @@ def store_path(url: str) -> Path:
     return repos / parts.scheme / f"{repository_name(url)}-{digest}.git"
 
 
+def kept_as(url: str) -> str:
+    """Return a repository's place in a made mirror: owner/name, or for other hosts one with `_`."""
+    if url.startswith(GITHUB):
+        return url.removeprefix(GITHUB).strip("/").removesuffix(".git")
+    inside = str(store_path(url).relative_to(home() / "repos"))
+    return f"_{inside.removesuffix('.git')}"  # no owner at GitHub begins so
+
+
 def candidates(url: str, mirror: str | None) -> tuple[str, ...]:
-    """Return the URLs to ask, in this order; a mirror stands in for GitHub only."""
+    """Return the URLs to ask, in this order; a mirror stands for GitHub only, a made one for all.
+
+    The commit id vouches for what comes, wherever it comes from.
+    """
+    if mirror and mirrored.serves_all(mirror):
+        return (_in_folder(Path(mirror), kept_as(url)),)
     if not mirror or not url.startswith(GITHUB):
         return (url,)
-    tail = url.removeprefix(GITHUB).strip("/").removesuffix(".git")
+    tail = kept_as(url)
     if "://" not in mirror:
         return (_in_folder(Path(mirror), tail),)
     if mirror.startswith("file://"):

@@ -135,7 +135,11 @@ def _fetch(store: Path, url: str, lock: int, *words: str, stdin: bytes = b"") ->
     git(
         *(store, "fetch", *options, *words),
         stdin=stdin,
-        config=(f"remote.{REMOTE}.url={url}", "fetch.negotiationAlgorithm=noop"),
+        config=(
+            f"remote.{REMOTE}.url={url}",
+            "fetch.negotiationAlgorithm=noop",
+            "fetch.unpackLimit=1",  # a pack, however small: mirrors are copied file by file
+        ),
         protocols=protocols,
         lock=lock,
     )

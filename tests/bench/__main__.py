@@ -1,10 +1,16 @@
 """`make bench`: how fast mrbench itself is, as ratios and differences within one run."""
 
+import coverage
 import parse_speed
 import run_overhead
 import startup
 
-BENCHES = {"startup": startup, "overhead of a run": run_overhead, "reading a log": parse_speed}
+BENCHES = {
+    "startup": startup,
+    "overhead of a run": run_overhead,
+    "reading a log": parse_speed,
+    "coverage of the 95 % interval": coverage,
+}
 
 for name, bench in BENCHES.items():
     print(f"\n== {name}", flush=True)

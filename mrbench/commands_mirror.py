@@ -1,0 +1,121 @@
+"""`mrbench mirror create` and `mrbench mirror verify`: their arguments, and what they print."""
+
+import argparse
+import os
+from collections.abc import Callable, Iterable
+
+from mrbench.errors import UnavailableError
+
+TYPE_CHECKING = False  # the argument tree is made for --version too
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mrbench.mirror.manifest import Manifest
+    from mrbench.recipe import RecipeFile
+
+    Choose = Callable[[argparse.Namespace], tuple[RecipeFile, ...]]
+
+
+def add_arguments(
+    parser: argparse.ArgumentParser,
+    add_recipes: Callable[[argparse.ArgumentParser], None],
+    as_path: Callable[[str], "Path"],
+) -> None:
+    """Fill the parser of `mrbench mirror`; add_recipes adds --suite, --impl and --recipe."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="gather all that recipes need, or add to a mirror")
+    create.add_argument("folder", metavar="DIR", type=as_path, help="new, or a mirror already")
+    add_recipes(create)
+    create.add_argument(
+        "--mirror",
+        metavar="BASE",
+        default=os.environ.get("MRBENCH_MIRROR") or None,
+        help="take from here instead of https://github.com/; all, if it is a mirror itself",
+    )
+    create.add_argument(
+        "--weights",
+        metavar="DIR",
+        type=as_path,
+        default=os.environ.get("MRBENCH_WEIGHTS") or None,
+        help="folder that has pretrained weights already",
+    )
+    create.add_argument("--quiet", action="store_true", help="say nothing on the way")
+    verify = actions.add_parser("verify", help="check each file, and that today's recipes are met")
+    verify.add_argument("folder", metavar="DIR", type=as_path)
+    verify.add_argument(
+        "--recipe",
+        nargs="+",
+        action="extend",
+        type=as_path,
+        metavar="FILE",
+        help="recipes from anywhere that it covers",
+    )
+
+
+def mirror(args: argparse.Namespace, choose: "Choose") -> int:
+    """Make a mirror, or check one; choose reads the recipes that the arguments name."""
+    return _create(args, choose) if args.action == "create" else _verify(args, choose)
+
+
+def _create(args: argparse.Namespace, choose: "Choose") -> int:
+    import time  # noqa: PLC0415 - as below
+
+    from mrbench.console import make_reporter  # noqa: PLC0415 - only this command
+    from mrbench.mirror.create import create  # noqa: PLC0415 - the same
+
+    began = time.monotonic()
+    whole = () if args.impl or args.recipe else (args.suite,)
+    with make_reporter(quiet=args.quiet) as reporter:
+        made = create(
+            args.folder,
+            choose(args),
+            suites=whole,
+            mirror=args.mirror,
+            weights=args.weights,
+            stage=reporter.stage,
+        )
+    print(f"{args.folder}: for {', '.join(sorted(made.recipes))}")
+    print(f"{_size(made)}, in {time.monotonic() - began:.0f} s")
+    for text, names in sorted(made.missing.items()):
+        print(f"missing: {', '.join(names)}: {text}")
+    return UnavailableError.exit_code if made.missing else 0
+
+
+def _verify(args: argparse.Namespace, choose: "Choose") -> int:
+    from mrbench.mirror.manifest import read  # noqa: PLC0415 - only this command
+    from mrbench.mirror.verify import problems  # noqa: PLC0415 - the same
+
+    made = read(args.folder)
+    files = list(_current(made, args, choose))
+    names = {f"{file.suite_name}/{file.name}" for file in files}
+    lines = list(problems(args.folder, made, files))
+    for line in lines:
+        print(line)
+    for name in sorted(made.recipes.keys() - names):
+        print(f"note: {name} is none of mrbench's; name it with --recipe to have it compared")
+    if lines:
+        return UnavailableError.exit_code
+    print(f"{args.folder}: {_size(made)}, as they were made; all is there for")
+    print(f"  {', '.join(sorted(names)) or 'no recipe'}")
+    return 0
+
+
+def _current(
+    made: "Manifest", args: argparse.Namespace, choose: "Choose"
+) -> "Iterable[RecipeFile]":
+    """Yield the recipes that the mirror covers, as they are now; of whole suites, all."""
+    from mrbench import recipe  # noqa: PLC0415 - as above
+
+    for suite in sorted({*made.suites, *(name.partition("/")[0] for name in made.recipes)}):
+        if suite in recipe.suite_names():
+            for name in recipe.implementations(suite):
+                if suite in made.suites or f"{suite}/{name}" in made.recipes:
+                    yield recipe.load_named(suite, name)
+    if args.recipe:
+        args.impl, args.suite = None, "2019"
+        yield from choose(args)
+
+
+def _size(made: "Manifest") -> str:
+    size_bytes = sum(entry["size_bytes"] for entry in made.files.values())
+    return f"{len(made.files)} files, {size_bytes / 1e6:.1f} MB"

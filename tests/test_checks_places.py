@@ -1,0 +1,105 @@
+"""Room, limits, memory, mirrors and wheels: what a run would meet on this machine."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lesser import NOWHERE, only, resolved, wanting
+from mrbench.checks import base, machine, storage, tools
+from mrbench.checks import recipe as asked
+from mrbench.checks.base import Finding
+from mrbench.errors import UnavailableError
+from mrbench.places import Places
+from mrbench.preflight import check
+from toy import edit, make_suite, mrbench
+
+
+@pytest.fixture
+def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
+    return make_suite(tmp_path, git)
+
+
+def test_too_little_room_refuses(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the need is patched, not the disk: a test cannot fill one
+    monkeypatch.setattr(storage, "RUN_BYTES", 1e18)
+    with pytest.raises(UnavailableError, match=r"about 1000000000.0 GB needed; make room there"):
+        check([resolved(toy)], NOWHERE)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_refuses(toy: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "sealed"
+    runs.mkdir(mode=0o500)
+    with pytest.raises(UnavailableError, match=r"sealed cannot be written to; .* name --runs DIR"):
+        check([resolved(toy)], Places(runs=runs / "mine"))
+
+
+def test_room_is_counted_once_for_each_environment(toy: Path) -> None:
+    wanted = wanting(toy, "g++")
+    once = storage.needed_bytes([wanted], NOWHERE)
+    assert once == storage.OTHER_ENVIRONMENT_BYTES + storage.RUN_BYTES
+    assert storage.needed_bytes([wanted, wanted], NOWHERE) == once + storage.RUN_BYTES
+
+
+def test_few_open_files_are_a_warning(toy: Path, tmp_path: Path) -> None:
+    wanting(toy, "a hard limit of at least 4096 open files")
+    script = f"ulimit -n 512; exec {sys.executable} -m mrbench doctor --recipe {toy}"
+    shown = tools.answer("bash", "-c", script)
+    assert "hard limit 512; the recipe raises it to 4096" in " ".join(shown.split())
+    assert not list(tmp_path.glob("runs"))
+
+
+def test_a_mirror_that_lacks_a_repository(toy: Path, tmp_path: Path) -> None:
+    edit(toy, f"url: file://{tmp_path}/upstream", "url: https://github.com/own/name")
+    wanted = resolved(toy)
+    told = only(asked.mirror([wanted], Places(mirror=str(tmp_path))))
+    assert told.level == "warning"
+    assert "own/name" in told.text
+    with pytest.raises(UnavailableError, match=r"--mirror /no/such: no such folder; check"):
+        check([wanted], Places(mirror="/no/such"))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "upstream").rename(tmp_path / "own" / "name")
+    assert only(asked.mirror([wanted], Places(mirror=str(tmp_path)))).level == "good"
+
+
+def test_wheels_that_are_on_no_index(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanting(toy, "g++")
+    edit(toy, "  system:\n", "  supplied: [mxnet-cu100==1.6.0b1]\n  system:\n")
+    told = only(asked.supplied([resolved(toy)], NOWHERE))
+    assert told.level == "warning"
+    assert "UV_FIND_LINKS" in told.remedy
+    (tmp_path / "mxnet_cu100-1.6.0b1-py2.py3-none-any.whl").touch()
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    assert not asked.supplied([resolved(toy)], NOWHERE)
+
+
+def test_this_machine_is_described() -> None:
+    for look in (machine.itself, machine.processors, machine.memory, machine.shared_memory):
+        told = only(look([], NOWHERE))
+        assert told.text
+        assert told.level in {"good", "warning"}
+        assert (told.level == "good") == (not told.remedy)
+
+
+def test_the_memory_of_a_container_is_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text(f"{1 << 30}\n")
+    monkeypatch.setattr(machine, "LIMITS", (str(limit),))
+    told = only(machine.memory([], NOWHERE))
+    assert told.level == "warning"
+    assert told.text.endswith("of 1.0 GiB")
+    limit.write_text("max\n")
+    assert not only(machine.memory([], NOWHERE)).text.endswith("of 1.0 GiB")
+
+
+def test_findings_of_many_are_joined() -> None:
+    one, two = (Finding("git", "missing", "x", "y", (name,)) for name in "ab")
+    assert base.merged([one, two]) == [Finding("git", "missing", "x", "y", ("a", "b"))]
+    assert mrbench("doctor", "--gpus", 0, cwd=Path.cwd()).returncode == 2
