@@ -44,7 +44,7 @@ def describe_run(folder: Path) -> str:
         "tree": work.get("tree"),
         "patches": json.dumps(plan["patch_sha256"]),
         "adaptation": footnotes.of_plan(plan) or "none",
-        "starts from": plan.get("starts_from") or _weights(plan),
+        "starts from": plan.get("starts_from") or _weights(record),
         "environment": f"{plan['environment']['kind']} {env.get('digest', '')[:16]}",
         "packages": ", ".join(env.get("frozen") or ()) or "not recorded",
         "command": " ".join(plan["command"]),
@@ -67,8 +67,14 @@ def _throughput(measured: dict[str, Any]) -> str:
     )
 
 
-def _weights(plan: dict[str, Any]) -> str:
-    return ", ".join(w["file"] for w in plan["weights"]) or "not said"
+def _weights(record: dict[str, Any]) -> str:
+    used = {w["file"]: w for w in record.get("weights") or ()}
+    lines = []
+    for item in record["plan"]["weights"]:
+        known = used.get(item["file"])
+        digest = f"  sha256 {known['sha256']} ({known['checked_by']})" if known else ""
+        lines.append(f"{item['file']}{digest}")
+    return "\n".join(lines) or "not said"
 
 
 def _clocks(measured: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from mrbench.rundir import RunDir
 MIRROR = os.environ.get("MRBENCH_TEST_MIRROR")
 SEVEN = recipe.implementations("2019")
 ALL = recipe.implementations("smoke")
-KEPT = Path(__file__).parent / "runs"
+KEPT = Path(__file__).parent / "kept"
 MAX_PATCH_LINES = 600
 
 
