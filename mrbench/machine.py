@@ -7,7 +7,10 @@ from mrbench import __version__
 
 # Inherited variables with these beginnings change how training runs; none of them is a secret.
 TELLING = (
-    *("CUDA_", "NVIDIA_VISIBLE", "NCCL_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "TF_", "XLA_"),
+    *("CUDA_", "NVIDIA_VISIBLE", "NCCL_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "XLA_"),
+    # not all of TF_: Terraform's begin so too, and hold secrets
+    *("TF_CPP_", "TF_CUDNN_", "TF_DISABLE_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_", "TF_NUM_"),
+    *("TF_DETERMINISTIC_", "TF_XLA_", "TF_USE_", "TF_AUTOTUNE_", "TF_CUDA_"),
     *("JAX_", "MXNET_", "HOROVOD_", "TORCH_", "PYTORCH_", "SLURM_JOB_ID", "LD_PRELOAD"),
 )
 

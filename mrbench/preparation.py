@@ -63,7 +63,8 @@ def prepare(
     if plan.data is not None and plan.data.synthetic is not None:
         from mrbench.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
 
-        progress(f"drawing {plan.data.synthetic.images} images")
+        if not synthetic_folder(plan.data.synthetic).is_dir():
+            progress(f"drawing {plan.data.synthetic.images} images")
         synthesize(synthetic_folder(plan.data.synthetic), plan.data.synthetic)
     progress("copying the checkout, linking data and weights")
     source = layout.arrange(ready.template, folder / "src", links_of(plan, places))
