@@ -1,5 +1,6 @@
 """Parsers: each format's numbers turned back into the seconds that they were made of."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
@@ -176,6 +177,19 @@ def test_tensorpacks_ranks_print_one_line_into_the_others() -> None:
     found = measured("".join(mixed).encode(), "tensorpack", 8)
     assert (found.iterations, found.processes) == (400, 1)
     assert found.seconds_per_iteration == pytest.approx(0.5, rel=1e-4)
+
+
+def test_a_loss_counts_that_tensorpacks_first_rank_prints_after_the_others_went_on() -> None:
+    lines = renderers.tensorpack([0.5] * 540, 8)
+    epochs = [lines[i : i + 4] for i in range(0, len(lines), 4)]
+    # Start, finished and throughput of the other rank; then this one's, with the loss.
+    text = epochs[0][0]
+    for here, after in itertools.pairwise(epochs):
+        text += "".join([*here[1:3], after[0], *here[1:], after[0]])
+    text += "".join(epochs[-1][1:])
+    assert measured(text.encode(), "tensorpack", 8).status == "ok"
+    bad = text.replace("total_cost: 8.8142", "total_cost: nan", 5)
+    assert measured(bad.encode(), "tensorpack", 8).status == "diverged"
 
 
 def test_a_restart_begins_a_new_process_and_the_last_that_covers_counts() -> None:

@@ -2,7 +2,8 @@
 
 `Throughput (samples/sec)` is the mean over the epoch's steps, callbacks between epochs left out,
 and counts the images of all GPUs. Where it is missing, the epoch's time serves, which is rounded to
-three digits or whole seconds. Every rank prints both lines.
+three digits or whole seconds. Every rank prints both lines, but only one the loss, often when
+others have begun their next epoch.
 """
 
 import re
@@ -48,9 +49,6 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
                 # Every rank says so; the first to say it is the nearest to the beginning.
                 epoch = int(found["start"])
                 began = {epoch: began.get(epoch, offset + found.end())}
-                if open_ and open_.rated:
-                    yield open_.mark
-                    open_ = None
             elif found["epoch"]:
                 if open_ and open_.mark.iteration == int(found["step"]):
                     continue  # another rank
@@ -59,6 +57,9 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
                 open_ = _Epoch(_finished(found, offset, began), rated=False)
             elif open_:
                 open_ = _with(open_, found, images)
+                if found["cost"] and open_.rated:
+                    yield open_.mark
+                    open_ = None
     if open_:
         yield open_.mark
 
