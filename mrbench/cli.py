@@ -6,37 +6,42 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from mrbench import __version__, commands_data, commands_doctor, commands_mirror
+from mrbench import __version__
 from mrbench.errors import MrbenchError
-
-TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
+# Command: what its line of help says; the module of mrbench.commands has its name.
+COMMANDS = {
+    "run": "train and measure; writes a record for each run",
+    "prepare": "do everything up to the launch",
+    "data": "draw a small dataset, or check a folder of COCO",
+    "doctor": "tell what this machine lacks for a run",
+    "lock": "write the lock files of environments",
+    "mirror": "take all that a suite needs to machines without internet",
+    "table": "compare the runs of a suite",
+    "parse": "measure an existing log",
+    "show": "tell all about one run",
+    "list": "show suites and recipes",
+    "schema": "print the JSON Schema of recipes, for editors",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per kind of end
     """Run one command; return its exit code."""
-    args = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    parser = make_parser(words[0] if words else "")
+    args = parser.parse_args(words)
     if args.command is None:
-        make_parser().print_help()
+        parser.print_help()
         return 2
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs wish
-            signal.signal(number, _interrupt)  # all alike: jobs ended, record written
-    if args.command == "run" and not args.dry_run:
-        from mrbench import standby  # noqa: PLC0415 - only what is to run needs it
-
-        standby.start()
     try:
-        from mrbench.commands import COMMANDS  # noqa: PLC0415 - `--version` must not pay for it
-
-        gc.freeze()  # nor need later collections look at it
+        _make_ready(args)
+        gc.freeze()  # later collections need not look at what is imported
         gc.enable()
-        return COMMANDS[args.command](args)
+        return int(args.main(args))
     except MrbenchError as exc:
         print(f"mrbench: {exc}", file=sys.stderr)
         return exc.exit_code
@@ -52,6 +57,18 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         return MrbenchError.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _crashed()
+
+
+def _make_ready(args: argparse.Namespace) -> None:
+    """Take signals as interruptions, and for a run start its shim ahead of what takes time here."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs wish
+            signal.signal(number, _interrupt)  # all alike: jobs ended, record written
+    if args.command == "run" and not args.dry_run:
+        from mrbench import standby  # noqa: PLC0415 - only what is to run needs it
+
+        standby.start()
+        from mrbench.commands import choosing  # noqa: F401, PLC0415 - meanwhile
 
 
 class Interrupted(KeyboardInterrupt):
@@ -85,8 +102,8 @@ def _crashed() -> int:
     return BUG
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Build the argument tree."""
+def make_parser(wanted: str) -> argparse.ArgumentParser:
+    """Build the argument tree; only the wanted command's module is loaded and asked for its own."""
     parser = argparse.ArgumentParser(
         prog="mrbench",
         description="Reproducible training-throughput benchmarks of other people's code.",
@@ -94,130 +111,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mrbench {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _add_run(commands.add_parser("run", help="train and measure; writes a record for each run"))
-    _add_prepare(commands.add_parser("prepare", help="do everything up to the launch"))
-    data = commands.add_parser("data", help="draw a small dataset, or check a folder of COCO")
-    commands_data.add_arguments(data, _path)
-    doctor = commands.add_parser("doctor", help="tell what this machine lacks for a run")
-    commands_doctor.add_arguments(doctor, _add_choice, _add_runs)
-    _add_lock(commands.add_parser("lock", help="write the lock files of environments"))
-    commands_mirror.add_arguments(
-        commands.add_parser(
-            "mirror", help="take all that a suite needs to machines without internet"
-        ),
-        _add_recipes,
-        _path,
-    )
-    _add_table(commands.add_parser("table", help="compare the runs of a suite"))
-    _add_parse(commands.add_parser("parse", help="measure an existing log"))
-    show = commands.add_parser("show", help="tell all about one run")
-    show.add_argument("run", metavar="RUN", help="its folder, or the end of its path")
-    _add_runs(show)
-    listing = commands.add_parser("list", help="show suites and recipes")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    schema = commands.add_parser("schema", help="print the JSON Schema of recipes, for editors")
-    schema.add_argument("kind", nargs="?", choices=("recipe", "suite"), default="recipe")
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if name == wanted:
+            module = import_module(f"mrbench.commands.{name}")
+            module.add_arguments(command)
+            command.set_defaults(main=module.main)
     return parser
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    _add_choice(parser)
-    parser.add_argument("--commit", metavar="SHA", help="another commit (40 hex) than the recipe's")
-    parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
-    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
-    parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="default: 1")
-    _add_runs(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
-    parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")
-    parser.add_argument("--quiet", action="store_true", help="say nothing on the way")
-
-
-def _add_prepare(parser: argparse.ArgumentParser) -> None:
-    _add_choice(parser)
-    parser.add_argument("--checkout-only", action="store_true", help="no environment, no links")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-
-
-def _add_lock(parser: argparse.ArgumentParser) -> None:
-    _add_recipes(parser)
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions anew")
-
-
-def _add_recipes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--suite", default="2019", help="default: 2019")
-    parser.add_argument(
-        "--impl", nargs="+", action="extend", metavar="NAME", help="default: the whole suite"
-    )
-    parser.add_argument(
-        "--recipe",
-        nargs="+",
-        action="extend",
-        type=_path,
-        metavar="FILE",
-        help="recipes from anywhere, instead of the suite's",
-    )
-
-
-def _add_choice(parser: argparse.ArgumentParser) -> None:
-    _add_recipes(parser)
-    parser.add_argument(
-        "--data",
-        type=_path,
-        metavar="DIR",
-        default=os.environ.get("MRBENCH_DATA") or None,
-        help="COCO's folder",
-    )
-    parser.add_argument(
-        "--weights",
-        type=_path,
-        metavar="DIR",
-        default=os.environ.get("MRBENCH_WEIGHTS") or None,
-        help="folder of pretrained weights",
-    )
-    parser.add_argument(
-        "--mirror",
-        metavar="BASE",
-        default=os.environ.get("MRBENCH_MIRROR") or None,
-        help="what `mrbench mirror create` made, or repositories by owner/name for github.com",
-    )
-
-
-def _add_table(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--suite", default="2019", help="default: 2019")
-    _add_runs(parser)
-    parser.add_argument("--reference", metavar="NAME", help="which published table to compare with")
-    parser.add_argument(
-        "--format", choices=("plain", "rst", "markdown", "csv", "json"), default="plain"
-    )
-
-
-def _add_parse(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("log", metavar="LOG", type=_path, help="a log, also .gz or JSON")
-    parser.add_argument("--suite", default="2019", help="whose recipes are meant; default: 2019")
-    parser.add_argument("--impl", metavar="NAME", help="default: found out from the log")
-    parser.add_argument("--images-per-iteration", type=_positive, metavar="N")
-    parser.add_argument("--window", metavar="A:B", help="default: the suite's")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-
-
-def _add_runs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--runs",
-        type=_path,
-        metavar="DIR",
-        default=os.environ.get("MRBENCH_RUNS") or "runs",
-        help="folder of runs; default: ./runs",
-    )
-
-
-def _path(text: str) -> "Path":
-    """Make a path; argparse calls it for defaults too, but not for --version."""
-    from pathlib import Path  # noqa: PLC0415 - see above
-
-    return Path(text)
-
-
-def _positive(text: str) -> int:
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")

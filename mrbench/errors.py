@@ -6,6 +6,7 @@ MrbenchError 1
  +-- UnavailableError 4   this machine lacks what the plan needs
  +-- LaunchError 5        training could not be started, or ended badly
  +-- MeasureError 6       the log yields no number that can be trusted
+ +-- CheckFailed 7        a run, a log or a comparison does not hold what it claims
 
 Library code raises; only cli prints and exits. Each message ends in what to do next.
 Foreign exceptions are translated at the door of the module that owns the dependency.
@@ -46,3 +47,9 @@ class MeasureError(MrbenchError):
     """Training ran, but its log yields no number that can be trusted."""
 
     exit_code = 6
+
+
+class CheckFailed(MrbenchError):  # noqa: N818 - a check that fails is an answer, not an error
+    """What was checked does not match: an edited run, or numbers that may not be compared."""
+
+    exit_code = 7

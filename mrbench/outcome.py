@@ -46,12 +46,28 @@ class Exit:
     message: str = ""
 
 
+class Printed(NamedTuple):
+    """A time stamp as a log prints it: seconds of the printing machine's clock.
+
+    step_s: its resolution. period_s: what the stamp leaves out, a day where it has no date, a year
+    where it has no year; infinity where it leaves out nothing.
+    """
+
+    seconds: float
+    step_s: float
+    period_s: float
+
+
 class IterationSample(NamedTuple):
     """These `count` iterations, ending at `last` (1-based), took `seconds`.
 
     ended_at and began_at are offsets in bytes into the log: just behind the text that marks the
     end of the last iteration, and, where the log marks one (an epoch's headline), of the first;
-    they let the arrival clock time the same iterations. loss is None where the log says nothing.
+    they let the arrival clock time the same iterations; printed and printed_began are the log's own
+    time stamps there. loss is None where the log says nothing. rounding_s: bound of the error of
+    `seconds` that printing with few digits makes. edge_s: where seconds are differences of one
+    running sum, the bound of that sum's error at this mark, so that only a window's two edges
+    count; else None. data_s: how much of `seconds` was spent waiting for data.
     """
 
     last: int
@@ -60,6 +76,11 @@ class IterationSample(NamedTuple):
     ended_at: int
     began_at: int | None = None
     loss: float | None = None
+    rounding_s: float = 0.0
+    edge_s: float | None = None
+    data_s: float | None = None
+    printed: Printed | None = None
+    printed_began: Printed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,26 +2,20 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterable
 
+from mrbench.commands.arguments import add_recipes, as_path
 from mrbench.errors import UnavailableError
 
 TYPE_CHECKING = False  # the argument tree is made for --version too
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from mrbench.mirror.manifest import Manifest
     from mrbench.recipe import RecipeFile
 
-    Choose = Callable[[argparse.Namespace], tuple[RecipeFile, ...]]
 
-
-def add_arguments(
-    parser: argparse.ArgumentParser,
-    add_recipes: Callable[[argparse.ArgumentParser], None],
-    as_path: Callable[[str], "Path"],
-) -> None:
-    """Fill the parser of `mrbench mirror`; add_recipes adds --suite, --impl and --recipe."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench mirror`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     create = actions.add_parser("create", help="gather all that recipes need, or add to a mirror")
     create.add_argument("folder", metavar="DIR", type=as_path, help="new, or a mirror already")
@@ -52,15 +46,16 @@ def add_arguments(
     )
 
 
-def mirror(args: argparse.Namespace, choose: "Choose") -> int:
-    """Make a mirror, or check one; choose reads the recipes that the arguments name."""
-    return _create(args, choose) if args.action == "create" else _verify(args, choose)
+def main(args: argparse.Namespace) -> int:
+    """Make a mirror, or check one."""
+    return _create(args) if args.action == "create" else _verify(args)
 
 
-def _create(args: argparse.Namespace, choose: "Choose") -> int:
+def _create(args: argparse.Namespace) -> int:
     import time  # noqa: PLC0415 - as below
 
-    from mrbench.console import make_reporter  # noqa: PLC0415 - only this command
+    from mrbench.commands.choosing import chosen_files  # noqa: PLC0415 - only this command
+    from mrbench.console import make_reporter  # noqa: PLC0415 - the same
     from mrbench.mirror.create import create  # noqa: PLC0415 - the same
 
     began = time.monotonic()
@@ -68,7 +63,7 @@ def _create(args: argparse.Namespace, choose: "Choose") -> int:
     with make_reporter(quiet=args.quiet) as reporter:
         made = create(
             args.folder,
-            choose(args),
+            chosen_files(args),
             suites=whole,
             mirror=args.mirror,
             weights=args.weights,
@@ -81,12 +76,12 @@ def _create(args: argparse.Namespace, choose: "Choose") -> int:
     return UnavailableError.exit_code if made.missing else 0
 
 
-def _verify(args: argparse.Namespace, choose: "Choose") -> int:
+def _verify(args: argparse.Namespace) -> int:
     from mrbench.mirror.manifest import read  # noqa: PLC0415 - only this command
     from mrbench.mirror.verify import problems  # noqa: PLC0415 - the same
 
     made = read(args.folder)
-    files = list(_current(made, args, choose))
+    files = list(_current(made, args))
     names = {f"{file.suite_name}/{file.name}" for file in files}
     lines = list(problems(args.folder, made, files))
     for line in lines:
@@ -100,11 +95,10 @@ def _verify(args: argparse.Namespace, choose: "Choose") -> int:
     return 0
 
 
-def _current(
-    made: "Manifest", args: argparse.Namespace, choose: "Choose"
-) -> "Iterable[RecipeFile]":
+def _current(made: "Manifest", args: argparse.Namespace) -> "Iterable[RecipeFile]":
     """Yield the recipes that the mirror covers, as they are now; of whole suites, all."""
     from mrbench import recipe  # noqa: PLC0415 - as above
+    from mrbench.commands.choosing import chosen_files  # noqa: PLC0415 - the same
 
     for suite in sorted({*made.suites, *(name.partition("/")[0] for name in made.recipes)}):
         if suite in recipe.suite_names():
@@ -113,7 +107,7 @@ def _current(
                     yield recipe.load_named(suite, name)
     if args.recipe:
         args.impl, args.suite = None, "2019"
-        yield from choose(args)
+        yield from chosen_files(args)
 
 
 def _size(made: "Manifest") -> str:

@@ -2,36 +2,26 @@
 
 import argparse
 import json
-from collections.abc import Callable
 
-TYPE_CHECKING = False  # the argument tree is made for --version too
-if TYPE_CHECKING:
-    from mrbench.places import Places
-    from mrbench.plan import Plan
-    from mrbench.recipe import RecipeFile
-
-Add = Callable[[argparse.ArgumentParser], None]
+from mrbench.commands.arguments import add_choice, add_runs
 
 
-def add_arguments(parser: argparse.ArgumentParser, add_choice: Add, add_runs: Add) -> None:
-    """Fill the parser; add_choice and add_runs add what `mrbench run` has, too."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench doctor`: mostly what `mrbench run` has, too."""
     add_choice(parser)
     parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
     add_runs(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
-def doctor(
-    args: argparse.Namespace,
-    make_plans: "Callable[[argparse.Namespace], list[tuple[Plan, RecipeFile]]]",
-    make_places: "Callable[[argparse.Namespace], Places]",
-) -> int:
+def main(args: argparse.Namespace) -> int:
     """Check this machine for the chosen recipes; 4 if a run of them would be refused."""
     from mrbench import doctor as checking  # noqa: PLC0415 - only this command
+    from mrbench.commands import choosing  # noqa: PLC0415 - the same
 
     args.window = args.commit = None
-    plans = [plan for plan, _ in make_plans(args)]
-    groups = checking.examine(plans, make_places(args))
+    plans = [plan for plan, _ in choosing.plans(args)]
+    groups = checking.examine(plans, choosing.places(args))
     if args.json:
         print(json.dumps(checking.as_json(plans, groups), indent=1))
         return checking.exit_code(groups)

@@ -3,17 +3,17 @@
 import argparse
 from collections.abc import Callable
 
+from mrbench.commands.arguments import as_path
+
 TYPE_CHECKING = False  # the argument tree is made for --version too
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mrbench.console import Reporter
     from mrbench.datacheck import Report
 
 EVERY_S = 5.0
 
 
-def add_arguments(parser: argparse.ArgumentParser, as_path: Callable[[str], "Path"]) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench data`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     synth = actions.add_parser("synth", help="draw a small dataset in COCO's format, for trying")
@@ -34,7 +34,7 @@ def _size(text: str) -> tuple[int, int]:
     raise argparse.ArgumentTypeError(f"{text!r} is not WxH, as 640x480")
 
 
-def data(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace) -> int:
     """Draw a dataset, or check one."""
     return _synth(args) if args.action == "synth" else _check(args)
 

@@ -1,0 +1,74 @@
+"""Arguments that several commands share."""
+
+import argparse
+import os
+
+TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def add_recipes(parser: argparse.ArgumentParser) -> None:
+    """Add --suite, --impl and --recipe."""
+    parser.add_argument("--suite", default="2019", help="default: 2019")
+    parser.add_argument(
+        "--impl", nargs="+", action="extend", metavar="NAME", help="default: the whole suite"
+    )
+    parser.add_argument(
+        "--recipe",
+        nargs="+",
+        action="extend",
+        type=as_path,
+        metavar="FILE",
+        help="recipes from anywhere, instead of the suite's",
+    )
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses recipes, and where data, weights and mirror are."""
+    add_recipes(parser)
+    parser.add_argument(
+        "--data",
+        type=as_path,
+        metavar="DIR",
+        default=os.environ.get("MRBENCH_DATA") or None,
+        help="COCO's folder",
+    )
+    parser.add_argument(
+        "--weights",
+        type=as_path,
+        metavar="DIR",
+        default=os.environ.get("MRBENCH_WEIGHTS") or None,
+        help="folder of pretrained weights",
+    )
+    parser.add_argument(
+        "--mirror",
+        metavar="BASE",
+        default=os.environ.get("MRBENCH_MIRROR") or None,
+        help="what `mrbench mirror create` made, or repositories by owner/name for github.com",
+    )
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add --runs."""
+    parser.add_argument(
+        "--runs",
+        type=as_path,
+        metavar="DIR",
+        default=os.environ.get("MRBENCH_RUNS") or "runs",
+        help="folder of runs; default: ./runs",
+    )
+
+
+def as_path(text: str) -> "Path":
+    """Make a path; argparse calls it for defaults too, but not for --version."""
+    from pathlib import Path  # noqa: PLC0415 - see above
+
+    return Path(text)
+
+
+def positive(text: str) -> int:
+    """Read a whole number above zero."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")

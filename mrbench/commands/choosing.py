@@ -1,0 +1,56 @@
+"""What the arguments choose: recipes, plans, and the folders they work with."""
+
+import argparse
+from pathlib import Path
+
+from mrbench import layout, mirrored, plan, recipe
+from mrbench.errors import RecipeError
+from mrbench.places import Places
+from mrbench.plan import Plan
+from mrbench.recipe import RecipeFile
+
+Planned = list[tuple[Plan, RecipeFile]]
+
+
+def plans(args: argparse.Namespace) -> Planned:
+    """Resolve all chosen recipes; what cannot be is told for all of them at once."""
+    window = plan.parse_window(args.window) if args.window else None
+    planned, problems = [], []
+    for file in chosen_files(args):
+        try:
+            made = plan.make_plan(file, gpus=args.gpus, window=window, commit=args.commit)
+            planned.append((made, file))
+        except RecipeError as exc:
+            problems.append(str(exc))
+    if problems:
+        raise RecipeError("\n".join(dict.fromkeys(problems)))
+    return planned
+
+
+def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[RecipeFile, ...]:
+    """Read the recipes that the arguments choose; not locked: their locks may be missing."""
+    if args.recipe:
+        if args.impl:
+            raise RecipeError("--impl and --recipe exclude each other; give one of them")
+        return tuple(_foreign(path, args.suite, locked=locked) for path in args.recipe)
+    names = dict.fromkeys(args.impl or recipe.implementations(args.suite))
+    return tuple(recipe.load_named(args.suite, name, locked=locked) for name in names)
+
+
+def _foreign(path: Path, suite_name: str, *, locked: bool) -> RecipeFile:
+    """Read a recipe from anywhere; a suite.yaml beside it goes before --suite."""
+    beside = path.resolve().parent / "suite.yaml"
+    if beside.is_file():
+        suite_name, suite = beside.parent.name, recipe.read_suite(beside)
+    else:
+        suite = recipe.load_suite(suite_name)
+    return recipe.load_file(path, suite_name=suite_name, suite=suite, locked=locked)
+
+
+def places(args: argparse.Namespace) -> Places:
+    """Return the folders that the arguments name; UnavailableError if one is not there."""
+    for option, folder in (("--data", args.data), ("--weights", args.weights)):
+        layout.require_folder(folder, option)
+    runs = getattr(args, "runs", Path("runs"))
+    weights = args.weights or mirrored.weights_folder(args.mirror)
+    return Places(data=args.data, weights=weights, mirror=args.mirror, runs=runs)

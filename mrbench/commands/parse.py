@@ -1,0 +1,61 @@
+"""`mrbench parse`: measure an existing log."""
+
+import argparse
+import json
+from typing import Any
+
+from mrbench import plan, recipe
+from mrbench.commands.arguments import as_path, positive
+from mrbench.errors import MeasureError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench parse`."""
+    parser.add_argument("log", metavar="LOG", type=as_path, help="a log, also .gz or JSON")
+    parser.add_argument("--suite", default="2019", help="whose recipes are meant; default: 2019")
+    parser.add_argument("--impl", metavar="NAME", help="default: found out from the log")
+    parser.add_argument("--images-per-iteration", type=positive, metavar="N")
+    parser.add_argument("--window", metavar="A:B", help="default: the suite's")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Measure an existing log."""
+    from mrbench.parse import parse_log  # noqa: PLC0415 - only this command
+
+    suite = recipe.load_suite(args.suite)
+    known = {
+        name: recipe.load_named(args.suite, name) for name in recipe.implementations(args.suite)
+    }
+    formats = {}
+    for name, file in known.items():
+        made = plan.make_plan(file)
+        formats[name] = (made.log, made.images_per_iteration)
+    result = parse_log(
+        args.log,
+        recipes=formats,
+        implementation=args.impl,
+        images_per_iteration=args.images_per_iteration,
+        window=plan.parse_window(args.window) if args.window else suite.window,
+    )
+    print(json.dumps(result.as_json(), indent=1) if args.json else _measured(result.as_json()))
+    return 0 if result.measurement.status == "ok" else MeasureError.exit_code
+
+
+def _measured(result: dict[str, Any]) -> str:
+    """Lay out a measurement as text: the number or the reason first."""
+    name = result["implementation"] or result["format"] or "unknown format"
+    if result["status"] != "ok":
+        return f"{name}: {result['status']}: {result['reason']}"
+    rate, seconds = result["images_per_second"], result["seconds_per_iteration"]
+    head = [f"{rate:.3f} img/s"] if rate is not None else []
+    head += [f"{seconds:.6f} s per iteration"] if seconds is not None else []
+    covered = f"{result['first']}-{result['last']} ({result['iterations']} timed)"
+    images = f"{result['images_per_iteration'] or 'unknown'} images each"
+    lines = [
+        f"{name}: {', '.join(head)}",
+        f"  iterations {covered}, {images}, {result['clock']} clock",
+    ]
+    if result["agreement"] is not None:
+        lines.append(f"  arrival clock / log clock: {result['agreement']:.4f}")
+    return "\n".join([*lines, *(f"  note: {text}" for text in result["warnings"])])

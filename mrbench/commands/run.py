@@ -1,0 +1,49 @@
+"""`mrbench run`: train and measure."""
+
+import argparse
+import json
+
+from mrbench.commands.arguments import add_choice, add_runs, positive
+
+TYPE_CHECKING = False  # see arguments
+if TYPE_CHECKING:
+    from mrbench.commands.choosing import Planned
+    from mrbench.places import Places
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench run`."""
+    add_choice(parser)
+    parser.add_argument("--commit", metavar="SHA", help="another commit (40 hex) than the recipe's")
+    parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
+    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
+    parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="default: 1")
+    add_runs(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
+    parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")
+    parser.add_argument("--quiet", action="store_true", help="say nothing on the way")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the chosen implementations, or print what would be done."""
+    from mrbench.commands import choosing  # noqa: PLC0415 - after the shim has been started
+
+    planned, places = choosing.plans(args), choosing.places(args)
+    if args.dry_run:
+        return _dry_run(planned, places, as_json=args.json)
+    from mrbench.console import make_reporter  # noqa: PLC0415 - the dry run prints at once
+    from mrbench.run import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
+
+    with make_reporter(quiet=args.quiet) as reporter:
+        records = run_all(planned, places, args.repeat, reporter)
+    if args.json:
+        print(json.dumps(records, indent=1, default=str))
+    return exit_code(records)
+
+
+def _dry_run(planned: "Planned", places: "Places", *, as_json: bool) -> int:
+    from mrbench.dryrun import as_text, describe  # noqa: PLC0415 - only now needed
+
+    described = [describe(p, file.patches, places) for p, file in planned]
+    print(json.dumps(described, indent=1) if as_json else "\n".join(map(as_text, described)))
+    return 0
