@@ -10,7 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 LAYERS = [
     {"errors", "model", "home", "student", "slow"},
-    {"outcome", "wording", "mirrored", "interval", "drift"},
+    {"interval", "drift"},
+    {"outcome", "wording", "mirrored"},
+    {"clockface"},
     {"yamlfile", "interpreter", "steps", "gitobjects", "standby", "nvml", "workers"},
     {
         *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},
