@@ -13,6 +13,7 @@ from mrbench.parsers.lines import (
     number_ends,
     rank_and_stamp,
     unwrapped,
+    wrapped_head,
 )
 
 
@@ -23,14 +24,13 @@ def read_mark(
 
     behind: where the number before it ended, which may be in the same line.
     """
-    left, right = line_around(block, found.start(), found.end())
-    left = max(left, behind)
-    if rule.head and not rule.head.search(block[left : found.start()]):
+    left = max(line_around(block, found.start(), found.end())[0], behind)
+    if rule.head and not rule.head.search(wrapped_head(block, left, found.start(), rule)):
         return None
     if rule.value is rule.number:
         mark = _matched(block, offset, found, rule)
     else:
-        mark = _looked_up(block, offset, found, rule, right)
+        mark = _looked_up(block, offset, found, rule)
     if mark is None:
         return None
     start = found.start() if found.start() > left else found.start("iteration")
@@ -77,10 +77,9 @@ def _search(text: bytes, rule: TextFormat) -> _Fields:
     )
 
 
-def _looked_up(
-    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, right: int
-) -> Mark | None:
+def _looked_up(block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat) -> Mark | None:
     """Search a number's line, or its JSON object, for all that belongs to it."""
+    left, right = line_around(block, found.start(), found.end())
     start, end = found.start(), right
     closed = True
     if rule.json:
@@ -99,7 +98,7 @@ def _looked_up(
     if fields.value:
         ended_at = end if rule.json else max(found.end(), start + fields.value.end())
     if fields.lack(rule) and not closed:
-        reach = unwrapped(block, start, right, rule)
+        reach = unwrapped(block, left, right, rule)
         if reach > right:
             text = joined(block[start:reach], rule) + b"\n" * number_ends(block, reach, rule)
             fields, ended_at = _search(text, rule), ended_at or reach
