@@ -24,14 +24,15 @@ def read_mark(
 
     behind: where the number before it ended, which may be in the same line.
     """
-    left = max(line_around(block, found.start(), found.end())[0], behind)
-    if rule.head and not rule.head.search(wrapped_head(block, left, found.start(), rule)):
-        return None
+    left, right = line_around(block, found.start(), found.end())
     if rule.value is rule.number:
         mark = _matched(block, offset, found, rule)
     else:
-        mark = _looked_up(block, offset, found, rule)
+        mark = _looked_up(block, offset, found, rule, (left, right))
     if mark is None:
+        return None
+    left = max(left, behind)
+    if rule.head and not rule.head.search(wrapped_head(block, left, found.start(), rule)):
         return None
     start = found.start() if found.start() > left else found.start("iteration")
     rank, printed = rank_and_stamp(block[left:start])
@@ -77,9 +78,11 @@ def _search(text: bytes, rule: TextFormat) -> _Fields:
     )
 
 
-def _looked_up(block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat) -> Mark | None:
+def _looked_up(
+    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
+) -> Mark | None:
     """Search a number's line, or its JSON object, for all that belongs to it."""
-    left, right = line_around(block, found.start(), found.end())
+    left, right = line
     start, end = found.start(), right
     closed = True
     if rule.json:

@@ -113,6 +113,11 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
         # Behind the window only numbers are read, into which no implementation prints a colour.
         block = raw if last > limit and rule.value is not rule.number else blank_colours(raw)
         begins = _begins(block, offset, rule)
+        if plain and last > limit and not begins:
+            numbers = [last - shift, *map(int, rule.number.findall(block))]
+            if numbers == sorted(numbers):
+                last = numbers[-1] + shift
+                continue
         behind = 0
         for found in rule.number.finditer(block):
             if begins and begins[0][0] < found.start():
