@@ -87,7 +87,8 @@ def _looked_up(
     closed = True
     if rule.json:
         at = found.start("iteration")
-        start = max(start, block.rfind(b"{", start, at))
+        opening = block.rfind(b"{", left, at)
+        start = opening if opening >= 0 else start
         closing = block.find(b"}", at, right)
         closed = closing >= 0
         end = closing + 1 if closed else right

@@ -94,10 +94,11 @@ class _Numbering:
         if "per_epoch" in groups and found["per_epoch"] is not None:
             length = int(found["per_epoch"])
             return epoch * length + within, epoch * length, within == length
-        # The log does not say how long an epoch is: it is as long as its last mark.
+        # The log does not say how long an epoch is: it is as long as its last mark. Where the
+        # numbers go on over an epoch's end, they are not counted within epochs at all.
         if self.epoch is None or epoch < self.epoch:
             self.floor = epoch * _FAR
-        elif epoch > self.epoch:
+        elif epoch > self.epoch and within <= self.last - self.floor:
             self.floor = self.last
         self.epoch, self.last = epoch, self.floor + within
         return self.last, self.floor, False
