@@ -8,6 +8,7 @@ from mrbench.outcome import Printed
 from mrbench.parsers.base import TextFormat
 
 LONGEST = 1 << 14  # bytes of a line looked at on either side of its number
+_HEAD = 400  # bytes before a number in which its line's head may be, wrapped off it
 _COLOUR = re.compile(
     rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b\r\n]{0,200}(?:\x07|\x1b\\))"
 )
@@ -89,7 +90,7 @@ def _has_head(block: bytes, at: int) -> bool:
 
 def wrapped_head(block: bytes, left: int, start: int, rule: TextFormat) -> bytes:
     """Return what stands before `start` in its line, and in lines that this was wrapped off."""
-    while left > 0 and start - left < LONGEST and not _has_head(block, left):
+    while left > 0 and start - left < _HEAD and not _has_head(block, left):
         before, end = line_around(block, left - 1, left - 1)
         if before >= end or rule.number.search(block, before, left):
             break
