@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mrbench.errors import RecipeError
-from mrbench.failure import diagnose
-from mrbench.logs import TAIL_BYTES, read_blocks
+from mrbench.failure.marks import Marks
+from mrbench.failure.verdict import of_log, sentence
+from mrbench.logs import read_blocks
 from mrbench.measure import measure
 from mrbench.measure.spans import Stamps
 from mrbench.model import LogFormat, Window
@@ -49,6 +50,7 @@ class Parsed:
             "agreement": m.agreement,
             "processes": m.processes,
             "warnings": list(m.warnings),
+            "failure": asdict(m.failure) if m.failure else None,
         }
 
 
@@ -76,17 +78,19 @@ def parse_log(
     guessed for a log that no recipe writes: its seconds per iteration are all that is known.
     """
     readings = _readings(recipes, implementation)
-    tail = _Tail(read_blocks(path))
-    reading, blocks = _detect(tail, readings)
+    marks = Marks()
+    reading, blocks = _detect(read_blocks(path), readings)
     if reading is None:
         found = measure((), window, images_per_iteration)
-        return _explained(found, tail, readings[0].implementation if implementation else None, None)
+        return _explained(
+            found, path, marks, readings[0].implementation if implementation else None, None
+        )
     images = images_per_iteration or reading.images
     samples = parse(blocks, reading.log, images or 1, window)
     stamps = _stamps_beside(path)
-    found = measure(samples, window, images, stamps=stamps, clock=reading.log.clock)
+    found = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
     found = _with_images(found, reading, stated=images_per_iteration is not None)
-    return _explained(found, tail, reading.implementation, reading.log.format)
+    return _explained(found, path, marks, reading.implementation, reading.log.format)
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:
@@ -121,22 +125,10 @@ def _by_format(recipes: Known, format_: str) -> _Reading:
     return _Reading(log=replace(log, format=format_), implementation=name, images=images)
 
 
-class _Tail:
-    """Hands blocks on and keeps the end of what has passed, where a failure's reason stands."""
-
-    def __init__(self, blocks: Iterator[Block]) -> None:
-        self.blocks = blocks
-        self.bytes = b""
-
-    def __iter__(self) -> Iterator[Block]:
-        for offset, block in self.blocks:
-            self.bytes = (self.bytes + block[-TAIL_BYTES:])[-TAIL_BYTES:]
-            yield offset, block
-
-
-def _detect(tail: _Tail, readings: list[_Reading]) -> tuple[_Reading | None, Iterator[Block]]:
+def _detect(
+    blocks: Iterator[Block], readings: list[_Reading]
+) -> tuple[_Reading | None, Iterator[Block]]:
     """Return the way that finds most samples in the first block where one finds any."""
-    blocks = iter(tail)
     if len(readings) == 1:
         return readings[0], blocks
     for offset, block in blocks:
@@ -182,13 +174,12 @@ def _with_images(found: Measurement, reading: _Reading, *, stated: bool) -> Meas
 
 
 def _explained(
-    found: Measurement, tail: _Tail, implementation: str | None, format_: str | None
+    found: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
 ) -> Parsed:
-    if not tail.bytes:
+    if next(read_blocks(path), None) is None:
         found = replace(found, reason="the log is empty; is it the right file?")
-    if found.status in ("no_iterations", "incomplete_window"):
-        cause = diagnose(tail.bytes)
-        if cause:
-            reason = f"{cause[1]} ({found.reason})"
-            found = replace(found, status=cause[0], reason=reason)
+    failure = of_log(path, marks, found.status) if found.status != "ok" else None
+    if failure:
+        reason = sentence(failure, found.reason)
+        found = replace(found, status=failure.status, reason=reason, failure=failure)
     return Parsed(measurement=found, implementation=implementation, format=format_)

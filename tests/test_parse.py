@@ -121,7 +121,7 @@ def test_medians_are_told() -> None:
     ("log", "status", "says"),
     [
         ("detectron-nan.log.gz", "diverged", "Loss is NaN"),
-        ("tensorpack-abort.log", "no_iterations", "no line tells"),
+        ("tensorpack-abort.log", "failed", "Must be non NULL"),
         ("simpledet-missing-operator.log", "failed", "AttributeError: module 'mxnet"),
     ],
 )

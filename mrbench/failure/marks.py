@@ -1,0 +1,28 @@
+"""What a diagnosis needs of a log's samples, noted as they pass."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mrbench.outcome import IterationSample
+
+
+@dataclass
+class Marks:
+    """Offsets in bytes into the log.
+
+    last: behind the last mark. lost: behind the first whose loss is no finite number, where that
+    of the last is none either.
+    """
+
+    last: int = 0
+    lost: int | None = None
+
+    def watch(self, samples: Iterable[IterationSample]) -> Iterator[IterationSample]:
+        """Hand the samples on."""
+        for sample in samples:
+            self.last = max(self.last, sample.ended_at)
+            if sample.loss is not None:
+                finite = math.isfinite(sample.loss)
+                self.lost = None if finite else self.lost or sample.ended_at
+            yield sample

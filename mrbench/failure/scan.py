@@ -1,0 +1,186 @@
+"""Finds in a log's lines the one that tells what failed first."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from mrbench.failure import code, ends, files, gpus, memory, network
+from mrbench.failure.base import Sign, Weight
+
+# Of the signs that fit a line the first counts.
+SIGNS: tuple[Sign, ...] = (
+    *ends.ECHOES,
+    *memory.SIGNS,
+    *gpus.SIGNS,
+    *network.SIGNS,
+    *files.SIGNS,
+    *ends.SIGNS,
+    *code.SIGNS,
+)
+# No sign fits a line with none of these words (in lower case); most lines are passed by quickly.
+HINTS = tuple(
+    b"error exception killed traceback fault: fault( abort memory oom exhausted nan signal sigkill"
+    b" sigterm exitcode exited failed terminat interrupt cancelled handling cause space exceeded"
+    b" enospc eaddr large denied permitted read-only directory exist found missing dataloader"
+    b" cuda cudnn cublas gpu nccl kernel image version symbol header operator toolchain ecc bus"
+    b" timeout barrier refused closed reset shut unreachable resolution known pipe errno hash"
+    b" corrupt malloc free() munmap core illegal : f what(): assert launch thread truncated eof"
+    b" ancdata many fetch ops compil custom converg diverg hdf5 f0 f1 status".split()
+)
+COLOUR = re.compile(rb"\x1b\[[\d;]*[A-Za-z]")
+LINE_END = re.compile(rb"[\r\n]+")
+PREFIX = re.compile(  # mpirun, horovodrun, torchrun, srun --label
+    rb"(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})?"
+    rb"(?:\[(?:rank|default|\d{1,5},)?(\d{1,5})\](?:<\w{1,9}>)?:? ?|(\d{1,4}): )"
+)
+RANK = re.compile(
+    rb"\[(?:PG \d+ )?Rank (\d+)\]|process rank (\d+)|local_rank: (\d+)|task\S* (\d+):|"
+    rb"on rank (\d+)|[Pp]rocess (\d+) (?:terminated|exit)"
+)
+SPAWNED = re.compile(rb"^-- Process (\d+) terminated with the following error")
+NAME = re.compile(rb"^(?:\w+\.)*[A-Za-z]\w*(?::|\s*$)")  # an exception's, under its traceback
+STACK = re.compile(rb"^(?:\s|frame #|@ |#\d|\[bt\]|\S+\(\S*\) ?\[0x)|^\s*$")
+# Errors that stay the root even if handling them failed in another way.
+STICKY = ("gpu_out_of_memory", "host_out_of_memory", "disk_full", "shared_memory_full", "diverged")
+# What only looks like a failure: warnings, a step's daemon complaining, NCCL's chatter.
+NOISE = re.compile(
+    rb"\d\d:\d\d:\d\d\.\d+: [IW] |^[IW]\d{4} [\d:.]+|^.{0,80}\b(?:WARNING|INFO|DEBUG)\b[: ]|"
+    rb"^.{0,200}:\d+: \w*Warning: |^slurmstepd\S*: error: (?!.*(?:oom|TIME LIMIT))|"
+    rb"NCCL INFO|NCCL WARN (?!.*shared memory)"
+)
+LONGEST_BYTES = 4000  # of a line: its two ends are looked at
+WENT_ON = 50  # lines of ordinary output: behind so many an error was not the end
+MOST_FOUND = 500
+
+
+class Found(NamedTuple):
+    """A line with a sign. went_on: how many ordinary lines came behind it."""
+
+    sign: Sign
+    line: bytes
+    rank: int | None
+    went_on: int = 0
+
+    @property
+    def weight(self) -> Weight:
+        """The sign's, but an error that the training survived is doubtful."""
+        doubtful = self.sign.weight == Weight.ROOT and self.went_on >= WENT_ON
+        return Weight.DOUBTFUL if doubtful else self.sign.weight
+
+
+@dataclass
+class _Stream:
+    """What is known of the lines with one prefix: one process's, where processes have them."""
+
+    traceback: bool = False
+    ignored: bool = False
+    chained: str = ""
+    spawned: int | None = None
+    last: int | None = None  # index of its last find
+
+
+@dataclass
+class _Scan:
+    found: list[Found] = field(default_factory=list)
+    ordinary_at: list[int] = field(default_factory=list)
+    ordinary: int = 0
+    streams: dict[bytes, _Stream] = field(default_factory=dict)
+
+    def read(self, raw: bytes) -> None:
+        line = COLOUR.sub(b"", raw)
+        prefix = PREFIX.match(line)
+        text = line[prefix.end() :] if prefix else line
+        stream = self.streams.setdefault(prefix[0] if prefix else b"", _Stream())
+        if self._structure(stream, text) or (stream.traceback and text[:1].isspace()):
+            return
+        sign = sign_of(text)
+        if stream.traceback and text.strip():
+            stream.traceback = False
+            sign = sign or (code.EXCEPTION if NAME.match(text) else None)
+        if sign is None:
+            self.ordinary += not STACK.match(text)
+        elif stream.ignored:
+            stream.ignored = False
+        else:
+            self._add(stream, Found(sign, line, _rank(prefix, stream, text)))
+
+    def _structure(self, stream: _Stream, text: bytes) -> bool:
+        """Note what frames an error; whether the line is nothing but that."""
+        if text.startswith((b"Traceback (most recent", b"Original Traceback")):
+            stream.traceback = True
+        elif b"During handling of the above exception" in text:
+            stream.chained = "handled"
+        elif b"was the direct cause of the following" in text:
+            stream.chained = "caused"
+        elif text.startswith((b"Exception ignored in", b"Error in atexit", b"Error in sys.exc")):
+            stream.ignored = True
+        elif spawned := SPAWNED.match(text):
+            stream.spawned = int(spawned[1])
+        else:
+            return False
+        return True
+
+    def _add(self, stream: _Stream, new: Found) -> None:
+        chained, stream.chained = stream.chained, ""
+        if chained and stream.last is not None:
+            before = self.found[stream.last]
+            if not _outlives(before, new, chained):
+                self.found[stream.last] = new
+            return
+        if len(self.found) < MOST_FOUND:
+            stream.last = len(self.found)
+            self.found.append(new)
+            self.ordinary_at.append(self.ordinary)
+
+
+def scan(blocks: Iterable[bytes]) -> list[Found]:
+    """Return the lines with signs, the likeliest root first. Blocks end at lines' ends."""
+    state = _Scan()
+    for block in blocks:
+        if not any(s.traceback for s in state.streams.values()) and not hinted(block):
+            state.ordinary += block.count(b"\n")
+            continue
+        for line in LINE_END.split(block):
+            state.read(line)
+    found = [
+        each._replace(went_on=state.ordinary - at)
+        for each, at in zip(state.found, state.ordinary_at, strict=True)
+    ]
+    return sorted(found, key=lambda each: each.weight)  # stable: of equals the first
+
+
+def sign_of(text: bytes) -> Sign | None:
+    """Return what a line without its prefix is a sign of."""
+    if len(text) > LONGEST_BYTES:
+        text = text[: LONGEST_BYTES // 2] + b" " + text[-LONGEST_BYTES // 2 :]
+    if not hinted(text) or NOISE.search(text):
+        return None
+    return next(islice(_fitting(text), 1), None)
+
+
+def _fitting(text: bytes) -> Iterator[Sign]:
+    return (sign for sign in SIGNS if sign.pattern.search(text))
+
+
+def hinted(text: bytes) -> bool:
+    """Whether any sign could fit."""
+    small = text.lower()
+    return any(word in small for word in HINTS)
+
+
+def _outlives(before: Found, new: Found, chained: str) -> bool:
+    """Whether the earlier of two chained exceptions is the root."""
+    if chained == "caused":
+        return before.sign.weight <= new.sign.weight
+    if before.sign.cause in STICKY:
+        return True
+    return before.sign is not code.EXCEPTION and before.sign.weight < new.sign.weight
+
+
+def _rank(prefix: "re.Match[bytes] | None", stream: _Stream, text: bytes) -> int | None:
+    told = RANK.search(text)
+    groups = [*(prefix.groups() if prefix else ()), *(told.groups() if told else ())]
+    number = next((group for group in groups if group is not None), None)
+    return stream.spawned if number is None else int(number)
