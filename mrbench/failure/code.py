@@ -7,8 +7,8 @@ from mrbench.failure.base import Sign, Weight, any_of
 EXCEPTION = Sign(
     "exception",
     any_of(
-        rb"^(?!(?:\w+\.)*KeyboardInterrupt\b)(?:\w{1,60}\.){0,9}\w{0,60}(?:Error|Exception)"
-        rb"(?:: *(?![-+.\d]+\s*$).*)?\s*$",  # a metric may be called Error
+        rb"^(?!Error: *[-+.\de]+\s*$)"  # a metric may have that name
+        rb"(?:\w{1,60}\.){0,9}\w{0,60}(?:Error|Exception)(?::.*)?\s*$",
         rb"^\s*\(\d\) [A-Z][a-z]+(?: [a-z]+)*: ",  # TensorFlow's list of root errors
     ),
     "read the traceback in the log",

@@ -13,13 +13,13 @@ _PARTS = (  # that add up to what PyTorch holds
     re.compile(_SIZE + rb" (?:cached|is reserved by PyTorch but unallocated)"),
 )
 _GPU = re.compile(rb"GPU (\d+)")
-CONTEXT_GIB = 1.0  # what CUDA, cuDNN and NCCL may take of their own, unseen by PyTorch
+CONTEXT_GIB = 2.0  # what CUDA, cuDNN and NCCL may take of their own, unseen by PyTorch
 
 
 def held_by_others(line: bytes) -> tuple[str, str] | None:
     """Return what other processes held of the GPU, and the remedy; None if little or unknown.
 
-    PyTorch alone tells: total, free, and its own. The rest, but for a GiB of CUDA's, is others'.
+    PyTorch alone tells: total, free, and its own. The rest is others', but for CUDA's.
     """
     total, free, mine = _gib(_TOTAL, line), _gib(_FREE, line), _own_gib(line)
     if total is None or free is None or mine is None:

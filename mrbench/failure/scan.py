@@ -1,9 +1,9 @@
 """Finds in a log's lines the one that tells what failed first."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import lru_cache
 from typing import NamedTuple
 
 from mrbench.failure import code, ends, files, gpus, memory, network
@@ -21,13 +21,16 @@ SIGNS: tuple[Sign, ...] = (
 )
 # No sign fits a line with none of these words (in lower case); most lines are passed by quickly.
 HINTS = tuple(
-    b"error exception killed traceback fault: fault( abort memory oom exhausted nan signal sigkill"
-    b" sigterm exitcode exited failed terminat interrupt cancelled handling cause space exceeded"
-    b" enospc eaddr large denied permitted read-only directory exist found missing dataloader"
-    b" cuda cudnn cublas gpu nccl kernel image version symbol header operator toolchain ecc bus"
-    b" timeout barrier refused closed reset shut unreachable resolution known pipe errno hash"
-    b" corrupt malloc free() munmap core illegal : f what(): assert launch thread truncated eof"
-    b" ancdata many fetch ops compil custom converg diverg hdf5 f0 f1 status".split()
+    b"error|exception|traceback|fatal|fault|abort|terminat|killed|signal|exitcode|exit code|"
+    b"status code|cancelled|interrupt|what():|: f |check failed|primary job|assert|corruption|"
+    b"malloc():|free():|munmap_chunk|illegal|*** sig|memory|bad_alloc|oom|alloc_failed|exhausted|"
+    b"space left|quota|enospc|too large|exceeded|open files|ancdata|new thread|pthread_create|"
+    b"torch_|nccl|watchdog|in use|duplicate gpu|peer|timeout|timed out|barrier|shut down|refused|"
+    b"no route|unreachable|url|resolution|not known|hash value|broken pipe|found|no such|"
+    b"not exist|checkpoint file|unable to open|can't open|localfilesystem|failed|cannot |elf head|"
+    b"custom c++|mismatch|eof|truncated|permi|read-only|directory|exists: |badzip|symbol|version |"
+    b"no module|loss |diverged|total_cost|dataloader|data_loader|kernel image|cuda|cudnn|gpu|(0) |"
+    b"(1) |following: ".split(b"|")
 )
 COLOUR = re.compile(rb"\x1b\[[\d;]*[A-Za-z]")
 LINE_END = re.compile(rb"[\r\n]+")
@@ -48,11 +51,11 @@ STICKY = ("gpu_out_of_memory", "host_out_of_memory", "disk_full", "shared_memory
 NOISE = re.compile(
     rb"\d\d:\d\d:\d\d\.\d+: [IW] |^[IW]\d{4} [\d:.]+|^.{0,80}\b(?:WARNING|INFO|DEBUG)\b[: ]|"
     rb"^.{0,200}:\d+: \w*Warning: |^slurmstepd\S*: error: (?!.*(?:oom|TIME LIMIT))|"
-    rb"NCCL INFO|NCCL WARN (?!.*shared memory)"
+    rb"NCCL INFO|NCCL WARN (?!.*shared memory)|^\s+raise "
 )
 LONGEST_BYTES = 4000  # of a line: its two ends are looked at
 WENT_ON = 50  # lines of ordinary output: behind so many an error was not the end
-MOST_FOUND = 500
+MOST_FOUND = 100  # of each weight
 
 
 class Found(NamedTuple):
@@ -129,7 +132,7 @@ class _Scan:
             if not _outlives(before, new, chained):
                 self.found[stream.last] = new
             return
-        if len(self.found) < MOST_FOUND:
+        if sum(each.sign.weight == new.sign.weight for each in self.found) < MOST_FOUND:
             stream.last = len(self.found)
             self.found.append(new)
             self.ordinary_at.append(self.ordinary)
@@ -139,9 +142,6 @@ def scan(blocks: Iterable[bytes]) -> list[Found]:
     """Return the lines with signs, the likeliest root first. Blocks end at lines' ends."""
     state = _Scan()
     for block in blocks:
-        if not any(s.traceback for s in state.streams.values()) and not hinted(block):
-            state.ordinary += block.count(b"\n")
-            continue
         for line in LINE_END.split(block):
             state.read(line)
     found = [
@@ -151,23 +151,15 @@ def scan(blocks: Iterable[bytes]) -> list[Found]:
     return sorted(found, key=lambda each: each.weight)  # stable: of equals the first
 
 
+@lru_cache(1000)  # warnings come by the hundred
 def sign_of(text: bytes) -> Sign | None:
     """Return what a line without its prefix is a sign of."""
     if len(text) > LONGEST_BYTES:
         text = text[: LONGEST_BYTES // 2] + b" " + text[-LONGEST_BYTES // 2 :]
-    if not hinted(text) or NOISE.search(text):
-        return None
-    return next(islice(_fitting(text), 1), None)
-
-
-def _fitting(text: bytes) -> Iterator[Sign]:
-    return (sign for sign in SIGNS if sign.pattern.search(text))
-
-
-def hinted(text: bytes) -> bool:
-    """Whether any sign could fit."""
     small = text.lower()
-    return any(word in small for word in HINTS)
+    if not any(word in small for word in HINTS) or NOISE.search(text):
+        return None
+    return next((sign for sign in SIGNS if sign.pattern.search(text)), None)
 
 
 def _outlives(before: Found, new: Found, chained: str) -> bool:

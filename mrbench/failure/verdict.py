@@ -13,7 +13,7 @@ from mrbench.failure.scan import LINE_END, Found, scan
 from mrbench.logs import TAIL_BYTES, read_blocks
 from mrbench.outcome import Exit, Failure, FailureCause, Status
 
-MOST_BYTES = 1 << 26  # behind the last mark; then only the log's end
+MOST_BYTES = 1 << 24  # behind the last mark; then only the log's end
 DIVERGED = "take the weights and the learning rate that the recipe states, or lower the latter"
 STALLED = (
     "the quoted line is the last: look for data-loader workers that died, an evaluation, or a rank"
@@ -172,7 +172,7 @@ def _line_at(log: Path, end: int) -> str:
 
 
 def _read(log: Path, since: int) -> tuple[list[Found], str]:
-    """Return the signs behind an offset (in 64 MiB, and in the end), and the log's last line."""
+    """Return the signs behind an offset (in 16 MiB, and in the end), and the log's last line."""
     last = b""
 
     def behind() -> Iterator[bytes]:
