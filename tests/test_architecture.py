@@ -47,6 +47,7 @@ SIBLINGS = {
     ("synth", "coconames"),
     ("synth", "places"),  # the number of the drawing is part of the cache's names
     ("weights", "locks"),
+    ("failure", "logs"),  # it reads a log again, behind the last mark
 }
 MAX_LINES = 250
 

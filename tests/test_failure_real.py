@@ -92,5 +92,5 @@ def test_the_cause_is_named(records: dict[str, Record], name: str) -> None:
     assert measured["images_per_second"] is None
 
 
-def test_it_is_shown(records: dict[str, Record]) -> None:
-    assert len(records) >= 40
+def test_most_were_tried(records: dict[str, Record]) -> None:
+    assert len(records) >= len([k for k in KINDS.values() if not k.needs]) >= 40

@@ -178,8 +178,8 @@ def test_who_held_the_memory_is_told(tmp_path: Path, detail: str, line: str) -> 
 @pytest.mark.parametrize(
     ("oom_kills", "cause", "status", "says"),
     [
-        (1, "host_out_of_memory", "out_of_memory", "the kernel killed 1 meanwhile"),
-        (0, "killed", "failed", "not by the kernel"),
+        (1, "host_out_of_memory", "out_of_memory", "the kernel killed 1 of this"),
+        (0, "killed", "failed", "no process of this machine"),
         (None, "killed", "failed", "not known"),
     ],
 )

@@ -141,15 +141,16 @@ def _as_failure(found: Found, exit_: Exit | None) -> Failure:
 def _killed(failure: Failure, exit_: Exit | None) -> Failure:
     """Add whether the kernel killed for lack of memory, where it says so."""
     if exit_ is None or exit_.oom_kills is None:
-        return replace(failure, detail="it is not known what for")
+        return replace(failure, detail="whether for lack of memory is not known")
     if not exit_.oom_kills:
-        detail = "not by the kernel for lack of memory"
+        detail = "no process of this machine was killed for lack of memory"
         return replace(failure, cause="killed", status="failed", remedy=ends.STOPPED, detail=detail)
     return replace(
         failure,
         cause="host_out_of_memory",
         status="out_of_memory",
-        detail=f"the kernel killed {exit_.oom_kills} meanwhile for lack of memory",
+        detail=f"the kernel killed {exit_.oom_kills} of this machine's processes meanwhile, for lack"
+        " of memory",
     )
 
 
