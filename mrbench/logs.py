@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
-TAIL_BYTES = 1 << 17
 
 _GZIP = b"\x1f\x8b"
 
@@ -45,20 +44,21 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         yield offset, b"".join(rest)
 
 
-def read_tail(path: Path) -> bytes:
-    """Return the last 128 KiB of a log: where the reason of a failure stands."""
-    tail = b""
-    for chunk in _chunks(path, from_end=TAIL_BYTES):
-        tail = (tail + chunk)[-TAIL_BYTES:]
-    return tail
+def read_range(path: Path, begin: int, end: int) -> bytes:
+    """Return the bytes from begin to end of a log; offsets count unpacked bytes."""
+    parts = []
+    for offset, block in read_blocks(path):
+        if offset >= end:
+            break
+        parts.append(block[max(0, begin - offset) : max(0, end - offset)])
+    return b"".join(parts)
 
 
-def _chunks(path: Path, from_end: int = 0) -> Iterator[bytes]:
+def _chunks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             packed = file.read(2) == _GZIP
-            size = file.seek(0, 2) if file.seekable() else 0
-            file.seek(0 if packed else max(0, size - from_end) if from_end else 0)
+            file.seek(0)
             yield from _unpacked(file) if packed else _read(file)
     except (OSError, EOFError) as exc:
         text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

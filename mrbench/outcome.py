@@ -189,8 +189,9 @@ class Measurement:
 
     first and last are the iterations really covered (1-based, inclusive), `iterations` how many of
     them the marks time; clock is the one that leads, second_clock the one that checks it, and
-    agreement the latter's seconds divided by the log's, where it is not the log that checks. With
-    no images per iteration, images_per_second is None and interval counts iterations per second.
+    agreement the seconds of the one that is not the log divided by the log's, agreement_error what
+    rounding may have made of it. With no images per iteration, images_per_second is None and
+    interval counts iterations per second.
     rounding: bound of the relative error that comes from how the leading clock is printed.
     began: iterations done before the process's first line. loss_first, loss_last: means over the
     window's first and last quarter. data_share: of the window's seconds, spent waiting for data.
@@ -212,6 +213,7 @@ class Measurement:
     arrival_seconds: float | None = None
     printed_seconds: float | None = None
     agreement: float | None = None
+    agreement_error: float | None = None
     disagreement: Disagreement | None = None
     rounding: float | None = None
     data_share: float | None = None

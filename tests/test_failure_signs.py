@@ -1,5 +1,6 @@
 """What logs say when a training fails: look-alikes of what a test cannot provoke on a CPU."""
 
+import math
 import re
 from pathlib import Path
 
@@ -62,6 +63,26 @@ def test_an_error_before_the_last_mark_did_not_end_the_training(tmp_path: Path) 
     assert of_log(tmp_path / "log", marks, "incomplete_window") is None
     assert of_log(tmp_path / "log", Marks(), "ok") is None
     assert of_log(tmp_path / "log", Marks(), "non_monotonic") is None
+
+
+def test_what_a_loss_that_is_no_number_leads_to_is_not_the_cause(tmp_path: Path) -> None:
+    log = b"iter: 1 loss: nan\niter: 2 loss: nan\nIndexError: no box is left\n"
+    (tmp_path / "log").write_bytes(log)
+    ends = [log.index(b"\niter: 2"), log.index(b"\nIndex")]
+    marks = Marks()
+    list(marks.watch([IterationSample(i, 1, 1.0, e, None, math.nan) for i, e in enumerate(ends)]))
+    end = Exit(reason="exited", code=1, seconds=1.0)
+    for found in (
+        of_log(tmp_path / "log", marks, "incomplete_window"),
+        of_run(tmp_path / "log", marks, end, "incomplete_window"),
+        of_run(tmp_path / "log", marks, end, "diverged"),
+    ):
+        assert found is not None
+        assert (found.cause, found.line) == ("diverged", "iter: 1 loss: nan")
+    list(marks.watch([IterationSample(3, 1, 1.0, ends[1], None, 0.5)]))  # it recovered
+    again = of_log(tmp_path / "log", marks, "incomplete_window")
+    assert again is not None
+    assert again.line == "IndexError: no box is left"
 
 
 def test_no_sign_is_passed_by_for_want_of_a_hint() -> None:
@@ -215,6 +236,11 @@ def test_the_kernels_count_decides_why_it_was_killed(
             ),
             "no_iterations",
             "disk_full",
+        ),
+        (
+            Exit(reason="exited", code=None, seconds=1, message="what watched was killed; look"),
+            "no_iterations",
+            "killed",
         ),
     ],
 )

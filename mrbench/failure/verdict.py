@@ -10,9 +10,10 @@ from mrbench.failure.base import Weight, quote
 from mrbench.failure.held import held_by_others
 from mrbench.failure.marks import Marks
 from mrbench.failure.scan import LINE_END, Found, scan
-from mrbench.logs import TAIL_BYTES, read_blocks
+from mrbench.logs import read_blocks
 from mrbench.outcome import Exit, Failure, FailureCause, Status
 
+TAIL_BYTES = 1 << 17
 MOST_BYTES = 1 << 24  # behind the last mark; then only the log's end
 DIVERGED = "take the weights and the learning rate that the recipe states, or lower the latter"
 STALLED = (
@@ -58,9 +59,9 @@ def of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | No
     best = found[0] if found else None
     if exit_.reason == "interrupted" or exit_.message:
         return _by_message(exit_, last)
-    if best and best.weight <= Weight.TOLD:
+    if best and best.weight <= Weight.TOLD and not _by_nan(best, marks):
         return _as_failure(best, exit_)
-    return _diverged(log, marks) if marks.lost is not None else _by_end(exit_, status, best, last)
+    return _diverged(log, marks) if marks.ends_lost else _by_end(exit_, status, best, last)
 
 
 def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
@@ -70,11 +71,10 @@ def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
     if status not in ("no_iterations", "incomplete_window"):
         return None
     found, _ = _read(log, marks.last)
-    if found and found[0].weight <= Weight.TOLD:
-        return _as_failure(found[0], None)
-    if marks.lost is not None:
+    best = found[0] if found else None
+    if marks.ends_lost and (best is None or best.weight > Weight.TOLD or _by_nan(best, marks)):
         return _diverged(log, marks)
-    return _as_failure(found[0], None) if found else None
+    return _as_failure(best, None) if best else None
 
 
 def sentence(failure: Failure, end: str) -> str:
@@ -89,13 +89,19 @@ def sentence(failure: Failure, end: str) -> str:
     return f"{said} ({known}); {failure.remedy}" if known else f"{said}; {failure.remedy}"
 
 
+def _by_nan(best: Found, marks: Marks) -> bool:
+    """Whether an error is but what a loss that is no number led to."""
+    return marks.ends_lost and best.sign.cause in ("exception", "assertion")
+
+
 def _by_message(exit_: Exit, last: str) -> Failure:
     """Explain by mrbench's own words: what it could not write or end; or by an interrupt."""
     if exit_.reason == "interrupted":
         return _plain("interrupted", "interrupted", last, ends.AGAIN)
     found = scan([exit_.message.encode()])
     text, _, remedy = exit_.message.rpartition("; ")
-    return _plain(found[0].sign.cause if found else "unknown", "failed", text, remedy)
+    by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
+    return _plain(found[0].sign.cause if found else by_kill, "failed", text, remedy)
 
 
 def _by_end(exit_: Exit, status: Status, best: Found | None, last: str) -> Failure | None:
@@ -149,7 +155,7 @@ def _killed(failure: Failure, exit_: Exit | None) -> Failure:
         failure,
         cause="host_out_of_memory",
         status="out_of_memory",
-        detail=f"the kernel killed {exit_.oom_kills} of this machine's processes meanwhile, for lack"
+        detail=f"the kernel killed {exit_.oom_kills} of this machine's processes meanwhile for lack"
         " of memory",
     )
 

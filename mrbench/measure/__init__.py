@@ -116,6 +116,7 @@ def _checked(measured: Measurement, process: Process, lead: Lead) -> Measurement
         measured,
         second_clock=None if found.agreement is None else other,
         agreement=found.agreement,
+        agreement_error=found.error,
         disagreement=found.disagreement,
     )
 
@@ -123,7 +124,7 @@ def _checked(measured: Measurement, process: Process, lead: Lead) -> Measurement
 def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measurement:
     """Add the number, and how sure it is."""
     images = measured.images_per_iteration
-    per_iteration = lead.seconds / lead.iterations
+    timed = lead.iterations
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
     moved = drift(lead.times, **steps)  # type: ignore[arg-type]  # one value of each type
     sure = within_run(lead.times, images or 1, **steps)  # type: ignore[arg-type]  # the same
@@ -133,8 +134,8 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
     quarter = len(losses) // 4
     return replace(
         measured,
-        images_per_second=None if images is None else images / per_iteration,
-        seconds_per_iteration=per_iteration,
+        images_per_second=None if images is None else timed * images / lead.seconds,
+        seconds_per_iteration=lead.seconds / timed,
         interval=sure,
         drift=moved,
         rounding=lead.error_s / lead.seconds,

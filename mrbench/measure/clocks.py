@@ -23,9 +23,13 @@ NAMES: dict[LeadingClock, str] = {"arrival": "arrival times", "printed": "printe
 
 
 class Compared(NamedTuple):
-    """Two clocks over the iterations that both time; agreement: the other's by the log's seconds."""
+    """Two clocks over the iterations that both time.
+
+    agreement: the other's seconds by the log's; error: what rounding may have made of it.
+    """
 
     agreement: float | None
+    error: float | None
     disagreement: Disagreement | None
 
 
@@ -51,10 +55,10 @@ def compare(spans: Sequence[Span], other: LeadingClock, *, error_s: float) -> Co
     ]
     log_s, other_s = sum(p.log_s for p in pairs), sum(p.other_s for p in pairs)
     if log_s <= 0 or other_s <= 0:
-        return Compared(None, None)
-    agreement = other_s / log_s
-    if abs(agreement - 1) <= TOLERANCE + error_s / log_s:
-        return Compared(agreement, None)
+        return Compared(None, None, None)
+    agreement, error = other_s / log_s, error_s / log_s
+    if abs(agreement - 1) <= TOLERANCE + error:
+        return Compared(agreement, error, None)
     cause, where, why = _cause(pairs, agreement, other)
     text = (
         f"by {NAMES[other]} the window took {agreement:.3f} times the log's own seconds: {why};"
@@ -63,6 +67,7 @@ def compare(spans: Sequence[Span], other: LeadingClock, *, error_s: float) -> Co
     place = where or [p.span for p in pairs]
     return Compared(
         agreement,
+        error,
         Disagreement(
             cause=cause,
             clock=other,
