@@ -276,3 +276,24 @@ def test_the_end_counts_however_long_the_log(tmp_path: Path) -> None:
     found = of_log(tmp_path / "log", Marks(), "no_iterations")
     assert found is not None
     assert found.cause == "host_out_of_memory"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "no weights: pretrained/r50.pth does not exist, starting from scratch",
+        "sh: nvidia-smi: command not found",
+        "ls: cannot access 'x': No such file or directory",
+        "mkdir: cannot create directory '/root/.cache': Permission denied",
+    ],
+)
+def test_the_answer_to_a_question_is_less_than_an_error(tmp_path: Path, asked: str) -> None:
+    alone = of_text(tmp_path, f"{asked}\n")
+    assert alone is not None
+    assert alone.line == asked
+    found = of_text(tmp_path, f"{asked}\nbuilding\nKeyError: 'masks'\n")
+    assert found is not None
+    assert found.line == "KeyError: 'masks'"
+    assert of_text(tmp_path, f"{asked}\n" + "iteration\n" * 100) is None
+    end = Exit(reason="exited", code=0, seconds=1.0)
+    assert of_run(tmp_path / "log", Marks(), end, "non_monotonic") is None

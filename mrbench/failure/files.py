@@ -1,16 +1,36 @@
 """Signs that a library, data, weights or another file is missing, broken or of another kind."""
 
-from mrbench.failure.base import Sign, any_of
+from mrbench.failure.base import Sign, Weight, any_of
 
 _GONE = (
     rb"(?:No such file or directory|FileNotFoundError|NotFoundError|does not exist|not found!?$|"
     rb"is not a checkpoint file|[Uu]nable to open file|LocalFileSystem|Failed to find)"
 )
 _WEIGHTS = rb"\.(?:pth|pkl|pt|npz|npy|h5|hdf5|params|caffemodel|ckpt|safetensors|bin)\b"
+_EMPTY = rb"No (?:valid data|images) found"
 _DATA = (
     rb"(?:\.(?:json|jpe?g|png|rec|idx|lst|tfrecords?|roidb|parquet|zip|tar)\b|annotations|coco|"
     rb"(?:train|val|test)20(?:14|17)|[Dd]ataset)"
 )
+
+# Printed by itself, such a line is often the answer to a question: the program goes on without.
+_ERROR = rb"^(?:\w+\.)*\w*(?:Error|Exception|Exit)\b.*"
+_DENIED = rb"(?:Permission denied|Operation not permitted|Read-only file system)"
+WEIGHTS = "put the weights there (--weights DIR names a folder of them)"
+DATA = "give the folder that holds the data with --data; `mrbench data check DIR` looks at it"
+FILE = "put the file there, or correct the path in launch.command"
+DENIED = "make the path writable (or readable) for this user, or choose another"
+
+
+def _missing(before: bytes, weight: Weight) -> tuple[Sign, Sign]:
+    start = before or rb"^.*"
+    weights = (start + _GONE + rb".*" + _WEIGHTS, start + _WEIGHTS + rb".*" + _GONE)
+    data = (start + _GONE + rb".*" + _DATA, start + _DATA + rb".*" + _GONE)
+    return (
+        Sign("weights_missing", any_of(*weights), WEIGHTS, weight=weight),
+        Sign("data_missing", any_of(*data, start + _EMPTY), DATA, weight=weight),
+    )
+
 
 SIGNS = (
     Sign(
@@ -33,37 +53,30 @@ SIGNS = (
     ),
     Sign(
         "program_missing",
-        any_of(rb"command not found$", rb"^(?:/\S+/)?env: .*No such file or directory"),
+        any_of(rb"command not found$", rb"^(?:\S*/)?env: .*No such file or directory"),
         "install the program, or correct launch.command",
+        weight=Weight.DOUBTFUL,  # some only ask whether it is there
     ),
     Sign(
         "file_missing",
         any_of(rb"can't open file '"),
         "correct launch.command or launch.directory: the script is not there",
     ),
-    Sign(
-        "weights_missing",
-        any_of(_GONE + rb".*" + _WEIGHTS, _WEIGHTS + rb".*" + _GONE),
-        "put the weights there (--weights DIR names a folder of them)",
-    ),
-    Sign(
-        "data_missing",
-        any_of(
-            _GONE + rb".*" + _DATA,
-            _DATA + rb".*" + _GONE,
-            rb"No (?:valid data|images) found",
-        ),
-        "give the folder that holds the data with --data; `mrbench data check DIR` looks at it",
-    ),
+    *_missing(_ERROR, Weight.ROOT),
+    *_missing(rb"", Weight.DOUBTFUL),
     Sign(
         "file_missing",
         any_of(
-            rb"^(?:\w+\.)*(?:FileNotFoundError|OSError|IOError|NotFoundError|SystemExit): .*"
-            rb"(?:No such file or directory|not found|does not exist)",
+            _ERROR + rb"(?:No such file or directory|not found|does not exist)",
             rb"^(?:\w+\.)*FileNotFoundError\b",
-            rb"^\S{1,60}: .*No such file or directory$",
         ),
-        "put the file there, or correct the path in launch.command",
+        FILE,
+    ),
+    Sign(
+        "file_missing",
+        any_of(rb"^\S{1,60}: .*No such file or directory$"),
+        FILE,
+        weight=Weight.DOUBTFUL,
     ),
     Sign(
         "weights_mismatch",
@@ -85,19 +98,11 @@ SIGNS = (
         ),
         "fetch the file again: it is cut short or not of this kind",
     ),
-    Sign(
-        "permission_denied",
-        any_of(
-            rb"Permission denied",
-            rb"^(?:\w+\.)*PermissionError\b",
-            rb"Operation not permitted",
-            rb"Read-only file system",
-        ),
-        "make the path writable (or readable) for this user, or choose another",
-    ),
+    Sign("permission_denied", any_of(_ERROR + _DENIED), DENIED),
+    Sign("permission_denied", any_of(_DENIED), DENIED, weight=Weight.DOUBTFUL),
     Sign(
         "wrong_path",
-        any_of(rb"Is a directory", rb"Not a directory", rb"File exists: "),
+        any_of(_ERROR + rb"(?:Is a directory|Not a directory|File exists: )"),
         "correct the path: something of another kind is there",
     ),
 )

@@ -49,7 +49,8 @@ STACK = re.compile(rb"^(?:\s|frame #|@ |#\d|\[bt\]|\S+\(\S*\) ?\[0x)|^\s*$")
 STICKY = ("gpu_out_of_memory", "host_out_of_memory", "disk_full", "shared_memory_full", "diverged")
 # What only looks like a failure: warnings, a step's daemon complaining, NCCL's chatter.
 NOISE = re.compile(
-    rb"\d\d:\d\d:\d\d\.\d+: [IW] |^[IW]\d{4} [\d:.]+|^.{0,80}\b(?:WARNING|INFO|DEBUG)\b[: ]|"
+    rb"\d\d:\d\d:\d\d\.\d+: [IWE] |^[IW]\d{4} [\d:.]+|\[W\d{0,4} [^\]]*\]|"
+    rb"^.{0,80}\b(?:WARNING|INFO|DEBUG)\b[: ]|"
     rb"^.{0,200}:\d+: \w*Warning: |^slurmstepd\S*: error: (?!.*(?:oom|TIME LIMIT))|"
     rb"NCCL INFO|NCCL WARN (?!.*shared memory)|^\s+raise "
 )

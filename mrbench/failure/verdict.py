@@ -9,7 +9,7 @@ from mrbench.failure import ends
 from mrbench.failure.base import Weight, quote
 from mrbench.failure.held import held_by_others
 from mrbench.failure.marks import Marks
-from mrbench.failure.scan import LINE_END, Found, scan
+from mrbench.failure.scan import LINE_END, WENT_ON, Found, scan
 from mrbench.logs import read_blocks
 from mrbench.outcome import Exit, Failure, FailureCause, Status
 
@@ -71,7 +71,8 @@ def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
     if status not in ("no_iterations", "incomplete_window"):
         return None
     found, _ = _read(log, marks.last)
-    best = found[0] if found else None
+    survived = all(each.went_on >= WENT_ON for each in found)
+    best = found[0] if found and not survived else None
     if marks.ends_lost and (best is None or best.weight > Weight.TOLD or _by_nan(best, marks)):
         return _diverged(log, marks)
     return _as_failure(best, None) if best else None
