@@ -54,7 +54,9 @@ def _explain(
         "timed_out": f"not done within {plan.wall_clock_limit_s:g} s",
         "stalled": f"nothing was printed for {plan.stall_limit_s:g} s",
         "interrupted": "interrupted before the window was complete",
-    }.get(exit_.reason) or (_code(exit_.code) if exit_.code else measurement.reason)
+    }.get(exit_.reason) or (
+        _code(exit_.code) if exit_.code else measurement.reason.rpartition("; ")[0]
+    )
     reason = f"{sentence(failure, end)}; see {folder.log}"
     return dataclasses.replace(measurement, status=failure.status, reason=reason, failure=failure)
 

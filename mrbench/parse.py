@@ -212,6 +212,7 @@ def _explained(
         found = replace(found, reason="the log is empty; is it the right file?")
     failure = of_log(path, marks, found.status) if found.status != "ok" else None
     if failure:
-        reason = sentence(failure, found.reason)
+        seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
+        reason = sentence(failure, seen)
         found = replace(found, status=failure.status, reason=reason, failure=failure)
     return Parsed(measurement=found, implementation=implementation, format=format_)

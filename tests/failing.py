@@ -297,6 +297,11 @@ def mpi():
         kill("KILL")
     time.sleep(60)
 
+def mpi_data():
+    if os.environ["OMPI_COMM_WORLD_RANK"] == "1":
+        data()
+    time.sleep(60)
+
 if __name__ == "__main__":
     if sys.argv[1] != "nan_before_window":
         train()

@@ -36,6 +36,14 @@ KINDS: dict[str, Kind] = {
         1,
         ("mpirun", "--version"),
     ),
+    "mpi_data": Kind(
+        "data_missing",
+        "failed",
+        "[1,1]<stderr>:FileNotFoundError: [Errno 2]",
+        "mpirun --allow-run-as-root --oversubscribe --tag-output -np 2 {python} train.py mpi_data",
+        1,
+        ("mpirun", "--version"),
+    ),
     "terminated": Kind("terminated", "failed", "iter: 20 "),
     "segfault": Kind("crashed", "failed", "iter: 20 "),
     "segfault_told": Kind(

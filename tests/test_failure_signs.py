@@ -136,6 +136,16 @@ CAUSED = "\nThe above exception was the direct cause of the following exception:
             "srun: error: n1: task 1: Segmentation fault (core dumped)",
             1,
         ),
+        # a line in parts, as mpirun tags them
+        (
+            (
+                "[1,1]<stderr>:Traceback (most recent call last):\n"
+                "[1,1]<stderr>:    [1,1]<stderr>:raise KeyError('CUDA out of memory')[1,1]<stderr>:\n"
+                "[1,1]<stderr>:KeyError[1,1]<stderr>:: [1,1]<stderr>:'masks'[1,1]<stderr>:\n"
+            ),
+            "[1,1]<stderr>:KeyError: 'masks'",
+            1,
+        ),
         # a launcher first repeats, then quotes
         (
             (

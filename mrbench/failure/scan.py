@@ -36,8 +36,9 @@ COLOUR = re.compile(rb"\x1b\[[\d;]*[A-Za-z]")
 LINE_END = re.compile(rb"[\r\n]+")
 PREFIX = re.compile(  # mpirun, horovodrun, torchrun, srun --label
     rb"(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})?"
-    rb"(?:\[(?:rank|default|\d{1,5},)?(\d{1,5})\](?:<\w{1,9}>)?:? ?|(\d{1,4}): )"
+    rb"(?P<stream>\[(?:rank|default|\d{1,5},)?(\d{1,5})\](?:<\w{1,9}>)?:? ?|(\d{1,4}): )"
 )
+TAG = re.compile(rb"(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})?\[\d{1,5},\d{1,5}\]<std\w{3}>:")
 RANK = re.compile(
     rb"\[(?:PG \d+ )?Rank (\d+)\]|process rank (\d+)|local_rank: (\d+)|task\S* (\d+):|"
     rb"on rank (\d+)|[Pp]rocess (\d+) (?:terminated|exit)"
@@ -95,8 +96,10 @@ class _Scan:
     def read(self, raw: bytes) -> None:
         line = COLOUR.sub(b"", raw)
         prefix = PREFIX.match(line)
+        if prefix:  # mpirun tags each write, of which Python makes several for a line
+            line = prefix[0] + TAG.sub(b"", line[prefix.end() :])
         text = line[prefix.end() :] if prefix else line
-        stream = self.streams.setdefault(prefix[0] if prefix else b"", _Stream())
+        stream = self.streams.setdefault(prefix["stream"] if prefix else b"", _Stream())
         if self._structure(stream, text) or (stream.traceback and text[:1].isspace()):
             return
         sign = sign_of(text)
@@ -174,6 +177,6 @@ def _outlives(before: Found, new: Found, chained: str) -> bool:
 
 def _rank(prefix: "re.Match[bytes] | None", stream: _Stream, text: bytes) -> int | None:
     told = RANK.search(text)
-    groups = [*(prefix.groups() if prefix else ()), *(told.groups() if told else ())]
+    groups = [*(prefix.groups()[1:] if prefix else ()), *(told.groups() if told else ())]
     number = next((group for group in groups if group is not None), None)
     return stream.spawned if number is None else int(number)

@@ -81,12 +81,13 @@ def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
 def sentence(failure: Failure, end: str) -> str:
     """Return the failure as one line: cause, quoted line, what is known besides, what to do.
 
-    end: how the training ended, or nothing.
+    The cause is left out where the status says the same. end: how the training ended, or nothing.
     """
     rank = "" if failure.rank is None else f"rank {failure.rank}"
     known = ", ".join(text for text in (rank, failure.detail, end) if text)
-    line = failure.line or "it printed nothing"
-    said = f"{failure.cause.replace('_', ' ')}: {line}"
+    said = failure.line or "it printed nothing"
+    if failure.cause != failure.status:
+        said = f"{failure.cause.replace('_', ' ')}: {said}"
     return f"{said} ({known}); {failure.remedy}" if known else f"{said}; {failure.remedy}"
 
 
