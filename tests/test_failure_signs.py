@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,31 @@ def test_what_only_looks_like_a_failure_is_none(tmp_path: Path, text: str) -> No
 
 
 def test_an_error_before_the_last_mark_did_not_end_the_training(tmp_path: Path) -> None:
-    log = b"Traceback (most recent call last):\nRuntimeError: no fast path\niter: 20\nsaved\n"
-    (tmp_path / "log").write_bytes(log)
-    marks = Marks()
-    assert of_log(tmp_path / "log", marks, "incomplete_window") is not None
-    list(marks.watch([IterationSample(20, 20, 1.0, log.index(b"saved"))]))
-    assert of_log(tmp_path / "log", marks, "incomplete_window") is None
+    error = "Traceback (most recent call last):\nKeyError: 'masks'\n"
+    lines = [f"iter: {i}\n" for i in range(1, 11)]
+    lost = "RuntimeError: Connection reset by peer\n"
+    end = Exit(reason="exited", code=1, seconds=1.0)
+    for at, of_ours in (
+        (10, "KeyError: 'masks'"),
+        (9, "KeyError: 'masks'"),  # a rank failed and another printed one mark more
+        (8, "KeyError: 'masks'"),
+        (4, lost),  # all trained on
+    ):
+        log = "".join([*lines[:at], error, *lines[at:]])
+        (tmp_path / "log").write_text(log)
+        marks = Marks()
+        ends = [log.index(line) + len(line) for line in lines]
+        list(marks.watch(IterationSample(i, 1, 1.0, e) for i, e in enumerate(ends)))
+        alone = of_log(tmp_path / "log", marks, "incomplete_window")
+        assert (alone is None) == (at < 10)
+        good = of_run(tmp_path / "log", marks, replace(end, code=0), "incomplete_window")
+        assert good is not None
+        assert good.cause == ("ended_early" if at < 10 else "exception")
+        with (tmp_path / "log").open("a") as file:
+            file.write(lost)
+        found = of_run(tmp_path / "log", marks, end, "incomplete_window")
+        assert found is not None
+        assert found.line == of_ours.strip()
     assert of_log(tmp_path / "log", Marks(), "ok") is None
     assert of_log(tmp_path / "log", Marks(), "non_monotonic") is None
 
@@ -140,7 +160,7 @@ CAUSED = "\nThe above exception was the direct cause of the following exception:
         (
             (
                 "[1,1]<stderr>:Traceback (most recent call last):\n"
-                "[1,1]<stderr>:    [1,1]<stderr>:raise KeyError('CUDA out of memory')[1,1]<stderr>:\n"
+                "[1,1]<stderr>:    [1,1]<stderr>:raise E('CUDA out of memory')[1,1]<stderr>:\n"
                 "[1,1]<stderr>:KeyError[1,1]<stderr>:: [1,1]<stderr>:'masks'[1,1]<stderr>:\n"
             ),
             "[1,1]<stderr>:KeyError: 'masks'",
@@ -272,7 +292,7 @@ def test_a_quoted_line_is_short_and_printable(tmp_path: Path) -> None:
 
 def test_much_output_is_read_in_parts() -> None:
     noise = b"frame of no interest, printed by a thread that was left over\n" * 1000
-    found = scan(noise if i else b"KeyError: 'masks'\n" for i in range(100))
+    found = scan(((i, noise if i else b"KeyError: 'masks'\n") for i in range(100)), Marks())
     assert [each.line for each in found] == [b"KeyError: 'masks'"]
     assert found[0].went_on == 99 * 1000
 

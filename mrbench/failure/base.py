@@ -13,15 +13,17 @@ class Weight(IntEnum):
     """How near a line stands to the root; of several the lowest counts, of equals the first.
 
     ROOT: the process's own error. TOLD: a launcher says that a process was killed. DOUBTFUL: an
-    error behind which the training went on. CONSEQUENCE: what a survivor says once another process
-    has gone. ECHO: a launcher repeats that something failed.
+    error behind which others printed on for a while. CONSEQUENCE: what a survivor says once another
+    process has gone. SURVIVED: an error behind which the training went on. ECHO: a launcher repeats
+    that something failed.
     """
 
     ROOT = 0
     TOLD = 1
     DOUBTFUL = 2
     CONSEQUENCE = 3
-    ECHO = 4
+    SURVIVED = 4
+    ECHO = 5
 
 
 class Sign(NamedTuple):

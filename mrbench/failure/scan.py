@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mrbench.failure import code, ends, files, gpus, memory, network
 from mrbench.failure.base import Sign, Weight
+from mrbench.failure.marks import Marks
 
 # Of the signs that fit a line the first counts.
 SIGNS: tuple[Sign, ...] = (
@@ -33,7 +34,7 @@ HINTS = tuple(
     b"(1) |following: ".split(b"|")
 )
 COLOUR = re.compile(rb"\x1b\[[\d;]*[A-Za-z]")
-LINE_END = re.compile(rb"[\r\n]+")
+LINE = re.compile(rb"[^\r\n]+")
 PREFIX = re.compile(  # mpirun, horovodrun, torchrun, srun --label
     rb"(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})?"
     rb"(?P<stream>\[(?:rank|default|\d{1,5},)?(\d{1,5})\](?:<\w{1,9}>)?:? ?|(\d{1,4}): )"
@@ -59,20 +60,18 @@ LONGEST_BYTES = 4000  # of a line: its two ends are looked at
 WENT_ON = 50  # lines of ordinary output: behind so many an error was not the end
 MOST_FOUND = 100  # of each weight
 
+Block = tuple[int, bytes]  # offset in the log, and what stands there
+
 
 class Found(NamedTuple):
-    """A line with a sign. went_on: how many ordinary lines came behind it."""
+    """A line with a sign. at: its offset; went_on: how many ordinary lines came behind it."""
 
     sign: Sign
     line: bytes
     rank: int | None
-    went_on: int = 0
-
-    @property
-    def weight(self) -> Weight:
-        """The sign's, but an error that the training survived is doubtful."""
-        doubtful = self.sign.weight == Weight.ROOT and self.went_on >= WENT_ON
-        return Weight.DOUBTFUL if doubtful else self.sign.weight
+    at: int
+    went_on: int
+    weight: Weight
 
 
 @dataclass
@@ -89,11 +88,10 @@ class _Stream:
 @dataclass
 class _Scan:
     found: list[Found] = field(default_factory=list)
-    ordinary_at: list[int] = field(default_factory=list)
-    ordinary: int = 0
+    ordinary: int = 0  # lines so far
     streams: dict[bytes, _Stream] = field(default_factory=dict)
 
-    def read(self, raw: bytes) -> None:
+    def read(self, at: int, raw: bytes) -> None:
         line = COLOUR.sub(b"", raw)
         prefix = PREFIX.match(line)
         if prefix:  # mpirun tags each write, of which Python makes several for a line
@@ -111,7 +109,8 @@ class _Scan:
         elif stream.ignored:
             stream.ignored = False
         else:
-            self._add(stream, Found(sign, line, _rank(prefix, stream, text)))
+            rank = _rank(prefix, stream, text)
+            self._add(stream, Found(sign, line, rank, at, self.ordinary, sign.weight))
 
     def _structure(self, stream: _Stream, text: bytes) -> bool:
         """Note what frames an error; whether the line is nothing but that."""
@@ -139,20 +138,26 @@ class _Scan:
         if sum(each.sign.weight == new.sign.weight for each in self.found) < MOST_FOUND:
             stream.last = len(self.found)
             self.found.append(new)
-            self.ordinary_at.append(self.ordinary)
 
 
-def scan(blocks: Iterable[bytes]) -> list[Found]:
+def scan(blocks: Iterable[Block], marks: Marks) -> list[Found]:
     """Return the lines with signs, the likeliest root first. Blocks end at lines' ends."""
     state = _Scan()
-    for block in blocks:
-        for line in LINE_END.split(block):
-            state.read(line)
-    found = [
-        each._replace(went_on=state.ordinary - at)
-        for each, at in zip(state.found, state.ordinary_at, strict=True)
-    ]
+    for offset, block in blocks:
+        for line in LINE.finditer(block):
+            state.read(offset + line.start(), line[0])
+    found = [_weigh(each, state.ordinary - each.went_on, marks) for each in state.found]
     return sorted(found, key=lambda each: each.weight)  # stable: of equals the first
+
+
+def _weigh(found: Found, went_on: int, marks: Marks) -> Found:
+    """Say how likely an error was the end: other ranks may print a few marks more, no others."""
+    weight = found.sign.weight
+    if found.at < marks.near:
+        weight = Weight.SURVIVED
+    elif found.at < marks.last or (weight == Weight.ROOT and went_on >= WENT_ON):
+        weight = max(weight, Weight.DOUBTFUL)
+    return found._replace(went_on=went_on, weight=weight)
 
 
 @lru_cache(1000)  # warnings come by the hundred

@@ -9,12 +9,13 @@ from mrbench.failure import ends
 from mrbench.failure.base import Weight, quote
 from mrbench.failure.held import held_by_others
 from mrbench.failure.marks import Marks
-from mrbench.failure.scan import LINE_END, WENT_ON, Found, scan
+from mrbench.failure.scan import LINE, WENT_ON, Block, Found, scan
 from mrbench.logs import read_blocks
 from mrbench.outcome import Exit, Failure, FailureCause, Status
 
+BEFORE_BYTES = 1 << 16  # of the last mark: other ranks' errors may stand there
+MOST_BYTES = 1 << 24  # from there; then only the log's end
 TAIL_BYTES = 1 << 17
-MOST_BYTES = 1 << 24  # behind the last mark; then only the log's end
 DIVERGED = "take the weights and the learning rate that the recipe states, or lower the latter"
 STALLED = (
     "the quoted line is the last: look for data-loader workers that died, an evaluation, or a rank"
@@ -55,7 +56,7 @@ def of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | No
         return _diverged(log, marks)
     if exit_.reason == "enough":
         return None
-    found, last = _read(log, marks.last)
+    found, last = _read(log, marks)
     best = found[0] if found else None
     if exit_.reason == "interrupted" or exit_.message:
         return _by_message(exit_, last)
@@ -70,8 +71,8 @@ def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
         return _diverged(log, marks)
     if status not in ("no_iterations", "incomplete_window"):
         return None
-    found, _ = _read(log, marks.last)
-    survived = all(each.went_on >= WENT_ON for each in found)
+    found, _ = _read(log, marks)
+    survived = all(each.went_on >= WENT_ON or each.at < marks.last for each in found)
     best = found[0] if found and not survived else None
     if marks.ends_lost and (best is None or best.weight > Weight.TOLD or _by_nan(best, marks)):
         return _diverged(log, marks)
@@ -100,7 +101,7 @@ def _by_message(exit_: Exit, last: str) -> Failure:
     """Explain by mrbench's own words: what it could not write or end; or by an interrupt."""
     if exit_.reason == "interrupted":
         return _plain("interrupted", "interrupted", last, ends.AGAIN)
-    found = scan([exit_.message.encode()])
+    found = scan([(0, exit_.message.encode())], Marks())
     text, _, remedy = exit_.message.rpartition("; ")
     by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
     return _plain(found[0].sign.cause if found else by_kill, "failed", text, remedy)
@@ -175,32 +176,33 @@ def _line_at(log: Path, end: int) -> str:
     """Return the line whose text ends at an offset."""
     for offset, block in read_blocks(log):
         if offset + len(block) >= end:
-            lines = LINE_END.split(block[: end - offset].rstrip(b"\r\n"))
-            return quote(lines[-1])
+            return quote(_last_line(block[: end - offset]))
     return ""
 
 
-def _read(log: Path, since: int) -> tuple[list[Found], str]:
-    """Return the signs behind an offset (in 16 MiB, and in the end), and the log's last line."""
+def _read(log: Path, marks: Marks) -> tuple[list[Found], str]:
+    """Return the signs from shortly before the last mark on, and the log's last line."""
     last = b""
+    since = max(0, marks.last - BEFORE_BYTES)
 
-    def behind() -> Iterator[bytes]:
+    def behind() -> Iterator[Block]:
         nonlocal last
         passed, tail = 0, b""
         for offset, block in read_blocks(log):
             last = _last_line(block) or last
-            part = block[max(0, since - offset) :]
+            cut = max(0, since - offset)
+            part = block[cut:]
             if passed < MOST_BYTES:
-                yield part
+                yield offset + cut, part
             else:
                 tail = (tail + part)[-TAIL_BYTES:]
             passed += len(part)
-        yield tail
+        yield since + passed - len(tail), tail
 
-    found = scan(behind())
+    found = scan(behind(), marks)
     return found, quote(last)
 
 
 def _last_line(block: bytes) -> bytes:
-    lines = LINE_END.split(block[-TAIL_BYTES:])
+    lines = LINE.findall(block[-TAIL_BYTES:])
     return next((line for line in reversed(lines) if line.strip()), b"")
