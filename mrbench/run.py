@@ -28,7 +28,6 @@ from mrbench.plan import Plan, run_folder_name
 from mrbench.preparation import Prepared
 from mrbench.recipe import RecipeFile
 from mrbench.rundir import RunDir
-from mrbench.weights import digest
 
 Record = dict[str, Any]
 
@@ -64,6 +63,7 @@ def run_one(plan: Plan, file: RecipeFile, places: Places, reporter: Reporter) ->
         record |= {"status": "failed", "reason": reason, "exit_code": MrbenchError.exit_code}
     finally:
         record["ended"] = _now()
+        record["files"] = rundir.describe_files(folder)
         rundir.write_record(folder, record)
     return record
 
@@ -93,10 +93,6 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
     record["measurement"] = dataclasses.asdict(measurement)
     record |= {"status": measurement.status, "reason": measurement.reason}
     record["exit_code"] = judge.exit_code_of(measurement.status)
-    record["files"] = {
-        path.name: {"sha256": digest(path, "sha256"), "size_bytes": path.stat().st_size}
-        for path in (folder.plan, folder.log, folder.stamps)
-    }
 
 
 def _lock_names(plan: Plan) -> tuple[str, ...]:

@@ -27,8 +27,19 @@ LAYERS = [
         },
         *{"measure", "failure", "footnotes", "executors", "shim", "parsers", "console", "schema"},
     },
-    {"plan", "checks", "datacheck", "preflight", "preparation", "judge", "table", "show"},
-    {"run", "prepare", "doctor", "parse", "dryrun", "relock", "mirror"},
+    {
+        "plan",
+        "checks",
+        "datacheck",
+        "preflight",
+        "preparation",
+        "judge",
+        "table",
+        "show",
+        "archive",
+    },
+    {"run", "prepare", "doctor", "parse", "dryrun", "relock", "mirror", "verify"},
+    {"pack", "compare"},
     {"commands", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -41,6 +52,7 @@ SIBLINGS = {
     ("preflight", "checks"),
     ("preparation", "plan"),
     ("judge", "plan"),
+    ("archive", "show"),
     ("workspace", "embedded"),  # one more kind of upstream
     ("synth", "coconames"),
     ("synth", "places"),  # the number of the drawing is part of the cache's names

@@ -1,0 +1,79 @@
+"""`mrbench verify`: whether a run's files, record and number hold together.
+
+files.py: digests; story.py: plan, name and end; number.py: the number, computed again; source.py:
+what this mrbench and this machine have of the source. base.py: findings.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mrbench.archive import Opened
+from mrbench.console import TOPIC_WIDTH
+from mrbench.errors import CheckFailed
+from mrbench.rundir import read_record
+from mrbench.verify import files, number, shape, source, story
+from mrbench.verify.base import Finding, Record, count
+
+__all__ = ["as_json", "exit_code", "rows", "title", "verdict", "verify"]
+Groups = dict[str, list[Finding]]
+CHECKS: dict[str, Callable[[Opened, Record], Iterator[Finding]]] = {
+    "files": files.check,
+    "plan and end": story.check,
+    "number": number.check,
+    "source": source.check,
+}
+
+
+def verify(run: Opened) -> tuple[Record, Groups]:
+    """Check one run; return its record and what was found, by group."""
+    record = read_record(run.folder.record)
+    misshapen = list(shape.check(record))
+    if misshapen:
+        return record, {"record": misshapen}
+    return record, {name: list(check(run, record)) for name, check in CHECKS.items()}
+
+
+def exit_code(groups: Groups) -> int:
+    """Return 7 if anything does not match, else 0."""
+    return CheckFailed.exit_code if count(groups.values(), "differs") else 0
+
+
+def title(run: Opened, record: Record) -> str:
+    """Say what is looked at."""
+    return f"{run.called}: {record.get('id')}, mrbench {record.get('mrbench')}"
+
+
+def verdict(record: Record, groups: Groups) -> str:
+    """Say in one line whether the run is what it claims to be."""
+    differ, notes = count(groups.values(), "differs"), count(groups.values(), "note")
+    told = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
+    if differ:
+        some = "1 thing does" if differ == 1 else f"{differ} things do"
+        return f"NOT as recorded: {some} not match; {told}."
+    rate = (record.get("measurement") or {}).get("images_per_second")
+    if rate is None:
+        return f"As recorded: all that is here matches; the run has no number; {told}."
+    return f"As recorded: all that is here matches, {rate:.3f} img/s computed again; {told}."
+
+
+def rows(groups: Groups) -> list[tuple[str, str, str, str, str]]:
+    """Return group, level, topic, text and meaning of each finding; long names go into the text."""
+    found: list[tuple[str, str, str, str, str]] = []
+    for name, findings in groups.items():
+        for f in findings:
+            fits = len(f.topic) <= TOPIC_WIDTH
+            topic, text = (f.topic, f.text) if fits else ("file", f"{f.topic}: {f.text}")
+            found.append((name, f.level, topic, text, f.meaning))
+    return found
+
+
+def as_json(run: Opened, record: Record, groups: Groups) -> dict[str, Any]:
+    """Return the same as plain values."""
+    return {
+        "run": run.called,
+        "id": record.get("id"),
+        "archive": run.is_archive,
+        "matches": not exit_code(groups),
+        "verdict": verdict(record, groups),
+        "groups": {name: [f.as_json() for f in found] for name, found in groups.items()},
+    }
