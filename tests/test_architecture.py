@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 LAYERS = [
     {"errors", "model", "home", "student", "slow"},
-    {"outcome", "wording", "mirrored", "interval", "drift"},
+    {"outcome", "wording", "mirrored", "interval", "drift", "masking"},
     {"yamlfile", "interpreter", "steps", "gitobjects", "standby", "nvml", "workers"},
     {
         *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},

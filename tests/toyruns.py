@@ -13,8 +13,19 @@ from mrbench.rundir import RunDir, digest_of
 from toy import edit, make_suite, mrbench
 
 
-def make_runs(folder: Path, git: Callable[..., str], count: int = 2) -> list[Path]:
-    """Run the toy in a folder that has its own home; return the runs' folders, oldest first."""
+def make_runs(
+    folder: Path,
+    git: Callable[..., str],
+    count: int = 2,
+    *,
+    prints: tuple[str, ...] = (),
+    variables: str = "{}",
+    kept: str = "kept\n",
+) -> list[Path]:
+    """Run the toy in a folder that has its own home; return the runs' folders, oldest first.
+
+    prints: what the training says first; kept: the content of the file that is kept.
+    """
     with pytest.MonkeyPatch.context() as patched:
         for name in [n for n in os.environ if n.startswith(("GIT_", "XDG_", "MRBENCH_"))]:
             patched.delenv(name)
@@ -23,10 +34,12 @@ def make_runs(folder: Path, git: Callable[..., str], count: int = 2) -> list[Pat
         patched.setenv("MRBENCH_LOCKS", str(folder))
         toy = make_suite(folder, git)
         train = folder / "upstream" / "train.py"
-        edit(train, 'print("training"', 'open(sys.argv[3], "w").write("kept\\n"); print("training"')
+        first = f'open(sys.argv[3], "w").write({kept!r}); [print(t) for t in {prints!r}]'
+        edit(train, 'print("training"', f'{first}; print("training"')
         edit(train, "if len(sys.argv) > 3:", "if len(sys.argv) > 4:")
         git(folder / "upstream", "commit", "-qam", "keep a file")
         commit = git(folder / "upstream", "rev-parse", "HEAD")
+        edit(toy, "launch:\n", f"launch:\n  variables: {variables}\n")
         text = toy.read_text()
         old = text.partition("commit: ")[2][:40]
         text = text.replace(old, commit).replace("60 0.002", "60 0.002 {output}/notes.txt")

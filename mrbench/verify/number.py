@@ -66,7 +66,8 @@ def _compare(
     missing = [key for key in found if key not in recorded]
     unknown = [key for key in recorded if key not in found]
     both = {key: found[key] for key in recorded if key in found}
-    same_words = record.get("mrbench") == __version__ and "digest" in record
+    origin = (record.get("packed") or {}).get("record") or record
+    same_words = record.get("mrbench") == __version__ and origin.get("digest") is not None
     reworded, bad = [], False
     for key, one, other in differences({k: recorded[k] for k in both}, both):
         name = key.partition("[")[0].partition(".")[0]

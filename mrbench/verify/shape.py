@@ -33,6 +33,7 @@ SHAPE: dict[str, tuple[type, bool]] = {
     "machine.variables": (dict, True),
     "suite": (dict, True),
     "packed": (dict, True),
+    "packed.record": (dict, True),
     "packed.originals": (dict, True),
     "packed.originals.*": (dict, True),
 }
