@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 LAYERS = [
-    {"errors", "model", "home", "student", "slow"},
-    {"outcome", "wording", "mirrored", "interval", "drift", "masking"},
+    {"errors", "model", "home", "student", "slow", "leaves"},
+    {"outcome", "wording", "mirrored", "interval", "drift", "masking", "provenance"},
     {"yamlfile", "interpreter", "steps", "gitobjects", "standby", "nvml", "workers"},
     {
         *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},

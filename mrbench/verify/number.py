@@ -9,9 +9,10 @@ from mrbench import __version__, yamlfile
 from mrbench.archive import Opened
 from mrbench.errors import MrbenchError
 from mrbench.judge import judge
+from mrbench.leaves import ABSENT, differences, flat
 from mrbench.outcome import Exit, Measurement
 from mrbench.plan import Plan
-from mrbench.verify.base import ABSENT, Finding, Record, differences, differs, flat
+from mrbench.verify.base import Finding, Record, differs
 
 WORDS = ("reason", "warnings")
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"

@@ -9,10 +9,11 @@ from typing import Any
 from mrbench import recipe, workspace, yamlfile
 from mrbench.archive import Opened
 from mrbench.errors import MrbenchError
+from mrbench.leaves import ABSENT, flat, shown
 from mrbench.model import Source, Window
 from mrbench.plan import make_plan
 from mrbench.recipe import RecipeFile
-from mrbench.verify.base import ABSENT, Finding, Record, differs, flat, shown
+from mrbench.verify.base import Finding, Record, differs
 
 MOST = 8  # keys that a note names
 SINCE = "changed since: the run remains what it was, this mrbench would run another"

@@ -7,9 +7,10 @@ from typing import Any
 
 from mrbench.archive import Opened
 from mrbench.errors import MeasureError
+from mrbench.leaves import differences
 from mrbench.rundir import describe
 from mrbench.stamps import read_stamps
-from mrbench.verify.base import Finding, Record, differences, differs
+from mrbench.verify.base import Finding, Record, differs
 from mrbench.verify.files import MASKED
 
 NAME = re.compile(r"\d{8}T\d{6}Z-(?P<digest>[0-9a-f]{8})(-\d+)?")

@@ -1,0 +1,46 @@
+"""Trees of plain values, as JSON holds them, compared leaf by leaf."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+TOLERANCE = 1e-9  # relative; sums in another order may differ in the last digits
+LONGEST = 160  # characters of a value that a line shows
+ABSENT = "(absent)"
+
+
+def flat(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each leaf with its dotted key; empty containers are leaves."""
+    if isinstance(value, Mapping) and value:
+        for name in value:
+            yield from flat(value[name], f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple) and value:
+        for i, item in enumerate(value):
+            yield from flat(item, f"{key}[{i}]")
+    else:
+        yield key, [] if value == () else value
+
+
+def differences(recorded: object, found: object) -> Iterator[tuple[str, object, object]]:
+    """Yield key, recorded value and found value of each leaf that differs."""
+    ours, theirs = dict(flat(found)), dict(flat(recorded))
+    for key in dict.fromkeys((*theirs, *ours)):
+        one, other = theirs.get(key, ABSENT), ours.get(key, ABSENT)
+        if not equal(one, other):
+            yield key, one, other
+
+
+def equal(one: object, other: object) -> bool:
+    """Compare two leaves; measured numbers to TOLERANCE, all else exactly."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other  # 1 is no truth value
+    if isinstance(one, float) and isinstance(other, float):
+        both_nan = math.isnan(one) and math.isnan(other)
+        return both_nan or math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-15)
+    return one == other
+
+
+def shown(value: object, longest: int = LONGEST) -> str:
+    """Write a value for one line, cut to so many characters."""
+    text = value if isinstance(value, str) else repr(value)
+    plain = "".join(c if c.isprintable() else " " for c in text) or "nothing"
+    return plain if len(plain) <= longest else f"{plain[:longest]}..."
