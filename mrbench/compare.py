@@ -49,7 +49,7 @@ def no_number(record: Record) -> str | None:
         return "its record was edited, `mrbench verify` tells more"
     validity = record.get("validity") or {}
     if validity.get("verdict") == "invalid":
-        return f"invalid: {validity.get('findings')}"
+        return f"invalid: {validity.get('why') or 'no reason'}"
     rate = (record.get("measurement") or {}).get("images_per_second")
     if record["status"] != "ok" or not rate:
         return f"{record['status']}: {record.get('reason') or 'no reason'}"

@@ -1,16 +1,20 @@
 """The verdict on a run: the log's measurement, read together with how the training ended."""
 
 import dataclasses
+import functools
+from typing import Any
 
 from mrbench.errors import LaunchError, MeasureError
+from mrbench.evidence import with_evidence
 from mrbench.failure import diagnose
-from mrbench.logs import read_blocks, read_tail
+from mrbench.logs import read_blocks, read_range, read_tail
 from mrbench.measure import measure
 from mrbench.outcome import Exit, Measurement, Status
 from mrbench.parsers import parse, until_past
 from mrbench.plan import Plan
 from mrbench.rundir import RunDir
 from mrbench.stamps import read_stamps
+from mrbench.stated import read_stated
 
 
 def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
@@ -23,6 +27,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         stamps=read_stamps(folder.stamps),
         clock=plan.log.clock,
     )
+    measurement = with_evidence(measurement, functools.partial(read_range, folder.log))
     if measurement.status == "ok":
         if exit_.reason == "exited" and exit_.code:
             text = f"the training ended with {_code(exit_.code)} after the window; read train.log"
@@ -30,6 +35,11 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         return measurement
     status, reason = _explain(folder, plan, exit_, measurement)
     return dataclasses.replace(measurement, status=status, reason=reason)
+
+
+def stated(folder: RunDir, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return what the log states of its workload, by the plan's patterns."""
+    return read_stated(read_blocks(folder.log), plan.log.states)
 
 
 def _explain(

@@ -45,6 +45,16 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         yield offset, b"".join(rest)
 
 
+def read_range(path: Path, begin: int, end: int) -> bytes:
+    """Return the bytes from begin to end of a log; offsets count unpacked bytes."""
+    parts = []
+    for offset, block in read_blocks(path):
+        if offset >= end:
+            break
+        parts.append(block[max(0, begin - offset) : max(0, end - offset)])
+    return b"".join(parts)
+
+
 def read_tail(path: Path) -> bytes:
     """Return the last 128 KiB of a log: where the reason of a failure stands."""
     tail = b""

@@ -144,12 +144,16 @@ class OtherGpus:
 
 @noun
 class Workload:
-    """What one iteration is. images_total: upstream's config fixes the sum over all GPUs."""
+    """What one iteration is. images_total: upstream's config fixes the sum over all GPUs.
+
+    image_size: pixels of the shorter and of the longer side at most, as 800/1333.
+    """
 
     images_per_gpu: int
     images_total: int | None = None
     learning_rate_per_image: float | None = None
     precision: str = "float32"
+    image_size: str | None = None
 
 
 @noun
@@ -171,6 +175,7 @@ class LogFormat:
     the interval since the last mark (interval_mean) or over all since `skipped` (running_mean),
     images per second over the interval (rate), or seconds for the interval (interval_total).
     every: iterations between two marks. counts_from: the printed number of the first iteration.
+    states: regular expressions for what else the log says of the workload, see stated.FACTS.
     """
 
     format: str | None = None
@@ -181,6 +186,7 @@ class LogFormat:
     skipped: int = 0
     clock: Clock = "log"
     keep: tuple[str, ...] = ()
+    states: Mapping[str, str] = field(default_factory=dict)
 
 
 @noun
@@ -213,38 +219,4 @@ class Recipe:
     adaptation: Adaptation | None = None
     other_gpus: OtherGpus = OtherGpus()
     software: Mapping[str, str] = field(default_factory=dict)
-    notes: str = ""
-
-
-@noun
-class Hardware:
-    """The machine that a suite's reference was measured on."""
-
-    accelerator: Literal["gpu", "cpu"]
-    count: int
-    name: str
-    notes: str = ""
-
-
-@noun
-class Reference:
-    """A published table: images per second by implementation, with its source."""
-
-    name: str
-    date: str
-    source: str
-    software: Mapping[str, str] = field(default_factory=dict)
-    images_per_second: Mapping[str, float] = field(default_factory=dict)
-
-
-@noun
-class Suite:
-    """A folder of recipes that may be compared with one another."""
-
-    title: str
-    model: str
-    window: Window
-    hardware: Hardware
-    order: tuple[str, ...] = ()
-    references: tuple[Reference, ...] = ()
     notes: str = ""

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from mrbench.model import Clock
+from mrbench.drift import Drift
+from mrbench.interval import Interval
 
+LeadingClock = Literal["log", "arrival", "printed"]
 Status = Literal[
     "ok",
     "no_iterations",
@@ -83,25 +85,70 @@ class IterationSample(NamedTuple):
     printed_began: Printed | None = None
 
 
+Cause = Literal[
+    "evaluation_or_checkpoint",
+    "buffered_output",
+    "partial_clock",
+    "changed_format",
+    "clock_set",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disagreement:
+    """Two clocks that differ by more than they may: the likely cause, and where it shows.
+
+    clock: the other one, "arrival" or "printed". first and last are iterations (1-based),
+    began_at and ended_at the bytes of the log between them; seconds: what the other has more there.
+    """
+
+    cause: Cause
+    clock: str
+    first: int
+    last: int
+    seconds: float
+    began_at: int
+    ended_at: int
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """Throughput over a window of iterations; images_per_second is None unless status is ok.
 
     first and last are the iterations really covered (1-based, inclusive), `iterations` how many of
-    them the marks time. agreement: the arrival clock's seconds divided by the log's, or None.
+    them the marks time; clock is the one that leads, second_clock the one that checks it, and
+    agreement the seconds of the one that is not the log divided by the log's, agreement_error what
+    rounding may have made of it. With no images per iteration, images_per_second is None and
+    interval counts iterations per second.
+    rounding: bound of the relative error that comes from how the leading clock is printed.
+    began: iterations done before the process's first line. loss_first, loss_last: means over the
+    window's first and last quarter. data_share: of the window's seconds, spent waiting for data.
     """
 
     status: Status
     images_per_second: float | None = None
     seconds_per_iteration: float | None = None
+    interval: Interval | None = None
+    drift: Drift | None = None
     first: int | None = None
     last: int | None = None
     iterations: int = 0
+    intervals: int = 0
     images_per_iteration: int | None = None
-    clock: Clock = "log"
+    clock: LeadingClock = "log"
+    second_clock: LeadingClock | None = None
     log_seconds: float | None = None
     arrival_seconds: float | None = None
+    printed_seconds: float | None = None
     agreement: float | None = None
+    agreement_error: float | None = None
+    disagreement: Disagreement | None = None
+    rounding: float | None = None
+    data_share: float | None = None
+    loss_first: float | None = None
+    loss_last: float | None = None
     processes: int = 0
+    began: int | None = None
     reason: str = ""
     warnings: tuple[str, ...] = ()

@@ -9,7 +9,8 @@ from typing import Any
 from mrbench.errors import RecipeError
 from mrbench.failure import diagnose
 from mrbench.logs import TAIL_BYTES, read_blocks
-from mrbench.measure import Stamps, measure
+from mrbench.measure import measure
+from mrbench.measure.spans import Stamps
 from mrbench.model import LogFormat, Window
 from mrbench.outcome import Measurement
 from mrbench.parsers import KIN, NAMES, parse, tells_rate, warning_of

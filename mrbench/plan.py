@@ -20,9 +20,10 @@ from mrbench.model import (
 )
 from mrbench.parsers import resolve
 from mrbench.recipe import RecipeFile, check_commit
+from mrbench.stated import check_patterns
 from mrbench.wording import fill
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class Plan:
     images_per_iteration: int
     learning_rate: float | None
     precision: str
+    image_size: str | None
     window: Window
     log: LogFormat
     stop: str
@@ -125,6 +127,7 @@ def make_plan(
         images_per_iteration=per_iteration,
         learning_rate=learning_rate,
         precision=work.precision,
+        image_size=work.image_size,
         window=window or suite.window,
         log=_log(file),
         stop=recipe.guards.stop,
@@ -188,6 +191,10 @@ def _source(
 
 
 def _log(file: RecipeFile) -> LogFormat:
+    try:
+        check_patterns(file.recipe.log.states)
+    except RecipeError as exc:
+        raise file.place.error("log.states", str(exc)) from exc
     try:
         return resolve(file.recipe.log)
     except RecipeError as exc:

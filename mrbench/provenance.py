@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from mrbench.leaves import differences, flat, shown
+from mrbench.leaves import ABSENT, differences, flat, shown
 
 Record = Mapping[str, Any]
 Kind = Literal["must match", "may explain", "harmless"]
@@ -25,8 +25,8 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.data.synthetic": (MUST, "other images"),
     "plan.environment.image": (MUST, "another image of the whole system"),
     "machine.gpus.names": (MUST, "other GPUs"),
-    "stated.image_size": (MUST, "images of another size"),
-    "stated.precision": (MUST, "other arithmetic"),
+    "plan.image_size": (MUST, "images of another size"),
+    "stated": (MUST, "by their logs the workloads differ"),
     "plan": (EXPLAINS, "what was run"),
     "plan.implementation": (EXPLAINS, "what a suite's table compares"),
     "plan.source": (EXPLAINS, "other code"),
@@ -55,7 +55,8 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "package": (EXPLAINS, "another version"),
     "environment": (HARMLESS, "where the environment was, and how it came there"),
     "weights": (EXPLAINS, "other weights to start from"),
-    "stated": (EXPLAINS, "what log and configuration say of the workload"),
+    "observed": (EXPLAINS, "what was seen of the GPUs while it trained"),
+    "observed.memory_used_bytes": (HARMLESS, "a few bytes more or less"),
     "machine": (EXPLAINS, "another machine"),
     "machine.gpu_driver": (EXPLAINS, "another driver"),
     "machine.variables": (EXPLAINS, "another setting"),
@@ -73,7 +74,9 @@ ON_CPU: dict[str, tuple[Kind, str]] = {
     "machine.cpu": (MUST, "another CPU"),
     "machine.cpus_usable": (MUST, "another number of CPUs"),
 }
-PARTS = ("plan", "workspace", "environment", "machine", "stated", "suite", "mrbench")
+PARTS = ("plan", "workspace", "environment", "machine", "observed", "suite", "mrbench")
+# Not every log or recipe says these: what one of two does not say forbids nothing.
+UNSAID = ("stated.", "plan.image_size")
 LONGEST = 72  # characters of a value that a line shows
 
 
@@ -97,6 +100,7 @@ def differing(a: Record, b: Record) -> list[Difference]:
     found = [
         Difference(key, *_meaning(key, on_cpu=on_cpu), one, other)
         for key, one, other in differences(facts(a), facts(b))
+        if not (key.startswith(UNSAID) and ABSENT in (one, other))
     ]
     order = [MUST, EXPLAINS, HARMLESS]
     return sorted(found, key=lambda d: order.index(d.kind))
@@ -119,6 +123,8 @@ def facts(record: Record) -> dict[str, object]:
     }
     known["package"] = dict(_packages(environment.pop("frozen", None) or ()))
     weights = record.get("weights") or ()
+    stated = record.get("stated") or {}
+    known["stated"] = {name: fact.get("value") for name, fact in stated.items()}
     known["weights"] = {str(used.get("file")): used.get("sha256") for used in weights}
     return {
         key: value

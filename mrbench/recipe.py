@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from mrbench import yamlfile
 from mrbench.errors import RecipeError
-from mrbench.model import LogFormat, Recipe, Source, Suite
+from mrbench.model import LogFormat, Recipe, Source
+from mrbench.suites import Suite
 from mrbench.wording import PLACEHOLDER, did_you_mean
 from mrbench.yamlfile import Place
 

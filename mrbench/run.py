@@ -12,6 +12,7 @@ from mrbench import (
     __version__,
     environment,
     locks,
+    observe,
     preflight,
     preparation,
     rundir,
@@ -19,9 +20,10 @@ from mrbench import (
     workspace,
 )
 from mrbench.console import Reporter
-from mrbench.errors import MrbenchError, WorkspaceError
+from mrbench.errors import MeasureError, MrbenchError, WorkspaceError
 from mrbench.executors import EXECUTORS
-from mrbench.outcome import Exit, IterationSample, Measurement
+from mrbench.interval import Interval
+from mrbench.outcome import Exit, IterationSample
 from mrbench.parsers import parse, until_past
 from mrbench.places import Places
 from mrbench.plan import Plan, run_folder_name
@@ -88,11 +90,17 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
         record["exit"] = dataclasses.asdict(end)
         _keep(plan, ready, folder)
     from mrbench import judge  # noqa: PLC0415 - loaded by _meanwhile
+    from mrbench.validity import judge_record  # noqa: PLC0415 - the same
 
     measurement = judge.judge(folder, plan, end)
     record["measurement"] = dataclasses.asdict(measurement)
+    record["stated"] = judge.stated(folder, plan)
     record |= {"status": measurement.status, "reason": measurement.reason}
     record["exit_code"] = judge.exit_code_of(measurement.status)
+    validity = judge_record(record, file.suite.rules)
+    record["validity"] = dataclasses.asdict(validity)
+    if measurement.status == "ok" and validity.verdict == "invalid":
+        record["exit_code"] = MeasureError.exit_code
 
 
 def _lock_names(plan: Plan) -> tuple[str, ...]:
@@ -114,6 +122,8 @@ def _launch(  # noqa: PLR0917 - as above
     record: Record,
 ) -> Exit:
     """Start the job, follow it to the end of the window and one interval more, and end it."""
+    gpus = plan.gpus if plan.accelerator == "gpu" else 0
+    earlier = observe.before(gpus) if gpus else None
     with EXECUTORS["local"].start(ready.job, folder.path, keep_open=held) as running:
         meanwhile = _meanwhile(ready, plan.environment.kind, record)
         progress = _Progress(plan, reporter)
@@ -121,6 +131,8 @@ def _launch(  # noqa: PLR0917 - as above
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
             progress.show(sample)
+        if gpus:
+            record["observed"] = observe.behind_window(gpus, earlier)
         running.stop("enough")
         for _ in meanwhile:
             pass  # the training was over before it came to that
@@ -130,7 +142,7 @@ def _launch(  # noqa: PLR0917 - as above
 def _meanwhile(ready: Prepared, kind: str, record: Record) -> Iterator[None]:
     """Do what must not delay the launch while the training starts, one poll later."""
     yield
-    from mrbench import judge, machine  # noqa: F401, PLC0415 - judge is used in the end
+    from mrbench import judge, machine, validity  # noqa: F401, PLC0415 - used in the end
 
     if not workspace.verify_tree(ready.workspace, ready.folder / "src"):
         raise WorkspaceError(
@@ -199,10 +211,14 @@ def summary(record: Record) -> str:
     name = record["plan"]["implementation"]
     if record["status"] != "ok":
         return f"{name}: {record['status']}: {record['reason']} ({record['id']})"
-    m = Measurement(**record["measurement"])
-    text = f"{name}: {m.images_per_second:.2f} img/s in iterations {m.first}-{m.last}"
-    for warning in m.warnings:
-        text += f"\n  {warning}"
+    m, validity = record["measurement"], record["validity"]
+    sure = m["interval"]
+    rate = str(Interval(**sure)) if sure else f"{m['images_per_second']:.2f}"
+    text = f"{name}: {rate} img/s in iterations {m['first']}-{m['last']}, {validity['verdict']}"
+    if validity["why"]:
+        text += f": {validity['why']}"
+    for note in validity["notes"]:
+        text += f"\n  {note}"
     return f"{text} ({record['id']})"
 
 

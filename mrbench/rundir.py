@@ -10,7 +10,7 @@ from typing import Any
 from mrbench import yamlfile
 from mrbench.errors import MrbenchError
 from mrbench.home import write_whole
-from mrbench.model import Suite
+from mrbench.suites import Suite
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from mrbench.model import Recipe, Suite
+from mrbench.model import Recipe
+from mrbench.suites import Suite
 
 KINDS: dict[str, type] = {"recipe": Recipe, "suite": Suite}
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}

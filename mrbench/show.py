@@ -37,7 +37,8 @@ def describe_run(folder: Path) -> str:
         f" ({measured.get('iterations')} timed,"
         f" {measured.get('images_per_iteration')} images each)",
         "clocks": _clocks(measured),
-        "warnings": "\n".join(measured.get("warnings") or ()) or "none",
+        "in the window": _within(measured),
+        "validity": _validity(record),
         "implementation": f"{plan['title']} ({plan['framework']}), suite {plan['suite']}",
         "source": plan["source"]["url"],
         "commit": plan["source"]["commit"] + ("" if plan["pinned"] else "  NOT the pinned one"),
@@ -61,10 +62,38 @@ def describe_run(folder: Path) -> str:
 def _throughput(measured: dict[str, Any]) -> str:
     if measured.get("images_per_second") is None:
         return "none"
-    return (
-        f"{measured['images_per_second']:.3f} img/s"
-        f" ({measured['seconds_per_iteration']:.6f} s per iteration)"
-    )
+    seconds = f"{measured['seconds_per_iteration']:.6f} s per iteration"
+    lines = [f"{measured['images_per_second']:.3f} img/s ({seconds})"]
+    sure = measured.get("interval")
+    if sure:
+        lines.append(
+            f"95 % interval {sure['low']:.3f} to {sure['high']:.3f} img/s, within this run"
+        )
+    if measured.get("rounding"):
+        lines.append(f"right to {measured['rounding']:.3%} by the digits that the log prints")
+    return "\n".join(lines)
+
+
+def _within(measured: dict[str, Any]) -> str:
+    lines = []
+    moved = measured.get("drift")
+    if moved:
+        change = f"throughput changed by {moved['change']:+.1%} from first to last quarter"
+        lines.append(f"{change} (p = {moved['p_value']:.2g})")
+    if measured.get("data_share") is not None:
+        lines.append(f"{measured['data_share']:.1%} of the time was spent waiting for data")
+    if measured.get("loss_first") is not None:
+        lines.append(f"loss {measured['loss_first']:.4g} to {measured['loss_last']:.4g}")
+    return "\n".join(lines) or "the log tells nothing more"
+
+
+def _validity(record: dict[str, Any]) -> str:
+    found = record.get("validity")
+    if not found:
+        return "not judged\n" + "\n".join((record.get("measurement") or {}).get("warnings") or ())
+    lines = [f"{found['verdict']}{': ' if found['why'] else ''}{found['why']}", *found["notes"]]
+    lines += [f"{f['rule']} {f['outcome']}: {f['text']}" for f in found["findings"]]
+    return "\n".join(lines)
 
 
 def _weights(record: dict[str, Any]) -> str:
@@ -81,9 +110,15 @@ def _clocks(measured: dict[str, Any]) -> str:
     agreement = measured.get("agreement")
     ratio = "unknown" if agreement is None else f"{agreement:.5f}"
     return (
-        f"{measured.get('clock')} leads; log {measured.get('log_seconds')} s,"
-        f" arrival {measured.get('arrival_seconds')} s, arrival/log {ratio}"
+        f"{measured.get('clock')} leads, {measured.get('second_clock') or 'none'} checks;"
+        f" log {_seconds(measured, 'log')}, arrival {_seconds(measured, 'arrival')},"
+        f" printed {_seconds(measured, 'printed')}; ratio to the log's {ratio}"
     )
+
+
+def _seconds(measured: dict[str, Any], clock: str) -> str:
+    seconds = measured.get(f"{clock}_seconds")
+    return "unknown" if seconds is None else f"{seconds:.3f} s"
 
 
 def _line(name: str, value: object) -> str:

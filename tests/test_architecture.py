@@ -8,40 +8,23 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mrbench"
-LAYERS = [
-    {"errors", "model", "home", "student", "slow", "leaves"},
-    {"outcome", "wording", "mirrored", "interval", "drift", "masking", "provenance"},
-    {"yamlfile", "interpreter", "steps", "gitobjects", "standby", "nvml", "workers"},
-    {
-        *{"recipe", "rundir", "workspace", "environment", "embedded", "layout"},
-        *{
-            "weights",
-            "synth",
-            "coconames",
-            "places",
-            "scratch",
-            "machine",
-            "locks",
-            "stamps",
-            "logs",
-        },
-        *{"measure", "failure", "footnotes", "executors", "shim", "parsers", "console", "schema"},
-    },
-    {
-        "plan",
-        "checks",
-        "datacheck",
-        "preflight",
-        "preparation",
-        "judge",
-        "table",
-        "show",
-        "archive",
-    },
-    {"run", "prepare", "doctor", "parse", "dryrun", "relock", "mirror", "verify"},
-    {"pack", "compare"},
-    {"commands", "cli", "__main__"},
-]
+# from the bottom up; a semicolon ends a layer
+LAYOUT = """
+    errors model home student slow leaves;
+    interval drift suites masking provenance;
+    outcome wording mirrored;
+    clockface;
+    yamlfile interpreter steps gitobjects standby nvml workers;
+    recipe rundir workspace environment embedded layout weights synth coconames places scratch
+    machine locks stamps logs measure evidence stated validity failure footnotes executors shim
+    parsers console schema;
+    plan checks datacheck preflight preparation judge rows show archive;
+    observe table;
+    run prepare doctor parse dryrun relock mirror verify;
+    pack compare;
+    commands cli __main__
+"""
+LAYERS = [set(layer.split()) for layer in LAYOUT.split(";")]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # what may import a sibling: a package its own modules, and these pairs that were cut from one file
 SIBLINGS = {

@@ -86,7 +86,8 @@ def test_repeats_are_averaged_over_total_time(toy: Path, tmp_path: Path) -> None
     (row,) = json.loads(shown.stdout)
     assert row["repeats"] == 2
     assert row["images_per_second"] == pytest.approx(2 / (1 / rates[0] + 1 / rates[1]))
-    assert row["spread_images_per_second"] == pytest.approx(abs(rates[0] - rates[1]))
+    deviation = abs(rates[0] - rates[1]) / 2**0.5
+    assert row["deviation_images_per_second"] == pytest.approx(deviation)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from mrbench import table
 from mrbench.errors import RecipeError
-from mrbench.model import Hardware, Reference, Suite, Window
+from mrbench.model import Window
+from mrbench.rows import make_rows
+from mrbench.suites import Hardware, Reference, Suite
+from mrbench.table import render
 
 SUITE = Suite(
     title="t",
@@ -50,25 +52,60 @@ def record(name: str, rate: float | None, **change: Any) -> dict[str, Any]:  # n
 
 
 def test_sorted_by_throughput_failures_last() -> None:
-    rows = table.make_rows(SUITE, [record("c", None), record("b", 9), record("a", 60)])
+    rows = make_rows(SUITE, [record("c", None), record("b", 9), record("a", 60)])
     assert [r["implementation"] for r in rows] == ["a", "b", "c"]
-    text = table.render(SUITE, rows, "plain")
+    text = render(SUITE, rows, "plain")
     assert "stalled: nothing was printed" in text.splitlines()[-1]
     assert " 0.00" not in text
     assert "1.20" in text  # 60 against the published 50, on the published hardware
 
 
 def test_repeats_are_meaned_over_total_time() -> None:
-    (row,) = table.make_rows(SUITE, [record("a", 40), record("a", 60, started="2")])
+    (row,) = make_rows(SUITE, [record("a", 40), record("a", 60, started="2")])
     assert row["images_per_second"] == pytest.approx(48)
-    assert row["spread_images_per_second"] == 20
+    assert row["deviation_images_per_second"] == pytest.approx(14.142, abs=1e-3)
     assert row["repeats"] == 2
+    assert row["low_images_per_second"] < 48 < row["high_images_per_second"]
+
+
+def test_one_run_shows_its_own_interval_and_several_theirs() -> None:
+    within = {"images_per_second": 60.0, "low": 59.6, "high": 60.5}
+    alone = record("a", 60, measurement={"images_per_second": 60.0, "interval": within})
+    text = render(SUITE, make_rows(SUITE, [alone]), "plain")
+    assert "60.0 ± 0.5    1  -" in text
+    assert "95 % interval; of a single run (n = 1)" in text
+    runs = [
+        record("a", rate, started=str(rate), measurement={"images_per_second": rate})
+        for rate in (59.0, 60.0, 61.0)
+    ]
+    text = render(SUITE, make_rows(SUITE, runs), "plain")
+    assert "60.0 ± 2.5    3  1.7%" in text  # Student's t with 2 degrees of freedom: 4.30 / sqrt(3)
+    assert "±" not in render(SUITE, make_rows(SUITE, runs), "rst")
+
+
+def test_an_invalid_run_never_enters_a_comparison() -> None:
+    invalid = {"verdict": "invalid", "why": "GPUs: 4 by the log", "notes": [], "findings": []}
+    bad = record("a", 90, started="2", validity=invalid)
+    (row,) = make_rows(SUITE, [record("a", 60), bad])
+    assert (row["images_per_second"], row["repeats"], row["failed_repeats"]) == (60, 1, 1)
+    (row,) = make_rows(SUITE, [bad])
+    assert (row["images_per_second"], row["ratio"], row["validity"]) == (None, None, "invalid")
+    text = render(SUITE, [row], "plain")
+    assert "invalid: GPUs: 4 by the log" in text
+    assert "90" not in text
+
+
+def test_notes_are_counted_and_listed() -> None:
+    noted = {"verdict": "valid with notes", "why": "", "notes": ["one", "two"], "findings": []}
+    (row,) = make_rows(SUITE, [record("a", 60, validity=noted)])
+    assert row["notes"] == ["one", "two"]
+    assert "valid, 2 notes" in render(SUITE, [row], "plain")
 
 
 def test_other_machines_and_commits_are_not_averaged() -> None:
     other = record("a", 10, started="0", machine={"host": "x", "cpu": "y", "gpus": []})
     moved = record("a", 5, plan={"pinned": False, "source": {"commit": "d" * 40}})
-    rows = table.make_rows(SUITE, [record("a", 60), other, moved])
+    rows = make_rows(SUITE, [record("a", 60), other, moved])
     assert [(r["images_per_second"], r["pinned"]) for r in rows] == [(60, True), (5, False)]
     assert rows[1]["ratio"] is None
 
@@ -76,28 +113,28 @@ def test_other_machines_and_commits_are_not_averaged() -> None:
 def test_another_window_is_a_row_of_its_own() -> None:
     window = {"window": {"first": 20, "last": 60}}
     other = record("a", 10, started="2", plan=window, plan_digest="other")
-    rows = table.make_rows(SUITE, [record("a", 60), other])
+    rows = make_rows(SUITE, [record("a", 60), other])
     assert [r["window"] for r in rows] == ["100:500", "20:60"]
-    assert "a (20:60)" in table.render(SUITE, rows, "plain")
+    assert "a (20:60)" in render(SUITE, rows, "plain")
 
 
 def test_no_ratio_on_other_hardware() -> None:
     machine = {"host": "h", "cpu": "c", "gpus": [{"name": "NVIDIA A100"}] * 2}
-    (row,) = table.make_rows(SUITE, [record("a", 60, machine=machine)])
+    (row,) = make_rows(SUITE, [record("a", 60, machine=machine)])
     assert row["ratio"] is None
-    assert "other hardware" in table.render(SUITE, [row], "plain")
+    assert "other hardware" in render(SUITE, [row], "plain")
 
 
 def test_the_reference_is_chosen_by_name() -> None:
-    (row,) = table.make_rows(SUITE, [record("a", 60)], "new")
+    (row,) = make_rows(SUITE, [record("a", 60)], "new")
     assert row["ratio"] == pytest.approx(0.75)
     with pytest.raises(RecipeError, match="known: old, new"):
-        table.make_rows(SUITE, [], "newer")
+        make_rows(SUITE, [], "newer")
 
 
 def test_rst_is_a_grid_of_two_columns() -> None:
-    rows = table.make_rows(SUITE, [record("a", 60), record("b", None)])
-    lines = table.render(SUITE, rows, "rst").splitlines()
+    rows = make_rows(SUITE, [record("a", 60), record("b", None)])
+    lines = render(SUITE, rows, "rst").splitlines()
     assert lines[0] == lines[-1]
     assert lines[0].count("+") == 3
     assert set(lines[2]) == {"+", "="}
@@ -105,11 +142,11 @@ def test_rst_is_a_grid_of_two_columns() -> None:
 
 
 def test_machines_read_json_and_csv() -> None:
-    rows = table.make_rows(SUITE, [record("a", 60), record("b", None)])
-    assert json.loads(table.render(SUITE, rows, "json"))[1]["status"] == "stalled"
-    read = list(csv.DictReader(io.StringIO(table.render(SUITE, rows, "csv"))))
+    rows = make_rows(SUITE, [record("a", 60), record("b", None)])
+    assert json.loads(render(SUITE, rows, "json"))[1]["status"] == "stalled"
+    read = list(csv.DictReader(io.StringIO(render(SUITE, rows, "csv"))))
     assert read[1]["images_per_second"] == ""
-    assert "| a " in table.render(SUITE, rows, "markdown")
+    assert "| a " in render(SUITE, rows, "markdown")
 
 
 def test_what_is_not_upstreams_stands_in_footnotes() -> None:
@@ -119,19 +156,19 @@ def test_what_is_not_upstreams_stands_in_footnotes() -> None:
         "stand_ins": {"RoIAlign": "torchvision's"},
     }
     records = [record("b", 9, plan={"adaptation": adaptation}), record("a", 60)]
-    rows = table.make_rows(SUITE, records)
+    rows = make_rows(SUITE, records)
     for style in ("plain", "markdown", "rst"):
-        text = table.render(SUITE, rows, style)
+        text = render(SUITE, rows, style)
         assert "b [1]" in text
         assert "a [" not in text
         assert text.splitlines()[-1] == (
             "[1] b: It has no such operator. Patch: smoke/b.patch."
             " Not upstream's: RoIAlign (torchvision's)."
         )
-    assert json.loads(table.render(SUITE, rows, "json"))[1]["stand_ins"] == ["RoIAlign"]
+    assert json.loads(render(SUITE, rows, "json"))[1]["stand_ins"] == ["RoIAlign"]
     (row,) = [
         r
-        for r in csv.DictReader(io.StringIO(table.render(SUITE, rows, "csv")))
+        for r in csv.DictReader(io.StringIO(render(SUITE, rows, "csv")))
         if "b" in r["implementation"]
     ]
     assert "RoIAlign" in row["footnote"]

@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the comparison table of a suite."""
-    from mrbench import rundir  # noqa: PLC0415 - only this command needs it
+    from mrbench import rows as making  # noqa: PLC0415 - only this command needs it
+    from mrbench import rundir  # noqa: PLC0415 - the same
     from mrbench import table as tables  # noqa: PLC0415 - the same
 
     records, broken = [], 0
@@ -34,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
         print(f"mrbench: left out: {folder} has no record (yet, or was killed)", file=sys.stderr)
     foreign = args.suite not in recipe.suite_names() and records
     suite = rundir.suite_of(records[-1]) if foreign else recipe.load_suite(args.suite)
-    rows = tables.make_rows(suite, records, args.reference)
+    rows = making.make_rows(suite, records, args.reference)
     if not rows and args.format not in ("json", "csv"):
         hint = f"`mrbench run --suite {args.suite}` makes some"
         raise MrbenchError(f"{args.runs}: no runs of suite {args.suite}; {hint}")

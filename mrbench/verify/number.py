@@ -1,20 +1,23 @@
-"""The number, computed again from plan.json, train.log and train.stamps."""
+"""The number and its validity, computed again from plan.json, train.log and train.stamps."""
 
 import dataclasses
+import json
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from mrbench import __version__, yamlfile
+from mrbench import __version__, judge, yamlfile
 from mrbench.archive import Opened
 from mrbench.errors import MrbenchError
-from mrbench.judge import judge
 from mrbench.leaves import ABSENT, differences, flat
-from mrbench.outcome import Exit, Measurement
-from mrbench.plan import Plan
+from mrbench.outcome import Exit
+from mrbench.plan import FORMAT, Plan
+from mrbench.rundir import suite_of
+from mrbench.validity import judge_record
 from mrbench.verify.base import Finding, Record, differs
 
-WORDS = ("reason", "warnings")
+WORDS = {"reason", "warnings", "text", "why", "notes"}
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"
 
 
@@ -27,27 +30,48 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:
         yield Finding("number", "note", text)
         return
     try:
-        plan, _ = yamlfile.load(Plan, run.folder.plan)
-    except MrbenchError as exc:
+        plan = read_plan(run)
+    except (MrbenchError, OSError, ValueError) as exc:
         text = f"plan.json cannot be read by mrbench {__version__}: {_plain(exc, run)}"
         meaning = f"it was edited, or is another version's: verify with {record.get('mrbench')}"
         yield Finding("plan.json", "differs", text, meaning, "plan")
         return
     try:
         found = recompute(run, plan, record)
+        if "validity" in record:
+            all_ = {**record, **found, "plan": dataclasses.asdict(plan)}
+            found["validity"] = dataclasses.asdict(judge_record(all_, suite_of(record).rules))
     except MrbenchError as exc:
         yield Finding("number", "differs", _plain(exc, run), FORGED, "measurement")
         return
-    yield from _compare(run, record, recorded, dataclasses.asdict(found))
-    # What else is computed from the files is computed again and compared here, with _compare's
-    # rules: the verdict on validity, once the record has one.
+    for part in TOLD:
+        if part in record:
+            yield from _compare(run, record, part, found[part])
+        else:
+            yield Finding(part, "note", "not recorded by that version")
 
 
-def recompute(run: Opened, plan: Plan, record: Record) -> Measurement:
-    """Return the measurement that the files yield; MrbenchError if they cannot be read."""
+def read_plan(run: Opened) -> Plan:
+    """Read plan.json; what plans of older formats lack was not asked for then."""
+    content = json.loads(run.folder.plan.read_bytes())
+    if isinstance(content, dict) and content.get("format") in range(FORMAT):
+        later = {f.name: None for f in dataclasses.fields(Plan) if f.name not in content}
+        content = later | content
+    return yamlfile.parse(Plan, json.dumps(content).encode(), "plan.json")[0]
+
+
+def recompute(run: Opened, plan: Plan, record: Record) -> dict[str, Any]:
+    """Return what the files yield, by record.json's keys; MrbenchError if they cannot be read."""
     end = record.get("exit") or {}
     known = {f.name: end[f.name] for f in dataclasses.fields(Exit) if f.name in end}
-    return judge(run.folder, plan, Exit(**{"reason": "exited", "code": None, "seconds": 0} | known))
+    exit_ = Exit(**{"reason": "exited", "code": None, "seconds": 0} | known)
+    measured = judge.judge(run.folder, plan, exit_)
+    return {
+        "measurement": dataclasses.asdict(measured),
+        "stated": judge.stated(run.folder, plan),
+        "status": measured.status,
+        "reason": measured.reason,
+    }
 
 
 def _status(record: Record) -> Iterator[Finding]:
@@ -61,46 +85,71 @@ def _status(record: Record) -> Iterator[Finding]:
             )
 
 
-def _compare(
-    run: Opened, record: Record, recorded: Mapping[str, Any], found: dict[str, Any]
-) -> Iterator[Finding]:
-    missing = [key for key in found if key not in recorded]
-    unknown = [key for key in recorded if key not in found]
-    both = {key: found[key] for key in recorded if key in found}
+def _compare(run: Opened, record: Record, part: str, found: dict[str, Any]) -> Iterator[Finding]:
+    """Compare a part of the record with what the files yield, key by key."""
+    topic = "number" if part == "measurement" else part
+    recorded: Mapping[str, Any] = record[part]
+    missing, unknown = [], []
+    if part == "measurement":  # its keys are more from version to version
+        missing = [key for key in found if key not in recorded]
+        unknown = [key for key in recorded if key not in found]
+    both = {key: value for key, value in found.items() if key not in missing}
+    theirs = {key: value for key, value in recorded.items() if key not in unknown}
+    unlike = [
+        (key, one, other)
+        for key, one, other in differences(theirs, both)
+        if not (_worded(key) and _same_text(one, other, run))
+    ]
+    reworded = [] if _same_version(record) else [key for key, *_ in unlike if _worded(key)]
+    wrong = [entry for entry in unlike if entry[0] not in reworded]
+    for key, one, other in wrong:
+        yield differs(topic, f"{part}.{key}", one, other, FORGED)
+    for names, text in (
+        (reworded, f"mrbench {record.get('mrbench')} said in other words"),
+        (missing, "not recorded by that version"),
+        (unknown, f"not known to mrbench {__version__}, not compared"),
+    ):
+        if names:
+            yield Finding(topic, "note", f"{text}: {', '.join(names)}")
+    if not wrong:
+        yield TOLD[part](both)
+
+
+def _same_version(record: Record) -> bool:
+    """Tell whether this very mrbench measured; others word things differently."""
     origin = (record.get("packed") or {}).get("record") or record
-    same_words = record.get("mrbench") == __version__ and origin.get("digest") is not None
-    reworded, bad = [], False
-    for key, one, other in differences({k: recorded[k] for k in both}, both):
-        name = key.partition("[")[0].partition(".")[0]
-        if name in WORDS and _same_text(one, other, run):
-            continue
-        if name in WORDS and not same_words:
-            reworded.append(name)
-            continue
-        bad = True
-        yield differs("number", f"measurement.{key}", one, other, FORGED)
-    if reworded:
-        names = ", ".join(dict.fromkeys(reworded))
-        text = f"{names}: mrbench {record.get('mrbench')} said it in other words"
-        yield Finding("number", "note", text)
-    if missing:
-        yield Finding("number", "note", f"not recorded by that version: {', '.join(missing)}")
-    if unknown:
-        text = f"not known to mrbench {__version__}, not compared: {', '.join(unknown)}"
-        yield Finding("number", "note", text)
-    if not bad:
-        yield Finding("number", "good", _told(both))
+    return record.get("mrbench") == __version__ and origin.get("digest") is not None
 
 
-def _told(both: Mapping[str, Any]) -> str:
+def _worded(key: str) -> bool:
+    return bool(set(re.split(r"[.\[]", key)) & WORDS)
+
+
+def _number(both: Mapping[str, Any]) -> Finding:
     rate = both.get("images_per_second")
     count = len(list(flat(both)))
     if rate is None or not math.isfinite(rate):
-        return f"none, computed again: {both.get('status')}; all {count} values as recorded"
-    return (
-        f"{rate:.6f} img/s in iterations {both.get('first')}-{both.get('last')}, computed again;"
-        f" all {count} values as recorded"
-    )
+        text = f"none, computed again: {both.get('status')}; all {count} values as recorded"
+        return Finding("number", "good", text)
+    where = f"in iterations {both.get('first')}-{both.get('last')}"
+    text = f"{rate:.6f} img/s {where}, computed again; all {count} values as recorded"
+    return Finding("number", "good", text)
+
+
+def _stated(both: Mapping[str, Any]) -> Finding:
+    said = ", ".join(f"{name} {fact['value']}" for name, fact in both.items())
+    return Finding("stated", "good", f"the log states {said or 'nothing of its workload'}")
+
+
+def _validity(both: Mapping[str, Any]) -> Finding:
+    return Finding("validity", "good", f"{both['verdict']}, by the suite's rules of then")
+
+
+TOLD: Mapping[str, Callable[[Mapping[str, Any]], Finding]] = {
+    "measurement": _number,
+    "stated": _stated,
+    "validity": _validity,
+}
 
 
 def _same_text(one: object, other: object, run: Opened) -> bool:
@@ -118,5 +167,5 @@ def _same_text(one: object, other: object, run: Opened) -> bool:
     )
 
 
-def _plain(exc: MrbenchError, run: Opened) -> str:
+def _plain(exc: Exception, run: Opened) -> str:
     return str(exc).replace(f"{run.folder.path}/", "")

@@ -1,0 +1,172 @@
+"""A log's samples inside the window, process by process, each timed by every clock at hand."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from mrbench.clockface import elapsed
+from mrbench.model import Window
+from mrbench.outcome import IterationSample, LeadingClock, Printed
+
+INSIDE = 0.6  # of a sample's iterations; so the nearest mark is the edge, near ties go to the inner
+MOST_SPANS = 4096  # of a window; more are joined in pairs, so that any window fits into memory
+
+
+class Stamps(Protocol):
+    """When each byte of a log arrived."""
+
+    def at(self, offset: int) -> float:
+        """Return the seconds at which the byte before this offset arrived."""
+
+
+class Span(NamedTuple):
+    """Neighbouring samples: `count` iterations, those after `first` up to `last`.
+
+    Seconds by the log's own figures (nan where they are unknown), by the arrival of the output and
+    by time stamps printed in it; and, of the log's, those spent waiting for data. rounding_s: bound
+    of the error of log_s that comes from printing. began_at, ended_at: offsets in bytes.
+    """
+
+    first: int
+    last: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    log_s: float
+    arrival_s: float | None
+    printed_s: float | None
+    data_s: float | None
+    rounding_s: float
+    loss: float | None
+    began_at: int
+    ended_at: int
+
+    def by(self, clock: LeadingClock) -> float | None:
+        """Return the seconds by a clock; None where it does not know them."""
+        if clock == "log":
+            return self.log_s if math.isfinite(self.log_s) else None
+        return self.arrival_s if clock == "arrival" else self.printed_s
+
+
+@dataclass
+class Process:
+    """One process's spans in the window, and what stands in the way of measuring them.
+
+    earliest: iterations done before its first sample. longest: iterations of its longest sample in
+    the window. begin_edge_s, end_edge_s: the errors of a running sum at the window's two edges.
+    """
+
+    earliest: int
+    latest: int = 0
+    longest: int = 0
+    begin: int | None = None
+    end: int = 0
+    iterations: int = 0
+    untimed: int | None = None
+    backwards: int | None = None
+    diverged: int | None = None
+    begin_edge_s: float = 0.0
+    end_edge_s: float | None = None
+    step_s: float = 0.0  # of the printed clock
+    spans: list[Span] = field(default_factory=list)
+    previous: IterationSample | None = None
+
+
+def split(
+    samples: Iterable[IterationSample], window: Window, stamps: Stamps | None
+) -> Iterator[Process]:
+    """Yield the processes that wrote a log, in order: each time the numbers fall back."""
+    process: Process | None = None
+    for sample in samples:
+        began = sample.last - sample.count
+        if process is None or began < process.latest:
+            if process is not None:
+                yield process
+            process = Process(earliest=began)
+        inside = min(sample.last, window.last) - max(began, window.first)
+        if inside >= INSIDE * sample.count:
+            _add(process, sample, stamps)
+        process.latest = sample.last
+        process.previous = sample
+    if process is not None:
+        yield process
+
+
+def _add(process: Process, sample: IterationSample, stamps: Stamps | None) -> None:
+    began = sample.last - sample.count
+    before = process.previous
+    if before is not None and before.last != began:
+        before = None  # something is missing in between
+    if process.begin is None:
+        process.begin = began
+        process.begin_edge_s = (before.edge_s if before else None) or 0.0
+    process.end, process.end_edge_s = sample.last, sample.edge_s
+    process.iterations += sample.count
+    process.longest = max(process.longest, sample.count)
+    if not math.isfinite(sample.seconds):
+        process.untimed = process.untimed or sample.last
+    elif sample.seconds <= 0:
+        process.backwards = process.backwards or sample.last
+    if sample.loss is not None and not math.isfinite(sample.loss):
+        process.diverged = process.diverged or sample.last
+    process.spans.append(_span(process, sample, before, stamps))
+    if len(process.spans) > MOST_SPANS:
+        process.spans = joined(process.spans)
+
+
+def _span(
+    process: Process,
+    sample: IterationSample,
+    before: IterationSample | None,
+    stamps: Stamps | None,
+) -> Span:
+    since, printed_since = sample.began_at, sample.printed_began
+    if since is None and before is not None:
+        since, printed_since = before.ended_at, before.printed
+    arrival_s = None
+    if stamps is not None and since is not None:
+        arrival_s = stamps.at(sample.ended_at) - stamps.at(since)
+    if sample.printed is not None:
+        process.step_s = max(process.step_s, sample.printed.step_s)
+    return Span(
+        first=sample.last - sample.count,
+        last=sample.last,
+        count=sample.count,
+        log_s=sample.seconds,
+        arrival_s=arrival_s,
+        printed_s=_printed(printed_since, sample.printed),
+        data_s=sample.data_s,
+        rounding_s=sample.rounding_s,
+        loss=sample.loss,
+        began_at=since or 0,
+        ended_at=sample.ended_at,
+    )
+
+
+def _printed(begin: Printed | None, end: Printed | None) -> float | None:
+    return None if begin is None or end is None else elapsed(begin, end)
+
+
+def joined(spans: Sequence[Span]) -> list[Span]:
+    """Join neighbours in pairs; the last of an odd number stays as it is."""
+    pairs = [_join(spans[i], spans[i + 1]) for i in range(0, len(spans) - 1, 2)]
+    return pairs + list(spans[2 * len(pairs) :])
+
+
+def _join(one: Span, two: Span) -> Span:
+    return Span(
+        first=one.first,
+        last=two.last,
+        count=one.count + two.count,
+        log_s=one.log_s + two.log_s,
+        arrival_s=_plus(one.arrival_s, two.arrival_s),
+        printed_s=_plus(one.printed_s, two.printed_s),
+        data_s=_plus(one.data_s, two.data_s),
+        rounding_s=one.rounding_s + two.rounding_s,
+        loss=two.loss if two.loss is not None else one.loss,
+        began_at=one.began_at,
+        ended_at=two.ended_at,
+    )
+
+
+def _plus(one: float | None, two: float | None) -> float | None:
+    return None if one is None or two is None else one + two
