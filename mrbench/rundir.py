@@ -120,7 +120,7 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_bytes())
     except OSError as exc:
         raise MrbenchError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise MrbenchError(f"{path}: is no record ({exc}); restore it or remove the run") from exc
     if not isinstance(record, dict) or "status" not in record or "plan" not in record:
         raise MrbenchError(f"{path}: is no record of mrbench; restore it or remove the run")

@@ -1,17 +1,22 @@
 """Whether anyone can check a run: one that was tampered with is found, and the place named."""
 
+import contextlib
+import functools
 import gzip
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mrbench import recipe
-from mrbench.rundir import describe
+from mrbench import compare, recipe
+from mrbench import verify as checking
+from mrbench.archive import opened
+from mrbench.errors import MrbenchError
+from mrbench.rundir import describe, digest_of
 from toy import edit, make_suite, mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -233,6 +238,39 @@ def test_a_record_of_another_shape_is_told_so(
     assert key in mismatches(verify(run, tmp_path))
 
 
+def test_no_value_whatever_in_a_record_is_a_bug(run: Path) -> None:
+    """Each value is replaced by others, and taken away: the answer is one, or one clear line."""
+    record = record_of(run)
+    del record["environment"]["frozen"][1:]
+    count = 0
+    for path in leaves(record):
+        for value in (None, 7, "x", [7], {"a": 7}, ...):
+            changed = json.loads(json.dumps(record))
+            owner = functools.reduce(lambda inner, key: inner[key], path[:-1], changed)
+            if value is ...:
+                del owner[path[-1]]
+            else:
+                owner[path[-1]] = value
+            changed["digest"] = digest_of(changed)
+            (run / "record.json").write_text(json.dumps(changed))
+            with contextlib.suppress(MrbenchError), opened(str(run), run) as it:
+                found, groups = checking.verify(it, leave_out=("source",))
+                assert checking.as_json(it, found, groups)["verdict"]
+                answer = compare.compare(["a", "b"], [record, changed])
+                assert compare.rows(answer) is not None
+                assert compare.numbers(answer)
+            count += 1
+    assert count > 500
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - whatever JSON holds
+    if path:
+        yield path
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, (*path, key))
+
+
 @pytest.mark.parametrize("name", recipe.implementations("smoke"))
 def test_a_kept_run_is_as_recorded(name: str, tmp_path: Path) -> None:
     (folder,) = (KEPT / name).iterdir()
@@ -266,6 +304,13 @@ def test_a_failed_run_has_no_number_to_compute(tmp_path: Path, git: Callable[...
     assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 5
     second = max((tmp_path / "runs" / "toys" / "toy").iterdir(), key=lambda p: p.stat().st_mtime)
     assert "the run has no number" in verify(second, tmp_path, code=0)["verdict"]
+
+
+def test_one_run_that_cannot_be_read_does_not_hide_the_others(run: Path, tmp_path: Path) -> None:
+    done = mrbench("verify", "nope", run, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no run 'nope'" in done.stderr
+    assert "As recorded" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["nope", "nope.tar.gz", "record.json"])

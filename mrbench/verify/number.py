@@ -38,14 +38,14 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:
         return
     try:
         found = recompute(run, plan, record)
-        if "validity" in record:
+        if record.get("validity") is not None:
             all_ = {**record, **found, "plan": dataclasses.asdict(plan)}
             found["validity"] = dataclasses.asdict(judge_record(all_, suite_of(record).rules))
     except MrbenchError as exc:
         yield Finding("number", "differs", _plain(exc, run), FORGED, "measurement")
         return
     for part in TOLD:
-        if part in record:
+        if record.get(part) is not None:
             yield from _compare(run, record, part, found[part])
         else:
             yield Finding(part, "note", "not recorded by that version")

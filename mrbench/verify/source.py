@@ -15,6 +15,7 @@ from mrbench.plan import make_plan
 from mrbench.recipe import RecipeFile
 from mrbench.verify.base import Finding, Record, differs
 
+SUITE = ("window", "hardware", "model", "rules")
 MOST = 8  # keys that a note names
 SINCE = "changed since: the run remains what it was, this mrbench would run another"
 
@@ -25,6 +26,7 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:  # noqa: ARG001 - a
     yield from _pins(plan, record.get("workspace"))
     file = _at_hand(plan)
     if isinstance(file, RecipeFile):
+        yield _suite(record, file)
         yield from _patches(plan, file)
         yield _lock(plan, file)
         yield from _recipe(plan, file)
@@ -61,6 +63,17 @@ def _at_hand(plan: Mapping[str, Any]) -> RecipeFile | Finding:
         return recipe.load_named(suite, name)
     except MrbenchError as exc:
         return Finding("recipe", "note", f"{suite}/{name} cannot be read here: {exc}")
+
+
+def _suite(record: Record, file: RecipeFile) -> Finding:
+    """Compare what decides on comparisons and on validity: window, hardware, model, rules."""
+    now = {key: getattr(file.suite, key) for key in SUITE}
+    then_ = {key: (record.get("suite") or {}).get(key) for key in SUITE}
+    plain = json.loads(json.dumps(now, default=dataclasses.asdict))
+    unlike = [key for key in SUITE if then_[key] != plain[key] and (then_[key] or plain[key])]
+    if unlike:
+        return Finding("suite", "note", f"{', '.join(unlike)} of suite.yaml differ", SINCE)
+    return Finding("suite", "good", "has the rules, window and hardware of the suite at hand")
 
 
 def _patches(plan: Mapping[str, Any], file: RecipeFile) -> Iterator[Finding]:
