@@ -20,13 +20,25 @@ def flat(value: object, key: str = "") -> Iterator[tuple[str, object]]:
         yield key, [] if value == () else value
 
 
-def differences(recorded: object, found: object) -> Iterator[tuple[str, object, object]]:
-    """Yield key, recorded value and found value of each leaf that differs."""
-    ours, theirs = dict(flat(found)), dict(flat(recorded))
-    for key in dict.fromkeys((*theirs, *ours)):
-        one, other = theirs.get(key, ABSENT), ours.get(key, ABSENT)
-        if not equal(one, other):
-            yield key, one, other
+def differences(
+    recorded: object, found: object, key: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """Yield key, recorded value and found value wherever two trees differ.
+
+    Lists of unlike length, and a value where the other has a tree, differ as a whole.
+    """
+    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
+        for name in dict.fromkeys((*recorded, *found)):
+            inner = f"{key}.{name}" if key else str(name)
+            yield from differences(recorded.get(name, ABSENT), found.get(name, ABSENT), inner)
+    elif isinstance(recorded, list | tuple) and isinstance(found, list | tuple):
+        if len(recorded) != len(found):
+            yield key, list(recorded), list(found)
+            return
+        for i, (one, other) in enumerate(zip(recorded, found, strict=True)):
+            yield from differences(one, other, f"{key}[{i}]")
+    elif not equal(recorded, found):
+        yield key, recorded, found
 
 
 def equal(one: object, other: object) -> bool:

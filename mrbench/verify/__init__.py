@@ -4,6 +4,7 @@ files.py: digests; story.py: plan, name and end; number.py: the number, computed
 what this mrbench and this machine have of the source. base.py: findings.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from mrbench.verify import files, number, shape, source, story
 from mrbench.verify.base import Finding, Record, count
 
 __all__ = ["as_json", "exit_code", "rows", "title", "verdict", "verify"]
+FEW = 3
 Groups = dict[str, list[Finding]]
 CHECKS: dict[str, Callable[[Opened, Record], Iterator[Finding]]] = {
     "files": files.check,
@@ -49,8 +51,8 @@ def verdict(record: Record, groups: Groups) -> str:
     differ, notes = count(groups.values(), "differs"), count(groups.values(), "note")
     told = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
     if differ:
-        some = "1 thing does" if differ == 1 else f"{differ} things do"
-        return f"NOT as recorded: {some} not match; {told}."
+        where = (f.topic for found in groups.values() for f in found if f.level == "differs")
+        return f"NOT as recorded: see {', '.join(dict.fromkeys(where))}; {told}."
     rate = (record.get("measurement") or {}).get("images_per_second")
     if rate is None:
         return f"As recorded: all that is here matches; the run has no number; {told}."
@@ -58,14 +60,29 @@ def verdict(record: Record, groups: Groups) -> str:
 
 
 def rows(groups: Groups) -> list[tuple[str, str, str, str, str]]:
-    """Return group, level, topic, text and meaning of each finding; long names go into the text."""
+    """Return group, level, topic, text and meaning of each finding.
+
+    One edit changes many values of a number: the first few stand for all. A meaning is told once.
+    """
     found: list[tuple[str, str, str, str, str]] = []
     for name, findings in groups.items():
-        for f in findings:
-            fits = len(f.topic) <= TOPIC_WIDTH
-            topic, text = (f.topic, f.text) if fits else ("file", f"{f.topic}: {f.text}")
-            found.append((name, f.level, topic, text, f.meaning))
+        told: set[str] = set()
+        for (topic, level), alike in itertools.groupby(findings, key=lambda f: (f.topic, f.level)):
+            members = list(alike)
+            for f in members[:FEW]:
+                found.append((name, f.level, *_fitting(f), "" if f.meaning in told else f.meaning))
+                told.add(f.meaning)
+            if members[FEW:]:
+                rest = ", ".join(f.key or f.text for f in members[FEW:])
+                found.append((name, level, topic[:TOPIC_WIDTH], f"also {rest}", ""))
     return found
+
+
+def _fitting(finding: Finding) -> tuple[str, str]:
+    """Return topic and text; a name too long for its column goes into the text."""
+    if len(finding.topic) <= TOPIC_WIDTH:
+        return finding.topic, finding.text
+    return "file", f"{finding.topic}: {finding.text}"
 
 
 def as_json(run: Opened, record: Record, groups: Groups) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from mrbench.rundir import suite_of
 from mrbench.validity import judge_record
 from mrbench.verify.base import Finding, Record, differs
 
+FIRST = ("images_per_second", "status", "verdict")  # what all the rest is for
 WORDS = {"reason", "warnings", "text", "why", "notes"}
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"
 
@@ -102,6 +103,7 @@ def _compare(run: Opened, record: Record, part: str, found: dict[str, Any]) -> I
     ]
     reworded = [] if _same_version(record) else [key for key, *_ in unlike if _worded(key)]
     wrong = [entry for entry in unlike if entry[0] not in reworded]
+    wrong.sort(key=lambda entry: entry[0] not in FIRST)
     for key, one, other in wrong:
         yield differs(topic, f"{part}.{key}", one, other, FORGED)
     for names, text in (
