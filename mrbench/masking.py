@@ -22,31 +22,32 @@ output path process python rank rate root rpn sec seconds server sgd speed step 
 test time torch total train trainer training user ubuntu val warning weight weights worker
 workers world
 """.split()  # noqa: SIM905 - a list of words reads best as a text
+# Each begins where the run of its characters does: long lines take no longer than many short ones.
 SHAPES = (
     rb"\bgh[opusr]_[A-Za-z0-9]{16,}",
     rb"\bgithub_pat_[A-Za-z0-9_]{16,}",
-    rb"\bglpat-[A-Za-z0-9_-]{16,}",
+    rb"(?<![A-Za-z0-9_-])glpat-[A-Za-z0-9_-]{16,}",
     rb"\bhf_[A-Za-z0-9]{16,}",
     rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     rb"\bAIza[A-Za-z0-9_-]{30,}",
-    rb"\bxox[abeoprs]-[A-Za-z0-9-]{8,}",
-    rb"\b(?:sk|rk|pk)-[A-Za-z0-9_-]{20,}",
-    rb"\b(?:npm|pypi|dckr)[_-][A-Za-z0-9_-]{20,}",
-    rb"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
+    rb"(?<![A-Za-z0-9_-])xox[abeoprs]-[A-Za-z0-9-]{8,}",
+    rb"(?<![A-Za-z0-9_-])(?:sk|rk|pk)-[A-Za-z0-9_-]{20,}",
+    rb"(?<![A-Za-z0-9_-])(?:npm|pypi|dckr)[_-][A-Za-z0-9_-]{20,}",
+    rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
     rb"(?i:\bbearer) +(?P<it>[A-Za-z0-9._~+/=-]{8,})",
     rb"(?i:\bhttps?)://(?P<it>[^/\s@\"']+)@",
-    rb"[A-Za-z][A-Za-z0-9+.-]*://(?P<it>[^/\s@\"':]*:[^/\s@\"']+)@",
+    rb"://(?P<it>[^/\s@\"':]*:[^/\s@\"']+)@",
 )
 VALUE = rb"""["']?[ \t]{0,3}[=:][ \t]{0,3}["']?(?P<it>[^\s"',;&<>(){}\[\]]+)"""
 ASSIGNED = re.compile(rb"\b(?P<name>[A-Z][A-Z0-9_]{2,})" + VALUE)
 LOWER = re.compile(
-    rb"(?i)\b(?:\w+[_-])??(?:password|passwd|secret|api[_-]?key|"
+    rb"(?i)(?<![a-z])(?:password|passwd|secret|api[_-]?key|"
     rb"(?:access|api|auth|hub|hf|secret)[_-](?:token|key))" + VALUE
 )
 OPTION = re.compile(
-    rb"--[A-Za-z-]*(?:token|secret|passw(?:or)?d|api-?key)(?:=|[ \t]+)(?P<it>[^\s\"']+)"
+    rb"(?<![^\s\"'=])--[A-Za-z-]*(?:token|secret|passw(?:or)?d|api-?key)(?:=|[ \t]+)(?P<it>[^\s\"']+)"
 )
-HOMES = re.compile(rb"(?<![A-Za-z0-9._-])(?:/home|/Users)/(?P<it>[^/\s\"':;,]+)")
+HOMES = re.compile(rb"/(?<![A-Za-z0-9._-]/)(?:home|Users)/(?P<it>[^/\s\"':;,]+)")
 NODES = re.compile(r"(^|_)(NODELIST|NODENAME|HOSTNAME|HOSTS?|MASTER_ADDR|SUBMIT_HOST)$")
 NOTHING = frozenset((b"true", b"false", b"none", b"null", b"yes", b"no", b"auto", b"default"))
 

@@ -296,6 +296,14 @@ def test_secrets_on_the_command_line_are_found() -> None:
     assert set(masking.secrets_in(text)) == {b"k3y", b"x7"}
 
 
+@pytest.mark.parametrize("part", [b"-eyJ", b"-sk-", b"--a", b"://a:", b"A_", b"node17.", b"-"])
+def test_a_long_line_takes_no_longer_than_many_short_ones(part: bytes) -> None:
+    """Were it quadratic, each of these would take minutes."""
+    masks = [*masking.PATTERNS, *masking.name_masks("host name", ["login1"])]
+    text = part * ((1 << 20) // len(part))
+    assert masking.apply(masks, text) == (text, {})
+
+
 def test_an_ordinary_log_stays_as_it_is() -> None:
     kept = Path(__file__).parent / "kept" / "smoke"
     for path in sorted(kept.glob("*/*/train.log.gz")):

@@ -2,7 +2,6 @@
 
 import calendar
 import gzip
-import io
 import os
 import tarfile
 import time
@@ -32,9 +31,10 @@ def write(folder: RunDir, record: dict[str, Any], out: Path) -> None:
         ):
             for name in sorted(names):
                 member = tarfile.TarInfo(f"{record['id']}/{name}")
-                content = (folder.path / name).read_bytes()
-                member.size, member.mode, member.mtime = len(content), 0o644, _time(record)
-                archive.addfile(member, io.BytesIO(content))
+                member.mode, member.mtime = 0o644, _time(record)
+                member.size = (folder.path / name).stat().st_size
+                with (folder.path / name).open("rb") as content:
+                    archive.addfile(member, content)
         beside.rename(out)
     finally:
         beside.unlink(missing_ok=True)
