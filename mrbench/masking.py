@@ -45,7 +45,8 @@ LOWER = re.compile(
     rb"(?:access|api|auth|hub|hf|secret)[_-](?:token|key))" + VALUE
 )
 OPTION = re.compile(
-    rb"(?<![^\s\"'=])--[A-Za-z-]*(?:token|secret|passw(?:or)?d|api-?key)(?:=|[ \t]+)(?P<it>[^\s\"']+)"
+    rb"(?<![^\s\"'=])--[A-Za-z-]*(?:token|secret|passw(?:or)?d|api-?key)"
+    rb"(?:=|[ \t]+)(?P<it>[^\s\"']+)"
 )
 HOMES = re.compile(rb"/(?<![A-Za-z0-9._-]/)(?:home|Users)/(?P<it>[^/\s\"':;,]+)")
 NODES = re.compile(r"(^|_)(NODELIST|NODENAME|HOSTNAME|HOSTS?|MASTER_ADDR|SUBMIT_HOST)$")

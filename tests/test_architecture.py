@@ -19,7 +19,8 @@ LAYOUT = """
     machine locks stamps logs measure evidence stated validity failure footnotes executors shim
     parsers console schema;
     plan checks datacheck preflight preparation judge rows show archive;
-    observe table;
+    observe table record;
+    launch;
     run prepare doctor parse dryrun relock mirror verify;
     pack compare;
     commands cli __main__

@@ -164,6 +164,7 @@ ALL = [
     ("mmdetection3-scalars", renderers.scalars),
     ("simpledet", renderers.simpledet),
     ("gluoncv", renderers.gluoncv),
+    ("mxnet", renderers.mxnet),
     ("detectron", renderers.detectron),
     ("tensorpack", renderers.tensorpack),
     ("tensorpack-stats", renderers.tensorpack_stats),

@@ -30,6 +30,7 @@ FORMATS: list[tuple[str, renderers.Render, float, float]] = [
     ("mmdetection3-scalars", renderers.scalars, 0, 1e-9),
     ("simpledet", renderers.simpledet, 0, 0.005 / 1.4),  # 16 images in at most 11 s
     ("gluoncv", renderers.gluoncv, 0, 0.0005 / 1.4),
+    ("mxnet", renderers.mxnet, 0, 0.005 / 1.4),
     ("detectron", renderers.detectron, 5e-7 * 600, 0),
     ("detectron", renderers.detectron_bare, 5e-7 * 600, 0),
     ("tensorpack", renderers.tensorpack, 0, 5e-5),
@@ -227,7 +228,8 @@ def test_a_resumed_running_mean_is_undone_only_from_where_it_began() -> None:
     log = LogFormat(format="detectron2")
     known = measure(parse(whole_lines([("".join([head, *shifted])).encode()]), log, 16), window, 16)
     assert known.seconds_per_iteration == pytest.approx(0.5, abs=1e-4)
-    unknown = measure(parse(whole_lines(["".join(shifted).encode()]), log, 16), window, 16)
+    bare = "".join(line.partition("]: ")[2] for line in shifted).encode()
+    unknown = measure(parse(whole_lines([bare]), log, 16), window, 16)
     assert unknown.status == "incomplete_window"
     assert "did not begin at iteration 1" in unknown.reason
 
@@ -270,7 +272,7 @@ def test_a_recipes_own_pattern_reads_a_log_that_no_format_fits() -> None:
     log = LogFormat(pattern=pattern, timing="interval_mean", every=10, counts_from=0)
     found = samples_of(text, log)
     assert found[0] == IterationSample(
-        10, 10, 2500.0, len("step 9, ms/step 250.0, loss 1.5"), None, 1.5
+        10, 10, 2500.0, len("step 9, ms/step 250.0, loss 1.5"), None, 1.5, rounding_s=0.5
     )
     assert fmean(s.seconds for s in found) == 2500.0
     total = LogFormat(pattern=pattern, timing="interval_total", every=10, counts_from=0)

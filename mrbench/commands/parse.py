@@ -57,8 +57,11 @@ def _measured(result: dict[str, Any]) -> str:
         f"{name}: {', '.join(head)}",
         f"  iterations {covered}, {images}, {result['clock']} clock",
     ]
-    if rate is not None and sure:
+    if sure and rate is not None:
         lines.append(f"  95 % interval {sure['low']:.3f} to {sure['high']:.3f} img/s")
+    elif sure:  # of iterations per second
+        span = f"{1 / sure['high']:.6f} to {1 / sure['low']:.6f}"
+        lines.append(f"  95 % interval {span} s per iteration")
     if result["rounding"]:
         lines.append(f"  right to {result['rounding']:.3%} by the digits that it prints")
     if result["data_share"] is not None:

@@ -27,6 +27,7 @@ FORMATS: Mapping[str, tuple[str, str]] = {
     "mmdetection3": ("mmdetection", "MMENGINE"),
     "mmdetection3-scalars": ("mmdetection", "SCALARS"),
     "simpledet": ("speedometer", "SIMPLEDET"),
+    "mxnet": ("speedometer", "MXNET"),
     "gluoncv": ("speedometer", "GLUONCV"),
     "detectron": ("detectron", "TEXT"),
     "torchvision": ("torchvision", "TEXT"),

@@ -6,12 +6,14 @@ iterations are counted from 0, so that the marks are 1, 21, 41 ... counted from 
 
 import re
 
-from mrbench.parsers.base import LOSS, NUMBER, TextFormat
+from mrbench.parsers.base import LOSS, TextFormat, json_field
 
 TEXT = TextFormat(
-    number=re.compile(rb'"iter": "?(?P<iteration>\d{1,12})"?(?=[,}])'),
-    value=re.compile(rb'json_stats: \{.*?"time": "?' + NUMBER),
-    loss=re.compile(rb'"loss": "?' + LOSS.replace(b"nan|inf", b"nan|inf|NaN|Infinity")),
+    number=re.compile(rb'"iter"\s{0,40}:\s{0,40}"?(?P<iteration>\d{1,12})"?\s{0,40}(?=[,}])'),
+    value=json_field(b"time"),
+    loss=json_field(b"loss", LOSS),
+    head=re.compile(rb"json_stats:"),
+    json=True,
     timing="running_mean",
     every=20,
     counts_from=0,

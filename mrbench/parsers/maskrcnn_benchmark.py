@@ -1,19 +1,22 @@
 """maskrcnn-benchmark, and NVIDIA's MLPerf branch of it, of which every rank may print.
 
 `time: median of 20 (mean since iteration 1)`: the mean in parentheses is the one that can be
-undone. Iterations are counted from 1. Lines of the validation look alike but for their head.
+undone, and so is that of `data:`. Iterations are counted from 1. Lines of the validation look alike
+but for their head.
 """
 
 import re
 
-from mrbench.parsers.base import LOSS, NUMBER, TextFormat
+from mrbench.parsers.base import GAP, LOSS, NUMBER, TextFormat, field
+
+_MEAN = rb"[^ \t]{1,30}[ \t]{1,40}\(" + GAP + NUMBER + GAP + rb"\)"
 
 TEXT = TextFormat(
-    number=re.compile(rb"iter: (?P<iteration>\d{1,12})(?=  )"),
-    value=re.compile(
-        rb"^(?!.*\[Validation\]).*?(?<![\w.])time: [^ ]{1,30} \(" + NUMBER + rb"\)", re.DOTALL
-    ),
-    loss=re.compile(rb"(?<!\w)loss: " + LOSS),
+    number=re.compile(rb"iter:(?<![\w.]iter:)[ \t]{1,40}(?P<iteration>\d{1,12})(?=[ \t])"),
+    value=field(b"time", _MEAN, b""),
+    loss=field(b"loss", LOSS),
+    data=field(b"data", _MEAN, b""),
+    head=re.compile(rb"^(?!.*\[Validation\])", re.DOTALL),
     timing="running_mean",
     every=20,
     begins=re.compile(rb"trainer(?: INFO)?: ?Start training"),

@@ -2,12 +2,13 @@
 
 import re
 
-from mrbench.parsers.base import LOSS, NUMBER, TextFormat
+from mrbench.parsers.base import LOSS, TextFormat, field
 
 TEXT = TextFormat(
-    number=re.compile(rb"iter: (?P<iteration>\d{1,12})/\d{1,12}(?=  )"),
-    value=re.compile(rb"(?<![\w.])time: " + NUMBER),
-    loss=re.compile(rb"(?<!\w)loss: " + LOSS),
+    number=re.compile(rb"iter:(?<![\w.]iter:)[ \t]{1,40}(?P<iteration>\d{1,12})/\d{1,12}(?=[ \t])"),
+    value=field(b"time"),
+    loss=field(b"loss", LOSS),
+    data=field(b"data_time"),
     timing="interval_mean",
     every=20,
 )

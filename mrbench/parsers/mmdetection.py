@@ -2,48 +2,60 @@
 
 mmcv prints the mean over the iterations since its last line, whose buffer is emptied at the end of
 an epoch: the tail of an epoch is never printed. mmengine smooths over a window (50 in mmdetection)
-however often it prints. Iterations are counted from 1 in each epoch.
+however often it prints. Iterations are counted from 1 in each epoch. Lines of a validation say so:
+`Epoch(val)`, `"mode": "val"`, or no "iter".
 """
 
 import re
 
-from mrbench.parsers.base import LOSS, NUMBER, TextFormat
+from mrbench.parsers.base import LOSS, TextFormat, field, json_field
+
+_IS = rb'"\s{0,40}:\s{0,40}"?'  # between a key and its value
+_ITER = rb'[^\r\n]*"iter' + _IS + rb'(?P<iteration>\d{1,12})"?\s{0,40}[,}]'
+_EPOCH = rb'(?=[^\r\n]*"epoch' + _IS + rb'(?P<epoch>\d{1,9})"?\s{0,40}[,}])'
+_TRAIN = rb'^(?=[^\r\n]*"mode' + _IS + rb'train")'
 
 TEXT = TextFormat(
     number=re.compile(
         rb"(?:Epoch \[(?P<epoch>\d{1,9})\]|Iter )"
-        rb"\[(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\]\s"
+        rb"\[(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
-    value=re.compile(rb"(?<![\w.])time: " + NUMBER),
-    loss=re.compile(rb"(?<![\w.])loss: " + LOSS),
+    value=field(b"time"),
+    loss=field(b"loss", LOSS),
+    data=field(b"data_time"),
     timing="interval_mean",
     every=50,
     begins=re.compile(rb"Start running, host:"),
 )
 LOG_JSON = TextFormat(
-    number=re.compile(
-        rb'"mode": "train", "epoch": (?P<epoch>\d{1,9}), "iter": (?P<iteration>\d{1,12})'
-    ),
-    value=re.compile(rb'"time": ' + NUMBER),
-    loss=re.compile(rb'"loss": ' + LOSS.replace(b"nan|inf", b"NaN|Infinity")),
+    number=re.compile(_TRAIN + _EPOCH + _ITER, re.MULTILINE),
+    value=json_field(b"time"),
+    loss=json_field(b"loss", LOSS),
+    data=json_field(b"data_time"),
+    json=True,
     timing="interval_mean",
     every=50,
+    step=1e-5,  # rounded to five decimals, of which JSON drops the zeros
 )
 MMENGINE = TextFormat(
     number=re.compile(
         rb"(?:Epoch\(train\)\s{1,4}\[(?P<epoch>\d{1,9})\]|Iter\(train\)\s{1,4})"
-        rb"\[ *(?P<iteration>\d{1,12})/ *(?P<per_epoch>\d{1,12})\]"
+        rb"\[ *(?P<iteration>\d{1,12})/ *(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
-    value=re.compile(rb"(?<![\w.])time: " + NUMBER),
-    loss=re.compile(rb"(?<![\w.])loss: " + LOSS),
+    value=field(b"time"),
+    loss=field(b"loss", LOSS),
+    data=field(b"data_time"),
     timing="interval_mean",
     smoothing=50,
     begins=re.compile(rb"Checkpoints will be saved to "),
 )
 SCALARS = TextFormat(
-    number=re.compile(rb'"iter": (?P<iteration>\d{1,12}), "step": '),
-    value=re.compile(rb'"time": ' + NUMBER),
-    loss=re.compile(rb'"loss": ' + LOSS.replace(b"nan|inf", b"NaN|Infinity")),
+    number=re.compile(rb'^(?=[^\r\n]*"step' + _IS + rb')(?![^\r\n]*"mode")' + _ITER, re.MULTILINE),
+    value=json_field(b"time"),
+    loss=json_field(b"loss", LOSS),
+    data=json_field(b"data_time"),
+    json=True,
     timing="interval_mean",
     smoothing=50,
+    step=0.0,
 )

@@ -1,31 +1,40 @@
-"""MXNet's Speedometer as SimpleDet prints it, and GluonCV's line: images per second by intervals.
+"""MXNet's Speedometer, as it is and as SimpleDet prints it, and GluonCV's line: images per second.
 
 Speed covers the batches since the last line, all devices together, so that seconds add up as
 images / speed (a mean of speeds would be wrong). Batches are counted from 0 in each epoch.
-SimpleDet starts its clock after batch 0, which no line covers. Neither says how long an epoch is:
-it counts as ending at its last line.
+Speedometer starts its clock after batch 0, which no line covers; of `Batch [20-40]`, as it prints
+since 1.5, the second number is the batch after which it was printed. None says how long an epoch
+is: it counts as ending at its last line.
 """
 
 import re
 
-from mrbench.parsers.base import NUMBER, TextFormat
+from mrbench.parsers.base import GAP, NUMBER, TextFormat
 
-_SPEED = re.compile(rb"Speed: " + NUMBER + rb" samples/sec")
+_SPEED = rb"Speed:" + GAP + NUMBER + rb"[ \t]{1,40}samples/sec"
+_BATCH = rb"Batch ?\[(?:\d{1,12}-)?(?P<iteration>\d{1,12})\]"
 
 SIMPLEDET = TextFormat(
-    number=re.compile(
-        rb"Epoch\[(?P<epoch>\d{1,9})\] (?:Rank\[\d+\] )?Batch ?\[(?P<iteration>\d{1,12})\]"
-    ),
-    value=_SPEED,
+    number=re.compile(rb"Epoch\[(?P<epoch>\d{1,9})\]\s{1,4}(?:Rank\[\d+\]\s{1,4})?" + _BATCH),
+    # SimpleDet puts commas between the metrics, MXNet does not
+    value=re.compile(_SPEED + rb"(?=\s{0,40}(?:Train-[^,=\s]{1,99}=[^,\s]{1,40},|$))"),
     loss=re.compile(rb"L1=(nan|inf)\b"),
     timing="rate",
     every=10,
     counts_from=0,
     epochs_from=0,
 )
+MXNET = TextFormat(
+    number=re.compile(rb"(?:Epoch|Iter)\[(?P<epoch>\d{1,9})\]\s{1,4}" + _BATCH),
+    value=re.compile(_SPEED),
+    loss=re.compile(rb"(?:loss|entropy|L1)=(nan|inf)\b"),
+    timing="rate",
+    counts_from=0,
+    epochs_from=0,
+)
 GLUONCV = TextFormat(
-    number=re.compile(rb"\[Epoch (?P<epoch>\d{1,9})\]\[Batch (?P<iteration>\d{1,12})\]"),
-    value=_SPEED,
+    number=re.compile(rb"\[Epoch (?P<epoch>\d{1,9})\]\s{0,4}\[Batch (?P<iteration>\d{1,12})\]"),
+    value=re.compile(_SPEED),
     loss=re.compile(rb"(?:SmoothL1|CrossEntropy|_Mask)=(nan|inf)\b"),
     timing="rate",
     every=100,

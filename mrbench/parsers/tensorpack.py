@@ -1,9 +1,9 @@
 """tensorpack: an epoch's last step and its throughput stand on different lines.
 
-`Throughput (samples/sec)` is the mean over the epoch's steps, callbacks between epochs left out,
-and counts the images of all GPUs. Where it is missing, the epoch's time serves, which is rounded to
-three digits or whole seconds. Every rank prints both lines, but only one the loss, often when
-others have begun their next epoch.
+`Throughput (samples/sec)` is the mean over the epoch's steps in five digits, callbacks between
+epochs left out, and counts the images of all GPUs. Where it is missing, the epoch's time serves,
+which has three digits or, from a minute on, whole seconds and no fraction. Every rank prints both
+lines, but only one the loss, often when others have begun their next epoch.
 """
 
 import re
@@ -11,22 +11,37 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mrbench.model import LogFormat, Window
-from mrbench.outcome import IterationSample
-from mrbench.parsers.base import LOSS, NUMBER, Block, Mark, from_intervals, steps
+from mrbench.outcome import IterationSample, Printed
+from mrbench.parsers import digits
+from mrbench.parsers.base import GAP, LOSS, NUMBER, Block, Mark
+from mrbench.parsers.lines import blank_colours, line_around, rank_and_stamp
+from mrbench.parsers.ranks import steps
+from mrbench.parsers.samples import from_intervals
 
 _LINES = re.compile(
     rb"Start Epoch (?P<start>\d{1,9}) |"
     rb"Epoch (?P<epoch>\d{1,9}) \(global_step (?P<step>\d{1,12})\) finished, time:"
-    rb"(?P<time>\d[\d.]{0,20}[a-z0-9 ]{0,60})|"
-    rb"Throughput \(samples/sec\):[ \t\x1b]*(?P<rate>" + NUMBER + rb")|"
-    rb"total_cost: (?P<cost>" + LOSS + rb")"
+    rb"(?P<time>(?:\d[\d.e+-]{0,20} [a-z]{1,10} ?){1,4})\.|"
+    # a number that goes on in the next line was wrapped by a terminal
+    rb"Throughput \(samples/sec\):"
+    + GAP
+    + rb"(?P<rate>"
+    + NUMBER
+    + rb")[ \t]{0,40}[\r\n]{1,2}(?![\d.e])|"
+    + rb"total_cost:"
+    + GAP
+    + rb"(?P<cost>"
+    + LOSS
+    + rb")[ \t\r\n]"
 )
-_UNITS = re.compile(rb"(\d[\d.]{0,20}) (day|hour|minute|second)")
+_UNITS = re.compile(rb"(\d[\d.e+-]{0,20}) (day|hour|minute|second)")
 _SECONDS = {b"day": 86400, b"hour": 3600, b"minute": 60, b"second": 1}
+_RATE_DIGITS, _TIME_DIGITS = 5, 3
 
 
 class _Epoch(NamedTuple):
     mark: Mark
+    number: int
     rated: bool
 
 
@@ -42,21 +57,23 @@ def parse(
 
 def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
     open_: _Epoch | None = None
-    began: dict[int, int] = {}
-    for offset, block in blocks:
+    began: dict[int, tuple[int, Printed | None]] = {}
+    for offset, raw in blocks:
+        block = blank_colours(raw)
         for found in _LINES.finditer(block):
             if found["start"]:
                 # Every rank says so; the first to say it is the nearest to the beginning.
                 epoch = int(found["start"])
-                began = {epoch: began.get(epoch, offset + found.end())}
+                here = (offset + found.end(), _head(block, found)[1])
+                began = {epoch: began.get(epoch, here)}
             elif found["epoch"]:
                 if open_ and open_.mark.iteration == int(found["step"]):
                     continue  # another rank
                 if open_:
                     yield open_.mark
-                open_ = _Epoch(_finished(found, offset, began), rated=False)
+                open_ = _finished(block, offset, found, began)
             elif open_:
-                open_ = _with(open_, found, images)
+                open_ = _with(open_, found, images, began)
                 if found["cost"] and open_.rated:
                     yield open_.mark
                     open_ = None
@@ -64,33 +81,63 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
         yield open_.mark
 
 
-def _with(epoch: _Epoch, found: re.Match[bytes], images: int) -> _Epoch:
+def _with(
+    epoch: _Epoch,
+    found: re.Match[bytes],
+    images: int,
+    began: dict[int, tuple[int, Printed | None]],
+) -> _Epoch:
     if found["cost"]:
         return epoch._replace(mark=epoch.mark._replace(loss=float(found["cost"])))
-    if epoch.rated:
-        return epoch  # another rank's
+    if epoch.rated or (began and max(began) > epoch.number):
+        return epoch  # another rank's, or the next epoch's, whose own line is missing
     rate = float(found["rate"])
     count = epoch.mark.iteration - epoch.mark.floor
     seconds = count * images / rate if rate > 0 else float("nan")
-    return _Epoch(epoch.mark._replace(value=seconds), rated=True)
+    error = seconds * digits.significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
+    return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
 
 
-def _finished(found: re.Match[bytes], offset: int, began: dict[int, int]) -> Mark:
+def _head(block: bytes, found: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
+    left, _ = line_around(block, found.start(), found.end())
+    return rank_and_stamp(block[left : found.start()])
+
+
+def _finished(
+    block: bytes,
+    offset: int,
+    found: re.Match[bytes],
+    began: dict[int, tuple[int, Printed | None]],
+) -> _Epoch:
     epoch, step = max(1, int(found["epoch"])), int(found["step"])
-    return Mark(
+    seconds, error = seconds_of(found["time"])
+    rank, printed = _head(block, found)
+    began_at, printed_began = began.get(epoch, (None, None))
+    mark = Mark(
         step,
-        seconds_of(found["time"]),
+        seconds,
         offset + found.end(),
-        began_at=began.get(epoch),
+        began_at=began_at,
         floor=step - step // epoch,
         closes=True,
+        error=error,
+        printed=printed,
+        printed_began=printed_began,
+        rank=rank,
     )
+    return _Epoch(mark, epoch, rated=False)
 
 
-def seconds_of(text: bytes) -> float:
-    """Return the seconds of `1 hour 2 minutes`, `46.1 seconds`; nan where it is neither."""
+def seconds_of(text: bytes) -> tuple[float, float]:
+    """Return the seconds of `1 hour 2 minutes` or `46.1 seconds`, and the bound of their error.
+
+    From a minute on the fraction was cut off, not rounded: its mean is put back. nan for no time.
+    """
     parts = _UNITS.findall(text)
     try:
-        return sum(float(n) * _SECONDS[unit] for n, unit in parts) if parts else float("nan")
+        seconds = sum(float(n) * _SECONDS[unit] for n, unit in parts) if parts else float("nan")
     except ValueError:
-        return float("nan")
+        return float("nan"), 0.0
+    if all(unit == b"second" for _, unit in parts):
+        return seconds, digits.significant_step(seconds, _TIME_DIGITS) / 2
+    return seconds + 0.5, 0.5

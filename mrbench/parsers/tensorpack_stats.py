@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from mrbench.model import LogFormat, Window
 from mrbench.outcome import IterationSample
-from mrbench.parsers.base import Block, Mark, from_intervals, steps
+from mrbench.parsers.base import Block, Mark
+from mrbench.parsers.ranks import steps
+from mrbench.parsers.samples import from_intervals
 
 _OBJECT = re.compile(rb"\{[^{}]*\}")
 _LONGEST = 1 << 22  # bytes kept of an object that has not ended
@@ -32,10 +34,12 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
             mark = _mark(found[0], start + end, images)
             if mark:
                 yield mark
-        rest = text[end:][-_LONGEST:]
+        opened = text.find(b"{", end)
+        rest = text[opened:] if opened >= 0 and len(text) - opened <= _LONGEST else b""
 
 
 def _mark(text: bytes, ended_at: int, images: int) -> Mark | None:
+    text = text.translate(None, b"\r\n\x00")  # a terminal may have wrapped it, within a number too
     if b'"Throughput (samples/sec)"' not in text:
         return None
     try:

@@ -1,8 +1,8 @@
 """Logs whose marks are single lines: finds them in blocks of bytes, for named formats and patterns.
 
 One compiled expression runs over a block of a megabyte, not over each line, and finds the iteration
-number only; value and loss are looked up in its line. Far behind the window not even that: there
-only a number that falls back matters, for it begins a new process.
+number only; all else is looked up in its line. Far behind the window not even that: there only a
+number that falls back matters, for it begins a new process.
 """
 
 import math
@@ -14,11 +14,12 @@ from functools import lru_cache
 from mrbench.errors import RecipeError
 from mrbench.model import LogFormat, Window
 from mrbench.outcome import IterationSample
-from mrbench.parsers.base import Block, Mark, TextFormat, to_samples
+from mrbench.parsers.base import Block, Mark, TextFormat
+from mrbench.parsers.lines import blank_colours, line_around, rank_and_stamp
+from mrbench.parsers.reading import read_mark
+from mrbench.parsers.samples import to_samples
 
-_COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 FOLLOWED = 1000  # iterations behind the window told one by one: who follows a run ends it there
-LONGEST = 1 << 14  # bytes of a line looked at on either side of its number
 _FAR = 10**9  # iterations: where an epoch's place is unknown, it is out of every window
 
 
@@ -35,21 +36,6 @@ def parse(
     if window:
         past = window.last + max(window.last - window.first, FOLLOWED)
     return to_samples(_marks(blocks, rule, past), rule, log, images_per_iteration)
-
-
-def blank_colours(block: bytes) -> bytes:
-    """Replace ANSI colour sequences by as many spaces, so that offsets stay true."""
-    if b"\x1b" not in block:
-        return block
-    return _COLOUR.sub(lambda found: b" " * len(found[0]), block)
-
-
-def number(text: bytes) -> float:
-    """Return a printed number; nan where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
 
 
 @lru_cache(maxsize=32)
@@ -71,6 +57,7 @@ def from_pattern(log: LogFormat) -> TextFormat:
         number=found,
         value=found,
         loss=found if "loss" in found.groupindex else None,
+        data=found if "data" in found.groupindex else None,
         timing=log.timing,
         every=log.every,
         counts_from=log.counts_from,
@@ -126,6 +113,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
         # Behind the window only numbers are read, into which no implementation prints a colour.
         block = raw if last > limit and rule.value is not rule.number else blank_colours(raw)
         begins = _begins(block, offset, rule)
+        behind = 0
         for found in rule.number.finditer(block):
             if begins and begins[0][0] < found.start():
                 yield from (mark for at, mark in begins if at < found.start())
@@ -138,7 +126,8 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
             if limit < last <= iteration:
                 last = iteration
                 continue
-            mark = _read(block, offset, found, rule)
+            mark = read_mark(block, offset, found, rule, behind)
+            behind = found.end()
             if mark is not None and iteration > 0:
                 last = iteration
                 yield mark._replace(iteration=iteration, floor=floor, closes=closes)
@@ -151,40 +140,14 @@ def _begins(block: bytes, offset: int, rule: TextFormat) -> list[tuple[int, Mark
     if rule.begins is None:
         return []
     found = rule.begins.finditer(block)
-    return [(m.start(), _begin(m, offset)) for m in found]
+    return [(m.start(), _begin(block, offset, m)) for m in found]
 
 
-def _begin(found: re.Match[bytes], offset: int) -> Mark:
+def _begin(block: bytes, offset: int, found: re.Match[bytes]) -> Mark:
     stated = found["iteration"] if found.re.groups else None
     value = math.nan if stated is None else 0.0
-    return Mark(int(stated or 0), value, offset + found.end(), begins=True)
-
-
-def _read(block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat) -> Mark | None:
-    if rule.value is rule.number:
-        loss = number(found["loss"]) if rule.loss and found["loss"] else None
-        value = number(found["value"])
-        return None if math.isnan(value) else Mark(0, value, offset + found.end(), loss=loss)
-    start, end = _line(block, found.start(), found.end())
-    line = block[start:end]
-    value_found = rule.value.search(line)
-    if value_found is None:
-        return None
-    loss_found = rule.loss.search(line) if rule.loss else None
+    left, _ = line_around(block, found.start(), found.end())
+    rank, printed = rank_and_stamp(block[left : found.start()])
     return Mark(
-        0,
-        float(value_found[1]),
-        offset + max(found.end(), start + value_found.end()),
-        loss=float(loss_found[1]) if loss_found else None,
+        int(stated or 0), value, offset + found.end(), begins=True, printed=printed, rank=rank
     )
-
-
-def _line(block: bytes, start: int, end: int) -> tuple[int, int]:
-    """Return where the line around start..end begins and ends; a carriage return ends one too."""
-    least, most = max(0, start - LONGEST), min(len(block), end + LONGEST)
-    left = max(least, block.rfind(b"\n", least, start) + 1)
-    left = max(left, block.rfind(b"\r", left, start) + 1)
-    right = block.find(b"\n", end, most)
-    right = most if right < 0 else right
-    early = block.find(b"\r", end, right)
-    return left, right if early < 0 else early

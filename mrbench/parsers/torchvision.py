@@ -6,15 +6,16 @@ Epochs and iterations are counted from 0. Lines of the evaluation begin with `Te
 
 import re
 
-from mrbench.parsers.base import LOSS, NUMBER, TextFormat
+from mrbench.parsers.base import LOSS, TextFormat, field
 
 TEXT = TextFormat(
     number=re.compile(
         rb"Epoch: \[(?P<epoch>\d{1,9})\]\s{1,4}"
-        rb"\[ *(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\]"
+        rb"\[ *(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
-    value=re.compile(rb"(?<![\w.])time: " + NUMBER),
-    loss=re.compile(rb"(?<!\w)loss: " + LOSS),
+    value=field(b"time"),
+    loss=field(b"loss", LOSS),
+    data=field(b"data"),
     timing="interval_mean",
     counts_from=0,
     epochs_from=0,
