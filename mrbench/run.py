@@ -57,6 +57,7 @@ def run_one(
         record |= {"status": "failed", "reason": reason, "exit_code": MrbenchError.exit_code}
     finally:
         record["ended"] = now()
+        record["files"] = rundir.describe_files(folder)
         rundir.write_record(folder, record)
     return record
 
