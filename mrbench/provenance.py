@@ -74,6 +74,14 @@ ON_CPU: dict[str, tuple[Kind, str]] = {
     "machine.cpu": (MUST, "another CPU"),
     "machine.cpus_usable": (MUST, "another number of CPUs"),
 }
+# Between two implementations of a suite the suite has decided that these do not forbid it.
+BETWEEN: dict[str, tuple[Kind, str]] = {
+    "plan.images_per_iteration": (EXPLAINS, "the suite compares implementations of other batches"),
+    "plan.images_per_gpu": (EXPLAINS, "the same"),
+    "plan.image_size": (EXPLAINS, "the suite compares implementations of other sizes"),
+    "plan.environment.image": (EXPLAINS, "each implementation has its own"),
+    "stated": (EXPLAINS, "what each log states is compared with its own plan"),
+}
 PARTS = ("plan", "workspace", "environment", "machine", "observed", "suite", "mrbench")
 # Not every log or recipe says these: what one of two does not say forbids nothing.
 UNSAID = ("stated.", "plan.image_size")
@@ -96,9 +104,9 @@ class Difference(NamedTuple):
 
 def differing(a: Record, b: Record) -> list[Difference]:
     """Return all facts that differ, those that forbid a comparison first."""
-    on_cpu = "cpu" in (a["plan"].get("accelerator"), b["plan"].get("accelerator"))
+    table = _table(a["plan"], b["plan"])
     found = [
-        Difference(key, *_meaning(key, on_cpu=on_cpu), one, other)
+        Difference(key, *_meaning(key, table), one, other)
         for key, one, other in differences(facts(a), facts(b))
         if not (key.startswith(UNSAID) and ABSENT in (one, other))
     ]
@@ -150,7 +158,12 @@ def _one(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return value
 
 
-def _meaning(key: str, *, on_cpu: bool) -> tuple[Kind, str]:
-    table = KEYS | ON_CPU if on_cpu else KEYS
+def _table(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Kind, str]]:
+    on_cpu = "cpu" in (a.get("accelerator"), b.get("accelerator"))
+    between = a.get("implementation") != b.get("implementation")
+    return KEYS | (ON_CPU if on_cpu else {}) | (BETWEEN if between else {})
+
+
+def _meaning(key: str, table: Mapping[str, tuple[Kind, str]]) -> tuple[Kind, str]:
     fits = [k for k in table if key == k or (key.startswith(k) and key[len(k)] in ".[")]
     return table[max(fits, key=len)] if fits else (EXPLAINS, "not known to be harmless")
