@@ -29,7 +29,7 @@ bench: $(VENV)/.bench
 # SECONDS: for all targets together; TARGETS: names, or all.
 SECONDS := 300
 fuzz: $(VENV)/.fuzz
-	$(BIN)/python tests/fuzz --seconds $(SECONDS) $(TARGETS)
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(TARGETS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
