@@ -63,7 +63,7 @@ def test_a_reading_that_is_wrong_is_marked_and_ends_with_an_error(
         return replace(found, images_per_second=None if rate is None else 1.002 * rate)
 
     monkeypatch.setattr(accuracy, "by_mrbench", wrong)
-    with pytest.raises(SystemExit, match="larger than the log's digits allow"):
+    with pytest.raises(SystemExit, match="larger than"):
         accuracy.main(2)
     rows = capsys.readouterr().out.splitlines()
     assert "!" in next(row for row in rows if row.startswith("detectron2 "))
