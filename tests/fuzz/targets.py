@@ -35,6 +35,7 @@ RENDERERS: Mapping[str, tuple[str, ...]] = {
     "mmdetection3": ("mmdetection3",),
     "mmdetection3-scalars": ("scalars",),
     "simpledet": ("simpledet",),
+    "mxnet": ("mxnet",),
     "gluoncv": ("gluoncv",),
     "detectron": ("detectron", "detectron_bare"),
     "torchvision": ("torchvision",),
