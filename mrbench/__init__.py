@@ -1,3 +1,3 @@
 """mrbench: reproducible training-throughput benchmarks of other people's code."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
-TAIL_BYTES = 1 << 17
 
 _GZIP = b"\x1f\x8b"
 
@@ -55,20 +54,10 @@ def read_range(path: Path, begin: int, end: int) -> bytes:
     return b"".join(parts)
 
 
-def read_tail(path: Path) -> bytes:
-    """Return the last 128 KiB of a log: where the reason of a failure stands."""
-    tail = b""
-    for chunk in _chunks(path, from_end=TAIL_BYTES):
-        tail = (tail + chunk)[-TAIL_BYTES:]
-    return tail
-
-
-def _chunks(path: Path, from_end: int = 0) -> Iterator[bytes]:
+def _chunks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            packed = file.peek(2)[:2] == _GZIP
-            if from_end and not packed and file.seekable():  # a pipe is read from its beginning
-                file.seek(max(0, file.seek(0, 2) - from_end))
+            packed = file.peek(2)[:2] == _GZIP  # a pipe has no way back
             yield from _unpacked(file) if packed else _read(file)
     except (OSError, EOFError) as exc:
         text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

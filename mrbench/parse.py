@@ -1,14 +1,17 @@
 """What `mrbench parse` does: a log of anybody's, its format found, measured over a window."""
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mrbench.errors import RecipeError
-from mrbench.failure import diagnose
-from mrbench.logs import TAIL_BYTES, read_blocks
+from mrbench.evidence import with_evidence
+from mrbench.failure.marks import Marks
+from mrbench.failure.verdict import of_log, sentence
+from mrbench.logs import read_blocks, read_range
 from mrbench.measure import measure
 from mrbench.measure.spans import Stamps
 from mrbench.model import LogFormat, Window
@@ -16,6 +19,7 @@ from mrbench.outcome import Measurement
 from mrbench.parsers import KIN, NAMES, parse, tells_rate, warning_of
 from mrbench.parsers.base import Block
 from mrbench.stamps import read_stamps
+from mrbench.stated import read_stated
 from mrbench.wording import did_you_mean
 
 ENOUGH = 100  # samples that prove a format
@@ -45,10 +49,17 @@ class Parsed:
             "last": m.last,
             "iterations": m.iterations,
             "images_per_iteration": m.images_per_iteration,
+            "interval": None if m.interval is None else asdict(m.interval),
+            "drift": None if m.drift is None else asdict(m.drift),
+            "rounding": m.rounding,
+            "data_share": m.data_share,
             "clock": m.clock,
+            "second_clock": m.second_clock,
             "agreement": m.agreement,
+            "disagreement": None if m.disagreement is None else asdict(m.disagreement),
             "processes": m.processes,
             "warnings": list(m.warnings),
+            "failure": asdict(m.failure) if m.failure else None,
         }
 
 
@@ -71,22 +82,27 @@ def parse_log(
 ) -> Parsed:
     """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
 
-    implementation: a recipe's name or a format's; without one the format is found from the log, and
-    a single recipe that writes it gives the images per iteration, with a warning. They are never
-    guessed for a log that no recipe writes: its seconds per iteration are all that is known.
+    implementation: a recipe's name or a format's; without one the format is found from the log.
+    Images per iteration are those given, or those that the log states, or, with a note, those of
+    the named recipe. They are never guessed: else seconds per iteration are all that is known.
     """
     readings = _readings(recipes, implementation)
-    tail = _Tail(read_blocks(path))
-    reading, blocks = _detect(tail, readings)
+    marks = Marks()
+    reading, blocks = _detect(read_blocks(path), readings)
     if reading is None:
         found = measure((), window, images_per_iteration)
-        return _explained(found, tail, readings[0].implementation if implementation else None, None)
-    images = images_per_iteration or reading.images
+        named = readings[0].implementation if implementation else None
+        return _explained(found, path, marks, named, None)
+    stated = _stated_images(path, reading.log)
+    # a format has many users, with batches of their own; a recipe's own pattern but that one
+    trusted = implementation is not None or reading.log.pattern is not None
+    images = images_per_iteration or stated or (reading.images if trusted else None)
     samples = parse(blocks, reading.log, images or 1, window)
     stamps = _stamps_beside(path)
-    found = measure(samples, window, images, stamps=stamps, clock=reading.log.clock)
-    found = _with_images(found, reading, stated=images_per_iteration is not None)
-    return _explained(found, tail, reading.implementation, reading.log.format)
+    found = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
+    found = with_evidence(found, functools.partial(read_range, path))
+    found = _with_images(found, reading, given=images_per_iteration, stated=stated)
+    return _explained(found, path, marks, reading.implementation, reading.log.format)
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:
@@ -121,22 +137,10 @@ def _by_format(recipes: Known, format_: str) -> _Reading:
     return _Reading(log=replace(log, format=format_), implementation=name, images=images)
 
 
-class _Tail:
-    """Hands blocks on and keeps the end of what has passed, where a failure's reason stands."""
-
-    def __init__(self, blocks: Iterator[Block]) -> None:
-        self.blocks = blocks
-        self.bytes = b""
-
-    def __iter__(self) -> Iterator[Block]:
-        for offset, block in self.blocks:
-            self.bytes = (self.bytes + block[-TAIL_BYTES:])[-TAIL_BYTES:]
-            yield offset, block
-
-
-def _detect(tail: _Tail, readings: list[_Reading]) -> tuple[_Reading | None, Iterator[Block]]:
+def _detect(
+    blocks: Iterator[Block], readings: list[_Reading]
+) -> tuple[_Reading | None, Iterator[Block]]:
     """Return the way that finds most samples in the first block where one finds any."""
-    blocks = iter(tail)
     if len(readings) == 1:
         return readings[0], blocks
     for offset, block in blocks:
@@ -158,7 +162,21 @@ def _stamps_beside(path: Path) -> Stamps | None:
     return read_stamps(beside) if name.endswith(".log") and beside.is_file() else None
 
 
-def _with_images(found: Measurement, reading: _Reading, *, stated: bool) -> Measurement:
+def _stated_images(path: Path, log: LogFormat) -> int | None:
+    """Return the images per iteration that the log itself states, if a recipe knows where."""
+    if not log.states or not path.is_file():  # a pipe can be read but once
+        return None
+    facts = {n: f["value"] for n, f in read_stated(read_blocks(path), log.states).items()}
+    whole = facts.get("images_per_iteration")
+    if whole is None and facts.keys() >= {"images_per_gpu", "gpus"}:
+        parts = facts["images_per_gpu"], facts["gpus"]
+        return int(parts[0]) * int(parts[1]) if all(map(str.isdecimal, parts)) else None
+    return int(whole) if whole and whole.isdecimal() else None
+
+
+def _with_images(
+    found: Measurement, reading: _Reading, *, given: int | None, stated: int | None
+) -> Measurement:
     warnings = list(found.warnings)
     if warning_of(reading.log):
         warnings.append(warning_of(reading.log))
@@ -169,10 +187,16 @@ def _with_images(found: Measurement, reading: _Reading, *, stated: bool) -> Meas
             found, images_per_second=1 / seconds if seconds else None, seconds_per_iteration=None
         )
     elif found.images_per_iteration is None:
-        warnings.append(
-            "images per iteration are unknown: no throughput; give --images-per-iteration"
+        hint = (
+            f" ({reading.images} by the recipe {reading.implementation})" if reading.images else ""
         )
-    elif not stated and not tells_rate(reading.log):
+        warnings.append(
+            "the log does not state its images per iteration, so there is no throughput;"
+            f" give --images-per-iteration N{hint}"
+        )
+    elif given and stated and given != stated:
+        warnings.append(f"the log states {stated} images per iteration, not {given}")
+    elif not given and not stated and not tells_rate(reading.log):
         warnings.append(
             f"{found.images_per_iteration} images per iteration are the recipe's"
             f" ({reading.implementation}); if the log was made otherwise,"
@@ -182,13 +206,13 @@ def _with_images(found: Measurement, reading: _Reading, *, stated: bool) -> Meas
 
 
 def _explained(
-    found: Measurement, tail: _Tail, implementation: str | None, format_: str | None
+    found: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
 ) -> Parsed:
-    if not tail.bytes:
+    if next(read_blocks(path), None) is None:
         found = replace(found, reason="the log is empty; is it the right file?")
-    if found.status in ("no_iterations", "incomplete_window"):
-        cause = diagnose(tail.bytes)
-        if cause:
-            reason = f"{cause[1]} ({found.reason})"
-            found = replace(found, status=cause[0], reason=reason)
+    failure = of_log(path, marks, found.status) if found.status != "ok" else None
+    if failure:
+        seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
+        reason = sentence(failure, seen)
+        found = replace(found, status=failure.status, reason=reason, failure=failure)
     return Parsed(measurement=found, implementation=implementation, format=format_)

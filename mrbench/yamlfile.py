@@ -1,6 +1,7 @@
 """Typed YAML: a file in, a frozen dataclass out, or a RecipeError with file, line and key."""
 
 import dataclasses
+import re
 import shlex
 import types
 import typing
@@ -16,6 +17,7 @@ from mrbench.wording import did_you_mean
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BARE_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")  # a number to JSON, a text to YAML 1.1
 T = TypeVar("T")
 
 
@@ -166,7 +168,8 @@ class _Reader:
             return text.lower() in ("true", "yes", "on")
         if hint is int and kind == "int":
             return int(text.replace("_", ""), 0)
-        if hint is float and kind in ("int", "float"):
+        bare = getattr(node, "style", None) in (None, "") and _BARE_EXPONENT.fullmatch(text)
+        if hint is float and (kind in ("int", "float") or bare):
             return float(text.replace("_", ""))
         return self.fail(key, f"{text!r} is not of type {hint.__name__}; correct the value")
 

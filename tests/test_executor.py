@@ -10,14 +10,14 @@ import pytest
 
 from jobs import STUBBORN, make_job, python, run, survivors
 from mrbench.errors import LaunchError
-from mrbench.executors import EXECUTORS
+from mrbench.executors import EXECUTORS, Wishes
 from mrbench.executors.base import EXIT, LOG, STAMPS
 from mrbench.executors.local import BLOCK_BYTES, start
 from mrbench.stamps import read_stamps
 
 
 def test_this_machine_can_run_jobs() -> None:
-    assert EXECUTORS["local"].unavailable() is None
+    assert EXECUTORS["local"](Wishes()).unavailable() is None
 
 
 def test_output_arrives_byte_for_byte_from_both_streams(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import renderers
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.logs import LONGEST_LINE_BYTES, read_blocks, read_tail, whole_lines
+from mrbench.logs import LONGEST_LINE_BYTES, read_blocks, whole_lines
 from mrbench.model import LogFormat, Window
 from mrbench.parse import Parsed, parse_log
 
@@ -108,8 +108,11 @@ def test_machine_readable_files_are_an_implementations_too(
     for name in (None, format_.split("-", maxsplit=1)[0].rstrip("3")):
         found = parsed(LOGS / log, Window(first=window[0], last=window[1]), implementation=name)
         assert (found.measurement.status, found.format) == ("ok", format_)
-        assert found.measurement.images_per_iteration == 16
-        assert any("recipe's" in text for text in found.measurement.warnings)
+        # the file does not tell its batch: only who names the recipe gets a throughput
+        assert found.measurement.images_per_iteration == (16 if name else None)
+        assert (found.measurement.images_per_second is None) == (name is None)
+        says = "recipe's" if name else "does not state its images per iteration"
+        assert any(says in text for text in found.measurement.warnings)
 
 
 def test_medians_are_told() -> None:
@@ -121,7 +124,7 @@ def test_medians_are_told() -> None:
     ("log", "status", "says"),
     [
         ("detectron-nan.log.gz", "diverged", "Loss is NaN"),
-        ("tensorpack-abort.log", "no_iterations", "no line tells"),
+        ("tensorpack-abort.log", "failed", "Must be non NULL"),
         ("simpledet-missing-operator.log", "failed", "AttributeError: module 'mxnet"),
     ],
 )
@@ -130,6 +133,9 @@ def test_a_training_that_failed_says_why(log: str, status: str, says: str) -> No
     assert found.measurement.status == status
     assert says in found.measurement.reason
     assert found.measurement.images_per_second is None
+    failure = found.as_json()["failure"]
+    assert says in failure["line"]
+    assert failure["remedy"] in found.measurement.reason
 
 
 @pytest.mark.parametrize("render", [renderers.gluoncv, renderers.torchvision, renderers.minimask])
@@ -213,7 +219,7 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [None, "detectron2", "matterport"])
 def test_empty_and_binary_files_have_no_iterations(tmp_path: Path, name: str | None) -> None:
     (tmp_path / "empty").write_bytes(b"")
-    (tmp_path / "binary").write_bytes(random.Random(1).randbytes(3_000_000))  # noqa: S311 - junk
+    (tmp_path / "binary").write_bytes(random.Random(1).randbytes(3_000_000))
     for file in ("empty", "binary"):
         found = parsed(tmp_path / file, implementation=name)
         assert found.measurement.status == "no_iterations"
@@ -231,7 +237,6 @@ def test_blocks_end_at_a_lines_end_and_lose_nothing(tmp_path: Path) -> None:
     for offset, block in blocks:
         assert offset == at
         at += len(block)
-    assert read_tail(tmp_path / "log") == (text + b"cut off")[-(1 << 17) :]
 
 
 def test_a_line_without_end_is_handed_on_in_parts() -> None:

@@ -140,7 +140,7 @@ def test_the_learning_rate_rises_as_in_the_published_schedule(part: Opener) -> N
 def test_the_log_tells_mrbench_the_true_times(part: Opener) -> None:
     """Epochs of 130 iterations: windows across an epoch's end are exact as well."""
     progress, per_epoch = part("progress"), 130
-    rng = random.Random(3)  # noqa: S311 - no secret
+    rng = random.Random(3)
     seconds = [rng.uniform(0.1, 0.5) for _ in range(540)]
     lines, since = [], 0
     for i in range(len(seconds)):

@@ -10,14 +10,14 @@ from mrbench import environment, interpreter, layout, mirrored, weights
 from mrbench.checks.base import Finding, Plans, names, problem
 from mrbench.environment import lockfile
 from mrbench.errors import WorkspaceError
-from mrbench.executors import EXECUTORS
+from mrbench.executors import EXECUTORS, Wishes
 from mrbench.places import Places
 from mrbench.plan import Plan
 
 
 def executor(plans: Plans, _places: Places) -> list[Finding]:
     """Refuse what cannot be started on this system at all."""
-    told = EXECUTORS["local"].unavailable()
+    told = EXECUTORS["local"](Wishes()).unavailable()
     return [problem("system", told, plan) for plan in plans] if told else []
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mrbench import layout, mirrored, plan, recipe
 from mrbench.errors import RecipeError
+from mrbench.executors import Wishes
 from mrbench.places import Places
 from mrbench.plan import Plan
 from mrbench.recipe import RecipeFile
@@ -54,3 +55,8 @@ def places(args: argparse.Namespace) -> Places:
     runs = getattr(args, "runs", Path("runs"))
     weights = args.weights or mirrored.weights_folder(args.mirror)
     return Places(data=args.data, weights=weights, mirror=args.mirror, runs=runs)
+
+
+def wishes(args: argparse.Namespace) -> Wishes:
+    """Return what the arguments ask of the executor."""
+    return Wishes(executor=args.executor)

@@ -48,6 +48,7 @@ def _measured(result: dict[str, Any]) -> str:
     if result["status"] != "ok":
         return f"{name}: {result['status']}: {result['reason']}"
     rate, seconds = result["images_per_second"], result["seconds_per_iteration"]
+    sure = result["interval"]
     head = [f"{rate:.3f} img/s"] if rate is not None else []
     head += [f"{seconds:.6f} s per iteration"] if seconds is not None else []
     covered = f"{result['first']}-{result['last']} ({result['iterations']} timed)"
@@ -56,6 +57,16 @@ def _measured(result: dict[str, Any]) -> str:
         f"{name}: {', '.join(head)}",
         f"  iterations {covered}, {images}, {result['clock']} clock",
     ]
+    if sure and rate is not None:
+        lines.append(f"  95 % interval {sure['low']:.3f} to {sure['high']:.3f} img/s")
+    elif sure:  # of iterations per second
+        span = f"{1 / sure['high']:.6f} to {1 / sure['low']:.6f}"
+        lines.append(f"  95 % interval {span} s per iteration")
+    if result["rounding"]:
+        lines.append(f"  right to {result['rounding']:.3%} by the digits that it prints")
+    if result["data_share"] is not None:
+        lines.append(f"  {result['data_share']:.1%} of the time was spent waiting for data")
     if result["agreement"] is not None:
-        lines.append(f"  arrival clock / log clock: {result['agreement']:.4f}")
+        other = (result["second_clock"], result["clock"])[result["second_clock"] == "log"]
+        lines.append(f"  {other} clock / log clock: {result['agreement']:.4f}")
     return "\n".join([*lines, *(f"  note: {text}" for text in result["warnings"])])

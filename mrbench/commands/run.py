@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
     parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")
@@ -32,10 +33,12 @@ def main(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(planned, places, as_json=args.json)
     from mrbench.console import make_reporter  # noqa: PLC0415 - the dry run prints at once
+    from mrbench.executors import EXECUTORS  # noqa: PLC0415 - the same
     from mrbench.run import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
 
     with make_reporter(quiet=args.quiet) as reporter:
-        records = run_all(planned, places, args.repeat, reporter)
+        executor = EXECUTORS[args.executor](choosing.wishes(args))
+        records = run_all(planned, places, args.repeat, reporter, executor)
     if args.json:
         print(json.dumps(records, indent=1, default=str))
     return exit_code(records)

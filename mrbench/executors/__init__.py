@@ -1,6 +1,11 @@
 """Executors by name: where and how a job runs."""
 
-from . import local
-from .base import Executor
+from collections.abc import Callable, Mapping
 
-EXECUTORS: dict[str, Executor] = {"local": local}
+from . import local
+from .base import Executor, Wishes
+
+# Name: makes the executor of what the command line wishes.
+EXECUTORS: Mapping[str, Callable[[Wishes], Executor]] = {"local": lambda _: local}
+
+__all__ = ["EXECUTORS", "Executor", "Wishes"]

@@ -5,11 +5,19 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
+from mrbench.model import noun
 from mrbench.outcome import Exit, Job
 
 LOG = "train.log"  # what the job printed, byte for byte
 STAMPS = "train.stamps"  # when each part of it arrived; mrbench.stamps reads it
 EXIT = "exit.json"  # how the job ended; written last, by rename
+
+
+@noun
+class Wishes:
+    """What the command line asks of an executor; each takes what concerns it."""
+
+    executor: str = "local"
 
 
 class Running(Protocol):

@@ -1,0 +1,70 @@
+"""A run's record: how it begins, what the verdict adds in the end, and its one line of summary."""
+
+import dataclasses
+import time
+from typing import Any
+
+from mrbench import __version__
+from mrbench.errors import MeasureError
+from mrbench.interval import Interval
+from mrbench.outcome import Exit
+from mrbench.plan import Plan
+from mrbench.recipe import RecipeFile
+from mrbench.rundir import RunDir
+from mrbench.suites import Suite
+
+Record = dict[str, Any]
+
+
+def blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
+    """Return the record of a run that has not begun: failed, until more is known."""
+    return {
+        "format": plan.format,
+        "id": f"{plan.suite}/{plan.implementation}/{folder.path.name}",
+        "mrbench": __version__,
+        "started": now(),
+        "suite": dataclasses.asdict(file.suite),
+        "plan": dataclasses.asdict(plan),
+        "plan_digest": plan.digest,
+        "status": "failed",
+        "reason": "",
+        "measurement": None,
+    }
+
+
+def now() -> str:
+    """Return the UTC time, as records tell it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit) -> None:
+    """Add what follows from the run's files: measurement, statements, validity."""
+    from mrbench import judge  # noqa: PLC0415 - loaded while the training starts
+    from mrbench.validity import judge_record  # noqa: PLC0415 - the same
+
+    record["exit"] = dataclasses.asdict(end)
+    measurement = judge.judge(folder, plan, end)
+    record["measurement"] = dataclasses.asdict(measurement)
+    record["stated"] = judge.stated(folder, plan)
+    record |= {"status": measurement.status, "reason": measurement.reason}
+    record["exit_code"] = judge.exit_code_of(measurement.status)
+    validity = judge_record(record, suite.rules)
+    record["validity"] = dataclasses.asdict(validity)
+    if measurement.status == "ok" and validity.verdict == "invalid":
+        record["exit_code"] = MeasureError.exit_code
+
+
+def summary(record: Record) -> str:
+    """Return one line on how a run ended."""
+    name = record["plan"]["implementation"]
+    if record["status"] != "ok":
+        return f"{name}: {record['status']}: {record['reason']} ({record['id']})"
+    m, validity = record["measurement"], record["validity"]
+    sure = m["interval"]
+    rate = str(Interval(**sure)) if sure else f"{m['images_per_second']:.2f}"
+    text = f"{name}: {rate} img/s in iterations {m['first']}-{m['last']}, {validity['verdict']}"
+    if validity["why"]:
+        text += f": {validity['why']}"
+    for note in validity["notes"]:
+        text += f"\n  {note}"
+    return f"{text} ({record['id']})"

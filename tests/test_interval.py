@@ -1,0 +1,128 @@
+"""Intervals, drift and Student's t, against simulated truth and a library that knows them."""
+
+import itertools
+import math
+import random
+import statistics
+
+import pytest
+
+from mrbench.drift import drift
+from mrbench.interval import Interval, between_runs, plus_minus, within_run
+from mrbench.slow import slow
+from mrbench.student import quantile, tail
+
+Times = list[tuple[int, float]]
+
+
+def series(seed: int, *, rho: float = 0.0, noise: float = 0.05, trend: float = 0.0) -> Times:
+    """Return 20 intervals of 20 iterations of 1 s, disturbed, autocorrelated and with a trend."""
+    rng = random.Random(seed)
+    state, seconds = rng.gauss(0, 1), []
+    for i in range(400):
+        state = rho * state + math.sqrt(1 - rho**2) * rng.gauss(0, 1)
+        seconds.append(1 + noise * state + trend * (i / 400 - 0.5))
+    return [(20, sum(seconds[i : i + 20])) for i in range(0, 400, 20)]
+
+
+# Table 26.10 of Abramowitz and Stegun
+@pytest.mark.parametrize(
+    ("freedom", "t"), [(1, 12.706), (2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (120, 1.980)]
+)
+def test_students_quantiles_are_those_of_the_tables(freedom: int, t: float) -> None:
+    assert quantile(freedom) == pytest.approx(t, abs=6e-4)
+    assert tail(quantile(freedom), freedom) == pytest.approx(0.05, abs=1e-9)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_about_95_of_100_intervals_cover_the_truth(rho: float) -> None:
+    found = [within_run(series(seed, rho=rho), 16) for seed in range(600)]
+    covered = sum(i is not None and i.low <= 16 <= i.high for i in found)
+    assert 0.925 <= covered / len(found) <= 0.975  # 95 +- 2.8 standard errors of 600 runs
+
+
+def test_a_trend_is_not_taken_for_noise_and_is_found() -> None:
+    steady = [drift(series(seed, rho=0.3)) for seed in range(300)]
+    alarms = sum(d is not None and d.beyond_noise for d in steady)
+    assert alarms <= 9  # 1 of 100 are to be expected, 3 standard errors above
+    moving = [drift(series(seed, rho=0.3, trend=0.1)) for seed in range(50)]
+    assert sum(d is not None and d.beyond_noise for d in moving) >= 45
+    changes = [d.change for d in moving if d is not None]
+    assert statistics.fmean(changes) == pytest.approx(-0.075, abs=0.01)  # quarters' middles
+    wide = within_run(series(1, trend=0.1), 16)
+    narrow = within_run(series(1), 16)
+    assert wide is not None
+    assert narrow is not None
+    assert wide.half_width == pytest.approx(narrow.half_width, rel=0.2)
+
+
+def test_too_few_or_impossible_intervals_give_none() -> None:
+    assert within_run([(20, 10.0)] * 3, 16) is None
+    assert within_run([(20, math.nan)] * 8, 16) is None
+    assert within_run([(20, 0.0)] * 8, 16) is None
+    assert drift([(20, 10.0)] * 3) is None
+    assert slow([]) is None
+
+
+def test_equal_times_have_no_width_but_what_rounding_leaves() -> None:
+    sharp = within_run([(20, 10.0)] * 20, 16)
+    assert sharp is not None
+    assert sharp.half_width == pytest.approx(0, abs=1e-9)
+    one_clock = within_run([(20, 10.0)] * 20, 16, resolution_s=1.0, one_clock=True)
+    assert one_clock is not None
+    assert one_clock.half_width / 32 == pytest.approx(1 / 200, rel=0.01)
+    each = within_run([(20, 10.0)] * 20, 16, resolution_s=1.0)
+    assert each is not None
+    assert each.half_width / 32 == pytest.approx(0.05, rel=0.06)
+    assert within_run([(20, 0.4)] * 20, 16, resolution_s=1.0) is None  # rounding leaves nothing
+
+
+def test_rare_long_stalls_widen_the_slow_side() -> None:
+    times = [(20, 10.0 + 0.05 * math.sin(i)) for i in range(20)]
+    times[7], times[15] = (20, 16.0), (20, 16.0)
+    found = within_run(times, 16)
+    assert found is not None
+    below, above = found.images_per_second - found.low, found.high - found.images_per_second
+    assert below > 1.2 * above
+
+
+def test_runs_are_summed_up_over_total_time_and_spread_apart() -> None:
+    three = between_runs([59.0, 60.0, 61.0])
+    assert three.images_per_second == pytest.approx(statistics.harmonic_mean([59, 60, 61]))
+    assert three.deviation == pytest.approx(1.0)
+    assert three.interval is not None
+    assert three.interval.half_width == pytest.approx(4.303 / math.sqrt(3), rel=0.05)
+    one = between_runs([59.0])
+    assert (one.runs, one.deviation, one.interval) == (1, None, None)
+
+
+def test_runs_that_differ_by_chance_are_covered_in_95_of_100() -> None:
+    rng = random.Random(5)
+    trials = 800
+    hits = 0
+    for _ in itertools.repeat(None, trials):
+        found = between_runs([rng.gauss(60, 0.6) for _ in range(3)]).interval
+        hits += found is not None and found.low <= 60 <= found.high
+    assert 0.93 <= hits / trials <= 0.97
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "text"),
+    [
+        (59.123, 0.41, "59.1 ± 0.4"),
+        (59.123, 0.17, "59.12 ± 0.17"),
+        (59.123, 0.0996, "59.12 ± 0.10"),
+        (59.123, 3.0, "59 ± 3"),
+        (0.7412, 0.0031, "0.741 ± 0.003"),
+        (59.123, 0.0, "59.12"),
+        (59.123, math.inf, "59.12"),
+        (5900.0, 40.0, "5900 ± 40"),
+    ],
+)
+def test_digits_are_those_that_the_width_leaves(value: float, half: float, text: str) -> None:
+    assert plus_minus(value, half) == text
+
+
+def test_an_interval_prints_its_wider_side() -> None:
+    found = Interval(images_per_second=59.1, low=58.5, high=59.5)
+    assert str(found) == "59.1 ± 0.6"

@@ -1,0 +1,106 @@
+"""What logs state of their own workload, by the recipes' patterns, in logs of real trainings."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mrbench import plan, recipe
+from mrbench.errors import RecipeError
+from mrbench.logs import read_blocks
+from mrbench.model import Window
+from mrbench.parse import parse_log
+from mrbench.stated import check_patterns, read_stated
+from toy import edit, make_suite, mrbench
+
+KEPT = Path(__file__).parent / "kept" / "smoke"
+LOGS = Path(__file__).parent / "logs"
+# what the logs of the suite smoke state; the others print nothing of their configuration
+STATED = {
+    "detectron": {"images_per_gpu": "1", "gpus": "1", "image_size": "128/192"},
+    "detectron2": {"images_per_iteration": "1", "gpus": "1", "image_size": "128/192"},
+    "maskrcnn-benchmark": {
+        "images_per_iteration": "1",
+        "gpus": "1",
+        "precision": "float32",
+        "image_size": "128/192",
+    },
+    "matterport": {"images_per_iteration": "1", "gpus": "1", "image_size": "192/192"},
+    "mmdetection": {},
+    "simpledet": {"images_per_gpu": "1", "image_size": "128/192"},
+    "tensorpack": {"images_per_iteration": "2", "image_size": "128/192"},
+    "torchvision": {"images_per_gpu": "1", "gpus": "1"},
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
+    made = plan.make_plan(recipe.load_named("smoke", name))
+    (log,) = KEPT.glob(f"{name}/*/train.log.gz")
+    found = read_stated(read_blocks(log), made.log.states)
+    values = {fact: item["value"] for fact, item in found.items()}
+    assert values == STATED[name]
+    assert values.keys() == made.log.states.keys()
+    planned = {
+        "images_per_iteration": str(made.images_per_iteration),
+        "images_per_gpu": str(made.images_per_gpu),
+        "gpus": str(made.gpus),
+        "precision": made.precision,
+        "image_size": made.image_size,
+    }
+    assert values.items() <= planned.items()
+
+
+def test_todays_detectron2_states_it_in_another_way() -> None:
+    states = plan.make_plan(recipe.load_named("modern", "detectron2")).log.states
+    found = read_stated(read_blocks(LOGS / "detectron2-today.log"), states)
+    assert found["images_per_iteration"]["value"] == "2"
+    assert found["image_size"]["value"] == "64/107"
+
+
+def test_the_last_statement_counts_and_its_line_is_told() -> None:
+    text = b"batch: 8\nsize: 1333.0\nbatch: 16\n"
+    found = read_stated([(0, text)], {"images_per_iteration": r"^batch: (\d+)"})
+    assert found == {"images_per_iteration": {"value": "16", "line": 3}}
+    size = {"image_size": r"size: (?P<long>[\d.]+)\nbatch: (?P<short>\d+)"}
+    assert read_stated([(0, text)], size)["image_size"]["value"] == "16/1333"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "says"),
+    [
+        ("batch", r"(\d+)", "none of images_per_iteration, images_per_gpu"),
+        ("gpus", r"gpus: \d+", "needs a group"),
+        ("gpus", r"(", "no regular expression"),
+    ],
+)
+def test_a_pattern_that_cannot_be_is_refused(name: str, pattern: str, says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        check_patterns({name: pattern})
+
+
+def test_a_recipes_bad_pattern_is_told_with_its_line(
+    tmp_path: Path, git: Callable[..., str]
+) -> None:
+    path = make_suite(tmp_path, git)
+    edit(path, "  every: 10\n", "  every: 10\n  states:\n    gpus: 'no group'\n")
+    done = mrbench("run", "--dry-run", "--recipe", path, cwd=tmp_path)
+    assert done.returncode == 2
+    line = path.read_text().splitlines().index("  states:") + 1
+    assert f"toy.yaml:{line}: log.states: gpus: needs a group" in done.stderr
+
+
+def test_parse_takes_the_batch_that_a_log_states(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    head = "SOLVER:\n  BASE_LR: 0.02\n  IMS_PER_BATCH: 60\n"
+    body = (LOGS / "maskrcnn-benchmark.log").read_text()
+    log.write_text(head + body[body.index("Start training") - 60 :])
+    made = plan.make_plan(recipe.load_named("2019", "maskrcnn-benchmark"))
+    known = {"maskrcnn-benchmark": (made.log, made.images_per_iteration)}
+    window = Window(first=20, last=120)
+    found = parse_log(log, recipes=known, window=window).measurement
+    assert found.images_per_iteration == 60
+    assert found.warnings == ()
+    other = parse_log(log, recipes=known, window=window, images_per_iteration=16).measurement
+    assert other.images_per_iteration == 16
+    assert "the log states 60 images per iteration, not 16" in other.warnings

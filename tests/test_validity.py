@@ -1,0 +1,239 @@
+"""Rules of validity: each held, broken and unknown; by records, and by real runs of a toy."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mrbench import recipe
+from mrbench.suites import Rule
+from mrbench.validity import CHECKS, judge_record
+from test_checks_gpus import build
+from toy import edit, make_suite, mrbench
+
+RULES = """
+rules:
+  - {rule: images_per_iteration, reason: another batch is another workload}
+  - {rule: gpus, reason: idle GPUs make another number}
+  - {rule: window, at_least: 1.0, reason: holes may hide the slow ones, otherwise: note}
+  - {rule: loss, at_most: 3.0, reason: a diverging detector does other work}
+  - {rule: single_process, reason: a resumed run skips the warm-up}
+  - {rule: alone, reason: others take time}
+  - {rule: throttling, reason: heat slows}
+"""
+
+
+def record(**change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    plan = {
+        "window": {"first": 100, "last": 500},
+        "images_per_iteration": 16,
+        "images_per_gpu": 2,
+        "gpus": 8,
+        "accelerator": "gpu",
+        "precision": "float32",
+        "image_size": "800/1333",
+    }
+    measurement = {
+        "iterations": 400,
+        "intervals": 20,
+        "processes": 1,
+        "began": 0,
+        "clock": "log",
+        "second_clock": "arrival",
+        "agreement": 1.001,
+        "agreement_error": 0.0,
+        "loss_first": 2.0,
+        "loss_last": 1.5,
+        "warnings": [],
+    }
+    base: dict[str, Any] = {"status": "ok", "reason": "", "observed": None, "stated": {}}
+    base |= {"plan": plan | change.pop("plan", {})}
+    base |= {"measurement": measurement | change.pop("measurement", {})}
+    return base | change
+
+
+def stated(**values: str) -> dict[str, Any]:
+    return {"stated": {name: {"value": text, "line": 7} for name, text in values.items()}}
+
+
+def seen(**values: object) -> dict[str, Any]:
+    good = {"gpus_in_use": 8, "foreign_processes": [], "slowed_by": []}
+    return {"observed": good | values}
+
+
+NO_SIZE = {"plan": {"image_size": None}}
+CPU = {"plan": {"accelerator": "cpu"}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "outcome", "says"),
+    [
+        ("images_per_iteration", stated(images_per_iteration="16"), "held", "16 (line 7)"),
+        ("images_per_iteration", stated(images_per_gpu="4"), "broken", "4 by the log (line 7), 2"),
+        ("images_per_iteration", {}, "unknown", "does not state"),
+        ("gpus", stated(gpus="8"), "held", "GPUs: 8"),
+        ("gpus", stated(gpus="4"), "broken", "GPUs: 4 by the log (line 7), 8 by the plan"),
+        ("gpus", seen(), "held", "seen on 8"),
+        ("gpus", seen(gpus_in_use=7), "broken", "seen on 7, 8 by the plan"),
+        ("gpus", {}, "unknown", "does not state"),
+        ("precision", stated(precision="float16"), "broken", "float16 by the log"),
+        ("precision", stated(precision="float32"), "held", "float32"),
+        ("image_size", stated(image_size="640/1333"), "broken", "640/1333 by the log"),
+        (
+            "image_size",
+            {"plan": {"image_size": None}, **stated(image_size="1/2")},
+            "unknown",
+            "say",
+        ),
+        ("window", {}, "held", "400 of the window's 400"),
+        ("window", {"measurement": {"iterations": 350}}, "broken", "350 of the window's 400"),
+        ("loss", {}, "held", "from 2 to 1.5"),
+        ("loss", {"measurement": {"loss_last": 25.0}}, "broken", "from 2 to 25"),
+        ("loss", {"measurement": {"loss_first": None}}, "unknown", "no losses"),
+        ("single_process", {}, "held", "from the first iteration"),
+        ("single_process", {"measurement": {"processes": 3}}, "broken", "3 processes"),
+        ("single_process", {"measurement": {"began": 90}}, "broken", "behind iteration 90"),
+        ("single_process", {"measurement": {"began": 1}}, "held", "one process"),
+        ("single_process", {"measurement": {"began": None}}, "unknown", "not recorded"),
+        ("clocks", {}, "held", "arrival clock tells 1.0010"),
+        ("clocks", {"measurement": {"agreement": 1.03}}, "broken", "1.0300"),
+        ("clocks", {"measurement": {"agreement": 1.03, "agreement_error": 0.03}}, "held", "1.03"),
+        ("clocks", {"measurement": {"agreement": None}}, "unknown", "no second clock"),
+        ("alone", seen(), "held", "no other program"),
+        ("alone", seen(foreign_processes=["GPU 1: x (pid 9)"]), "broken", "GPU 1: x (pid 9)"),
+        ("alone", {}, "unknown", "could not be looked at"),
+        ("alone", CPU, "held", "no GPU is needed"),
+        ("throttling", seen(slowed_by=["GPU 3 by heat"]), "broken", "GPU 3 by heat"),
+        ("throttling", seen(), "held", "no GPU was slowed"),
+        ("throttling", {}, "unknown", "could not be looked at"),
+    ],
+)
+def test_each_rule(rule: Any, change: dict[str, Any], outcome: str, says: str) -> None:  # noqa: ANN401 - a literal
+    found = judge_record(record(**change), [Rule(rule=rule, reason="it matters")]).findings[0]
+    assert (found.outcome, found.reason) == (outcome, "it matters")
+    assert says in found.text
+
+
+def test_every_rule_that_can_be_written_is_checked() -> None:
+    assert set(CHECKS) == set(Rule.__dataclass_fields__["rule"].type.__args__)
+
+
+def test_the_verdict_is_the_worst_that_was_found() -> None:
+    broken = record(measurement={"iterations": 350})
+    strict, mild = (
+        Rule(rule="window", reason="r", otherwise=otherwise) for otherwise in ("invalid", "note")
+    )
+    assert judge_record(broken, [mild]).verdict == "valid with notes"
+    assert judge_record(broken, [mild, strict]).verdict == "invalid"
+    assert "350 of" in judge_record(broken, [strict]).why
+    assert judge_record(record(), [mild, strict]).verdict == "valid"
+    warned = record(measurement={"warnings": ["marks are off"]})
+    assert judge_record(warned, []).notes == ("marks are off",)
+    failed = judge_record(record(status="stalled", reason="nothing was printed"), [strict])
+    assert (failed.verdict, failed.why) == ("invalid", "stalled: nothing was printed")
+
+
+@pytest.mark.parametrize("suite", recipe.suite_names())
+def test_each_suite_states_its_rules_with_reasons(suite: str) -> None:
+    rules = recipe.load_suite(suite).rules
+    names = [rule.rule for rule in rules]
+    assert len(names) == len(set(names))
+    wanted = {"images_per_iteration", "gpus", "window", "loss", "single_process", "clocks"}
+    assert wanted <= set(names)
+    assert all(rule.reason.endswith(".") for rule in rules)
+
+
+@pytest.fixture
+def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
+    path = make_suite(tmp_path, git)
+    with (path.parent / "suite.yaml").open("a") as suite:
+        suite.write(RULES)
+    train = tmp_path / "upstream" / "train.py"
+    edit(train, 'print("training"', 'print("batch 4, 1 device"')
+    return path
+
+
+def run(path: Path, *words: object) -> tuple[int, dict[str, Any], str]:
+    done = mrbench("run", "--json", "--recipe", path, *words, cwd=path.parent)
+    return done.returncode, json.loads(done.stdout)[0], done.stderr
+
+
+def commit(path: Path, git: Callable[..., str]) -> None:
+    """Commit what the upstream's folder holds, and pin it."""
+    upstream = path.parents[1] / "upstream"
+    old = git(upstream, "rev-parse", "HEAD")
+    git(upstream, "commit", "-qam", "changed")
+    edit(path, old, git(upstream, "rev-parse", "HEAD"))
+
+
+def test_a_run_of_another_batch_is_invalid_and_stays_out_of_the_table(
+    toy: Path, git: Callable[..., str]
+) -> None:
+    commit(toy, git)
+    edit(toy, "  every: 10\n", "  every: 10\n  states: {images_per_iteration: '^batch (\\d+)'}\n")
+    code, good, _ = run(toy)
+    assert (code, good["validity"]["verdict"]) == (0, "valid")
+    edit(toy, "images_per_gpu: 4", "images_per_gpu: 8")
+    code, bad, told = run(toy)
+    assert (code, bad["status"], bad["validity"]["verdict"]) == (6, "ok", "invalid")
+    assert bad["validity"]["why"] == "images per iteration: 4 by the log (line 1), 8 by the plan"
+    assert "invalid: images per iteration" in told
+    shown = mrbench("table", "--suite", "toys", cwd=toy.parent).stdout
+    assert "invalid: images per iteration: 4 by the log" in shown
+    assert f"{bad['measurement']['images_per_second']:.0f}" not in shown
+    tells = mrbench("show", bad["id"], cwd=toy.parent).stdout
+    assert "images_per_iteration broken: images per iteration: 4 by the log" in tells
+
+
+GPU_TRAIN = """import os, sys, time
+with open(os.environ["STUB_PIDS"], "w") as pids:
+    pids.write(f"0 {os.getpid()} 1 {os.getpid()}")
+"""
+
+
+@pytest.fixture
+def gpus(
+    toy: Path, tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Make the toy a training on two GPUs of the stub, which knows it by what it writes."""
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc to build the stub of NVML with")
+    build(tmp_path)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    monkeypatch.setenv("STUB_PIDS", str(tmp_path / "pids"))
+    edit(toy.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
+    edit(tmp_path / "upstream" / "train.py", "import sys, time\n", GPU_TRAIN)
+    edit(toy, "60 0.002", "6000 0.002")  # it must still train when it is looked at
+    commit(toy, git)
+    return toy
+
+
+def test_the_gpus_are_looked_at_behind_the_window(gpus: Path) -> None:
+    code, found, _ = run(gpus)
+    assert code == 0
+    assert found["observed"]["gpus_in_use"] == 2
+    assert found["observed"]["foreign_processes"] == []
+    assert found["validity"]["verdict"] == "valid"
+
+
+def test_a_training_that_leaves_a_gpu_idle_is_invalid(gpus: Path, git: Callable[..., str]) -> None:
+    edit(gpus.parents[1] / "upstream" / "train.py", " 1 {os.getpid()}", "")
+    commit(gpus, git)
+    code, found, _ = run(gpus)
+    assert code == 6
+    assert found["validity"]["why"] == "GPUs: the training was seen on 1, 2 by the plan"
+
+
+def test_others_on_the_gpus_and_heat_are_found(gpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUB_PID", str(os.getpid()))  # and the stub's last GPU is hot
+    code, found, _ = run(gpus)
+    assert code == 6
+    broken = {
+        f["rule"]: f["text"] for f in found["validity"]["findings"] if f["outcome"] == "broken"
+    }
+    assert f"(pid {os.getpid()})" in broken["alone"]
+    assert "GPU 1 by heat (hardware)" in broken["throttling"]
