@@ -25,7 +25,7 @@ def found_in(text: str, name: str, window: Window = WINDOW) -> Measurement:
 
 def shuffled(ranks: Sequence[Sequence[str]], seed: int, reach: int) -> str:
     """Mix the lines of several ranks, each rank's in their order, none ahead by over `reach`."""
-    rng = random.Random(seed)  # noqa: S311 - a test's draw
+    rng = random.Random(seed)
     queues = [list(lines) for lines in ranks]
     done = [0] * len(queues)
     out = []
@@ -113,7 +113,7 @@ def test_speedometers_at_large(line: str, frequent: int, first: int) -> None:
 def test_json_keys_come_in_any_order_and_form(
     name: str, render: renderers.Render, form: str, seed: int
 ) -> None:
-    rng = random.Random(seed)  # noqa: S311 - a test's draw
+    rng = random.Random(seed)
     separators = (",", ":") if form == "compact" else (" , ", " : ")
     text = ""
     for line in render(STEADY, 16):

@@ -81,7 +81,7 @@ def test_what_is_harmless_changes_nothing(
     lines = rendered(render, seconds)
     if name in JSON_FILES and wound in (wounds.ranks, wounds.colours):
         return  # a file of its own, into which no launcher writes
-    text = b"".join(wound(lines, random.Random(seed)))  # noqa: S311 - a test's draw
+    text = b"".join(wound(lines, random.Random(seed)))
     found = measured(text, name)
     assert found.status == "ok", found.reason
     assert found.iterations == WINDOW.last - WINDOW.first
@@ -102,7 +102,7 @@ def test_blanks_and_other_fields_change_nothing(
 ) -> None:
     seconds = [0.2 + 0.01 * (i * i % 7) for i in range(ITERATIONS)]
     lines = rendered(render, seconds)
-    rng = random.Random(name)  # noqa: S311 - a test's draw
+    rng = random.Random(name)
     one, two = measured(b"".join(lines), name), measured(b"".join(wound(lines, rng)), name)
     assert two.status == "ok", two.reason
     assert two.seconds_per_iteration == one.seconds_per_iteration
