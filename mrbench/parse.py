@@ -100,7 +100,8 @@ def parse_log(
     samples = parse(blocks, reading.log, images or 1, window)
     stamps = _stamps_beside(path)
     found = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
-    found = with_evidence(found, functools.partial(read_range, path))
+    if path.is_file():
+        found = with_evidence(found, functools.partial(read_range, path))
     found = _with_images(found, reading, given=images_per_iteration, stated=stated)
     return _explained(found, path, marks, reading.implementation, reading.log.format)
 
@@ -208,9 +209,10 @@ def _with_images(
 def _explained(
     found: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
 ) -> Parsed:
-    if next(read_blocks(path), None) is None:
+    again = path.is_file()  # a pipe can be read but once
+    if again and path.stat().st_size == 0:
         found = replace(found, reason="the log is empty; is it the right file?")
-    failure = of_log(path, marks, found.status) if found.status != "ok" else None
+    failure = of_log(path, marks, found.status) if again and found.status != "ok" else None
     if failure:
         seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
         reason = sentence(failure, seen)
