@@ -57,7 +57,7 @@ def read_range(path: Path, begin: int, end: int) -> bytes:
 def _chunks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            packed = file.peek(2)[:2] == _GZIP  # a pipe has no way back
+            packed = file.peek(2)[:2] == _GZIP
             yield from _unpacked(file) if packed else _read(file)
     except (OSError, EOFError) as exc:
         text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

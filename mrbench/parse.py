@@ -209,11 +209,10 @@ def _with_images(
 def _explained(
     found: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
 ) -> Parsed:
-    if not path.is_file():  # a pipe can be read but once
-        return Parsed(measurement=found, implementation=implementation, format=format_)
-    if next(read_blocks(path), None) is None:
+    again = path.is_file()  # a pipe can be read but once
+    if again and path.stat().st_size == 0:
         found = replace(found, reason="the log is empty; is it the right file?")
-    failure = of_log(path, marks, found.status) if found.status != "ok" else None
+    failure = of_log(path, marks, found.status) if again and found.status != "ok" else None
     if failure:
         seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
         reason = sentence(failure, seen)

@@ -1,6 +1,7 @@
 """Typed YAML: a file in, a frozen dataclass out, or a RecipeError with file, line and key."""
 
 import dataclasses
+import math
 import re
 import shlex
 import types
@@ -166,11 +167,15 @@ class _Reader:
             return text
         if hint is bool and kind == "bool":
             return text.lower() in ("true", "yes", "on")
-        if hint is int and kind == "int":
-            return int(text.replace("_", ""), 0)
         bare = getattr(node, "style", None) in (None, "") and _BARE_EXPONENT.fullmatch(text)
-        if hint is float and (kind in ("int", "float") or bare):
-            return float(text.replace("_", ""))
+        plain = text.replace("_", "")
+        try:
+            if hint is int and kind == "int":
+                return int(plain, 0)
+            if hint is float and (kind in ("int", "float") or bare) and math.isfinite(float(plain)):
+                return float(plain)
+        except ValueError:  # YAML reads 050 and 1:30 as numbers, too; nobody means 40 and 90
+            pass
         return self.fail(key, f"{text!r} is not of type {hint.__name__}; correct the value")
 
     def scalar(self, node: yaml.Node, key: str, expected: str) -> str:

@@ -15,7 +15,8 @@ from oracles import IMAGES, WINDOW, check_measurement, log_holds
 
 from mrbench import recipe
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.failure import diagnose
+from mrbench.failure.marks import Marks
+from mrbench.failure.verdict import of_log
 from mrbench.model import LogFormat
 from mrbench.parse import parse_log
 from mrbench.parsers import NAMES, parse
@@ -143,11 +144,19 @@ def stamps(data: bytes) -> None:
 
 def diagnosed(data: bytes) -> None:
     """Ask why a training ended."""
-    found = diagnose(data)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        path = Path(folder) / "train.log"
+        path.write_bytes(data)
+        try:
+            found = of_log(path, Marks(), "no_iterations")
+        except MeasureError:
+            assert data.startswith(b"\x1f\x8b"), "only gzip can be unreadable"
+            return
     if found is not None:
-        assert found[0] in ("out_of_memory", "diverged", "failed")
-        assert found[1].isprintable()
-        assert len(found[1]) <= 300, found
+        assert found.status in ("out_of_memory", "diverged", "failed", "interrupted")
+        assert found.line.isprintable()
+        assert len(found.line) <= 300, found
+        assert found.remedy
 
 
 @cache
