@@ -41,11 +41,13 @@ def now() -> str:
 def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit) -> None:
     """Add what follows from the run's files: measurement, statements, validity, digests."""
     from mrbench import judge  # noqa: PLC0415 - loaded while the training starts
+    from mrbench.telemetry.summary import summarize  # noqa: PLC0415 - the same
     from mrbench.validity import judge_record  # noqa: PLC0415 - the same
 
     record["exit"] = dataclasses.asdict(end)
     measurement = judge.judge(folder, plan, end)
     record["measurement"] = dataclasses.asdict(measurement)
+    record["telemetry"] = summarize(folder.telemetry, plan, measurement)
     record["stated"] = judge.stated(folder, plan)
     record |= {"status": measurement.status, "reason": measurement.reason}
     record["exit_code"] = judge.exit_code_of(measurement.status)
@@ -55,7 +57,8 @@ def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit
         record["exit_code"] = MeasureError.exit_code
     record["files"] = {
         path.name: {"sha256": digest(path, "sha256"), "size_bytes": path.stat().st_size}
-        for path in (folder.plan, folder.log, folder.stamps)
+        for path in (folder.plan, folder.log, folder.stamps, folder.telemetry)
+        if path.exists() or path != folder.telemetry
     }
 
 

@@ -73,21 +73,10 @@ def condition(plans: Plans, _places: Places) -> list[Finding]:
 
 def visible(gpus: "Gpus") -> "Gpus":
     """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is None:
-        return gpus
-    found: list[Gpu] = []
-    for word in chosen.split(","):
-        name = word.strip()
-        match = [
-            gpu
-            for gpu in gpus
-            if name == str(gpu.index) or (name.startswith("GPU-") and gpu.uuid.startswith(name))
-        ]
-        if not match:
-            break  # CUDA, too, hides all that follow a wrong one
-        found += match[:1]
-    return tuple(dict.fromkeys(found))
+    from mrbench import nvml  # noqa: PLC0415 - as above
+
+    identities = [(gpu.index, gpu.uuid) for gpu in gpus]
+    return [gpus[i] for i in nvml.chosen(identities, os.environ.get("CUDA_VISIBLE_DEVICES"))]
 
 
 def _why(seen: "Inspection") -> str:

@@ -26,6 +26,9 @@ class Gpu:
         self._handle, code = library.device(index)
         self.uuid = library.text("nvmlDeviceGetUUID", self._handle) if code == nvml.OK else None
         self.name = library.text("nvmlDeviceGetName", self._handle) if code == nvml.OK else None
+        self._list: Any = None
+        self._room: Any = ()
+        self._traffic: Any = None
         self._asked: dict[str, tuple[Any, tuple[Any, ...], Any, Any]] = {}
         if code != nvml.OK:
             self._failed("handle", code)
@@ -97,7 +100,6 @@ class Gpu:
         return code in nvml.FOR_GOOD
 
     def _open_processes(self) -> None:
-        self._list, self._room = None, (nvml.Process * nvml.MOST_PROCESSES)()
         for name, kind in nvml.PROCESSES.items():
             function = self._library.function(f"nvmlDevice{name}")
             if function is not None:

@@ -14,7 +14,7 @@ MOST_BYTES = 1 << 20
 
 
 class Host:
-    """This machine; its files stay open, which halves the cost of reading them."""
+    """The machine that it runs on; its files stay open, which halves the cost of reading them."""
 
     def __init__(self, note: "Note") -> None:
         self._disks, self._networks = _real("/sys/block"), _real("/sys/class/net")

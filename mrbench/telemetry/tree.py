@@ -61,7 +61,7 @@ class Tree:
     def proportional_bytes(self, until_s: float) -> int | None:
         """Return its memory with shared pages counted once; None if it takes too long.
 
-        The kernel walks all page tables for it, and holds up the process meanwhile: only in the end.
+        The kernel walks all page tables for it and holds the process up meanwhile: only at the end.
         """
         total = 0
         for pid in self._files:
