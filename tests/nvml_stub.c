@@ -8,7 +8,8 @@
  * STUB_FAIL: a file of lines "function GPU code", what nvmlDeviceGet<function> then returns; any
  * function is *, any GPU -1. STUB_MIG: GPUs that are split into instances.
  * STUB_TRAFFIC: counters of PCIe and NVLink, which V100s lack. STUB_DELAY_US: of each call.
- * With -DOLD it is a driver before 510: without the functions that came later. */
+ * With -DOLD it is a driver before 510: without the functions that came later. With -DOLDEST it is
+ * one of 2019, whose lists of processes are shorter. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,9 +222,22 @@ static int processes(gpu *g, unsigned *n, process *found) {
     memcpy(found, all, number * sizeof *all);
     return OK;
 }
+#ifdef OLDEST
+#define OLD
+typedef struct { unsigned pid; unsigned long long bytes; } old_process;
+int nvmlDeviceGetComputeRunningProcesses(gpu *g, unsigned *n, old_process *p) {
+    process found[66];
+    unsigned room = *n < 66 ? *n : 66;
+    int code = processes(g, &room, found);
+    for (unsigned i = 0; code == OK && i < room; i++) p[i] = (old_process){found[i].pid, found[i].bytes};
+    *n = room;
+    return code;
+}
+#else
 int nvmlDeviceGetComputeRunningProcesses_v2(gpu *g, unsigned *n, process *p) {
     return processes(g, n, p);
 }
+#endif
 #ifndef OLD
 int nvmlDeviceGetComputeRunningProcesses_v3(gpu *g, unsigned *n, process *p) {
     return processes(g, n, p);

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Gpus = Sequence[Gpu]
 
 BUSY_SHARE = 0.05  # of a GPU's memory; the driver alone takes less
-OLD_CUDA = "choose other GPUs, or a suite of newer code"
+OLD_CUDA = "choose other GPUs or a suite of newer code, or try it with --force"
 
 
 def enough(plans: Plans, _places: Places) -> list[Finding]:
@@ -38,7 +38,7 @@ def enough(plans: Plans, _places: Places) -> list[Finding]:
             continue
         odd = _unserved(usable[: plan.gpus], stated.capabilities(plan.environment))
         if odd:
-            found.append(Finding("GPUs", "missing", odd, OLD_CUDA, names([plan])))
+            found.append(Finding("GPUs", "missing", odd, OLD_CUDA, names([plan]), forcible=True))
         oldest = stated.driver(plan.environment)
         if oldest and seen.driver and stated.version(seen.driver) < stated.version(oldest):
             text = f"NVIDIA driver {seen.driver}, {oldest} or later needed"

@@ -164,10 +164,13 @@ def main(words: list[str]) -> None:
         before = [int(pid) for pid in words[words.index("--before") + 1].split(",") if pid]
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
     observer = Observer(out, root, with_gpus="--gpus" in words)
-    observer.start(before)
     try:
+        observer.start(before)
         why = watch(observer, 0)
-    except OSError as exc:  # the disk is full
-        why = f"it could not go on: {exc.strerror}"
-    observer.end(why)
+    except Exception as exc:  # noqa: BLE001 - nobody else could tell; mostly the disk is full
+        why = f"it could not go on: {exc}"
+    try:  # noqa: SIM105 - contextlib is not imported for this
+        observer.end(why)
+    except OSError:  # then the last line is missing, which tells as much
+        pass
     os._exit(0)  # the interpreter's own ending would only take time

@@ -142,6 +142,9 @@ def _problems(told: Telemetry, span: Span, plan: Plan, used: list[Values]) -> li
     found = []
     if plan.accelerator == "gpu":
         found += users.problems(told.header, used, plan.gpus)
+    first_s = told.samples[0].at_s if told.samples else span.ended_s
+    if first_s > span.began_s:
+        found.append(f"telemetry began {first_s - span.began_s:.1f} s after the window did")
     if told.ended_s < span.ended_s:
         found.append(f"telemetry ended {span.ended_s - told.ended_s:.1f} s before the window did")
     if told.ended is None:
@@ -150,7 +153,7 @@ def _problems(told: Telemetry, span: Span, plan: Plan, used: list[Values]) -> li
         found.append(f"the telemetry program: {told.ended['ended']}")
     period_s = told.header["period_s"]
     times = [s.at_s for s in told.samples if span.began_s <= s.at_s <= span.ended_s]
-    gap_s = max((b - a for a, b in pairwise([span.began_s, *times])), default=0.0)
+    gap_s = max((b - a for a, b in pairwise(times)), default=0.0)
     if gap_s > LONGEST_GAP * period_s:
         found.append(f"for {gap_s:.1f} s of the window there is no sample")
     if not times:
