@@ -17,6 +17,7 @@ from mrbench.rundir import RunDir
 from mrbench.telemetry.beside import Beside
 
 Record = dict[str, Any]
+POLL_S = 0.2  # looking 20 times a second would take a quarter percent of a core from the training
 
 
 def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
@@ -33,7 +34,7 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     with executor.start(ready.job, folder.path, keep_open=held) as running, telemetry:
         meanwhile = _meanwhile(ready, plan.environment.kind, record, telemetry, running.root())
         progress = _Progress(plan, reporter)
-        blocks = running.blocks(tick=lambda: next(meanwhile, None))
+        blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
             progress.show(sample)

@@ -4,10 +4,12 @@ import coverage
 import parse_speed
 import run_overhead
 import startup
+import telemetry_cost
 
 BENCHES = {
     "startup": startup,
     "overhead of a run": run_overhead,
+    "telemetry": telemetry_cost,
     "reading a log": parse_speed,
     "coverage of the 95 % interval": coverage,
 }
