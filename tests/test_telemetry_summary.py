@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
-from mrbench.outcome import Measurement
+from mrbench.outcome import Disagreement, Measurement
 from mrbench.telemetry.summary import summarize
 from mrbench.telemetry.wording import describe
 
@@ -203,6 +203,21 @@ def test_a_short_window_takes_the_nearest_sample(file: Path) -> None:
     assert found["problems"] == ["no sample fell into the window of 0.10 s; the nearest counts"]
     assert found["gpus"][0]["utilisation_percent"]["mean"] == 95
     assert found["gpus"][0]["energy_j"] == pytest.approx(20)
+
+
+def test_buffered_output_is_told(file: Path) -> None:
+    known = Disagreement(
+        cause="buffered_output",
+        clock="arrival",
+        first=1,
+        last=2,
+        seconds=1.0,
+        began_at=0,
+        ended_at=1,
+        text="",
+    )
+    found = summarize(file, PLAN, dataclasses.replace(MEASURED, disagreement=known))
+    assert found["problems"] == ["the output came in bursts: when the window was is known roughly"]
 
 
 def test_what_bounds_it(file: Path, tmp_path: Path) -> None:

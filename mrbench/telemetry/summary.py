@@ -50,6 +50,8 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> Summary:
         found["joules_per_image"] = _joules_per_image(gpus, measured)
     found["bound_by"], found["bound_by_reason"] = verdict.bound_by(plan, gpus, measured.data_share)
     found["problems"] = _problems(told, span, plan, used)
+    if measured.disagreement and measured.disagreement.cause == "buffered_output":
+        found["problems"].append("the output came in bursts: when the window was is known roughly")
     return found
 
 
