@@ -190,6 +190,35 @@ def test_a_program_that_was_late_is_told(tmp_path: Path) -> None:
     assert found["gpus"][0]["energy_j"] is None
 
 
+def test_other_machines_have_other_clocks(tmp_path: Path) -> None:
+    head = header(realtime_ns=10**18, monotonic_ns=100 * 10**9)
+    here = write(tmp_path, *(sample(s) for s in range(100, 130)), END, head=head)
+    (tmp_path / "there").mkdir()
+    # booted 5000 s earlier; the same second is 5000 s later by its clock
+    ours = [sample(s) for s in range(100, 130)]
+    ours[16]["processes"] = {"GPU-0": [program(9, own=False), program(7)]}
+    lines = [line | {"monotonic_ns": line["monotonic_ns"] + 5000 * 10**9} for line in ours]
+    gpus = [{"index": 0, "uuid": "GPU-0", "name": "V100", "mig": None}]
+    head = head | {"monotonic_ns": 5100 * 10**9, "host": "other", "gpus": gpus}
+    there = write(tmp_path / "there", *lines, head=head)
+    there.rename(tmp_path / "telemetry.other.jsonl")
+    plan = cast("Plan", FewFacts(gpus=4))
+    found = summarize(here, plan, MEASURED)
+    assert [(g["host"], g["index"]) for g in found["gpus"]] == [
+        *(("h", index) for index in range(3)),
+        ("other", 0),
+    ]
+    assert found["gpus"][3]["energy_j"] == pytest.approx(2100)
+    assert found["joules_per_image"] == pytest.approx(4 * 2100 / 1000)
+    assert (found["gpus_in_use"], found["foreign"]) == (4, ["other: GPU 0: python (pid 9)"])
+    assert found["other_nodes"][0]["tree"]["cpu_cores"]["mean"] == pytest.approx(2)
+    assert found["problems"] == ["other: the telemetry program was killed"]
+    assert "GPU other/0 GPU-0: 94" in describe(found)
+    assert "host other: " in describe(found)
+    (tmp_path / "telemetry.third.jsonl").write_text("")
+    assert "has no header" in summarize(here, plan, MEASURED)["problems"][1]
+
+
 def test_holes_are_told(tmp_path: Path) -> None:
     lines = [sample(s) for s in range(100, 130) if not 112 < s < 117]
     found = summarize(write(tmp_path, *lines, END), PLAN, MEASURED)
@@ -248,9 +277,10 @@ def test_what_bounds_it(file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (None, "the telemetry program could not be started"),
+        (None, "there is no telemetry"),
         ("", "the telemetry program ended before it began"),
         ("[1, 2]\n", "holds something else than telemetry"),
+        ('{"format":1,"monotonic_ns":1}\n{"monotonic_ns":111000000000}\n', "without host or tree"),
     ],
 )
 def test_nothing_to_summarize(tmp_path: Path, text: str | None, problem: str) -> None:

@@ -42,7 +42,7 @@ def read(path: Path, began_s: float, ended_s: float) -> Telemetry | str:
                 if line.endswith(b"\n"):  # else cut short: it was killed, or the disk was full
                     _take(told, json.loads(line), began_s, ended_s)
     except FileNotFoundError:
-        return "the telemetry program could not be started"
+        return "there is no telemetry: the program could not start, or the job ran elsewhere"
     except OSError as exc:
         return f"{path}: cannot be read ({exc.strerror})"
     except (ValueError, KeyError, TypeError) as exc:
@@ -50,6 +50,22 @@ def read(path: Path, began_s: float, ended_s: float) -> Telemetry | str:
     if told.header.get("format") != FORMAT:
         return "the telemetry program ended before it began"
     return told
+
+
+def later_s(header: Values, path: Path) -> float | None:
+    """Return how far another machine's monotonic clock is ahead of a header's; None if unknown."""
+    try:
+        with path.open("rb") as file:
+            other = json.loads(file.readline())
+        return (_since_epoch_ns(header) - _since_epoch_ns(other)) / 1e9
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _since_epoch_ns(header: Values) -> int:
+    """Return the time of day when the monotonic clock was zero."""
+    zero_ns: int = header["realtime_ns"] - header["monotonic_ns"]
+    return zero_ns
 
 
 def _take(told: Telemetry, values: Values, began_s: float, ended_s: float) -> None:
@@ -62,4 +78,6 @@ def _take(told: Telemetry, values: Values, began_s: float, ended_s: float) -> No
         if at_s <= ended_s:
             told.problems.append(values["problem"])
     elif began_s - MARGIN_S <= at_s <= ended_s + MARGIN_S:
+        if not {"host", "tree"} <= values.keys():
+            raise KeyError("a sample without host or tree")
         told.samples.append(Sample(at_s, values))

@@ -41,18 +41,13 @@ def of_gpus(told: Telemetry, span: Span, used: list[Values]) -> dict[str, Any]:
     }
 
 
-def problems(header: Values, used: list[Values], wanted: int) -> list[str]:
+def problems(header: Values, used: list[Values]) -> list[str]:
     """Say what keeps GPUs from being told."""
     if header["gpu_error"]:
         return [header["gpu_error"]]
-    found = []
-    if len(used) < wanted:
-        where = header["visible"]
-        why = "" if where is None else f" (CUDA_VISIBLE_DEVICES={where})"
-        found.append(f"of {wanted} GPUs NVML tells of {len(used)}{why}")
     split = [str(gpu["index"]) for gpu in used if gpu["mig"]]
-    if split:
-        found.append(
-            f"GPU {', '.join(split)} split by MIG: NVML tells of the whole GPU, not of the instance"
-        )
-    return found
+    if not split:
+        return []
+    return [
+        f"GPU {', '.join(split)} split by MIG: NVML tells of the whole GPU, not of the instance"
+    ]

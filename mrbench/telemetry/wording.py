@@ -24,13 +24,19 @@ def _lines(summary: Values) -> Iterator[str]:
         f" it took {took} % of a core itself and {_number(own['memory_bytes'], 1 / MB, '.0f')} MB"
     )
     yield f"bound by: {summary['bound_by']} ({summary['bound_by_reason']})"
+    here = summary["host"]["name"]
     for gpu in summary["gpus"]:
-        yield _gpu(gpu)
+        yield _gpu(gpu, "" if gpu["host"] == here else f"{gpu['host']}/")
     if summary["gpus"]:
         foreign = summary["foreign"]
         told = "unknown" if foreign is None else "; ".join(foreign) or "none"
         joules = _number(summary["joules_per_image"], 1, ".3g")
         yield f"{joules} J per image; other programs on its GPUs: {told}"
+    for node in (summary, *summary["other_nodes"]):
+        yield from _node(node)
+
+
+def _node(summary: Values) -> Iterator[str]:
     host, tree = summary["host"], summary["tree"]
     yield (
         f"training: {_mean(tree['processes'], 1, '.0f')} processes,"
@@ -51,7 +57,7 @@ def _lines(summary: Values) -> Iterator[str]:
     )
 
 
-def _gpu(gpu: Values) -> str:
+def _gpu(gpu: Values, where: str) -> str:
     words = [
         f"{_range(gpu['utilisation_percent'], 1)} % busy",
         f"{_range(gpu['power_w'], 1)} W",
@@ -63,7 +69,7 @@ def _gpu(gpu: Values) -> str:
     if slowed is None:
         words.append("slowed: unknown")
     words += [f"slowed by {why} for {part:.0%}" for why, part in (slowed or {}).items()]
-    return f"GPU {gpu['index']} {gpu['uuid']}: {', '.join(words)}"
+    return f"GPU {where}{gpu['index']} {gpu['uuid']}: {', '.join(words)}"
 
 
 def _number(value: float | None, factor: float, form: str) -> str:
