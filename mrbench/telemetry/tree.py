@@ -7,8 +7,9 @@ from mrbench.shim.tree import descendants
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-SEARCH_S = 2.0  # between two searches at least,
-SEARCH_SHARE = 0.001  # and of the time that they may take on a machine of many processes
+# A search looks at every process of the machine, the costliest of all; trainings start theirs early
+SEARCH_S, SEARCH_LATER_S = 1.0, 10.0  # between two searches: at first, doubling; later on
+SEARCH_SHARE = 0.001  # of the time, at most, on a machine of many processes
 
 
 class Tree:
@@ -17,7 +18,7 @@ class Tree:
     def __init__(self, root: int) -> None:
         self.root = root
         self._files: dict[int, int] = {}
-        self._next_s = 0.0
+        self._next_s, self._wait_s = 0.0, SEARCH_S
         self._forks = -1
         self.search()
 
@@ -92,5 +93,6 @@ class Tree:
             return
         self.search()
         took_s = time.monotonic() - began_s
-        self._next_s = began_s + max(SEARCH_S, took_s / SEARCH_SHARE) - 0.1
+        self._next_s = began_s + max(self._wait_s, took_s / SEARCH_SHARE) - 0.1
+        self._wait_s = min(2 * self._wait_s, SEARCH_LATER_S)
         self._forks = forks
