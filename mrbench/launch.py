@@ -46,7 +46,7 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
 
 
 def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
-    """Look which programs are on the GPUs already; the program itself starts one poll later."""
+    """Look which programs are on the GPUs already; telemetry itself starts behind the launch."""
     if plan.accelerator != "gpu":
         return Beside(folder.telemetry, gpus=False)
     from mrbench import nvml  # noqa: PLC0415 - for GPUs only
@@ -63,9 +63,9 @@ def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
 def _meanwhile(
     ready: Prepared, kind: str, record: Record, telemetry: Beside, root: int | None
 ) -> Iterator[None]:
-    """Do what must not delay the launch while the training starts, one poll later."""
-    yield
+    """Do what must not delay the launch while the training starts; most of it one poll later."""
     telemetry.start(root)
+    yield
     from mrbench import judge, machine, validity  # noqa: F401, PLC0415 - used in the end
     from mrbench.telemetry import summary  # noqa: F401, PLC0415 - the same
 

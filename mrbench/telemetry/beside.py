@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 PROGRAM = Path(__file__).with_name("__main__.py")
-STOP_S = 1.0  # for the last look; a driver that hangs may keep it, but not mrbench
+STOP_S = 2.0  # for the last look; a driver that hangs may keep it, but not mrbench
 
 
 class Beside:
