@@ -150,6 +150,7 @@ def _progress(console: object) -> "Progress":
         TextColumn("{task.fields[left]}", markup=False),
         console=console,  # type: ignore[arg-type]  # typed loosely to keep rich's import late
         transient=True,
+        refresh_per_second=2,  # rich's ten would take a hundredth of a core from the training
     )
 
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
-from mrbench import environment, observe, workspace
+from mrbench import environment, workspace
 from mrbench.console import Reporter
 from mrbench.errors import WorkspaceError
 from mrbench.executors import Executor
@@ -14,8 +14,10 @@ from mrbench.parsers import parse, until_past
 from mrbench.plan import Plan
 from mrbench.preparation import Prepared
 from mrbench.rundir import RunDir
+from mrbench.telemetry.beside import Beside
 
 Record = dict[str, Any]
+POLL_S = 0.2  # looking 20 times a second would take a quarter percent of a core from the training
 
 
 def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
@@ -28,27 +30,44 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     executor: Executor,
 ) -> Exit:
     """Start the job, follow it to the end of the window and one interval more, and end it."""
-    gpus = plan.gpus if plan.accelerator == "gpu" else 0
-    earlier = observe.before(gpus) if gpus else None
-    with executor.start(ready.job, folder.path, keep_open=held) as running:
-        meanwhile = _meanwhile(ready, plan.environment.kind, record)
+    telemetry = _telemetry(plan, ready, folder)
+    with executor.start(ready.job, folder.path, keep_open=held) as running, telemetry:
+        meanwhile = _meanwhile(ready, plan.environment.kind, record, telemetry, running.root())
         progress = _Progress(plan, reporter)
-        blocks = running.blocks(tick=lambda: next(meanwhile, None))
+        blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
             progress.show(sample)
-        if gpus:
-            record["observed"] = observe.behind_window(gpus, earlier)
+        telemetry.stop()  # before the training is, to see it behind the window
         running.stop("enough")
         for _ in meanwhile:
             pass  # the training was over before it came to that
     return running.exit()
 
 
-def _meanwhile(ready: Prepared, kind: str, record: Record) -> Iterator[None]:
-    """Do what must not delay the launch while the training starts, one poll later."""
+def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
+    """Look which programs are on the GPUs already; telemetry itself starts behind the launch."""
+    if plan.accelerator != "gpu":
+        return Beside(folder.telemetry, gpus=False)
+    from mrbench import nvml  # noqa: PLC0415 - for GPUs only
+
+    seen = nvml.inspect()
+    return Beside(
+        folder.telemetry,
+        gpus=True,
+        before=None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes],
+        visible=ready.job.variables.get("CUDA_VISIBLE_DEVICES"),
+    )
+
+
+def _meanwhile(
+    ready: Prepared, kind: str, record: Record, telemetry: Beside, root: int | None
+) -> Iterator[None]:
+    """Do what must not delay the launch while the training starts; most of it one poll later."""
+    telemetry.start(root)
     yield
     from mrbench import judge, machine, validity  # noqa: F401, PLC0415 - used in the end
+    from mrbench.telemetry import summary  # noqa: F401, PLC0415 - the same
 
     if not workspace.verify_tree(ready.workspace, ready.folder / "src"):
         raise WorkspaceError(

@@ -6,7 +6,7 @@ CUDA_VISIBLE_DEVICES. Old drivers lack some functions and small GPUs some facts:
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,24 @@ def inspect() -> Inspection:
             )
     except _Unavailable as exc:
         return Inspection(error=str(exc))
+
+
+def chosen(gpus: Sequence[tuple[int, str]], words: str | None) -> list[int]:
+    """Return which GPUs (number, uuid) CUDA uses, in its order; words: CUDA_VISIBLE_DEVICES."""
+    if words is None:
+        return list(range(len(gpus)))
+    found: list[int] = []
+    for word in words.split(","):
+        name = word.strip()
+        match = [
+            position
+            for position, (index, uuid) in enumerate(gpus)
+            if name == str(index) or (name.startswith("GPU-") and uuid.startswith(name))
+        ]
+        if not match:
+            break  # CUDA, too, hides all that follow a wrong one
+        found += match[:1]
+    return list(dict.fromkeys(found))
 
 
 class _Unavailable(Exception):  # noqa: N818 - no failure: most machines have no GPU

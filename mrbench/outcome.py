@@ -195,6 +195,8 @@ class Measurement:
     rounding: bound of the relative error that comes from how the leading clock is printed.
     began: iterations done before the process's first line. loss_first, loss_last: means over the
     window's first and last quarter. data_share: of the window's seconds, spent waiting for data.
+    began_s, ended_s: when the iterations covered began and ended, by the arrival of the output:
+    seconds of the monotonic clock.
     """
 
     status: Status
@@ -221,6 +223,8 @@ class Measurement:
     loss_last: float | None = None
     processes: int = 0
     began: int | None = None
+    began_s: float | None = None
+    ended_s: float | None = None
     reason: str = ""
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()

@@ -21,12 +21,18 @@ REFUSING = (
 )
 
 
-def check(plans: Iterable[Plan], places: Places) -> None:
-    """Raise one UnavailableError that lists all that is missing, each with its remedy."""
+def check(plans: Iterable[Plan], places: Places, *, force: bool = False) -> list[Finding]:
+    """Raise one UnavailableError that lists all that is missing, each with its remedy.
+
+    force: what may be forced is returned instead.
+    """
     found = refusals(tuple(plans), places)
-    if found:
-        lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in found]
+    forced = [finding for finding in found if force and finding.forcible]
+    refused = [finding for finding in found if finding not in forced]
+    if refused:
+        lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in refused]
         raise UnavailableError("nothing was started; this machine lacks:\n" + "\n".join(lines))
+    return forced
 
 
 def refusals(plans: tuple[Plan, ...], places: Places) -> list[Finding]:

@@ -55,8 +55,8 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "package": (EXPLAINS, "another version"),
     "environment": (HARMLESS, "where the environment was, and how it came there"),
     "weights": (EXPLAINS, "other weights to start from"),
-    "observed": (EXPLAINS, "what was seen of the GPUs while it trained"),
-    "observed.memory_used_bytes": (HARMLESS, "a few bytes more or less"),
+    "clock_mhz": (EXPLAINS, "the GPUs ran at other clocks in the window"),
+    "forced": (EXPLAINS, "a refusal was overruled"),
     "machine": (EXPLAINS, "another machine"),
     "machine.gpu_driver": (EXPLAINS, "another driver"),
     "machine.variables": (EXPLAINS, "another setting"),
@@ -82,7 +82,7 @@ BETWEEN: dict[str, tuple[Kind, str]] = {
     "plan.environment.image": (EXPLAINS, "each implementation has its own"),
     "stated": (EXPLAINS, "what each log states is compared with its own plan"),
 }
-PARTS = ("plan", "workspace", "environment", "machine", "observed", "suite", "mrbench")
+PARTS = ("plan", "workspace", "environment", "machine", "forced", "suite", "mrbench")
 # Not every log or recipe says these: what one of two does not say forbids nothing.
 UNSAID = ("stated.", "plan.image_size")
 LONGEST = 72  # characters of a value that a line shows
@@ -128,6 +128,11 @@ def facts(record: Record) -> dict[str, object]:
     machine["gpus"] = {
         "names": ", ".join(str(gpu.get("name")) for gpu in gpus) or "none",
         "each": {str(i): {k: v for k, v in g.items() if k != "name"} for i, g in enumerate(gpus)},
+    }
+    watched = (record.get("telemetry") or {}).get("gpus") or ()
+    clocks = {str(gpu.get("index")): gpu.get("sm_clock_mhz") for gpu in watched}
+    known["clock_mhz"] = {
+        index: round(clock["mean"], -1) for index, clock in clocks.items() if clock
     }
     known["package"] = dict(_packages(environment.pop("frozen", None) or ()))
     weights = record.get("weights") or ()

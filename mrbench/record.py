@@ -33,18 +33,22 @@ def blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
 
 
 def now() -> str:
-    """Return the UTC time, as records tell it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    """Return the UTC time, as records tell it, to the millisecond: it orders them."""
+    ns = time.time_ns()
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // 10**9))
+    return f"{whole}.{ns // 10**6 % 1000:03d}Z"
 
 
 def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit) -> None:
     """Add what follows from the run's files: measurement, statements, validity."""
     from mrbench import judge  # noqa: PLC0415 - loaded while the training starts
+    from mrbench.telemetry.summary import summarize  # noqa: PLC0415 - the same
     from mrbench.validity import judge_record  # noqa: PLC0415 - the same
 
     record["exit"] = dataclasses.asdict(end)
     measurement = judge.judge(folder, plan, end)
     record["measurement"] = dataclasses.asdict(measurement)
+    record["telemetry"] = summarize(folder.telemetry, plan, measurement)
     record["stated"] = judge.stated(folder, plan)
     record |= {"status": measurement.status, "reason": measurement.reason}
     record["exit_code"] = judge.exit_code_of(measurement.status)

@@ -26,25 +26,39 @@ def run_all(
     repeat: int,
     reporter: Reporter,
     executor: Executor,
+    *,
+    force: bool = False,
 ) -> list[Record]:
-    """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly."""
-    preflight.check((plan for plan, _ in planned), places)
+    """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
+
+    force: go on where that may be forced; the record then tells what.
+    """
+    forced = preflight.check((plan for plan, _ in planned), places, force=force)
+    for finding in forced:
+        text = f"{', '.join(finding.implementations)}: {finding.text}; forced"
+        reporter.note(text, problem=True)
     records = []
     for _ in range(repeat):
         for plan, file in planned:
-            record = run_one(plan, file, places, reporter, executor)
+            told = [f.text for f in forced if plan.implementation in f.implementations]
+            record = run_one(plan, file, places, reporter, executor, forced=told)
             reporter.note(summary(record), problem=record["status"] != "ok")
             records.append(record)
     return records
 
 
-def run_one(
-    plan: Plan, file: RecipeFile, places: Places, reporter: Reporter, executor: Executor
+def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
+    plan: Plan,
+    file: RecipeFile,
+    places: Places,
+    reporter: Reporter,
+    executor: Executor,
+    forced: Sequence[str] = (),
 ) -> Record:
-    """Run one plan; a record is written whatever happens."""
+    """Run one plan; a record is written whatever happens. forced: what --force let pass."""
     folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
     rundir.write(folder.plan, plan.canonical())
-    record = blank(plan, file, folder)
+    record = blank(plan, file, folder) | {"forced": list(forced)}
     try:
         _train(plan, file, places, folder, reporter, record, executor)
     except MrbenchError as exc:

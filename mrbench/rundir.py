@@ -40,6 +40,11 @@ class RunDir:
         return self.path / "exit.json"
 
     @property
+    def telemetry(self) -> Path:
+        """What GPUs, host and the training's processes did; mrbench.telemetry writes it."""
+        return self.path / "telemetry.jsonl"
+
+    @property
     def kept(self) -> Path:
         """Small files that the training itself wrote and the recipe asks to keep."""
         return self.path / "kept"

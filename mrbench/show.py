@@ -7,6 +7,7 @@ from typing import Any
 from mrbench import footnotes
 from mrbench.errors import MrbenchError
 from mrbench.rundir import find_records, read_record
+from mrbench.telemetry import wording
 
 
 def find_run(name: str, runs: Path) -> Path:
@@ -40,6 +41,7 @@ def describe_run(folder: Path) -> str:
         "clocks": _clocks(measured),
         "in the window": _within(measured),
         "validity": _validity(record),
+        "telemetry": wording.describe(record.get("telemetry")),
         "implementation": f"{plan['title']} ({plan['framework']}), suite {plan['suite']}",
         "source": plan["source"]["url"],
         "commit": plan["source"]["commit"] + ("" if plan["pinned"] else "  NOT the pinned one"),
@@ -51,6 +53,7 @@ def describe_run(folder: Path) -> str:
         "packages": ", ".join(env.get("frozen") or ()) or "not recorded",
         "command": " ".join(plan["command"]),
         "variables": json.dumps(plan["variables"]),
+        "forced": "\n".join(record.get("forced") or ()) or "nothing",
         "devices": f"{plan['gpus']} x {plan['accelerator']}",
         "machine": f"{machine.get('host')}, {machine.get('cpu')}, {machine.get('system')}",
         "gpus": ", ".join(gpus) or machine.get("gpu_error"),

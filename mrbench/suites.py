@@ -48,7 +48,7 @@ class Rule:
 
     otherwise: what a run is that breaks it. at_least, at_most: the bound, for rules that have one:
     window, the share of its iterations that is timed; loss, its last quarter's mean by its first's;
-    clocks, how far their ratio is from one.
+    clocks, how far their ratio is from one; throttling, the share of the window's samples.
     """
 
     rule: RuleName

@@ -18,8 +18,9 @@ LAYOUT = """
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
     machine locks stamps logs measure evidence stated validity failure footnotes executors shim
     parsers console schema;
-    plan checks datacheck preflight preparation judge rows show archive;
-    observe table record;
+    plan checks datacheck preflight preparation judge rows archive;
+    telemetry table;
+    record show;
     launch;
     run prepare doctor parse dryrun relock mirror verify;
     pack compare;

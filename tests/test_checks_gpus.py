@@ -145,6 +145,25 @@ def test_what_refuses_a_run_is_told_by_both(
     assert not os.path.lexists(gpu_toy.parent / "runs")
 
 
+def test_gpus_that_the_recipe_excludes_can_be_forced(
+    gpu_toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_CAPABILITY", "8.0")
+    refused = mrbench("run", "--recipe", gpu_toy, cwd=gpu_toy.parent)
+    assert refused.returncode == 4
+    assert "or try it with --force" in refused.stderr
+    done = mrbench("run", "--force", "--recipe", gpu_toy, "--json", cwd=gpu_toy.parent)
+    assert done.returncode == 0, done.stderr
+    text = "compute capability 8.0 (GPU 0-1), 6.0 to 7.5 needed"
+    assert f"toy: {text}; forced" in done.stderr
+    record = json.loads(done.stdout)[0]
+    assert record["forced"] == [text]
+    assert f"{text} (forced)" in record["validity"]["notes"]
+    assert text in mrbench("show", record["id"], cwd=gpu_toy.parent).stdout
+    monkeypatch.setenv("STUB_GPUS", "1")  # nothing else can be forced
+    assert mrbench("run", "--force", "--recipe", gpu_toy, cwd=gpu_toy.parent).returncode == 4
+
+
 def test_the_record_names_the_gpus(gpu_toy: Path) -> None:
     done = mrbench("run", "--recipe", gpu_toy, "--json", cwd=gpu_toy.parent)
     assert done.returncode == 0, done.stderr

@@ -53,6 +53,17 @@ def test_an_evaluation_is_found_where_it_stands() -> None:
     assert "10.0 s more than the log tells in iterations 301-320" in found.text
 
 
+def test_when_the_window_was() -> None:
+    def late(offset: int) -> float:
+        return 1000 + offset / 200
+
+    found = measure(samples(), WINDOW, 16, stamps=Arrivals(late))
+    assert (found.began_s, found.ended_s) == (1050, 1250)
+    assert measure(samples(), WINDOW, 16).began_s is None
+    whole = measure(samples(), Window(first=0, last=500), 16, stamps=Arrivals(late))
+    assert (whole.began_s, whole.ended_s) == (1000, 1250), "the first mark's begin is worked out"
+
+
 def test_several_checkpoints_are_all_named() -> None:
     def late(offset: int) -> float:
         return offset / 200 + 4 * (offset > 15000) + 4 * (offset > 30500) + 4 * (offset > 45500)

@@ -104,7 +104,11 @@ EXPLAINING: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("package.mxnext", lambda r: r["environment"]["frozen"].append("mxnext @ git+https://x/y@1")),
     ("workspace.tree", lambda r: r["workspace"].update(tree="0" * 40)),
     ("mrbench", lambda r: r.update(mrbench="0.0.1")),
-    ("observed.clock_mhz", lambda r: r.update(observed={"clock_mhz": [1380]})),
+    (
+        "clock_mhz.0",
+        lambda r: r["telemetry"].update(gpus=[{"index": 0, "sm_clock_mhz": {"mean": 1381.2}}]),
+    ),
+    ("forced", lambda r: r.update(forced=["compute capability 9.0"])),
     ("machine.new_fact", lambda r: r["machine"].update(new_fact=1)),
 ]
 
@@ -184,7 +188,7 @@ def test_every_key_of_the_table_begins_a_fact_that_records_have(two: list[Path])
     record["machine"]["gpus"] = GPUS
     known = provenance.KEYS | provenance.ON_CPU | provenance.BETWEEN
     parts = {key.partition(".")[0] for key in known}
-    assert parts <= {*provenance.PARTS, "package", "weights", "stated"}
+    assert parts <= {*provenance.PARTS, "package", "weights", "stated", "clock_mhz"}
     plan = {key.split(".")[1] for key in known if key.startswith("plan.")}
     assert plan <= record["plan"].keys()
     machine = {key.split(".")[1] for key in known if key.startswith("machine.")}

@@ -49,6 +49,7 @@ def test_json_tells_the_same(toy: Path, tmp_path: Path) -> None:
         "text": "needs data (train2017)",
         "remedy": "name the folder with --data DIR",
         "implementations": ["toy"],
+        "forcible": False,
     }
     shown = mrbench("doctor", "--recipe", toy, cwd=tmp_path).stdout
     for found in told["groups"].values():

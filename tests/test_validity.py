@@ -50,7 +50,7 @@ def record(**change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "loss_last": 1.5,
         "warnings": [],
     }
-    base: dict[str, Any] = {"status": "ok", "reason": "", "observed": None, "stated": {}}
+    base: dict[str, Any] = {"status": "ok", "reason": "", "telemetry": None, "stated": {}}
     base |= {"plan": plan | change.pop("plan", {})}
     base |= {"measurement": measurement | change.pop("measurement", {})}
     return base | change
@@ -61,8 +61,15 @@ def stated(**values: str) -> dict[str, Any]:
 
 
 def seen(**values: object) -> dict[str, Any]:
-    good = {"gpus_in_use": 8, "foreign_processes": [], "slowed_by": []}
-    return {"observed": good | values}
+    good = {"gpus_in_use": 8, "foreign": [], "gpus": [gpu(0), gpu(1)]}
+    return {"telemetry": good | values}
+
+
+def gpu(index: int, **slowed: float) -> dict[str, Any]:
+    return {"index": index, "slowed_share": {"power cap": 1.0} | slowed}
+
+
+UNTOLD = {"index": 2, "slowed_share": None}
 
 
 NO_SIZE = {"plan": {"image_size": None}}
@@ -104,11 +111,20 @@ CPU = {"plan": {"accelerator": "cpu"}}
         ("clocks", {"measurement": {"agreement": 1.03, "agreement_error": 0.03}}, "held", "1.03"),
         ("clocks", {"measurement": {"agreement": None}}, "unknown", "no second clock"),
         ("alone", seen(), "held", "no other program"),
-        ("alone", seen(foreign_processes=["GPU 1: x (pid 9)"]), "broken", "GPU 1: x (pid 9)"),
+        ("alone", seen(foreign=["GPU 1: x (pid 9)"]), "broken", "GPU 1: x (pid 9)"),
         ("alone", {}, "unknown", "could not be looked at"),
         ("alone", CPU, "held", "no GPU is needed"),
-        ("throttling", seen(slowed_by=["GPU 3 by heat"]), "broken", "GPU 3 by heat"),
+        ("alone", seen(foreign=None), "unknown", "could not be told"),
+        (
+            "alone",
+            {"telemetry": {"problems": ["NVML: x"]}},
+            "unknown",
+            "while it trained (NVML: x)",
+        ),
+        ("throttling", seen(gpus=[gpu(3, heat=0.4)]), "broken", "GPU 3 by heat for 40% of the"),
         ("throttling", seen(), "held", "no GPU was slowed"),
+        ("throttling", seen(gpus=[gpu(0), UNTOLD]), "unknown", "whether GPU 2 was slowed"),
+        ("throttling", seen(gpus=[gpu(3, heat=0.4), UNTOLD]), "broken", "GPU 3 by heat"),
         ("throttling", {}, "unknown", "could not be looked at"),
     ],
 )
@@ -207,7 +223,7 @@ def gpus(
     monkeypatch.setenv("STUB_PIDS", str(tmp_path / "pids"))
     edit(toy.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
     edit(tmp_path / "upstream" / "train.py", "import sys, time\n", GPU_TRAIN)
-    edit(toy, "60 0.002", "6000 0.002")  # it must still train when it is looked at
+    edit(toy, "60 0.002", "6000 0.05")  # it must be looked at while it trains
     commit(toy, git)
     return toy
 
@@ -215,8 +231,8 @@ def gpus(
 def test_the_gpus_are_looked_at_behind_the_window(gpus: Path) -> None:
     code, found, _ = run(gpus)
     assert code == 0
-    assert found["observed"]["gpus_in_use"] == 2
-    assert found["observed"]["foreign_processes"] == []
+    assert found["telemetry"]["gpus_in_use"] == 2
+    assert found["telemetry"]["foreign"] == []
     assert found["validity"]["verdict"] == "valid"
 
 

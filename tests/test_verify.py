@@ -62,6 +62,7 @@ def test_an_untouched_run_is_as_recorded(run: Path, tmp_path: Path) -> None:
     assert set(record["files"]) == {
         "plan.json",
         "train.log",
+        "telemetry.jsonl",
         "train.stamps",
         "exit.json",
         "kept/notes.txt",

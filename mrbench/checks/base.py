@@ -16,6 +16,7 @@ class Finding:
     """One thing; implementations: whose run it concerns, empty for all of them.
 
     missing means that a run would be refused, warning that it may fail or measure too little.
+    forcible: `mrbench run --force` makes a warning of what is missing.
     """
 
     topic: str
@@ -23,6 +24,7 @@ class Finding:
     text: str
     remedy: str = ""
     implementations: tuple[str, ...] = ()
+    forcible: bool = False
 
 
 Check = Callable[[Plans, Places], list[Finding]]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Gpus = Sequence[Gpu]
 
 BUSY_SHARE = 0.05  # of a GPU's memory; the driver alone takes less
-OLD_CUDA = "choose other GPUs, or a suite of newer code"
+OLD_CUDA = "choose other GPUs or a suite of newer code, or try it with --force"
 
 
 def enough(plans: Plans, _places: Places) -> list[Finding]:
@@ -38,7 +38,7 @@ def enough(plans: Plans, _places: Places) -> list[Finding]:
             continue
         odd = _unserved(usable[: plan.gpus], stated.capabilities(plan.environment))
         if odd:
-            found.append(Finding("GPUs", "missing", odd, OLD_CUDA, names([plan])))
+            found.append(Finding("GPUs", "missing", odd, OLD_CUDA, names([plan]), forcible=True))
         oldest = stated.driver(plan.environment)
         if oldest and seen.driver and stated.version(seen.driver) < stated.version(oldest):
             text = f"NVIDIA driver {seen.driver}, {oldest} or later needed"
@@ -73,21 +73,10 @@ def condition(plans: Plans, _places: Places) -> list[Finding]:
 
 def visible(gpus: "Gpus") -> "Gpus":
     """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is None:
-        return gpus
-    found: list[Gpu] = []
-    for word in chosen.split(","):
-        name = word.strip()
-        match = [
-            gpu
-            for gpu in gpus
-            if name == str(gpu.index) or (name.startswith("GPU-") and gpu.uuid.startswith(name))
-        ]
-        if not match:
-            break  # CUDA, too, hides all that follow a wrong one
-        found += match[:1]
-    return tuple(dict.fromkeys(found))
+    from mrbench import nvml  # noqa: PLC0415 - as above
+
+    identities = [(gpu.index, gpu.uuid) for gpu in gpus]
+    return [gpus[i] for i in nvml.chosen(identities, os.environ.get("CUDA_VISIBLE_DEVICES"))]
 
 
 def _why(seen: "Inspection") -> str:

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="default: 1")
     parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
+    parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
     parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")
@@ -38,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
 
     with make_reporter(quiet=args.quiet) as reporter:
         executor = EXECUTORS[args.executor](choosing.wishes(args))
-        records = run_all(planned, places, args.repeat, reporter, executor)
+        records = run_all(planned, places, args.repeat, reporter, executor, force=args.force)
     if args.json:
         print(json.dumps(records, indent=1, default=str))
     return exit_code(records)

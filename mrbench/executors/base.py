@@ -32,6 +32,10 @@ class Running(Protocol):
         """
         ...
 
+    def root(self) -> int | None:
+        """Return the process below which all of the job runs; None where it is elsewhere."""
+        ...
+
     def stop(self, reason: Literal["enough", "interrupted"]) -> None:
         """Ask for the job's end; does not wait for it."""
         ...

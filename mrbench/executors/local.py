@@ -108,6 +108,10 @@ class LocalRun:
         if held:
             yield offset, held
 
+    def root(self) -> int | None:
+        """Return the shim's process id."""
+        return self._shim.pid
+
     def stop(self, reason: Literal["enough", "interrupted"]) -> None:
         """Ask for the job's end; only the first reason counts."""
         self.send(reason.encode())

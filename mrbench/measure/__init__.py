@@ -36,7 +36,7 @@ def measure(
     processes = 0
     for process in split(samples, window, stamps):
         processes += 1
-        found = _conclude(process, window, images_per_iteration, clock, stamped=stamps is not None)
+        found = _conclude(process, window, images_per_iteration, clock, stamps)
         answer = found if answer is None else _chosen(answer, found)
     if answer is None:
         return Measurement(
@@ -65,8 +65,7 @@ def _conclude(
     window: Window,
     images_per_iteration: int | None,
     clock: Clock,
-    *,
-    stamped: bool,
+    stamps: Stamps | None,
 ) -> Measurement:
     measured = Measurement(
         status="ok",
@@ -85,12 +84,15 @@ def _conclude(
     if problem:
         status, reason = problem
         return replace(measured, status=status, reason=reason, log_seconds=None)
-    lead, warnings = choose(process, clock, stamped=stamped)
+    lead, warnings = choose(process, clock, stamped=stamps is not None)
     measured = replace(_checked(measured, process, lead), clock=lead.clock)
     if lead.seconds <= 0:
         reason = "the log's own seconds are unknown in the window, and no arrival times are at hand"
         return replace(measured, status="incomplete_window", reason=reason)
     measured = _with_rate(measured, process, lead)
+    if stamps is not None:
+        began_s, ended_s = _when(process, stamps, lead.seconds)
+        measured = replace(measured, began_s=began_s, ended_s=ended_s)
     texts = (*coverage.edges(process, window), *warnings, *_doubts(measured))
     return replace(measured, warnings=texts)
 
@@ -143,6 +145,13 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
         loss_first=sum(losses[:quarter]) / quarter if quarter else None,
         loss_last=sum(losses[-quarter:]) / quarter if quarter else None,
     )
+
+
+def _when(process: Process, stamps: Stamps, seconds: float) -> tuple[float, float]:
+    """Return when the window began and ended; what no mark begins is as long as it took."""
+    first, last = process.spans[0], process.spans[-1]
+    ended_s = stamps.at(last.ended_at)
+    return stamps.at(first.began_at) if first.began_at else ended_s - seconds, ended_s
 
 
 def _doubts(measured: Measurement) -> Iterable[str]:

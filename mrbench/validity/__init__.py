@@ -38,7 +38,8 @@ def judge_record(record: Mapping[str, Any], rules: Sequence[Rule]) -> Validity:
         why = "; ".join(f.text for f in invalid)
         return Validity(verdict="invalid", why=why, findings=findings)
     warnings = (record.get("measurement") or {}).get("warnings") or ()
-    notes = tuple(dict.fromkeys([*warnings, *(f.text for f in broken)]))
+    forced = [f"{text} (forced)" for text in record.get("forced") or ()]
+    notes = tuple(dict.fromkeys([*forced, *warnings, *(f.text for f in broken)]))
     verdict: Verdict = "valid with notes" if notes else "valid"
     return Validity(verdict=verdict, notes=notes, findings=findings)
 

@@ -24,7 +24,7 @@ def gpus(record: Record, _rule: Rule) -> tuple[Outcome, str]:
     plan = record["plan"]
     stated, where = _stated(record, "gpus")
     if plan["accelerator"] == "gpu":
-        seen = (record.get("observed") or {}).get("gpus_in_use")
+        seen = (record.get("telemetry") or {}).get("gpus_in_use")
         if seen is not None and seen != plan["gpus"]:
             return "broken", f"GPUs: the training was seen on {seen}, {plan['gpus']} by the plan"
         if seen is not None and stated is None:

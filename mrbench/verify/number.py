@@ -14,6 +14,7 @@ from mrbench.leaves import ABSENT, differences, flat
 from mrbench.outcome import Exit
 from mrbench.plan import FORMAT, Plan
 from mrbench.rundir import suite_of
+from mrbench.telemetry.summary import summarize
 from mrbench.validity import judge_record
 from mrbench.verify.base import Finding, Record, differs
 
@@ -68,6 +69,7 @@ def recompute(run: Opened, plan: Plan, record: Record) -> dict[str, Any]:
     exit_ = Exit(**{"reason": "exited", "code": None, "seconds": 0} | known)
     measured = judge.judge(run.folder, plan, exit_)
     return {
+        "telemetry": summarize(run.folder.telemetry, plan, measured),
         "measurement": dataclasses.asdict(measured),
         "stated": judge.stated(run.folder, plan),
         "status": measured.status,
@@ -147,9 +149,14 @@ def _validity(both: Mapping[str, Any]) -> Finding:
     return Finding("validity", "good", f"{both['verdict']}, by the suite's rules of then")
 
 
+def _telemetry(both: Mapping[str, Any]) -> Finding:
+    return Finding("telemetry", "good", f"{both['samples']} samples in the window, as recorded")
+
+
 TOLD: Mapping[str, Callable[[Mapping[str, Any]], Finding]] = {
     "measurement": _number,
     "stated": _stated,
+    "telemetry": _telemetry,
     "validity": _validity,
 }
 

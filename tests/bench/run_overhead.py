@@ -25,14 +25,14 @@ launch: {{command: "{{python}} train.py"}}
 log:
   pattern: 'iter: (?P<iteration>\\d+) loss: \\S+ time: (?P<value>\\S+)'
   timing: interval_mean
-  every: 10
+  every: {every}
 guards: {{evaluation: none, checkpoint: none, resume: none, stop: by itself}}
 """
 SUITE = """
 title: Two seconds
 model: none
-window: {first: 50, last: 100}
-hardware: {accelerator: cpu, count: 1, name: any}
+window: {window}
+hardware: {{accelerator: cpu, count: 1, name: any}}
 """
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     mrbench = str(Path(sys.executable).parent / "mrbench")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        recipe = _make(folder)
+        recipe = make(folder, TRAIN, window="{first: 50, last: 100}", every=10)
         os.environ["MRBENCH_HOME"] = str(folder / "home")
         os.environ["MRBENCH_LOCKS"] = name
         commands = {
@@ -56,17 +56,18 @@ def main() -> None:
     )
 
 
-def _make(folder: Path) -> Path:
+def make(folder: Path, train: str, *, window: str, every: int) -> Path:
+    """Make a suite of one recipe, which trains by this script; return the recipe."""
     upstream = folder / "upstream"
     upstream.mkdir()
-    (upstream / "train.py").write_text(TRAIN)
+    (upstream / "train.py").write_text(train)
     identity = ["-c", "user.name=b", "-c", "user.email=b@example.org"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "train"]):
         subprocess.run(["git", *identity, *words], cwd=upstream, check=True)
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=upstream, text=True).strip()
     suite = folder / "two"
     suite.mkdir()
-    (suite / "suite.yaml").write_text(SUITE)
+    (suite / "suite.yaml").write_text(SUITE.format(window=window))
     path = suite / "two.yaml"
-    path.write_text(RECIPE.format(upstream=upstream, commit=commit))
+    path.write_text(RECIPE.format(upstream=upstream, commit=commit, every=every))
     return path

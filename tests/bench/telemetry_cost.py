@@ -1,0 +1,131 @@
+"""What telemetry costs: its own processor time and memory, and what a CPU training loses by it.
+
+Processor time and memory with eight GPUs (of the tests' stub) and a tree of 40 processes; then
+pairs of the same training, bare and under `mrbench run`, in turns. On a machine that others use the
+wall clock tells little; what then counts is the processor time that the training takes, and that
+all of mrbench takes meanwhile.
+"""
+
+import json
+import math
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import run_overhead
+
+from mrbench.student import quantile
+
+CPU_LIMIT, MEMORY_LIMIT_MB, LOSS_LIMIT = 0.002, 40.0, 0.003
+SECONDS = 60.0
+PAIRS = 15
+PROGRAM = Path(__file__).parents[2] / "mrbench" / "telemetry" / "__main__.py"
+STUB = Path(__file__).parents[1] / "nvml_stub.c"
+TREE = """
+import os, threading, time
+for _ in range(40):
+    if os.fork() == 0:
+        break
+for _ in range(3):
+    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+time.sleep(1000)
+"""
+TRAIN = Path(__file__).with_name("matrices.py")
+
+
+def main() -> None:
+    """Print both costs, each with its limit."""
+    _own_cost(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)
+    _loss(int(sys.argv[2]) if len(sys.argv) > 2 else PAIRS)
+
+
+def _own_cost(seconds: float) -> None:
+    if not shutil.which("gcc"):
+        raise SystemExit("gcc is not on PATH; it builds the stub of NVML")
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/libnvidia-ml.so.1"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", library, str(STUB)], check=True)
+        tree = subprocess.Popen([sys.executable, "-I", "-S", "-c", TREE], start_new_session=True)
+        try:
+            time.sleep(1.0)
+            file = f"{folder}/telemetry.jsonl"
+            program = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(PROGRAM), file, str(tree.pid), "--gpus"],
+                stdin=subprocess.PIPE,
+                env={**os.environ, "LD_LIBRARY_PATH": folder, "STUB_GPUS": "8", "STUB_LOAD": "90"},
+            )
+            time.sleep(seconds)
+            program.communicate()
+        finally:
+            os.killpg(tree.pid, signal.SIGKILL)
+            tree.wait()
+        lines = [json.loads(line) for line in Path(file).read_text().splitlines()]
+    samples = [line for line in lines if "own_cpu_s" in line]
+    steady = samples[-1]["own_cpu_s"] - samples[1]["own_cpu_s"]
+    took_s = (samples[-1]["monotonic_ns"] - samples[1]["monotonic_ns"]) / 1e9
+    whole_s = (lines[-1]["monotonic_ns"] - lines[0]["monotonic_ns"]) / 1e9
+    print(
+        f"{len(samples[0]['gpus'])} GPUs, {samples[-1]['tree']['processes']} processes, 1 Hz,"
+        f" {took_s:.0f} s: {steady / took_s:.3%} of a core"
+        f" ({samples[-1]['own_cpu_s'] / whole_s:.3%} with its start; limit {CPU_LIMIT:.1%}),"
+        f" {lines[-1]['own_memory_bytes'] / 1e6:.1f} MB (limit {MEMORY_LIMIT_MB:.0f} MB)",
+        flush=True,
+    )
+
+
+def _loss(pairs: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        recipe = run_overhead.make(
+            folder, TRAIN.read_text(), window="{first: 80, last: 480}", every=20
+        )
+        os.environ |= {"MRBENCH_HOME": str(folder / "home"), "MRBENCH_LOCKS": name}
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+        os.environ["BENCH_TRUTH"] = str(folder / "truth")
+        mrbench = str(Path(sys.executable).parent / "mrbench")
+        bare = [sys.executable, str(folder / "upstream" / "train.py")]
+        watched = [mrbench, "run", "--quiet", "--recipe", str(recipe)]
+        _seconds(watched, folder)  # makes what later runs find made
+        ratios, shares = [], []
+        for pair in range(pairs):
+            order = (bare, watched) if pair % 2 else (watched, bare)
+            seconds = {command[0]: _seconds(command, folder) for command in order}
+            ratios.append([b / w for b, w in zip(seconds[bare[0]], seconds[mrbench], strict=True)])
+            shares.append(seconds[mrbench][2] / seconds[mrbench][0])
+    print(
+        f"mrbench, shim and telemetry together, in the window: {statistics.fmean(shares):.3%} of a"
+        f" core; a training on all cores loses it divided by their number (limit {LOSS_LIMIT:.1%})"
+    )
+    for what, column in (("throughput", 0), ("the same by its processor time", 1)):
+        low, middle, high = _interval([math.log(r[column]) for r in ratios])
+        print(
+            f"{what} under mrbench run, of bare: {middle:.2%}"
+            f" (95 % interval {low:.2%} to {high:.2%}, {pairs} pairs;"
+            f" limit {1 - LOSS_LIMIT:.1%})",
+            flush=True,
+        )
+
+
+def _seconds(command: list[str], folder: Path) -> tuple[float, float, float]:
+    """Run one training; return its window's seconds, its processor time and mrbench's."""
+    truth = folder / "truth"
+    truth.unlink(missing_ok=True)
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    wall_s, cpu_s, watchers_s = map(float, truth.read_text().split())
+    return wall_s, cpu_s, watchers_s
+
+
+def _interval(logs: list[float]) -> tuple[float, float, float]:
+    half = quantile(len(logs) - 1) * statistics.stdev(logs) / len(logs) ** 0.5
+    middle = statistics.fmean(logs)
+    return math.exp(middle - half), math.exp(middle), math.exp(middle + half)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Runs with telemetry beside them: what their records say, and that it disturbs and outlives none.
+
+The toy's training waits where a test must do something meanwhile, so that no clock decides.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import SAFETY_S, wait_for_file
+from test_checks_gpus import build
+from toy import edit, make_suite, mrbench
+
+WAITS = """
+    if i in (5, 25):
+        open(f"{folder}/reached-{{i}}", "w").close()
+        while not os.path.exists(f"{folder}/go-{{i}}"):
+            time.sleep(0.02)
+    if i % 10 == 0:
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
+    """Return a toy that waits before its window for the file go-5, in its middle for go-25."""
+    path = make_suite(tmp_path, git)
+    train = tmp_path / "upstream" / "train.py"
+    edit(train, "    if i % 10 == 0:\n", WAITS.format(folder=tmp_path).removeprefix("\n"))
+    edit(train, "import sys, time\n", "import os, sys, time\n")
+    old = git(tmp_path / "upstream", "rev-parse", "HEAD")
+    git(tmp_path / "upstream", "commit", "-qam", "waits")
+    edit(path, old, git(tmp_path / "upstream", "rev-parse", "HEAD"))
+    return edit(path, "60 0.002", "6000 0.002")
+
+
+def on_gpus(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc to build the stub of NVML with")
+    folder = path.parents[1]
+    build(folder)
+    edit(path.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 8")
+    for name, value in {"GPUS": "8", "LOAD": "95", "FAIL": str(folder / "fail")}.items():
+        monkeypatch.setenv(f"STUB_{name}", value)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(folder))
+
+
+@contextmanager
+def running(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start `mrbench run`, and wait until telemetry has begun and the training is in its window."""
+    command = [sys.executable, "-m", "mrbench", "run", "--json", "--recipe", str(path)]
+    with subprocess.Popen(
+        command, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            wait_for(lambda: samples(path) > 0)
+            (path.parents[1] / "go-5").touch()
+            wait_for_file(path.parents[1] / "reached-25")
+            yield process
+        finally:
+            process.kill()
+
+
+def record_of(process: subprocess.Popen[str], path: Path) -> dict[str, Any]:
+    (path.parents[1] / "go-25").touch()
+    out, told = process.communicate(timeout=SAFETY_S)
+    assert process.returncode == 0, told
+    record: dict[str, Any] = json.loads(out)[0]
+    return record
+
+
+def samples(path: Path) -> int:
+    (file,) = list((path.parent / "runs").glob("*/*/*/telemetry.jsonl")) or [Path("/dev/null")]
+    return file.read_text().count('"own_cpu_s"')
+
+
+def programs(path: Path) -> list[int]:
+    """Return the telemetry programs of this test's runs."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(w.endswith(b"telemetry/__main__.py") for w in words) and any(
+            w.startswith(os.fsencode(path.parent)) for w in words
+        ):
+            found.append(int(process.parent.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + SAFETY_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_a_run_on_a_cpu_is_summarized(toy: Path) -> None:
+    with running(toy) as process:
+        wait_for(lambda: samples(toy) > 1)
+        record = record_of(process, toy)
+    told = record["telemetry"]
+    measured = record["measurement"]
+    assert told["span_s"] == measured["ended_s"] - measured["began_s"]
+    assert told["span_s"] == pytest.approx(measured["arrival_seconds"])
+    assert told["samples"] >= 1
+    assert told["tree"]["processes"]["mean"] == 1
+    assert (told["gpus"], told["problems"]) == ([], [])
+    assert "gpus_in_use" not in told
+    assert set(record["files"]) == {
+        *("plan.json", "train.log", "train.stamps", "exit.json", "telemetry.jsonl")
+    }
+    assert programs(toy) == []
+    shown = mrbench("show", record["id"], cwd=toy.parent).stdout
+    assert "training: 1 processes" in shown
+    assert "bound by: unknown (it trains on a CPU)" in shown
+
+
+def test_a_gpu_that_is_lost_does_not_end_the_run(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_gpus(toy, monkeypatch)
+    with running(toy) as process:
+        (toy.parents[1] / "fail").write_text("* 5 15\n")
+        count = samples(toy)
+        wait_for(lambda: samples(toy) > count + 1)
+        record = record_of(process, toy)
+    told = record["telemetry"]
+    assert record["status"] == "ok"
+    assert told["problems"] == ["GPU 5 (GPU-00000005-aaaa): GPU is lost"]
+    assert told["gpus"][5]["energy_j"] is None
+    assert told["joules_per_image"] is None
+    assert told["gpus"][4]["energy_j"] > 0
+
+
+def test_eight_gpus_are_summarized(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpus(toy, monkeypatch)
+    with running(toy) as process:
+        wait_for(lambda: samples(toy) > 2)
+        record = record_of(process, toy)
+    told = record["telemetry"]
+    assert [gpu["index"] for gpu in told["gpus"]] == list(range(8))
+    assert told["bound_by"] == "gpu"
+    images = 30 * record["plan"]["images_per_iteration"]
+    watts = told["joules_per_image"] * images / told["span_s"]
+    assert 8 * (40 + 2.4 * 87) < watts < 8 * (40 + 2.4 * 103)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_telemetry_that_dies_does_not_end_the_run(toy: Path, number: signal.Signals) -> None:
+    with running(toy) as process:
+        (pid,) = programs(toy)
+        os.kill(pid, number)
+        record = record_of(process, toy)
+    assert record["status"] == "ok"
+    assert record["measurement"]["images_per_second"] > 0
+    assert "the telemetry program was killed" in record["telemetry"]["problems"]
+    assert programs(toy) == []
+
+
+def test_a_folder_that_takes_no_telemetry_does_not_end_the_run(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # no program of that name: it cannot be started, as where the memory is used up
+    monkeypatch.setattr("mrbench.telemetry.beside.sys.executable", "/nonexistent/python")
+    from mrbench.telemetry.beside import Beside
+
+    with Beside(toy.parent / "telemetry.jsonl", gpus=False) as beside:
+        beside.start(os.getpid())
+        beside.stop()
+    assert not (toy.parent / "telemetry.jsonl").exists()
+
+
+def test_nothing_of_telemetry_outlives_mrbench(toy: Path) -> None:
+    with running(toy) as process:
+        assert len(programs(toy)) == 1
+        process.kill()
+        wait_for(lambda: not programs(toy))
+    (file,) = (toy.parent / "runs").glob("*/*/*/telemetry.jsonl")
+    assert "ended" in json.loads(file.read_text().splitlines()[-1])
