@@ -1,5 +1,6 @@
 """Which clock leads, which one checks it, and what the leading one can resolve."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -83,9 +84,11 @@ def _lead(process: Process, clock: LeadingClock, second: LeadingClock | None) ->
     times = [
         (span.count, seconds) for span in process.spans if (seconds := span.by(clock)) is not None
     ]
-    rounding = [span.rounding_s for span in process.spans]
     running = process.end_edge_s is not None
-    log_error_s = process.begin_edge_s + (process.end_edge_s or 0.0) if running else sum(rounding)
+    errors = [process.begin_edge_s, process.end_edge_s or 0.0]
+    if not running:
+        errors = [span.rounding_s for span in process.spans]
+    log_error_s = sum(filter(math.isfinite, errors))  # figures beyond all bounds tell no seconds
     error_s = {"log": log_error_s, "arrival": 0.0, "printed": process.step_s}[clock]
     one_clock = running or clock != "log"
     return Lead(
