@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mrbench import locks, preflight, preparation, rundir, scratch
-from mrbench.console import Reporter
+from mrbench.console import Reporter, RunStart
 from mrbench.errors import MrbenchError
 from mrbench.executors import Executor
 from mrbench.launch import keep, launch
@@ -29,22 +29,33 @@ def run_all(
 ) -> list[Record]:
     """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly."""
     preflight.check((plan for plan, _ in planned), places)
-    records = []
-    for _ in range(repeat):
-        for plan, file in planned:
-            record = run_one(plan, file, places, reporter, executor)
-            reporter.note(summary(record), problem=record["status"] != "ok")
-            records.append(record)
-    return records
+    order = [(turn, plan, file) for turn in range(1, repeat + 1) for plan, file in planned]
+    return [
+        run_one(
+            plan,
+            file,
+            places,
+            reporter,
+            executor,
+            {"run": number, "runs": len(order), "repeat": turn, "repeats": repeat},
+        )
+        for number, (turn, plan, file) in enumerate(order, 1)
+    ]
 
 
-def run_one(
-    plan: Plan, file: RecipeFile, places: Places, reporter: Reporter, executor: Executor
+def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
+    plan: Plan,
+    file: RecipeFile,
+    places: Places,
+    reporter: Reporter,
+    executor: Executor,
+    series: dict[str, int],
 ) -> Record:
-    """Run one plan; a record is written whatever happens."""
+    """Run one plan; a record is written whatever happens. series: its place among the runs."""
     folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
     rundir.write(folder.plan, plan.canonical())
-    record = blank(plan, file, folder)
+    record = blank(plan, file, folder) | {"series": series}
+    reporter.run_started(_start(plan, folder, record["id"], series))
     try:
         _train(plan, file, places, folder, reporter, record, executor)
     except MrbenchError as exc:
@@ -58,7 +69,24 @@ def run_one(
     finally:
         record["ended"] = now()
         rundir.write_record(folder, record)
+        reporter.run_ended(record, summary(record))
     return record
+
+
+def _start(plan: Plan, folder: RunDir, name: str, series: dict[str, int]) -> RunStart:
+    return RunStart(
+        id=name,
+        suite=plan.suite,
+        implementation=plan.implementation,
+        accelerator=plan.accelerator,
+        gpus=plan.gpus,
+        number=series["run"],
+        runs=series["runs"],
+        repeat=series["repeat"],
+        repeats=series["repeats"],
+        folder=folder.path,
+        telemetry=folder.telemetry,
+    )
 
 
 def _train(  # noqa: PLR0917 - the pipeline's parts, each used once

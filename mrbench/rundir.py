@@ -34,6 +34,11 @@ class RunDir:
         return self.path / "train.stamps"
 
     @property
+    def telemetry(self) -> Path:
+        """What GPUs and host were seen to do meanwhile."""
+        return self.path / "telemetry.jsonl"
+
+    @property
     def kept(self) -> Path:
         """Small files that the training itself wrote and the recipe asks to keep."""
         return self.path / "kept"

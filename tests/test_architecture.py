@@ -19,7 +19,7 @@ LAYOUT = """
     machine locks stamps logs measure evidence stated validity failure footnotes executors shim
     parsers console schema;
     plan checks datacheck preflight preparation judge rows show;
-    observe table record;
+    observe table record progress;
     launch;
     run prepare doctor parse dryrun relock mirror;
     commands cli __main__

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 
 from mrbench.commands.arguments import add_choice, add_runs, positive
 
@@ -21,8 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
-    parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")
-    parser.add_argument("--quiet", action="store_true", help="say nothing on the way")
+    parser.add_argument(
+        "--json", action="store_true", help="plans, or a line per event, as JSON on stdout"
+    )
+    parser.add_argument("--quiet", action="store_true", help="tell problems only")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -36,11 +39,10 @@ def main(args: argparse.Namespace) -> int:
     from mrbench.executors import EXECUTORS  # noqa: PLC0415 - the same
     from mrbench.run import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
 
-    with make_reporter(quiet=args.quiet) as reporter:
+    events = sys.stdout if args.json else None
+    with make_reporter(quiet=args.quiet, events=events) as reporter:
         executor = EXECUTORS[args.executor](choosing.wishes(args))
         records = run_all(planned, places, args.repeat, reporter, executor)
-    if args.json:
-        print(json.dumps(records, indent=1, default=str))
     return exit_code(records)
 
 
