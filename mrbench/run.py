@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mrbench import locks, preflight, preparation, rundir, scratch
+from mrbench import cooldown, locks, preflight, preparation, rundir, scratch
 from mrbench.console import Reporter, RunStart
 from mrbench.errors import MrbenchError
 from mrbench.executors import Executor
@@ -26,6 +26,8 @@ def run_all(
     repeat: int,
     reporter: Reporter,
     executor: Executor,
+    *,
+    cool_down: cooldown.CoolDown | None = None,
 ) -> list[Record]:
     """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly."""
     preflight.check((plan for plan, _ in planned), places)
@@ -37,6 +39,7 @@ def run_all(
             places,
             reporter,
             executor,
+            cool_down,
             {"run": number, "runs": len(order), "repeat": turn, "repeats": repeat},
         )
         for number, (turn, plan, file) in enumerate(order, 1)
@@ -49,6 +52,7 @@ def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
     places: Places,
     reporter: Reporter,
     executor: Executor,
+    cool_down: cooldown.CoolDown | None,
     series: dict[str, int],
 ) -> Record:
     """Run one plan; a record is written whatever happens. series: its place among the runs."""
@@ -57,7 +61,7 @@ def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
     record = blank(plan, file, folder) | {"series": series}
     reporter.run_started(_start(plan, folder, record["id"], series))
     try:
-        _train(plan, file, places, folder, reporter, record, executor)
+        _train(plan, file, places, folder, reporter, record, executor, cool_down)
     except MrbenchError as exc:
         record |= {"status": "failed", "reason": str(exc), "exit_code": exc.exit_code}
     except KeyboardInterrupt:
@@ -97,6 +101,7 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
     reporter: Reporter,
     record: Record,
     executor: Executor,
+    cool_down: cooldown.CoolDown | None,
 ) -> None:
     stage = functools.partial(reporter.stage, plan.implementation)
     own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
@@ -105,6 +110,9 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
         record["workspace"] = dataclasses.asdict(ready.workspace)
         record["environment"] = dataclasses.asdict(ready.environment)
         record["weights"] = [dataclasses.asdict(used) for used in ready.weights]
+        if cool_down is not None:
+            problem = functools.partial(reporter.note, problem=True)
+            record["cooled_down"] = cooldown.wait(cool_down, plan, stage, problem)
         stage("starting the training")
         end = launch(plan, ready, folder, held, reporter, record, executor)
         keep(plan, ready, folder)

@@ -70,7 +70,7 @@ def mrbench_on(
         stdin=terminal.slave,
         stdout=terminal.slave,
         stderr=terminal.slave,
-        env=inherited | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | variables,
+        env={**inherited, "TERM": "xterm-256color", "LANG": "C.UTF-8", **variables},
     )
     try:
         yield terminal, process

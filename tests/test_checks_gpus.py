@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc to build the stub with")
 STUB = Path(__file__).with_name("nvml_stub.c")
@@ -148,7 +148,7 @@ def test_what_refuses_a_run_is_told_by_both(
 def test_the_record_names_the_gpus(gpu_toy: Path) -> None:
     done = mrbench("run", "--recipe", gpu_toy, "--json", cwd=gpu_toy.parent)
     assert done.returncode == 0, done.stderr
-    machine = json.loads(done.stdout)[0]["machine"]
+    machine = records(done.stdout)[0]["machine"]
     assert (machine["gpu_driver"], machine["gpu_error"]) == ("470.57.02", None)
     assert machine["gpus"][1] == {
         "name": "Tesla V100-SXM2-16GB",

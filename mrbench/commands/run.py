@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from mrbench.commands.arguments import add_choice, add_runs, positive
+from mrbench.commands.arguments import add_choice, add_gpus, add_runs, degrees, positive
 
 TYPE_CHECKING = False  # see arguments
 if TYPE_CHECKING:
@@ -16,9 +16,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench run`."""
     add_choice(parser)
     parser.add_argument("--commit", metavar="SHA", help="another commit (40 hex) than the recipe's")
-    parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
+    add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
-    parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--repeat", type=positive, default=1, metavar="N", help="rounds; default: 1"
+    )
+    parser.add_argument(
+        "--cool-down", type=degrees, metavar="C", help="begin each run with GPUs of at most C °C"
+    )
+    parser.add_argument(
+        "--cool-down-limit",
+        type=positive,
+        default=600,
+        metavar="S",
+        help="wait for that at most S seconds; default: 600",
+    )
     parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
@@ -42,7 +54,9 @@ def main(args: argparse.Namespace) -> int:
     events = sys.stdout if args.json else None
     with make_reporter(quiet=args.quiet, events=events) as reporter:
         executor = EXECUTORS[args.executor](choosing.wishes(args))
-        records = run_all(planned, places, args.repeat, reporter, executor)
+        records = run_all(
+            planned, places, args.repeat, reporter, executor, cool_down=choosing.cool_down(args)
+        )
     return exit_code(records)
 
 
