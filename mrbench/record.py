@@ -45,6 +45,7 @@ def family(file: RecipeFile, plan: Plan) -> str:
     parts = [
         recipe,
         plan.suite,
+        plan.implementation,
         plan.accelerator,
         plan.patch_sha256,
         plan.lock_sha256,

@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pyte
 
@@ -34,6 +35,8 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Make the window another size, as a person who drags its corner."""
         self.screen.resize(rows, columns)
+        self.screen.ensure_hbounds()  # as every terminal does; pyte leaves the cursor outside
+        self.screen.ensure_vbounds()
         self._tell_size(columns, rows)
 
     def look(self, wait_s: float = 0.05) -> list[str]:
@@ -58,7 +61,11 @@ class Terminal:
 
 @contextlib.contextmanager
 def mrbench_on(
-    columns: int, rows: int, *words: object, cwd: Path, variables: Mapping[str, str]
+    columns: int,
+    rows: int,
+    *words: object,
+    cwd: Path,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Terminal, "subprocess.Popen[bytes]"]]:
     """Start mrbench on a terminal of its own; ends it, too."""
     terminal = Terminal(columns, rows)
