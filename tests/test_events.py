@@ -100,6 +100,18 @@ def test_a_reader_that_goes_away_does_not_end_the_run(
     assert json.loads(record.read_text())["status"] == "ok"
 
 
+def test_nor_does_one_of_the_plain_lines(tmp_path: Path, git: Callable[..., str]) -> None:
+    paced = Paced(tmp_path, git)
+    command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(paced.recipe)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as running:
+        assert running.stderr is not None
+        running.stderr.readline()
+        running.stderr.close()
+        paced.until(410)
+    (record,) = tmp_path.glob("runs/*/*/*/record.json")
+    assert json.loads(record.read_text())["status"] == "ok"
+
+
 def test_a_refusal_is_an_event_too(toy: Path, tmp_path: Path) -> None:
     edit(toy, "current\n", "current\n  system: [no-such-program-anywhere]\n")
     edit(toy.parent / "suite.yaml", "accelerator: cpu", "accelerator: gpu")

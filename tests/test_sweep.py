@@ -144,6 +144,9 @@ def test_a_run_waits_until_its_gpus_are_cool(
     assert found["waited_s"] > 0
     assert found["reached"] is True
     assert f"toy: cooling down to 50 °C: {first[0]} °C, {first[1]} °C" in said
+    (run,) = gpu_toy.parent.glob("runs/*/*/*")
+    shown = mrbench("show", run, cwd=gpu_toy.parent).stdout
+    assert f"s: {first[0]} °C, {first[1]} °C to {last[0]} °C, {last[1]} °C" in shown
 
 
 def test_cool_gpus_are_not_waited_for(gpu_toy: Path) -> None:

@@ -12,6 +12,7 @@ from .plain import Figures, duration, figures, place_of
 
 LONGEST_BAR = 40
 LEAST_BAR = 6
+SILENCE_S = 5.0  # then the time left was wrong
 TWO = 2  # rows: head and figures, without bar; with fewer, one line says it all
 
 
@@ -57,8 +58,13 @@ def _stage(state: State, signs: Signs) -> tuple[str, str]:
 
 def _figures(seen: Seen, since_s: float) -> Figures:
     """Count the time left down between two lines of the log."""
-    left_s = None if seen.left_s is None else max(0.0, seen.left_s - since_s)
-    return figures(seen)._replace(left="" if left_s is None else f"{duration(left_s)} left")
+    told = figures(seen)
+    if seen.left_s is None:
+        return told
+    left_s = max(0.0, seen.left_s - since_s)
+    if left_s == 0 and since_s >= SILENCE_S:
+        return told._replace(left=f"no line for {duration(since_s)}")
+    return told._replace(left=f"{duration(left_s)} left")
 
 
 def _progress(seen: Seen, told: Figures, columns: int, signs: Signs) -> Text:

@@ -1,8 +1,8 @@
-"""The live view: a few lines at the bottom of a terminal, drawn anew at most four times a second.
+"""The live view: a few lines at the bottom of a terminal, drawn anew once a second.
 
 A thread draws, so that nobody who follows a log waits for the terminal. Where the terminal was
-made so small that lines may have been wrapped, nobody can know where they stand: the screen is
-cleared, and the last messages are repeated above the lines.
+made so small that lines may have been wrapped, nobody can know where they stand: the last messages
+and the lines are written from the top of the screen again.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ from .base import RunStart, Seen
 from .frame import State, compose
 from .meters import ASCII, UTF8, Signs
 
-LEAST_S = 0.25  # between two frames
-CLOCK_S = 1.0  # at least so often: times run, gauges are read
-UP, ERASE, ERASE_LINE, CLEAR = "\x1b[{}A", "\x1b[J", "\x1b[K", "\x1b[H\x1b[2J"
+LOOK_S = 0.25  # how soon another stage or another size is seen
+CLOCK_S = 1.0  # how soon figures are: drawing costs time that a training on CPUs could have
+UP, TOP, ERASE, ERASE_LINE = "\x1b[{}A", "\x1b[H", "\x1b[J", "\x1b[K"
 KEPT_MESSAGES = 200
 
 
@@ -52,13 +52,13 @@ class LiveReporter:
     def __exit__(self, *_: object) -> None:
         """Leave the terminal with the messages only."""
         self._ended.set()
-        with contextlib.suppress(OSError), self._lock:  # it may have been closed
+        with self._lock:
             self._write(self._begin(0) + ERASE)
 
     def stage(self, who: str, text: str) -> None:
         """Show the stage; it also stays as a message."""
         self._state.who, self._state.stage, self._state.seen = who, _printable(text), None
-        self._mark()
+        self._since, self._changed = time.monotonic(), True
         self.note(f"{who}: {text}")
 
     def note(self, text: str, *, problem: bool = False) -> None:  # noqa: ARG002 - shown alike
@@ -79,33 +79,25 @@ class LiveReporter:
 
     def progress(self, seen: Seen) -> None:
         """Show how far it is, with the next frame."""
-        self._state.seen = seen
-        self._mark()
+        self._state.seen, self._since = seen, time.monotonic()
 
     def run_ended(self, record: Mapping[str, Any], summary: str) -> None:  # noqa: ARG002 - the summary says it
         """Print the summary in place of the lines."""
         self._state = State()
         self.note(summary)
 
-    def _mark(self) -> None:
-        self._since = time.monotonic()
-        self._changed = True
-
     def _paint_on(self) -> None:
         drawn = 0.0
-        while not self._ended.wait(LEAST_S):
+        while not self._ended.wait(LOOK_S):
             late = time.monotonic() - drawn >= CLOCK_S
             if not (late or self._changed or self._size != self._measured()):
                 continue
             if late:
                 drawn = time.monotonic()
                 self._read_gauges()
-            try:
-                with self._lock:
-                    if not self._ended.is_set():
-                        self._draw()
-            except OSError:
-                return  # the terminal is gone; the run need not care
+            with self._lock:
+                if not self._ended.is_set():
+                    self._draw()
 
     def _read_gauges(self) -> None:
         state = self._state
@@ -121,7 +113,7 @@ class LiveReporter:
         # One column stays free: behind the last one terminals differ on what comes next.
         lines = compose(self._state, max(1, columns - 1), max(1, rows - 1), self._signs)
         begin = self._begin(len(lines))
-        body = f"{ERASE_LINE}\r\n".join(self._styled(line) for line in lines)
+        body = self._styled(Text("\n").join(lines)).replace("\n", f"{ERASE_LINE}\r\n")
         self._write(f"{begin}{body}{ERASE}")
         self._lines, self._size = [line.plain for line in lines], size
 
@@ -130,7 +122,8 @@ class LiveReporter:
         columns, rows = self._measured()
         longest = max((len(line) for line in self._lines), default=0)
         if (columns, rows) != self._size and (longest >= columns or len(self._lines) > rows):
-            return CLEAR + self._repeated(columns, rows - kept_rows)
+            # Written over, not cleared: some terminals keep a copy of what they clear.
+            return TOP + self._repeated(columns, rows - kept_rows)
         up = len(self._lines) - 1
         return "\r" + (UP.format(up) if up > 0 else "")
 
@@ -141,7 +134,7 @@ class LiveReporter:
             rows -= max(1, -(-len(line) // columns))
             if rows < 0:
                 break
-            shown.insert(0, f"{self._encoded(line)}\r\n")
+            shown.insert(0, f"{self._encoded(line)}{ERASE_LINE}\r\n")
         return "".join(shown)
 
     def _measured(self) -> tuple[int, int]:
@@ -151,9 +144,9 @@ class LiveReporter:
             columns, rows = 0, 0
         return columns or 80, rows or 24
 
-    def _styled(self, line: Text) -> str:
+    def _styled(self, lines: Text) -> str:
         with self._console.capture() as captured:
-            self._console.print(line, end="", soft_wrap=True, markup=False)
+            self._console.print(lines, end="", soft_wrap=True, markup=False)
         return self._encoded(captured.get())
 
     def _encoded(self, text: str) -> str:
@@ -162,8 +155,9 @@ class LiveReporter:
         return text.replace("\u00b1", "+-").encode("ascii", "replace").decode()
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        with contextlib.suppress(OSError):  # the terminal is gone; the run need not care
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def _printable(text: str) -> str:

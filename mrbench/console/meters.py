@@ -61,25 +61,34 @@ def gpu_lines(gauges: Sequence[Gauge], columns: int, rows: int, signs: Signs) ->
 
 
 def _line(label: str, meters: Sequence[Meter], columns: int, signs: Signs) -> Text:
-    """Lay out four meters in equal cells; the first alone gets a bar where four have no room."""
-    text = Text(label, no_wrap=True)
+    """Lay out four meters, with bars where there is room: for all of them, the first, or none."""
     room = columns - len(label) - len(meters) * (VALUE_CELLS + 2)
-    cells = [min(LONGEST_BAR, room // len(meters) - 1)] * len(meters)
-    if cells[0] < LEAST_BAR:
-        words = sum(len(meter.text) + 2 for meter in meters)
-        cells = [min(LONGEST_BAR, columns - len(label) - words - 1), 0, 0, 0]
-        tight = True
-    else:
-        tight = False
-    for meter, width in zip(meters, cells, strict=True):
-        text.append("  ")
-        if width >= LEAST_BAR:
-            known = meter.share is not None
-            text.append_text(
-                bar(meter.share or 0, width, signs, meter.style) if known else Text(" " * width)
-            )
-            text.append(" ")
-        text.append(meter.text if tight else meter.text.ljust(VALUE_CELLS), meter.style)
+    width = min(LONGEST_BAR, room // len(meters) - 1)
+    if width >= LEAST_BAR:
+        cells = [_cell(meter, width, signs).append(" " * _short(meter)) for meter in meters]
+        return _joined([Text(label), *cells], "  ", columns)
+    left = columns - len(label) - sum(len(meter.text) + 2 for meter in meters)
+    first, *others = meters
+    cells = [_cell(first, min(LONGEST_BAR, left - 1), signs), *(_cell(m, 0, signs) for m in others)]
+    return _joined([Text(label), *cells], "  " if left >= 0 else " ", columns)
+
+
+def _cell(meter: Meter, width: int, signs: Signs) -> Text:
+    """Return bar and value; no bar where it would be too short, blanks where nobody knows it."""
+    text = Text(meter.text, meter.style)
+    if width < LEAST_BAR:
+        return text
+    if meter.share is None:
+        return Text(" " * (width + 1)).append_text(text)
+    return bar(meter.share, width, signs, meter.style).append(" ").append_text(text)
+
+
+def _short(meter: Meter) -> int:
+    return max(0, VALUE_CELLS - len(meter.text))
+
+
+def _joined(cells: Sequence[Text], separator: str, columns: int) -> Text:
+    text = Text(separator).join(cells)
     text.rstrip()
     text.truncate(columns)
     return text

@@ -1,5 +1,6 @@
 """Lines for logs, pipes and terminals that cannot move their cursor."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self, TextIO
@@ -63,7 +64,10 @@ class PlainReporter:
     def _say(self, text: str, *, always: bool = False) -> None:
         self._said = time.monotonic()
         if always or not self._quiet:
-            print(f"[{self._said - self._started:6.1f} s] {text}", file=self._stream, flush=True)
+            with contextlib.suppress(OSError):  # nobody reads it any more; the run need not care
+                print(
+                    f"[{self._said - self._started:6.1f} s] {text}", file=self._stream, flush=True
+                )
 
     def _keep_alive(self) -> None:
         while not self._ended:
