@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo smoke test bench clean
+.PHONY: demo smoke test bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
@@ -22,8 +22,14 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.dev
+# Needs hyperfine.
+bench: $(VENV)/.bench
 	$(BIN)/python tests/bench
+
+# SECONDS: for all targets together; TARGETS: names, or all.
+SECONDS := 300
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(TARGETS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
@@ -38,3 +44,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --progress-bar off --editable '.[dev]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --progress-bar off --editable '.[bench]'
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --progress-bar off --editable '.[fuzz]'
+	touch $@

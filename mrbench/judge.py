@@ -6,8 +6,8 @@ from typing import Any
 
 from mrbench.errors import LaunchError, MeasureError
 from mrbench.evidence import with_evidence
-from mrbench.failure import diagnose
-from mrbench.logs import read_blocks, read_range, read_tail
+from mrbench.failure.marks import Marks
+from mrbench.logs import read_blocks, read_range
 from mrbench.measure import measure
 from mrbench.outcome import Exit, Measurement, Status
 from mrbench.parsers import parse, until_past
@@ -19,9 +19,10 @@ from mrbench.stated import read_stated
 
 def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     """Measure a run from its files; how it ended explains why there is no number."""
+    marks = Marks()
     samples = parse(read_blocks(folder.log), plan.log, plan.images_per_iteration, plan.window)
     measurement = measure(
-        until_past(samples, plan.window),
+        marks.watch(until_past(samples, plan.window)),
         plan.window,
         plan.images_per_iteration,
         stamps=read_stamps(folder.stamps),
@@ -33,8 +34,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
             text = f"the training ended with {_code(exit_.code)} after the window; read train.log"
             return dataclasses.replace(measurement, warnings=(*measurement.warnings, text))
         return measurement
-    status, reason = _explain(folder, plan, exit_, measurement)
-    return dataclasses.replace(measurement, status=status, reason=reason)
+    return _explain(folder, plan, exit_, measurement, marks)
 
 
 def stated(folder: RunDir, plan: Plan) -> dict[str, dict[str, Any]]:
@@ -43,34 +43,22 @@ def stated(folder: RunDir, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _explain(
-    folder: RunDir, plan: Plan, exit_: Exit, measurement: Measurement
-) -> tuple[Status, str]:
-    limits: dict[str, tuple[Status, str]] = {
-        "timed_out": (
-            "timed_out",
-            f"not done within {plan.wall_clock_limit_s:g} s; raise launch.wall_clock_limit_s",
-        ),
-        "stalled": (
-            "stalled",
-            f"nothing was printed for {plan.stall_limit_s:g} s; look at the end of {folder.log}",
-        ),
-        "interrupted": ("interrupted", "interrupted before the window was complete; run again"),
-    }
-    if exit_.reason in limits:
-        return limits[exit_.reason]
-    if exit_.message:
-        return "failed", exit_.message
-    if exit_.code:
-        tail = read_tail(folder.log)
-        status, line = diagnose(tail) or ("failed", _last_line(tail))
-        return status, f"{line} (the training ended with {_code(exit_.code)}); see {folder.log}"
-    return measurement.status, measurement.reason
+    folder: RunDir, plan: Plan, exit_: Exit, measurement: Measurement, marks: Marks
+) -> Measurement:
+    from mrbench.failure.verdict import of_run, sentence  # noqa: PLC0415 - few runs need it
 
-
-def _last_line(tail: bytes) -> str:
-    lines = [line.strip() for line in tail.decode(errors="replace").splitlines()]
-    last = next((line for line in reversed(lines) if line), "it printed nothing")
-    return "".join(char if char.isprintable() else " " for char in last)[:300]
+    failure = of_run(folder.log, marks, exit_, measurement.status)
+    if failure is None:
+        return measurement
+    end = {
+        "timed_out": f"not done within {plan.wall_clock_limit_s:g} s",
+        "stalled": f"nothing was printed for {plan.stall_limit_s:g} s",
+        "interrupted": "interrupted before the window was complete",
+    }.get(exit_.reason) or (
+        _code(exit_.code) if exit_.code else measurement.reason.rpartition("; ")[0]
+    )
+    reason = f"{sentence(failure, end)}; see {folder.log}"
+    return dataclasses.replace(measurement, status=failure.status, reason=reason, failure=failure)
 
 
 def _code(code: int) -> str:

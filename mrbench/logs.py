@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
-TAIL_BYTES = 1 << 17
 
 _GZIP = b"\x1f\x8b"
 
@@ -19,7 +18,7 @@ _GZIP = b"\x1f\x8b"
 def read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield (offset, bytes) of a log, 1 MiB at a time, each cut at a line feed or carriage return.
 
-    A line of more than 4 MiB is cut where it happens to be. Offsets count unpacked bytes.
+    A line of more than 4 MiB is cut at a blank, if there is one. Offsets count unpacked bytes.
     Raises MeasureError where the file cannot be read.
     """
     return whole_lines(_chunks(path))
@@ -32,7 +31,7 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     for chunk in chunks:
         end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
         if not end and size + len(chunk) > LONGEST_LINE_BYTES:
-            end = len(chunk)
+            end = chunk.rfind(b" ") + 1 or len(chunk)
         if end:
             block = b"".join([*rest, chunk[:end]])
             yield offset, block
@@ -55,20 +54,10 @@ def read_range(path: Path, begin: int, end: int) -> bytes:
     return b"".join(parts)
 
 
-def read_tail(path: Path) -> bytes:
-    """Return the last 128 KiB of a log: where the reason of a failure stands."""
-    tail = b""
-    for chunk in _chunks(path, from_end=TAIL_BYTES):
-        tail = (tail + chunk)[-TAIL_BYTES:]
-    return tail
-
-
-def _chunks(path: Path, from_end: int = 0) -> Iterator[bytes]:
+def _chunks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == _GZIP
-            size = file.seek(0, 2) if file.seekable() else 0
-            file.seek(0 if packed else max(0, size - from_end) if from_end else 0)
+            packed = file.peek(2)[:2] == _GZIP
             yield from _unpacked(file) if packed else _read(file)
     except (OSError, EOFError) as exc:
         text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

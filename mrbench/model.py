@@ -170,10 +170,12 @@ class Guards:
 class LogFormat:
     """How the log reads: a named format of mrbench's, or a pattern and what its number means.
 
-    pattern: regular expression with the groups `iteration` and `value`, and where the log counts
-    within epochs `epoch` and `per_epoch`. timing: what value is; seconds per iteration meaned over
-    the interval since the last mark (interval_mean) or over all since `skipped` (running_mean),
-    images per second over the interval (rate), or seconds for the interval (interval_total).
+    pattern: regular expression with the groups `iteration` and `value`, where the log counts within
+    epochs `epoch` and `per_epoch`, and where it tells `loss` and `data`. timing: what value is;
+    seconds per iteration meaned over the interval since the last mark (interval_mean) or over all
+    since `skipped` (running_mean), images per second over the interval (rate), or seconds for the
+    interval (interval_total). data: seconds spent waiting for data, meaned or summed as value is;
+    with a rate, those of the interval.
     every: iterations between two marks. counts_from: the printed number of the first iteration.
     states: regular expressions for what else the log says of the workload, see stated.FACTS.
     """

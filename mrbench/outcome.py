@@ -40,12 +40,17 @@ EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled"]
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How a job ended. code: exit status, negative for a signal; None if it never started."""
+    """How a job ended. code: exit status, negative for a signal; None if it never started.
+
+    oom_kills: processes that the kernel killed meanwhile, on the whole machine, for lack of memory;
+    None where it does not say.
+    """
 
     reason: EndReason
     code: int | None
     seconds: float
     message: str = ""
+    oom_kills: int | None = None
 
 
 class Printed(NamedTuple):
@@ -112,6 +117,72 @@ class Disagreement:
     text: str
 
 
+FailureCause = Literal[
+    "gpu_out_of_memory",
+    "host_out_of_memory",
+    "shared_memory_full",
+    "disk_full",
+    "file_size_limit",
+    "too_many_open_files",
+    "too_many_processes",
+    "nccl",
+    "peer_lost",
+    "port_in_use",
+    "connection_refused",
+    "download_failed",
+    "weights_missing",
+    "data_missing",
+    "file_missing",
+    "file_broken",
+    "weights_mismatch",
+    "permission_denied",
+    "wrong_path",
+    "broken_pipe",
+    "program_missing",
+    "module_missing",
+    "library_missing",
+    "library_mismatch",
+    "api_changed",
+    "wrong_python",
+    "wrong_arguments",
+    "build_failed",
+    "gpu_unsupported",
+    "gpu_missing",
+    "gpu_driver",
+    "cudnn",
+    "gpu_fault",
+    "diverged",
+    "data_loader_died",
+    "assertion",
+    "exception",
+    "crashed",
+    "killed",
+    "terminated",
+    "stalled",
+    "timed_out",
+    "interrupted",
+    "ended_early",
+    "unread_log",
+    "unknown",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a training gave no number: the cause, the log's line that says so, and what to do.
+
+    line: printable, at most 300 characters; empty where nothing was printed. rank: of the process
+    that failed, where the log tells. detail: what else is known, such as who held the memory.
+    """
+
+    cause: FailureCause
+    status: Status
+    line: str
+    remedy: str
+    rank: int | None = None
+    detail: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """Throughput over a window of iterations; images_per_second is None unless status is ok.
@@ -151,4 +222,5 @@ class Measurement:
     processes: int = 0
     began: int | None = None
     reason: str = ""
+    failure: Failure | None = None
     warnings: tuple[str, ...] = ()

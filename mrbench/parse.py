@@ -9,8 +9,9 @@ from typing import Any
 
 from mrbench.errors import RecipeError
 from mrbench.evidence import with_evidence
-from mrbench.failure import diagnose
-from mrbench.logs import TAIL_BYTES, read_blocks, read_range
+from mrbench.failure.marks import Marks
+from mrbench.failure.verdict import of_log, sentence
+from mrbench.logs import read_blocks, read_range
 from mrbench.measure import measure
 from mrbench.measure.spans import Stamps
 from mrbench.model import LogFormat, Window
@@ -58,6 +59,7 @@ class Parsed:
             "disagreement": None if m.disagreement is None else asdict(m.disagreement),
             "processes": m.processes,
             "warnings": list(m.warnings),
+            "failure": asdict(m.failure) if m.failure else None,
         }
 
 
@@ -85,21 +87,23 @@ def parse_log(
     the named recipe. They are never guessed: else seconds per iteration are all that is known.
     """
     readings = _readings(recipes, implementation)
-    tail = _Tail(read_blocks(path))
-    reading, blocks = _detect(tail, readings)
+    marks = Marks()
+    reading, blocks = _detect(read_blocks(path), readings)
     if reading is None:
         found = measure((), window, images_per_iteration)
-        return _explained(found, tail, readings[0].implementation if implementation else None, None)
+        named = readings[0].implementation if implementation else None
+        return _explained(found, path, marks, named, None)
     stated = _stated_images(path, reading.log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     images = images_per_iteration or stated or (reading.images if trusted else None)
     samples = parse(blocks, reading.log, images or 1, window)
     stamps = _stamps_beside(path)
-    found = measure(samples, window, images, stamps=stamps, clock=reading.log.clock)
-    found = with_evidence(found, functools.partial(read_range, path))
+    found = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
+    if path.is_file():
+        found = with_evidence(found, functools.partial(read_range, path))
     found = _with_images(found, reading, given=images_per_iteration, stated=stated)
-    return _explained(found, tail, reading.implementation, reading.log.format)
+    return _explained(found, path, marks, reading.implementation, reading.log.format)
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:
@@ -134,22 +138,10 @@ def _by_format(recipes: Known, format_: str) -> _Reading:
     return _Reading(log=replace(log, format=format_), implementation=name, images=images)
 
 
-class _Tail:
-    """Hands blocks on and keeps the end of what has passed, where a failure's reason stands."""
-
-    def __init__(self, blocks: Iterator[Block]) -> None:
-        self.blocks = blocks
-        self.bytes = b""
-
-    def __iter__(self) -> Iterator[Block]:
-        for offset, block in self.blocks:
-            self.bytes = (self.bytes + block[-TAIL_BYTES:])[-TAIL_BYTES:]
-            yield offset, block
-
-
-def _detect(tail: _Tail, readings: list[_Reading]) -> tuple[_Reading | None, Iterator[Block]]:
+def _detect(
+    blocks: Iterator[Block], readings: list[_Reading]
+) -> tuple[_Reading | None, Iterator[Block]]:
     """Return the way that finds most samples in the first block where one finds any."""
-    blocks = iter(tail)
     if len(readings) == 1:
         return readings[0], blocks
     for offset, block in blocks:
@@ -215,13 +207,14 @@ def _with_images(
 
 
 def _explained(
-    found: Measurement, tail: _Tail, implementation: str | None, format_: str | None
+    found: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
 ) -> Parsed:
-    if not tail.bytes:
+    again = path.is_file()  # a pipe can be read but once
+    if again and path.stat().st_size == 0:
         found = replace(found, reason="the log is empty; is it the right file?")
-    if found.status in ("no_iterations", "incomplete_window"):
-        cause = diagnose(tail.bytes)
-        if cause:
-            reason = f"{cause[1]} ({found.reason})"
-            found = replace(found, status=cause[0], reason=reason)
+    failure = of_log(path, marks, found.status) if again and found.status != "ok" else None
+    if failure:
+        seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
+        reason = sentence(failure, seen)
+        found = replace(found, status=failure.status, reason=reason, failure=failure)
     return Parsed(measurement=found, implementation=implementation, format=format_)

@@ -14,7 +14,6 @@ from mrbench.plan import Plan
 from mrbench.recipe import RecipeFile
 from mrbench.rundir import RunDir
 from mrbench.suites import Suite
-from mrbench.weights import digest
 
 Record = dict[str, Any]
 
@@ -61,7 +60,7 @@ def now() -> str:
 
 
 def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit) -> None:
-    """Add what follows from the run's files: measurement, statements, validity, digests."""
+    """Add what follows from the run's files: measurement, statements, validity."""
     from mrbench import judge  # noqa: PLC0415 - loaded while the training starts
     from mrbench.validity import judge_record  # noqa: PLC0415 - the same
 
@@ -75,10 +74,6 @@ def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit
     record["validity"] = dataclasses.asdict(validity)
     if measurement.status == "ok" and validity.verdict == "invalid":
         record["exit_code"] = MeasureError.exit_code
-    record["files"] = {
-        path.name: {"sha256": digest(path, "sha256"), "size_bytes": path.stat().st_size}
-        for path in (folder.plan, folder.log, folder.stamps)
-    }
 
 
 def summary(record: Record) -> str:

@@ -72,6 +72,7 @@ def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
         record |= {"status": "failed", "reason": reason, "exit_code": MrbenchError.exit_code}
     finally:
         record["ended"] = now()
+        record["files"] = rundir.describe_files(folder)
         rundir.write_record(folder, record)
         reporter.run_ended(record, summary(record))
     return record

@@ -1,6 +1,7 @@
 """The one owner of file names in a run's folder, and of how a record is written and read."""
 
 import dataclasses
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -39,6 +40,11 @@ class RunDir:
         return self.path / "telemetry.jsonl"
 
     @property
+    def exit(self) -> Path:
+        """How the training ended."""
+        return self.path / "exit.json"
+
+    @property
     def kept(self) -> Path:
         """Small files that the training itself wrote and the recipe asks to keep."""
         return self.path / "kept"
@@ -70,8 +76,34 @@ def stamp() -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
+def names_in(folder: RunDir) -> list[str]:
+    """Return what lies in a run's folder beside record.json, folders aside: relative, sorted."""
+    found = (p for p in folder.path.rglob("*") if p.is_symlink() or not p.is_dir())
+    return sorted(p.relative_to(folder.path).as_posix() for p in found if p != folder.record)
+
+
+def describe_files(folder: RunDir) -> dict[str, dict[str, Any]]:
+    """Return sha256 and size_bytes of each file in a run's folder, by name."""
+    return {name: describe(folder.path / name) for name in names_in(folder)}
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Return a file's sha256 and size_bytes, read now."""
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"sha256": sha256, "size_bytes": stream.tell()}
+
+
+def digest_of(record: dict[str, Any]) -> str:
+    """Return the SHA-256 of a record without its own digest, however it is indented."""
+    content = {name: value for name, value in record.items() if name != "digest"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def write_record(folder: RunDir, record: dict[str, Any]) -> None:
-    """Write record.json whole or not at all."""
+    """Write record.json whole or not at all, and into it (and `record`) its own digest."""
+    record["digest"] = digest_of(record)
     text = json.dumps(record, indent=1, sort_keys=True, default=str) + "\n"
     write(folder.record, text)
 
@@ -93,7 +125,7 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_bytes())
     except OSError as exc:
         raise MrbenchError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise MrbenchError(f"{path}: is no record ({exc}); restore it or remove the run") from exc
     if not isinstance(record, dict) or "status" not in record or "plan" not in record:
         raise MrbenchError(f"{path}: is no record of mrbench; restore it or remove the run")

@@ -32,6 +32,7 @@ def describe_run(folder: Path) -> str:
     lines = {
         "run": folder,
         "status": f"{record['status']} {record.get('reason') or ''}".strip(),
+        **_failure(measured.get("failure")),
         "throughput": _throughput(measured),
         "iterations": f"{measured.get('first')}-{measured.get('last')}"
         f" ({measured.get('iterations')} timed,"
@@ -58,6 +59,18 @@ def describe_run(folder: Path) -> str:
         "plan digest": record["plan_digest"],
     }
     return "\n".join(_line(name, value) for name, value in lines.items())
+
+
+def _failure(failure: dict[str, Any] | None) -> dict[str, object]:
+    if not failure:
+        return {}
+    rank = "" if failure["rank"] is None else f"rank {failure['rank']}"
+    known = ", ".join(text for text in (rank, failure["detail"]) if text)
+    cause = failure["cause"].replace("_", " ") + (f" ({known})" if known else "")
+    return {
+        "cause": f"{cause}\n{failure['line']}" if failure["line"] else cause,
+        "remedy": failure["remedy"],
+    }
 
 
 def _throughput(measured: dict[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """Typed YAML: a file in, a frozen dataclass out, or a RecipeError with file, line and key."""
 
 import dataclasses
+import math
+import re
 import shlex
 import types
 import typing
@@ -16,6 +18,7 @@ from mrbench.wording import did_you_mean
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BARE_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")  # a number to JSON, a text to YAML 1.1
 T = TypeVar("T")
 
 
@@ -164,10 +167,15 @@ class _Reader:
             return text
         if hint is bool and kind == "bool":
             return text.lower() in ("true", "yes", "on")
-        if hint is int and kind == "int":
-            return int(text.replace("_", ""), 0)
-        if hint is float and kind in ("int", "float"):
-            return float(text.replace("_", ""))
+        bare = getattr(node, "style", None) in (None, "") and _BARE_EXPONENT.fullmatch(text)
+        plain = text.replace("_", "")
+        try:
+            if hint is int and kind == "int":
+                return int(plain, 0)
+            if hint is float and (kind in ("int", "float") or bare) and math.isfinite(float(plain)):
+                return float(plain)
+        except ValueError:  # YAML reads 050 and 1:30 as numbers, too; nobody means 40 and 90
+            pass
         return self.fail(key, f"{text!r} is not of type {hint.__name__}; correct the value")
 
     def scalar(self, node: yaml.Node, key: str, expected: str) -> str:

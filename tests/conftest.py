@@ -31,7 +31,7 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRBENCH_LOCKS", str(tmp_path))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def git() -> Callable[..., str]:
     """Return a function that runs git in a folder and returns what it printed."""
 

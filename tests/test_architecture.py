@@ -10,18 +10,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 # from the bottom up; a semicolon ends a layer
 LAYOUT = """
-    errors model home student slow;
-    interval drift suites;
+    errors model home student slow leaves;
+    interval drift suites masking provenance;
     outcome wording mirrored;
     clockface;
     yamlfile interpreter steps gitobjects standby nvml workers;
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
     machine locks stamps logs measure evidence stated validity failure footnotes scaling executors
     shim parsers console schema;
-    plan checks datacheck preflight preparation judge rows show;
+    plan checks datacheck preflight preparation judge rows show archive;
     observe table record progress cooldown;
     launch;
-    run prepare doctor parse dryrun relock mirror;
+    run prepare doctor parse dryrun relock mirror verify;
+    pack compare;
     commands cli __main__
 """
 LAYERS = [set(layer.split()) for layer in LAYOUT.split(";")]
@@ -35,10 +36,12 @@ SIBLINGS = {
     ("preflight", "checks"),
     ("preparation", "plan"),
     ("judge", "plan"),
+    ("archive", "show"),
     ("workspace", "embedded"),  # one more kind of upstream
     ("synth", "coconames"),
     ("synth", "places"),  # the number of the drawing is part of the cache's names
     ("weights", "locks"),
+    ("failure", "logs"),  # it reads a log again, behind the last mark
 }
 MAX_LINES = 250
 

@@ -109,18 +109,20 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-SOUND = json.dumps({"gpus": [{"index": 2, "utilisation_percent": 97, "temperature_c": 71}]})
+HEADER = json.dumps({"gpus": [{"index": 2, "uuid": "GPU-a"}], "visible": None})
+SOUND = json.dumps({"gpus": {"GPU-a": {"utilisation_percent": 97, "temperature_c": 71}}})
 
 
 def test_the_last_whole_line_counts(tmp_path: Path) -> None:
     path = tmp_path / "telemetry.jsonl"
-    assert gauges.read(path) == ()
-    path.write_text(f'{{"gpus": [{{"index": 9}}]}}\n{SOUND}\n{SOUND[:20]}')
-    (gauge,) = gauges.read(path)
+    assert gauges.read(path, 1) == ()
+    older = SOUND.replace("97", "96")
+    path.write_text(f'{HEADER}\n{older}\n{SOUND}\n{{"problem": "none"}}\n{SOUND[:20]}')
+    (gauge,) = gauges.read(path, 1)
     assert (gauge.index, gauge.utilisation, gauge.temperature_c) == (2, 0.97, 71)
     assert gauge.power_w is None
     os.utime(path, (0, 0))
-    assert gauges.read(path) == (), "what is old is not what is now"
+    assert gauges.read(path, 1) == (), "what is old is not what is now"
 
 
 @given(
@@ -130,14 +132,15 @@ def test_the_last_whole_line_counts(tmp_path: Path) -> None:
         lambda inner: (
             st.lists(inner)
             | st.dictionaries(
-                st.sampled_from(["gpus", "index", "uuid", "utilisation", "power_w"]), inner
+                st.sampled_from(["gpus", "visible", "uuid", "GPU-a", "index", "power_w"]), inner
             )
         ),
     ).map(lambda value: json.dumps(value).encode())
 )
 def test_whatever_telemetry_says_is_survived(line: bytes) -> None:
     path = Path(os.environ["HOME"]) / "telemetry.jsonl"
-    path.write_bytes(line + b"\n")
     now = state(0, None)
-    now.gauges = gauges.read(path)
-    assert compose(now, 79, 23, ASCII)
+    for text in (line, HEADER.encode() + b"\n" + line, line + b"\n" + SOUND.encode()):
+        path.write_bytes(text + b"\n")
+        now.gauges = gauges.read(path, 1)
+        assert compose(now, 79, 23, ASCII)

@@ -128,7 +128,7 @@ def test_quiet_tells_problems_only(paced: Paced, tmp_path: Path) -> None:
     paced.recipe.write_text(paced.recipe.read_text().replace("{python}", "{python} -V"))
     with mrbench_on(200, 24, *words, cwd=tmp_path) as (terminal, run):
         lines = terminal.wait_for(lambda _: run.poll() is not None)
-    (told,) = [line for line in lines if line]
+    told, *_ = [line for line in lines if line]  # and what its log says of the failure
     assert "toy: no_iterations" in told
 
 
@@ -153,14 +153,22 @@ def test_gpus_follow_the_telemetry(tmp_path: Path) -> None:
             reporter.run_started(started(tmp_path, path))
             reporter.stage("toy", "training \x1b[2J")
             terminal.wait_for(shows("training ?[2J"))  # what programs printed moves no cursor
-            header = {"gpus": [{"uuid": "a", "memory_total_bytes": 16 << 30}, {"uuid": "b"}]}
-            gpus = [
-                {"uuid": "a", "index": 4, "utilisation": 0.5, "memory_used_bytes": 8 << 30},
-                {"uuid": "b", "index": 5, "power_w": 211.6, "power_limit_w": 300},
+            known = [
+                {"index": 4, "uuid": "GPU-a", "memory_total_bytes": 16 << 30},
+                {"index": 5, "uuid": "GPU-b", "power_limit_w": 300},
+                {"index": 6, "uuid": "GPU-c"},
             ]
+            header = {"gpus": known, "visible": "GPU-b,4,6"}  # and two are wanted
+            gpus = {
+                "GPU-a": {"utilisation_percent": 50, "memory_used_bytes": 8 << 30},
+                "GPU-b": {"power_w": 211.6},
+                "GPU-c": {"power_w": 1.0},
+            }
             sample = json.dumps({"gpus": gpus})
             path.write_text(f"{json.dumps(header)}\n{sample}\n{sample[:9]}")
             terminal.wait_for(shows("GPU 4  ━━━─── util 50%   ━━━─── 8.0 GiB"))
+            gpus_shown = [line[:5] for line in terminal.look() if line.startswith("GPU")]
+            assert gpus_shown == ["GPU 5", "GPU 4"]
             assert shows("212 W")(terminal.look())
             terminal.resize(80, 4)
             terminal.wait_for(shows("2 GPUs  ━━━─── util 50%"))

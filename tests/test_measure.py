@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from mrbench.failure import diagnose
 from mrbench.measure import measure
 from mrbench.model import Window
 from mrbench.outcome import IterationSample
@@ -181,58 +180,3 @@ def test_without_images_per_iteration_there_is_no_throughput() -> None:
     found = measure(steady(), WINDOW, None)
     assert (found.status, found.images_per_second) == ("ok", None)
     assert found.seconds_per_iteration == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize(
-    ("tail", "status", "line"),
-    [
-        (
-            "[rank1]: torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB\n",
-            "out_of_memory",
-            "[rank1]: torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
-        ),
-        ("Epoch [1][50/9870]\nKilled\n", "out_of_memory", "Killed"),
-        ("MemoryError\n", "out_of_memory", "MemoryError"),
-        (
-            "FloatingPointError: Predicted boxes or scores contain Inf/NaN.\n",
-            "diverged",
-            "FloatingPointError: Predicted boxes or scores contain Inf/NaN.",
-        ),
-        ("CRITICAL train.py: 98: Loss is NaN\n", "diverged", "CRITICAL train.py: 98: Loss is NaN"),
-        (
-            "Traceback:\nFileNotFoundError: [Errno 2] a.pth\n\nsubprocess.CalledProcessError: x\n",
-            "failed",
-            "FileNotFoundError: [Errno 2] a.pth",
-        ),
-        ("train.py: error: unrecognized arguments: --local-rank=0\n", "failed", "train.py: error"),
-        ("Segmentation fault (core dumped)\n", "failed", "Segmentation fault"),
-    ],
-)
-def test_the_end_of_a_log_tells_why_it_failed(tail: str, status: str, line: str) -> None:
-    found = diagnose(tail.encode())
-    assert found is not None
-    assert found[0] == status
-    assert found[1].startswith(line)
-
-
-@pytest.mark.parametrize(
-    "tail",
-    [
-        "",
-        "node:86984:88030 [0] sharp_plugin.c:288 NCCL WARN NET/IB :SHARP coll init error: -11\n",
-        "slurmstepd: error: _is_a_lwp: open() /proc/1/status failed: No such file or directory\n",
-        "W bfc_allocator.cc:305] Allocator (GPU_0_bfc) ran out of memory trying to allocate 2GiB\n",
-        "A matching Triton is not available\nError caught was: No module named 'triton'\n",
-        "x.py:66: DeprecationWarning: `np.bool` is a deprecated alias; Error in 2.0\n",
-        "Killed process list is empty\n",
-    ],
-)
-def test_what_only_looks_like_a_failure_is_none(tail: str) -> None:
-    assert diagnose(tail.encode()) is None
-
-
-def test_a_quoted_line_is_short_and_printable() -> None:
-    found = diagnose(b"RuntimeError: \x1b[31m" + b"x" * 5000 + b"\n")
-    assert found is not None
-    assert len(found[1]) <= 300
-    assert found[1].isprintable()

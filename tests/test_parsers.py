@@ -9,38 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import renderers
+from formats import FORMATS, ITERATIONS, WINDOW, measured
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.logs import whole_lines
 from mrbench.measure import measure
 from mrbench.model import LogFormat, Window
-from mrbench.outcome import IterationSample, Measurement
+from mrbench.outcome import IterationSample
 from mrbench.parsers import NAMES, parse, resolve
 
-WINDOW = Window(first=100, last=500)
-ITERATIONS = 540
-
-# format, renderer, bound on the error of the window's seconds: absolute, and as a part of it
-FORMATS: list[tuple[str, renderers.Render, float, float]] = [
-    ("detectron2", renderers.detectron2, 5e-5 * 600, 0),
-    ("detectron2", renderers.detectron2_today, 5e-5 * 600, 0),
-    ("maskrcnn-benchmark", renderers.maskrcnn_benchmark, 5e-5 * 600, 0),
-    ("mmdetection", renderers.mmdetection, 5e-4 * 400, 0),
-    ("mmdetection-json", renderers.mmdetection_json, 5e-6 * 400, 0),
-    ("mmdetection3", renderers.mmdetection3, 5e-5 * 400, 0),
-    ("mmdetection3-scalars", renderers.scalars, 0, 1e-9),
-    ("simpledet", renderers.simpledet, 0, 0.005 / 1.4),  # 16 images in at most 11 s
-    ("gluoncv", renderers.gluoncv, 0, 0.0005 / 1.4),
-    ("mxnet", renderers.mxnet, 0, 0.005 / 1.4),
-    ("detectron", renderers.detectron, 5e-7 * 600, 0),
-    ("detectron", renderers.detectron_bare, 5e-7 * 600, 0),
-    ("tensorpack", renderers.tensorpack, 0, 5e-5),
-    ("tensorpack", renderers.tensorpack_without_rates, 0.5 * 8, 5e-3),
-    ("tensorpack-stats", renderers.tensorpack_stats, 0, 1e-9),
-    ("matterport", renderers.keras, 0.5 * 8, 1e-2),
-    ("matterport", renderers.keras_terminal, 0.5 * 8, 1e-2),
-    ("torchvision", renderers.torchvision, 5e-5 * 400, 0),
-    ("minimask", renderers.minimask, 5e-5 * 400, 0),
-]
 RENDERERS: list[renderers.Render] = [render for _, render, _, _ in FORMATS]
 IDS = [f"{render.__name__}" for render in RENDERERS]
 
@@ -70,11 +46,6 @@ def cut(text: bytes, sizes: Sequence[int]) -> Iterable[bytes]:
         size = sizes[turn % len(sizes)]
         yield text[at : at + size]
         at, turn = at + size, turn + 1
-
-
-def measured(text: bytes, name: str, images: int = 16) -> Measurement:
-    samples = parse(whole_lines([text]), LogFormat(format=name), images, WINDOW)
-    return measure(samples, WINDOW, images)
 
 
 def samples_of(text: str, log: LogFormat) -> list[IterationSample]:

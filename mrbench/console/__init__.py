@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterable
 from typing import TextIO
 
 from .base import Reporter, RunStart, Seen
 from .plain import PlainReporter
+from .report import TOPIC_WIDTH, print_report
 
-__all__ = ["Reporter", "RunStart", "Seen", "make_reporter", "print_report"]
+__all__ = ["TOPIC_WIDTH", "Reporter", "RunStart", "Seen", "make_reporter", "print_report"]
 DUMB = ("", "dumb", "unknown")  # of TERM: cannot move its cursor
 
 
@@ -26,15 +26,3 @@ def make_reporter(
 
         return LiveReporter(out)
     return PlainReporter(out, quiet=quiet)
-
-
-def print_report(
-    title: str,
-    rows: Iterable[tuple[str, str, str, str, str]],
-    verdict: str,
-    stream: TextIO | None = None,
-) -> None:
-    """Print findings; see report.print_report."""
-    from .report import print_report as printing  # noqa: PLC0415 - only doctor prints so
-
-    printing(title, rows, verdict, stream)

@@ -101,8 +101,8 @@ class LiveReporter:
 
     def _read_gauges(self) -> None:
         state = self._state
-        if state.start is not None:
-            state.gauges = gauges.read(state.start.telemetry)
+        if state.start is not None and state.start.accelerator == "gpu":
+            state.gauges = gauges.read(state.start.telemetry, state.start.gpus)
         state.beat += 1
 
     def _draw(self) -> None:

@@ -1,4 +1,4 @@
-"""Findings in columns, as `mrbench doctor` prints them."""
+"""Findings in columns, as `mrbench doctor` and others print them."""
 
 import itertools
 import sys
@@ -11,6 +11,8 @@ MARKS = {
     "good": ("\u2713", "+", "green"),
     "warning": ("!", "!", "yellow"),
     "missing": ("\u2717", "x", "bold red"),
+    "note": ("-", "-", "cyan"),
+    "differs": ("\u2717", "x", "bold red"),
 }
 
 
@@ -25,7 +27,7 @@ def print_report(
     Elsewhere it is 80 columns wide (COLUMNS says otherwise), without colour, in what characters
     the stream can take.
     """
-    from rich.console import Console  # noqa: PLC0415 - only doctor prints so
+    from rich.console import Console  # noqa: PLC0415 - only findings are printed so
     from rich.table import Table  # noqa: PLC0415 - the same
     from rich.text import Text  # noqa: PLC0415 - the same
 

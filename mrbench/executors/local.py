@@ -117,7 +117,8 @@ class LocalRun:
         """Tell how the job ended; only once it has."""
         if not self._ended(0) or self._end is None:
             raise RuntimeError("exit() was asked before the job's end")
-        return Exit(**{name: self._end[name] for name in ("reason", "code", "seconds", "message")})
+        names = ("reason", "code", "seconds", "message", "oom_kills")
+        return Exit(**{name: self._end[name] for name in names})
 
     def send(self, words: bytes) -> None:
         """Write to the shim, unless it has gone or was told to stop."""
@@ -157,7 +158,8 @@ class LocalRun:
                 os.killpg(self._main, signal.SIGKILL)
         message = "the process that watched the training was killed; look for a lack of memory"
         seconds = time.monotonic() - self._began_s
-        return {"reason": "exited", "code": None, "seconds": seconds, "message": message}
+        end = {"reason": "exited", "code": None, "seconds": seconds, "message": message}
+        return end | {"oom_kills": None}
 
 
 def _refuse(told: dict[str, Any], job: Job, variables: dict[str, str], folder: Path) -> NoReturn:

@@ -15,6 +15,11 @@ LOSS = rb"([-+]?(?:\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf|NaN|Infi
 GAP = rb"[ \t]{0,40}"  # two blanks, a tab, a colour taken out, or what copy and paste left of them
 # What must stand behind a number, or it may be cut off: the end of a block or file does not count.
 END = rb"[ \t,\r\n]"
+# `iter: 19`, which a terminal may have wrapped before or behind the number, but not within it.
+ITER = re.compile(
+    rb"iter:(?<![\w.]iter:)\s{1,40}(?P<iteration>\d{1,12})(?=[ \t]|\r?\n(?!\d{1,12}\s))"
+)
+NO_VALIDATION = re.compile(rb"^(?!.*\[Validation\])", re.DOTALL)  # maskrcnn-benchmark's head of it
 JSON_END = rb'"?\s{0,40}[,}]'
 
 

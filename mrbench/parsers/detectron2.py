@@ -8,13 +8,14 @@ iterations instead, which no arithmetic turns into a mean.
 
 import re
 
-from mrbench.parsers.base import LOSS, TextFormat, field, json_field
+from mrbench.parsers.base import ITER, LOSS, NO_VALIDATION, TextFormat, field, json_field
 
 TEXT = TextFormat(
-    number=re.compile(rb"iter:(?<![\w.]iter:)[ \t]{1,40}(?P<iteration>\d{1,12})(?=[ \t])"),
+    number=ITER,
     value=field(b"time", end=rb"(?:[ \t]++(?!\()|[\r\n])"),  # the other's has a mean in parentheses
     loss=field(b"total_loss", LOSS),
     data=field(b"data_time"),
+    head=NO_VALIDATION,
     timing="running_mean",
     every=20,
     counts_from=0,
@@ -24,9 +25,8 @@ TEXT = TextFormat(
 )
 METRICS = TextFormat(
     number=re.compile(
-        rb'^(?=[^\r\n]*"lr"\s{0,40}:)[^\r\n]*'
-        rb'"iteration"\s{0,40}:\s{0,40}"?(?P<iteration>\d{1,12})"?\s{0,40}[,}]',
-        re.MULTILINE,
+        rb'\{(?=[^{}\r\n]*"lr"\s{0,40}:)[^{}\r\n]*'
+        rb'"iteration"\s{0,40}:\s{0,40}"?(?P<iteration>\d{1,12})"?\s{0,40}[,}]'
     ),
     value=json_field(b"time"),
     loss=json_field(b"total_loss", LOSS),

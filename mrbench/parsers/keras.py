@@ -19,8 +19,8 @@ from mrbench.parsers.samples import from_intervals
 
 # The end of an epoch counts only with its line's end: what is cut off may tell of a validation.
 _LINES = re.compile(
-    rb"Epoch (?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
-    rb"(?P<done>\d{1,9})/(?P<of>\d{1,9}) \[=*\] - (?P<seconds>\d{1,9})s "
+    rb"Epoch\s{1,9}(?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
+    rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})\s{1,9}\[=*\]\s{1,9}-\s{1,9}(?P<seconds>\d{1,9})s\s{1,9}"
     rb"(?P<per_step>\d{1,12})(?P<unit>s|ms|us)/step(?P<rest>[^\r\n]{0,4000})[\r\n]"
 )
 _LOSS = re.compile(rb" loss: " + LOSS)

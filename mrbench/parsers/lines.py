@@ -77,28 +77,44 @@ def number_ends(block: bytes, right: int, rule: TextFormat) -> bool:
 
 def begins_record(block: bytes, at: int, rule: TextFormat) -> bool:
     """Whether the line that begins there is one of its own."""
-    if _BEGINS.match(block, at) or rule.number.match(block, at):
+    return rule.number.match(block, at) is not None or _has_head(block, at)
+
+
+def _has_head(block: bytes, at: int) -> bool:
+    if _BEGINS.match(block, at):
         return True
     head = block[at : at + 200]
     return clockface.RANK.match(head) is not None or clockface.read(head) is not None
 
 
+def wrapped_head(block: bytes, left: int, start: int, rule: TextFormat) -> bytes:
+    """Return what stands before `start` in its line, and in lines that this was wrapped off."""
+    while left > 0 and start - left < LONGEST and not _has_head(block, left):
+        before, end = line_around(block, left - 1, left - 1)
+        if before >= end or rule.number.search(block, before, left):
+            break
+        left = before
+    return joined(block[left:start], rule)
+
+
 def unwrapped(block: bytes, left: int, right: int, rule: TextFormat) -> int:
     """Return where the last of the lines ends that a terminal has wrapped off the line left..right.
 
-    No line is longer than the terminal is wide, which the first word of the second did not fit.
+    Around wrapped lines none is longer than the terminal is wide, and that is narrower than the
+    first line with the word that follows; anything else is a line that lacks something.
     """
-    width, end = 0, right
+    end = right
     while end - left < LONGEST:
         start = after_line(block, end)
         if start in (end, len(block)) or begins_record(block, start, rule):
             break
         after = line_around(block, start, start)[1]
-        if not width:
+        if end == right:
             word = block[start:after].split(maxsplit=1)
             width = right - left + 1 + (len(word[0]) if word else 0)
-        if after - start > width:
-            break
+            around = block[max(0, left - LONGEST) : right + LONGEST].splitlines()[1:-1]
+            if max(map(len, around), default=0) > width:
+                break
         end = after
     return end
 

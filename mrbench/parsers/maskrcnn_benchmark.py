@@ -7,16 +7,16 @@ but for their head.
 
 import re
 
-from mrbench.parsers.base import GAP, LOSS, NUMBER, TextFormat, field
+from mrbench.parsers.base import GAP, ITER, LOSS, NO_VALIDATION, NUMBER, TextFormat, field
 
 _MEAN = rb"[^ \t]{1,30}[ \t]{1,40}\(" + GAP + NUMBER + GAP + rb"\)"
 
 TEXT = TextFormat(
-    number=re.compile(rb"iter:(?<![\w.]iter:)[ \t]{1,40}(?P<iteration>\d{1,12})(?=[ \t])"),
+    number=ITER,
     value=field(b"time", _MEAN, b""),
     loss=field(b"loss", LOSS),
     data=field(b"data", _MEAN, b""),
-    head=re.compile(rb"^(?!.*\[Validation\])", re.DOTALL),
+    head=NO_VALIDATION,
     timing="running_mean",
     every=20,
     begins=re.compile(rb"trainer(?: INFO)?: ?Start training"),

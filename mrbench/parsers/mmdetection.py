@@ -11,13 +11,14 @@ import re
 from mrbench.parsers.base import LOSS, TextFormat, field, json_field
 
 _IS = rb'"\s{0,40}:\s{0,40}"?'  # between a key and its value
-_ITER = rb'[^\r\n]*"iter' + _IS + rb'(?P<iteration>\d{1,12})"?\s{0,40}[,}]'
-_EPOCH = rb'(?=[^\r\n]*"epoch' + _IS + rb'(?P<epoch>\d{1,9})"?\s{0,40}[,}])'
-_TRAIN = rb'^(?=[^\r\n]*"mode' + _IS + rb'train")'
+_ANY = rb"[^{}\r\n]*"  # within one object, whose keys come in any order
+_ITER = _ANY + rb'"iter' + _IS + rb'(?P<iteration>\d{1,12})"?\s{0,40}[,}]'
+_EPOCH = rb"(?=" + _ANY + rb'"epoch' + _IS + rb'(?P<epoch>\d{1,9})"?\s{0,40}[,}])'
+_TRAIN = rb"\{(?=" + _ANY + rb'"mode' + _IS + rb'train")'
 
 TEXT = TextFormat(
     number=re.compile(
-        rb"(?:Epoch \[(?P<epoch>\d{1,9})\]|Iter )"
+        rb"(?:Epoch\s{1,9}\[(?P<epoch>\d{1,9})\]|Iter\s{1,9})"
         rb"\[(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=field(b"time"),
@@ -28,7 +29,7 @@ TEXT = TextFormat(
     begins=re.compile(rb"Start running, host:"),
 )
 LOG_JSON = TextFormat(
-    number=re.compile(_TRAIN + _EPOCH + _ITER, re.MULTILINE),
+    number=re.compile(_TRAIN + _EPOCH + _ITER),
     value=json_field(b"time"),
     loss=json_field(b"loss", LOSS),
     data=json_field(b"data_time"),
@@ -39,7 +40,7 @@ LOG_JSON = TextFormat(
 )
 MMENGINE = TextFormat(
     number=re.compile(
-        rb"(?:Epoch\(train\)\s{1,4}\[(?P<epoch>\d{1,9})\]|Iter\(train\)\s{1,4})"
+        rb"(?:Epoch\(train\)\s{1,9}\[(?P<epoch>\d{1,9})\]|Iter\(train\)\s{1,9})"
         rb"\[ *(?P<iteration>\d{1,12})/ *(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=field(b"time"),
@@ -50,7 +51,7 @@ MMENGINE = TextFormat(
     begins=re.compile(rb"Checkpoints will be saved to "),
 )
 SCALARS = TextFormat(
-    number=re.compile(rb'^(?=[^\r\n]*"step' + _IS + rb')(?![^\r\n]*"mode")' + _ITER, re.MULTILINE),
+    number=re.compile(rb"\{(?=" + _ANY + rb'"step' + _IS + rb")(?!" + _ANY + rb'"mode")' + _ITER),
     value=json_field(b"time"),
     loss=json_field(b"loss", LOSS),
     data=json_field(b"data_time"),

@@ -13,6 +13,7 @@ from mrbench.parsers.lines import (
     number_ends,
     rank_and_stamp,
     unwrapped,
+    wrapped_head,
 )
 
 
@@ -24,14 +25,14 @@ def read_mark(
     behind: where the number before it ended, which may be in the same line.
     """
     left, right = line_around(block, found.start(), found.end())
-    left = max(left, behind)
-    if rule.head and not rule.head.search(block[left : found.start()]):
-        return None
     if rule.value is rule.number:
         mark = _matched(block, offset, found, rule)
     else:
-        mark = _looked_up(block, offset, found, rule, right)
+        mark = _looked_up(block, offset, found, rule, (left, right))
     if mark is None:
+        return None
+    left = max(left, behind)
+    if rule.head and not rule.head.search(wrapped_head(block, left, found.start(), rule)):
         return None
     start = found.start() if found.start() > left else found.start("iteration")
     rank, printed = rank_and_stamp(block[left:start])
@@ -78,14 +79,16 @@ def _search(text: bytes, rule: TextFormat) -> _Fields:
 
 
 def _looked_up(
-    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, right: int
+    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
 ) -> Mark | None:
     """Search a number's line, or its JSON object, for all that belongs to it."""
+    left, right = line
     start, end = found.start(), right
     closed = True
     if rule.json:
         at = found.start("iteration")
-        start = max(start, block.rfind(b"{", start, at))
+        opening = block.rfind(b"{", left, at)
+        start = opening if opening >= 0 else start
         closing = block.find(b"}", at, right)
         closed = closing >= 0
         end = closing + 1 if closed else right
@@ -99,7 +102,7 @@ def _looked_up(
     if fields.value:
         ended_at = end if rule.json else max(found.end(), start + fields.value.end())
     if fields.lack(rule) and not closed:
-        reach = unwrapped(block, start, right, rule)
+        reach = unwrapped(block, left, right, rule)
         if reach > right:
             text = joined(block[start:reach], rule) + b"\n" * number_ends(block, reach, rule)
             fields, ended_at = _search(text, rule), ended_at or reach

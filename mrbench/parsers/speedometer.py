@@ -12,10 +12,10 @@ import re
 from mrbench.parsers.base import GAP, NUMBER, TextFormat
 
 _SPEED = rb"Speed:" + GAP + NUMBER + rb"[ \t]{1,40}samples/sec"
-_BATCH = rb"Batch ?\[(?:\d{1,12}-)?(?P<iteration>\d{1,12})\]"
+_BATCH = rb"Batch\s{0,9}\[(?:\d{1,12}-)?(?P<iteration>\d{1,12})\]"
 
 SIMPLEDET = TextFormat(
-    number=re.compile(rb"Epoch\[(?P<epoch>\d{1,9})\]\s{1,4}(?:Rank\[\d+\]\s{1,4})?" + _BATCH),
+    number=re.compile(rb"Epoch\[(?P<epoch>\d{1,9})\]\s{1,9}(?:Rank\[\d+\]\s{1,9})?" + _BATCH),
     # SimpleDet puts commas between the metrics, MXNet does not
     value=re.compile(_SPEED + rb"(?=\s{0,40}(?:Train-[^,=\s]{1,99}=[^,\s]{1,40},|$))"),
     loss=re.compile(rb"L1=(nan|inf)\b"),
@@ -25,7 +25,7 @@ SIMPLEDET = TextFormat(
     epochs_from=0,
 )
 MXNET = TextFormat(
-    number=re.compile(rb"(?:Epoch|Iter)\[(?P<epoch>\d{1,9})\]\s{1,4}" + _BATCH),
+    number=re.compile(rb"(?:Epoch|Iter)\[(?P<epoch>\d{1,9})\]\s{1,9}" + _BATCH),
     value=re.compile(_SPEED),
     loss=re.compile(rb"(?:loss|entropy|L1)=(nan|inf)\b"),
     timing="rate",
@@ -33,7 +33,9 @@ MXNET = TextFormat(
     epochs_from=0,
 )
 GLUONCV = TextFormat(
-    number=re.compile(rb"\[Epoch (?P<epoch>\d{1,9})\]\s{0,4}\[Batch (?P<iteration>\d{1,12})\]"),
+    number=re.compile(
+        rb"\[Epoch\s{1,9}(?P<epoch>\d{1,9})\]\s{0,9}\[Batch\s{1,9}(?P<iteration>\d{1,12})\]"
+    ),
     value=re.compile(_SPEED),
     loss=re.compile(rb"(?:SmoothL1|CrossEntropy|_Mask)=(nan|inf)\b"),
     timing="rate",

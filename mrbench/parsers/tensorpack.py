@@ -22,12 +22,12 @@ _LINES = re.compile(
     rb"Start Epoch (?P<start>\d{1,9}) |"
     rb"Epoch (?P<epoch>\d{1,9}) \(global_step (?P<step>\d{1,12})\) finished, time:"
     rb"(?P<time>(?:\d[\d.e+-]{0,20} [a-z]{1,10} ?){1,4})\.|"
-    # a number that goes on in the next line was wrapped by a terminal
+    # a line that is the rest of a number was wrapped off it by a terminal
     rb"Throughput \(samples/sec\):"
     + GAP
     + rb"(?P<rate>"
     + NUMBER
-    + rb")[ \t]{0,40}[\r\n]{1,2}(?![\d.e])|"
+    + rb")[ \t]{0,40}\r?\n(?![\d.e][\d.e+-]{0,20}[ \t]*[\r\n])|"
     + rb"total_cost:"
     + GAP
     + rb"(?P<cost>"

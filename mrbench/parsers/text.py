@@ -94,10 +94,11 @@ class _Numbering:
         if "per_epoch" in groups and found["per_epoch"] is not None:
             length = int(found["per_epoch"])
             return epoch * length + within, epoch * length, within == length
-        # The log does not say how long an epoch is: it is as long as its last mark.
+        # The log does not say how long an epoch is: it is as long as its last mark. Where the
+        # numbers go on over an epoch's end, they are not counted within epochs at all.
         if self.epoch is None or epoch < self.epoch:
             self.floor = epoch * _FAR
-        elif epoch > self.epoch:
+        elif epoch > self.epoch and within <= self.last - self.floor:
             self.floor = self.last
         self.epoch, self.last = epoch, self.floor + within
         return self.last, self.floor, False
@@ -113,6 +114,11 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
         # Behind the window only numbers are read, into which no implementation prints a colour.
         block = raw if last > limit and rule.value is not rule.number else blank_colours(raw)
         begins = _begins(block, offset, rule)
+        if plain and last > limit and not begins:
+            numbers = [last - shift, *map(int, rule.number.findall(block))]
+            if numbers == sorted(numbers):
+                last = numbers[-1] + shift
+                continue
         behind = 0
         for found in rule.number.finditer(block):
             if begins and begins[0][0] < found.start():

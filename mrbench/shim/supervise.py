@@ -13,7 +13,7 @@ import select
 import time
 
 from mrbench.shim.capture import Capture, open_sink, write
-from mrbench.shim.tree import WATCHED, Tree, adopt_orphans, descendants, start
+from mrbench.shim.tree import WATCHED, Tree, adopt_orphans, descendants, oom_kills, start
 
 ORDERS, REPORTS = 0, 1
 LEFTOVERS_S = 1.0  # what outlives the main process may still end by itself
@@ -112,6 +112,7 @@ def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -
         "code": tree.code,
         "seconds": (tree.ended_s or time.monotonic()) - tree.began_s,
         "message": message,
+        "oom_kills": oom_kills(tree.oom_kills),
         "started": started,
         "started_monotonic_ns": int(tree.began_s * 1e9),
         "bytes": capture.size_bytes,

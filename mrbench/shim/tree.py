@@ -26,6 +26,7 @@ class Tree:
         self.ended_s = 0.0
         self.gone = False
         self.killed: set[int] = set()
+        self.oom_kills = oom_kills(0)
 
     def reap(self) -> None:
         """Collect those that ended; no child left means no descendant left."""
@@ -69,6 +70,19 @@ def descendants(ancestor: int) -> list[int]:
     for pid in found:
         found += children.get(pid, ())
     return [pid for pid in found[1:] if pid not in zombies]
+
+
+def oom_kills(before: int | None) -> int | None:
+    """Return how many processes the kernel killed for lack of memory since it were `before`.
+
+    On the whole machine, in containers, too; None where the kernel (before 4.13) does not count.
+    """
+    try:
+        with open("/proc/vmstat", "rb") as file:  # noqa: PTH123 - as above
+            _, found, rest = file.read().partition(b"\noom_kill ")
+    except OSError:
+        return None
+    return int(rest.split()[0]) - before if found and before is not None else None
 
 
 def start(argv: list[str], directory: str, variables: dict[str, str], sink: int) -> tuple[int, str]:

@@ -1,5 +1,6 @@
-"""`make bench`: how fast mrbench itself is, as ratios and differences within one run."""
+"""`make bench`: how fast and how right mrbench is, as ratios and differences within one run."""
 
+import accuracy
 import coverage
 import parse_speed
 import run_overhead
@@ -9,6 +10,7 @@ BENCHES = {
     "startup": startup,
     "overhead of a run": run_overhead,
     "reading a log": parse_speed,
+    "accuracy of ways to read a log": accuracy,
     "coverage of the 95 % interval": coverage,
 }
 

@@ -1,0 +1,42 @@
+"""`mrbench compare`: two runs, by where their numbers come from, then by their numbers."""
+
+import argparse
+import json
+
+from mrbench.commands.arguments import add_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench compare`."""
+    parser.epilog = (
+        "Example: mrbench compare 20261124T020741Z-017f94bd theirs.tar.gz;"
+        " ends with 7 if the numbers may not be compared."
+    )
+    for name in ("a", "b"):
+        parser.add_argument(
+            name,
+            metavar=name.upper(),
+            help="a run: its folder, the end of its path, or an archive that `mrbench pack` made",
+        )
+    add_runs(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON, harmless differences too")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Tell what differs; 7 if the numbers may not be compared."""
+    from mrbench import compare, rundir  # noqa: PLC0415 - only this command
+    from mrbench.archive import opened  # noqa: PLC0415 - the same
+
+    called, records = [], []
+    for name in (args.a, args.b):
+        with opened(name, args.runs) as run:
+            called.append(run.called)
+            records.append(rundir.read_record(run.folder.record))
+    answer = compare.compare(called, records)
+    if args.json:
+        print(json.dumps(answer, indent=1))
+        return compare.exit_code(answer)
+    from mrbench.console import print_report  # noqa: PLC0415 - rich is slow to import
+
+    print_report(compare.numbers(answer), compare.rows(answer), answer["verdict"])
+    return compare.exit_code(answer)

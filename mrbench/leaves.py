@@ -1,0 +1,58 @@
+"""Trees of plain values, as JSON holds them, compared leaf by leaf."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+TOLERANCE = 1e-9  # relative; sums in another order may differ in the last digits
+LONGEST = 160  # characters of a value that a line shows
+ABSENT = "(absent)"
+
+
+def flat(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each leaf with its dotted key; empty containers are leaves."""
+    if isinstance(value, Mapping) and value:
+        for name in value:
+            yield from flat(value[name], f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple) and value:
+        for i, item in enumerate(value):
+            yield from flat(item, f"{key}[{i}]")
+    else:
+        yield key, [] if value == () else value
+
+
+def differences(
+    recorded: object, found: object, key: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """Yield key, recorded value and found value wherever two trees differ.
+
+    Lists of unlike length, and a value where the other has a tree, differ as a whole.
+    """
+    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
+        for name in dict.fromkeys((*recorded, *found)):
+            inner = f"{key}.{name}" if key else str(name)
+            yield from differences(recorded.get(name, ABSENT), found.get(name, ABSENT), inner)
+    elif isinstance(recorded, list | tuple) and isinstance(found, list | tuple):
+        if len(recorded) != len(found):
+            yield key, list(recorded), list(found)
+            return
+        for i, (one, other) in enumerate(zip(recorded, found, strict=True)):
+            yield from differences(one, other, f"{key}[{i}]")
+    elif not equal(recorded, found):
+        yield key, recorded, found
+
+
+def equal(one: object, other: object) -> bool:
+    """Compare two leaves; measured numbers to TOLERANCE, all else exactly."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other  # 1 is no truth value
+    if isinstance(one, float) and isinstance(other, float):
+        both_nan = math.isnan(one) and math.isnan(other)
+        return both_nan or math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-15)
+    return one == other
+
+
+def shown(value: object, longest: int = LONGEST) -> str:
+    """Write a value for one line, cut to so many characters."""
+    text = value if isinstance(value, str) else repr(value)
+    plain = "".join(c if c.isprintable() else " " for c in text) or "nothing"
+    return plain if len(plain) <= longest else f"{plain[:longest]}..."

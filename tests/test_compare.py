@@ -1,0 +1,199 @@
+"""Two runs: what differs, what that means, and whether their numbers may be compared."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mrbench import provenance
+from mrbench.provenance import facts, incomparable
+from toy import mrbench
+from toyruns import copy, make_runs, record_of, rewrite
+
+KEPT = Path(__file__).parent / "kept" / "smoke"
+GPUS: list[dict[str, Any]] = [
+    {"name": "Tesla V100-SXM2-16GB", "uuid": "GPU-1", "memory_bytes": 16 << 30}
+] * 2
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, git: Callable[..., str]) -> list[Path]:
+    return make_runs(tmp_path_factory.mktemp("two"), git)
+
+
+@pytest.fixture
+def runs(two: list[Path], tmp_path: Path) -> list[Path]:
+    return [copy(path, tmp_path) for path in two]
+
+
+def compare(runs: Sequence[Path | str], cwd: Path, code: int) -> dict[str, Any]:
+    done = mrbench("compare", *runs, "--json", cwd=cwd)
+    assert done.returncode == code, done.stdout + done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["comparable"] == (code == 0)
+    return answer
+
+
+def kinds(answer: dict[str, Any]) -> dict[str, str]:
+    return {d["key"]: d["kind"] for d in answer["differences"]}
+
+
+def test_two_runs_of_one_plan_may_be_compared(runs: list[Path], tmp_path: Path) -> None:
+    answer = compare(runs, tmp_path, 0)
+    assert answer["verdict"] == "May be compared: same plan, same machine."
+    assert set(kinds(answer).values()) <= {"harmless"}
+    rates = [record_of(run)["measurement"]["images_per_second"] for run in runs]
+    assert answer["ratio_b_to_a"] == pytest.approx(rates[1] / rates[0])
+    assert [answer[side]["images_per_second"] for side in "ab"] == rates
+    sure = {"images_per_second": rates[0], "low": rates[0] - 1, "high": rates[0] + 1}
+    rewrite(runs[0], lambda r: r["measurement"].update(interval=sure), digest=True)
+    told = mrbench("compare", runs[0].name, runs[1].name, cwd=tmp_path).stdout
+    assert f"B / A: {rates[1] / rates[0]:.4f}" in told
+    assert f"{rates[0]:.3f} img/s ({rates[0] - 1:.3f} to {rates[0] + 1:.3f})" in told
+
+
+FORBIDDEN: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    ("plan.window.last", lambda r: r["plan"]["window"].update(last=30)),
+    ("plan.images_per_iteration", lambda r: r["plan"].update(images_per_iteration=8)),
+    ("plan.images_per_gpu", lambda r: r["plan"].update(images_per_gpu=8)),
+    ("plan.gpus", lambda r: r["plan"].update(gpus=8)),
+    ("plan.accelerator", lambda r: r["plan"].update(accelerator="gpu")),
+    ("plan.precision", lambda r: r["plan"].update(precision="float16")),
+    ("plan.suite", lambda r: r["plan"].update(suite="others")),
+    ("machine.gpus.names", lambda r: r["machine"].update(gpus=GPUS)),
+    ("machine.cpu", lambda r: r["machine"].update(cpu="another")),
+    ("plan.environment.image", lambda r: r["plan"]["environment"].update(image="x@sha256:1")),
+    (
+        "plan.data.synthetic.width",
+        lambda r: r["plan"].update(data={"layout": "COCO", "synthetic": {"width": 3}}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "change"), FORBIDDEN, ids=[key for key, _ in FORBIDDEN])
+def test_what_forbids_a_comparison(
+    runs: list[Path], tmp_path: Path, key: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    rewrite(runs[1], change, digest=True)
+    answer = compare(runs, tmp_path, 7)
+    assert kinds(answer)[key] == "must match"
+    assert key in answer["verdict"]
+    assert answer["ratio_b_to_a"] is None
+    told = mrbench("compare", *runs, cwd=tmp_path)
+    assert told.returncode == 7
+    assert "May NOT be compared" in told.stdout
+    assert "B / A" not in told.stdout
+    assert any(text.startswith(key) for text in incomparable(*map(record_of, runs)))
+
+
+EXPLAINING: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    ("plan.source.commit", lambda r: r["plan"]["source"].update(commit="0" * 40)),
+    ("plan.patch_sha256.a.patch", lambda r: r["plan"]["patch_sha256"].update({"a.patch": "0"})),
+    ("plan.lock_sha256", lambda r: r["plan"].update(lock_sha256="0")),
+    (
+        "plan.variables.OMP_NUM_THREADS",
+        lambda r: r["plan"]["variables"].update(OMP_NUM_THREADS="3"),
+    ),
+    ("machine.variables.NCCL_ALGO", lambda r: r["machine"]["variables"].update(NCCL_ALGO="Tree")),
+    ("machine.memory_bytes", lambda r: r["machine"].update(memory_bytes=1)),
+    ("machine.gpu_driver", lambda r: r["machine"].update(gpu_driver="410.48")),
+    ("machine.python", lambda r: r["machine"].update(python="3.11.1")),
+    ("package.numpy", lambda r: r["environment"]["frozen"].append("NumPy==0.1")),
+    ("package.mxnext", lambda r: r["environment"]["frozen"].append("mxnext @ git+https://x/y@1")),
+    ("workspace.tree", lambda r: r["workspace"].update(tree="0" * 40)),
+    ("mrbench", lambda r: r.update(mrbench="0.0.1")),
+    ("observed.clock_mhz", lambda r: r.update(observed={"clock_mhz": [1380]})),
+    ("machine.new_fact", lambda r: r["machine"].update(new_fact=1)),
+]
+
+
+@pytest.mark.parametrize(("key", "change"), EXPLAINING, ids=[key for key, _ in EXPLAINING])
+def test_what_may_explain_a_difference(
+    runs: list[Path], tmp_path: Path, key: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    rewrite(runs[1], change, digest=True)
+    answer = compare(runs, tmp_path, 0)
+    assert kinds(answer)[key] == "may explain"
+    assert answer["verdict"] == "May be compared: 1 thing differs that may explain a difference."
+    assert answer["ratio_b_to_a"] is not None
+
+
+def test_another_host_is_harmless(runs: list[Path], tmp_path: Path) -> None:
+    rewrite(runs[1], lambda r: r["machine"].update(host="elsewhere"), digest=True)
+    answer = compare(runs, tmp_path, 0)
+    assert kinds(answer)["machine.host"] == "harmless"
+    assert "same machine" in answer["verdict"]
+
+
+INVALID = {"verdict": "invalid", "why": "not alone"}
+NUMBERLESS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    ("failed: no room", lambda r: r.update(status="failed", reason="no room")),
+    ("invalid: not alone", lambda r: r.update(validity=INVALID)),
+]
+
+
+@pytest.mark.parametrize(("reason", "change"), NUMBERLESS, ids=[text for text, _ in NUMBERLESS])
+def test_a_run_without_a_number_is_not_compared(
+    runs: list[Path], tmp_path: Path, reason: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    rewrite(runs[1], change, digest=True)
+    answer = compare(runs, tmp_path, 7)
+    assert f"B has no number: {reason}" in answer["verdict"]
+    assert answer["b"]["images_per_second"] is None
+
+
+def test_an_edited_record_is_not_compared(runs: list[Path], tmp_path: Path) -> None:
+    rewrite(runs[0], lambda r: r["measurement"].update(images_per_second=1e6), digest=False)
+    answer = compare(runs, tmp_path, 7)
+    assert "A has no number: its record was edited" in answer["verdict"]
+
+
+def test_archives_compare_as_folders_do(runs: list[Path], tmp_path: Path) -> None:
+    assert mrbench("pack", runs[1], "-o", "b.tar.gz", cwd=tmp_path).returncode == 0
+    answer = compare([runs[0], "b.tar.gz"], tmp_path, 0)
+    assert answer["ratio_b_to_a"] == compare(runs, tmp_path, 0)["ratio_b_to_a"]
+
+
+def test_implementations_of_one_suite_may_be_compared(tmp_path: Path) -> None:
+    a, b, other = (next((KEPT / n).iterdir()) for n in ("detectron2", "torchvision", "tensorpack"))
+    answer = compare([a, b], tmp_path, 0)
+    assert "detectron2 and torchvision of one suite" in answer["verdict"]
+    assert kinds(answer)["package.opencv-python-headless"] == "may explain"
+    assert kinds(answer)["plan.implementation"] == "may explain"
+    # of another batch; between runs of one implementation that forbids it
+    answer = compare([a, other], tmp_path, 0)
+    assert kinds(answer)["plan.images_per_iteration"] == "may explain"
+
+
+def test_what_one_log_does_not_state_forbids_nothing() -> None:
+    plan = {"accelerator": "gpu", "suite": "s"}
+    sizes: list[dict[str, Any]] = [
+        {"plan": plan, "stated": {"image_size": {"value": size, "line": line}}}
+        for line, size in enumerate(("800/1333", "800/1333", "600/1000"))
+    ]
+    assert incomparable(sizes[0], sizes[1]) == []
+    (text,) = incomparable(sizes[0], sizes[2])
+    assert text.startswith("stated.image_size: 800/1333 / 600/1000")
+    assert incomparable(sizes[0], {"plan": plan}) == []
+
+
+def test_every_key_of_the_table_begins_a_fact_that_records_have(two: list[Path]) -> None:
+    record = record_of(two[0])
+    record["machine"]["gpus"] = GPUS
+    known = provenance.KEYS | provenance.ON_CPU | provenance.BETWEEN
+    parts = {key.partition(".")[0] for key in known}
+    assert parts <= {*provenance.PARTS, "package", "weights", "stated"}
+    plan = {key.split(".")[1] for key in known if key.startswith("plan.")}
+    assert plan <= record["plan"].keys()
+    machine = {key.split(".")[1] for key in known if key.startswith("machine.")}
+    assert machine <= record["machine"].keys()
+    assert facts(record)["machine.gpus.names"] == ", ".join([GPUS[0]["name"]] * 2)
+    assert facts(record)["machine.gpus.each.1.uuid"] == "GPU-1"
+
+
+def test_what_is_no_run_is_told_in_one_line(tmp_path: Path) -> None:
+    done = mrbench("compare", "nope", "nope", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("mrbench: no run 'nope'")

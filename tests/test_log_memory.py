@@ -1,0 +1,77 @@
+"""Logs of any size, through a pipe too: what is kept of them does not grow."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import renderers
+
+HEAD = "".join(renderers.detectron2([0.5] * 540, 16)).encode()
+NOISE = (b"[05/23 23:57:47 d2.data]: a line that says nothing of iterations " * 2 + b"\n") * 7_000
+GROWTH_KB = 8 * 1024  # of the peak, from a log of 20 MB to one of 300 MB
+
+
+def marks(first: int) -> bytes:
+    line = "[05/24 09:00:00 d2.utils.events]: iter: {}  total_loss: 1.5  time: 0.5000  lr: 0.02\n"
+    return "".join(line.format(i) for i in range(first, first + 1000, 20)).encode()
+
+
+def stream(size: int) -> Iterator[bytes]:
+    yield HEAD
+    for i in range(size // len(NOISE) + 1):
+        yield NOISE + marks(559 + 1000 * i)
+
+
+def one_line(size: int, piece: bytes) -> Iterator[bytes]:
+    half = len(HEAD) // 2
+    yield HEAD[: HEAD.index(b"\n", half) + 1]
+    for _ in range(size // len(piece)):
+        yield piece
+    yield b"\n" + HEAD[HEAD.index(b"\n", half) + 1 :]
+
+
+def peak_kb(pieces: Iterator[bytes], fifo: Path) -> int:
+    """Parse what is written into a named pipe; return the peak of the reader's memory."""
+    code = (
+        "import resource, sys; from pathlib import Path; from mrbench.parse import parse_log;"
+        "from mrbench.model import LogFormat, Window;"
+        "known = {'detectron2': (LogFormat(format='detectron2'), 16)};"
+        "found = parse_log(Path(sys.argv[1]), recipes=known, window=Window(first=100, last=500));"
+        "m = found.measurement;"
+        "print(m.status, m.iterations, round(m.seconds_per_iteration or 0, 3),"
+        " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    reader = subprocess.Popen(
+        [sys.executable, "-c", code, str(fifo)], stdout=subprocess.PIPE, text=True
+    )
+    with fifo.open("wb") as pipe:
+        for piece in pieces:
+            pipe.write(piece)
+    out, _ = reader.communicate(timeout=120)
+    *number, peak = out.split()
+    assert number == ["ok", "400", "0.5"]
+    return int(peak)
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+def test_a_stream_of_any_length_is_read_in_constant_memory(fifo: Path) -> None:
+    short = peak_kb(stream(20_000_000), fifo)
+    long = peak_kb(stream(300_000_000), fifo)
+    assert long - short < GROWTH_KB
+
+
+@pytest.mark.parametrize(
+    "piece", [b"\x00" * (1 << 16), b"iter: 2  " + b"." * (1 << 12), b"x" * (1 << 16)]
+)
+def test_a_line_of_100_mb_costs_no_more_than_its_pieces(fifo: Path, piece: bytes) -> None:
+    assert peak_kb(one_line(100_000_000, piece), fifo) - peak_kb(stream(0), fifo) < 4 * GROWTH_KB
