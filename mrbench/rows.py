@@ -62,8 +62,15 @@ def _groups(records: Iterable[Record]) -> list[list[Record]]:
 
 
 def _series(record: Record) -> tuple[str, str] | None:
-    """Return what runs of one scaling series share; None for records that do not tell."""
-    return (str(record["family"]), _machine(record)) if record.get("family") else None
+    """Return what runs of one scaling series share; None for records that do not tell.
+
+    Of the machine's GPUs the kind counts, not the number: a run may see only those that it got.
+    """
+    if not record.get("family"):
+        return None
+    machine = record.get("machine") or {}
+    kinds = sorted({str(gpu.get("name")) for gpu in machine.get("gpus") or []})
+    return str(record["family"]), json.dumps([machine.get("host"), machine.get("cpu"), kinds])
 
 
 def _machine(record: Record) -> str:

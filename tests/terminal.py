@@ -58,6 +58,11 @@ class Terminal:
             assert time.monotonic() < end, "waited in vain; the screen:\n" + "\n".join(lines)
         return lines
 
+    def wait_for_end(self, process: "subprocess.Popen[bytes]") -> list[str]:
+        """Look until the program has ended, and once more."""
+        self.wait_for(lambda _: process.poll() is not None)
+        return self.look()
+
 
 @contextlib.contextmanager
 def mrbench_on(

@@ -43,7 +43,7 @@ def test_a_run_from_its_stages_to_its_summary(paced: Paced, tmp_path: Path) -> N
         assert progress.startswith("━━━━━━━━━━━━━━━━━─────────────────  iteration")
         paced.until(410)
         terminal.wait_for(shows("run 2 of 2"))
-        lines = terminal.wait_for(lambda _: process.poll() is not None)
+        lines = terminal.wait_for_end(process)
     assert process.returncode == 0
     assert not shows("/410")(lines), "nothing of the moving lines is left"
     assert sum("img/s in iterations 51-400" in line for line in lines) == 2
@@ -81,7 +81,7 @@ def test_it_survives_resizing(paced: Paced, tmp_path: Path) -> None:
                 assert lines[0].startswith("toy: fetching"), "the messages are repeated"
         assert sum("400.000 ±" in line for line in lines) == 1, lines
         paced.until(410)
-        lines = terminal.wait_for(lambda _: process.poll() is not None)
+        lines = terminal.wait_for_end(process)
     assert process.returncode == 0
     assert shows("img/s in iterations 51-400")(lines)
     assert not shows("/410")(lines)
@@ -106,7 +106,7 @@ def test_without_utf8(paced: Paced, tmp_path: Path, locale: dict[str, str]) -> N
         lines = terminal.wait_for(shows("210/410"))
         assert shows("#################----")(lines)
         paced.until(410)
-        terminal.wait_for(lambda _: process.poll() is not None)
+        terminal.wait_for_end(process)
     assert terminal.raw.isascii()
 
 
@@ -114,7 +114,7 @@ def test_a_dumb_terminal_gets_plain_lines(paced: Paced, tmp_path: Path) -> None:
     paced.until(410)
     words = ("run", "--recipe", paced.recipe)
     with mrbench_on(80, 24, *words, cwd=tmp_path, variables={"TERM": "dumb"}) as (terminal, run):
-        lines = terminal.wait_for(lambda _: run.poll() is not None)
+        lines = terminal.wait_for_end(run)
     assert b"\x1b" not in terminal.raw
     assert shows("s] toy: starting the training")(lines)
 
@@ -123,11 +123,11 @@ def test_quiet_tells_problems_only(paced: Paced, tmp_path: Path) -> None:
     paced.until(410)
     words = ("run", "--quiet", "--recipe", paced.recipe)
     with mrbench_on(80, 24, *words, cwd=tmp_path) as (terminal, run):
-        terminal.wait_for(lambda _: run.poll() is not None)
+        terminal.wait_for_end(run)
     assert terminal.raw == b""
     paced.recipe.write_text(paced.recipe.read_text().replace("{python}", "{python} -V"))
     with mrbench_on(200, 24, *words, cwd=tmp_path) as (terminal, run):
-        lines = terminal.wait_for(lambda _: run.poll() is not None)
+        lines = terminal.wait_for_end(run)
     told, *_ = [line for line in lines if line]  # and what its log says of the failure
     assert "toy: no_iterations" in told
 
@@ -137,7 +137,7 @@ def test_an_interrupt_leaves_the_terminal_as_it_was(paced: Paced, tmp_path: Path
     with mrbench_on(80, 24, "run", "--recipe", paced.recipe, cwd=tmp_path) as (terminal, process):
         terminal.wait_for(shows("210/410"))
         process.send_signal(signal.SIGINT)
-        lines = terminal.wait_for(lambda _: process.poll() is not None)
+        lines = terminal.wait_for_end(process)
     assert process.returncode == 130
     assert [line for line in lines if line][-1] == "mrbench: interrupted"
     assert not shows("210/410")(lines)

@@ -89,6 +89,12 @@ def test_scaling_is_per_gpu_against_the_fewest() -> None:
     assert "scaling_efficiency,scaling_from_gpus" in render(SUITE, rows, "csv")
 
 
+def test_a_run_that_sees_only_its_own_gpus_belongs_to_the_series() -> None:
+    one = {"host": "h", "cpu": "c", "gpus": [{"name": "Tesla V100-SXM2"}]}
+    rows = make_rows(SUITE, [on(2, 90), on(1, 50, machine=one)])
+    assert [row["scaling_efficiency"] for row in rows] == [0.9, 1.0]
+
+
 @pytest.mark.parametrize(
     "other",
     [
