@@ -97,8 +97,11 @@ def parse_log(
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     images = images_per_iteration or stated or (reading.images if trusted else None)
-    samples = parse(blocks, reading.log, images or 1, window)
+    samples = parse(blocks, reading.log, images or 0, window)
     stamps = _stamps_beside(path)
+    if not images and tells_rate(reading.log):
+        # its seconds are those of one image, which no other clock can check
+        samples, stamps = (s._replace(printed=None, printed_began=None) for s in samples), None
     found = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
     if path.is_file():
         found = with_evidence(found, functools.partial(read_range, path))

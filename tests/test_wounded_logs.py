@@ -173,23 +173,3 @@ def test_lines_that_are_lost_are_a_hole_or_told(
     text = b"".join(line for i, line in enumerate(lines) if i not in gone)
     check_samples(text, name, seconds)
     check_measured(text, name, seconds, (absolute, relative))
-
-
-@pytest.mark.parametrize("wrap", [wounds.wrapped, wounds.wrapped_at_words])
-@pytest.mark.parametrize(
-    ("name", "render"),
-    [
-        ("detectron2", renderers.detectron2),
-        ("maskrcnn-benchmark", renderers.maskrcnn_benchmark),
-        ("mmdetection", renderers.mmdetection),
-        ("mmdetection3", renderers.mmdetection3),
-        ("torchvision", renderers.torchvision),
-        ("minimask", renderers.minimask),
-    ],
-)
-def test_most_widths_lose_nothing(name: str, render: renderers.Render, wrap: object) -> None:
-    assert callable(wrap)
-    text = b"".join(rendered(render, [0.25] * ITERATIONS))
-    widths = range(60, 200)
-    statuses = [measured(wrap(text, width), name).status for width in widths]
-    assert statuses.count("ok") > 0.8 * len(widths)

@@ -15,11 +15,7 @@ LOSS = rb"([-+]?(?:\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf|NaN|Infi
 GAP = rb"[ \t]{0,40}"  # two blanks, a tab, a colour taken out, or what copy and paste left of them
 # What must stand behind a number, or it may be cut off: the end of a block or file does not count.
 END = rb"[ \t,\r\n]"
-# `iter: 19`, which a terminal may have wrapped before or behind the number, but not within it.
-ITER = re.compile(
-    rb"iter:(?<![\w.]iter:)\s{1,40}(?P<iteration>\d{1,12})(?=[ \t]|\r?\n(?!\d{1,12}\s))"
-)
-NO_VALIDATION = re.compile(rb"^(?!.*\[Validation\])", re.DOTALL)  # maskrcnn-benchmark's head of it
+ITER = re.compile(rb"iter:(?<![\w.]iter:)[ \t]{1,40}(?P<iteration>\d{1,12})(?=[ \t])")
 JSON_END = rb'"?\s{0,40}[,}]'
 
 
@@ -39,6 +35,8 @@ class Parse(Protocol):
     It reads as the blocks come and keeps nothing behind them, so it serves a running training and
     a file of any length alike. With `window`, iterations far behind it need not be told one by
     one, as long as a smaller number after them (another process) is. Far: more than an interval.
+    images_per_iteration: 0 where they are unknown; then the seconds that a log tells as images per
+    second are those of one image, and no others are told by a parser of such logs.
     """
 
     def __call__(

@@ -8,14 +8,13 @@ iterations instead, which no arithmetic turns into a mean.
 
 import re
 
-from mrbench.parsers.base import ITER, LOSS, NO_VALIDATION, TextFormat, field, json_field
+from mrbench.parsers.base import ITER, LOSS, TextFormat, field, json_field
 
 TEXT = TextFormat(
     number=ITER,
     value=field(b"time", end=rb"(?:[ \t]++(?!\()|[\r\n])"),  # the other's has a mean in parentheses
     loss=field(b"total_loss", LOSS),
     data=field(b"data_time"),
-    head=NO_VALIDATION,
     timing="running_mean",
     every=20,
     counts_from=0,

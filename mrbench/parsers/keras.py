@@ -17,16 +17,18 @@ from mrbench.parsers.lines import blank_colours, line_around, rank_and_stamp
 from mrbench.parsers.ranks import steps
 from mrbench.parsers.samples import from_intervals
 
-# The end of an epoch counts only with its line's end: what is cut off may tell of a validation.
+# The end of an epoch counts only with its line's end, and waits for the next bar: what is cut off,
+# or wrapped by a terminal, may tell of a validation.
 _LINES = re.compile(
     rb"Epoch\s{1,9}(?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
     rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})\s{1,9}\[=*\]\s{1,9}-\s{1,9}(?P<seconds>\d{1,9})s\s{1,9}"
-    rb"(?P<per_step>\d{1,12})(?P<unit>s|ms|us)/step(?P<rest>[^\r\n]{0,4000})[\r\n]"
+    rb"(?P<per_step>\d{1,12})(?P<unit>s|ms|us)/step(?P<rest>[^\r\n]{0,4000})[\r\n]|"
+    rb"(?P<bar>\d{1,9}/\d{1,9}\s{1,9}\[)|"
+    rb"(?P<validation>v\r?\n?a\r?\n?l\r?\n?_)"
 )
 _LOSS = re.compile(rb" loss: " + LOSS)
 _UNITS = {b"s": 1.0, b"ms": 1e-3, b"us": 1e-6}
-_BAR = re.compile(rb"Epoch \d|\d/\d{1,9} \[")
-_WRAPPED = 400  # bytes behind the line that may be the rest of it, wrapped by a terminal
+_WRAPPED = 400  # bytes behind an epoch's line that may be the rest of it
 
 
 def parse(
@@ -41,37 +43,43 @@ def parse(
 
 def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
     epoch, began_at = 0, None
+    held: Mark | None = None
     for offset, raw in blocks:
         block = blank_colours(raw)
         for found in _LINES.finditer(block):
+            if found["validation"]:
+                if held and offset + found.start() - held.ended_at < _WRAPPED:
+                    held = held._replace(value=math.nan)
+                continue
+            if held:
+                yield held
+                held = None
             if found["epoch"]:
                 epoch, began_at = int(found["epoch"]), offset + found.end()
-            elif found["done"] == found["of"] and int(found["of"]):
-                of = int(found["of"])
+            elif found["of"] and found["done"] == found["of"] and int(found["of"]):
                 epoch = epoch or 1
-                rest = _rest(block, found)
-                loss = _LOSS.search(rest)
-                seconds, error = _seconds(found)
-                left, _ = line_around(block, found.start(), found.start())
-                yield Mark(
-                    epoch * of,
-                    math.nan if b"val_" in rest else seconds,
-                    offset + found.end(),
-                    began_at=began_at,
-                    loss=float(loss[1]) if loss else None,
-                    floor=(epoch - 1) * of,
-                    closes=True,
-                    error=error,
-                    rank=rank_and_stamp(block[left : found.start()])[0],
-                )
+                held = _end(block, offset, found, epoch)._replace(began_at=began_at)
                 began_at = None
+    if held:
+        yield held
 
 
-def _rest(block: bytes, found: re.Match[bytes]) -> bytes:
-    """Return what stands behind an epoch's time, up to the next bar or epoch."""
-    start, end = found.start("rest"), min(len(block), found.end() + _WRAPPED)
-    following = _BAR.search(block, found.end(), end)
-    return block[start : following.start() if following else end].translate(None, b"\r\n")
+def _end(block: bytes, offset: int, found: re.Match[bytes], epoch: int) -> Mark:
+    """Return the mark of an epoch's last bar."""
+    of, rest = int(found["of"]), found["rest"]
+    seconds, error = _seconds(found)
+    loss = _LOSS.search(rest)
+    left, _ = line_around(block, found.start(), found.start())
+    return Mark(
+        epoch * of,
+        math.nan if b"val_" in rest else seconds,
+        offset + found.end(),
+        loss=float(loss[1]) if loss else None,
+        floor=(epoch - 1) * of,
+        closes=True,
+        error=error,
+        rank=rank_and_stamp(block[left : found.start()])[0],
+    )
 
 
 def _seconds(found: re.Match[bytes]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ but for their head.
 
 import re
 
-from mrbench.parsers.base import GAP, ITER, LOSS, NO_VALIDATION, NUMBER, TextFormat, field
+from mrbench.parsers.base import GAP, ITER, LOSS, NUMBER, TextFormat, field
 
 _MEAN = rb"[^ \t]{1,30}[ \t]{1,40}\(" + GAP + NUMBER + GAP + rb"\)"
 
@@ -16,7 +16,8 @@ TEXT = TextFormat(
     value=field(b"time", _MEAN, b""),
     loss=field(b"loss", LOSS),
     data=field(b"data", _MEAN, b""),
-    head=NO_VALIDATION,
+    # not `[Validation]: eta:`, of which a terminal may have wrapped the rest off its beginning
+    head=re.compile(rb"\w:\s{0,40}(?:eta:|$)"),
     timing="running_mean",
     every=20,
     begins=re.compile(rb"trainer(?: INFO)?: ?Start training"),

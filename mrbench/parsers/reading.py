@@ -2,50 +2,55 @@
 
 import math
 import re
-from typing import NamedTuple
 
 from mrbench.parsers import digits
 from mrbench.parsers.base import Mark, TextFormat
-from mrbench.parsers.lines import (
-    joined,
-    line_around,
-    number,
-    number_ends,
-    rank_and_stamp,
-    unwrapped,
-    wrapped_head,
-)
+from mrbench.parsers.lines import line_around, number, number_ends, rank_and_stamp
+
+PENDING = Mark(0, math.nan, -1)  # whether its value is all there, the next line tells
 
 
 def read_mark(
-    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, behind: int
+    block: bytes,
+    offset: int,
+    found: re.Match[bytes],
+    rule: TextFormat,
+    behind: int,
+    *,
+    final: bool,
 ) -> Mark | None:
     """Return the mark of a number, its iteration still to be filled in; None where it is none.
 
-    behind: where the number before it ended, which may be in the same line.
+    behind: where the number before it ended, which may be in the same line. final: the log ends
+    with this block; else PENDING stands for a mark that needs the line after the block.
     """
     left, right = line_around(block, found.start(), found.end())
     if rule.value is rule.number:
-        mark = _matched(block, offset, found, rule)
+        mark = _matched(block, offset, found, rule, final=final)
     else:
-        mark = _looked_up(block, offset, found, rule, (left, right))
-    if mark is None:
-        return None
+        mark = _looked_up(block, offset, found, rule, (left, right), final=final)
+    if mark is None or mark is PENDING:
+        return mark
     left = max(left, behind)
-    if rule.head and not rule.head.search(wrapped_head(block, left, found.start(), rule)):
+    if rule.head and not rule.head.search(block[left : found.start()]):
         return None
     start = found.start() if found.start() > left else found.start("iteration")
     rank, printed = rank_and_stamp(block[left:start])
     return mark._replace(printed=printed, rank=rank)
 
 
-def _matched(block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat) -> Mark | None:
+def _matched(
+    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, *, final: bool
+) -> Mark | None:
     """Read what a recipe's own pattern has found; what the block's end ends may be cut off."""
     value = number(found["value"])
     last = max(found.end("value"), found.end("iteration"))
-    at_end = block[last : last + 1] in (b"", b"\r", b"\n")
-    if math.isnan(value) or (at_end and not number_ends(block, last, rule)):
+    if math.isnan(value):
         return None
+    if block[last : last + 1] in (b"", b"\r", b"\n"):
+        ends = number_ends(block, last, rule, final=final)
+        if not ends:
+            return PENDING if ends is None else None
     return Mark(
         0,
         value,
@@ -56,66 +61,52 @@ def _matched(block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat
     )
 
 
-class _Fields(NamedTuple):
-    value: re.Match[bytes] | None
-    loss: re.Match[bytes] | None
-    data: re.Match[bytes] | None
-
-    def lack(self, rule: TextFormat) -> bool:
-        """Whether something is missing that the format tells."""
-        return (
-            self.value is None
-            or (rule.loss is not None and self.loss is None)
-            or (rule.data is not None and self.data is None)
-        )
-
-
-def _search(text: bytes, rule: TextFormat) -> _Fields:
-    return _Fields(
-        rule.value.search(text),
-        rule.loss.search(text) if rule.loss else None,
-        rule.data.search(text) if rule.data else None,
-    )
-
-
 def _looked_up(
-    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
+    block: bytes,
+    offset: int,
+    found: re.Match[bytes],
+    rule: TextFormat,
+    line: tuple[int, int],
+    *,
+    final: bool,
 ) -> Mark | None:
     """Search a number's line, or its JSON object, for all that belongs to it."""
-    left, right = line
-    start, end = found.start(), right
-    closed = True
-    if rule.json:
-        at = found.start("iteration")
-        opening = block.rfind(b"{", left, at)
-        start = opening if opening >= 0 else start
-        closing = block.find(b"}", at, right)
-        closed = closing >= 0
-        end = closing + 1 if closed else right
-    elif following := rule.number.search(block, found.end(), right):
-        end = following.start()
-    else:
-        closed = False
-        end += number_ends(block, right, rule)
-    fields = _search(block[start:end], rule)
-    ended_at = 0
-    if fields.value:
-        ended_at = end if rule.json else max(found.end(), start + fields.value.end())
-    if fields.lack(rule) and not closed:
-        reach = unwrapped(block, left, right, rule)
-        if reach > right:
-            text = joined(block[start:reach], rule) + b"\n" * number_ends(block, reach, rule)
-            fields, ended_at = _search(text, rule), ended_at or reach
-    if fields.value is None:
+    start, end = _extent(block, found, rule, line)
+    value = rule.value.search(block, start, end)
+    if value is None:
         return None
+    if value.end() > line[1]:
+        ends = number_ends(block, line[1], rule, final=final)
+        if not ends:
+            return PENDING if ends is None else None
+    loss = rule.loss.search(block, start, end) if rule.loss else None
+    data = rule.data.search(block, start, end) if rule.data else None
     return Mark(
         0,
-        float(fields.value[1]),
-        offset + ended_at,
-        loss=float(fields.loss[1]) if fields.loss else None,
-        error=_error(fields.value[1], rule),
-        data=float(fields.data[1]) if fields.data else None,
+        float(value[1]),
+        offset + (end if rule.json else max(found.end(), value.end())),
+        loss=float(loss[1]) if loss else None,
+        error=_error(value[1], rule),
+        data=float(data[1]) if data else None,
     )
+
+
+def _extent(
+    block: bytes, found: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
+) -> tuple[int, int]:
+    """Return where to search: the JSON object, or the line behind the number up to the next one.
+
+    Where the line has an end, that counts as part of it.
+    """
+    left, right = line
+    if rule.json:
+        at = found.start("iteration")
+        opening, closing = block.rfind(b"{", left, at), block.find(b"}", at, right)
+        return max(left, opening), closing + 1 if closing >= 0 else right
+    following = rule.number.search(block, found.end(), right)
+    if following:
+        return found.start(), following.start()
+    return found.start(), min(right + 1, len(block))
 
 
 def _error(text: bytes, rule: TextFormat) -> float:

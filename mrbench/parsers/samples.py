@@ -62,7 +62,7 @@ def from_intervals(
             seconds, rounding_s = count * seconds, count * rounding_s
             data_s = None if data_s is None else count * data_s
         elif timing == "rate":
-            seconds, rounding_s = _from_rate(mark, count * images)
+            seconds, rounding_s = _from_rate(mark, count * (images or 1))
         yield _sample(mark, count, seconds, rounding_s=rounding_s, data_s=data_s)
 
 

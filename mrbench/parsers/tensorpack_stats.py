@@ -52,5 +52,5 @@ def _mark(text: bytes, ended_at: int, images: int) -> Mark | None:
     if epoch < 1 or not 0 < step < 10**12:
         return None
     count = max(1, step // epoch)
-    seconds = count * images / rate if rate > 0 else float("nan")
+    seconds = count * (images or 1) / rate if rate > 0 else float("nan")
     return Mark(step, seconds, ended_at, loss=loss, floor=step - count, closes=True)

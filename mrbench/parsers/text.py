@@ -16,7 +16,7 @@ from mrbench.model import LogFormat, Window
 from mrbench.outcome import IterationSample
 from mrbench.parsers.base import Block, Mark, TextFormat
 from mrbench.parsers.lines import blank_colours, line_around, rank_and_stamp
-from mrbench.parsers.reading import read_mark
+from mrbench.parsers.reading import PENDING, read_mark
 from mrbench.parsers.samples import to_samples
 
 FOLLOWED = 1000  # iterations behind the window told one by one: who follows a run ends it there
@@ -93,6 +93,8 @@ class _Numbering:
         epoch = int(found["epoch"]) - self.rule.epochs_from
         if "per_epoch" in groups and found["per_epoch"] is not None:
             length = int(found["per_epoch"])
+            if within > length:
+                return 0, 0, False
             return epoch * length + within, epoch * length, within == length
         # The log does not say how long an epoch is: it is as long as its last mark. Where the
         # numbers go on over an epoch's end, they are not counted within epochs at all.
@@ -104,35 +106,65 @@ class _Numbering:
         return self.last, self.floor, False
 
 
+@dataclass
+class _Blocks:
+    """Hands out blocks, each with what was carried over of the one before, and an empty last one.
+
+    resume: where to go on in the block that comes next.
+    """
+
+    blocks: Iterable[Block]
+    rest: bytes = b""
+    rest_at: int = 0
+    resume: int = 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes, bool]]:
+        for offset, raw in self.blocks:
+            yield *self._joined(offset, raw), False
+        if self.rest:
+            yield *self._joined(0, b""), True
+
+    def _joined(self, offset: int, raw: bytes) -> Block:
+        rest, self.rest = self.rest, b""
+        return (self.rest_at, rest + raw) if rest else (offset, raw)
+
+    def carry(self, offset: int, raw: bytes, found: re.Match[bytes]) -> None:
+        """Keep the line of a number for the next block, which is to go on with the number."""
+        left, _ = line_around(raw, found.start(), found.end())
+        self.rest, self.rest_at, self.resume = raw[left:], offset + left, found.start() - left
+
+
 def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Iterator[Mark]:
     limit = math.inf if past is None else past
     numbering = _Numbering(rule)
     plain = rule.number.groups == 1  # no epochs, and no pattern of a user's
     shift = 1 - rule.counts_from
     last = 0
-    for offset, raw in blocks:
+    given = _Blocks(blocks)
+    for offset, raw, final in given:
+        behind, given.resume = given.resume, 0
         # Behind the window only numbers are read, into which no implementation prints a colour.
         block = raw if last > limit and rule.value is not rule.number else blank_colours(raw)
-        begins = _begins(block, offset, rule)
+        begins = _begins(block, offset, rule, behind)
         if plain and last > limit and not begins:
-            numbers = [last - shift, *map(int, rule.number.findall(block))]
+            numbers = [last - shift, *map(int, rule.number.findall(block, behind))]
             if numbers == sorted(numbers):
                 last = numbers[-1] + shift
                 continue
-        behind = 0
-        for found in rule.number.finditer(block):
+        for found in rule.number.finditer(block, behind):
             if begins and begins[0][0] < found.start():
                 yield from (mark for at, mark in begins if at < found.start())
                 begins = [pair for pair in begins if pair[0] >= found.start()]
                 last = 0
-            if plain:
-                iteration, floor, closes = int(found[1]) + shift, 0, False
-            else:
-                iteration, floor, closes = numbering.place(found)
+            iteration, floor, closes = numbering.place(found)
             if limit < last <= iteration:
                 last = iteration
                 continue
-            mark = read_mark(block, offset, found, rule, behind)
+            mark = read_mark(block, offset, found, rule, behind, final=final)
+            if mark is PENDING:
+                given.carry(offset, raw, found)
+                begins = []  # they will be found again
+                break
             behind = found.end()
             if mark is not None and iteration > 0:
                 last = iteration
@@ -142,10 +174,10 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
             last = 0
 
 
-def _begins(block: bytes, offset: int, rule: TextFormat) -> list[tuple[int, Mark]]:
+def _begins(block: bytes, offset: int, rule: TextFormat, start: int) -> list[tuple[int, Mark]]:
     if rule.begins is None:
         return []
-    found = rule.begins.finditer(block)
+    found = rule.begins.finditer(block, start)
     return [(m.start(), _begin(block, offset, m)) for m in found]
 
 
