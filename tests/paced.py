@@ -7,14 +7,17 @@ from pathlib import Path
 from toy import edit, make_suite
 
 PROGRAM = '''
-"""Prints as many iterations as the file named by the first argument says, 0.01 s each."""
+"""Prints as many iterations as the file named by the first argument says, 0.01 s each.
+
+No line ends with the number: that would count only once another line shows that it is all there.
+"""
 import pathlib, sys, time
 done = 0
 while True:
     limit = int(pathlib.Path(sys.argv[1]).read_text() or 0)
     while done < limit:
         done += 10
-        print(f"iter: {done} loss: {5 / (1 + done / 100):.4f} time: 0.010000", flush=True)
+        print(f"iter: {done} loss: {5 / (1 + done / 100):.4f} time: 0.010000 s", flush=True)
     time.sleep(0.01)
 '''
 
