@@ -1,6 +1,5 @@
 """Launch a prepared run, follow its log to the end of the window, and keep what it leaves."""
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -9,10 +8,11 @@ from mrbench import environment, workspace
 from mrbench.console import Reporter
 from mrbench.errors import WorkspaceError
 from mrbench.executors import Executor
-from mrbench.outcome import Exit, IterationSample
+from mrbench.outcome import Exit
 from mrbench.parsers import parse, until_past
 from mrbench.plan import Plan
 from mrbench.preparation import Prepared
+from mrbench.progress import Progress
 from mrbench.rundir import RunDir
 from mrbench.telemetry.beside import Beside
 
@@ -33,7 +33,7 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     telemetry = _telemetry(plan, ready, folder)
     with executor.start(ready.job, folder.path, keep_open=held) as running, telemetry:
         meanwhile = _meanwhile(ready, plan.environment.kind, record, telemetry, running.root())
-        progress = _Progress(plan, reporter)
+        progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
@@ -77,28 +77,6 @@ def _meanwhile(
     record["machine"] = machine.facts()
     if kind == "current":
         record["environment"]["frozen"] = environment.installed()
-
-
-@dataclasses.dataclass
-class _Progress:
-    """Images per second so far; only for the eye, the record is computed from the files."""
-
-    plan: Plan
-    reporter: Reporter
-    images: int = 0
-    seconds: float = 0.0
-
-    def show(self, sample: IterationSample) -> None:
-        window = self.plan.window
-        if window.first <= sample.last - sample.count and sample.last <= window.last:
-            self.images += sample.count * self.plan.images_per_iteration
-            self.seconds += sample.seconds
-        end = window.last + sample.count
-        per_iteration = sample.seconds / sample.count
-        rate = self.images / self.seconds if self.seconds > 0 else None
-        self.reporter.progress(
-            sample.last, end, rate, max(0.0, (end - sample.last) * per_iteration)
-        )
 
 
 def keep(plan: Plan, ready: Prepared, folder: RunDir) -> None:

@@ -20,6 +20,7 @@ SLOWED = {
     0x80: "power brake",
 }
 GRAPHICS, UNCORRECTED, SINCE_BOOT = 0, 1, 0  # nvml.h: clock type, kind of error, counter
+CHIP = 0  # nvml.h: where the temperature is taken
 Facts = dict[str, Any]
 
 
@@ -47,6 +48,7 @@ class Gpu:
     application_clock_mhz: int | None
     default_application_clock_mhz: int | None
     slowed_by: tuple[str, ...]
+    temperature_c: int | None
     persistence: bool | None
     ecc: bool | None
     uncorrected_errors: int | None  # since the driver was loaded
@@ -158,6 +160,7 @@ def _gpu(nvml: Any, index: int, handle: Any) -> Gpu:  # noqa: ANN401 - as above
         max_clock_mhz=ask("MaxClockInfo", GRAPHICS),
         application_clock_mhz=ask("ApplicationsClock", GRAPHICS),
         default_application_clock_mhz=ask("DefaultApplicationsClock", GRAPHICS),
+        temperature_c=ask("Temperature", CHIP),
         slowed_by=tuple(text for bit, text in SLOWED.items() if slowed & bit),
         persistence=None if persistence is None else bool(persistence),
         ecc=None if ecc is None else bool(ecc[0]),

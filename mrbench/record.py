@@ -1,6 +1,8 @@
 """A run's record: how it begins, what the verdict adds in the end, and its one line of summary."""
 
 import dataclasses
+import hashlib
+import json
 import time
 from typing import Any
 
@@ -26,10 +28,30 @@ def blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
         "suite": dataclasses.asdict(file.suite),
         "plan": dataclasses.asdict(plan),
         "plan_digest": plan.digest,
+        "family": family(file, plan),
         "status": "failed",
         "reason": "",
         "measurement": None,
     }
+
+
+def family(file: RecipeFile, plan: Plan) -> str:
+    """Return a digest of all that makes a plan but the count of GPUs and what follows from it.
+
+    Runs of one family on different counts are a scaling series.
+    """
+    recipe = dataclasses.asdict(file.recipe) | {"notes": ""}
+    parts = [
+        recipe,
+        plan.suite,
+        plan.implementation,
+        plan.accelerator,
+        plan.patch_sha256,
+        plan.lock_sha256,
+        plan.source.commit,
+        str(plan.window),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def now() -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from mrbench import footnotes
+from mrbench import footnotes, scaling
 from mrbench.errors import RecipeError
 from mrbench.interval import Repeats, between_runs
 from mrbench.suites import Reference, Suite
@@ -29,8 +29,10 @@ def make_rows(
         key = (plan["implementation"], plan["source"]["commit"], window, gpus)
         if key not in latest or _started(latest[key]) < _started(group):
             latest[key] = group
+    made = [(_row(suite, reference, group), _series(group[-1])) for group in latest.values()]
+    scaling.fill_in(made)
     rows = sorted(
-        (_row(suite, reference, group) for group in latest.values()),
+        (row for row, _ in made),
         key=lambda r: (
             r["images_per_second"] is None,
             -(r["images_per_second"] or 0),
@@ -53,13 +55,28 @@ def choose_reference(suite: Suite, name: str | None) -> Reference | None:
 
 def _groups(records: Iterable[Record]) -> list[list[Record]]:
     """Put together what may be averaged: equal plan, equal machine, in order of time."""
-    found: dict[tuple[str, str, str], list[Record]] = {}
+    found: dict[tuple[str, str], list[Record]] = {}
     for record in sorted(records, key=lambda r: str(r.get("started"))):
-        machine = record.get("machine") or {}
-        gpus = json.dumps([g.get("name") for g in machine.get("gpus") or []])
-        key = (record["plan_digest"], str(machine.get("host")), f"{machine.get('cpu')}{gpus}")
-        found.setdefault(key, []).append(record)
+        found.setdefault((record["plan_digest"], _machine(record)), []).append(record)
     return list(found.values())
+
+
+def _series(record: Record) -> tuple[str, str] | None:
+    """Return what runs of one scaling series share; None for records that do not tell.
+
+    Of the machine's GPUs the kind counts, not the number: a run may see only those that it got.
+    """
+    if not record.get("family"):
+        return None
+    machine = record.get("machine") or {}
+    kinds = sorted({str(gpu.get("name")) for gpu in machine.get("gpus") or []})
+    return str(record["family"]), json.dumps([machine.get("host"), machine.get("cpu"), kinds])
+
+
+def _machine(record: Record) -> str:
+    machine = record.get("machine") or {}
+    gpus = [g.get("name") for g in machine.get("gpus") or []]
+    return json.dumps([machine.get("host"), machine.get("cpu"), gpus])
 
 
 def _started(group: list[Record]) -> str:
@@ -85,6 +102,9 @@ def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
         "accelerator": plan["accelerator"],
         "window": f"{plan['window']['first']}:{plan['window']['last']}",
         "images_per_second": mean,
+        "images_per_second_per_gpu": mean / plan["gpus"] if mean else None,
+        "scaling_efficiency": None,
+        "scaling_from_gpus": None,
         "repeats": len(valid),
         "failed_repeats": len(group) - len(valid),
         "low_images_per_second": sure[0] if sure else None,

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mrbench import locks, preflight, preparation, rundir, scratch
-from mrbench.console import Reporter
+from mrbench import cooldown, locks, preflight, preparation, rundir, scratch
+from mrbench.console import Reporter, RunStart
 from mrbench.errors import MrbenchError
 from mrbench.executors import Executor
 from mrbench.launch import keep, launch
@@ -27,6 +27,7 @@ def run_all(
     reporter: Reporter,
     executor: Executor,
     *,
+    cool_down: cooldown.CoolDown | None = None,
     force: bool = False,
 ) -> list[Record]:
     """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
@@ -37,14 +38,22 @@ def run_all(
     for finding in forced:
         text = f"{', '.join(finding.implementations)}: {finding.text}; forced"
         reporter.note(text, problem=True)
-    records = []
-    for _ in range(repeat):
-        for plan, file in planned:
-            told = [f.text for f in forced if plan.implementation in f.implementations]
-            record = run_one(plan, file, places, reporter, executor, forced=told)
-            reporter.note(summary(record), problem=record["status"] != "ok")
-            records.append(record)
-    return records
+    order = [(turn, plan, file) for turn in range(1, repeat + 1) for plan, file in planned]
+    return [
+        run_one(
+            plan,
+            file,
+            places,
+            reporter,
+            executor,
+            cool_down,
+            {
+                "series": {"run": number, "runs": len(order), "repeat": turn, "repeats": repeat},
+                "forced": [f.text for f in forced if plan.implementation in f.implementations],
+            },
+        )
+        for number, (turn, plan, file) in enumerate(order, 1)
+    ]
 
 
 def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
@@ -53,14 +62,19 @@ def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
     places: Places,
     reporter: Reporter,
     executor: Executor,
-    forced: Sequence[str] = (),
+    cool_down: cooldown.CoolDown | None,
+    known: Record,
 ) -> Record:
-    """Run one plan; a record is written whatever happens. forced: what --force let pass."""
+    """Run one plan; a record is written whatever happens.
+
+    known: what the record tells of how it came to this run: `series`, `forced`.
+    """
     folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
     rundir.write(folder.plan, plan.canonical())
-    record = blank(plan, file, folder) | {"forced": list(forced)}
+    record = blank(plan, file, folder) | known
+    reporter.run_started(_start(plan, folder, record["id"], record["series"]))
     try:
-        _train(plan, file, places, folder, reporter, record, executor)
+        _train(plan, file, places, folder, reporter, record, executor, cool_down)
     except MrbenchError as exc:
         record |= {"status": "failed", "reason": str(exc), "exit_code": exc.exit_code}
     except KeyboardInterrupt:
@@ -73,7 +87,24 @@ def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
         record["ended"] = now()
         record["files"] = rundir.describe_files(folder)
         rundir.write_record(folder, record)
+        reporter.run_ended(record, summary(record))
     return record
+
+
+def _start(plan: Plan, folder: RunDir, name: str, series: dict[str, int]) -> RunStart:
+    return RunStart(
+        id=name,
+        suite=plan.suite,
+        implementation=plan.implementation,
+        accelerator=plan.accelerator,
+        gpus=plan.gpus,
+        number=series["run"],
+        runs=series["runs"],
+        repeat=series["repeat"],
+        repeats=series["repeats"],
+        folder=folder.path,
+        telemetry=folder.telemetry,
+    )
 
 
 def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
@@ -84,6 +115,7 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
     reporter: Reporter,
     record: Record,
     executor: Executor,
+    cool_down: cooldown.CoolDown | None,
 ) -> None:
     stage = functools.partial(reporter.stage, plan.implementation)
     own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
@@ -92,6 +124,9 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
         record["workspace"] = dataclasses.asdict(ready.workspace)
         record["environment"] = dataclasses.asdict(ready.environment)
         record["weights"] = [dataclasses.asdict(used) for used in ready.weights]
+        if cool_down is not None:
+            problem = functools.partial(reporter.note, problem=True)
+            record["cooled_down"] = cooldown.wait(cool_down, plan, stage, problem)
         stage("starting the training")
         end = launch(plan, ready, folder, held, reporter, record, executor)
         keep(plan, ready, folder)

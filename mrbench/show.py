@@ -57,6 +57,7 @@ def describe_run(folder: Path) -> str:
         "devices": f"{plan['gpus']} x {plan['accelerator']}",
         "machine": f"{machine.get('host')}, {machine.get('cpu')}, {machine.get('system')}",
         "gpus": ", ".join(gpus) or machine.get("gpu_error"),
+        "cool-down": _cooled(record.get("cooled_down")),
         "ended": f"{end.get('reason')} (code {end.get('code')}) after {end.get('seconds')} s",
         "plan digest": record["plan_digest"],
     }
@@ -101,6 +102,16 @@ def _within(measured: dict[str, Any]) -> str:
     if measured.get("loss_first") is not None:
         lines.append(f"loss {measured['loss_first']:.4g} to {measured['loss_last']:.4g}")
     return "\n".join(lines) or "the log tells nothing more"
+
+
+def _cooled(found: dict[str, Any] | None) -> str:
+    if not found:
+        return "not asked for"
+    before, after = (
+        ", ".join("unknown" if c is None else f"{c} °C" for c in found[f"{when}_c"]) or "no GPUs"
+        for when in ("before", "after")
+    )
+    return f"{found['waited_s']:.0f} s: {before} to {after}, {found['celsius']:g} °C asked for"
 
 
 def _validity(record: dict[str, Any]) -> str:

@@ -17,14 +17,22 @@ COLUMNS = {
     "throughput": "Throughput (img/s)",
     "n": "n",
     "spread": "Between runs",
+    "scaling": "Scaling",
     "published": "Published",
     "ratio": "Ratio",
     "status": "Status",
 }
-INTERVALS = (
-    "\u00b1: 95 % interval; of a single run (n = 1) by what varies within its window, of several by"
-    "\nhow they differ. Between runs: their standard deviation."
-)
+# said below the table where a row has the key
+MEANINGS = {
+    "low_images_per_second": (
+        "\u00b1: 95 % interval; of a single run (n = 1) by what varies within its window, of"
+        " several by\nhow they differ. Between runs: their standard deviation."
+    ),
+    "scaling_efficiency": (
+        "Scaling: images per second per device, as a share of those on the fewest devices of the"
+        " same\nplan and machine."
+    ),
+}
 
 
 def render(suite: Suite, rows: Sequence[Row], style: str) -> str:
@@ -32,10 +40,12 @@ def render(suite: Suite, rows: Sequence[Row], style: str) -> str:
     text = FORMATS[style](suite, rows)
     if style in ("csv", "json"):
         return text
-    shown = (
-        [INTERVALS] if style != "rst" and any(row["low_images_per_second"] for row in rows) else []
-    )
-    return "\n\n".join(part for part in (text, "".join(shown), footnotes.lines(rows)) if part)
+    shown = [
+        meaning
+        for key, meaning in MEANINGS.items()
+        if style != "rst" and any(row[key] for row in rows)
+    ]
+    return "\n\n".join(part for part in (text, "\n".join(shown), footnotes.lines(rows)) if part)
 
 
 def _cells(suite: Suite, row: Row) -> dict[str, str]:
@@ -57,6 +67,7 @@ def _cells(suite: Suite, row: Row) -> dict[str, str]:
         "throughput": _throughput(row),
         "n": str(row["repeats"] or "-"),
         "spread": f"{deviation / row['images_per_second']:.1%}" if deviation is not None else "-",
+        "scaling": f"{row['scaling_efficiency']:.1%}" if row["scaling_efficiency"] else "-",
         "published": f"{published:g}" if published else "-",
         "ratio": ratio,
         "status": _status(row),
@@ -84,7 +95,10 @@ def _status(row: Row) -> str:
 def _listed(suite: Suite, rows: Sequence[Row], *, style: str) -> str:
     from tabulate import tabulate  # noqa: PLC0415 - 40 ms that only this command pays
 
-    names = [n for n in COLUMNS if n not in ("published", "ratio") or suite.references]
+    left_out: tuple[str, ...] = () if suite.references else ("published", "ratio")
+    if not any(row["scaling_efficiency"] for row in rows):
+        left_out += ("scaling",)
+    names = [n for n in COLUMNS if n not in left_out]
     cells = [[_cells(suite, row)[n] for n in names] for row in rows]
     right = [
         {"throughput": "right", "n": "right", "published": "right", "ratio": "right"}.get(n, "left")

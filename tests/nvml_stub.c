@@ -178,11 +178,18 @@ int nvmlDeviceGetTotalEnergyConsumption(gpu *g, unsigned long long *mj) {
     *mj = joules(g) * 1000;
     return OK;
 }
+/* With STUB_COOLING: "hottest coolest degrees", the last of them lost each time it is asked. */
 int nvmlDeviceGetTemperature(gpu *g, int sensor, unsigned *celsius) {
+    static int lost[64];
+    int hottest, coolest, loss;
     FAIL("Temperature");
     (void)sensor;
     *celsius = 35 + percent(g) / 3;
-    return OK;
+    if (sscanf(said("STUB_COOLING", ""), "%d %d %d", &hottest, &coolest, &loss) == 3) {
+        hottest -= loss * lost[g->index]++;
+        *celsius = hottest > coolest ? hottest : coolest;
+    }
+    return getenv("STUB_NO_TEMPERATURE") ? NOT_SUPPORTED : OK;
 }
 int nvmlDeviceGetMigMode(gpu *g, unsigned *now, unsigned *next) {
     FAIL("MigMode");
@@ -195,6 +202,11 @@ int nvmlDeviceGetFieldValues(gpu *g, int n, field_value *values) {
         values[i].code = getenv("STUB_TRAFFIC") ? OK : NOT_SUPPORTED;
         values[i].value = seconds() * 1e6;
     }
+    return OK;
+}
+int nvmlDeviceGetEnforcedPowerLimit(gpu *g, unsigned *milliwatts) {
+    (void)g;
+    *milliwatts = 300000;
     return OK;
 }
 int nvmlDeviceGetPersistenceMode(gpu *g, unsigned *on) { *on = !ill(g); return OK; }

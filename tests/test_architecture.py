@@ -16,10 +16,10 @@ LAYOUT = """
     clockface;
     yamlfile interpreter steps gitobjects standby nvml workers;
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
-    machine locks stamps logs measure evidence stated validity failure footnotes executors shim
-    parsers console schema;
+    machine locks stamps logs measure evidence stated validity failure footnotes scaling executors
+    shim parsers console schema;
     plan checks datacheck preflight preparation judge rows archive;
-    telemetry table;
+    telemetry table progress cooldown;
     record show;
     launch;
     run prepare doctor parse dryrun relock mirror verify;

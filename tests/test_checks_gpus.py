@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc to build the stub with")
 STUB = Path(__file__).with_name("nvml_stub.c")
@@ -156,7 +156,7 @@ def test_gpus_that_the_recipe_excludes_can_be_forced(
     assert done.returncode == 0, done.stderr
     text = "compute capability 8.0 (GPU 0-1), 6.0 to 7.5 needed"
     assert f"toy: {text}; forced" in done.stderr
-    record = json.loads(done.stdout)[0]
+    record = records(done.stdout)[0]
     assert record["forced"] == [text]
     assert f"{text} (forced)" in record["validity"]["notes"]
     assert text in mrbench("show", record["id"], cwd=gpu_toy.parent).stdout
@@ -167,7 +167,7 @@ def test_gpus_that_the_recipe_excludes_can_be_forced(
 def test_the_record_names_the_gpus(gpu_toy: Path) -> None:
     done = mrbench("run", "--recipe", gpu_toy, "--json", cwd=gpu_toy.parent)
     assert done.returncode == 0, done.stderr
-    machine = json.loads(done.stdout)[0]["machine"]
+    machine = records(done.stdout)[0]["machine"]
     assert (machine["gpu_driver"], machine["gpu_error"]) == ("470.57.02", None)
     assert machine["gpus"][1] == {
         "name": "Tesla V100-SXM2-16GB",

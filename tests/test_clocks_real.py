@@ -1,13 +1,12 @@
 """Two clocks in real runs: trainings that leave something out of their own figures."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 RULES = "rules: [{rule: clocks, reason: both must agree, otherwise: note}]\n"
 
@@ -27,7 +26,7 @@ def run(tmp_path: Path, git: Callable[..., str]) -> Callable[..., dict[str, Any]
         edit(path, before, git(upstream, "rev-parse", "HEAD"))
         done = mrbench("run", "--json", "--recipe", path, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        record: dict[str, Any] = json.loads(done.stdout)[0]
+        record: dict[str, Any] = records(done.stdout)[0]
         return record
 
     return go

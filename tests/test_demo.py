@@ -10,6 +10,7 @@ import pytest
 
 from mrbench import embedded, recipe
 from mrbench.workspace import checkout_path, prepare
+from toy import records
 
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
 
@@ -39,7 +40,7 @@ def mrbench(*words: str, cwd: Path) -> str:
 
 
 def test_the_demo_measures_what_the_training_itself_timed(folder: Path) -> None:
-    (record,) = json.loads(mrbench("run", "--suite", "demo", "--json", cwd=folder))
+    (record,) = records(mrbench("run", "--suite", "demo", "--json", cwd=folder))
     run = folder / "runs" / record["id"]
     truth: list[dict[str, Any]] = [
         json.loads(line) for line in (run / "kept" / "truth.jsonl").read_text().splitlines()

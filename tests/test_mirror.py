@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.mirror.manifest import this_platform
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 Git = Callable[..., str]
 # what the training cannot do without: a locked package, and one built from its repository
@@ -109,10 +109,10 @@ def test_a_mirror_is_enough_where_there_is_no_network(
 ) -> None:
     world.upstreams.rename(world.folder / "gone")
     (world.folder / "mirror").rename(world.folder / "copied elsewhere")  # as to another machine
-    run = ("run", "--recipe", world.recipe, "--json")
+    run = ("run", "--recipe", world.recipe, "--json", "--quiet")
     code, _, said = offline(*run, "--mirror", world.folder / "copied elsewhere").partition("\n")
     assert code == "0", said
-    (record,) = json.loads(said[: said.index("\n]") + 2])
+    (record,) = records(said)
     assert record["status"] == "ok"
     assert "six==1.16.0" in record["environment"]["frozen"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 DEADLINE_S = 60  # a safety net; no test depends on how long anything takes
 
@@ -81,7 +81,7 @@ def test_another_commit_is_kept_apart(toy: Path, tmp_path: Path, git: Callable[.
 
 def test_repeats_are_averaged_over_total_time(toy: Path, tmp_path: Path) -> None:
     done = mrbench("run", "--recipe", toy, "--repeat", 2, "--json", cwd=tmp_path)
-    rates = [r["measurement"]["images_per_second"] for r in json.loads(done.stdout)]
+    rates = [r["measurement"]["images_per_second"] for r in records(done.stdout)]
     shown = mrbench("table", "--suite", "toys", "--format", "json", cwd=tmp_path)
     (row,) = json.loads(shown.stdout)
     assert row["repeats"] == 2

@@ -19,7 +19,7 @@ import pytest
 
 from jobs import SAFETY_S, wait_for_file
 from test_checks_gpus import build
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 WAITS = """
     if i in (5, 25):
@@ -74,7 +74,7 @@ def record_of(process: subprocess.Popen[str], path: Path) -> dict[str, Any]:
     (path.parents[1] / "go-25").touch()
     out, told = process.communicate(timeout=SAFETY_S)
     assert process.returncode == 0, told
-    record: dict[str, Any] = json.loads(out)[0]
+    record: dict[str, Any] = records(out)[0]
     return record
 
 

@@ -1,6 +1,5 @@
 """Rules of validity: each held, broken and unknown; by records, and by real runs of a toy."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from mrbench import recipe
 from mrbench.suites import Rule
 from mrbench.validity import CHECKS, judge_record
 from test_checks_gpus import build
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 RULES = """
 rules:
@@ -175,7 +174,7 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
 
 def run(path: Path, *words: object) -> tuple[int, dict[str, Any], str]:
     done = mrbench("run", "--json", "--recipe", path, *words, cwd=path.parent)
-    return done.returncode, json.loads(done.stdout)[0], done.stderr
+    return done.returncode, records(done.stdout)[0], done.stderr
 
 
 def commit(path: Path, git: Callable[..., str]) -> None:

@@ -261,7 +261,7 @@ def test_a_run_fetches_and_tells_what_it_used(tmp_path: Path, git: Callable[...,
     entry = f"weights:\n  - {{file: net/R-50.pkl, url: '{there.as_uri()}', link: in/R.pkl}}\n"
     toy.edit(recipe, "launch:\n", f"{entry}launch:\n")
     done = toy.mrbench("run", "--recipe", recipe, "--quiet", "--json", cwd=tmp_path)
-    (record,) = json.loads(done.stdout)
+    (record,) = toy.records(done.stdout)
     assert record["status"] == "ok", record["reason"]
     assert record["weights"] == [
         {

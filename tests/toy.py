@@ -1,10 +1,12 @@
 """A toy implementation for tests: a real git repository whose training prints a real log."""
 
+import json
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 TRAIN = '''
 """Prints an iteration log; the first argument is the number of iterations."""
@@ -88,3 +90,13 @@ def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder, as a user does; the time limit is a safety net."""
     command = [sys.executable, "-m", "mrbench", *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+def events(printed: str) -> list[dict[str, Any]]:
+    """Return the events that `mrbench run --json` printed, one a line."""
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+def records(printed: str) -> list[dict[str, Any]]:
+    """Return the records among them."""
+    return [event["record"] for event in events(printed) if event["event"] == "run_ended"]

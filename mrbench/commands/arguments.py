@@ -60,6 +60,16 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_gpus(parser: argparse.ArgumentParser) -> None:
+    """Add --gpus."""
+    parser.add_argument(
+        "--gpus",
+        type=counts,
+        metavar="N,M,...",
+        help="how many, or a series such as 1,2,4,8; default: what the suite states",
+    )
+
+
 def as_path(text: str) -> "Path":
     """Make a path; argparse calls it for defaults too, but not for --version."""
     from pathlib import Path  # noqa: PLC0415 - see above
@@ -72,3 +82,22 @@ def positive(text: str) -> int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Read whole numbers parted by commas, in order, each once; what is too small is told later."""
+    words = text.split(",")
+    if all(word.strip().isdecimal() for word in words):
+        return tuple(dict.fromkeys(map(int, words)))
+    raise argparse.ArgumentTypeError(f"{text!r}: give a number of GPUs, or several as 1,2,4,8")
+
+
+def degrees(text: str) -> float:
+    """Read a temperature in degrees Celsius that a GPU can have and a person can mean."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if 0 < value < 120:  # noqa: PLR2004 - above, GPUs switch off
+        return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no temperature of a GPU; give degrees Celsius")

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrbench import layout, mirrored, plan, recipe
+from mrbench.cooldown import CoolDown
 from mrbench.errors import RecipeError
 from mrbench.executors import Wishes
 from mrbench.places import Places
@@ -14,15 +15,20 @@ Planned = list[tuple[Plan, RecipeFile]]
 
 
 def plans(args: argparse.Namespace) -> Planned:
-    """Resolve all chosen recipes; what cannot be is told for all of them at once."""
+    """Resolve all chosen recipes for each count of GPUs, the counts in order.
+
+    What cannot be is told for all of them at once.
+    """
     window = plan.parse_window(args.window) if args.window else None
+    files = chosen_files(args)
     planned, problems = [], []
-    for file in chosen_files(args):
-        try:
-            made = plan.make_plan(file, gpus=args.gpus, window=window, commit=args.commit)
-            planned.append((made, file))
-        except RecipeError as exc:
-            problems.append(str(exc))
+    for count in args.gpus or (None,):
+        for file in files:
+            try:
+                made = plan.make_plan(file, gpus=count, window=window, commit=args.commit)
+                planned.append((made, file))
+            except RecipeError as exc:
+                problems.append(str(exc))
     if problems:
         raise RecipeError("\n".join(dict.fromkeys(problems)))
     return planned
@@ -60,3 +66,10 @@ def places(args: argparse.Namespace) -> Places:
 def wishes(args: argparse.Namespace) -> Wishes:
     """Return what the arguments ask of the executor."""
     return Wishes(executor=args.executor)
+
+
+def cool_down(args: argparse.Namespace) -> CoolDown | None:
+    """Return what is asked of the GPUs' temperature before each run."""
+    if args.cool_down is None:
+        return None
+    return CoolDown(celsius=args.cool_down, limit_s=args.cool_down_limit)

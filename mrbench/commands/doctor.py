@@ -3,13 +3,13 @@
 import argparse
 import json
 
-from mrbench.commands.arguments import add_choice, add_runs
+from mrbench.commands.arguments import add_choice, add_gpus, add_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench doctor`: mostly what `mrbench run` has, too."""
     add_choice(parser)
-    parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
+    add_gpus(parser)
     add_runs(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 

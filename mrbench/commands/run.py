@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import sys
 
-from mrbench.commands.arguments import add_choice, add_runs, positive
+from mrbench.commands.arguments import add_choice, add_gpus, add_runs, degrees, positive
 
 TYPE_CHECKING = False  # see arguments
 if TYPE_CHECKING:
@@ -15,15 +16,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench run`."""
     add_choice(parser)
     parser.add_argument("--commit", metavar="SHA", help="another commit (40 hex) than the recipe's")
-    parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
+    add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
-    parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--repeat", type=positive, default=1, metavar="N", help="rounds; default: 1"
+    )
+    parser.add_argument(
+        "--cool-down", type=degrees, metavar="C", help="begin each run with GPUs of at most C °C"
+    )
+    parser.add_argument(
+        "--cool-down-limit",
+        type=positive,
+        default=600,
+        metavar="S",
+        help="wait for that at most S seconds; default: 600",
+    )
     parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
-    parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")
-    parser.add_argument("--quiet", action="store_true", help="say nothing on the way")
+    parser.add_argument(
+        "--json", action="store_true", help="plans, or a line per event, as JSON on stdout"
+    )
+    parser.add_argument("--quiet", action="store_true", help="tell problems only")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -37,11 +52,18 @@ def main(args: argparse.Namespace) -> int:
     from mrbench.executors import EXECUTORS  # noqa: PLC0415 - the same
     from mrbench.run import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
 
-    with make_reporter(quiet=args.quiet) as reporter:
+    events = sys.stdout if args.json else None
+    with make_reporter(quiet=args.quiet, events=events) as reporter:
         executor = EXECUTORS[args.executor](choosing.wishes(args))
-        records = run_all(planned, places, args.repeat, reporter, executor, force=args.force)
-    if args.json:
-        print(json.dumps(records, indent=1, default=str))
+        records = run_all(
+            planned,
+            places,
+            args.repeat,
+            reporter,
+            executor,
+            cool_down=choosing.cool_down(args),
+            force=args.force,
+        )
     return exit_code(records)
 
 

@@ -51,7 +51,19 @@ class Gpu:
         now, later = c_uint(), c_uint()
         code = self._library.call("nvmlDeviceGetMigMode", self._handle, byref(now), byref(later))
         mig = bool(now.value) if code == nvml.OK else None
-        return {"index": self.index, "uuid": self.uuid, "name": self.name, "mig": mig}
+        memory, limit_mw = nvml.Memory(), c_uint()
+        has_memory = self._library.call("nvmlDeviceGetMemoryInfo", self._handle, byref(memory))
+        has_limit = self._library.call(
+            "nvmlDeviceGetEnforcedPowerLimit", self._handle, byref(limit_mw)
+        )
+        return {
+            "index": self.index,
+            "uuid": self.uuid,
+            "name": self.name,
+            "mig": mig,
+            "memory_total_bytes": memory.total if has_memory == nvml.OK else None,
+            "power_limit_w": limit_mw.value / 1000 if has_limit == nvml.OK else None,
+        }
 
     def sample(self) -> "Values":
         """Ask for all that changes; a lost GPU is asked no more."""

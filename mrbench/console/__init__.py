@@ -1,0 +1,28 @@
+"""What a person or a program sees of a run while it lasts, and findings; the door to rich."""
+
+import os
+import sys
+from typing import TextIO
+
+from .base import Reporter, RunStart, Seen
+from .plain import PlainReporter
+from .report import TOPIC_WIDTH, print_report
+
+__all__ = ["TOPIC_WIDTH", "Reporter", "RunStart", "Seen", "make_reporter", "print_report"]
+DUMB = ("", "dumb", "unknown")  # of TERM: cannot move its cursor
+
+
+def make_reporter(
+    *, quiet: bool, events: TextIO | None = None, stream: TextIO | None = None
+) -> Reporter:
+    """Choose by what the stream is (default: stderr); events: where JSON lines go beside it."""
+    out = sys.stderr if stream is None else stream
+    if events is not None:
+        from .events import EventReporter  # noqa: PLC0415 - only --json needs it
+
+        return EventReporter(events, PlainReporter(out, quiet=quiet))
+    if not quiet and out.isatty() and os.environ.get("TERM", "") not in DUMB:
+        from .live import LiveReporter  # noqa: PLC0415 - only a terminal pays for rich
+
+        return LiveReporter(out)
+    return PlainReporter(out, quiet=quiet)

@@ -1,0 +1,175 @@
+"""The live view: a few lines at the bottom of a terminal, drawn anew once a second.
+
+A thread draws, so that nobody who follows a log waits for the terminal. Where the terminal was
+made so small that lines may have been wrapped, nobody can know where they stand: the last messages
+and the lines are written from the top of the screen again.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Self, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from . import gauges
+from .base import RunStart, Seen
+from .frame import State, compose
+from .meters import ASCII, UTF8, Signs
+
+LOOK_S = 0.25  # how soon another stage or another size is seen
+CLOCK_S = 1.0  # how soon figures are: drawing costs time that a training on CPUs could have
+UP, TOP, ERASE, ERASE_LINE = "\x1b[{}A", "\x1b[H", "\x1b[J", "\x1b[K"
+KEPT_MESSAGES = 200
+
+
+class LiveReporter:
+    """Messages go up, as plain output has them; below them stand the lines of frame.compose."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._console = Console(file=stream, force_terminal=True, highlight=False, emoji=False)
+        self._signs = signs_of(stream)
+        self._state = State()
+        self._since = time.monotonic()
+        self._changed = True
+        self._messages: deque[str] = deque(maxlen=KEPT_MESSAGES)
+        self._lines: list[str] = []  # of the frame that stands there, without their styles
+        self._size = (0, 0)
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._painter = threading.Thread(target=self._paint_on, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._painter.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal with the messages only."""
+        self._ended.set()
+        with self._lock:
+            self._write(self._begin(0) + ERASE)
+
+    def stage(self, who: str, text: str) -> None:
+        """Show the stage; it also stays as a message."""
+        self._state.who, self._state.stage, self._state.seen = who, _printable(text), None
+        self._since, self._changed = time.monotonic(), True
+        self.note(f"{who}: {text}")
+
+    def note(self, text: str, *, problem: bool = False) -> None:  # noqa: ARG002 - shown alike
+        """Print above the lines."""
+        fresh = [_printable(line) for line in text.splitlines()]
+        with self._lock:
+            begin = self._begin(1)
+            self._messages.extend(fresh)
+            shown = "".join(f"{self._encoded(line)}\r\n" for line in fresh)
+            self._write(f"{begin}{ERASE}{shown}")
+            self._lines, self._size = [], self._measured()
+            if not self._ended.is_set():
+                self._draw()
+
+    def run_started(self, start: RunStart) -> None:
+        """Show which run it is."""
+        self._state.start, self._state.who, self._state.gauges = start, start.implementation, ()
+
+    def progress(self, seen: Seen) -> None:
+        """Show how far it is, with the next frame."""
+        self._state.seen, self._since = seen, time.monotonic()
+
+    def run_ended(self, record: Mapping[str, Any], summary: str) -> None:  # noqa: ARG002 - the summary says it
+        """Print the summary in place of the lines."""
+        self._state = State()
+        self.note(summary)
+
+    def _paint_on(self) -> None:
+        drawn = 0.0
+        while not self._ended.wait(LOOK_S):
+            late = time.monotonic() - drawn >= CLOCK_S
+            if not (late or self._changed or self._size != self._measured()):
+                continue
+            if late:
+                drawn = time.monotonic()
+                self._read_gauges()
+            with self._lock:
+                if not self._ended.is_set():
+                    self._draw()
+
+    def _read_gauges(self) -> None:
+        state = self._state
+        if state.start is not None and state.start.accelerator == "gpu":
+            state.gauges = gauges.read(state.start.telemetry, state.start.gpus)
+        state.beat += 1
+
+    def _draw(self) -> None:
+        """Draw the lines over those that stand there; only with the lock held."""
+        self._changed = False
+        self._state.since_s = time.monotonic() - self._since
+        columns, rows = size = self._measured()
+        # One column stays free: behind the last one terminals differ on what comes next.
+        lines = compose(self._state, max(1, columns - 1), max(1, rows - 1), self._signs)
+        begin = self._begin(len(lines))
+        body = self._styled(Text("\n").join(lines)).replace("\n", f"{ERASE_LINE}\r\n")
+        self._write(f"{begin}{body}{ERASE}")
+        self._lines, self._size = [line.plain for line in lines], size
+
+    def _begin(self, kept_rows: int) -> str:
+        """Return what moves the cursor to where the lines begin, leaving room for `kept_rows`."""
+        columns, rows = self._measured()
+        longest = max((len(line) for line in self._lines), default=0)
+        if (columns, rows) != self._size and (longest >= columns or len(self._lines) > rows):
+            # Written over, not cleared: some terminals keep a copy of what they clear.
+            return TOP + self._repeated(columns, rows - kept_rows)
+        up = len(self._lines) - 1
+        return "\r" + (UP.format(up) if up > 0 else "")
+
+    def _repeated(self, columns: int, rows: int) -> str:
+        """Return the last messages, as many as have room."""
+        shown: list[str] = []
+        for line in reversed(self._messages):
+            rows -= max(1, -(-len(line) // columns))
+            if rows < 0:
+                break
+            shown.insert(0, f"{self._encoded(line)}{ERASE_LINE}\r\n")
+        return "".join(shown)
+
+    def _measured(self) -> tuple[int, int]:
+        try:
+            columns, rows = os.get_terminal_size(self._stream.fileno())
+        except OSError:
+            columns, rows = 0, 0
+        return columns or 80, rows or 24
+
+    def _styled(self, lines: Text) -> str:
+        with self._console.capture() as captured:
+            self._console.print(lines, end="", soft_wrap=True, markup=False)
+        return self._encoded(captured.get())
+
+    def _encoded(self, text: str) -> str:
+        if self._signs is UTF8:
+            return text
+        return text.replace("\u00b1", "+-").encode("ascii", "replace").decode()
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # the terminal is gone; the run need not care
+            self._stream.write(text)
+            self._stream.flush()
+
+
+def _printable(text: str) -> str:
+    """Replace what would move the cursor: messages quote what programs printed."""
+    return "".join(char if char.isprintable() else "?" for char in text.expandtabs())
+
+
+def signs_of(stream: TextIO) -> Signs:
+    """Choose by the locale and the stream; Python makes LC_CTYPE C.UTF-8 of nothing or C."""
+    names = [os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    if names[1] == "C.UTF-8":
+        names[1] = None
+    locale = next((name for name in names if name), "C").lower().replace("-", "")
+    utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    return UTF8 if utf8 and "utf8" in locale else ASCII

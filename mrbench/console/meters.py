@@ -1,0 +1,153 @@
+"""Bars: of anything that has a share, and per GPU of utilisation, memory, power and temperature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from .gauges import Gauge
+
+HOT_C, VERY_HOT_C = 80, 87  # GPUs slow down at about 83 to 90
+FULL = 0.95
+COOLEST_C, HOTTEST_C = 20, 100  # ends of the bar
+LONGEST_BAR = 20
+LEAST_BAR = 3
+VALUE_CELLS = 9  # 76.2 GiB, 1234 W
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signs:
+    """What bars and spinners are drawn with."""
+
+    full: str
+    empty: str
+    degree: str
+    spinner: str
+
+
+UTF8 = Signs(
+    full="\u2501", empty="\u2500", degree="\u00b0C", spinner="\u280b\u2819\u2838\u2834\u2826\u2807"
+)
+ASCII = Signs(full="#", empty="-", degree="C", spinner="|/-\\")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meter:
+    """One value: its text, its share of what is possible (None: no bar), and a colour."""
+
+    text: str
+    share: float | None
+    style: str = "cyan"
+
+
+def bar(share: float, cells: int, signs: Signs, style: str) -> Text:
+    """Return a bar; what is filled differs by its sign, not only by its colour."""
+    filled = round(min(1.0, max(0.0, share)) * cells)
+    return Text.assemble((signs.full * filled, style), (signs.empty * (cells - filled), "dim"))
+
+
+def gpu_lines(gauges: Sequence[Gauge], columns: int, rows: int, signs: Signs) -> list[Text]:
+    """Return a line per GPU or, where there is no room for all of them, one for all."""
+    if not gauges or rows < 1:
+        return []
+    if len(gauges) <= rows:
+        label = max(len(f"GPU {gauge.index}") for gauge in gauges)
+        return [
+            _line(f"GPU {gauge.index}".ljust(label), _meters(gauge, signs), columns, signs)
+            for gauge in gauges
+        ]
+    return [_line(f"{len(gauges)} GPUs", _of_all(gauges, signs), columns, signs)]
+
+
+def _line(label: str, meters: Sequence[Meter], columns: int, signs: Signs) -> Text:
+    """Lay out four meters, with bars where there is room: for all of them, the first, or none."""
+    room = columns - len(label) - len(meters) * (VALUE_CELLS + 2)
+    width = min(LONGEST_BAR, room // len(meters) - 1)
+    if width >= LEAST_BAR:
+        cells = [_cell(meter, width, signs).append(" " * _short(meter)) for meter in meters]
+        return _joined([Text(label), *cells], "  ", columns)
+    left = columns - len(label) - sum(len(meter.text) + 2 for meter in meters)
+    first, *others = meters
+    cells = [_cell(first, min(LONGEST_BAR, left - 1), signs), *(_cell(m, 0, signs) for m in others)]
+    return _joined([Text(label), *cells], "  " if left >= 0 else " ", columns)
+
+
+def _cell(meter: Meter, width: int, signs: Signs) -> Text:
+    """Return bar and value; no bar where it would be too short, blanks where nobody knows it."""
+    text = Text(meter.text, meter.style)
+    if width < LEAST_BAR:
+        return text
+    if meter.share is None:
+        return Text(" " * (width + 1)).append_text(text)
+    return bar(meter.share, width, signs, meter.style).append(" ").append_text(text)
+
+
+def _short(meter: Meter) -> int:
+    return max(0, VALUE_CELLS - len(meter.text))
+
+
+def _joined(cells: Sequence[Text], separator: str, columns: int) -> Text:
+    text = Text(separator).join(cells)
+    text.rstrip()
+    text.truncate(columns)
+    return text
+
+
+def _meters(gauge: Gauge, signs: Signs) -> tuple[Meter, Meter, Meter, Meter]:
+    return (
+        _utilisation(gauge.utilisation),
+        _memory(gauge.memory_used_bytes, gauge.memory_total_bytes),
+        _power(gauge.power_w, gauge.power_limit_w),
+        _temperature(gauge.temperature_c, signs),
+    )
+
+
+def _of_all(gauges: Sequence[Gauge], signs: Signs) -> tuple[Meter, Meter, Meter, Meter]:
+    """Mean utilisation, summed memory and power, and the hottest; of those that tell."""
+    used = [gauge.utilisation for gauge in gauges if gauge.utilisation is not None]
+    heat = [gauge.temperature_c for gauge in gauges if gauge.temperature_c is not None]
+    return (
+        _utilisation(sum(used) / len(used) if used else None),
+        _memory(
+            _sum([gauge.memory_used_bytes for gauge in gauges]),
+            _sum([gauge.memory_total_bytes for gauge in gauges]),
+        ),
+        _power(
+            _sum([gauge.power_w for gauge in gauges]),
+            _sum([gauge.power_limit_w for gauge in gauges]),
+        ),
+        _temperature(max(heat, default=None), signs),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    """Return the sum; None where one is missing, for then it would be too small."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def _utilisation(share: float | None) -> Meter:
+    text = "util -" if share is None else f"util {share:.0%}"
+    return Meter(text=text, share=share, style="green")
+
+
+def _memory(used: float | None, total: float | None) -> Meter:
+    share = used / total if used is not None and total else None
+    style = "yellow" if share is not None and share >= FULL else "cyan"
+    text = "- GiB" if used is None else f"{used / GIB:.1f} GiB"
+    return Meter(text=text, share=share, style=style)
+
+
+def _power(power_w: float | None, limit_w: float | None) -> Meter:
+    share = power_w / limit_w if power_w is not None and limit_w else None
+    text = "- W" if power_w is None else f"{power_w:.0f} W"
+    return Meter(text=text, share=share, style="magenta")
+
+
+def _temperature(heat_c: float | None, signs: Signs) -> Meter:
+    if heat_c is None:
+        return Meter(text=f"- {signs.degree}", share=None)
+    style = "red" if heat_c >= VERY_HOT_C else "yellow" if heat_c >= HOT_C else "blue"
+    share = (heat_c - COOLEST_C) / (HOTTEST_C - COOLEST_C)
+    return Meter(text=f"{heat_c:.0f} {signs.degree}", share=share, style=style)

@@ -1,0 +1,119 @@
+"""Lines for logs, pipes and terminals that cannot move their cursor."""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self, TextIO
+
+from mrbench.interval import plus_minus
+
+from .base import RunStart, Seen
+
+SILENCE_S = 10.0  # says at least this often that it is alive
+EVERY_S = 2.0
+
+
+class PlainReporter:
+    """One line for each thing that happens; repeats the stage when nothing was said for a while."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
+        self._stream = stream
+        self._quiet = quiet
+        self._started = self._said = time.monotonic()
+        self._who = self._what = ""
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        """Start the heartbeat."""
+        if not self._quiet:
+            import threading  # noqa: PLC0415 - the quiet have no use for it
+
+            threading.Thread(target=self._keep_alive, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the heartbeat."""
+        self._ended = True
+
+    def stage(self, who: str, text: str) -> None:
+        """Print the stage."""
+        self._who, self._what = who, text
+        self._say(f"{who}: {text}")
+
+    def note(self, text: str, *, problem: bool = False) -> None:
+        """Print the line."""
+        self._say(text, always=problem)
+
+    def run_started(self, start: RunStart) -> None:
+        """Print which run it is, where there are several."""
+        self._who, self._what = start.implementation, "starting"
+        if start.runs > 1:
+            self._say(f"{start.implementation}: {place_of(start)}")
+
+    def progress(self, seen: Seen) -> None:
+        """Print at most one line in two seconds."""
+        self._what = ", ".join(text for text in figures(seen) if text)
+        if time.monotonic() - self._said >= EVERY_S or seen.iteration >= seen.end:
+            self._say(f"{self._who}: {self._what}")
+
+    def run_ended(self, record: Mapping[str, Any], summary: str) -> None:
+        """Print the summary."""
+        self._who = ""
+        self._say(summary, always=record["status"] != "ok")
+
+    def _say(self, text: str, *, always: bool = False) -> None:
+        self._said = time.monotonic()
+        if always or not self._quiet:
+            with contextlib.suppress(OSError):  # nobody reads it any more; the run need not care
+                print(
+                    f"[{self._said - self._started:6.1f} s] {text}", file=self._stream, flush=True
+                )
+
+    def _keep_alive(self) -> None:
+        while not self._ended:
+            time.sleep(1.0)
+            if not self._ended and self._who and time.monotonic() - self._said >= SILENCE_S:
+                self._say(f"{self._who}: still {self._what}")
+
+
+def place_of(start: RunStart) -> str:
+    """Return `run 2 of 6, 4 GPUs`, and the round where there are several."""
+    kind = "GPU" if start.accelerator == "gpu" else "device"
+    text = f"run {start.number} of {start.runs}, {start.gpus} {kind}{'s'[: start.gpus != 1]}"
+    return text + (f", round {start.repeat} of {start.repeats}" if start.repeats > 1 else "")
+
+
+class Figures(NamedTuple):
+    """What is shown of `Seen`, as texts; empty where unknown."""
+
+    iteration: str
+    rate: str
+    loss: str
+    data: str
+    left: str
+
+
+def figures(seen: Seen) -> Figures:
+    """Put into words how far a training is."""
+    rate = "warm-up"
+    if seen.images_per_second is not None:
+        rate = f"{seen.images_per_second:.1f} img/s"
+        if seen.half_width:
+            rate = f"{plus_minus(seen.images_per_second, seen.half_width)} img/s"
+    return Figures(
+        iteration=f"iteration {seen.iteration}/{seen.end}",
+        rate=rate,
+        loss="" if seen.loss is None else f"loss {seen.loss:.4g}",
+        data="" if seen.data_share is None else f"data {seen.data_share:.1%}",
+        left="" if seen.left_s is None else f"{duration(seen.left_s)} left",
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return `42 s`, `3:07` or `1:03:07`."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - seconds of a minute
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    minutes = f"{rest // 60:02}" if hours else f"{rest // 60}"
+    return f"{hours}:{minutes}:{rest % 60:02}" if hours else f"{minutes}:{rest % 60:02}"

@@ -1,0 +1,76 @@
+"""The figures so far: those of the record in the end, whatever the log brings on the way."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mrbench import recipe
+from mrbench.console import Seen
+from mrbench.measure import measure
+from mrbench.outcome import IterationSample
+from mrbench.plan import Plan, make_plan
+from mrbench.progress import MOST_TIMES, Progress
+from toy import edit, make_suite
+
+
+class Told:
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+    def progress(self, seen: Seen) -> None:
+        self.seen.append(seen)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, git: Callable[..., str]) -> Plan:
+    """Return a plan with four images per iteration and the window 100:2100."""
+    path = make_suite(tmp_path, git)
+    edit(path.parent / "suite.yaml", "first: 10, last: 40", "first: 100, last: 2100")
+    suite = recipe.read_suite(path.parent / "suite.yaml")
+    return make_plan(recipe.load_file(path, suite_name="toys", suite=suite))
+
+
+def shown(plan: Plan, samples: list[IterationSample]) -> list[Seen]:
+    told: Any = Told()
+    progress = Progress(plan, told)
+    for sample in samples:
+        progress.show(sample)
+    return list(told.seen)
+
+
+def test_in_the_end_it_is_what_will_be_measured(plan: Plan) -> None:
+    samples = [
+        IterationSample(i, 1, 0.1 + 0.03 * math.sin(i * i), 0, loss=2.0, data_s=0.01)
+        for i in range(1, 2101)
+    ]
+    assert len(samples) - 100 > MOST_TIMES
+    *_, last = shown(plan, samples)
+    right = measure(samples, plan.window, plan.images_per_iteration)
+    assert right.interval is not None
+    assert last.images_per_second == pytest.approx(right.images_per_second)
+    assert last.data_share == pytest.approx(right.data_share)
+    assert last.half_width == pytest.approx(right.interval.half_width, rel=0.3)
+    assert (last.iteration, last.end, last.loss) == (2100, 2101, 2.0)
+    assert last.left_s == pytest.approx(right.seconds_per_iteration)
+
+
+def test_the_warm_up_has_no_rate_but_a_time_left(plan: Plan) -> None:
+    first, second = shown(plan, [IterationSample(20, 20, 2.0, 0), IterationSample(40, 20, 4.0, 0)])
+    assert first.images_per_second is second.images_per_second is None
+    assert first.left_s == pytest.approx(2100 * 0.1)
+    assert second.left_s == pytest.approx(2080 * 0.2)
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, 0.0, -1.0])
+def test_seconds_that_are_none_are_left_out(plan: Plan, seconds: float) -> None:
+    samples = [IterationSample(100, 100, seconds, 0), IterationSample(120, 20, seconds, 0)]
+    samples += [IterationSample(i, 20, 2.0, 0) for i in range(140, 300, 20)]
+    _, untimed, *_, last = shown(plan, samples)
+    assert (untimed.images_per_second, untimed.half_width) == (None, None)
+    assert untimed.left_s in (None, 0)
+    assert last.images_per_second == pytest.approx(40)
