@@ -59,7 +59,7 @@ def _explain(
     if exit_.reason in limits:
         return limits[exit_.reason]
     if exit_.message:
-        return "failed", exit_.message
+        return "out_of_memory" if exit_.out_of_memory else "failed", exit_.message
     if exit_.code:
         tail = read_tail(folder.log)
         status, line = diagnose(tail) or ("failed", _last_line(tail))

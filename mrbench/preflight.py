@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from mrbench.checks import gpus, recipe, storage, tools
-from mrbench.checks.base import Finding, merged
+from mrbench.checks.base import Finding, merged, problem
 from mrbench.errors import UnavailableError
+from mrbench.executors import EXECUTORS, Executor, Wishes
 from mrbench.places import Places
 from mrbench.plan import Plan
 
@@ -20,16 +21,37 @@ REFUSING = (
     storage.space,
 )
 
+LOCAL = EXECUTORS["local"](Wishes())
+# Of no account where the jobs run in images.
+OF_THIS_MACHINE = (recipe.environments, tools.programs)
 
-def check(plans: Iterable[Plan], places: Places) -> None:
+
+def check(plans: Iterable[Plan], places: Places, executor: Executor = LOCAL) -> None:
     """Raise one UnavailableError that lists all that is missing, each with its remedy."""
-    found = refusals(tuple(plans), places)
+    found = refusals(tuple(plans), places, executor)
     if found:
         lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in found]
         raise UnavailableError("nothing was started; this machine lacks:\n" + "\n".join(lines))
 
 
-def refusals(plans: tuple[Plan, ...], places: Places) -> list[Finding]:
+def refusals(plans: tuple[Plan, ...], places: Places, executor: Executor = LOCAL) -> list[Finding]:
     """List what refuses a run of these plans; empty if it can start."""
-    found = (finding for look in REFUSING for finding in look(plans, places))
+    inside = executor.surroundings.in_image
+    looks = [look for look in REFUSING if not (inside and look in OF_THIS_MACHINE)]
+    found = [finding for look in looks for finding in look(plans, places)]
+    if inside:
+        found += _lacking_in_images(plans, executor)
     return merged(finding for finding in found if finding.level == "missing")
+
+
+def _lacking_in_images(plans: tuple[Plan, ...], executor: Executor) -> list[Finding]:
+    told = executor.unavailable()
+    if told:
+        return [problem("executor", told, plan) for plan in plans]
+    found = []
+    for plan in plans:
+        gpus = plan.gpus if plan.accelerator == "gpu" else 0
+        told = executor.surroundings.problem(plan.environment, gpus)
+        if told:
+            found.append(problem("image", told, plan))
+    return found

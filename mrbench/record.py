@@ -1,6 +1,7 @@
 """A run's record: how it begins, what the verdict adds in the end, and its one line of summary."""
 
 import dataclasses
+import json
 import time
 from typing import Any
 
@@ -53,6 +54,8 @@ def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit
     record["validity"] = dataclasses.asdict(validity)
     if measurement.status == "ok" and validity.verdict == "invalid":
         record["exit_code"] = MeasureError.exit_code
+    if folder.container.exists():
+        record["container"] = json.loads(folder.container.read_bytes())
     record["files"] = {
         path.name: {"sha256": digest(path, "sha256"), "size_bytes": path.stat().st_size}
         for path in (folder.plan, folder.log, folder.stamps)

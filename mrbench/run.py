@@ -28,7 +28,7 @@ def run_all(
     executor: Executor,
 ) -> list[Record]:
     """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly."""
-    preflight.check((plan for plan, _ in planned), places)
+    preflight.check((plan for plan, _ in planned), places, executor)
     records = []
     for _ in range(repeat):
         for plan, file in planned:
@@ -73,7 +73,7 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
     stage = functools.partial(reporter.stage, plan.implementation)
     own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
     with locks.hold(_lock_names(plan), stage) as held, scratch.own(own):
-        ready = preparation.prepare(plan, file, places, own, stage)
+        ready = preparation.prepare(plan, file, places, own, stage, executor.surroundings)
         record["workspace"] = dataclasses.asdict(ready.workspace)
         record["environment"] = dataclasses.asdict(ready.environment)
         record["weights"] = [dataclasses.asdict(used) for used in ready.weights]

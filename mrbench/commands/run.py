@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from mrbench.commands.arguments import add_choice, add_runs, positive
+from mrbench.commands.arguments import add_choice, add_executor, add_runs, positive
 
 TYPE_CHECKING = False  # see arguments
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="default: 1")
-    parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
+    add_executor(parser)
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
     parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")

@@ -1,0 +1,246 @@
+"""Run a job in a container, whose life hangs on processes that outlive mrbench just long enough.
+
+The job of the shim (see local) is then docker_client, which makes, follows and removes the
+container. Killed are: mrbench, then the shim ends the client, which removes the container; the
+shim, then the kernel tells the client; the client, then mrbench removes the container. What a
+power cut leaves carries labels for `mrbench cleanup`.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import mrbench
+from mrbench.errors import LaunchError, MrbenchError
+from mrbench.executors import local
+from mrbench.executors.base import CONTAINER, Running, Wishes
+from mrbench.executors.docker_engine import RUN, connect, facts, labelled, owner, remove
+from mrbench.executors.docker_image import InImage
+from mrbench.home import write_whole
+from mrbench.outcome import Exit, Job
+from mrbench.steps import run_step
+
+ENGINE_S = 45.0  # what an engine may take to end a container, beyond the grace period
+STATE = "container.state"  # the client's word, until it is part of container.json
+# What NVIDIA asks for: pinned memory for NCCL, stacks for many threads. Not every engine may.
+ULIMITS = {"memlock": -1, "stack": 64 << 20}
+TMPFS_SHARE = 0.5  # of the memory: what Linux itself gives to /dev/shm
+
+
+class Docker:
+    """Containers on the engine that DOCKER_HOST names; see base.Executor."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self.surroundings = InImage(wishes, self._step)
+
+    def unavailable(self) -> str | None:
+        """Say why no engine answers, or None."""
+        try:
+            with connect():
+                return local.unavailable()
+        except MrbenchError as exc:
+            return str(exc)
+
+    @contextlib.contextmanager
+    def start(
+        self, job: Job, folder: Path, *, keep_open: tuple[int, ...] = (), grace_s: float = 5.0
+    ) -> Iterator[Running]:
+        """Start the job in a container; see base.Executor."""
+        state = folder.absolute() / STATE
+        order = _order(job, self._wishes, state, grace_s)
+        write_whole(folder / CONTAINER, _as_json(order))
+        client = dataclasses.replace(
+            job,
+            argv=_client(folder.absolute() / CONTAINER),
+            directory=folder,
+            variables=_importable(),
+            terminal=False,
+        )
+        try:
+            with (
+                _removed(order),
+                local.start(
+                    client, folder, keep_open=keep_open, grace_s=grace_s + ENGINE_S
+                ) as inner,
+            ):
+                while not state.exists() and not inner.ended(0.01):
+                    pass
+                run = DockerRun(inner, state, self._wishes.memory)
+                run.check_start()
+                yield run
+        finally:
+            _conclude(folder, order, state, job)
+
+    def _step(self, job: Job, log: Path, what: str) -> None:
+        """Run a command in a container to its end; see base.Surroundings."""
+        name = uuid.uuid4().hex
+        place = log.parent / f".{name}.json"
+        order = _order(job, self._wishes, log.parent / f".{name}.state", 1.0)
+        write_whole(place, _as_json(order))
+        state = Path(order["state"])
+        try:
+            with _removed(order):
+                run_step(
+                    _client(place),
+                    directory=log.parent,
+                    log=log,
+                    variables=_importable(),
+                    what=what,
+                )
+        except LaunchError as exc:
+            failed = _read(state).get("failed")
+            if failed:
+                raise LaunchError(f"{what}: {failed}") from exc
+            raise
+        finally:
+            place.unlink(missing_ok=True)
+            state.unlink(missing_ok=True)
+
+
+class DockerRun:
+    """A job in a container; see base.Running."""
+
+    def __init__(self, inner: local.LocalRun, state: Path, memory: str | None) -> None:
+        self._inner, self._state, self._memory = inner, state, memory
+
+    def check_start(self) -> None:
+        """Raise LaunchError if the container was not started."""
+        told = _read(self._state)
+        if not told.get("started"):
+            lost = "the process that was to make the container was killed; run again"
+            raise LaunchError(str(told.get("failed") or lost))
+
+    def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
+        """Follow the log; see base.Running."""
+        return self._inner.blocks(tick, poll_s)
+
+    def stop(self, reason: Literal["enough", "interrupted"]) -> None:
+        """Ask for the container's end."""
+        self._inner.stop(reason)
+
+    def exit(self) -> Exit:
+        """Tell how the container ended; only once it has."""
+        end = self._inner.exit()
+        told = _read(self._state)
+        if end.reason != "exited" or end.message:
+            return end
+        if told.get("out_of_memory") and end.code:
+            limit = f"its limit of {self._memory}" if self._memory else "the machine's"
+            text = f"the container ran out of memory ({limit}); give it more, or train less at once"
+            return dataclasses.replace(end, message=text, out_of_memory=True)
+        if "failed" in told or "code" not in told:
+            lost = "the process that watched the container was killed; look for a lack of memory"
+            return dataclasses.replace(end, code=None, message=str(told.get("failed") or lost))
+        return end
+
+
+def _order(job: Job, wishes: Wishes, state: Path, grace_s: float) -> dict[str, Any]:
+    """Write down all that a container is made of, and what its client must know."""
+    if job.image is None:
+        raise LaunchError("nothing says which image to run in; name one with --image")
+    uid, gid, groups = os.getuid(), os.getgid(), os.getgroups()
+    with connect() as client:
+        engine = facts(client)
+        known = client.images.get(job.image).attrs
+    if engine["rootless"]:
+        uid, gid, groups = 0, 0, []  # which is this user, outside
+    home = job.writable[0] / "home" if job.writable else Path("/tmp")  # noqa: S108 - the container's
+    home.mkdir(exist_ok=True)
+    variables = {"HOME": str(home), "USER": "mrbench", "PYTHONUNBUFFERED": "1", **job.variables}
+    container = {
+        "image": job.image,
+        "entrypoint": [job.argv[0]],  # in place of the image's own
+        "command": list(job.argv[1:]),
+        "working_dir": str(job.directory.absolute()),
+        "environment": variables,
+        "user": f"{uid}:{gid}",
+        "group_add": [str(group) for group in groups if group != gid],
+        "labels": {RUN: uuid.uuid4().hex, **owner()},
+        # A single machine needs the loopback alone; its name must lead there, too.
+        "network_mode": "none",
+        "hostname": "localhost",
+        "init": True,  # reaps, and passes signals on to a program that is not made for pid 1
+        "security_opt": ["no-new-privileges"],
+        "healthcheck": {"test": ["NONE"]},  # the image's own would disturb
+    }
+    if wishes.shm == "host":
+        container["ipc_mode"] = "host"
+    else:
+        total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        container["shm_size"] = wishes.shm or int(total_bytes * TMPFS_SHARE)
+    if wishes.memory:
+        container |= {"mem_limit": wishes.memory, "memswap_limit": wishes.memory}
+    return {
+        "container": container,
+        "mounts": {
+            **{str(p): True for p in job.read_only},
+            **{str(p): False for p in job.writable},
+        },
+        "gpus": _gpu_names(job.gpus),
+        "ulimits": ULIMITS,
+        "terminal": job.terminal,
+        "grace_s": grace_s,
+        "state": str(state),
+        "engine": engine,
+        "image": {"id": known["Id"], "digests": known["RepoDigests"], "tags": known["RepoTags"]},
+    }
+
+
+def _gpu_names(count: int) -> list[str]:
+    """Return the GPUs to hand in: the first of CUDA_VISIBLE_DEVICES, as on this machine."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [name.strip() for name in visible.split(",")] if visible else map(str, range(count))
+    return list(names)[:count]
+
+
+def _client(order: Path) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", "mrbench.executors.docker_client", str(order))
+
+
+def _importable() -> dict[str, str]:
+    """Return the variable by which another Python finds this very mrbench."""
+    mine, others = str(Path(mrbench.__file__).parents[1]), os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": f"{mine}{os.pathsep}{others}" if others else mine}
+
+
+@contextlib.contextmanager
+def _removed(order: dict[str, Any]) -> Iterator[None]:
+    """Leave no container behind, even where its client was killed."""
+    try:
+        yield
+    finally:
+        if not _read(Path(order["state"])).get("removed"):
+            label = f"{RUN}={order['container']['labels'][RUN]}"
+            with contextlib.suppress(MrbenchError), connect() as client:
+                for container in labelled(client, label):
+                    remove(container)
+
+
+def _conclude(folder: Path, order: dict[str, Any], state: Path, job: Job) -> None:
+    """Leave one file that tells what the container was made of and how it ended."""
+    told = {name: order[name] for name in ("engine", "image", "mounts", "gpus")}
+    made = {k: v for k, v in order["container"].items() if k != "environment"}
+    # of the variables the recipe's alone: they stand in the plan, too
+    content = made | told | {"variables": sorted(job.variables)} | _read(state)
+    with contextlib.suppress(OSError):
+        write_whole(folder / CONTAINER, _as_json(content))
+        state.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told
+
+
+def _as_json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=1).encode() + b"\n"

@@ -1,0 +1,252 @@
+"""Build an environment's image: a target of the Dockerfile, with the recipe's lock, on a base.
+
+What a recipe builds beyond its lock (packages from repositories, steps over the checkout) becomes
+more lines of the same Dockerfile.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from mrbench import environment
+from mrbench.environment import lockfile
+from mrbench.errors import LaunchError
+from mrbench.executors.docker_engine import RUN, first_line, meaning, owner, translated
+from mrbench.home import home
+from mrbench.model import Environment
+from mrbench.wording import fill
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.images import Image
+
+THERE = "/opt/mrbench"
+PYTHON = f"{THERE}/venv/bin/python"
+INSTALL = Path(__file__).with_name("docker_install.sh")
+TAG = "mrbench-environment"
+LABEL = "mrbench.environment"
+GENERIC = "environment"
+# The target for a locked requirement; each brings what its stack needs of Debian, and its base.
+TARGETS = {
+    "torch==1.3.0": "pytorch1.3",
+    "tensorflow-gpu==1.15.0": "tensorflow1.15",
+    "tensorflow==1.15.0": "tensorflow1.15",
+    "mxnet-mkl==1.6.0": "mxnet1.6",
+}
+Progress = Callable[[str], None]
+
+
+def dockerfile() -> Path:
+    """Return where the Dockerfile is: in the package, or at the top of the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "Dockerfile"
+    return inside if inside.is_file() else package.parent / "Dockerfile"
+
+
+def target_of(env: Environment) -> str:
+    """Return the Dockerfile's target for an environment."""
+    return next((TARGETS[r] for r in env.requirements if r in TARGETS), GENERIC)
+
+
+def only(target: str) -> str:
+    """Return the Dockerfile with one target; the engine's own builder builds all above, too."""
+    head, *stages = re.split(r"^(?=FROM )", dockerfile().read_text(), flags=re.MULTILINE)
+    stage = next(s for s in stages if s.splitlines()[0].endswith(f" AS {target}"))
+    return head + stage
+
+
+def default_base(target: str) -> str:
+    """Return the base image that the Dockerfile names for a target."""
+    text = only(target)
+    (name,) = re.findall(r"^FROM \$\{(\w+)\}", text, flags=re.MULTILINE)
+    (base,) = re.findall(rf"^ARG {name}=(\S+)", text, flags=re.MULTILINE)
+    return str(base)
+
+
+def have(
+    client: "docker.DockerClient",
+    env: Environment,
+    checkout: Path,
+    tree: str,
+    progress: Progress,
+    *,
+    lock: bytes | None,
+    packages: Callable[[], Sequence[Path]],
+    wheels: Path | None,
+    base: str,
+    base_id: str,
+) -> "tuple[Image, bool]":
+    """Return the environment's image, and whether it had to be built."""
+    import docker  # noqa: PLC0415 - takes a third of a second, and most runs need none
+
+    name = digest(env, tree, lock, base_id)
+    tag = f"{TAG}:{name[:16]}"
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        return client.images.get(tag), False
+    progress(f"building the image {tag} on {base}: {len(lockfile.blocks(lock or b''))} packages")
+    text = only(target_of(env))
+    log = home() / "envs" / f"{name[:16]}.image.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=log.parent) as context:
+        _write_context(context, text, env, checkout, lock, packages, wheels)
+        _build(client, context, log, tag, {LABEL: name}, _arguments(env, base))
+    return client.images.get(tag), True
+
+
+def digest(env: Environment, tree: str, lock: bytes | None, base_id: str) -> str:
+    """Name an image after all that decides it."""
+    lock_sha256 = hashlib.sha256(lock or b"").hexdigest()
+    words = [only(target_of(env)), INSTALL.read_text(), base_id]
+    inputs = [environment.digest(env, tree, lock_sha256), *words]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def _arguments(env: Environment, base: str) -> dict[str, str]:
+    return {
+        "BASE": base,
+        "PYTORCH_BASE": base,
+        "TENSORFLOW_BASE": base,
+        "MXNET_BASE": base,
+        "LOCK": "requirements.lock",
+        "PYTHON": env.python or f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "FIRST": " ".join(lockfile.normalized(r) for r in env.build_requirements),
+        "AFTER": "",  # the recipe's own steps do that
+    }
+
+
+def _write_context(  # noqa: PLR0917 - the parts of a build, used once
+    out: IO[bytes],
+    text: str,
+    env: Environment,
+    checkout: Path,
+    lock: bytes | None,
+    packages: Callable[[], Sequence[Path]],
+    wheels: Path | None,
+) -> None:
+    """Write what the build gets to see: the lock, and what the recipe builds from."""
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.add(INSTALL, "mrbench/executors/docker_install.sh", filter=_anonymous)
+        _add_bytes(tar, "requirements.lock", lock or b"")
+        if wheels is not None:
+            pinned = {
+                b.split()[0].replace("==", "-") for b in lockfile.blocks(lock or b"").values()
+            }
+            for path in wheels.iterdir():
+                if "-".join(path.name.split("-")[:2]).lower().replace("_", "-") in pinned:
+                    tar.add(path, f"wheels/{path.name}", filter=_anonymous)
+            text = text.replace("RUN sh", f"COPY wheels {THERE}/wheels\nRUN sh")
+        pip = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-cache-dir",
+        ]
+        for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
+            tar.add(source, f"packages/{source.name}", filter=_anonymous)
+            text += f"COPY packages/{source.name} {THERE}/packages/{source.name}\n"
+            text += _run([*pip, f"{THERE}/packages/{source.name}/{package.folder}"])
+        if env.build:
+            tar.add(checkout, "checkout", filter=_anonymous)
+            text += f"COPY checkout {checkout}\nWORKDIR {checkout}\n"
+            values = {"python": PYTHON, "checkout": str(checkout)}
+            for command in env.build:
+                words = [fill(word, values) for word in command]
+                text += _run(["env", f"PYTHONPATH={checkout}", *words])
+        _add_bytes(tar, "Dockerfile", text.encode())
+    out.seek(0)
+
+
+def _run(words: Sequence[str]) -> str:
+    return f"RUN {json.dumps(list(words))}\n"
+
+
+def _anonymous(item: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Leave out who owns a file, and when it came here: the builder's cache need not know."""
+    item.uid = item.gid = item.mtime = 0
+    item.uname = item.gname = ""
+    return item
+
+
+def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    item = tarfile.TarInfo(name)
+    item.size, item.mode = len(content), 0o644
+    tar.addfile(item, io.BytesIO(content))
+
+
+def _build(  # noqa: PLR0917 - as above
+    client: "docker.DockerClient",
+    context: IO[bytes],
+    log: Path,
+    tag: str,
+    labels: dict[str, str],
+    arguments: dict[str, str],
+) -> None:
+    """Build; LaunchError quotes what failed. If mrbench ends, the engine gives the build up."""
+    said: Iterator[dict[str, Any]] = client.api.build(
+        fileobj=context,
+        custom_context=True,
+        tag=tag,
+        labels=labels,
+        buildargs=arguments,
+        network_mode="host",  # indexes and proxies as this machine reaches them
+        rm=True,
+        forcerm=True,
+        decode=True,
+        timeout=None,
+    )
+    with log.open("w") as out, translated(LaunchError):
+        for line in said:
+            out.write(line.get("stream", ""))
+            out.flush()
+            if "error" in line:
+                told = line["error"]
+                out.write(f"\n{told}\n")
+                out.flush()
+                raise LaunchError(f"the image could not be built: {_telling(log, told)}; see {log}")
+
+
+def _telling(log: Path, told: str) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    found = [
+        line for line in lines if re.match(r"error\b|\w*(?:Error|Exception):", line, re.IGNORECASE)
+    ]
+    return found[0][:300] if found else meaning(told).partition("; ")[0] or first_line(told)
+
+
+def template(
+    client: "docker.DockerClient", image: "Image", env: Environment, checkout: Path
+) -> Path:
+    """Return the checkout with what was built in it, fetched out of the image once."""
+    if not env.build:
+        return checkout
+    place = home() / "envs" / f"{str(image.id).removeprefix('sha256:')[:16]}-built"
+    if place.is_dir():
+        return place
+    beside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    container = client.containers.create(
+        image, command=["none"], labels={RUN: "template", **owner()}
+    )
+    try:
+        with tempfile.TemporaryFile(dir=place.parent) as packed:
+            packed.writelines(container.get_archive(str(checkout))[0])
+            packed.seek(0)
+            with tarfile.open(fileobj=packed) as tar:
+                tar.extractall(beside, filter="tar")
+        with contextlib.suppress(FileExistsError, OSError):  # another process was faster
+            (beside / checkout.name).rename(place)
+    finally:
+        container.remove(force=True)
+        shutil.rmtree(beside, ignore_errors=True)
+    return place
