@@ -37,8 +37,12 @@ def check(plans: Iterable[Plan], places: Places, executor: Executor = LOCAL) -> 
 def refusals(plans: tuple[Plan, ...], places: Places, executor: Executor = LOCAL) -> list[Finding]:
     """List what refuses a run of these plans; empty if it can start."""
     inside = executor.surroundings.in_image
-    looks = [look for look in REFUSING if not (inside and look in OF_THIS_MACHINE)]
-    found = [finding for look in looks for finding in look(plans, places)]
+    found = [
+        finding
+        for look in REFUSING
+        for finding in look(plans, places)
+        if not (inside and look in OF_THIS_MACHINE and finding.topic != "git")
+    ]
     if inside:
         found += _lacking_in_images(plans, executor)
     return merged(finding for finding in found if finding.level == "missing")

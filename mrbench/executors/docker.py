@@ -30,6 +30,7 @@ ENGINE_S = 45.0  # what an engine may take to end a container, beyond the grace 
 STATE = "container.state"  # the client's word, until it is part of container.json
 # What NVIDIA asks for: pinned memory for NCCL, stacks for many threads. Not every engine may.
 ULIMITS = {"memlock": -1, "stack": 64 << 20}
+State = dict[str, Any]
 TMPFS_SHARE = 0.5  # of the memory: what Linux itself gives to /dev/shm
 
 
@@ -63,6 +64,7 @@ class Docker:
             variables=_importable(),
             terminal=False,
         )
+        told: State = {}
         try:
             with (
                 _removed(order),
@@ -72,11 +74,12 @@ class Docker:
             ):
                 while not state.exists() and not inner.ended(0.01):
                     pass
-                run = DockerRun(inner, state, self._wishes.memory)
-                run.check_start()
-                yield run
+                _check_start(_read(state))
+                yield DockerRun(inner, told, self._wishes.memory)
         finally:
-            _conclude(folder, order, state, job)
+            told |= _read(state)
+            _conclude(folder, order, told, job)
+            state.unlink(missing_ok=True)
 
     def _step(self, job: Job, log: Path, what: str) -> None:
         """Run a command in a container to its end; see base.Surroundings."""
@@ -107,15 +110,8 @@ class Docker:
 class DockerRun:
     """A job in a container; see base.Running."""
 
-    def __init__(self, inner: local.LocalRun, state: Path, memory: str | None) -> None:
-        self._inner, self._state, self._memory = inner, state, memory
-
-    def check_start(self) -> None:
-        """Raise LaunchError if the container was not started."""
-        told = _read(self._state)
-        if not told.get("started"):
-            lost = "the process that was to make the container was killed; run again"
-            raise LaunchError(str(told.get("failed") or lost))
+    def __init__(self, inner: local.LocalRun, told: State, memory: str | None) -> None:
+        self._inner, self._told, self._memory = inner, told, memory
 
     def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
         """Follow the log; see base.Running."""
@@ -126,9 +122,8 @@ class DockerRun:
         self._inner.stop(reason)
 
     def exit(self) -> Exit:
-        """Tell how the container ended; only once it has."""
-        end = self._inner.exit()
-        told = _read(self._state)
+        """Tell how the container ended; only once the block was left."""
+        end, told = self._inner.exit(), self._told
         if end.reason != "exited" or end.message:
             return end
         if told.get("out_of_memory") and end.code:
@@ -223,20 +218,25 @@ def _removed(order: dict[str, Any]) -> Iterator[None]:
                     remove(container)
 
 
-def _conclude(folder: Path, order: dict[str, Any], state: Path, job: Job) -> None:
+def _conclude(folder: Path, order: dict[str, Any], told: State, job: Job) -> None:
     """Leave one file that tells what the container was made of and how it ended."""
-    told = {name: order[name] for name in ("engine", "image", "mounts", "gpus")}
+    asked = {name: order[name] for name in ("engine", "image", "mounts", "gpus")}
     made = {k: v for k, v in order["container"].items() if k != "environment"}
-    # of the variables the recipe's alone: they stand in the plan, too
-    content = made | told | {"variables": sorted(job.variables)} | _read(state)
+    # of the variables the names: the recipe's values stand in the plan
+    content = made | asked | {"variables": sorted(job.variables)} | told
     with contextlib.suppress(OSError):
         write_whole(folder / CONTAINER, _as_json(content))
-        state.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _check_start(told: State) -> None:
+    if not told.get("started"):
+        lost = "the process that was to make the container was killed; run again"
+        raise LaunchError(str(told.get("failed") or lost))
+
+
+def _read(path: Path) -> State:
     try:
-        told: dict[str, Any] = json.loads(path.read_bytes())
+        told: State = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return told

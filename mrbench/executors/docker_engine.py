@@ -46,6 +46,8 @@ MEANINGS = (
     (r"(?:chdir to cwd|mkdir|chdir) \(?\"?(?P<what>/[^\"):]*)",
      "{what}: cannot be entered in the container", "correct launch.directory"),
     (r"no space left on device", "the engine's disk is full", "`docker system prune` makes room"),
+    (r"specified value for memory|Failed converting the string value",
+     "--memory or --shm is no size", "write it as 64g"),
     (r"No such container", "the container was removed by somebody else", "run again"),
     (r"Connection aborted|Connection refused|FileNotFoundError|Read timed out",
      "the Docker engine went away", "start it and run again"),
