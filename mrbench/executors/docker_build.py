@@ -21,6 +21,7 @@ from mrbench import environment
 from mrbench.environment import lockfile
 from mrbench.errors import LaunchError
 from mrbench.executors.docker_engine import RUN, first_line, meaning, owner, translated
+from mrbench.executors.docker_file import only, target_of
 from mrbench.home import home
 from mrbench.model import Environment
 from mrbench.wording import fill
@@ -31,45 +32,11 @@ if TYPE_CHECKING:
 
 THERE = "/opt/mrbench"
 PYTHON = f"{THERE}/venv/bin/python"
+SOURCE = f"{THERE}/src"  # beside the environment, as on a machine
 INSTALL = Path(__file__).with_name("docker_install.sh")
 TAG = "mrbench-environment"
 LABEL = "mrbench.environment"
-GENERIC = "environment"
-# The target for a locked requirement; each brings what its stack needs of Debian, and its base.
-TARGETS = {
-    "torch==1.3.0": "pytorch1.3",
-    "tensorflow-gpu==1.15.0": "tensorflow1.15",
-    "tensorflow==1.15.0": "tensorflow1.15",
-    "mxnet-mkl==1.6.0": "mxnet1.6",
-}
 Progress = Callable[[str], None]
-
-
-def dockerfile() -> Path:
-    """Return where the Dockerfile is: in the package, or at the top of the checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "Dockerfile"
-    return inside if inside.is_file() else package.parent / "Dockerfile"
-
-
-def target_of(env: Environment) -> str:
-    """Return the Dockerfile's target for an environment."""
-    return next((TARGETS[r] for r in env.requirements if r in TARGETS), GENERIC)
-
-
-def only(target: str) -> str:
-    """Return the Dockerfile with one target; the engine's own builder builds all above, too."""
-    head, *stages = re.split(r"^(?=FROM )", dockerfile().read_text(), flags=re.MULTILINE)
-    stage = next(s for s in stages if s.splitlines()[0].endswith(f" AS {target}"))
-    return head + stage
-
-
-def default_base(target: str) -> str:
-    """Return the base image that the Dockerfile names for a target."""
-    text = only(target)
-    (name,) = re.findall(r"^FROM \$\{(\w+)\}", text, flags=re.MULTILINE)
-    (base,) = re.findall(rf"^ARG {name}=(\S+)", text, flags=re.MULTILINE)
-    return str(base)
 
 
 def have(
@@ -159,11 +126,11 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
             text += _run([*pip, f"{THERE}/packages/{source.name}/{package.folder}"])
         if env.build:
             tar.add(checkout, "checkout", filter=_anonymous)
-            text += f"COPY checkout {checkout}\nWORKDIR {checkout}\n"
-            values = {"python": PYTHON, "checkout": str(checkout)}
+            text += f"COPY checkout {SOURCE}\nWORKDIR {SOURCE}\n"
+            values = {"python": PYTHON, "checkout": SOURCE}
             for command in env.build:
                 words = [fill(word, values) for word in command]
-                text += _run(["env", f"PYTHONPATH={checkout}", *words])
+                text += _run(["env", f"PYTHONPATH={SOURCE}", *words])
         _add_bytes(tar, "Dockerfile", text.encode())
     out.seek(0)
 
@@ -218,7 +185,8 @@ def _build(  # noqa: PLR0917 - as above
 
 
 def _telling(log: Path, told: str) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    plain = re.sub(r"\x1b\[[\d;]*m", "", log.read_text(errors="replace"))  # errors come in red
+    lines = [line.strip() for line in plain.splitlines()]
     found = [
         line for line in lines if re.match(r"error\b|\w*(?:Error|Exception):", line, re.IGNORECASE)
     ]
@@ -240,12 +208,12 @@ def template(
     )
     try:
         with tempfile.TemporaryFile(dir=place.parent) as packed:
-            packed.writelines(container.get_archive(str(checkout))[0])
+            packed.writelines(container.get_archive(SOURCE)[0])
             packed.seek(0)
             with tarfile.open(fileobj=packed) as tar:
                 tar.extractall(beside, filter="tar")
         with contextlib.suppress(FileExistsError, OSError):  # another process was faster
-            (beside / checkout.name).rename(place)
+            (beside / Path(SOURCE).name).rename(place)
     finally:
         container.remove(force=True)
         shutil.rmtree(beside, ignore_errors=True)

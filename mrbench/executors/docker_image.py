@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrbench.environment import Ready
 from mrbench.errors import LaunchError, MrbenchError, UnavailableError
-from mrbench.executors import docker_build
+from mrbench.executors import docker_build, docker_file
 from mrbench.executors.base import Wishes
 from mrbench.executors.docker_engine import TOOLKIT, connect, facts, meaning
 from mrbench.home import home
@@ -80,8 +80,8 @@ class InImage:
             if named:
                 image, made, template = have(client, named, progress), False, checkout
             else:
-                base = self._wishes.base_image or docker_build.default_base(
-                    docker_build.target_of(env)
+                base = self._wishes.base_image or docker_file.default_base(
+                    docker_file.target_of(env)
                 )
                 image, made = docker_build.have(
                     client,
@@ -167,8 +167,6 @@ def _unbuildable(env: Environment) -> str | None:
     """Say what a recipe lacks for an image of its own, or None."""
     if env.kind == "current":
         return "runs with what is installed; name an image that has it with --image"
-    if env.kind == "image" and env.image is None:
-        return "its recipe names no image; name one with --image"
     if env.kind == "venv" and env.lock is None:
         return "an image needs a lock; add environment.lock and let `mrbench lock` write it"
     if env.supplied:
