@@ -25,12 +25,12 @@ take /bin/bash /usr/bin/git /usr/lib/git-core/git-remote-http
 [ -e "$root/bin/bash" ] || ln -s /usr/bin/bash "$root/bin/bash"
 ln -sf /bin/env "$root/usr/bin/env"
 
-prefix=$("$1" -c 'import sys; print(sys.base_prefix)')
+headers=$("$1" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
 library=$("$1" -c 'import sysconfig; print(sysconfig.get_paths()["stdlib"])')
 program=$("$1" -c 'import os, sys; print(os.path.realpath(sys.executable))')
 take "$program"
 tar -C / -c --exclude=__pycache__ --exclude=site-packages --exclude=test --exclude=tkinter \
-  --exclude='config-*' "${library#/}" $([ -d "$prefix/include" ] && echo "${prefix#/}/include") |
+  --exclude='config-*' "${library#/}" $([ ! -d "$headers" ] || echo "${headers#/}") |
   tar -C "$root" -x
 find "$library/lib-dynload" -name '*.so' -print0 | xargs -0 -r bash -c '
   ldd "$@" 2>/dev/null | sed -n "s/.*[[:space:]]\(\/[^ ]*\) (0x.*/\1/p" | sort -u' _ |
@@ -38,7 +38,7 @@ find "$library/lib-dynload" -name '*.so' -print0 | xargs -0 -r bash -c '
 # what wheels take for granted, and what glibc loads by name
 for name in libstdc++ libgcc_s libgomp libnss_files libnss_dns libresolv libz librt libdl libutil \
   libpthread libm; do
-  for one in /lib/x86_64-linux-gnu/$name.so.[0-9]* /usr/lib/x86_64-linux-gnu/$name.so.[0-9]*; do
+  for one in /lib/*-linux-gnu/$name.so.[0-9]*; do
     [ ! -e "$one" ] || cp --parents -Lnf "$one" "$root"
   done
 done

@@ -1,5 +1,6 @@
 """Running a job in a container: what is captured, what it may do, what it says of a bad start."""
 
+import gc
 import json
 import os
 import signal
@@ -10,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from engine import BASE, containers, docker
+from engine import BASE, containers, docker, import_base, running_engine
 from jobs import make_job
 from mrbench.executors import EXECUTORS, Wishes
 from mrbench.executors.base import CONTAINER, EXIT, LOG, STAMPS
-from mrbench.executors.docker import ULIMITS
+from mrbench.executors.docker_order import ULIMITS
 from mrbench.outcome import Exit, Job
 from mrbench.stamps import read_stamps
 
@@ -229,6 +230,7 @@ def test_no_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert told.startswith(f"no Docker engine at unix://{tmp_path}/none.sock; install Docker")
     (tmp_path / "none.sock").touch()
     assert "start it" in (executor.unavailable() or "")
+    gc.collect()  # here, where that is known, not within another test
 
 
 @pytest.mark.parametrize("words", [("kill",), ("rm", "-f")])
@@ -253,7 +255,7 @@ def test_a_container_that_somebody_else_ends(tmp_path: Path, words: tuple[str, .
 
 @pytest.mark.parametrize(
     ("limits", "reason"),
-    [({"wall_clock_limit_s": 3.0}, "timed_out"), ({"stall_limit_s": 3.0}, "stalled")],
+    [({"wall_clock_limit_s": 8.0}, "timed_out"), ({"stall_limit_s": 8.0}, "stalled")],
 )
 def test_limits_end_a_container_that_ignores_sigterm(
     tmp_path: Path, limits: dict[str, float], reason: str
@@ -273,3 +275,20 @@ def test_enough_ends_it(tmp_path: Path) -> None:
         running.stop("enough")
     assert running.exit().reason == "enough"
     assert time.monotonic() - began_s < 1e5  # it heeds SIGTERM: no grace period was waited for
+
+
+def test_gpus_are_asked_for_by_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # an engine gives GPUs once it finds NVIDIA's hook on its PATH; ours has nothing to give
+    hook = tmp_path / "bin" / "nvidia-container-runtime-hook"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\ncat >/dev/null; exit 0\n")
+    hook.chmod(0o755)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1,2")
+    code = "import os; print(*(os.environ.get(f'{n}_VISIBLE_DEVICES') for n in ('NVIDIA', 'CUDA')))"
+    job = in_container(tmp_path / "run", *python(code), gpus=2)
+    with running_engine(f"{hook.parent}:{os.environ['PATH']}") as host:
+        import_base(host)
+        monkeypatch.setenv("DOCKER_HOST", host)
+        output, _, told = run(job, tmp_path / "run")
+    assert output == b"3,1 None\n"
+    assert told["gpus"] == ["3", "1"]

@@ -83,6 +83,19 @@ def test_no_container_outlives_mrbench(
     assert read_stamps(tmp_path / STAMPS).ends[-1] == size
 
 
+def test_no_step_of_the_preparation_outlives_mrbench(tmp_path: Path, docker_host: str) -> None:
+    mark = uuid.uuid4().hex
+    start, _, _ = textwrap.dedent(DRIVER).partition("with ")
+    code = start + "EXECUTORS['docker'](Wishes()).surroundings.step(job, folder / 'log', 'data')"
+    variables = {**os.environ, MARK: mark, "PYTHONPATH": str(Path(__file__).parents[1])}
+    words = [str(tmp_path), STUBBORN, "1000", BASE]
+    with subprocess.Popen([sys.executable, "-c", code, *words], env=variables) as driver:
+        wait_for_file(tmp_path / "ready")
+        driver.kill()
+    assert until_no_container(docker_host) == []
+    assert wait_until_none(mark) == []
+
+
 def test_killed_while_the_container_is_made(tmp_path: Path, docker_host: str) -> None:
     mark = uuid.uuid4().hex
     with drive(tmp_path, mark) as driver:

@@ -179,7 +179,6 @@ def test_an_image_that_is_nowhere(
     assert f"image {name} is neither here nor to be had (" in only_record(tmp_path)["reason"]
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_no_engine_refuses_the_run(
     tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
