@@ -31,7 +31,7 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     gpus = plan.gpus if plan.accelerator == "gpu" else 0
     earlier = observe.before(gpus) if gpus else None
     with executor.start(ready.job, folder.path, keep_open=held) as running:
-        meanwhile = _meanwhile(ready, plan.environment.kind, record)
+        meanwhile = _meanwhile(ready, record)
         progress = _Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None))
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
@@ -45,7 +45,7 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     return running.exit()
 
 
-def _meanwhile(ready: Prepared, kind: str, record: Record) -> Iterator[None]:
+def _meanwhile(ready: Prepared, record: Record) -> Iterator[None]:
     """Do what must not delay the launch while the training starts, one poll later."""
     yield
     from mrbench import judge, machine, validity  # noqa: F401, PLC0415 - used in the end
@@ -56,7 +56,7 @@ def _meanwhile(ready: Prepared, kind: str, record: Record) -> Iterator[None]:
             f" {ready.environment.template} was changed; remove both and run again"
         )
     record["machine"] = machine.facts()
-    if kind == "current":
+    if record["plan"]["environment"]["kind"] == "current" and ready.environment.image is None:
         record["environment"]["frozen"] = environment.installed()
 
 

@@ -55,11 +55,18 @@ def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit
     if measurement.status == "ok" and validity.verdict == "invalid":
         record["exit_code"] = MeasureError.exit_code
     if folder.container.exists():
-        record["container"] = json.loads(folder.container.read_bytes())
+        record["container"] = _container(folder, plan)
     record["files"] = {
         path.name: {"sha256": digest(path, "sha256"), "size_bytes": path.stat().st_size}
         for path in (folder.plan, folder.log, folder.stamps)
     }
+
+
+def _container(folder: RunDir, plan: Plan) -> Record:
+    told: Record = json.loads(folder.container.read_bytes())
+    if plan.environment.kind == "venv" and not told["image"].get("environment"):
+        told["warnings"].append("the packages are the image's own, not those of the recipe's lock")
+    return told
 
 
 def summary(record: Record) -> str:
@@ -73,6 +80,6 @@ def summary(record: Record) -> str:
     text = f"{name}: {rate} img/s in iterations {m['first']}-{m['last']}, {validity['verdict']}"
     if validity["why"]:
         text += f": {validity['why']}"
-    for note in validity["notes"]:
+    for note in (*validity["notes"], *record.get("container", {}).get("warnings", ())):
         text += f"\n  {note}"
     return f"{text} ({record['id']})"

@@ -18,8 +18,9 @@ def make_rows(
 ) -> list[Row]:
     """Group like records, average each group, sort by throughput; failed groups come last.
 
-    Only valid runs of the same plan on the same machine are averaged. Each implementation shows its
-    latest group; another commit, window or number of GPUs makes a row of its own.
+    Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
+    implementation shows its latest group; another commit, window or number of GPUs makes a row of
+    its own.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[tuple[str, ...], list[Record]] = {}
@@ -52,12 +53,14 @@ def choose_reference(suite: Suite, name: str | None) -> Reference | None:
 
 
 def _groups(records: Iterable[Record]) -> list[list[Record]]:
-    """Put together what may be averaged: equal plan, equal machine, in order of time."""
-    found: dict[tuple[str, str, str], list[Record]] = {}
+    """Put together what may be averaged: equal plan, machine and image, in order of time."""
+    found: dict[tuple[str, ...], list[Record]] = {}
     for record in sorted(records, key=lambda r: str(r.get("started"))):
         machine = record.get("machine") or {}
         gpus = json.dumps([g.get("name") for g in machine.get("gpus") or []])
-        key = (record["plan_digest"], str(machine.get("host")), f"{machine.get('cpu')}{gpus}")
+        image = str((record.get("environment") or {}).get("image"))
+        host, cpu = str(machine.get("host")), str(machine.get("cpu"))
+        key = (record["plan_digest"], host, f"{cpu}{gpus}", image)
         found.setdefault(key, []).append(record)
     return list(found.values())
 

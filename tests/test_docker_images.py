@@ -57,6 +57,11 @@ def test_the_demo_is_built_upon_a_base_and_trained(tmp_path: Path) -> None:
         str(next((tmp_path / "mrbench-home" / "data").iterdir()))
     ]
     assert containers(os.environ["DOCKER_HOST"]) == []
+    assert "own, not those of the recipe's lock" not in done.stderr
+    told = mrbench("show", record["id"], cwd=tmp_path).stdout
+    assert f"image {container['image']['tags'][0]} (" in told
+    plain = run("--suite", "demo", "--dry-run", cwd=tmp_path).stdout
+    assert "image: environment of the Dockerfile, on python:3.11" in plain
     again = run(*words, cwd=tmp_path)
     assert json.loads(again.stdout)[0]["environment"]["reused"]
 
@@ -83,6 +88,7 @@ def test_the_harness_runs_within_its_own_image(
     record = only_record(tmp_path)
     assert record["status"] == "ok"
     assert record["container"]["image"]["tags"] == [f"{BASE}:latest"]
+    assert not any("mrbench" in line for line in record["environment"]["frozen"])
     assert containers(docker_host) == []
 
 

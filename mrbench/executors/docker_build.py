@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 from mrbench import environment
 from mrbench.environment import lockfile
 from mrbench.errors import LaunchError
-from mrbench.executors.docker_engine import RUN, first_line, meaning, owner, translated
+from mrbench.executors.docker_engine import ENVIRONMENT, RUN, first_line, meaning, owner, translated
 from mrbench.executors.docker_file import only, target_of
 from mrbench.home import home
 from mrbench.model import Environment
@@ -35,7 +35,6 @@ PYTHON = f"{THERE}/venv/bin/python"
 SOURCE = f"{THERE}/src"  # beside the environment, as on a machine
 INSTALL = Path(__file__).with_name("docker_install.sh")
 TAG = "mrbench-environment"
-LABEL = "mrbench.environment"
 Progress = Callable[[str], None]
 
 
@@ -65,7 +64,7 @@ def have(
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=log.parent) as context:
         _write_context(context, text, env, checkout, lock, packages, wheels)
-        _build(client, context, log, tag, {LABEL: name}, _arguments(env, base))
+        _build(client, context, log, tag, {ENVIRONMENT: name}, _arguments(env, base))
     return client.images.get(tag), True
 
 

@@ -21,6 +21,7 @@ ANSWER_S = 60
 RUN, HOST, BOOT, SPACE, PID, BEGAN = (
     f"mrbench.{word}" for word in ("run", "host", "boot", "pid-space", "pid", "pid-began")
 )
+ENVIRONMENT = "mrbench.environment"  # an image's: made from this lock and all else that decides it
 TOOLKIT = (
     "install the NVIDIA Container Toolkit, then"
     " `nvidia-ctk runtime configure --runtime=docker` and restart the engine"

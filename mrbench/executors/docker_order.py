@@ -11,7 +11,7 @@ from typing import Any
 
 from mrbench.errors import LaunchError
 from mrbench.executors.base import Wishes
-from mrbench.executors.docker_engine import RUN, connect, facts, owner
+from mrbench.executors.docker_engine import ENVIRONMENT, RUN, connect, facts, owner
 from mrbench.outcome import Job
 
 # What NVIDIA asks for: pinned memory for NCCL, stacks for many threads. Not every engine may.
@@ -67,7 +67,12 @@ def make_order(job: Job, wishes: Wishes, state: Path, grace_s: float) -> dict[st
         "grace_s": grace_s,
         "state": str(state),
         "engine": engine,
-        "image": {"id": known["Id"], "digests": known["RepoDigests"], "tags": known["RepoTags"]},
+        "image": {
+            "id": known["Id"],
+            "digests": known["RepoDigests"],
+            "tags": known["RepoTags"],
+            "environment": (known["Config"]["Labels"] or {}).get(ENVIRONMENT),
+        },
     }
 
 
