@@ -15,7 +15,7 @@ from mrbench import recipe
 from mrbench.environment import lockfile
 from mrbench.executors import EXECUTORS, Wishes, docker_file
 from mrbench.executors.docker_engine import meaning
-from mrbench.model import Environment
+from mrbench.model import Environment, Package
 from toy import edit, make_suite, mrbench
 
 ROOT = Path(__file__).parents[1]
@@ -97,23 +97,45 @@ def test_what_a_recipe_builds_is_built_in_the_image(tmp_path: Path, docker_host:
     checkout, package = tmp_path / "checkout", tmp_path / "package"
     for folder in (checkout, package):
         folder.mkdir()
-    (checkout / "build.py").write_text("open('built', 'w').write('here')\n")
+    (checkout / "build.py").write_text("import extra; open('built', 'w').write(extra.WHERE)\n")
     (package / "setup.py").write_text(
         "from setuptools import setup; setup(name='extra', version='1', py_modules=['extra'])\n"
     )
-    (package / "extra.py").write_text("")
+    (package / "extra.py").write_text("WHERE = 'here'\n")
     lock = (ROOT / "recipes" / "demo" / "minimask.lock").read_bytes()
-    small = lockfile.subset(lock, ("opt_einsum",)).encode()
-    env = _environment(build=(("{python}", "build.py"),))
-    made = _prepare(env, checkout, small, list)
+    old = (ROOT / "recipes" / "2019" / "detectron2.lock").read_bytes()
+    first = ("setuptools==57.5.0", "wheel==0.37.1")
+    small = (lockfile.subset(lock, ("opt_einsum",)) + lockfile.subset(old, first)).encode()
+    extra = Package(url="https://example.org/extra", commit="1" * 40)
+    env = _environment(
+        build=(("{python}", "build.py"),), packages=(extra,), build_requirements=first
+    )
+    made = _prepare(env, checkout, small, lambda: [package])
     assert not made.reused
     assert (made.template / "built").read_text() == "here"
     assert not (checkout / "built").exists()
-    assert any("opt" in line for line in made.frozen)
-    assert _prepare(env, checkout, small, list).reused
+    assert {"extra==1", "opt-einsum==3.4.0"} <= {f.replace("_", "-") for f in made.frozen}
+    assert _prepare(env, checkout, small, lambda: [package]).reused
     broken = _environment(build=(("{python}", "-c", "raise SystemError('no luck')"),))
     with pytest.raises(Exception, match="the image could not be built: SystemError: no luck; see"):
         _prepare(broken, checkout, small, list)
+
+
+def test_a_mirrors_wheels_are_taken_and_no_index(tmp_path: Path, docker_host: str) -> None:
+    assert docker_host
+    lock = (ROOT / "recipes" / "demo" / "minimask.lock").read_bytes()
+    small = lockfile.subset(lock, ("opt_einsum",)).encode()
+    wheels = tmp_path / "wheels"
+    download = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels)]
+    subprocess.run([sys.executable, *download, "opt_einsum==3.4.0"], check=True)
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    assert not _prepare(_environment(), checkout, small, list, wheels).reused
+    (log,) = (tmp_path / "mrbench-home" / "envs").glob("*.image.log")
+    assert "Looking in links: /opt/mrbench/wheels" in log.read_text()
+    other = _environment(build=(("{python}", "-m", "pip", "install", "six==1.15.0"),))
+    with pytest.raises(Exception, match=r"the image could not be built: ERROR: .* six==1\.15\.0"):
+        _prepare(other, checkout, small, list, wheels)
 
 
 def test_a_base_without_the_python_is_told(tmp_path: Path, docker_host: str) -> None:
@@ -128,11 +150,15 @@ def _environment(**wanted: Any) -> Environment:  # noqa: ANN401 - Environment's 
 
 
 def _prepare(
-    env: Environment, checkout: Path, lock: bytes, packages: Callable[[], Sequence[Path]]
+    env: Environment,
+    checkout: Path,
+    lock: bytes,
+    packages: Callable[[], Sequence[Path]],
+    wheels: Path | None = None,
 ) -> Any:  # noqa: ANN401 - Ready
     surroundings = EXECUTORS["docker"](Wishes(base_image=BASE)).surroundings
     return surroundings.prepare(
-        env, checkout, "0" * 40, lambda _: None, lock=lock, packages=packages
+        env, checkout, "0" * 40, lambda _: None, lock=lock, packages=packages, wheels=wheels
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 THERE = "/opt/mrbench"
 PYTHON = f"{THERE}/venv/bin/python"
+PIP = (PYTHON, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-cache-dir")
 SOURCE = f"{THERE}/src"  # beside the environment, as on a machine
 INSTALL = Path(__file__).with_name("docker_install.sh")
 TAG = "mrbench-environment"
@@ -102,36 +103,38 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
     with tarfile.open(fileobj=out, mode="w") as tar:
         tar.add(INSTALL, "mrbench/executors/docker_install.sh", filter=_anonymous)
         _add_bytes(tar, "requirements.lock", lock or b"")
+        offline: list[str] = []
         if wheels is not None:
-            pinned = {
-                b.split()[0].replace("==", "-") for b in lockfile.blocks(lock or b"").values()
-            }
-            for path in wheels.iterdir():
-                if "-".join(path.name.split("-")[:2]).lower().replace("_", "-") in pinned:
-                    tar.add(path, f"wheels/{path.name}", filter=_anonymous)
+            for path in _wanted(wheels, env, lock or b""):
+                tar.add(path, f"wheels/{path.name}", filter=_anonymous)
             text = text.replace("RUN sh", f"COPY wheels {THERE}/wheels\nRUN sh")
-        pip = [
-            PYTHON,
-            "-m",
-            "pip",
-            "install",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-cache-dir",
-        ]
+            offline = ["PIP_NO_INDEX=1", f"PIP_FIND_LINKS={THERE}/wheels"]
         for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
             tar.add(source, f"packages/{source.name}", filter=_anonymous)
             text += f"COPY packages/{source.name} {THERE}/packages/{source.name}\n"
-            text += _run([*pip, f"{THERE}/packages/{source.name}/{package.folder}"])
+            text += _run(
+                ["env", *offline, *PIP, f"{THERE}/packages/{source.name}/{package.folder}"]
+            )
         if env.build:
             tar.add(checkout, "checkout", filter=_anonymous)
             text += f"COPY checkout {SOURCE}\nWORKDIR {SOURCE}\n"
             values = {"python": PYTHON, "checkout": SOURCE}
             for command in env.build:
                 words = [fill(word, values) for word in command]
-                text += _run(["env", f"PYTHONPATH={SOURCE}", *words])
+                text += _run(["env", f"PYTHONPATH={SOURCE}", *offline, *words])
         _add_bytes(tar, "Dockerfile", text.encode())
     out.seek(0)
+
+
+def _wanted(wheels: Path, env: Environment, lock: bytes) -> Iterator[Path]:
+    """Find the locked files in a mirror's folder, and those that the build steps name."""
+    words = [block.split()[0] for block in lockfile.blocks(lock).values()]
+    words += [word for command in env.build for word in command if "==" in word]
+    starts = tuple(f"{lockfile.normalized(w)}-{w.partition('==')[2]}" for w in words)
+    for path in sorted(wheels.iterdir()):
+        name = re.sub(r"[-_]+", "-", path.name).lower()
+        if any(name.startswith((f"{s}-", f"{s}.tar", f"{s}.zip")) for s in starts):
+            yield path
 
 
 def _run(words: Sequence[str]) -> str:
