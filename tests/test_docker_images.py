@@ -199,6 +199,18 @@ def test_no_gpu_runtime_is_refused(
     assert told.startswith("the Docker engine has no GPU runtime; install the NVIDIA Container")
 
 
+def test_a_run_out_of_memory(tmp_path: Path, docker_host: str, git: Callable[..., str]) -> None:
+    assert docker_host
+    toy = make_suite(tmp_path, git)
+    hungry = "-c 'x = [bytes([1]) * 10**7 for _ in range(10**4)]'"
+    edit(toy, '"{python} train.py 60 0.002"', f'"{{python}} {hungry}"')
+    words = ("--executor", "docker", "--image", BASE, "--memory", "80m")
+    done = mrbench("run", "--recipe", toy, *words, cwd=tmp_path)
+    record = only_record(tmp_path)
+    assert (record["status"], done.returncode) == ("out_of_memory", 5)
+    assert "its limit of 80m" in record["reason"]
+
+
 def test_an_image_that_is_nowhere(
     tmp_path: Path, docker_host: str, git: Callable[..., str]
 ) -> None:
@@ -256,6 +268,11 @@ def test_what_a_stack_needs_first_is_what_its_recipe_builds_with(target: str) ->
         ('could not select device driver "" with capabilities: [[gpu]]', "cannot give GPUs"),
         ('exec: "tool": executable file not found in $PATH: unknown', "tool: the image has no"),
         ("something new\nand more", "the Docker engine refused: something new; look at its log"),
+        (
+            'chdir to cwd ("/a/b") set in config.json failed: no such file',
+            "/a/b: cannot be entered",
+        ),
+        ("mkdir /var/lib/x: no space left on device", "the engine's disk is full"),
         ("exec /bin/x: exec format error", "another kind of processor"),
     ],
 )

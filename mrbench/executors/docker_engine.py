@@ -44,7 +44,7 @@ MEANINGS = (
     (r"bind source path does not exist: (?P<what>.+)",
      "{what}: the engine finds no such folder",
      "use an engine on this machine (DOCKER_HOST), which sees the same folders"),
-    (r"(?:chdir to cwd|mkdir|chdir) \(?\"?(?P<what>/[^\"):]*)",
+    (r"chdir to cwd \(\"?(?P<what>/[^\")]*)",
      "{what}: cannot be entered in the container", "correct launch.directory"),
     (r"no space left on device", "the engine's disk is full", "`docker system prune` makes room"),
     (r"specified value for memory|Failed converting the string value",
