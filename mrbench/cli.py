@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "tell what this machine lacks for a run",
     "lock": "write the lock files of environments",
     "mirror": "take all that a suite needs to machines without internet",
+    "cleanup": "remove what runs left that were killed with all their processes",
     "table": "compare the runs of a suite",
     "parse": "measure an existing log",
     "show": "tell all about one run",

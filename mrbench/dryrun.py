@@ -8,18 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mrbench import environment, scratch, workspace
+from mrbench.executors import Wishes
 from mrbench.places import Places
 from mrbench.plan import Plan
 from mrbench.preparation import Patches, links_of, make_job, path_values
 
+HERE = Wishes()
 
-def describe(plan: Plan, patches: Patches, places: Places) -> dict[str, object]:
+
+def describe(
+    plan: Plan, patches: Patches, places: Places, wishes: Wishes = HERE
+) -> dict[str, object]:
     """Return all that a run of the plan would do on this machine."""
     tree = plan.source.tree or "(unknown until checked out)"
     env = environment.path(plan.environment, tree, plan.lock_sha256)
     source = scratch.folder(plan.suite, plan.implementation, "RUN") / "src"
-    python = _interpreter(plan, env)
-    job = make_job(plan, places, python, source, port=False)
+    image = _image(plan, wishes)
+    python = _interpreter(plan, env, image)
+    job = make_job(plan, places, python, source, port=False, image=image)
     values = path_values(plan, places, python, source)
     checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
     return {
@@ -31,7 +37,9 @@ def describe(plan: Plan, patches: Patches, places: Places) -> dict[str, object]:
         "patches": plan.patch_sha256,
         "substitutions": [dataclasses.asdict(s) for s in plan.source.substitutions],
         "checkout": str(checkout),
-        "environment": _environment(plan, env),
+        "executor": wishes.executor,
+        "image": image,
+        "environment": _environment(plan, None if image else env),
         "data": values["data"] if plan.data else None,
         "weights": [f"{values['weights']}/{item.file}" for item in plan.weights],
         "links": {str(source / name): str(target) for name, target in links_of(plan, places)},
@@ -49,11 +57,25 @@ def describe(plan: Plan, patches: Patches, places: Places) -> dict[str, object]:
     }
 
 
-def _environment(plan: Plan, env: Path) -> dict[str, object]:
+def _image(plan: Plan, wishes: Wishes) -> str | None:
+    """Return the image's name, or what would be built; None for a run on this machine."""
+    if wishes.executor != "docker":
+        return None
+    from mrbench.executors import docker_file  # noqa: PLC0415 - for containers only
+
+    named = plan.environment.image if plan.environment.kind == "image" else None
+    if wishes.image or named:
+        return wishes.image or named
+    target = docker_file.target_of(plan.environment)
+    base = wishes.base_image or docker_file.default_base(target)
+    return f"{target} of the Dockerfile, on {base}"
+
+
+def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
     return {
         "kind": plan.environment.kind,
         "python": plan.environment.python or f"{sys.version_info[0]}.{sys.version_info[1]}",
-        "folder": None if plan.environment.kind == "current" else str(env),
+        "folder": None if env is None or plan.environment.kind == "current" else str(env),
         "requirements": list(plan.environment.requirements),
         "build_requirements": list(plan.environment.build_requirements),
         "lock": plan.environment.lock,
@@ -65,7 +87,10 @@ def _environment(plan: Plan, env: Path) -> dict[str, object]:
     }
 
 
-def _interpreter(plan: Plan, env: Path) -> Path:
+def _interpreter(plan: Plan, env: Path, image: str | None) -> Path:
+    if image:
+        built = " of the Dockerfile, on " in image
+        return Path("/opt/mrbench/venv/bin/python") if built else Path("python")
     if plan.environment.kind == "current":
         return Path(sys.executable)
     return env / "venv" / "bin" / "python"

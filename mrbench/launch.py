@@ -32,7 +32,7 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     """Start the job, follow it to the end of the window and one interval more, and end it."""
     telemetry = _telemetry(plan, ready, folder)
     with executor.start(ready.job, folder.path, keep_open=held) as running, telemetry:
-        meanwhile = _meanwhile(ready, plan.environment.kind, record, telemetry, running.root())
+        meanwhile = _meanwhile(ready, record, telemetry, running.root())
         progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
@@ -61,7 +61,7 @@ def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
 
 
 def _meanwhile(
-    ready: Prepared, kind: str, record: Record, telemetry: Beside, root: int | None
+    ready: Prepared, record: Record, telemetry: Beside, root: int | None
 ) -> Iterator[None]:
     """Do what must not delay the launch while the training starts; most of it one poll later."""
     telemetry.start(root)
@@ -75,7 +75,7 @@ def _meanwhile(
             f" {ready.environment.template} was changed; remove both and run again"
         )
     record["machine"] = machine.facts()
-    if kind == "current":
+    if record["plan"]["environment"]["kind"] == "current" and ready.environment.image is None:
         record["environment"]["frozen"] = environment.installed()
 
 

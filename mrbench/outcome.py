@@ -25,7 +25,11 @@ Status = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A command with nothing left to fill in, for an executor."""
+    """A command with nothing left to fill in, for an executor.
+
+    image: the id of the container image that its argv belongs to; None: this machine. read_only and
+    writable: the folders that it needs, which a container must be given.
+    """
 
     argv: tuple[str, ...]
     directory: Path
@@ -33,15 +37,20 @@ class Job:
     terminal: bool
     wall_clock_limit_s: float
     stall_limit_s: float
+    gpus: int = 0
+    image: str | None = None
+    read_only: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
 
 
-EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled"]
+EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled", "out_of_memory"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
     """How a job ended. code: exit status, negative for a signal; None if it never started.
 
+    message: what there is to say beyond the reason, and what to do.
     oom_kills: processes that the kernel killed meanwhile, on the whole machine, for lack of memory;
     None where it does not say.
     """

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from mrbench.checks import gpus, recipe, storage, tools
-from mrbench.checks.base import Finding, merged
+from mrbench.checks.base import Finding, merged, problem
 from mrbench.errors import UnavailableError
+from mrbench.executors import EXECUTORS, Executor, Wishes
 from mrbench.places import Places
 from mrbench.plan import Plan
 
@@ -20,13 +21,19 @@ REFUSING = (
     storage.space,
 )
 
+LOCAL = EXECUTORS["local"](Wishes())
+# Of no account where the jobs run in images.
+OF_THIS_MACHINE = (recipe.environments, tools.programs)
 
-def check(plans: Iterable[Plan], places: Places, *, force: bool = False) -> list[Finding]:
+
+def check(
+    plans: Iterable[Plan], places: Places, executor: Executor = LOCAL, *, force: bool = False
+) -> list[Finding]:
     """Raise one UnavailableError that lists all that is missing, each with its remedy.
 
     force: what may be forced is returned instead.
     """
-    found = refusals(tuple(plans), places)
+    found = refusals(tuple(plans), places, executor)
     forced = [finding for finding in found if force and finding.forcible]
     refused = [finding for finding in found if finding not in forced]
     if refused:
@@ -35,7 +42,28 @@ def check(plans: Iterable[Plan], places: Places, *, force: bool = False) -> list
     return forced
 
 
-def refusals(plans: tuple[Plan, ...], places: Places) -> list[Finding]:
+def refusals(plans: tuple[Plan, ...], places: Places, executor: Executor = LOCAL) -> list[Finding]:
     """List what refuses a run of these plans; empty if it can start."""
-    found = (finding for look in REFUSING for finding in look(plans, places))
+    inside = executor.surroundings.in_image
+    found = [
+        finding
+        for look in REFUSING
+        for finding in look(plans, places)
+        if not (inside and look in OF_THIS_MACHINE and finding.topic != "git")
+    ]
+    if inside:
+        found += _lacking_in_images(plans, executor)
     return merged(finding for finding in found if finding.level == "missing")
+
+
+def _lacking_in_images(plans: tuple[Plan, ...], executor: Executor) -> list[Finding]:
+    told = executor.unavailable()
+    if told:
+        return [problem("executor", told, plan) for plan in plans]
+    found = []
+    for plan in plans:
+        gpus = plan.gpus if plan.accelerator == "gpu" else 0
+        told = executor.surroundings.problem(plan.environment, gpus)
+        if told:
+            found.append(problem("image", told, plan))
+    return found

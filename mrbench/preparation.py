@@ -5,14 +5,15 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from mrbench import environment, layout, mirrored, weights, workspace
+from mrbench import layout, mirrored, weights, workspace
 from mrbench.environment import Ready
+from mrbench.executors import Surroundings
 from mrbench.model import Package, Source
 from mrbench.outcome import Job
 from mrbench.places import Places, free_port, synthetic_folder
 from mrbench.plan import Plan
 from mrbench.recipe import RecipeFile
-from mrbench.steps import activated, run_step
+from mrbench.steps import activated
 from mrbench.weights import Used
 from mrbench.wording import fill
 from mrbench.workspace import Workspace
@@ -39,8 +40,13 @@ def data_folder(plan: Plan, places: Places) -> Path | None:
     return places.data
 
 
-def prepare(
-    plan: Plan, file: RecipeFile, places: Places, folder: Path, progress: Progress
+def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
+    plan: Plan,
+    file: RecipeFile,
+    places: Places,
+    folder: Path,
+    progress: Progress,
+    surroundings: Surroundings,
 ) -> Prepared:
     """Make everything up to the launch; `folder`, the run's own, gets src/ and output/."""
     base = mirrored.git_base(places.mirror)
@@ -51,7 +57,7 @@ def prepare(
         wanted = [as_source(package) for package in plan.environment.packages]
         return [workspace.prepare(s, (), base, progress).path for s in wanted]
 
-    ready = environment.prepare(
+    ready = surroundings.prepare(
         plan.environment,
         checkout.path,
         checkout.tree,
@@ -69,18 +75,15 @@ def prepare(
     progress("copying the checkout, linking data and weights")
     source = layout.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)
+    job = make_job(plan, places, ready.python, source, image=ready.image)
     values = path_values(plan, places, ready.python, source)
+    activation = _activated(plan, ready.python, ready.image)
     for command in plan.data.prepare if plan.data else ():
-        words = [fill(word, values) for word in command]
+        words = tuple(fill(word, values) for word in command)
         progress(f"preparing data: {shlex.join(words)}")
-        run_step(
-            words,
-            directory=source,
-            log=folder / "data.log",
-            variables={**_activated(plan, ready.python), "PYTHONPATH": str(source)},
-            what="data",
-        )
-    job = make_job(plan, places, ready.python, source)
+        variables = {**activation, "PYTHONPATH": str(source)}
+        step = dataclasses.replace(job, argv=words, directory=source, variables=variables)
+        surroundings.step(step, folder / "data.log", "data")
     return Prepared(checkout, ready, folder, job, used)
 
 
@@ -89,7 +92,15 @@ def as_source(package: Package) -> Source:
     return Source(url=package.url, commit=package.commit, tree=package.tree)
 
 
-def make_job(plan: Plan, places: Places, python: Path, source: Path, *, port: bool = True) -> Job:
+def make_job(
+    plan: Plan,
+    places: Places,
+    python: Path,
+    source: Path,
+    *,
+    port: bool = True,
+    image: str | None = None,
+) -> Job:
     """Fill in this machine's paths; nothing but the port is left to fill afterwards."""
     values = path_values(plan, places, python, source)
     if port and any("{port}" in text for text in (*plan.command, *plan.variables.values())):
@@ -99,16 +110,34 @@ def make_job(plan: Plan, places: Places, python: Path, source: Path, *, port: bo
     return Job(
         argv=argv,
         directory=source / plan.directory,
-        variables=_activated(plan, python)
+        variables=_activated(plan, python, image)
         | {name: fill(text, values) for name, text in plan.variables.items()},
         terminal=plan.terminal,
         wall_clock_limit_s=plan.wall_clock_limit_s,
         stall_limit_s=plan.stall_limit_s,
+        gpus=plan.gpus if plan.accelerator == "gpu" else 0,
+        image=image,
+        read_only=_read_only(plan, places),
+        writable=(source.parent,),
     )
 
 
-def _activated(plan: Plan, python: Path) -> dict[str, str]:
-    return activated(python.parent.parent) if plan.environment.kind == "venv" else {}
+def _activated(plan: Plan, python: Path, image: str | None) -> dict[str, str]:
+    """Return what activates the environment; an image does so by itself."""
+    here = plan.environment.kind == "venv" and image is None
+    return activated(python.parent.parent) if here else {}
+
+
+def _read_only(plan: Plan, places: Places) -> tuple[Path, ...]:
+    """Return the folders and files that are read: data, weights, and where links of both lead."""
+    data = data_folder(plan, places)
+    found = [target for _, target in links_of(plan, places)]
+    if plan.data is not None and data is not None:
+        found += [data, *(data / need for need in plan.data.needs)]
+    if plan.weights:
+        found.append(weights.folder(places.weights))
+    real = sorted({path.resolve() for path in found if path.exists()})
+    return tuple(p for p in real if not any(other in p.parents for other in real))
 
 
 def path_values(plan: Plan, places: Places, python: Path, source: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from mrbench import mirrored, preparation, scratch, workspace
 from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
+from mrbench.executors import here
 from mrbench.places import Places
 from mrbench.plan import Plan
 from mrbench.recipe import RecipeFile
@@ -46,7 +47,7 @@ def _prepare(
         )
         return _row(checkout) | {"path": str(checkout.path)}
     folder = scratch.folder(plan.suite, plan.implementation, RUN_NAME)
-    ready = preparation.prepare(plan, file, places, folder, stage)
+    ready = preparation.prepare(plan, file, places, folder, stage, here)
     return _row(ready.workspace) | {
         "path": str(ready.folder / "src"),
         "checkout": str(ready.workspace.path),

@@ -78,6 +78,15 @@ def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit
     record["validity"] = dataclasses.asdict(validity)
     if measurement.status == "ok" and validity.verdict == "invalid":
         record["exit_code"] = MeasureError.exit_code
+    if folder.container.exists():
+        record["container"] = _container(folder, plan)
+
+
+def _container(folder: RunDir, plan: Plan) -> Record:
+    told: Record = json.loads(folder.container.read_bytes())
+    if plan.environment.kind == "venv" and not told["image"].get("environment"):
+        told["warnings"].append("the packages are the image's own, not those of the recipe's lock")
+    return told
 
 
 def summary(record: Record) -> str:
@@ -91,6 +100,6 @@ def summary(record: Record) -> str:
     text = f"{name}: {rate} img/s in iterations {m['first']}-{m['last']}, {validity['verdict']}"
     if validity["why"]:
         text += f": {validity['why']}"
-    for note in validity["notes"]:
+    for note in (*validity["notes"], *record.get("container", {}).get("warnings", ())):
         text += f"\n  {note}"
     return f"{text} ({record['id']})"

@@ -18,8 +18,9 @@ def make_rows(
 ) -> list[Row]:
     """Group like records, average each group, sort by throughput; failed groups come last.
 
-    Only valid runs of the same plan on the same machine are averaged. Each implementation shows its
-    latest group; another commit, window or number of GPUs makes a row of its own.
+    Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
+    implementation shows its latest group; another commit, window or number of GPUs makes a row of
+    its own.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[tuple[str, ...], list[Record]] = {}
@@ -54,10 +55,11 @@ def choose_reference(suite: Suite, name: str | None) -> Reference | None:
 
 
 def _groups(records: Iterable[Record]) -> list[list[Record]]:
-    """Put together what may be averaged: equal plan, equal machine, in order of time."""
-    found: dict[tuple[str, str], list[Record]] = {}
+    """Put together what may be averaged: equal plan, machine and image, in order of time."""
+    found: dict[tuple[str, str, str | None], list[Record]] = {}
     for record in sorted(records, key=lambda r: str(r.get("started"))):
-        found.setdefault((record["plan_digest"], _machine(record)), []).append(record)
+        key = (record["plan_digest"], _machine(record), _image(record))
+        found.setdefault(key, []).append(record)
     return list(found.values())
 
 
@@ -70,13 +72,20 @@ def _series(record: Record) -> tuple[str, str] | None:
         return None
     machine = record.get("machine") or {}
     kinds = sorted({str(gpu.get("name")) for gpu in machine.get("gpus") or []})
-    return str(record["family"]), json.dumps([machine.get("host"), machine.get("cpu"), kinds])
+    return str(record["family"]), json.dumps(
+        [machine.get("host"), machine.get("cpu"), kinds, _image(record)]
+    )
 
 
 def _machine(record: Record) -> str:
     machine = record.get("machine") or {}
     gpus = [g.get("name") for g in machine.get("gpus") or []]
     return json.dumps([machine.get("host"), machine.get("cpu"), gpus])
+
+
+def _image(record: Record) -> str | None:
+    """Return the image that a run's environment was, or None."""
+    return (record.get("environment") or {}).get("image")
 
 
 def _started(group: list[Record]) -> str:

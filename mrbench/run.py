@@ -34,7 +34,7 @@ def run_all(
 
     force: go on where that may be forced; the record then tells what.
     """
-    forced = preflight.check((plan for plan, _ in planned), places, force=force)
+    forced = preflight.check((plan for plan, _ in planned), places, executor, force=force)
     for finding in forced:
         text = f"{', '.join(finding.implementations)}: {finding.text}; forced"
         reporter.note(text, problem=True)
@@ -120,7 +120,7 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
     stage = functools.partial(reporter.stage, plan.implementation)
     own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
     with locks.hold(_lock_names(plan), stage) as held, scratch.own(own):
-        ready = preparation.prepare(plan, file, places, own, stage)
+        ready = preparation.prepare(plan, file, places, own, stage, executor.surroundings)
         record["workspace"] = dataclasses.asdict(ready.workspace)
         record["environment"] = dataclasses.asdict(ready.environment)
         record["weights"] = [dataclasses.asdict(used) for used in ready.weights]

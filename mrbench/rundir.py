@@ -45,6 +45,11 @@ class RunDir:
         return self.path / "telemetry.jsonl"
 
     @property
+    def container(self) -> Path:
+        """What the container was made of and how it ended; only of runs in one."""
+        return self.path / "container.json"
+
+    @property
     def kept(self) -> Path:
         """Small files that the training itself wrote and the recipe asks to keep."""
         return self.path / "kept"

@@ -29,9 +29,12 @@ def own(path: Path) -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def sweep(parent: Path) -> None:
-    """Remove the folders whose run is dead."""
+def sweep(parent: Path) -> list[Path]:
+    """Remove the folders whose run is dead; return them."""
+    removed = []
     for owner in parent.glob(f"*/{OWNER}"):
         with contextlib.suppress(OSError), owner.open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(owner.parent, ignore_errors=True)
+            removed.append(owner.parent)
+    return removed

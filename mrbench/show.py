@@ -50,6 +50,7 @@ def describe_run(folder: Path) -> str:
         "adaptation": footnotes.of_plan(plan) or "none",
         "starts from": plan.get("starts_from") or _weights(record),
         "environment": f"{plan['environment']['kind']} {env.get('digest', '')[:16]}",
+        "container": _container(record.get("container")),
         "packages": ", ".join(env.get("frozen") or ()) or "not recorded",
         "command": " ".join(plan["command"]),
         "variables": json.dumps(plan["variables"]),
@@ -74,6 +75,15 @@ def _failure(failure: dict[str, Any] | None) -> dict[str, object]:
         "cause": f"{cause}\n{failure['line']}" if failure["line"] else cause,
         "remedy": failure["remedy"],
     }
+
+
+def _container(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "none"
+    image, engine = told["image"], told["engine"]
+    names = [*(image["digests"] or ()), *(image["tags"] or ()), image["id"]]
+    by = f"Docker {engine['version']}, {engine['storage_driver']}, {engine['runtime']}"
+    return "\n".join([f"image {names[0]} ({image['id'][:19]}), {by}", *told["warnings"]])
 
 
 def _throughput(measured: dict[str, Any]) -> str:

@@ -3,10 +3,12 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from engine import BASE, import_base, lacking, running_engine
 
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,3 +44,21 @@ def git() -> Callable[..., str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[str]:
+    """Give the DOCKER_HOST of an engine of the tests' own, with one image in it."""
+    told = lacking()
+    if told:
+        pytest.skip(told)
+    with running_engine() as host:
+        import_base(host, name=BASE)
+        yield host
+
+
+@pytest.fixture
+def docker_host(engine: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make that engine the one that mrbench finds."""
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    return engine

@@ -16,8 +16,9 @@ LAYOUT = """
     clockface;
     yamlfile interpreter steps gitobjects standby nvml workers;
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
-    machine locks stamps logs measure evidence stated validity failure footnotes scaling executors
-    shim parsers console schema;
+    machine locks stamps logs measure evidence stated validity failure footnotes scaling shim
+    parsers console schema;
+    executors;
     plan checks datacheck preflight preparation judge rows archive;
     telemetry table progress cooldown;
     record show;

@@ -110,6 +110,12 @@ def test_other_machines_and_commits_are_not_averaged() -> None:
     assert rows[1]["ratio"] is None
 
 
+def test_another_image_is_not_averaged() -> None:
+    inside = record("a", 10, started="2", environment={"image": "sha256:1"})
+    rows = make_rows(SUITE, [record("a", 60), inside])
+    assert [(r["images_per_second"], r["repeats"]) for r in rows] == [(10, 1)]
+
+
 def test_another_window_is_a_row_of_its_own() -> None:
     window = {"window": {"first": 20, "last": 60}}
     other = record("a", 10, started="2", plan=window, plan_digest="other")

@@ -70,6 +70,20 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_executor(parser: argparse.ArgumentParser) -> None:
+    """Add --executor, and what executors may be asked for."""
+    parser.add_argument(
+        "--executor", choices=("local", "docker"), default="local", help="where it trains"
+    )
+    containers = parser.add_argument_group("with --executor docker")
+    containers.add_argument("--image", metavar="NAME", help="train in it as it is; default: build")
+    containers.add_argument("--base-image", metavar="NAME", help="build the environment upon it")
+    containers.add_argument(
+        "--shm", metavar="SIZE", help="of shared memory, as 16g, or `host`; default: half of all"
+    )
+    containers.add_argument("--memory", metavar="SIZE", help="limit, as 64g; default: none")
+
+
 def as_path(text: str) -> "Path":
     """Make a path; argparse calls it for defaults too, but not for --version."""
     from pathlib import Path  # noqa: PLC0415 - see above

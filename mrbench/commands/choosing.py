@@ -65,7 +65,13 @@ def places(args: argparse.Namespace) -> Places:
 
 def wishes(args: argparse.Namespace) -> Wishes:
     """Return what the arguments ask of the executor."""
-    return Wishes(executor=args.executor)
+    return Wishes(
+        executor=args.executor,
+        image=args.image,
+        base_image=args.base_image,
+        shm=args.shm,
+        memory=args.memory,
+    )
 
 
 def cool_down(args: argparse.Namespace) -> CoolDown | None:

@@ -4,11 +4,19 @@ import argparse
 import json
 import sys
 
-from mrbench.commands.arguments import add_choice, add_gpus, add_runs, degrees, positive
+from mrbench.commands.arguments import (
+    add_choice,
+    add_executor,
+    add_gpus,
+    add_runs,
+    degrees,
+    positive,
+)
 
 TYPE_CHECKING = False  # see arguments
 if TYPE_CHECKING:
     from mrbench.commands.choosing import Planned
+    from mrbench.executors import Wishes
     from mrbench.places import Places
 
 
@@ -31,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="wait for that at most S seconds; default: 600",
     )
-    parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
+    add_executor(parser)
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
@@ -47,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
 
     planned, places = choosing.plans(args), choosing.places(args)
     if args.dry_run:
-        return _dry_run(planned, places, as_json=args.json)
+        return _dry_run(planned, places, choosing.wishes(args), as_json=args.json)
     from mrbench.console import make_reporter  # noqa: PLC0415 - the dry run prints at once
     from mrbench.executors import EXECUTORS  # noqa: PLC0415 - the same
     from mrbench.run import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
@@ -67,9 +75,9 @@ def main(args: argparse.Namespace) -> int:
     return exit_code(records)
 
 
-def _dry_run(planned: "Planned", places: "Places", *, as_json: bool) -> int:
+def _dry_run(planned: "Planned", places: "Places", wishes: "Wishes", *, as_json: bool) -> int:
     from mrbench.dryrun import as_text, describe  # noqa: PLC0415 - only now needed
 
-    described = [describe(p, file.patches, places) for p, file in planned]
+    described = [describe(p, file.patches, places, wishes) for p, file in planned]
     print(json.dumps(described, indent=1) if as_json else "\n".join(map(as_text, described)))
     return 0

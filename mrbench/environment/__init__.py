@@ -29,7 +29,10 @@ NO_INPUTS = ("system", "image", "lock")
 
 @dataclasses.dataclass(frozen=True)
 class Ready:
-    """A usable environment: its interpreter, the source to run from, and its frozen list."""
+    """A usable environment: its interpreter, the source to run from, and its frozen list.
+
+    image: the id of the container image that holds the interpreter; None: it is on this machine.
+    """
 
     python: Path
     template: Path
@@ -38,6 +41,7 @@ class Ready:
     reused: bool
     made_in_s: float | None = None
     size_bytes: int | None = None
+    image: str | None = None
 
 
 def digest(env: Environment, tree: str, lock_sha256: str | None = None) -> str:
@@ -61,7 +65,7 @@ def path(env: Environment, tree: str, lock_sha256: str | None = None) -> Path:
 def problem(env: Environment) -> str | None:
     """Say what this machine lacks for the environment, or None."""
     if env.kind == "image":
-        return "runs in an image only; this mrbench has no executor for images yet"
+        return "runs in an image only; give --executor docker"
     if env.kind == "venv" and interpreter.find(env.python) is None:
         return interpreter.remedy(str(env.python))
     return None

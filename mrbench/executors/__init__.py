@@ -3,9 +3,19 @@
 from collections.abc import Callable, Mapping
 
 from . import local
-from .base import Executor, Wishes
+from .base import Executor, Surroundings, Wishes
+
+
+def _docker(wishes: Wishes) -> Executor:
+    from .docker import Docker  # noqa: PLC0415 - most runs need no container
+
+    return Docker(wishes)
+
 
 # Name: makes the executor of what the command line wishes.
-EXECUTORS: Mapping[str, Callable[[Wishes], Executor]] = {"local": lambda _: local}
+EXECUTORS: Mapping[str, Callable[[Wishes], Executor]] = {
+    "local": lambda _: local,
+    "docker": _docker,
+}
 
-__all__ = ["EXECUTORS", "Executor", "Wishes"]
+__all__ = ["EXECUTORS", "Executor", "Surroundings", "Wishes"]

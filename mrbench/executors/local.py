@@ -16,9 +16,11 @@ from typing import IO, Any, Literal, NoReturn
 
 from mrbench import standby
 from mrbench.errors import LaunchError
-from mrbench.executors.base import EXIT, LOG, STAMPS, Running
+from mrbench.executors import here as surroundings
+from mrbench.executors.base import EXIT, LOG, STAMPS
 from mrbench.outcome import Exit, Job
 
+__all__ = ["start", "surroundings", "unavailable"]
 BLOCK_BYTES = 1 << 20
 REMEDIES = {
     errno.ENOENT: "install it, or correct launch.command",
@@ -38,7 +40,7 @@ def unavailable() -> str | None:
 @contextlib.contextmanager
 def start(
     job: Job, folder: Path, *, keep_open: tuple[int, ...] = (), grace_s: float = 5.0
-) -> Iterator[Running]:
+) -> Iterator["LocalRun"]:
     """Start the job, its log and stamps in `folder`; leaving the block ends all of it.
 
     Left by an exception, a signal's among them, it counts as interrupted; otherwise as enough.
@@ -90,7 +92,7 @@ class LocalRun:
         offset, held = 0, b""
         with self._log.open("rb", buffering=0) as log:
             while True:
-                ended = self._ended(0)  # asked before reading: then nothing can be missed
+                ended = self.ended(0)  # asked before reading: then nothing can be missed
                 fresh = log.read(BLOCK_BYTES)
                 held += fresh
                 cut = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
@@ -104,7 +106,7 @@ class LocalRun:
                     continue
                 if ended and not fresh:
                     break
-                self._ended(poll_s)
+                self.ended(poll_s)
         if held:
             yield offset, held
 
@@ -119,7 +121,7 @@ class LocalRun:
 
     def exit(self) -> Exit:
         """Tell how the job ended; only once it has."""
-        if not self._ended(0) or self._end is None:
+        if not self.ended(0) or self._end is None:
             raise RuntimeError("exit() was asked before the job's end")
         names = ("reason", "code", "seconds", "message", "oom_kills")
         return Exit(**{name: self._end[name] for name in names})
@@ -139,12 +141,13 @@ class LocalRun:
     def finish(self) -> None:
         """Wait until nothing of the job is left."""
         try:
-            self._ended(None)
+            self.ended(None)
             self._shim.wait()
         finally:
             self._reports.close()
 
-    def _ended(self, wait_s: float | None) -> bool:
+    def ended(self, wait_s: float | None) -> bool:
+        """Wait at most so long for the end (None: until it comes); tell whether it has come."""
         if self._end is None:
             poller = select.poll()
             poller.register(self._reports, select.POLLIN)

@@ -58,7 +58,7 @@ def of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | No
         return None
     found, last = _read(log, marks)
     best = found[0] if found else None
-    if exit_.reason == "interrupted" or exit_.message:
+    if exit_.reason in ("interrupted", "out_of_memory") or exit_.message:
         return _by_message(exit_, last)
     if best and best.weight <= Weight.TOLD and not _by_nan(best, marks):
         return _as_failure(best, exit_)
@@ -98,11 +98,16 @@ def _by_nan(best: Found, marks: Marks) -> bool:
 
 
 def _by_message(exit_: Exit, last: str) -> Failure:
-    """Explain by mrbench's own words: what it could not write or end; or by an interrupt."""
-    if exit_.reason == "interrupted":
-        return _plain("interrupted", "interrupted", last, ends.AGAIN)
-    found = scan([(0, exit_.message.encode())], Marks())
+    """Explain by who ran it: what could not be written or ended, who ended it; or an interrupt."""
     text, _, remedy = exit_.message.rpartition("; ")
+    if exit_.reason == "interrupted":
+        return _plain("interrupted", "interrupted", text or last, remedy or ends.AGAIN)
+    if exit_.reason == "out_of_memory":
+        return _plain("host_out_of_memory", "out_of_memory", text or last, remedy or ends.KILLED)
+    if exit_.reason in LIMITS:
+        cause, how, usual = LIMITS[exit_.reason]
+        return _plain(cause, how, text or last, remedy or usual)
+    found = scan([(0, exit_.message.encode())], Marks())
     by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
     return _plain(found[0].sign.cause if found else by_kill, "failed", text, remedy)
 

@@ -1,0 +1,215 @@
+"""What is left when mrbench, its shim or the container's client is killed: no container."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine import BASE, containers, docker
+from jobs import MARK, SAFETY_S, marked, wait_for_file, wait_until_none
+from mrbench.executors import docker_engine
+from mrbench.executors.base import EXIT, LOG, STAMPS
+from mrbench.stamps import read_stamps
+from toy import edit, make_suite, mrbench
+
+pytestmark = pytest.mark.usefixtures("docker_host")
+
+DRIVER = """
+    import pathlib, sys
+    from mrbench.executors import EXECUTORS, Wishes
+    from mrbench.outcome import Job
+    folder = pathlib.Path(sys.argv[1])
+    job = Job(argv=("bash", "-c", sys.argv[2]), directory=folder, variables={}, terminal=False,
+              wall_clock_limit_s=float(sys.argv[3]), stall_limit_s=1000.0, image=sys.argv[4],
+              writable=(folder,))
+    with EXECUTORS["docker"](Wishes()).start(job, folder, grace_s=0.5) as running:
+        for _ in running.blocks(tick=lambda: None):
+            pass
+    print(running.exit())
+"""
+STUBBORN = (
+    "trap '' TERM HUP INT; setsid sleep 1000 & touch ready; echo up; while :; do sleep 1; done"
+)
+
+
+def drive(folder: Path, mark: str, limit_s: float = SAFETY_S) -> subprocess.Popen[bytes]:
+    """Start a process that runs a container as mrbench does; its descendants have the mark."""
+    variables = {**os.environ, MARK: mark, "PYTHONPATH": str(Path(__file__).parents[1])}
+    words = [str(folder), STUBBORN, str(limit_s), BASE]
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(DRIVER), *words],
+        env=variables,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def until_no_container(host: str) -> list[str]:
+    deadline_s = time.monotonic() + SAFETY_S
+    while (left := containers(host)) and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    return left
+
+
+def ours(mark: str, word: bytes) -> int:
+    """Return the marked process with this in its command."""
+    (pid,) = (pid for pid in marked(mark) if word in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return pid
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_container_outlives_mrbench(
+    tmp_path: Path, docker_host: str, number: signal.Signals
+) -> None:
+    mark = uuid.uuid4().hex
+    with drive(tmp_path, mark) as driver:
+        wait_for_file(tmp_path / "ready")
+        assert len(containers(docker_host)) == 1
+        driver.send_signal(number)
+    assert until_no_container(docker_host) == []
+    assert wait_until_none(mark) == []
+    assert json.loads((tmp_path / EXIT).read_text())["reason"] == "interrupted"
+    size = (tmp_path / LOG).stat().st_size
+    assert size == 3
+    assert read_stamps(tmp_path / STAMPS).ends[-1] == size
+
+
+def test_no_step_of_the_preparation_outlives_mrbench(tmp_path: Path, docker_host: str) -> None:
+    mark = uuid.uuid4().hex
+    start, _, _ = textwrap.dedent(DRIVER).partition("with ")
+    code = start + "EXECUTORS['docker'](Wishes()).surroundings.step(job, folder / 'log', 'data')"
+    variables = {**os.environ, MARK: mark, "PYTHONPATH": str(Path(__file__).parents[1])}
+    words = [str(tmp_path), STUBBORN, "1000", BASE]
+    with subprocess.Popen([sys.executable, "-c", code, *words], env=variables) as driver:
+        wait_for_file(tmp_path / "ready")
+        driver.kill()
+    assert until_no_container(docker_host) == []
+    assert wait_until_none(mark) == []
+
+
+def test_killed_while_the_container_is_made(tmp_path: Path, docker_host: str) -> None:
+    mark = uuid.uuid4().hex
+    with drive(tmp_path, mark) as driver:
+        wait_for_file(tmp_path / LOG)  # the client boots, or is making the container
+        driver.kill()
+    assert wait_until_none(mark) == []
+    assert until_no_container(docker_host) == []
+
+
+def test_no_container_outlives_mrbench_and_shim(tmp_path: Path, docker_host: str) -> None:
+    mark = uuid.uuid4().hex
+    with drive(tmp_path, mark) as driver:
+        wait_for_file(tmp_path / "ready")
+        driver.send_signal(signal.SIGSTOP)  # it can do nothing more about it
+        os.kill(ours(mark, b"/shim/"), signal.SIGKILL)
+        driver.kill()
+    assert until_no_container(docker_host) == []
+    assert wait_until_none(mark) == []
+
+
+@pytest.mark.parametrize("word", [b"/shim/", b"docker_client"])
+def test_a_killed_helper_is_told(tmp_path: Path, docker_host: str, word: bytes) -> None:
+    mark = uuid.uuid4().hex
+    with drive(tmp_path, mark) as driver:
+        wait_for_file(tmp_path / "ready")
+        os.kill(ours(mark, word), signal.SIGKILL)
+        said = driver.communicate(timeout=SAFETY_S)[0]
+    assert b"was killed; look for a lack of memory" in said
+    assert b"code=None" in said
+    assert containers(docker_host) == []
+    assert wait_until_none(mark) == []
+
+
+def test_limits_hold_while_mrbench_is_stopped(tmp_path: Path, docker_host: str) -> None:
+    mark = uuid.uuid4().hex
+    with drive(tmp_path, mark, limit_s=4.0) as driver:
+        wait_for_file(tmp_path / LOG)
+        driver.send_signal(signal.SIGSTOP)
+        wait_for_file(tmp_path / EXIT)
+        assert containers(docker_host) == []
+        driver.send_signal(signal.SIGCONT)
+        assert b"timed_out" in driver.communicate(timeout=SAFETY_S)[0]
+
+
+def test_cleanup_removes_what_all_were_killed_over(tmp_path: Path, docker_host: str) -> None:
+    mark = uuid.uuid4().hex
+    with drive(tmp_path, mark):
+        wait_for_file(tmp_path / "ready")
+        (name,) = docker(docker_host, "ps", "--format", "{{.Names}}").stdout.split()
+        said = mrbench("cleanup", cwd=tmp_path).stdout
+        assert f"left alone: container {name}" in said
+        assert "which lives" in said
+        assert "nothing to remove" in said
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGSTOP)  # as a power cut: nobody can do anything any more
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGKILL)
+    assert len(containers(docker_host)) == 1
+    done = mrbench("cleanup", cwd=tmp_path)
+    assert re.search(rf"removed container {name} \(running\) of pid \d+ on ", done.stdout)
+    assert done.returncode == 0
+    assert containers(docker_host) == []
+    assert mrbench("cleanup", cwd=tmp_path).stdout == "nothing to remove\n"
+
+
+def test_cleanup_leaves_what_it_cannot_judge(tmp_path: Path, docker_host: str) -> None:
+    mine = docker_engine.owner()
+    elsewhere = {**mine, docker_engine.RUN: "x", docker_engine.HOST: "elsewhere"}
+    rebooted = {**mine, docker_engine.RUN: "y", docker_engine.BOOT: "before"}
+    for labels in (elsewhere, rebooted):
+        words = [w for name, value in labels.items() for w in ("--label", f"{name}={value}")]
+        docker(docker_host, "create", *words, BASE, "true")
+    said = mrbench("cleanup", cwd=tmp_path).stdout
+    assert said.count("removed") == 1
+    assert "on elsewhere; it cannot be seen from here, remove it with --all" in said
+    assert "on elsewhere" in mrbench("cleanup", "--all", cwd=tmp_path).stdout
+    assert containers(docker_host) == []
+
+
+def test_cleanup_without_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    dead = tmp_path / "mrbench-home" / "scratch" / "toys-toy-1"
+    dead.mkdir(parents=True)
+    (dead / ".owner").touch()
+    done = mrbench("cleanup", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == f"removed folder {dead}\n"
+    assert "no containers looked at: no Docker engine" in done.stderr
+    assert not dead.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_interrupted(
+    tmp_path: Path, docker_host: str, git: Callable[..., str], number: signal.Signals
+) -> None:
+    toy = edit(make_suite(tmp_path, git), "60 0.002", "1000000 1")
+    words = ["run", "--recipe", str(toy), "--executor", "docker", "--image", BASE]
+    with subprocess.Popen(
+        [sys.executable, "-m", "mrbench", *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as run:
+        logs: list[Path] = []
+        deadline_s = time.monotonic() + SAFETY_S
+        while not (logs and logs[0].stat().st_size) and time.monotonic() < deadline_s:
+            logs = list(tmp_path.glob("runs/*/*/*/train.log"))
+            time.sleep(0.1)
+        # a terminal's Ctrl-C goes to all of the group
+        os.killpg(run.pid, number)
+        code = run.wait(SAFETY_S)
+    assert code == (130 if number == signal.SIGINT else -number)
+    assert until_no_container(docker_host) == []
+    assert logs[0].read_bytes() == b"training\n"
+    if number == signal.SIGINT:
+        record = json.loads(logs[0].with_name("record.json").read_text())
+        assert record["status"] == "interrupted"

@@ -1,0 +1,281 @@
+"""Images: the Dockerfile's targets, the demo trained in one, and what is refused beforehand."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import BASE, containers, docker
+from mrbench import recipe
+from mrbench.environment import lockfile
+from mrbench.executors import EXECUTORS, Wishes, docker_file
+from mrbench.executors.docker_engine import meaning
+from mrbench.model import Environment, Package
+from toy import edit, make_suite, mrbench
+
+ROOT = Path(__file__).parents[1]
+LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
+SUITES = [(s, n) for s in recipe.suite_names() for n in recipe.implementations(s)]
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mrbench", "run", "--executor", "docker", *words]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+
+
+def only_record(folder: Path) -> dict[str, Any]:
+    (path,) = folder.glob("runs/*/*/*/record.json")
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
+
+
+@pytest.mark.usefixtures("docker_host")
+def test_the_demo_is_built_upon_a_base_and_trained(tmp_path: Path) -> None:
+    words = ("--suite", "demo", "--base-image", BASE, "--window", "100:200", "--json")
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = only_record(tmp_path)
+    assert record["status"] == "ok"
+    assert record["measurement"]["agreement"] == pytest.approx(1, abs=0.05)
+    lock = (ROOT / "recipes" / "demo" / "minimask.lock").read_bytes()
+    locked = {block.split()[0].lower() for block in lockfile.blocks(lock).values()}
+    frozen = {line.lower().replace("_", "-") for line in record["environment"]["frozen"]}
+    assert {name.replace("_", "-") for name in locked} <= frozen
+    container = record["container"]
+    assert container["image"]["id"] == record["environment"]["image"]
+    assert container["image"]["tags"][0].startswith("mrbench-environment:")
+    assert container["engine"]["storage_driver"]
+    assert container["network_mode"] == "none"
+    assert [p for p, ro in container["mounts"].items() if ro] == [
+        str(next((tmp_path / "mrbench-home" / "data").iterdir()))
+    ]
+    assert containers(os.environ["DOCKER_HOST"]) == []
+    assert "own, not those of the recipe's lock" not in done.stderr
+    told = mrbench("show", record["id"], cwd=tmp_path).stdout
+    assert f"image {container['image']['tags'][0]} (" in told
+    plain = run("--suite", "demo", "--dry-run", cwd=tmp_path).stdout
+    assert "image: environment of the Dockerfile, on python:3.11" in plain
+    again = run(*words, cwd=tmp_path)
+    assert json.loads(again.stdout)[0]["environment"]["reused"]
+
+
+def test_the_harness_runs_within_its_own_image(
+    tmp_path: Path, docker_host: str, git: Callable[..., str]
+) -> None:
+    docker(
+        docker_host,
+        *("build", "--network", "host", "--target", "mrbench", "--tag", "test/mrbench"),
+        *("--build-arg", f"BASE={BASE}", str(ROOT)),
+    )
+    toy = make_suite(tmp_path, git)
+    socket = docker_host.removeprefix("unix://")
+    done = docker(
+        docker_host,
+        *("run", "--rm", "--network", "none", "--volume", f"{socket}:/var/run/docker.sock"),
+        *("--volume", f"{tmp_path}:{tmp_path}", "--workdir", str(tmp_path)),
+        *("--env", f"MRBENCH_HOME={tmp_path}/inside", "test/mrbench", "run", "--recipe", str(toy)),
+        *("--executor", "docker", "--image", BASE, "--quiet"),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    record = only_record(tmp_path)
+    assert record["status"] == "ok"
+    assert record["container"]["image"]["tags"] == [f"{BASE}:latest"]
+    assert not any("mrbench" in line for line in record["environment"]["frozen"])
+    assert containers(docker_host) == []
+
+
+def test_what_a_recipe_builds_is_built_in_the_image(tmp_path: Path, docker_host: str) -> None:
+    assert docker_host
+    checkout, package = tmp_path / "checkout", tmp_path / "package"
+    for folder in (checkout, package):
+        folder.mkdir()
+    (checkout / "build.py").write_text("import extra; open('built', 'w').write(extra.WHERE)\n")
+    (package / "setup.py").write_text(
+        "from setuptools import setup; setup(name='extra', version='1', py_modules=['extra'])\n"
+    )
+    (package / "extra.py").write_text("WHERE = 'here'\n")
+    lock = (ROOT / "recipes" / "demo" / "minimask.lock").read_bytes()
+    old = (ROOT / "recipes" / "2019" / "detectron2.lock").read_bytes()
+    first = ("setuptools==57.5.0", "wheel==0.37.1")
+    small = (lockfile.subset(lock, ("opt_einsum",)) + lockfile.subset(old, first)).encode()
+    extra = Package(url="https://example.org/extra", commit="1" * 40)
+    env = _environment(
+        build=(("{python}", "build.py"),), packages=(extra,), build_requirements=first
+    )
+    made = _prepare(env, checkout, small, lambda: [package])
+    assert not made.reused
+    assert (made.template / "built").read_text() == "here"
+    assert not (checkout / "built").exists()
+    assert {"extra==1", "opt-einsum==3.4.0"} <= {f.replace("_", "-") for f in made.frozen}
+    assert _prepare(env, checkout, small, lambda: [package]).reused
+    broken = _environment(build=(("{python}", "-c", "raise SystemError('no luck')"),))
+    with pytest.raises(Exception, match="the image could not be built: SystemError: no luck; see"):
+        _prepare(broken, checkout, small, list)
+
+
+def test_a_mirrors_wheels_are_taken_and_no_index(tmp_path: Path, docker_host: str) -> None:
+    assert docker_host
+    lock = (ROOT / "recipes" / "demo" / "minimask.lock").read_bytes()
+    small = lockfile.subset(lock, ("opt_einsum",)).encode()
+    wheels = tmp_path / "wheels"
+    download = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels)]
+    subprocess.run([sys.executable, *download, "opt_einsum==3.4.0"], check=True)
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    assert not _prepare(_environment(), checkout, small, list, wheels).reused
+    (log,) = (tmp_path / "mrbench-home" / "envs").glob("*.image.log")
+    assert "Looking in links: /opt/mrbench/wheels" in log.read_text()
+    other = _environment(build=(("{python}", "-m", "pip", "install", "six==1.15.0"),))
+    with pytest.raises(Exception, match=r"the image could not be built: ERROR: .* six==1\.15\.0"):
+        _prepare(other, checkout, small, list, wheels)
+
+
+def test_a_base_without_the_python_is_told(tmp_path: Path, docker_host: str) -> None:
+    assert docker_host
+    env = _environment(python="3.5")
+    with pytest.raises(Exception, match=r"error: this base image has no Python 3\.5, nor Debian"):
+        _prepare(env, tmp_path, b"", list)
+
+
+def _environment(**wanted: Any) -> Environment:  # noqa: ANN401 - Environment's fields
+    return Environment(kind="venv", lock="a.lock", **wanted)
+
+
+def _prepare(
+    env: Environment,
+    checkout: Path,
+    lock: bytes,
+    packages: Callable[[], Sequence[Path]],
+    wheels: Path | None = None,
+) -> Any:  # noqa: ANN401 - Ready
+    surroundings = EXECUTORS["docker"](Wishes(base_image=BASE)).surroundings
+    return surroundings.prepare(
+        env, checkout, "0" * 40, lambda _: None, lock=lock, packages=packages, wheels=wheels
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words", "told"),
+    [
+        ("kind: current", "kind: current", (), "runs with what is installed; name an image"),
+        ("kind: current", "kind: venv\n  requirements: [six==1.15.0]", (), "an image needs a lock"),
+        ("accelerator: cpu", "accelerator: gpu", ("--image", BASE), "GPUs wanted"),
+    ],
+)
+def test_what_no_image_can_be_had_for_is_refused(
+    tmp_path: Path,
+    docker_host: str,
+    git: Callable[..., str],
+    old: str,
+    new: str,
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    assert docker_host
+    toy = make_suite(tmp_path, git)
+    edit(toy.with_name("suite.yaml") if "accel" in old else toy, old, new)
+    done = mrbench("run", "--recipe", toy, "--executor", "docker", *words, cwd=tmp_path)
+    assert done.returncode == 4
+    assert told in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_gpu_runtime_is_refused(
+    docker_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert docker_host
+    monkeypatch.setenv("PATH", str(tmp_path))  # the toolkit may be here, whatever the engine knows
+    surroundings = EXECUTORS["docker"](Wishes(image=BASE)).surroundings
+    assert surroundings.problem(_environment(), 0) is None
+    told = surroundings.problem(_environment(), 1) or ""
+    assert told.startswith("the Docker engine has no GPU runtime; install the NVIDIA Container")
+
+
+def test_a_run_out_of_memory(tmp_path: Path, docker_host: str, git: Callable[..., str]) -> None:
+    assert docker_host
+    toy = make_suite(tmp_path, git)
+    hungry = "-c 'x = [bytes([1]) * 10**7 for _ in range(10**4)]'"
+    edit(toy, '"{python} train.py 60 0.002"', f'"{{python}} {hungry}"')
+    words = ("--executor", "docker", "--image", BASE, "--memory", "80m")
+    done = mrbench("run", "--recipe", toy, *words, cwd=tmp_path)
+    record = only_record(tmp_path)
+    assert (record["status"], done.returncode) == ("out_of_memory", 5)
+    assert "its limit of 80m" in record["reason"]
+
+
+def test_an_image_that_is_nowhere(
+    tmp_path: Path, docker_host: str, git: Callable[..., str]
+) -> None:
+    assert docker_host
+    toy = make_suite(tmp_path, git)
+    # a registry on the loopback that nobody runs
+    name = "127.0.0.1:9/no/such:image"
+    done = mrbench("run", "--recipe", toy, "--executor", "docker", "--image", name, cwd=tmp_path)
+    assert done.returncode == 4
+    assert f"image {name} is neither here nor to be had (" in only_record(tmp_path)["reason"]
+
+
+def test_no_engine_refuses_the_run(
+    tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    toy = make_suite(tmp_path, git)
+    done = mrbench("run", "--recipe", toy, "--executor", "docker", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "toy: no Docker engine at unix://" in done.stderr
+    assert "start it" in done.stderr
+
+
+@pytest.mark.parametrize(("suite", "name"), SUITES, ids=str)
+def test_each_locked_recipe_has_a_target(suite: str, name: str) -> None:
+    env = recipe.load_named(suite, name).recipe.environment
+    if env.kind == "venv" and not env.supplied:
+        target = docker_file.target_of(env)
+        base = docker_file.default_base(target)
+        assert "@sha256:" in base or target in ("environment", "mxnet1.6")
+        stacks = env.python == "3.7"
+        assert (target != "environment") == stacks
+
+
+def test_the_bases_are_the_images_that_the_recipes_name() -> None:
+    named = {recipe.load_named(s, n).recipe.environment.image for s, n in SUITES}
+    for target in ("pytorch1.3", "tensorflow1.15", "mxnet1.6", "caffe2"):
+        assert docker_file.default_base(target) in named
+
+
+@pytest.mark.parametrize("target", ["pytorch1.3", "tensorflow1.15", "mxnet1.6", "caffe2"])
+def test_what_a_stack_needs_first_is_what_its_recipe_builds_with(target: str) -> None:
+    text = docker_file.only(target)
+    lock = text.partition("ARG LOCK=")[2].split()[0]
+    suite, file = Path(lock).parts[-2:]
+    env = recipe.load_named(suite, file.removesuffix(".lock")).recipe.environment
+    first = text.partition('ARG FIRST="')[2].partition('"')[0].split()
+    assert first == [lockfile.normalized(r) for r in env.build_requirements]
+    assert f"ARG PYTHON={env.python}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('could not select device driver "" with capabilities: [[gpu]]', "cannot give GPUs"),
+        ('exec: "tool": executable file not found in $PATH: unknown', "tool: the image has no"),
+        ("something new\nand more", "the Docker engine refused: something new; look at its log"),
+        (
+            'chdir to cwd ("/a/b") set in config.json failed: no such file',
+            "/a/b: cannot be entered",
+        ),
+        ("mkdir /var/lib/x: no space left on device", "the engine's disk is full"),
+        ("exec /bin/x: exec format error", "another kind of processor"),
+    ],
+)
+def test_the_engines_words(said: str, told: str) -> None:
+    assert told in meaning(said)
+    assert "\n" not in meaning(said)
