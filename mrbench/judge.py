@@ -55,9 +55,11 @@ def _explain(
             f"nothing was printed for {plan.stall_limit_s:g} s; look at the end of {folder.log}",
         ),
         "interrupted": ("interrupted", "interrupted before the window was complete; run again"),
+        "out_of_memory": ("out_of_memory", "used more memory than there is; free some"),
     }
     if exit_.reason in limits:
-        return limits[exit_.reason]
+        status, text = limits[exit_.reason]
+        return status, exit_.message or text
     if exit_.message:
         return "failed", exit_.message
     if exit_.code:

@@ -28,11 +28,11 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     executor: Executor,
 ) -> Exit:
     """Start the job, follow it to the end of the window and one interval more, and end it."""
-    gpus = plan.gpus if plan.accelerator == "gpu" else 0
+    gpus = plan.gpus // plan.nodes if plan.accelerator == "gpu" else 0  # of this node
     earlier = observe.before(gpus) if gpus else None
     with executor.start(ready.job, folder.path, keep_open=held) as running:
         meanwhile = _meanwhile(ready, plan.environment.kind, record)
-        progress = _Progress(plan, reporter)
+        progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None))
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
@@ -61,7 +61,7 @@ def _meanwhile(ready: Prepared, kind: str, record: Record) -> Iterator[None]:
 
 
 @dataclasses.dataclass
-class _Progress:
+class Progress:
     """Images per second so far; only for the eye, the record is computed from the files."""
 
     plan: Plan
@@ -70,6 +70,7 @@ class _Progress:
     seconds: float = 0.0
 
     def show(self, sample: IterationSample) -> None:
+        """Tell the reporter of one more sample."""
         window = self.plan.window
         if window.first <= sample.last - sample.count and sample.last <= window.last:
             self.images += sample.count * self.plan.images_per_iteration

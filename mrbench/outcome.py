@@ -35,12 +35,15 @@ class Job:
     stall_limit_s: float
 
 
-EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled"]
+EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled", "out_of_memory"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How a job ended. code: exit status, negative for a signal; None if it never started."""
+    """How a job ended. code: exit status, negative for a signal; None if it never started.
+
+    message: what there is to say beyond the reason, and what to do.
+    """
 
     reason: EndReason
     code: int | None

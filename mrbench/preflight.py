@@ -21,15 +21,23 @@ REFUSING = (
 )
 
 
-def check(plans: Iterable[Plan], places: Places) -> None:
-    """Raise one UnavailableError that lists all that is missing, each with its remedy."""
-    found = refusals(tuple(plans), places)
+# What concerns the machine that trains, where that is another one.
+OF_THE_TRAINING = (gpus.enough, recipe.executor)
+
+
+def check(plans: Iterable[Plan], places: Places, *, elsewhere: bool = False) -> None:
+    """Raise one UnavailableError that lists all that is missing, each with its remedy.
+
+    elsewhere: this machine only prepares, and needs no GPUs.
+    """
+    found = refusals(tuple(plans), places, elsewhere=elsewhere)
     if found:
         lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in found]
         raise UnavailableError("nothing was started; this machine lacks:\n" + "\n".join(lines))
 
 
-def refusals(plans: tuple[Plan, ...], places: Places) -> list[Finding]:
+def refusals(plans: tuple[Plan, ...], places: Places, *, elsewhere: bool = False) -> list[Finding]:
     """List what refuses a run of these plans; empty if it can start."""
-    found = (finding for look in REFUSING for finding in look(plans, places))
+    looks = [look for look in REFUSING if not (elsewhere and look in OF_THE_TRAINING)]
+    found = (finding for look in looks for finding in look(plans, places))
     return merged(finding for finding in found if finding.level == "missing")

@@ -40,9 +40,18 @@ def data_folder(plan: Plan, places: Places) -> Path | None:
 
 
 def prepare(
-    plan: Plan, file: RecipeFile, places: Places, folder: Path, progress: Progress
+    plan: Plan,
+    file: RecipeFile,
+    places: Places,
+    folder: Path,
+    progress: Progress,
+    *,
+    port: bool = True,
 ) -> Prepared:
-    """Make everything up to the launch; `folder`, the run's own, gets src/ and output/."""
+    """Make everything up to the launch; `folder`, the run's own, gets src/ and output/.
+
+    port: whether it trains on this machine; if not, {port} is filled in where it does.
+    """
     base = mirrored.git_base(places.mirror)
     used = tuple(weights.have(item, places.weights, progress) for item in plan.weights)
     checkout = workspace.prepare(plan.source, file.patches, base, progress)
@@ -80,7 +89,7 @@ def prepare(
             variables={**_activated(plan, ready.python), "PYTHONPATH": str(source)},
             what="data",
         )
-    job = make_job(plan, places, ready.python, source)
+    job = make_job(plan, places, ready.python, source, port=port)
     return Prepared(checkout, ready, folder, job, used)
 
 

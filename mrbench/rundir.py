@@ -34,6 +34,50 @@ class RunDir:
         return self.path / "train.stamps"
 
     @property
+    def exit(self) -> Path:
+        """How the training ended, as the process that watched it wrote."""
+        return self.path / "exit.json"
+
+    @property
+    def prepared(self) -> Path:
+        """What was made for the run; for the nodes of a cluster."""
+        return self.path / "prepared.json"
+
+    @property
+    def draft(self) -> Path:
+        """The record as far as it was known when the run was handed to a cluster."""
+        return self.path / "draft.json"
+
+    @property
+    def submission(self) -> Path:
+        """Which job of which cluster the run is."""
+        return self.path / "slurm.json"
+
+    @property
+    def script(self) -> Path:
+        """The job's batch script."""
+        return self.path / "job.sh"
+
+    @property
+    def output(self) -> Path:
+        """What the batch script printed beside the training: Slurm's and mrbench's messages."""
+        return self.path / "slurm.out"
+
+    @property
+    def lease(self) -> Path:
+        """A number that changes as long as somebody waits for the run."""
+        return self.path / "lease"
+
+    @property
+    def told(self) -> Path:
+        """What the job's first node says of itself and of the end; it writes nothing after that."""
+        return self.path / "node.json"
+
+    def rank(self, number: int) -> Path:
+        """Return the file in which one of several nodes says what it is."""
+        return self.path / f"node-{number}.json"
+
+    @property
     def kept(self) -> Path:
         """Small files that the training itself wrote and the recipe asks to keep."""
         return self.path / "kept"
@@ -104,6 +148,12 @@ def find_unfinished(runs: Path, suite: str) -> list[Path]:
     """Return the runs that have a plan and no record: still running, or mrbench was killed."""
     planned = sorted(p.parent for p in runs.glob(f"{suite}/*/*/plan.json"))
     return [folder for folder in planned if not (folder / "record.json").exists()]
+
+
+def find_submitted(runs: Path) -> list[RunDir]:
+    """Return the runs that are with a cluster: submitted, and without a record; oldest first."""
+    found = sorted(runs.glob("*/*/*/slurm.json"), key=lambda p: p.parent.name)
+    return [RunDir(p.parent) for p in found if not (p.parent / "record.json").exists()]
 
 
 def suite_of(record: dict[str, Any]) -> Suite:

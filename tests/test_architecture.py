@@ -19,9 +19,11 @@ LAYOUT = """
     machine locks stamps logs measure evidence stated validity failure footnotes executors shim
     parsers console schema;
     plan checks datacheck preflight preparation judge rows show;
-    observe table record;
-    launch;
-    run prepare doctor parse dryrun relock mirror;
+    observe table record handover slurm;
+    launch collect;
+    run prepare doctor parse dryrun relock mirror node submission follow;
+    batch;
+    waiting;
     commands cli __main__
 """
 LAYERS = [set(layer.split()) for layer in LAYOUT.split(";")]

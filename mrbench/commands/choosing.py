@@ -19,7 +19,13 @@ def plans(args: argparse.Namespace) -> Planned:
     planned, problems = [], []
     for file in chosen_files(args):
         try:
-            made = plan.make_plan(file, gpus=args.gpus, window=window, commit=args.commit)
+            made = plan.make_plan(
+                file,
+                gpus=args.gpus,
+                window=window,
+                commit=args.commit,
+                nodes=getattr(args, "nodes", 1),
+            )
             planned.append((made, file))
         except RecipeError as exc:
             problems.append(str(exc))
@@ -58,5 +64,17 @@ def places(args: argparse.Namespace) -> Places:
 
 
 def wishes(args: argparse.Namespace) -> Wishes:
-    """Return what the arguments ask of the executor."""
-    return Wishes(executor=args.executor)
+    """Return what the arguments ask of the executor; RecipeError for what it does not know."""
+    cluster = ("nodes", "partition", "time", "account", "constraint", "detach")
+    given = [name for name in cluster if getattr(args, name) not in (None, False, 1)]
+    if given and args.executor != "slurm":
+        raise RecipeError(f"--{given[0]} is for clusters; add --executor slurm, or leave it out")
+    return Wishes(
+        executor=args.executor,
+        nodes=args.nodes,
+        partition=args.partition,
+        time_limit=args.time,
+        account=args.account,
+        constraint=args.constraint,
+        detach=args.detach,
+    )

@@ -1,6 +1,7 @@
 """`mrbench run`: train and measure."""
 
 import argparse
+import itertools
 import json
 
 from mrbench.commands.arguments import add_choice, add_runs, positive
@@ -8,6 +9,7 @@ from mrbench.commands.arguments import add_choice, add_runs, positive
 TYPE_CHECKING = False  # see arguments
 if TYPE_CHECKING:
     from mrbench.commands.choosing import Planned
+    from mrbench.executors import Wishes
     from mrbench.places import Places
 
 
@@ -18,11 +20,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", type=int, metavar="N", help="default: what the suite states")
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="default: 1")
-    parser.add_argument("--executor", choices=("local",), default="local", help="where it trains")
+    parser.add_argument(
+        "--executor", choices=("local", "slurm"), default="local", help="where it trains"
+    )
+    _add_cluster(parser)
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
     parser.add_argument("--json", action="store_true", help="plans or records as JSON on stdout")
     parser.add_argument("--quiet", action="store_true", help="say nothing on the way")
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    cluster = parser.add_argument_group("with --executor slurm")
+    cluster.add_argument(
+        "--nodes", type=positive, default=1, metavar="N", help="--gpus counts those of one node"
+    )
+    cluster.add_argument("--partition", metavar="P", help="default: the cluster's, for all four")
+    cluster.add_argument("--time", metavar="T", help="as sbatch takes it; default: the recipe's")
+    cluster.add_argument("--account", metavar="A", help="who pays")
+    cluster.add_argument("--constraint", metavar="C", help="features that the nodes must have")
+    cluster.add_argument(
+        "--detach", action="store_true", help="submit and leave; see `mrbench collect`"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -30,23 +49,40 @@ def main(args: argparse.Namespace) -> int:
     from mrbench.commands import choosing  # noqa: PLC0415 - after the shim has been started
 
     planned, places = choosing.plans(args), choosing.places(args)
+    wishes = choosing.wishes(args)
     if args.dry_run:
-        return _dry_run(planned, places, as_json=args.json)
+        return _dry_run(planned, places, wishes, as_json=args.json)
     from mrbench.console import make_reporter  # noqa: PLC0415 - the dry run prints at once
     from mrbench.executors import EXECUTORS  # noqa: PLC0415 - the same
     from mrbench.run import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
 
     with make_reporter(quiet=args.quiet) as reporter:
-        executor = EXECUTORS[args.executor](choosing.wishes(args))
-        records = run_all(planned, places, args.repeat, reporter, executor)
+        if args.executor == "slurm":
+            from mrbench import batch  # noqa: PLC0415 - only a cluster needs it
+
+            records = batch.run_all(planned, places, args.repeat, reporter, wishes)
+        else:
+            executor = EXECUTORS[args.executor](wishes)
+            records = run_all(planned, places, args.repeat, reporter, executor)
     if args.json:
         print(json.dumps(records, indent=1, default=str))
     return exit_code(records)
 
 
-def _dry_run(planned: "Planned", places: "Places", *, as_json: bool) -> int:
+def _dry_run(planned: "Planned", places: "Places", wishes: "Wishes", *, as_json: bool) -> int:
     from mrbench.dryrun import as_text, describe  # noqa: PLC0415 - only now needed
 
     described = [describe(p, file.patches, places) for p, file in planned]
-    print(json.dumps(described, indent=1) if as_json else "\n".join(map(as_text, described)))
+    scripts: list[str] = []
+    if wishes.executor == "slurm":
+        from mrbench import submission  # noqa: PLC0415 - only a cluster needs it
+
+        scripts = [submission.dry_script(p, places, wishes) for p, _ in planned]
+        described = [d | {"script": s} for d, s in zip(described, scripts, strict=True)]
+    if as_json:
+        print(json.dumps(described, indent=1))
+        return 0
+    for text, script in itertools.zip_longest(map(as_text, described), scripts, fillvalue=""):
+        print(text)
+        print(script, end="")
     return 0

@@ -18,6 +18,12 @@ class Wishes:
     """What the command line asks of an executor; each takes what concerns it."""
 
     executor: str = "local"
+    nodes: int = 1
+    partition: str | None = None
+    time_limit: str | None = None
+    account: str | None = None
+    constraint: str | None = None
+    detach: bool = False
 
 
 class Running(Protocol):

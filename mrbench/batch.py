@@ -1,0 +1,170 @@
+"""Run plans on a cluster: submit all, follow them to their ends, cancel what is left on leaving."""
+
+import functools
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from mrbench import collect, follow, handover, preflight, submission
+from mrbench.console import Reporter
+from mrbench.errors import MrbenchError, UnavailableError
+from mrbench.executors import Wishes
+from mrbench.places import Places
+from mrbench.plan import Plan
+from mrbench.recipe import RecipeFile
+from mrbench.record import summary
+from mrbench.rundir import RunDir
+from mrbench.slurm import client, states
+from mrbench.slurm.client import Job
+
+Record = dict[str, Any]
+ASK_S = 2.0  # between two questions to the controller, for all jobs at once
+VISIBLE_S = 15.0  # until a shared file system shows what a node wrote last
+CANCELLED_S = 90.0  # Slurm kills what does not end within KillWait, 30 s as a rule
+
+
+def run_all(
+    planned: Sequence[tuple[Plan, RecipeFile]],
+    places: Places,
+    repeat: int,
+    reporter: Reporter,
+    wishes: Wishes,
+) -> list[Record]:
+    """Submit every plan `repeat` times, interleaved; follow them, unless they are detached."""
+    lack = client.unavailable()
+    if lack:
+        raise UnavailableError(f"nothing was started; {lack}")
+    preflight.check([plan for plan, _ in planned], places, elsewhere=True)
+    submission.check((plan for plan, _ in planned), wishes)
+    with submission.watching(wanted=not wishes.detach) as watcher:
+        following = Following(reporter, watcher)
+        try:
+            for plan, file in [pair for _ in range(repeat) for pair in planned]:
+                made = submission.submit(plan, file, places, reporter, wishes, watcher)
+                following.add(made)
+            if wishes.detach:
+                return following.submitted()
+            following.to_the_end()
+        except BaseException:
+            if not wishes.detach:
+                following.cancel()
+            raise
+    return following.records
+
+
+class Following:
+    """Jobs of a cluster and what became of them; records are written as the jobs end."""
+
+    def __init__(self, reporter: Reporter, watcher: submission.Watcher | None = None) -> None:
+        self.records: list[Record] = []
+        self._reporter, self._watcher = reporter, watcher
+        self._open: dict[str, RunDir] = {}  # by the job's id
+        self._seen: dict[str, Job] = {}
+        self._ended_s: dict[str, float] = {}
+        self._asked_s = float("-inf")
+        self._told: dict[str, str] = {}
+
+    def add(self, made: RunDir | Record) -> None:
+        """Take what was submitted, or what could not be."""
+        if isinstance(made, RunDir):
+            self._open[handover.load(made.submission)["job"]] = made
+        else:
+            self._keep(made)
+
+    def submitted(self) -> list[Record]:
+        """Return what to print of jobs that go on without mrbench, and the records of the rest."""
+        found = []
+        for number, folder in self._open.items():
+            self._reporter.note(f"job {number}: {folder.path}")
+            found.append({"job": number, "folder": str(folder.path), "exit_code": 0})
+        return [*self.records, *found]
+
+    def to_the_end(self) -> None:
+        """Follow one after the other; those that end meanwhile are finished at once."""
+        while self._open:
+            self.look()
+            if not self._open:
+                return
+            number = next((n for n in self._open if self._runs(n)), next(iter(self._open)))
+            if self._runs(number) and self._open[number].log.exists():
+                follow.show(
+                    self._open[number], self._reporter, functools.partial(self._watch, number)
+                )
+                # the window is over: the node ends the training
+            time.sleep(0.1)
+
+    def _runs(self, number: str) -> bool:
+        job = self._seen.get(number)
+        return job is not None and job.state in states.RUNNING
+
+    def _watch(self, number: str) -> bool:
+        self.look()
+        return number in self._open
+
+    def look(self, *, only_once: bool = False, interrupted: str = "") -> None:
+        """Ask for the jobs' states, say what changed, finish the records of those that ended."""
+        if time.monotonic() - self._asked_s < ASK_S and not only_once:
+            return
+        self._asked_s = time.monotonic()
+        try:
+            self._seen = client.jobs(self._open)
+        except MrbenchError as exc:
+            self._say("", f"{exc} (following goes on)")
+            return
+        for number, folder in list(self._open.items()):
+            job = self._seen.get(number)
+            if self._is_over(number, folder, job, wait=not only_once):
+                del self._open[number]
+                if self._watcher:
+                    self._watcher.say("over", handover.load(folder.submission)["name"])
+                self._keep(collect.finish(folder, job, interrupted))
+            elif job:
+                self._tell(number, folder, job)
+
+    def _is_over(self, number: str, folder: RunDir, job: Job | None, *, wait: bool) -> bool:
+        if collect.settled(folder, job) and job is not None:
+            return True
+        if job is not None and job.state not in states.ENDED:
+            return False
+        since_s = self._ended_s.setdefault(number, time.monotonic())
+        return not wait or time.monotonic() - since_s >= VISIBLE_S
+
+    def _keep(self, record: Record) -> None:
+        self._reporter.note(summary(record), problem=record["status"] != "ok")
+        self.records.append(record)
+
+    def _tell(self, number: str, folder: RunDir, job: Job) -> None:
+        """Say where a job stands, if it is news."""
+        who = folder.path.parent.name
+        if job.state == "PENDING":
+            hopeless = states.HOPELESS.get(job.reason.partition(",")[0])
+            if hopeless:
+                self._say(number, f"{who}: job {number} waits in vain: {hopeless}", problem=True)
+            else:
+                self._say(number, "", stage=(who, follow.queued(number, job)))
+        else:
+            self._say(number, "", stage=(who, f"job {number}: {job.state.lower()} on {job.nodes}"))
+
+    def _say(
+        self, number: str, text: str, *, problem: bool = False, stage: tuple[str, str] | None = None
+    ) -> None:
+        said = text or str(stage)
+        if self._told.get(number) == said:
+            return
+        self._told[number] = said
+        if stage:
+            self._reporter.stage(*stage)
+        else:
+            self._reporter.note(text, problem=problem)
+
+    def cancel(self) -> None:
+        """Cancel all that is left, wait until it is gone, and finish the records."""
+        why = "interrupted by the user"
+        client.cancel(*self._open)
+        until_s = time.monotonic() + CANCELLED_S
+        while self._open and time.monotonic() < until_s:
+            self._asked_s = float("-inf")
+            self.look(interrupted=why)
+            time.sleep(0.1)
+        if self._open:
+            self.look(only_once=True, interrupted=why)

@@ -1,0 +1,65 @@
+"""Training over several nodes: the first starts it on all of them, each fills in its own rank."""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from mrbench import handover, rundir
+from mrbench.errors import LaunchError
+from mrbench.outcome import Job
+from mrbench.places import free_port
+from mrbench.plan import Plan
+from mrbench.rundir import RunDir
+from mrbench.slurm import client
+from mrbench.wording import fill
+
+ADDRESS, PORT = "MRBENCH_MASTER_ADDRESS", "MRBENCH_MASTER_PORT"
+
+
+def head_job(folder: RunDir, plan: Plan, job: Job) -> Job:
+    """Return the job as the first node starts it: on each node by srun, or once for all."""
+    meeting = {
+        "master_address": client.first_node(os.environ["SLURM_JOB_NODELIST"]),
+        "master_port": free_port(),
+    }
+    if not plan.on_each_node:
+        argv = tuple(fill(word, meeting) for word in job.argv)
+        return dataclasses.replace(job, argv=argv)
+    each = (f"--nodes={plan.nodes}", f"--ntasks={plan.nodes}", "--ntasks-per-node=1")
+    whole = ("--cpu-bind=none", "--kill-on-bad-exit=1")  # all of each node; one lost, all lost
+    rank = (sys.executable, "-m", "mrbench.node", str(folder.path), "rank")
+    variables = {ADDRESS: meeting["master_address"], PORT: meeting["master_port"]}
+    return dataclasses.replace(
+        job, argv=("srun", *each, *whole, *rank), directory=Path.cwd(), variables=variables
+    )
+
+
+def become(folder: RunDir) -> NoReturn:
+    """Replace this process by the training of its node; what the node is goes to a file before."""
+    _, ready = handover.read(folder)
+    number = os.environ["SLURM_NODEID"]
+    values = {
+        "node_rank": number,
+        "master_address": os.environ.pop(ADDRESS),
+        "master_port": os.environ.pop(PORT),
+    }
+    from mrbench import machine  # noqa: PLC0415 - a node of several only
+
+    if number != "0":  # the first tells of itself in node.json
+        # A program that watches this node as well is to be started here, to end with its parent.
+        rundir.write(folder.rank(int(number)), json.dumps(machine.facts(), indent=1) + "\n")
+    job = ready.job
+    argv = [fill(word, values) for word in job.argv]
+    kept = {n: v for n, v in os.environ.items() if not n.startswith("SLURM_")}
+    filled = {name: fill(text, values) for name, text in job.variables.items()}
+    try:
+        os.chdir(job.directory)
+        os.execvpe(argv[0], argv, {**kept, "PYTHONUNBUFFERED": "1", **filled})  # noqa: S606 - a job is no shell command
+    except OSError as exc:
+        raise LaunchError(
+            f"{argv[0]}: cannot be started in {job.directory} on {os.uname().nodename}"
+            f" ({exc.strerror}); keep it where all nodes see it"
+        ) from exc
