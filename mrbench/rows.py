@@ -25,7 +25,7 @@ def make_rows(
     latest: dict[tuple[str, ...], list[Record]] = {}
     for group in _groups(records):
         plan = group[-1]["plan"]
-        window, gpus = str(plan["window"]), str(plan["gpus"])
+        window, gpus = str(plan["window"]), f"{plan['gpus']} on {nodes_of(plan)}"
         key = (plan["implementation"], plan["source"]["commit"], window, gpus)
         if key not in latest or _started(latest[key]) < _started(group):
             latest[key] = group
@@ -52,14 +52,28 @@ def choose_reference(suite: Suite, name: str | None) -> Reference | None:
 
 
 def _groups(records: Iterable[Record]) -> list[list[Record]]:
-    """Put together what may be averaged: equal plan, equal machine, in order of time."""
+    """Put together what may be averaged: equal plan, equal machine, in order of time.
+
+    Slurm chooses the nodes; there machines of the same kind count as one.
+    """
     found: dict[tuple[str, str, str], list[Record]] = {}
     for record in sorted(records, key=lambda r: str(r.get("started"))):
-        machine = record.get("machine") or {}
-        gpus = json.dumps([g.get("name") for g in machine.get("gpus") or []])
-        key = (record["plan_digest"], str(machine.get("host")), f"{machine.get('cpu')}{gpus}")
-        found.setdefault(key, []).append(record)
+        machines = [record.get("machine") or {}, *(record.get("other_machines") or ())]
+        slurm = record.get("slurm")
+        host = f"cluster {slurm['cluster']}" if slurm else str(machines[0].get("host"))
+        kinds = " ".join(sorted({_kind(machine) for machine in machines}))
+        found.setdefault((record["plan_digest"], host, kinds), []).append(record)
     return list(found.values())
+
+
+def _kind(machine: dict[str, Any]) -> str:
+    gpus = json.dumps([g.get("name") for g in machine.get("gpus") or []])
+    return f"{machine.get('cpu')}{gpus}"
+
+
+def nodes_of(plan: dict[str, Any]) -> int:
+    """Return on how many machines a plan trains; older plans do not say."""
+    return int(plan.get("nodes", 1))
 
 
 def _started(group: list[Record]) -> str:
@@ -82,9 +96,11 @@ def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
         "commit": plan["source"]["commit"],
         "pinned": plan["pinned"],
         "gpus": plan["gpus"],
+        "nodes": nodes_of(plan),
         "accelerator": plan["accelerator"],
         "window": f"{plan['window']['first']}:{plan['window']['last']}",
         "images_per_second": mean,
+        "images_per_second_per_gpu": mean / plan["gpus"] if mean else None,
         "repeats": len(valid),
         "failed_repeats": len(group) - len(valid),
         "low_images_per_second": sure[0] if sure else None,

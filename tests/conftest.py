@@ -3,10 +3,12 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+import cluster as clusters
 
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,3 +44,24 @@ def git() -> Callable[..., str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Cluster]:
+    """Start a real Slurm with four nodes, once for all tests."""
+    lack = clusters.lack()
+    if lack:
+        pytest.skip(lack)
+    with clusters.running(tmp_path_factory.mktemp("slurm")) as started:
+        yield started
+
+
+@pytest.fixture
+def slurm(cluster: clusters.Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[clusters.Cluster]:
+    """Let a test use the cluster, and leave no job of it behind."""
+    for name in list(os.environ):
+        if name.startswith(("SLURM_", "SBATCH_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SLURM_CONF", str(cluster.configuration))
+    yield cluster
+    cluster.cancel_all()

@@ -48,8 +48,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the chosen implementations, or print what would be done."""
     from mrbench.commands import choosing  # noqa: PLC0415 - after the shim has been started
 
-    planned, places = choosing.plans(args), choosing.places(args)
     wishes = choosing.wishes(args)
+    planned, places = choosing.plans(args), choosing.places(args)
     if args.dry_run:
         return _dry_run(planned, places, wishes, as_json=args.json)
     from mrbench.console import make_reporter  # noqa: PLC0415 - the dry run prints at once

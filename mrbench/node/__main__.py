@@ -53,6 +53,7 @@ def train(folder: RunDir, told: dict[str, Any]) -> Exit:
     """Do what a local run does between the preparation and the verdict."""
     plan, ready = handover.read(folder)
     lease.watch(folder)
+    several.show_gpus(plan)
     port = {"port": free_port()}
     argv = tuple(fill(word, port) for word in ready.job.argv)
     variables = {name: fill(text, port) for name, text in ready.job.variables.items()}

@@ -37,9 +37,18 @@ def head_job(folder: RunDir, plan: Plan, job: Job) -> Job:
     )
 
 
+def show_gpus(plan: Plan) -> None:
+    """Hide the GPUs that the plan has no use for: an exclusive node comes with all of its own."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given and plan.accelerator == "gpu":
+        own = given.split(",")[: plan.gpus // plan.nodes]
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+
+
 def become(folder: RunDir) -> NoReturn:
     """Replace this process by the training of its node; what the node is goes to a file before."""
-    _, ready = handover.read(folder)
+    plan, ready = handover.read(folder)
+    show_gpus(plan)
     number = os.environ["SLURM_NODEID"]
     values = {
         "node_rank": number,
