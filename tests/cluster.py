@@ -125,7 +125,9 @@ class Cluster:
             for path in Path("/proc").glob("[0-9]*/comm")
             if _is_step_of(path.parent, self.folder, name)
         ]
-        self._daemons.pop(name).kill()
+        daemon = self._daemons.pop(name)
+        daemon.kill()
+        daemon.wait()
         for step in steps:
             family = [step, *descendants(step)]
             for pid in family:

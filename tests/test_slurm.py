@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cluster import Cluster
-from toy import edit, make_suite, mrbench
+from toy import SHOW, commit_all, edit, make_suite, mrbench
 
 pytestmark = pytest.mark.usefixtures("slurm")
 ENDLESS = "1000000 0.002"
@@ -66,18 +66,11 @@ def test_training_finds_its_gpus_and_no_batch_system(toy: Path, tmp_path: Path) 
     probe = f"import os; print('saw', os.environ['CUDA_VISIBLE_DEVICES'], {shown} or 'nothing')"
     upstream = tmp_path / "upstream" / "train.py"
     upstream.write_text(probe + upstream.read_text())
-    commit = _commit(tmp_path / "upstream")
+    commit = commit_all(tmp_path / "upstream")
     done = run(toy, "--commit", commit)
     assert done.returncode == 0, done.stderr
     (log,) = tmp_path.glob("runs/*/*/*/train.log")
     assert log.read_text().startswith("saw 0,1 nothing")
-
-
-def _commit(folder: Path) -> str:
-    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    subprocess.run([*git, "commit", "-qam", "on"], check=True)
-    told = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    return told.stdout.strip()
 
 
 @pytest.mark.parametrize(
@@ -158,14 +151,6 @@ SEVERAL = """  multi_node:
       {python} train.py 60 0.002 --rank {node_rank} --of {nodes} --gpus {gpus_per_node}/{gpus}
       --at {master_address}:{master_port}
 """
-SHOW = """
-import sys
-if "--rank" in sys.argv:
-    print("started with", *sys.argv[3:], flush=True)
-    if sys.argv[4] != "0":
-        sys.exit()
-    del sys.argv[3:]
-"""
 
 
 @pytest.fixture
@@ -175,7 +160,7 @@ def several(toy: Path, tmp_path: Path) -> Path:
     upstream.write_text(SHOW + upstream.read_text())
     edit(toy, "  stall_limit_s", SEVERAL + "  stall_limit_s")
     words = toy.read_text().partition("commit: ")[2].split()[0]
-    return edit(toy, words, _commit(tmp_path / "upstream"))
+    return edit(toy, words, commit_all(tmp_path / "upstream"))
 
 
 def test_training_over_nodes(several: Path, tmp_path: Path) -> None:
