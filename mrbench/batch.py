@@ -160,7 +160,12 @@ class Following:
     def cancel(self) -> None:
         """Cancel all that is left, wait until it is gone, and finish the records."""
         why = "interrupted by the user"
-        client.cancel(*self._open)
+        try:
+            client.cancel(*self._open)
+        except MrbenchError as exc:
+            text = f"jobs {', '.join(self._open)} end by themselves in some minutes, for {exc}"
+            self._reporter.note(f"{text}; then `mrbench collect` writes the records", problem=True)
+            return
         until_s = time.monotonic() + CANCELLED_S
         while self._open and time.monotonic() < until_s:
             self._asked_s = float("-inf")

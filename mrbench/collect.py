@@ -37,6 +37,8 @@ def finish(folder: RunDir, job: Job | None, interrupted: str = "") -> Record:
 
     interrupted: why mrbench itself ended the job, if it did.
     """
+    if folder.record.exists():  # by another mrbench, meanwhile
+        return rundir.read_record(folder.record)
     record = handover.load(folder.draft)
     submission = handover.load(folder.submission)
     told = handover.load(folder.told) if folder.told.exists() else {}

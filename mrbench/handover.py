@@ -12,14 +12,16 @@ from mrbench.outcome import Job
 from mrbench.plan import Plan
 from mrbench.preparation import Prepared
 from mrbench.rundir import RunDir
+from mrbench.slurm.container import Container
 from mrbench.weights import Used
 from mrbench.workspace import Workspace
 
 
-def write(folder: RunDir, ready: Prepared) -> None:
+def write(folder: RunDir, ready: Prepared, container: Container | None = None) -> None:
     """Write down what was prepared; no secrets: the job's variables are the recipe's."""
-    text = json.dumps(dataclasses.asdict(ready), indent=1, default=str) + "\n"
-    rundir.write(folder.prepared, text)
+    within = None if container is None else dataclasses.asdict(container)
+    content = {**dataclasses.asdict(ready), "container": within}
+    rundir.write(folder.prepared, json.dumps(content, indent=1, default=str) + "\n")
 
 
 def read(folder: RunDir) -> tuple[Plan, Prepared]:
@@ -41,6 +43,12 @@ def read(folder: RunDir) -> tuple[Plan, Prepared]:
         job=Job(**{**job, "argv": tuple(job["argv"]), "directory": Path(job["directory"])}),
         weights=tuple(Used(**used) for used in content["weights"]),
     )
+
+
+def container(folder: RunDir) -> Container | None:
+    """Return the container that the training belongs into, if any."""
+    within = load(folder.prepared)["container"]
+    return Container(**{**within, "mounts": tuple(within["mounts"])}) if within else None
 
 
 def load(path: Path) -> dict[str, Any]:

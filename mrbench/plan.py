@@ -85,10 +85,11 @@ def make_plan(
     window: Window | None = None,
     commit: str | None = None,
     nodes: int = 1,
+    image: str | None = None,
 ) -> Plan:
     """Resolve a recipe; RecipeError if the implementation cannot do what is asked.
 
-    gpus: of one node; the plan counts those of all nodes.
+    gpus: of one node; the plan counts those of all nodes. image: the container to train in.
     """
     recipe, suite = file.recipe, file.suite
     on_node = suite.hardware.count if gpus is None else gpus
@@ -125,7 +126,9 @@ def make_plan(
         source=_source(recipe.source, recipe.other_gpus if other else None, commit, known),
         patch_sha256={n: hashlib.sha256(raw).hexdigest() for n, raw in file.patches},
         adaptation=recipe.adaptation,
-        environment=recipe.environment,
+        environment=dataclasses.replace(
+            recipe.environment, image=image or recipe.environment.image
+        ),
         lock_sha256=None if file.lock is None else hashlib.sha256(file.lock).hexdigest(),
         data=recipe.data,
         weights=recipe.weights,

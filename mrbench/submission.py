@@ -20,12 +20,14 @@ from mrbench.collect import refused
 from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
 from mrbench.executors import Wishes
+from mrbench.home import home
 from mrbench.places import Places
 from mrbench.plan import Plan, run_folder_name
 from mrbench.recipe import RecipeFile
 from mrbench.record import blank, now
 from mrbench.rundir import RunDir
 from mrbench.slurm import client, script, watch
+from mrbench.slurm.container import choose
 
 Record = dict[str, Any]
 OWNED_BY = "run-folder"  # in a scratch folder: whose it is
@@ -75,6 +77,8 @@ def check(plans: Iterable[Plan], wishes: Wishes) -> None:
     """Ask Slurm whether it could run such jobs, before anything is cloned; LaunchError if not."""
     if wishes.time_limit is not None:
         script.check_time(wishes.time_limit)
+    if wishes.container is not None:
+        choose(wishes.container, (), wishes.nodes)
     orders = {script.render(_order(plan, wishes, Path("/dev"), "mrbench-check")) for plan in plans}
     with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         for text in sorted(orders):
@@ -97,7 +101,7 @@ def submit(  # noqa: PLR0917 - the pipeline's parts, each used once
     record = blank(plan, file, folder)
     own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
     try:
-        _prepare(plan, file, places, folder, own, reporter, record)
+        _prepare(plan, file, places, folder, own, reporter, record, wishes)
         _submit(plan, folder, own, record, wishes, watcher)
     except MrbenchError as exc:
         shutil.rmtree(own, ignore_errors=True)
@@ -119,6 +123,7 @@ def _prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     own: Path,
     reporter: Reporter,
     record: Record,
+    wishes: Wishes,
 ) -> None:
     stage = functools.partial(reporter.stage, plan.implementation)
     sweep(own.parent)
@@ -128,8 +133,21 @@ def _prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     record["workspace"] = dataclasses.asdict(ready.workspace)
     record["environment"] = dataclasses.asdict(ready.environment)
     record["weights"] = [dataclasses.asdict(used) for used in ready.weights]
-    handover.write(folder, ready)
+    container = None
+    if wishes.container is not None:
+        container = choose(wishes.container, _seen(plan, places, folder, ready), plan.nodes)
+        record["container"] = dataclasses.asdict(container)
+    handover.write(folder, ready, container)
     stage("submitting the job")
+
+
+def _seen(plan: Plan, places: Places, folder: RunDir, ready: preparation.Prepared) -> list[Path]:
+    """Return the folders that a training in a container must see."""
+    base = ready.environment.python.resolve().parent.parent
+    data = preparation.data_folder(plan, places)
+    found = [folder.path, home(), data, places.weights]
+    # /usr is the image's: it has to have the same Python there
+    return [p for p in (*found, None if base == Path("/usr") else base) if p is not None]
 
 
 def _submit(  # noqa: PLR0917 - the same
@@ -147,7 +165,12 @@ def _submit(  # noqa: PLR0917 - the same
     if watcher:
         watch.renew(str(folder.path), 0)
         watcher.say("job", name, folder.path)  # before: mrbench may be killed while sbatch runs
-    number, cluster = client.submit(folder.script)
+    try:
+        number, cluster = client.submit(folder.script)
+    except BaseException as exc:  # no answer, or a Ctrl-C: the job may be there all the same
+        if not isinstance(exc, client.Refused):
+            client.cancel_named(name)
+        raise
     submitted = {
         "job": number,
         "cluster": cluster or None,

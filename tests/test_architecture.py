@@ -16,10 +16,10 @@ LAYOUT = """
     clockface;
     yamlfile interpreter steps gitobjects standby nvml workers;
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
-    machine locks stamps logs measure evidence stated validity failure footnotes executors shim
+    machine locks stamps logs measure evidence stated validity failure footnotes executors shim slurm
     parsers console schema;
     plan checks datacheck preflight preparation judge rows show;
-    observe table record handover slurm;
+    observe table record handover;
     launch collect;
     run prepare doctor parse dryrun relock mirror node submission follow;
     batch;

@@ -122,6 +122,7 @@ def test_detached_runs_are_shown_and_collected(toy: Path, tmp_path: Path, slurm:
         assert "the partition is down" in told or "PartitionDown" in told
         assert "waits" in mrbench("collect", cwd=tmp_path).stderr
         assert records(tmp_path) == []
+        assert "is with a cluster" in mrbench("table", "--suite", "toys", cwd=tmp_path).stderr
         slurm.stop_controller()  # as when the login node is rebooted meanwhile
     finally:
         slurm.start_controller()

@@ -25,6 +25,7 @@ def plans(args: argparse.Namespace) -> Planned:
                 window=window,
                 commit=args.commit,
                 nodes=getattr(args, "nodes", 1),
+                image=getattr(args, "container", None),
             )
             planned.append((made, file))
         except RecipeError as exc:
@@ -65,7 +66,7 @@ def places(args: argparse.Namespace) -> Places:
 
 def wishes(args: argparse.Namespace) -> Wishes:
     """Return what the arguments ask of the executor; RecipeError for what it does not know."""
-    cluster = ("nodes", "partition", "time", "account", "constraint", "detach")
+    cluster = ("nodes", "partition", "time", "account", "constraint", "container", "detach")
     given = [name for name in cluster if getattr(args, name) not in (None, False, 1)]
     if given and args.executor != "slurm":
         raise RecipeError(f"--{given[0]} is for clusters; add --executor slurm, or leave it out")
@@ -76,5 +77,6 @@ def wishes(args: argparse.Namespace) -> Wishes:
         time_limit=args.time,
         account=args.account,
         constraint=args.constraint,
+        container=args.container,
         detach=args.detach,
     )

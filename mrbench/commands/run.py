@@ -39,6 +39,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     cluster.add_argument("--time", metavar="T", help="as sbatch takes it; default: the recipe's")
     cluster.add_argument("--account", metavar="A", help="who pays")
     cluster.add_argument("--constraint", metavar="C", help="features that the nodes must have")
+    cluster.add_argument("--container", metavar="IMAGE", help="train in it, by pyxis or apptainer")
     cluster.add_argument(
         "--detach", action="store_true", help="submit and leave; see `mrbench collect`"
     )

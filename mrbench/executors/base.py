@@ -23,6 +23,7 @@ class Wishes:
     time_limit: str | None = None
     account: str | None = None
     constraint: str | None = None
+    container: str | None = None
     detach: bool = False
 
 

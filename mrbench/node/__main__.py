@@ -20,6 +20,7 @@ from mrbench.node import lease, several
 from mrbench.outcome import Exit
 from mrbench.places import free_port
 from mrbench.rundir import RunDir
+from mrbench.slurm.container import wrap
 from mrbench.wording import fill
 
 BUG = 70
@@ -58,13 +59,16 @@ def train(folder: RunDir, told: dict[str, Any]) -> Exit:
     argv = tuple(fill(word, port) for word in ready.job.argv)
     variables = {name: fill(text, port) for name, text in ready.job.variables.items()}
     job = dataclasses.replace(ready.job, argv=argv, variables=variables)
-    ready = dataclasses.replace(ready, job=job)
+    container = handover.container(folder)
     if plan.nodes > 1:
-        ready = dataclasses.replace(ready, job=several.head_job(folder, plan, job))
-    else:
+        job = several.head_job(folder, plan, job, container)
+    elif container:
+        job = wrap(job, container, gpus=plan.accelerator == "gpu")
+    if plan.nodes == 1 and not (container and container.tool == "pyxis"):
         # Upstream code behaves otherwise where it finds a batch system; this is a run like any.
         for name in [n for n in os.environ if n.startswith("SLURM_")]:
             del os.environ[name]
+    ready = dataclasses.replace(ready, job=job)
     with make_reporter(quiet=True) as reporter:
         # launch() is also where what watches the training of a node is started and stopped.
         end = launch(plan, ready, folder, (), reporter, told, local)

@@ -14,17 +14,23 @@ from mrbench.places import free_port
 from mrbench.plan import Plan
 from mrbench.rundir import RunDir
 from mrbench.slurm import client
+from mrbench.slurm.container import Container, wrap
 from mrbench.wording import fill
 
 ADDRESS, PORT = "MRBENCH_MASTER_ADDRESS", "MRBENCH_MASTER_PORT"
 
 
-def head_job(folder: RunDir, plan: Plan, job: Job) -> Job:
+def head_job(folder: RunDir, plan: Plan, job: Job, container: Container | None) -> Job:
     """Return the job as the first node starts it: on each node by srun, or once for all."""
     meeting = {
         "master_address": client.first_node(os.environ["SLURM_JOB_NODELIST"]),
         "master_port": free_port(),
     }
+    if not plan.on_each_node and container:
+        raise LaunchError(
+            f"{plan.implementation} starts once for all nodes, which cannot reach into containers;"
+            " leave out --container, or --nodes"
+        )
     if not plan.on_each_node:
         argv = tuple(fill(word, meeting) for word in job.argv)
         return dataclasses.replace(job, argv=argv)
@@ -60,13 +66,19 @@ def become(folder: RunDir) -> NoReturn:
     if number != "0":  # the first tells of itself in node.json
         # A program that watches this node as well is to be started here, to end with its parent.
         rundir.write(folder.rank(int(number)), json.dumps(machine.facts(), indent=1) + "\n")
-    job = ready.job
-    argv = [fill(word, values) for word in job.argv]
+    job = dataclasses.replace(
+        ready.job,
+        argv=tuple(fill(word, values) for word in ready.job.argv),
+        variables={name: fill(text, values) for name, text in ready.job.variables.items()},
+    )
+    container = handover.container(folder)
+    if container:
+        job = wrap(job, container, gpus=plan.accelerator == "gpu")
+    argv = job.argv
     kept = {n: v for n, v in os.environ.items() if not n.startswith("SLURM_")}
-    filled = {name: fill(text, values) for name, text in job.variables.items()}
     try:
         os.chdir(job.directory)
-        os.execvpe(argv[0], argv, {**kept, "PYTHONUNBUFFERED": "1", **filled})  # noqa: S606 - a job is no shell command
+        os.execvpe(argv[0], argv, {**kept, "PYTHONUNBUFFERED": "1", **job.variables})  # noqa: S606 - a job is no shell command
     except OSError as exc:
         raise LaunchError(
             f"{argv[0]}: cannot be started in {job.directory} on {os.uname().nodename}"

@@ -65,6 +65,11 @@ def cancel(*names: str) -> None:
                 raise
 
 
+def cancel_named(name: str) -> None:
+    """Cancel the jobs of a name, which may be none."""
+    _ask("scancel", "--quiet", f"--name={name}")
+
+
 def jobs(ids: Iterable[str]) -> dict[str, Job]:
     """Return what is known of these jobs: of the queue, else of the accounting, if there is one."""
     wanted = list(ids)
