@@ -16,7 +16,8 @@ LAYOUT = """
     clockface;
     yamlfile interpreter steps gitobjects standby nvml workers;
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
-    machine locks stamps logs measure evidence stated validity failure footnotes executors shim slurm
+    machine locks stamps logs measure evidence stated validity failure footnotes executors shim
+    slurm
     parsers console schema;
     plan checks datacheck preflight preparation judge rows show;
     observe table record handover;
