@@ -15,12 +15,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from jobs import SAFETY_S
 from mrbench.shim.tree import descendants
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 GPUS = 8
+T = TypeVar("T", bound="Cluster")
 CONFIGURATION = """\
 ClusterName=mrbench
 SlurmctldHost={host}(127.0.0.1)
@@ -46,12 +48,12 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+{accounting}
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=1000
 KillWait=2
-MinJobAge=300
+MinJobAge={kept_s}
 SlurmctldTimeout=30
 SlurmdTimeout=30
 InactiveLimit=0
@@ -66,14 +68,16 @@ PartitionName=urgent Nodes=ALL MaxTime=1-0 PriorityTier=10 PreemptMode=OFF State
 
 def lack() -> str | None:
     """Say why there can be no such cluster here, or None."""
-    absent = [name for name in PROGRAMS if not shutil.which(name, path=_path())]
+    absent = [name for name in PROGRAMS if not shutil.which(name, path=search_path())]
     if absent:
         return f"needs {', '.join(absent)} (on Debian: apt-get install slurm-wlm munge)"
     return None if os.geteuid() == 0 else "needs root: slurmd starts jobs as their users"
 
 
 class Cluster:
-    """The daemons; `environment` is what a user of it has set."""
+    """The daemons; kept_s: how long the controller remembers jobs that are over."""
+
+    kept_s = 300
 
     def __init__(self, folder: Path, nodes: int = 4) -> None:
         self.folder, self.nodes = folder, nodes
@@ -86,7 +90,7 @@ class Cluster:
         key = self.folder / "munge" / "key"
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o600)
-        ports = _free_ports(self.nodes + 1)
+        ports = free_ports(self.nodes + 1)
         text = CONFIGURATION.format(
             host=socket.gethostname().partition(".")[0],
             folder=self.folder,
@@ -94,6 +98,8 @@ class Cluster:
             nodes=self.nodes,
             ports=",".join(map(str, ports[1:])),
             gpus=GPUS,
+            accounting=self.accounting(),
+            kept_s=self.kept_s,
         )
         self.configuration.write_text(text)
         for index in range(GPUS):
@@ -103,15 +109,23 @@ class Cluster:
         (self.folder / "gres.conf").write_text(gres)
         munge = [f"--{x}={self.folder}/munge/{x}" for x in ("pid-file", "log-file", "seed-file")]
         where = [f"--key-file={key}", f"--socket={self.folder}/munge.sock"]
-        self._run("munged", "--foreground", "--force", *where, *munge)
-        self._run("slurmctld", "-D", "-f", str(self.configuration))
+        self.run("munged", "--foreground", "--force", *where, *munge)
+        self.start_accounting()
+        self.run("slurmctld", "-D", "-f", str(self.configuration))
         for number in range(1, self.nodes + 1):
             self.start_node(f"n{number}")
         self.wait_for_nodes()
 
+    def accounting(self) -> str:
+        """Return the configuration's lines about it: there is none."""
+        return "AccountingStorageType=accounting_storage/none"
+
+    def start_accounting(self) -> None:
+        """Start what has to run before the controller."""
+
     def start_node(self, name: str) -> None:
         (self.folder / "spool" / name).mkdir(exist_ok=True)
-        self._run("slurmd", "-D", "-f", str(self.configuration), "-N", name, key=name)
+        self.run("slurmd", "-D", "-f", str(self.configuration), "-N", name, key=name)
 
     def wait_for_nodes(self) -> None:
         wait_for(
@@ -141,7 +155,7 @@ class Cluster:
         daemon.wait(SAFETY_S)
 
     def start_controller(self) -> None:
-        self._run("slurmctld", "-D", "-f", str(self.configuration))
+        self.run("slurmctld", "-D", "-f", str(self.configuration))
         self.wait_for_nodes()
 
     def stop(self) -> None:
@@ -169,8 +183,8 @@ class Cluster:
         )
         return done.stdout
 
-    def _run(self, program: str, *words: str, key: str = "") -> None:
-        path = shutil.which(program, path=_path())
+    def run(self, program: str, *words: str, key: str = "") -> None:
+        path = shutil.which(program, path=search_path())
         assert path is not None
         with (self.folder / f"{key or program}.out").open("ab") as out:
             self._daemons[key or program] = subprocess.Popen(
@@ -184,9 +198,8 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Cluster]:
+def running(cluster: T) -> Iterator[T]:
     """Start a cluster and stop it in the end."""
-    cluster = Cluster(folder)
     try:
         cluster.start()
         yield cluster
@@ -214,11 +227,11 @@ def _is_step_of(process: Path, folder: Path, node: str) -> bool:
     return any(name.startswith(f"{folder}/slurmd-{node}.log") for name in files)
 
 
-def _path() -> str:
+def search_path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as held:
         found = []
         for _ in range(count):

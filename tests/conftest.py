@@ -52,7 +52,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Clust
     lack = clusters.lack()
     if lack:
         pytest.skip(lack)
-    with clusters.running(tmp_path_factory.mktemp("slurm")) as started:
+    with clusters.running(clusters.Cluster(tmp_path_factory.mktemp("slurm"))) as started:
         yield started
 
 

@@ -164,19 +164,14 @@ def _ask(
     except FileNotFoundError as exc:
         raise UnavailableError(f"`{command}` is not on PATH; load Slurm's commands") from exc
     except subprocess.TimeoutExpired as exc:
-        said = (exc.stderr or b"").decode(errors="replace").strip()
-        raise UnavailableError(
-            f"`{command}` gave no answer within {limit_s:g} s{_told(said)}; see whether"
-            " `scontrol ping` finds the controller, and run again"
-        ) from exc
+        said = _last((exc.stderr or b"").decode(errors="replace"))
+        told = f" ({said})" if said else ""
+        what = states.remedy(said) if said else "see whether `scontrol ping` finds the controller"
+        raise UnavailableError(f"{command}: no answer within {limit_s:g} s{told}; {what}") from exc
     if done.returncode:
         said = _last(done.stderr) or f"ended with {done.returncode}"
         raise Refused(f"{command}: {said}; {states.remedy(said)}")
     return done.stdout
-
-
-def _told(said: str) -> str:
-    return f" (it said: {_last(said)})" if said else ""
 
 
 def _last(text: str) -> str:
