@@ -147,6 +147,5 @@ def test_a_full_queue(
     script.write_text("#!/bin/sh\n#SBATCH --output=/dev/null\n#SBATCH --hold\n")
     monkeypatch.setattr(client, "SUBMIT_S", 5.0)  # sbatch itself would go on asking
     with pytest.raises(UnavailableError, match="the queue is full; wait"):
-        for _ in range(QUEUE + 1):
-            client.submit(script)
+        list(map(client.submit, [script] * (QUEUE + 1)))
     accounted.ask("scancel", "-u", "root")
