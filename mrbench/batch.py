@@ -19,6 +19,7 @@ from mrbench.slurm.client import Job
 
 Record = dict[str, Any]
 ASK_S = 2.0  # between two questions to the controller, for all jobs at once
+QUEUE_S = 10.0  # the whole queue may be long
 VISIBLE_S = 15.0  # until a shared file system shows what a node wrote last
 CANCELLED_S = 90.0  # Slurm kills what does not end within KillWait, 30 s as a rule
 
@@ -61,7 +62,8 @@ class Following:
         self._open: dict[str, RunDir] = {}  # by the job's id
         self._seen: dict[str, Job] = {}
         self._ended_s: dict[str, float] = {}
-        self._asked_s = float("-inf")
+        self._asked_s = self._queue_s = float("-inf")
+        self._queue: list[str] = []  # of everybody
         self._told: dict[str, str] = {}
 
     def add(self, made: RunDir | Record) -> None:
@@ -93,6 +95,13 @@ class Following:
                 # the window is over: the node ends the training
             time.sleep(0.1)
 
+    def once(self) -> None:
+        """Finish the records of those that are over, and leave the others."""
+        self.look()
+        while self._ended_s.keys() & self._open.keys():  # over, but not all can be seen of it yet
+            self.look()
+            time.sleep(0.1)
+
     def _runs(self, number: str) -> bool:
         job = self._seen.get(number)
         return job is not None and job.state in states.RUNNING
@@ -108,6 +117,9 @@ class Following:
         self._asked_s = time.monotonic()
         try:
             self._seen = client.jobs(self._open)
+            waits = any(job.state == "PENDING" for job in self._seen.values())
+            if waits and time.monotonic() - self._queue_s >= QUEUE_S:
+                self._queue, self._queue_s = client.queue(), time.monotonic()
         except MrbenchError as exc:
             self._say("", f"{exc} (following goes on)")
             return
@@ -141,7 +153,7 @@ class Following:
             if hopeless:
                 self._say(number, f"{who}: job {number} waits in vain: {hopeless}", problem=True)
             else:
-                self._say(number, "", stage=(who, follow.queued(number, job)))
+                self._say(number, "", stage=(who, follow.queued(number, job, self._queue)))
         else:
             self._say(number, "", stage=(who, f"job {number}: {job.state.lower()} on {job.nodes}"))
 

@@ -1,15 +1,13 @@
 """What is seen of a cluster's run from outside: its place in the queue, its log as it grows."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from mrbench import handover
 from mrbench.console import Reporter
-from mrbench.errors import MrbenchError
 from mrbench.launch import Progress
 from mrbench.parsers import parse, until_past
 from mrbench.rundir import RunDir
-from mrbench.slurm import client
 from mrbench.slurm.client import Job
 
 BLOCK_BYTES = 1 << 20
@@ -45,12 +43,9 @@ def _blocks(folder: RunDir, goes_on: Callable[[], bool]) -> Iterator[tuple[int, 
                 time.sleep(POLL_S)
 
 
-def queued(number: str, job: Job) -> str:
+def queued(number: str, job: Job, queue: Sequence[str]) -> str:
     """Return where a job that waits stands in the queue, and what it waits for."""
-    try:
-        place = client.position(number)
-    except MrbenchError:
-        place = None
-    where = f", {place[0]} of {place[1]} that wait" if place else ""
+    place = queue.index(number) + 1 if number in queue else None
+    where = f", {place} of {len(queue)} that wait" if place else ""
     why = "for Slurm to look at it" if job.reason == "None" else f"({job.reason})"
     return f"job {number} waits {why}{where}"

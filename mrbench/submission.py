@@ -169,7 +169,12 @@ def _submit(  # noqa: PLR0917 - the same
         number, cluster = client.submit(folder.script)
     except BaseException as exc:  # no answer, or a Ctrl-C: the job may be there all the same
         if not isinstance(exc, client.Refused):
-            client.cancel_named(name)
+            with contextlib.suppress(MrbenchError):
+                client.cancel_named(name)
+        if watcher:
+            watcher.say(
+                "over", name
+            )  # unrenewed, its lease ends it where it could not be cancelled
         raise
     submitted = {
         "job": number,

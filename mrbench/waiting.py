@@ -19,7 +19,9 @@ def look(runs: Path) -> list[Row]:
     """Return a row for each run that was submitted and has no record, oldest first."""
     folders = {_number(folder): folder for folder in rundir.find_submitted(runs)}
     known = client.jobs(folders)
-    return [_row(number, folder, known.get(number)) for number, folder in folders.items()]
+    waits = any(job.state == "PENDING" for job in known.values())
+    queue = client.queue() if waits else []
+    return [_row(number, folder, known.get(number), queue) for number, folder in folders.items()]
 
 
 def as_line(row: Row) -> str:
@@ -35,7 +37,7 @@ def collect_all(runs: Path, reporter: Reporter, *, wait: bool) -> list[Row]:
     if wait:
         following.to_the_end()
     else:
-        following.look()
+        following.once()
         for row in look(runs):
             reporter.note(as_line(row))
     return following.records
@@ -45,7 +47,7 @@ def _number(folder: RunDir) -> str:
     return str(handover.load(folder.submission)["job"])
 
 
-def _row(number: str, folder: RunDir, job: Job | None) -> Row:
+def _row(number: str, folder: RunDir, job: Job | None, queue: list[str]) -> Row:
     row = {
         "run": "/".join(folder.path.parts[-3:]),
         "job": number,
@@ -58,7 +60,7 @@ def _row(number: str, folder: RunDir, job: Job | None) -> Row:
         text = f"job {number} is over; `mrbench collect` writes the record"
     elif job.state == "PENDING":
         vain = states.HOPELESS.get(job.reason.partition(",")[0])
-        text = follow.queued(number, job) + (f": {vain}" if vain else "")
+        text = follow.queued(number, job, queue) + (f": {vain}" if vain else "")
     else:
         text = f"job {number} is {job.state.lower()} on {job.nodes}"
         text += f", iteration {row['iteration']}" if row["iteration"] else ""

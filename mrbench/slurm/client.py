@@ -117,11 +117,10 @@ def _user(number: str) -> str:
         return number
 
 
-def position(number: str) -> tuple[int, int] | None:
-    """Return a waiting job's place among all that wait (1 is next), and how many wait."""
-    told = _ask("squeue", "--noheader", "--states=PENDING", "--sort=-p,i", "--format=%i")
-    waiting = told.split()
-    return (waiting.index(number) + 1, len(waiting)) if number in waiting else None
+def queue() -> list[str]:
+    """Return the ids of all jobs that wait, anybody's, the next one first."""
+    form = ("--noheader", "--states=PENDING", "--sort=-p,i", "--format=%i")
+    return _ask("squeue", *form).split()
 
 
 def first_node(nodelist: str) -> str:
