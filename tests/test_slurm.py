@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -181,6 +182,26 @@ def test_training_over_nodes(several: Path, tmp_path: Path) -> None:
     (row,) = json.loads(shown.stdout)
     assert (row["nodes"], row["gpus"]) == (3, 6)
     assert row["images_per_second_per_gpu"] == pytest.approx(row["images_per_second"] / 6)
+
+
+ONCE = """  multi_node:
+    start: once
+    command: >-
+      mpirun --allow-run-as-root --oversubscribe -np {gpus} --map-by ppr:{gpus_per_node}:node
+      --bind-to none -x PATH sh -c 'echo rank $OMPI_COMM_WORLD_LOCAL_RANK on $SLURMD_NODENAME;
+      if [ $OMPI_COMM_WORLD_RANK = 0 ]; then exec {python} train.py 60 0.002; fi'
+"""
+
+
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="needs Open MPI (apt-get openmpi-bin)")
+def test_mpirun_reaches_the_other_nodes_itself(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "  stall_limit_s", ONCE + "  stall_limit_s")
+    done = run(toy, "--nodes", 2, "--gpus", 2)
+    assert done.returncode == 0, done.stderr
+    (log,) = tmp_path.glob("runs/*/*/*/train.log")
+    ranks = [x for x in log.read_text().splitlines() if x.startswith("rank")]
+    assert sorted(ranks) == [f"rank {i} on n{n}" for i in (0, 1) for n in (1, 2)]
+    assert len(only_record(tmp_path)["other_machines"]) == 1
 
 
 def test_minimask_over_two_nodes(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`python -m mrbench.node FOLDER`: train what was prepared there, on the node where this runs.
 
-With `rank` behind the folder it is one of several nodes: it becomes the training's own process.
+With `rank` behind the folder it is one of several nodes, and becomes the training's own process;
+with `facts` it only writes down what the node is.
 """
 
 import dataclasses
@@ -31,6 +32,9 @@ def main(words: list[str]) -> int:
     folder = RunDir(Path(words[0]))
     if words[1:] == ["rank"]:
         several.become(folder)
+    if words[1:] == ["facts"]:
+        several.tell(folder)
+        return 0
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
     told: dict[str, Any] = {"job": os.environ.get("SLURM_JOB_ID"), "environment": {}}

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +18,7 @@ from mrbench.slurm import client
 from mrbench.slurm.container import Container, wrap
 from mrbench.wording import fill
 
+FACTS_S = 120.0
 ADDRESS, PORT = "MRBENCH_MASTER_ADDRESS", "MRBENCH_MASTER_PORT"
 
 
@@ -31,15 +33,16 @@ def head_job(folder: RunDir, plan: Plan, job: Job, container: Container | None) 
             f"{plan.implementation} starts once for all nodes, which cannot reach into containers;"
             " leave out --container, or --nodes"
         )
+    each = (f"--nodes={plan.nodes}", f"--ntasks={plan.nodes}", "--ntasks-per-node=1")
+    own = (sys.executable, "-m", "mrbench.node", str(folder.path))
     if not plan.on_each_node:
         argv = tuple(fill(word, meeting) for word in job.argv)
+        subprocess.run(("srun", *each, *own, "facts"), timeout=FACTS_S, check=False)
         return dataclasses.replace(job, argv=argv)
-    each = (f"--nodes={plan.nodes}", f"--ntasks={plan.nodes}", "--ntasks-per-node=1")
     whole = ("--cpu-bind=none", "--kill-on-bad-exit=1")  # all of each node; one lost, all lost
-    rank = (sys.executable, "-m", "mrbench.node", str(folder.path), "rank")
     variables = {ADDRESS: meeting["master_address"], PORT: meeting["master_port"]}
     return dataclasses.replace(
-        job, argv=("srun", *each, *whole, *rank), directory=Path.cwd(), variables=variables
+        job, argv=("srun", *each, *whole, *own, "rank"), directory=Path.cwd(), variables=variables
     )
 
 
@@ -49,6 +52,15 @@ def show_gpus(plan: Plan) -> None:
     if given and plan.accelerator == "gpu":
         own = given.split(",")[: plan.gpus // plan.nodes]
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+
+
+def tell(folder: RunDir) -> None:
+    """Write down what this node is; the first one tells of itself in node.json."""
+    from mrbench import machine  # noqa: PLC0415 - a node of several only
+
+    number = int(os.environ["SLURM_NODEID"])
+    if number:
+        rundir.write(folder.rank(number), json.dumps(machine.facts(), indent=1) + "\n")
 
 
 def become(folder: RunDir) -> NoReturn:
@@ -61,11 +73,8 @@ def become(folder: RunDir) -> NoReturn:
         "master_address": os.environ.pop(ADDRESS),
         "master_port": os.environ.pop(PORT),
     }
-    from mrbench import machine  # noqa: PLC0415 - a node of several only
-
-    if number != "0":  # the first tells of itself in node.json
-        # A program that watches this node as well is to be started here, to end with its parent.
-        rundir.write(folder.rank(int(number)), json.dumps(machine.facts(), indent=1) + "\n")
+    tell(folder)
+    # A program that watches this node, too, is to be started here, and to end with its parent.
     job = dataclasses.replace(
         ready.job,
         argv=tuple(fill(word, values) for word in ready.job.argv),
