@@ -16,6 +16,8 @@ INTERRUPTED = 130
 # Command: what its line of help says; the module of mrbench.commands has its name.
 COMMANDS = {
     "run": "train and measure; writes a record for each run",
+    "status": "tell what is queued or running on a cluster",
+    "collect": "finish the records of runs on a cluster",
     "prepare": "do everything up to the launch",
     "data": "draw a small dataset, or check a folder of COCO",
     "doctor": "tell what this machine lacks for a run",
@@ -68,7 +70,7 @@ def _make_ready(args: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs wish
             signal.signal(number, _interrupt)  # all alike: jobs ended, record written
-    if args.command == "run" and not args.dry_run:
+    if args.command == "run" and not args.dry_run and args.executor != "slurm":
         from mrbench import standby  # noqa: PLC0415 - only what is to run needs it
 
         standby.start()

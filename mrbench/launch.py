@@ -32,7 +32,10 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
     """Start the job, follow it to the end of the window and one interval more, and end it."""
     telemetry = _telemetry(plan, ready, folder)
     with executor.start(ready.job, folder.path, keep_open=held) as running, telemetry:
-        meanwhile = _meanwhile(ready, record, telemetry, running.root())
+        own = plan.environment.kind == "current" and ready.environment.image is None
+        # of several nodes each starts its own, beside its own part of the training
+        root = None if plan.nodes > 1 and plan.on_each_node else running.root()
+        meanwhile = _meanwhile(ready, record, telemetry, root, own=own)
         progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
@@ -61,9 +64,12 @@ def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
 
 
 def _meanwhile(
-    ready: Prepared, record: Record, telemetry: Beside, root: int | None
+    ready: Prepared, record: Record, telemetry: Beside, root: int | None, *, own: bool
 ) -> Iterator[None]:
-    """Do what must not delay the launch while the training starts; most of it one poll later."""
+    """Do what must not delay the launch while the training starts; most of it one poll later.
+
+    own: whether mrbench's own interpreter trains, whose packages no lock tells.
+    """
     telemetry.start(root)
     yield
     from mrbench import judge, machine, validity  # noqa: F401, PLC0415 - used in the end
@@ -75,7 +81,7 @@ def _meanwhile(
             f" {ready.environment.template} was changed; remove both and run again"
         )
     record["machine"] = machine.facts()
-    if record["plan"]["environment"]["kind"] == "current" and ready.environment.image is None:
+    if own:
         record["environment"]["frozen"] = environment.installed()
 
 

@@ -120,12 +120,26 @@ class WeightsFile:
 
 
 @noun
+class MultiNode:
+    """How training over several nodes is started.
+
+    {nodes}, {gpus_per_node}, {node_rank}, {master_address} and {master_port} are filled in, too;
+    {gpus} counts all nodes. start: on each node, or once on the first (mpirun, which reaches the
+    others itself).
+    """
+
+    command: tuple[str, ...]
+    start: Literal["each_node", "once"] = "each_node"
+
+
+@noun
 class Launch:
     """The training command; {gpus}, {data}, {weights}, {output}, {python} ... are filled in."""
 
     command: tuple[str, ...]
     directory: str = "."
     variables: Mapping[str, str] = field(default_factory=dict)
+    multi_node: MultiNode | None = None
     shell: bool = False
     terminal: bool = False
     wall_clock_limit_s: float = 7200.0

@@ -12,6 +12,7 @@ from mrbench.model import (
     Dataset,
     Environment,
     LogFormat,
+    MultiNode,
     OtherGpus,
     Source,
     Substitution,
@@ -61,10 +62,15 @@ class Plan:
     stop: str
     wall_clock_limit_s: float
     stall_limit_s: float
+    nodes: int = 1
+    on_each_node: bool = False  # several nodes: the command is run on each of them
 
     def canonical(self) -> str:
         """Return the plan as one JSON text, the same on every machine."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1) + "\n"
+        content = dataclasses.asdict(self)
+        if self.nodes == 1:  # as the text was before there were more, and hence the digest
+            del content["nodes"], content["on_each_node"]
+        return json.dumps(content, sort_keys=True, indent=1) + "\n"
 
     @property
     def digest(self) -> str:
@@ -78,10 +84,16 @@ def make_plan(
     gpus: int | None = None,
     window: Window | None = None,
     commit: str | None = None,
+    nodes: int = 1,
+    image: str | None = None,
 ) -> Plan:
-    """Resolve a recipe; RecipeError if the implementation cannot do what is asked."""
+    """Resolve a recipe; RecipeError if the implementation cannot do what is asked.
+
+    gpus: of one node; the plan counts those of all nodes. image: the container to train in.
+    """
     recipe, suite = file.recipe, file.suite
-    count = suite.hardware.count if gpus is None else gpus
+    on_node = suite.hardware.count if gpus is None else gpus
+    count = on_node * nodes
     other = count != suite.hardware.count
     _check_gpus(file, count)
     _check_lock(file)
@@ -95,12 +107,15 @@ def make_plan(
     learning_rate = None if rate is None else rate * per_iteration
     known = {
         "gpus": str(count),
+        "nodes": str(nodes),
+        "gpus_per_node": str(on_node),
         "images_per_gpu": str(work.images_per_gpu),
         "images_per_iteration": str(per_iteration),
         "learning_rate": "" if learning_rate is None else f"{learning_rate:g}",
     }
     launch = recipe.launch
-    command = launch.command + (recipe.other_gpus.arguments if other else ())
+    several = _several(file) if nodes > 1 else None
+    command = (several or launch).command + (recipe.other_gpus.arguments if other else ())
     return Plan(
         format=FORMAT,
         suite=file.suite_name,
@@ -111,7 +126,9 @@ def make_plan(
         source=_source(recipe.source, recipe.other_gpus if other else None, commit, known),
         patch_sha256={n: hashlib.sha256(raw).hexdigest() for n, raw in file.patches},
         adaptation=recipe.adaptation,
-        environment=recipe.environment,
+        environment=dataclasses.replace(
+            recipe.environment, image=image or recipe.environment.image
+        ),
         lock_sha256=None if file.lock is None else hashlib.sha256(file.lock).hexdigest(),
         data=recipe.data,
         weights=recipe.weights,
@@ -133,6 +150,8 @@ def make_plan(
         stop=recipe.guards.stop,
         wall_clock_limit_s=launch.wall_clock_limit_s,
         stall_limit_s=launch.stall_limit_s,
+        nodes=nodes,
+        on_each_node=several is not None and several.start == "each_node",
     )
 
 
@@ -153,6 +172,16 @@ def _check_lock(file: RecipeFile) -> None:
     problem = lockfile.problem(file.recipe.environment, file.lock) if file.lock else None
     if problem:
         raise file.place.error("environment.lock", f"{file.recipe.environment.lock} {problem}")
+
+
+def _several(file: RecipeFile) -> MultiNode:
+    several = file.recipe.launch.multi_node
+    if several is None or file.recipe.launch.shell:
+        raise RecipeError(
+            f"{file.name} cannot train over several nodes, as far as its recipe says"
+            " (launch.multi_node); leave --nodes out, or this implementation with --impl"
+        )
+    return several
 
 
 def _check_gpus(file: RecipeFile, count: int) -> None:

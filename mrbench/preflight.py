@@ -25,15 +25,24 @@ LOCAL = EXECUTORS["local"](Wishes())
 # Of no account where the jobs run in images.
 OF_THIS_MACHINE = (recipe.environments, tools.programs)
 
+# What concerns the machine that trains, where that is another one.
+OF_THE_TRAINING = (gpus.enough, recipe.executor)
+
 
 def check(
-    plans: Iterable[Plan], places: Places, executor: Executor = LOCAL, *, force: bool = False
+    plans: Iterable[Plan],
+    places: Places,
+    executor: Executor = LOCAL,
+    *,
+    force: bool = False,
+    elsewhere: bool = False,
 ) -> list[Finding]:
     """Raise one UnavailableError that lists all that is missing, each with its remedy.
 
-    force: what may be forced is returned instead.
+    force: what may be forced is returned instead. elsewhere: this machine only prepares, and needs
+    no GPUs.
     """
-    found = refusals(tuple(plans), places, executor)
+    found = refusals(tuple(plans), places, executor, elsewhere=elsewhere)
     forced = [finding for finding in found if force and finding.forcible]
     refused = [finding for finding in found if finding not in forced]
     if refused:
@@ -42,12 +51,19 @@ def check(
     return forced
 
 
-def refusals(plans: tuple[Plan, ...], places: Places, executor: Executor = LOCAL) -> list[Finding]:
+def refusals(
+    plans: tuple[Plan, ...],
+    places: Places,
+    executor: Executor = LOCAL,
+    *,
+    elsewhere: bool = False,
+) -> list[Finding]:
     """List what refuses a run of these plans; empty if it can start."""
     inside = executor.surroundings.in_image
     found = [
         finding
         for look in REFUSING
+        if not (elsewhere and look in OF_THE_TRAINING)
         for finding in look(plans, places)
         if not (inside and look in OF_THIS_MACHINE and finding.topic != "git")
     ]

@@ -47,8 +47,13 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     folder: Path,
     progress: Progress,
     surroundings: Surroundings,
+    *,
+    port: bool = True,
 ) -> Prepared:
-    """Make everything up to the launch; `folder`, the run's own, gets src/ and output/."""
+    """Make everything up to the launch; `folder`, the run's own, gets src/ and output/.
+
+    port: whether it trains on this machine; if not, {port} is filled in where it does.
+    """
     base = mirrored.git_base(places.mirror)
     used = tuple(weights.have(item, places.weights, progress) for item in plan.weights)
     checkout = workspace.prepare(plan.source, file.patches, base, progress)
@@ -75,7 +80,7 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     progress("copying the checkout, linking data and weights")
     source = layout.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)
-    job = make_job(plan, places, ready.python, source, image=ready.image)
+    job = make_job(plan, places, ready.python, source, image=ready.image, port=port)
     values = path_values(plan, places, ready.python, source)
     activation = _activated(plan, ready.python, ready.image)
     for command in plan.data.prepare if plan.data else ():

@@ -9,21 +9,9 @@ from mrbench import yamlfile
 from mrbench.errors import RecipeError
 from mrbench.model import LogFormat, Recipe, Source
 from mrbench.suites import Suite
-from mrbench.wording import PLACEHOLDER, did_you_mean
+from mrbench.wording import PLACEHOLDER, PLACEHOLDERS, did_you_mean
 from mrbench.yamlfile import Place
 
-PLACEHOLDERS = {
-    "python": "the environment's interpreter",
-    "checkout": "this run's own copy of the patched source",
-    "output": "a fresh folder for what the training writes",
-    "data": "the data folder",
-    "weights": "the weights folder",
-    "gpus": "number of GPUs (or CPU devices)",
-    "images_per_gpu": "images per GPU and iteration",
-    "images_per_iteration": "images per iteration, all GPUs together",
-    "learning_rate": "learning_rate_per_image times images_per_iteration",
-    "port": "a free TCP port of this machine",
-}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SCHEMES = ("https", "ssh", "file", "package")
@@ -228,6 +216,8 @@ def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
 def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for text in recipe.launch.command:
         yield "launch.command", text
+    for text in recipe.launch.multi_node.command if recipe.launch.multi_node else ():
+        yield "launch.multi_node.command", text
     for name, text in recipe.launch.variables.items():
         yield f"launch.variables.{name}", text
     for text in recipe.other_gpus.arguments:

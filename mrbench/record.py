@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from mrbench import __version__
+from mrbench.console.base import RunStart
 from mrbench.errors import MeasureError
 from mrbench.interval import Interval
 from mrbench.outcome import Exit
@@ -52,6 +53,24 @@ def family(file: RecipeFile, plan: Plan) -> str:
         str(plan.window),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def run_start(record: Record, folder: RunDir) -> RunStart:
+    """Return what reporters are told of a run that begins."""
+    plan, series = record["plan"], record["series"]
+    return RunStart(
+        id=record["id"],
+        suite=plan["suite"],
+        implementation=plan["implementation"],
+        accelerator=plan["accelerator"],
+        gpus=plan["gpus"],
+        number=series["run"],
+        runs=series["runs"],
+        repeat=series["repeat"],
+        repeats=series["repeats"],
+        folder=folder.path,
+        telemetry=folder.telemetry,
+    )
 
 
 def now() -> str:

@@ -26,7 +26,7 @@ def make_rows(
     latest: dict[tuple[str, ...], list[Record]] = {}
     for group in _groups(records):
         plan = group[-1]["plan"]
-        window, gpus = str(plan["window"]), str(plan["gpus"])
+        window, gpus = str(plan["window"]), f"{plan['gpus']} on {nodes_of(plan)}"
         key = (plan["implementation"], plan["source"]["commit"], window, gpus)
         if key not in latest or _started(latest[key]) < _started(group):
             latest[key] = group
@@ -55,7 +55,10 @@ def choose_reference(suite: Suite, name: str | None) -> Reference | None:
 
 
 def _groups(records: Iterable[Record]) -> list[list[Record]]:
-    """Put together what may be averaged: equal plan, machine and image, in order of time."""
+    """Put together what may be averaged: equal plan, machine and image, in order of time.
+
+    Slurm chooses the nodes; there machines of the same kind count as one.
+    """
     found: dict[tuple[str, str, str | None], list[Record]] = {}
     for record in sorted(records, key=lambda r: str(r.get("started"))):
         key = (record["plan_digest"], _machine(record), _image(record))
@@ -66,26 +69,41 @@ def _groups(records: Iterable[Record]) -> list[list[Record]]:
 def _series(record: Record) -> tuple[str, str] | None:
     """Return what runs of one scaling series share; None for records that do not tell.
 
-    Of the machine's GPUs the kind counts, not the number: a run may see only those that it got.
+    Of the machines' GPUs the kind counts, not the number: a run may see only those that it got.
     """
     if not record.get("family"):
         return None
-    machine = record.get("machine") or {}
-    kinds = sorted({str(gpu.get("name")) for gpu in machine.get("gpus") or []})
-    return str(record["family"]), json.dumps(
-        [machine.get("host"), machine.get("cpu"), kinds, _image(record)]
-    )
+    cpus = sorted({str(machine.get("cpu")) for machine in _machines(record)})
+    gpus = {str(gpu.get("name")) for m in _machines(record) for gpu in m.get("gpus") or []}
+    place = [_place(record), cpus, sorted(gpus), _image(record)]
+    return str(record["family"]), json.dumps(place)
 
 
 def _machine(record: Record) -> str:
-    machine = record.get("machine") or {}
-    gpus = [g.get("name") for g in machine.get("gpus") or []]
-    return json.dumps([machine.get("host"), machine.get("cpu"), gpus])
+    kinds = {
+        json.dumps([machine.get("cpu"), [gpu.get("name") for gpu in machine.get("gpus") or []]])
+        for machine in _machines(record)
+    }
+    return json.dumps([_place(record), sorted(kinds)])
+
+
+def _place(record: Record) -> str:
+    slurm = record.get("slurm")
+    return f"cluster {slurm['cluster']}" if slurm else str(_machines(record)[0].get("host"))
+
+
+def _machines(record: Record) -> list[Record]:
+    return [record.get("machine") or {}, *(record.get("other_machines") or ())]
 
 
 def _image(record: Record) -> str | None:
     """Return the image that a run's environment was, or None."""
     return (record.get("environment") or {}).get("image")
+
+
+def nodes_of(plan: dict[str, Any]) -> int:
+    """Return on how many machines a plan trains; older plans do not say."""
+    return int(plan.get("nodes", 1))
 
 
 def _started(group: list[Record]) -> str:
@@ -108,6 +126,7 @@ def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
         "commit": plan["source"]["commit"],
         "pinned": plan["pinned"],
         "gpus": plan["gpus"],
+        "nodes": nodes_of(plan),
         "accelerator": plan["accelerator"],
         "window": f"{plan['window']['first']}:{plan['window']['last']}",
         "images_per_second": mean,

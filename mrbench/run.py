@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mrbench import cooldown, locks, preflight, preparation, rundir, scratch
-from mrbench.console import Reporter, RunStart
+from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
 from mrbench.executors import Executor
 from mrbench.launch import keep, launch
 from mrbench.places import Places
 from mrbench.plan import Plan, run_folder_name
 from mrbench.recipe import RecipeFile
-from mrbench.record import blank, conclude, now, summary
+from mrbench.record import blank, conclude, now, run_start, summary
 from mrbench.rundir import RunDir
 
 Record = dict[str, Any]
@@ -72,7 +72,7 @@ def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
     folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
     rundir.write(folder.plan, plan.canonical())
     record = blank(plan, file, folder) | known
-    reporter.run_started(_start(plan, folder, record["id"], record["series"]))
+    reporter.run_started(run_start(record, folder))
     try:
         _train(plan, file, places, folder, reporter, record, executor, cool_down)
     except MrbenchError as exc:
@@ -89,22 +89,6 @@ def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
         rundir.write_record(folder, record)
         reporter.run_ended(record, summary(record))
     return record
-
-
-def _start(plan: Plan, folder: RunDir, name: str, series: dict[str, int]) -> RunStart:
-    return RunStart(
-        id=name,
-        suite=plan.suite,
-        implementation=plan.implementation,
-        accelerator=plan.accelerator,
-        gpus=plan.gpus,
-        number=series["run"],
-        runs=series["runs"],
-        repeat=series["repeat"],
-        repeats=series["repeats"],
-        folder=folder.path,
-        telemetry=folder.telemetry,
-    )
 
 
 def _train(  # noqa: PLR0917 - the pipeline's parts, each used once

@@ -12,6 +12,9 @@ from mrbench.errors import MrbenchError
 from mrbench.home import write_whole
 from mrbench.suites import Suite
 
+# Not in a record's `files`: it itself, what is gone once it is written, what others may add to.
+UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out")
+
 
 @dataclasses.dataclass(frozen=True)
 class RunDir:
@@ -36,7 +39,7 @@ class RunDir:
 
     @property
     def exit(self) -> Path:
-        """How the training ended."""
+        """How the training ended, as the process that watched it wrote."""
         return self.path / "exit.json"
 
     @property
@@ -44,10 +47,53 @@ class RunDir:
         """What GPUs, host and the training's processes did; mrbench.telemetry writes it."""
         return self.path / "telemetry.jsonl"
 
+    def telemetry_of(self, name: str) -> Path:
+        """Return the same of another machine."""
+        return self.telemetry.with_suffix(f".{name}.jsonl")
+
     @property
     def container(self) -> Path:
         """What the container was made of and how it ended; only of runs in one."""
         return self.path / "container.json"
+
+    @property
+    def prepared(self) -> Path:
+        """What was made for the run; for the nodes of a cluster."""
+        return self.path / "prepared.json"
+
+    @property
+    def draft(self) -> Path:
+        """The record as far as it was known when the run was handed to a cluster."""
+        return self.path / "draft.json"
+
+    @property
+    def submission(self) -> Path:
+        """Which job of which cluster the run is."""
+        return self.path / "slurm.json"
+
+    @property
+    def script(self) -> Path:
+        """The job's batch script."""
+        return self.path / "job.sh"
+
+    @property
+    def output(self) -> Path:
+        """What the batch script printed beside the training: Slurm's and mrbench's messages."""
+        return self.path / "slurm.out"
+
+    @property
+    def lease(self) -> Path:
+        """A number that changes as long as somebody waits for the run."""
+        return self.path / "lease"
+
+    @property
+    def told(self) -> Path:
+        """What the job's first node says of itself and of the end; it writes nothing after that."""
+        return self.path / "node.json"
+
+    def rank(self, number: int) -> Path:
+        """Return the file in which one of several nodes says what it is."""
+        return self.path / f"node-{number}.json"
 
     @property
     def kept(self) -> Path:
@@ -84,7 +130,8 @@ def stamp() -> str:
 def names_in(folder: RunDir) -> list[str]:
     """Return what lies in a run's folder beside record.json, folders aside: relative, sorted."""
     found = (p for p in folder.path.rglob("*") if p.is_symlink() or not p.is_dir())
-    return sorted(p.relative_to(folder.path).as_posix() for p in found if p != folder.record)
+    names = sorted(p.relative_to(folder.path).as_posix() for p in found)
+    return [name for name in names if name not in UNSEALED]
 
 
 def describe_files(folder: RunDir) -> dict[str, dict[str, Any]]:
@@ -146,6 +193,12 @@ def find_unfinished(runs: Path, suite: str) -> list[Path]:
     """Return the runs that have a plan and no record: still running, or mrbench was killed."""
     planned = sorted(p.parent for p in runs.glob(f"{suite}/*/*/plan.json"))
     return [folder for folder in planned if not (folder / "record.json").exists()]
+
+
+def find_submitted(runs: Path) -> list[RunDir]:
+    """Return the runs that are with a cluster: submitted, and without a record; oldest first."""
+    found = sorted(runs.glob("*/*/*/slurm.json"), key=lambda p: p.parent.name)
+    return [RunDir(p.parent) for p in found if not (p.parent / "record.json").exists()]
 
 
 def suite_of(record: dict[str, Any]) -> Suite:

@@ -54,8 +54,9 @@ def _cells(suite: Suite, row: Row) -> dict[str, str]:
         name += f" @{row['commit'][:12]}"
     if row["window"] != str(suite.window):
         name += f" ({row['window']})"
-    if row["gpus"] != suite.hardware.count:
-        name += f" ({row['gpus']} {'GPUs' if row['accelerator'] == 'gpu' else 'devices'})"
+    if row["gpus"] != suite.hardware.count or row["nodes"] > 1:
+        name += f" ({row['gpus']} {'GPUs' if row['accelerator'] == 'gpu' else 'devices'}"
+        name += f", {row['nodes']} nodes)" if row["nodes"] > 1 else ")"
     deviation = row["deviation_images_per_second"]
     published = row["published_images_per_second"]
     ratio = f"{row['ratio']:.2f}" if row["ratio"] else "-"

@@ -4,6 +4,23 @@ import re
 from collections.abc import Iterable, Mapping
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+PLACEHOLDERS = {
+    "python": "the environment's interpreter",
+    "checkout": "this run's own copy of the patched source",
+    "output": "a fresh folder for what the training writes",
+    "data": "the data folder",
+    "weights": "the weights folder",
+    "gpus": "number of GPUs (or CPU devices)",
+    "images_per_gpu": "images per GPU and iteration",
+    "images_per_iteration": "images per iteration, all GPUs together",
+    "learning_rate": "learning_rate_per_image times images_per_iteration",
+    "port": "a free TCP port of this machine",
+    "nodes": "number of nodes (launch.multi_node)",
+    "gpus_per_node": "GPUs of one node (launch.multi_node)",
+    "node_rank": "the node's number, from 0 (launch.multi_node)",
+    "master_address": "where the first node is reached (launch.multi_node)",
+    "master_port": "a free TCP port of the first node (launch.multi_node)",
+}
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

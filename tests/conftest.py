@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import cluster as clusters
 from engine import BASE, import_base, lacking, running_engine
 
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
@@ -62,3 +63,24 @@ def docker_host(engine: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Make that engine the one that mrbench finds."""
     monkeypatch.setenv("DOCKER_HOST", engine)
     return engine
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Cluster]:
+    """Start a real Slurm with four nodes, once for all tests."""
+    lack = clusters.lack()
+    if lack:
+        pytest.skip(lack)
+    with clusters.running(clusters.Cluster(tmp_path_factory.mktemp("slurm"))) as started:
+        yield started
+
+
+@pytest.fixture
+def slurm(cluster: clusters.Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[clusters.Cluster]:
+    """Let a test use the cluster, and leave no job of it behind."""
+    for name in list(os.environ):
+        if name.startswith(("SLURM_", "SBATCH_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SLURM_CONF", str(cluster.configuration))
+    yield cluster
+    cluster.cancel_all()

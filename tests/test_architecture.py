@@ -16,15 +16,16 @@ LAYOUT = """
     clockface;
     yamlfile interpreter steps gitobjects standby nvml workers;
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
-    machine locks stamps logs measure evidence stated validity failure footnotes scaling shim
+    machine locks stamps logs measure evidence stated validity failure footnotes scaling shim slurm
     parsers console schema;
     executors;
     plan checks datacheck preflight preparation judge rows archive;
-    telemetry table progress cooldown;
+    telemetry table progress cooldown handover;
     record show;
-    launch;
-    run prepare doctor parse dryrun relock mirror verify;
-    pack compare;
+    launch collect;
+    run prepare doctor parse dryrun relock mirror verify node submission follow;
+    pack compare batch;
+    waiting;
     commands cli __main__
 """
 LAYERS = [set(layer.split()) for layer in LAYOUT.split(";")]

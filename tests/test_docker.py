@@ -56,9 +56,11 @@ def python(code: str) -> tuple[str, ...]:
     return ("python3", "-I", "-S", "-c", code)
 
 
-def run(job: Job, folder: Path, **wishes: str) -> tuple[bytes, Exit, dict[str, Any]]:
+def run(
+    job: Job, folder: Path, *, shm: str | None = None, memory: str | None = None
+) -> tuple[bytes, Exit, dict[str, Any]]:
     """Follow a job to its end; return what it printed, how it ended, and container.json."""
-    executor = EXECUTORS["docker"](Wishes(executor="docker", **wishes))
+    executor = EXECUTORS["docker"](Wishes(executor="docker", shm=shm, memory=memory))
     with executor.start(job, folder, grace_s=1.0) as running:
         output = b"".join(block for _, block in running.blocks(tick=lambda: None))
     assert output == (folder / LOG).read_bytes()
@@ -209,7 +211,7 @@ def test_a_program_that_is_none(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_start_is_one_line(
-    tmp_path: Path, wanted: dict[str, Any], wishes: dict[str, str], told: str
+    tmp_path: Path, wanted: dict[str, Any], wishes: dict[str, Any], told: str
 ) -> None:
     executor = EXECUTORS["docker"](Wishes(**wishes))
     job = in_container(tmp_path, "true", **wanted)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -140,9 +141,43 @@ def test_eight_devices_train_as_one_does(tmp_path: Path) -> None:
         assert all(np.isfinite(saved[name]).all() for name in saved)
 
 
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+    data = tmp_path / "coco"
+    synthesize(data, SyntheticData(images=24, width=160, height=120))
+    sizes = ["--width", "64", "--height", "48", "--images-per-device", "2", "--devices", "2"]
+    every = ["--iterations", "3", "--log-every", "1", "--checkpoint-every", "9"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    meeting = ["--processes", "2", "--coordinator", f"127.0.0.1:{port}"]
+
+    def start(name: str, *options: str) -> subprocess.Popen[str]:
+        names = ["--data", str(data), "--output", str(tmp_path / name)]
+        command = [sys.executable, "-B", "train.py", *names, *sizes, *every, *options]
+        variables = os.environ | {"JAX_PLATFORMS": "cpu"}
+        return subprocess.Popen(
+            command, cwd=SOURCE, env=variables, stdout=subprocess.PIPE, text=True
+        )
+
+    with start("a", *meeting, "--process", "1") as other:
+        with start("b", *meeting, "--process", "0") as first:
+            told = first.communicate(timeout=600)[0]
+        assert "iter:" not in other.communicate(timeout=600)[0]
+    with start("c") as alone:
+        expected = alone.communicate(timeout=600)[0]
+    assert (first.returncode, other.returncode, alone.returncode) == (0, 0, 0)
+    assert "minimask: 2 x cpu, 4 images per iteration of 64x48" in told
+    both = [[line.group(i) for i in range(3, 7)] for line in LINE.finditer(told)]
+    one = [[line.group(i) for i in range(3, 7)] for line in LINE.finditer(expected)]
+    assert len(both) == 3
+    np.testing.assert_allclose(np.array(both, float), np.array(one, float), rtol=0.02)
+    assert not (tmp_path / "a").exists()  # the first alone saves
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
+        (["--devices", "3", "--processes", "2"], "must divide --devices"),
         (["--width", "50"], "--width and --height must be multiples of 16"),
         (["--devices", "0"], "at least 1"),
     ],

@@ -24,6 +24,16 @@ if len(sys.argv) > 3:
     raise SystemExit(sys.argv[3])
 '''
 
+# Before TRAIN: one of several nodes says so, and only the first goes on.
+SHOW = """
+import sys
+if "--rank" in sys.argv:
+    print("started with", *sys.argv[3:], flush=True)
+    if sys.argv[4] != "0":
+        sys.exit()
+    del sys.argv[3:]
+"""
+
 RECIPE = """
 title: Toy
 framework: none
@@ -65,6 +75,14 @@ def make_upstream(folder: Path, git: Callable[..., str]) -> str:
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "train")
     return git(folder, "rev-parse", "HEAD")
+
+
+def commit_all(folder: Path) -> str:
+    """Commit what was changed in an upstream; return the commit."""
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "commit", "-qam", "on"], check=True)
+    told = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    return told.stdout.strip()
 
 
 def make_suite(folder: Path, git: Callable[..., str], name: str = "toy") -> Path:

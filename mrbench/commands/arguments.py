@@ -73,7 +73,7 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
 def add_executor(parser: argparse.ArgumentParser) -> None:
     """Add --executor, and what executors may be asked for."""
     parser.add_argument(
-        "--executor", choices=("local", "docker"), default="local", help="where it trains"
+        "--executor", choices=("local", "docker", "slurm"), default="local", help="where it trains"
     )
     containers = parser.add_argument_group("with --executor docker")
     containers.add_argument("--image", metavar="NAME", help="train in it as it is; default: build")
@@ -82,6 +82,18 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         "--shm", metavar="SIZE", help="of shared memory, as 16g, or `host`; default: half of all"
     )
     containers.add_argument("--memory", metavar="SIZE", help="limit, as 64g; default: none")
+    cluster = parser.add_argument_group("with --executor slurm")
+    cluster.add_argument(
+        "--nodes", type=positive, default=1, metavar="N", help="--gpus counts those of one node"
+    )
+    cluster.add_argument("--partition", metavar="P", help="default: the cluster's, for all four")
+    cluster.add_argument("--time", metavar="T", help="as sbatch takes it; default: the recipe's")
+    cluster.add_argument("--account", metavar="A", help="who pays")
+    cluster.add_argument("--constraint", metavar="C", help="features that the nodes must have")
+    cluster.add_argument("--container", metavar="IMAGE", help="train in it, by pyxis or apptainer")
+    cluster.add_argument(
+        "--detach", action="store_true", help="submit and leave; see `mrbench collect`"
+    )
 
 
 def as_path(text: str) -> "Path":

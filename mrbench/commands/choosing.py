@@ -25,7 +25,14 @@ def plans(args: argparse.Namespace) -> Planned:
     for count in args.gpus or (None,):
         for file in files:
             try:
-                made = plan.make_plan(file, gpus=count, window=window, commit=args.commit)
+                made = plan.make_plan(
+                    file,
+                    gpus=count,
+                    window=window,
+                    commit=args.commit,
+                    nodes=getattr(args, "nodes", 1),
+                    image=getattr(args, "container", None),
+                )
                 planned.append((made, file))
             except RecipeError as exc:
                 problems.append(str(exc))
@@ -64,13 +71,24 @@ def places(args: argparse.Namespace) -> Places:
 
 
 def wishes(args: argparse.Namespace) -> Wishes:
-    """Return what the arguments ask of the executor."""
+    """Return what the arguments ask of the executor; RecipeError for what it does not know."""
+    cluster = ("nodes", "partition", "time", "account", "constraint", "container", "detach")
+    given = [name for name in cluster if getattr(args, name) not in (None, False, 1)]
+    if given and args.executor != "slurm":
+        raise RecipeError(f"--{given[0]} is for clusters; add --executor slurm, or leave it out")
     return Wishes(
         executor=args.executor,
         image=args.image,
         base_image=args.base_image,
         shm=args.shm,
         memory=args.memory,
+        nodes=args.nodes,
+        partition=args.partition,
+        time_limit=args.time,
+        account=args.account,
+        constraint=args.constraint,
+        container=args.container,
+        detach=args.detach,
     )
 
 

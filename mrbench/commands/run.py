@@ -1,6 +1,7 @@
 """`mrbench run`: train and measure."""
 
 import argparse
+import itertools
 import json
 import sys
 
@@ -53,25 +54,30 @@ def main(args: argparse.Namespace) -> int:
     """Run the chosen implementations, or print what would be done."""
     from mrbench.commands import choosing  # noqa: PLC0415 - after the shim has been started
 
+    wishes = choosing.wishes(args)
     planned, places = choosing.plans(args), choosing.places(args)
     if args.dry_run:
-        return _dry_run(planned, places, choosing.wishes(args), as_json=args.json)
+        return _dry_run(planned, places, wishes, as_json=args.json)
     from mrbench.console import make_reporter  # noqa: PLC0415 - the dry run prints at once
     from mrbench.executors import EXECUTORS  # noqa: PLC0415 - the same
     from mrbench.run import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
 
     events = sys.stdout if args.json else None
     with make_reporter(quiet=args.quiet, events=events) as reporter:
-        executor = EXECUTORS[args.executor](choosing.wishes(args))
-        records = run_all(
-            planned,
-            places,
-            args.repeat,
-            reporter,
-            executor,
-            cool_down=choosing.cool_down(args),
-            force=args.force,
-        )
+        if args.executor == "slurm":
+            from mrbench import batch  # noqa: PLC0415 - only a cluster needs it
+
+            records = batch.run_all(planned, places, args.repeat, reporter, wishes)
+        else:
+            records = run_all(
+                planned,
+                places,
+                args.repeat,
+                reporter,
+                EXECUTORS[args.executor](wishes),
+                cool_down=choosing.cool_down(args),
+                force=args.force,
+            )
     return exit_code(records)
 
 
@@ -79,5 +85,16 @@ def _dry_run(planned: "Planned", places: "Places", wishes: "Wishes", *, as_json:
     from mrbench.dryrun import as_text, describe  # noqa: PLC0415 - only now needed
 
     described = [describe(p, file.patches, places, wishes) for p, file in planned]
-    print(json.dumps(described, indent=1) if as_json else "\n".join(map(as_text, described)))
+    scripts: list[str] = []
+    if wishes.executor == "slurm":
+        from mrbench import submission  # noqa: PLC0415 - only a cluster needs it
+
+        scripts = [submission.dry_script(p, places, wishes) for p, _ in planned]
+        described = [d | {"script": s} for d, s in zip(described, scripts, strict=True)]
+    if as_json:
+        print(json.dumps(described, indent=1))
+        return 0
+    for text, script in itertools.zip_longest(map(as_text, described), scripts, fillvalue=""):
+        print(text)
+        print(script, end="")
     return 0

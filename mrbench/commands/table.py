@@ -32,7 +32,10 @@ def main(args: argparse.Namespace) -> int:
             print(f"mrbench: left out: {exc}", file=sys.stderr)
             broken = exc.exit_code
     for folder in rundir.find_unfinished(args.runs, args.suite):
-        print(f"mrbench: left out: {folder} has no record (yet, or was killed)", file=sys.stderr)
+        text = "has no record (yet, or was killed)"
+        if (folder / "slurm.json").exists():
+            text = "is with a cluster; `mrbench status` tells more"
+        print(f"mrbench: left out: {folder} {text}", file=sys.stderr)
     foreign = args.suite not in recipe.suite_names() and records
     suite = rundir.suite_of(records[-1]) if foreign else recipe.load_suite(args.suite)
     rows = making.make_rows(suite, records, args.reference)

@@ -29,6 +29,13 @@ class Wishes:
     base_image: str | None = None
     shm: str | None = None
     memory: str | None = None
+    nodes: int = 1
+    partition: str | None = None
+    time_limit: str | None = None
+    account: str | None = None
+    constraint: str | None = None
+    container: str | None = None
+    detach: bool = False
 
 
 class Surroundings(Protocol):

@@ -35,8 +35,11 @@ class Beside:
         self._variables = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, root: int | None) -> None:
-        """Start it; it then watches the descendants of `root`, and ends with that process."""
+    def start(self, root: int | None, *, apart: bool = False) -> None:
+        """Start it; it then watches the descendants of `root`, and ends with that process.
+
+        apart: by that alone, not also with the process that started it.
+        """
         if root is None:
             return
         command = [sys.executable, "-I", "-S", str(PROGRAM), self._file, str(root), *self._options]
@@ -44,7 +47,7 @@ class Beside:
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **self._variables},
@@ -76,3 +79,15 @@ class Beside:
     ) -> None:
         """End it, however the training ended."""
         self.stop()
+
+
+def start_apart(file: Path, *, gpus: bool) -> None:
+    """Start the program for this very process, which becomes a training's; it ends with that."""
+    before = None
+    if gpus:
+        from mrbench import nvml  # noqa: PLC0415 - for GPUs only
+
+        seen = nvml.inspect()
+        before = None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes]
+    program = Beside(file, gpus=gpus, before=before)
+    program.start(os.getpid(), apart=True)

@@ -27,6 +27,18 @@ class Entry(NamedTuple):
     objects: list[dict[str, Any]]
 
 
+class Share(NamedTuple):
+    """Which part of each batch a process makes: the `number`th (from 0) of `of` equal ones."""
+
+    number: int = 0
+    of: int = 1
+
+    def within(self, size: int) -> slice:
+        """Return the part's place in a batch of `size` images."""
+        each = size // self.of
+        return slice(self.number * each, (self.number + 1) * each)
+
+
 class Dataset(NamedTuple):
     """All images that show something, and each category's class (1-based)."""
 
@@ -87,22 +99,28 @@ def draw_mask(annotation: dict[str, Any], side: int) -> np.ndarray:
     return np.asarray(image, np.float32)
 
 
-def make_batches(
-    dataset: Dataset, size: int, count: int, seed: int, settings: Settings
+def make_batches(  # noqa: PLR0917 - the loader's settings
+    dataset: Dataset, size: int, count: int, seed: int, settings: Settings, share: Share
 ) -> Iterator[Batch]:
-    """Yield `count` batches of `size` images, each epoch in another order."""
+    """Yield this process's share of `count` batches of `size` images, each epoch in another order.
+
+    The same seed gives all processes the same batches, of which each draws its share only.
+    """
     rng = Random(seed)  # noqa: S311  # no secret
     order: list[Entry] = []
     for _ in range(count):
         while len(order) < size:
             order += rng.sample(dataset.entries, len(dataset.entries))
         chosen, order = order[:size], order[size:]
+        flips = [rng.random() < FLIPPED for _ in chosen]
+        lots = [rng.getrandbits(31) for _ in chosen]
+        part = share.within(size)
         examples = [
-            example(entry, dataset.classes, settings, flip=rng.random() < FLIPPED)
-            for entry in chosen
+            example(entry, dataset.classes, settings, flip=flip)
+            for entry, flip in zip(chosen[part], flips[part], strict=True)
         ]
         batch = {name: np.stack([e[name] for e in examples]) for name in examples[0]}
-        batch["lots"] = np.array([rng.getrandbits(31) for _ in chosen], np.int32)
+        batch["lots"] = np.array(lots[part], np.int32)
         yield batch
 
 

@@ -1,6 +1,7 @@
 """What training tells: the log on stdout, and the true time of every iteration in a file."""
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +20,15 @@ class Report(AbstractContextManager["Report"]):
     belong to the iteration that comes next.
     """
 
-    def __init__(self, began: float, total: int, every: int, truth: Path | None) -> None:
-        self.total, self.every = total, every
+    def __init__(
+        self,
+        began: float,
+        total: int,
+        every: int,
+        truth: Path | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.total, self.every, self.tell = total, every, tell
         self.began = self.interval_began = began
         self.waited = 0.0
         self.losses: list[np.ndarray] = []
@@ -51,7 +59,7 @@ class Report(AbstractContextManager["Report"]):
         count = len(self.losses)
         means = np.mean(self.losses, axis=0)
         parts = "".join(f"loss_{n}: {v:.4f}  " for n, v in zip(PARTS, means, strict=True))
-        say(
+        self.tell(
             f"iter: {iteration}/{self.total}  loss: {means.sum():.4f}  {parts}"
             f"time: {(self.began - self.interval_began) / count:.4f}  "
             f"data_time: {self.waited / count:.4f}  lr: {rate:.6f}"
@@ -73,3 +81,7 @@ def say(text: str) -> None:
     """Print a line with the time of day, at once."""
     now = datetime.now().astimezone()
     print(f"[{now:%Y-%m-%d %H:%M:%S},{now.microsecond // 1000:03d}] {text}", flush=True)  # noqa: T201
+
+
+def no_one(_text: str) -> None:
+    """Say nothing: of several processes the first speaks for all."""

@@ -32,8 +32,11 @@ def make_mesh(count: int) -> Mesh:
 
 
 def place(batch: dict[str, np.ndarray], mesh: Mesh) -> Batch:
-    """Hand each device its share of the images."""
-    placed: Batch = jax.device_put(batch, NamedSharding(mesh, SPLIT))
+    """Hand each device its share of the images; a process has those of its own devices only."""
+    sharding = NamedSharding(mesh, SPLIT)
+    if jax.process_count() > 1:
+        return {n: jax.make_array_from_process_local_data(sharding, x) for n, x in batch.items()}
+    placed: Batch = jax.device_put(batch, sharding)
     return placed
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import dataset
 from layers import Parameters
 from model import make_parameters, parameter_count
-from report import Report, say
+from report import Report, no_one, say
 from settings import Settings
 from step import copy_to_all, learning_rate, make_mesh, make_step, place
 
@@ -25,6 +25,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with COCO-format data")
     parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--devices", type=int, default=1, help="GPUs, or virtual CPU devices")
+    parser.add_argument("--processes", type=int, default=1, help="that share the devices evenly")
+    parser.add_argument("--process", type=int, default=0, help="this one's number, from 0")
+    parser.add_argument("--coordinator", help="HOST:PORT where process 0 is found by the others")
     parser.add_argument("--images-per-device", type=int, default=2)
     parser.add_argument("--iterations", type=int, default=520)
     parser.add_argument("--log-every", type=int, default=20, help="iterations per line of the log")
@@ -45,18 +48,24 @@ def train(args: argparse.Namespace) -> None:
     mesh = make_mesh(args.devices)
     per_iteration = args.images_per_device * args.devices
     images = dataset.read(args.data)
-    batches = dataset.make_batches(images, per_iteration, args.iterations, args.seed, settings)
+    share = dataset.Share(args.process, args.processes)
+    batches = dataset.make_batches(
+        images, per_iteration, args.iterations, args.seed, settings, share
+    )
     parameters = copy_to_all(make_parameters(settings, args.seed), mesh)
     velocity = {name: jnp.zeros_like(value) for name, value in parameters.items()}
     step = make_step(settings, mesh)
-    say(
+    first = args.process == 0
+    say_all = say if first else no_one
+    say_all(
         f"minimask: {args.devices} x {mesh.devices[0].device_kind}, {per_iteration} images per"
         f" iteration of {settings.width}x{settings.height}, {len(images.entries)} images,"
         f" {parameter_count(parameters)} parameters"
     )
     source = dataset.in_background(batches)
     began = time.monotonic()
-    with Report(began, args.iterations, args.log_every, args.truth) as report:
+    truth = args.truth if first else None
+    with Report(began, args.iterations, args.log_every, truth, say_all) as report:
         for iteration in range(1, args.iterations + 1):
             asked = time.monotonic()
             batch = place(next(source), mesh)
@@ -65,10 +74,11 @@ def train(args: argparse.Namespace) -> None:
             parameters, velocity, parts = step(parameters, velocity, batch, rate)
             losses = np.asarray(parts.block_until_ready())
             report.add(iteration, time.monotonic(), waited, losses, rate)
-            if iteration % args.checkpoint_every == 0:
+            if first and iteration % args.checkpoint_every == 0:
                 save(args.output / f"checkpoint-{iteration}.npz", parameters)
-    say(f"training finished: {args.iterations} iterations in {time.monotonic() - began:.1f} s")
-    save(args.output / "checkpoint-final.npz", parameters)
+    say_all(f"training finished: {args.iterations} iterations in {time.monotonic() - began:.1f} s")
+    if first:
+        save(args.output / "checkpoint-final.npz", parameters)
 
 
 def save(path: Path, parameters: Parameters) -> None:
@@ -83,7 +93,11 @@ def main() -> None:
     args = parse_arguments()
     if args.devices < 1:
         raise SystemExit(f"--devices {args.devices}: at least 1")
-    jax.config.update("jax_num_cpu_devices", args.devices)
+    if args.processes < 1 or args.devices % args.processes:
+        raise SystemExit(f"--processes {args.processes}: must divide --devices")
+    jax.config.update("jax_num_cpu_devices", args.devices // args.processes)
+    if args.processes > 1:
+        jax.distributed.initialize(args.coordinator, args.processes, args.process)
     if len(jax.devices()) < args.devices:
         raise SystemExit(f"--devices {args.devices}: JAX finds only {len(jax.devices())}")
     if args.width % LARGEST_STRIDE or args.height % LARGEST_STRIDE:

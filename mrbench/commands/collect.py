@@ -1,0 +1,26 @@
+"""`mrbench collect`: finish the records of runs that were left to a cluster."""
+
+import argparse
+import json
+
+from mrbench.commands.arguments import add_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench collect`."""
+    add_runs(parser)
+    parser.add_argument("--wait", action="store_true", help="follow those that are not over yet")
+    parser.add_argument("--json", action="store_true", help="records as JSON on stdout")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the records of all runs that are over; say where the others are."""
+    from mrbench import waiting  # noqa: PLC0415 - only this command needs it
+    from mrbench.console import make_reporter  # noqa: PLC0415 - the same
+    from mrbench.run import exit_code  # noqa: PLC0415 - the same
+
+    with make_reporter(quiet=False) as reporter:
+        records = waiting.collect_all(args.runs, reporter, wait=args.wait)
+    if args.json:
+        print(json.dumps(records, indent=1, default=str))
+    return exit_code(records)

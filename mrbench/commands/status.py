@@ -1,0 +1,24 @@
+"""`mrbench status`: tell what is queued or running on a cluster."""
+
+import argparse
+import json
+
+from mrbench.commands.arguments import add_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench status`."""
+    add_runs(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print a line for each run that was submitted and has no record yet."""
+    from mrbench import waiting  # noqa: PLC0415 - only this command needs it
+
+    rows = waiting.look(args.runs)
+    if args.json:
+        print(json.dumps(rows, indent=1))
+    else:
+        print("\n".join(waiting.as_line(row) for row in rows) or f"{args.runs}: nothing submitted")
+    return 0
