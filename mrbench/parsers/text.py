@@ -145,6 +145,8 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
         behind, given.resume = given.resume, 0
         # Behind the window only numbers are read, into which no implementation prints a colour.
         block = raw if last > limit and rule.value is not rule.number else blank_colours(raw)
+        if rule.value is rule.number:
+            block = block.replace(b"\r", b"\n")  # which ends a line, too: for `^`, `$` and `.`
         begins = _begins(block, offset, rule, behind)
         if plain and last > limit and not begins:
             numbers = [last - shift, *map(int, rule.number.findall(block, behind))]
