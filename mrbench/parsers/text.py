@@ -143,10 +143,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
     given = _Blocks(blocks)
     for offset, raw, final in given:
         behind, given.resume = given.resume, 0
-        # Behind the window only numbers are read, into which no implementation prints a colour.
-        block = raw if last > limit and rule.value is not rule.number else blank_colours(raw)
-        if rule.value is rule.number:
-            block = block.replace(b"\r", b"\n")  # which ends a line, too: for `^`, `$` and `.`
+        block = _readable(raw, rule, behind_window=last > limit)
         begins = _begins(block, offset, rule, behind)
         if plain and last > limit and not begins:
             numbers = [last - shift, *map(int, rule.number.findall(block, behind))]
@@ -174,6 +171,14 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
         yield from (mark for _, mark in begins)
         if begins:
             last = 0
+
+
+def _readable(raw: bytes, rule: TextFormat, *, behind_window: bool) -> bytes:
+    """Return the block, as long as it was, without what stands in an expression's way."""
+    if rule.value is rule.number:  # a carriage return ends a line, too: for `^`, `$` and `.`
+        return blank_colours(raw).replace(b"\r", b"\n")
+    # Behind the window only numbers are read, into which no implementation prints a colour.
+    return raw if behind_window else blank_colours(raw)
 
 
 def _begins(block: bytes, offset: int, rule: TextFormat, start: int) -> list[tuple[int, Mark]]:
