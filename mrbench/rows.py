@@ -143,7 +143,7 @@ def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
         "ratio": mean / published if mean and published and comparable else None,
         "same_hardware": comparable,
         "status": "ok" if valid else last["status"],
-        "validity": ("valid with notes" if notes else "valid") if valid else "invalid",
+        "validity": _verdict(valid, notes),
         "reason": "" if valid else why_not(last),
         "notes": list(notes),
         "footnote": footnotes.of_plan(plan),
@@ -176,6 +176,14 @@ def _validity(record: Record) -> dict[str, Any]:
 
 def _rate(record: Record) -> float:
     return float(record["measurement"]["images_per_second"])
+
+
+def _verdict(valid: list[Record], notes: Iterable[str]) -> str:
+    if not valid:
+        return "invalid"
+    if not all(_validity(record) for record in valid):
+        return "not judged"  # made before there were rules
+    return "valid with notes" if notes else "valid"
 
 
 def _interval(valid: list[Record], repeats: Repeats | None) -> tuple[float, float] | None:

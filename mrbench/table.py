@@ -85,9 +85,9 @@ def _throughput(row: Row) -> str:
 def _status(row: Row) -> str:
     if row["validity"] == "invalid":
         return f"invalid: {row['reason']}"
-    text = str(row["validity"])
+    text = str(row["validity"]).removesuffix(" with notes")
     if row["notes"]:
-        text = f"valid, {len(row['notes'])} note{'s' if len(row['notes']) > 1 else ''}"
+        text += f", {len(row['notes'])} note{'s' if len(row['notes']) > 1 else ''}"
     if row["failed_repeats"]:
         text += f", {row['failed_repeats']} of {row['failed_repeats'] + row['repeats']} left out"
     return text
