@@ -1,5 +1,6 @@
 """What the parsers share: blocks, the meaning of a format's lines, and marks."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -105,3 +106,7 @@ class Mark(NamedTuple):
     printed: Printed | None = None
     printed_began: Printed | None = None
     rank: bytes | None = None
+
+
+# Far behind the window marks are not told one by one, but that one came twice: ranks print all.
+REPEAT = Mark(0, math.nan, 0)

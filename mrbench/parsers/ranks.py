@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mrbench.parsers.base import Mark
+from mrbench.parsers.base import REPEAT, Mark
 
 
 class Step(NamedTuple):
@@ -65,6 +65,9 @@ def steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Step]:
     """
     process = _Process()
     for mark in marks:
+        if mark is REPEAT:
+            process.repeats = True
+            continue
         if process.foreign(mark) or (not mark.begins and process.lags(mark)):
             continue
         if not mark.begins and mark.iteration == process.last:

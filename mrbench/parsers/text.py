@@ -14,7 +14,7 @@ from functools import lru_cache
 from mrbench.errors import RecipeError
 from mrbench.model import LogFormat, Window
 from mrbench.outcome import IterationSample
-from mrbench.parsers.base import Block, Mark, TextFormat
+from mrbench.parsers.base import REPEAT, Block, Mark, TextFormat
 from mrbench.parsers.lines import blank_colours, line_around, rank_and_stamp
 from mrbench.parsers.reading import PENDING, read_mark
 from mrbench.parsers.samples import to_samples
@@ -147,7 +147,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
         begins = _begins(block, offset, rule, behind)
         if plain and last > limit and not begins:
             numbers = [last - shift, *map(int, rule.number.findall(block, behind))]
-            if numbers == sorted(numbers):
+            if numbers == sorted(set(numbers)):
                 last = numbers[-1] + shift
                 continue
         for found in rule.number.finditer(block, behind):
@@ -157,7 +157,8 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
                 last = 0
             iteration, floor, closes = numbering.place(found)
             if limit < last <= iteration:
-                last = iteration
+                yield from _repeat(block, offset, found, rule, behind, again=iteration == last)
+                last, behind = iteration, found.end()
                 continue
             mark = read_mark(block, offset, found, rule, behind, final=final)
             if mark is PENDING:
@@ -171,6 +172,21 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
         yield from (mark for _, mark in begins)
         if begins:
             last = 0
+
+
+def _repeat(
+    block: bytes,
+    offset: int,
+    found: re.Match[bytes],
+    rule: TextFormat,
+    behind: int,
+    *,
+    again: bool,
+) -> Iterator[Mark]:
+    """Yield REPEAT for a number that comes again, if it is a mark's and not an evaluation's."""
+    mark = read_mark(block, offset, found, rule, behind, final=False) if again else None
+    if mark is not None and mark is not PENDING:
+        yield REPEAT
 
 
 def _readable(raw: bytes, rule: TextFormat, *, behind_window: bool) -> bytes:
