@@ -57,7 +57,8 @@ def _explain(
     }.get(exit_.reason) or (
         _code(exit_.code) if exit_.code else measurement.reason.rpartition("; ")[0]
     )
-    reason = f"{sentence(failure, end)}; see {folder.log}"
+    # who ran it has said more than that, if anything
+    reason = f"{sentence(failure, '' if exit_.message else end)}; see {folder.log}"
     return dataclasses.replace(measurement, status=failure.status, reason=reason, failure=failure)
 
 

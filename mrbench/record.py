@@ -27,7 +27,7 @@ def blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
         "mrbench": __version__,
         "started": now(),
         "suite": dataclasses.asdict(file.suite),
-        "plan": dataclasses.asdict(plan),
+        "plan": json.loads(plan.canonical()),
         "plan_digest": plan.digest,
         "family": family(file, plan),
         "status": "failed",

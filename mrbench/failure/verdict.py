@@ -100,6 +100,8 @@ def _by_nan(best: Found, marks: Marks) -> bool:
 def _by_message(exit_: Exit, last: str) -> Failure:
     """Explain by who ran it: what could not be written or ended, who ended it; or an interrupt."""
     text, _, remedy = exit_.message.rpartition("; ")
+    if not text:
+        text, remedy = remedy, ""
     if exit_.reason == "interrupted":
         return _plain("interrupted", "interrupted", text or last, remedy or ends.AGAIN)
     if exit_.reason == "out_of_memory":
@@ -109,7 +111,7 @@ def _by_message(exit_: Exit, last: str) -> Failure:
         return _plain(cause, how, text or last, remedy or usual)
     found = scan([(0, exit_.message.encode())], Marks())
     by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
-    return _plain(found[0].sign.cause if found else by_kill, "failed", text, remedy)
+    return _plain(found[0].sign.cause if found else by_kill, "failed", text, remedy or ends.LOOK)
 
 
 def _by_end(exit_: Exit, status: Status, best: Found | None, last: str) -> Failure | None:

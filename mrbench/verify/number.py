@@ -57,8 +57,8 @@ def read_plan(run: Opened) -> Plan:
     """Read plan.json; what plans of older formats lack was not asked for then."""
     content = json.loads(run.folder.plan.read_bytes())
     if isinstance(content, dict) and content.get("format") in range(FORMAT):
-        later = {f.name: None for f in dataclasses.fields(Plan) if f.name not in content}
-        content = later | content
+        asked = [f.name for f in dataclasses.fields(Plan) if f.default is dataclasses.MISSING]
+        content = dict.fromkeys(asked) | content
     return yamlfile.parse(Plan, json.dumps(content).encode(), "plan.json")[0]
 
 
