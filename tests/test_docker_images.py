@@ -16,7 +16,7 @@ from mrbench.environment import lockfile
 from mrbench.executors import EXECUTORS, Wishes, docker_file
 from mrbench.executors.docker_engine import meaning
 from mrbench.model import Environment, Package
-from toy import edit, make_suite, mrbench
+from toy import edit, make_suite, mrbench, records
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
@@ -63,7 +63,7 @@ def test_the_demo_is_built_upon_a_base_and_trained(tmp_path: Path) -> None:
     plain = run("--suite", "demo", "--dry-run", cwd=tmp_path).stdout
     assert "image: environment of the Dockerfile, on python:3.11" in plain
     again = run(*words, cwd=tmp_path)
-    assert json.loads(again.stdout)[0]["environment"]["reused"]
+    assert records(again.stdout)[0]["environment"]["reused"]
 
 
 def test_the_harness_runs_within_its_own_image(
