@@ -12,6 +12,11 @@ from mrbench.plan import Plan
 from mrbench.recipe import RecipeFile
 
 Planned = list[tuple[Plan, RecipeFile]]
+# What only one executor knows.
+OPTIONS = {
+    "docker": ("image", "base_image", "shm", "memory"),
+    "slurm": ("nodes", "partition", "time", "account", "constraint", "container", "detach"),
+}
 
 
 def plans(args: argparse.Namespace) -> Planned:
@@ -72,10 +77,13 @@ def places(args: argparse.Namespace) -> Places:
 
 def wishes(args: argparse.Namespace) -> Wishes:
     """Return what the arguments ask of the executor; RecipeError for what it does not know."""
-    cluster = ("nodes", "partition", "time", "account", "constraint", "container", "detach")
-    given = [name for name in cluster if getattr(args, name) not in (None, False, 1)]
-    if given and args.executor != "slurm":
-        raise RecipeError(f"--{given[0]} is for clusters; add --executor slurm, or leave it out")
+    for executor, names in OPTIONS.items():
+        given = [n for n in names if getattr(args, n) and (n, getattr(args, n)) != ("nodes", 1)]
+        if given and args.executor != executor:
+            option = f"--{given[0].replace('_', '-')}"
+            raise RecipeError(f"{option} is for --executor {executor}; add that, or leave it out")
+    if args.executor == "slurm" and args.cool_down is not None:
+        raise RecipeError("--cool-down looks at this machine's GPUs; leave it out on a cluster")
     return Wishes(
         executor=args.executor,
         image=args.image,
