@@ -137,11 +137,10 @@ def check_copy(
     if repr(read(whole, log)) != repr(samples):  # a line cut short is longer now
         return
     twice = measure(read(whole + whole, log), WINDOW, IMAGES)
-    assert (twice.status, twice.seconds_per_iteration, twice.processes) == (
-        "ok",
-        found.seconds_per_iteration,
-        2,
-    ), f"{found} became {twice}"
+    told = f"{found} became {twice}"
+    assert (twice.status, twice.seconds_per_iteration) == ("ok", found.seconds_per_iteration), told
+    # where the copy's first line has lost its number, it goes on with the first's, and then falls back
+    assert twice.processes > 1, told
 
 
 def same(one: object, other: object, when: str) -> None:
