@@ -139,7 +139,7 @@ def check_copy(
     twice = measure(read(whole + whole, log), WINDOW, IMAGES)
     told = f"{found} became {twice}"
     assert (twice.status, twice.seconds_per_iteration) == ("ok", found.seconds_per_iteration), told
-    # where the copy's first line has lost its number, it goes on with the first's, and then falls back
+    # a copy whose first line has lost its number goes on with the first's, and then falls back
     assert twice.processes > 1, told
 
 
