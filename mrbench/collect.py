@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mrbench.slurm.client import Job
 Record = dict[str, Any]
 # Ends that Slurm's state would only repeat; of others it may be the cause.
 SAID_BYTES = 1 << 12  # of what Slurm printed; its last line is quoted
+TELEMETRY_S = 5.0  # it samples once a second; where a node was lost its last word never comes
 OWN_ENDS = ("enough", "timed_out", "stalled")
 
 
@@ -39,6 +41,7 @@ def finish(folder: RunDir, job: Job | None, interrupted: str = "") -> Record:
     """
     if folder.record.exists():  # by another mrbench, meanwhile
         return rundir.read_record(folder.record)
+    _await_telemetry(folder)
     record = handover.load(folder.draft)
     submission = handover.load(folder.submission)
     told = handover.load(folder.told) if folder.told.exists() else {}
@@ -55,6 +58,18 @@ def finish(folder: RunDir, job: Job | None, interrupted: str = "") -> Record:
         with contextlib.suppress(OSError):
             path.unlink()
     return record
+
+
+def _await_telemetry(folder: RunDir) -> None:
+    """Wait for the last word of what watched the nodes: it ends a moment after the training."""
+    until_s = time.monotonic() + TELEMETRY_S
+    files = list(folder.path.glob(f"{folder.telemetry.stem}*.jsonl"))
+    while time.monotonic() < until_s and not all(map(_has_ended, files)):
+        time.sleep(0.1)
+
+
+def _has_ended(telemetry: Path) -> bool:
+    return b'"ended"' in telemetry.read_bytes()[-SAID_BYTES:]
 
 
 def _add(

@@ -179,6 +179,14 @@ def test_training_over_nodes(several: Path, tmp_path: Path) -> None:
         f"started with --rank {i} --of 3 --gpus 2/6" for i in range(3)
     ]
     assert len({x.split(" --at ")[1] for x in started}) == 1
+    # each node had its telemetry, which ended with its part of the training
+    files = sorted(path.name for path in log.parent.glob("telemetry*.jsonl"))
+    assert files == ["telemetry.jsonl", "telemetry.node-1.jsonl", "telemetry.node-2.jsonl"]
+    assert all("ended" in (log.parent / name).read_text().splitlines()[-1] for name in files)
+    assert len(record["telemetry"]["other_nodes"]) == 2
+    assert set(files) <= record["files"].keys()
+    verified = mrbench("verify", log.parent, cwd=tmp_path)
+    assert verified.returncode == 0, verified.stdout
     shown = mrbench("table", "--suite", "toys", "--format", "json", cwd=tmp_path)
     (row,) = json.loads(shown.stdout)
     assert (row["nodes"], row["gpus"]) == (3, 6)
