@@ -1,6 +1,7 @@
 """Finish the record of a run that a cluster trained, from its folder and Slurm's last word."""
 
 import contextlib
+import dataclasses
 import shutil
 import time
 from pathlib import Path
@@ -98,7 +99,8 @@ def _end(
     wrote = told.get("exit")
     if wrote is None and folder.exit.exists():
         wrote = handover.load(folder.exit)
-    end = Exit(**{n: wrote[n] for n in ("reason", "code", "seconds", "message")}) if wrote else None
+    known = [field.name for field in dataclasses.fields(Exit)]
+    end = Exit(**{name: wrote[name] for name in known if name in wrote}) if wrote else None
     if end and end.reason in OWN_ENDS:
         return end
     seconds = end.seconds if end else 0.0
