@@ -18,6 +18,7 @@ from engine import BASE, containers, docker
 from jobs import MARK, SAFETY_S, marked, wait_for_file, wait_until_none
 from mrbench.executors import docker_engine
 from mrbench.executors.base import EXIT, LOG, STAMPS
+from mrbench.executors.docker import STATE
 from mrbench.stamps import read_stamps
 from toy import edit, make_suite, mrbench
 
@@ -121,6 +122,7 @@ def test_a_killed_helper_is_told(tmp_path: Path, docker_host: str, word: bytes) 
     mark = uuid.uuid4().hex
     with drive(tmp_path, mark) as driver:
         wait_for_file(tmp_path / "ready")
+        wait_for_file(tmp_path / STATE)  # a moment later: the client has told that it started
         os.kill(ours(mark, word), signal.SIGKILL)
         said = driver.communicate(timeout=SAFETY_S)[0]
     assert b"was killed; look for a lack of memory" in said
