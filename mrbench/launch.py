@@ -17,7 +17,7 @@ from mrbench.rundir import RunDir
 from mrbench.telemetry.beside import Beside
 
 Record = dict[str, Any]
-POLL_S = 0.2  # looking 20 times a second would take a quarter percent of a core from the training
+POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
 
 
 def launch(  # noqa: PLR0917 - the pipeline's parts, each used once

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-FIRST, LAST, EVERY = 80, 480, 20
+FIRST, LAST, EVERY = 40, 240, 20  # of 50 ms or so: a line a second
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     weights = np.random.default_rng(0).random((192, 192), dtype=np.float32)
     marks = []
     for i in range(LAST + 2 * EVERY):
-        for _ in range(60):
+        for _ in range(240):
             weights = np.tanh(weights @ weights / 100)
         if i % EVERY == 0:
             marks.append((time.perf_counter(), time.process_time(), _watchers_s()))

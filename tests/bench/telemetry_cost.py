@@ -83,7 +83,7 @@ def _loss(pairs: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recipe = run_overhead.make(
-            folder, TRAIN.read_text(), window="{first: 80, last: 480}", every=20
+            folder, TRAIN.read_text(), window="{first: 40, last: 240}", every=20
         )
         os.environ |= {"MRBENCH_HOME": str(folder / "home"), "MRBENCH_LOCKS": name}
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
