@@ -17,7 +17,7 @@ GAP = rb"[ \t]{0,40}"  # two blanks, a tab, a colour taken out, or what copy and
 # What must stand behind a number, or it may be cut off: the end of a block or file does not count.
 END = rb"[ \t,\r\n]"
 ITER = re.compile(rb"iter:(?<![\w.]iter:)[ \t]{1,40}(?P<iteration>\d{1,12})(?=[ \t])")
-JSON_END = rb'"?\s{0,40}[,}]'
+JSON_END = rb'"?[ \t]{0,40}[,}]'
 
 
 def field(name: bytes, number: bytes = NUMBER, end: bytes = END) -> re.Pattern[bytes]:
@@ -27,7 +27,7 @@ def field(name: bytes, number: bytes = NUMBER, end: bytes = END) -> re.Pattern[b
 
 def json_field(name: bytes, number: bytes = NUMBER) -> re.Pattern[bytes]:
     """Return the expression for `"name": number`, the number quoted or bare."""
-    return re.compile(rb'"' + name + rb'"\s{0,40}:\s{0,40}"?' + number + JSON_END)
+    return re.compile(rb'"' + name + rb'"[ \t]{0,40}:[ \t]{0,40}"?' + number + JSON_END)
 
 
 class Parse(Protocol):

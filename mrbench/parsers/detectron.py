@@ -9,7 +9,9 @@ import re
 from mrbench.parsers.base import LOSS, TextFormat, json_field
 
 TEXT = TextFormat(
-    number=re.compile(rb'"iter"\s{0,40}:\s{0,40}"?(?P<iteration>\d{1,12})"?\s{0,40}(?=[,}])'),
+    number=re.compile(
+        rb'"iter"[ \t]{0,40}:[ \t]{0,40}"?(?P<iteration>\d{1,12})"?[ \t]{0,40}(?=[,}])'
+    ),
     value=json_field(b"time"),
     loss=json_field(b"loss", LOSS),
     head=re.compile(rb"json_stats:"),

@@ -24,8 +24,8 @@ TEXT = TextFormat(
 )
 METRICS = TextFormat(
     number=re.compile(
-        rb'\{(?=[^{}\r\n]*"lr"\s{0,40}:)[^{}\r\n]*'
-        rb'"iteration"\s{0,40}:\s{0,40}"?(?P<iteration>\d{1,12})"?\s{0,40}[,}]'
+        rb'\{(?=[^{}\r\n]*"lr"[ \t]{0,40}:)[^{}\r\n]*'
+        rb'"iteration"[ \t]{0,40}:[ \t]{0,40}"?(?P<iteration>\d{1,12})"?[ \t]{0,40}[,}]'
     ),
     value=json_field(b"time"),
     loss=json_field(b"total_loss", LOSS),

@@ -20,10 +20,10 @@ from mrbench.parsers.samples import from_intervals
 # The end of an epoch counts only with its line's end, and waits for the next bar: what is cut off,
 # or wrapped by a terminal, may tell of a validation.
 _LINES = re.compile(
-    rb"Epoch\s{1,9}(?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
-    rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})\s{1,9}\[=*\]\s{1,9}-\s{1,9}(?P<seconds>\d{1,9})s\s{1,9}"
+    rb"Epoch[ \t]{1,9}(?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
+    rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})[ \t]{1,9}\[=*\][ \t]{1,9}-[ \t]{1,9}(?P<seconds>\d{1,9})s[ \t]{1,9}"
     rb"(?P<per_step>\d{1,12})(?P<unit>s|ms|us)/step(?P<rest>[^\r\n]{0,4000})[\r\n]|"
-    rb"(?P<bar>\d{1,9}/\d{1,9}\s{1,9}\[)|"
+    rb"(?P<bar>\d{1,9}/\d{1,9}[ \t]{1,9}\[)|"
     rb"(?P<validation>v\r?\n?a\r?\n?l\r?\n?_)"
 )
 _LOSS = re.compile(rb" loss: " + LOSS)

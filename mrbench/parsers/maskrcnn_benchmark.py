@@ -17,7 +17,7 @@ TEXT = TextFormat(
     loss=field(b"loss", LOSS),
     data=field(b"data", _MEAN, b""),
     # not `[Validation]: eta:`, of which a terminal may have wrapped the rest off its beginning
-    head=re.compile(rb"\w:\s{0,40}(?:eta:|$)"),
+    head=re.compile(rb"\w:[ \t]{0,40}(?:eta:|$)"),
     timing="running_mean",
     every=20,
     begins=re.compile(rb"trainer(?: INFO)?: ?Start training"),

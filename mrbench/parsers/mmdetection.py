@@ -10,15 +10,15 @@ import re
 
 from mrbench.parsers.base import LOSS, TextFormat, field, json_field
 
-_IS = rb'"\s{0,40}:\s{0,40}"?'  # between a key and its value
+_IS = rb'"[ \t]{0,40}:[ \t]{0,40}"?'  # between a key and its value
 _ANY = rb"[^{}\r\n]*"  # within one object, whose keys come in any order
-_ITER = _ANY + rb'"iter' + _IS + rb'(?P<iteration>\d{1,12})"?\s{0,40}[,}]'
-_EPOCH = rb"(?=" + _ANY + rb'"epoch' + _IS + rb'(?P<epoch>\d{1,9})"?\s{0,40}[,}])'
+_ITER = _ANY + rb'"iter' + _IS + rb'(?P<iteration>\d{1,12})"?[ \t]{0,40}[,}]'
+_EPOCH = rb"(?=" + _ANY + rb'"epoch' + _IS + rb'(?P<epoch>\d{1,9})"?[ \t]{0,40}[,}])'
 _TRAIN = rb"\{(?=" + _ANY + rb'"mode' + _IS + rb'train")'
 
 TEXT = TextFormat(
     number=re.compile(
-        rb"(?:Epoch\s{1,9}\[(?P<epoch>\d{1,9})\]|Iter\s{1,9})"
+        rb"(?:Epoch[ \t]{1,9}\[(?P<epoch>\d{1,9})\]|Iter[ \t]{1,9})"
         rb"\[(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=field(b"time"),
@@ -40,7 +40,7 @@ LOG_JSON = TextFormat(
 )
 MMENGINE = TextFormat(
     number=re.compile(
-        rb"(?:Epoch\(train\)\s{1,9}\[(?P<epoch>\d{1,9})\]|Iter\(train\)\s{1,9})"
+        rb"(?:Epoch\(train\)[ \t]{1,9}\[(?P<epoch>\d{1,9})\]|Iter\(train\)[ \t]{1,9})"
         rb"\[ *(?P<iteration>\d{1,12})/ *(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=field(b"time"),

@@ -12,12 +12,12 @@ import re
 from mrbench.parsers.base import GAP, NUMBER, TextFormat
 
 _SPEED = rb"Speed:" + GAP + NUMBER + rb"[ \t]{1,40}samples/sec"
-_BATCH = rb"Batch\s{0,9}\[(?:\d{1,12}-)?(?P<iteration>\d{1,12})\]"
+_BATCH = rb"Batch[ \t]{0,9}\[(?:\d{1,12}-)?(?P<iteration>\d{1,12})\]"
 
 SIMPLEDET = TextFormat(
-    number=re.compile(rb"Epoch\[(?P<epoch>\d{1,9})\]\s{1,9}(?:Rank\[\d+\]\s{1,9})?" + _BATCH),
+    number=re.compile(rb"Epoch\[(?P<epoch>\d{1,9})\][ \t]{1,9}(?:Rank\[\d+\][ \t]{1,9})?" + _BATCH),
     # SimpleDet puts commas between the metrics, MXNet does not
-    value=re.compile(_SPEED + rb"(?=\s{0,40}(?:Train-[^,=\s]{1,99}=[^,\s]{1,40},|$))"),
+    value=re.compile(_SPEED + rb"(?=[ \t]{0,40}(?:Train-[^,=\s]{1,99}=[^,\s]{1,40},|$))"),
     loss=re.compile(rb"L1=(nan|inf)\b"),
     timing="rate",
     every=10,
@@ -25,7 +25,7 @@ SIMPLEDET = TextFormat(
     epochs_from=0,
 )
 MXNET = TextFormat(
-    number=re.compile(rb"(?:Epoch|Iter)\[(?P<epoch>\d{1,9})\]\s{1,9}" + _BATCH),
+    number=re.compile(rb"(?:Epoch|Iter)\[(?P<epoch>\d{1,9})\][ \t]{1,9}" + _BATCH),
     value=re.compile(_SPEED),
     loss=re.compile(rb"(?:loss|entropy|L1)=(nan|inf)\b"),
     timing="rate",
@@ -34,7 +34,7 @@ MXNET = TextFormat(
 )
 GLUONCV = TextFormat(
     number=re.compile(
-        rb"\[Epoch\s{1,9}(?P<epoch>\d{1,9})\]\s{0,9}\[Batch\s{1,9}(?P<iteration>\d{1,12})\]"
+        rb"\[Epoch[ \t]{1,9}(?P<epoch>\d{1,9})\][ \t]{0,9}\[Batch[ \t]{1,9}(?P<iteration>\d{1,12})\]"
     ),
     value=re.compile(_SPEED),
     loss=re.compile(rb"(?:SmoothL1|CrossEntropy|_Mask)=(nan|inf)\b"),

@@ -10,7 +10,7 @@ from mrbench.parsers.base import LOSS, TextFormat, field
 
 TEXT = TextFormat(
     number=re.compile(
-        rb"Epoch:\s{1,9}\[(?P<epoch>\d{1,9})\]\s{1,9}"
+        rb"Epoch:[ \t]{1,9}\[(?P<epoch>\d{1,9})\][ \t]{1,9}"
         rb"\[ *(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=field(b"time"),
