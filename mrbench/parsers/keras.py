@@ -21,7 +21,8 @@ from mrbench.parsers.samples import from_intervals
 # or wrapped by a terminal, may tell of a validation.
 _LINES = re.compile(
     rb"Epoch[ \t]{1,9}(?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
-    rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})[ \t]{1,9}\[=*\][ \t]{1,9}-[ \t]{1,9}(?P<seconds>\d{1,9})s[ \t]{1,9}"
+    rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})[ \t]{1,9}\[=*\][ \t]{1,9}-"
+    rb"[ \t]{1,9}(?P<seconds>\d{1,9})s[ \t]{1,9}"
     rb"(?P<per_step>\d{1,12})(?P<unit>s|ms|us)/step(?P<rest>[^\r\n]{0,4000})[\r\n]|"
     rb"(?P<bar>\d{1,9}/\d{1,9}[ \t]{1,9}\[)|"
     rb"(?P<validation>v\r?\n?a\r?\n?l\r?\n?_)"

@@ -34,7 +34,8 @@ MXNET = TextFormat(
 )
 GLUONCV = TextFormat(
     number=re.compile(
-        rb"\[Epoch[ \t]{1,9}(?P<epoch>\d{1,9})\][ \t]{0,9}\[Batch[ \t]{1,9}(?P<iteration>\d{1,12})\]"
+        rb"\[Epoch[ \t]{1,9}(?P<epoch>\d{1,9})\][ \t]{0,9}"
+        rb"\[Batch[ \t]{1,9}(?P<iteration>\d{1,12})\]"
     ),
     value=re.compile(_SPEED),
     loss=re.compile(rb"(?:SmoothL1|CrossEntropy|_Mask)=(nan|inf)\b"),
