@@ -12,7 +12,7 @@ from mrbench.executors import Wishes
 from mrbench.places import Places
 from mrbench.plan import Plan
 from mrbench.recipe import RecipeFile
-from mrbench.record import run_start, summary
+from mrbench.record import in_turns, run_start, summary
 from mrbench.rundir import RunDir
 from mrbench.slurm import client, states
 from mrbench.slurm.client import Job
@@ -40,9 +40,7 @@ def run_all(
     with submission.watching(wanted=not wishes.detach) as watcher:
         following = Following(reporter, watcher)
         try:
-            order = [(turn, *pair) for turn in range(1, repeat + 1) for pair in planned]
-            for number, (turn, plan, file) in enumerate(order, 1):
-                series = {"run": number, "runs": len(order), "repeat": turn, "repeats": repeat}
+            for plan, file, series in in_turns(planned, repeat):
                 known = {"series": series, "forced": []}
                 following.add(
                     *submission.submit(plan, file, places, reporter, wishes, watcher, known)

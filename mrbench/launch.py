@@ -14,7 +14,7 @@ from mrbench.plan import Plan
 from mrbench.preparation import Prepared
 from mrbench.progress import Progress
 from mrbench.rundir import RunDir
-from mrbench.telemetry.beside import Beside
+from mrbench.telemetry.beside import Beside, on_the_gpus
 
 Record = dict[str, Any]
 POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
@@ -52,13 +52,10 @@ def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
     """Look which programs are on the GPUs already; telemetry itself starts behind the launch."""
     if plan.accelerator != "gpu":
         return Beside(folder.telemetry, gpus=False)
-    from mrbench import nvml  # noqa: PLC0415 - for GPUs only
-
-    seen = nvml.inspect()
     return Beside(
         folder.telemetry,
         gpus=True,
-        before=None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes],
+        before=on_the_gpus(),
         visible=ready.job.variables.get("CUDA_VISIBLE_DEVICES"),
     )
 

@@ -45,12 +45,9 @@ class Progress:
         )
 
     def _inside(self, sample: IterationSample) -> bool:
-        from mrbench.measure.spans import INSIDE  # noqa: PLC0415 - loaded while training starts
+        from mrbench.measure.spans import counts  # noqa: PLC0415 - loaded while training starts
 
-        window = self._plan.window
-        begun = sample.last - sample.count
-        inside = min(sample.last, window.last) - max(begun, window.first)
-        return inside >= INSIDE * sample.count and 0 < sample.seconds < math.inf
+        return counts(sample, self._plan.window) and 0 < sample.seconds < math.inf
 
     def _add(self, sample: IterationSample) -> None:
         self._times.append((sample.count, sample.seconds))

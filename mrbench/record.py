@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mrbench import __version__
@@ -53,6 +54,17 @@ def family(file: RecipeFile, plan: Plan) -> str:
         str(plan.window),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def in_turns(
+    planned: Sequence[tuple[Plan, RecipeFile]], repeat: int
+) -> Iterator[tuple[Plan, RecipeFile, dict[str, int]]]:
+    """Yield each plan `repeat` times, A B C A B C, with what its record's `series` says."""
+    runs = repeat * len(planned)
+    for number in range(runs):
+        turn, which = divmod(number, len(planned))
+        series = {"run": number + 1, "runs": runs, "repeat": turn + 1, "repeats": repeat}
+        yield *planned[which], series
 
 
 def run_start(record: Record, folder: RunDir) -> RunStart:

@@ -14,7 +14,7 @@ from mrbench.launch import keep, launch
 from mrbench.places import Places
 from mrbench.plan import Plan, run_folder_name
 from mrbench.recipe import RecipeFile
-from mrbench.record import blank, conclude, now, run_start, summary
+from mrbench.record import blank, conclude, in_turns, now, run_start, summary
 from mrbench.rundir import RunDir
 
 Record = dict[str, Any]
@@ -38,7 +38,6 @@ def run_all(
     for finding in forced:
         text = f"{', '.join(finding.implementations)}: {finding.text}; forced"
         reporter.note(text, problem=True)
-    order = [(turn, plan, file) for turn in range(1, repeat + 1) for plan, file in planned]
     return [
         run_one(
             plan,
@@ -48,11 +47,11 @@ def run_all(
             executor,
             cool_down,
             {
-                "series": {"run": number, "runs": len(order), "repeat": turn, "repeats": repeat},
+                "series": series,
                 "forced": [f.text for f in forced if plan.implementation in f.implementations],
             },
         )
-        for number, (turn, plan, file) in enumerate(order, 1)
+        for plan, file, series in in_turns(planned, repeat)
     ]
 
 

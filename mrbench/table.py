@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from mrbench import footnotes
-from mrbench.interval import plus_minus
+from mrbench.interval import Interval
 from mrbench.rows import Row
 from mrbench.suites import Suite
 
@@ -79,7 +79,9 @@ def _throughput(row: Row) -> str:
     rate, low, high = (row[f"{n}images_per_second"] for n in ("", "low_", "high_"))
     if rate is None:
         return "-"
-    return plus_minus(rate, 0.0 if low is None else max(rate - low, high - rate))
+    if low is None:
+        return f"{rate:.2f}"
+    return str(Interval(images_per_second=rate, low=low, high=high))
 
 
 def _status(row: Row) -> str:

@@ -71,6 +71,12 @@ class Process:
     previous: IterationSample | None = None
 
 
+def counts(sample: IterationSample, window: Window) -> bool:
+    """Tell whether a sample belongs to the window: most of its iterations lie in it."""
+    inside = min(sample.last, window.last) - max(sample.last - sample.count, window.first)
+    return inside >= INSIDE * sample.count
+
+
 def split(
     samples: Iterable[IterationSample], window: Window, stamps: Stamps | None
 ) -> Iterator[Process]:
@@ -82,8 +88,7 @@ def split(
             if process is not None:
                 yield process
             process = Process(earliest=began)
-        inside = min(sample.last, window.last) - max(began, window.first)
-        if inside >= INSIDE * sample.count:
+        if counts(sample, window):
             _add(process, sample, stamps)
         process.latest = sample.last
         process.previous = sample

@@ -83,11 +83,13 @@ class Beside:
 
 def start_apart(file: Path, *, gpus: bool) -> None:
     """Start the program for this very process, which becomes a training's; it ends with that."""
-    before = None
-    if gpus:
-        from mrbench import nvml  # noqa: PLC0415 - for GPUs only
-
-        seen = nvml.inspect()
-        before = None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes]
-    program = Beside(file, gpus=gpus, before=before)
+    program = Beside(file, gpus=gpus, before=on_the_gpus() if gpus else None)
     program.start(os.getpid(), apart=True)
+
+
+def on_the_gpus() -> list[int] | None:
+    """Return the processes that compute on the GPUs now; None where they cannot be told."""
+    from mrbench import nvml  # noqa: PLC0415 - for GPUs only
+
+    seen = nvml.inspect()
+    return None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes]
