@@ -34,18 +34,31 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("MRBENCH_DATA") or None,
         help="COCO's folder",
     )
+    add_weights(parser, "folder of pretrained weights")
+    add_mirror(
+        parser,
+        "what `mrbench mirror create` made, or repositories by owner/name for github.com",
+    )
+
+
+def add_weights(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add --weights, whose default is MRBENCH_WEIGHTS."""
     parser.add_argument(
         "--weights",
         type=as_path,
         metavar="DIR",
         default=os.environ.get("MRBENCH_WEIGHTS") or None,
-        help="folder of pretrained weights",
+        help=purpose,
     )
+
+
+def add_mirror(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add --mirror, whose default is MRBENCH_MIRROR."""
     parser.add_argument(
         "--mirror",
         metavar="BASE",
         default=os.environ.get("MRBENCH_MIRROR") or None,
-        help="what `mrbench mirror create` made, or repositories by owner/name for github.com",
+        help=purpose,
     )
 
 

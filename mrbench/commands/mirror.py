@@ -1,9 +1,8 @@
 """`mrbench mirror create` and `mrbench mirror verify`: their arguments, and what they print."""
 
 import argparse
-import os
 
-from mrbench.commands.arguments import add_recipes, as_path
+from mrbench.commands.arguments import add_mirror, add_recipes, add_weights, as_path
 from mrbench.errors import UnavailableError
 
 TYPE_CHECKING = False  # the argument tree is made for --version too
@@ -20,19 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create = actions.add_parser("create", help="gather all that recipes need, or add to a mirror")
     create.add_argument("folder", metavar="DIR", type=as_path, help="new, or a mirror already")
     add_recipes(create)
-    create.add_argument(
-        "--mirror",
-        metavar="BASE",
-        default=os.environ.get("MRBENCH_MIRROR") or None,
-        help="take from here instead of https://github.com/; all, if it is a mirror itself",
+    add_mirror(
+        create, "take from here instead of https://github.com/; all, if it is a mirror itself"
     )
-    create.add_argument(
-        "--weights",
-        metavar="DIR",
-        type=as_path,
-        default=os.environ.get("MRBENCH_WEIGHTS") or None,
-        help="folder that has pretrained weights already",
-    )
+    add_weights(create, "folder that has pretrained weights already")
     create.add_argument("--quiet", action="store_true", help="say nothing on the way")
     verify = actions.add_parser("verify", help="check each file, and that today's recipes are met")
     verify.add_argument("folder", metavar="DIR", type=as_path)
