@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 # from the bottom up; a semicolon ends a layer
 LAYOUT = """
-    errors model home student slow leaves;
+    errors model home student slow leaves checked;
     interval drift suites masking provenance;
     outcome wording mirrored;
     clockface;

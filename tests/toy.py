@@ -118,3 +118,8 @@ def events(printed: str) -> list[dict[str, Any]]:
 def records(printed: str) -> list[dict[str, Any]]:
     """Return the records among them."""
     return [event["record"] for event in events(printed) if event["event"] == "run_ended"]
+
+
+def outcomes(record: dict[str, Any]) -> dict[str, str]:
+    """Return what each of the suite's rules found in a record: held, broken or unknown."""
+    return {f["rule"]: f["outcome"] for f in record["validity"]["findings"]}

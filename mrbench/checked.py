@@ -1,0 +1,26 @@
+"""What a check for CI looked at, and what it found: the rows of `mrbench check`, whatever it checks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """One check of one subject.
+
+    check: its name, as `patch applies`. subject: what it looked at, as `2019/detectron2`.
+    text: what was found, in one line; remedy: what to do about it. file, line: where, for an
+    annotation. figures: numbers of it for machines, with their units in their names.
+    """
+
+    check: str
+    subject: str
+    outcome: Outcome
+    text: str
+    remedy: str = ""
+    file: str = ""
+    line: int | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
