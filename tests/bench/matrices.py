@@ -1,16 +1,19 @@
 """A training of nothing but matrices; writes its window's seconds, and mrbench's, to BENCH_TRUTH.
 
 Run by telemetry_cost.py, bare and under mrbench: the window's seconds by the wall clock, those that
-this process computed for, and those that mrbench, its shim and its telemetry did.
+this process computed for, and those that mrbench, its shim and its telemetry did; and how it was
+started, so that it can be started the same way again.
 """
 
+import json
 import os
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-FIRST, LAST, EVERY = 40, 240, 20  # of 50 ms or so: a line a second
+FIRST, LAST, EVERY = 40, 120, 20  # of 40 ms or so: a line a second
 
 
 def main() -> None:
@@ -26,7 +29,9 @@ def main() -> None:
             print(f"iter: {i} loss: 1.0 time: {seconds:.9f}", flush=True)
         if i == LAST:
             spent = [b - a for a, b in zip(marks[FIRST // EVERY], marks[-1], strict=True)]
-            Path(os.environ["BENCH_TRUTH"]).write_text(" ".join(map(str, spent)))
+            how = {"argv": sys.orig_argv, "folder": str(Path.cwd()), "variables": dict(os.environ)}
+            told = json.dumps({"spent_s": spent, "how": how})
+            Path(os.environ["BENCH_TRUTH"]).write_text(told)
 
 
 def _watchers_s() -> float:

@@ -1,9 +1,10 @@
 """What telemetry costs: its own processor time and memory, and what a CPU training loses by it.
 
 Processor time and memory with eight GPUs (of the tests' stub) and a tree of 40 processes; then
-pairs of the same training, bare and under `mrbench run`, in turns. On a machine that others use the
-wall clock tells little; what then counts is the processor time that the training takes, and that
-all of mrbench takes meanwhile.
+pairs of the same training, bare and under `mrbench run`, in turns. The same means the same words,
+variables and folder: the length of a path shifts where arrays come to lie in memory, which is worth
+half a percent. On a machine that others use the wall clock tells little; what then counts is the
+processor time that the training takes, and that all of mrbench takes meanwhile.
 """
 
 import json
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import run_overhead
 
@@ -24,7 +26,7 @@ from mrbench.student import quantile
 
 CPU_LIMIT, MEMORY_LIMIT_MB, LOSS_LIMIT = 0.002, 40.0, 0.003
 SECONDS = 60.0
-PAIRS = 15
+PAIRS = 40  # short ones: a training differs from the next more than within itself
 PROGRAM = Path(__file__).parents[2] / "mrbench" / "telemetry" / "__main__.py"
 STUB = Path(__file__).parents[1] / "nvml_stub.c"
 TREE = """
@@ -37,6 +39,14 @@ for _ in range(3):
 time.sleep(1000)
 """
 TRAIN = Path(__file__).with_name("matrices.py")
+
+
+class How(NamedTuple):
+    """How a command is started; no variables: with this process's own."""
+
+    argv: list[str]
+    folder: Path
+    variables: dict[str, str]
 
 
 def main() -> None:
@@ -83,21 +93,25 @@ def _loss(pairs: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recipe = run_overhead.make(
-            folder, TRAIN.read_text(), window="{first: 40, last: 240}", every=20
+            folder, TRAIN.read_text(), window="{first: 40, last: 120}", every=20
         )
         os.environ |= {"MRBENCH_HOME": str(folder / "home"), "MRBENCH_LOCKS": name}
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
         os.environ["BENCH_TRUTH"] = str(folder / "truth")
         mrbench = str(Path(sys.executable).parent / "mrbench")
-        bare = [sys.executable, str(folder / "upstream" / "train.py")]
-        watched = [mrbench, "run", "--quiet", "--recipe", str(recipe)]
-        _seconds(watched, folder)  # makes what later runs find made
+        watched = How([mrbench, "run", "--quiet", "--recipe", str(recipe)], folder, {})
+        how = _train(watched)["how"]  # makes what later runs find made
+        bare = How(how["argv"], Path(how["folder"]), how["variables"])
+        bare.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TRAIN, bare.folder / "train.py")
         ratios, shares = [], []
         for pair in range(pairs):
-            order = (bare, watched) if pair % 2 else (watched, bare)
-            seconds = {command[0]: _seconds(command, folder) for command in order}
-            ratios.append([b / w for b, w in zip(seconds[bare[0]], seconds[mrbench], strict=True)])
-            shares.append(seconds[mrbench][2] / seconds[mrbench][0])
+            first = _train(bare)["spent_s"] if pair % 2 else None
+            under = _train(watched)["spent_s"]
+            alone = first or _train(bare)["spent_s"]
+            ratios.append([b / w for b, w in zip(alone, under, strict=True)])
+            shares.append(under[2] / under[0])
+        shutil.rmtree(bare.folder)
     print(
         f"mrbench, shim and telemetry together, in the window: {statistics.fmean(shares):.3%} of a"
         f" core; a training on all cores loses it divided by their number (limit {LOSS_LIMIT:.1%})"
@@ -112,13 +126,14 @@ def _loss(pairs: int) -> None:
         )
 
 
-def _seconds(command: list[str], folder: Path) -> tuple[float, float, float]:
-    """Run one training; return its window's seconds, its processor time and mrbench's."""
-    truth = folder / "truth"
+def _train(how: How) -> dict[str, Any]:
+    """Run one training; return what it tells: `spent_s` and `how`."""
+    truth = Path(os.environ["BENCH_TRUTH"])
     truth.unlink(missing_ok=True)
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    wall_s, cpu_s, watchers_s = map(float, truth.read_text().split())
-    return wall_s, cpu_s, watchers_s
+    variables = how.variables or None
+    subprocess.run(how.argv, cwd=how.folder, env=variables, check=True, stdout=subprocess.DEVNULL)
+    told: dict[str, Any] = json.loads(truth.read_text())
+    return told
 
 
 def _interval(logs: list[float]) -> tuple[float, float, float]:
