@@ -1,5 +1,6 @@
 """Real runs against a stored baseline: what passes, what fails, and what is not compared."""
 
+import copy
 import json
 import re
 import shutil
@@ -106,7 +107,7 @@ def test_a_slowdown_near_the_margin_is_not_decided(
     assert check("--baseline", "base.json") == 8
     told = capsys.readouterr().out
     assert "inconclusive: toys/toy: throughput: 97.9 % of" in told
-    asked = re.search(r"(\d+) further runs? would more likely than not decide: mrbench", told)
+    asked = re.search(r"(\d+) further runs? would more likely than not decide: run", told)
     assert asked, told
     runs = runs_of(here / "runs")
     for number in range(int(asked[1])):
@@ -161,7 +162,7 @@ def test_the_baselines_own_runs_are_no_test_of_it(
     assert check("--baseline", "base.json", "--runs", made / "old") == 8
     told = capsys.readouterr().out
     assert "no run of it but those of the baseline" in told
-    assert "-> make 1 run: mrbench run --suite toys --impl toy --repeat 1" in told
+    assert "-> run it with --repeat 1, into the folder that --runs names" in told
     assert check("--baseline", "base.json", "--runs", here / "nowhere") == 8
     assert "no run of it" in capsys.readouterr().out
 
@@ -323,7 +324,7 @@ def test_a_slow_drift_does_not_creep_in(here: Path) -> None:
 def test_a_slower_commit_is_no_update(made: Path, here: Path) -> None:
     code, told = updated(here, "--runs", str(made / "slower"))
     assert code == 7
-    assert "toy: it is slower than the baseline by more than 3 %" in told
+    assert "toy: 40 -> 36.36 img/s, slower than the baseline by more than 3 %" in told
 
 
 def test_another_driver_begins_anew_if_a_reason_is_given(here: Path) -> None:
@@ -474,3 +475,60 @@ def test_an_export_names_a_kind_and_a_file(capsys: pytest.CaptureFixture[str]) -
         with pytest.raises(SystemExit):
             check("--baseline", "base.json", "--export", text)
         assert "bencher=FILE" in capsys.readouterr().err
+
+
+WEIRD: tuple[object, ...] = (
+    *(None, True, -1, 0, 10**400, 1e300, -1e-300, float("nan"), float("inf"), "", "x\x1b[2J", "9"),
+    *([], [[]], {}, {"a": 1}, ["x"], [1e300, 1e-300]),
+)
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 - any JSON
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    found = [path] if path else []
+    for key, item in items if isinstance(value, dict | list) else ():
+        found += leaves(item, (*path, key)) if isinstance(item, dict | list) else [(*path, key)]
+    return found
+
+
+def put(value: Any, path: tuple[Any, ...], new: object) -> None:  # noqa: ANN401 - any JSON
+    for key in path[:-1]:
+        value = value[key]
+    value[path[-1]] = new
+
+
+def test_whatever_a_file_holds_ends_in_an_answer(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = stored(here / "base.json")
+    whole["provenance"] = {k: v for k, v in whole["provenance"].items() if "package" not in k}
+    for number, path in enumerate(leaves(whole)):
+        for new in WEIRD[number % 3 :: 3]:
+            content = copy.deepcopy(whole)
+            put(content, path, new)
+            reseal(here / "base.json", content)
+            assert check("--baseline", "base.json") in (0, 1, 7, 8)
+            told = capsys.readouterr()
+            assert "\x1b" not in told.out + told.err
+            assert len(told.err.splitlines()) <= 1
+
+
+def test_whatever_a_record_holds_ends_in_an_answer(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *others = runs_of(here / "runs")
+    for run in others:
+        shutil.rmtree(run)
+    whole = record(here / "runs")
+    whole["environment"]["frozen"] = whole["environment"]["frozen"][:2]
+    wanted = ("id", "started", "plan_digest", "status", "measurement", "environment", "machine")
+    paths = [path for path in leaves(whole) if path[0] in (*wanted, "plan", "stated")]
+    for number, path in enumerate(paths):
+        for new in WEIRD[number % 3 :: 3]:
+            content = copy.deepcopy(whole)
+            put(content, path, new)
+            reseal(first / "record.json", content)
+            assert check("--baseline", "base.json") in (0, 1, 7, 8)
+            told = capsys.readouterr()
+            assert "\x1b" not in told.out + told.err
+            assert len(told.err.splitlines()) <= 1

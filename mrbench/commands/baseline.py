@@ -98,8 +98,6 @@ def _update(args: argparse.Namespace) -> int:
     if not changes:
         hint = f"`mrbench run --suite {stored.suite} --repeat 3` makes some"
         raise MrbenchError(f"{args.runs}: no valid runs but those of the baseline; {hint}")
-    for change in changes:
-        print(change.text)
     refused = [f"{change.name}: {text}" for change in changes for text in change.refusals]
     if refused and not args.accept:
         for text in refused:
@@ -108,6 +106,8 @@ def _update(args: argparse.Namespace) -> int:
             f"{args.baseline}: left as it was; look into it, or give the reason with --accept WHY"
         )
     file.write(args.baseline, new)
+    for change in changes:
+        print(change.text)
     return 0
 
 

@@ -77,7 +77,7 @@ def _entry(against: Against, entry: Entry, repeats: Repeats | None) -> Iterator[
     new = repeats.without(entry.known_runs) if repeats else None
     if new is None or not new.records:
         more = further(entry.sample, NONE, against.terms, odds=SURE)
-        remedy = words.first(more, _command(against, entry))
+        remedy = words.first(more)
         yield against.found(entry.key, "throughput", "inconclusive", _lack(repeats, new), remedy)
         return
     differ = differing(entry.provenance, new.facts)
@@ -104,7 +104,7 @@ def _throughput(against: Against, entry: Entry, repeats: Repeats) -> Checked:
         remedy = SLOWER
     elif found.verdict == "inconclusive":
         more = further(base, new, terms, guess=_guess(entry, repeats))
-        remedy = words.remedy(more, base, _command(against, entry))
+        remedy = words.remedy(more, base)
     outcome = OUTCOMES[found.verdict]
     answer = against.found(entry.key, "throughput", outcome, text, remedy)
     figures = words.figures(found, base, new, terms, more)
@@ -129,8 +129,3 @@ def _guess(entry: Entry, repeats: Repeats) -> float:
     )
     within = [half / rate / quantile(WITHIN) for half, rate in pairs if half is not None]
     return max(GUESS, *within) if within else GUESS
-
-
-def _command(against: Against, entry: Entry) -> str:
-    gpus = f" --gpus {entry.gpus}" if len({e.gpus for e in against.baseline.entries}) > 1 else ""
-    return f"mrbench run --suite {against.baseline.suite} --impl {entry.implementation}{gpus}"

@@ -1,7 +1,6 @@
 """Which runs count: for each implementation the valid repeats of what was planned last."""
 
 import dataclasses
-import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from mrbench.rows import nodes_of
 from mrbench.verify import shape
 
 Record = dict[str, Any]
+MOST = 1e300  # whole numbers in JSON may be larger than any float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,14 +93,22 @@ def _newest(records: Sequence[Record]) -> Repeats:
 def wrong_shape(record: Record) -> str | None:
     """Return what keeps a record from being read, or None."""
     found = next(shape.check(record), None)
-    return f"{found.text}; {found.meaning}" if found else None
+    if found:
+        return f"{found.text}; {found.meaning}"
+    if not isinstance(record["plan"].get("nodes", 1), int):
+        return "plan.nodes is no number; record.json was edited or damaged; restore it"
+    return None
 
 
 def _no_number(record: Record) -> str | None:
     reason = no_number(record)
-    if reason is None and not 0 < record["measurement"]["images_per_second"] < math.inf:
+    if reason is None and not _is_speed(record["measurement"]["images_per_second"]):
         return "its images per second are no speed"
     return reason
+
+
+def _is_speed(value: float) -> bool:
+    return 0 < value < MOST
 
 
 def _is_share(value: object) -> bool:
@@ -109,8 +117,7 @@ def _is_share(value: object) -> bool:
 
 def _half_width(measurement: Record) -> float | None:
     sure = measurement.get("interval")
-    if not sure:
+    if not sure or not (_is_speed(sure["low"]) and _is_speed(sure["high"])):
         return None
-    rate = measurement["images_per_second"]
-    wide = max(float(sure["high"]) - rate, rate - float(sure["low"]))
-    return wide if 0 <= wide < math.inf else None
+    rate = float(measurement["images_per_second"])
+    return max(float(sure["high"]) - rate, rate - float(sure["low"]), 0.0)

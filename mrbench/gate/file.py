@@ -16,6 +16,7 @@ from mrbench.rundir import digest_of
 REMEDY = "restore it, or make one with `mrbench baseline save`"
 LARGEST = yamlfile.MAX_BYTES
 MOST_FREEDOM = 10_000
+MOST_NOISE = 1000.0  # of a logarithm; all floats differ by less
 
 
 def write(path: Path, baseline: Baseline) -> None:
@@ -103,7 +104,7 @@ def _wrong(entry: Entry) -> str:
     noise = entry.noise or 0.0
     if not entry.images_per_second or not all(0 < rate < math.inf for rate in rates):
         return "images per second must be above zero, and there must be some"
-    if not 0 <= noise < math.inf or not 0 <= entry.noise_freedom <= MOST_FREEDOM:
+    if not 0 <= noise <= MOST_NOISE or not 0 <= entry.noise_freedom <= MOST_FREEDOM:
         return "this cannot be the noise of runs"
     if (entry.noise is None) != (entry.noise_freedom == 0):
         return "noise and noise_freedom do not belong together"

@@ -109,7 +109,9 @@ def _changed(name: str, old: Entry, repeats: Repeats, terms: Terms, why: str) ->
 def _slower(old: Entry, new: Entry, terms: Terms) -> Iterator[str]:
     """Yield why a new value is too slow: by the test, or by what it adds up to since the anchor."""
     if judge(old.sample, new.sample, terms).verdict == "fail":
-        yield f"it is slower than the baseline by more than {share(terms.margin)}"
+        before, after = old.now.images_per_second, new.now.images_per_second
+        speeds = f"{before:.4g} -> {after:.4g} img/s"
+        yield f"{speeds}, slower than the baseline by more than {share(terms.margin)}"
     since = new.now.images_per_second / old.anchor.images_per_second - 1
     if since < -terms.margin:
         yield (

@@ -10,6 +10,7 @@ from mrbench.provenance import Difference
 from mrbench.student import quantile
 
 FEW = 4  # facts that a line names
+LARGEST = 700.0  # the exponential of more is none
 ENOUGH = 10  # runs of a baseline, beyond which more of them help little
 
 
@@ -25,7 +26,7 @@ def signed(change: float) -> str:
 
 def compared(found: Judgement, base: Sample, new: Sample, terms: Terms) -> str:
     """Say what came out, and of what."""
-    text = f"{_percent(found.change)} of the baseline's {math.exp(base.mean):.4g} img/s"
+    text = f"{_percent(found.change)} of the baseline's {_exp(base.mean):.4g} img/s"
     if found.low is not None and found.high is not None:
         text += f" (90 % interval {_percent(found.low)} to {_percent(found.high)})"
     text += f": {_said(found, terms)}; {counted(new.count)} against {base.count}"
@@ -52,18 +53,16 @@ def _said(found: Judgement, terms: Terms) -> str:
     }[found.verdict]
 
 
-def first(count: int | None, command: str) -> str:
+def first(count: int | None) -> str:
     """Say how many runs to begin with."""
-    return (
-        f"make {counted(count)}: {command} --repeat {count}" if count else f"make some: {command}"
-    )
+    return f"run it with --repeat {count or MOST}, into the folder that --runs names"
 
 
-def remedy(count: int | None, base: Sample, command: str) -> str:
+def remedy(count: int | None, base: Sample) -> str:
     """Say how many further runs would decide."""
     if count is not None:
         text = f"{counted(count, 'further ')} would more likely than not decide"
-        return f"{text}: {command} --repeat {count}"
+        return f"{text}: run the same with --repeat {count}, then check again"
     if base.count < ENOUGH:
         text = f"the baseline has only {counted(base.count)}; save one of {ENOUGH}"
     else:
@@ -93,22 +92,22 @@ def figures(
     low and high of images_per_second: 95 % interval of the new mean; of ratio: 90 %.
     """
     known: dict[str, float | None] = {
-        "images_per_second": math.exp(new.mean),
-        "baseline_images_per_second": math.exp(base.mean),
+        "images_per_second": _exp(new.mean),
+        "baseline_images_per_second": _exp(base.mean),
         "repeats": new.count,
         "baseline_repeats": base.count,
         "margin": terms.margin,
-        "ratio": math.exp(found.change),
-        "ratio_low": None if found.low is None else math.exp(found.low),
-        "ratio_high": None if found.high is None else math.exp(found.high),
+        "ratio": _exp(found.change),
+        "ratio_low": None if found.low is None else _exp(found.low),
+        "ratio_high": None if found.high is None else _exp(found.high),
         "noise": found.noise,
         "noise_freedom": found.noise_freedom,
         "further_repeats": more,
     }
     if found.noise is not None:
         reach = quantile(found.noise_freedom) * found.noise / math.sqrt(new.count)
-        known["images_per_second_low"] = math.exp(new.mean - reach)
-        known["images_per_second_high"] = math.exp(new.mean + reach)
+        known["images_per_second_low"] = _exp(new.mean - reach)
+        known["images_per_second_high"] = _exp(new.mean + reach)
     return {name: value for name, value in known.items() if value is not None}
 
 
@@ -117,9 +116,14 @@ def _rest(differences: Sequence[Difference]) -> str:
 
 
 def _percent(change: float) -> str:
-    return f"{100 * math.exp(change):.1f} %"
+    return f"{100 * _exp(change):.1f} %"
 
 
 def counted(count: int, kind: str = "") -> str:
     """Return `1 run`, `3 further runs`."""
     return f"{count} {kind}run{'s' * (count != 1)}"
+
+
+def _exp(value: float) -> float:
+    """Return the exponential; records may claim speeds whose ratio no float can hold."""
+    return math.exp(min(value, LARGEST))
