@@ -23,7 +23,7 @@ OUTCOMES: Mapping[Verdict, Outcome] = {
     "inconclusive": "inconclusive",
 }
 UNLIKE = "compare like with like, or save a baseline of its own for these runs"
-SLOWER = "look at what may explain it; if it is meant, `mrbench baseline update --accept WHY`"
+SLOWER = "look at what may explain it; if it is meant, `mrbench baseline update FILE --accept WHY`"
 LONGEST = 1000  # characters of a line; records may say anything
 WITHIN = 5  # degrees of freedom of an interval within a run of 400 iterations
 
@@ -62,7 +62,9 @@ def check(against: Against, groups: Mapping[Key, Repeats]) -> Iterator[Checked]:
         yield from _entry(against, entry, repeats)
     for key in left:
         text = "is not in the baseline"
-        yield against.found(key, "throughput", "skipped", text, "`mrbench baseline update` adds it")
+        yield against.found(
+            key, "throughput", "skipped", text, "`mrbench baseline update FILE` adds it"
+        )
 
 
 def exit_code(found: Iterable[Checked]) -> int:
