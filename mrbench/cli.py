@@ -29,6 +29,7 @@ COMMANDS = {
     "show": "tell all about one run",
     "verify": "compute a run's number again, and check all that its record says",
     "compare": "tell in what two runs differ, and whether their numbers may be compared",
+    "baseline": "store how fast a suite's runs are, for checks of later ones",
     "pack": "make one archive of a run, without secrets and host names",
     "list": "show suites and recipes",
     "schema": "print the JSON Schema of recipes, for editors",

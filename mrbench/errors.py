@@ -7,6 +7,7 @@ MrbenchError 1
  +-- LaunchError 5        training could not be started, or ended badly
  +-- MeasureError 6       the log yields no number that can be trusted
  +-- CheckFailed 7        a run, a log or a comparison does not hold what it claims
+ +-- Inconclusive 8       what was measured does not suffice for an answer
 
 Library code raises; only cli prints and exits. Each message ends in what to do next.
 Foreign exceptions are translated at the door of the module that owns the dependency.
@@ -53,3 +54,9 @@ class CheckFailed(MrbenchError):  # noqa: N818 - a check that fails is an answer
     """What was checked does not match: an edited run, or numbers that may not be compared."""
 
     exit_code = 7
+
+
+class Inconclusive(MrbenchError):  # noqa: N818 - the same
+    """Neither pass nor fail: more runs would tell."""
+
+    exit_code = 8

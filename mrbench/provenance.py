@@ -8,7 +8,9 @@ from typing import Any, Literal, NamedTuple
 from mrbench.leaves import ABSENT, differences, flat, shown
 
 Record = Mapping[str, Any]
+Facts = Mapping[str, object]  # of a record, by dotted key
 Kind = Literal["must match", "may explain", "harmless"]
+Rules = Mapping[str, tuple[Kind, str]]
 MUST: Kind = "must match"
 EXPLAINS: Kind = "may explain"
 HARMLESS: Kind = "harmless"
@@ -104,10 +106,14 @@ class Difference(NamedTuple):
 
 def differing(a: Record, b: Record) -> list[Difference]:
     """Return all facts that differ, those that forbid a comparison first."""
-    table = _table(a["plan"], b["plan"])
+    return between(facts(a), facts(b), rules_for(facts(a), facts(b)))
+
+
+def between(a: Facts, b: Facts, rules: Rules) -> list[Difference]:
+    """Return in which facts two records differ, by the rules' kinds."""
     found = [
-        Difference(key, *_meaning(key, table), one, other)
-        for key, one, other in differences(facts(a), facts(b))
+        Difference(key, *meaning(key, rules), one, other)
+        for key, one, other in differences(a, b)
         if not (key.startswith(UNSAID) and ABSENT in (one, other))
     ]
     order = [MUST, EXPLAINS, HARMLESS]
@@ -163,12 +169,14 @@ def _one(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return value
 
 
-def _table(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Kind, str]]:
-    on_cpu = "cpu" in (a.get("accelerator"), b.get("accelerator"))
-    between = a.get("implementation") != b.get("implementation")
-    return KEYS | (ON_CPU if on_cpu else {}) | (BETWEEN if between else {})
+def rules_for(a: Facts, b: Facts) -> Rules:
+    """Return what differences mean between these two: on a CPU, between two implementations."""
+    on_cpu = "cpu" in (a.get("plan.accelerator"), b.get("plan.accelerator"))
+    two = a.get("plan.implementation") != b.get("plan.implementation")
+    return {**KEYS, **(ON_CPU if on_cpu else {}), **(BETWEEN if two else {})}
 
 
-def _meaning(key: str, table: Mapping[str, tuple[Kind, str]]) -> tuple[Kind, str]:
-    fits = [k for k in table if key == k or (key.startswith(k) and key[len(k)] in ".[")]
-    return table[max(fits, key=len)] if fits else (EXPLAINS, "not known to be harmless")
+def meaning(key: str, rules: Rules) -> tuple[Kind, str]:
+    """Return what a difference in a fact means, and why."""
+    fits = [k for k in rules if key == k or (key.startswith(k) and key[len(k)] in ".[")]
+    return rules[max(fits, key=len)] if fits else (EXPLAINS, "not known to be harmless")

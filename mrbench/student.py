@@ -25,10 +25,13 @@ def tail(ratio: float, freedom: int) -> float:
 
 
 @cache
-def quantile(freedom: int) -> float:
-    """Return the t that |t| exceeds with probability 1 - LEVEL: 12.71, 4.303, 3.182 ... 1.960."""
+def quantile(freedom: int, outside: float = 1 - LEVEL) -> float:
+    """Return the t that |t| exceeds with this probability: 12.71, 4.303, 3.182 ... 1.960.
+
+    outside: 0.04 to 0.3, for which t lies between 1 and 16.
+    """
     low, high = 1.0, 16.0
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if tail(middle, freedom) > 1 - LEVEL else (low, middle)
+        low, high = (middle, high) if tail(middle, freedom) > outside else (low, middle)
     return (low + high) / 2

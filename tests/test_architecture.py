@@ -25,7 +25,7 @@ LAYOUT = """
     launch collect;
     run prepare doctor parse dryrun relock mirror verify node submission follow;
     pack compare batch;
-    waiting;
+    waiting gate;
     commands cli __main__
 """
 LAYERS = [set(layer.split()) for layer in LAYOUT.split(";")]

@@ -2,6 +2,7 @@
 
 import accuracy
 import coverage
+import gate
 import parse_speed
 import run_overhead
 import startup
@@ -14,6 +15,7 @@ BENCHES = {
     "reading a log": parse_speed,
     "accuracy of ways to read a log": accuracy,
     "coverage of the 95 % interval": coverage,
+    "the gate's verdicts": gate,
 }
 
 for name, bench in BENCHES.items():
