@@ -34,8 +34,8 @@ mrbench table --suite demo
 mrbench table --reference 2020-05 --format rst    # a grid, as published""",
     "check": """\
 mrbench check
-mrbench check --suite 2019 --network                    # fetch commits, patch them
-mrbench check --baseline demo.json --margin 3%          # did the runs get slower?""",
+mrbench check --suite 2019 --network              # from the repositories
+mrbench check --baseline demo.json --margin 3%    # did runs get slower?""",
     "baseline save": "mrbench baseline save demo.json --suite demo",
     "baseline show": "mrbench baseline show demo.json",
     "baseline update": "mrbench baseline update demo.json    # with the latest runs",
