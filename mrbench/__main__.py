@@ -12,7 +12,7 @@ def main() -> None:
     from mrbench import cli  # noqa: PLC0415 - after that
 
     code = cli.main()
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by who called
         with contextlib.suppress(OSError):  # a reader that has gone
             stream.flush()
     os._exit(code)  # taking the interpreter apart would take 10 ms and change nothing

@@ -57,7 +57,11 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
         return
     with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
         copy = Path(temporary) / folder.resolve().name
-        shutil.copytree(folder, copy, symlinks=True)
+        try:
+            shutil.copytree(folder, copy, symlinks=True)
+        except shutil.Error as exc:  # of each file that could not be read
+            source, _, _ = exc.args[0][0]
+            raise MrbenchError(f"{source}: cannot be read; ask for the permission") from exc
         for n in lacking:
             _gunzip(copy / f"{n}.gz", copy / n)
         yield Opened(RunDir(copy), str(folder), unpacked=lacking)

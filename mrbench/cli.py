@@ -1,6 +1,7 @@
 """What users type: the argument tree, and the one place where errors become text and exit codes."""
 
 import argparse
+import errno
 import gc
 import os
 import signal
@@ -8,11 +9,21 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from mrbench import __version__
+from mrbench import __version__, overview
 from mrbench.errors import MrbenchError
+from mrbench.usage import BAD_USAGE, Parser
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
+REMEDIES = {
+    errno.ENOSPC: "free space there, or choose another place",
+    errno.EDQUOT: "free space there, or choose another place",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+    errno.EACCES: "ask for the permission, or choose another path",
+    errno.EPERM: "ask for the permission, or choose another path",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+}
 # Command: what its line of help says; the module of mrbench.commands has its name.
 COMMANDS = {
     "run": "train and measure; writes a record for each run",
@@ -33,22 +44,28 @@ COMMANDS = {
     "pack": "make one archive of a run, without secrets and host names",
     "list": "show suites and recipes",
     "schema": "print the JSON Schema of recipes, for editors",
+    "completion": "print what makes a shell complete command lines",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per kind of end
     """Run one command; return its exit code."""
-    words = sys.argv[1:] if argv is None else argv
-    parser = make_parser(words[0] if words else "")
-    args = parser.parse_args(words)
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could be typed next
+        from mrbench.completion import complete  # noqa: PLC0415 - imports what only Tab needs
+
+        return complete(make_parser, COMMANDS)
+    args = parse(sys.argv[1:] if argv is None else argv)
     if args.command is None:
-        parser.print_help()
-        return 2
+        print(overview.text(COMMANDS), end="")
+        return BAD_USAGE
     try:
         _make_ready(args)
         gc.freeze()  # later collections need not look at what is imported
         gc.enable()
-        return int(args.main(args))
+        code = int(args.main(args))
+        if sys.stdout:  # None where it was closed
+            sys.stdout.flush()  # a full disk has not taken what was printed
+        return code  # noqa: TRY300 - all of it may fail
     except MrbenchError as exc:
         print(f"mrbench: {exc}", file=sys.stderr)
         return exc.exit_code
@@ -60,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         return 141
     except OSError as exc:
         where = f"{exc.filename}: " if exc.filename else ""
-        print(f"mrbench: {where}{exc.strerror}; free space or correct the path", file=sys.stderr)
+        remedy = REMEDIES.get(exc.errno or 0, "correct the path")
+        print(f"mrbench: {where}{exc.strerror or exc}; {remedy}", file=sys.stderr)
         return MrbenchError.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _crashed()
@@ -109,19 +127,29 @@ def _crashed() -> int:
     return BUG
 
 
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read the words; ends the process with 2 and one line if they are no command line."""
+    return make_parser(next((word for word in words if word in COMMANDS), "")).parse_args(words)
+
+
 def make_parser(wanted: str) -> argparse.ArgumentParser:
     """Build the argument tree; only the wanted command's module is loaded and asked for its own."""
-    parser = argparse.ArgumentParser(
-        prog="mrbench",
-        description="Reproducible training-throughput benchmarks of other people's code.",
-        epilog="Begin with: mrbench list; mrbench run --suite demo; mrbench table --suite demo",
-    )
+    parser = Overall(prog="mrbench")
     parser.add_argument("--version", action="version", version=f"mrbench {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text)
         if name == wanted:
+            command.description = f"{text[0].upper()}{text[1:]}."
             module = import_module(f"mrbench.commands.{name}")
             module.add_arguments(command)
             command.set_defaults(main=module.main)
     return parser
+
+
+class Overall(Parser):
+    """The parser of `mrbench` itself, whose help is the overview."""
+
+    def format_help(self) -> str:
+        """Return all commands on one screen."""
+        return overview.text(COMMANDS)

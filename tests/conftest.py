@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
+from cmdlines import make_demo
 from engine import BASE, import_base, lacking, running_engine
 
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
@@ -45,6 +46,12 @@ def git() -> Callable[..., str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the demo, once for all tests that read it; return the folder with its runs/."""
+    return make_demo(tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture(scope="session")

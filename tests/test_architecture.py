@@ -10,17 +10,17 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mrbench"
 # from the bottom up; a semicolon ends a layer
 LAYOUT = """
-    errors model home student slow leaves checked;
+    errors model home student slow leaves checked overview examples;
     interval drift suites masking provenance;
     outcome wording mirrored;
-    clockface;
+    clockface usage;
     yamlfile interpreter steps gitobjects standby nvml workers;
     recipe rundir workspace environment embedded layout weights synth coconames places scratch
     machine locks stamps logs measure evidence stated validity failure footnotes scaling shim slurm
     parsers console schema;
     executors;
     plan checks datacheck preflight preparation judge rows archive;
-    telemetry table progress cooldown handover;
+    telemetry table progress cooldown handover completion;
     record show;
     launch collect;
     run prepare doctor parse dryrun relock mirror verify node submission follow;

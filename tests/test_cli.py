@@ -1,5 +1,6 @@
 """Bad input gets one clear line and the exit code of its kind; never a traceback."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -85,6 +86,31 @@ def test_a_disk_that_is_full_is_one_line(tmp_path: Path, git: Callable[..., str]
     assert done.returncode not in (0, 70)
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) >= 1
+
+
+@pytest.mark.parametrize("command", ["list", "schema", "list --json"])
+def test_output_that_found_no_room_is_an_error(command: str, tmp_path: Path) -> None:
+    script = f"{sys.executable} -m mrbench {command} > /dev/full"
+    variables = {n: v for n, v in os.environ.items() if n != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = "mrbench: No space left on device; free space there, or choose another place\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_bug(closed: str, tmp_path: Path) -> None:
+    script = f"{sys.executable} -m mrbench list {closed}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:

@@ -58,6 +58,9 @@ def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) ->
     there = folder
     while not there.exists():
         there = there.parent
+    if not there.is_dir():
+        text = f"{there} is a file, and no folder"
+        return Finding(topic, "missing", text, remedy, names(plans))
     if not os.access(there, os.W_OK):
         text = f"{there} cannot be written to"
         return Finding(topic, "missing", text, f"change its owner, or {remedy}", names(plans))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def add_recipes(parser: argparse.ArgumentParser) -> None:
     """Add --suite, --impl and --recipe."""
-    parser.add_argument("--suite", default="2019", help="default: 2019")
+    parser.add_argument("--suite", default="2019", metavar="NAME", help="default: 2019")
     parser.add_argument(
         "--impl", nargs="+", action="extend", metavar="NAME", help="default: the whole suite"
     )
@@ -92,9 +92,14 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
     containers.add_argument("--image", metavar="NAME", help="train in it as it is; default: build")
     containers.add_argument("--base-image", metavar="NAME", help="build the environment upon it")
     containers.add_argument(
-        "--shm", metavar="SIZE", help="of shared memory, as 16g, or `host`; default: half of all"
+        "--shm",
+        type=shared,
+        metavar="SIZE",
+        help="of shared memory, as 16g, or `host`; default: half of all",
     )
-    containers.add_argument("--memory", metavar="SIZE", help="limit, as 64g; default: none")
+    containers.add_argument(
+        "--memory", type=size, metavar="SIZE", help="limit, as 64g; default: none"
+    )
     cluster = parser.add_argument_group("with --executor slurm")
     cluster.add_argument(
         "--nodes", type=positive, default=1, metavar="N", help="--gpus counts those of one node"
@@ -121,6 +126,36 @@ def positive(text: str) -> int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+
+
+def whole(text: str) -> int:
+    """Read a whole number, negative ones too."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def commit(text: str) -> str:
+    """Read a full commit id; what is shorter, or a name, could mean another commit tomorrow."""
+    if len(text) == 40 and set(text) <= set("0123456789abcdef"):  # noqa: PLR2004 - SHA-1 in hex
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a commit of 40 hex digits; give the id that `git rev-parse` prints"
+    )
+
+
+def size(text: str) -> str:
+    """Read an amount of memory as Docker's engine takes it."""
+    number = text.lower().removesuffix("b").rstrip("kmgt")
+    if number.isdecimal() and len(text) - len(number) <= 2:  # noqa: PLR2004 - as kb
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; give it as 64g or 512m")
+
+
+def shared(text: str) -> str:
+    """Read an amount of shared memory, or `host`."""
+    return text if text == "host" else size(text)
 
 
 def counts(text: str) -> tuple[int, ...]:

@@ -18,9 +18,12 @@ def main(args: argparse.Namespace) -> int:
     from mrbench import waiting  # noqa: PLC0415 - only this command needs it
     from mrbench.console import make_reporter  # noqa: PLC0415 - the same
     from mrbench.run import exit_code  # noqa: PLC0415 - the same
+    from mrbench.show import unusable  # noqa: PLC0415 - the same
 
     with make_reporter(quiet=False) as reporter:
         records = waiting.collect_all(args.runs, reporter, wait=args.wait)
     if args.json:
         print(json.dumps(records, indent=1, default=str))
+    elif not records:
+        print("; ".join(filter(None, (f"{args.runs}: nothing to collect", unusable(args.runs)))))
     return exit_code(records)

@@ -8,9 +8,9 @@ from mrbench.commands.arguments import add_runs
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench compare`."""
-    parser.epilog = (
-        "Example: mrbench compare 20261124T020741Z-017f94bd theirs.tar.gz;"
-        " ends with 7 if the numbers may not be compared."
+    parser.description = (
+        "Tell in what two runs differ, and whether their numbers may be compared; ends with 7 if"
+        " they may not."
     )
     for name in ("a", "b"):
         parser.add_argument(

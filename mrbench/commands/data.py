@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from mrbench.commands.arguments import as_path
+from mrbench.commands.arguments import as_path, positive, whole
 
 TYPE_CHECKING = False  # the argument tree is made for --version too
 if TYPE_CHECKING:
@@ -17,12 +17,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench data`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     synth = actions.add_parser("synth", help="draw a small dataset in COCO's format, for trying")
+    synth.description = "Draw a small dataset in COCO's format; the same seed draws the same bytes."
     synth.add_argument("folder", metavar="DIR", type=as_path, help="new, empty, or drawn before")
-    synth.add_argument("--images", type=int, default=64, metavar="N", help="default: 64")
-    synth.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="of 640x480")
-    synth.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    synth.add_argument("--images", type=positive, default=64, metavar="N", help="default: 64")
+    synth.add_argument(
+        "--size", type=_size, default=(640, 480), metavar="WxH", help="default: 640x480"
+    )
+    synth.add_argument("--seed", type=whole, default=0, metavar="S", help="default: 0")
     check = actions.add_parser("check", help="read all of COCO, and tell what is wrong with it")
-    check.add_argument("folder", metavar="DIR", type=as_path)
+    check.description = (
+        "Look through a folder of COCO: layout, counts, annotations, and whether every image opens;"
+        " ends with 4 if anything is missing or broken."
+    )
+    check.add_argument("folder", metavar="DIR", type=as_path, help="of COCO, or of drawn images")
     check.add_argument("--archives", metavar="DIR", type=as_path, help="where its archives are")
     check.add_argument("--json", action="store_true", help="as JSON")
 

@@ -17,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench mirror`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     create = actions.add_parser("create", help="gather all that recipes need, or add to a mirror")
+    create.description = (
+        "Gather commits, packages and weights of a suite in a folder, or add to one; ends with 4 if"
+        " something could not be had."
+    )
     create.add_argument("folder", metavar="DIR", type=as_path, help="new, or a mirror already")
     add_recipes(create)
     add_mirror(
@@ -25,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_weights(create, "folder that has pretrained weights already")
     create.add_argument("--quiet", action="store_true", help="say nothing on the way")
     verify = actions.add_parser("verify", help="check each file, and that today's recipes are met")
-    verify.add_argument("folder", metavar="DIR", type=as_path)
+    verify.description = (
+        "Check each file of a mirror, and that it has all that today's recipes need."
+    )
+    verify.add_argument("folder", metavar="DIR", type=as_path, help="of the mirror")
     verify.add_argument(
         "--recipe",
         nargs="+",

@@ -4,6 +4,10 @@ import argparse
 
 from mrbench.commands.arguments import add_runs, as_path
 
+TYPE_CHECKING = False  # see arguments
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench pack`."""
@@ -12,12 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " secrets, tokens, passwords in URLs, host names and user names become stars, as many as"
         " they had bytes; the number can still be computed again."
     )
-    parser.epilog = "Example: mrbench pack demo/minimask/20261124T021445Z-d1655467 -o run.tar.gz"
-    parser.add_argument("run", metavar="RUN", help="its folder, or the end of its path")
+    parser.add_argument("run", metavar="RUN", help="the run's folder, or the end of its path")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", type=as_path, required=True, help="a new .tar.gz"
+        "-o", "--output", metavar="FILE", type=_archive, required=True, help="a new .tar.gz"
     )
     add_runs(parser)
+
+
+def _archive(text: str) -> "Path":
+    """Take a name that `mrbench verify` knows as an archive's."""
+    if text.endswith((".tar.gz", ".tgz")):
+        return as_path(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: call it NAME.tar.gz")
 
 
 def main(args: argparse.Namespace) -> int:

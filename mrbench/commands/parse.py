@@ -12,10 +12,17 @@ from mrbench.errors import MeasureError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench parse`."""
     parser.add_argument("log", metavar="LOG", type=as_path, help="a log, also .gz or JSON")
-    parser.add_argument("--suite", default="2019", help="whose recipes are meant; default: 2019")
+    parser.add_argument(
+        "--suite", default="2019", metavar="NAME", help="whose recipes are meant; default: 2019"
+    )
     parser.add_argument("--impl", metavar="NAME", help="default: found out from the log")
-    parser.add_argument("--images-per-iteration", type=positive, metavar="N")
-    parser.add_argument("--window", metavar="A:B", help="default: the suite's")
+    parser.add_argument(
+        "--images-per-iteration",
+        type=positive,
+        metavar="N",
+        help="where the log does not tell; never guessed",
+    )
+    parser.add_argument("--window", metavar="A:B", help="iterations A+1 to B; default: the suite's")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 

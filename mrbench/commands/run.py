@@ -10,6 +10,7 @@ from mrbench.commands.arguments import (
     add_executor,
     add_gpus,
     add_runs,
+    commit,
     degrees,
     positive,
 )
@@ -24,14 +25,19 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench run`."""
     add_choice(parser)
-    parser.add_argument("--commit", metavar="SHA", help="another commit (40 hex) than the recipe's")
+    parser.add_argument(
+        "--commit", type=commit, metavar="SHA", help="another (40 hex digits) than the recipe's"
+    )
     add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     parser.add_argument(
         "--repeat", type=positive, default=1, metavar="N", help="rounds; default: 1"
     )
     parser.add_argument(
-        "--cool-down", type=degrees, metavar="C", help="begin each run with GPUs of at most C °C"
+        "--cool-down",
+        type=degrees,
+        metavar="C",
+        help="begin each run with GPUs of at most C degrees Celsius",
     )
     parser.add_argument(
         "--cool-down-limit",

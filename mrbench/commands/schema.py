@@ -6,7 +6,9 @@ import json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench schema`."""
-    parser.add_argument("kind", nargs="?", choices=("recipe", "suite"), default="recipe")
+    parser.add_argument(
+        "kind", nargs="?", choices=("recipe", "suite"), default="recipe", help="default: recipe"
+    )
 
 
 def main(args: argparse.Namespace) -> int:

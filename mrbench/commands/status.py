@@ -15,10 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Print a line for each run that was submitted and has no record yet."""
     from mrbench import waiting  # noqa: PLC0415 - only this command needs it
+    from mrbench.show import unusable  # noqa: PLC0415 - the same
 
     rows = waiting.look(args.runs)
     if args.json:
         print(json.dumps(rows, indent=1))
     else:
-        print("\n".join(waiting.as_line(row) for row in rows) or f"{args.runs}: nothing submitted")
+        nothing = "; ".join(filter(None, (f"{args.runs}: nothing submitted", unusable(args.runs))))
+        print("\n".join(waiting.as_line(row) for row in rows) or nothing)
     return 0

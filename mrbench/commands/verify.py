@@ -10,15 +10,15 @@ from mrbench.errors import MrbenchError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench verify`."""
-    parser.epilog = (
-        "Example: mrbench verify demo/minimask/20261124T021445Z-d1655467 run.tar.gz;"
-        " ends with 7 if anything does not match."
+    parser.description = (
+        "Compute a run's number again, and check all that its record says; ends with 7 if anything"
+        " does not match."
     )
     parser.add_argument(
         "run",
         nargs="+",
         metavar="RUN",
-        help="its folder, the end of its path, or an archive that `mrbench pack` made",
+        help="a run's folder, the end of its path, or an archive that `mrbench pack` made",
     )
     add_runs(parser)
     parser.add_argument("--json", action="store_true", help="as JSON, a list of runs")

@@ -61,12 +61,16 @@ def read(folder: Path) -> Manifest:
             *(found[key] for key in ("recipes", "files", "platform", "mrbench")),
         )
         _check(made)
-    except FileNotFoundError as exc:
+    except (FileNotFoundError, NotADirectoryError) as exc:
         raise UnavailableError(
             f"{folder} is no mirror, it has no {MANIFEST}; `mrbench mirror create {folder}` makes"
             " one, and finishes one that was interrupted"
         ) from exc
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+    except OSError as exc:
+        raise UnavailableError(
+            f"{path}: cannot be read ({exc.strerror}); ask for the permission, or check the path"
+        ) from exc
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise UnavailableError(
             f"{path} is damaged ({type(exc).__name__}: {exc}); copy the mirror again"
         ) from exc

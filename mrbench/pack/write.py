@@ -1,6 +1,7 @@
 """The archive of a packed run; the same files make the same bytes."""
 
 import calendar
+import contextlib
 import gzip
 import os
 import tarfile
@@ -36,8 +37,13 @@ def write(folder: RunDir, record: dict[str, Any], out: Path) -> None:
                 with (folder.path / name).open("rb") as content:
                     archive.addfile(member, content)
         beside.rename(out)
+    except OSError as exc:
+        raise MrbenchError(
+            f"{out}: cannot be written ({exc.strerror}); make room there, or name another file"
+        ) from exc
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def _time(record: dict[str, Any]) -> int:

@@ -1,0 +1,64 @@
+"""Every command in README.md works: it is run, or parsed where it needs what a test has not."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import cmdlines
+
+TEXT = (cmdlines.ROOT / "README.md").read_text()
+LINES = list(dict.fromkeys([*cmdlines.fenced(TEXT), *cmdlines.inline(TEXT)]))
+COMMANDS = {line: cmdlines.commands(line) for line in LINES}
+# Whole lines that are not mrbench's alone, and why they are not run.
+OTHERS = {
+    "make *": "test_every_target_of_make_is_there",
+    "docker build --target *": "test_every_target_of_docker_is_there",
+    "docker run *": "needs a container engine; its command of mrbench is parsed",
+}
+RUN = [line for line, found in COMMANDS.items() if found and line.startswith(("mrbench", "eval"))]
+
+
+def test_the_readme_is_read() -> None:
+    assert len(LINES) > 20
+    assert any("mrbench run" in line for line in LINES)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line not in RUN])
+def test_what_others_do_is_known(line: str) -> None:
+    assert any(cmdlines.fits(line, pattern) for pattern in OTHERS), f"say in OTHERS: {line}"
+
+
+@pytest.mark.parametrize("line", [x for x in COMMANDS if COMMANDS[x]], ids=cmdlines.bare)
+def test_every_command_is_one_that_the_parser_takes(line: str) -> None:
+    for command in COMMANDS[line]:
+        cmdlines.parse(command)
+        cmdlines.how(command)
+
+
+@pytest.mark.parametrize("line", [c for c in RUN if cmdlines.is_run(c)], ids=cmdlines.bare)
+def test_the_command_does_what_it_says(line: str, demo: Path, tmp_path: Path) -> None:
+    cmdlines.check(line, demo, tmp_path)
+
+
+def test_every_target_of_make_is_there() -> None:
+    for line in LINES:
+        if line.startswith("make "):
+            words = line.partition("#")[0].split()
+            done = subprocess.run(
+                ["make", "--dry-run", *words[1:]],
+                cwd=cmdlines.ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
+def test_every_target_of_docker_is_there() -> None:
+    dockerfile = (cmdlines.ROOT / "Dockerfile").read_text()
+    for target in re.findall(r"docker build --target (\S+)", TEXT):
+        assert re.search(
+            rf"^FROM \S+ AS {re.escape(target)}$", dockerfile, re.MULTILINE | re.IGNORECASE
+        ), target
