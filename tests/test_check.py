@@ -49,7 +49,7 @@ def test_a_good_recipe_passes(world: World) -> None:
         *(("toys/toy", name) for name in ("lock", "sample")),
     ]
     (sample,) = [c for c in checks if c["check"] == "sample"]
-    assert sample["figures"] == {"images_per_second": 1600.0, "iterations": 30}
+    assert sample["figures"] == pytest.approx({"images_per_second": 1600, "iterations": 30})
 
 
 RECIPE = "recipes/toys/toy.yaml"
@@ -59,7 +59,7 @@ WRONG: list[tuple[str, str, str, str, str, str]] = [
     (RECIPE, "title: Toy", "title: [", "recipe", "", "expected"),
     (RECIPE, "timing: interval_mean", "timing: median", "recipe", RECIPE, "is not one of"),
     (RECIPE, "(?P<value>", "(?P<valu", "recipe", RECIPE, "no regular expression"),
-    (RECIPE, "  commit: ", "  commit: v1.0 #", "commits", RECIPE, "branches, tags and short ids"),
+    (RECIPE, "  commit: ", "  commit: v1.0 #", "commits", RECIPE, "not a commit of 40 hex digits"),
     (RECIPE, "  tree: ", "  # tree: ", "commits", "", "no tree id is recorded"),
     (RECIPE, "{checkout}", "{chekout}", "placeholders", "", "unknown placeholder {chekout}"),
     (RECIPE, "{checkout}", "{node_rank}", "placeholders", RECIPE, "one node has none"),
@@ -67,7 +67,8 @@ WRONG: list[tuple[str, str, str, str, str, str]] = [
     (RECIPE, "train.py --con", "t.py {learning_rate} -", "placeholders", RECIPE, "with nothing"),
     (RECIPE, "/toy/r50.pth {data}", "/toy/r101.pth", "placeholders", RECIPE, "toy/r101.pth is not"),
     (RECIPE, "toys/toy.patch", "toys/gone.patch", "patches", RECIPE, "cannot be read"),
-    ("patches/toys/toy.patch", "+size: 2", "+size: 2\n+x", "patches", "", "cannot parse"),
+    ("patches/toys/toy.patch", "@@ -1 +1 @@", "@@ -1,2 +1 @@", "patches", "", "cannot parse"),
+    ("patches/toys/toy.patch", "+size: 2", "+size: 2\n+x", "patches", "", "behind its end"),
     ("patches/toys/toy.patch", "-size: 1", "", "patches", "", "corrupt patch"),
     ("patches/toys/toy.patch", "diff --git", "diff", "patches", "", "not in git's format"),
     (
@@ -94,8 +95,10 @@ WRONG: list[tuple[str, str, str, str, str, str]] = [
     (RECIPE, "logs/toy.log", "../toy.log", "sample", RECIPE, "must stay inside"),
     (RECIPE, "second: 1600.0", "second: 1601.0", "sample", RECIPE, "reads as 1600 img/s"),
     (RECIPE, "origin: written", "origin: '' # ", "sample", RECIPE, "what was run"),
-    ("tests/logs/toy.log", "iter: 30", "item: 30", "sample", "", "noted are 1600"),
+    ("tests/logs/toy.log", "iter: 30", "item: 30", "sample", "", "incomplete_window"),
+    ("tests/logs/toy.log", "0.0025", "0.0026", "sample", "", "noted are 1600"),
     ("tests/logs/toy.log", "iter", "item", "sample", "", "no number: no_iterations"),
+    ("recipes/toys/suite.yaml", "toy: 1500", "toy: x", "", "", "not of type float"),
     ("recipes/toys/suite.yaml", "first: 10", "first: 50", "", "", "below last"),
     ("recipes/toys/suite.yaml", "https://github.com", "'' # ", "references", "", "has no source"),
     ("recipes/toys/suite.yaml", "2020-01-02", "spring", "references", "", "date 'spring'"),
@@ -139,6 +142,16 @@ def test_short_blob_ids_are_told(world: World) -> None:
     failed = world.failure()
     assert (failed["file"], failed["line"]) == ("patches/toys/toy.patch", line)
     assert "short ids" in failed["text"]
+
+
+def test_what_git_format_patch_writes_is_a_patch(world: World, git: Callable[..., str]) -> None:
+    git(world.upstream, "apply", "--index", str(world.patch))
+    git(world.upstream, "commit", "-qm", "Size two\n\n- a list\n+ of things")
+    patch = git(world.upstream, "format-patch", "-1", "--stdout", "--full-index") + "\n"
+    git(world.upstream, "reset", "-q", "--hard", "HEAD^")
+    assert "\n-- \n" in patch
+    world.patch.write_text(patch)
+    assert world.check("--mirror", world.mirror)["outcome"] == "passed"
 
 
 def test_a_lock_that_is_no_text_is_told(world: World) -> None:

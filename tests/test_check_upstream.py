@@ -38,10 +38,10 @@ def test_a_cache_that_stands_proves_nothing(world: World) -> None:
 
 
 def test_another_commit_is_not_there(world: World) -> None:
-    line = world.change(world.recipe, f"commit: {world.commit}", f"commit: {'12' * 20}")
+    line = world.change(world.recipe, f"commit: {world.commit}", f"commit: {'1a' * 20}")
     failed = world.failure("--mirror", world.mirror)
     assert (failed["check"], failed["line"]) == ("commit", line)
-    assert f"has no commit {'12' * 20}" in failed["text"]
+    assert f"has no commit {'1a' * 20}" in failed["text"]
     assert "check source.commit" in failed["remedy"]
 
 
@@ -73,17 +73,17 @@ def test_a_substitution_that_finds_something_else_is_told(world: World) -> None:
 def test_what_other_counts_of_gpus_substitute_is_tried(world: World) -> None:
     change = "{text: {}, replacement: x, files: train.py, expect_files: 1, expect_lines: 1}"
     others = f"other_gpus:\n  substitutions:\n    - {change}\nguards:"
-    edit(world.recipe, "guards:", others.replace("{}", "iterations, seconds"))
+    edit(world.recipe, "guards:", others.replace("{}", "for i in range"))
     checks = world.check("--mirror", world.mirror)["checks"]
     assert [c["text"] for c in checks if c["check"] == "applies"][1].startswith("with 2 GPUs")
-    line = world.change(world.recipe, "iterations, seconds", "no such text")
+    line = world.change(world.recipe, "text: for i in range", "text: no such text")
     failed = world.failure("--mirror", world.mirror)
     assert (failed["check"], failed["line"]) == ("applies", line - 1)
     assert "found in 0 files" in failed["text"]
 
 
 def test_another_tree_is_told(world: World) -> None:
-    line = world.change(world.recipe, f"tree: {world.tree}", f"tree: {'34' * 20}")
+    line = world.change(world.recipe, f"tree: {world.tree}", f"tree: {'3c' * 20}")
     failed = world.failure("--mirror", world.mirror)
     assert (failed["check"], failed["line"]) == ("tree", line)
     assert world.tree in failed["text"]
@@ -134,7 +134,7 @@ def test_a_server_is_asked(world: World) -> None:
     with served(world.mirror) as server:
         assert world.check("--mirror", server.base)["outcome"] == "passed"
         assert server.posts >= 2, "two fetches"
-        edit(world.recipe, world.commit, "56" * 20)
+        edit(world.recipe, world.commit, "5e" * 20)
         assert world.failure("--mirror", server.base)["check"] == "commit"
 
 

@@ -73,7 +73,7 @@ def refused(check: str, subject: str, error: Exception, path: Path) -> Checked:
         subject=subject,
         outcome="failed",
         text=text or remedy,
-        remedy=remedy if text else "",
+        remedy=remedy if text else "correct it there",
         file=shown(Path(found["file"]) if found else path),
         line=int(found["line"]) if found else None,
     )

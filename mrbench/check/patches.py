@@ -14,6 +14,8 @@ NAME = "patches"
 HEADS = re.compile(rb"^diff --git ", re.MULTILINE)
 BLOBS = re.compile(rb"^index ([0-9a-f]+)\.\.([0-9a-f]+)", re.MULTILINE)
 AT_LINE = re.compile(r"(?:at|on) line (\d+)|<stdin>:(\d+)|patch at line (\d+)")
+HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+SIGNATURE = b"-- "  # git format-patch writes its version behind it
 FULL = 40
 REMEDY = "make it anew: git diff --cached --full-index > FILE"
 
@@ -56,6 +58,9 @@ def _problem(raw: bytes, paths: list[str]) -> tuple[str, int | None] | None:
     """Say what is not as git writes it, and in which line; None if nothing is."""
     if len(HEADS.findall(raw)) != len(paths):
         return "is not in git's format (no `diff --git` line for each file)", 1
+    ends = _ends(raw)
+    if ends is not None:
+        return "has lines behind its end, which git passes over", ends
     short = next((m for m in BLOBS.finditer(raw) if min(map(len, m.groups())) < FULL), None)
     if short:
         return "names its blobs by short ids", raw.count(b"\n", 0, short.start()) + 1
@@ -63,6 +68,25 @@ def _problem(raw: bytes, paths: list[str]) -> tuple[str, int | None] | None:
         parts = PurePosixPath(path).parts
         if path.startswith("/") or ".." in parts or ".git" in parts:
             return f"changes {path}, which lies outside the source", 1
+    return None
+
+
+def _ends(raw: bytes) -> int | None:
+    """Return the first line right behind a hunk that looks like more of it, or None."""
+    before = after = 0
+    inside = False
+    for number, text in enumerate(raw.split(b"\n"), start=1):
+        hunk = HUNK.match(text)
+        if hunk:
+            before, after = (1 if n is None else int(n) for n in hunk.groups())
+            inside = True
+        elif before > 0 or after > 0:
+            before -= text[:1] in (b" ", b"-", b"")
+            after -= text[:1] in (b" ", b"+", b"")
+        elif inside and text[:1] in (b"+", b"-", b" ") and text != SIGNATURE:
+            return number
+        else:
+            inside = inside and text.startswith(b"\\")  # "\ No newline at end of file"
     return None
 
 
