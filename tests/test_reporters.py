@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 
@@ -148,7 +148,8 @@ def test_a_summary_that_github_would_drop_is_cut() -> None:
     assert "10000 failed" in step_summary(many)
 
 
-@given(checks=st.lists(anything, max_size=5))
+@settings(max_examples=60, deadline=None)
+@given(checks=st.lists(anything, max_size=4))
 def test_whatever_texts_say_the_formats_hold(checks: list[Checked]) -> None:
     assert json.loads(written("json", checks))["counts"]["failed"] == sum(
         check.outcome == "failed" for check in checks

@@ -1,6 +1,5 @@
 """The workflows and the pre-commit hook are valid, and the hook does what it says."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -93,20 +92,19 @@ def hooks(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
     return folder
 
 
-def test_pre_commit_runs_the_hook_on_recipes(hooks: Path, tmp_path: Path, git: Git) -> None:
+def test_pre_commit_runs_the_hook_on_recipes(
+    hooks: Path, tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A real `pre-commit try-repo`: it installs mrbench from the repository, and runs it."""
     world = World(tmp_path, git)
     git(world.base, "init", "-q")
     git(world.base, "add", "--all")
     git(world.base, "commit", "-qm", "a suite of mine")
-    os.environ["PRE_COMMIT_HOME"] = str(tmp_path / "pre-commit")
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "pre-commit"))
     command = (BIN / "pre-commit", "try-repo", hooks, "mrbench-check", "--all-files", "--verbose")
-    try:
-        good = run(*command, cwd=world.base)
-        line = world.change(world.recipe, "timing:", "timnig:")
-        bad = run(*command, cwd=world.base)
-    finally:
-        del os.environ["PRE_COMMIT_HOME"]
+    good = run(*command, cwd=world.base)
+    line = world.change(world.recipe, "timing:", "timnig:")
+    bad = run(*command, cwd=world.base)
     assert good.returncode == 0, good.stdout + good.stderr
     assert "1600 img/s" in good.stdout
     assert bad.returncode == 1

@@ -40,7 +40,7 @@ def write(checks: Sequence[Checked], out: TextIO) -> None:
 
 def annotation(check: Checked) -> str:
     """Return a workflow command that shows a finding at its file and line."""
-    found = {"file": _file(check.file), "line": "" if check.line is None else str(check.line)}
+    found = {"file": line(_file(check.file)), "line": "" if check.line is None else str(check.line)}
     found["title"] = line(f"{check.subject}: {check.check} {check.outcome}")
     inner = ",".join(f"{name}={_property(text)}" for name, text in found.items() if text)
     return f"::{LEVELS[check.outcome]} {inner}::{_data(told(check))}"
