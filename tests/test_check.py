@@ -1,6 +1,9 @@
 """`mrbench check` offline: this repository passes, and each kind of wrong recipe is told."""
 
+import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,6 +182,70 @@ def test_a_recipe_on_its_own_may_lack_what_comes_later(
     skipped = {c["check"]: c["remedy"] for c in answer["checks"] if c["outcome"] == "skipped"}
     assert set(skipped) == {"commits", "sample", "upstreams"}
     assert all(skipped.values())
+
+
+SAMPLE = """
+sample:
+  log: logs/toy.log
+  images_per_second: 8
+  images_per_iteration: 2
+  window: {first: 20, last: 40}
+  origin: written by hand
+"""
+
+
+def test_a_sample_beside_a_recipe_of_ones_own_is_read(
+    tmp_path: Path, git: Callable[..., str]
+) -> None:
+    toy = make_suite(tmp_path, git)
+    toy.write_text(toy.read_text() + SAMPLE)
+    log = toy.parent / "logs" / "toy.log"
+    log.parent.mkdir()
+    lines = [f"iter: {i} loss: 0.5 time: 0.250000\n" for i in range(10, 61, 10)]
+    log.write_text("".join(lines))
+    done = mrbench("check", "--recipe", toy, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "8 img/s in iterations 21-40, as noted" in done.stdout
+    # the arrival of its lines says twice the time: the seconds are not what the recipe says
+    ends = list(itertools.accumulate(map(len, lines)))
+    stamps = [f"{i * 5_000_000_000} {end}\n" for i, end in enumerate(ends, start=1)]
+    log.with_suffix(".stamps").write_text("".join(stamps))
+    done = mrbench("check", "--recipe", toy, cwd=tmp_path)
+    assert done.returncode == 7
+    assert "differ by a factor 2.0000" in " ".join(done.stdout.split())
+    log.rename(tmp_path / "elsewhere.log")
+    log.symlink_to(tmp_path / "elsewhere.log")
+    done = mrbench("check", "--recipe", toy, cwd=tmp_path)
+    assert done.returncode == 7
+    assert "leads away" in done.stdout
+
+
+def test_formats_for_programs_are_utf8_on_any_stdout(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.change(world.recipe, "title: Toy", "tïtle: Toy")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    for name in ("github", "junit"):
+        words = [sys.executable, "-m", "mrbench", "check", "--recipe", str(world.recipe)]
+        done = subprocess.run(
+            [*words, "--format", name], cwd=world.base, capture_output=True, check=False
+        )
+        assert done.returncode == 7, done.stderr
+        assert "tïtle" in done.stdout.decode()
+    done = subprocess.run(words, cwd=world.base, capture_output=True, check=False)
+    assert (done.returncode, b"t\\xeftle" in done.stdout) == (7, True), done.stdout
+
+
+def test_files_are_written_beside_what_is_printed(world: World) -> None:
+    files = ("--junit", "out.xml", "--json", "out.json")
+    done = mrbench("check", "--recipe", world.recipe, *files, cwd=world.base)
+    assert done.returncode == 0
+    assert "1600 img/s" in done.stdout
+    assert json.loads((world.base / "out.json").read_text())["outcome"] == "passed"
+    assert (world.base / "out.xml").read_text().startswith("<?xml")
+    done = mrbench("check", "--recipe", world.recipe, "--junit", "no/x.xml", cwd=world.base)
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1)
+    assert "no/x.xml: cannot be written" in done.stderr
 
 
 def test_names_and_files_that_are_not_there_are_told(tmp_path: Path) -> None:

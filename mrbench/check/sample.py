@@ -35,7 +35,7 @@ def check(subject: Subject) -> Iterator[Checked]:
 def _compared(subject: Subject, sample: Sample) -> Checked:
     log = _folder(subject) / sample.log
     plan = subject.plan
-    wrong = _problem(sample, log)
+    wrong = _problem(sample, log, _folder(subject))
     if wrong:
         return subject.found(NAME, *wrong)
     try:
@@ -52,11 +52,13 @@ def _compared(subject: Subject, sample: Sample) -> Checked:
     return _judged(subject, sample, found)
 
 
-def _problem(sample: Sample, log: Path) -> tuple[str, str, str] | None:
+def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | None:
     """Return text, remedy and key of what is wrong with the entry itself."""
     window = sample.window
     if not log.is_file():
         return f"{shown(log)} is not there", "put the log there", "sample.log"
+    if not log.resolve().is_relative_to(folder.resolve()):
+        return f"{shown(log)} is a link that leads away", "put the log itself there", "sample.log"
     if window is not None and not 0 <= window.first < window.last:
         return "the window is none", "first must be at least 0 and below last", "sample.window"
     if not sample.origin.strip():

@@ -81,7 +81,10 @@ def _source(
     if refusal:
         yield refusal
         return made
-    yield _twice(subject, made, _made(upstreams, source, patches, second), key)
+    try:
+        yield _twice(subject, made, _made(upstreams, source, patches, second), key)
+    except WorkspaceError as exc:
+        yield _failed(subject, "twice", exc, key)
     return made
 
 

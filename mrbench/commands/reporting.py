@@ -1,6 +1,7 @@
 """How commands that check things tell it: the format on stdout, and files beside."""
 
 import argparse
+import io
 import sys
 
 from mrbench.commands.arguments import as_path
@@ -44,13 +45,13 @@ def tell(checks: "Sequence[Checked]", args: argparse.Namespace) -> int:
     if args.json and args.json != "-":
         _write("json", checks, as_path(args.json))
     shown = "json" if args.json == "-" else args.format
+    if shown != "plain" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # what readers of these formats expect
     reporters.FORMATS[shown](checks, sys.stdout)
     return reporters.exit_code(checks)
 
 
 def _write(form: str, checks: "Sequence[Checked]", path: "Path") -> None:
-    import io  # noqa: PLC0415 - only where a file is asked for
-
     from mrbench import reporters  # noqa: PLC0415 - the same
     from mrbench.errors import UnavailableError  # noqa: PLC0415 - the same
     from mrbench.home import write_whole  # noqa: PLC0415 - the same
