@@ -18,6 +18,7 @@ LEVELS = {"failed": "error", "inconclusive": "warning"}
 SIGNS = {"passed": "✅", "failed": "❌", "inconclusive": "❔", "skipped": "⏭️"}
 # Whatever markdown or HTML could take for something else than text.
 MARKUP = re.compile(r"[^\w\s.,;%/+=?'\u0080-\U0010ffff-]|://|www\.", re.IGNORECASE)
+FEW = 20  # rows that all are shown
 LARGEST_BYTES = 900_000  # GitHub drops a summary of more than a mebibyte
 
 
@@ -47,9 +48,10 @@ def annotation(check: Checked) -> str:
 
 
 def step_summary(checks: Sequence[Checked]) -> str:
-    """Return markdown: the count, what did not pass, and the rest folded away."""
-    loud = [check for check in checks if check.outcome != "passed"]
-    rest = [check for check in checks if check.outcome == "passed"]
+    """Return markdown: the count, what did not pass, and of many the rest folded away."""
+    few = len(checks) <= FEW
+    loud = [check for check in checks if few or check.outcome != "passed"]
+    rest = [check for check in checks if not few and check.outcome == "passed"]
     parts = [f"## mrbench check\n\n{_text(summary(checks))}\n"]
     if loud:
         parts.append(_table(loud))
