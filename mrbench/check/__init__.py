@@ -5,13 +5,14 @@ alone, upstream.py and launch.py at the repositories. All of them yield `Checked
 """
 
 import dataclasses
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mrbench import plan
 from mrbench.check import chosen, lock, patches, sample, suite, upstream, words
-from mrbench.check.base import Subject, refused
+from mrbench.check.base import PLACED, Subject, refused
 from mrbench.check.upstream import Upstreams
 from mrbench.checked import Checked
 from mrbench.errors import RecipeError
@@ -25,14 +26,13 @@ OFFLINE: tuple[Look, ...] = (
     lock.check,
     sample.check,
 )
-# Which check refused a recipe that does not even read: by a part of the key, or of the message.
+# Which check refuses a recipe that does not even read: by what is said after file and line.
 READING = {
-    "commit: ": "commits",
-    "commit of 40 hex digits": "commits",
-    "unknown placeholder": "placeholders",
-    "patches[": "patches",
-    "environment.lock": "lock",
-    "sample": "sample",
+    "commits": re.compile(r"[\w.\[\]]*\bcommit: "),
+    "placeholders": re.compile(r"[\w.]+: unknown placeholder "),
+    "patches": re.compile(r"\w+\.patches\[\d+\]: "),
+    "lock": re.compile(r"environment\.lock: "),
+    "sample": re.compile(r"sample\b"),
 }
 
 
@@ -65,10 +65,11 @@ def check(
             yield subject.passed("recipe", f"{told}, window {subject.plan.window}")
             for look in OFFLINE:
                 yield from look(subject)
-            if network or upstream.carried(subject):
+            asked = upstream.repositories(subject)
+            if network or not asked:  # what mrbench carries itself needs nobody
                 yield from upstream.check(subject, upstreams)
             else:
-                unasked.add(subject.plan.source.url)
+                unasked.update(asked)
     if unasked:
         count = f"{len(unasked)} repositories" if len(unasked) > 1 else "1 repository"
         yield Checked(
@@ -86,7 +87,8 @@ def _read(path: Path, default_suite: str) -> Subject | Checked:
         file = chosen.load(path, default_suite)
         made = plan.make_plan(dataclasses.replace(file, lock=None))
     except RecipeError as exc:
-        said = str(exc)
-        kind = next((told for part, told in READING.items() if part in said), "recipe")
+        found = PLACED.fullmatch(str(exc))
+        said = found["text"] if found else ""
+        kind = next((name for name, rule in READING.items() if rule.match(said)), "recipe")
         return refused(kind, name, exc, path)
     return Subject(name=name, file=file, plan=made, base=chosen.base_of(path))

@@ -44,16 +44,16 @@ def check(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
     made = yield from _source(subject, upstreams, subject.plan.source, file.patches, "source")
     if made is not None:
         yield from _other_gpus(subject, upstreams)
-        with _cache(upstreams.caches[0]):
-            yield from launch.check(subject, made.path)
+        yield from launch.check(subject, made.path)
     for i, package in enumerate(subject.plan.environment.packages):
         key = f"environment.packages[{i}]"
         yield from _source(subject, upstreams, as_source(package), (), key)
 
 
-def carried(subject: Subject) -> bool:
-    """Tell whether mrbench carries the recipe's source itself, so that nobody is asked."""
-    return subject.plan.source.url.startswith(address.PACKAGE)
+def repositories(subject: Subject) -> list[str]:
+    """Return the URLs that are asked for a recipe; none for what mrbench carries itself."""
+    urls = [subject.plan.source.url, *(p.url for p in subject.plan.environment.packages)]
+    return [url for url in urls if not url.startswith(address.PACKAGE)]
 
 
 def _source(
