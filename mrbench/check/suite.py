@@ -72,7 +72,7 @@ def _reference(name: str, reference: Reference, place: Place, key: str, there: s
         inner = f"images_per_second.{small[0]}" if small else "images_per_second"
         return wrong("has a number that is none", "give images per second", inner)
     host = reference.source.partition("://")[2].partition("/")[0] or "a text"
-    text = f"{reference.name}: {len(numbers)} numbers, from {host}, pinned"
+    text = f"{reference.name}: {counted(len(numbers), 'number')}, from {host}, pinned"
     return _passed("references", name, text if at_github else text.removesuffix(", pinned"))
 
 

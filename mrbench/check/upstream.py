@@ -146,7 +146,9 @@ def _other_gpus(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
     except WorkspaceError as exc:
         yield _failed(subject, "applies", exc, "other_gpus.substitutions")
         return
-    yield subject.passed("applies", f"with {plan.gpus} GPUs, {subject.plan.gpus} are the suite's")
+    yield subject.passed(
+        "applies", f"with {counted(plan.gpus, 'GPU')}, {subject.plan.gpus} are the suite's"
+    )
 
 
 def _with_others(subject: Subject) -> Plan | None:
