@@ -1,4 +1,4 @@
-"""What a check for CI looked at, and what it found: the rows of `mrbench check`, whatever it checks."""
+"""What a check for CI looked at, and what it found: the rows of `mrbench check`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

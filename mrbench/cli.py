@@ -38,6 +38,7 @@ COMMANDS = {
     "table": "compare the runs of a suite",
     "parse": "measure an existing log",
     "show": "tell all about one run",
+    "check": "check recipes: patches, locks, logs, and with --network their repositories",
     "verify": "compute a run's number again, and check all that its record says",
     "compare": "tell in what two runs differ, and whether their numbers may be compared",
     "baseline": "store how fast a suite's runs are, for checks of later ones",

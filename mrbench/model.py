@@ -218,6 +218,17 @@ class Adaptation:
 
 
 @noun
+class Sample:
+    """A log of this training, and the rate that `mrbench check` must read from it."""
+
+    log: str
+    images_per_second: float
+    origin: str
+    window: Window | None = None
+    images_per_iteration: int | None = None
+
+
+@noun
 class Recipe:
     """One implementation, as its YAML pins it."""
 
@@ -234,5 +245,6 @@ class Recipe:
     starts_from: str = ""
     adaptation: Adaptation | None = None
     other_gpus: OtherGpus = OtherGpus()
+    sample: Sample | None = None
     software: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""

@@ -43,10 +43,15 @@ def suite_names() -> tuple[str, ...]:
 
 def load_suite(name: str) -> Suite:
     """Read a suite by name."""
+    return read_suite(suite_path(name))
+
+
+def suite_path(name: str) -> Path:
+    """Return the file of a suite that this mrbench carries; RecipeError if there is none."""
     known = suite_names()
     if name not in known:
         raise RecipeError(f"no suite is called {name!r}; {_suggest(name, known)}")
-    return read_suite(root() / "recipes" / name / "suite.yaml")
+    return root() / "recipes" / name / "suite.yaml"
 
 
 def read_suite(path: Path) -> Suite:
@@ -198,6 +203,7 @@ def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "launch.directory", recipe.launch.directory
     yield from _patches(recipe)
     yield "environment.lock", recipe.environment.lock or "."
+    yield "sample.log", recipe.sample.log if recipe.sample else "."
     for package in recipe.environment.packages:
         yield "environment.packages", package.folder
     for pattern in recipe.log.keep:

@@ -31,11 +31,14 @@ class Place:
 
     def error(self, key: str, message: str) -> RecipeError:
         """Make the error for `key` (dotted, as `source.commit`); the caller raises it."""
+        return RecipeError(f"{self.file}:{self.line(key)}: {key}: {message}")
+
+    def line(self, key: str) -> int:
+        """Return the line where `key` stands, or the key that it would stand in."""
         known = key
         while known and known not in self.lines:
             known = known.rpartition(".")[0]
-        line = self.lines.get(known, 1)
-        return RecipeError(f"{self.file}:{line}: {key}: {message}")
+        return self.lines.get(known, 1)
 
 
 def load(cls: type[T], path: Path) -> tuple[T, Place]:

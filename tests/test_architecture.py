@@ -22,9 +22,10 @@ LAYOUT = """
     plan checks datacheck preflight preparation judge rows archive;
     telemetry table progress cooldown handover completion;
     record show;
+    reporters;
     launch collect;
     run prepare doctor parse dryrun relock mirror verify node submission follow;
-    pack compare batch;
+    pack compare batch check;
     waiting gate;
     commands cli __main__
 """

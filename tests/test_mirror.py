@@ -61,7 +61,8 @@ class World:
     def create(self) -> subprocess.CompletedProcess[str]:
         base = ("--mirror", self.upstreams, "--quiet")
         return mrbench(
-            *("mirror", "create", self.mirror, "--recipe", self.recipe, *base), cwd=self.folder
+            *("mirror", "create", self.mirror.name, "--recipe", self.recipe, *base),
+            cwd=self.folder,
         )
 
     def verify(self) -> subprocess.CompletedProcess[str]:
@@ -125,6 +126,19 @@ def test_without_it_the_same_fails_for_lack_of_a_network(
     said = offline("run", "--recipe", world.recipe, "--mirror", world.upstreams)
     assert not said.startswith("0\n")
     assert "setuptools" in said
+
+
+def test_a_mirror_serves_checks(world: World) -> None:
+    words = ("check", "--recipe", world.recipe, "--mirror", world.mirror.name)
+    done = mrbench(*words, cwd=world.folder)
+    assert done.returncode == 0, done.stdout
+    told = " ".join(done.stdout.split())
+    assert "of owner/toy can be had" in told
+    assert "of owner/helper can be had" in told
+    shutil.rmtree(world.mirror / "repos" / "owner" / "helper.git")
+    done = mrbench(*words, cwd=world.folder)
+    assert done.returncode == 7
+    assert "failed upstream" in " ".join(done.stdout.split())
 
 
 def test_only_what_is_pinned_is_taken(world: World) -> None:

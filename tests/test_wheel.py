@@ -35,7 +35,9 @@ def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
     assert not [n for n in names if "__pycache__" in n]
 
 
-def test_the_demo_is_planned_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
+def test_the_demo_is_planned_and_all_is_checked_from_an_empty_folder(
+    wheel: Path, tmp_path: Path
+) -> None:
     from uv import find_uv_bin
 
     uv, venv = find_uv_bin(), tmp_path / "venv"
@@ -52,4 +54,15 @@ def test_the_demo_is_planned_from_an_empty_folder(wheel: Path, tmp_path: Path) -
     (plan,) = json.loads(done.stdout)
     assert plan["implementation"] == "minimask"
     assert len(plan["patches"]) == 1
+    command = [f"{venv}/bin/mrbench", "check", "--json"]
+    done = subprocess.run(
+        command, cwd=empty, env=variables, capture_output=True, text=True, check=True
+    )
+    checks = json.loads(done.stdout)["checks"]
+    skipped = {
+        (c["check"], c["text"].partition(",")[0]) for c in checks if c["outcome"] == "skipped"
+    }
+    assert {name for name, _ in skipped} == {"sample", "upstreams"}
+    assert ("sample", "mrbench is installed here without its tests") in skipped
+    assert {c["outcome"] for c in checks} == {"passed", "skipped"}
     assert not list(empty.iterdir())

@@ -13,7 +13,12 @@ MARKS = {
     "missing": ("\u2717", "x", "bold red"),
     "note": ("-", "-", "cyan"),
     "differs": ("\u2717", "x", "bold red"),
+    "passed": ("\u2713", "+", "green"),
+    "skipped": ("-", "-", "cyan"),
+    "inconclusive": ("?", "?", "yellow"),
+    "failed": ("\u2717", "x", "bold red"),
 }
+LEVEL_WIDTH = 7
 
 
 def print_report(
@@ -33,6 +38,8 @@ def print_report(
 
     out = stream or sys.stdout
     console = Console(file=out, highlight=False, markup=False, emoji=False)
+    rows = tuple(rows)
+    width = max([LEVEL_WIDTH, *(len(level) for _, level, *_ in rows)])
     signs = 0 if console.encoding.startswith("utf") else 1
 
     def plain(text: str) -> str:
@@ -42,7 +49,7 @@ def print_report(
         columns = Table.grid(padding=(0, 1))
         columns.add_column(width=2)
         columns.add_column(no_wrap=True)
-        columns.add_column(width=max(map(len, MARKS)))
+        columns.add_column(width=width)
         columns.add_column(width=TOPIC_WIDTH)
         columns.add_column(overflow="fold")
         for _, level, topic, text, remedy in rows:

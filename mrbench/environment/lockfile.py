@@ -33,7 +33,7 @@ def problem(env: Environment, lock: bytes) -> str | None:
 def blocks(lock: bytes) -> dict[str, str]:
     """Split a lock: normalized package name -> its lines, in the file's order."""
     found: dict[str, str] = {}
-    text = re.sub(r"^#.*\n?", "", lock.decode(), flags=re.MULTILINE)
+    text = re.sub(r"^#.*\n?", "", lock.decode("utf-8", "replace"), flags=re.MULTILINE)
     for block in re.split(r"\n(?=\S)", text.strip()):
         if block:
             name = normalized(block)

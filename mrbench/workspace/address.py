@@ -9,7 +9,7 @@ from mrbench import mirrored
 from mrbench.errors import WorkspaceError
 from mrbench.home import home
 from mrbench.model import Source
-from mrbench.workspace.base import repository_name
+from mrbench.workspace.base import UnreachableError, repository_name
 
 GITHUB = "https://github.com/"
 PACKAGE = "package:"
@@ -92,12 +92,12 @@ def candidates(url: str, mirror: str | None) -> tuple[str, ...]:
 
 def _in_folder(base: Path, tail: str) -> str:
     if not base.is_dir():
-        raise WorkspaceError(f"mirror {base}: no such folder; correct --mirror")
+        raise UnreachableError(f"mirror {base}: no such folder; correct --mirror")
     for place in (base / f"{tail}.git", base / tail):
         for folder in (place, place / ".git"):
             if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
                 return f"file://{quote(str(folder.resolve()))}"
-    raise WorkspaceError(
+    raise UnreachableError(
         f"mirror {base}: holds neither {tail}.git nor {tail}; put the repository there,"
         " or name another --mirror"
     )

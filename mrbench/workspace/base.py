@@ -11,6 +11,11 @@ from mrbench.home import home
 from mrbench.model import Source
 from mrbench.workspace import tree
 
+
+class UnreachableError(WorkspaceError):
+    """Whoever has the repository gave no answer, or is not there: it says nothing of the recipe."""
+
+
 LAYOUT = 1  # of what is made; another number makes every checkout anew
 
 

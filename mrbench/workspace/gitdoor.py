@@ -82,9 +82,9 @@ def git(
         from git import Git  # noqa: PLC0415 - 0.1 s, paid only where git must run
     except ImportError as exc:
         raise UnavailableError("git cannot be run; install it (Debian: apt install git)") from exc
-    variables = ALWAYS | _reach(protocols) | {"GIT_DIR": str(git_dir)}
+    variables = ALWAYS | _reach(protocols) | {"GIT_DIR": str(git_dir.absolute())}
     if tree:
-        variables["GIT_WORK_TREE"] = str(tree)
+        variables["GIT_WORK_TREE"] = str(tree.absolute())
     settings = [word for setting in (*SETTINGS, *config) for word in ("-c", setting)]
     held = Git(tree or git_dir.parent).execute(
         [*_without(variables, network=protocols is not None), "git", *settings, *words],

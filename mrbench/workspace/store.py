@@ -20,7 +20,7 @@ from mrbench.gitobjects import framed
 from mrbench.home import home
 from mrbench.model import Source
 from mrbench.workspace import address
-from mrbench.workspace.base import repository_name
+from mrbench.workspace.base import UnreachableError, repository_name
 from mrbench.workspace.gitdoor import GitError, git, meaningful
 
 POLL_S = 0.1
@@ -197,7 +197,7 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
             " or in source.paths the folders that are needed"
         )
     if UNREACHABLE.search(failed.stderr) and not NO_REPOSITORY.search(failed.stderr):
-        return WorkspaceError(
+        return UnreachableError(
             f"{url} cannot be reached ({said}); check the network, or name a copy with --mirror"
         )
     if NO_REPOSITORY.search(failed.stderr):
@@ -205,7 +205,7 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
             f"{url}: no such repository, or not for everybody ({said}); check source.url,"
             " or name a copy with --mirror"
         )
-    return WorkspaceError(
+    return UnreachableError(
         f"{url}: git fetch failed ({said}); run again, or name another copy with --mirror"
     )
 

@@ -1,0 +1,52 @@
+"""What all formats share: the exit code, the line that sums up, texts made harmless."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from mrbench.checked import Checked, Outcome
+from mrbench.errors import CheckFailed
+
+INCONCLUSIVE = 8  # neither passed nor failed: more runs would tell
+# In the order in which they are counted out, and the code that each makes the command end with.
+CODES: dict[Outcome, int] = {
+    "passed": 0,
+    "failed": CheckFailed.exit_code,
+    "inconclusive": INCONCLUSIVE,
+    "skipped": 0,
+}
+
+
+def exit_code(checks: Iterable[Checked]) -> int:
+    """Return 7 if any failed, else 8 if any is inconclusive, else 0."""
+    found = {CODES[check.outcome] for check in checks} - {0}
+    return min(found, default=0)
+
+
+def outcome(checks: Sequence[Checked]) -> str:
+    """Return the outcome of all together, as the exit code has it."""
+    code = exit_code(checks)
+    return next(name for name, value in CODES.items() if value == code)
+
+
+def summary(checks: Sequence[Checked]) -> str:
+    """Count them out in one line, as `3 checks: 2 passed, 1 skipped`."""
+    counts = Counter(check.outcome for check in checks)
+    told = ", ".join(f"{counts[name]} {name}" for name in CODES if counts[name])
+    total = "1 check" if len(checks) == 1 else f"{len(checks)} checks"
+    return f"{total}: {told}" if checks else "nothing was checked"
+
+
+def line(text: str) -> str:
+    """Return a text as one line without control characters: what it quotes may be anybody's."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def told(check: Checked) -> str:
+    """Return what was found and what to do, in one line."""
+    return line(f"{check.text} -> {check.remedy}" if check.remedy else check.text)
+
+
+def place(check: Checked) -> str:
+    """Return file and line, as editors and terminals take them, or nothing."""
+    where = f"{check.file}:{check.line}" if check.line is not None else check.file
+    return line(where)

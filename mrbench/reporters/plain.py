@@ -1,0 +1,20 @@
+"""For people: findings in columns, wrapped to the terminal, with colour where it has any."""
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from mrbench.checked import Checked
+from mrbench.console import print_report
+from mrbench.reporters.base import line, place, summary
+
+
+def write(checks: Sequence[Checked], out: TextIO) -> None:
+    """Print a row for each, by subject, and the count last."""
+    rows = [(line(c.subject), c.outcome, line(c.check), _text(c), line(c.remedy)) for c in checks]
+    print_report("mrbench check", rows, summary(checks), out)
+
+
+def _text(check: Checked) -> str:
+    where = place(check)
+    quiet = check.outcome == "passed" or not where
+    return line(check.text) if quiet else f"{where}: {line(check.text)}"
