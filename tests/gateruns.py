@@ -4,17 +4,17 @@ No clock decides what these tests find: the log's own seconds lead, and they com
 (PACE) and the number of the run (NOISE).
 """
 
-import argparse
+import contextlib
+import io
+import json
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mrbench.commands import gating
-from mrbench.errors import MrbenchError
+from mrbench import cli
 from toy import commit_all, edit, make_suite, mrbench
 from toyruns import record_of, rewrite
 
@@ -59,16 +59,14 @@ def make(folder: Path, git: Callable[..., str]) -> dict[str, str]:
 
 
 def check(*words: object) -> int:
-    """Run the check as `mrbench check` does; return its exit code."""
-    parser = argparse.ArgumentParser()
-    gating.add_arguments(parser)
-    parser.add_argument("--impl", nargs="+")
-    parser.add_argument("--suite", nargs="+")
-    try:
-        return gating.main(parser.parse_args([str(word) for word in words]))
-    except MrbenchError as exc:
-        sys.stderr.write(f"mrbench: {exc}\n")
-        return exc.exit_code
+    """Run `mrbench check`, print a line for each of its checks; return its exit code."""
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        code = cli.main(["check", "--format", "json", *map(str, words)])
+    for row in json.loads(told.getvalue() or '{"checks": []}')["checks"]:
+        line = f"{row['outcome']}: {row['subject']}: {row['check']}: {row['text']}"
+        print(line, f"-> {row['remedy']}" if row["remedy"] else "")  # noqa: T201 - as mrbench does
+    return code
 
 
 def runs_of(folder: Path) -> list[Path]:

@@ -85,7 +85,7 @@ def test_a_baseline_is_made_for_git(made: Path, here: Path) -> None:
 def test_the_same_speed_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("--baseline", "base.json") == 0
     told = capsys.readouterr().out
-    assert "pass: toys/toy: throughput: 100.0 % of the baseline's 40 img/s (90 % interval" in told
+    assert "passed: toys/toy: throughput: 100.0 % of the baseline's 40 img/s (90 % interval" in told
     assert "not slower by 3 % or more; 3 runs against 3, noise 0.6 %" in told
 
 
@@ -93,7 +93,7 @@ def test_the_same_speed_passes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_slower_commit_fails(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check("--baseline", "base.json", "--runs", made / "slower") == 7
     told = capsys.readouterr().out
-    assert "FAIL: toys/toy: throughput: 90.9 % of the baseline's 40 img/s" in told
+    assert "failed: toys/toy: throughput: 90.9 % of the baseline's 40 img/s" in told
     assert "slower by more than 3 %" in told
     commits = [record(made / name)["plan"]["source"]["commit"] for name in ("old", "slower")]
     assert f"plan.source.commit: {commits[0]} / {commits[1]}" in told
@@ -206,7 +206,7 @@ def test_unlike_things_are_not_compared(
     change(here / "runs", how)
     assert check("--baseline", "base.json", "--export", "bencher=b.json") == 7
     told = capsys.readouterr().out
-    assert f"FAIL: toys/toy: provenance: may not be compared: {key}: " in told
+    assert f"failed: toys/toy: provenance: may not be compared: {key}: " in told
     assert ": throughput: " not in told
     assert stored(here / "b.json") == {}
     done = mrbench("baseline", "update", "base.json", cwd=here)

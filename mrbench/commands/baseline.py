@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench baseline`."""
-    parser.epilog = (
-        "Example: mrbench run --suite demo --repeat 5; mrbench baseline save demo.json --suite"
-        " demo; then, after a change, mrbench run --suite demo --repeat 3; mrbench check"
-        " --baseline demo.json"
-    )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     save = actions.add_parser("save", help="store the latest valid repeats of a suite")
     _add_file(save, "new; JSON, made for git")

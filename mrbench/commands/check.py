@@ -4,15 +4,15 @@ import argparse
 import os
 import sys
 
-from mrbench.commands import reporting
+from mrbench.commands import gating, reporting
 from mrbench.commands.arguments import as_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench check`."""
-    parser.epilog = (
-        "Examples: mrbench check; mrbench check --suite 2019 --network; mrbench check --recipe"
-        " mine.yaml --format github. Ends with 7 if anything failed, 8 if anything is inconclusive."
+    parser.description = (
+        "Tell whether recipes hold what they promise or, with --baseline, whether runs got slower."
+        " Ends with 7 if anything failed, 8 if anything is inconclusive."
     )
     parser.add_argument("--suite", nargs="+", action="extend", metavar="S", help="default: all")
     parser.add_argument(
@@ -36,11 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same from what `mrbench mirror create` made, or repositories by owner/name;"
         " with --network the default is MRBENCH_MIRROR",
     )
+    gating.add_arguments(parser)
     reporting.add_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Check what the arguments choose; 7 if anything failed."""
+    """Check what the arguments choose; 7 if anything failed, 8 if anything is inconclusive."""
     from mrbench import check as checking  # noqa: PLC0415 - only this command
     from mrbench.check import chosen  # noqa: PLC0415 - the same
     from mrbench.errors import RecipeError  # noqa: PLC0415 - the same
@@ -48,6 +49,12 @@ def main(args: argparse.Namespace) -> int:
     if args.recipe and args.impl:
         raise RecipeError("--impl and --recipe exclude each other; give one of them")
     network = args.network or bool(args.mirror)
+    if args.baseline:
+        if args.recipe or network:
+            raise RecipeError(
+                "--baseline looks at runs, --recipe, --network and --mirror at recipes; give one"
+            )
+        return reporting.tell(gating.checked(args), args)
     found = checking.check(
         args.recipe or chosen.carried(args.suite, args.impl),
         network=network,

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from mrbench.gate.choice import Repeats
 
 MARGIN = 0.03
-SIGNS = {"passed": "pass", "failed": "FAIL", "inconclusive": "inconclusive", "skipped": "skipped"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what a check against a baseline takes; --impl and --suite are the caller's, if at all."""
+    """Add what a check against a baseline takes; --impl and --suite are the caller's."""
     group = parser.add_argument_group("against a baseline")
     group.add_argument(
         "--baseline", type=as_path, metavar="FILE", help="made by `mrbench baseline save`"
@@ -53,23 +52,14 @@ def add_margin(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> N
     )
 
 
-def main(args: argparse.Namespace) -> int:
-    """Print what was found; 7 if anything is slower, 8 if anything cannot be told."""
-    from mrbench.gate.check import exit_code  # noqa: PLC0415 - only this command
-
-    found = checked(args)
-    report(found)
-    return exit_code(found)
-
-
 def checked(args: argparse.Namespace) -> "list[Checked]":
     """Check the runs that the arguments name, and write what they ask to export."""
     from mrbench.gate import exports  # noqa: PLC0415 - only this command
     from mrbench.gate.check import Against, check  # noqa: PLC0415 - the same
     from mrbench.gate.verdict import Terms  # noqa: PLC0415 - the same
 
-    suites, names = getattr(args, "suite", None), getattr(args, "impl", None)
-    stored, lines = read(args.baseline, [suites] if isinstance(suites, str) else suites or ())
+    names = args.impl
+    stored, lines = read(args.baseline, args.suite or ())
     against = Against(
         baseline=only(stored, names) if names else stored,
         terms=Terms(margin=args.margin, two_sided=args.two_sided),
@@ -128,15 +118,6 @@ def groups(runs: "Path", suite: str, names: "Sequence[str] | None" = None) -> "d
         elif not names or record["plan"]["implementation"] in names:
             records.append(record)
     return choice.latest(records)
-
-
-def report(found: "Sequence[Checked]") -> None:
-    """Print findings plainly, one below the other."""
-    for checked in found:
-        print(f"{SIGNS[checked.outcome]}: {checked.subject}: {checked.check}: {checked.text}")
-        if checked.remedy:
-            print(f"  -> {checked.remedy}")
-    sys.stdout.flush()
 
 
 def margin(text: str) -> float:

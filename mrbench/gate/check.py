@@ -2,10 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from mrbench.checked import Checked, Outcome
-from mrbench.errors import CheckFailed, Inconclusive
 from mrbench.gate import words
 from mrbench.gate.baseline import Baseline, Entry, Key, called
 from mrbench.gate.choice import Repeats
@@ -65,14 +64,6 @@ def check(against: Against, groups: Mapping[Key, Repeats]) -> Iterator[Checked]:
         yield against.found(
             key, "throughput", "skipped", text, "`mrbench baseline update FILE` adds it"
         )
-
-
-def exit_code(found: Iterable[Checked]) -> int:
-    """Return 7 if anything failed, else 8 if anything is inconclusive, else 0."""
-    outcomes = {checked.outcome for checked in found}
-    if "failed" in outcomes:
-        return CheckFailed.exit_code
-    return Inconclusive.exit_code if "inconclusive" in outcomes else 0
 
 
 def _entry(against: Against, entry: Entry, repeats: Repeats | None) -> Iterator[Checked]:

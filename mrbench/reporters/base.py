@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from mrbench.checked import Checked, Outcome
-from mrbench.errors import CheckFailed
+from mrbench.errors import CheckFailed, Inconclusive
 
-INCONCLUSIVE = 8  # neither passed nor failed: more runs would tell
 # In the order in which they are counted out, and the code that each makes the command end with.
 CODES: dict[Outcome, int] = {
     "passed": 0,
     "failed": CheckFailed.exit_code,
-    "inconclusive": INCONCLUSIVE,
+    "inconclusive": Inconclusive.exit_code,
     "skipped": 0,
 }
 
