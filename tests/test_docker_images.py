@@ -224,6 +224,13 @@ def test_what_no_image_can_be_had_for_is_refused(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_plan_says_where_there_is_no_image_to_build(tmp_path: Path) -> None:
+    done = run("--suite", "2019", "--impl", "simpledet", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "image: none: mxnet-cu100==1.6.0b20190820 is on no index; name an image" in done.stdout
+    assert "(rogerchen/simpledet:cuda10 is said to) with --image" in done.stdout
+
+
 def test_no_gpu_runtime_is_refused(
     docker_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
