@@ -297,7 +297,12 @@ def test_upon_which_base_an_image_is_built() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "argument"), [("pytorch1.3", "PYTORCH_BASE"), ("tensorflow1.15", "TENSORFLOW_BASE")]
+    ("target", "argument"),
+    [
+        ("pytorch1.3", "PYTORCH_BASE"),
+        ("caffe2", "PYTORCH_BASE"),
+        ("tensorflow1.15", "TENSORFLOW_BASE"),
+    ],
 )
 def test_by_hand_the_base_is_the_image_that_the_recipes_name(target: str, argument: str) -> None:
     assert f"FROM ${{{argument}}} AS {target}" in docker_file.only(target)
