@@ -70,7 +70,8 @@ USER root
 ARG LOCK=recipes/2019/tensorpack.lock
 ARG PYTHON=3.7
 ARG FIRST="setuptools wheel pip cython numpy"
-ARG PACKAGES="g++ git make openmpi-bin libopenmpi-dev libglib2.0-0 libsm6 libxext6 libxrender1"
+# openssh-client: Open MPI 2 starts nothing without it, not even on one machine
+ARG PACKAGES="g++ git make openmpi-bin libopenmpi-dev openssh-client libglib2.0-0 libsm6 libxext6 libxrender1"
 ARG AFTER=horovod==0.18.2
 ARG ALLREDUCE=NCCL
 COPY mrbench/executors/docker_install.sh /opt/mrbench/
