@@ -17,7 +17,7 @@
 ARG BASE=python:3.11-slim-bookworm
 ARG PYTORCH_BASE=pytorch/pytorch:1.3-cuda10.1-cudnn7-devel@sha256:d22bdcc867e24da67947104cce925c9be6544e0e86a10421785f98cfceda718e
 ARG TENSORFLOW_BASE=tensorflow/tensorflow:1.15.0rc2-gpu-py3-jupyter@sha256:95d97c5c888e053af622964a150c205a39360064a962d7d5767038ad83b2d9b3
-# python:3.7-slim-bookworm, the last that was made
+# Python 3.7 had its last release; by the logs of many public builds this is its image
 ARG CPU_BASE=python:3.7-slim-bookworm@sha256:b53f496ca43e5af6994f8e316cf03af31050bf7944e0e4a308ad86c001cf028b
 ARG MXNET_BASE=${CPU_BASE}
 
@@ -63,8 +63,8 @@ RUN sh /opt/mrbench/docker_install.sh
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH
 
 # tensorpack, with horovod, and matterport. ALLREDUCE: what horovod adds up by on GPUs; NCCL takes a
-# base with its headers and CUDA's, which the one named above lacks. Empty: MPI alone. horovod reads
-# the variables of its own; they are for its installation only, not for what a recipe builds later.
+# base with its headers and CUDA's, which the one named above is not known to have. Empty: MPI alone.
+# horovod's variables are for its installation only: on a CPU they would fail what a recipe builds.
 FROM ${TENSORFLOW_BASE} AS tensorflow1.15
 USER root
 ARG LOCK=recipes/2019/tensorpack.lock
@@ -81,7 +81,7 @@ RUN HOROVOD_GPU_ALLREDUCE=$ALLREDUCE HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITHOUT_P
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH
 
 # simpledet on a CPU, with the MXNet of the index. On GPUs it needs one of its authors' own, which is
-# on none: `mrbench run --image rogerchen/simpledet:cuda10` takes their image as it is.
+# on none: `mrbench run --image rogerchen/simpledet:cuda10` takes theirs as it is (untried).
 FROM ${MXNET_BASE} AS mxnet1.6
 USER root
 ARG LOCK=recipes/smoke/simpledet.lock
