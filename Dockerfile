@@ -7,12 +7,19 @@
 #   docker build --target environment --build-arg LOCK=recipes/demo/minimask.lock .
 #
 # Many images of 2019 are gone from the hubs: each base is a build argument, and any image with the
-# wanted Python (or an apt-get that has it) will do. The legacy builder (DOCKER_BUILDKIT=0) also
-# builds every target above the one it is asked for.
+# wanted Python (or an apt-get that has it) will do. Without a GPU, CPU_BASE serves every stack, with
+# the locks of the suite smoke:
+#
+#   docker build --target tensorflow1.15 --build-arg LOCK=recipes/smoke/tensorpack.lock \
+#     --build-arg TENSORFLOW_BASE=python:3.7-slim-bookworm --build-arg ALLREDUCE= .
+#
+# The legacy builder (DOCKER_BUILDKIT=0) also builds every target above the one it is asked for.
 ARG BASE=python:3.11-slim-bookworm
 ARG PYTORCH_BASE=pytorch/pytorch:1.3-cuda10.1-cudnn7-devel@sha256:d22bdcc867e24da67947104cce925c9be6544e0e86a10421785f98cfceda718e
 ARG TENSORFLOW_BASE=tensorflow/tensorflow:1.15.0rc2-gpu-py3-jupyter@sha256:95d97c5c888e053af622964a150c205a39360064a962d7d5767038ad83b2d9b3
-ARG MXNET_BASE=rogerchen/simpledet:cuda10
+# Python 3.7 had its last release; by the logs of many public builds this is its image
+ARG CPU_BASE=python:3.7-slim-bookworm@sha256:b53f496ca43e5af6994f8e316cf03af31050bf7944e0e4a308ad86c001cf028b
+ARG MXNET_BASE=${CPU_BASE}
 
 # The harness; it starts its containers beside itself:
 #   docker run --rm -v /var/run/docker.sock:/var/run/docker.sock -v "$PWD:$PWD" -w "$PWD" \
@@ -55,32 +62,32 @@ COPY ${LOCK} /opt/mrbench/requirements.lock
 RUN sh /opt/mrbench/docker_install.sh
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH
 
-# tensorpack, with horovod upon NCCL (HOROVOD_GPU_ALLREDUCE= does without), and matterport
+# tensorpack, with horovod, and matterport. ALLREDUCE: what horovod adds up by on GPUs; NCCL takes a
+# base with its headers and CUDA's, which the one named above is not known to have. Empty: MPI alone.
+# horovod's variables are for its installation only: on a CPU they would fail what a recipe builds.
 FROM ${TENSORFLOW_BASE} AS tensorflow1.15
 USER root
 ARG LOCK=recipes/2019/tensorpack.lock
 ARG PYTHON=3.7
 ARG FIRST="setuptools wheel pip cython numpy"
-ARG PACKAGES="g++ git make openmpi-bin libopenmpi-dev libglib2.0-0 libsm6 libxext6 libxrender1"
+# openssh-client: Open MPI 2 starts nothing without it, not even on one machine
+ARG PACKAGES="g++ git make openmpi-bin libopenmpi-dev openssh-client libglib2.0-0 libsm6 libxext6 libxrender1"
 ARG AFTER=horovod==0.18.2
-ARG HOROVOD_WITH_TENSORFLOW=1
-ARG HOROVOD_GPU_ALLREDUCE=NCCL
-ARG HOROVOD_WITHOUT_PYTORCH=1
-ARG HOROVOD_WITHOUT_MXNET=1
-ARG HOROVOD_WITHOUT_GLOO=1
+ARG ALLREDUCE=NCCL
 COPY mrbench/executors/docker_install.sh /opt/mrbench/
 COPY ${LOCK} /opt/mrbench/requirements.lock
-RUN sh /opt/mrbench/docker_install.sh
+RUN HOROVOD_GPU_ALLREDUCE=$ALLREDUCE HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 \
+    HOROVOD_WITHOUT_MXNET=1 HOROVOD_WITHOUT_GLOO=1 sh /opt/mrbench/docker_install.sh
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH
 
-# simpledet; it needs operators of its authors' own, which this MXNet of the index lacks
+# simpledet on a CPU, with the MXNet of the index. On GPUs it needs one of its authors' own, which is
+# on none: `mrbench run --image rogerchen/simpledet:cuda10` takes theirs as it is (untried).
 FROM ${MXNET_BASE} AS mxnet1.6
 USER root
-ARG LOCK=recipes/2019/simpledet.lock
+ARG LOCK=recipes/smoke/simpledet.lock
 ARG PYTHON=3.7
 ARG FIRST="setuptools wheel cython numpy"
 ARG PACKAGES="g++ git make libglib2.0-0 libsm6 libxext6 libxrender1"
-ARG AFTER=mxnet-cu100==1.6.0
 COPY mrbench/executors/docker_install.sh /opt/mrbench/
 COPY ${LOCK} /opt/mrbench/requirements.lock
 RUN sh /opt/mrbench/docker_install.sh

@@ -61,13 +61,16 @@ def _image(plan: Plan, wishes: Wishes) -> str | None:
     """Return the image's name, or what would be built; None for a run on this machine."""
     if wishes.executor != "docker":
         return None
-    from mrbench.executors import docker_file  # noqa: PLC0415 - for containers only
+    from mrbench.executors import docker_file, docker_image  # noqa: PLC0415 - for containers only
 
     named = plan.environment.image if plan.environment.kind == "image" else None
     if wishes.image or named:
         return wishes.image or named
+    lacking = docker_image.unbuildable(plan.environment)
+    if lacking:
+        return f"none: {lacking}"
     target = docker_file.target_of(plan.environment)
-    base = wishes.base_image or docker_file.default_base(target)
+    base = wishes.base_image or docker_file.base_of(plan.environment)
     return f"{target} of the Dockerfile, on {base}"
 
 

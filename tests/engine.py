@@ -74,13 +74,14 @@ def docker(host: str, *words: str, check: bool = True) -> subprocess.CompletedPr
     return done
 
 
-def import_base(host: str, python: str = sys.executable, name: str = BASE) -> str:
-    """Make a base image of a Python of this machine."""
+def import_base(
+    host: str, python: str = sys.executable, name: str = BASE, script: str = "rootfs.sh"
+) -> str:
+    """Make a base image of a Python of this machine; the script says what else is in it."""
     settings = [f"ENV {n}={CERTIFICATES}" for n in ("PIP_CERT", "SSL_CERT_FILE")]
-    changes = [word for change in ["ENV PATH=/usr/bin:/bin", *settings] for word in ("-c", change)]
-    with subprocess.Popen(
-        ["bash", str(HERE / "rootfs.sh"), python], stdout=subprocess.PIPE
-    ) as rootfs:
+    path = "ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    changes = [word for change in [path, *settings] for word in ("-c", change)]
+    with subprocess.Popen(["bash", str(HERE / script), python], stdout=subprocess.PIPE) as rootfs:
         subprocess.run(
             ["docker", "import", *changes, "-", name],
             env={**os.environ, "DOCKER_HOST": host},

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +22,15 @@ from toy import edit, make_suite, mrbench, records
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
 SUITES = [(s, n) for s in recipe.suite_names() for n in recipe.implementations(s)]
+OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
+STACKS = ("pytorch1.3", "tensorflow1.15", "mxnet1.6", "caffe2")
+FRAMEWORKS = {
+    "torch": "pytorch1.3",
+    "tensorflow-gpu": "tensorflow1.15",
+    "tensorflow-cpu": "tensorflow1.15",
+    "intel-tensorflow": "tensorflow1.15",
+    "mxnet-mkl": "mxnet1.6",
+}
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -61,7 +71,7 @@ def test_the_demo_is_built_upon_a_base_and_trained(tmp_path: Path) -> None:
     told = mrbench("show", record["id"], cwd=tmp_path).stdout
     assert f"image {container['image']['tags'][0]} (" in told
     plain = run("--suite", "demo", "--dry-run", cwd=tmp_path).stdout
-    assert "image: environment of the Dockerfile, on python:3.11" in plain
+    assert f"image: environment of the Dockerfile, on python:{OWN}-slim-bookworm" in plain
     again = run(*words, cwd=tmp_path)
     assert records(again.stdout)[0]["environment"]["reused"]
 
@@ -138,6 +148,32 @@ def test_a_mirrors_wheels_are_taken_and_no_index(tmp_path: Path, docker_host: st
         _prepare(other, checkout, small, list, wheels)
 
 
+def test_the_variables_of_horovod_reach_no_step_of_a_recipe(
+    tmp_path: Path, docker_host: str
+) -> None:
+    """One of them asks for NCCL, without which there is no horovod where there are no GPUs."""
+    assert docker_host
+    lock = (ROOT / "recipes" / "demo" / "minimask.lock").read_bytes()
+    small = lockfile.subset(lock, ("opt_einsum",)).encode()
+    program = "import os; open('seen', 'w').write(' '.join(sorted(os.environ)))"
+    env = _environment(
+        requirements=("intel-tensorflow==1.15.2",), build=(("{python}", "-c", program),)
+    )
+    assert docker_file.target_of(env) == "tensorflow1.15"
+    wheels, checkout = tmp_path / "wheels", tmp_path / "checkout"
+    for folder in (wheels, checkout):
+        folder.mkdir()
+    download = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels)]
+    subprocess.run([sys.executable, *download, "opt_einsum==3.4.0"], check=True)
+    made = _prepare(env, checkout, small, list, wheels)
+    seen = (made.template / "seen").read_text().split()
+    assert "PATH" in seen
+    assert "PIP_NO_INDEX" in seen
+    assert not [name for name in seen if "HOROVOD" in name]
+    (log,) = (tmp_path / "mrbench-home" / "envs").glob("*.image.log")
+    assert "Looking in links: /opt/mrbench/wheels" in log.read_text()
+
+
 def test_a_base_without_the_python_is_told(tmp_path: Path, docker_host: str) -> None:
     assert docker_host
     env = _environment(python="3.5")
@@ -186,6 +222,13 @@ def test_what_no_image_can_be_had_for_is_refused(
     assert done.returncode == 4
     assert told in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_plan_says_where_there_is_no_image_to_build(tmp_path: Path) -> None:
+    done = run("--suite", "2019", "--impl", "simpledet", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "image: none: mxnet-cu100==1.6.0b20190820 is on no index; name an image" in done.stdout
+    assert "(rogerchen/simpledet:cuda10 is said to) with --image" in done.stdout
 
 
 def test_no_gpu_runtime_is_refused(
@@ -238,28 +281,53 @@ def test_no_engine_refuses_the_run(
 def test_each_locked_recipe_has_a_target(suite: str, name: str) -> None:
     env = recipe.load_named(suite, name).recipe.environment
     if env.kind == "venv" and not env.supplied:
-        target = docker_file.target_of(env)
-        base = docker_file.default_base(target)
-        assert "@sha256:" in base or target in ("environment", "mxnet1.6")
-        stacks = env.python == "3.7"
-        assert (target != "environment") == stacks
+        wanted = FRAMEWORKS[env.requirements[0].partition("=")[0]] if env.python == "3.7" else None
+        target = "caffe2" if name == "detectron" else wanted
+        assert docker_file.target_of(env) == (target or "environment")
 
 
-def test_the_bases_are_the_images_that_the_recipes_name() -> None:
-    named = {recipe.load_named(s, n).recipe.environment.image for s, n in SUITES}
-    for target in ("pytorch1.3", "tensorflow1.15", "mxnet1.6", "caffe2"):
-        assert docker_file.default_base(target) in named
+def test_upon_which_base_an_image_is_built() -> None:
+    for suite, name in SUITES:
+        env = recipe.load_named(suite, name).recipe.environment
+        base = docker_file.base_of(env)
+        if suite == "2019":
+            assert base == env.image  # with the CUDA of 2019
+        else:
+            assert base.partition("@")[0] == f"python:{env.python or OWN}-slim-bookworm"
 
 
-@pytest.mark.parametrize("target", ["pytorch1.3", "tensorflow1.15", "mxnet1.6", "caffe2"])
-def test_what_a_stack_needs_first_is_what_its_recipe_builds_with(target: str) -> None:
-    text = docker_file.only(target)
-    lock = text.partition("ARG LOCK=")[2].split()[0]
-    suite, file = Path(lock).parts[-2:]
-    env = recipe.load_named(suite, file.removesuffix(".lock")).recipe.environment
+@pytest.mark.parametrize(
+    ("target", "argument"),
+    [
+        ("pytorch1.3", "PYTORCH_BASE"),
+        ("caffe2", "PYTORCH_BASE"),
+        ("tensorflow1.15", "TENSORFLOW_BASE"),
+    ],
+)
+def test_by_hand_the_base_is_the_image_that_the_recipes_name(target: str, argument: str) -> None:
+    assert f"FROM ${{{argument}}} AS {target}" in docker_file.only(target)
+    assert docker_file.argument(argument) == by_hand(target).image
+
+
+@pytest.mark.parametrize("target", STACKS)
+def test_by_hand_a_stack_is_made_as_its_recipe_makes_it(target: str) -> None:
+    text, env = docker_file.only(target), by_hand(target)
     first = text.partition('ARG FIRST="')[2].partition('"')[0].split()
     assert first == [lockfile.normalized(r) for r in env.build_requirements]
     assert f"ARG PYTHON={env.python}\n" in text
+    assert docker_file.target_of(env) == target
+    # what is in no lock, and the variables that it is built with
+    after = re.findall(r"^ARG AFTER=(\S+)", text, flags=re.MULTILINE)
+    variables = re.findall(r"HOROVOD_\w+=\S+", text.replace("$ALLREDUCE", "NCCL"))
+    steps = [word for command in env.build for word in command]
+    assert sorted(after) == [word for word in steps if "==" in word]
+    assert sorted(variables) == sorted(word for word in steps if word.startswith("HOROVOD_"))
+
+
+def by_hand(target: str) -> Environment:
+    """Return the environment of the recipe whose lock a target takes where nothing is said."""
+    lock = Path(docker_file.only(target).partition("ARG LOCK=")[2].split()[0])
+    return recipe.load_named(lock.parent.name, lock.stem).recipe.environment
 
 
 @pytest.mark.parametrize(

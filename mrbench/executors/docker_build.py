@@ -10,7 +10,6 @@ import io
 import json
 import re
 import shutil
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from mrbench import environment
 from mrbench.environment import lockfile
 from mrbench.errors import LaunchError
 from mrbench.executors.docker_engine import ENVIRONMENT, RUN, first_line, meaning, owner, translated
-from mrbench.executors.docker_file import only, target_of
+from mrbench.executors.docker_file import only, python_of, target_of
 from mrbench.home import home
 from mrbench.model import Environment
 from mrbench.wording import fill
@@ -84,7 +83,7 @@ def _arguments(env: Environment, base: str) -> dict[str, str]:
         "TENSORFLOW_BASE": base,
         "MXNET_BASE": base,
         "LOCK": "requirements.lock",
-        "PYTHON": env.python or f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "PYTHON": python_of(env),
         "FIRST": " ".join(lockfile.normalized(r) for r in env.build_requirements),
         "AFTER": "",  # the recipe's own steps do that
     }
@@ -107,7 +106,7 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
         if wheels is not None:
             for path in _wanted(wheels, env, lock or b""):
                 tar.add(path, f"wheels/{path.name}", filter=_anonymous)
-            text = text.replace("RUN sh", f"COPY wheels {THERE}/wheels\nRUN sh")
+            text = re.sub(r"^(?=RUN )", f"COPY wheels {THERE}/wheels\n", text, flags=re.MULTILINE)
             offline = ["PIP_NO_INDEX=1", f"PIP_FIND_LINKS={THERE}/wheels"]
         for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
             tar.add(source, f"packages/{source.name}", filter=_anonymous)

@@ -58,7 +58,7 @@ class InImage:
             return str(exc)
         if gpus and not engine["gpu_runtimes"] and shutil.which(GPU_HOOK) is None:
             return f"the Docker engine has no GPU runtime; {TOOLKIT}"
-        return None if self._wishes.image else _unbuildable(env)
+        return None if self._wishes.image else unbuildable(env)
 
     def prepare(
         self,
@@ -80,9 +80,7 @@ class InImage:
             if named:
                 image, made, template = have(client, named, progress), False, checkout
             else:
-                base = self._wishes.base_image or docker_file.default_base(
-                    docker_file.target_of(env)
-                )
+                base = self._wishes.base_image or docker_file.base_of(env)
                 image, made = docker_build.have(
                     client,
                     env,
@@ -163,12 +161,14 @@ def have(client: "docker.DockerClient", name: str, progress: Callable[[str], Non
         ) from exc
 
 
-def _unbuildable(env: Environment) -> str | None:
+def unbuildable(env: Environment) -> str | None:
     """Say what a recipe lacks for an image of its own, or None."""
     if env.kind == "current":
         return "runs with what is installed; name an image that has it with --image"
     if env.kind == "venv" and env.lock is None:
         return "an image needs a lock; add environment.lock and let `mrbench lock` write it"
     if env.supplied:
-        return f"{', '.join(env.supplied)} is on no index; name an image that has it with --image"
+        known = f" ({env.image} is said to)" if env.image else ""
+        wheels = ", ".join(env.supplied)
+        return f"{wheels} is on no index; name an image that has it{known} with --image"
     return None

@@ -35,6 +35,8 @@ fi
 python=$(find_python) || {
   if command -v apt-get >/dev/null; then
     debian "python$PYTHON" "python$PYTHON-dev" "python$PYTHON-venv" || :
+    # Ubuntu 18.04 has it apart, and no venv without it
+    "python$PYTHON" -c 'import distutils.util' 2>/dev/null || debian python3-distutils || :
   fi
   python=$(find_python) || {
     echo "error: this base image has no Python $PYTHON, nor Debian one for it; take another base"
@@ -49,6 +51,15 @@ install() {
 }
 
 [ -d $there/wheels ] && wheels="--no-index --find-links $there/wheels"
+if ! $there/venv/bin/python -m pip install --help | grep -q no-build-isolation; then
+  # that of Ubuntu 18.04, on which images of 2019 stand; it takes no manylinux2010 either, and asks
+  # PyPI at an old address
+  pip=pip==20.3.4
+  hash=sha256:217ae5161a0e08c0fb873858806e3478c9775caffce5168b50ec885e358c199d
+  echo "$pip --hash=$hash" >$there/pip.lock
+  PIP_INDEX_URL=${PIP_INDEX_URL:-https://pypi.org/simple} $there/venv/bin/python -m pip install \
+    ${wheels:-} --require-hashes -r $there/pip.lock
+fi
 if [ -n "${FIRST:-}" ]; then
   awk -v names="$FIRST" '
     BEGIN { count = split(names, list, " "); for (i = 1; i <= count; i++) wanted[list[i]] = 1 }
