@@ -15,16 +15,16 @@ LAYOUT = """
     outcome wording mirrored;
     clockface;
     yamlfile interpreter steps gitobjects standby nvml workers;
-    recipe rundir workspace environment embedded layout weights synth coconames places scratch
+    recipe rundir skim workspace environment embedded layout weights synth coconames places scratch
     machine locks stamps logs measure evidence stated validity failure footnotes scaling shim slurm
     parsers console schema;
     executors;
     plan checks datacheck preflight preparation judge rows archive;
-    telemetry table progress cooldown handover;
+    telemetry progress cooldown handover;
     record show;
     launch collect;
     run prepare doctor parse dryrun relock mirror verify node submission follow;
-    pack compare batch;
+    pack compare batch table;
     waiting;
     commands cli __main__
 """
