@@ -80,7 +80,9 @@ def test_one_run_shows_its_own_interval_and_several_theirs() -> None:
         for rate in (59.0, 60.0, 61.0)
     ]
     text = render(SUITE, make_rows(SUITE, runs), "plain")
-    assert "60.0 ± 2.5  3          1.7%" in text  # Student's t with 2 degrees of freedom: 4.30 / sqrt(3)
+    assert (
+        "60.0 ± 2.5  3          1.7%" in text
+    )  # Student's t with 2 degrees of freedom: 4.30 / sqrt(3)
 
 
 def test_an_invalid_run_never_enters_a_comparison() -> None:

@@ -4,8 +4,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LEAST = 10  # columns for what is folded, where names and numbers are not
 WIDEST = 100_000  # columns of a pipe
 
 
@@ -27,10 +31,9 @@ def listing(
     from rich.text import Text  # noqa: PLC0415 - the same
 
     out = stream or sys.stdout
-    told = os.environ.get("COLUMNS", "").isdecimal()
     console = Console(
         file=out,
-        width=None if out.isatty() or told else WIDEST,
+        width=None if _has_width(out) else WIDEST,
         highlight=False,
         markup=False,
         emoji=False,
@@ -48,27 +51,61 @@ def listing(
         return shown
 
     lines = ["    ", "    ", " -  ", "    ", "    ", "    ", "    ", "    "]
-    table = Table(
-        box=Box("\n".join(lines) + "\n", ascii=True),
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-    )
-    for header, is_right in zip(headers, right, strict=True):
-        table.add_column(header, justify="right" if is_right else "left", overflow="fold")
-    for row, row_links in zip(cells, links, strict=True):
-        table.add_row(*map(text_of, row, row_links))
+    box = Box("\n".join(lines) + "\n", ascii=True)
+    texts = [
+        [text_of(cell, link) for cell, link in zip(row, row_links, strict=True)]
+        for row, row_links in zip(cells, links, strict=True)
+    ]
+
+    def made(whole: Sequence[bool], titles: Sequence[str]) -> Table:
+        table = Table(
+            box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+        )
+        for title, to_right, no_wrap in zip(titles, right, whole, strict=True):
+            side: Literal["left", "right"] = "right" if to_right else "left"
+            table.add_column(title, justify=side, overflow="fold", no_wrap=no_wrap)
+        for row in texts:
+            table.add_row(*row)
+        return table
+
+    table = made([False] * len(headers), headers)
+    natural = console.measure(table, options=console.options.update(width=WIDEST)).maximum
+    if natural > console.width:
+        table = made(*_tight(headers, right, texts, console.width))
     with console.capture() as printed:
         console.print(table)
     return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
+def _tight(
+    headers: Sequence[str], right: Sequence[bool], texts: "Sequence[Sequence[Text]]", width: int
+) -> tuple[list[bool], list[str]]:
+    """Return which columns should not be folded, if that can be, and headers in several lines.
+
+    These are the names, which come first, and the numbers.
+    """
+    titles = [
+        title.replace(" ", "\n") if numbers else title
+        for title, numbers in zip(headers, right, strict=True)
+    ]
+    whole = [numbers or i == 0 for i, numbers in enumerate(right)]
+    needed = 0
+    for i, kept in enumerate(whole):
+        words = max(map(len, titles[i].split("\n")))
+        widest = max([words, *(row[i].cell_len for row in texts)])
+        needed += 2 + (widest if kept else min(widest, LEAST))
+    return (whole if needed <= width else [False] * len(whole)), titles
+
+
 def width_of(stream: TextIO | None, most: int) -> int:
-    """Return the columns for paragraphs: the terminal's, at most so many."""
+    """Return the columns for paragraphs: the terminal's or what COLUMNS tells, at most so many."""
     out = stream or sys.stdout
-    if not out.isatty():
+    if not _has_width(out):
         return most
     from rich.console import Console  # noqa: PLC0415 - see above
 
     return max(20, min(most, Console(file=out).width))
+
+
+def _has_width(out: TextIO) -> bool:
+    return out.isatty() or os.environ.get("COLUMNS", "").isdecimal()

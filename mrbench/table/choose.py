@@ -46,7 +46,9 @@ def keep(rows: Sequence[Row], conditions: Sequence[str]) -> list[Row]:
                 f" {' '.join(OPERATORS)} in place of ="
             )
         key = _key(found["key"], rows, f"--filter {text!r}")
-        kept = [row for row in kept if _holds(row.get(key), found["operator"], found["value"], text)]
+        kept = [
+            row for row in kept if _holds(row.get(key), found["operator"], found["value"], text)
+        ]
     return kept
 
 

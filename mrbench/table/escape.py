@@ -52,6 +52,8 @@ def html(text: str) -> str:
 def rst(text: str) -> str:
     """Escape clean text for reStructuredText, where a cell may begin a list or a directive."""
     escaped = RST.sub(r"\\\g<0>", text)
+    if set(escaped) == {"\\"}:
+        return f"\\ {escaped}"  # they alone would be a title's line
     return f"\\{escaped}" if RST_BLOCK.match(escaped) else escaped
 
 

@@ -1,8 +1,9 @@
-"""The table in Markdown, reStructuredText, HTML and LaTeX, by tabulate."""
+"""The table in Markdown, HTML and LaTeX, by tabulate, and in reStructuredText."""
 
 from collections.abc import Callable, Sequence
 
 from mrbench.table import escape
+from mrbench.table.grid import grid
 from mrbench.table.sheet import Sheet, wrapped
 
 
@@ -33,8 +34,8 @@ def rst(sheet: Sheet) -> str:
         return f"`{escape.rst(text)} <{escape.url(link)}>`__"
 
     cells = _cells(sheet, escape.rst, linked)
-    below = [wrapped(escape.rst(text)) for text in sheet.below]
-    return "\n\n".join([_table(sheet, cells, "grid"), *below])
+    below = [escape.rst(text) for text in sheet.below]  # in one line: a second may underline it
+    return "\n\n".join([grid([[*map(escape.rst, sheet.headers)], *cells], sheet.right), *below])
 
 
 def html(sheet: Sheet) -> str:

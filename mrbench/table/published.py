@@ -1,9 +1,8 @@
 """A published table by itself, as its source has it: `mrbench table --reference-only`."""
 
-from collections.abc import Sequence
-
 from mrbench.suites import Reference, Suite
 from mrbench.table.escape import clean
+from mrbench.table.grid import grid
 from mrbench.table.sheet import Sheet
 
 HEADERS = ("Implementation", "Throughput (img/s)")
@@ -33,22 +32,8 @@ def rst(reference: Reference) -> str:
         (reference.labels.get(name, name), f"{rate:g}")
         for name, rate in reference.images_per_second.items()
     ]
-    grid = _grid([HEADERS, *body])
-    return f"{grid}\n\n{reference.definitions}" if reference.definitions else grid
-
-
-def _grid(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows, the first of them headers, in cells that are as wide as the widest.
-
-    tabulate makes columns two wider than their headers; the source does not.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for i, row in enumerate(rows):
-        lines.append("+".join(["", *(("=" if i == 1 else "-") * (w + 2) for w in widths), ""]))
-        cells = (f" {cell.ljust(width)} " for cell, width in zip(row, widths, strict=True))
-        lines.append("|".join(["", *cells, ""]))
-    return "\n".join([*lines, lines[0]])
+    table = grid([HEADERS, *body], (False, False))
+    return f"{table}\n\n{reference.definitions}" if reference.definitions else table
 
 
 def rows(suite_name: str, reference: Reference) -> list[dict[str, object]]:
