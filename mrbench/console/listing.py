@@ -23,7 +23,7 @@ def listing(
     """Return the table as text for a stream (default: stdout).
 
     On a terminal it fits the width, by folding long cells, and a cell with a link is a hyperlink
-    (OSC 8) to that folder. Elsewhere nothing is folded, unless COLUMNS tells a width.
+    (OSC 8) to that folder. Elsewhere nothing is folded: whatever reads lines finds a row in each.
     """
     from rich.box import Box  # noqa: PLC0415 - only tables for people are printed so
     from rich.console import Console  # noqa: PLC0415 - the same
@@ -33,7 +33,7 @@ def listing(
     out = stream or sys.stdout
     console = Console(
         file=out,
-        width=None if _has_width(out) else WIDEST,
+        width=None if out.isatty() else WIDEST,
         highlight=False,
         markup=False,
         emoji=False,
@@ -98,14 +98,10 @@ def _tight(
 
 
 def width_of(stream: TextIO | None, most: int) -> int:
-    """Return the columns for paragraphs: the terminal's or what COLUMNS tells, at most so many."""
+    """Return the columns for paragraphs: the terminal's, at most so many."""
     out = stream or sys.stdout
-    if not _has_width(out):
+    if not out.isatty():
         return most
     from rich.console import Console  # noqa: PLC0415 - see above
 
     return max(20, min(most, Console(file=out).width))
-
-
-def _has_width(out: TextIO) -> bool:
-    return out.isatty() or os.environ.get("COLUMNS", "").isdecimal()
