@@ -177,6 +177,8 @@ def test_links_lead_to_the_run(tmp_path: Path) -> None:
         ("rst", f"`1.47 <{link}>`__"),
     ):
         assert form in mrbench(*words, "--format", style, cwd=tmp_path).stdout
+        whole = (*words, "--runs", tmp_path / "my runs", "--format", style)
+        assert form in mrbench(*whole, cwd=tmp_path).stdout
     assert "\x1b" not in mrbench(*words, cwd=tmp_path).stdout
 
 

@@ -129,4 +129,6 @@ def _published(args: argparse.Namespace) -> int:
 def _print(text: str) -> None:
     """Print in what characters stdout can take."""
     encoding = sys.stdout.encoding or "ascii"
+    if not encoding.lower().startswith("utf"):
+        text = text.replace("\u00b1", "+/-")
     print(text.encode(encoding, "backslashreplace").decode(encoding))

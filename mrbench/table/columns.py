@@ -84,7 +84,7 @@ def _relative(_: Suite, row: Row) -> str:
     if ratio is None:
         return str(row.get("relative_reason") or "-")
     if low is None or high is None:
-        return f"{ratio:.3f}"
+        return "1" if row["implementation"] == row["relative_to"] else f"{ratio:.3f}"
     return str(Interval(images_per_second=ratio, low=low, high=high))
 
 

@@ -1,8 +1,10 @@
 """A table as text before it has a format: headers, cells, links to runs, what is said below."""
 
+import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mrbench import footnotes
 from mrbench.suites import Suite
@@ -48,7 +50,7 @@ def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) ->
         headers=[COLUMNS[name].header for name in names],
         right=[COLUMNS[name].right for name in names],
         cells=[[clean(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
-        links=[[row.get("folder") or "" if n in linked else "" for n in names] for row in rows],
+        links=[[_link(row.get("folder")) if n in linked else "" for n in names] for row in rows],
         meanings=meanings(list(names), list(rows)),
         notes=[clean(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
@@ -56,6 +58,14 @@ def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) ->
             clean(f"{row['implementation']}: {note}") for row in rows for note in row["notes"]
         ],
     )
+
+
+def _link(folder: str | None) -> str:
+    """Return a folder below the current one relative to that, so that the table may go along."""
+    if not folder:
+        return ""
+    relative = os.path.relpath(folder)
+    return folder if os.pardir in Path(relative).parts[:1] else relative
 
 
 def _mark(row: Row) -> str:

@@ -1,7 +1,7 @@
 """`mrbench table` over 1,000, 3,000 and 10,000 runs on disk: at most 1 s, and as they grow.
 
 The records are those of tests/kept, each with a number and a time of its own, and with telemetry's
-and the rules' parts as large as those of a run of today (16 kB). Warm is with the files in the
+and the rules' parts as large as those of a run of today (15 kB). Warm is with the files in the
 page cache; cold, where this may be had (as root), with the cache dropped before each run. The
 slope is from the least to the most; the first run after the records were made counts as any other,
 since nothing is kept between runs.
