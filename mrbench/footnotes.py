@@ -1,10 +1,7 @@
 """Footnotes of a table: what a suite changed in an implementation, and what is not upstream's."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-WIDTH = 100
 
 
 def of_plan(plan: Mapping[str, Any]) -> str:
@@ -22,19 +19,22 @@ def of_plan(plan: Mapping[str, Any]) -> str:
 
 def number(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give each row's `footnote` its number, in the order of the rows; equal texts share one."""
-    known = list(dict.fromkeys(row["footnote"] for row in rows if row["footnote"]))
+    known: dict[str, int] = {}
     for row in rows:
-        row["footnote_number"] = known.index(row["footnote"]) + 1 if row["footnote"] else None
+        text = row["footnote"]
+        row["footnote_number"] = known.setdefault(text, len(known) + 1) if text else None
     return rows
 
 
-def lines(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the footnotes below a table, each with the rows that it belongs to."""
-    found: dict[str, list[str]] = {}
+def texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the footnotes below a table, each with its number and the rows it belongs to."""
+    found: dict[tuple[int, str], list[str]] = {}
     for row in rows:
         if row["footnote"]:
-            found.setdefault(row["footnote"], []).append(row["implementation"])
-    return "\n".join(
-        textwrap.fill(f"[{i}] {', '.join(names)}: {text}", WIDTH, subsequent_indent=" " * 4)
-        for i, (text, names) in enumerate(found.items(), 1)
-    )
+            found.setdefault((row["footnote_number"], row["footnote"]), []).append(
+                row["implementation"]
+            )
+    return [
+        f"[{number}] {', '.join(dict.fromkeys(names))}: {text}"
+        for (number, text), names in sorted(found.items())
+    ]

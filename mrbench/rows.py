@@ -1,7 +1,7 @@
 """The comparison's rows: records grouped, like with like, and what each group says."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from mrbench import footnotes, scaling
@@ -59,7 +59,7 @@ def _groups(records: Iterable[Record]) -> list[list[Record]]:
 
     Slurm chooses the nodes; there machines of the same kind count as one.
     """
-    found: dict[tuple[str, str, str | None], list[Record]] = {}
+    found: dict[Hashable, list[Record]] = {}
     for record in sorted(records, key=lambda r: str(r.get("started"))):
         key = (record["plan_digest"], _machine(record), _image(record))
         found.setdefault(key, []).append(record)
@@ -79,17 +79,28 @@ def _series(record: Record) -> tuple[str, str] | None:
     return str(record["family"]), json.dumps(place)
 
 
-def _machine(record: Record) -> str:
+def _machine(record: Record) -> Hashable:
     kinds = {
-        json.dumps([machine.get("cpu"), [gpu.get("name") for gpu in machine.get("gpus") or []]])
+        (str(machine.get("cpu")), *[str(gpu.get("name")) for gpu in machine.get("gpus") or []])
         for machine in _machines(record)
     }
-    return json.dumps([_place(record), sorted(kinds)])
+    return _place(record), frozenset(kinds)
+
+
+def _hardware(record: Record) -> str:
+    """Return the names of the devices that a plan's accelerator means, as one text."""
+    machines = _machines(record)
+    names = [str(gpu.get("name")) for m in machines for gpu in m.get("gpus") or []]
+    if record["plan"]["accelerator"] == "cpu" or not names:
+        names = [str(machine.get("cpu") or "") for machine in machines]
+    return ", ".join(sorted(set(names)))
 
 
 def _place(record: Record) -> str:
     slurm = record.get("slurm")
-    return f"cluster {slurm['cluster']}" if slurm else str(_machines(record)[0].get("host"))
+    if slurm is not None:
+        return f"cluster {slurm.get('cluster')}"
+    return str(_machines(record)[0].get("host"))
 
 
 def _machines(record: Record) -> list[Record]:
@@ -128,9 +139,13 @@ def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
         "gpus": plan["gpus"],
         "nodes": nodes_of(plan),
         "accelerator": plan["accelerator"],
+        "hardware": _hardware(last),
+        "started": str((valid or group)[-1].get("started") or ""),
         "window": f"{plan['window']['first']}:{plan['window']['last']}",
         "images_per_second": mean,
         "images_per_second_per_gpu": mean / plan["gpus"] if mean else None,
+        "low_images_per_second_per_gpu": sure[0] / plan["gpus"] if sure else None,
+        "high_images_per_second_per_gpu": sure[1] / plan["gpus"] if sure else None,
         "scaling_efficiency": None,
         "scaling_from_gpus": None,
         "repeats": len(valid),
@@ -149,6 +164,8 @@ def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
         "footnote": footnotes.of_plan(plan),
         "stand_ins": sorted((plan.get("adaptation") or {}).get("stand_ins") or ()),
         "runs": [r["id"] for r in group],
+        "folders": [r["folder"] for r in group if r.get("folder")],
+        "folder": (valid or group)[-1].get("folder"),
     }
 
 

@@ -19,13 +19,19 @@ class Hardware:
 
 @noun
 class Reference:
-    """A published table: images per second by implementation, with its source."""
+    """A published table: images per second by implementation, with its source.
+
+    labels: what the source calls each implementation, in reStructuredText; definitions: those of
+    the source that the labels need.
+    """
 
     name: str
     date: str
     source: str
     software: Mapping[str, str] = field(default_factory=dict)
     images_per_second: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    definitions: str = ""
 
 
 RuleName = Literal[

@@ -15,17 +15,17 @@ LAYOUT = """
     outcome wording mirrored;
     clockface usage;
     yamlfile interpreter steps gitobjects standby nvml workers;
-    recipe rundir workspace environment embedded layout weights synth coconames places scratch
+    recipe rundir skim workspace environment embedded layout weights synth coconames places scratch
     machine locks stamps logs measure evidence stated validity failure footnotes scaling shim slurm
     parsers console schema;
     executors;
     plan checks datacheck preflight preparation judge rows archive;
-    telemetry table progress cooldown handover completion;
+    telemetry progress cooldown handover completion;
     record show;
     reporters;
     launch collect;
     run prepare doctor parse dryrun relock mirror verify node submission follow;
-    pack compare batch check;
+    pack compare batch check table;
     waiting gate;
     commands cli __main__
 """

@@ -6,12 +6,14 @@ import gate
 import parse_speed
 import run_overhead
 import startup
+import table_speed
 import telemetry_cost
 
 BENCHES = {
     "startup": startup,
     "overhead of a run": run_overhead,
     "telemetry": telemetry_cost,
+    "tables of many runs": table_speed,
     "reading a log": parse_speed,
     "accuracy of ways to read a log": accuracy,
     "coverage of the 95 % interval": coverage,

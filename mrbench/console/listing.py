@@ -1,0 +1,107 @@
+"""A table in plain columns, as wide as the terminal lets it be; in a pipe a line for each row."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LEAST = 10  # columns for what is folded, where names and numbers are not
+WIDEST = 100_000  # columns of a pipe
+
+
+def listing(
+    headers: Sequence[str],
+    right: Sequence[bool],
+    cells: Sequence[Sequence[str]],
+    links: Sequence[Sequence[str]],
+    stream: TextIO | None = None,
+) -> str:
+    """Return the table as text for a stream (default: stdout).
+
+    On a terminal it fits the width, by folding long cells, and a cell with a link is a hyperlink
+    (OSC 8) to that folder. Elsewhere nothing is folded: whatever reads lines finds a row in each.
+    """
+    from rich.box import Box  # noqa: PLC0415 - only tables for people are printed so
+    from rich.console import Console  # noqa: PLC0415 - the same
+    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.text import Text  # noqa: PLC0415 - the same
+
+    out = stream or sys.stdout
+    console = Console(
+        file=out,
+        width=None if out.isatty() else WIDEST,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+    def plain(text: str) -> str:
+        if not console.encoding.startswith("utf"):
+            text = text.replace("\u00b1", "+/-")
+        return text.encode(console.encoding, "backslashreplace").decode(console.encoding)
+
+    def text_of(cell: str, link: str) -> Text:
+        shown = Text(plain(cell))
+        if link and cell and out.isatty():
+            shown.stylize(f"link {Path(os.path.abspath(link)).as_uri()}")  # noqa: PTH100 - no links followed
+        return shown
+
+    lines = ["    ", "    ", " -  ", "    ", "    ", "    ", "    ", "    "]
+    box = Box("\n".join(lines) + "\n", ascii=True)
+    texts = [
+        [text_of(cell, link) for cell, link in zip(row, row_links, strict=True)]
+        for row, row_links in zip(cells, links, strict=True)
+    ]
+
+    def made(whole: Sequence[bool], titles: Sequence[str]) -> Table:
+        table = Table(
+            box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+        )
+        for title, to_right, no_wrap in zip(titles, right, whole, strict=True):
+            side: Literal["left", "right"] = "right" if to_right else "left"
+            table.add_column(title, justify=side, overflow="fold", no_wrap=no_wrap)
+        for row in texts:
+            table.add_row(*row)
+        return table
+
+    table = made([False] * len(headers), headers)
+    natural = console.measure(table, options=console.options.update(width=WIDEST)).maximum
+    if natural > console.width:
+        table = made(*_tight(headers, right, texts, console.width))
+    with console.capture() as printed:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
+
+
+def _tight(
+    headers: Sequence[str], right: Sequence[bool], texts: "Sequence[Sequence[Text]]", width: int
+) -> tuple[list[bool], list[str]]:
+    """Return which columns should not be folded, if that can be, and headers in several lines.
+
+    These are the names, which come first, and the numbers.
+    """
+    titles = [
+        title.replace(" ", "\n") if numbers else title
+        for title, numbers in zip(headers, right, strict=True)
+    ]
+    whole = [numbers or i == 0 for i, numbers in enumerate(right)]
+    needed = 0
+    for i, kept in enumerate(whole):
+        words = max(map(len, titles[i].split("\n")))
+        widest = max([words, *(row[i].cell_len for row in texts)])
+        needed += 2 + (widest if kept else min(widest, LEAST))
+    return (whole if needed <= width else [False] * len(whole)), titles
+
+
+def width_of(stream: TextIO | None, most: int) -> int:
+    """Return the columns for paragraphs: the terminal's, at most so many."""
+    out = stream or sys.stdout
+    if not out.isatty():
+        return most
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    return max(20, min(most, Console(file=out).width))

@@ -1,0 +1,80 @@
+"""A table as text before it has a format: headers, cells, links to runs, what is said below."""
+
+import os
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrbench import footnotes
+from mrbench.suites import Suite
+from mrbench.table.columns import COLUMNS, Row, meanings
+from mrbench.table.escape import clean
+
+LINKED = ("throughput", "per_gpu", "run")
+WIDTH = 100
+# a verdict's first word, and the mark that stands before it in a step summary
+MARKS = {"valid": "\u2705", "not judged": "\u2754", "invalid": "\u274c"}
+NOTED = "\u26a0\ufe0f"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """Clean text, not yet escaped. cells[row][column]; links[row][column]: a run's folder or "".
+
+    meanings: what the columns mean; notes: the footnotes, each beginning with its [number].
+    marks: of each row, for formats that show one.
+    """
+
+    title: str
+    headers: Sequence[str]
+    right: Sequence[bool]
+    cells: Sequence[Sequence[str]]
+    links: Sequence[Sequence[str]]
+    meanings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    marks: Sequence[str] = ()
+    remarks: Sequence[str] = ()
+
+    @property
+    def below(self) -> list[str]:
+        """Return all that is said below the table, a paragraph each."""
+        return [*self.meanings, *self.notes]
+
+
+def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) -> Sheet:
+    """Lay out rows in the named columns of COLUMNS."""
+    linked = [name for name in names if name in LINKED] or names[:1]
+    return Sheet(
+        title=clean(title),
+        headers=[COLUMNS[name].header for name in names],
+        right=[COLUMNS[name].right for name in names],
+        cells=[[clean(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
+        links=[[_link(row.get("folder")) if n in linked else "" for n in names] for row in rows],
+        meanings=meanings(list(names), list(rows)),
+        notes=[clean(line) for line in footnotes.texts(rows)],
+        marks=[_mark(row) for row in rows],
+        remarks=[
+            clean(f"{row['implementation']}: {note}") for row in rows for note in row["notes"]
+        ],
+    )
+
+
+def _link(folder: str | None) -> str:
+    """Return a folder below the current one relative to that, so that the table may go along."""
+    if not folder:
+        return ""
+    relative = os.path.relpath(folder)
+    return folder if os.pardir in Path(relative).parts[:1] else relative
+
+
+def _mark(row: Row) -> str:
+    return NOTED if row["notes"] else MARKS.get(str(row["validity"]), "")
+
+
+def wrapped(text: str, width: int = WIDTH) -> str:
+    """Return a paragraph in lines; those of a footnote are indented."""
+    indent = " " * 4 if text.startswith("[") else ""
+    return textwrap.fill(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

@@ -1,0 +1,83 @@
+"""`mrbench table` over 1,000, 3,000 and 10,000 runs on disk: at most 1 s, and as they grow.
+
+The records are those of tests/kept, each with a number and a time of its own, and with telemetry's
+and the rules' parts as large as those of a run of today (15 kB). Warm is with the files in the
+page cache; cold, where this may be had (as root), with the cache dropped before each run. The
+slope is from the least to the most; the first run after the records were made counts as any other,
+since nothing is kept between runs.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # manyruns is the tests'
+from timing import time_commands
+
+from manyruns import make
+
+COUNTS = (1000, 3000, 10_000)
+LIMIT_S = 1.0
+RECORD_BYTES = 16_000
+CACHES = Path("/proc/sys/vm/drop_caches")
+MRBENCH = str(Path(sys.executable).parent / "mrbench")
+
+
+def main() -> None:
+    """Print the seconds of each count, warm and cold, and what one more run costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {}
+        for count in COUNTS:
+            runs = Path(folder) / str(count)
+            for run in make(runs, count):
+                grow(run / "record.json")
+            commands[count] = [MRBENCH, "table", "--suite", "smoke", "--runs", str(runs)]
+        names = {f"{count}": command for count, command in commands.items()}
+        warm = time_commands(names, runs=7, cwd=Path.cwd())
+        for count, command in commands.items():
+            cold = dropped(command)
+            told = (
+                f"{cold:.2f} s cold" if cold else "cold not measured (dropping caches needs root)"
+            )
+            print(f"{count:6} runs: {warm[str(count)]:.2f} s warm, {told}")
+        low, high = str(COUNTS[0]), str(COUNTS[-1])
+        slope = (warm[high] - warm[low]) / (COUNTS[-1] - COUNTS[0])
+        middle = warm[low] + slope * (COUNTS[1] - COUNTS[0])
+        off = warm[str(COUNTS[1])] / middle - 1
+        print(
+            f"{1e6 * slope:.0f} us for each run more; {COUNTS[1]} runs are {off:+.0%} off the"
+            f" straight line; {COUNTS[-1]} runs: limit {LIMIT_S:.0f} s,"
+            f" {'met' if warm[high] <= LIMIT_S else 'MISSED'}"
+        )
+
+
+def grow(path: Path) -> None:
+    """Make a record as large as those of today, by parts that tables do not show."""
+    record = json.loads(path.read_bytes())
+    part = {"outcome": "held", "reason": "of the length of a reason", "figures": [1.5, 2, None]}
+    size = path.stat().st_size
+    one = len(json.dumps([part], indent=1)) + 30  # indented deeper there
+    record["telemetry"] = {"parts": [part] * max(0, (RECORD_BYTES - size) // one)}
+    path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def dropped(command: list[str]) -> float | None:
+    """Return the seconds of a run that finds nothing in the page cache, the median of three."""
+    seconds = []
+    for _ in range(3):
+        os.sync()
+        with contextlib.suppress(OSError):
+            CACHES.write_text("3")
+            began = time.monotonic()
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            seconds.append(time.monotonic() - began)
+    return sorted(seconds)[1] if len(seconds) == 3 else None
+
+
+if __name__ == "__main__":
+    main()

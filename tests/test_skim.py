@@ -1,0 +1,150 @@
+"""Many records: read once each, in time that grows with their number; none is trusted unseen."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manyruns import KEPT, leaves, make
+from mrbench.errors import MrbenchError
+from mrbench.recipe import load_suite
+from mrbench.rows import make_rows
+from mrbench.rundir import find_records, read_record
+from mrbench.skim import _reduced, read_runs
+from mrbench.table import FORMATS, render
+
+COUNTER = """
+import collections, contextlib, cProfile, io, os, pstats, sys
+from mrbench import cli
+opened = collections.Counter()
+folder = sys.argv[1]
+def hook(event, args):
+    if event in ("open", "os.listdir", "os.scandir") and str(args[0]).startswith(folder):
+        opened[os.path.basename(args[0]) if event == "open" else event] += 1
+sys.addaudithook(hook)
+out, profile = io.StringIO(), cProfile.Profile()
+with contextlib.redirect_stdout(out):
+    assert profile.runcall(cli.main, ["table", "--suite", "smoke", "--runs", folder]) == 0
+print(opened["record.json"], sum(opened.values()) - opened["record.json"],
+      pstats.Stats(profile).total_calls)
+"""
+RECORD = json.loads(next(KEPT.glob("smoke/tensorpack/*/record.json")).read_bytes())
+JUNK: st.SearchStrategy[object] = st.sampled_from(
+    [None, True, 0, -1, 2**70, 1.5, "x", "", [], [1], {}, {"a": 1}, [[]], 1e400]
+)
+
+
+def counted(folder: Path) -> tuple[int, int, int]:
+    command = [sys.executable, "-c", COUNTER, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    records, others, calls = map(int, done.stdout.split())
+    return records, others, calls
+
+
+def test_each_record_is_opened_once_and_work_grows_linearly(tmp_path: Path) -> None:
+    sizes = (40, 400, 760)
+    found = []
+    for size in sizes:
+        make(tmp_path / str(size), size)
+        found.append(counted(tmp_path / str(size)))
+    assert [records for records, _, _ in found] == list(sizes)
+    assert len({others for _, others, _ in found}) == 1  # the folders of 8 implementations
+    few, more, most = (calls for _, _, calls in found)
+    assert most - more == pytest.approx(more - few, rel=0.05)  # equal steps, equal work
+    assert (most - more) / 360 < 250  # calls of functions for each record
+
+
+def test_what_is_skimmed_makes_the_same_rows_as_whole_records(tmp_path: Path) -> None:
+    make(tmp_path, 24)
+    suite = load_suite("smoke")
+    whole = make_rows(suite, [read_record(p) for p in find_records(tmp_path, "smoke")])
+    skimmed = make_rows(suite, [r for r in read_runs(tmp_path, "smoke") if isinstance(r, dict)])
+    for row in skimmed:
+        assert [str(tmp_path / run) for run in row["runs"]] == row["folders"]
+        row |= {"folders": [], "folder": None}
+    assert skimmed == whole
+    assert {row["repeats"] for row in skimmed} == {3}
+
+
+def test_an_edited_record_is_read_anew_even_with_the_same_size_and_time(tmp_path: Path) -> None:
+    (folder,) = make(tmp_path, 1)
+    path = folder / "record.json"
+    (before,) = read_runs(tmp_path, "smoke")
+    told = path.stat()
+    text = path.read_text()
+    assert isinstance(before, dict)
+    rate = before["measurement"]["images_per_second"]
+    path.write_text(
+        text.replace(f": {rate}"[:8], f": {rate + 1}"[:8])
+    )  # one digit, the rest as it was
+    os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
+    assert path.stat().st_size == told.st_size
+    (after,) = read_runs(tmp_path, "smoke")
+    assert isinstance(after, dict)
+    assert after["measurement"]["images_per_second"] == pytest.approx(rate + 1, abs=1e-9)
+
+
+def test_what_is_no_record_is_told_and_what_has_none_is_named(tmp_path: Path) -> None:
+    folders = make(tmp_path, 9)
+    texts = ["{", "[]", '{"status": "ok"}', "[" * 100_000, '{"plan": 1, "status": "ok"}', ""]
+    for folder, text in zip(folders, texts, strict=False):
+        (folder / "record.json").write_text(text)
+    (folders[6] / "record.json").unlink()
+    (folders[7] / "record.json").unlink()
+    os.mkfifo(folders[7] / "record.json")
+    (tmp_path / "smoke" / "notes.txt").write_text("not a run")
+    found = list(read_runs(tmp_path, "smoke"))
+    errors = [str(e) for e in found if isinstance(e, MrbenchError)]
+    assert len(errors) == 7
+    for error, folder in zip(errors, [*folders[:6], folders[7]], strict=True):
+        assert error.startswith(f"{folder}/record.json: ")
+        assert "remove the run" in error
+    assert [f for f in found if isinstance(f, Path)] == [folders[6]]
+    assert len([f for f in found if isinstance(f, dict)]) == 1
+
+
+def test_a_record_with_nan_is_read_as_before(tmp_path: Path) -> None:
+    (folder,) = make(tmp_path, 1)
+    path = folder / "record.json"
+    path.write_text(
+        path.read_text().replace('"load_average_1min": ', '"load_average_1min": NaN, "x": ')
+    )
+    (found,) = read_runs(tmp_path, "smoke")
+    assert isinstance(found, dict)
+    path.write_text(
+        path.read_text().replace('"images_per_second": ', '"images_per_second": NaN, "x": ')
+    )
+    (found,) = read_runs(tmp_path, "smoke")
+    assert "no number of images per second" in str(found)
+
+
+@given(st.sampled_from(sorted(leaves(RECORD), key=str)), JUNK, st.booleans())
+def test_whatever_stands_anywhere_makes_a_table_or_a_reason(
+    path: tuple[str | int, ...],
+    junk: object,
+    remove: bool,  # noqa: FBT001 - hypothesis gives it
+) -> None:
+    record = copy.deepcopy(RECORD)
+    parent: Any = record
+    for key in path[:-1]:
+        parent = parent[key]
+    if remove:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = junk
+    try:
+        kept = _reduced(record, "runs/smoke/x/y")
+    except MrbenchError as exc:
+        assert "record.json: " in str(exc)  # noqa: PT017 - one of two answers
+        return
+    suite = load_suite("smoke")
+    rows = make_rows(suite, [kept])
+    for style in FORMATS:
+        assert render(suite, rows, style)

@@ -1,0 +1,207 @@
+"""Columns, order, filters, ratios to a row, links: as somebody types them."""
+
+import json
+import math
+import random
+import re
+import shutil
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manyruns import KEPT, make
+from mrbench.rundir import write
+from mrbench.table.relative import ratio
+from terminal import mrbench_on
+from toy import mrbench
+
+SMOKE = ("table", "--suite", "smoke", "--runs", KEPT)
+
+
+def rows_of(*words: object, cwd: Path) -> list[dict[str, Any]]:
+    done = mrbench(*words, "--format", "json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows
+
+
+def names(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["implementation"] for row in rows]
+
+
+def test_columns_by_name_in_any_order(tmp_path: Path) -> None:
+    done = mrbench(*SMOKE, "--columns", "throughput, implementation", cwd=tmp_path)
+    assert done.stdout.splitlines()[0].split() == ["Throughput", "(img/s)", "Implementation"]
+    (first, *_) = rows_of(*SMOKE, "--columns", "n,throughput", cwd=tmp_path)
+    keys = ["repeats", "images_per_second", "low_images_per_second", "high_images_per_second"]
+    assert list(first) == keys
+    done = mrbench(*SMOKE, "--columns", "speed", cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search(r"--columns 'speed': .*known: implementation, .*throughput", done.stderr)
+
+
+def test_sorting(tmp_path: Path) -> None:
+    slow_first = names(rows_of(*SMOKE, "--sort", "throughput", cwd=tmp_path))
+    assert slow_first == names(rows_of(*SMOKE, cwd=tmp_path))[::-1]
+    assert names(rows_of(*SMOKE, "--sort", "implementation:desc", cwd=tmp_path)) == sorted(
+        slow_first, reverse=True
+    )
+    for words in (["--sort", "speed"], ["--sort", "n:down"]):
+        done = mrbench(*SMOKE, *words, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+    assert len(rows_of(*SMOKE, "--sort", "footnote_number", cwd=tmp_path)) == 8
+    last = rows_of(*SMOKE, "--sort", "footnote_number:desc", cwd=tmp_path)[-1]
+    assert last["footnote_number"] is None  # what has no value is last either way
+
+
+@pytest.mark.parametrize(
+    ("conditions", "found"),
+    [
+        (["framework=MXNet"], {"simpledet"}),
+        (["framework!=PyTorch", "throughput>1"], {"tensorpack", "simpledet"}),
+        (["images_per_second<=0.7357719800564875"], {"matterport"}),
+        (["implementation~MASK"], {"maskrcnn-benchmark"}),
+        (["runs~20261124T0207"], {"detectron2"}),
+        (["published>1"], set()),  # there is none
+        (["pinned=no"], set()),
+        (["n = 1", "title~/"], {"matterport"}),
+    ],
+)
+def test_filters(conditions: list[str], found: set[str], tmp_path: Path) -> None:
+    words = [word for text in conditions for word in ("--filter", text)]
+    assert set(names(rows_of(*SMOKE, *words, cwd=tmp_path))) == found
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("framework", "write KEY=VALUE"),
+        ("speed>1", "no such column or key; known: implementation,"),
+        ("n~1", "is a number"),
+        ("n=one", "is a number"),
+        ("framework>1", "is text"),
+    ],
+)
+def test_filters_that_cannot_be(condition: str, told: str, tmp_path: Path) -> None:
+    done = mrbench(*SMOKE, "--filter", condition, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_no_row_left_is_told(tmp_path: Path) -> None:
+    done = mrbench(*SMOKE, "--filter", "framework=none", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none of 8 rows meets" in done.stderr
+
+
+def changed(run: Path, **change: Any) -> None:  # noqa: ANN401 - JSON
+    record = json.loads((run / "record.json").read_bytes())
+    for key, value in change.items():
+        record[key] = record[key] | value if isinstance(record[key], dict) else value
+    write(run / "record.json", json.dumps(record))
+
+
+def test_ratios_to_a_row_with_intervals_where_runs_may_be_compared(tmp_path: Path) -> None:
+    for folder in make(tmp_path / "runs", 8):
+        rate = json.loads((folder / "record.json").read_bytes())["measurement"]["images_per_second"]
+        sure = {"images_per_second": rate, "low": rate / 1.03, "high": rate * 1.04}
+        changed(folder, measurement={"interval": sure})
+        if folder.parent.name == "simpledet":
+            changed(folder, machine={"cpu": "another \x1b[31mCPU"})
+        if folder.parent.name == "mmdetection":
+            changed(folder, status="failed", reason="it broke")
+        if folder.parent.name == "torchvision":
+            changed(folder, plan={"window": {"first": 10, "last": 20}})
+    words = ("table", "--suite", "smoke", "--relative-to", "detectron2")
+    rows = {row["implementation"]: row for row in rows_of(*words, cwd=tmp_path)}
+    by = rows["detectron2"]
+    assert (by["relative"], by["low_relative"], by["relative_reason"]) == (1, None, None)
+    row = rows["tensorpack"]
+    assert row["relative"] == pytest.approx(row["images_per_second"] / by["images_per_second"])
+    wide = math.hypot(math.log(1.03), math.log(1.04))
+    assert row["low_relative"] == pytest.approx(row["relative"] * math.exp(-wide))
+    assert row["high_relative"] == pytest.approx(row["relative"] * math.exp(wide))
+    for name, reason in (("simpledet", "another CPU"), ("torchvision", "other iterations")):
+        assert rows[name]["relative"] is None
+        assert reason in rows[name]["relative_reason"]
+    assert rows["mmdetection"]["relative"] is rows["mmdetection"]["relative_reason"] is None
+    text = mrbench(*words, "--format", "markdown", cwd=tmp_path).stdout
+    assert r"another CPU (another \[31mCPU" in text
+    assert "\x1b" not in text
+    assert "follows from both intervals" in text
+    done = mrbench("table", "--suite", "smoke", "--relative-to", "d2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "known: tensorpack, detectron2," in done.stderr
+    words = ("table", "--suite", "smoke", "--relative-to", "mmdetection")
+    (row, *_) = rows_of(*words, cwd=tmp_path)
+    assert row["relative_reason"] == "mmdetection: no number"
+
+
+def test_a_ratios_interval_covers_the_true_ratio() -> None:
+    draw = random.Random(1)
+    covered = []
+    for _ in range(2000):
+        sides = []
+        for true, deviation in ((50.0, 1.0), (20.0, 0.6)):
+            rate = draw.gauss(true, deviation)
+            sides.append((rate, rate - 1.96 * deviation, rate + 1.96 * deviation))
+        _, low, high = ratio(*sides)
+        covered.append(low < 2.5 < high)
+    assert 0.935 < statistics.mean(covered) < 0.965
+
+
+def test_links_lead_to_the_run(tmp_path: Path) -> None:
+    shutil.copytree(KEPT, tmp_path / "my runs")
+    (run,) = (tmp_path / "my runs" / "smoke" / "detectron2").iterdir()
+    words = (
+        "table",
+        "--suite",
+        "smoke",
+        "--runs",
+        "my runs",
+        "--filter",
+        "implementation=detectron2",
+    )
+    (row,) = rows_of(*words, cwd=tmp_path)
+    assert (tmp_path / row["folder"]).samefile(run)
+    assert row["folders"] == [row["folder"]]
+    assert row["runs"] == [f"smoke/detectron2/{run.name}"]
+    link = f"./my%20runs/smoke/detectron2/{run.name}"
+    for style, form in (
+        ("markdown", f"[1.47]({link})"),
+        ("github", f"[1.47]({link})"),
+        ("html", f'<a href="{link}">1.47</a>'),
+        ("rst", f"`1.47 <{link}>`__"),
+    ):
+        assert form in mrbench(*words, "--format", style, cwd=tmp_path).stdout
+        whole = (*words, "--runs", tmp_path / "my runs", "--format", style)
+        assert form in mrbench(*whole, cwd=tmp_path).stdout
+    assert "\x1b" not in mrbench(*words, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_a_terminal_gets_its_width_and_hyperlinks(columns: int, tmp_path: Path) -> None:
+    with mrbench_on(columns, 120, *SMOKE, cwd=tmp_path) as (terminal, process):
+        lines = terminal.wait_for_end(process)
+    named = "simpledet [3]" if columns >= 80 else "simplede"
+    assert any(line.startswith(named) for line in lines)
+    shown = " ".join(line for line in lines if line)
+    assert "1.47" in shown
+    assert "Between" in shown
+    uris = re.findall(rb"\x1b\]8;[^;]*;(file://[^\x1b\x07]+)", terminal.raw)
+    assert any(b"/smoke/detectron2/" in uri for uri in uris)
+    assert len(set(uris)) == 8
+
+
+def test_a_published_table_takes_no_rows(tmp_path: Path) -> None:
+    done = mrbench("table", "--reference-only", "--sort", "n", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "goes with --suite, --reference and --format alone" in done.stderr
+    done = mrbench("table", "--suite", "smoke", "--reference-only", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has no published table" in done.stderr
+    done = mrbench("table", "--suite", "2019", "--reference-only", "--format", "rst", cwd=tmp_path)
+    assert "| maskrcnn-benchmark_  |PT|     | 51                 |\n" in done.stdout
