@@ -26,6 +26,7 @@ COMMANDS = {
     "cleanup": "remove what runs left that were killed with all their processes",
     "table": "compare the runs of a suite",
     "parse": "measure an existing log",
+    "report": "write a page with all figures of many runs",
     "show": "tell all about one run",
     "verify": "compute a run's number again, and check all that its record says",
     "compare": "tell in what two runs differ, and whether their numbers may be compared",

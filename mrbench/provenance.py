@@ -119,6 +119,14 @@ def incomparable(a: Record, b: Record) -> list[str]:
     return [f"{d} ({d.reason})" for d in differing(a, b) if d.kind == MUST]
 
 
+def meaning(key: str, *, on_cpu: bool, between: bool) -> tuple[Kind, str]:
+    """Return what it means that a fact differs, and why.
+
+    on_cpu: whether a CPU is the accelerator of one of the runs; between: of two implementations.
+    """
+    return _meaning(key, _table_of(on_cpu=on_cpu, between=between))
+
+
 def facts(record: Record) -> dict[str, object]:
     """Return what a record knows of where its number comes from, by dotted key."""
     known = {part: _one(record[part]) for part in PARTS if record.get(part) is not None}
@@ -166,6 +174,10 @@ def _one(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 def _table(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Kind, str]]:
     on_cpu = "cpu" in (a.get("accelerator"), b.get("accelerator"))
     between = a.get("implementation") != b.get("implementation")
+    return _table_of(on_cpu=on_cpu, between=between)
+
+
+def _table_of(*, on_cpu: bool, between: bool) -> dict[str, tuple[Kind, str]]:
     return KEYS | (ON_CPU if on_cpu else {}) | (BETWEEN if between else {})
 
 

@@ -25,6 +25,7 @@ LAYOUT = """
     launch collect;
     run prepare doctor parse dryrun relock mirror verify node submission follow;
     pack compare batch;
+    report;
     waiting;
     commands cli __main__
 """
