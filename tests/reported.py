@@ -1,6 +1,7 @@
 """Runs for tests of the report: of a toy on the stub's GPUs, kept ones, hostile ones, many."""
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -92,14 +93,24 @@ def many(run: Path, into: Path, count: int, seconds: int = 300) -> Path:
         def alter(record: dict[str, Any], number: int = i) -> None:
             record["plan"]["implementation"] = f"toy{number}"
             record["id"] = f"toys/toy{number}/{run.name}"
+            record["plan_digest"] = f"{number:064d}"
             record["measurement"]["images_per_second"] *= 1 + number / 100
 
         change(copy, alter)
-        made = [header]
+        made, noise = [header], random.Random(i)
         for second in range(seconds):
             sample = samples[(second + i) % len(samples)]
             later = samples[0]["monotonic_ns"] + second * 10**9
-            made.append(sample | {"monotonic_ns": later})
+            gpus = {name: _noisy(values, noise) for name, values in sample["gpus"].items()}
+            made.append(sample | {"monotonic_ns": later, "gpus": gpus})
         text = "".join(json.dumps(line) + "\n" for line in made)
         (copy / "telemetry.jsonl").write_text(text)
     return into
+
+
+def _noisy(values: dict[str, float], noise: random.Random) -> dict[str, float]:
+    """Let each value differ as real ones do, so that they take as many digits."""
+    return {
+        name: round(value * noise.uniform(0.7, 1.0), 3 if name == "power_w" else None)
+        for name, value in values.items()
+    }

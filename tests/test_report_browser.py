@@ -218,6 +218,18 @@ def test_hostile_names_stay_text(driver: webdriver.Chrome) -> None:
     assert any(tick.startswith("</script><img") for tick in ticks)
 
 
+def test_without_scripts_the_tables_are_there(driver: webdriver.Chrome) -> None:
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    driver.refresh()
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert "script" not in js(driver, "return document.documentElement.className")
+    seen = "return [...document.querySelectorAll(arguments[0])].filter(e => e.offsetHeight).length"
+    assert js(driver, seen, ".plot, .script-only, form") == 0
+    every = js(driver, "return document.querySelectorAll('figure table').length")
+    assert js(driver, seen, "figure table") == every >= len(plots(driver))
+    assert "Without JavaScript" in driver.find_element(By.TAG_NAME, "header").text
+
+
 def test_downloads_hold_the_numbers(
     driver: webdriver.Chrome, found: gather.Found, tmp_path: Path
 ) -> None:

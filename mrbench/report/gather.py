@@ -1,6 +1,7 @@
 """Finds and reads the runs of a report; what is no whole record is left out, with its reason."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -198,8 +199,12 @@ def check(record: Record) -> None:
 
 
 def _suite(name: str, records: Sequence[Record]) -> Suite:
-    known = name in recipe.suite_names()
-    return recipe.load_suite(name) if known else rundir.suite_of(records[-1])
+    return _known(name) or rundir.suite_of(records[-1])
+
+
+@functools.cache
+def _known(name: str) -> Suite | None:
+    return recipe.load_suite(name) if name in recipe.suite_names() else None
 
 
 def _chapter(name: str, found: Iterable[Run], reference: str | None) -> Chapter:

@@ -4,6 +4,7 @@
   const root = document.documentElement;
   const report = JSON.parse(document.getElementById("report").textContent);
   const drawn = new Map(); // id of a figure: the keys of its legend that are hidden
+  const NARROW = 500;
   const PRINT_WIDTH = 670, PRINT_HEIGHT = 740; // px of a page's inside, A4 or letter, less legend and caption
   const element = (name, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
@@ -34,7 +35,8 @@
     }
     return made;
   });
-  const layout = (spec, size) => {
+  const short = (text) => (text.length > 16 && !text.includes("&") ? `${text.slice(0, 15)}\u2026` : text);
+  const layout = (spec, size, width) => {
     const text = colour("--text"), grid = colour("--grid"), soft = colour("--soft");
     const made = {
       ...spec.layout,
@@ -54,6 +56,10 @@
     };
     for (const name of Object.keys(made).filter((key) => /^[xy]axis/.test(key))) {
       made[name] = { gridcolor: grid, zerolinecolor: soft, linecolor: soft, ...made[name] };
+      if (width < NARROW && name === "yaxis" && made[name].ticktext) {
+        made[name].ticktext = made[name].ticktext.map(short); // names leave half to the bars
+        made[name].tickfont = { size: 10 };
+      }
     }
     if (made.shapes) {
       made.shapes = made.shapes.map((shape) => ({ ...shape, fillcolor: colour("--window") }));
@@ -75,7 +81,7 @@
       toImageButtonOptions: { filename: id },
     };
     drawn.set(id, hidden);
-    Plotly[before ? "react" : "newPlot"](node, traces(spec, hidden), layout(spec, full), options);
+    Plotly[before ? "react" : "newPlot"](node, traces(spec, hidden), layout(spec, full, size.width ?? node.clientWidth), options);
     if (!before) legend(node, spec, hidden);
   };
   const plots = [...document.querySelectorAll(".plot")];

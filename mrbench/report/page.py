@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 HERE = Path(__file__).parent
-MOST_POINTS = 200_000  # of all figures together: about 2.5 MB
+MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
 MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}

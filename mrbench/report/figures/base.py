@@ -85,21 +85,28 @@ def plain(text: object, longest: int = LONGEST) -> str:
 
 def brief(value: float | None) -> float | None:
     """Return a number with the five digits that a figure can show."""
-    return None if value is None else float(f"{value:.5g}")
+    if value is None:
+        return None
+    short = float(f"{value:.5g}")
+    return int(short) if short.is_integer() else short
 
 
-def line(x: Sequence[Any], y: Sequence[Any], *, name: str, group: str, colour: int) -> Json:
-    """Return a line; marked where it has few points."""
-    return {
+def line(
+    x: Sequence[Any], y: Sequence[Any], *, name: str, group: str, colour: int, marked: bool = False
+) -> Json:
+    """Return a line, with a marker at each point if it is `marked`."""
+    trace: Json = {
         "type": "scatter",
-        "mode": "lines+markers" if len(x) <= FEW else "lines",
+        "mode": "lines+markers" if marked else "lines",
         "name": plain(name),
         "x": list(x),
         "y": list(y),
         "line": {"dash": DASHES[colour % len(DASHES)], "width": 1.8},
-        "marker": {"symbol": SYMBOLS[colour % len(SYMBOLS)], "size": 6},
         "meta": {"c": colour % COLOURS, "g": group},
     }
+    if marked:
+        trace["marker"] = {"symbol": SYMBOLS[colour % len(SYMBOLS)], "size": 6}
+    return trace
 
 
 def bars(x: Sequence[Any], y: Sequence[Any], *, name: str, group: str, colour: int) -> Json:

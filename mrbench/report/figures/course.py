@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mrbench.report.figures.base import (
+    FEW,
     Entry,
     Figure,
     Json,
@@ -77,6 +78,7 @@ def _trace(run: Run, number: int, most: int) -> Json:
         name=_label(run),
         group=f"run{number}",
         colour=number,
+        marked=len(chosen) <= FEW,
     )
     trace["line"]["shape"] = "vh"  # an interval has its rate from its beginning to its end
     trace["customdata"] = [p.first + 1 for p in chosen]

@@ -78,7 +78,6 @@ def _throughput(run: Run, most: int) -> Json:
         colour=ITERATIONS,
     )
     trace["line"] |= {"shape": "vh", "dash": "solid"}
-    trace["mode"] = "lines"
     trace["customdata"] = [f"{p.first + 1}\u2013{p.last}" for p in chosen]
     trace["hovertemplate"] = "iterations %{customdata}: %{y:.4g} img/s<extra></extra>"
     return trace | {"xaxis": "x2", "yaxis": "y"}
@@ -87,13 +86,12 @@ def _throughput(run: Run, most: int) -> Json:
 def _trace(one: Line, axis: str, colour: int, most: int) -> Json:
     kept = thin(one.seconds, one.values, most)
     trace = line(
-        [one.seconds[i] for i in kept],
+        [round(one.seconds[i], 1) for i in kept],
         [brief(one.values[i]) for i in kept],
         name=one.name,
         group=one.name,
         colour=colour,
     )
-    trace["mode"] = "lines"
     trace["line"]["width"] = 1.4
     trace["hovertemplate"] = f"%{{x:.0f}} s: %{{y:.4g}} {one.unit}<extra>%{{fullData.name}}</extra>"
     return trace | {"xaxis": "x", "yaxis": axis}
@@ -111,7 +109,7 @@ def _stretches(one: Slowed, axis: str, colour: int, reasons: Sequence[str]) -> J
         group=one.name,
         colour=colour,
     )
-    trace |= {"mode": "lines", "hovertemplate": "%{x:.0f} s<extra>%{fullData.name}</extra>"}
+    trace["hovertemplate"] = "%{x:.0f} s<extra>%{fullData.name}</extra>"
     trace["line"] |= {"width": 4, "dash": "solid"}
     return trace | {"xaxis": "x", "yaxis": axis}
 
@@ -169,9 +167,12 @@ def _iterations(run: Run) -> tuple[list[float], list[str]]:
     if not known:
         return [], []
     longest = max(at_s for at_s, _ in known)
-    wanted = [longest * (i + 1) / TICKS for i in range(TICKS)]
-    ticks = dict(min(known, key=lambda k: abs(k[0] - at_s)) for at_s in wanted)
-    return [round(at_s, 2) for at_s in ticks], [str(iteration) for iteration in ticks.values()]
+    ticks: dict[float, str] = {}
+    for i in range(TICKS + 1):
+        at_s, iteration = min(known, key=lambda k: abs(k[0] - longest * i / TICKS))
+        if not ticks or at_s - max(ticks) > longest / TICKS / 2:  # or they would overlap
+            ticks[at_s] = str(iteration)
+    return [round(at_s, 2) for at_s in ticks], list(ticks.values())
 
 
 def _table(run: Run) -> Table:

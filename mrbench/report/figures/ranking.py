@@ -63,8 +63,10 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     legend: list[Entry] = []
     for verdict, colour in VERDICTS.items():
         places = [i for i, row in enumerate(rows) if row["validity"] == verdict]
+        sure = [i for i in places if rows[i]["low_images_per_second"] is not None]
+        parts = [part for part in (sure, [i for i in places if i not in sure]) if part]
+        traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
-            traces.append(_bars([rows[i] for i in places], places, verdict, colour))
             legend.append(Entry(key=verdict, label=verdict, colour=colour, kind="bar"))
     known = [(i, r["published_images_per_second"]) for i, r in enumerate(rows)]
     known = [(i, rate) for i, rate in known if rate is not None]
@@ -92,20 +94,20 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
 
 
 def _bars(rows: list[Row], places: list[int], verdict: str, colour: int) -> Json:
+    """Return the bars of rows, all of which have an interval, or none."""
     rates = [row["images_per_second"] for row in rows]
     lows = [row["low_images_per_second"] for row in rows]
     highs = [row["high_images_per_second"] for row in rows]
     trace = bars(rates, places, name=verdict, group=verdict, colour=colour)
-    trace["error_x"] = {
-        "type": "data",
-        "symmetric": False,
-        "array": [None if h is None else h - r for r, h in zip(rates, highs, strict=True)],
-        "arrayminus": [
-            None if low is None else r - low for r, low in zip(rates, lows, strict=True)
-        ],
-        "thickness": 1.6,
-        "width": 5,
-    }
+    if lows[0] is not None:
+        trace["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - rate for rate, high in zip(rates, highs, strict=True)],
+            "arrayminus": [rate - low for rate, low in zip(rates, lows, strict=True)],
+            "thickness": 1.6,
+            "width": 5,
+        }
     trace["text"] = [f"{plain(r['implementation'])}: {throughput(r)} img/s" for r in rows]
     trace["textposition"] = "none"  # the table below has them
     trace["hovertemplate"] = "%{text}<extra>%{fullData.name}</extra>"

@@ -83,6 +83,7 @@ def _curve(rows: Sequence[Row], group: str, colour: int) -> Json:
         name=str(rows[0]["implementation"]),
         group=group,
         colour=colour,
+        marked=True,
     )
     trace["error_y"] = {
         "type": "data",
@@ -93,7 +94,6 @@ def _curve(rows: Sequence[Row], group: str, colour: int) -> Json:
     }
     trace["text"] = [f"{row['scaling_efficiency']:.1%}" for row in rows]
     trace["hovertemplate"] = "%{x}: %{y:.4g} img/s, %{text} of ideal<extra>%{fullData.name}</extra>"
-    trace["mode"] = "lines+markers"
     return trace
 
 
