@@ -94,4 +94,5 @@ def test_the_version_loads_nothing_heavy() -> None:
     command = [sys.executable, "-c", probe]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     heavy = {"yaml", "git", "psutil", "pynvml", "rich", "tabulate", "PIL", "uv", "subprocess"}
+    heavy |= {"jinja2", "plotext", "plotly"}
     assert not loaded & heavy

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +275,21 @@ def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no run 'nowhere'" in capsys.readouterr().err
 
 
+def test_where_it_cannot_be_written_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["report", "--runs", str(runs), "-o"]
+    assert cli.main([*words, str(runs / "no" / "r.html")]) == 1
+    assert "no: no such folder; make it, or choose another with -o" in capsys.readouterr().err
+    assert cli.main([*words, str(runs)]) == 1
+    assert f"{runs}: Is a directory" in capsys.readouterr().err
+    fifo = runs / "fifo"
+    os.mkfifo(fifo)
+    with ThreadPoolExecutor() as pool:
+        page = pool.submit(fifo.read_bytes)
+        assert cli.main([*words, str(fifo)]) == 0
+        assert page.result().startswith(b"<!doctype html>")
+    assert fifo.is_fifo()
+
+
 @pytest.mark.parametrize("missing", ["plotly", "jinja2", "plotext"])
 def test_without_the_extra_one_line_says_what_to_install(
     runs: Path, missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -282,8 +299,8 @@ def test_without_the_extra_one_line_says_what_to_install(
     if missing == "plotly":
         monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     run = str(next((runs / "smoke" / "simpledet").iterdir()))
-    words = ["show", run, "--plot"] if missing == "plotext" else ["report", run, "-o", "/dev/null"]
-    assert cli.main(words) == 4
+    shows = missing == "plotext"
+    assert cli.main(["show", run, "--plot"] if shows else ["report", run, "-o", f"{runs}/r"]) == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(f"{missing}: pip install 'mrbench[report]'")
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from mrbench.archive import Opened
 from mrbench.errors import MrbenchError
+from mrbench.leaves import shown
 from mrbench.logs import read_blocks
 from mrbench.measure.spans import Process, Span, split
 from mrbench.model import Window
@@ -131,4 +132,4 @@ def _piece(
 
 
 def _plain(exc: Exception, run: Opened) -> str:
-    return str(exc).replace(f"{run.folder.path}/", "")
+    return shown(str(exc).replace(f"{run.folder.path}/", ""), 300)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from mrbench.leaves import shown
 from mrbench.nvml import SLOWED
 from mrbench.report.iterations import Curve
 from mrbench.rundir import RunDir
@@ -19,6 +20,7 @@ from mrbench.telemetry.reading import read as read_telemetry
 from mrbench.telemetry.users import chosen
 
 Record = dict[str, Any]
+LONGEST = 40  # characters of a name
 GIB = float(1 << 30)
 MOST_BYTES = 1 << 28  # of a file; two hours with eight GPUs write 30 MB
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -95,13 +97,13 @@ def _read(path: Path, record: Record, start_s: float) -> Machine:
             problems.append(told if isinstance(told, str) else f"{file.name}: no header")
             continue
         header = header or told.header
-        where = f"{told.header['host']}/" if others else ""
+        where = f"{shown(str(told.header['host']), LONGEST)}/" if others else ""
         used = chosen(told.header, wanted)
         wanted -= len(used)
         one = _Node(told.samples, start_s + ahead_s, where)
         lines += [*one.gpus(used), *one.host()]
         slowed += one.slowed(used)
-        problems += [f"{where}{problem}"[:300] for problem in map(str, told.problems)]
+        problems += [f"{where}{shown(str(problem))}" for problem in told.problems]
     return Machine(lines=lines, slowed=slowed, problems=problems)
 
 
@@ -129,7 +131,7 @@ class _Node:
             for gpu in used:
                 seconds, values = self._series(_of_gpu(gpu, key))
                 scaled = [None if v is None else v * factor for v in values]
-                name = f"GPU {self.where}{gpu['index']}"
+                name = f"GPU {self.where}{shown(gpu['index'], LONGEST)}"
                 if any(v is not None for v in scaled):
                     yield Line(panel=panel, unit=unit, name=name, seconds=seconds, values=scaled)
 
@@ -140,7 +142,7 @@ class _Node:
             for bit, why in SLOWED.items():
                 on = [v is not None and bool(int(v) & bit) for v in values]
                 if any(on):
-                    name = f"GPU {self.where}{gpu['index']}"
+                    name = f"GPU {self.where}{shown(gpu['index'], LONGEST)}"
                     yield Slowed(name=name, why=why, stretches=_stretches(seconds, on))
 
     def host(self) -> Iterator[Line]:

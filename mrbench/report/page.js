@@ -17,6 +17,7 @@
 
   // figures
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const pale = (hex) => `rgba(${[1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16))}, 0.45)`;
   const traces = (spec, hidden) => spec.traces.map((trace) => {
     const own = colour(`--c${trace.meta.c}`);
     const made = { ...trace, visible: !hidden.has(trace.meta.g) };
@@ -26,9 +27,11 @@
     if (made.line) made.line = { ...made.line, color: own };
     made.marker = { ...made.marker, color: own };
     if (made.marker.pattern) {
-      made.marker.pattern = { ...made.marker.pattern, bgcolor: own, fgcolor: colour("--paper") };
+      // pale, for intervals to be seen upon them; hatched in their own colour
+      const fill = trace.meta.hollow ? "rgba(0, 0, 0, 0)" : pale(own);
+      made.marker.pattern = { ...made.marker.pattern, bgcolor: fill, fgcolor: own };
       made.marker.line = { color: own, width: 1.5 };
-      if (trace.meta.hollow) made.marker.color = "rgba(0,0,0,0)";
+      made.marker.color = fill;
     }
     for (const error of ["error_x", "error_y"]) {
       if (made[error]) made[error] = { ...made[error], color: colour(error === "error_x" ? "--text" : `--c${trace.meta.c}`) };
@@ -100,7 +103,8 @@
     const shape = bar ? { x: 1, y: 1, width: 12, height: 10 } : { x1: 0, y1: 6, x2: 24, y2: 6 };
     for (const [name, value] of Object.entries(shape)) mark.setAttribute(name, value);
     mark.style.stroke = `var(--c${entry.colour})`;
-    mark.style.fill = entry.hollow ? "none" : mark.style.stroke;
+    mark.style.fill = bar && !entry.hollow ? mark.style.stroke : "none";
+    mark.style.fillOpacity = 0.45;
     mark.style.strokeWidth = bar ? 1.5 : 3;
     if (!bar) mark.style.strokeDasharray = DASHES[entry.dash] ?? entry.dash.replaceAll("px", "");
     svg.setAttribute("width", bar ? 14 : 24);
@@ -110,7 +114,7 @@
     if (bar && entry.pattern) {
       const hatch = document.createElementNS(svg.namespaceURI, "path");
       hatch.setAttribute("d", "M2 10 9 2M6 11 13 4");
-      hatch.style.stroke = "var(--paper)";
+      hatch.style.stroke = mark.style.stroke;
       svg.append(hatch);
     }
     return svg;

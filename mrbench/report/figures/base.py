@@ -37,7 +37,8 @@ class Entry:
     key: str
     label: str
     colour: int
-    kind: str = "line"  # or bar
+    kind: str = "line"  # or bar, marker
+    dash: str | None = None  # instead of the colour's own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Figure:
                     "key": entry.key,
                     "label": entry.label,
                     "colour": entry.colour % COLOURS,
-                    "dash": DASHES[entry.colour % len(DASHES)],
+                    "dash": entry.dash or DASHES[entry.colour % len(DASHES)],
                     "kind": entry.kind,
                     "pattern": PATTERNS[entry.colour % len(PATTERNS)],
                     "hollow": entry.colour in HOLLOW,

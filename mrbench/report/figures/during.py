@@ -12,7 +12,9 @@ PANELS = (*(panel for _, panel, _, _ in GPU), CORES, MEMORY)
 THROUGHPUT, SLOWED = "Throughput", "Slowed, and why"
 PANEL_PX, FRAME_PX, GAP = 118, 120, 0.3  # the gap as a share of a panel
 TICKS = 6
-ITERATIONS, MACHINE, TRAINING = 6, 3, 4  # colours of what is no GPU
+ITERATIONS = 6  # its colour
+# colour and dash of what is no GPU, for no GPU has both
+OTHERS = {"the machine": (6, "solid"), "the training": (7, "dot")}
 
 
 def figure(run: Run, key: str, name: str, most: int) -> Figure | None:
@@ -39,14 +41,20 @@ def figure(run: Run, key: str, name: str, most: int) -> Figure | None:
         height_px=FRAME_PX + PANEL_PX * len(panels),
         traces=traces,
         layout=_layout(run, panels, {panel: _unit(panel, lines) for panel in panels}, reasons),
-        legend=[Entry(key=name, label=name, colour=colours[name]) for name in names],
+        legend=[
+            Entry(key=name, label=name, colour=colours[name], dash=_dash(name)) for name in names
+        ],
         table=_table(run),
         missing=run.machine.problems,
     )
 
 
 def _colour(name: str, place: int) -> int:
-    return {"the machine": MACHINE, "the training": TRAINING}.get(name.rpartition("/")[2], place)
+    return OTHERS.get(name.rpartition("/")[2], (place, ""))[0]
+
+
+def _dash(name: str) -> str | None:
+    return OTHERS[name.rpartition("/")[2]][1] if name.rpartition("/")[2] in OTHERS else None
 
 
 def _unit(panel: str, lines: Sequence[Line]) -> str:
@@ -92,7 +100,7 @@ def _trace(one: Line, axis: str, colour: int, most: int) -> Json:
         group=one.name,
         colour=colour,
     )
-    trace["line"]["width"] = 1.4
+    trace["line"] |= {"width": 1.4, "dash": _dash(one.name) or trace["line"]["dash"]}
     trace["hovertemplate"] = f"%{{x:.0f}} s: %{{y:.4g}} {one.unit}<extra>%{{fullData.name}}</extra>"
     return trace | {"xaxis": "x", "yaxis": axis}
 
