@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import itertools
+import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -164,7 +165,9 @@ def test_dark_follows_the_system_and_the_button(driver: webdriver.Chrome) -> Non
     assert js(driver, stroke) != light
 
 
-def test_print_has_all_plots_without_scrolling(driver: webdriver.Chrome) -> None:
+def test_print_has_all_plots_without_scrolling(
+    driver: webdriver.Chrome, found: gather.Found
+) -> None:
     chromium.prefer(driver, "dark")
     pdf = base64.b64decode(driver.print_page())
     pages = [p.extract_text() for p in PdfReader(io.BytesIO(pdf)).pages]
@@ -176,6 +179,9 @@ def test_print_has_all_plots_without_scrolling(driver: webdriver.Chrome) -> None
     for title in set(titles):
         # some hold the words in their captions too
         assert text.count(title) >= titles.count(title), title
+    for chapter in found.chapters:  # where numbers come from is open on paper
+        for run in chapter.runs:
+            assert run.plan["source"]["commit"] in re.sub(r"\s", "", text)
     assert js(driver, "return document.documentElement.dataset.theme || ''") == ""  # as before
 
 

@@ -120,9 +120,14 @@ def _summary(runs: Sequence[Run], chapters: Sequence[Chapter]) -> str:
     out = sum(not run.counts for run in runs)
     rows = sum(len(chapter.rows) for chapter in chapters)
     told = f"{len(runs)} run{'s' * (len(runs) != 1)} in {rows} row{'s' * (rows != 1)}"
-    if not out:
-        return f"{told}; all of them count."
-    return f"{told}; {out} of them do{'es' * (out == 1)} not count, for the reasons given below."
+    if out:
+        return (
+            f"{told}; {out} of them do{'es' * (out == 1)} not count, for the reasons given below."
+        )
+    unjudged = sum(not run.record.get("validity") for run in runs)
+    if unjudged:
+        return f"{told}; {unjudged} of them were made before suites had rules: not judged."
+    return f"{told}; all of them count."
 
 
 def _chapter(chapter: Chapter, key: str, most: int) -> Json:

@@ -68,6 +68,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
             legend.append(Entry(key=verdict, label=verdict, colour=colour, kind="bar"))
+    unsure = [name_of(r, chapter) for r in rows if r["low_images_per_second"] is None]
     known = [(i, r["published_images_per_second"]) for i, r in enumerate(rows)]
     known = [(i, rate) for i, rate in known if rate is not None]
     if known:
@@ -89,6 +90,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             "barmode": "overlay",
         },
         legend=legend,
+        missing=[f"Intervals of {', '.join(unsure)}: their records have none."] * bool(unsure),
         table=_table(chapter, rows),
     )
 
