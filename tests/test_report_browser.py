@@ -183,6 +183,7 @@ def test_print_has_all_plots_without_scrolling(
         for run in chapter.runs:
             assert run.plan["source"]["commit"] in re.sub(r"\s", "", text)
     assert js(driver, "return document.documentElement.dataset.theme || ''") == ""  # as before
+    assert js(driver, "return document.querySelectorAll('details[open]').length") == 0
 
 
 def test_any_two_runs_differ_as_compare_tells_it(

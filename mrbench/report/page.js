@@ -84,6 +84,7 @@
       toImageButtonOptions: { filename: id },
     };
     drawn.set(id, hidden);
+    node.style.height = `${full.height}px`;
     Plotly[before ? "react" : "newPlot"](node, traces(spec, hidden), layout(spec, full, size.width ?? node.clientWidth), options);
     if (!before) legend(node, spec, hidden);
   };
@@ -161,11 +162,13 @@
   prefers.addEventListener("change", () => { told(); redraw(); });
   told();
 
-  // on paper: all figures, in light colours, as wide as the page
-  let before = null;
+  // on paper: all figures, in light colours, as wide as the page, and open what is not endless
+  let before = null, opened = [];
   window.addEventListener("beforeprint", () => {
     before = root.dataset.theme ?? "";
     root.dataset.theme = "light";
+    opened = [...document.querySelectorAll("details:not([open])")].filter((d) => !d.matches("figure *, .long"));
+    for (const details of opened) details.open = true;
     for (const node of plots) {
       const height = Math.min(report.figures[node.dataset.figure].height, PRINT_HEIGHT);
       draw(node, { width: PRINT_WIDTH, height });
@@ -174,6 +177,7 @@
   window.addEventListener("afterprint", () => {
     if (before) root.dataset.theme = before;
     else delete root.dataset.theme;
+    for (const details of opened) details.open = false;
     redraw();
   });
   document.getElementById("print").addEventListener("click", () => window.print());

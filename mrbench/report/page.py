@@ -121,9 +121,7 @@ def _summary(runs: Sequence[Run], chapters: Sequence[Chapter]) -> str:
     rows = sum(len(chapter.rows) for chapter in chapters)
     told = f"{len(runs)} run{'s' * (len(runs) != 1)} in {rows} row{'s' * (rows != 1)}"
     if out:
-        return (
-            f"{told}; {out} of them do{'es' * (out == 1)} not count, for the reasons given below."
-        )
+        return f"{told}; {out} of them do{'es' * (out == 1)} not count, for reasons given below."
     unjudged = sum(not run.record.get("validity") for run in runs)
     if unjudged:
         return f"{told}; {unjudged} of them were made before suites had rules: not judged."

@@ -48,7 +48,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 for (row, joules), mean in zip(found, means, strict=True)
             ],
         ),
-        missing=[f"Not told for {', '.join(untold)}."] * bool(untold),
+        missing=[f"{', '.join(untold)}; no energy is told."] * bool(untold),
     )
 
 

@@ -69,6 +69,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         if places:
             legend.append(Entry(key=verdict, label=verdict, colour=colour, kind="bar"))
     unsure = [name_of(r, chapter) for r in rows if r["low_images_per_second"] is None]
+    unsure = ["all rows"] if len(unsure) == len(rows) else unsure
     known = [(i, r["published_images_per_second"]) for i, r in enumerate(rows)]
     known = [(i, rate) for i, rate in known if rate is not None]
     if known:
@@ -90,7 +91,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             "barmode": "overlay",
         },
         legend=legend,
-        missing=[f"Intervals of {', '.join(unsure)}: their records have none."] * bool(unsure),
+        missing=[f"intervals of {', '.join(unsure)}; the records have none."] * bool(unsure),
         table=_table(chapter, rows),
     )
 

@@ -44,6 +44,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             trace["hovertemplate"] = "%{x:.4g} s per iteration<extra>%{fullData.name}</extra>"
             traces.append(trace)
     silent = [name_of(row, chapter) for row, (_, waiting) in found if waiting is None]
+    silent = ["all rows"] if len(silent) == len(found) else silent
     return Figure(
         key=key,
         title="Time of an iteration",
@@ -77,7 +78,8 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 for row, (seconds, waiting) in found
             ],
         ),
-        missing=[f"The logs of {', '.join(silent)} do not tell the wait for data."] * bool(silent),
+        missing=[f"the parts of {', '.join(silent)}; the logs do not tell the wait."]
+        * bool(silent),
     )
 
 
