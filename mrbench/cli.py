@@ -37,6 +37,7 @@ COMMANDS = {
     "cleanup": "remove what runs left that were killed with all their processes",
     "table": "compare the runs of a suite",
     "parse": "measure an existing log",
+    "report": "write a page with all figures of many runs",
     "show": "tell all about one run",
     "check": "check recipes: patches, locks, logs, and with --network their repositories",
     "verify": "compute a run's number again, and check all that its record says",

@@ -26,6 +26,7 @@ LAYOUT = """
     launch collect;
     run prepare doctor parse dryrun relock mirror verify node submission follow;
     pack compare batch check table;
+    report;
     waiting gate;
     commands cli __main__
 """
@@ -94,4 +95,5 @@ def test_the_version_loads_nothing_heavy() -> None:
     command = [sys.executable, "-c", probe]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     heavy = {"yaml", "git", "psutil", "pynvml", "rich", "tabulate", "PIL", "uv", "subprocess"}
+    heavy |= {"jinja2", "plotext", "plotly"}
     assert not loaded & heavy

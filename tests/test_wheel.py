@@ -32,6 +32,7 @@ def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
                     n.removeprefix("mrbench/") for n in names
                 }
     assert {"mrbench/Dockerfile", "mrbench/executors/docker_install.sh"} <= names
+    assert {f"mrbench/report/page.{suffix}" for suffix in ("html", "css", "js")} <= names
     assert not [n for n in names if "__pycache__" in n]
 
 

@@ -78,9 +78,16 @@ def counts(sample: IterationSample, window: Window) -> bool:
 
 
 def split(
-    samples: Iterable[IterationSample], window: Window, stamps: Stamps | None
+    samples: Iterable[IterationSample],
+    window: Window,
+    stamps: Stamps | None,
+    *,
+    most: int = MOST_SPANS,
 ) -> Iterator[Process]:
-    """Yield the processes that wrote a log, in order: each time the numbers fall back."""
+    """Yield the processes that wrote a log, in order: each time the numbers fall back.
+
+    most: spans of a process that are kept apart.
+    """
     process: Process | None = None
     for sample in samples:
         began = sample.last - sample.count
@@ -89,14 +96,14 @@ def split(
                 yield process
             process = Process(earliest=began)
         if counts(sample, window):
-            _add(process, sample, stamps)
+            _add(process, sample, stamps, most)
         process.latest = sample.last
         process.previous = sample
     if process is not None:
         yield process
 
 
-def _add(process: Process, sample: IterationSample, stamps: Stamps | None) -> None:
+def _add(process: Process, sample: IterationSample, stamps: Stamps | None, most: int) -> None:
     began = sample.last - sample.count
     before = process.previous
     if before is not None and before.last != began:
@@ -114,7 +121,7 @@ def _add(process: Process, sample: IterationSample, stamps: Stamps | None) -> No
     if sample.loss is not None and not math.isfinite(sample.loss):
         process.diverged = process.diverged or sample.last
     process.spans.append(_span(process, sample, before, stamps))
-    if len(process.spans) > MOST_SPANS:
+    if len(process.spans) > most:
         process.spans = joined(process.spans)
 
 

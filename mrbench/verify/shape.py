@@ -1,6 +1,6 @@
 """Whether a record has the parts that the checks look into, each of its kind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any
 
@@ -65,14 +65,16 @@ SHAPE: dict[str, tuple[type | UnionType, bool]] = {
 }
 
 
-def check(record: Record) -> Iterator[Finding]:
-    """Yield what is not of the right kind."""
-    for key, (kind, optional) in SHAPE.items():
+def check(
+    record: Record, wanted: Mapping[str, tuple[type | UnionType, bool]] = SHAPE
+) -> Iterator[Finding]:
+    """Yield what is not of the right kind; wanted: as SHAPE, for who reads more of a record."""
+    for key, (kind, optional) in wanted.items():
         for value in _values(record, key.split(".")):
             if not isinstance(value, kind) and not (optional and value is None):
                 meaning = "record.json was edited or damaged; restore it"
-                wanted = getattr(kind, "__name__", str(kind))
-                yield differs("record.json", key, value, f"no {wanted} there", meaning)
+                name = getattr(kind, "__name__", str(kind))
+                yield differs("record.json", key, value, f"no {name} there", meaning)
 
 
 def _values(value: Any, path: list[str]) -> Iterator[Any]:  # noqa: ANN401 - whatever JSON holds

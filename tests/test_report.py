@@ -1,0 +1,371 @@
+"""The report's parts: what is drawn is what was measured, hostile records stay text, sizes."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrbench import cli
+from mrbench.report import gather, iterations, machine, page
+from mrbench.report.figures import during, ranking
+from mrbench.report.thin import thin
+from mrbench.rundir import RunDir
+from reported import HOSTILE, KEPT, change, hostile, kept, many, on_gpus
+from toy import mrbench
+
+Record = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, git: Callable[..., str]) -> Path:
+    """Return a folder of runs: two on the stub's GPUs."""
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc to build the stub of NVML with")
+    return on_gpus(tmp_path_factory.mktemp("trained"), git)
+
+
+def newest(runs: Path) -> Path:
+    return max(runs.glob("toys/toy/*"), key=lambda p: p.name)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Return a folder of runs with the kept ones."""
+    return kept(tmp_path / "runs")
+
+
+def payload(text: str) -> dict[str, Any]:
+    (found,) = re.findall(
+        r'<script type="application/json" id="report">(.*?)</script>', text, re.DOTALL
+    )
+    read: dict[str, Any] = json.loads(found)
+    return read
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), max_size=400),
+    st.integers(2, 60),
+)
+def test_thinned_series_keep_extremes_gaps_and_ends(values: list[float | None], most: int) -> None:
+    places = thin(range(len(values)), values, most)
+    assert places == sorted(set(places))
+    assert len(places) <= max(most, 3 * most // 2 + 2)
+    if len(values) <= most:
+        assert places == list(range(len(values)))
+        return
+    known = [v for v in values if v is not None]
+    left = [values[i] for i in places]
+    if known:
+        assert {min(known), max(known)} <= set(left)
+    assert (None in left) == (None in values)
+    assert places[0] == 0
+    assert places[-1] == len(values) - 1
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (KEPT / "smoke").iterdir()))
+def test_the_curve_adds_up_to_the_number(name: str) -> None:
+    (path,) = (KEPT / "smoke" / name).iterdir()
+    found = gather.gather([str(path)], KEPT)
+    (run,) = found.chapters[0].runs
+    begin, end = run.curve.window or (0, 0)
+    inside = [p for p in run.curve.pieces if p.first >= begin and p.last <= end]
+    seconds = sum((p.last - p.first) / (p.images_per_second or 0) for p in inside)
+    assert (end - begin) / seconds == pytest.approx(run.measured["images_per_second"], rel=1e-9)
+
+
+def test_rows_are_those_of_the_table(runs: Path) -> None:
+    shown = mrbench("table", "--suite", "smoke", "--runs", runs, "--format", "json", cwd=runs)
+    done = mrbench("report", "smoke", "--runs", runs, "-o", runs / "r.html", cwd=runs)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\S+r\.html: 8 runs, \d\.\d MB\n", done.stdout)
+    rows = payload((runs / "r.html").read_text())["rows"]
+    table = json.loads(shown.stdout)
+    keys = rows[0].keys() & table[0].keys() - {"folder", "folders"}  # each in its own words
+    assert keys >= {"implementation", "images_per_second", "validity", "notes", "runs", "footnote"}
+    assert [{k: row[k] for k in keys} for row in rows] == [
+        {k: row[k] for k in keys} for row in table
+    ]
+
+
+def test_an_invalid_run_is_told_with_its_reason_and_not_ranked(runs: Path) -> None:
+    run = next((runs / "smoke" / "tensorpack").iterdir())
+    why = "GPUs: 4 by the log, 8 by the plan"
+    verdict = {"verdict": "invalid", "why": why, "notes": [], "findings": []}
+    change(run, lambda record: record.update(validity=verdict))
+    (chapter,) = gather.gather(["smoke"], runs).chapters
+    figure = ranking.figure(chapter, "ranking")
+    assert figure
+    assert "tensorpack" not in json.dumps(figure.spec())
+    text = page.build(gather.gather(["smoke"], runs))
+    assert why in text
+    assert "1 of them does not count" in text
+
+
+def test_iterations_and_telemetry_share_their_seconds(trained: Path) -> None:
+    (chapter,) = gather.gather(["toys"], trained).chapters
+    for run in chapter.runs:
+        began_s, ended_s = during.span(run) or (0.0, 0.0)
+        by_mark = [run.curve.at(i) for i in run.curve.window or ()]
+        assert [began_s, ended_s] == pytest.approx(by_mark)
+        busy = [line for line in run.machine.lines if line.panel == "Utilisation"]
+        assert len(busy) == run.plan["gpus"]
+        summary = {f"GPU {g['index']}": g for g in run.record["telemetry"]["gpus"]}
+        for line in busy:
+            values = line.within(began_s, ended_s)
+            mean = summary[line.name]["utilisation_percent"]["mean"]
+            assert sum(values) / len(values) == pytest.approx(mean)
+
+
+def test_machines_of_several_nodes_share_them_too(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(newest(trained), tmp_path / "runs" / "toys" / "toy" / "nodes")
+    change(run, lambda record: record["plan"].update(gpus=16))
+    lines = [json.loads(line) for line in (run / "telemetry.jsonl").read_text().splitlines()]
+    later_ns = 5_000_000_000_000
+    lines[0]["host"] = "second"
+    for line in lines:
+        line["monotonic_ns"] += later_ns  # another machine began earlier; its time of day agrees
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    RunDir(run).telemetry_of("second").write_text(text)
+    (found,) = gather.gather([str(run)], tmp_path / "runs").chapters[0].runs
+    busy = {line.name: line for line in found.machine.lines if line.panel == "Utilisation"}
+    assert len(busy) == 16
+    here, there = (next(n for n in busy if n.startswith("GPU ") is ok and ("second" in n) is far)
+                   for ok, far in ((True, False), (True, True)))  # fmt: skip
+    assert busy[there].seconds == pytest.approx(busy[here].seconds)
+
+
+DAMAGED: dict[str, Callable[[Record], object]] = {
+    "no plan": lambda r: r.pop("plan"),
+    "a text for a mapping": lambda r: r.update(plan="plan"),
+    "a list for a mapping": lambda r: r.update(measurement=[1]),
+    "a mapping for a number": lambda r: r["measurement"].update(images_per_second={}),
+    "no GPUs at all": lambda r: r["plan"].update(gpus=0),
+    "a number beyond any": lambda r: r["measurement"].update(iterations=10**400),
+    "a negative rate": lambda r: r["measurement"].update(images_per_second=-1.0),
+    "no suite": lambda r: r.pop("suite"),
+    "a suite of other keys": lambda r: (r.update(suite={"a": 1}), r["plan"].update(suite="x")),
+    "notes that are none": lambda r: r.update(validity={"verdict": "valid", "notes": 3}),
+    "findings that are none": lambda r: r.update(validity={"verdict": "valid", "findings": [1]}),
+    "a name that is a list": lambda r: r["plan"].update(implementation=["a"]),
+    "an id that is a number": lambda r: r.update(id=4),
+    "telemetry that is none": lambda r: r.update(telemetry={"gpus": [1]}),
+    "problems that are none": lambda r: r.update(telemetry={"problems": 1}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_record_is_left_out_and_told(
+    runs: Path, damage: Callable[[Record], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = change(next((runs / "smoke" / "detectron2").iterdir()), damage)
+    code = cli.main(["report", "--runs", str(runs), "-o", str(runs / "r.html")])
+    told = capsys.readouterr()
+    assert code in (1, 2)
+    assert "7 runs" in told.out
+    (line,) = told.err.splitlines()
+    assert line.startswith(f"mrbench: left out: {broken}: ")
+    assert "Left out</h2>" in (runs / "r.html").read_text()
+
+
+@pytest.mark.parametrize("lost", ["train.log.gz", "train.stamps.gz", "plan.json"])
+def test_a_run_without_one_of_its_files_is_still_ranked(runs: Path, lost: str) -> None:
+    run = next((runs / "smoke" / "detectron2").iterdir())
+    (run / lost).unlink()
+    (chapter,) = gather.gather([], runs).chapters
+    (found,) = [r for r in chapter.runs if r.plan["implementation"] == "detectron2"]
+    assert found.counts
+    if lost != "train.stamps.gz":
+        assert found.curve.problem
+    page.build(gather.gather([], runs))
+
+
+@pytest.mark.parametrize("line", ['{"monotonic_ns": "x"}', "[1]", "{", '{"monotonic_ns": 1}'])
+def test_telemetry_that_is_none_is_told(trained: Path, tmp_path: Path, line: str) -> None:
+    run = shutil.copytree(newest(trained), tmp_path / "runs" / "toys" / "toy" / "a")
+    text = (run / "telemetry.jsonl").read_text().splitlines()
+    (run / "telemetry.jsonl").write_text("\n".join([text[0], line, *text[1:]]) + "\n")
+    (found,) = gather.gather([str(run)], tmp_path / "runs").chapters[0].runs
+    assert not found.machine.lines
+    assert "telemetry" in found.machine.problems[0]
+
+
+def test_failed_and_unfinished_runs_are_told(runs: Path) -> None:
+    failed = next((runs / "smoke" / "detectron").iterdir())
+    failure = {"line": "RuntimeError: CUDA out of memory", "remedy": "use a smaller batch"}
+    change(
+        failed,
+        lambda record: record.update(
+            status="out_of_memory",
+            reason="gpu out of memory",
+            measurement={"status": "out_of_memory", "failure": failure, "warnings": []},
+        ),
+    )
+    unfinished = next((runs / "smoke" / "matterport").iterdir())
+    (unfinished / "record.json").unlink()
+    found = gather.gather([], runs)
+    text = page.build(found)
+    assert "CUDA out of memory" in text
+    assert "use a smaller batch" in text
+    (left,) = found.left_out
+    assert (left.name, left.exit_code) == (str(unfinished), 0)
+    assert "has no record" in text
+
+
+def test_texts_of_records_stay_text(runs: Path) -> None:
+    hostile(next((runs / "smoke" / "detectron2").iterdir()), runs / "smoke")
+    text = page.build(gather.gather([], runs))
+    assert "<img" not in text.partition('id="report">')[0]
+    assert "\x1b" not in text
+    (data,) = re.findall(r'id="report">(.*?)</script>', text, re.DOTALL)
+    assert "<" not in data
+    names = {run["implementation"] for run in payload(text)["runs"]}
+    assert HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd") in names
+
+
+def test_only_the_pages_own_scripts_may_run(runs: Path) -> None:
+    text = page.build(gather.gather([], runs))
+    allowed = set(re.findall(r"sha256-([\w+/=]+)", text.partition("</head>")[0]))
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digests = {b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts}
+    assert len(scripts) == 2
+    assert digests == {d.replace("&#43;", "+") for d in allowed}
+    assert "default-src &#39;none&#39;" in text
+
+
+def test_fifty_runs_with_eight_gpus_stay_below_8_mb(trained: Path, tmp_path: Path) -> None:
+    runs = many(newest(trained), tmp_path / "runs", 50)
+    found = gather.gather([], runs)
+    assert [len(chapter.runs) for chapter in found.chapters] == [50]
+    text = page.build(found)
+    assert len(text.encode()) < 8e6
+    assert len(payload(text)["figures"]) > 100
+
+
+def test_names_are_of_suites_runs_and_archives(runs: Path, tmp_path: Path) -> None:
+    run = next((runs / "smoke" / "simpledet").iterdir())
+    archive = tmp_path / "run.tar.gz"
+    for suffix in (".log", ".stamps"):  # as a run has them, not as they are kept
+        import gzip
+
+        packed = run / f"train{suffix}.gz"
+        (run / f"train{suffix}").write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    done = mrbench("pack", run, "-o", archive, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in (run.name, str(run), f"smoke/simpledet/{run.name}", str(archive)):
+        (chapter,) = gather.gather([name], runs).chapters
+        assert [r.plan["implementation"] for r in chapter.runs] == ["simpledet"]
+        assert chapter.runs[0].curve.pieces
+    twice = gather.gather([str(run), str(run)], runs)
+    assert len(twice.chapters[0].runs) == 1
+
+
+def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", "--runs", str(tmp_path)]) == 1
+    assert "no runs of any suite; `mrbench run` makes some" in capsys.readouterr().err
+    assert cli.main(["report", "nowhere", "--runs", str(tmp_path)]) == 1
+    assert "no run 'nowhere'" in capsys.readouterr().err
+
+
+def test_where_it_cannot_be_written_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["report", "--runs", str(runs), "-o"]
+    assert cli.main([*words, str(runs / "no" / "r.html")]) == 1
+    assert "no: no such folder; make it, or choose another with -o" in capsys.readouterr().err
+    assert cli.main([*words, str(runs)]) == 1
+    assert f"{runs}: Is a directory" in capsys.readouterr().err
+    fifo = runs / "fifo"
+    os.mkfifo(fifo)
+    with ThreadPoolExecutor() as pool:
+        page = pool.submit(fifo.read_bytes)
+        assert cli.main([*words, str(fifo)]) == 0
+        assert page.result().startswith(b"<!doctype html>")
+    assert fifo.is_fifo()
+
+
+@pytest.mark.parametrize("missing", ["plotly", "jinja2", "plotext"])
+def test_without_the_extra_one_line_says_what_to_install(
+    runs: Path, missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # as if it were not installed; an environment without it would take a minute to make
+    monkeypatch.setitem(sys.modules, missing, None)
+    if missing == "plotly":
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    run = str(next((runs / "smoke" / "simpledet").iterdir()))
+    shows = missing == "plotext"
+    assert cli.main(["show", run, "--plot"] if shows else ["report", run, "-o", f"{runs}/r"]) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"{missing}: pip install 'mrbench[report]'")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_show_plots_into_a_pipe(
+    trained: Path, columns: int, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = mrbench("show", newest(trained), "--plot", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert done.stdout.isascii() == (encoding == "ascii")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "window, iterations 11 to 210" in done.stdout.replace("\n", " ")
+    assert "mean of 8 GPUs" in done.stdout.replace("\n", " ")
+    assert any(line.count("|") + line.count("\u2502") >= 4 for line in lines)  # frame and window
+
+
+def test_show_plots_a_run_without_a_log(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = next((runs / "smoke" / "simpledet").iterdir())
+    (run / "train.log.gz").unlink()
+    assert cli.main(["show", str(run), "--plot"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing to draw: ")
+
+
+def palettes() -> list[tuple[str, dict[str, str]]]:
+    style = (Path(page.__file__).parent / "page.css").read_text()
+    parts = re.findall(r"\n +color-scheme: (\w+);([^}]*)}", style)
+    assert [scheme for scheme, _ in parts] == ["light", "dark", "dark"]
+    return [(scheme, dict(re.findall(r"--(\w+): (#\w{6})", text))) for scheme, text in parts]
+
+
+@pytest.mark.parametrize(("scheme", "colours"), palettes())
+def test_contrast_is_enough(scheme: str, colours: dict[str, str]) -> None:
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    def contrast(one: str, other: str) -> float:
+        low, high = sorted((light(colours[one]), light(colours[other])))
+        return (high + 0.05) / (low + 0.05)
+
+    for ground in ("paper", "panel"):
+        for text in ("text", "soft", "link", "good", "warn", "bad"):
+            assert contrast(text, ground) >= 4.5, (scheme, text, ground)
+    for i in range(8):
+        assert contrast(f"c{i}", "paper") >= 3, (scheme, i)
+
+
+def test_stretches_of_slowing_are_joined() -> None:
+    on = [False, True, True, False, True]
+    assert machine._stretches([0, 1, 2, 3, 4], on) == [(1, 3), (4, 4)]
+
+
+def test_a_log_that_begins_anew_has_a_gap() -> None:
+    piece = iterations.Piece(0, 10, 5.0, None, None)
+    from mrbench.report.figures.course import _gapped
+
+    rates = [p.images_per_second for p in _gapped([piece, piece])]
+    assert rates == [None, 5.0, 5.0, None, 5.0, 5.0]

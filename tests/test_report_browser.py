@@ -1,0 +1,294 @@
+"""The report in a real browser: quiet, drawn, hovered, toggled, narrow and wide, dark, printed."""
+
+import base64
+import csv
+import io
+import itertools
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import browser as chromium
+from browser import js, scroll_through
+from mrbench.compare import compare
+from mrbench.report import gather, page
+from reported import HOSTILE, hostile, kept, on_gpus
+
+READ = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")  # as a report shows it
+
+pytestmark = pytest.mark.skipif(bool(chromium.lacking()), reason=chromium.lacking() or "")
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, git: Callable[..., str]) -> gather.Found:
+    folder = tmp_path_factory.mktemp("reported")
+    runs = kept(on_gpus(folder, git))
+    hostile(next((runs / "smoke" / "detectron2").iterdir()), runs / "smoke")
+    gathered = gather.gather([], runs)
+    assert not gathered.left_out
+    return gathered
+
+
+@pytest.fixture(scope="module")
+def file(found: gather.Found, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page.build(found), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    with chromium.running(tmp_path_factory.mktemp("chromium")) as driver:
+        driver.set_script_timeout(60)
+        yield driver
+
+
+@pytest.fixture
+def driver(started: webdriver.Chrome, file: Path) -> webdriver.Chrome:
+    """Return the browser with the report freshly loaded, in a window of 1200 by 900."""
+    chromium.prefer(started, "light")
+    chromium.resize(started, 1200, 900)
+    started.get("about:blank")
+    chromium.complaints(started)
+    chromium.requests(started)
+    started.get(file.as_uri())
+    return started
+
+
+def plots(driver: webdriver.Chrome) -> list[str]:
+    names: list[str] = js(
+        driver, "return [...document.querySelectorAll('.plot')].map(p => p.dataset.figure)"
+    )
+    return names
+
+
+def test_no_request_leaves_the_page_and_the_console_is_silent(
+    driver: webdriver.Chrome, file: Path
+) -> None:
+    scroll_through(driver)
+    driver.find_element(By.ID, "theme").click()
+    assert chromium.complaints(driver) == []
+    allowed = (file.as_uri(), "data:", "blob:")
+    assert [url for url in chromium.requests(driver) if not url.startswith(allowed)] == []
+
+
+def test_every_plot_has_marks(driver: webdriver.Chrome, found: gather.Found) -> None:
+    scroll_through(driver)
+    counts = js(
+        driver,
+        "return [...document.querySelectorAll('.plot')].map(p => [p.dataset.figure,"
+        " [...p.querySelectorAll('.trace path, .point path')]"
+        ".filter(m => m.getAttribute('d') && m.getBBox().width + m.getBBox().height > 0).length])",
+    )
+    assert {name: count for name, count in counts if not count} == {}
+    implementations = {r.plan["implementation"] for c in found.chapters for r in c.runs}
+    assert len([name for name, _ in counts if "-course-" in name]) == len(implementations)
+    assert len([name for name, _ in counts if "-during-" in name]) == 2
+    for part in ("ranking", "split", "scaling", "energy"):
+        assert any(f"-{part}-" in name for name, _ in counts), part
+
+
+def test_the_mouse_shows_values(driver: webdriver.Chrome) -> None:
+    scroll_through(driver)
+    bar = driver.find_element(By.CSS_SELECTOR, "[data-figure$='ranking-figure'] .point path")
+    js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", bar)
+    ActionChains(driver).move_to_element(bar).perform()
+    told = driver.find_element(By.CSS_SELECTOR, ".hoverlayer .hovertext").text
+    assert "img/s" in told
+    line = driver.find_element(By.CSS_SELECTOR, "[data-figure*='course-figure'] .nsewdrag")
+    js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", line)
+    seen = ""
+    for part in (0.1, 0.3, 0.5, 0.7, 0.9):  # some place is near the line
+        for height in (-0.4, -0.3, -0.2, -0.1, 0.0):
+            x, y = line.size["width"] * (part - 0.5), line.size["height"] * height
+            ActionChains(driver).move_to_element_with_offset(line, int(x), int(y)).perform()
+            hovers = driver.find_elements(
+                By.CSS_SELECTOR, "[data-figure*='course-figure'] .hovertext"
+            )
+            seen += " ".join(hover.text for hover in hovers)
+    assert "iterations" in seen
+
+
+def test_legends_hide_and_show_by_mouse_and_keyboard(driver: webdriver.Chrome) -> None:
+    scroll_through(driver)
+    figure = driver.find_element(By.CSS_SELECTOR, "figure[id*='-during-']")
+    button = figure.find_element(By.CSS_SELECTOR, ".legend button")
+    js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
+    before = len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace"))
+    ActionChains(driver).move_to_element(button).click().perform()
+    assert button.get_attribute("aria-pressed") == "false"
+    hidden = len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace"))
+    assert hidden <= before - 5  # in every panel
+    button.send_keys(Keys.SPACE)
+    assert button.get_attribute("aria-pressed") == "true"
+    assert len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace")) == before
+
+
+@pytest.mark.parametrize("width", [360, 768, 1920])
+def test_no_window_scrolls_sideways(driver: webdriver.Chrome, width: int) -> None:
+    chromium.resize(driver, width, 800)
+    driver.refresh()
+    scroll_through(driver)
+    assert js(driver, "return document.documentElement.scrollWidth") <= width
+    wide = js(
+        driver,
+        "return [...document.querySelectorAll('.plot .main-svg')]"
+        ".filter(s => s.getBoundingClientRect().right > innerWidth + 1).length",
+    )
+    assert wide == 0
+
+
+def test_dark_follows_the_system_and_the_button(driver: webdriver.Chrome) -> None:
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    stroke = (
+        "return getComputedStyle(document.querySelector('[data-figure*=course] .js-line')).stroke"
+    )
+    scroll_through(driver)
+    assert js(driver, ground) == "rgb(255, 255, 255)"
+    light = js(driver, stroke)
+    chromium.prefer(driver, "dark")
+    assert js(driver, ground) == "rgb(20, 23, 28)"
+    driver.find_element(By.ID, "theme").click()
+    assert js(driver, ground) == "rgb(255, 255, 255)"
+    assert js(driver, stroke) == light
+    driver.find_element(By.ID, "theme").click()
+    assert js(driver, ground) == "rgb(20, 23, 28)"
+    assert js(driver, stroke) != light
+
+
+def test_print_has_all_plots_without_scrolling(
+    driver: webdriver.Chrome, found: gather.Found
+) -> None:
+    chromium.prefer(driver, "dark")
+    pdf = base64.b64decode(driver.print_page())
+    pages = [p.extract_text() for p in PdfReader(io.BytesIO(pdf)).pages]
+    text = unicodedata.normalize("NFKC", "\n".join(pages))  # fonts join letters
+    titles = js(
+        driver,
+        "return Object.values(mrbench.report.figures).map(f => (f.layout.xaxis.title || {}).text)",
+    )
+    for title in set(titles):
+        # some hold the words in their captions too
+        assert text.count(title) >= titles.count(title), title
+    for chapter in found.chapters:  # where numbers come from is open on paper
+        for run in chapter.runs:
+            assert run.plan["source"]["commit"] in re.sub(r"\s", "", text)
+    assert js(driver, "return document.documentElement.dataset.theme || ''") == ""  # as before
+    assert js(driver, "return document.querySelectorAll('details[open]').length") == 0
+
+
+def test_any_two_runs_differ_as_compare_tells_it(
+    driver: webdriver.Chrome, found: gather.Found
+) -> None:
+    for i, chapter in enumerate(found.chapters):
+        for a, b in itertools.product(range(len(chapter.runs)), repeat=2):
+            shown = js(
+                driver,
+                "const f = mrbench.report.facts[arguments[0]];"
+                "const c = mrbench.compare(f, arguments[1], arguments[2]);"
+                "return [c.verdict, c.ratio, c.found.map(d => [d.key, f.kinds[d.kind], d.reason])]",
+                f"suite{i}", a, b,
+            )  # fmt: skip
+            answer = compare("AB", [chapter.runs[k].record for k in (a, b)])
+            told = [[d["key"], d["kind"], d["reason"]] for d in answer["differences"]]
+            assert shown[0] == answer["verdict"]
+            assert shown[1] == (answer["ratio_b_to_a"] and pytest.approx(answer["ratio_b_to_a"]))
+            assert sorted(shown[2]) == sorted(told)
+
+
+def test_two_selects_tell_what_differs(driver: webdriver.Chrome) -> None:
+    form = driver.find_element(By.CSS_SELECTOR, "form.compare")
+    first, second = form.find_elements(By.TAG_NAME, "select")
+    second.send_keys(Keys.END)
+    answer = form.find_element(By.XPATH, "../div[@class='answer']").text
+    assert "compared" in answer
+    assert first.get_attribute("value") == "0"
+
+
+def test_hostile_names_stay_text(driver: webdriver.Chrome) -> None:
+    scroll_through(driver)
+    assert driver.find_elements(By.TAG_NAME, "img") == []
+    assert js(driver, "return document.querySelectorAll('main script, main iframe, b').length") == 0
+    assert READ in js(driver, "return document.querySelector('main').textContent")
+    ticks = js(
+        driver, "return [...document.querySelectorAll('.ytick text')].map(t => t.textContent)"
+    )
+    assert any(tick.startswith("</script><img") for tick in ticks)
+
+
+def test_without_scripts_the_tables_are_there(driver: webdriver.Chrome) -> None:
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    driver.refresh()
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert "script" not in js(driver, "return document.documentElement.className")
+    seen = "return [...document.querySelectorAll(arguments[0])].filter(e => e.offsetHeight).length"
+    assert js(driver, seen, ".plot, .script-only, form") == 0
+    every = js(driver, "return document.querySelectorAll('figure table').length")
+    assert js(driver, seen, "figure table") == every >= len(plots(driver))
+    assert "Without JavaScript" in driver.find_element(By.TAG_NAME, "header").text
+
+
+def test_downloads_hold_the_numbers(
+    driver: webdriver.Chrome, found: gather.Found, tmp_path: Path
+) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    behaviour = {"behavior": "allow", "downloadPath": str(folder)}
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+    for name in page.DOWNLOADS:
+        driver.find_element(By.CSS_SELECTOR, f"[data-download='{name}']").click()
+    deadline = time.monotonic() + 30
+    while {p.name for p in folder.iterdir()} != set(page.DOWNLOADS):
+        assert time.monotonic() < deadline, list(folder.iterdir())
+        time.sleep(0.1)
+    with (folder / "runs.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    runs = [run for chapter in found.chapters for run in chapter.runs]
+    assert [float(row["images_per_second"]) for row in rows] == [
+        run.measured["images_per_second"] for run in runs
+    ]
+    assert READ in {row["implementation"] for row in rows}
+
+
+def test_a_keyboard_reaches_the_content_first(driver: webdriver.Chrome) -> None:
+    driver.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    focused = driver.switch_to.active_element
+    assert focused.text == "Skip to the content"
+    assert js(driver, "return getComputedStyle(arguments[0]).outlineStyle", focused) == "solid"
+
+
+def test_headings_are_in_order_and_all_is_named(driver: webdriver.Chrome) -> None:
+    levels = js(
+        driver,
+        "return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])",
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    unnamed = js(
+        driver,
+        "return [...document.querySelectorAll('figure, [role=img], [role=region], section, nav')]"
+        ".filter(e => !e.getAttribute('aria-label') &&"
+        " !document.getElementById(e.getAttribute('aria-labelledby'))).length",
+    )
+    assert unnamed == 0
+    assert js(driver, "return document.querySelectorAll('th:not([scope])').length") == 0
+    assert (
+        js(driver, "return document.querySelectorAll('figure:not(:has(figcaption))').length") == 0
+    )
+    doubled = js(
+        driver,
+        "const ids = [...document.querySelectorAll('main [id], main[id]')]"
+        ".filter(e => !e.closest('svg')).map(e => e.id);"
+        "return ids.filter((id, i) => ids.indexOf(id) !== i)",
+    )
+    assert doubled == []
