@@ -21,6 +21,7 @@ FENCE = re.compile(r"^ *```[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 PARTING = {";", "&&", "||", "|", "&"}
 # What a reader puts in place of the words in capitals.
 PLACEHOLDERS = {
+    "COMMAND": "run",
     "RUN": "runs/demo/minimask/*",
     "A": "runs/demo/minimask/*",
     "B": "theirs.tar.gz",
@@ -157,6 +158,7 @@ def run(line: str, folder: Path, home: Path) -> subprocess.CompletedProcess[str]
         "HOME": str(folder),
         "MRBENCH_HOME": str(home),
         "MRBENCH_LOCKS": str(home),
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
     }
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {_filled(line)}"],

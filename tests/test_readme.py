@@ -13,6 +13,7 @@ LINES = list(dict.fromkeys([*cmdlines.fenced(TEXT), *cmdlines.inline(TEXT)]))
 COMMANDS = {line: cmdlines.commands(line) for line in LINES}
 # Whole lines that are not mrbench's alone, and why they are not run.
 OTHERS = {
+    "pip install --editable *": "installs from an index; make's .dev does the same",
     "make *": "test_every_target_of_make_is_there",
     "docker build --target *": "test_every_target_of_docker_is_there",
     "docker run *": "needs a container engine; its command of mrbench is parsed",
