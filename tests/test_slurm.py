@@ -227,7 +227,8 @@ def test_minimask_over_two_nodes(tmp_path: Path) -> None:
     (record,) = toy_records(done.stdout)
     assert record["measurement"]["images_per_iteration"] == 4
     assert record["stated"]["gpus"]["value"] == "2"
-    looked_at = outcomes(record)  # but for `clocks`: on a busy machine lines arrive late
-    del looked_at["clocks"]
-    assert looked_at.pop("precision") == "unknown"
-    assert set(looked_at.values()) == {"held"}, record["validity"]
+    looked_at = outcomes(record)
+    assert record["validity"]["verdict"] != "invalid"
+    # not `clocks`: on a busy machine lines arrive late; nor what so short a window cannot tell
+    sure = ("images_per_iteration", "gpus", "image_size", "window", "single_process")
+    assert {looked_at[rule] for rule in sure} == {"held"}, record["validity"]
