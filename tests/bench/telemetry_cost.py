@@ -1,10 +1,10 @@
 """What telemetry costs: its own processor time and memory, and what a CPU training loses by it.
 
 Processor time and memory with eight GPUs (of the tests' stub) and a tree of 40 processes; then
-pairs of the same training, bare and under `mrbench run`, in turns. The same means the same words,
-variables and folder: the length of a path shifts where arrays come to lie in memory, which is worth
-half a percent. On a machine that others use the wall clock tells little; what then counts is the
-processor time that the training takes, and that all of mrbench takes meanwhile.
+pairs of the same training, bare and under `mrbench run`, in turns; by the same words, variables and
+folder, so that nothing but mrbench differs. On a machine that others use the wall clock tells
+little; what then counts is the processor time that the training takes, and that all of mrbench
+takes meanwhile.
 """
 
 import json
