@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 
+from mrbench.leaves import printable
 from mrbench.outcome import Measurement
 
 LOOKED_AT_BYTES = 1 << 20  # of the place; evaluations print a lot
@@ -28,7 +29,7 @@ def with_evidence(measured: Measurement, read: Read) -> Measurement:
     if sign is None:
         return measured
     kind = "an evaluation" if sign["evaluation"] else "a checkpoint"
-    line = "".join(c if c.isprintable() else " " for c in sign[0].decode(errors="replace")).strip()
+    line = printable(sign[0].decode(errors="replace")).strip()
     text = f"{found.text}; there the log tells of {kind}: {line[:QUOTED]}"
     warnings = tuple(text if one == found.text else one for one in measured.warnings)
     better = dataclasses.replace(found, text=text)

@@ -54,5 +54,15 @@ def equal(one: object, other: object) -> bool:
 def shown(value: object, longest: int = LONGEST) -> str:
     """Write a value for one line, cut to so many characters."""
     text = value if isinstance(value, str) else repr(value)
-    plain = "".join(c if c.isprintable() else " " for c in text) or "nothing"
+    plain = printable(text) or "nothing"
     return plain if len(plain) <= longest else f"{plain[:longest]}..."
+
+
+def printable(text: str) -> str:
+    """Return a text with a space for each control character: what it quotes may be anybody's."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line that does nothing to a terminal, with single spaces."""
+    return " ".join(printable(text).split())

@@ -195,6 +195,13 @@ def find_unfinished(runs: Path, suite: str) -> list[Path]:
     return [folder for folder in planned if not (folder / "record.json").exists()]
 
 
+def why_unfinished(folder: Path) -> str:
+    """Return what is to be said of such a run, behind its name."""
+    if RunDir(folder).submission.exists():
+        return "is with a cluster; `mrbench status` tells more"
+    return "has no record (yet, or was killed)"
+
+
 def find_submitted(runs: Path) -> list[RunDir]:
     """Return the runs that are with a cluster: submitted, and without a record; oldest first."""
     found = sorted(runs.glob("*/*/*/slurm.json"), key=lambda p: p.parent.name)

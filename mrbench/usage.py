@@ -24,7 +24,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one line: what is wrong, where, and where to read on."""
-        text = "".join(c if c.isprintable() else " " for c in message.removeprefix("argument "))
+        from mrbench.leaves import printable  # noqa: PLC0415 - for mistakes only
+
+        text = printable(message.removeprefix("argument "))
         mark = "" if text.endswith("?") else ";"
         self.exit(BAD_USAGE, f"mrbench: {text}{mark} see `{self.prog} --help`\n")
 

@@ -7,16 +7,13 @@ No clock decides what these tests find: the log's own seconds lead, and they com
 import contextlib
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mrbench import cli
 from toy import commit_all, edit, make_suite, mrbench
-from toyruns import record_of, rewrite
+from toyruns import at_home, record_of, rewrite
 
 TRAIN = '''
 """Prints seconds per iteration that are PACE, but for a little noise from run to run."""
@@ -35,12 +32,7 @@ time.sleep(60)
 
 def make(folder: Path, git: Callable[..., str]) -> dict[str, str]:
     """Run the toy three times at each of two commits; return the commits, `old` and `slower`."""
-    with pytest.MonkeyPatch.context() as patched:
-        for name in [n for n in os.environ if n.startswith(("GIT_", "XDG_", "MRBENCH_"))]:
-            patched.delenv(name)
-        patched.setenv("HOME", str(folder))
-        patched.setenv("MRBENCH_HOME", str(folder / "mrbench-home"))
-        patched.setenv("MRBENCH_LOCKS", str(folder))
+    with at_home(folder):
         recipe = make_suite(folder, git)
         train = folder / "upstream" / "train.py"
         train.write_text(TRAIN)

@@ -19,10 +19,10 @@ from markdown_it import MarkdownIt
 
 from mrbench import table
 from mrbench.commands.table import FORMATS
+from mrbench.leaves import one_line
 from mrbench.recipe import load_suite
 from mrbench.rows import choose_reference, make_rows
 from mrbench.table.columns import COLUMNS
-from mrbench.table.escape import clean
 from test_table import SUITE, record
 
 # "Main Results" of the published benchmark, as its authors wrote it
@@ -81,7 +81,7 @@ TEXTS = st.one_of(
     st.sampled_from(NASTY),
     st.lists(st.sampled_from(NASTY), min_size=2, max_size=3).map("".join),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12),
-).filter(clean)
+).filter(one_line)
 NAMES = ["implementation", "framework", "throughput", "status"]
 
 
@@ -95,7 +95,7 @@ def made(texts: Sequence[str]) -> list[dict[str, Any]]:
                 "framework": text,
                 "adaptation": {"reason": text, "patches": [text], "stand_ins": {text: text}},
             },
-            folder=f"runs/{clean(text).replace('/', '')}/{i}",
+            folder=f"runs/{one_line(text).replace('/', '')}/{i}",
             reason=text,
             plan_digest=str(i),
             validity={"verdict": "valid", "why": text, "notes": [text]},
@@ -133,7 +133,7 @@ class Elements(HTMLParser):
 
 def cells_of(rows: list[dict[str, Any]]) -> list[str]:
     """Return the text of all cells of the four columns, row by row."""
-    return [clean(COLUMNS[name].cell(SUITE, row)) for row in rows for name in NAMES]
+    return [one_line(COLUMNS[name].cell(SUITE, row)) for row in rows for name in NAMES]
 
 
 def same(found: Sequence[str], rows: list[dict[str, Any]]) -> bool:
@@ -146,11 +146,11 @@ def test_json_and_csv_read_back(texts: list[str]) -> None:
     rows = made(texts)
     assert json.loads(table.render(SUITE, rows, "json")) == rows
     text = table.render(SUITE, rows, "csv")
-    assert clean(text.replace("\n", " ")) == " ".join(text.split())
+    assert one_line(text.replace("\n", " ")) == " ".join(text.split())
     read = list(csv.DictReader(io.StringIO(text)))
     assert len(read) == len(rows)
     for found, row in zip(read, rows, strict=True):
-        assert found["implementation"].lstrip("'") == clean(row["implementation"]).lstrip("'")
+        assert found["implementation"].lstrip("'") == one_line(row["implementation"]).lstrip("'")
         assert found["implementation"][0] not in "=+-@"
         rate = row["images_per_second"]
         assert found["images_per_second"] == ("" if rate is None else str(rate))
@@ -237,7 +237,7 @@ def test_plain_has_a_line_for_each_row_and_no_control_characters(texts: list[str
     assert all(line.isprintable() for line in lines)
     assert lines[len(rows) + 2] == ""
     for line, row in zip(lines[2:], rows, strict=False):
-        assert line.startswith(clean(row["implementation"]))
+        assert line.startswith(one_line(row["implementation"]))
 
 
 def test_the_command_knows_all_formats() -> None:

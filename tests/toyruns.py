@@ -1,9 +1,10 @@
 """Real runs of the toy, made once for a module of tests, and copies of them to tamper with."""
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ import pytest
 
 from mrbench.rundir import RunDir, digest_of
 from toy import edit, make_suite, mrbench
+
+
+@contextlib.contextmanager
+def at_home(folder: Path) -> Iterator[None]:
+    """Run with a home of its own, for what a module of tests shares."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [n for n in os.environ if n.startswith(("GIT_", "XDG_", "MRBENCH_"))]:
+            patched.delenv(name)
+        patched.setenv("HOME", str(folder))
+        patched.setenv("MRBENCH_HOME", str(folder / "mrbench-home"))
+        patched.setenv("MRBENCH_LOCKS", str(folder))
+        yield
 
 
 def make_runs(
@@ -26,12 +39,7 @@ def make_runs(
 
     prints: what the training says first; kept: the content of the file that is kept.
     """
-    with pytest.MonkeyPatch.context() as patched:
-        for name in [n for n in os.environ if n.startswith(("GIT_", "XDG_", "MRBENCH_"))]:
-            patched.delenv(name)
-        patched.setenv("HOME", str(folder))
-        patched.setenv("MRBENCH_HOME", str(folder / "mrbench-home"))
-        patched.setenv("MRBENCH_LOCKS", str(folder))
+    with at_home(folder):
         toy = make_suite(folder, git)
         train = folder / "upstream" / "train.py"
         first = f'open(sys.argv[3], "w").write({kept!r}); [print(t) for t in {prints!r}]'

@@ -66,17 +66,22 @@ def placed(
 def refused(check: str, subject: str, error: Exception, path: Path) -> Checked:
     """Report an error of mrbench's: it names file and line, and ends in what to do."""
     found = PLACED.fullmatch(str(error))
-    message = found["text"] if found else str(error)
-    text, _, remedy = message.rpartition("; ")
+    text, remedy = parted(found["text"] if found else str(error))
     return Checked(
         check=check,
         subject=subject,
         outcome="failed",
-        text=text or remedy,
-        remedy=remedy if text else "correct it there",
+        text=text,
+        remedy=remedy or "correct it there",
         file=shown(Path(found["file"]) if found else path),
         line=int(found["line"]) if found else None,
     )
+
+
+def parted(message: str) -> tuple[str, str]:
+    """Part a message of mrbench's into what is wrong and what to do, which may be empty."""
+    text, _, remedy = message.rpartition("; ")
+    return (text, remedy) if text else (remedy, "")
 
 
 def shown(path: Path) -> str:

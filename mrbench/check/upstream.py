@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mrbench import mirrored, workspace
 from mrbench.check import launch
-from mrbench.check.base import Subject, counted
+from mrbench.check.base import Subject, counted, parted
 from mrbench.checked import Checked
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model import Source
@@ -161,8 +161,7 @@ def _with_others(subject: Subject) -> Plan | None:
 
 
 def _failed(subject: Subject, check: str, error: WorkspaceError, key: str) -> Checked:
-    text, _, remedy = str(error).rpartition("; ")
-    return subject.found(check, text or remedy, remedy if text else "", key)
+    return subject.found(check, *parted(str(error)), key)
 
 
 def _changed(source: Source) -> str:

@@ -11,17 +11,25 @@ if TYPE_CHECKING:
 def add_recipes(parser: argparse.ArgumentParser) -> None:
     """Add --suite, --impl and --recipe."""
     parser.add_argument("--suite", default="2019", metavar="NAME", help="default: 2019")
+    add_impl(parser, "default: the whole suite")
+    add_recipe(parser, "recipes from anywhere, instead of the suite's")
+
+
+def add_impl(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add --impl."""
+    parser.add_argument("--impl", nargs="+", action="extend", metavar="NAME", help=purpose)
+
+
+def add_recipe(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add --recipe."""
     parser.add_argument(
-        "--impl", nargs="+", action="extend", metavar="NAME", help="default: the whole suite"
+        "--recipe", nargs="+", action="extend", type=as_path, metavar="FILE", help=purpose
     )
-    parser.add_argument(
-        "--recipe",
-        nargs="+",
-        action="extend",
-        type=as_path,
-        metavar="FILE",
-        help="recipes from anywhere, instead of the suite's",
-    )
+
+
+def add_reference(parser: argparse.ArgumentParser) -> None:
+    """Add --reference."""
+    parser.add_argument("--reference", metavar="NAME", help="which published table to compare with")
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:

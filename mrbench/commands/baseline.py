@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from mrbench.commands import gating
-from mrbench.commands.arguments import add_runs, as_path
+from mrbench.commands.arguments import add_impl, add_runs, as_path
 from mrbench.errors import CheckFailed, MrbenchError
 
 TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
@@ -40,9 +40,7 @@ def _add_file(parser: argparse.ArgumentParser, purpose: str) -> None:
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--impl", nargs="+", action="extend", metavar="NAME", help="default: all that have runs"
-    )
+    add_impl(parser, "default: all that have runs")
     add_runs(parser)
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 
 from mrbench.commands import gating, reporting
-from mrbench.commands.arguments import as_path
+from mrbench.commands.arguments import add_impl, add_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,17 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " Ends with 7 if anything failed, 8 if anything is inconclusive."
     )
     parser.add_argument("--suite", nargs="+", action="extend", metavar="S", help="default: all")
-    parser.add_argument(
-        "--impl", nargs="+", action="extend", metavar="NAME", help="default: all of the suites"
-    )
-    parser.add_argument(
-        "--recipe",
-        nargs="+",
-        action="extend",
-        type=as_path,
-        metavar="FILE",
-        help="recipes and suite.yaml from anywhere, instead",
-    )
+    add_impl(parser, "default: all of the suites")
+    add_recipe(parser, "recipes and suite.yaml from anywhere, instead")
     asked = parser.add_argument_group("upstream repositories, which are not asked by default")
     asked.add_argument(
         "--network", action="store_true", help="fetch each commit, patch it, compare its tree"

@@ -104,6 +104,7 @@ def groups(runs: "Path", suite: str, names: "Sequence[str] | None" = None) -> "d
     """Read the runs of a suite, by series; what cannot be read is told on stderr and left out."""
     from mrbench import rundir  # noqa: PLC0415 - only this command
     from mrbench.gate import choice  # noqa: PLC0415 - the same
+    from mrbench.verify import shape  # noqa: PLC0415 - the same
 
     records = []
     for path in rundir.find_records(runs, suite):
@@ -112,7 +113,7 @@ def groups(runs: "Path", suite: str, names: "Sequence[str] | None" = None) -> "d
         except MrbenchError as exc:
             print(f"mrbench: left out: {exc}", file=sys.stderr)
             continue
-        wrong = choice.wrong_shape(record)
+        wrong = shape.fault(record)
         if wrong:
             print(f"mrbench: left out: {path}: {wrong}", file=sys.stderr)
         elif not names or record["plan"]["implementation"] in names:

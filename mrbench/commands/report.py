@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from mrbench.commands.arguments import add_runs, as_path
+from mrbench.commands.arguments import add_reference, add_runs, as_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run's folder, the end of its path, an archive, or a suite; default: all runs",
     )
     add_runs(parser)
-    parser.add_argument("--reference", metavar="NAME", help="which published table to compare with")
+    add_reference(parser)
     parser.add_argument(
         "-o",
         "--output",

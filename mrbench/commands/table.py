@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from mrbench import recipe
-from mrbench.commands.arguments import add_runs
+from mrbench.commands.arguments import add_reference, add_runs
 from mrbench.errors import MrbenchError, RecipeError
 
 TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMPL",
         help="each row's ratio to that one's, where their runs may be compared",
     )
-    parser.add_argument("--reference", metavar="NAME", help="which published table to compare with")
+    add_reference(parser)
     parser.add_argument(
         "--reference-only", action="store_true", help="print that published table, and no runs"
     )
@@ -81,8 +81,8 @@ def _read(args: argparse.Namespace) -> tuple[list["Record"], int]:
     """Return the suite's records, and the exit code: that of a record that cannot be read."""
     from pathlib import Path  # noqa: PLC0415 - see above
 
-    from mrbench import skim  # noqa: PLC0415 - the same
-    from mrbench.table.escape import clean  # noqa: PLC0415 - the same
+    from mrbench import rundir, skim  # noqa: PLC0415 - the same
+    from mrbench.leaves import one_line  # noqa: PLC0415 - the same
 
     records, broken = [], 0
     for found in skim.read_runs(args.runs, args.suite):
@@ -90,12 +90,10 @@ def _read(args: argparse.Namespace) -> tuple[list["Record"], int]:
             records.append(found)
             continue
         if isinstance(found, Path):
-            text = f"{found} has no record (yet, or was killed)"
-            if (found / "slurm.json").exists():
-                text = f"{found} is with a cluster; `mrbench status` tells more"
+            text = f"{found} {rundir.why_unfinished(found)}"
         else:
             text, broken = str(found), found.exit_code
-        print(f"mrbench: left out: {clean(text)}", file=sys.stderr)
+        print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
     return records, broken
 
 
@@ -128,7 +126,6 @@ def _published(args: argparse.Namespace) -> int:
 
 def _print(text: str) -> None:
     """Print in what characters stdout can take."""
-    encoding = sys.stdout.encoding or "ascii"
-    if not encoding.lower().startswith("utf"):
-        text = text.replace("\u00b1", "+/-")
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    from mrbench.console.charset import encodable  # noqa: PLC0415 - see above
+
+    print(encodable(text, sys.stdout.encoding or "ascii"))

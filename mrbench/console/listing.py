@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from mrbench.console.charset import encodable
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -40,9 +42,7 @@ def listing(
     )
 
     def plain(text: str) -> str:
-        if not console.encoding.startswith("utf"):
-            text = text.replace("\u00b1", "+/-")
-        return text.encode(console.encoding, "backslashreplace").decode(console.encoding)
+        return encodable(text, console.encoding)
 
     def text_of(cell: str, link: str) -> Text:
         shown = Text(plain(cell))

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from mrbench.console.charset import encodable
+
 TOPIC_WIDTH = 12
 # of findings: sign, its plain form, and rich's style; the word stands beside it, always
 MARKS = {
@@ -43,7 +45,7 @@ def print_report(
     signs = 0 if console.encoding.startswith("utf") else 1
 
     def plain(text: str) -> str:
-        return text.encode(console.encoding, "backslashreplace").decode(console.encoding)
+        return encodable(text, console.encoding)
 
     def rule(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
         columns = Table.grid(padding=(0, 1))

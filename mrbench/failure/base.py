@@ -4,6 +4,7 @@ import re
 from enum import IntEnum
 from typing import NamedTuple
 
+from mrbench.leaves import printable
 from mrbench.outcome import FailureCause, Status
 
 LONGEST = 300  # characters of a line that are quoted
@@ -44,4 +45,4 @@ def any_of(*patterns: bytes, flags: int = 0) -> "re.Pattern[bytes]":
 def quote(line: bytes) -> str:
     """Return a line as it may stand in a message: printable, at most 300 characters."""
     text = line[: 4 * LONGEST].decode(errors="replace").strip()
-    return "".join(char if char.isprintable() else " " for char in text)[:LONGEST].strip()
+    return printable(text)[:LONGEST].strip()

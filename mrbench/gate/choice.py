@@ -9,7 +9,6 @@ from mrbench.gate.baseline import Key
 from mrbench.gate.likeness import forbidding, kept_facts
 from mrbench.gate.sample import Sample, sample_of
 from mrbench.rows import nodes_of
-from mrbench.verify import shape
 
 Record = dict[str, Any]
 MOST = 1e300  # whole numbers in JSON may be larger than any float
@@ -88,16 +87,6 @@ def _newest(records: Sequence[Record]) -> Repeats:
         commit=str(last["plan"]["source"]["commit"]),
         left_out=tuple(text for text in reasons.values() if text is not None),
     )
-
-
-def wrong_shape(record: Record) -> str | None:
-    """Return what keeps a record from being read, or None."""
-    found = next(shape.check(record), None)
-    if found:
-        return f"{found.text}; {found.meaning}"
-    if not isinstance(record["plan"].get("nodes", 1), int):
-        return "plan.nodes is no number; record.json was edited or damaged; restore it"
-    return None
 
 
 def _no_number(record: Record) -> str | None:

@@ -26,7 +26,6 @@ SHAPE: dict[str, tuple[Any, bool]] = {
     "plan.framework": (str, False),
     "plan.pinned": (bool, False),
     "plan.accelerator": (str, False),
-    "plan.nodes": (int, True),
     "plan.images_per_iteration": (int, True),
     "plan.command": (list, True),
     "measurement.seconds_per_iteration": (int | float, True),
@@ -162,10 +161,7 @@ def _folders(names: Sequence[str], runs: Path, left_out: list[LeftOut]) -> Itera
 
 def _unfinished(runs: Path, suite: str) -> Iterator[LeftOut]:
     for folder in rundir.find_unfinished(runs, suite):
-        cluster = (folder / "slurm.json").exists()
-        text = "has no record (yet, or was killed)"
-        why = "is with a cluster; `mrbench status` tells more" if cluster else text
-        yield LeftOut(str(folder), why, 0)
+        yield LeftOut(str(folder), rundir.why_unfinished(folder), 0)
 
 
 def _read(name: str, runs: Path, number: int) -> Run:
@@ -192,8 +188,9 @@ def _for_reading(record: Record) -> Record:
 
 def check(record: Record) -> None:
     """Raise an error of BROKEN for a record that some part of the report could not be made of."""
-    for found in (*shape.check(record), *shape.check(record, SHAPE)):
-        raise MrbenchError(f"{found.text}; {found.meaning}")
+    fault = shape.fault(record) or shape.fault(record, SHAPE)
+    if fault:
+        raise MrbenchError(fault)
     make_rows(_suite(record["plan"]["suite"], [record]), [record])
     facts(record)
 

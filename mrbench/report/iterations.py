@@ -10,7 +10,7 @@ from mrbench.archive import Opened
 from mrbench.errors import MrbenchError
 from mrbench.leaves import shown
 from mrbench.logs import read_blocks
-from mrbench.measure.spans import Process, Span, split
+from mrbench.measure.spans import Span, split
 from mrbench.model import Window
 from mrbench.outcome import LeadingClock
 from mrbench.parsers import parse
@@ -105,11 +105,7 @@ def _spans(run: Opened, plan: Plan, stamps: Stamps | None) -> list[Span]:
     blocks = read_blocks(run.folder.log)
     samples = parse(blocks, plan.log, plan.images_per_iteration or 0)
     few = itertools.islice(samples, MOST)
-    return [span for process in split(few, EVERYTHING, stamps, most=MOST) for span in _of(process)]
-
-
-def _of(process: Process) -> list[Span]:
-    return process.spans
+    return [span for process in split(few, EVERYTHING, stamps, most=MOST) for span in process.spans]
 
 
 def _piece(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mrbench import __version__
+from mrbench import __version__, footnotes
 from mrbench.errors import UnavailableError
 from mrbench.report import differences, origins, raw
 from mrbench.report.concerns import concerns
@@ -145,7 +145,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> Json:
         "parts": _parts(chapter, key, most),
         "ranked": [_row(row, chapter) for row in rows],
         "unranked": [_row(row, chapter) for row in ranking.left_out(chapter)],
-        "footnotes": _footnotes(chapter),
+        "footnotes": footnotes.texts(chapter.rows),
         "concerns": concerns(chapter),
         "origins": [
             {"name": name, "facts": origins.facts(run, len(runs) - 1)}
@@ -172,14 +172,6 @@ def _row(row: Json, chapter: Chapter) -> Json:
         "reason": row["reason"] or row["status"],
         "footnote": row["footnote_number"],
     }
-
-
-def _footnotes(chapter: Chapter) -> list[str]:
-    texts: dict[str, list[str]] = {}
-    for row in chapter.rows:
-        if row["footnote"]:
-            texts.setdefault(row["footnote"], []).append(str(row["implementation"]))
-    return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in texts.items()]
 
 
 def _parts(chapter: Chapter, key: str, most: int) -> list[Json]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from mrbench.checked import Checked, Outcome
 from mrbench.errors import CheckFailed, Inconclusive
+from mrbench.leaves import one_line
 
 # In the order in which they are counted out, and the code that each makes the command end with.
 CODES: dict[Outcome, int] = {
@@ -35,17 +36,12 @@ def summary(checks: Sequence[Checked]) -> str:
     return f"{total}: {told}" if checks else "nothing was checked"
 
 
-def line(text: str) -> str:
-    """Return a text as one line without control characters: what it quotes may be anybody's."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def told(check: Checked) -> str:
     """Return what was found and what to do, in one line."""
-    return line(f"{check.text} -> {check.remedy}" if check.remedy else check.text)
+    return one_line(f"{check.text} -> {check.remedy}" if check.remedy else check.text)
 
 
 def place(check: Checked) -> str:
     """Return file and line, as editors and terminals take them, or nothing."""
     where = f"{check.file}:{check.line}" if check.line is not None else check.file
-    return line(where)
+    return one_line(where)

@@ -12,7 +12,8 @@ from typing import TextIO
 
 from mrbench.checked import Checked
 from mrbench.errors import UnavailableError
-from mrbench.reporters.base import line, place, summary, told
+from mrbench.leaves import one_line
+from mrbench.reporters.base import place, summary, told
 
 LEVELS = {"failed": "error", "inconclusive": "warning"}
 SIGNS = {"passed": "✅", "failed": "❌", "inconclusive": "❔", "skipped": "⏭️"}
@@ -41,8 +42,11 @@ def write(checks: Sequence[Checked], out: TextIO) -> None:
 
 def annotation(check: Checked) -> str:
     """Return a workflow command that shows a finding at its file and line."""
-    found = {"file": line(_file(check.file)), "line": "" if check.line is None else str(check.line)}
-    found["title"] = line(f"{check.subject}: {check.check} {check.outcome}")
+    found = {
+        "file": one_line(_file(check.file)),
+        "line": "" if check.line is None else str(check.line),
+    }
+    found["title"] = one_line(f"{check.subject}: {check.check} {check.outcome}")
     inner = ",".join(f"{name}={_property(text)}" for name, text in found.items() if text)
     return f"::{LEVELS[check.outcome]} {inner}::{_data(told(check))}"
 
@@ -75,7 +79,7 @@ def _table(checks: Sequence[Checked]) -> str:
 
 def _text(text: str) -> str:
     """Return a text as markdown shows it literally."""
-    return MARKUP.sub(lambda m: "".join(f"&#{ord(c)};" for c in m[0]), line(text))
+    return MARKUP.sub(lambda m: "".join(f"&#{ord(c)};" for c in m[0]), one_line(text))
 
 
 def _data(text: str) -> str:

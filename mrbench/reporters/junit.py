@@ -6,7 +6,8 @@ from typing import TextIO
 from xml.etree import ElementTree as ET
 
 from mrbench.checked import Checked
-from mrbench.reporters.base import line, place, told
+from mrbench.leaves import one_line
+from mrbench.reporters.base import place, told
 
 ELEMENTS = {"failed": "failure", "inconclusive": "error", "skipped": "skipped"}
 
@@ -16,7 +17,7 @@ def write(checks: Sequence[Checked], out: TextIO) -> None:
     root = ET.Element("testsuites", {"name": "mrbench check", **_counts(checks)})
     for subject, group in groupby(checks, key=lambda check: check.subject):
         members = list(group)
-        suite = ET.SubElement(root, "testsuite", {"name": line(subject), **_counts(members)})
+        suite = ET.SubElement(root, "testsuite", {"name": one_line(subject), **_counts(members)})
         for check in members:
             _case(suite, check)
     ET.indent(root)
@@ -25,16 +26,16 @@ def write(checks: Sequence[Checked], out: TextIO) -> None:
 
 
 def _case(suite: ET.Element, check: Checked) -> None:
-    found = {"name": line(check.check), "classname": line(check.subject), "time": "0"}
+    found = {"name": one_line(check.check), "classname": one_line(check.subject), "time": "0"}
     if check.file:
-        found["file"] = line(check.file)
+        found["file"] = one_line(check.file)
     if check.line is not None:
         found["line"] = str(check.line)
     case = ET.SubElement(suite, "testcase", found)
     if check.figures:
         figures = ET.SubElement(case, "properties")
         for name, value in check.figures.items():
-            ET.SubElement(figures, "property", name=line(name), value=repr(value))
+            ET.SubElement(figures, "property", name=one_line(name), value=repr(value))
     if check.outcome in ELEMENTS:
         inner = ET.SubElement(case, ELEMENTS[check.outcome], message=told(check))
         if check.outcome != "skipped":

@@ -5,16 +5,20 @@ from typing import TextIO
 
 from mrbench.checked import Checked
 from mrbench.console import print_report
-from mrbench.reporters.base import line, place, summary
+from mrbench.leaves import one_line
+from mrbench.reporters.base import place, summary
 
 
 def write(checks: Sequence[Checked], out: TextIO) -> None:
     """Print a row for each, by subject, and the count last."""
-    rows = [(line(c.subject), c.outcome, line(c.check), _text(c), line(c.remedy)) for c in checks]
+    rows = [
+        (one_line(c.subject), c.outcome, one_line(c.check), _text(c), one_line(c.remedy))
+        for c in checks
+    ]
     print_report("mrbench check", rows, summary(checks), out)
 
 
 def _text(check: Checked) -> str:
     where = place(check)
     quiet = check.outcome == "passed" or not where
-    return line(check.text) if quiet else f"{where}: {line(check.text)}"
+    return one_line(check.text) if quiet else f"{where}: {one_line(check.text)}"

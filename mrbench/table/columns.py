@@ -29,26 +29,36 @@ class Column:
     meaning: str = ""
 
 
-def _implementation(suite: Suite, row: Row) -> str:
-    name = row["implementation"] + (f" [{row['footnote_number']}]" if row["footnote"] else "")
+def name_of(suite: Suite, row: Row, mark: str = "") -> str:
+    """Return what a row is called: implementation, mark, and in what it differs from its suite."""
+    name = f"{row['implementation']}{mark}"
     if not row["pinned"]:
         name += f" @{row['commit'][:12]}"
     if row["window"] != str(suite.window):
         name += f" ({row['window']})"
     if row["gpus"] != suite.hardware.count or row["nodes"] > 1:
-        name += f" ({row['gpus']} {'GPUs' if row['accelerator'] == 'gpu' else 'devices'}"
+        what = "GPU" if row["accelerator"] == "gpu" else "device"
+        name += f" ({row['gpus']} {what}{'s' * (row['gpus'] != 1)}"
         name += f", {row['nodes']} nodes)" if row["nodes"] > 1 else ")"
-    return str(name)
+    return name
 
 
-def _with_interval(row: Row, per: str = "") -> str:
+def with_interval(row: Row, per: str = "", *, none: str = "-") -> str:
+    """Return `59.1 ± 0.4`, or the number alone where nothing tells how sure it is.
+
+    per: "_per_gpu" for images per second and GPU. none: what stands for no number.
+    """
     names = (f"{name}images_per_second{per}" for name in ("", "low_", "high_"))
     rate, low, high = (row[name] for name in names)
     if rate is None:
-        return "-"
+        return none
     if low is None:
         return f"{rate:.2f}"
     return str(Interval(images_per_second=rate, low=low, high=high))
+
+
+def _implementation(suite: Suite, row: Row) -> str:
+    return name_of(suite, row, f" [{row['footnote_number']}]" if row["footnote"] else "")
 
 
 def _low_to_high(_: Suite, row: Row) -> str:
@@ -119,7 +129,7 @@ COLUMNS: Mapping[str, Column] = {
     "window": Column("Window", _plain("window"), ("window",), default=False),
     "throughput": Column(
         "Throughput (img/s)",
-        lambda _, row: _with_interval(row),
+        lambda _, row: with_interval(row),
         ("images_per_second", "low_images_per_second", "high_images_per_second"),
         right=True,
     ),
@@ -133,7 +143,7 @@ COLUMNS: Mapping[str, Column] = {
     ),
     "per_gpu": Column(
         "Per device (img/s)",
-        lambda _, row: _with_interval(row, "_per_gpu"),
+        lambda _, row: with_interval(row, "_per_gpu"),
         (
             "images_per_second_per_gpu",
             "low_images_per_second_per_gpu",

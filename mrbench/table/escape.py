@@ -31,12 +31,6 @@ LATEX = {
 }
 
 
-def clean(text: str) -> str:
-    """Return one line of what a terminal prints: no escapes, no line ends, no turned direction."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(plain.split())
-
-
 def markdown(text: str) -> str:
     """Escape clean text for GitHub's Markdown: no markup, no HTML, nobody is called by @."""
     text = MARKDOWN.sub(r"\\\g<0>", text.replace("&", "&amp;"))

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from mrbench.leaves import one_line
 from mrbench.table.columns import Row
-from mrbench.table.escape import clean
 
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute what begins so
 
@@ -30,7 +30,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
         value = "; ".join(map(str, value))
     if not isinstance(value, str):
         return value
-    text = clean(value)
+    text = one_line(value)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

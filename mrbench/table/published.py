@@ -1,7 +1,7 @@
 """A published table by itself, as its source has it: `mrbench table --reference-only`."""
 
+from mrbench.leaves import one_line
 from mrbench.suites import Reference, Suite
-from mrbench.table.escape import clean
 from mrbench.table.grid import grid
 from mrbench.table.sheet import Sheet
 
@@ -13,12 +13,12 @@ def sheet(suite: Suite, reference: Reference) -> Sheet:
     software = ", ".join(f"{name} {version}" for name, version in reference.software.items())
     told = f"Published {reference.date} in {reference.source}"
     return Sheet(
-        title=clean(f"{suite.title}: as published, {reference.name}"),
+        title=one_line(f"{suite.title}: as published, {reference.name}"),
         headers=HEADERS,
         right=(False, True),
-        cells=[(clean(n), f"{rate:g}") for n, rate in reference.images_per_second.items()],
+        cells=[(one_line(n), f"{rate:g}") for n, rate in reference.images_per_second.items()],
         links=[("", "")] * len(reference.images_per_second),
-        meanings=[clean(f"{told}, with {software}." if software else f"{told}.")],
+        meanings=[one_line(f"{told}, with {software}." if software else f"{told}.")],
         marks=[""] * len(reference.images_per_second),
     )
 

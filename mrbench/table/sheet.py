@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrbench import footnotes
+from mrbench.leaves import one_line
 from mrbench.suites import Suite
 from mrbench.table.columns import COLUMNS, Row, meanings
-from mrbench.table.escape import clean
 
 LINKED = ("throughput", "per_gpu", "run")
 WIDTH = 100
@@ -46,16 +46,16 @@ def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) ->
     """Lay out rows in the named columns of COLUMNS."""
     linked = [name for name in names if name in LINKED] or names[:1]
     return Sheet(
-        title=clean(title),
+        title=one_line(title),
         headers=[COLUMNS[name].header for name in names],
         right=[COLUMNS[name].right for name in names],
-        cells=[[clean(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
+        cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
         links=[[_link(row.get("folder")) if n in linked else "" for n in names] for row in rows],
         meanings=meanings(list(names), list(rows)),
-        notes=[clean(line) for line in footnotes.texts(rows)],
+        notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
         remarks=[
-            clean(f"{row['implementation']}: {note}") for row in rows for note in row["notes"]
+            one_line(f"{row['implementation']}: {note}") for row in rows for note in row["notes"]
         ],
     )
 

@@ -24,6 +24,7 @@ SHAPE: dict[str, tuple[type | UnionType, bool]] = {
     "plan.window.first": (int, False),
     "plan.window.last": (int, False),
     "plan.gpus": (int, False),
+    "plan.nodes": (int, True),
     "plan.variables": (dict, True),
     "files": (dict, True),
     "files.*": (dict, False),
@@ -75,6 +76,14 @@ def check(
                 meaning = "record.json was edited or damaged; restore it"
                 name = getattr(kind, "__name__", str(kind))
                 yield differs("record.json", key, value, f"no {name} there", meaning)
+
+
+def fault(
+    record: Record, wanted: Mapping[str, tuple[type | UnionType, bool]] = SHAPE
+) -> str | None:
+    """Return the first thing that is not of the right kind, and what to do; None if all is."""
+    found = next(check(record, wanted), None)
+    return f"{found.text}; {found.meaning}" if found else None
 
 
 def _values(value: Any, path: list[str]) -> Iterator[Any]:  # noqa: ANN401 - whatever JSON holds

@@ -9,6 +9,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from mrbench.leaves import printable
+
 Json = dict[str, Any]
 COLOURS = 8
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px 2px", "2px 2px 8px")
@@ -79,7 +81,7 @@ class Figure:
 
 def plain(text: object, longest: int = LONGEST) -> str:
     """Return a name as a figure may show it: plotly.js reads tags and entities in texts."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text))
+    shown = printable(str(text))
     shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}\u2026"
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

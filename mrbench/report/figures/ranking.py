@@ -1,6 +1,5 @@
 """The ranking: images per second of each row with its 95 % interval; invalid rows are not in it."""
 
-from mrbench.interval import Interval
 from mrbench.report.figures.base import (
     Entry,
     Figure,
@@ -14,6 +13,7 @@ from mrbench.report.figures.base import (
 )  # fmt: skip
 from mrbench.report.gather import Chapter
 from mrbench.rows import Row
+from mrbench.table import columns
 
 VERDICTS = {"valid": 0, "valid with notes": 1, "not judged": 2}
 PUBLISHED = 3
@@ -21,17 +21,8 @@ ROW_PX = 34
 
 
 def name_of(row: Row, chapter: Chapter) -> str:
-    """Return what a row is called: its implementation, and in what it differs from its suite."""
-    suite = chapter.suite
-    words = [str(row["implementation"])]
-    if not row["pinned"]:
-        words.append(f"@{row['commit'][:12]}")
-    if row["window"] != str(suite.window):
-        words.append(f"({row['window']})")
-    if row["gpus"] != suite.hardware.count or row["nodes"] > 1:
-        what = "GPU" if row["accelerator"] == "gpu" else "device"
-        words.append(f"({row['gpus']} {what}{'' if row['gpus'] == 1 else 's'})")
-    return " ".join(words)
+    """Return what a row is called, as tables have it."""
+    return columns.name_of(chapter.suite, row)
 
 
 def ranked(chapter: Chapter) -> list[Row]:
@@ -45,13 +36,8 @@ def left_out(chapter: Chapter) -> list[Row]:
 
 
 def throughput(row: Row) -> str:
-    """Return `59.1 ± 0.4`, or the number alone where nothing tells how sure it is."""
-    rate, low, high = (row[f"{n}images_per_second"] for n in ("", "low_", "high_"))
-    if rate is None:
-        return "\u2013"
-    if low is None:
-        return f"{rate:.2f}"
-    return str(Interval(images_per_second=rate, low=low, high=high))
+    """Return `59.1 ± 0.4`, as tables have it; a dash of this page where there is no number."""
+    return columns.with_interval(row, none="\u2013")
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
