@@ -2,9 +2,10 @@
 
 Processor time and memory with eight GPUs (of the tests' stub) and a tree of 40 processes; then
 pairs of the same training, bare and under `mrbench run`, in turns; by the same words, variables and
-folder, so that nothing but mrbench differs. On a machine that others use the wall clock tells
-little; what then counts is the processor time that the training takes, and that all of mrbench
-takes meanwhile.
+folder, so that nothing but mrbench differs; and, within each training under mrbench, its speed
+beside that with all of mrbench stopped. On a machine that others use the wall clock tells little;
+what then counts is the processor time that the training takes, and that all of mrbench takes
+meanwhile.
 """
 
 import json
@@ -21,8 +22,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import run_overhead
-
-from mrbench.student import quantile
 
 CPU_LIMIT, MEMORY_LIMIT_MB, LOSS_LIMIT = 0.002, 40.0, 0.003
 SECONDS = 60.0
@@ -93,7 +92,7 @@ def _loss(pairs: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recipe = run_overhead.make(
-            folder, TRAIN.read_text(), window="{first: 40, last: 120}", every=20
+            folder, TRAIN.read_text(), window="{first: 100, last: 180}", every=20
         )
         os.environ |= {"MRBENCH_HOME": str(folder / "home"), "MRBENCH_LOCKS": name}
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -104,42 +103,52 @@ def _loss(pairs: int) -> None:
         bare = How(how["argv"], Path(how["folder"]), how["variables"])
         bare.folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(TRAIN, bare.folder / "train.py")
-        ratios, shares = [], []
+        marker = Path(os.environ["BENCH_TRUTH"]).with_suffix(".watched")
+        alone, under = [], []
         for pair in range(pairs):
-            first = _train(bare)["spent_s"] if pair % 2 else None
-            under = _train(watched)["spent_s"]
-            alone = first or _train(bare)["spent_s"]
-            ratios.append([b / w for b, w in zip(alone, under, strict=True)])
-            shares.append(under[2] / under[0])
+            for turn in (pair, pair + 1):
+                if turn % 2:
+                    alone.append(_train(bare))
+                else:
+                    marker.touch()
+                    under.append(_train(watched))
+                    marker.unlink()
         shutil.rmtree(bare.folder)
+    shares = [told["window"][2] / told["window"][0] for told in under]
     print(
         f"mrbench, shim and telemetry together, in the window: {statistics.fmean(shares):.3%} of a"
         f" core; a training on all cores loses it divided by their number (limit {LOSS_LIMIT:.1%})"
     )
-    for what, column in (("throughput", 0), ("the same by its processor time", 1)):
-        low, middle, high = _interval([math.log(r[column]) for r in ratios])
-        print(
-            f"{what} under mrbench run, of bare: {middle:.2%}"
-            f" (95 % interval {low:.2%} to {high:.2%}, {pairs} pairs;"
-            f" limit {1 - LOSS_LIMIT:.1%})",
-            flush=True,
-        )
+    for i, clock in enumerate(("wall clock", "its processor time")):
+        pairs_s = [(a["window"][i], u["window"][i]) for a, u in zip(alone, under, strict=True)]
+        _print_share(f"throughput under mrbench run, of bare, by {clock}", pairs_s)
+        turns_s = [(told["SIGSTOP"][i], told["SIGCONT"][i]) for told in under]
+        _print_share(f"the same, of that with mrbench stopped, by {clock}", turns_s)
+
+
+def _print_share(what: str, pairs_s: list[tuple[float, float]]) -> None:
+    """Print the median of the pairs' ratios: what a neighbour on the host does hits single ones."""
+    logs = sorted(math.log(without / beside) for without, beside in pairs_s)
+    walsh = sorted((a + b) / 2 for i, a in enumerate(logs) for b in logs[i:])
+    n = len(logs)
+    # Hodges and Lehmann 1963; the interval is the inverse of Wilcoxon's signed-rank test.
+    rank = max(0, round(n * (n + 1) / 4 - 1.96 * math.sqrt(n * (n + 1) * (2 * n + 1) / 24)))
+    low, middle, high = walsh[rank], statistics.median(walsh), walsh[-1 - rank]
+    print(
+        f"{what}: {math.exp(middle):.2%} (95 % interval {math.exp(low):.2%} to"
+        f" {math.exp(high):.2%}, {n} pairs; limit {1 - LOSS_LIMIT:.1%})",
+        flush=True,
+    )
 
 
 def _train(how: How) -> dict[str, Any]:
-    """Run one training; return what it tells: `spent_s` and `how`."""
+    """Run one training; return what matrices.py tells."""
     truth = Path(os.environ["BENCH_TRUTH"])
     truth.unlink(missing_ok=True)
     variables = how.variables or None
     subprocess.run(how.argv, cwd=how.folder, env=variables, check=True, stdout=subprocess.DEVNULL)
     told: dict[str, Any] = json.loads(truth.read_text())
     return told
-
-
-def _interval(logs: list[float]) -> tuple[float, float, float]:
-    half = quantile(len(logs) - 1) * statistics.stdev(logs) / len(logs) ** 0.5
-    middle = statistics.fmean(logs)
-    return math.exp(middle - half), math.exp(middle), math.exp(middle + half)
 
 
 if __name__ == "__main__":
