@@ -13,6 +13,8 @@ LIMIT_S = 3600
 TAIL_BYTES = 65536
 QUOTED = 400
 ERROR = re.compile(r"(?:^|[\s:])(?:fatal )?error:|^\w+(?:Error|Exception)\b", re.IGNORECASE)
+# What tells only that something else failed, as builds' and pip's own lines do.
+ECHO = re.compile(r"^error: (?:command|subprocess-exited)\b", re.IGNORECASE)
 
 
 def run_step(
@@ -43,12 +45,15 @@ def run_step(
 
 
 def _telling_lines(log: Path) -> str:
-    """Return the output's first line that names an error and what follows, else its last line."""
+    """Return the output's first line that tells the cause and what follows, else its last line."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
         text = stream.read().decode("utf-8", "replace").rpartition("\n$ ")[2]
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
-    first = next((i for i, line in enumerate(lines) if ERROR.search(line)), len(lines) - 1)
+    errors = [i for i, line in enumerate(lines) if ERROR.search(line)]
+    causes = [i for i in errors if not ECHO.match(lines[i])]
+    fatal = [i for i in causes if "fatal error:" in lines[i]]  # a compiler's, which then ends
+    first = next(iter(fatal or causes or errors), len(lines) - 1)
     return "; ".join(lines[max(first, 0) :])[:QUOTED] or "no output"
 
 

@@ -16,7 +16,19 @@ from mrbench import cli
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
 # With what a line in a fenced block begins that is typed, and not printed.
-PROGRAMS = ("mrbench", "make", "docker", "eval", "pip", "git", "python", "python3", "uv", "pipx")
+PROGRAMS = (
+    "mrbench",
+    "make",
+    "docker",
+    "eval",
+    "pip",
+    "git",
+    "python",
+    "python3",
+    "uv",
+    "pipx",
+    "pre-commit",
+)
 FENCE = re.compile(r"^ *```[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 PARTING = {";", "&&", "||", "|", "&"}
 # What a reader puts in place of the words in capitals.
@@ -56,6 +68,7 @@ HOW: dict[str, int | str] = {
     "mrbench check *--mirror*": "needs a mirror of the upstream repositories",
     "mrbench check *--baseline*": "needs several repeats; the tests of the gate make them",
     "mrbench baseline*": "needs several repeats; the tests of the gate make them",
+    "mrbench check --recipe *": "of a wrong recipe; test_workflows.py makes it",
     "mrbench check*": 0,
     "mrbench report*": 0,
     "mrbench parse tests/logs/simpledet-missing-operator.log": 6,

@@ -14,7 +14,7 @@ from mrbench import cli
 from toy import mrbench
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
-RUN = "20261124T020741Z-017f94bd"
+RUN = "20261125T101200Z-d3d87a44"
 OPTIONS = ("--suite", "--impl", "--gpus", "--window", "--repeat", "--json", "--runs", "-o", "--")
 WORDS = st.one_of(
     st.sampled_from([*cli.COMMANDS, *OPTIONS, "synth", "check", "demo", "", "0", "-1", "-", "1:2"]),

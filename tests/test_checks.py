@@ -68,6 +68,19 @@ def test_a_build_without_its_compiler_is_refused(toy: Path, bare: Path) -> None:
         check([wanted], NOWHERE)
 
 
+def test_a_wrapper_of_mpi_without_its_headers_is_refused(toy: Path, bare: Path) -> None:
+    """Debian's openmpi-bin without libopenmpi-dev: a build of minutes would end at mpi.h."""
+    include = bare / "openmpi" / "include"
+    put(bare, "mpicxx", f"-show>g++ -I{include} -I{include}/openmpi -L{bare} -lmpi_cxx -lmpi")
+    wanted = wanting(toy, "Open MPI with mpicxx (Debian's libopenmpi-dev)")
+    (found,) = (f for f in tools.programs([wanted], NOWHERE) if f.topic == "mpicxx")
+    assert "mpi.h" in found.text
+    assert "libopenmpi-dev" in found.remedy
+    include.mkdir(parents=True)
+    (include / "mpi.h").touch()
+    assert "mpicxx" not in {f.topic for f in tools.programs([wanted], NOWHERE)}
+
+
 def test_an_environment_that_is_made_needs_no_compiler(toy: Path, bare: Path) -> None:
     assert bare.is_dir()
     wanted = wanting(toy, "g++")

@@ -12,7 +12,7 @@ from terminal import Terminal
 
 BIN = Path(sys.executable).parent
 KEPT = Path(__file__).parent / "kept"
-RUN = "20261124T020741Z-017f94bd"
+RUN = "20261125T101200Z-d3d87a44"
 # How each shell is started without anybody's settings, and what a user puts into them.
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile", "-i"], 'eval "$(mrbench completion bash)"'),

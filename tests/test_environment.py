@@ -59,6 +59,21 @@ def test_a_failure_quotes_its_log_and_leaves_nothing_made(
         make(env, checkout)
 
 
+def test_a_failure_tells_the_cause_rather_than_its_echoes(checkout: Path) -> None:
+    """What pip 20 printed of a horovod that found no MPI."""
+    said = (
+        "ERROR: Command errored out with exit status 1:",
+        " command: python setup.py install",
+        "horovod/common/operations.h:23:10: fatal error: mpi.h: No such file or directory",
+        "compilation terminated.",
+        "error: command '/usr/bin/gcc' failed with exit status 1",
+        "ERROR: Command errored out with exit status 1: python setup.py install",
+    )
+    build = ("{python}", "-c", f"print({'|'.join(said)!r}.replace('|', chr(10))); exit(1)")
+    with pytest.raises(LaunchError, match=r"ended with 1: horovod/\S+: fatal error: mpi\.h"):
+        make(Environment(kind="venv", build=(build,)), checkout)
+
+
 def test_other_inputs_are_another_environment() -> None:
     base = Environment(kind="venv", requirements=("a==1",))
     other = Environment(kind="venv", requirements=("a==2",))

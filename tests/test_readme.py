@@ -15,6 +15,7 @@ COMMANDS = {line: cmdlines.commands(line) for line in LINES}
 OTHERS = {
     "pip install --editable *": "installs from an index; make's .dev does the same",
     "make *": "test_every_target_of_make_is_there",
+    "pre-commit run": "test_the_readme_shows_what_hook_and_annotation_say",
     "docker build --target *": "test_every_target_of_docker_is_there",
     "docker run *": "needs a container engine; its command of mrbench is parsed",
 }

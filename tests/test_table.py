@@ -97,6 +97,20 @@ def test_an_invalid_run_never_enters_a_comparison() -> None:
     assert "90" not in text
 
 
+def test_a_long_reason_stands_below_the_table() -> None:
+    reason = f"`pip install horovod` ended with 1: {'mpi.h is not there; ' * 20}"
+    rows = make_rows(SUITE, [record("a", 60), record("b", None, reason=reason)])
+    text = render(SUITE, rows, "plain")
+    assert max(map(len, text.splitlines())) <= 140
+    assert "invalid: stalled: `pip install horovod` ended with 1: ..." in text
+    whole = " ".join(f"b: stalled: {reason}".split())
+    for style in ("plain", "markdown", "rst", "html", "latex", "github"):
+        assert "horovod" in render(SUITE, rows, style)
+        assert " ".join(render(SUITE, rows, style).split()).count("mpi.h is not there") == 20
+    assert whole in " ".join(text.split())
+    assert json.loads(render(SUITE, rows, "json"))[1]["reason"] in whole
+
+
 def test_notes_are_counted_and_listed() -> None:
     noted = {"verdict": "valid with notes", "why": "", "notes": ["one", "two"], "findings": []}
     (row,) = make_rows(SUITE, [record("a", 60, validity=noted)])

@@ -60,10 +60,10 @@ def test_sorting(tmp_path: Path) -> None:
     ("conditions", "found"),
     [
         (["framework=MXNet"], {"simpledet"}),
-        (["framework!=PyTorch", "throughput>1"], {"tensorpack", "simpledet"}),
-        (["images_per_second<=0.7357719800564875"], {"matterport"}),
+        (["framework!=PyTorch", "throughput>1"], {"tensorpack", "simpledet", "detectron"}),
+        (["images_per_second<=0.7861898792291415"], {"matterport"}),
         (["implementation~MASK"], {"maskrcnn-benchmark"}),
-        (["runs~20261124T0207"], {"detectron2"}),
+        (["runs~20261125T10120"], {"detectron2"}),
         (["published>1"], set()),  # there is none
         (["pinned=no"], set()),
         (["n = 1", "title~/"], {"matterport"}),
@@ -171,10 +171,10 @@ def test_links_lead_to_the_run(tmp_path: Path) -> None:
     assert row["runs"] == [f"smoke/detectron2/{run.name}"]
     link = f"./my%20runs/smoke/detectron2/{run.name}"
     for style, form in (
-        ("markdown", f"[1.47]({link})"),
-        ("github", f"[1.47]({link})"),
-        ("html", f'<a href="{link}">1.47</a>'),
-        ("rst", f"`1.47 <{link}>`__"),
+        ("markdown", f"[1.90]({link})"),
+        ("github", f"[1.90]({link})"),
+        ("html", f'<a href="{link}">1.90</a>'),
+        ("rst", f"`1.90 <{link}>`__"),
     ):
         assert form in mrbench(*words, "--format", style, cwd=tmp_path).stdout
         whole = (*words, "--runs", tmp_path / "my runs", "--format", style)
@@ -189,7 +189,7 @@ def test_a_terminal_gets_its_width_and_hyperlinks(columns: int, tmp_path: Path) 
     named = "simpledet [3]" if columns >= 80 else "simplede"
     assert any(line.startswith(named) for line in lines)
     shown = " ".join(line for line in lines if line)
-    assert "1.47" in shown
+    assert "1.90" in shown
     assert "Between" in shown
     uris = re.findall(rb"\x1b\]8;[^;]*;(file://[^\x1b\x07]+)", terminal.raw)
     assert any(b"/smoke/detectron2/" in uri for uri in uris)

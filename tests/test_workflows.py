@@ -111,3 +111,27 @@ def test_pre_commit_runs_the_hook_on_recipes(
     told = " ".join(bad.stdout.split())
     assert f"recipes/toys/toy.yaml:{line}:" in told
     assert "did you mean 'timing'?" in told
+
+
+def test_the_readme_shows_what_hook_and_annotation_say(
+    hooks: Path, tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A branch instead of detectron2's commit, committed with the hook installed."""
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    shutil.copytree(ROOT / "patches", tmp_path / "patches")
+    path = tmp_path / "recipes" / "2019" / "detectron2.yaml"
+    path.write_text(re.sub(r"(?m)^  commit: \w+$", "  commit: main", path.read_text()))
+    commit = git(hooks, "rev-parse", "HEAD").strip()
+    config = {"repos": [{"repo": str(hooks), "rev": commit, "hooks": [{"id": "mrbench-check"}]}]}
+    (tmp_path / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config))
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", path, ".pre-commit-config.yaml")
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "pre-commit"))
+    hook = run(BIN / "pre-commit", "run", cwd=tmp_path)
+    words = ("check", "--recipe", path.relative_to(tmp_path), "--format", "github")
+    annotated = run(BIN / "mrbench", *words, cwd=tmp_path)
+    assert (hook.returncode, annotated.returncode) == (1, 7), hook.stdout + hook.stderr
+    readme = (ROOT / "README.md").read_text()
+    shown = hook.stdout.partition("check mrbench recipes")
+    assert f"{shown[1]}{shown[2]}".strip() in readme
+    assert annotated.stdout.strip() in readme

@@ -20,7 +20,7 @@ REMEDIES = {
     "make": "install it (on Debian: apt-get install make)",
     "cmake": "install it (on Debian: apt-get install cmake)",
     "mpirun": "install Open MPI (on Debian: apt-get install openmpi-bin)",
-    "mpicxx": "install Open MPI's compilers (on Debian: apt-get install libopenmpi-dev)",
+    "mpicxx": "install Open MPI's headers too (on Debian: apt-get install libopenmpi-dev)",
     "nvcc": "install the CUDA toolkit that the recipe names, and set CUDA_HOME",
 }
 
@@ -38,7 +38,19 @@ def programs(plans: Plans, _places: Places) -> list[Finding]:
                 remedy = REMEDIES.get(name, "install it")
                 text = f"`{name}` is not on PATH"
                 found.append(Finding(name, "missing", text, remedy, names([plan])))
+            elif name == "mpicxx" and not _has_header(name, "mpi.h"):
+                text = "`mpicxx` is there, but not the headers that it names (mpi.h)"
+                found.append(Finding(name, "missing", text, REMEDIES[name], names([plan])))
     return found
+
+
+def _has_header(compiler: str, header: str) -> bool:
+    """Tell whether a header lies where a wrapper of MPI's points; True where it tells no place.
+
+    Debian's openmpi-bin has the wrappers, and only libopenmpi-dev what they compile with.
+    """
+    folders = re.findall(r"(?<=-I)\S+", answer(where(compiler) or compiler, "-show"))
+    return not folders or any((Path(folder) / header).is_file() for folder in folders)
 
 
 def git(_plans: Plans, _places: Places) -> list[Finding]:

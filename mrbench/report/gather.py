@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,11 +78,16 @@ class Run:
         return counts(self.record)
 
     @property
+    def began(self) -> str:
+        """Return when it began, to the second and in UTC; its id where the record tells no time."""
+        told = str(self.record.get("started") or self.record["id"]).replace("T", " ")[:40]
+        return re.sub(r"(\.\d+)?Z$", "", told)
+
+    @property
     def label(self) -> str:
         """Return what a legend calls it: when it began, and on how many devices."""
-        began = str(self.record.get("started") or self.record["id"]).replace("T", " ")[:40]
         count, what = self.plan["gpus"], "GPU" if self.plan["accelerator"] == "gpu" else "device"
-        return f"{began.rstrip('Z')}, {count} {what}{'' if count == 1 else 's'}"
+        return f"{self.began}, {count} {what}{'' if count == 1 else 's'}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

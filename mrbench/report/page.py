@@ -53,7 +53,7 @@ def build(found: Found) -> str:
         title="Training throughput: " + ", ".join(chapter.name for chapter in found.chapters),
         summary=_summary(runs, found.chapters),
         version=__version__,
-        newest=max((str(run.record.get("started") or "") for run in runs), default=""),
+        newest=max((run.began for run in runs), default=""),
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
         " img-src data: blob:; base-uri 'none'; form-action 'none'",
         chapters=chapters,

@@ -16,7 +16,7 @@ def plain(sheet: Sheet, stream: TextIO | None = None) -> str:
     width = width_of(stream, WIDTH)
     below = [
         "\n".join(wrapped(text, width) for text in part)
-        for part in (sheet.meanings, sheet.notes)
+        for part in (sheet.meanings, sheet.reasons, sheet.notes)
         if part
     ]
     return "\n\n".join([table, *below])

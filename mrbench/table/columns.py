@@ -1,5 +1,6 @@
 """The columns of the table: what each is called, what stands in its cells, and what that means."""
 
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from mrbench.interval import Interval
 from mrbench.suites import Suite
 
 Row = dict[str, Any]
+LONGEST_REASON = 50
 INTERVAL = (
     "\u00b1: 95 % interval; of a single run (n = 1) by what varies within its window, of several by"
     " how they differ."
@@ -57,6 +59,11 @@ def with_interval(row: Row, per: str = "", *, none: str = "-") -> str:
     return str(Interval(images_per_second=rate, low=low, high=high))
 
 
+def shortened(reason: str) -> str:
+    """Return a reason as it fits a cell; the whole one is then said below the table."""
+    return textwrap.shorten(reason, LONGEST_REASON, placeholder=" ...")
+
+
 def _implementation(suite: Suite, row: Row) -> str:
     return name_of(suite, row, f" [{row['footnote_number']}]" if row["footnote"] else "")
 
@@ -100,7 +107,7 @@ def _relative(_: Suite, row: Row) -> str:
 
 def _status(_: Suite, row: Row) -> str:
     if row["validity"] == "invalid":
-        return f"invalid: {row['reason']}"
+        return f"invalid: {shortened(row['reason'])}"
     text = str(row["validity"]).removesuffix(" with notes")
     if row["notes"]:
         text += f", {len(row['notes'])} note{'s' if len(row['notes']) > 1 else ''}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from mrbench import footnotes
 from mrbench.leaves import one_line
 from mrbench.suites import Suite
-from mrbench.table.columns import COLUMNS, Row, meanings
+from mrbench.table.columns import COLUMNS, Row, meanings, shortened
 
 LINKED = ("throughput", "per_gpu", "run")
 WIDTH = 100
@@ -22,7 +22,8 @@ NOTED = "\u26a0\ufe0f"
 class Sheet:
     """Clean text, not yet escaped. cells[row][column]; links[row][column]: a run's folder or "".
 
-    meanings: what the columns mean; notes: the footnotes, each beginning with its [number].
+    meanings: what the columns mean; reasons: those for no number that are too long for their cell;
+    notes: the footnotes, each beginning with its [number].
     marks: of each row, for formats that show one.
     """
 
@@ -32,6 +33,7 @@ class Sheet:
     cells: Sequence[Sequence[str]]
     links: Sequence[Sequence[str]]
     meanings: Sequence[str] = ()
+    reasons: Sequence[str] = ()
     notes: Sequence[str] = ()
     marks: Sequence[str] = ()
     remarks: Sequence[str] = ()
@@ -39,7 +41,7 @@ class Sheet:
     @property
     def below(self) -> list[str]:
         """Return all that is said below the table, a paragraph each."""
-        return [*self.meanings, *self.notes]
+        return [*self.meanings, *self.reasons, *self.notes]
 
 
 def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) -> Sheet:
@@ -52,12 +54,19 @@ def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) ->
         cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
         links=[[_link(row.get("folder")) if n in linked else "" for n in names] for row in rows],
         meanings=meanings(list(names), list(rows)),
+        reasons=_reasons(rows) if "status" in names else (),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
         remarks=[
             one_line(f"{row['implementation']}: {note}") for row in rows for note in row["notes"]
         ],
     )
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    """Return the whole of each reason that its cell has only the beginning of."""
+    told = [(row["implementation"], one_line(str(row["reason"] or ""))) for row in rows]
+    return [f"{name}: {reason}" for name, reason in told if shortened(reason) != reason]
 
 
 def _link(folder: str | None) -> str:

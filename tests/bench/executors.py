@@ -39,10 +39,9 @@ def main() -> None:
                     print(f"round {number}, {name}: {rate:.2f} img/s", flush=True)
     for name, found in rates.items():
         ratios = [one / local for one, local in zip(found, rates["local"], strict=True)]
-        error = statistics.stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else float("nan")
         print(
-            f"{name:8} median {statistics.median(found):.2f} img/s, by local of the same round"
-            f" {statistics.fmean(ratios):.4f} (standard error {error:.4f})"
+            f"{name:8} median {statistics.median(found):.1f} img/s ({min(found):.1f} to"
+            f" {max(found):.1f}), by local of the same round {statistics.median(ratios):.3f}"
         )
 
 
