@@ -18,7 +18,7 @@ LAYOUT = """
     recipe rundir skim workspace environment embedded layout weights synth coconames places scratch
     machine locks stamps logs measure evidence stated validity failure footnotes scaling shim slurm
     parsers console schema;
-    executors;
+    executors foreign;
     plan checks datacheck preflight preparation judge rows archive;
     telemetry progress cooldown handover completion;
     record show;

@@ -1,6 +1,7 @@
 """Recipes are read strictly: what does not fit is named with file, line and key."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import jsonschema
 import pytest
 import yaml
 
-from mrbench import recipe, schema
+from mrbench import foreign, recipe, schema
 from mrbench.errors import RecipeError
 from mrbench.recipe import RecipeFile
-from toy import edit, make_suite
+from toy import edit, make_suite, mrbench
 
 
 def load(path: Path) -> RecipeFile:
@@ -82,6 +83,20 @@ def test_a_patch_stays_in_its_folder(toy: Path, patch: str, message: str) -> Non
     edit(toy, "  commit:", f"  patches: [{patch}]\n  commit:")
     with pytest.raises(RecipeError, match=f"stay inside|{message}"):
         load(toy)
+
+
+def test_patches_of_a_repository_of_recipes_lie_beside_recipes(tmp_path: Path) -> None:
+    path = tmp_path / "recipes" / "2019" / "mmdetection.yaml"
+    for folder in ("recipes/2019", "patches/2019"):
+        shutil.copytree(recipe.root() / folder, tmp_path / folder)
+    file = foreign.load(path, "demo")
+    assert file.suite_name == "2019"
+    assert file.patches == recipe.load_named("2019", "mmdetection").patches
+    done = mrbench("run", "--dry-run", "--recipe", path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    shutil.move(tmp_path / "patches", tmp_path / "recipes" / "2019")
+    with pytest.raises(RecipeError, match=r"patches\[0\]: "):
+        foreign.load(path, "demo")
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\x00", b"- a\n", b"a: &x [*x]\n", b"[" * 100_000])

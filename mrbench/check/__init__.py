@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mrbench import plan
-from mrbench.check import chosen, lock, patches, sample, suite, upstream, words
+from mrbench import foreign, plan
+from mrbench.check import lock, patches, sample, suite, upstream, words
 from mrbench.check.base import PLACED, Subject, refused
 from mrbench.check.upstream import Upstreams
 from mrbench.checked import Checked
@@ -54,7 +54,7 @@ def check(
         caches = Path(folder) / "one", Path(folder) / "other"
         upstreams = Upstreams(mirror=mirror, caches=caches, say=say)
         for path in paths:
-            if path.name == chosen.SUITE:
+            if path.name == foreign.SUITE:
                 yield from suite.check(path)
                 continue
             subject = _read(path, default_suite)
@@ -82,13 +82,13 @@ def check(
 
 
 def _read(path: Path, default_suite: str) -> Subject | Checked:
-    name = f"{chosen.suite_name(path)}/{path.stem}"
+    name = f"{foreign.suite_name(path)}/{path.stem}"
     try:
-        file = chosen.load(path, default_suite)
+        file = foreign.load(path, default_suite)
         made = plan.make_plan(dataclasses.replace(file, lock=None))
     except RecipeError as exc:
         found = PLACED.fullmatch(str(exc))
         said = found["text"] if found else ""
         kind = next((name for name, rule in READING.items() if rule.match(said)), "recipe")
         return refused(kind, name, exc, path)
-    return Subject(name=name, file=file, plan=made, base=chosen.base_of(path))
+    return Subject(name=name, file=file, plan=made, base=foreign.base_of(path))

@@ -1,14 +1,12 @@
-"""Which files are to be checked, in which order, and to what they belong."""
+"""Which of the files that mrbench carries are to be checked, and in which order."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from mrbench import recipe
 from mrbench.errors import RecipeError
-from mrbench.recipe import RecipeFile
+from mrbench.foreign import SUITE
 from mrbench.wording import did_you_mean
-
-SUITE = "suite.yaml"
 
 
 def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[Path, ...]:
@@ -25,34 +23,6 @@ def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[
         wanted = [path for path in paths if not names or path.stem in names]
         chosen += [folder / SUITE, *wanted] if wanted or not names else []
     return tuple(chosen)
-
-
-def base_of(path: Path) -> Path | None:
-    """Return the folder that a recipe belongs to, if that is laid out as mrbench's own.
-
-    recipes/<suite>/<name>.yaml, with patches/ and tests/ beside recipes/.
-    """
-    folder = path.resolve().parent.parent
-    whole = folder.parent == recipe.root() or (folder.parent / "patches").is_dir()
-    return folder.parent if folder.name == "recipes" and whole else None
-
-
-def suite_name(path: Path) -> str:
-    """Return what a recipe's suite is called: as the folder with the suite.yaml."""
-    return path.resolve().parent.name
-
-
-def load(path: Path, default_suite: str) -> RecipeFile:
-    """Read a recipe with the suite.yaml beside it, else with a suite that mrbench carries."""
-    base = base_of(path)
-    beside = path.resolve().parent / SUITE
-    name = suite_name(path) if beside.is_file() else default_suite
-    return recipe.load_file(
-        path,
-        suite_name=name,
-        suite=recipe.read_suite(beside) if beside.is_file() else recipe.load_suite(name),
-        patches=base / "patches" if base else None,
-    )
 
 
 def _recipes(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mrbench import layout, mirrored, plan, recipe
+from mrbench import foreign, layout, mirrored, plan, recipe
 from mrbench.cooldown import CoolDown
 from mrbench.errors import RecipeError
 from mrbench.executors import Wishes
@@ -51,19 +51,9 @@ def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[Reci
     if args.recipe:
         if args.impl:
             raise RecipeError("--impl and --recipe exclude each other; give one of them")
-        return tuple(_foreign(path, args.suite, locked=locked) for path in args.recipe)
+        return tuple(foreign.load(path, args.suite, locked=locked) for path in args.recipe)
     names = dict.fromkeys(args.impl or recipe.implementations(args.suite))
     return tuple(recipe.load_named(args.suite, name, locked=locked) for name in names)
-
-
-def _foreign(path: Path, suite_name: str, *, locked: bool) -> RecipeFile:
-    """Read a recipe from anywhere; a suite.yaml beside it goes before --suite."""
-    beside = path.resolve().parent / "suite.yaml"
-    if beside.is_file():
-        suite_name, suite = beside.parent.name, recipe.read_suite(beside)
-    else:
-        suite = recipe.load_suite(suite_name)
-    return recipe.load_file(path, suite_name=suite_name, suite=suite, locked=locked)
 
 
 def places(args: argparse.Namespace) -> Places:
