@@ -5,10 +5,10 @@ those that this process computed for, and those that mrbench, its shim and its t
 how it was started, so that it can be started the same way again. Under mrbench two turns precede
 the window, one of them with all of mrbench stopped.
 
-Which pages a process gets decides what of its matrices the second-level cache can hold at once; and
-what ran before it decides which pages are free. Bare and watched trainings so differed by up to
-0.7 %, for hours in one direction and then in the other. Hence the matrices move to another place
-every few products (as Curtsinger and Berger 2013 do with code, stack and heap).
+Bare and watched trainings of fixed matrices differed by -0.7 % to +0.5 % from session to session,
+and as much with all of mrbench stopped; most likely by which pages a process happens to get, since
+these decide what of its matrices the second-level cache can hold at once. Hence the matrices move
+to another place every few products (as Curtsinger and Berger 2013 do with code, stack and heap).
 """
 
 import json
