@@ -73,6 +73,12 @@ def test_thinned_series_keep_extremes_gaps_and_ends(values: list[float | None], 
     assert places[-1] == len(values) - 1
 
 
+def test_a_run_that_tells_no_time_is_not_the_newest(runs: Path) -> None:
+    change(next((runs / "smoke" / "detectron2").iterdir()), lambda record: record.pop("started"))
+    text = page.build(gather.gather(["smoke"], runs))
+    assert "the newest run began 2026-11-25 10:22:05 UTC." in text
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in (KEPT / "smoke").iterdir()))
 def test_the_curve_adds_up_to_the_number(name: str) -> None:
     (path,) = (KEPT / "smoke" / name).iterdir()

@@ -231,6 +231,7 @@ def test_latex_has_our_commands_alone(texts: list[str]) -> None:
 
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @example(list(NASTY))
+@example([f"{'a long name ' * 5}\u202eturned"])  # as long as a reason that its cell cannot hold
 def test_plain_has_a_line_for_each_row_and_no_control_characters(texts: list[str]) -> None:
     rows = made(texts)
     lines = table.render(SUITE, rows, "plain", NAMES).splitlines()

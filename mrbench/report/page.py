@@ -53,7 +53,7 @@ def build(found: Found) -> str:
         title="Training throughput: " + ", ".join(chapter.name for chapter in found.chapters),
         summary=_summary(runs, found.chapters),
         version=__version__,
-        newest=max((run.began for run in runs), default=""),
+        newest=max((run.began for run in runs if run.record.get("started")), default=""),
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
         " img-src data: blob:; base-uri 'none'; form-action 'none'",
         chapters=chapters,

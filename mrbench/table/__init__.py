@@ -14,11 +14,7 @@ def plain(sheet: Sheet, stream: TextIO | None = None) -> str:
     """Return the table for a terminal, or a pipe, and below it what it means."""
     table = listing(sheet.headers, sheet.right, sheet.cells, sheet.links, stream)
     width = width_of(stream, WIDTH)
-    below = [
-        "\n".join(wrapped(text, width) for text in part)
-        for part in (sheet.meanings, sheet.reasons, sheet.notes)
-        if part
-    ]
+    below = ["\n".join(wrapped(text, width) for text in part) for part in sheet.parts]
     return "\n\n".join([table, *below])
 
 

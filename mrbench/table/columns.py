@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrbench.interval import Interval
+from mrbench.leaves import one_line
 from mrbench.suites import Suite
 
 Row = dict[str, Any]
@@ -60,8 +61,8 @@ def with_interval(row: Row, per: str = "", *, none: str = "-") -> str:
 
 
 def shortened(reason: str) -> str:
-    """Return a reason as it fits a cell; the whole one is then said below the table."""
-    return textwrap.shorten(reason, LONGEST_REASON, placeholder=" ...")
+    """Return a reason in one line that fits a cell; the whole one is then said below the table."""
+    return textwrap.shorten(one_line(reason), LONGEST_REASON, placeholder=" ...")
 
 
 def _implementation(suite: Suite, row: Row) -> str:

@@ -39,9 +39,14 @@ class Sheet:
     remarks: Sequence[str] = ()
 
     @property
+    def parts(self) -> list[Sequence[str]]:
+        """Return what is said below the table, in paragraphs that belong together."""
+        return [part for part in (self.meanings, self.reasons, self.notes) if part]
+
+    @property
     def below(self) -> list[str]:
         """Return all that is said below the table, a paragraph each."""
-        return [*self.meanings, *self.reasons, *self.notes]
+        return [text for part in self.parts for text in part]
 
 
 def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) -> Sheet:
@@ -65,8 +70,11 @@ def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) ->
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
     """Return the whole of each reason that its cell has only the beginning of."""
-    told = [(row["implementation"], one_line(str(row["reason"] or ""))) for row in rows]
-    return [f"{name}: {reason}" for name, reason in told if shortened(reason) != reason]
+    return [
+        one_line(f"{row['implementation']}: {row['reason']}")
+        for row in rows
+        if shortened(row["reason"]) != one_line(row["reason"])
+    ]
 
 
 def _link(folder: str | None) -> str:
