@@ -5,8 +5,6 @@ from pathlib import Path
 from mrbench import recipe
 from mrbench.recipe import RecipeFile
 
-SUITE = "suite.yaml"
-
 
 def base_of(path: Path) -> Path | None:
     """Return the folder that a recipe belongs to, if that is laid out as mrbench's own.
@@ -30,12 +28,15 @@ def load(path: Path, default_suite: str, *, locked: bool = True) -> RecipeFile:
     missing.
     """
     base = base_of(path)
-    beside = path.resolve().parent / SUITE
-    name = suite_name(path) if beside.is_file() else default_suite
+    beside = path.resolve().parent / recipe.SUITE
+    if beside.is_file():
+        name, suite = suite_name(path), recipe.read_suite(beside)
+    else:
+        name, suite = default_suite, recipe.load_suite(default_suite)
     return recipe.load_file(
         path,
         suite_name=name,
-        suite=recipe.read_suite(beside) if beside.is_file() else recipe.load_suite(name),
+        suite=suite,
         patches=base / "patches" if base else None,
         locked=locked,
     )

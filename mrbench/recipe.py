@@ -12,6 +12,7 @@ from mrbench.suites import Suite
 from mrbench.wording import PLACEHOLDER, PLACEHOLDERS, did_you_mean
 from mrbench.yamlfile import Place
 
+SUITE = "suite.yaml"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SCHEMES = ("https", "ssh", "file", "package")
@@ -38,7 +39,7 @@ def root() -> Path:
 
 def suite_names() -> tuple[str, ...]:
     """Return the suites that this mrbench carries."""
-    return tuple(sorted(p.parent.name for p in (root() / "recipes").glob("*/suite.yaml")))
+    return tuple(sorted(p.parent.name for p in (root() / "recipes").glob(f"*/{SUITE}")))
 
 
 def load_suite(name: str) -> Suite:
@@ -51,7 +52,7 @@ def suite_path(name: str) -> Path:
     known = suite_names()
     if name not in known:
         raise RecipeError(f"no suite is called {name!r}; {_suggest(name, known)}")
-    return root() / "recipes" / name / "suite.yaml"
+    return root() / "recipes" / name / SUITE
 
 
 def read_suite(path: Path) -> Suite:
@@ -62,10 +63,15 @@ def read_suite(path: Path) -> Suite:
     return suite
 
 
+def paths(folder: Path) -> list[Path]:
+    """Return the files of a suite's recipes, by name."""
+    return sorted(path for path in folder.glob("*.yaml") if path.name != SUITE)
+
+
 def implementations(suite_name: str) -> tuple[str, ...]:
     """Return the names of a suite's recipes, in the suite's order."""
     folder = root() / "recipes" / suite_name
-    found = sorted(p.stem for p in folder.glob("*.yaml") if p.name != "suite.yaml")
+    found = [path.stem for path in paths(folder)]
     order = load_suite(suite_name).order
     return tuple(sorted(found, key=lambda n: order.index(n) if n in order else len(order)))
 

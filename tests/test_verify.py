@@ -299,9 +299,7 @@ def test_a_run_of_format_2_is_read_by_all_that_read_runs(tmp_path: Path) -> None
     ):
         done = mrbench(*words, cwd=tmp_path)
         assert done.returncode == 0, f"{words}: {done.stderr}"
-    assert (
-        "not judged" in mrbench("table", "--suite", "smoke", "--runs", OLDER, cwd=tmp_path).stdout
-    )
+        assert words[0] != "table" or "not judged" in done.stdout
 
 
 def test_a_kept_run_with_another_log_is_found(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mrbench import foreign, plan
+from mrbench import foreign, plan, recipe
 from mrbench.check import lock, patches, sample, suite, upstream, words
 from mrbench.check.base import PLACED, Subject, refused
 from mrbench.check.upstream import Upstreams
@@ -54,7 +54,7 @@ def check(
         caches = Path(folder) / "one", Path(folder) / "other"
         upstreams = Upstreams(mirror=mirror, caches=caches, say=say)
         for path in paths:
-            if path.name == foreign.SUITE:
+            if path.name == recipe.SUITE:
                 yield from suite.check(path)
                 continue
             subject = _read(path, default_suite)

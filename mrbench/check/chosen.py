@@ -5,14 +5,13 @@ from pathlib import Path
 
 from mrbench import recipe
 from mrbench.errors import RecipeError
-from mrbench.foreign import SUITE
 from mrbench.wording import did_you_mean
 
 
 def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[Path, ...]:
     """Choose of what mrbench carries: all of it, these suites, these implementations of them."""
     folders = [recipe.suite_path(name).parent for name in suites or recipe.suite_names()]
-    found = {folder: _recipes(folder) for folder in dict.fromkeys(folders)}
+    found = {folder: recipe.paths(folder) for folder in dict.fromkeys(folders)}
     known = {path.stem for paths in found.values() for path in paths}
     for name in names or ():
         if name not in known:
@@ -21,9 +20,5 @@ def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[
     chosen: list[Path] = []
     for folder, paths in found.items():
         wanted = [path for path in paths if not names or path.stem in names]
-        chosen += [folder / SUITE, *wanted] if wanted or not names else []
+        chosen += [folder / recipe.SUITE, *wanted] if wanted or not names else []
     return tuple(chosen)
-
-
-def _recipes(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.yaml") if path.name != SUITE)

@@ -20,7 +20,7 @@ REMEDIES = {
     "make": "install it (on Debian: apt-get install make)",
     "cmake": "install it (on Debian: apt-get install cmake)",
     "mpirun": "install Open MPI (on Debian: apt-get install openmpi-bin)",
-    "mpicxx": "install Open MPI's headers too (on Debian: apt-get install libopenmpi-dev)",
+    "mpicxx": "install Open MPI with its headers (on Debian: apt-get install libopenmpi-dev)",
     "nvcc": "install the CUDA toolkit that the recipe names, and set CUDA_HOME",
 }
 
@@ -34,23 +34,25 @@ def programs(plans: Plans, _places: Places) -> list[Finding]:
         if not made(plan):
             wanted |= stated.programs(plan.environment)
         for name in ("git", *wanted):
-            if where(name) is None:
+            text = _lack(name)
+            if text:
                 remedy = REMEDIES.get(name, "install it")
-                text = f"`{name}` is not on PATH"
                 found.append(Finding(name, "missing", text, remedy, names([plan])))
-            elif name == "mpicxx" and not _has_header(name, "mpi.h"):
-                text = "`mpicxx` is there, but not the headers that it names (mpi.h)"
-                found.append(Finding(name, "missing", text, REMEDIES[name], names([plan])))
     return found
 
 
-def _has_header(compiler: str, header: str) -> bool:
-    """Tell whether a header lies where a wrapper of MPI's points; True where it tells no place.
+def _lack(name: str) -> str:
+    """Say why a program cannot be used; empty if it can, or tells nothing of its headers.
 
-    Debian's openmpi-bin has the wrappers, and only libopenmpi-dev what they compile with.
+    Debian's openmpi-bin has MPI's wrappers, and only libopenmpi-dev what they compile with.
     """
-    folders = re.findall(r"(?<=-I)\S+", answer(where(compiler) or compiler, "-show"))
-    return not folders or any((Path(folder) / header).is_file() for folder in folders)
+    place = where(name)
+    if place is None:
+        return f"`{name}` is not on PATH"
+    folders = re.findall(r"(?<=-I)\S+", answer(place, "-show")) if name == "mpicxx" else []
+    if folders and not any((Path(folder) / "mpi.h").is_file() for folder in folders):
+        return "`mpicxx` is there, but not the headers that it names (mpi.h)"
+    return ""
 
 
 def git(_plans: Plans, _places: Places) -> list[Finding]:

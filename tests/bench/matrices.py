@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST, LAST, EVERY = 100, 180, 20  # of 40 ms or so: a line a second
-TURNS, TURN = 20, 40  # longer than telemetry's second, so that it samples as often as it would
+FIRST_TURN, TURN = 20, 40  # longer than telemetry's second, so that it samples as often as it would
 SIDE, POOL_BYTES = 192, 64 << 20
 Matrix = NDArray[np.float32]
 
@@ -42,7 +42,7 @@ def main() -> None:
     truth = Path(os.environ["BENCH_TRUTH"])
     watched = truth.with_suffix(".watched").exists()
     turns = random.sample([signal.SIGSTOP, signal.SIGCONT], 2) if watched else []
-    starts = {TURNS + TURN * k: order for k, order in enumerate(turns)}
+    starts = {FIRST_TURN + TURN * k: order for k, order in enumerate(turns)}
     pool = np.ones(POOL_BYTES, dtype=np.uint8)
     weights = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     marks: list[Mark] = []

@@ -105,6 +105,7 @@ def _loss(pairs: int) -> None:
         shutil.copy(TRAIN, bare.folder / "train.py")
         marker = Path(os.environ["BENCH_TRUTH"]).with_suffix(".watched")
         alone, under = [], []
+        print(f"{pairs} pairs of trainings, each of 8 s or so", flush=True)
         for pair in range(pairs):
             for turn in (pair, pair + 1):
                 if turn % 2:
