@@ -26,6 +26,7 @@ import run_overhead
 CPU_LIMIT, MEMORY_LIMIT_MB, LOSS_LIMIT = 0.002, 40.0, 0.003
 SECONDS = 60.0
 PAIRS = 40  # short ones: a training differs from the next more than within itself
+FEWEST_PAIRS = 10
 PROGRAM = Path(__file__).parents[2] / "mrbench" / "telemetry" / "__main__.py"
 STUB = Path(__file__).parents[1] / "nvml_stub.c"
 TREE = """
@@ -50,8 +51,11 @@ class How(NamedTuple):
 
 def main() -> None:
     """Print both costs, each with its limit."""
+    pairs = int(sys.argv[2]) if len(sys.argv) > 2 else PAIRS
+    if pairs < FEWEST_PAIRS:
+        raise SystemExit(f"{pairs} pairs tell no 95 % interval; give at least {FEWEST_PAIRS}")
     _own_cost(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)
-    _loss(int(sys.argv[2]) if len(sys.argv) > 2 else PAIRS)
+    _loss(pairs)
 
 
 def _own_cost(seconds: float) -> None:
