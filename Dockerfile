@@ -25,7 +25,7 @@ ARG MXNET_BASE=${CPU_BASE}
 #   docker run --rm -v /var/run/docker.sock:/var/run/docker.sock -v "$PWD:$PWD" -w "$PWD" \
 #     -v /data/coco:/data/coco:ro -e MRBENCH_HOME="$PWD/.mrbench" mrbench run --executor docker ...
 FROM ${BASE} AS mrbench
-COPY mrbench/executors/docker_install.sh /opt/mrbench/
+COPY mrbench/launch/executors/docker/docker_install.sh /opt/mrbench/
 RUN PACKAGES=git sh /opt/mrbench/docker_install.sh
 COPY pyproject.toml README.md Dockerfile /opt/mrbench/source/
 COPY mrbench /opt/mrbench/source/mrbench
@@ -45,7 +45,7 @@ ARG PYTHON=3.11
 ARG FIRST=
 ARG AFTER=
 ARG PACKAGES=
-COPY mrbench/executors/docker_install.sh /opt/mrbench/
+COPY mrbench/launch/executors/docker/docker_install.sh /opt/mrbench/
 COPY ${LOCK} /opt/mrbench/requirements.lock
 RUN sh /opt/mrbench/docker_install.sh
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH
@@ -57,7 +57,7 @@ ARG LOCK=recipes/2019/detectron2.lock
 ARG PYTHON=3.7
 ARG FIRST="setuptools wheel cython numpy torch"
 ARG PACKAGES="g++ git make libglib2.0-0 libsm6 libxext6 libxrender1"
-COPY mrbench/executors/docker_install.sh /opt/mrbench/
+COPY mrbench/launch/executors/docker/docker_install.sh /opt/mrbench/
 COPY ${LOCK} /opt/mrbench/requirements.lock
 RUN sh /opt/mrbench/docker_install.sh
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH
@@ -74,7 +74,7 @@ ARG FIRST="setuptools wheel pip cython numpy"
 ARG PACKAGES="g++ git make openmpi-bin libopenmpi-dev openssh-client libglib2.0-0 libsm6 libxext6 libxrender1"
 ARG AFTER=horovod==0.18.2
 ARG ALLREDUCE=NCCL
-COPY mrbench/executors/docker_install.sh /opt/mrbench/
+COPY mrbench/launch/executors/docker/docker_install.sh /opt/mrbench/
 COPY ${LOCK} /opt/mrbench/requirements.lock
 RUN HOROVOD_GPU_ALLREDUCE=$ALLREDUCE HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 \
     HOROVOD_WITHOUT_MXNET=1 HOROVOD_WITHOUT_GLOO=1 sh /opt/mrbench/docker_install.sh
@@ -88,7 +88,7 @@ ARG LOCK=recipes/smoke/simpledet.lock
 ARG PYTHON=3.7
 ARG FIRST="setuptools wheel cython numpy"
 ARG PACKAGES="g++ git make libglib2.0-0 libsm6 libxext6 libxrender1"
-COPY mrbench/executors/docker_install.sh /opt/mrbench/
+COPY mrbench/launch/executors/docker/docker_install.sh /opt/mrbench/
 COPY ${LOCK} /opt/mrbench/requirements.lock
 RUN sh /opt/mrbench/docker_install.sh
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH
@@ -100,7 +100,7 @@ ARG LOCK=recipes/2019/detectron.lock
 ARG PYTHON=3.7
 ARG FIRST="setuptools wheel cython numpy"
 ARG PACKAGES="g++ git make libglib2.0-0 libsm6 libxext6 libxrender1"
-COPY mrbench/executors/docker_install.sh /opt/mrbench/
+COPY mrbench/launch/executors/docker/docker_install.sh /opt/mrbench/
 COPY ${LOCK} /opt/mrbench/requirements.lock
 RUN sh /opt/mrbench/docker_install.sh
 ENV VIRTUAL_ENV=/opt/mrbench/venv PATH=/opt/mrbench/venv/bin:$PATH

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mrbench.environment.resolve import head
-from mrbench.model import Environment
+from mrbench.model.recipe import Environment
+from mrbench.prepare.environment.lock import head
 from toy import SUITE, edit, make_upstream, mrbench
 from upstreams import diff
 

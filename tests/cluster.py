@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from jobs import SAFETY_S
-from mrbench.shim.tree import descendants
+from mrbench.launch.shim.tree import descendants
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 GPUS = 8

@@ -1,11 +1,11 @@
 """The formats that can be rendered, and how exactly each tells its seconds."""
 
 import renderers
-from mrbench.logs import whole_lines
 from mrbench.measure import measure
-from mrbench.model import LogFormat, Window
-from mrbench.outcome import Measurement
-from mrbench.parsers import parse
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import parse
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import Measurement
 
 WINDOW = Window(first=100, last=500)
 ITERATIONS = 540

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from mrbench.executors.base import LOG
-from mrbench.executors.local import start
-from mrbench.outcome import Exit, Job
+from mrbench.launch.executors.base import LOG
+from mrbench.launch.executors.local import start
+from mrbench.model.run import Exit, Job
 
 SAFETY_S = 60.0  # decides no test, only ends one that hangs
 MARK = "MRBENCH_TEST_TREE"

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import plan, recipe
-from mrbench.checks.base import Finding
-from mrbench.places import Places
-from mrbench.plan import Plan
+from mrbench.doctor.finding import Finding
+from mrbench.model.places import Places
+from mrbench.recipe import load, plan
+from mrbench.recipe.plan import Plan
 from toy import edit
 
 NOWHERE = Places()
 
 
 def resolved(path: Path) -> Plan:
-    suite = recipe.read_suite(path.parent / "suite.yaml")
-    return plan.make_plan(recipe.load_file(path, suite_name="toys", suite=suite))
+    suite = load.read_suite(path.parent / "suite.yaml")
+    return plan.make_plan(load.load_file(path, suite_name="toys", suite=suite))
 
 
 def bare_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

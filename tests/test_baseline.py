@@ -13,8 +13,8 @@ import pytest
 
 import gateruns
 from gateruns import at, change, check, faster, record, renamed, runs_of
-from mrbench.gate import file
-from mrbench.rundir import digest_of
+from mrbench.checks.baseline import file
+from mrbench.record.rundir import digest_of
 from toy import edit, mrbench
 from toyruns import rewrite
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.outcome import Measurement
+from mrbench.model.run import Measurement
 
 BENCH = Path(__file__).parent / "bench"
 RUNS = 20

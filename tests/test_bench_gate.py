@@ -49,7 +49,7 @@ def test_a_gate_that_breaks_its_promise_ends_with_an_error(
     monkeypatch.syspath_prepend(BENCH)
     import gate
 
-    from mrbench.gate.verdict import Terms
+    from mrbench.checks.baseline.verdict import Terms
 
     monkeypatch.setattr(gate, "TERMS", Terms(margin=0.1))
     with pytest.raises(SystemExit, match="does not keep its promise"):

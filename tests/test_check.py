@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from checkworld import World
-from mrbench import recipe
+from mrbench.recipe import load
 from toy import edit, make_suite, mrbench
 
 
@@ -25,9 +25,7 @@ def test_this_repository_passes(tmp_path: Path) -> None:
     told = [c for c in answer["checks"] if c["outcome"] not in ("passed", "skipped")]
     assert (done.returncode, told) == (0, [])
     names = {
-        f"{suite}/{name}"
-        for suite in recipe.suite_names()
-        for name in recipe.implementations(suite)
+        f"{suite}/{name}" for suite in load.suite_names() for name in load.implementations(suite)
     }
     for check in ("recipe", "commits", "placeholders", "patches", "lock", "sample"):
         looked = {c["subject"] for c in answer["checks"] if c["check"] == check}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checkworld import World
-from mrbench.home import home
+from mrbench.files import home
 from toy import edit, mrbench
 from upstreams import served
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from lesser import NOWHERE, bare_path, only, put, resolved, wanting
-from mrbench import recipe
-from mrbench.checks import recipe as asked
-from mrbench.checks import stated, storage, tools
+from mrbench.doctor import inputs as asked
+from mrbench.doctor import storage, tools
+from mrbench.doctor import wanted as stated
+from mrbench.doctor.preflight import check
 from mrbench.errors import UnavailableError
-from mrbench.model import Environment
-from mrbench.preflight import check
+from mrbench.model.recipe import Environment
+from mrbench.recipe import load
 from toy import make_suite
 
 
@@ -32,7 +33,7 @@ def environment(*items: str) -> Environment:
 
 def test_what_the_published_recipes_state_is_understood() -> None:
     """Each pattern that holds prose against a machine finds its phrase in the suite 2019."""
-    known = {n: recipe.load_named("2019", n) for n in recipe.implementations("2019")}
+    known = {n: load.load_named("2019", n) for n in load.implementations("2019")}
     envs = {n: file.recipe.environment for n, file in known.items()}
     assert stated.capabilities(envs["simpledet"]) == ("6.0", "7.5")
     assert stated.driver(envs["detectron2"]) == "418.39"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lesser import NOWHERE, bare_path, only, put, resolved
-from mrbench.checks import containers
+from mrbench.doctor import containers
 from toy import edit, make_suite
 
 

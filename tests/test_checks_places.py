@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from lesser import NOWHERE, only, resolved, wanting
-from mrbench.checks import base, machine, storage, tools
-from mrbench.checks import recipe as asked
-from mrbench.checks.base import Finding
+from mrbench.doctor import finding, machine, storage, tools
+from mrbench.doctor import inputs as asked
+from mrbench.doctor.finding import Finding
+from mrbench.doctor.preflight import check
 from mrbench.errors import UnavailableError
-from mrbench.places import Places
-from mrbench.preflight import check
+from mrbench.model.places import Places
 from toy import edit, make_suite, mrbench
 
 
@@ -101,5 +101,5 @@ def test_the_memory_of_a_container_is_its_limit(
 
 def test_findings_of_many_are_joined() -> None:
     one, two = (Finding("git", "missing", "x", "y", (name,)) for name in "ab")
-    assert base.merged([one, two]) == [Finding("git", "missing", "x", "y", ("a", "b"))]
+    assert finding.merged([one, two]) == [Finding("git", "missing", "x", "y", ("a", "b"))]
     assert mrbench("doctor", "--gpus", 0, cwd=Path.cwd()).returncode == 2

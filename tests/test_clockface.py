@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrbench.clockface import DAY_S, YEAR_S, elapsed, read
-from mrbench.outcome import Printed
+from mrbench.measure.log.timestamps import DAY_S, YEAR_S, elapsed, read
+from mrbench.model.run import Printed
 
 
 def epoch(*parts: int) -> float:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mrbench.evidence import with_evidence
 from mrbench.measure import measure
-from mrbench.model import Window
-from mrbench.outcome import Disagreement, IterationSample, Measurement, Printed
+from mrbench.measure.evidence import with_evidence
+from mrbench.model.recipe import Window
+from mrbench.model.run import Disagreement, IterationSample, Measurement, Printed
 
 WINDOW = Window(first=100, last=500)
 YEAR_S = 365 * 86400.0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mrbench import provenance
-from mrbench.provenance import facts, incomparable
+from mrbench.record import provenance
+from mrbench.record.provenance import facts, incomparable
 from toy import mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 import toy
-from mrbench.datacheck import Report, check, facts, inspection
-from mrbench.datacheck.facts import Archive
 from mrbench.errors import UnavailableError
-from mrbench.model import SyntheticData
-from mrbench.synth import MARKER, counts, draw
+from mrbench.model.recipe import SyntheticData
+from mrbench.prepare.data.inspect import Report, check, facts, inspection
+from mrbench.prepare.data.inspect.facts import Archive
+from mrbench.prepare.data.synth import MARKER, counts, draw
 
 SPEC = SyntheticData(images=16, width=64, height=48)
 IMAGE = "train2017/000000000003.jpg"
@@ -63,7 +63,7 @@ def as_coco(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for name, one in facts.SETS.items()
     }
     for module in ("inspection", "compare"):
-        monkeypatch.setattr(f"mrbench.datacheck.{module}.SETS", small)
+        monkeypatch.setattr(f"mrbench.prepare.data.inspect.{module}.SETS", small)
     return folder
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from mrbench import embedded, recipe
-from mrbench.workspace import checkout_path, prepare
+from mrbench import embedded
+from mrbench.prepare.source import checkout_path, prepare
+from mrbench.recipe import load
 from toy import records
 
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
 
 
 def test_the_pins_are_those_of_the_files() -> None:
-    file = recipe.load_named("demo", "minimask")
+    file = load.load_named("demo", "minimask")
     source = file.recipe.source
     commit = embedded.commit_id("minimask")
     assert source.commit == commit, f"put {commit} into recipes/demo/minimask.yaml"

@@ -13,11 +13,11 @@ import pytest
 
 from engine import BASE, containers, docker, import_base, running_engine
 from jobs import make_job
-from mrbench.executors import EXECUTORS, Wishes
-from mrbench.executors.base import CONTAINER, EXIT, LOG, STAMPS
-from mrbench.executors.docker_order import ULIMITS
-from mrbench.outcome import Exit, Job
-from mrbench.stamps import read_stamps
+from mrbench.launch.executors import EXECUTORS, Wishes
+from mrbench.launch.executors.base import CONTAINER, EXIT, LOG, STAMPS
+from mrbench.launch.executors.docker.order import ULIMITS
+from mrbench.measure.log.stamps import read_stamps
+from mrbench.model.run import Exit, Job
 
 pytestmark = pytest.mark.usefixtures("docker_host")
 

@@ -16,10 +16,9 @@ import pytest
 
 from engine import BASE, containers, docker
 from jobs import MARK, SAFETY_S, marked, wait_for_file, wait_until_none
-from mrbench.executors import docker_engine
-from mrbench.executors.base import EXIT, LOG, STAMPS
-from mrbench.executors.docker import STATE
-from mrbench.stamps import read_stamps
+from mrbench.launch.executors.base import EXIT, LOG, STAMPS
+from mrbench.launch.executors.docker import STATE, engine
+from mrbench.measure.log.stamps import read_stamps
 from toy import edit, make_suite, mrbench
 
 pytestmark = pytest.mark.usefixtures("docker_host")
@@ -164,9 +163,9 @@ def test_cleanup_removes_what_all_were_killed_over(tmp_path: Path, docker_host: 
 
 
 def test_cleanup_leaves_what_it_cannot_judge(tmp_path: Path, docker_host: str) -> None:
-    mine = docker_engine.owner()
-    elsewhere = {**mine, docker_engine.RUN: "x", docker_engine.HOST: "elsewhere"}
-    rebooted = {**mine, docker_engine.RUN: "y", docker_engine.BOOT: "before"}
+    mine = engine.owner()
+    elsewhere = {**mine, engine.RUN: "x", engine.HOST: "elsewhere"}
+    rebooted = {**mine, engine.RUN: "y", engine.BOOT: "before"}
     for labels in (elsewhere, rebooted):
         words = [w for name, value in labels.items() for w in ("--label", f"{name}={value}")]
         docker(docker_host, "create", *words, BASE, "true")

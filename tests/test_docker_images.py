@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from engine import BASE, containers, docker
-from mrbench import recipe
-from mrbench.environment import lockfile
-from mrbench.executors import EXECUTORS, Wishes, docker_file
-from mrbench.executors.docker_engine import meaning
-from mrbench.model import Environment, Package
+from mrbench.launch.executors import EXECUTORS, Wishes
+from mrbench.launch.executors.docker import containerfile
+from mrbench.launch.executors.docker.engine import meaning
+from mrbench.model.recipe import Environment, Package
+from mrbench.recipe import load, lockfile
 from toy import edit, make_suite, mrbench, records
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
-SUITES = [(s, n) for s in recipe.suite_names() for n in recipe.implementations(s)]
+SUITES = [(s, n) for s in load.suite_names() for n in load.implementations(s)]
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 STACKS = ("pytorch1.3", "tensorflow1.15", "mxnet1.6", "caffe2")
 FRAMEWORKS = {
@@ -159,7 +159,7 @@ def test_the_variables_of_horovod_reach_no_step_of_a_recipe(
     env = _environment(
         requirements=("intel-tensorflow==1.15.2",), build=(("{python}", "-c", program),)
     )
-    assert docker_file.target_of(env) == "tensorflow1.15"
+    assert containerfile.target_of(env) == "tensorflow1.15"
     wheels, checkout = tmp_path / "wheels", tmp_path / "checkout"
     for folder in (wheels, checkout):
         folder.mkdir()
@@ -279,17 +279,17 @@ def test_no_engine_refuses_the_run(
 
 @pytest.mark.parametrize(("suite", "name"), SUITES, ids=str)
 def test_each_locked_recipe_has_a_target(suite: str, name: str) -> None:
-    env = recipe.load_named(suite, name).recipe.environment
+    env = load.load_named(suite, name).recipe.environment
     if env.kind == "venv" and not env.supplied:
         wanted = FRAMEWORKS[env.requirements[0].partition("=")[0]] if env.python == "3.7" else None
         target = "caffe2" if name == "detectron" else wanted
-        assert docker_file.target_of(env) == (target or "environment")
+        assert containerfile.target_of(env) == (target or "environment")
 
 
 def test_upon_which_base_an_image_is_built() -> None:
     for suite, name in SUITES:
-        env = recipe.load_named(suite, name).recipe.environment
-        base = docker_file.base_of(env)
+        env = load.load_named(suite, name).recipe.environment
+        base = containerfile.base_of(env)
         if suite == "2019":
             assert base == env.image  # with the CUDA of 2019
         else:
@@ -305,17 +305,17 @@ def test_upon_which_base_an_image_is_built() -> None:
     ],
 )
 def test_by_hand_the_base_is_the_image_that_the_recipes_name(target: str, argument: str) -> None:
-    assert f"FROM ${{{argument}}} AS {target}" in docker_file.only(target)
-    assert docker_file.argument(argument) == by_hand(target).image
+    assert f"FROM ${{{argument}}} AS {target}" in containerfile.only(target)
+    assert containerfile.argument(argument) == by_hand(target).image
 
 
 @pytest.mark.parametrize("target", STACKS)
 def test_by_hand_a_stack_is_made_as_its_recipe_makes_it(target: str) -> None:
-    text, env = docker_file.only(target), by_hand(target)
+    text, env = containerfile.only(target), by_hand(target)
     first = text.partition('ARG FIRST="')[2].partition('"')[0].split()
     assert first == [lockfile.normalized(r) for r in env.build_requirements]
     assert f"ARG PYTHON={env.python}\n" in text
-    assert docker_file.target_of(env) == target
+    assert containerfile.target_of(env) == target
     # what is in no lock, and the variables that it is built with
     after = re.findall(r"^ARG AFTER=(\S+)", text, flags=re.MULTILINE)
     variables = re.findall(r"HOROVOD_\w+=\S+", text.replace("$ALLREDUCE", "NCCL"))
@@ -326,8 +326,8 @@ def test_by_hand_a_stack_is_made_as_its_recipe_makes_it(target: str) -> None:
 
 def by_hand(target: str) -> Environment:
     """Return the environment of the recipe whose lock a target takes where nothing is said."""
-    lock = Path(docker_file.only(target).partition("ARG LOCK=")[2].split()[0])
-    return recipe.load_named(lock.parent.name, lock.stem).recipe.environment
+    lock = Path(containerfile.only(target).partition("ARG LOCK=")[2].split()[0])
+    return load.load_named(lock.parent.name, lock.stem).recipe.environment
 
 
 @pytest.mark.parametrize(

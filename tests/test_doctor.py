@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.doctor import GROUPS
-from mrbench.preflight import REFUSING
+from mrbench.doctor.diagnosis import GROUPS
+from mrbench.doctor.preflight import REFUSING
 from toy import edit, make_suite, mrbench
 
 COLUMNS, LINES = 80, 40

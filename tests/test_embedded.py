@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import embedded, workspace
-from mrbench.home import home
-from mrbench.model import Source
+from mrbench import embedded
+from mrbench.files import home
+from mrbench.model.recipe import Source
+from mrbench.prepare import source
 from upstreams import Git, prepare, refused
 
 FILES = {
@@ -64,7 +65,7 @@ def test_it_is_checked_out_like_any_other(tiny: Path, git: Git) -> None:
     made = prepare(pinned())
     for name, content in FILES.items():
         assert (made.path / name).read_bytes() == content
-    assert workspace.verify_tree(made)
+    assert source.verify_tree(made)
     assert made.fetched_bytes > 0
     assert git(made.path, "rev-parse", "HEAD") == pinned().commit
     store = home() / "repos" / "package" / "tiny.git"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import environment, interpreter
 from mrbench.errors import LaunchError
-from mrbench.model import Environment
+from mrbench.model.recipe import Environment
+from mrbench.prepare import environment
+from mrbench.prepare.environment import interpreter
 
 TREE = "t" * 40
 

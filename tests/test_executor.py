@@ -11,10 +11,10 @@ import pytest
 from jobs import STUBBORN, make_job, python, run, survivors
 from mrbench import cli
 from mrbench.errors import LaunchError
-from mrbench.executors import EXECUTORS, Wishes
-from mrbench.executors.base import EXIT, LOG, STAMPS
-from mrbench.executors.local import BLOCK_BYTES, start
-from mrbench.stamps import read_stamps
+from mrbench.launch.executors import EXECUTORS, Wishes
+from mrbench.launch.executors.base import EXIT, LOG, STAMPS
+from mrbench.launch.executors.local import BLOCK_BYTES, start
+from mrbench.measure.log.stamps import read_stamps
 
 
 def test_this_machine_can_run_jobs() -> None:

@@ -21,9 +21,9 @@ from jobs import (
     wait_for_file,
     wait_until_none,
 )
-from mrbench.executors.base import EXIT, LOG, STAMPS
-from mrbench.executors.local import start
-from mrbench.stamps import read_stamps
+from mrbench.launch.executors.base import EXIT, LOG, STAMPS
+from mrbench.launch.executors.local import start
+from mrbench.measure.log.stamps import read_stamps
 
 DRIVER = """
     import os, pathlib, sys

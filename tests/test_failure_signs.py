@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.failure.marks import Marks
-from mrbench.failure.scan import NOISE, SIGNS, scan, sign_of
-from mrbench.failure.verdict import MOST_BYTES, of_log, of_run
-from mrbench.outcome import Exit, Failure, IterationSample
+from mrbench.measure.failure.marks import Marks
+from mrbench.measure.failure.scan import NOISE, SIGNS, scan, sign_of
+from mrbench.measure.failure.verdict import MOST_BYTES, of_log, of_run
+from mrbench.model.run import Exit, Failure, IterationSample
 
 LOGS = Path(__file__).parent / "logs"
 STATUS = {

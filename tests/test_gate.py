@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mrbench import student
-from mrbench.gate import fisher
-from mrbench.gate.further import MOST, further
-from mrbench.gate.sample import NONE, Sample, sample_of
-from mrbench.gate.verdict import Terms, judge, unlike
+from mrbench.checks.baseline import fisher
+from mrbench.checks.baseline.further import MOST, further
+from mrbench.checks.baseline.sample import NONE, Sample, sample_of
+from mrbench.checks.baseline.verdict import Terms, judge, unlike
+from mrbench.measure import distributions
 
 RATES = st.lists(st.floats(10, 1000), min_size=1, max_size=8)
 CLOSE = st.lists(st.floats(97, 103), min_size=2, max_size=6)
@@ -44,7 +44,7 @@ def test_f_is_that_of_tables(above: int, below: int, level: float, point: float)
 @given(st.floats(0.01, 50), st.integers(1, 60))
 def test_f_of_one_degree_is_the_square_of_t(ratio: float, freedom: int) -> None:
     assert fisher.tail(ratio**2, 1, freedom) == pytest.approx(
-        student.tail(ratio, freedom), rel=1e-8, abs=1e-12
+        distributions.tail(ratio, freedom), rel=1e-8, abs=1e-12
     )
 
 
@@ -55,9 +55,9 @@ def test_f_turned_over_is_the_other_tail(ratio: float, above: int, below: int) -
 
 
 def test_one_sided_t_is_that_of_tables() -> None:
-    found = [student.quantile(freedom, 0.10) for freedom in (1, 2, 4, 10, 1000)]
+    found = [distributions.quantile(freedom, 0.10) for freedom in (1, 2, 4, 10, 1000)]
     assert found == pytest.approx([6.314, 2.920, 2.132, 1.812, 1.646], abs=6e-4)
-    assert student.quantile(4) == student.quantile(4, 1 - 0.95)
+    assert distributions.quantile(4) == distributions.quantile(4, 1 - 0.95)
 
 
 @given(RATES, RATES)

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 import cmdlines
-from mrbench import overview
-from mrbench.cli import COMMANDS, make_parser
-from mrbench.examples import EXAMPLES
+from mrbench.cli import COMMANDS, make_parser, overview
+from mrbench.cli.examples import EXAMPLES
 from terminal import mrbench_on
 
 
@@ -51,7 +50,7 @@ def test_the_overview_fits_a_screen_and_begins_with_what_matters(tmp_path: Path)
 def test_every_command_stands_once_in_the_overview() -> None:
     shown = [*overview.FIRST, *(name for group in overview.GROUPS.values() for name in group)]
     assert len(shown) == len(set(shown))
-    assert set(COMMANDS) <= set(shown), "add it to mrbench/overview.py"
+    assert set(COMMANDS) <= set(shown), "add it to mrbench/cli/overview.py"
     for name in COMMANDS:
         assert f"  {name} " in overview.text(COMMANDS)
     everything = overview.text(shown)  # commands to come, too

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.home import home, write_whole
+from mrbench.files import home, write_whole
 
 
 def test_the_variables_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mrbench.home import home
+from mrbench.files import home
 
 
 def test_home_is_a_folder_of_the_test(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import statistics
 
 import pytest
 
-from mrbench.drift import drift
-from mrbench.interval import Interval, between_runs, plus_minus, within_run
-from mrbench.slow import slow
-from mrbench.student import quantile, tail
+from mrbench.measure.distributions import quantile, tail
+from mrbench.measure.drift import drift
+from mrbench.measure.interval import Interval, between_runs, plus_minus, within_run
+from mrbench.measure.slow import slow
 
 Times = list[tuple[int, float]]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import layout, weights
 from mrbench.errors import WorkspaceError
-from mrbench.model import WeightsFile
+from mrbench.model.recipe import WeightsFile
+from mrbench.prepare import run_copy, weights
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def test_links_go_where_upstream_looks(template: Path, tmp_path: Path) -> None:
     data = tmp_path / "coco"
     data.mkdir()
     (data / "x.json").write_text("{}")
-    links = layout.data_links({"datasets/coco": ".", "deep/er/link": "x.json"}, data)
-    copy = layout.arrange(template, tmp_path / "copy", links)
+    links = run_copy.data_links({"datasets/coco": ".", "deep/er/link": "x.json"}, data)
+    copy = run_copy.arrange(template, tmp_path / "copy", links)
     assert (copy / "datasets" / "coco" / "x.json").read_text() == "{}"
     assert (copy / "deep" / "er" / "link").read_text() == "{}"
     assert (copy / "datasets" / "README").read_text() == "x"
@@ -33,14 +33,14 @@ def test_links_go_where_upstream_looks(template: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["out/link", "datasets/README"])
 def test_a_link_neither_leaves_nor_replaces(template: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(WorkspaceError, match="correct the recipe"):
-        layout.arrange(template, tmp_path / "copy", [(name, tmp_path)])
+        run_copy.arrange(template, tmp_path / "copy", [(name, tmp_path)])
 
 
 def test_missing_data_is_named_with_its_remedy(tmp_path: Path) -> None:
-    assert "--data DIR" in str(layout.missing_data(["a"], None))
-    assert "lacks a" in str(layout.missing_data(["a"], tmp_path))
+    assert "--data DIR" in str(run_copy.missing_data(["a"], None))
+    assert "lacks a" in str(run_copy.missing_data(["a"], tmp_path))
     (tmp_path / "a").mkdir()
-    assert layout.missing_data(["a"], tmp_path) is None
+    assert run_copy.missing_data(["a"], tmp_path) is None
 
 
 def test_weights_are_checked_by_size_and_digest(tmp_path: Path) -> None:

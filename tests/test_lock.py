@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import environment, recipe
-from mrbench.environment import lockfile
-from mrbench.environment.resolve import resolve
 from mrbench.errors import LaunchError
-from mrbench.model import Environment, Package
+from mrbench.model.recipe import Environment, Package
+from mrbench.prepare import environment
+from mrbench.prepare.environment.lock import resolve
+from mrbench.recipe import load, lockfile
 from toy import edit, make_suite, mrbench
 
 TREE = "t" * 40
@@ -104,10 +104,10 @@ def test_no_lock_named(tmp_path: Path, git: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize(
     ("suite", "name"),
-    [(s, n) for s in recipe.suite_names() for n in recipe.implementations(s)],
+    [(s, n) for s in load.suite_names() for n in load.implementations(s)],
 )
 def test_every_carried_environment_is_locked(suite: str, name: str) -> None:
-    file = recipe.load_named(suite, name)
+    file = load.load_named(suite, name)
     env = file.recipe.environment
     assert env.lock == f"{name}.lock"
     assert file.lock is not None

@@ -14,7 +14,7 @@ import pytest
 from jobs import SAFETY_S, make_job
 from mrbench import locks
 from mrbench.errors import UnavailableError
-from mrbench.executors.local import start
+from mrbench.launch.executors.local import start
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ import pytest
 
 import renderers
 from formats import WINDOW, measured
-from mrbench.logs import whole_lines
 from mrbench.measure import measure
-from mrbench.model import LogFormat, Window
-from mrbench.outcome import Measurement
-from mrbench.parsers import parse
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import parse
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import Measurement
 
 STEADY = [0.5] * 540
 PREFIXES = ["[1,{}]<stderr>:", "{}: ", "[rank{}]:", "[default{}]: "]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mrbench import machine
+from mrbench.launch import machine
 
 
 def test_variables_that_change_training_are_told_and_secrets_are_not(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mrbench.measure import measure
-from mrbench.model import Window
-from mrbench.outcome import IterationSample
+from mrbench.model.recipe import Window
+from mrbench.model.run import IterationSample
 
 WINDOW = Window(first=100, last=500)
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from mrbench.model import SyntheticData
-from mrbench.synth import synthesize
+from mrbench.model.recipe import SyntheticData
+from mrbench.prepare.data.synth import synthesize
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "mrbench" / "embedded" / "minimask"

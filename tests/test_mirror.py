@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.mirror.manifest import this_platform
+from mrbench.prepare.mirror.manifest import this_platform
 from toy import edit, make_suite, mrbench, records
 
 Git = Callable[..., str]

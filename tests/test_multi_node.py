@@ -4,17 +4,17 @@ import dataclasses
 
 import pytest
 
-from mrbench import recipe
 from mrbench.errors import RecipeError
-from mrbench.model import MultiNode
-from mrbench.plan import Plan, make_plan
+from mrbench.model.recipe import MultiNode
+from mrbench.recipe import load
+from mrbench.recipe.plan import Plan, make_plan
 from mrbench.wording import PLACEHOLDER
 
 MEETING = "--master_addr={master_address} --master_port={master_port}"
 
 
 def planned(suite: str, name: str, nodes: int, gpus: int | None = None) -> Plan:
-    return make_plan(recipe.load_named(suite, name), nodes=nodes, gpus=gpus)
+    return make_plan(load.load_named(suite, name), nodes=nodes, gpus=gpus)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def planned(suite: str, name: str, nodes: int, gpus: int | None = None) -> Plan:
 def test_commands(suite: str, name: str, words: str) -> None:
     plan = planned(suite, name, 2)
     assert words in " ".join(plan.command)
-    assert plan.gpus == 2 * recipe.load_suite(suite).hardware.count
+    assert plan.gpus == 2 * load.load_suite(suite).hardware.count
     assert plan.on_each_node == (name != "tensorpack")
 
 
@@ -61,11 +61,11 @@ def test_plans_of_one_node_keep_their_digest() -> None:
     plan = planned("2019", "detectron2", 1)
     assert "nodes" not in plan.canonical()
     assert '"nodes": 2' in planned("2019", "detectron2", 2).canonical()
-    assert plan.digest == make_plan(recipe.load_named("2019", "detectron2")).digest
+    assert plan.digest == make_plan(load.load_named("2019", "detectron2")).digest
 
 
 def test_an_unknown_placeholder_is_refused() -> None:
-    file = recipe.load_named("demo", "minimask")
+    file = load.load_named("demo", "minimask")
     known = {
         n for word in planned("demo", "minimask", 2).command for n in PLACEHOLDER.findall(word)
     }
@@ -73,4 +73,4 @@ def test_an_unknown_placeholder_is_refused() -> None:
     launch = dataclasses.replace(file.recipe.launch, multi_node=MultiNode(command=("{rank}",)))
     odd = dataclasses.replace(file.recipe, launch=launch)
     with pytest.raises(RecipeError, match=r"launch.multi_node.command.*unknown placeholder"):
-        recipe._check(odd, file.place)
+        load._check(odd, file.place)

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from mrbench import archive, masking
-from mrbench.archive import unpack
 from mrbench.errors import MrbenchError
-from mrbench.pack.choice import _secrets_of
-from mrbench.rundir import describe
+from mrbench.record import archive
+from mrbench.record.archive import unpack
+from mrbench.record.pack import masking
+from mrbench.record.pack.choice import _secrets_of
+from mrbench.record.rundir import describe
 from toy import mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -164,7 +165,7 @@ def test_a_host_name_that_the_number_needs_stays_in_the_log(
 ) -> None:
     monkeypatch.setattr(masking, "WORDS", frozenset())
     on_host(run, "iter")
-    from mrbench.pack import pack as pack_it
+    from mrbench.record.pack import pack as pack_it
 
     with archive.opened(str(run), tmp_path) as opened:
         packed = pack_it(opened, tmp_path / "run.tar.gz")

@@ -11,9 +11,9 @@ import pytest
 
 import renderers
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.logs import LONGEST_LINE_BYTES, read_blocks, whole_lines
-from mrbench.model import LogFormat, Window
-from mrbench.parse import Parsed, parse_log
+from mrbench.measure.anylog import Parsed, parse_log
+from mrbench.measure.log.blocks import LONGEST_LINE_BYTES, read_blocks, whole_lines
+from mrbench.model.recipe import LogFormat, Window
 
 LOGS = Path(__file__).parent / "logs"
 WINDOW = Window(first=100, last=500)

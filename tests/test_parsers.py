@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 import renderers
 from formats import FORMATS, ITERATIONS, WINDOW, measured
 from mrbench.errors import MrbenchError, RecipeError
-from mrbench.logs import whole_lines
 from mrbench.measure import measure
-from mrbench.model import LogFormat, Window
-from mrbench.outcome import IterationSample
-from mrbench.parsers import NAMES, parse, resolve
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import NAMES, parse, resolve
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import IterationSample
 
 RENDERERS: list[renderers.Render] = [render for _, render, _, _ in FORMATS]
 IDS = [f"{render.__name__}" for render in RENDERERS]

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from mrbench import recipe, workspace
-from mrbench.gitobjects import object_id
-from mrbench.plan import make_plan
-from mrbench.recipe import RecipeFile
+from mrbench.prepare import source
+from mrbench.prepare.source.objects import object_id
+from mrbench.recipe import load as recipe
+from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.plan import make_plan
 
 MIRROR = os.environ.get("MRBENCH_TEST_MIRROR")
 needs_mirror = pytest.mark.skipif(
@@ -133,7 +134,7 @@ def test_an_iteration_is_two_images_per_gpu(name: str, gpus: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_real_upstream_comes_out_as_pinned(name: str) -> None:
     file = load(name)
-    made = workspace.prepare(file.recipe.source, file.patches, MIRROR, lambda _: None)
+    made = source.prepare(file.recipe.source, file.patches, MIRROR, lambda _: None)
     assert made.tree == file.recipe.source.tree
     for path, (_, after) in BLOBS.get(name, {}).items():
         assert object_id("blob", (made.path / path).read_bytes())[:7] == after
@@ -150,7 +151,7 @@ def test_another_gpu_count_and_every_file_that_the_launch_names(
 ) -> None:
     file = load(name)
     plan = make_plan(file, gpus=4)
-    made = workspace.prepare(plan.source, file.patches, MIRROR, lambda _: None)
+    made = source.prepare(plan.source, file.patches, MIRROR, lambda _: None)
     directory = made.path / plan.directory
     named = [w for w in plan.command if w.endswith((".py", ".yaml")) and "{" not in w]
     assert named

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mrbench import recipe
 from mrbench.console import Seen
 from mrbench.measure import measure
-from mrbench.outcome import IterationSample
-from mrbench.plan import Plan, make_plan
-from mrbench.progress import MOST_TIMES, Progress
+from mrbench.model.run import IterationSample
+from mrbench.recipe import load
+from mrbench.recipe.plan import Plan, make_plan
+from mrbench.run.progress import MOST_TIMES, Progress
 from toy import edit, make_suite
 
 
@@ -31,8 +31,8 @@ def plan(tmp_path: Path, git: Callable[..., str]) -> Plan:
     """Return a plan with four images per iteration and the window 100:2100."""
     path = make_suite(tmp_path, git)
     edit(path.parent / "suite.yaml", "first: 10, last: 40", "first: 100, last: 2100")
-    suite = recipe.read_suite(path.parent / "suite.yaml")
-    return make_plan(recipe.load_file(path, suite_name="toys", suite=suite))
+    suite = load.read_suite(path.parent / "suite.yaml")
+    return make_plan(load.load_file(path, suite_name="toys", suite=suite))
 
 
 def shown(plan: Plan, samples: list[IterationSample]) -> list[Seen]:

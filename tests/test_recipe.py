@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 import yaml
 
-from mrbench import foreign, recipe, schema
 from mrbench.errors import RecipeError
-from mrbench.recipe import RecipeFile
+from mrbench.recipe import foreign, schema
+from mrbench.recipe import load as recipe
+from mrbench.recipe.load import RecipeFile
 from toy import edit, make_suite, mrbench
 
 

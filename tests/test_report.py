@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench import cli
-from mrbench.report import gather, iterations, machine, page
-from mrbench.report.figures import during, ranking
-from mrbench.report.thin import thin
-from mrbench.rundir import RunDir
+from mrbench.record.rundir import RunDir
+from mrbench.results.report import gather, iterations, machine, page
+from mrbench.results.report.figures import during, ranking
+from mrbench.results.report.thin import thin
 from reported import HOSTILE, KEPT, change, hostile, kept, many, on_gpus
 from toy import mrbench
 
@@ -371,7 +371,7 @@ def test_stretches_of_slowing_are_joined() -> None:
 
 def test_a_log_that_begins_anew_has_a_gap() -> None:
     piece = iterations.Piece(0, 10, 5.0, None, None)
-    from mrbench.report.figures.course import _gapped
+    from mrbench.results.report.figures.course import _gapped
 
     rates = [p.images_per_second for p in _gapped([piece, piece])]
     assert rates == [None, 5.0, 5.0, None, 5.0, 5.0]

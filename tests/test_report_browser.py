@@ -19,8 +19,8 @@ from selenium.webdriver.common.keys import Keys
 
 import browser as chromium
 from browser import js, scroll_through
-from mrbench.compare import compare
-from mrbench.report import gather, page
+from mrbench.results.compare import compare
+from mrbench.results.report import gather, page
 from reported import HOSTILE, hostile, kept, on_gpus
 
 READ = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")  # as a report shows it

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from mrbench.checked import Checked
-from mrbench.commands.reporting import FORMATS as OFFERED
-from mrbench.reporters import FORMATS, exit_code, summary
-from mrbench.reporters.github import annotation, step_summary
+from mrbench.checks.reporters import FORMATS, exit_code, summary
+from mrbench.checks.reporters.github import annotation, step_summary
+from mrbench.cli.reporting import FORMATS as OFFERED
+from mrbench.model.finding import Checked
 
 GOOD = Checked(
     check="sample",

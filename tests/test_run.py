@@ -50,11 +50,11 @@ def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> Non
 
 
 def test_the_number_comes_from_the_files_alone(toy: Path, tmp_path: Path) -> None:
-    from mrbench import yamlfile
-    from mrbench.judge import judge
-    from mrbench.outcome import Exit
-    from mrbench.plan import Plan
-    from mrbench.rundir import RunDir
+    from mrbench.model.run import Exit
+    from mrbench.recipe import yamlfile
+    from mrbench.recipe.plan import Plan
+    from mrbench.record.judge import judge
+    from mrbench.record.rundir import RunDir
 
     assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 0
     record = only_record(tmp_path)
@@ -203,13 +203,13 @@ def test_prepare_prints_path_and_tree(toy: Path, tmp_path: Path) -> None:
 def test_the_gpus_that_are_locked_are_those_that_are_used(
     toy: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, names: tuple[str, ...]
 ) -> None:
-    from mrbench import recipe
-    from mrbench.plan import make_plan
-    from mrbench.run import _lock_names
+    from mrbench.recipe import load
+    from mrbench.recipe.plan import make_plan
+    from mrbench.run.local import _lock_names
 
     edit(toy.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
-    suite = recipe.read_suite(toy.parent / "suite.yaml")
-    plan = make_plan(recipe.load_file(toy, suite_name="toys", suite=suite))
+    suite = load.read_suite(toy.parent / "suite.yaml")
+    plan = make_plan(load.load_file(toy, suite_name="toys", suite=suite))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import renderers
-from mrbench.clockface import elapsed
-from mrbench.logs import whole_lines
-from mrbench.model import LogFormat, Timing
-from mrbench.outcome import IterationSample
-from mrbench.parsers import parse
-from mrbench.parsers.digits import significant_step, step
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.log.timestamps import elapsed
+from mrbench.measure.parsers import parse
+from mrbench.measure.parsers.digits import significant_step, step
+from mrbench.model.recipe import LogFormat, Timing
+from mrbench.model.run import IterationSample
 
 # format, renderer, what the log tells: d(ata), p(rinted stamps), e(dges of a running sum)
 TELLING: list[tuple[str, renderers.Render, str]] = [

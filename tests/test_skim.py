@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from manyruns import KEPT, leaves, make
 from mrbench.errors import MrbenchError
-from mrbench.recipe import load_suite
-from mrbench.rows import make_rows
-from mrbench.rundir import find_records, read_record
-from mrbench.skim import _reduced, read_runs
-from mrbench.table import FORMATS, render
+from mrbench.recipe.load import load_suite
+from mrbench.record.rundir import find_records, read_record
+from mrbench.record.skim import _reduced, read_runs
+from mrbench.results.rows import make_rows
+from mrbench.results.table import FORMATS, render
 
 COUNTER = """
 import collections, contextlib, cProfile, io, os, pstats, sys

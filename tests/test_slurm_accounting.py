@@ -12,7 +12,7 @@ import cluster as clusters
 from cluster import Cluster, wait_for
 from jobs import SAFETY_S
 from mrbench.errors import UnavailableError
-from mrbench.slurm import client
+from mrbench.run.slurm import client
 from test_slurm import only_record, run
 from toy import edit, make_suite, mrbench
 

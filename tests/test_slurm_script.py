@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import RecipeError
-from mrbench.slurm import states
-from mrbench.slurm.script import Order, check_time, render
+from mrbench.run.slurm import states
+from mrbench.run.slurm.script import Order, check_time, render
 
 WHOLE = """\
 #!/bin/bash
@@ -31,7 +31,7 @@ if ! [ -x "$program" ]; then
   echo "$program is not on $(hostname); keep mrbench where all nodes see it" >&2
   exit 4
 fi
-exec "$program" -m mrbench.node '/runs/my runs/100%'
+exec "$program" -m mrbench.run.slurm.node '/runs/my runs/100%'
 """
 
 
@@ -40,7 +40,7 @@ def make_order(**changes: object) -> Order:
         "name": "mrbench-toy",
         "comment": "toys/toy, by mrbench 1",
         "output": "/runs/slurm.out",
-        "command": ("/usr/bin/python3", "-m", "mrbench.node", "/runs"),
+        "command": ("/usr/bin/python3", "-m", "mrbench.run.slurm.node", "/runs"),
         "nodes": 1,
         "gpus_per_node": 0,
         "wall_clock_limit_s": 7200.0,
@@ -53,7 +53,7 @@ def test_the_whole_script() -> None:
         name="mrbench-detectron2-12345678",
         comment="2019/detectron2, by mrbench 1",
         output="/runs/my runs/100%/slurm.out",
-        command=("/opt/my venv/bin/python", "-m", "mrbench.node", "/runs/my runs/100%"),
+        command=("/opt/my venv/bin/python", "-m", "mrbench.run.slurm.node", "/runs/my runs/100%"),
         nodes=2,
         gpus_per_node=8,
         partition="gpu",
@@ -142,7 +142,7 @@ def test_refusals_have_remedies(said: str, remedy: str) -> None:
 
 
 def test_the_program_beside_mrbench_needs_nothing_of_it() -> None:
-    from mrbench.slurm import watch
+    from mrbench.run.slurm import watch
 
     text = Path(watch.__file__).read_text()
     assert "mrbench." not in text.partition('"""\n')[2]

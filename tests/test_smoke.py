@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from mrbench import recipe, workspace, yamlfile
-from mrbench.judge import judge
-from mrbench.model import LogFormat
-from mrbench.outcome import Exit
-from mrbench.plan import make_plan
-from mrbench.recipe import RecipeFile
-from mrbench.rundir import RunDir
+from mrbench.model.recipe import LogFormat
+from mrbench.model.run import Exit
+from mrbench.prepare import source as workspace
+from mrbench.recipe import load as recipe
+from mrbench.recipe import yamlfile
+from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.plan import make_plan
+from mrbench.record.judge import judge
+from mrbench.record.rundir import RunDir
 
 MIRROR = os.environ.get("MRBENCH_TEST_MIRROR")
 SEVEN = recipe.implementations("2019")

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from engine import containers, docker, import_base
-from mrbench import interpreter, recipe
-from mrbench.executors import docker_file
+from mrbench.launch.executors.docker import containerfile
+from mrbench.prepare.environment import interpreter
+from mrbench.recipe import load
 
 STACKS = os.environ.get("MRBENCH_TEST_STACKS")
 MIRROR = os.environ.get("MRBENCH_TEST_MIRROR")
@@ -82,7 +83,7 @@ def base(engine: str) -> str:
 def test_a_stack_is_built_by_hand_and_computes(target: str, base: str, tmp_path: Path) -> None:
     given, command, program = BY_HAND[target]
     alone = tmp_path / "Dockerfile"  # else the engine's own builder makes all targets above, too
-    alone.write_text(docker_file.only(target))
+    alone.write_text(containerfile.only(target))
     arguments = [
         word for name, value in given.items() for word in ("--build-arg", f"{name}={value}")
     ]
@@ -100,7 +101,7 @@ def test_a_stack_is_built_by_hand_and_computes(target: str, base: str, tmp_path:
     not MIRROR,
     reason="needs the seven upstreams: MRBENCH_TEST_MIRROR names a folder of owner/name.git",
 )
-@pytest.mark.parametrize("name", recipe.implementations("smoke"))
+@pytest.mark.parametrize("name", load.implementations("smoke"))
 def test_the_code_of_2019_trains_in_its_image(
     name: str, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import plan, recipe
 from mrbench.errors import RecipeError
-from mrbench.logs import read_blocks
-from mrbench.model import Window
-from mrbench.parse import parse_log
-from mrbench.stated import check_patterns, read_stated
+from mrbench.measure.anylog import parse_log
+from mrbench.measure.log.blocks import read_blocks
+from mrbench.measure.log.stated import check_patterns, read_stated
+from mrbench.model.recipe import Window
+from mrbench.recipe import load, plan
 from toy import edit, make_suite, mrbench
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
@@ -35,7 +35,7 @@ STATED = {
 
 @pytest.mark.parametrize("name", STATED)
 def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
-    made = plan.make_plan(recipe.load_named("smoke", name))
+    made = plan.make_plan(load.load_named("smoke", name))
     (log,) = KEPT.glob(f"{name}/*/train.log.gz")
     found = read_stated(read_blocks(log), made.log.states)
     values = {fact: item["value"] for fact, item in found.items()}
@@ -52,7 +52,7 @@ def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
 
 
 def test_todays_detectron2_states_it_in_another_way() -> None:
-    states = plan.make_plan(recipe.load_named("modern", "detectron2")).log.states
+    states = plan.make_plan(load.load_named("modern", "detectron2")).log.states
     found = read_stated(read_blocks(LOGS / "detectron2-today.log"), states)
     assert found["images_per_iteration"]["value"] == "2"
     assert found["image_size"]["value"] == "64/107"
@@ -95,7 +95,7 @@ def test_parse_takes_the_batch_that_a_log_states(tmp_path: Path) -> None:
     head = "SOLVER:\n  BASE_LR: 0.02\n  IMS_PER_BATCH: 60\n"
     body = (LOGS / "maskrcnn-benchmark.log").read_text()
     log.write_text(head + body[body.index("Start training") - 60 :])
-    made = plan.make_plan(recipe.load_named("2019", "maskrcnn-benchmark"))
+    made = plan.make_plan(load.load_named("2019", "maskrcnn-benchmark"))
     known = {"maskrcnn-benchmark": (made.log, made.images_per_iteration)}
     window = Window(first=20, last=120)
     found = parse_log(log, recipes=known, window=window).measurement

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mrbench.rows import make_rows
-from mrbench.table import render
+from mrbench.results.rows import make_rows
+from mrbench.results.table import render
 from test_checks_gpus import build
 from test_table import SUITE, record
 from toy import edit, events, make_suite, mrbench, records

@@ -14,9 +14,17 @@ from PIL import Image
 
 import toy
 from mrbench.errors import RecipeError, UnavailableError
-from mrbench.model import SyntheticData
-from mrbench.synth import MARKER, counts, dataset, draw, drawing, made_by_us, synthesize
-from mrbench.workers import spread
+from mrbench.model.recipe import SyntheticData
+from mrbench.prepare.data.synth import (
+    MARKER,
+    counts,
+    dataset,
+    draw,
+    drawing,
+    made_by_us,
+    synthesize,
+)
+from mrbench.prepare.data.workers import spread
 
 SPEC = SyntheticData(images=16, width=160, height=120, seed=3)
 SETS = {

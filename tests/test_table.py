@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mrbench.errors import RecipeError
-from mrbench.model import Window
-from mrbench.rows import make_rows
-from mrbench.suites import Hardware, Reference, Suite
-from mrbench.table import render
+from mrbench.model.recipe import Window
+from mrbench.model.suite import Hardware, Reference, Suite
+from mrbench.results.rows import make_rows
+from mrbench.results.table import render
 
 SUITE = Suite(
     title="t",

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from manyruns import KEPT, make
-from mrbench.rundir import write
-from mrbench.table.relative import ratio
+from mrbench.record.rundir import write
+from mrbench.results.table.relative import ratio
 from terminal import mrbench_on
 from toy import mrbench
 

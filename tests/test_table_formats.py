@@ -17,12 +17,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mrbench import table
-from mrbench.commands.table import FORMATS
-from mrbench.leaves import one_line
-from mrbench.recipe import load_suite
-from mrbench.rows import choose_reference, make_rows
-from mrbench.table.columns import COLUMNS
+from mrbench.cli.commands.table import FORMATS
+from mrbench.recipe.load import load_suite
+from mrbench.results import table
+from mrbench.results.rows import choose_reference, make_rows
+from mrbench.results.table.columns import COLUMNS
+from mrbench.text import one_line
 from test_table import SUITE, record
 
 # "Main Results" of the published benchmark, as its authors wrote it

@@ -172,8 +172,8 @@ def test_a_folder_that_takes_no_telemetry_does_not_end_the_run(
     toy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # no program of that name: it cannot be started, as where the memory is used up
-    monkeypatch.setattr("mrbench.telemetry.beside.sys.executable", "/nonexistent/python")
-    from mrbench.telemetry.beside import Beside
+    monkeypatch.setattr("mrbench.launch.telemetry.beside.sys.executable", "/nonexistent/python")
+    from mrbench.launch.telemetry.beside import Beside
 
     with Beside(toy.parent / "telemetry.jsonl", gpus=False) as beside:
         beside.start(os.getpid())

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
-from mrbench.outcome import Disagreement, Measurement
-from mrbench.telemetry.summary import summarize
-from mrbench.telemetry.wording import describe
+from mrbench.launch.telemetry.summary import summarize
+from mrbench.launch.telemetry.wording import describe
+from mrbench.model.run import Disagreement, Measurement
 
 if TYPE_CHECKING:
-    from mrbench.plan import Plan
+    from mrbench.recipe.plan import Plan
 
 BEGAN_S, ENDED_S = 110.25, 120.75  # between two samples, both
 

@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mrbench import embedded, recipe
+from mrbench import embedded
 from mrbench.measure import measure
-from mrbench.model import LogFormat, SyntheticData, Window
-from mrbench.parsers import parse
-from mrbench.plan import make_plan
-from mrbench.synth import synthesize
-from mrbench.workspace import prepare
+from mrbench.measure.parsers import parse
+from mrbench.model.recipe import LogFormat, SyntheticData, Window
+from mrbench.prepare.data.synth import synthesize
+from mrbench.prepare.source import prepare
+from mrbench.recipe import load
+from mrbench.recipe.plan import make_plan
 
 NAME = "torchvision_maskrcnn"
 SOURCE = Path(__file__).parents[1] / "mrbench" / "embedded" / NAME
@@ -170,7 +171,7 @@ def test_python_3_7_can_read_it() -> None:
 
 @pytest.mark.parametrize("suite", ["smoke", "modern"])
 def test_the_pins_are_those_of_the_files(suite: str) -> None:
-    file = recipe.load_named(suite, "torchvision")
+    file = load.load_named(suite, "torchvision")
     source = file.recipe.source
     commit = embedded.commit_id(NAME)
     assert source.commit == commit, f"put {commit} into recipes/{suite}/torchvision.yaml"
@@ -179,7 +180,7 @@ def test_the_pins_are_those_of_the_files(suite: str) -> None:
 
 @pytest.mark.parametrize(("gpus", "rate"), [(8, 0.02), (1, 0.0025)])
 def test_the_learning_rate_follows_the_number_of_gpus(part: Opener, gpus: int, rate: float) -> None:
-    plan = make_plan(recipe.load_named("modern", "torchvision"), gpus=gpus)
+    plan = make_plan(load.load_named("modern", "torchvision"), gpus=gpus)
     words = list(plan.command[plan.command.index("train.py") + 1 :])
     options = part("options").parse(words)
     assert options.learning_rate == plan.learning_rate == pytest.approx(rate)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mrbench import recipe
-from mrbench.suites import Rule
-from mrbench.validity import CHECKS, judge_record
+from mrbench.model.suite import Rule
+from mrbench.recipe import load
+from mrbench.record.validity import CHECKS, judge_record
 from test_checks_gpus import build
 from toy import edit, make_suite, mrbench, outcomes, records
 
@@ -152,9 +152,9 @@ def test_the_verdict_is_the_worst_that_was_found() -> None:
     assert (failed.verdict, failed.why) == ("invalid", "stalled: nothing was printed")
 
 
-@pytest.mark.parametrize("suite", recipe.suite_names())
+@pytest.mark.parametrize("suite", load.suite_names())
 def test_each_suite_states_its_rules_with_reasons(suite: str) -> None:
-    rules = recipe.load_suite(suite).rules
+    rules = load.load_suite(suite).rules
     names = [rule.rule for rule in rules]
     assert len(names) == len(set(names))
     wanted = {"images_per_iteration", "gpus", "window", "loss", "single_process", "clocks"}

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from mrbench import compare, recipe
-from mrbench import verify as checking
-from mrbench.archive import opened
 from mrbench.errors import MrbenchError
-from mrbench.rundir import describe, digest_of
+from mrbench.recipe import load
+from mrbench.record import verify as checking
+from mrbench.record.archive import opened
+from mrbench.record.rundir import describe, digest_of
+from mrbench.results import compare
 from toy import edit, make_suite, mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -273,7 +274,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from leaves(item, (*path, key))
 
 
-@pytest.mark.parametrize("name", recipe.implementations("smoke"))
+@pytest.mark.parametrize("name", load.implementations("smoke"))
 def test_a_kept_run_is_as_recorded(name: str, tmp_path: Path) -> None:
     (folder,) = (KEPT / name).iterdir()
     answer = verify(folder, tmp_path, code=0)

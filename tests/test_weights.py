@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import toy
-from mrbench import weights
 from mrbench.errors import UnavailableError
-from mrbench.home import home
-from mrbench.model import WeightsFile
-from mrbench.weights import digests, download
+from mrbench.files import home
+from mrbench.model.recipe import WeightsFile
+from mrbench.prepare import weights
+from mrbench.prepare.weights import digests, download
 from servers import Server, https
 
 CONTENT = b"weights " * 300_000  # more than one block

@@ -31,8 +31,8 @@ def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
                 assert inside.removeprefix("mrbench/") in {
                     n.removeprefix("mrbench/") for n in names
                 }
-    assert {"mrbench/Dockerfile", "mrbench/executors/docker_install.sh"} <= names
-    assert {f"mrbench/report/page.{suffix}" for suffix in ("html", "css", "js")} <= names
+    assert {"mrbench/Dockerfile", "mrbench/launch/executors/docker/docker_install.sh"} <= names
+    assert {f"mrbench/results/report/page.{suffix}" for suffix in ("html", "css", "js")} <= names
     assert not [n for n in names if "__pycache__" in n]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import workspace
-from mrbench.home import home
-from mrbench.model import Source, Substitution
+from mrbench.files import home
+from mrbench.model.recipe import Source, Substitution
+from mrbench.prepare import source as workspace
 from upstreams import FILES, Git, diff, make_upstream, prepare, refused, source
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import workspace
-from mrbench.model import Source, Substitution
+from mrbench.model.recipe import Source, Substitution
+from mrbench.prepare import source as workspace
 from upstreams import FILES, Git, diff, make_upstream, prepare, refused, source
 
 

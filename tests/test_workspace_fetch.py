@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import workspace
-from mrbench.home import home
-from mrbench.model import Source
+from mrbench.files import home
+from mrbench.model.recipe import Source
+from mrbench.prepare import source as workspace
 from upstreams import FILES, Git, make_upstream, prepare, refused, served, source
 
 GITHUB = "https://github.com/owner/name"

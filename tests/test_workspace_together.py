@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import workspace
-from mrbench.home import home
-from mrbench.model import Source
+from mrbench.files import home
+from mrbench.model.recipe import Source
+from mrbench.prepare import source as workspace
 from upstreams import Git, make_upstream, prepare, served, source
 
 DEADLINE_S = 60  # a safety net; no test depends on how long anything takes
@@ -169,7 +169,7 @@ def test_a_fetch_that_takes_too_long_is_ended(
     upstream: Source, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mrbench.errors import WorkspaceError
-    from mrbench.workspace import gitdoor
+    from mrbench.prepare.source import git as gitdoor
 
     monkeypatch.setattr(gitdoor, "NETWORK_LIMIT_S", 1)
     pinned = Source(url="https://github.com/owner/name", commit=upstream.commit)

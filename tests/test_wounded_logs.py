@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import renderers
 import wounds
 from formats import FORMATS, ITERATIONS, WINDOW, measured
-from mrbench.logs import whole_lines
-from mrbench.model import LogFormat
-from mrbench.parsers import parse
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import parse
+from mrbench.model.recipe import LogFormat
 
 IDS = [render.__name__ for _, render, _, _ in FORMATS]
 INTERVAL = {"mxnet": 20, "gluoncv": 100}  # of what a line tells, where the first may claim more

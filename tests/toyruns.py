@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mrbench.rundir import RunDir, digest_of
+from mrbench.record.rundir import RunDir, digest_of
 from toy import edit, make_suite, mrbench
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import workspace
 from mrbench.errors import WorkspaceError
-from mrbench.home import home
-from mrbench.model import Source
-from mrbench.workspace import Workspace
+from mrbench.files import home
+from mrbench.model.recipe import Source
+from mrbench.prepare import source as workspace
+from mrbench.prepare.source import Workspace
 
 Git = Callable[..., str]
 FILES = {

@@ -1,5 +1,1 @@
-"""What this machine has for a run, and what it lacks: one function for each thing to look at.
-
-Each takes the plans and the user's places and returns findings. `mrbench doctor` shows all of
-them; `mrbench run` asks only those that can refuse it, the cheap ones listed in preflight.py.
-"""
+"""`mrbench check`: recipes, baselines, and the formats in which findings are reported."""

@@ -4,9 +4,9 @@ import os
 import sys
 from typing import TextIO
 
-from .base import Reporter, RunStart, Seen
-from .plain import PlainReporter
-from .report import TOPIC_WIDTH, print_report
+from mrbench.console.plain import PlainReporter
+from mrbench.console.report import TOPIC_WIDTH, print_report
+from mrbench.model.reporter import Reporter, RunStart, Seen
 
 __all__ = ["TOPIC_WIDTH", "Reporter", "RunStart", "Seen", "make_reporter", "print_report"]
 DUMB = ("", "dumb", "unknown")  # of TERM: cannot move its cursor
@@ -18,11 +18,11 @@ def make_reporter(
     """Choose by what the stream is (default: stderr); events: where JSON lines go beside it."""
     out = sys.stderr if stream is None else stream
     if events is not None:
-        from .events import EventReporter  # noqa: PLC0415 - only --json needs it
+        from mrbench.console.events import EventReporter  # noqa: PLC0415 - only --json needs it
 
         return EventReporter(events, PlainReporter(out, quiet=quiet))
     if not quiet and out.isatty() and os.environ.get("TERM", "") not in DUMB:
-        from .live import LiveReporter  # noqa: PLC0415 - only a terminal pays for rich
+        from mrbench.console.live import LiveReporter  # noqa: PLC0415 - only a terminal pays for rich
 
         return LiveReporter(out)
     return PlainReporter(out, quiet=quiet)

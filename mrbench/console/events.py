@@ -9,8 +9,7 @@ from typing import Any, Self, TextIO
 
 from mrbench import __version__
 from mrbench.errors import MrbenchError
-
-from .base import Reporter, RunStart, Seen
+from mrbench.model.reporter import Reporter, RunStart, Seen
 
 FORMAT = 1
 INTERRUPTED = 130

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from .base import RunStart, Seen
-from .gauges import Gauge
-from .meters import Signs, bar, gpu_lines
-from .plain import Figures, duration, figures, place_of
+from mrbench.console.gauges import Gauge
+from mrbench.console.meters import Signs, bar, gpu_lines
+from mrbench.console.plain import Figures, duration, figures, place_of
+from mrbench.model.reporter import RunStart, Seen
 
 LONGEST_BAR = 40
 LEAST_BAR = 6

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mrbench.model import noun
+from mrbench.model.recipe import noun
 
 TAIL_BYTES = 1 << 16  # more than any line
 STALE_S = 15.0  # older figures are not shown as if they were today's

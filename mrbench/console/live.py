@@ -16,10 +16,10 @@ from typing import Any, Self, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from . import gauges
-from .base import RunStart, Seen
-from .frame import State, compose
-from .meters import ASCII, UTF8, Signs
+from mrbench.console import gauges
+from mrbench.console.frame import State, compose
+from mrbench.console.meters import ASCII, UTF8, Signs
+from mrbench.model.reporter import RunStart, Seen
 
 LOOK_S = 0.25  # how soon another stage or another size is seen
 CLOCK_S = 1.0  # how soon figures are: drawing costs time that a training on CPUs could have

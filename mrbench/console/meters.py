@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from .gauges import Gauge
+from mrbench.console.gauges import Gauge
 
 HOT_C, VERY_HOT_C = 80, 87  # GPUs slow down at about 83 to 90
 FULL = 0.95

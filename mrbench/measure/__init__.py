@@ -8,13 +8,13 @@ one log the last that covers the window counts. Only what concerns the window is
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mrbench.drift import drift
-from mrbench.interval import within_run
 from mrbench.measure import clocks, coverage
+from mrbench.measure.drift import drift
+from mrbench.measure.interval import within_run
 from mrbench.measure.leading import Lead, choose
 from mrbench.measure.spans import Process, Stamps, split
-from mrbench.model import Clock, Window
-from mrbench.outcome import IterationSample, LeadingClock, Measurement
+from mrbench.model.recipe import Clock, Window
+from mrbench.model.run import IterationSample, LeadingClock, Measurement
 
 LEAST_DRIFT = 0.01  # of the throughput; less is not worth a warning
 

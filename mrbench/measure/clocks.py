@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrbench.measure.spans import Span
-from mrbench.outcome import Cause, Disagreement, LeadingClock
+from mrbench.model.run import Cause, Disagreement, LeadingClock
 
 TOLERANCE = 0.01  # of the log's seconds
 BURST = 0.2  # of the log's seconds: output that came so fast had waited in a buffer

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from mrbench.measure.spans import INSIDE, Process
-from mrbench.model import Clock, Window
-from mrbench.outcome import Status
+from mrbench.model.recipe import Clock, Window
+from mrbench.model.run import Status
 
 LEAST_COVERED = 0.75  # of the window's iterations; below, no number
 MOST_OUTSIDE = 0.1  # of the window's length; marks further apart do not resolve it

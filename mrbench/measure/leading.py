@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from mrbench.measure.coverage import LEAST_COVERED
 from mrbench.measure.spans import Process, Span
-from mrbench.model import Clock
-from mrbench.outcome import LeadingClock
+from mrbench.model.recipe import Clock
+from mrbench.model.run import LeadingClock
 
 COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
 

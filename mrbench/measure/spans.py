@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from mrbench.clockface import elapsed
-from mrbench.model import Window
-from mrbench.outcome import IterationSample, LeadingClock, Printed
+from mrbench.measure.log.timestamps import elapsed
+from mrbench.model.recipe import Window
+from mrbench.model.run import IterationSample, LeadingClock, Printed
 
 INSIDE = 0.6  # of a sample's iterations; so the nearest mark is the edge, near ties go to the inner
 MOST_SPANS = 4096  # of a window; more are joined in pairs, so that any window fits into memory

@@ -15,11 +15,11 @@ import numpy as np
 from cases import KIN, SEVEN, Case, Shown
 from simulation import Array, simulate
 
-from mrbench.logs import whole_lines
 from mrbench.measure import measure
-from mrbench.model import LogFormat, Window
-from mrbench.outcome import Measurement
-from mrbench.parsers import parse
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import parse
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import Measurement
 
 WINDOW = Window(first=100, last=500)
 LIMIT = 1e-3

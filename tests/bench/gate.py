@@ -16,9 +16,9 @@ from statistics import median
 import numpy as np
 from simulation import Array, Repeats, repeats
 
-from mrbench.gate.further import further
-from mrbench.gate.sample import Sample, sample_of
-from mrbench.gate.verdict import Terms, Verdict, judge
+from mrbench.checks.baseline.further import further
+from mrbench.checks.baseline.sample import Sample, sample_of
+from mrbench.checks.baseline.verdict import Terms, Verdict, judge
 
 TERMS = Terms(margin=0.03)
 ITERATIONS = 400

@@ -23,10 +23,10 @@ LINE = r"iter: (\d+) .*? time: ([\d.]+)"
 
 def mrbench(log: Path, *, every_line: bool = False) -> float:
     """Undo the running mean, as `mrbench parse` does."""
-    from mrbench.logs import read_blocks
     from mrbench.measure import measure
-    from mrbench.model import LogFormat, Window
-    from mrbench.parsers import parse
+    from mrbench.measure.log.blocks import read_blocks
+    from mrbench.measure.parsers import parse
+    from mrbench.model.recipe import LogFormat, Window
 
     window = Window(first=FIRST, last=LAST)
     hint = None if every_line else window

@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-from mrbench.logs import whole_lines
 from mrbench.measure import measure
-from mrbench.model import LogFormat, Window
-from mrbench.outcome import IterationSample, Measurement
-from mrbench.parsers import parse
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import parse
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import IterationSample, Measurement
 
 WINDOW = Window(first=100, last=300)
 IMAGES = 16

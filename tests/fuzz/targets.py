@@ -13,20 +13,20 @@ from pathlib import Path
 
 from oracles import IMAGES, WINDOW, check_measurement, log_holds
 
-from mrbench import recipe
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.failure.marks import Marks
-from mrbench.failure.verdict import of_log
-from mrbench.model import LogFormat
-from mrbench.parse import parse_log
-from mrbench.parsers import NAMES, parse
-from mrbench.stamps import read_stamps
-from mrbench.suites import Suite
+from mrbench.measure.anylog import parse_log
+from mrbench.measure.failure.marks import Marks
+from mrbench.measure.failure.verdict import of_log
+from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.parsers import NAMES, parse
+from mrbench.model.recipe import LogFormat
+from mrbench.model.suite import Suite
+from mrbench.recipe import load
 
 sys.path.append(str(Path(__file__).parents[1]))  # renderers are the tests'
 import renderers
 
-RECIPES = Path(recipe.root()) / "recipes"
+RECIPES = Path(load.root()) / "recipes"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of its own in it
 RENDERERS: Mapping[str, tuple[str, ...]] = {
     "detectron2": ("detectron2", "detectron2_today"),
@@ -162,7 +162,7 @@ def diagnosed(data: bytes) -> None:
 @cache
 def demo() -> Suite:
     """Return the suite that recipes are read for."""
-    return recipe.load_suite("demo")
+    return load.load_suite("demo")
 
 
 def recipes(data: bytes) -> None:
@@ -172,8 +172,8 @@ def recipes(data: bytes) -> None:
         path = Path(folder) / "fuzzed.yaml"
         path.write_bytes(data)
         for call in (
-            partial(recipe.load_file, path, suite_name="demo", suite=suite, locked=False),
-            partial(recipe.read_suite, path),
+            partial(load.load_file, path, suite_name="demo", suite=suite, locked=False),
+            partial(load.read_suite, path),
         ):
             try:
                 call()

@@ -1,0 +1,129 @@
+"""The gate's findings in words and figures."""
+
+import math
+from collections.abc import Sequence
+
+from mrbench.checks.baseline.further import MOST
+from mrbench.checks.baseline.sample import Sample
+from mrbench.checks.baseline.verdict import Judgement, Terms
+from mrbench.measure.distributions import quantile
+from mrbench.record.provenance import Difference
+
+FEW = 4  # facts that a line names
+LARGEST = 700.0  # the exponential of more is none
+ENOUGH = 10  # runs of a baseline, beyond which more of them help little
+
+
+def share(value: float) -> str:
+    """Return `3 %`, `2.5 %`."""
+    return f"{100 * value:.3g} %"
+
+
+def signed(change: float) -> str:
+    """Return `-1.2 %`, `+0.0 %`."""
+    return f"{100 * change:+.1f} %"
+
+
+def compared(found: Judgement, base: Sample, new: Sample, terms: Terms) -> str:
+    """Say what came out, and of what."""
+    text = f"{_percent(found.change)} of the baseline's {_exp(base.mean):.4g} img/s"
+    if found.low is not None and found.high is not None:
+        text += f" (90 % interval {_percent(found.low)} to {_percent(found.high)})"
+    text += f": {_said(found, terms)}; {counted(new.count)} against {base.count}"
+    if found.noise is None:
+        return f"{text}, of one run each no noise is known"
+    if found.apart:
+        text += f", and these differ more, by {share(found.noise)}, than the baseline's by"
+        return f"{text} {share(math.sqrt(base.variance))}"
+    return f"{text}, noise {share(found.noise)}"
+
+
+def _said(found: Judgement, terms: Terms) -> str:
+    margin = share(terms.margin)
+    if terms.two_sided:
+        return {
+            "pass": f"the same within {margin}",
+            "fail": f"differs by more than {margin}",
+            "inconclusive": f"whether it is the same within {margin} cannot be told yet",
+        }[found.verdict]
+    return {
+        "pass": f"not slower by {margin} or more",
+        "fail": f"slower by more than {margin}",
+        "inconclusive": f"whether it is slower by {margin} or more cannot be told yet",
+    }[found.verdict]
+
+
+def first(count: int | None) -> str:
+    """Say how many runs to begin with."""
+    return f"run it with --repeat {count or MOST}, into the folder that --runs names"
+
+
+def remedy(count: int | None, base: Sample) -> str:
+    """Say how many further runs would decide."""
+    if count is not None:
+        text = f"{counted(count, 'further ')} would more likely than not decide"
+        return f"{text}: run the same with --repeat {count}, then check again"
+    if base.count < ENOUGH:
+        text = f"the baseline has only {counted(base.count)}; save one of {ENOUGH}"
+    else:
+        text = "the change is about as large as the margin; look at it, or choose another --margin"
+    return f"not even {MOST} further runs would decide: {text}"
+
+
+def forbidden(differences: Sequence[Difference]) -> str:
+    """Name what must be alike and is not."""
+    told = [f"{d} ({d.reason})" for d in differences[:FEW]]
+    return f"may not be compared: {'; '.join(told)}{_rest(differences)}"
+
+
+def explained(differences: Sequence[Difference]) -> str:
+    """Name what may explain a change."""
+    if not differences:
+        return "the same code, packages and machine"
+    told = "; ".join(str(d) for d in differences[:FEW])
+    return f"may be compared; what may explain a change: {told}{_rest(differences)}"
+
+
+def figures(
+    found: Judgement, base: Sample, new: Sample, terms: Terms, more: int | None
+) -> dict[str, float]:
+    """Return all numbers of a finding; what is not known is left out.
+
+    low and high of images_per_second: 95 % interval of the new mean; of ratio: 90 %.
+    """
+    known: dict[str, float | None] = {
+        "images_per_second": _exp(new.mean),
+        "baseline_images_per_second": _exp(base.mean),
+        "repeats": new.count,
+        "baseline_repeats": base.count,
+        "margin": terms.margin,
+        "ratio": _exp(found.change),
+        "ratio_low": None if found.low is None else _exp(found.low),
+        "ratio_high": None if found.high is None else _exp(found.high),
+        "noise": found.noise,
+        "noise_freedom": found.noise_freedom,
+        "further_repeats": more,
+    }
+    if found.noise is not None:
+        reach = quantile(found.noise_freedom) * found.noise / math.sqrt(new.count)
+        known["images_per_second_low"] = _exp(new.mean - reach)
+        known["images_per_second_high"] = _exp(new.mean + reach)
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _rest(differences: Sequence[Difference]) -> str:
+    return f"; and {len(differences) - FEW} more" if len(differences) > FEW else ""
+
+
+def _percent(change: float) -> str:
+    return f"{100 * _exp(change):.1f} %"
+
+
+def counted(count: int, kind: str = "") -> str:
+    """Return `1 run`, `3 further runs`."""
+    return f"{count} {kind}run{'s' * (count != 1)}"
+
+
+def _exp(value: float) -> float:
+    """Return the exponential; records may claim speeds whose ratio no float can hold."""
+    return math.exp(min(value, LARGEST))

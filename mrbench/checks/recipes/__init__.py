@@ -1,0 +1,94 @@
+"""`mrbench check`: whether recipes hold what they promise, without training anything.
+
+chosen.py says what is checked; suite.py, words.py, patches.py, lock.py and sample.py look at files
+alone, upstream.py and launch.py at the repositories. All of them yield `Checked`.
+"""
+
+import dataclasses
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from mrbench.checks.recipes import lock, patches, pins, sample, suite, upstream
+from mrbench.checks.recipes.base import PLACED, Subject, refused
+from mrbench.checks.recipes.upstream import Upstreams
+from mrbench.errors import RecipeError
+from mrbench.model.finding import Checked
+from mrbench.recipe import foreign, load, plan
+
+Look = Callable[[Subject], Iterator[Checked]]
+# In the order in which they are told.
+OFFLINE: tuple[Look, ...] = (
+    pins.commits,
+    pins.placeholders,
+    patches.check,
+    lock.check,
+    sample.check,
+)
+# Which check refuses a recipe that does not even read: by what is said after file and line.
+READING = {
+    "commits": re.compile(r"[\w.\[\]]*\bcommit: "),
+    "placeholders": re.compile(r"[\w.]+: unknown placeholder "),
+    "patches": re.compile(r"\w+\.patches\[\d+\]: "),
+    "lock": re.compile(r"environment\.lock: "),
+    "sample": re.compile(r"sample\b"),
+}
+
+
+def check(
+    paths: Sequence[Path],
+    *,
+    network: bool,
+    mirror: str | None,
+    default_suite: str,
+    say: Callable[[str], None],
+) -> Iterator[Checked]:
+    """Check recipes and files called suite.yaml, in their order; network: upstreams, too.
+
+    mirror: asked instead of the upstreams' own hosts. default_suite: for a recipe
+    that has no suite.yaml beside it.
+    """
+    unasked = set()
+    with tempfile.TemporaryDirectory(prefix="mrbench-check-") as folder:
+        caches = Path(folder) / "one", Path(folder) / "other"
+        upstreams = Upstreams(mirror=mirror, caches=caches, say=say)
+        for path in paths:
+            if path.name == load.SUITE:
+                yield from suite.check(path)
+                continue
+            subject = _read(path, default_suite)
+            if isinstance(subject, Checked):
+                yield subject
+                continue
+            told = f"{subject.plan.framework}, {subject.plan.gpus} x {subject.plan.accelerator}"
+            yield subject.passed("recipe", f"{told}, window {subject.plan.window}")
+            for look in OFFLINE:
+                yield from look(subject)
+            asked = upstream.repositories(subject)
+            if network or not asked:  # what mrbench carries itself needs nobody
+                yield from upstream.check(subject, upstreams)
+            else:
+                unasked.update(asked)
+    if unasked:
+        count = f"{len(unasked)} repositories" if len(unasked) > 1 else "1 repository"
+        yield Checked(
+            check="upstreams",
+            subject="network",
+            outcome="skipped",
+            text=f"{count} not asked for commits, patches and trees",
+            remedy="ask with --network, or --mirror DIR",
+        )
+
+
+def _read(path: Path, default_suite: str) -> Subject | Checked:
+    name = f"{foreign.suite_name(path)}/{path.stem}"
+    try:
+        file = foreign.load(path, default_suite)
+        made = plan.make_plan(dataclasses.replace(file, lock=None))
+    except RecipeError as exc:
+        found = PLACED.fullmatch(str(exc))
+        said = found["text"] if found else ""
+        kind = next((name for name, rule in READING.items() if rule.match(said)), "recipe")
+        return refused(kind, name, exc, path)
+    return Subject(name=name, file=file, plan=made, base=foreign.base_of(path))

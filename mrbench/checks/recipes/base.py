@@ -1,0 +1,97 @@
+"""What all checks share: the recipe they look at, and how a finding is made."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrbench.model.finding import Checked, Outcome
+from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.plan import Plan
+from mrbench.recipe.yamlfile import Place
+
+PLACED = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<text>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A recipe that reads well. plan: made without its lock, which is looked at by itself.
+
+    base: the folder whose recipes/, patches/ and tests/ it belongs to; None for one on its own.
+    """
+
+    name: str
+    file: RecipeFile
+    plan: Plan
+    base: Path | None
+
+    def passed(self, check: str, text: str, **figures: float) -> Checked:
+        """Report that it holds; figures: numbers of it, for machines."""
+        return Checked(check=check, subject=self.name, outcome="passed", text=text, figures=figures)
+
+    def found(
+        self, check: str, text: str, remedy: str, key: str, outcome: Outcome = "failed"
+    ) -> Checked:
+        """Report what is wrong, or was not looked at, where that key of the recipe stands."""
+        return placed(
+            check, self.name, text, remedy, place=self.file.place, key=key, outcome=outcome
+        )
+
+    def lacking(self, check: str, text: str, remedy: str, key: str) -> Checked:
+        """Report what one of a suite's recipes must have, and one on its own may have later."""
+        return self.found(check, text, remedy, key, "skipped" if self.base is None else "failed")
+
+
+def placed(
+    check: str,
+    subject: str,
+    text: str,
+    remedy: str,
+    *,
+    place: Place,
+    key: str,
+    outcome: Outcome = "failed",
+) -> Checked:
+    """Report something of the file and line where a key stands."""
+    return Checked(
+        check=check,
+        subject=subject,
+        outcome=outcome,
+        text=text,
+        remedy=remedy,
+        file=shown(Path(place.file)),
+        line=place.line(key),
+    )
+
+
+def refused(check: str, subject: str, error: Exception, path: Path) -> Checked:
+    """Report an error of mrbench's: it names file and line, and ends in what to do."""
+    found = PLACED.fullmatch(str(error))
+    text, remedy = parted(found["text"] if found else str(error))
+    return Checked(
+        check=check,
+        subject=subject,
+        outcome="failed",
+        text=text,
+        remedy=remedy or "correct it there",
+        file=shown(Path(found["file"]) if found else path),
+        line=int(found["line"]) if found else None,
+    )
+
+
+def parted(message: str) -> tuple[str, str]:
+    """Part a message of mrbench's into what is wrong and what to do, which may be empty."""
+    text, _, remedy = message.rpartition("; ")
+    return (text, remedy) if text else (remedy, "")
+
+
+def shown(path: Path) -> str:
+    """Return a path as people and annotations know it: from the current folder, if it is below."""
+    whole = path.absolute()
+    here = Path.cwd()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
+def counted(count: int, what: str) -> str:
+    """Return a count with its noun, as `1 patch` and `2 files`."""
+    plural = f"{what}es" if what.endswith("ch") else f"{what}s"
+    return f"{count} {what if count == 1 else plural}"

@@ -1,0 +1,51 @@
+"""Files that a recipe's commands name: each must be in the patched tree."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mrbench.checks.recipes.base import Subject, counted
+from mrbench.model.finding import Checked
+
+NAME = "files"
+# what a command reads of its source: scripts and configurations, relative to where it runs
+FILE = re.compile(r"(?:\./)?[\w+-][\w./+-]*\.(?:py|ya?ml|sh|cfg|prototxt)")
+
+
+def check(subject: Subject, checkout: Path) -> Iterator[Checked]:
+    """Look for each file that the launch, the build and the preparation of data name."""
+    folder = checkout / subject.plan.directory
+    if not folder.is_dir():
+        text = f"the source has no folder {subject.plan.directory}"
+        yield subject.found(NAME, text, "correct it", "launch.directory")
+        return
+    looked = set()
+    for key, word, place in _named(subject, checkout, folder):
+        looked.add(word)
+        if not place.is_file():
+            text = f"the patched source has no file {place.relative_to(checkout)}"
+            yield subject.found(NAME, text, "correct the path, or source.paths", key)
+    if not looked:
+        text = "the launch names no file of its source"
+        yield subject.found(
+            NAME, text, "have a look at it yourself", "launch.command", outcome="skipped"
+        )
+    elif all(place.is_file() for _, _, place in _named(subject, checkout, folder)):
+        yield subject.passed(NAME, f"{counted(len(looked), 'file')} of the commands, all there")
+
+
+def _named(subject: Subject, checkout: Path, folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield key, word and place of each."""
+    recipe = subject.file.recipe
+    several = recipe.launch.multi_node
+    groups = [("launch.command", folder, subject.plan.command)]
+    groups += [("launch.multi_node.command", folder, several.command)] if several else []
+    groups += [("environment.build", checkout, step) for step in recipe.environment.build]
+    steps = recipe.data.prepare if recipe.data else ()
+    groups += [("data.prepare", checkout, step) for step in steps]
+    for key, place, words in groups:
+        for word in words:
+            name = word.rpartition("=")[2]
+            inside = name.removeprefix("{checkout}/")
+            if FILE.fullmatch(inside) and ".." not in inside.split("/"):
+                yield key, word, (checkout if inside != name else place) / inside

@@ -1,0 +1,60 @@
+"""What a recipe pins and fills in: commits of 40 digits, placeholders, files of weights."""
+
+import re
+from collections.abc import Iterator
+
+from mrbench.checks.recipes.base import Subject, counted
+from mrbench.model.finding import Checked
+from mrbench.wording import PLACEHOLDER, PLACEHOLDERS
+
+# what a run on one node fills in when it knows its folders
+FILLED_LATER = {"python", "checkout", "output", "weights", "port"}
+WEIGHTS = re.compile(r"\{weights\}/([^\s\"',;]+)")
+
+
+def commits(subject: Subject) -> Iterator[Checked]:
+    """Tell what is pinned; that ids are whole was a condition of reading the recipe."""
+    source, packages = subject.plan.source, subject.plan.environment.packages
+    text = f"{source.commit[:12]} of {source.url.rpartition('/')[2]}"
+    if packages:
+        text += f" and {counted(len(packages), 'package')}"
+    unpinned = [p.url for p in packages if p.tree is None]
+    if source.tree is None or unpinned:
+        key = "environment.packages" if source.tree else "source.commit"
+        lacks = "no tree id is recorded for " + (unpinned[0] if source.tree else "the source")
+        remedy = "add the `tree` that `mrbench prepare --checkout-only` prints"
+        yield subject.lacking("commits", lacks, remedy, key)
+    else:
+        yield subject.passed("commits", f"{text}, with {'trees' if packages else 'tree'}")
+
+
+def placeholders(subject: Subject) -> Iterator[Checked]:
+    """Look for what would be left unfilled in the command of one node, or filled with nothing."""
+    recipe, plan = subject.file.recipe, subject.plan
+    filled = FILLED_LATER | ({"data"} if recipe.data else set())
+    texts = [("launch.command", word) for word in plan.command]
+    texts += [(f"launch.variables.{name}", text) for name, text in plan.variables.items()]
+    for key, text in texts:
+        for name in PLACEHOLDER.findall(text):
+            if name in PLACEHOLDERS and name not in filled:
+                why = "the recipe has no `data`" if name == "data" else "one node has none"
+                remedy = "add `data`" if name == "data" else "use it in launch.multi_node only"
+                yield subject.found("placeholders", f"{{{name}}}: {why}", remedy, key)
+                return
+    rate = "{learning_rate}" in " ".join((*recipe.launch.command, *recipe.other_gpus.arguments))
+    if rate and recipe.workload.learning_rate_per_image is None:
+        text = "{learning_rate} is filled with nothing"
+        remedy = "add learning_rate_per_image to `workload`"
+        yield subject.found("placeholders", text, remedy, "launch.command")
+        return
+    listed = {item.file for item in recipe.weights}
+    for key, text in texts:
+        for file in WEIGHTS.findall(text):
+            if file not in listed:
+                remedy = "list it there, with its url"
+                told = f"{{weights}}/{file} is not listed under `weights`"
+                yield subject.found("placeholders", told, remedy, key)
+                return
+    known = {name for _, text in texts for name in PLACEHOLDER.findall(text)}
+    named = known | set(PLACEHOLDER.findall(" ".join(recipe.launch.command)))
+    yield subject.passed("placeholders", f"{len(named)} in the launch, all filled")

@@ -1,0 +1,94 @@
+"""A recipe's log sample: read as a run's log is, it must give the number that is noted."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from mrbench.checks.recipes.base import Subject, shown
+from mrbench.errors import MrbenchError
+from mrbench.measure.anylog import Parsed, parse_log
+from mrbench.model.finding import Checked
+from mrbench.model.recipe import Sample
+
+NAME = "sample"
+TOLERANCE = 2e-4  # relative: numbers are noted with five digits or so
+CLOCKS_DIFFER = 0.01  # relative: by more, the log's seconds were misread
+
+
+def check(subject: Subject) -> Iterator[Checked]:
+    """Read the log that the recipe names, and compare the rate."""
+    sample = subject.file.recipe.sample
+    if sample is None:
+        text = "no log is named that shows how its lines read"
+        remedy = "add `sample`: a log of it, and the images per second that it tells"
+        yield subject.lacking(NAME, text, remedy, "log")
+        return
+    if subject.base is not None and not (subject.base / "tests").is_dir():
+        text = "mrbench is installed here without its tests, and so without logs"
+        yield subject.found(
+            NAME, text, "run it in a checkout of mrbench", "sample", outcome="skipped"
+        )
+        return
+    yield _compared(subject, sample)
+
+
+def _compared(subject: Subject, sample: Sample) -> Checked:
+    log = _folder(subject) / sample.log
+    plan = subject.plan
+    wrong = _problem(sample, log, _folder(subject))
+    if wrong:
+        return subject.found(NAME, *wrong)
+    try:
+        found = parse_log(
+            log,
+            recipes={subject.file.name: (plan.log, plan.images_per_iteration)},
+            window=sample.window or plan.window,
+            implementation=subject.file.name,
+            images_per_iteration=sample.images_per_iteration,
+        )
+    except MrbenchError as exc:
+        text, _, remedy = str(exc).rpartition("; ")
+        return subject.found(NAME, text or remedy, remedy, "sample.log")
+    return _judged(subject, sample, found)
+
+
+def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | None:
+    """Return text, remedy and key of what is wrong with the entry itself."""
+    window = sample.window
+    if not log.is_file():
+        return f"{shown(log)} is not there", "put the log there", "sample.log"
+    if not log.resolve().is_relative_to(folder.resolve()):
+        return f"{shown(log)} is a link that leads away", "put the log itself there", "sample.log"
+    if window is not None and not 0 <= window.first < window.last:
+        return "the window is none", "first must be at least 0 and below last", "sample.window"
+    if not sample.origin.strip():
+        return "nothing tells what was run", "say what, where and when", "sample.origin"
+    return None
+
+
+def _judged(subject: Subject, sample: Sample, found: Parsed) -> Checked:
+    measured, noted = found.measurement, sample.images_per_second
+    correct = "correct `log`, or note what the log really tells"
+    if measured.status != "ok" or measured.images_per_second is None:
+        why = measured.reason or "the log does not state its images per iteration"
+        return subject.found(NAME, f"no number: {measured.status}: {why}", correct, "sample.log")
+    if found.format != subject.plan.log.format:
+        text = f"the log is of format {found.format}, not {subject.plan.log.format}"
+        return subject.found(NAME, text, correct, "log.format")
+    rate = measured.images_per_second
+    window = f"{measured.first}-{measured.last}"
+    if not math.isclose(rate, noted, rel_tol=TOLERANCE):
+        text = f"reads as {rate:.6g} img/s in iterations {window}, noted are {noted:.6g}"
+        return subject.found(NAME, text, correct, "sample.images_per_second")
+    if measured.agreement is not None and abs(measured.agreement - 1) > CLOCKS_DIFFER:
+        text = f"the log's clock and its lines' arrival differ by a factor {measured.agreement:.4f}"
+        return subject.found(NAME, text, correct, "sample.log")
+    text = f"{rate:.5g} img/s in iterations {window}, as noted"
+    return subject.passed(NAME, text, images_per_second=rate, iterations=measured.iterations)
+
+
+def _folder(subject: Subject) -> Path:
+    """Return where the log is looked for: under tests/, or beside a recipe on its own."""
+    if subject.base is not None:
+        return subject.base / "tests"
+    return Path(subject.file.place.file).resolve().parent

@@ -1,0 +1,80 @@
+"""A suite's own file: whether it reads well, and where its published numbers come from."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mrbench.checks.recipes.base import counted, placed, refused
+from mrbench.errors import RecipeError
+from mrbench.model.finding import Checked
+from mrbench.model.suite import Reference, Suite
+from mrbench.recipe import load as recipe
+from mrbench.recipe.yamlfile import Place, load
+
+# a file at GitHub, by the name of a branch or a commit
+AT_GITHUB = re.compile(r"https://(?:raw\.)?github(?:usercontent)?\.com/[^/]+/[^/]+/(?P<rest>.+)")
+PINNED = re.compile(r"(?:^|/)[0-9a-f]{40}(?:/|$)")
+
+
+def check(path: Path) -> Iterator[Checked]:
+    """Check a suite.yaml: keys, order, references."""
+    name = path.resolve().parent.name
+    try:
+        suite = recipe.read_suite(path)
+        _, place = load(Suite, path)
+    except RecipeError as exc:
+        yield refused("suite", name, exc, path)
+        return
+    there = {p.stem for p in path.resolve().parent.glob("*.yaml")}
+    gone = [each for each in suite.order if each not in there]
+    if gone:
+        text = f"`order` names {', '.join(gone)}, of which there is no recipe"
+        yield placed(
+            "suite", name, text, "correct the name, or add the recipe", place=place, key="order"
+        )
+    else:
+        text = f"window {suite.window}, {suite.hardware.count} x {suite.hardware.name}"
+        yield _passed("suite", name, f"{text}, {counted(len(there) - 1, 'recipe')}")
+    if not suite.references:
+        yield _passed("references", name, "none: it is compared with nothing published")
+    for i, reference in enumerate(suite.references):
+        key = f"references[{i}]"
+        yield _reference(name, reference, place, key, there)
+
+
+def _reference(name: str, reference: Reference, place: Place, key: str, there: set[str]) -> Checked:
+    def wrong(text: str, remedy: str, inner: str) -> Checked:
+        told = f"{reference.name}: {text}"
+        return placed("references", name, told, remedy, place=place, key=f"{key}.{inner}")
+
+    at_github = AT_GITHUB.fullmatch(reference.source)
+    if not reference.source.strip():
+        return wrong("has no source", "say where it was published", "source")
+    if at_github and not PINNED.search(at_github["rest"]):
+        remedy = "give its address with the 40 digits of the commit, as GitHub's key y does"
+        return wrong(f"{reference.source} can move", remedy, "source")
+    try:
+        dt.date.fromisoformat(reference.date)
+    except ValueError:
+        return wrong(f"date {reference.date!r}", "give it as 2019-10-13", "date")
+    numbers = reference.images_per_second
+    unknown = [each for each in numbers if each not in there]
+    if unknown:
+        remedy = "correct the name, or add the recipe"
+        return wrong(
+            f"numbers for {', '.join(unknown)}, of which there is no recipe",
+            remedy,
+            f"images_per_second.{unknown[0]}",
+        )
+    small = [each for each, rate in numbers.items() if not rate > 0]
+    if small or not numbers:
+        inner = f"images_per_second.{small[0]}" if small else "images_per_second"
+        return wrong("has a number that is none", "give images per second", inner)
+    host = reference.source.partition("://")[2].partition("/")[0] or "a text"
+    text = f"{reference.name}: {counted(len(numbers), 'number')}, from {host}, pinned"
+    return _passed("references", name, text if at_github else text.removesuffix(", pinned"))
+
+
+def _passed(check: str, subject: str, text: str) -> Checked:
+    return Checked(check=check, subject=subject, outcome="passed", text=text)

@@ -1,0 +1,187 @@
+"""Upstream repositories: the commit can be had, the patch applies, the tree is the recorded one.
+
+Each check works in two fresh caches of its own: one that stands already would prove nothing.
+"""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrbench.checks.recipes import launch
+from mrbench.checks.recipes.base import Subject, counted, parted
+from mrbench.errors import RecipeError, WorkspaceError
+from mrbench.model.finding import Checked
+from mrbench.model.recipe import Source
+from mrbench.prepare import source as workspace
+from mrbench.prepare.job import as_source
+from mrbench.prepare.mirror import base
+from mrbench.prepare.source import Workspace, address, store
+from mrbench.prepare.source.base import UnreachableError
+from mrbench.recipe.plan import Plan, make_plan
+
+Say = Callable[[str], None]
+Patches = tuple[tuple[str, bytes], ...]
+COUNTS = (1, 2, 4, 8, 16)  # of GPUs, to find one that differs from the suite's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstreams:
+    """Whom to ask. mirror: a folder or URL of owner/name[.git]; None: the recipes' own hosts.
+
+    caches: two empty folders.
+    """
+
+    mirror: str | None
+    caches: tuple[Path, Path]
+    say: Say
+
+
+def check(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
+    """Check the recipe's source, its packages, and what the launch names of them."""
+    file = subject.file
+    made = yield from _source(subject, upstreams, subject.plan.source, file.patches, "source")
+    if made is not None:
+        yield from _other_gpus(subject, upstreams)
+        yield from launch.check(subject, made.path)
+    for i, package in enumerate(subject.plan.environment.packages):
+        key = f"environment.packages[{i}]"
+        yield from _source(subject, upstreams, as_source(package), (), key)
+
+
+def repositories(subject: Subject) -> list[str]:
+    """Return the URLs that are asked for a recipe; none for what mrbench carries itself."""
+    urls = [subject.plan.source.url, *(p.url for p in subject.plan.environment.packages)]
+    return [url for url in urls if not url.startswith(address.PACKAGE)]
+
+
+def _source(
+    subject: Subject, upstreams: Upstreams, source: Source, patches: Patches, key: str
+) -> Generator[Checked, None, Workspace | None]:
+    """Check one repository; returns its checkout, for what else is to be looked at."""
+    url = source.url.removeprefix(address.GITHUB)
+    first, second = upstreams.caches
+    refusal = _fetched(subject, upstreams, source, first, key)
+    if refusal:
+        yield refusal
+        return None
+    yield subject.passed("commit", f"{source.commit[:12]} of {url} can be had")
+    try:
+        made = _made(upstreams, source, patches, first)
+    except WorkspaceError as exc:
+        yield _failed(subject, "applies", exc, f"{key}.{_changed(source)}")
+        return None
+    if patches or source.substitutions:
+        parts = ((len(source.substitutions), "substitution"), (len(patches), "patch"))
+        text = " and ".join(counted(count, what) for count, what in parts if count)
+        yield subject.passed("applies", text)
+    yield _tree(subject, source, made, key)
+    refusal = _fetched(subject, upstreams, source, second, key)
+    if refusal:
+        yield refusal
+        return made
+    try:
+        yield _twice(subject, made, _made(upstreams, source, patches, second), key)
+    except WorkspaceError as exc:
+        yield _failed(subject, "twice", exc, key)
+    return made
+
+
+def _fetched(
+    subject: Subject, upstreams: Upstreams, source: Source, cache: Path, key: str
+) -> Checked | None:
+    """Fetch a commit; returns what went wrong, or None."""
+    try:
+        with _cache(cache):
+            address.check(source)
+            bare = address.store_path(source.url)
+            with store.locked(bare, upstreams.say) as lock:
+                store.ensure(bare, source, _base(upstreams), upstreams.say, lock)
+    except UnreachableError as exc:  # says nothing about the recipe
+        return _failed(subject, "upstream", exc, f"{key}.url")
+    except WorkspaceError as exc:
+        return _failed(subject, "commit", exc, f"{key}.commit")
+    return None
+
+
+def _made(upstreams: Upstreams, source: Source, patches: Patches, cache: Path) -> Workspace:
+    """Make the patched checkout, whatever its tree."""
+    unpinned = dataclasses.replace(source, tree=None)
+    with _cache(cache):
+        return workspace.prepare(unpinned, patches, _base(upstreams), upstreams.say)
+
+
+def _tree(subject: Subject, source: Source, made: Workspace, key: str) -> Checked:
+    if source.tree is None:
+        text = f"{made.tree}, and none is recorded"
+        return subject.found(
+            "tree", text, f"put it into {key}.tree", f"{key}.commit", outcome="skipped"
+        )
+    if source.tree != made.tree:
+        text = f"is {made.tree}, recorded is {source.tree}"
+        remedy = "correct the tree id, or the commit, patches and substitutions that make it"
+        return subject.found("tree", text, remedy, f"{key}.tree")
+    return subject.passed("tree", f"{made.tree}, as recorded")
+
+
+def _twice(subject: Subject, one: Workspace, other: Workspace, key: str) -> Checked:
+    same = (one.base_tree, one.tree) == (other.base_tree, other.tree)
+    # a copy of another cache is hashed by the first one's record: file by file, not by its claim
+    if not same or not workspace.verify_tree(one, other.path):
+        text = f"two checkouts have trees {one.tree} and {other.tree}"
+        return subject.found("twice", text, "please report it: a bug in mrbench or git", key)
+    return subject.passed("twice", "two fetches and checkouts have the same files")
+
+
+def _other_gpus(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
+    """Apply what the recipe substitutes for another number of GPUs."""
+    if not subject.file.recipe.other_gpus.substitutions:
+        return
+    plan = _with_others(subject)
+    if plan is None:
+        return
+    try:
+        _made(upstreams, plan.source, subject.file.patches, upstreams.caches[0])
+    except WorkspaceError as exc:
+        yield _failed(subject, "applies", exc, "other_gpus.substitutions")
+        return
+    yield subject.passed(
+        "applies", f"with {counted(plan.gpus, 'GPU')}, {subject.plan.gpus} are the suite's"
+    )
+
+
+def _with_others(subject: Subject) -> Plan | None:
+    unlocked = dataclasses.replace(subject.file, lock=None)
+    for count in (*subject.file.recipe.other_gpus.allowed, *COUNTS):
+        with contextlib.suppress(RecipeError):
+            if count != subject.plan.gpus:
+                return make_plan(unlocked, gpus=count)
+    return None
+
+
+def _failed(subject: Subject, check: str, error: WorkspaceError, key: str) -> Checked:
+    return subject.found(check, *parted(str(error)), key)
+
+
+def _changed(source: Source) -> str:
+    return "patches" if source.patches else "substitutions"
+
+
+def _base(upstreams: Upstreams) -> str | None:
+    return base.git_base(upstreams.mirror)
+
+
+@contextlib.contextmanager
+def _cache(folder: Path) -> Iterator[None]:
+    """Let the workspace keep what it makes in a folder of ours."""
+    before = os.environ.get("MRBENCH_HOME")
+    os.environ["MRBENCH_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MRBENCH_HOME"]
+        else:
+            os.environ["MRBENCH_HOME"] = before

@@ -1,0 +1,55 @@
+"""`mrbench cleanup`: remove what runs left that were killed with all their processes."""
+
+import argparse
+import sys
+
+from mrbench.errors import MrbenchError, UnavailableError
+from mrbench.files import home
+from mrbench.prepare import scratch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench cleanup`."""
+    parser.add_argument(
+        "--all", action="store_true", help="also containers whose mrbench cannot be seen from here"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Remove containers and folders whose mrbench is dead, and say which."""
+    removed = [f"folder {path}" for path in scratch.sweep(home() / "scratch")]
+    code = 0
+    try:
+        found, kept = _containers(others=args.all)
+        removed += found
+        for line in kept:
+            print(f"left alone: {line}")
+    except MrbenchError as exc:
+        code = 0 if isinstance(exc, UnavailableError) else exc.exit_code
+        print(f"mrbench: no containers looked at: {exc}", file=sys.stderr)
+    for line in removed:
+        print(f"removed {line}")
+    if not removed:
+        print("nothing to remove")
+    return code
+
+
+def _containers(*, others: bool) -> tuple[list[str], list[str]]:
+    """Remove orphaned containers; returns what was removed and what was not."""
+    from mrbench.launch.executors.docker import engine  # noqa: PLC0415 - this command alone
+
+    removed, kept = [], []
+    with engine.connect(MrbenchError) as client:
+        for container in engine.labelled(client, engine.RUN):
+            labels = container.labels
+            whose = f"pid {labels.get(engine.PID)} on {labels.get(engine.HOST)}"
+            text = f"container {container.name} ({container.status}) of {whose}"
+            orphaned = engine.orphaned(labels)
+            if orphaned or (orphaned is None and others):
+                engine.remove(container)
+                removed.append(text)
+            elif orphaned is None:
+                kept.append(f"{text}; it cannot be seen from here, remove it with --all")
+            else:
+                kept.append(f"{text}, which lives")
+    return removed, kept

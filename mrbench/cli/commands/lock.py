@@ -1,0 +1,31 @@
+"""`mrbench lock`: write the lock files of environments."""
+
+import argparse
+import sys
+
+from mrbench.cli.arguments import add_recipes
+from mrbench.cli.choice import chosen_files
+from mrbench.errors import MrbenchError, RecipeError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench lock`."""
+    add_recipes(parser)
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions anew")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the lock files of the chosen recipes."""
+    from mrbench.prepare.environment.relock import relock  # noqa: PLC0415 - only this command
+
+    code, said = 0, False
+    for answer in relock(chosen_files(args, locked=False), upgrade=args.upgrade):
+        said = True
+        if isinstance(answer, MrbenchError):
+            print(f"mrbench: {answer}", file=sys.stderr)
+            code = max(code, answer.exit_code)
+        else:
+            print(answer)
+    if not said:
+        raise RecipeError("none of these recipes names environment.lock; add it, as NAME.lock")
+    return code

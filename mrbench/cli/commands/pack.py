@@ -1,0 +1,49 @@
+"""`mrbench pack`: make one archive of a run."""
+
+import argparse
+
+from mrbench.cli.arguments import add_runs, as_path
+
+TYPE_CHECKING = False  # see arguments
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench pack`."""
+    parser.description = (
+        "Make one archive of a run, for an issue or a paper. Values of variables that look like"
+        " secrets, tokens, passwords in URLs, host names and user names become stars, as many as"
+        " they had bytes; the number can still be computed again."
+    )
+    parser.add_argument("run", metavar="RUN", help="the run's folder, or the end of its path")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=_archive, required=True, help="a new .tar.gz"
+    )
+    add_runs(parser)
+
+
+def _archive(text: str) -> "Path":
+    """Take a name that `mrbench verify` knows as an archive's."""
+    if text.endswith((".tar.gz", ".tgz")):
+        return as_path(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: call it NAME.tar.gz")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Make the archive, and tell what was hidden in it and what could not be."""
+    from mrbench.record.archive import opened  # noqa: PLC0415 - only this command
+    from mrbench.record.pack import pack  # noqa: PLC0415 - the same
+
+    with opened(args.run, args.runs) as run:
+        packed = pack(run, args.output)
+    size = args.output.stat().st_size
+    print(
+        f"{args.output}: {packed.record['id']}, {len(packed.record['files']) + 1} files,"
+        f" {size} bytes"
+    )
+    for kind, entry in sorted(packed.masked.items()):
+        print(f"masked: {kind}, {entry['count']} times, in {', '.join(entry['files'])}")
+    for text in packed.left:
+        print(f"NOT masked, look for yourself: {text}")
+    return 0

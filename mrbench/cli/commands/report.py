@@ -1,0 +1,59 @@
+"""`mrbench report`: all of many runs, as one HTML file."""
+
+import argparse
+import sys
+
+from mrbench.cli.arguments import add_reference, add_runs, as_path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench report`."""
+    parser.description = (
+        "Write one HTML file with all of many runs; ends with 1 if a run could not be read, and the"
+        " others are in it. The page tells host names, paths and variables as the records have"
+        " them; for other people's eyes give it archives of `mrbench pack`."
+    )
+    parser.add_argument(
+        "run",
+        nargs="*",
+        metavar="RUN|SUITE",
+        help="a run's folder, the end of its path, an archive, or a suite; default: all runs",
+    )
+    add_runs(parser)
+    add_reference(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=as_path,
+        metavar="FILE",
+        default="report.html",
+        help="default: report.html",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the report; say where it is and what is not in it."""
+    from mrbench.errors import MrbenchError  # noqa: PLC0415 - only this command
+    from mrbench.files import write_whole  # noqa: PLC0415 - the same
+    from mrbench.results.report import gather, page  # noqa: PLC0415 - the same
+    from mrbench.text import shown  # noqa: PLC0415 - the same
+
+    found = gather.gather(args.run, args.runs, args.reference)
+    for left in found.left_out:
+        print(
+            f"mrbench: left out: {shown(left.name, 400)}: {shown(left.why, 400)}", file=sys.stderr
+        )
+    if not found.chapters:
+        names = ", ".join(args.run) or "any suite"
+        raise MrbenchError(f"{args.runs}: no runs of {names}; `mrbench run` makes some")
+    text = page.build(found).encode()
+    if args.output.exists() and not args.output.is_file():
+        args.output.write_bytes(text)  # /dev/stdout and its like are not to be replaced
+    elif not args.output.parent.is_dir():
+        folder = args.output.parent
+        raise MrbenchError(f"{folder}: no such folder; make it, or choose another with -o")
+    else:
+        write_whole(args.output, text)
+    runs = sum(len(chapter.runs) for chapter in found.chapters)
+    print(f"{args.output}: {runs} run{'s' * (runs != 1)}, {len(text) / 1e6:.1f} MB")
+    return max((left.exit_code for left in found.left_out), default=0)

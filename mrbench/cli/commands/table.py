@@ -1,0 +1,131 @@
+"""`mrbench table`: compare the runs of a suite."""
+
+import argparse
+import sys
+
+from mrbench.cli.arguments import add_reference, add_runs
+from mrbench.errors import MrbenchError, RecipeError
+from mrbench.recipe import load
+
+TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mrbench.model.suite import Suite
+
+    Record = dict[str, Any]
+
+FORMATS = ("plain", "markdown", "github", "rst", "html", "latex", "csv", "json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench table`."""
+    parser.add_argument("--suite", default="2019", metavar="NAME", help="default: 2019")
+    add_runs(parser)
+    parser.add_argument(
+        "--format", choices=FORMATS, default="plain", help="github: for $GITHUB_STEP_SUMMARY"
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="A,B,...",
+        help="which, in this order; a wrong name is answered with all",
+    )
+    parser.add_argument(
+        "--sort", metavar="COLUMN[:desc]", help="default: by throughput, the fastest first"
+    )
+    parser.add_argument(
+        "--filter",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="rows that meet it, and all others that are given; KEY is a column or a key of"
+        " --format json; = and != compare texts and numbers, < <= > >= numbers, ~ finds VALUE in"
+        " a text",
+    )
+    parser.add_argument(
+        "--relative-to",
+        metavar="IMPL",
+        help="each row's ratio to that one's, where their runs may be compared",
+    )
+    add_reference(parser)
+    parser.add_argument(
+        "--reference-only", action="store_true", help="print that published table, and no runs"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the comparison table of a suite."""
+    from mrbench.results import rows as making  # noqa: PLC0415 - only this command needs it
+    from mrbench.results import table as tables  # noqa: PLC0415 - the same
+    from mrbench.results.table import choose, relative  # noqa: PLC0415 - the same
+
+    names = choose.columns(args.columns)
+    if args.reference_only:
+        return _published(args)
+    records, broken = _read(args)
+    suite = load.load_suite(args.suite) if _ours(args, records) else _suite_of(records[-1])
+    rows = making.make_rows(suite, records, args.reference)
+    if args.relative_to is not None and rows:
+        relative.fill_in(rows, args.relative_to)
+    shown = choose.order(choose.keep(rows, args.filter), args.sort)
+    if not rows and args.format not in tables.DATA:
+        hint = f"`mrbench run --suite {args.suite}` makes some"
+        raise MrbenchError(f"{args.runs}: no runs of suite {args.suite}; {hint}")
+    if not shown and args.format not in tables.DATA:
+        raise MrbenchError(f"none of {len(rows)} rows meets --filter {' '.join(args.filter)}")
+    _print(tables.render(suite, shown, args.format, names))
+    return broken
+
+
+def _read(args: argparse.Namespace) -> tuple[list["Record"], int]:
+    """Return the suite's records, and the exit code: that of a record that cannot be read."""
+    from pathlib import Path  # noqa: PLC0415 - see above
+
+    from mrbench.record import rundir, skim  # noqa: PLC0415 - the same
+    from mrbench.text import one_line  # noqa: PLC0415 - the same
+
+    records, broken = [], 0
+    for found in skim.read_runs(args.runs, args.suite):
+        if isinstance(found, dict):
+            records.append(found)
+            continue
+        if isinstance(found, Path):
+            text = f"{found} {rundir.why_unfinished(found)}"
+        else:
+            text, broken = str(found), found.exit_code
+        print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
+    return records, broken
+
+
+def _ours(args: argparse.Namespace, records: list["Record"]) -> bool:
+    return args.suite in load.suite_names() or not records
+
+
+def _suite_of(record: "Record") -> "Suite":
+    """Return a suite that mrbench does not carry, as one of its runs has it."""
+    from pathlib import Path  # noqa: PLC0415 - see above
+
+    from mrbench.record import rundir  # noqa: PLC0415 - the same
+
+    return rundir.suite_of(rundir.read_record(Path(record["folder"]) / "record.json"))
+
+
+def _published(args: argparse.Namespace) -> int:
+    from mrbench.results import rows as making  # noqa: PLC0415 - see above
+    from mrbench.results import table as tables  # noqa: PLC0415 - the same
+
+    if args.columns or args.sort or args.filter or args.relative_to:
+        raise RecipeError("--reference-only goes with --suite, --reference and --format alone")
+    suite = load.load_suite(args.suite)
+    reference = making.choose_reference(suite, args.reference)
+    if reference is None:
+        raise RecipeError(f"--reference-only: suite {args.suite} has no published table")
+    _print(tables.render_published(args.suite, suite, reference, args.format))
+    return 0
+
+
+def _print(text: str) -> None:
+    """Print in what characters stdout can take."""
+    from mrbench.console.charset import encodable  # noqa: PLC0415 - see above
+
+    print(encodable(text, sys.stdout.encoding or "ascii"))

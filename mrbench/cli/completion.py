@@ -1,0 +1,165 @@
+"""What Tab offers behind `mrbench`: the door of argcomplete, which asks the parser itself.
+
+A shell calls mrbench for it with _ARGCOMPLETE set; the answer goes to a descriptor of its own, and
+nothing else is printed.
+"""
+
+import argparse
+import glob
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import argcomplete
+from argcomplete.shell_integration import shellcode
+
+from mrbench.recipe import load
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+LEVELS = 2  # of folders above a run's: suite and implementation
+Completer = Callable[..., Iterable[str]]
+
+
+def script(shell: str) -> str:
+    """Return what the shell evaluates: bash, zsh or fish."""
+    return shellcode(
+        # no fallback to names of files: --gpus takes none, and paths are offered here
+        ["mrbench"],
+        shell=shell,
+        complete_arguments=["-o", "nospace"],
+    )
+
+
+def complete(
+    make_parser: Callable[[str], argparse.ArgumentParser], commands: Collection[str]
+) -> int:
+    """Answer the shell and end the process; return 1, and say nothing, where that fails."""
+    words = os.environ.get("COMP_LINE", "").split()
+    command = next((word for word in words[1:] if word in commands), "")
+    parser = make_parser(command)
+    _equip(parser)
+    try:
+        # behind a command that takes nothing else, options come without their dashes being typed
+        options = "long" if command and not _positionals(parser, command) else False
+        argcomplete.autocomplete(parser, always_complete_options=options)
+    except Exception:  # noqa: BLE001 - whatever it is, nobody wants to read it amid the typing
+        return 1
+    return 1
+
+
+def _positionals(parser: argparse.ArgumentParser, command: str) -> list[argparse.Action]:
+    """Return what a command takes that is no option."""
+    (chosen,) = (a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001 - argparse has no other way
+    return [a for a in chosen[command]._actions if not a.option_strings]  # noqa: SLF001 - the same
+
+
+def _equip(parser: argparse.ArgumentParser) -> None:
+    """Give each argument its completer; argparse's choices need none."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other list of them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
+            for inner in action.choices.values():
+                _equip(inner)
+        elif not action.choices:
+            action.completer = _completer(action)  # type: ignore[attr-defined]  # argcomplete's
+
+
+def _completer(action: argparse.Action) -> Completer:
+    metavar = action.metavar if isinstance(action.metavar, str) else ""
+    if action.dest in BY_NAME:
+        return BY_NAME[action.dest]
+    return next((made for word, made in BY_METAVAR.items() if word in metavar), _nothing)
+
+
+def _nothing(**_: object) -> Iterable[str]:
+    return ()
+
+
+def _suites(parser: argparse.ArgumentParser, parsed_args: object, **_: object) -> Iterable[str]:
+    """Offer mrbench's suites; to who reads runs, those of runs too."""
+    names = set(load.suite_names())
+    if parser.prog.endswith((" table", " report")):
+        names |= {p.name for p in _runs_of(parsed_args).glob("*/") if p.is_dir()}
+    return sorted(filter(str.isprintable, names))
+
+
+def _implementations(parsed_args: object, **_: object) -> Iterable[str]:
+    return {name for suite in _chosen(parsed_args) for name in load.implementations(suite)}
+
+
+def _references(parsed_args: object, **_: object) -> Iterable[str]:
+    return {r.name for suite in _chosen(parsed_args) for r in load.load_suite(suite).references}
+
+
+def _chosen(parsed_args: object) -> Iterable[str]:
+    """Return the suites that --suite names, of which some commands take several; else all."""
+    suite = getattr(parsed_args, "suite", None) or load.suite_names()
+    return [suite] if isinstance(suite, str) else suite
+
+
+def _runs(prefix: str, parsed_args: object, **_: object) -> Iterable[str]:
+    """Offer runs as suite/implementation/time, a part at a time; archives; else times alone."""
+    runs, depth, found = _runs_of(parsed_args), prefix.count("/"), []
+    if depth <= LEVELS and not prefix.startswith(("/", ".", "~")):
+        for path in runs.glob(f"{glob.escape(prefix)}*"):
+            name = path.relative_to(runs).as_posix()
+            if depth < LEVELS and path.is_dir():
+                found.append(f"{name}/")
+            elif (path / "record.json").is_file():
+                found.append(name)
+    found += _paths(prefix, ARCHIVES, folders=bool(prefix))
+    if not found:
+        found = [p.parent.name for p in runs.glob(f"*/*/{glob.escape(prefix)}*/record.json")]
+    return sorted(filter(str.isprintable, found))
+
+
+def _runs_and_suites(**known: Any) -> Iterable[str]:  # noqa: ANN401 - argcomplete's keywords
+    return [*_suites(**known), *_runs(**known)]
+
+
+def _runs_of(parsed_args: object) -> Path:
+    return Path(getattr(parsed_args, "runs", None) or os.environ.get("MRBENCH_RUNS") or "runs")
+
+
+def _recipes(prefix: str, **_: object) -> Iterable[str]:
+    return _paths(prefix, (".yaml", ".yml"))
+
+
+def _files(prefix: str, **_: object) -> Iterable[str]:
+    return _paths(prefix, ("",))
+
+
+def _folders(prefix: str, **_: object) -> Iterable[str]:
+    return _paths(prefix, ())
+
+
+def _paths(prefix: str, endings: tuple[str, ...], *, folders: bool = True) -> Iterator[str]:
+    """Yield what begins so: folders, with a slash, and files that end as asked."""
+    head, slash, tail = prefix.rpartition("/")
+    beneath = Path(head + slash).expanduser()
+    for path in sorted(beneath.iterdir()) if beneath.is_dir() else ():
+        hidden = path.name.startswith(".") and not tail.startswith(".")
+        if hidden or not path.name.startswith(tail) or not path.name.isprintable():
+            continue
+        if path.is_dir() and folders:
+            yield f"{head}{slash}{path.name}/"
+        elif not path.is_dir() and path.name.endswith(endings):
+            yield f"{head}{slash}{path.name}"
+
+
+BY_NAME: dict[str, Completer] = {
+    "suite": _suites,
+    "impl": _implementations,
+    "recipe": _recipes,
+    "reference": _references,
+    "mirror": _folders,
+    "a": _runs,
+    "b": _runs,
+}
+BY_METAVAR: dict[str, Completer] = {
+    "SUITE": _runs_and_suites,
+    "RUN": _runs,
+    "DIR": _folders,
+    "FILE": _files,
+    "LOG": _files,
+}

@@ -1,5 +1,0 @@
-"""`mrbench data check`: is a folder COCO, whole and sound? Every file is really read."""
-
-from mrbench.datacheck.inspection import Report, check
-
-__all__ = ["Report", "check"]

@@ -1,0 +1,193 @@
+"""The GPUs that a run would use: enough, served by the recipe, undisturbed, at full speed."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mrbench.doctor import wanted as stated
+from mrbench.doctor.finding import Finding, Plans, memory_size, names
+from mrbench.model.places import Places
+
+if TYPE_CHECKING:
+    from mrbench.launch.gpus import Gpu, Inspection
+
+    Gpus = Sequence[Gpu]
+
+BUSY_SHARE = 0.05  # of a GPU's memory; the driver alone takes less
+OLD_CUDA = "choose other GPUs or a suite of newer code, or try it with --force"
+
+
+def enough(plans: Plans, _places: Places) -> list[Finding]:
+    """Refuse what the GPUs here cannot run: too few, too new or too old, or the driver too old."""
+    wanting = [plan for plan in plans if plan.accelerator == "gpu"]
+    if not wanting:
+        return []
+    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - for GPUs only
+
+    seen = nvml.inspect()
+    usable = visible(seen.gpus)
+    found = []
+    for plan in wanting:
+        if len(usable) < plan.gpus:
+            text = f"{plan.gpus} GPUs wanted, {len(usable)} usable ({_why(seen)})"
+            remedy = (
+                "run it on such a machine, choose another count with --gpus,"
+                " or look at the plan with --dry-run"
+            )
+            found.append(Finding("GPUs", "missing", text, remedy, names([plan])))
+            continue
+        odd = _unserved(usable[: plan.gpus], stated.capabilities(plan.environment))
+        if odd:
+            found.append(Finding("GPUs", "missing", odd, OLD_CUDA, names([plan]), forcible=True))
+        oldest = stated.driver(plan.environment)
+        if oldest and seen.driver and stated.version(seen.driver) < stated.version(oldest):
+            text = f"NVIDIA driver {seen.driver}, {oldest} or later needed"
+            found.append(Finding("driver", "missing", text, "install a newer one", names([plan])))
+    return found
+
+
+def condition(plans: Plans, _places: Places) -> list[Finding]:
+    """Tell what the GPUs are, and whatever would slow them."""
+    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - as above
+
+    seen = nvml.inspect()
+    wanted = max((plan.gpus for plan in plans if plan.accelerator == "gpu"), default=0)
+    if seen.error:
+        return [] if wanted else [Finding("GPUs", "good", f"none needed; {seen.error}")]
+    kinds = ", ".join(f"{_count(seen.gpus, name)} x {name}" for name in _distinct(seen.gpus))
+    driver = Finding("driver", "good", f"{seen.driver}, for CUDA up to {seen.cuda or 'unknown'}")
+    if not wanted:
+        return [driver, Finding("kind", "good", f"{kinds or 'no GPU'}; none needed")]
+    used = visible(seen.gpus)[:wanted]
+    if not used:
+        return [driver]
+    return [
+        driver,
+        _kinds(used, kinds),
+        _in_use(used),
+        _clocks(used),
+        _persistence(used),
+        _ecc(used),
+    ]
+
+
+def visible(gpus: "Gpus") -> "Gpus":
+    """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order."""
+    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - as above
+
+    identities = [(gpu.index, gpu.uuid) for gpu in gpus]
+    return [gpus[i] for i in nvml.chosen(identities, os.environ.get("CUDA_VISIBLE_DEVICES"))]
+
+
+def _why(seen: "Inspection") -> str:
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if seen.error:
+        return seen.error
+    return "this machine has no more" if chosen is None else f"CUDA_VISIBLE_DEVICES={chosen}"
+
+
+def _unserved(used: "Gpus", served: tuple[str, str] | None) -> str | None:
+    if served is None:
+        return None
+    odd = [g for g in used if g.capability and not stated.within(g.capability, *served)]
+    if not odd:
+        return None
+    text = f"compute capability {odd[0].capability} ({_listed(odd)})"
+    return f"{text}, {served[0]} to {served[1]} needed"
+
+
+def _kinds(used: "Gpus", kinds: str) -> Finding:
+    known = ", ".join(dict.fromkeys(g.capability or "unknown" for g in used))
+    text = f"{kinds}; compute capability {known}"
+    if len(_distinct(used)) > 1:
+        remedy = "choose equal ones with CUDA_VISIBLE_DEVICES; the slowest sets the pace"
+        return Finding("kind", "warning", f"{text}; not all alike", remedy)
+    return Finding("kind", "good", text)
+
+
+def _in_use(used: "Gpus") -> Finding:
+    told = [
+        f"GPU {g.index}: pid {p.pid} {p.name or '(not visible from here)'}"
+        + (f", {memory_size(p.memory_bytes)}" if p.memory_bytes is not None else "")
+        for g in used
+        for p in g.processes
+    ]
+    told += [
+        f"GPU {g.index}: {memory_size(g.memory_used_bytes)} taken, by whom is unknown"
+        for g in used
+        if not g.processes and g.memory_used_bytes > BUSY_SHARE * g.memory_total_bytes
+    ]
+    if told:
+        remedy = "wait for them, or choose others with CUDA_VISIBLE_DEVICES"
+        return Finding("in use", "warning", "; ".join(told), remedy)
+    most = memory_size(max(g.memory_used_bytes for g in used))
+    total = memory_size(min(g.memory_total_bytes for g in used))
+    return Finding("in use", "good", f"by nobody; at most {most} of {total} taken")
+
+
+def _clocks(used: "Gpus") -> Finding:
+    slowed = [f"GPU {g.index} by {' and '.join(g.slowed_by)}" for g in used if g.slowed_by]
+    limited = [
+        g
+        for g in used
+        if g.application_clock_mhz
+        and g.application_clock_mhz < (g.default_application_clock_mhz or 0)
+    ]
+    text = (
+        f"{_span(g.clock_mhz for g in used)} of {_span(g.max_clock_mhz for g in used)} MHz,"
+        f" for applications {_span(g.application_clock_mhz for g in used)}"
+    )
+    if slowed:
+        text = f"slowed: {', '.join(slowed)}; {text}"
+        return Finding(
+            "clocks", "warning", text, "see to cooling and power: nvidia-smi -q -d CLOCK"
+        )
+    if limited:
+        text = f"{_listed(limited)} set below the default; {text}"
+        return Finding("clocks", "warning", text, "nvidia-smi -rac sets the default again")
+    return Finding("clocks", "good", text)
+
+
+def _persistence(used: "Gpus") -> Finding:
+    off = [g for g in used if g.persistence is False]
+    if off:
+        text = f"off on {_listed(off)}; the driver unloads between runs"
+        return Finding("persistence", "warning", text, "nvidia-smi -pm 1 (as root)")
+    unknown = any(g.persistence is None for g in used)
+    return Finding("persistence", "good", "unknown" if unknown else "on")
+
+
+def _ecc(used: "Gpus") -> Finding:
+    wrong = [g for g in used if g.uncorrected_errors]
+    if wrong:
+        text = ", ".join(f"GPU {g.index}: {g.uncorrected_errors}" for g in wrong)
+        remedy = "leave these GPUs out, or reset them (nvidia-smi -r)"
+        return Finding("ECC", "warning", f"uncorrected errors: {text}", remedy)
+    modes = {None: "not supported", True: "on", False: "off"}
+    kinds = list(dict.fromkeys(modes[g.ecc] for g in used))
+    if len(kinds) > 1:
+        text = f"{' on some, '.join(kinds)} on others"
+        return Finding("ECC", "warning", text, "set it alike: nvidia-smi -e 0 or 1, then reboot")
+    return Finding("ECC", "good", f"{kinds[0]}, no uncorrected errors")
+
+
+def _listed(gpus: "Gpus") -> str:
+    first, last = gpus[0].index, gpus[-1].index
+    if len(gpus) > 1 and last - first == len(gpus) - 1:
+        return f"GPU {first}-{last}"
+    return f"GPU {', '.join(str(g.index) for g in gpus)}"
+
+
+def _distinct(gpus: "Gpus") -> list[str]:
+    return list(dict.fromkeys(g.name for g in gpus))
+
+
+def _count(gpus: "Gpus", name: str) -> int:
+    return sum(g.name == name for g in gpus)
+
+
+def _span(values: Iterable[int | None]) -> str:
+    known = [v for v in values if v is not None]
+    if not known:
+        return "unknown"
+    return f"{min(known)}" if min(known) == max(known) else f"{min(known)}-{max(known)}"

@@ -1,0 +1,152 @@
+"""What the recipes themselves ask for: interpreter, environment, data, weights, repositories."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mrbench.doctor.finding import Finding, Plans, names, problem
+from mrbench.errors import WorkspaceError
+from mrbench.launch.executors import EXECUTORS, Wishes
+from mrbench.model.places import Places
+from mrbench.prepare import environment, run_copy, weights
+from mrbench.prepare.environment import interpreter
+from mrbench.prepare.mirror import base as mirrored
+from mrbench.recipe import lockfile
+from mrbench.recipe.plan import Plan
+
+
+def executor(plans: Plans, _places: Places) -> list[Finding]:
+    """Refuse what cannot be started on this system at all."""
+    told = EXECUTORS["local"](Wishes()).unavailable()
+    return [problem("system", told, plan) for plan in plans] if told else []
+
+
+def made(plan: Plan) -> bool:
+    """Tell whether the plan's environment is there already."""
+    env = plan.environment
+    if env.kind == "current":
+        return True
+    if env.kind != "venv" or (env.build and plan.source.tree is None):
+        return False
+    return (environment_path(plan) / environment.DONE).is_file()
+
+
+def environment_path(plan: Plan) -> Path:
+    """Return where the plan's environment stands or will stand."""
+    return environment.path(plan.environment, plan.source.tree or "", plan.lock_sha256)
+
+
+def environments(plans: Plans, _places: Places) -> list[Finding]:
+    """Look for the interpreters, and for environments that are made."""
+    found = []
+    for plan in plans:
+        env = plan.environment
+        wanted = f"Python {env.python or f'{sys.version_info[0]}.{sys.version_info[1]}'}"
+        told = environment.problem(env)
+        if told:
+            found.append(problem(wanted, told, plan))
+        elif env.kind == "current":
+            text = f"{sys.executable}, with what is installed there"
+            found.append(Finding(wanted, "good", text, "", names([plan])))
+        else:
+            base = interpreter.find(env.python)
+            found.append(Finding(wanted, "good", str(base), "", names([plan])))
+            state = "made" if made(plan) else "to be made, by the first run or `mrbench prepare`"
+            found.append(Finding("environment", "good", state, "", names([plan])))
+    return found
+
+
+def supplied(plans: Plans, _places: Places) -> list[Finding]:
+    """Look for the wheels that are on no index, where that can be done without asking anybody."""
+    found = []
+    for plan in plans:
+        if made(plan) or mirrored.made_folder(_places.mirror):
+            continue
+        for requirement in plan.environment.supplied:
+            if not any(_wheels(requirement)):
+                text = f"no wheel of {requirement} in a folder that UV_FIND_LINKS names"
+                remedy = "build it as environment.system tells, and set UV_FIND_LINKS"
+                found.append(Finding("wheels", "warning", text, remedy, names([plan])))
+    return found
+
+
+def data(plans: Plans, places: Places) -> list[Finding]:
+    """Look for the files that the recipes link to; `mrbench data check` looks into them."""
+    found = []
+    for plan in plans:
+        if plan.data is None:
+            continue
+        drawn = plan.data.synthetic
+        if drawn:
+            text = f"{drawn.images} images of {drawn.width}x{drawn.height}, drawn by mrbench"
+            found.append(Finding("data", "good", text, "", names([plan])))
+            continue
+        told = run_copy.missing_data(plan.data.needs, places.data)
+        if told:
+            found.append(problem("data", told, plan))
+        else:
+            text = f"{places.data} has what the recipe links to"
+            found.append(Finding("data", "good", text, "", names([plan])))
+    return found
+
+
+def pretrained(plans: Plans, places: Places) -> list[Finding]:
+    """Look for the weights."""
+    found = []
+    for plan in plans:
+        if not plan.weights:
+            text = plan.starts_from or "none needed"
+            found.append(Finding("weights", "good", text, "", names([plan])))
+        for item in plan.weights:
+            told = weights.problem(item, places.weights)
+            there = weights.folder(places.weights) / item.file
+            if told:
+                found.append(problem("weights", told, plan))
+            elif there.is_file():
+                found.append(Finding("weights", "good", str(there), "", names([plan])))
+            else:
+                text = f"{item.file}, to be fetched from {urlsplit(item.url).hostname}"
+                found.append(Finding("weights", "good", text, "", names([plan])))
+    return found
+
+
+def mirror(plans: Plans, places: Places) -> list[Finding]:
+    """Look whether the mirror is there and holds the repositories."""
+    if not places.mirror:
+        return [Finding("mirror", "good", "none; all comes from its own host")]
+    local = places.mirror.startswith("file://") or "://" not in places.mirror
+    if not local:
+        return [Finding("mirror", "good", f"{places.mirror} (not asked now)")]
+    from mrbench.prepare.source import address  # noqa: PLC0415 - only where there is a mirror
+
+    base = mirrored.git_base(places.mirror)
+    folder = Path(places.mirror.removeprefix("file://"))
+    if not folder.is_dir():
+        text, remedy = f"--mirror {places.mirror}: no such folder", "check the path"
+        return [Finding("mirror", "missing", text, remedy, names(plans))]
+    found = []
+    for plan in plans:
+        for url in (plan.source.url, *(p.url for p in plan.environment.packages)):
+            try:
+                address.candidates(url, base)
+            except WorkspaceError as exc:
+                found.append(_unserved(str(exc), plan))
+    how = (
+        "made by mrbench, nothing else is used" if mirrored.made_folder(places.mirror) else "a base"
+    )
+    return found or [Finding("mirror", "good", f"{places.mirror}: {how}, has all repositories")]
+
+
+def _unserved(told: str, plan: Plan) -> Finding:
+    text, _, remedy = told.partition("; ")
+    return Finding("mirror", "warning", text, remedy, names([plan]))
+
+
+def _wheels(requirement: str) -> Iterator[Path]:
+    wanted = lockfile.normalized(requirement)
+    for word in os.environ.get("UV_FIND_LINKS", "").replace(",", " ").split():
+        for path in Path(word).glob("*.whl"):
+            if lockfile.normalized(path.name.partition("-")[0]) == wanted:
+                yield path

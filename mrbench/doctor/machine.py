@@ -1,0 +1,92 @@
+"""The machine itself: mrbench's own Python, processors, memory, /dev/shm, open files."""
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+from mrbench import __version__
+from mrbench.doctor import wanted
+from mrbench.doctor.finding import Finding, Plans, memory_size, names
+from mrbench.model.places import Places
+
+IDLE_LOAD_PER_CPU = 0.25  # above, somebody else computes
+# The largest process tree seen in a training of the seven at the smallest sizes (tensorpack).
+LEAST_MEMORY_BYTES = 3 << 30
+# Loaders of PyTorch pass images through it; Docker gives 64 MiB unless told otherwise, which one
+# batch of sixteen 800x1333 images (float32, 205 MB) overflows.
+LEAST_SHARED_BYTES = 1 << 30
+SHARED = "/dev/shm"  # noqa: S108 - asked for its size only
+MEMINFO = Path("/proc/meminfo")
+# what a container may use; version 2 and 1 of cgroups
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def itself(_plans: Plans, _places: Places) -> list[Finding]:
+    """Tell which mrbench this is, and its Python."""
+    number = ".".join(map(str, sys.version_info[:3]))
+    return [Finding("mrbench", "good", f"{__version__}, Python {number} ({sys.executable})")]
+
+
+def processors(_plans: Plans, _places: Places) -> list[Finding]:
+    """Tell the CPUs that this process may use, and whether others use them."""
+    usable, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    text = f"{usable} of {os.cpu_count()} usable, load {load:.1f}"
+    if load > usable * IDLE_LOAD_PER_CPU:
+        remedy = "wait for other programs; they slow the training"
+        return [Finding("CPUs", "warning", f"{text} in the last minute", remedy)]
+    return [Finding("CPUs", "good", text)]
+
+
+def memory(_plans: Plans, _places: Places) -> list[Finding]:
+    """Tell the memory that is there and free."""
+    rows = (line.split() for line in MEMINFO.read_text().splitlines())
+    known = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows}
+    total = min(known["MemTotal"], *map(_limit, LIMITS))
+    free = min(known.get("MemAvailable", known["MemFree"]), total)
+    text = f"{memory_size(free)} free of {memory_size(total)}"
+    if free < LEAST_MEMORY_BYTES:
+        remedy = f"end other programs; small trainings take {memory_size(LEAST_MEMORY_BYTES)}"
+        return [Finding("memory", "warning", text, remedy)]
+    return [Finding("memory", "good", text)]
+
+
+def shared_memory(_plans: Plans, _places: Places) -> list[Finding]:
+    """Tell the size of /dev/shm."""
+    try:
+        found = os.statvfs(SHARED)
+    except OSError:
+        remedy = "mount a tmpfs there; loaders of PyTorch need it"
+        return [Finding(SHARED, "warning", "is not there", remedy)]
+    total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+    text = f"{memory_size(free)} free of {memory_size(total)}"
+    if free < LEAST_SHARED_BYTES:
+        remedy = "mount -o remount,size=8G /dev/shm (as root); in Docker: --shm-size 8g"
+        return [Finding(SHARED, "warning", text, remedy)]
+    return [Finding(SHARED, "good", text)]
+
+
+def open_files(plans: Plans, _places: Places) -> list[Finding]:
+    """Tell the limits on open files, against what recipes state."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    text = f"soft limit {_count(soft)}, hard limit {_count(hard)}"
+    found = []
+    for plan in plans:
+        least = wanted.open_files(plan.environment)
+        if least and hard != resource.RLIM_INFINITY and hard < least:
+            told = f"{text}; the recipe raises it to {least}"
+            remedy = "raise the hard limit (limits.conf, LimitNOFILE=, docker run --ulimit nofile)"
+            found.append(Finding("open files", "warning", told, remedy, names([plan])))
+    return found or [Finding("open files", "good", text)]
+
+
+def _count(limit: int) -> str:
+    return "unlimited" if limit == resource.RLIM_INFINITY else str(limit)
+
+
+def _limit(path: str) -> float:
+    """Return a control group's limit; without one, infinity."""
+    try:
+        return float(Path(path).read_text())  # "max" is no number
+    except (OSError, ValueError):
+        return float("inf")

@@ -1,0 +1,167 @@
+"""Programs that a run starts, and those that making an environment needs."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from mrbench.doctor import wanted as stated
+from mrbench.doctor.finding import Finding, Plans, names
+from mrbench.doctor.inputs import made
+from mrbench.model.places import Places
+
+ANSWER_S = 10.0
+OLDEST_GIT = "2.32"
+REMEDIES = {
+    "git": "install git (on Debian: apt-get install git)",
+    "gcc": "install it (on Debian: apt-get install gcc)",
+    "g++": "install it (on Debian: apt-get install g++)",
+    "make": "install it (on Debian: apt-get install make)",
+    "cmake": "install it (on Debian: apt-get install cmake)",
+    "mpirun": "install Open MPI (on Debian: apt-get install openmpi-bin)",
+    "mpicxx": "install Open MPI with its headers (on Debian: apt-get install libopenmpi-dev)",
+    "nvcc": "install the CUDA toolkit that the recipe names, and set CUDA_HOME",
+}
+
+
+def programs(plans: Plans, _places: Places) -> list[Finding]:
+    """Refuse a run whose programs are not there, or whose environment could not be built."""
+    found = []
+    for plan in plans:
+        word = plan.command[0]
+        wanted = {} if "{" in word or os.sep in word else {word: ""}
+        if not made(plan):
+            wanted |= stated.programs(plan.environment)
+        for name in ("git", *wanted):
+            text = _lack(name)
+            if text:
+                remedy = REMEDIES.get(name, "install it")
+                found.append(Finding(name, "missing", text, remedy, names([plan])))
+    return found
+
+
+def _lack(name: str) -> str:
+    """Say why a program cannot be used; empty if it can, or tells nothing of its headers.
+
+    Debian's openmpi-bin has MPI's wrappers, and only libopenmpi-dev what they compile with.
+    """
+    place = where(name)
+    if place is None:
+        return f"`{name}` is not on PATH"
+    folders = re.findall(r"(?<=-I)\S+", answer(place, "-show")) if name == "mpicxx" else []
+    if folders and not any((Path(folder) / "mpi.h").is_file() for folder in folders):
+        return "`mpicxx` is there, but not the headers that it names (mpi.h)"
+    return ""
+
+
+def git(_plans: Plans, _places: Places) -> list[Finding]:
+    """Tell git's version; that it is missing is told by `programs`."""
+    place = where("git")
+    if place is None:
+        return []
+    number = answer(place, "--version").removeprefix("git version ")
+    if stated.version(number) < stated.version(OLDEST_GIT):
+        text = f"{number}, {place}; below {OLDEST_GIT} it reads your own settings in every step"
+        return [Finding("git", "warning", text, f"install git {OLDEST_GIT} or later")]
+    return [Finding("git", "good", f"{number}, {place}")]
+
+
+def compilers(plans: Plans, _places: Places) -> list[Finding]:
+    """Tell the compilers' versions, against what the recipes state."""
+    there = {name: place for name in ("gcc", "g++", "make") if (place := where(name))}
+    numbers = {name: _number(answer(place, "--version")) for name, place in there.items()}
+    text = ", ".join(f"{name} {number}" for name, number in numbers.items()) or "none"
+    found = []
+    for plan in plans:
+        wanted = stated.compilers(plan.environment)
+        if wanted and "g++" in numbers and not stated.within(numbers["g++"], *wanted):
+            told = f"g++ {numbers['g++']}; the recipe builds with {wanted[0]} to {wanted[1]}"
+            remedy = "install such a one, and name it in CC and CXX"
+            found.append(Finding("compilers", "warning", told, remedy, names([plan])))
+    return found or [Finding("compilers", "good", text)]
+
+
+def nvcc(plans: Plans, _places: Places) -> list[Finding]:
+    """Tell the CUDA toolkit's version, where a recipe builds with it."""
+    place = where("nvcc")
+    found = []
+    for plan in plans:
+        if place is None or "nvcc" not in stated.programs(plan.environment):
+            continue
+        told = re.search(r"release ([\d.]+)", answer(place, "--version"))
+        number, wanted = told[1] if told else "unknown", stated.toolkit(plan.environment)
+        if wanted and number != wanted:
+            text = f"{number}, {place}; the recipe builds with {wanted}"
+            remedy = f"install CUDA toolkit {wanted}, and name it in CUDA_HOME"
+            found.append(Finding("nvcc", "warning", text, remedy, names([plan])))
+        else:
+            found.append(Finding("nvcc", "good", f"{number}, {place}", "", names([plan])))
+    return found
+
+
+def mpi(plans: Plans, _places: Places) -> list[Finding]:
+    """Tell MPI's version, where a recipe launches or builds with it."""
+    found = []
+    for plan in plans:
+        wanted = {plan.command[0], *stated.programs(plan.environment)} & {"mpirun", "mpicxx"}
+        there = [name for name in sorted(wanted) if where(name)]
+        if there:
+            first = answer(where(there[-1]) or "", "--version").partition("\n")[0]
+            text = f"{', '.join(there)}: {first}"
+            found.append(Finding("MPI", "good", text, "", names([plan])))
+    return found
+
+
+def libraries(plans: Plans, _places: Places) -> list[Finding]:
+    """Look for the shared libraries that a recipe's packages load."""
+    ldconfig = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
+    known = answer(ldconfig, "-p") if ldconfig else ""
+    found = []
+    for plan in plans if known else ():
+        wanted = stated.libraries(plan.environment)
+        absent = [package for package in wanted if stated.LIBRARIES[package] not in known]
+        if absent:
+            text = f"{', '.join(absent)} not found"
+            remedy = f"on Debian: apt-get install {' '.join(absent)}"
+            found.append(Finding("libraries", "warning", text, remedy, names([plan])))
+        elif wanted:
+            found.append(Finding("libraries", "good", ", ".join(wanted), "", names([plan])))
+    return found
+
+
+def where(name: str) -> str | None:
+    """Return the program's path, found as the builds find it."""
+    named = os.environ.get({"gcc": "CC", "g++": "CXX"}.get(name, ""), "").split()
+    if named:
+        return shutil.which(named[0])
+    if name == "nvcc":
+        for variable in ("CUDA_HOME", "CUDA_PATH", "CUDAHOME"):
+            folder = os.environ.get(variable)
+            if folder:
+                return shutil.which(Path(folder) / "bin" / "nvcc")
+        return shutil.which(name) or shutil.which("/usr/local/cuda/bin/nvcc")
+    return shutil.which(name)
+
+
+def answer(program: str, *words: str) -> str:
+    """Return what a program says of itself; empty if it fails or hangs."""
+    try:
+        done = subprocess.run(
+            [program, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ANSWER_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _number(told: str) -> str:
+    """Return the version in the first line of what GNU programs say."""
+    numbers = re.findall(r"\d+(?:\.\d+)+", told.partition("\n")[0])
+    return numbers[-1] if numbers else "of unknown version"

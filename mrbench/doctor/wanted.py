@@ -1,0 +1,90 @@
+"""What `environment.system` states, as far as its words can be held against a machine.
+
+It is prose for people; these patterns know the phrases that the recipes carried by mrbench use.
+An item that says `no`, `not` or `without` asks for nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from mrbench.model.recipe import Environment
+
+PROGRAMS = ("gcc", "g++", "make", "cmake", "nvcc", "mpirun", "mpicxx")
+# Debian's package -> the library that it brings
+LIBRARIES = {
+    "libgl1": "libGL.so.1",
+    "libglib2.0-0": "libglib-2.0.so.0",
+    "libsm6": "libSM.so.6",
+    "libxext6": "libXext.so.6",
+    "libxrender1": "libXrender.so.1",
+}
+_WORD = re.compile(r"[A-Za-z][\w.+-]*")
+_NOT = re.compile(r"\b(no|not|without)\b", re.IGNORECASE)
+_NUMBER = r"(\d+(?:\.\d+)*)"
+
+
+def programs(env: Environment) -> dict[str, str]:
+    """Return the programs that must be there to make it, each with the item that says so."""
+    return _named(env.system, PROGRAMS)
+
+
+def libraries(env: Environment) -> dict[str, str]:
+    """Return the packages of shared libraries, each with the item that says so."""
+    return _named(env.system, LIBRARIES)
+
+
+def driver(env: Environment) -> str | None:
+    """Return the oldest NVIDIA driver that will do, as "418.39"."""
+    return next((m[1] for m in _search(env, rf"NVIDIA driver {_NUMBER} or later")), None)
+
+
+def capabilities(env: Environment) -> tuple[str, str] | None:
+    """Return the lowest and the highest compute capability that it serves."""
+    pattern = rf"compute capability {_NUMBER} to {_NUMBER}"
+    return next(((m[1], m[2]) for m in _search(env, pattern)), None)
+
+
+def compilers(env: Environment) -> tuple[str, str] | None:
+    """Return the oldest and the newest g++ that will do."""
+    return next(((m[1], m[2]) for m in _search(env, rf"g\+\+ {_NUMBER} to {_NUMBER}")), None)
+
+
+def toolkit(env: Environment) -> str | None:
+    """Return the CUDA toolkit's version that nvcc must have, as "10.1"."""
+    return next((m[1] for m in _search(env, rf"CUDA toolkit {_NUMBER} with nvcc")), None)
+
+
+def open_files(env: Environment) -> int | None:
+    """Return the least number of open files that the hard limit must allow."""
+    found = _search(env, r"hard limit of at least (\d+) open files")
+    return next((int(m[1]) for m in found), None)
+
+
+def version(text: str) -> tuple[int, ...]:
+    """Make "418.39" comparable; whatever follows the numbers is left out."""
+    found = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def within(text: str, lowest: str, highest: str) -> bool:
+    """Tell whether a version lies between two; "8" as the highest lets 8.4 through."""
+    end = version(highest)
+    return version(lowest) <= version(text) and version(text)[: len(end)] <= end
+
+
+def _named(items: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    wanted = set(known)
+    return {
+        word: item
+        for item in items
+        if not _NOT.search(item)
+        for word in _WORD.findall(item)
+        if word in wanted
+    }
+
+
+def _search(env: Environment, pattern: str) -> Iterator[re.Match[str]]:
+    for item in env.system:
+        found = None if _NOT.search(item) else re.search(pattern, item)
+        if found:
+            yield found

@@ -1,0 +1,228 @@
+"""Build an environment's image: a target of the Dockerfile, with the recipe's lock, on a base.
+
+What a recipe builds beyond its lock (packages from repositories, steps over the checkout) becomes
+more lines of the same Dockerfile.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from mrbench.errors import LaunchError
+from mrbench.files import home
+from mrbench.launch.executors.docker.containerfile import only, python_of, target_of
+from mrbench.launch.executors.docker.engine import (
+    ENVIRONMENT,
+    RUN,
+    first_line,
+    meaning,
+    owner,
+    translated,
+)
+from mrbench.model.recipe import Environment
+from mrbench.prepare import environment
+from mrbench.recipe import lockfile
+from mrbench.wording import fill
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.images import Image
+
+THERE = "/opt/mrbench"
+PYTHON = f"{THERE}/venv/bin/python"
+PIP = (PYTHON, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-cache-dir")
+SOURCE = f"{THERE}/src"  # beside the environment, as on a machine
+INSTALL = Path(__file__).with_name("docker_install.sh")
+TAG = "mrbench-environment"
+Progress = Callable[[str], None]
+
+
+def have(
+    client: "docker.DockerClient",
+    env: Environment,
+    checkout: Path,
+    tree: str,
+    progress: Progress,
+    *,
+    lock: bytes | None,
+    packages: Callable[[], Sequence[Path]],
+    wheels: Path | None,
+    base: str,
+    base_id: str,
+) -> "tuple[Image, bool]":
+    """Return the environment's image, and whether it had to be built."""
+    import docker  # noqa: PLC0415 - takes a third of a second, and most runs need none
+
+    name = digest(env, tree, lock, base_id)
+    tag = f"{TAG}:{name[:16]}"
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        return client.images.get(tag), False
+    progress(f"building the image {tag} on {base}: {len(lockfile.blocks(lock or b''))} packages")
+    text = only(target_of(env))
+    log = home() / "envs" / f"{name[:16]}.image.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=log.parent) as context:
+        _write_context(context, text, env, checkout, lock, packages, wheels)
+        _build(client, context, log, tag, {ENVIRONMENT: name}, _arguments(env, base))
+    return client.images.get(tag), True
+
+
+def digest(env: Environment, tree: str, lock: bytes | None, base_id: str) -> str:
+    """Name an image after all that decides it."""
+    lock_sha256 = hashlib.sha256(lock or b"").hexdigest()
+    words = [only(target_of(env)), INSTALL.read_text(), base_id]
+    inputs = [environment.digest(env, tree, lock_sha256), *words]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def _arguments(env: Environment, base: str) -> dict[str, str]:
+    return {
+        "BASE": base,
+        "PYTORCH_BASE": base,
+        "TENSORFLOW_BASE": base,
+        "MXNET_BASE": base,
+        "LOCK": "requirements.lock",
+        "PYTHON": python_of(env),
+        "FIRST": " ".join(lockfile.normalized(r) for r in env.build_requirements),
+        "AFTER": "",  # the recipe's own steps do that
+    }
+
+
+def _write_context(  # noqa: PLR0917 - the parts of a build, used once
+    out: IO[bytes],
+    text: str,
+    env: Environment,
+    checkout: Path,
+    lock: bytes | None,
+    packages: Callable[[], Sequence[Path]],
+    wheels: Path | None,
+) -> None:
+    """Write what the build gets to see: the lock, and what the recipe builds from."""
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.add(INSTALL, "mrbench/launch/executors/docker/docker_install.sh", filter=_anonymous)
+        _add_bytes(tar, "requirements.lock", lock or b"")
+        offline: list[str] = []
+        if wheels is not None:
+            for path in _wanted(wheels, env, lock or b""):
+                tar.add(path, f"wheels/{path.name}", filter=_anonymous)
+            text = re.sub(r"^(?=RUN )", f"COPY wheels {THERE}/wheels\n", text, flags=re.MULTILINE)
+            offline = ["PIP_NO_INDEX=1", f"PIP_FIND_LINKS={THERE}/wheels"]
+        for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
+            tar.add(source, f"packages/{source.name}", filter=_anonymous)
+            text += f"COPY packages/{source.name} {THERE}/packages/{source.name}\n"
+            text += _run(
+                ["env", *offline, *PIP, f"{THERE}/packages/{source.name}/{package.folder}"]
+            )
+        if env.build:
+            tar.add(checkout, "checkout", filter=_anonymous)
+            text += f"COPY checkout {SOURCE}\nWORKDIR {SOURCE}\n"
+            values = {"python": PYTHON, "checkout": SOURCE}
+            for command in env.build:
+                words = [fill(word, values) for word in command]
+                text += _run(["env", f"PYTHONPATH={SOURCE}", *offline, *words])
+        _add_bytes(tar, "Dockerfile", text.encode())
+    out.seek(0)
+
+
+def _wanted(wheels: Path, env: Environment, lock: bytes) -> Iterator[Path]:
+    """Find the locked files in a mirror's folder, and those that the build steps name."""
+    words = [block.split()[0] for block in lockfile.blocks(lock).values()]
+    words += [word for command in env.build for word in command if "==" in word]
+    starts = tuple(f"{lockfile.normalized(w)}-{w.partition('==')[2]}" for w in words)
+    for path in sorted(wheels.iterdir()):
+        name = re.sub(r"[-_]+", "-", path.name).lower()
+        if any(name.startswith((f"{s}-", f"{s}.tar", f"{s}.zip")) for s in starts):
+            yield path
+
+
+def _run(words: Sequence[str]) -> str:
+    return f"RUN {json.dumps(list(words))}\n"
+
+
+def _anonymous(item: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Leave out who owns a file, and when it came here: the builder's cache need not know."""
+    item.uid = item.gid = item.mtime = 0
+    item.uname = item.gname = ""
+    return item
+
+
+def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    item = tarfile.TarInfo(name)
+    item.size, item.mode = len(content), 0o644
+    tar.addfile(item, io.BytesIO(content))
+
+
+def _build(  # noqa: PLR0917 - as above
+    client: "docker.DockerClient",
+    context: IO[bytes],
+    log: Path,
+    tag: str,
+    labels: dict[str, str],
+    arguments: dict[str, str],
+) -> None:
+    """Build; LaunchError quotes what failed. If mrbench ends, the engine gives the build up."""
+    said: Iterator[dict[str, Any]] = client.api.build(
+        fileobj=context,
+        custom_context=True,
+        tag=tag,
+        labels=labels,
+        buildargs=arguments,
+        network_mode="host",  # indexes and proxies as this machine reaches them
+        rm=True,
+        forcerm=True,
+        decode=True,
+        timeout=None,
+    )
+    with log.open("w") as out, translated(LaunchError):
+        for line in said:
+            out.write(line.get("stream", ""))
+            out.flush()
+            if "error" in line:
+                told = line["error"]
+                out.write(f"\n{told}\n")
+                out.flush()
+                raise LaunchError(f"the image could not be built: {_telling(log, told)}; see {log}")
+
+
+def _telling(log: Path, told: str) -> str:
+    plain = re.sub(r"\x1b\[[\d;]*m", "", log.read_text(errors="replace"))  # errors come in red
+    lines = [line.strip() for line in plain.splitlines()]
+    found = [
+        line for line in lines if re.match(r"error\b|\w*(?:Error|Exception):", line, re.IGNORECASE)
+    ]
+    return found[0][:300] if found else meaning(told).partition("; ")[0] or first_line(told)
+
+
+def template(
+    client: "docker.DockerClient", image: "Image", env: Environment, checkout: Path
+) -> Path:
+    """Return the checkout with what was built in it, fetched out of the image once."""
+    if not env.build:
+        return checkout
+    place = home() / "envs" / f"{str(image.id).removeprefix('sha256:')[:16]}-built"
+    if place.is_dir():
+        return place
+    beside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    container = client.containers.create(
+        image, command=["none"], labels={RUN: "template", **owner()}
+    )
+    try:
+        with tempfile.TemporaryFile(dir=place.parent) as packed:
+            packed.writelines(container.get_archive(SOURCE)[0])
+            packed.seek(0)
+            with tarfile.open(fileobj=packed) as tar:
+                tar.extractall(beside, filter="tar")
+        with contextlib.suppress(FileExistsError, OSError):  # another process was faster
+            (beside / Path(SOURCE).name).rename(place)
+    finally:
+        container.remove(force=True)
+        shutil.rmtree(beside, ignore_errors=True)
+    return place

@@ -1,0 +1,174 @@
+"""Surroundings of jobs in an image: one that is named, or the recipe's lock upon a base image."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mrbench.errors import LaunchError, MrbenchError, UnavailableError
+from mrbench.files import home
+from mrbench.launch.executors.base import Wishes
+from mrbench.launch.executors.docker import build, containerfile
+from mrbench.launch.executors.docker.engine import TOOLKIT, connect, facts, meaning
+from mrbench.model.recipe import Environment
+from mrbench.model.run import Job
+from mrbench.prepare.environment import Ready
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.images import Image
+
+GPU_HOOK = "nvidia-container-runtime-hook"  # with it on the engine's PATH, any runtime gives GPUs
+STEP_S = 3600.0
+# Python 3.7 has no importlib.metadata; what is printed must be JSON alone.
+PROBE = """
+import importlib, json, sys
+for name in {names!r}:
+    importlib.import_module(name)
+try:
+    from importlib.metadata import distributions
+    found = {{"%s==%s" % (d.metadata["Name"], d.version) for d in distributions()}}
+except ImportError:
+    import pkg_resources
+    found = {{"%s==%s" % (d.project_name, d.version) for d in pkg_resources.working_set}}
+told = {{"python": sys.executable, "frozen": sorted(found, key=str.lower)}}
+open({out!r}, "w").write(json.dumps(told))
+"""
+
+
+class InImage:
+    """What jobs find in an image; see base.Surroundings."""
+
+    in_image = True
+
+    def __init__(self, wishes: Wishes, step: Callable[[Job, Path, str], None]) -> None:
+        self._wishes = wishes
+        self.step = step
+
+    def problem(self, env: Environment, gpus: int) -> str | None:
+        """Say why this environment cannot be had in an image, or None."""
+        try:
+            with connect() as client:
+                engine = facts(client)
+        except MrbenchError as exc:
+            return str(exc)
+        if gpus and not engine["gpu_runtimes"] and shutil.which(GPU_HOOK) is None:
+            return f"the Docker engine has no GPU runtime; {TOOLKIT}"
+        return None if self._wishes.image else unbuildable(env)
+
+    def prepare(
+        self,
+        env: Environment,
+        checkout: Path,
+        tree: str,
+        progress: Callable[[str], None],
+        *,
+        lock: bytes | None = None,
+        packages: Callable[[], Sequence[Path]] = list,
+        wheels: Path | None = None,
+    ) -> Ready:
+        """Find or build the image, prove it, and fetch what was built of the checkout out of it."""
+        told = self.problem(env, 0)
+        if told:
+            raise UnavailableError(told)
+        named = self._wishes.image or (env.image if env.kind == "image" else None)
+        with connect() as client:
+            if named:
+                image, made, template = have(client, named, progress), False, checkout
+            else:
+                base = self._wishes.base_image or containerfile.base_of(env)
+                image, made = build.have(
+                    client,
+                    env,
+                    checkout,
+                    tree,
+                    progress,
+                    lock=lock,
+                    packages=packages,
+                    wheels=wheels,
+                    base=base,
+                    base_id=str(have(client, base, progress).id),
+                )
+                template = build.template(client, image, env, checkout)
+            size_bytes = image.attrs["Size"]
+        progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
+        found = self._probe(env, str(image.id), template)
+        return Ready(
+            Path(found["python"]),
+            template=template,
+            digest=str(image.id).removeprefix("sha256:"),
+            frozen=tuple(found["frozen"]),
+            reused=not made,
+            size_bytes=size_bytes,
+            image=str(image.id),
+        )
+
+    def _probe(self, env: Environment, image: str, source: Path) -> dict[str, Any]:
+        """Import what the recipe asks for, and list what is installed."""
+        folder = (
+            home() / "probes" / hashlib.sha256(f"{image}{os.getpid()}".encode()).hexdigest()[:16]
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        log, out = folder / "probe.log", folder / "probe.json"
+        job = Job(
+            argv=("python", "-c", PROBE.format(names=env.probe, out=str(out))),
+            directory=source,
+            variables={"PYTHONPATH": str(source)},
+            terminal=False,
+            wall_clock_limit_s=STEP_S,
+            stall_limit_s=STEP_S,
+            image=image,
+            read_only=(source,),
+            writable=(folder,),
+        )
+        try:
+            try:
+                self.step(job, log, "environment")
+            except LaunchError as exc:
+                if "has no such program" not in str(exc):
+                    raise
+                self.step(
+                    dataclasses.replace(job, argv=("python3", *job.argv[1:])), log, "environment"
+                )
+            found: dict[str, Any] = json.loads(out.read_bytes())
+        except LaunchError:
+            raise
+        except (OSError, ValueError) as exc:
+            raise LaunchError(f"the image's Python told nothing of itself; see {log}") from exc
+        shutil.rmtree(folder, ignore_errors=True)
+        return found
+
+
+def have(client: "docker.DockerClient", name: str, progress: Callable[[str], None]) -> "Image":
+    """Return an image that is here, or have the engine fetch it; UnavailableError if neither."""
+    import docker  # noqa: PLC0415 - takes a third of a second, and most runs need none
+
+    try:
+        return client.images.get(name)
+    except docker.errors.ImageNotFound:
+        progress(f"fetching the image {name}")
+    try:
+        return client.images.pull(name)
+    except docker.errors.DockerException as exc:
+        told = meaning(str(getattr(exc, "explanation", None) or exc)).partition("; ")[0]
+        raise UnavailableError(
+            f"image {name} is neither here nor to be had ({told}); check its name, or build on"
+            " another with --base-image"
+        ) from exc
+
+
+def unbuildable(env: Environment) -> str | None:
+    """Say what a recipe lacks for an image of its own, or None."""
+    if env.kind == "current":
+        return "runs with what is installed; name an image that has it with --image"
+    if env.kind == "venv" and env.lock is None:
+        return "an image needs a lock; add environment.lock and let `mrbench lock` write it"
+    if env.supplied:
+        known = f" ({env.image} is said to)" if env.image else ""
+        wheels = ", ".join(env.supplied)
+        return f"{wheels} is on no index; name an image that has it{known} with --image"
+    return None

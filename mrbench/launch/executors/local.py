@@ -1,0 +1,193 @@
+"""Run a job on this machine, through a shim process that outlives mrbench just long enough."""
+
+import contextlib
+import errno
+import json
+import marshal
+import os
+import select
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, Literal, NoReturn
+
+from mrbench.errors import LaunchError
+from mrbench.launch import shim_process
+from mrbench.launch.executors.base import EXIT, LOG, STAMPS
+from mrbench.model.run import Exit, Job
+from mrbench.prepare import surroundings
+
+__all__ = ["start", "surroundings", "unavailable"]
+BLOCK_BYTES = 1 << 20
+REMEDIES = {
+    errno.ENOENT: "install it, or correct launch.command",
+    errno.EACCES: "make it executable (chmod +x), or name its interpreter before it",
+    errno.ENOEXEC: "name its interpreter before it in launch.command",
+    errno.E2BIG: "shorten launch.command and launch.variables",
+}
+
+
+def unavailable() -> str | None:
+    """Say what this machine lacks, or None."""
+    if sys.platform == "linux" and Path("/proc/self/stat").exists():
+        return None
+    return "running on this machine needs Linux with /proc mounted; use such a machine"
+
+
+@contextlib.contextmanager
+def start(
+    job: Job, folder: Path, *, keep_open: tuple[int, ...] = (), grace_s: float = 5.0
+) -> Iterator["LocalRun"]:
+    """Start the job, its log and stamps in `folder`; leaving the block ends all of it.
+
+    Left by an exception, a signal's among them, it counts as interrupted; otherwise as enough.
+    """
+    # Python would keep what a program prints until 8 KiB are full: no arrival times.
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **job.variables}
+    order = {
+        "argv": job.argv,
+        "directory": str(job.directory.absolute()),
+        "variables": variables,
+        "terminal": job.terminal,
+        "wall_clock_limit_s": job.wall_clock_limit_s,
+        "stall_limit_s": job.stall_limit_s,
+        "grace_s": grace_s,
+        "log": str(folder.absolute() / LOG),
+        "stamps": str(folder.absolute() / STAMPS),
+        "exit": str(folder.absolute() / EXIT),
+    }
+    shim = shim_process.take()
+    run = LocalRun(shim, shim.hand_over(keep_open), folder / LOG)
+    try:
+        # Not by argv: variables may hold secrets, and everybody can read argv.
+        words = marshal.dumps(order)
+        run.send(len(words).to_bytes(4, "big") + words)
+        told = run.hear_start()
+        if "failed" in told:
+            _refuse(told, job, variables, folder)
+        yield run
+    except BaseException:
+        run.stop("interrupted")
+        raise
+    finally:
+        run.stop("enough")
+        run.finish()
+
+
+class LocalRun:
+    """A job under a shim; see base.Running."""
+
+    def __init__(self, shim: shim_process.Shim, orders: IO[bytes], log: Path) -> None:
+        self._shim, self._orders, self._reports = shim.process, orders, shim.reports
+        self._log = log
+        self._main: int | None = None
+        self._began_s = time.monotonic()
+        self._end: dict[str, Any] | None = None
+
+    def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
+        """Follow the log; see base.Running. Holds at most two MiB, whatever is printed."""
+        offset, held = 0, b""
+        with self._log.open("rb", buffering=0) as log:
+            while True:
+                ended = self.ended(0)  # asked before reading: then nothing can be missed
+                fresh = log.read(BLOCK_BYTES)
+                held += fresh
+                cut = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
+                if not cut and len(held) >= BLOCK_BYTES:
+                    cut = len(held)
+                if cut:
+                    yield offset, held[:cut]
+                    offset, held = offset + cut, held[cut:]
+                tick()
+                if len(fresh) == BLOCK_BYTES:
+                    continue
+                if ended and not fresh:
+                    break
+                self.ended(poll_s)
+        if held:
+            yield offset, held
+
+    def root(self) -> int | None:
+        """Return the shim's process id."""
+        return self._shim.pid
+
+    def stop(self, reason: Literal["enough", "interrupted"]) -> None:
+        """Ask for the job's end; only the first reason counts."""
+        self.send(reason.encode())
+        self._orders.close()
+
+    def exit(self) -> Exit:
+        """Tell how the job ended; only once it has."""
+        if not self.ended(0) or self._end is None:
+            raise RuntimeError("exit() was asked before the job's end")
+        names = ("reason", "code", "seconds", "message", "oom_kills")
+        return Exit(**{name: self._end[name] for name in names})
+
+    def send(self, words: bytes) -> None:
+        """Write to the shim, unless it has gone or was told to stop."""
+        with contextlib.suppress(ConnectionError):
+            while words and not self._orders.closed:
+                words = words[self._orders.write(words) or 0 :]
+
+    def hear_start(self) -> dict[str, Any]:
+        """Wait until the command was started or has failed to."""
+        told: dict[str, Any] = json.loads(self._reports.readline() or '{"failed": "shim"}')
+        self._main = told.get("pid")
+        return told
+
+    def finish(self) -> None:
+        """Wait until nothing of the job is left."""
+        try:
+            self.ended(None)
+            self._shim.wait()
+        finally:
+            self._reports.close()
+
+    def ended(self, wait_s: float | None) -> bool:
+        """Wait at most so long for the end (None: until it comes); tell whether it has come."""
+        if self._end is None:
+            poller = select.poll()
+            poller.register(self._reports, select.POLLIN)
+            if poller.poll(None if wait_s is None else wait_s * 1000):
+                # The start is said first, if an interrupt came before that was heard.
+                said = self._reports.read().splitlines()
+                last = json.loads(said[-1]) if said and said[-1].endswith(b"}") else {}
+                # Without the end, the last thing that the shim says, it was killed.
+                self._end = last if "reason" in last else self._lost()
+        return self._end is not None
+
+    def _lost(self) -> dict[str, Any]:
+        if self._main is not None:  # the kernel has killed it already, but not its children
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._main, signal.SIGKILL)
+        message = "the process that watched the training was killed; look for a lack of memory"
+        seconds = time.monotonic() - self._began_s
+        end = {"reason": "exited", "code": None, "seconds": seconds, "message": message}
+        return end | {"oom_kills": None}
+
+
+def _refuse(told: dict[str, Any], job: Job, variables: dict[str, str], folder: Path) -> NoReturn:
+    program, number = job.argv[0], told.get("errno", 0)
+    why = os.strerror(number)
+    match told["failed"]:
+        case "shim":
+            text = f"{shim_process.SHIM} ended at once; reinstall mrbench, with the same Python"
+        case "log":
+            text = f"{folder}: {LOG} and {STAMPS} cannot be made ({why}); take another with --runs"
+        case "directory":
+            text = f"{job.directory}: cannot be entered ({why}); correct launch.directory"
+        case _ if number == errno.ENOENT and _found(program, job.directory, variables):
+            text = f"{program}: the interpreter that its first line names is missing; install it"
+        case _:
+            remedy = REMEDIES.get(number, "correct launch.command")
+            text = f"{program}: cannot be started in {job.directory} ({why}); {remedy}"
+    raise LaunchError(text)
+
+
+def _found(program: str, directory: Path, variables: dict[str, str]) -> bool:
+    if "/" in program:
+        return (directory / program).exists()
+    return shutil.which(program, path=variables.get("PATH")) is not None

@@ -1,0 +1,53 @@
+"""What machine this is: host, processors, memory and GPUs; the door to psutil."""
+
+import os
+from typing import Any
+
+from mrbench import __version__
+
+# Inherited variables with these beginnings change how training runs; none of them is a secret.
+TELLING = (
+    *("CUDA_", "NVIDIA_VISIBLE", "NCCL_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "XLA_"),
+    # not all of TF_: Terraform's begin so too, and hold secrets
+    *("TF_CPP_", "TF_CUDNN_", "TF_DISABLE_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_", "TF_NUM_"),
+    *("TF_DETERMINISTIC_", "TF_XLA_", "TF_USE_", "TF_AUTOTUNE_", "TF_CUDA_"),
+    *("JAX_", "MXNET_", "HOROVOD_", "TORCH_", "PYTORCH_", "SLURM_JOB_ID", "LD_PRELOAD"),
+)
+
+
+def facts() -> dict[str, Any]:
+    """Describe this machine for the record; what cannot be known is None, never zero."""
+    import platform  # noqa: PLC0415 - looked at while the training starts
+    import socket  # noqa: PLC0415 - the same
+
+    import psutil  # noqa: PLC0415 - the same
+
+    from mrbench.launch.gpus import list_gpus  # noqa: PLC0415 - the same
+
+    gpus, gpu_error, driver = list_gpus()
+    return {
+        "host": socket.gethostname(),
+        "mrbench": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpu": _cpu_name(),
+        "cpu_count": os.cpu_count(),
+        "cpus_usable": len(os.sched_getaffinity(0)),
+        "memory_bytes": psutil.virtual_memory().total,
+        "load_average_1min": os.getloadavg()[0],
+        "gpus": gpus,
+        "gpu_error": gpu_error,
+        "gpu_driver": driver,
+        "variables": {n: v for n, v in sorted(os.environ.items()) if n.startswith(TELLING)},
+    }
+
+
+def _cpu_name() -> str | None:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - a stream, not a file to own
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return None

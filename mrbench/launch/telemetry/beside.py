@@ -1,0 +1,95 @@
+"""Start the telemetry program beside a training, and end it while the training still runs."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PROGRAM = Path(__file__).with_name("__main__.py")
+STOP_S = 2.0  # for the last look; a driver that hangs may keep it, but not mrbench
+
+
+class Beside:
+    """The program that will look at GPUs and processes; a training runs on if it cannot.
+
+    file: where it writes. before: the processes on the GPUs before the training, None where they
+    could not be told. visible: CUDA_VISIBLE_DEVICES where the training gets another than mrbench.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        gpus: bool,
+        before: Sequence[int] | None = None,
+        visible: str | None = None,
+    ) -> None:
+        self._file = str(file.absolute())
+        self._options = ["--gpus"] if gpus else []
+        if before is not None:
+            self._options += ["--before", ",".join(map(str, before))]
+        self._variables = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, root: int | None, *, apart: bool = False) -> None:
+        """Start it; it then watches the descendants of `root`, and ends with that process.
+
+        apart: by that alone, not also with the process that started it.
+        """
+        if root is None:
+            return
+        command = [sys.executable, "-I", "-S", str(PROGRAM), self._file, str(root), *self._options]
+        # without it, its file is missing, which the summary tells
+        with contextlib.suppress(OSError):
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **self._variables},
+                start_new_session=True,  # Ctrl-C on the terminal is for mrbench alone
+            )
+
+    def stop(self) -> None:
+        """Let it look once more, and end it; may be called twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin:
+            process.stdin.close()
+        for _ in range(2):
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def __enter__(self) -> Self:
+        """Start nothing yet: the training comes first."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it, however the training ended."""
+        self.stop()
+
+
+def start_apart(file: Path, *, gpus: bool) -> None:
+    """Start the program for this very process, which becomes a training's; it ends with that."""
+    program = Beside(file, gpus=gpus, before=on_the_gpus() if gpus else None)
+    program.start(os.getpid(), apart=True)
+
+
+def on_the_gpus() -> list[int] | None:
+    """Return the processes that compute on the GPUs now; None where they cannot be told."""
+    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - for GPUs only
+
+    seen = nvml.inspect()
+    return None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes]

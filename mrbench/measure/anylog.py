@@ -1,0 +1,223 @@
+"""What `mrbench parse` does: a log of anybody's, its format found, measured over a window."""
+
+import functools
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mrbench.errors import RecipeError
+from mrbench.measure import measure
+from mrbench.measure.evidence import with_evidence
+from mrbench.measure.failure.marks import Marks
+from mrbench.measure.failure.verdict import of_log, sentence
+from mrbench.measure.log.blocks import read_blocks, read_range
+from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.stated import read_stated
+from mrbench.measure.parsers import KIN, NAMES, parse, tells_rate, warning_of
+from mrbench.measure.parsers.base import Block
+from mrbench.measure.spans import Stamps
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import Measurement
+from mrbench.wording import did_you_mean
+
+ENOUGH = 100  # samples that prove a format
+SAMPLED_BYTES = 1 << 16  # of a block, looked at first
+Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A log's measurement. implementation is None where no recipe's log reads like it."""
+
+    measurement: Measurement
+    implementation: str | None
+    format: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the keys of `mrbench parse --json`."""
+        m = self.measurement
+        return {
+            "status": m.status,
+            "reason": m.reason,
+            "implementation": self.implementation,
+            "format": self.format,
+            "images_per_second": m.images_per_second,
+            "seconds_per_iteration": m.seconds_per_iteration,
+            "first": m.first,
+            "last": m.last,
+            "iterations": m.iterations,
+            "images_per_iteration": m.images_per_iteration,
+            "interval": None if m.interval is None else asdict(m.interval),
+            "drift": None if m.drift is None else asdict(m.drift),
+            "rounding": m.rounding,
+            "data_share": m.data_share,
+            "clock": m.clock,
+            "second_clock": m.second_clock,
+            "agreement": m.agreement,
+            "disagreement": None if m.disagreement is None else asdict(m.disagreement),
+            "processes": m.processes,
+            "warnings": list(m.warnings),
+            "failure": asdict(m.failure) if m.failure else None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """One way to read a log: whose it would be, and how."""
+
+    log: LogFormat
+    implementation: str | None = None
+    images: int | None = None
+
+
+def parse_log(
+    path: Path,
+    *,
+    recipes: Known,
+    window: Window,
+    implementation: str | None = None,
+    images_per_iteration: int | None = None,
+) -> Parsed:
+    """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
+
+    implementation: a recipe's name or a format's; without one the format is found from the log.
+    Images per iteration are those given, or those that the log states, or, with a note, those of
+    the named recipe. They are never guessed: else seconds per iteration are all that is known.
+    """
+    readings = _readings(recipes, implementation)
+    marks = Marks()
+    reading, blocks = _detect(read_blocks(path), readings)
+    if reading is None:
+        found = measure((), window, images_per_iteration)
+        named = readings[0].implementation if implementation else None
+        return _explained(found, path, marks, named, None)
+    stated = _stated_images(path, reading.log)
+    # a format has many users, with batches of their own; a recipe's own pattern but that one
+    trusted = implementation is not None or reading.log.pattern is not None
+    images = images_per_iteration or stated or (reading.images if trusted else None)
+    samples = parse(blocks, reading.log, images or 0, window)
+    stamps = _stamps_beside(path)
+    if not images and tells_rate(reading.log):
+        # its seconds are those of one image, which no other clock can check
+        samples, stamps = (s._replace(printed=None, printed_began=None) for s in samples), None
+    found = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
+    if path.is_file():
+        found = with_evidence(found, functools.partial(read_range, path))
+    found = _with_images(found, reading, given=images_per_iteration, stated=stated)
+    return _explained(found, path, marks, reading.implementation, reading.log.format)
+
+
+def _readings(recipes: Known, name: str | None) -> list[_Reading]:
+    """Return the ways to read the log, likely ones first."""
+    if name is not None and name in recipes:
+        log, images = recipes[name]
+        kin = [replace(log, format=n) for n in KIN.get(log.format or "", ()) if n != log.format]
+        return [_Reading(log=each, implementation=name, images=images) for each in (log, *kin)]
+    if name in NAMES:
+        return [_Reading(log=LogFormat(format=name))]
+    if name is not None:
+        known = sorted({*recipes, *NAMES})
+        hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
+        raise RecipeError(f"no implementation or log format {name!r}; {hint}")
+    own = [
+        _Reading(log=log, implementation=impl, images=images)
+        for impl, (log, images) in recipes.items()
+        if log.pattern is not None
+    ]
+    return [*(_by_format(recipes, format_) for format_ in NAMES), *own]
+
+
+def _by_format(recipes: Known, format_: str) -> _Reading:
+    writers = [
+        (name, log, images)
+        for name, (log, images) in recipes.items()
+        if log.format and (log.format == format_ or format_ in KIN.get(log.format, ()))
+    ]
+    if len(writers) != 1:
+        return _Reading(log=LogFormat(format=format_))
+    name, log, images = writers[0]
+    return _Reading(log=replace(log, format=format_), implementation=name, images=images)
+
+
+def _detect(
+    blocks: Iterator[Block], readings: list[_Reading]
+) -> tuple[_Reading | None, Iterator[Block]]:
+    """Return the way that finds most samples in the first block where one finds any."""
+    if len(readings) == 1:
+        return readings[0], blocks
+    for offset, block in blocks:
+        for part in (block[:SAMPLED_BYTES], block):
+            counts = [_samples_in(part, each.log) for each in readings]
+            best = max(counts)
+            if best:
+                return readings[counts.index(best)], itertools.chain([(offset, block)], blocks)
+    return None, blocks
+
+
+def _samples_in(part: bytes, log: LogFormat) -> int:
+    return sum(1 for _ in itertools.islice(parse([(0, part)], log, 1), ENOUGH))
+
+
+def _stamps_beside(path: Path) -> Stamps | None:
+    name = path.name.removesuffix(".gz")
+    beside = path.with_name(name).with_suffix(".stamps")
+    return read_stamps(beside) if name.endswith(".log") and beside.is_file() else None
+
+
+def _stated_images(path: Path, log: LogFormat) -> int | None:
+    """Return the images per iteration that the log itself states, if a recipe knows where."""
+    if not log.states or not path.is_file():  # a pipe can be read but once
+        return None
+    facts = {n: f["value"] for n, f in read_stated(read_blocks(path), log.states).items()}
+    whole = facts.get("images_per_iteration")
+    if whole is None and facts.keys() >= {"images_per_gpu", "gpus"}:
+        parts = facts["images_per_gpu"], facts["gpus"]
+        return int(parts[0]) * int(parts[1]) if all(map(str.isdecimal, parts)) else None
+    return int(whole) if whole and whole.isdecimal() else None
+
+
+def _with_images(
+    found: Measurement, reading: _Reading, *, given: int | None, stated: int | None
+) -> Measurement:
+    warnings = list(found.warnings)
+    if warning_of(reading.log):
+        warnings.append(warning_of(reading.log))
+    if found.images_per_iteration is None and tells_rate(reading.log):
+        # Parsed as if an iteration were one image: its seconds are seconds per image.
+        seconds = found.seconds_per_iteration
+        found = replace(
+            found, images_per_second=1 / seconds if seconds else None, seconds_per_iteration=None
+        )
+    elif found.images_per_iteration is None:
+        hint = (
+            f" ({reading.images} by the recipe {reading.implementation})" if reading.images else ""
+        )
+        warnings.append(
+            "the log does not state its images per iteration, so there is no throughput;"
+            f" give --images-per-iteration N{hint}"
+        )
+    elif given and stated and given != stated:
+        warnings.append(f"the log states {stated} images per iteration, not {given}")
+    elif not given and not stated and not tells_rate(reading.log):
+        warnings.append(
+            f"{found.images_per_iteration} images per iteration are the recipe's"
+            f" ({reading.implementation}); if the log was made otherwise,"
+            " give --images-per-iteration"
+        )
+    return replace(found, warnings=tuple(warnings) if found.status == "ok" else found.warnings)
+
+
+def _explained(
+    found: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
+) -> Parsed:
+    again = path.is_file()  # a pipe can be read but once
+    if again and path.stat().st_size == 0:
+        found = replace(found, reason="the log is empty; is it the right file?")
+    failure = of_log(path, marks, found.status) if again and found.status != "ok" else None
+    if failure:
+        seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
+        reason = sentence(failure, seen)
+        found = replace(found, status=failure.status, reason=reason, failure=failure)
+    return Parsed(measurement=found, implementation=implementation, format=format_)

@@ -1,0 +1,187 @@
+"""Finds in a log's lines the one that tells what failed first."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from mrbench.measure.failure import code, ends, files, gpus, memory, network
+from mrbench.measure.failure.base import Sign, Weight
+from mrbench.measure.failure.marks import Marks
+
+# Of the signs that fit a line the first counts.
+SIGNS: tuple[Sign, ...] = (
+    *ends.ECHOES,
+    *memory.SIGNS,
+    *gpus.SIGNS,
+    *network.SIGNS,
+    *files.SIGNS,
+    *ends.SIGNS,
+    *code.SIGNS,
+)
+# No sign fits a line with none of these words (in lower case); most lines are passed by quickly.
+HINTS = tuple(
+    b"error|exception|traceback|fatal|fault|abort|terminat|killed|signal|exitcode|exit code|"
+    b"status code|cancelled|interrupt|what():|: f |check failed|primary job|assert|corruption|"
+    b"malloc():|free():|munmap_chunk|illegal|*** sig|memory|bad_alloc|oom|alloc_failed|exhausted|"
+    b"space left|quota|enospc|too large|exceeded|open files|ancdata|new thread|pthread_create|"
+    b"torch_|nccl|watchdog|in use|duplicate gpu|peer|timeout|timed out|barrier|shut down|refused|"
+    b"no route|unreachable|url|resolution|not known|hash value|broken pipe|found|no such|"
+    b"not exist|checkpoint file|unable to open|can't open|localfilesystem|failed|cannot |elf head|"
+    b"custom c++|mismatch|eof|truncated|permi|read-only|directory|exists: |badzip|symbol|version |"
+    b"no module|loss |diverged|total_cost|dataloader|data_loader|kernel image|cuda|cudnn|gpu|(0) |"
+    b"(1) |following: ".split(b"|")
+)
+COLOUR = re.compile(rb"\x1b\[[\d;]*[A-Za-z]")
+LINE = re.compile(rb"[^\r\n]+")
+PREFIX = re.compile(  # mpirun, horovodrun, torchrun, srun --label
+    rb"(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})?"
+    rb"(?P<stream>\[(?:rank|default|\d{1,5},)?(\d{1,5})\](?:<\w{1,9}>)?:? ?|(\d{1,4}): )"
+)
+TAG = re.compile(rb"(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})?\[\d{1,5},\d{1,5}\]<std\w{3}>:")
+RANK = re.compile(
+    rb"\[(?:PG \d+ )?Rank (\d+)\]|process rank (\d+)|local_rank: (\d+)|task\S* (\d+):|"
+    rb"on rank (\d+)|[Pp]rocess (\d+) (?:terminated|exit)"
+)
+SPAWNED = re.compile(rb"^-- Process (\d+) terminated with the following error")
+NAME = re.compile(rb"^(?:\w+\.)*[A-Za-z]\w*(?::|\s*$)")  # an exception's, under its traceback
+STACK = re.compile(rb"^(?:\s|frame #|@ |#\d|\[bt\]|\S+\(\S*\) ?\[0x)|^\s*$")
+# Errors that stay the root even if handling them failed in another way.
+STICKY = ("gpu_out_of_memory", "host_out_of_memory", "disk_full", "shared_memory_full", "diverged")
+# What only looks like a failure: warnings, a step's daemon complaining, NCCL's chatter.
+NOISE = re.compile(
+    rb"\d\d:\d\d:\d\d\.\d+: [IWE] |^[IW]\d{4} [\d:.]+|\[W\d{0,4} [^\]]*\]|"
+    rb"^.{0,80}\b(?:WARNING|INFO|DEBUG)\b[: ]|"
+    rb"^.{0,200}:\d+: \w*Warning: |^slurmstepd\S*: error: (?!.*(?:oom|TIME LIMIT))|"
+    rb"NCCL INFO|NCCL WARN (?!.*shared memory)|^\s+raise "
+)
+LONGEST_BYTES = 4000  # of a line: its two ends are looked at
+WENT_ON = 50  # lines of ordinary output: behind so many an error was not the end
+MOST_FOUND = 100  # of each weight
+
+Block = tuple[int, bytes]  # offset in the log, and what stands there
+
+
+class Found(NamedTuple):
+    """A line with a sign. at: its offset; went_on: how many ordinary lines came behind it."""
+
+    sign: Sign
+    line: bytes
+    rank: int | None
+    at: int
+    went_on: int
+    weight: Weight
+
+
+@dataclass
+class _Stream:
+    """What is known of the lines with one prefix: one process's, where processes have them."""
+
+    traceback: bool = False
+    ignored: bool = False
+    chained: str = ""
+    spawned: int | None = None
+    last: int | None = None  # index of its last find
+
+
+@dataclass
+class _Scan:
+    found: list[Found] = field(default_factory=list)
+    ordinary: int = 0  # lines so far
+    streams: dict[bytes, _Stream] = field(default_factory=dict)
+
+    def read(self, at: int, raw: bytes) -> None:
+        line = COLOUR.sub(b"", raw)
+        prefix = PREFIX.match(line)
+        if prefix:  # mpirun tags each write, of which Python makes several for a line
+            line = prefix[0] + TAG.sub(b"", line[prefix.end() :])
+        text = line[prefix.end() :] if prefix else line
+        stream = self.streams.setdefault(prefix["stream"] if prefix else b"", _Stream())
+        if self._structure(stream, text) or (stream.traceback and text[:1].isspace()):
+            return
+        sign = sign_of(text)
+        if stream.traceback and text.strip():
+            stream.traceback = False
+            sign = sign or (code.EXCEPTION if NAME.match(text) else None)
+        if sign is None:
+            self.ordinary += not STACK.match(text)
+        elif stream.ignored:
+            stream.ignored = False
+        else:
+            rank = _rank(prefix, stream, text)
+            self._add(stream, Found(sign, line, rank, at, self.ordinary, sign.weight))
+
+    def _structure(self, stream: _Stream, text: bytes) -> bool:
+        """Note what frames an error; whether the line is nothing but that."""
+        if text.startswith((b"Traceback (most recent", b"Original Traceback")):
+            stream.traceback = True
+        elif b"During handling of the above exception" in text:
+            stream.chained = "handled"
+        elif b"was the direct cause of the following" in text:
+            stream.chained = "caused"
+        elif text.startswith((b"Exception ignored in", b"Error in atexit", b"Error in sys.exc")):
+            stream.ignored = True
+        elif spawned := SPAWNED.match(text):
+            stream.spawned = int(spawned[1])
+        else:
+            return False
+        return True
+
+    def _add(self, stream: _Stream, new: Found) -> None:
+        chained, stream.chained = stream.chained, ""
+        if chained and stream.last is not None:
+            before = self.found[stream.last]
+            if not _outlives(before, new, chained):
+                self.found[stream.last] = new
+            return
+        if sum(each.sign.weight == new.sign.weight for each in self.found) < MOST_FOUND:
+            stream.last = len(self.found)
+            self.found.append(new)
+
+
+def scan(blocks: Iterable[Block], marks: Marks) -> list[Found]:
+    """Return the lines with signs, the likeliest root first. Blocks end at lines' ends."""
+    state = _Scan()
+    for offset, block in blocks:
+        for line in LINE.finditer(block):
+            state.read(offset + line.start(), line[0])
+    found = [_weigh(each, state.ordinary - each.went_on, marks) for each in state.found]
+    return sorted(found, key=lambda each: each.weight)  # stable: of equals the first
+
+
+def _weigh(found: Found, went_on: int, marks: Marks) -> Found:
+    """Say how likely an error was the end: other ranks may print a few marks more, no others."""
+    weight = found.sign.weight
+    if found.at < marks.near:
+        weight = Weight.SURVIVED
+    elif found.at < marks.last or (weight == Weight.ROOT and went_on >= WENT_ON):
+        weight = max(weight, Weight.DOUBTFUL)
+    return found._replace(went_on=went_on, weight=weight)
+
+
+@lru_cache(1000)  # warnings come by the hundred
+def sign_of(text: bytes) -> Sign | None:
+    """Return what a line without its prefix is a sign of."""
+    if len(text) > LONGEST_BYTES:
+        text = text[: LONGEST_BYTES // 2] + b" " + text[-LONGEST_BYTES // 2 :]
+    small = text.lower()
+    if not any(word in small for word in HINTS) or NOISE.search(text):
+        return None
+    return next((sign for sign in SIGNS if sign.pattern.search(text)), None)
+
+
+def _outlives(before: Found, new: Found, chained: str) -> bool:
+    """Whether the earlier of two chained exceptions is the root."""
+    if chained == "caused":
+        return before.sign.weight <= new.sign.weight
+    if before.sign.cause in STICKY:
+        return True
+    return before.sign is not code.EXCEPTION and before.sign.weight < new.sign.weight
+
+
+def _rank(prefix: "re.Match[bytes] | None", stream: _Stream, text: bytes) -> int | None:
+    told = RANK.search(text)
+    groups = [*(prefix.groups()[1:] if prefix else ()), *(told.groups() if told else ())]
+    number = next((group for group in groups if group is not None), None)
+    return stream.spawned if number is None else int(number)

@@ -1,0 +1,215 @@
+"""The cause of a failure: from its log's signs, how the training ended, and its last mark."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from mrbench.measure.failure import ends
+from mrbench.measure.failure.base import Weight, quote
+from mrbench.measure.failure.held import held_by_others
+from mrbench.measure.failure.marks import Marks
+from mrbench.measure.failure.scan import LINE, WENT_ON, Block, Found, scan
+from mrbench.measure.log.blocks import read_blocks
+from mrbench.model.run import Exit, Failure, FailureCause, Status
+
+BEFORE_BYTES = 1 << 16  # of the last mark: other ranks' errors may stand there
+MOST_BYTES = 1 << 24  # from there; then only the log's end
+TAIL_BYTES = 1 << 17
+DIVERGED = "take the weights and the learning rate that the recipe states, or lower the latter"
+STALLED = (
+    "the quoted line is the last: look for data-loader workers that died, an evaluation, or a rank"
+    " that others wait for (NCCL); raise launch.stall_limit_s if it was only slow"
+)
+TIMED_OUT = "raise launch.wall_clock_limit_s, or narrow the window (--window)"
+LIMITS: dict[str, tuple[FailureCause, Status, str]] = {
+    "stalled": ("stalled", "stalled", STALLED),
+    "timed_out": ("timed_out", "timed_out", TIMED_OUT),
+}
+SHELLS = 128  # the exit status of a shell whose command was ended by signal N is 128 + N
+SIGNALS: dict[int, tuple[FailureCause, str]] = {
+    signal.SIGSEGV: ("crashed", ends.CRASH),
+    signal.SIGBUS: ("crashed", ends.CRASH),
+    signal.SIGILL: ("crashed", ends.CRASH),
+    signal.SIGFPE: ("crashed", ends.CRASH),
+    signal.SIGABRT: ("crashed", ends.CRASH),
+    signal.SIGTERM: ("terminated", ends.TERMINATED),
+    signal.SIGHUP: ("terminated", ends.TERMINATED),
+    signal.SIGPIPE: ("broken_pipe", ends.PIPE),
+    signal.SIGXFSZ: ("file_size_limit", ends.FILE_SIZE),
+}
+# What a process prints first explains these better than the signal does.
+TELLING = (signal.SIGABRT, signal.SIGTERM, signal.SIGHUP)
+UNREAD = "compare the log with the recipe's log.format or log.pattern, unless nothing was trained"
+ENDED_EARLY = (
+    "let it train past the window: raise the number of iterations in launch.command or in the"
+    " training's configuration"
+)
+
+
+def of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | None:
+    """Return why a run gave no number; None where the training did not fail.
+
+    status: the measurement's, from the log alone. Raises MeasureError if the log is unreadable.
+    """
+    if status == "diverged":
+        return _diverged(log, marks)
+    if exit_.reason == "enough":
+        return None
+    found, last = _read(log, marks)
+    best = found[0] if found else None
+    if exit_.reason in ("interrupted", "out_of_memory") or exit_.message:
+        return _by_message(exit_, last)
+    if best and best.weight <= Weight.TOLD and not _by_nan(best, marks):
+        return _as_failure(best, exit_)
+    return _diverged(log, marks) if marks.ends_lost else _by_end(exit_, status, best, last)
+
+
+def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
+    """Return why a log of anybody's has no number, as far as it says so itself; else None."""
+    if status == "diverged":
+        return _diverged(log, marks)
+    if status not in ("no_iterations", "incomplete_window"):
+        return None
+    found, _ = _read(log, marks)
+    survived = all(each.went_on >= WENT_ON or each.at < marks.last for each in found)
+    best = found[0] if found and not survived else None
+    if marks.ends_lost and (best is None or best.weight > Weight.TOLD or _by_nan(best, marks)):
+        return _diverged(log, marks)
+    return _as_failure(best, None) if best else None
+
+
+def sentence(failure: Failure, end: str) -> str:
+    """Return the failure as one line: cause, quoted line, what is known besides, what to do.
+
+    The cause is left out where the status says the same. end: how the training ended, or nothing.
+    """
+    rank = "" if failure.rank is None else f"rank {failure.rank}"
+    known = ", ".join(text for text in (rank, failure.detail, end) if text)
+    said = failure.line or "it printed nothing"
+    if failure.cause != failure.status:
+        said = f"{failure.cause.replace('_', ' ')}: {said}"
+    return f"{said} ({known}); {failure.remedy}" if known else f"{said}; {failure.remedy}"
+
+
+def _by_nan(best: Found, marks: Marks) -> bool:
+    """Whether an error is but what a loss that is no number led to."""
+    return marks.ends_lost and best.sign.cause in ("exception", "assertion")
+
+
+def _by_message(exit_: Exit, last: str) -> Failure:
+    """Explain by who ran it: what could not be written or ended, who ended it; or an interrupt."""
+    text, _, remedy = exit_.message.rpartition("; ")
+    if not text:
+        text, remedy = remedy, ""
+    if exit_.reason == "interrupted":
+        return _plain("interrupted", "interrupted", text or last, remedy or ends.AGAIN)
+    if exit_.reason == "out_of_memory":
+        return _plain("host_out_of_memory", "out_of_memory", text or last, remedy or ends.KILLED)
+    if exit_.reason in LIMITS:
+        cause, how, usual = LIMITS[exit_.reason]
+        return _plain(cause, how, text or last, remedy or usual)
+    found = scan([(0, exit_.message.encode())], Marks())
+    by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
+    return _plain(found[0].sign.cause if found else by_kill, "failed", text, remedy or ends.LOOK)
+
+
+def _by_end(exit_: Exit, status: Status, best: Found | None, last: str) -> Failure | None:
+    """Explain by what ended the training, where its log has no error of its own."""
+    if exit_.reason in LIMITS:
+        cause, how, remedy = LIMITS[exit_.reason]
+        return _plain(cause, how, last, remedy)
+    if exit_.code:
+        return _by_code(exit_, best, last)
+    if status == "no_iterations":
+        return _plain("unread_log", status, last, UNREAD)
+    return (
+        _plain("ended_early", status, last, ENDED_EARLY) if status == "incomplete_window" else None
+    )
+
+
+def _by_code(exit_: Exit, best: Found | None, last: str) -> Failure:
+    """Explain by the exit status, and by the consequences and echoes that the log has."""
+    code = exit_.code or 0
+    number = -code if code < 0 else max(0, code - SHELLS)
+    if number == signal.SIGKILL:
+        return _killed(_plain("killed", "failed", last, ends.KILLED), exit_)
+    if number in SIGNALS and not (best and number in TELLING):
+        cause, remedy = SIGNALS[number]
+        return _plain(cause, "failed", last, remedy)
+    return _as_failure(best, exit_) if best else _plain("unknown", "failed", last, ends.LOOK)
+
+
+def _as_failure(found: Found, exit_: Exit | None) -> Failure:
+    sign = found.sign
+    failure = Failure(
+        cause=sign.cause,
+        status=sign.status,
+        line=quote(found.line),
+        remedy=sign.remedy,
+        rank=found.rank,
+    )
+    if sign.cause == "gpu_out_of_memory" and (held := held_by_others(found.line)):
+        return replace(failure, detail=held[0], remedy=held[1])
+    return _killed(failure, exit_) if sign.remedy == ends.KILLED else failure
+
+
+def _killed(failure: Failure, exit_: Exit | None) -> Failure:
+    """Add whether the kernel killed for lack of memory, where it says so."""
+    if exit_ is None or exit_.oom_kills is None:
+        return replace(failure, detail="whether for lack of memory is not known")
+    if not exit_.oom_kills:
+        detail = "no process of this machine was killed for lack of memory"
+        return replace(failure, cause="killed", status="failed", remedy=ends.STOPPED, detail=detail)
+    return replace(
+        failure,
+        cause="host_out_of_memory",
+        status="out_of_memory",
+        detail=f"the kernel killed {exit_.oom_kills} of this machine's processes meanwhile for lack"
+        " of memory",
+    )
+
+
+def _plain(cause: FailureCause, status: Status, line: str, remedy: str) -> Failure:
+    return Failure(cause=cause, status=status, line=line, remedy=remedy)
+
+
+def _diverged(log: Path, marks: Marks) -> Failure:
+    line = "" if marks.lost is None else _line_at(log, marks.lost)
+    return _plain("diverged", "diverged", line, DIVERGED)
+
+
+def _line_at(log: Path, end: int) -> str:
+    """Return the line whose text ends at an offset."""
+    for offset, block in read_blocks(log):
+        if offset + len(block) >= end:
+            return quote(_last_line(block[: end - offset]))
+    return ""
+
+
+def _read(log: Path, marks: Marks) -> tuple[list[Found], str]:
+    """Return the signs from shortly before the last mark on, and the log's last line."""
+    last = b""
+    since = max(0, marks.last - BEFORE_BYTES)
+
+    def behind() -> Iterator[Block]:
+        nonlocal last
+        passed, tail = 0, b""
+        for offset, block in read_blocks(log):
+            last = _last_line(block) or last
+            cut = max(0, since - offset)
+            part = block[cut:]
+            if passed < MOST_BYTES:
+                yield offset + cut, part
+            else:
+                tail = (tail + part)[-TAIL_BYTES:]
+            passed += len(part)
+        yield since + passed - len(tail), tail
+
+    found = scan(behind(), marks)
+    return found, quote(last)
+
+
+def _last_line(block: bytes) -> bytes:
+    lines = LINE.findall(block[-TAIL_BYTES:])
+    return next((line for line in reversed(lines) if line.strip()), b"")

@@ -1,0 +1,113 @@
+"""Log parsers: each turns the blocks of one training log into iteration samples.
+
+A parser yields "these `count` iterations, ending at `last` (1-based), took `seconds`". Most are a
+TextFormat, three expressions and the meaning of the number they find; a module with `parse` serves
+where step and time stand on different lines, or the log is a progress bar or one JSON array.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from importlib import import_module
+
+from mrbench.errors import RecipeError
+from mrbench.measure.parsers import text
+from mrbench.measure.parsers.base import Block, Parse, TextFormat
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import IterationSample
+from mrbench.wording import did_you_mean
+
+# Format: the module of this package, and its TextFormat. A run needs one of them, and compiling
+# the expressions of all would delay every launch.
+FORMATS: Mapping[str, tuple[str, str]] = {
+    "detectron2": ("detectron2", "TEXT"),
+    "detectron2-metrics": ("detectron2", "METRICS"),
+    "maskrcnn-benchmark": ("maskrcnn_benchmark", "TEXT"),
+    "mmdetection": ("mmdetection", "TEXT"),
+    "mmdetection-json": ("mmdetection", "LOG_JSON"),
+    "mmdetection3": ("mmdetection", "MMENGINE"),
+    "mmdetection3-scalars": ("mmdetection", "SCALARS"),
+    "simpledet": ("speedometer", "SIMPLEDET"),
+    "mxnet": ("speedometer", "MXNET"),
+    "gluoncv": ("speedometer", "GLUONCV"),
+    "detectron": ("detectron", "TEXT"),
+    "torchvision": ("torchvision", "TEXT"),
+    "minimask": ("minimask", "TEXT"),
+}
+# Format: the module of this package whose `parse` reads it.
+PARSERS: Mapping[str, str] = {
+    "tensorpack": "tensorpack",
+    "tensorpack-stats": "tensorpack_stats",
+    "matterport": "keras",
+}
+NAMES = (*FORMATS, *PARSERS)
+
+# What else an implementation writes beside its text log.
+KIN: Mapping[str, tuple[str, ...]] = {
+    "detectron2": ("detectron2", "detectron2-metrics"),
+    "tensorpack": ("tensorpack", "tensorpack-stats"),
+    "mmdetection": ("mmdetection", "mmdetection-json", "mmdetection3", "mmdetection3-scalars"),
+}
+
+
+def parse(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    images_per_iteration: int,
+    window: Window | None = None,
+) -> Iterator[IterationSample]:
+    """Yield the iteration samples of a log; see base.Parse. Raises RecipeError."""
+    module = PARSERS.get(log.format or "")
+    if module:
+        parser: Parse = import_module(f"{__name__}.{module}").parse
+        return parser(blocks, log, images_per_iteration, window)
+    rule = text.from_pattern(log) if log.format is None else _named(resolve(log).format or "")
+    return text.parse(blocks, log, images_per_iteration, window, rule=rule)
+
+
+def until_past(samples: Iterable[IterationSample], window: Window) -> Iterator[IterationSample]:
+    """Yield the samples up to one interval behind the window: nothing after that matters.
+
+    Only for the log of a single process; in another the window may come again.
+    """
+    for sample in samples:
+        yield sample
+        if sample.last >= window.last + sample.count:
+            return
+
+
+def resolve(log: LogFormat) -> LogFormat:
+    """Return the log format with all that its name implies. Raises RecipeError."""
+    if log.format is None:
+        text.from_pattern(log)
+        return log
+    if log.format in PARSERS:
+        clock = "arrival" if log.format == "matterport" else log.clock
+        return replace(log, timing="interval_total", clock=clock)
+    if log.format not in FORMATS:
+        hint = did_you_mean(log.format, NAMES) or f"known are {', '.join(NAMES)}"
+        raise RecipeError(f"log.format {log.format!r} is unknown; {hint}")
+    rule = _named(log.format)
+    return replace(
+        log,
+        timing=rule.timing,
+        every=log.every or rule.every,
+        counts_from=rule.counts_from,
+        skipped=rule.skipped,
+    )
+
+
+def warning_of(log: LogFormat) -> str:
+    """Return what to know about every number of this format, or nothing."""
+    name = log.format or ""
+    return _named(name).warning if name in FORMATS else ""
+
+
+def tells_rate(log: LogFormat) -> bool:
+    """Whether the log itself counts images, so that its rate needs no images per iteration."""
+    return log.format in ("tensorpack", "tensorpack-stats") or resolve(log).timing == "rate"
+
+
+def _named(name: str) -> TextFormat:
+    module, constant = FORMATS[name]
+    rule: TextFormat = getattr(import_module(f"{__name__}.{module}"), constant)
+    return rule

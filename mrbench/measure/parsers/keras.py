@@ -1,0 +1,91 @@
+"""matterport/Mask_RCNN: Keras' progress bar, of which only an epoch's headline and end are exact.
+
+The end reads `50/50 [====] - 164s 3s/step` or, below a second per step, `- 47s 466ms/step`: whole
+seconds or whole milliseconds, hence the arrival clock leads. Through a pipe each bar is a line of
+its own; on a terminal backspaces and a carriage return go before it. Time that contains a
+validation is unknown.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+
+from mrbench.measure.parsers.base import LOSS, Block, Mark
+from mrbench.measure.parsers.lines import blank_colours, line_around, rank_and_stamp
+from mrbench.measure.parsers.ranks import steps
+from mrbench.measure.parsers.samples import from_intervals
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import IterationSample
+
+# The end of an epoch counts only with its line's end, and waits for the next bar: what is cut off,
+# or wrapped by a terminal, may tell of a validation.
+_LINES = re.compile(
+    rb"Epoch[ \t]{1,9}(?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
+    rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})[ \t]{1,9}\[=*\][ \t]{1,9}-"
+    rb"[ \t]{1,9}(?P<seconds>\d{1,9})s[ \t]{1,9}"
+    rb"(?P<per_step>\d{1,12})(?P<unit>s|ms|us)/step(?P<rest>[^\r\n]{0,4000})[\r\n]|"
+    rb"(?P<bar>\d{1,9}/\d{1,9}[ \t]{1,9}\[)|"
+    rb"(?P<validation>v\r?\n?a\r?\n?l\r?\n?_)"
+)
+_LOSS = re.compile(rb" loss: " + LOSS)
+_UNITS = {b"s": 1.0, b"ms": 1e-3, b"us": 1e-6}
+_WRAPPED = 400  # bytes behind an epoch's line that may be the rest of it
+
+
+def parse(
+    blocks: Iterable[Block],
+    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
+    images_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
+    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
+) -> Iterator[IterationSample]:
+    """Yield a sample per epoch."""
+    return from_intervals(steps(_marks(blocks)), "interval_total")
+
+
+def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
+    epoch, began_at = 0, None
+    held: Mark | None = None
+    for offset, raw in blocks:
+        block = blank_colours(raw)
+        for found in _LINES.finditer(block):
+            if found["validation"]:
+                if held and offset + found.start() - held.ended_at < _WRAPPED:
+                    held = held._replace(value=math.nan)
+                continue
+            if held:
+                yield held
+                held = None
+            if found["epoch"]:
+                epoch, began_at = int(found["epoch"]), offset + found.end()
+            elif found["of"] and found["done"] == found["of"] and int(found["of"]):
+                epoch = epoch or 1
+                held = _end(block, offset, found, epoch)._replace(began_at=began_at)
+                began_at = None
+    if held:
+        yield held
+
+
+def _end(block: bytes, offset: int, found: re.Match[bytes], epoch: int) -> Mark:
+    """Return the mark of an epoch's last bar."""
+    of, rest = int(found["of"]), found["rest"]
+    seconds, error = _seconds(found)
+    loss = _LOSS.search(rest)
+    left, _ = line_around(block, found.start(), found.start())
+    return Mark(
+        epoch * of,
+        math.nan if b"val_" in rest else seconds,
+        offset + found.end(),
+        loss=float(loss[1]) if loss else None,
+        floor=(epoch - 1) * of,
+        closes=True,
+        error=error,
+        rank=rank_and_stamp(block[left : found.start()])[0],
+    )
+
+
+def _seconds(found: re.Match[bytes]) -> tuple[float, float]:
+    """Return an epoch's seconds, and the bound of their error: of the two that are printed."""
+    step_s, of = _UNITS[found["unit"]], int(found["of"])
+    if of * step_s >= 1:
+        return float(found["seconds"]), 0.5
+    return int(found["per_step"]) * step_s * of, of * step_s / 2

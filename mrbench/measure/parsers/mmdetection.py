@@ -1,0 +1,62 @@
+"""mmdetection 1 and 2 (mmcv) and 3 (mmengine): text, .log.json and scalars.json.
+
+mmcv prints the mean over the iterations since its last line, whose buffer is emptied at the end of
+an epoch: the tail of an epoch is never printed. mmengine smooths over a window (50 in mmdetection)
+however often it prints. Iterations are counted from 1 in each epoch. Lines of a validation say so:
+`Epoch(val)`, `"mode": "val"`, or no "iter".
+"""
+
+import re
+
+from mrbench.measure.parsers.base import LOSS, TextFormat, field, json_field
+
+_IS = rb'"[ \t]{0,40}:[ \t]{0,40}"?'  # between a key and its value
+_ANY = rb"[^{}\r\n]*"  # within one object, whose keys come in any order
+_ITER = _ANY + rb'"iter' + _IS + rb'(?P<iteration>\d{1,12})"?[ \t]{0,40}[,}]'
+_EPOCH = rb"(?=" + _ANY + rb'"epoch' + _IS + rb'(?P<epoch>\d{1,9})"?[ \t]{0,40}[,}])'
+_TRAIN = rb"\{(?=" + _ANY + rb'"mode' + _IS + rb'train")'
+
+TEXT = TextFormat(
+    number=re.compile(
+        rb"(?:Epoch[ \t]{1,9}\[(?P<epoch>\d{1,9})\]|Iter[ \t]{1,9})"
+        rb"\[(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\](?=\s)"
+    ),
+    value=field(b"time"),
+    loss=field(b"loss", LOSS),
+    data=field(b"data_time"),
+    timing="interval_mean",
+    every=50,
+    begins=re.compile(rb"Start running, host:"),
+)
+LOG_JSON = TextFormat(
+    number=re.compile(_TRAIN + _EPOCH + _ITER),
+    value=json_field(b"time"),
+    loss=json_field(b"loss", LOSS),
+    data=json_field(b"data_time"),
+    json=True,
+    timing="interval_mean",
+    every=50,
+    step=1e-5,  # rounded to five decimals, of which JSON drops the zeros
+)
+MMENGINE = TextFormat(
+    number=re.compile(
+        rb"(?:Epoch\(train\)[ \t]{1,9}\[(?P<epoch>\d{1,9})\]|Iter\(train\)[ \t]{1,9})"
+        rb"\[ *(?P<iteration>\d{1,12})/ *(?P<per_epoch>\d{1,12})\](?=\s)"
+    ),
+    value=field(b"time"),
+    loss=field(b"loss", LOSS),
+    data=field(b"data_time"),
+    timing="interval_mean",
+    smoothing=50,
+    begins=re.compile(rb"Checkpoints will be saved to "),
+)
+SCALARS = TextFormat(
+    number=re.compile(rb"\{(?=" + _ANY + rb'"step' + _IS + rb")(?!" + _ANY + rb'"mode")' + _ITER),
+    value=json_field(b"time"),
+    loss=json_field(b"loss", LOSS),
+    data=json_field(b"data_time"),
+    json=True,
+    timing="interval_mean",
+    smoothing=50,
+    step=0.0,
+)

@@ -1,0 +1,139 @@
+"""Turns marks into iteration samples by what their numbers mean."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from mrbench.measure.parsers.base import Mark, TextFormat
+from mrbench.measure.parsers.ranks import Step, steps
+from mrbench.model.recipe import LogFormat, Timing
+from mrbench.model.run import IterationSample
+
+
+def to_samples(
+    marks: Iterable[Mark], rule: TextFormat, log: LogFormat, images_per_iteration: int
+) -> Iterator[IterationSample]:
+    """Turn marks into samples by what their numbers mean."""
+    every = log.every or rule.every
+    if rule.timing == "running_mean":
+        return _from_running_means(steps(marks, mean_ranks=True), every, rule)
+    if rule.smoothing:
+        return _from_smoothed(steps(marks), rule)
+    return from_intervals(steps(marks), rule.timing, every, images_per_iteration)
+
+
+def _sample(
+    mark: Mark,
+    count: int,
+    seconds: float,
+    *,
+    rounding_s: float,
+    edge_s: float | None = None,
+    data_s: float | None = None,
+) -> IterationSample:
+    return IterationSample(
+        last=mark.iteration,
+        count=count,
+        seconds=seconds,
+        ended_at=mark.ended_at,
+        began_at=mark.began_at,
+        loss=mark.loss,
+        rounding_s=rounding_s,
+        edge_s=edge_s,
+        data_s=None if data_s is None or not math.isfinite(data_s) else max(0.0, data_s),
+        printed=mark.printed,
+        printed_began=mark.printed_began,
+    )
+
+
+def from_intervals(
+    found: Iterable[Step], timing: Timing, every: int | None = None, images: int = 1
+) -> Iterator[IterationSample]:
+    """Each number tells of the interval before it, at most `every` iterations, in one epoch."""
+    last = 0
+    for mark, first, start, spacing in found:
+        base = (start or 0) if first else last
+        longest = min((n for n in (every, spacing) if n), default=mark.iteration)
+        count = min(mark.iteration - max(base, mark.floor), longest)
+        last = mark.iteration
+        if count <= 0:
+            continue
+        seconds, rounding_s, data_s = mark.value, mark.error, mark.data
+        if timing == "interval_mean":
+            seconds, rounding_s = count * seconds, count * rounding_s
+            data_s = None if data_s is None else count * data_s
+        elif timing == "rate":
+            seconds, rounding_s = _from_rate(mark, count * (images or 1))
+        yield _sample(mark, count, seconds, rounding_s=rounding_s, data_s=data_s)
+
+
+def _from_rate(mark: Mark, images: int) -> tuple[float, float]:
+    """Return the seconds of a rate, and the bound of their error."""
+    if not mark.value > 0:
+        return math.nan, 0.0
+    seconds = images / mark.value
+    least = mark.value - mark.error
+    return seconds, images / least - seconds if least > 0 else seconds
+
+
+def _from_running_means(
+    found: Iterable[Step], every: int | None, rule: TextFormat
+) -> Iterator[IterationSample]:
+    """Each number is the mean since the process's iteration `skipped` + 1.
+
+    Undone by iterations x mean, from mark to mark. Marks within the skipped iterations are a
+    running mean of their own (Detectron resets its timer once). Where a process did not begin at
+    iteration 1 and does not say where, its seconds are unknown: nan.
+    """
+    base = origin = dropped = 0
+    total = edge_s = 0.0
+    waited: float | None = 0.0
+    known = True
+    for mark, first, start, spacing in found:
+        if first:
+            base = origin = start or 0
+            known = start is not None or mark.iteration <= max(every or 0, spacing)
+            base = base if known else max(base, mark.iteration - (spacing or 1))
+            dropped, total, edge_s, waited = 0, 0.0, 0.0, 0.0
+        n = mark.iteration - origin
+        if n > rule.skipped > dropped:
+            dropped, total, edge_s, waited = rule.skipped, 0.0, 0.0, 0.0
+            base = max(base, origin + dropped)
+        over, before_s = n - dropped, edge_s
+        elapsed, edge_s = mark.value * over, mark.error * over
+        wait = None if mark.data is None else mark.data * over
+        count = mark.iteration - base
+        if count > 0:
+            data_s = _over_last(mark, count, rule.data_over)
+            if not rule.data_over and None not in (wait, waited) and known:
+                data_s = (wait or 0.0) - (waited or 0.0)
+            yield _sample(
+                mark,
+                count,
+                elapsed - total if known else math.nan,
+                rounding_s=before_s + edge_s,
+                edge_s=edge_s,
+                data_s=data_s,
+            )
+        base, total, waited = mark.iteration, elapsed, wait
+
+
+def _over_last(mark: Mark, count: int, over: int) -> float | None:
+    """Return the wait of a mark whose data is the mean of its last iterations, if all are in it."""
+    return None if mark.data is None or count > over else mark.data * count
+
+
+def _from_smoothed(found: Iterable[Step], rule: TextFormat) -> Iterator[IterationSample]:
+    """Each number is the mean of the last `smoothing` iterations: take marks that far apart."""
+    last = 0
+    for mark, first, start, _ in found:
+        if first:
+            last = start or 0
+        base = max(last, mark.floor) if rule.smoothing_restarts else last
+        ahead = mark.iteration - base
+        if ahead >= rule.smoothing or (rule.smoothing_restarts and mark.closes and ahead > 0):
+            count = min(ahead, rule.smoothing)
+            data_s = None if mark.data is None else mark.data * count
+            yield _sample(
+                mark, count, mark.value * count, rounding_s=mark.error * count, data_s=data_s
+            )
+            last = mark.iteration

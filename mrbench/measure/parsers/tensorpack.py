@@ -1,0 +1,169 @@
+"""tensorpack: an epoch's last step and its throughput stand on different lines.
+
+`Throughput (samples/sec)` is the mean over the epoch's steps in five digits, callbacks between
+epochs left out, and counts the images of all GPUs. Where it is missing, the epoch's time serves,
+which has three digits or, from a minute on, whole seconds and no fraction. Every rank prints both
+lines, but only one the loss, often when others have begun their next epoch.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from mrbench.measure.parsers import digits
+from mrbench.measure.parsers.base import GAP, LOSS, NUMBER, Block, Mark
+from mrbench.measure.parsers.lines import blank_colours, line_around, rank_and_stamp
+from mrbench.measure.parsers.ranks import steps
+from mrbench.measure.parsers.samples import from_intervals
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import IterationSample, Printed
+
+_LINES = re.compile(
+    rb"Start Epoch (?P<start>\d{1,9}) |"
+    rb"Epoch (?P<epoch>\d{1,9}) \(global_step (?P<step>\d{1,12})\) finished, time:"
+    rb"(?P<time>(?:\d[\d.e+-]{0,20} [a-z]{1,10} ?){1,4})\.|"
+    rb"Throughput \(samples/sec\):"
+    + GAP
+    + rb"(?P<rate>"
+    + NUMBER
+    + rb")[ \t]{0,40}\r?\n|"
+    + rb"total_cost:"
+    + GAP
+    + rb"(?P<cost>"
+    + LOSS
+    + rb")[ \t\r\n]"
+)
+_WRAPPED = re.compile(rb"[\d.e][\d.e+-]{0,20}[ \t]*[\r\n]")  # the rest of a number, a line below
+_UNITS = re.compile(rb"(\d[\d.e+-]{0,20}) (day|hour|minute|second)")
+_SECONDS = {b"day": 86400, b"hour": 3600, b"minute": 60, b"second": 1}
+_RATE_DIGITS, _TIME_DIGITS = 5, 3
+
+
+class _Epoch(NamedTuple):
+    mark: Mark
+    number: int
+    rated: bool
+
+
+def parse(
+    blocks: Iterable[Block],
+    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
+    images_per_iteration: int,
+    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
+) -> Iterator[IterationSample]:
+    """Yield a sample per epoch."""
+    return from_intervals(steps(_marks(blocks, images_per_iteration)), "interval_total")
+
+
+@dataclass
+class _Epochs:
+    """What is known of the epoch that ended last, and of where epochs began.
+
+    unsure: the epoch before it got a rate that stood at the block's end, where it may go on.
+    """
+
+    images: int
+    open: _Epoch | None = None
+    unsure: _Epoch | None = None
+    began: dict[int, tuple[int, Printed | None]] = field(default_factory=dict)
+
+    def take(self, block: bytes, offset: int, found: re.Match[bytes]) -> Mark | None:
+        """Take note of a line; return the mark of an epoch of which all is known now."""
+        if found["start"]:
+            # Every rank says so; the first to say it is the nearest to the beginning.
+            epoch = int(found["start"])
+            here = (offset + found.end(), _head(block, found)[1])
+            self.began = {epoch: self.began.get(epoch, here)}
+        elif found["epoch"]:
+            if self.open and self.open.mark.iteration == int(found["step"]):
+                return None  # another rank
+            done, self.open = self.open, _finished(block, offset, found, self.began)
+            if not self.images:  # then an epoch's time tells nothing of images
+                self.open = self.open._replace(mark=self.open.mark._replace(value=math.nan))
+            return done.mark if done else None
+        elif self.open and not (found["rate"] and _WRAPPED.match(block, found.end())):
+            self.unsure = self.open if found["rate"] and found.end() == len(block) else None
+            self.open = _with(self.open, found, self.images, self.began)
+            if found["cost"] and self.open.rated:
+                done, self.open = self.open, None
+                return done.mark
+        return None
+
+
+def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
+    epochs = _Epochs(images)
+    for offset, raw in blocks:
+        block = blank_colours(raw)
+        if epochs.unsure and _WRAPPED.match(block):
+            epochs.open = epochs.unsure
+        epochs.unsure = None
+        for found in _LINES.finditer(block):
+            mark = epochs.take(block, offset, found)
+            if mark:
+                yield mark
+    if epochs.open:
+        yield epochs.open.mark
+
+
+def _with(
+    epoch: _Epoch,
+    found: re.Match[bytes],
+    images: int,
+    began: dict[int, tuple[int, Printed | None]],
+) -> _Epoch:
+    if found["cost"]:
+        return epoch._replace(mark=epoch.mark._replace(loss=float(found["cost"])))
+    if epoch.rated or (began and max(began) > epoch.number):
+        return epoch  # another rank's, or the next epoch's, whose own line is missing
+    rate = float(found["rate"])
+    count = epoch.mark.iteration - epoch.mark.floor
+    seconds = count * (images or 1) / rate if rate > 0 else math.nan
+    error = seconds * digits.significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
+    return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
+
+
+def _head(block: bytes, found: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
+    left, _ = line_around(block, found.start(), found.end())
+    return rank_and_stamp(block[left : found.start()])
+
+
+def _finished(
+    block: bytes,
+    offset: int,
+    found: re.Match[bytes],
+    began: dict[int, tuple[int, Printed | None]],
+) -> _Epoch:
+    epoch, step = max(1, int(found["epoch"])), int(found["step"])
+    seconds, error = seconds_of(found["time"])
+    rank, printed = _head(block, found)
+    began_at, printed_began = began.get(epoch, (None, None))
+    mark = Mark(
+        step,
+        seconds,
+        offset + found.end(),
+        began_at=began_at,
+        floor=step - step // epoch,
+        closes=True,
+        error=error,
+        printed=printed,
+        printed_began=printed_began,
+        rank=rank,
+    )
+    return _Epoch(mark, epoch, rated=False)
+
+
+def seconds_of(text: bytes) -> tuple[float, float]:
+    """Return the seconds of `1 hour 2 minutes` or `46.1 seconds`, and the bound of their error.
+
+    From a minute on the fraction was cut off, not rounded: its mean is put back. nan for no time.
+    """
+    parts = _UNITS.findall(text)
+    try:
+        seconds = sum(float(n) * _SECONDS[unit] for n, unit in parts) if parts else math.nan
+    except ValueError:
+        return math.nan, 0.0
+    if all(unit == b"second" for _, unit in parts):
+        return seconds, digits.significant_step(seconds, _TIME_DIGITS) / 2
+    return seconds + 0.5, 0.5

@@ -1,0 +1,214 @@
+"""Logs whose marks are single lines: finds them in blocks of bytes, for named formats and patterns.
+
+One compiled expression runs over a block of a megabyte, not over each line, and finds the iteration
+number only; all else is looked up in its line. Far behind the window not even that: there only a
+number that falls back matters, for it begins a new process.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mrbench.errors import RecipeError
+from mrbench.measure.parsers.base import REPEAT, Block, Mark, TextFormat
+from mrbench.measure.parsers.lines import blank_colours, line_around, rank_and_stamp
+from mrbench.measure.parsers.reading import PENDING, read_mark
+from mrbench.measure.parsers.samples import to_samples
+from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.run import IterationSample
+
+FOLLOWED = 1000  # iterations behind the window told one by one: who follows a run ends it there
+_FAR = 10**9  # iterations: where an epoch's place is unknown, it is out of every window
+
+
+def parse(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    images_per_iteration: int,
+    window: Window | None = None,
+    *,
+    rule: TextFormat,
+) -> Iterator[IterationSample]:
+    """Yield the samples of a log in which each mark is one line."""
+    past = None
+    if window:
+        past = window.last + max(window.last - window.first, FOLLOWED)
+    return to_samples(_marks(blocks, rule, past), rule, log, images_per_iteration)
+
+
+@lru_cache(maxsize=32)
+def from_pattern(log: LogFormat) -> TextFormat:
+    """Make a format of a recipe's own pattern, whose one expression finds all groups.
+
+    It runs over a megabyte of lines at a time, `^` and `$` meaning a line's: a pattern that crosses
+    lines, or backtracks without bound (`(a+)+`, `.*` before the first literal), costs accordingly.
+    """
+    try:
+        found = re.compile((log.pattern or "").encode(), re.MULTILINE)
+    except re.error as exc:
+        raise RecipeError(f"log.pattern is no regular expression: {exc}; correct it") from exc
+    missing = {"iteration", "value"} - set(found.groupindex)
+    if missing or log.timing is None:
+        wanted = f"the group {min(missing)!r}" if missing else "`timing` beside it"
+        raise RecipeError(f"log.pattern needs {wanted}; see the documentation of recipes")
+    return TextFormat(
+        number=found,
+        value=found,
+        loss=found if "loss" in found.groupindex else None,
+        data=found if "data" in found.groupindex else None,
+        timing=log.timing,
+        every=log.every,
+        counts_from=log.counts_from,
+        skipped=log.skipped,
+        clock=log.clock,
+    )
+
+
+@dataclass
+class _Numbering:
+    """Turns printed numbers into iterations counted from 1 over all epochs."""
+
+    rule: TextFormat
+    epoch: int | None = None
+    floor: int = 0
+    last: int = 0
+
+    def place(self, found: re.Match[bytes]) -> tuple[int, int, bool]:
+        """Return the iteration, how many came before its epoch, and whether it is its last.
+
+        Iteration 0 stands for a text that is no number.
+        """
+        try:
+            return self._place(found)
+        except (ValueError, TypeError):
+            return 0, 0, False
+
+    def _place(self, found: re.Match[bytes]) -> tuple[int, int, bool]:
+        groups = self.rule.number.groupindex
+        within = int(found["iteration"]) - self.rule.counts_from + 1
+        if "epoch" not in groups or found["epoch"] is None:
+            return within, 0, False
+        epoch = int(found["epoch"]) - self.rule.epochs_from
+        if "per_epoch" in groups and found["per_epoch"] is not None:
+            length = int(found["per_epoch"])
+            if within > length:
+                return 0, 0, False
+            return epoch * length + within, epoch * length, within == length
+        # The log does not say how long an epoch is: it is as long as its last mark. Where the
+        # numbers go on over an epoch's end, they are not counted within epochs at all.
+        if self.epoch is None or epoch < self.epoch:
+            self.floor = epoch * _FAR
+        elif epoch > self.epoch and within <= self.last - self.floor:
+            self.floor = self.last
+        self.epoch, self.last = epoch, self.floor + within
+        return self.last, self.floor, False
+
+
+@dataclass
+class _Blocks:
+    """Hands out blocks, each with what was carried over of the one before, and an empty last one.
+
+    resume: where to go on in the block that comes next.
+    """
+
+    blocks: Iterable[Block]
+    rest: bytes = b""
+    rest_at: int = 0
+    resume: int = 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes, bool]]:
+        for offset, raw in self.blocks:
+            yield *self._joined(offset, raw), False
+        if self.rest:
+            yield *self._joined(0, b""), True
+
+    def _joined(self, offset: int, raw: bytes) -> Block:
+        rest, self.rest = self.rest, b""
+        return (self.rest_at, rest + raw) if rest else (offset, raw)
+
+    def carry(self, offset: int, raw: bytes, found: re.Match[bytes]) -> None:
+        """Keep the line of a number for the next block, which is to go on with the number."""
+        left, _ = line_around(raw, found.start(), found.end())
+        self.rest, self.rest_at, self.resume = raw[left:], offset + left, found.start() - left
+
+
+def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Iterator[Mark]:
+    limit = math.inf if past is None else past
+    numbering = _Numbering(rule)
+    plain = rule.number.groups == 1  # no epochs, and no pattern of a user's
+    shift = 1 - rule.counts_from
+    last = 0
+    given = _Blocks(blocks)
+    for offset, raw, final in given:
+        behind, given.resume = given.resume, 0
+        block = _readable(raw, rule, behind_window=last > limit)
+        begins = _begins(block, offset, rule, behind)
+        if plain and last > limit and not begins:
+            numbers = [last - shift, *map(int, rule.number.findall(block, behind))]
+            if numbers == sorted(set(numbers)):
+                last = numbers[-1] + shift
+                continue
+        for found in rule.number.finditer(block, behind):
+            if begins and begins[0][0] < found.start():
+                yield from (mark for at, mark in begins if at < found.start())
+                begins = [pair for pair in begins if pair[0] >= found.start()]
+                last = 0
+            iteration, floor, closes = numbering.place(found)
+            if limit < last <= iteration:
+                yield from _repeat(block, offset, found, rule, behind, again=iteration == last)
+                last, behind = iteration, found.end()
+                continue
+            mark = read_mark(block, offset, found, rule, behind, final=final)
+            if mark is PENDING:
+                given.carry(offset, raw, found)
+                begins = []  # they will be found again
+                break
+            behind = found.end()
+            if mark is not None and iteration > 0:
+                last = iteration
+                yield mark._replace(iteration=iteration, floor=floor, closes=closes)
+        yield from (mark for _, mark in begins)
+        if begins:
+            last = 0
+
+
+def _repeat(
+    block: bytes,
+    offset: int,
+    found: re.Match[bytes],
+    rule: TextFormat,
+    behind: int,
+    *,
+    again: bool,
+) -> Iterator[Mark]:
+    """Yield REPEAT for a number that comes again, if it is a mark's and not an evaluation's."""
+    mark = read_mark(block, offset, found, rule, behind, final=False) if again else None
+    if mark is not None and mark is not PENDING:
+        yield REPEAT
+
+
+def _readable(raw: bytes, rule: TextFormat, *, behind_window: bool) -> bytes:
+    """Return the block, as long as it was, without what stands in an expression's way."""
+    if rule.value is rule.number:  # a carriage return ends a line, too: for `^`, `$` and `.`
+        return blank_colours(raw).replace(b"\r", b"\n")
+    # Behind the window only numbers are read, into which no implementation prints a colour.
+    return raw if behind_window else blank_colours(raw)
+
+
+def _begins(block: bytes, offset: int, rule: TextFormat, start: int) -> list[tuple[int, Mark]]:
+    if rule.begins is None:
+        return []
+    found = rule.begins.finditer(block, start)
+    return [(m.start(), _begin(block, offset, m)) for m in found]
+
+
+def _begin(block: bytes, offset: int, found: re.Match[bytes]) -> Mark:
+    stated = found["iteration"] if found.re.groups else None
+    value = math.nan if stated is None else 0.0
+    left, _ = line_around(block, found.start(), found.end())
+    rank, printed = rank_and_stamp(block[left : found.start()])
+    return Mark(
+        int(stated or 0), value, offset + found.end(), begins=True, printed=printed, rank=rank
+    )

@@ -1,0 +1,37 @@
+"""The folders of this machine that a run uses."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from mrbench.files import home
+from mrbench.model.recipe import SyntheticData
+
+DRAWING = 2  # counts up whenever other bytes are drawn for the same order
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where the user keeps things: data, weights, a mirror of the repositories, the runs."""
+
+    data: Path | None = None
+    weights: Path | None = None
+    mirror: str | None = None
+    runs: Path = Path("runs")
+
+
+def synthetic_folder(spec: SyntheticData) -> Path:
+    """Return where that dataset stands in the cache, named by what decides its bytes."""
+    order = {**dataclasses.asdict(spec), "drawing": DRAWING}
+    text = json.dumps(order, sort_keys=True)
+    return home() / "data" / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def free_port() -> str:
+    """Return a TCP port that is free on this machine now."""
+    import socket  # noqa: PLC0415 - few recipes need a port
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])

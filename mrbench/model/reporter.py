@@ -1,0 +1,66 @@
+"""What every reporter is told; no figure that one shows goes into a record."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from mrbench.model.recipe import Window, noun
+
+
+@noun
+class RunStart:
+    """A run that begins: the `number`-th of `runs`, in the `repeat`-th round of `repeats`.
+
+    folder: the run's. telemetry: the file of it that tells of the GPUs, whether it comes or not.
+    """
+
+    id: str
+    suite: str
+    implementation: str
+    accelerator: str
+    gpus: int
+    number: int
+    runs: int
+    repeat: int
+    repeats: int
+    folder: Path
+    telemetry: Path
+
+
+@noun
+class Seen:
+    """How far a training is, and what its log has told of the window so far.
+
+    iteration: the last one told; end: where the run will be ended. images_per_second: None before
+    the window; half_width of its 95 % interval, None while too little is known. data_share: of the
+    window's seconds, spent waiting for data. left_s: seconds until `end`.
+    """
+
+    iteration: int
+    end: int
+    window: Window
+    images_per_second: float | None = None
+    half_width: float | None = None
+    loss: float | None = None
+    data_share: float | None = None
+    left_s: float | None = None
+
+
+class Reporter(AbstractContextManager["Reporter"], Protocol):
+    """Tells what happens, to a person or a program."""
+
+    def stage(self, who: str, text: str) -> None:
+        """Say what `who` is doing from now on."""
+
+    def note(self, text: str, *, problem: bool = False) -> None:
+        """Print what stays; a problem also where all else is quiet."""
+
+    def run_started(self, start: RunStart) -> None:
+        """Say which run begins."""
+
+    def progress(self, seen: Seen) -> None:
+        """Tell how far the training is."""
+
+    def run_ended(self, record: Mapping[str, Any], summary: str) -> None:
+        """Tell the run's record, and its summary for people."""

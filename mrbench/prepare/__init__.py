@@ -1,0 +1,1 @@
+"""Make a plan real: source, environment, data, weights, and the job."""

@@ -1,0 +1,1 @@
+"""Datasets: drawn ones, COCO folders, and what is checked of them."""

@@ -1,0 +1,69 @@
+"""COCO's archives: found by their names, compared with the published sizes and digests."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mrbench.prepare.data.inspect.facts import ARCHIVES, Archive
+from mrbench.prepare.data.inspect.finding import Finding
+from mrbench.prepare.weights import digest
+
+
+class Looked(NamedTuple):
+    """An archive that was found, and what is wrong with it, if anything."""
+
+    name: str
+    path: Path
+    problem: str
+
+
+def found(folders: Iterable[Path]) -> list[tuple[Archive, Path]]:
+    """List the archives of COCO in these folders."""
+    return [
+        (archive, folder / archive.name)
+        for folder in folders
+        for archive in ARCHIVES.values()
+        if (folder / archive.name).is_file()
+    ]
+
+
+def look(archive: Archive, path: Path) -> Looked:
+    """Compare the size, then, which takes long, the digest."""
+    try:
+        size_bytes = path.stat().st_size
+        if archive.size_bytes not in (None, size_bytes):
+            wrong = f"{size_bytes:,} bytes, the published one has {archive.size_bytes:,}"
+            return Looked(archive.name, path, wrong)
+        sum_ = digest(path, archive.algorithm)
+    except OSError as exc:
+        return Looked(archive.name, path, f"cannot be read ({exc.strerror})")
+    if sum_ == archive.digest:
+        return Looked(archive.name, path, "")
+    published = f"{archive.algorithm} is {sum_}, the published one's is {archive.digest}"
+    return Looked(archive.name, path, published)
+
+
+def finding(looked: Looked) -> Finding | None:
+    """Turn what was seen into a finding, if there is one."""
+    if not looked.problem:
+        return None
+    remedy = f"get {ARCHIVES[looked.name].url} again, and unpack it anew"
+    return Finding("broken", f"{looked.path}: {looked.problem}", remedy)
+
+
+def remedy(names: Sequence[str], folder: Path, good: dict[str, Path]) -> str:
+    """Tell how to have what these archives hold: unpack those that are here, download the rest."""
+    steps = []
+    if here := [str(good[name]) for name in names if name in good]:
+        steps.append(f"unpack {', '.join(here)} in {folder}")
+    if absent := [_source(ARCHIVES[name]) for name in names if name not in good]:
+        steps.append(f"get {', '.join(absent)} and unpack in {folder}")
+    if any(name.endswith(".tgz") for name in names):
+        steps.append(f"the .json files of the .tgz belong in {folder / 'annotations'}")
+    return "; ".join(steps)
+
+
+def _source(archive: Archive) -> str:
+    if archive.size_bytes is None:
+        return archive.url
+    return f"{archive.url} ({archive.size_bytes / 1e9:.1f} GB)"

@@ -1,0 +1,156 @@
+"""Compares what was read with what is published, and the parts of a dataset with one another."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mrbench.model.places import DRAWING
+from mrbench.prepare.data.inspect import archives
+from mrbench.prepare.data.inspect.annotations import Annotations, Listed
+from mrbench.prepare.data.inspect.facts import SAME_IMAGES, SETS
+from mrbench.prepare.data.inspect.finding import Finding
+from mrbench.prepare.data.inspect.pictures import Opened
+from mrbench.prepare.data.synth import MARKER, counts
+
+ARCHIVES_OF = {
+    "2017": ("train2017.zip", "val2017.zip", "annotations_trainval2017.zip"),
+    "2014": (
+        "train2014.zip",
+        "val2014.zip",
+        "annotations_trainval2014.zip",
+        "coco_annotations_minival.tgz",
+    ),
+}
+
+
+class Seen(NamedTuple):
+    """All that was read of a folder; drawn: what its marker says, None for COCO itself.
+
+    files: JPEG files by folder, None where it does not exist. opened: by folder and name.
+    """
+
+    folder: Path
+    years: list[str]
+    drawn: dict[str, int] | None
+    good_archives: dict[str, Path]
+    files: dict[str, dict[str, int] | None]
+    read: dict[str, Annotations]
+    opened: dict[tuple[str, str], Opened]
+
+
+def path_of(name: str, folder: Path) -> Path:
+    """Return where a set's annotation file is."""
+    return folder / "annotations" / f"instances_{name}.json"
+
+
+def compare(seen: Seen) -> Iterator[Finding]:
+    """Yield all findings, the gravest kind first."""
+    yield from _years(seen)
+    for name in _sets(seen):
+        yield from _annotations(seen, name)
+    for place in dict.fromkeys(SETS[name].images_in for name in _sets(seen)):
+        yield from _images(seen, place)
+    for name, parts in SAME_IMAGES:
+        if all(part in seen.read and seen.read[part].images for part in (name, *parts)):
+            numbers = _numbers(seen.read[part] for part in parts)
+            if numbers != _numbers([seen.read[name]]):
+                text = f"{name} does not list the images of {' and '.join(parts)}, as COCO does"
+                yield Finding("broken", text, _remedy(seen, SETS[name].archive))
+    if seen.drawn is not None and seen.drawn["drawing"] != DRAWING:
+        text = f"{seen.folder / MARKER}: another version of mrbench drew it; today's differs"
+        yield Finding("warning", text, _remedy(seen))
+
+
+def _sets(seen: Seen) -> list[str]:
+    return [name for name in SETS if name[-4:] in seen.years]
+
+
+def _remedy(seen: Seen, *names: str) -> str:
+    """Return what to do for the contents of these archives."""
+    if seen.drawn is None:
+        return archives.remedy(names, seen.folder, seen.good_archives)
+    d = seen.drawn
+    order = f"--images {d['images']} --size {d['width']}x{d['height']} --seed {d['seed']}"
+    return f"remove it and draw it anew: mrbench data synth {seen.folder} {order}"
+
+
+def _years(seen: Seen) -> Iterator[Finding]:
+    for year, names in ARCHIVES_OF.items():
+        if year in seen.years:
+            continue
+        if seen.drawn is not None:
+            yield Finding("missing", f"{seen.folder}: nothing of {year}", _remedy(seen))
+            continue
+        remedy = _remedy(seen, *names)
+        if seen.years:
+            text = f"{seen.folder}: no COCO {year}; recipes that ask for it cannot run"
+            yield Finding("warning", text, remedy)
+        else:
+            yield Finding("missing", f"{seen.folder}: no COCO {year}", remedy)
+
+
+def _annotations(seen: Seen, name: str) -> Iterator[Finding]:
+    """Judge one annotation file: there, readable, of the right length."""
+    facts, path = SETS[name], path_of(name, seen.folder)
+    remedy = _remedy(seen, facts.archive)
+    if name not in seen.read:
+        needed = facts.needed or seen.drawn is not None
+        text = f"{path} is missing" if needed else f"{path} is missing; no training reads it"
+        yield Finding("missing" if needed else "warning", text, remedy)
+        return
+    read = seen.read[name]
+    for problem in read.problems:
+        yield Finding("broken", f"{path}: {problem}", remedy)
+    if not read.images:
+        return
+    wanted = facts.images if seen.drawn is None else counts(seen.drawn["images"])[name]
+    if len(read.images) != wanted:
+        whose = "COCO's" if seen.drawn is None else "as it was drawn it"
+        text = f"{path}: lists {len(read.images):,} images, {whose} has {wanted:,}"
+        yield Finding("broken", text, remedy)
+    if seen.drawn is None and facts.annotations not in (None, read.annotations):
+        text = f"{path}: has {read.annotations:,} annotations, COCO's has {facts.annotations:,}"
+        yield Finding("broken", text, remedy)
+
+
+def _images(seen: Seen, place: str) -> Iterator[Finding]:
+    """Judge one folder of images by the annotation files that name its images."""
+    names = [name for name in _sets(seen) if SETS[name].images_in == place]
+    folder, found = seen.folder / place, seen.files[place]
+    remedy = _remedy(seen, f"{place}.zip")
+    if found is None:
+        needed = seen.drawn is not None or any(SETS[name].needed for name in names)
+        text = f"{folder} is missing" if needed else f"{folder} is missing; no training reads it"
+        yield Finding("missing" if needed else "warning", text, remedy)
+        return
+    listed: dict[str, Listed] = {}
+    for name in names:
+        listed |= seen.read[name].images if name in seen.read else {}
+    absent = sorted(listed.keys() - found.keys())
+    if absent:
+        text = f"{folder}: {len(absent):,} of {len(listed):,} images are missing{_first(absent)}"
+        yield Finding("missing", text, remedy)
+    wrong: dict[str, list[str]] = {}
+    for name in sorted(found.keys() & (listed.keys() or found.keys())):
+        opened = seen.opened[place, name]
+        size = (opened.width, opened.height)
+        if opened.problem:
+            wrong.setdefault("do not open", []).append(f"{name} {opened.problem}")
+        elif listed and size != listed[name][1:]:
+            told = f"{name} is {size[0]}x{size[1]}"
+            wrong.setdefault("have another size than their annotation file says", []).append(told)
+    for what, which in wrong.items():
+        text = f"{folder}: {len(which):,} images {what}{_first(which)}"
+        yield Finding("broken", text, remedy)
+    extra = sorted(found.keys() - listed.keys()) if all(n in seen.read for n in names) else []
+    if listed and extra:
+        text = f"{folder}: {len(extra):,} images that no annotation file names{_first(extra)}"
+        yield Finding("warning", text, "nothing reads them; remove them if they are not yours")
+
+
+def _first(names: list[str]) -> str:
+    return f" (the first: {names[0]})"
+
+
+def _numbers(read: Iterable[Annotations]) -> set[int]:
+    return {image.number for one in read for image in one.images.values()}

@@ -1,0 +1,156 @@
+"""The whole check: archives, annotation files and images are read at once, then compared."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from mrbench.errors import UnavailableError
+from mrbench.prepare.data.inspect import annotations, archives, compare, pictures
+from mrbench.prepare.data.inspect.annotations import Annotations
+from mrbench.prepare.data.inspect.facts import SETS
+from mrbench.prepare.data.inspect.finding import Finding
+from mrbench.prepare.data.inspect.pictures import Batch, Opened
+from mrbench.prepare.data.synth import made_by_us
+from mrbench.prepare.data.workers import cores, spread
+
+YEARS = ("2017", "2014")
+AT_A_TIME = 64  # images, in one process
+WORTH_PROCESSES = 400  # images
+
+Job = Callable[[], archives.Looked | Annotations | Batch]
+Tell = Callable[[int, int], None]
+
+
+class Report(NamedTuple):
+    """What was found, and how much was looked at; drawn: the folder is one of `data synth`."""
+
+    folder: str
+    years: list[str]
+    drawn: bool
+    findings: list[Finding]
+    images: int
+    annotation_files: int
+    archives: int
+    seconds: float
+
+    @property
+    def sound(self) -> bool:
+        """Nothing is missing or broken."""
+        return all(finding.level == "warning" for finding in self.findings)
+
+
+def check(folder: Path, archives_folder: Path | None, tell: Tell) -> Report:
+    """Read everything; tell(images opened, images in all) on the way.
+
+    archives_folder: where the downloaded archives are, besides the folder itself.
+    UnavailableError if there is no such folder; whatever is wrong in it is a finding.
+    """
+    for place in (folder, archives_folder):
+        if place is not None and not place.is_dir():
+            raise UnavailableError(f"{place}: no such folder; check the path")
+    began = time.monotonic()
+    places = [folder, *([archives_folder] if archives_folder else [])]
+    there = archives.found(places)
+    files = {name: _files(folder / name) for name in sorted({s.images_in for s in SETS.values()})}
+    paths = {name: compare.path_of(name, folder) for name in SETS}
+    to_open = _to_open(files)
+
+    jobs: list[Job] = [partial(archives.look, archive, path) for archive, path in there]
+    jobs += [partial(annotations.read, n, path) for n, path in paths.items() if path.is_file()]
+    for name, chosen in to_open.items():
+        for start in range(0, len(chosen), AT_A_TIME):
+            jobs.append(partial(pictures.look, folder / name, chosen[start : start + AT_A_TIME]))
+    total = sum(map(len, to_open.values()))
+    looked, read, opened = _gather(jobs, total, there=bool(there), tell=tell)
+
+    seen = compare.Seen(
+        folder=folder,
+        years=_years(folder),
+        drawn=made_by_us(folder),
+        good_archives={one.name: one.path for one in looked if not one.problem},
+        files=files,
+        read=read,
+        opened={
+            (place, name): opened[same] for (place, name), same in _same(files) if same in opened
+        },
+    )
+    findings = [*filter(None, map(archives.finding, looked)), *compare.compare(seen)]
+    if archives_folder and not any(path.parent == archives_folder for _, path in there):
+        text = f"{archives_folder}: holds none of COCO's archives"
+        findings.append(Finding("warning", text, "check --archives"))
+    return Report(
+        folder=str(folder),
+        years=seen.years,
+        drawn=seen.drawn is not None,
+        findings=findings,
+        images=total,
+        annotation_files=len(read),
+        archives=len(there),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def _gather(
+    jobs: list[Job], total: int, *, there: bool, tell: Tell
+) -> tuple[list[archives.Looked], dict[str, Annotations], dict[tuple[str, str], Opened]]:
+    processes = cores() if there or total >= WORTH_PROCESSES else 1
+    looked: list[archives.Looked] = []
+    read: dict[str, Annotations] = {}
+    opened: dict[tuple[str, str], Opened] = {}
+    for result in spread(_do, jobs, processes=processes):
+        if isinstance(result, archives.Looked):
+            looked.append(result)
+        elif isinstance(result, Annotations):
+            read[result.name] = result
+        else:
+            opened.update({(result.folder, one.name): one for one in result.opened})
+            tell(len(opened), total)
+    return looked, read, opened
+
+
+def _do(job: Job) -> archives.Looked | Annotations | Batch:
+    return job()
+
+
+def _files(folder: Path) -> dict[str, int] | None:
+    """Return the JPEG files of a folder, by name, with their inode numbers; None: no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {
+                e.name: e.inode() for e in entries if e.name.lower().endswith((".jpg", ".jpeg"))
+            }
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _same(
+    files: dict[str, dict[str, int] | None],
+) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """Pair each image with the first of the same inode: both years may share their files."""
+    first: dict[int, tuple[str, str]] = {}
+    for place, found in files.items():
+        for name, inode in (found or {}).items():
+            yield (place, name), first.setdefault(inode, (place, name))
+
+
+def _to_open(files: dict[str, dict[str, int] | None]) -> dict[str, list[str]]:
+    chosen: dict[str, list[str]] = {}
+    for place, name in sorted({same for _, same in _same(files)}):
+        chosen.setdefault(place, []).append(name)
+    return chosen
+
+
+def _years(folder: Path) -> list[str]:
+    """Return the years of which anything is there."""
+    return [
+        year
+        for year in YEARS
+        if any(
+            (folder / facts.images_in).exists() or compare.path_of(name, folder).exists()
+            for name, facts in SETS.items()
+            if name.endswith(year)
+        )
+    ]

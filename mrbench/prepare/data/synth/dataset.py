@@ -1,0 +1,204 @@
+"""Makes the folder of a drawn dataset: pictures and annotations under the names of both years.
+
+As in COCO, train2017 is train2014 and valminusminival2014 together, and val2017 is minival2014: the
+same pictures stand under both years' names, so that code of either year finds its own.
+"""
+
+import dataclasses
+import functools
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrbench.errors import RecipeError, UnavailableError
+from mrbench.model.places import DRAWING
+from mrbench.model.recipe import SyntheticData
+from mrbench.prepare.data.synth import drawing
+from mrbench.prepare.data.workers import cores, spread
+
+MARKER = "mrbench-synthetic.json"  # says what was asked for; a folder that has it is ours
+FEWEST_IMAGES = 2  # train2014 and valminusminival2014 get one each
+SIDES = range(32, 8193)  # pixels; below it the shapes would be specks
+WORTH_PROCESSES = 200  # pictures
+AT_A_TIME = 32  # pictures, in one process
+
+# each annotation file's folder of images, and how their names begin
+SETS = {
+    "train2017": ("train2017", ""),
+    "val2017": ("val2017", ""),
+    "train2014": ("train2014", "COCO_train2014_"),
+    "val2014": ("val2014", "COCO_val2014_"),
+    "valminusminival2014": ("val2014", "COCO_val2014_"),
+    "minival2014": ("val2014", "COCO_val2014_"),
+}
+
+
+def synthesize(folder: Path, spec: SyntheticData) -> None:
+    """Make `folder`, unless it is there: a folder that exists is complete.
+
+    spec.images pictures go to train2017, and an eighth as many (at least 2) to val2017.
+    RecipeError for a spec that cannot be drawn, UnavailableError where it cannot be written.
+    """
+    if not folder.exists():
+        _make(folder, spec, None, "set MRBENCH_HOME to a folder that can be written")
+
+
+def draw(folder: Path, spec: SyntheticData) -> bool:
+    """Make a folder of the user's: a new one, an empty one, or anew one that was made here before.
+
+    Returns False where it holds this very set already. RecipeError for a folder with anything else
+    in it; else as synthesize.
+    """
+    folder = folder.resolve()  # a link stays one
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not found:
+        _make(folder, spec, None, "name another folder")
+        return True
+    if found != {MARKER, "annotations", *(images for images, _ in SETS.values())}:
+        raise RecipeError(
+            f"{folder}: is not empty, and not a drawn dataset alone; name a new or an empty folder"
+        )
+    if made_by_us(folder) == _identity(spec):
+        return False
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
+        _make(folder, spec, Path(aside) / "old", "name another folder")
+    return True
+
+
+def made_by_us(folder: Path) -> dict[str, int] | None:
+    """Return what a drawn dataset says of itself: images, width, height, seed; None for others."""
+    try:
+        said = json.loads((folder / MARKER).read_text())
+    except (OSError, ValueError):
+        return None
+    keys = (*(field.name for field in dataclasses.fields(SyntheticData)), "drawing")
+    if isinstance(said, dict) and all(isinstance(said.get(key), int) for key in keys):
+        return {key: said[key] for key in keys}
+    return None
+
+
+def counts(images: int) -> dict[str, int]:
+    """Return the number of images in each set of a dataset of so many."""
+    return {name: len(numbers) for name, numbers in _members(images).items()}
+
+
+def _identity(spec: SyntheticData) -> dict[str, int]:
+    return {**dataclasses.asdict(spec), "drawing": DRAWING}
+
+
+def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -> None:
+    """Draw beside `folder` and rename; what stands there goes to `old`."""
+    if spec.images < FEWEST_IMAGES or spec.width not in SIDES or spec.height not in SIDES:
+        raise RecipeError(
+            f"synthetic data of {spec.images} images, {spec.width}x{spec.height}: needs at least"
+            f" {FEWEST_IMAGES} images of {SIDES[0]}x{SIDES[0]} to {SIDES[-1]}x{SIDES[-1]}; ask for"
+            " such"
+        )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            _write(beside, spec)
+            beside.chmod(0o755)  # mkdtemp's own is for its user only; containers read it too
+            if old is not None:
+                folder.rename(old)
+            beside.rename(folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as exc:
+        if old is None and made_by_us(folder) == _identity(spec):
+            return  # another process was faster, and its bytes are the same
+        raise UnavailableError(
+            f"{folder}: cannot write the synthetic data ({exc.strerror}); make room there, or"
+            f" {otherwise}"
+        ) from exc
+
+
+def _members(images: int) -> dict[str, range]:
+    """Return the numbers of the pictures in each set, for so many to train on."""
+    end = images + max(2, images // 8) + 1
+    cut = images - max(1, images // 8) + 1
+    return {
+        "train2017": range(1, images + 1),
+        "val2017": range(images + 1, end),
+        "train2014": range(1, cut),
+        "val2014": range(cut, end),
+        "valminusminival2014": range(cut, images + 1),
+        "minival2014": range(images + 1, end),
+    }
+
+
+def _write(folder: Path, spec: SyntheticData) -> None:
+    for name in ("annotations", *(images for images, _ in SETS.values())):
+        (folder / name).mkdir(exist_ok=True)
+    members = _members(spec.images)
+    numbers = range(1, members["val2017"].stop)
+    draw_one = functools.partial(_draw_one, folder, spec)
+    processes = cores() if len(numbers) >= WORTH_PROCESSES else 1
+    shapes = [[], *spread(draw_one, numbers, processes=processes, at_a_time=AT_A_TIME)]
+    for name, part in members.items():
+        document = json.dumps(_document(part, shapes, SETS[name][1], spec))
+        (folder / "annotations" / f"instances_{name}.json").write_text(document)
+    (folder / MARKER).write_text(json.dumps(_identity(spec), indent=1) + "\n")
+
+
+def _draw_one(folder: Path, spec: SyntheticData, number: int) -> list[drawing.Shape]:
+    """Draw a picture and put it under each of its names; return what is on it."""
+    jpeg, shapes = drawing.picture(spec, number)
+    members = _members(spec.images)
+    places = (SETS[name] for name, part in members.items() if number in part)
+    first, *others = dict.fromkeys(
+        folder / images / _file_name(prefix, number) for images, prefix in places
+    )
+    first.write_bytes(jpeg)
+    for path in others:
+        try:
+            path.hardlink_to(first)
+        except OSError:  # some file systems have no such links
+            path.write_bytes(jpeg)
+    return shapes
+
+
+def _file_name(prefix: str, number: int) -> str:
+    return f"{prefix}{number:012d}.jpg"
+
+
+def _document(
+    numbers: range, shapes: Sequence[Sequence[drawing.Shape]], prefix: str, spec: SyntheticData
+) -> dict[str, object]:
+    """Return what an instances_*.json holds; annotation ids are the same in each of them."""
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for number in numbers:
+        images.append(
+            {
+                "id": number,
+                "file_name": _file_name(prefix, number),
+                "width": spec.width,
+                "height": spec.height,
+                "license": 1,
+                "date_captured": "2014-01-01 00:00:00",
+            }
+        )
+        for index, shape in enumerate(shapes[number]):
+            left, top, right, bottom = drawing.box(shape.outline)
+            annotations.append(
+                {
+                    "id": 10 * number + index,
+                    "image_id": number,
+                    "category_id": drawing.CATEGORIES[shape.category]["id"],
+                    "segmentation": [[number for point in shape.outline for number in point]],
+                    "area": drawing.area(shape.outline),
+                    "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "info": {"description": "Shapes drawn by mrbench", "version": "1", "year": 2014},
+        "licenses": [{"id": 1, "name": "CC0", "url": "https://creativecommons.org/public-domain/"}],
+        "images": images,
+        "annotations": annotations,
+        "categories": drawing.CATEGORIES,
+    }

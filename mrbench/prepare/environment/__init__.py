@@ -1,0 +1,158 @@
+"""The interpreter and libraries of a plan: made once, proven, named by the digest of its inputs.
+
+install.py makes one, with uv; lockfile.py reads locks, resolve.py makes them.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mrbench.errors import LaunchError
+from mrbench.files import home, write_whole
+from mrbench.model.recipe import Environment
+from mrbench.prepare.environment import interpreter
+
+DONE = "complete.json"
+Progress = Callable[[str], None]
+# Says what a machine must have, not what is installed.
+NO_INPUTS = ("system", "image", "lock")
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """A usable environment: its interpreter, the source to run from, and its frozen list.
+
+    image: the id of the container image that holds the interpreter; None: it is on this machine.
+    """
+
+    python: Path
+    template: Path
+    digest: str
+    frozen: tuple[str, ...]
+    reused: bool
+    made_in_s: float | None = None
+    size_bytes: int | None = None
+    image: str | None = None
+
+
+def digest(env: Environment, tree: str, lock_sha256: str | None = None) -> str:
+    """Name the environment after all that decides it; the tree only if something is built."""
+    asked = dataclasses.asdict(env)
+    inputs = {
+        **{name: value for name, value in asked.items() if name not in NO_INPUTS},
+        "lock_sha256": lock_sha256,
+        "own_python": None if env.python else sys.version,
+        "machine": os.uname().machine,
+        "tree": tree if env.build else None,
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def path(env: Environment, tree: str, lock_sha256: str | None = None) -> Path:
+    """Return where that environment stands or will stand."""
+    return home() / "envs" / digest(env, tree, lock_sha256)[:16]
+
+
+def problem(env: Environment) -> str | None:
+    """Say what this machine lacks for the environment, or None."""
+    if env.kind == "image":
+        return "runs in an image only; give --executor docker"
+    if env.kind == "venv" and interpreter.find(env.python) is None:
+        return interpreter.remedy(str(env.python))
+    return None
+
+
+def prepare(
+    env: Environment,
+    checkout: Path,
+    tree: str,
+    progress: Progress,
+    *,
+    lock: bytes | None = None,
+    packages: Callable[[], Sequence[Path]] = list,
+    wheels: Path | None = None,
+) -> Ready:
+    """Make the environment, or find it made; the template is the checkout with what was built.
+
+    packages: called if needed, returns the checkouts of env.packages. wheels: a folder to install
+    from, and from nowhere else.
+    """
+    lock_sha256 = None if lock is None else hashlib.sha256(lock).hexdigest()
+    name = digest(env, tree, lock_sha256)
+    if env.kind == "current":
+        return Ready(Path(sys.executable), checkout, name, (), reused=True)
+    place = path(env, tree, lock_sha256)
+    ready = _lookup(env, place, checkout, name)
+    if ready:
+        return ready
+    with _locked(place):
+        ready = _lookup(env, place, checkout, name)  # another process may have made it meanwhile
+        if ready:
+            return ready
+        from mrbench.prepare.environment.install import make  # noqa: PLC0415 - only when one is to be made
+
+        shutil.rmtree(place, ignore_errors=True)
+        began = time.monotonic()
+        frozen = make(env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels)
+        made = {
+            "frozen": frozen,
+            "inputs": dataclasses.asdict(env),
+            "lock_sha256": lock_sha256,
+            "tree": tree,
+            "seconds": round(time.monotonic() - began, 1),
+            "size_bytes": _size_bytes(place),
+        }
+        write_whole(place / DONE, json.dumps(made, indent=1).encode())
+    ready = _lookup(env, place, checkout, name)
+    if ready is None:
+        raise LaunchError(f"{place}: vanished while it was made; run again")
+    return dataclasses.replace(ready, reused=False)
+
+
+def installed() -> list[str]:
+    """Return what is installed beside mrbench itself: the frozen list of kind `current`."""
+    from importlib import metadata  # noqa: PLC0415 - looked at while the training runs
+
+    found = {f"{d.name}=={d.version}" for d in metadata.distributions()}
+    return sorted(found, key=str.lower)
+
+
+def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> Ready | None:
+    try:
+        made: dict[str, Any] = json.loads((place / DONE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    python = place / "venv" / "bin" / "python"
+    if not python.exists():  # its base interpreter was removed
+        return None
+    return Ready(
+        python,
+        template=place / "src" if env.build else checkout,
+        digest=name,
+        frozen=tuple(made["frozen"]),
+        reused=True,
+        made_in_s=made.get("seconds"),
+        size_bytes=made.get("size_bytes"),
+    )
+
+
+def _size_bytes(place: Path) -> int:
+    """Add up the files; those that uv links from its cache count too."""
+    return sum(p.lstat().st_size for p in place.rglob("*") if not p.is_dir())
+
+
+@contextlib.contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,166 @@
+"""Make a virtual environment with uv: locked packages, packages from git, build steps, a probe.
+
+uv (0.13) serves Python 3.7 and installs without build isolation, which packages of 2019 need: their
+setup.py import what their metadata do not name. Hence two passes: what building needs, then all.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mrbench.errors import LaunchError, UnavailableError
+from mrbench.model.recipe import Environment
+from mrbench.prepare.environment import interpreter
+from mrbench.prepare.step import activated, run_step
+from mrbench.recipe import lockfile
+from mrbench.wording import fill
+
+Progress = Callable[[str], None]
+Step = Callable[..., None]
+
+
+def make(
+    env: Environment,
+    place: Path,
+    checkout: Path,
+    progress: Progress,
+    *,
+    lock: bytes | None,
+    packages: Callable[[], Sequence[Path]],
+    wheels: Path | None,
+) -> list[str]:
+    """Make the environment in `place` (venv/, src/ if it builds); return the frozen list."""
+    place.mkdir(parents=True)
+    venv = place / "venv"
+    python = venv / "bin" / "python"
+    offline = variables_for(wheels)
+
+    def step(command: Sequence[str], directory: Path) -> None:
+        log = place.with_suffix(".log")  # beside, so that it outlives a failed attempt
+        variables = {**activated(venv), "PYTHONPATH": str(directory), **offline}
+        run_step(command, directory=directory, log=log, variables=variables, what="environment")
+
+    progress("making the virtual environment")
+    step([uv(), "venv", "--quiet", "--python", str(base_python(env)), str(venv)], place)
+    install = [uv(), "pip", "install", "--python", str(python), *options_for(wheels)]
+    if lock is None:
+        _install_listed(env, install, place, step, progress)
+    else:
+        _install_locked(env, lock, install, place, step, progress)
+    sources = _install_packages(env, packages, install, place, step, progress)
+    source = checkout
+    if env.build:
+        source = place / "src"
+        shutil.copytree(checkout, source, symlinks=True)
+    for command in env.build:
+        progress(f"building: {' '.join(command)}")
+        values = {"python": str(python), "checkout": str(source)}
+        step([fill(word, values) for word in command], source)
+    if env.probe:
+        progress(f"probing: import {', '.join(env.probe)}")
+        step([str(python), "-c", f"import {', '.join(env.probe)}"], source)
+    return _freeze(python, sources)
+
+
+def base_python(env: Environment) -> Path:
+    """Return the interpreter to make it from; UnavailableError tells how to get one."""
+    base = interpreter.find(env.python)
+    if base is None:
+        raise UnavailableError(interpreter.remedy(str(env.python)))
+    return base
+
+
+def uv() -> str:
+    """Return the path of the uv program that comes with mrbench."""
+    from uv import find_uv_bin  # noqa: PLC0415 - only when something is to be made
+
+    return find_uv_bin()
+
+
+def options_for(wheels: Path | None) -> list[str]:
+    """Return uv's options for installing from a folder and from nowhere else."""
+    if wheels is None:
+        return []
+    return ["--offline", "--no-index", "--find-links", str(wheels.resolve())]
+
+
+def variables_for(wheels: Path | None) -> dict[str, str]:
+    """Return the same for pip and uv within build steps."""
+    if wheels is None:
+        return {}
+    folder = str(wheels.resolve())
+    return {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": folder,
+        "UV_OFFLINE": "1",
+        "UV_FIND_LINKS": folder,
+    }
+
+
+def _install_listed(
+    env: Environment, install: list[str], place: Path, step: Step, progress: Progress
+) -> None:
+    """Install what the recipe lists, and whatever the index gives today beneath it."""
+    later = ["--no-build-isolation"] if env.build_requirements else []
+    if env.build_requirements:
+        progress(f"installing {len(env.build_requirements)} build requirements")
+        step([*install, *env.build_requirements], place)
+    if env.requirements or env.supplied:
+        progress(f"installing {len(env.requirements)} requirements")
+        step([*install, *later, *env.requirements, *env.supplied], place)
+
+
+def _install_locked(  # noqa: PLR0917 - the parts of make, used once
+    env: Environment, lock: bytes, install: list[str], place: Path, step: Step, progress: Progress
+) -> None:
+    """Install the lock and nothing else, each file checked against its hashes."""
+    exactly = [*install, "--no-deps", "--require-hashes", "--no-build-isolation"]
+    whole, first = place / "requirements.lock", place / "build-requirements.lock"
+    whole.write_bytes(lock)
+    first.write_text(lockfile.subset(lock, env.build_requirements))
+    if env.build_requirements:
+        progress(f"installing {len(env.build_requirements)} build requirements")
+        step([*exactly, "--requirements", str(first)], place)
+    progress(f"installing {len(lockfile.blocks(lock))} locked packages")
+    step([*exactly, "--requirements", str(whole)], place)
+    if env.supplied:
+        progress(f"installing {', '.join(env.supplied)}, as supplied")
+        step([*install, "--no-deps", *env.supplied], place)
+
+
+def _install_packages(  # noqa: PLR0917 - as above
+    env: Environment,
+    packages: Callable[[], Sequence[Path]],
+    install: list[str],
+    place: Path,
+    step: Step,
+    progress: Progress,
+) -> dict[str, str]:
+    """Install packages from their pinned checkouts; returns where each really came from."""
+    found: dict[str, str] = {}
+    for package, checkout in zip(env.packages, packages() if env.packages else (), strict=True):
+        progress(f"installing {package.url} at {package.commit[:12]}")
+        own = place / "packages" / checkout.name  # building writes into the source
+        shutil.copytree(checkout, own, symlinks=True)
+        folder = own / package.folder
+        if not folder.resolve().is_relative_to(own.resolve()) or not folder.is_dir():
+            raise LaunchError(
+                f"{package.url} has no folder {package.folder}; correct environment.packages"
+            )
+        step([*install, "--no-deps", "--no-build-isolation", str(folder)], place)
+        found[folder.resolve().as_uri()] = f"git+{package.url}@{package.commit}"
+    return found
+
+
+def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
+    done = subprocess.run(
+        [uv(), "pip", "freeze", "--python", str(python)], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    return [_named(line, sources) for line in lines]
+
+
+def _named(line: str, sources: dict[str, str]) -> str:
+    name, at, place = line.partition(" @ ")
+    return f"{name} @ {sources.get(place, place)}" if at else line

@@ -1,0 +1,57 @@
+"""Make a lock file from a recipe's requirements, with uv."""
+
+import tempfile
+from pathlib import Path
+
+from mrbench.errors import LaunchError
+from mrbench.model.recipe import Environment
+from mrbench.prepare.environment.install import base_python, uv
+from mrbench.prepare.step import activated, run_step
+from mrbench.recipe.lockfile import HEADER, inputs_digest
+
+# The oldest that mrbench itself runs on: for environments of mrbench's own interpreter.
+OLDEST = "3.11"
+
+
+def resolve(env: Environment, old: bytes | None, log: Path) -> bytes:
+    """Resolve the requirements for the environment's Python; keep the old lock's versions.
+
+    old: None resolves everything anew. log: what uv says goes there. LaunchError if there is no
+    solution.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        venv, made = folder / "venv", folder / "made.lock"
+        python = venv / "bin" / "python"
+
+        def step(*command: str) -> None:
+            variables = activated(venv)
+            run_step(command, directory=folder, log=log, variables=variables, what="lock")
+
+        step(uv(), "venv", "--quiet", "--python", str(base_python(env)), str(venv))
+        if env.build_requirements:  # packages of 2019 tell what they need by running their setup.py
+            step(uv(), "pip", "install", "--python", str(python), *env.build_requirements)
+        wanted = folder / "wanted.in"
+        wanted.write_text("".join(f"{r}\n" for r in (*env.build_requirements, *env.requirements)))
+        if old is not None:
+            made.write_bytes(old)
+        target = ["--python", str(python), "--no-build-isolation"]
+        if env.python is None:
+            target = ["--universal", "--python-version", OLDEST]
+        step(
+            *(uv(), "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate"),
+            *("--quiet", "--no-emit-index-url", "--no-emit-find-links", *target),
+            *("--output-file", str(made), str(wanted)),
+        )
+        if not made.stat().st_size:
+            raise LaunchError(f"lock: uv resolved nothing; see {log}")
+        return head(env) + made.read_bytes()
+
+
+def head(env: Environment) -> bytes:
+    """Return the comment that a lock begins with."""
+    return (
+        "# Every package of this environment, with the hashes of its files; made by `mrbench lock`"
+        f"\n# from the recipe's requirements, kept until they change.\n{HEADER}"
+        f" {inputs_digest(env)}\n"
+    ).encode()

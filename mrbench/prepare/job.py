@@ -1,0 +1,170 @@
+"""Make a plan real up to the launch: checkout, environment, data, links, and the job."""
+
+import dataclasses
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from mrbench.launch.executors import Surroundings
+from mrbench.model.places import Places, free_port, synthetic_folder
+from mrbench.model.recipe import Package, Source
+from mrbench.model.run import Job
+from mrbench.prepare import run_copy, weights
+from mrbench.prepare import source as workspace
+from mrbench.prepare.environment import Ready
+from mrbench.prepare.mirror import base as mirrored
+from mrbench.prepare.source import Workspace
+from mrbench.prepare.step import activated
+from mrbench.prepare.weights import Used
+from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.plan import Plan
+from mrbench.wording import fill
+
+Progress = Callable[[str], None]
+Patches = tuple[tuple[str, bytes], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """All that exists before the launch."""
+
+    workspace: Workspace
+    environment: Ready
+    folder: Path
+    job: Job
+    weights: tuple[Used, ...]
+
+
+def data_folder(plan: Plan, places: Places) -> Path | None:
+    """Return the data folder: the synthetic one where the recipe asks for it, else the user's."""
+    if plan.data is not None and plan.data.synthetic is not None:
+        return synthetic_folder(plan.data.synthetic)
+    return places.data
+
+
+def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
+    plan: Plan,
+    file: RecipeFile,
+    places: Places,
+    folder: Path,
+    progress: Progress,
+    surroundings: Surroundings,
+    *,
+    port: bool = True,
+) -> Prepared:
+    """Make everything up to the launch; `folder`, the run's own, gets src/ and output/.
+
+    port: whether it trains on this machine; if not, {port} is filled in where it does.
+    """
+    base = mirrored.git_base(places.mirror)
+    used = tuple(weights.have(item, places.weights, progress) for item in plan.weights)
+    checkout = workspace.prepare(plan.source, file.patches, base, progress)
+
+    def packages() -> list[Path]:
+        wanted = [as_source(package) for package in plan.environment.packages]
+        return [workspace.prepare(s, (), base, progress).path for s in wanted]
+
+    ready = surroundings.prepare(
+        plan.environment,
+        checkout.path,
+        checkout.tree,
+        progress,
+        lock=file.lock,
+        packages=packages,
+        wheels=mirrored.wheels_folder(places.mirror),
+    )
+    if plan.data is not None and plan.data.synthetic is not None:
+        from mrbench.prepare.data.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
+
+        if not synthetic_folder(plan.data.synthetic).is_dir():
+            progress(f"drawing {plan.data.synthetic.images} images")
+        synthesize(synthetic_folder(plan.data.synthetic), plan.data.synthetic)
+    progress("copying the checkout, linking data and weights")
+    source = run_copy.arrange(ready.template, folder / "src", links_of(plan, places))
+    (folder / "output").mkdir(exist_ok=True)
+    job = make_job(plan, places, ready.python, source, image=ready.image, port=port)
+    values = path_values(plan, places, ready.python, source)
+    activation = _activated(plan, ready.python, ready.image)
+    for command in plan.data.prepare if plan.data else ():
+        words = tuple(fill(word, values) for word in command)
+        progress(f"preparing data: {shlex.join(words)}")
+        variables = {**activation, "PYTHONPATH": str(source)}
+        step = dataclasses.replace(job, argv=words, directory=source, variables=variables)
+        surroundings.step(step, folder / "data.log", "data")
+    return Prepared(checkout, ready, folder, job, used)
+
+
+def as_source(package: Package) -> Source:
+    """Return a package's repository as a source without changes."""
+    return Source(url=package.url, commit=package.commit, tree=package.tree)
+
+
+def make_job(
+    plan: Plan,
+    places: Places,
+    python: Path,
+    source: Path,
+    *,
+    port: bool = True,
+    image: str | None = None,
+) -> Job:
+    """Fill in this machine's paths; nothing but the port is left to fill afterwards."""
+    values = path_values(plan, places, python, source)
+    if port and any("{port}" in text for text in (*plan.command, *plan.variables.values())):
+        values["port"] = free_port()
+    words = tuple(fill(word, values) for word in plan.command)
+    argv = ("/bin/bash", "-c", " ".join(words)) if plan.shell else words
+    return Job(
+        argv=argv,
+        directory=source / plan.directory,
+        variables=_activated(plan, python, image)
+        | {name: fill(text, values) for name, text in plan.variables.items()},
+        terminal=plan.terminal,
+        wall_clock_limit_s=plan.wall_clock_limit_s,
+        stall_limit_s=plan.stall_limit_s,
+        gpus=plan.gpus if plan.accelerator == "gpu" else 0,
+        image=image,
+        read_only=_read_only(plan, places),
+        writable=(source.parent,),
+    )
+
+
+def _activated(plan: Plan, python: Path, image: str | None) -> dict[str, str]:
+    """Return what activates the environment; an image does so by itself."""
+    here = plan.environment.kind == "venv" and image is None
+    return activated(python.parent.parent) if here else {}
+
+
+def _read_only(plan: Plan, places: Places) -> tuple[Path, ...]:
+    """Return the folders and files that are read: data, weights, and where links of both lead."""
+    data = data_folder(plan, places)
+    found = [target for _, target in links_of(plan, places)]
+    if plan.data is not None and data is not None:
+        found += [data, *(data / need for need in plan.data.needs)]
+    if plan.weights:
+        found.append(weights.folder(places.weights))
+    real = sorted({path.resolve() for path in found if path.exists()})
+    return tuple(p for p in real if not any(other in p.parents for other in real))
+
+
+def path_values(plan: Plan, places: Places, python: Path, source: Path) -> dict[str, str]:
+    """Return this machine's value for each placeholder that is a path."""
+    data = data_folder(plan, places)
+    return {
+        "python": str(python),
+        "checkout": str(source),
+        "output": str(source.parent / "output"),
+        "data": str(data.resolve()) if data else "{data}",
+        "weights": str(weights.folder(places.weights).resolve()),
+    }
+
+
+def links_of(plan: Plan, places: Places) -> list[tuple[str, Path]]:
+    """Return the links that a run's copy gets: path in the copy, and target."""
+    found: list[tuple[str, Path]] = []
+    data = data_folder(plan, places)
+    if plan.data is not None and data is not None:
+        found += run_copy.data_links(plan.data.links, data)
+    stored = weights.folder(places.weights)
+    found += [(item.link, stored / item.file) for item in plan.weights if item.link]
+    return found

@@ -1,0 +1,149 @@
+"""`mrbench mirror create`: gather what recipes need into a folder; what is there stays there."""
+
+import contextlib
+import fcntl
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from mrbench.errors import MrbenchError, UnavailableError
+from mrbench.prepare.mirror import pretrained, repos, wheels
+from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base
+from mrbench.prepare.mirror.fetch import fetch
+from mrbench.prepare.mirror.manifest import Entry, Manifest, describe, read, this_platform, write
+from mrbench.prepare.mirror.wheels import Missing
+from mrbench.recipe.load import RecipeFile
+
+Stage = Callable[[str, str], None]
+Say = Callable[[str], None]
+
+
+def create(
+    folder: Path,
+    files: Sequence[RecipeFile],
+    *,
+    suites: tuple[str, ...],
+    mirror: str | None,
+    weights: Path | None,
+    stage: Stage,
+) -> Manifest:
+    """Gather all that the recipes need; what cannot be had is listed in the manifest.
+
+    suites: those of which all recipes are among files. mirror: where the repositories are taken
+    from (and all else, if it is a made one). weights: a folder that has some pretrained weights.
+    """
+    _check(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder) as lock:
+        old = read(folder) if (folder / MANIFEST).exists() else None
+        if old and old.platform != this_platform():
+            raise UnavailableError(
+                f"{folder} is for {old.platform}, this is {this_platform()}; name another folder"
+            )
+        recipes = dict(old.recipes) if old else {}
+        for file in files:
+            say = functools.partial(stage, file.name)
+            kept, lacking = _repos(folder, file, mirror, say, lock)
+            locked, unfound = _wheels(folder, file, mirror, say)
+            loaded, unloaded = _weights(folder, file, mirror, weights, say)
+            env = file.recipe.environment
+            recipes[f"{file.suite_name}/{file.name}"] = {
+                "python": wheels.python_version(env),
+                "packages_sha256": wheels.inputs_sha256(env, file.lock),
+                "repos": kept,
+                "files": sorted({*locked, *loaded}),
+                "missing": [item._asdict() for item in (*lacking, *unfound, *unloaded)],
+            }
+        stage(folder.name, "adding up sizes and checksums")
+        whole = tuple({*suites, *(old.suites if old else ())})
+        made = Manifest(whole, recipes, _files(folder, recipes, old), this_platform())
+        write(folder, made)
+    return made
+
+
+def _check(folder: Path) -> None:
+    """Refuse a folder that holds something else."""
+    if folder.exists() and not folder.is_dir():
+        raise UnavailableError(f"{folder} is a file; name a folder, new or a mirror's")
+    own = {REPOS, WHEELS, WEIGHTS, MANIFEST}
+    other = sorted({p.name for p in folder.iterdir()} - own) if folder.is_dir() else []
+    if other:
+        raise UnavailableError(
+            f"{folder} holds {other[0]}, which is no part of a mirror; name a new folder"
+        )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """Hold the folder itself: a mirror gets no lock file that would be copied with it."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield held
+    except BlockingIOError as exc:
+        raise UnavailableError(f"{folder}: another mrbench works on it; wait for it") from exc
+    finally:
+        os.close(held)
+
+
+def _repos(
+    folder: Path, file: RecipeFile, mirror: str | None, say: Say, lock: int
+) -> tuple[dict[str, list[str]], list[Missing]]:
+    kept: dict[str, list[str]] = {}
+    missing = []
+    for source in repos.sources(file):
+        try:
+            repos.add(folder, source, git_base(mirror), say, lock)
+            kept.setdefault(repos.place(source), []).append(source.commit)
+        except MrbenchError as exc:
+            missing.append(Missing(repos.title(source), str(exc)))
+    return kept, missing
+
+
+def _wheels(
+    folder: Path, file: RecipeFile, mirror: str | None, say: Say
+) -> tuple[list[str], list[Missing]]:
+    say("looking for the files of the lock")
+    found, missing = wheels.find(file.recipe.environment, file.lock, mirror)
+    paths = []
+    for i, item in enumerate(found, 1):
+        say(f"file {i} of {len(found)}: {item.name}")
+        try:
+            fetch(item.url, item.sha256, folder / WHEELS / item.name)
+            paths.append(f"{WHEELS}/{item.name}")
+        except MrbenchError as exc:
+            missing.append(Missing(item.name, str(exc)))
+    return paths, missing
+
+
+def _weights(
+    folder: Path, file: RecipeFile, mirror: str | None, named: Path | None, say: Say
+) -> tuple[list[str], list[Missing]]:
+    paths, missing = [], []
+    for item in file.recipe.weights:
+        try:
+            pretrained.add(folder / WEIGHTS, item, named, mirror, say)
+            paths.append(f"{WEIGHTS}/{item.file}")
+        except MrbenchError as exc:
+            what = f"weights {item.file}"
+            missing.append(Missing(what, str(exc).removeprefix(f"{what}: ")))
+    return paths, missing
+
+
+def _files(folder: Path, recipes: dict[str, Entry], old: Manifest | None) -> dict[str, Entry]:
+    """Describe every file of the mirror.
+
+    What a manifest says already of wheels and weights holds: they do not change, unless they were
+    damaged, which must not become the new truth. Git's files do change, and git checks its own.
+    """
+    known = {k: v for k, v in (old.files if old else {}).items() if not k.startswith(f"{REPOS}/")}
+    found = dict(known)
+    for entry in recipes.values():
+        for place in entry["repos"]:
+            inside = (p for p in (folder / place).rglob("*") if p.is_file())
+            found |= {str(p.relative_to(folder)): describe(p) for p in inside}
+        for path in entry["files"]:
+            if path not in found:
+                found[path] = describe(folder / path)
+    return found

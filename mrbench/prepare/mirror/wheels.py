@@ -1,0 +1,159 @@
+"""The files that locked environments are installed from: found by uv, fetched, checked by hash.
+
+uv resolves the lock once more for the environment's Python, without dependencies, into a
+pylock.toml (PEP 751): each package with the wheels that this machine and that Python accept, and
+the sdist. It asks the indexes that the user's uv is set to.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from mrbench.errors import UnavailableError
+from mrbench.model.recipe import Environment
+from mrbench.prepare.environment.install import options_for, uv
+from mrbench.prepare.mirror.base import wheels_folder
+from mrbench.recipe import lockfile
+
+LIMIT_S = 600
+EXACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+")
+HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+
+
+class File(NamedTuple):
+    """A wheel or sdist: its name, where it is, and the hash that it must have."""
+
+    name: str
+    url: str
+    sha256: str
+
+
+class Missing(NamedTuple):
+    """What could not be had, and why."""
+
+    what: str
+    why: str
+
+
+Candidates = dict[str, list[File]]  # package name -> its files, the sdist last
+
+
+def find(
+    env: Environment, lock: bytes | None, mirror: str | None
+) -> tuple[list[File], list[Missing]]:
+    """Find the files of an environment: those of its lock, and what it names beside the lock.
+
+    Beside it are `supplied`, and what a build step that says `install` names as NAME==VERSION:
+    pip gets that by itself.
+    """
+    if env.kind == "current":
+        return [], []
+    if env.kind == "image":
+        return [], [Missing("image", "a mirror holds no images; copy it with your image tool")]
+    files: list[File] = []
+    missing: list[Missing] = []
+    if lock is None and (env.requirements or env.build_requirements):
+        missing.append(Missing("packages", "the recipe has no lock; make one with `mrbench lock`"))
+    locked = lockfile.blocks(lock or b"")
+    found, lacking = _find(env, list(locked.values()), mirror)
+    missing += lacking
+    for word in dict.fromkeys((*env.supplied, *named_in_steps(env))):
+        more, lacking = _find(env, [word], mirror)
+        found |= {name: some for name, some in more.items() if name not in locked}
+        supplied = "; set UV_FIND_LINKS to the folder that has it" if word in env.supplied else ""
+        missing += [Missing(what, why + supplied) for what, why in lacking]
+    for name, candidates in found.items():
+        chosen = _choose(candidates, set(HASH.findall(locked.get(name, ""))))
+        files += chosen
+        if not chosen:
+            missing.append(Missing(name, "no file on the index has one of the lock's hashes"))
+    return files, missing
+
+
+def python_version(env: Environment) -> str:
+    """Return the version that an environment is for: the recipe's, else mrbench's own."""
+    return env.python or f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def inputs_sha256(env: Environment, lock: bytes | None) -> str:
+    """Name what the files of an environment follow from: where it differs, others are needed."""
+    own = hashlib.sha256(lock or b"").hexdigest()
+    inputs = [env.kind, env.python, own, env.supplied, list(named_in_steps(env))]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def named_in_steps(env: Environment) -> Iterable[str]:
+    """Return the NAME==VERSION words of build steps that install."""
+    for step in env.build:
+        if "install" in step:
+            yield from (word for word in step if EXACT.fullmatch(word))
+
+
+def _find(
+    env: Environment, requirements: list[str], mirror: str | None
+) -> tuple[Candidates, list[Missing]]:
+    """Ask uv for all at once; if that fails, for each alone, to tell which it is."""
+    if not requirements:
+        return {}, []
+    try:
+        return _ask(env, requirements, mirror), []
+    except UnavailableError as exc:
+        if len(requirements) == 1:
+            what = re.split(r"[\s;\\]", requirements[0], maxsplit=1)[0]
+            return {}, [Missing(what, str(exc))]
+    found: Candidates = {}
+    missing = []
+    for requirement in requirements:
+        some, lacking = _find(env, [requirement], mirror)
+        found |= some
+        missing += lacking
+    return found, missing
+
+
+def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candidates:
+    done = subprocess.run(
+        [
+            *(uv(), "pip", "compile", "--no-deps", "--format", "pylock.toml", "--quiet"),
+            *("--no-header", "--python-version", python_version(env), "-"),
+            # only asked about this machine: the wanted version need not be here
+            *("--python", sys.executable, "--no-python-downloads"),
+            *options_for(wheels_folder(mirror)),
+        ],
+        input="\n".join(requirements),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    if done.returncode:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        told = " ".join(said).removeprefix("error: ").rstrip(".")
+        raise UnavailableError(told[:300] or "uv failed and said nothing")
+    return dict(_candidates(p) for p in tomllib.loads(done.stdout).get("packages", []))
+
+
+def _choose(candidates: list[File], hashes: set[str]) -> list[File]:
+    """Return the wheels, else the sdist, without doubles; only what has one of the hashes, if any.
+
+    Mostly it is one wheel. Where there are more, the training machine's pip picks.
+    """
+    fit = {file.name: file for file in reversed(candidates) if not hashes or file.sha256 in hashes}
+    wheels = [file for name, file in fit.items() if name.endswith(".whl")]
+    return wheels or list(fit.values())[:1]
+
+
+def _candidates(package: dict[str, Any]) -> tuple[str, list[File]]:
+    files = []
+    for item in (*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())):
+        name = unquote(urlsplit(item.get("url", "")).path.rpartition("/")[2])
+        sha256 = item.get("hashes", {}).get("sha256")
+        if sha256 and PurePosixPath(name).suffix in {".whl", ".gz", ".zip", ".bz2"}:
+            files.append(File(name, item["url"], sha256))
+    return lockfile.normalized(package["name"]), files

@@ -1,0 +1,82 @@
+"""What a workspace is, and where it stands."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from mrbench.errors import WorkspaceError
+from mrbench.files import home
+from mrbench.model.recipe import Source
+from mrbench.prepare.source import tree
+
+
+class UnreachableError(WorkspaceError):
+    """Whoever has the repository gave no answer, or is not there: it says nothing of the recipe."""
+
+
+LAYOUT = 1  # of what is made; another number makes every checkout anew
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """A checkout with patches applied; tree and base_tree are its tree ids with and without them.
+
+    fetched_bytes: by how much the object store grew for it.
+    """
+
+    path: Path
+    commit: str
+    tree: str
+    base_tree: str
+    fetched_bytes: int
+    reused: bool
+
+
+def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:
+    """Return where the patched checkout stands or will stand; reads nothing."""
+    inputs = [
+        LAYOUT,
+        source.url,
+        source.commit,
+        source.paths,
+        [dataclasses.asdict(s) for s in source.substitutions],
+        [hashlib.sha256(patch).hexdigest() for patch in patches],
+    ]
+    digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+    return home() / "work" / f"{repository_name(source.url)}-{source.commit[:12]}-{digest[:8]}"
+
+
+def repository_name(url: str) -> str:
+    """Return the last part of the URL, fit for a file name."""
+    last = url.rstrip("/").removesuffix(".git").rstrip("/")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", re.split(r"[/:]", last)[-1]).lstrip(".-") or "source"
+
+
+def record_path(checkout: Path) -> Path:
+    """Return the file beside a checkout that lists what belongs into it."""
+    return checkout.with_name(f"{checkout.name}.tree")
+
+
+def as_workspace(
+    path: Path, record: tree.Record, fetched_bytes: int = 0, *, reused: bool
+) -> Workspace:
+    """Return what a record tells about the checkout at `path`."""
+    return Workspace(
+        path=path,
+        commit=record.commit,
+        tree=record.tree,
+        base_tree=record.base_tree,
+        fetched_bytes=fetched_bytes,
+        reused=reused,
+    )
+
+
+def expect(source: Source, made: str) -> None:
+    """Refuse a tree that is not the recipe's."""
+    if source.tree not in (None, made):
+        raise WorkspaceError(
+            f"{source.url} at {source.commit[:12]}, patched, has tree {made}, the recipe says"
+            f" {source.tree}; correct source.tree, or the patches"
+        )

@@ -1,0 +1,237 @@
+"""One bare object store per upstream, into which only the pinned commit is fetched.
+
+A pin (refs/pins/<commit>) exists once the commit and its trees are there; blobs that a recipe does
+not name may be missing. All of it happens under a lock, so whatever git left half-made is stale.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shlex
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mrbench import embedded
+from mrbench.errors import WorkspaceError
+from mrbench.files import home
+from mrbench.model.recipe import Source
+from mrbench.prepare.source import address
+from mrbench.prepare.source.base import UnreachableError, repository_name
+from mrbench.prepare.source.git import GitError, git, meaningful
+from mrbench.prepare.source.objects import framed
+
+POLL_S = 0.1
+REMOTE = "mrbench-upstream"  # no name that a user's configuration could have settings for
+# What a mirror's own configuration need not allow: it is ours to read, and maybe another user's.
+SERVE_LOCAL = (
+    "git -c uploadpack.allowFilter=true -c uploadpack.allowAnySHA1InWant=true"
+    f" -c {shlex.quote('safe.directory=*')} upload-pack"
+)
+ABSENT = re.compile(r"not our ref|couldn't find remote ref|not a valid (?:object|SHA1)|bad object")
+WANTS_REFS = re.compile(r"unadvertised object|does not support shallow|dumb http", re.IGNORECASE)
+NO_REPOSITORY = re.compile(
+    r"not found|does not appear to be a git repository|terminal prompts disabled|"
+    r"could not read Username|Authentication failed|Permission denied|no such repository",
+    re.IGNORECASE,
+)
+UNREACHABLE = re.compile(
+    r"could ?n.t resolve|could not resolve|connection (?:refused|timed out|reset)|"
+    r"(?:couldn't|failed to) connect|unable to access|network is unreachable|timed out|"
+    r"operation too slow|transport '\w+' not allowed|took longer than",
+    re.IGNORECASE,
+)
+INCOMPLETE = re.compile(r"unable to read [0-9a-f]{40}|corruption on the remote side|missing blob")
+NO_SPACE = re.compile(
+    r"^.*(?:no space left|file too large|disk quota|unable to (?:write|create)|write error).*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+Say = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def locked(store: Path, say: Say) -> Iterator[int]:
+    """Hold the store for ourselves; yields the open lock file."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with Path(f"{store}.lock").open("a") as handle:
+        told = False
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    say(f"waiting for another mrbench that fetches {store.stem}")
+                told = True
+                time.sleep(POLL_S)  # a blocking flock would not see a Ctrl-C that comes just before
+        yield handle.fileno()
+
+
+def ensure(store: Path, source: Source, mirror: str | None, say: Say, lock: int) -> None:
+    """Have the commit, its trees, and the blobs under source.paths in the store."""
+    _clean(store)
+    if not (store / "HEAD").exists():
+        store.mkdir(parents=True, exist_ok=True)
+        git(store, "init", "--quiet", "--bare", "--template=", lock=lock)
+    if source.url.startswith(address.PACKAGE):
+        _materialise(store, source)
+        return
+    if not _pin(store, source).exists():
+        urls = address.candidates(source.url, mirror)
+        say(f"fetching {repository_name(source.url)} at {source.commit[:12]}")
+        _first_that_answers(urls, source, lambda url: _fetch_commit(store, source, url, lock))
+    missing = missing_blobs(store, source, lock)
+    if missing:
+        urls = address.candidates(source.url, mirror)
+        say(f"fetching {len(missing)} files of {repository_name(source.url)}")
+        _first_that_answers(urls, source, lambda url: _fetch_blobs(store, url, missing, lock))
+
+
+def size_bytes(store: Path) -> int:
+    """Return how much the objects take on disk."""
+    return sum(p.stat().st_size for p in (store / "objects").rglob("*") if p.is_file())
+
+
+def missing_blobs(store: Path, source: Source, lock: int) -> list[str]:
+    """Return the blobs under source.paths that are not in the store."""
+    found = git(
+        *(store, "rev-list", "--objects", "--no-object-names", "--missing=print"),
+        *("--max-count=1", source.commit),
+        lock=lock,
+    )
+    missing = {line[1:] for line in found.decode().splitlines() if line.startswith("?")}
+    wanted, unknown = set(), {path.strip("/") for path in source.paths}
+    for line in git(store, "ls-tree", "-r", "-z", source.commit, lock=lock).split(b"\0")[:-1]:
+        head, _, raw = line.partition(b"\t")
+        path, oid = os.fsdecode(raw), head.decode().split(" ")[2]
+        named = {p for p in source.paths if f"{path}/".startswith(f"{p.strip('/')}/")}
+        unknown -= {p.strip("/") for p in named}
+        if named or not source.paths:
+            wanted.add(oid)
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise WorkspaceError(f"source.paths: {source.url} has no {names} at {source.commit}")
+    return sorted(missing & wanted)
+
+
+def _pin(store: Path, source: Source) -> Path:
+    return store / "refs" / "pins" / source.commit
+
+
+def _clean(store: Path) -> None:
+    """Remove what a killed git left: locks that nobody holds, and halves of packs."""
+    if store.is_dir():
+        for path in (*store.rglob("*.lock"), *store.glob("objects/**/tmp_*")):
+            path.unlink(missing_ok=True)
+
+
+def _fetch(store: Path, url: str, lock: int, *words: str, stdin: bytes = b"") -> None:
+    scheme = url.partition("://")[0]
+    served = ("--upload-pack", SERVE_LOCAL) if scheme == "file" else ()
+    options = ("--quiet", "--no-tags", "--no-recurse-submodules", *served)
+    protocols = "https:ssh:file:http" if scheme == "http" else "https:ssh:file"
+    git(
+        *(store, "fetch", *options, *words),
+        stdin=stdin,
+        config=(
+            f"remote.{REMOTE}.url={url}",
+            "fetch.negotiationAlgorithm=noop",
+            "fetch.unpackLimit=1",  # a pack, however small: mirrors are copied file by file
+        ),
+        protocols=protocols,
+        lock=lock,
+    )
+
+
+def _fetch_commit(store: Path, source: Source, url: str, lock: int) -> None:
+    pin = f"refs/pins/{source.commit}"
+    few = ("--filter=blob:none",) if source.paths else ()
+    try:
+        _fetch(store, url, lock, "--depth=1", *few, REMOTE, f"+{source.commit}:{pin}")
+    except GitError as exc:
+        if not WANTS_REFS.search(exc.stderr):
+            raise
+        # An old server gives only what its branches and tags name: take all, at the same commit.
+        heads = ("+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")
+        _fetch(store, url, lock, REMOTE, *heads)
+        git(store, "update-ref", pin, f"{source.commit}^{{commit}}", lock=lock)
+    kind = git(store, "cat-file", "-t", source.commit, lock=lock).decode().strip()
+    if kind != "commit":
+        git(store, "update-ref", "-d", pin, lock=lock)
+        raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}; give a commit's id")
+
+
+def _fetch_blobs(store: Path, url: str, blobs: list[str], lock: int) -> None:
+    wanted = "".join(f"{oid}\n" for oid in blobs).encode()
+    _fetch(store, url, lock, "--filter=blob:none", "--stdin", REMOTE, stdin=wanted)
+
+
+def _first_that_answers(
+    urls: tuple[str, ...], source: Source, fetch: Callable[[str], None]
+) -> None:
+    for url in urls:
+        try:
+            fetch(url)
+        except GitError as exc:
+            if url != urls[-1] and NO_REPOSITORY.search(exc.stderr):
+                continue
+            raise _explained(url, source, exc) from exc
+        return
+
+
+def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
+    said = meaningful(failed.stderr)
+    full = NO_SPACE.search(failed.stderr)
+    if full:
+        return no_room(full.group())
+    if ABSENT.search(failed.stderr):
+        return WorkspaceError(
+            f"{url} has no commit {source.commit}; check source.commit, or whether the mirror"
+            " is up to date"
+        )
+    if INCOMPLETE.search(failed.stderr):
+        return WorkspaceError(
+            f"{url} lacks part of commit {source.commit} ({said}); name another copy with --mirror,"
+            " or in source.paths the folders that are needed"
+        )
+    if UNREACHABLE.search(failed.stderr) and not NO_REPOSITORY.search(failed.stderr):
+        return UnreachableError(
+            f"{url} cannot be reached ({said}); check the network, or name a copy with --mirror"
+        )
+    if NO_REPOSITORY.search(failed.stderr):
+        return WorkspaceError(
+            f"{url}: no such repository, or not for everybody ({said}); check source.url,"
+            " or name a copy with --mirror"
+        )
+    return UnreachableError(
+        f"{url}: git fetch failed ({said}); run again, or name another copy with --mirror"
+    )
+
+
+def no_room(said: str) -> WorkspaceError:
+    """Return the error for a disk that is full or cannot be written."""
+    return WorkspaceError(
+        f"{home()}: {said}; make room there, or set MRBENCH_HOME to a folder that can be written"
+    )
+
+
+def _materialise(store: Path, source: Source) -> None:
+    """Write an embedded implementation's objects; its pin comes last."""
+    carried, objects = embedded.objects(source.url.removeprefix(address.PACKAGE))
+    if carried != source.commit:
+        raise WorkspaceError(
+            f"{source.url}: this mrbench carries commit {carried}, not {source.commit};"
+            " pin that one, or install the mrbench that belongs to the recipe"
+        )
+    for oid, (kind, content) in objects.items():
+        place = store / "objects" / oid[:2] / oid[2:]
+        if not place.exists():
+            place.parent.mkdir(exist_ok=True)
+            beside = place.with_name(f"tmp_{oid}")
+            beside.write_bytes(zlib.compress(framed(kind, content)))
+            beside.replace(place)
+    pin = _pin(store, source)
+    pin.parent.mkdir(parents=True, exist_ok=True)
+    pin.write_text(f"{source.commit}\n")

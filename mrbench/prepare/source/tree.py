@@ -1,0 +1,102 @@
+"""The record of a checkout: each tracked file with its blob id, so that no git is needed to verify.
+
+The tree id follows from the blob ids, and these from the bytes on disk; what git keeps about the
+checkout is not asked, since whoever changes a file could change that too. Untracked files do not
+matter.
+"""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mrbench.files import write_whole
+from mrbench.prepare.source.objects import object_id, tree_objects
+
+ABSENT = -1  # the size of what is tracked but not checked out: outside source.paths, a submodule
+LINK = "120000"
+
+
+class Tracked(NamedTuple):
+    """One tracked path. size and mtime_ns: of the file as it was checked out."""
+
+    mode: str
+    oid: str
+    path: str
+    size: int = ABSENT
+    mtime_ns: int = 0
+
+
+class Record(NamedTuple):
+    """A checkout as it was made."""
+
+    commit: str
+    tree: str
+    base_tree: str
+    files: tuple[Tracked, ...]
+
+
+def tracked(folder: Path, listing: bytes) -> tuple[Tracked, ...]:
+    """Read `git ls-files -s -t -z` and add what the files look like on disk."""
+    found = []
+    for line in listing.split(b"\0")[:-1]:
+        head, _, raw = line.partition(b"\t")
+        tag, mode, oid, _ = head.decode().split(" ")
+        path = os.fsdecode(raw)
+        if tag == "S" or mode == "160000":
+            found.append(Tracked(mode, oid, path))
+        else:
+            status = os.lstat(folder / path)
+            found.append(Tracked(mode, oid, path, status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def write(path: Path, record: Record) -> None:
+    """Write the record, whole or not at all."""
+    write_whole(path, json.dumps(record).encode())
+
+
+def read(path: Path) -> Record | None:
+    """Read a record; None if it is missing or damaged."""
+    try:
+        commit, tree, base_tree, files = json.loads(path.read_bytes())
+        return Record(commit, tree, base_tree, tuple(Tracked(*file) for file in files))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def looks_untouched(folder: Path, record: Record) -> bool:
+    """Tell whether sizes, times and modes are as recorded: a few milliseconds, no proof."""
+    return all(_looks(folder, file, exact=True) for file in record.files if file.size != ABSENT)
+
+
+def intact(folder: Path, record: Record) -> bool:
+    """Tell whether the files on disk, hashed, have the recorded tree id."""
+    root, _ = tree_objects((f.mode, f.oid, os.fsencode(f.path)) for f in record.files)
+    return root == record.tree and all(
+        _looks(folder, file, exact=False) and _hash(folder / file.path, file.mode) == file.oid
+        for file in record.files
+        if file.size != ABSENT
+    )
+
+
+def _looks(folder: Path, file: Tracked, *, exact: bool) -> bool:
+    try:
+        status = os.lstat(f"{folder}/{file.path}")
+    except OSError:
+        return False
+    kind: dict[str, Any] = {LINK: stat.S_ISLNK}
+    if not kind.get(file.mode, stat.S_ISREG)(status.st_mode) or status.st_size != file.size:
+        return False
+    if exact and status.st_mtime_ns != file.mtime_ns:
+        return False
+    return file.mode == LINK or bool(status.st_mode & 0o100) == (file.mode == "100755")
+
+
+def _hash(path: Path, mode: str) -> str | None:
+    try:
+        content = os.fsencode(path.readlink()) if mode == LINK else path.read_bytes()
+    except OSError:
+        return None
+    return object_id("blob", content)

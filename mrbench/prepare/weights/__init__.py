@@ -1,0 +1,155 @@
+"""Pretrained weights: fetched once or found in a folder, and checked before anything uses them.
+
+Where upstream publishes no digest, the file that is seen first is the one that counts (seen.py).
+"""
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mrbench import locks
+from mrbench.errors import UnavailableError
+from mrbench.files import home
+from mrbench.model.recipe import WeightsFile
+from mrbench.prepare.weights import seen
+from mrbench.prepare.weights.digests import Digests, digest, digests_of
+
+__all__ = ["Used", "digest", "folder", "have", "problem"]
+Progress = Callable[[str], None]
+EVERY_S = 5.0  # between two lines on how far a download is
+MOST_BYTES = 10_000_000_000  # more than any backbone has; a server shall not fill the disk
+
+
+@dataclasses.dataclass(frozen=True)
+class Used:
+    """What a run trained from; checked_by: the published digest that agreed, or `first seen`."""
+
+    file: str
+    path: str
+    url: str
+    size_bytes: int
+    sha256: str
+    checked_by: str
+
+
+def folder(named: Path | None) -> Path:
+    """Return the folder of weights: --weights or a mirror's, else the cache's."""
+    return named or home() / "weights"
+
+
+def problem(item: WeightsFile, named: Path | None) -> str | None:
+    """Say what is wrong with one file of weights and what to do, or None.
+
+    A file that is not there is wrong only where it will not be fetched: in a folder that was named,
+    or when the recipe's URLs are neither https nor file.
+    """
+    path = folder(named) / item.file
+    if path.is_file():
+        size_bytes = path.stat().st_size
+        return _wrong_size(item, size_bytes, path) or _wrong_sum(item, digests_of(path), path)
+    if named is not None:
+        return f"weights {path} are missing; put there what {secure(item.url)} gives"
+    for url in (item.url, *item.other_urls):
+        if urlsplit(secure(url)).scheme not in ("https", "file"):
+            return f"weights {item.file}: {url} is neither https nor file; correct the recipe"
+    return None
+
+
+def have(item: WeightsFile, named: Path | None, progress: Progress) -> Used:
+    """Fetch the file unless it is there, check it, and return what it is.
+
+    With a folder named nothing is fetched. UnavailableError if it cannot be had or is not the one.
+    """
+    told = problem(item, named)
+    if told:
+        raise UnavailableError(told)
+    path = folder(named) / item.file
+    source = str(path)
+    if named is None and not path.is_file():
+        name = f"weights-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        with locks.hold((name,), progress):  # another run may be at it
+            if not path.is_file():
+                source = _fetch(item, path, progress)
+    told = problem(item, folder(named))  # named: now it must be there
+    if told:
+        raise UnavailableError(told)
+    found, size_bytes = digests_of(path), path.stat().st_size
+    if item.sha256 is None:
+        seen.note(item, found.sha256, size_bytes, source)
+    return Used(item.file, str(path), item.url, size_bytes, found.sha256, _checked_by(item))
+
+
+def secure(url: str) -> str:
+    """Return the URL that is really asked: https instead of http."""
+    return f"https://{url.removeprefix('http://')}" if url.startswith("http://") else url
+
+
+def _checked_by(item: WeightsFile) -> str:
+    for name in ("sha256", "md5", "sha256_prefix"):
+        if getattr(item, name):
+            return f"published {name}"
+    return "first seen"
+
+
+def _wrong_size(item: WeightsFile, size_bytes: int, where: object) -> str | None:
+    if item.size_bytes in (None, size_bytes):
+        return None
+    return (
+        f"weights {where}: {size_bytes} bytes, upstream's have {item.size_bytes}; get them anew"
+        f" from {secure(item.url)}"
+    )
+
+
+def _wrong_sum(item: WeightsFile, found: Digests, where: object) -> str | None:
+    """Compare with what is published, then with what was seen first."""
+    published = (
+        ("md5", found.md5, item.md5),
+        ("sha256", found.sha256, item.sha256 or item.sha256_prefix),
+    )
+    for name, sum_, expected in published:
+        if expected is not None and not sum_.startswith(expected.lower()):
+            return (
+                f"weights {where}: {name} is {sum_}, upstream's is {expected}; get them anew from"
+                f" {secure(item.url)}"
+            )
+    return None if item.sha256 else seen.problem(item, found.sha256, str(where))
+
+
+def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
+    """Download to a file beside, check, rename; return the URL that gave it."""
+    from mrbench.prepare.weights.download import download  # noqa: PLC0415 - few runs fetch anything
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    shown = time.monotonic()
+
+    def tell(done: int, total: int | None) -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= EVERY_S:
+            shown = time.monotonic()
+            of = f" of {total / 1e6:.0f}" if total else ""
+            progress(f"fetching weights {item.file}: {done / 1e6:.0f}{of} MB")
+
+    failures = []
+    try:
+        for url in map(secure, (item.url, *item.other_urls)):
+            progress(f"fetching weights {item.file} from {url}")
+            try:
+                got = download(url, beside, item.size_bytes, MOST_BYTES, tell)
+            except UnavailableError as exc:
+                failures.append(str(exc))
+                continue
+            told = _wrong_size(item, beside.stat().st_size, url) or _wrong_sum(item, got, url)
+            if told:
+                raise UnavailableError(told)
+            beside.replace(path)
+            return url
+    finally:
+        beside.unlink(missing_ok=True)
+    raise UnavailableError(
+        f"weights {item.file}: {'; '.join(failures)}; try again, or get them elsewhere and name"
+        " their folder with --weights DIR"
+    )

@@ -1,0 +1,85 @@
+"""Digests of big files, remembered as long as a file's size and times stay the same."""
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mrbench.files import home, write_whole
+
+CHUNK_BYTES = 1 << 20
+
+
+class Digests(NamedTuple):
+    """In hex. Some upstreams publish the one, some the other."""
+
+    sha256: str
+    md5: str
+
+
+class Hashing:
+    """Both digests of what passes by."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def update(self, block: bytes) -> None:
+        """Take the next bytes."""
+        self._sha256.update(block)
+        self._md5.update(block)
+
+    def digests(self) -> Digests:
+        """Return the digests so far."""
+        return Digests(self._sha256.hexdigest(), self._md5.hexdigest())
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """Return the file's digest in hex, read anew."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def digests_of(path: Path) -> Digests:
+    """Return the file's digests; a file that did not change since the last time is not read."""
+    path = path.resolve()
+    before = _state(path)
+    known = _remembered().get(str(path))
+    if known and known["state"] == before:
+        return Digests(known["sha256"], known["md5"])
+    hashing = Hashing()
+    with path.open("rb") as stream:
+        while block := stream.read(CHUNK_BYTES):
+            hashing.update(block)
+    found = hashing.digests()
+    if _state(path) == before:
+        _remember(path, {"state": before, **found._asdict()})
+    return found
+
+
+def _state(path: Path) -> list[int]:
+    """Return size and times; the time of the last status change cannot be set by programs."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def _memory() -> Path:
+    return home() / "weights" / ".digests.json"
+
+
+def _remembered() -> dict[str, dict[str, Any]]:
+    try:
+        known = json.loads(_memory().read_text())
+        return {p: k for p, k in known.items() if {"state", *Digests._fields} <= k.keys()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}  # only a memory: without it, files are read again
+
+
+def _remember(path: Path, entry: dict[str, Any]) -> None:
+    known = {p: k for p, k in _remembered().items() if os.path.exists(p)}  # noqa: PTH110 - a string
+    known[str(path)] = entry
+    with contextlib.suppress(OSError):  # a full or read-only disk: it will be read again
+        _memory().parent.mkdir(parents=True, exist_ok=True)
+        write_whole(_memory(), json.dumps(known, indent=1).encode())

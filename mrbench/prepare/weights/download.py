@@ -1,0 +1,114 @@
+"""Get a file from one URL, https or file: all of it, or an error."""
+
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote, urlsplit
+
+from mrbench import __version__
+from mrbench.errors import UnavailableError
+from mrbench.prepare.weights.digests import CHUNK_BYTES, Digests, Hashing
+
+SILENCE_LIMIT_S = 60.0
+
+Tell = Callable[[int, int | None], None]
+
+
+class _OnlyToHttps(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection that gives up encryption."""
+
+    def redirect_request(  # noqa: PLR0917 - urllib's interface
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if urlsplit(newurl).scheme != "https":
+            raise urllib.error.URLError(f"it leads to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def download(
+    url: str, target: Path, size_bytes: int | None, most_bytes: int, tell: Tell
+) -> Digests:
+    """Write what the URL gives to `target`; tell(bytes so far, bytes in all) on the way.
+
+    size_bytes: what it must have, where that is known; most_bytes: the limit in any case. Proxies
+    and certificates are those of the environment (HTTPS_PROXY, SSL_CERT_FILE).
+    UnavailableError says why it cannot be had; `target` may then hold a part of it.
+    """
+    try:
+        with _open(url) as answer:
+            total = _announced(answer)
+            if size_bytes is not None and total not in (None, size_bytes):
+                raise UnavailableError(f"{url}: has {total} bytes, upstream's have {size_bytes}")
+            if total is None and not getattr(answer, "chunked", False):
+                raise UnavailableError(f"{url}: the server does not tell its size")
+            return _copy(url, answer, target, total, most_bytes, tell)
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        raise UnavailableError(f"{url}: the server answers {exc.code} {exc.reason}") from exc
+    except urllib.error.URLError as exc:
+        raise UnavailableError(f"{url}: cannot be reached ({exc.reason})") from exc
+    except http.client.HTTPException as exc:
+        raise UnavailableError(f"{url}: the connection broke ({exc!r})") from exc
+    except TimeoutError as exc:
+        raise UnavailableError(f"{url}: silent for {SILENCE_LIMIT_S:g} s") from exc
+    except OSError as exc:
+        raise UnavailableError(f"{url}: cannot be fetched to {target} ({exc.strerror})") from exc
+
+
+def _open(url: str) -> IO[bytes] | http.client.HTTPResponse:
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(unquote(parts.path)).open("rb")
+    opener = urllib.request.OpenerDirector()  # not the default one, which knows http, ftp and data
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+        _OnlyToHttps(),
+    ):
+        opener.add_handler(handler)
+    request = urllib.request.Request(url, headers={"User-Agent": f"mrbench/{__version__}"})  # noqa: S310 - this opener has https only
+    answer = opener.open(request, timeout=SILENCE_LIMIT_S)
+    if not isinstance(answer, http.client.HTTPResponse):
+        raise urllib.error.URLError("it gives no answer by https")
+    return answer
+
+
+def _announced(answer: IO[bytes] | http.client.HTTPResponse) -> int | None:
+    if isinstance(answer, http.client.HTTPResponse):
+        return answer.length
+    return os.fstat(answer.fileno()).st_size
+
+
+def _copy(  # noqa: PLR0917 - one step of download
+    url: str,
+    answer: IO[bytes] | http.client.HTTPResponse,
+    target: Path,
+    total: int | None,
+    most_bytes: int,
+    tell: Tell,
+) -> Digests:
+    hashing, done = Hashing(), 0
+    with target.open("wb") as out:
+        while block := answer.read(CHUNK_BYTES):
+            out.write(block)
+            hashing.update(block)
+            done += len(block)
+            if done > most_bytes:
+                raise UnavailableError(f"{url}: has more than {most_bytes} bytes")
+            tell(done, total)
+    if total not in (None, done):  # read() is silent when the connection breaks
+        raise UnavailableError(f"{url}: the connection broke after {done} of {total} bytes")
+    return hashing.digests()

@@ -1,0 +1,62 @@
+"""Trust on first use: what a file without a published SHA-256 had when it was first seen here."""
+
+import json
+import time
+from pathlib import Path
+
+from mrbench.errors import UnavailableError
+from mrbench.files import home, write_whole
+from mrbench.model.recipe import WeightsFile
+
+
+def record(item: WeightsFile) -> Path:
+    """Return where it is written down, for the cache and all other folders alike."""
+    return home() / "weights" / ".seen" / f"{item.file}.json"
+
+
+def problem(item: WeightsFile, sha256: str, where: str) -> str | None:
+    """Say that the file is another one than the first seen, or None."""
+    first = _read(item)
+    if first is None:
+        return None
+    path = record(item)
+    if first["sha256"] != sha256:
+        return (
+            f"weights {where}: sha256 is {sha256}, but {first['sha256']} when first seen"
+            f" ({first['seen']}, {first['source']}); if the new one is right, remove {path}"
+        )
+    if first["url"] not in (item.url, *item.other_urls) and not (item.md5 or item.sha256_prefix):
+        return (
+            f"weights {where}: first seen as {first['url']}, but the recipe means {item.url};"
+            f" give the recipe's another file name, or remove {path}"
+        )
+    return None
+
+
+def note(item: WeightsFile, sha256: str, size_bytes: int, source: str) -> None:
+    """Write down the first one; source: the URL or path it came from."""
+    if _read(item) is not None:
+        return
+    first = {
+        "file": item.file,
+        "url": item.url,
+        "source": source,
+        "size_bytes": size_bytes,
+        "sha256": sha256,
+        "seen": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    path = record(item)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(first, indent=1) + "\n").encode())
+
+
+def _read(item: WeightsFile) -> dict[str, str] | None:
+    """Return the record, if there is one; one that is broken must not let a changed file pass."""
+    path = record(item)
+    try:
+        first = json.loads(path.read_text())
+        return {key: str(first[key]) for key in ("sha256", "url", "source", "seen")}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise UnavailableError(f"{path}: is no record of weights ({exc}); remove it") from exc

@@ -1,0 +1,1 @@
+"""YAML in, plan out."""

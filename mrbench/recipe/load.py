@@ -1,0 +1,247 @@
+"""Read recipes and suites, and refuse whatever could move, escape or mislead."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from mrbench.errors import RecipeError
+from mrbench.model.recipe import LogFormat, Recipe, Source
+from mrbench.model.suite import Suite
+from mrbench.recipe import yamlfile
+from mrbench.recipe.yamlfile import Place
+from mrbench.wording import PLACEHOLDER, PLACEHOLDERS, did_you_mean
+
+SUITE = "suite.yaml"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SCHEMES = ("https", "ssh", "file", "package")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecipeFile:
+    """A recipe with its name, its suite, where its patches lie and where its keys stand."""
+
+    name: str
+    suite_name: str
+    suite: Suite
+    recipe: Recipe
+    place: Place
+    patches: tuple[tuple[str, bytes], ...]
+    lock: bytes | None = None
+
+
+def root() -> Path:
+    """Return the folder that holds recipes/ and patches/: the package's own, or the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    return package if (package / "recipes").is_dir() else package.parent
+
+
+def suite_names() -> tuple[str, ...]:
+    """Return the suites that this mrbench carries."""
+    return tuple(sorted(p.parent.name for p in (root() / "recipes").glob(f"*/{SUITE}")))
+
+
+def load_suite(name: str) -> Suite:
+    """Read a suite by name."""
+    return read_suite(suite_path(name))
+
+
+def suite_path(name: str) -> Path:
+    """Return the file of a suite that this mrbench carries; RecipeError if there is none."""
+    known = suite_names()
+    if name not in known:
+        raise RecipeError(f"no suite is called {name!r}; {_suggest(name, known)}")
+    return root() / "recipes" / name / SUITE
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a suite.yaml from anywhere."""
+    suite, place = yamlfile.load(Suite, path)
+    if not 0 <= suite.window.first < suite.window.last:
+        raise place.error("window", "first must be at least 0 and below last")
+    return suite
+
+
+def paths(folder: Path) -> list[Path]:
+    """Return the files of a suite's recipes, by name."""
+    return sorted(path for path in folder.glob("*.yaml") if path.name != SUITE)
+
+
+def implementations(suite_name: str) -> tuple[str, ...]:
+    """Return the names of a suite's recipes, in the suite's order."""
+    folder = root() / "recipes" / suite_name
+    found = [path.stem for path in paths(folder)]
+    order = load_suite(suite_name).order
+    return tuple(sorted(found, key=lambda n: order.index(n) if n in order else len(order)))
+
+
+def load_named(suite_name: str, name: str, *, locked: bool = True) -> RecipeFile:
+    """Read one of the recipes that mrbench carries; not locked: its lock may be missing."""
+    suite = load_suite(suite_name)
+    known = implementations(suite_name)
+    if name not in known:
+        raise RecipeError(
+            f"suite {suite_name} has no implementation {name!r}; {_suggest(name, known)}"
+        )
+    base = root()
+    path = base / "recipes" / suite_name / f"{name}.yaml"
+    return load_file(
+        path, suite_name=suite_name, suite=suite, patches=base / "patches", locked=locked
+    )
+
+
+def load_file(
+    path: Path,
+    *,
+    suite_name: str,
+    suite: Suite,
+    patches: Path | None = None,
+    locked: bool = True,
+) -> RecipeFile:
+    """Read a recipe from anywhere; its patches are named relative to `patches`, or to itself."""
+    recipe, place = yamlfile.load(Recipe, path)
+    if not _NAME.fullmatch(path.stem):
+        raise RecipeError(f"{path}: name the file with letters, digits, '.', '_' and '-' only")
+    _check(recipe, place)
+    beside = path.resolve().parent
+    contents = tuple(
+        (name, _read_beside(patches or beside, name, key, place)) for key, name in _patches(recipe)
+    )
+    lock = recipe.environment.lock
+    return RecipeFile(
+        name=path.stem,
+        suite_name=suite_name,
+        suite=suite,
+        recipe=recipe,
+        place=place,
+        patches=contents,
+        lock=_read_beside(beside, lock, "environment.lock", place) if lock and locked else None,
+    )
+
+
+def _patches(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    for i, name in enumerate(recipe.source.patches):
+        yield f"source.patches[{i}]", name
+    for i, name in enumerate(recipe.adaptation.patches if recipe.adaptation else ()):
+        yield f"adaptation.patches[{i}]", name
+
+
+def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise place.error(key, f"{name!r} leaves its folder; keep it inside {folder}")
+    try:
+        return (folder / name).read_bytes()
+    except OSError as exc:
+        raise place.error(
+            key, f"{folder / name} cannot be read ({exc.strerror}); put it there"
+        ) from exc
+
+
+def _check(recipe: Recipe, place: Place) -> None:
+    check_commit(recipe.source.commit, place)
+    _check_source(recipe.source, place)
+    for i, package in enumerate(recipe.environment.packages):
+        key = f"environment.packages[{i}]"
+        check_commit(package.commit, place, f"{key}.commit")
+        _check_url(package.url, place, f"{key}.url")
+    _check_log(recipe.log, place)
+    if recipe.environment.kind == "image" and not recipe.environment.image:
+        raise place.error("environment.image", "missing; kind image needs one")
+    if recipe.workload.images_per_gpu < 1:
+        raise place.error("workload.images_per_gpu", "must be at least 1")
+    for key, text in _relative_paths(recipe):
+        if PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
+            raise place.error(key, f"{text!r} must stay inside its folder: relative, without '..'")
+    for key, text in _templates(recipe):
+        for name in PLACEHOLDER.findall(text):
+            if name not in PLACEHOLDERS:
+                raise place.error(
+                    key, f"unknown placeholder {{{name}}}; {_suggest(name, tuple(PLACEHOLDERS))}"
+                )
+
+
+def _check_source(source: Source, place: Place) -> None:
+    if source.tree is not None and not _COMMIT.fullmatch(source.tree):
+        raise place.error("source.tree", f"{source.tree!r} is not a tree id of 40 hex digits")
+    _check_url(source.url, place, "source.url")
+
+
+def _check_url(url: str, place: Place, key: str) -> None:
+    scheme, _, rest = url.partition(":")
+    if scheme not in SCHEMES:
+        raise place.error(key, f"{url!r}: only {', '.join(SCHEMES)} URLs are used")
+    user, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
+    if at and (scheme == "https" or ":" in user):
+        raise place.error(key, "holds a user or password; keep secrets out of recipes")
+
+
+def _check_log(log: LogFormat, place: Place) -> None:
+    if (log.format is None) == (log.pattern is None):
+        raise place.error("log", "give either `format` or `pattern`")
+    if log.pattern is not None:
+        _check_pattern(log.pattern, place)
+        if log.timing is None or log.every is None:
+            raise place.error("log", "a `pattern` needs `timing` and `every` beside it")
+
+
+def check_commit(commit: str, place: Place, key: str = "source.commit") -> None:
+    """Refuse whatever is not a full commit id: branches, tags and short ids can move."""
+    if not _COMMIT.fullmatch(commit):
+        raise place.error(
+            key,
+            f"{commit!r} is not a commit of 40 hex digits; branches, tags and short ids can move:"
+            " give the id that `git rev-parse` prints",
+        )
+
+
+def _check_pattern(pattern: str, place: Place) -> None:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as exc:
+        raise place.error("log.pattern", f"is no regular expression: {exc}") from exc
+    missing = {"iteration", "value"} - set(groups)
+    if missing:
+        raise place.error("log.pattern", f"lacks the group {', '.join(sorted(missing))}")
+
+
+def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    yield "launch.directory", recipe.launch.directory
+    yield from _patches(recipe)
+    yield "environment.lock", recipe.environment.lock or "."
+    yield "sample.log", recipe.sample.log if recipe.sample else "."
+    for package in recipe.environment.packages:
+        yield "environment.packages", package.folder
+    for pattern in recipe.log.keep:
+        yield "log.keep", pattern
+    if recipe.data:
+        for link, target in recipe.data.links.items():
+            yield f"data.links.{link}", link
+            yield f"data.links.{link}", target
+        for need in recipe.data.needs:
+            yield "data.needs", need
+    for item in recipe.weights:
+        yield "weights", item.file
+        yield "weights", item.link or "."
+
+
+def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    for text in recipe.launch.command:
+        yield "launch.command", text
+    for text in recipe.launch.multi_node.command if recipe.launch.multi_node else ():
+        yield "launch.multi_node.command", text
+    for name, text in recipe.launch.variables.items():
+        yield f"launch.variables.{name}", text
+    for text in recipe.other_gpus.arguments:
+        yield "other_gpus.arguments", text
+    for step in recipe.environment.build:
+        for text in step:
+            yield "environment.build", text
+    if recipe.data:
+        for step in recipe.data.prepare:
+            for text in step:
+                yield "data.prepare", text
+
+
+def _suggest(name: str, known: tuple[str, ...]) -> str:
+    return f"{did_you_mean(name, known)} known: {', '.join(known)}".lstrip()

@@ -1,0 +1,53 @@
+"""Lock files: every package with its version and the hashes of its files, one per environment.
+
+The text is what `uv pip compile --generate-hashes` writes: pip's requirements format.
+"""
+
+import hashlib
+import json
+import re
+
+from mrbench.model.recipe import Environment
+
+HEADER = "# inputs:"
+
+
+def inputs_digest(env: Environment) -> str:
+    """Name what a lock is made from; a lock that says another name is out of date."""
+    inputs = [env.python, env.requirements, env.build_requirements]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
+
+
+def problem(env: Environment, lock: bytes) -> str | None:
+    """Say what is wrong with a lock, or None."""
+    lines = lock.decode("utf-8", "replace").splitlines()
+    named = next((line for line in lines if line.startswith(HEADER)), "")
+    if named.removeprefix(HEADER).strip() != inputs_digest(env):
+        return "was not made from these requirements; make it anew with `mrbench lock`"
+    bare = [name for name, block in blocks(lock).items() if "--hash=" not in block]
+    if bare:
+        return f"has no hash for {', '.join(bare)}; make it anew with `mrbench lock`"
+    return None
+
+
+def blocks(lock: bytes) -> dict[str, str]:
+    """Split a lock: normalized package name -> its lines, in the file's order."""
+    found: dict[str, str] = {}
+    text = re.sub(r"^#.*\n?", "", lock.decode("utf-8", "replace"), flags=re.MULTILINE)
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        if block:
+            name = normalized(block)
+            found[name] = f"{found[name]}\n{block}" if name in found else block
+    return found
+
+
+def subset(lock: bytes, requirements: tuple[str, ...]) -> str:
+    """Return the lines of those requirements only."""
+    wanted = {normalized(text) for text in requirements}
+    return "".join(f"{block}\n" for name, block in blocks(lock).items() if name in wanted)
+
+
+def normalized(requirement: str) -> str:
+    """Return the name that a requirement begins with, as indexes spell it."""
+    name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
+    return re.sub(r"[-_.]+", "-", name.group() if name else requirement).lower()

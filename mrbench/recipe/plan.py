@@ -1,0 +1,230 @@
+"""A recipe and the command line, resolved purely into everything that a run will do."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from mrbench.errors import RecipeError
+from mrbench.measure.log.stated import check_patterns
+from mrbench.measure.parsers import resolve
+from mrbench.model.recipe import (
+    Adaptation,
+    Dataset,
+    Environment,
+    LogFormat,
+    MultiNode,
+    OtherGpus,
+    Source,
+    Substitution,
+    WeightsFile,
+    Window,
+)
+from mrbench.recipe import lockfile
+from mrbench.recipe.load import RecipeFile, check_commit
+from mrbench.wording import fill
+
+FORMAT = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything resolved but this machine's paths, which stay placeholders; plan.json."""
+
+    format: int
+    suite: str
+    implementation: str
+    title: str
+    framework: str
+    pinned: bool
+    source: Source
+    patch_sha256: dict[str, str]
+    adaptation: Adaptation | None
+    environment: Environment
+    lock_sha256: str | None
+    data: Dataset | None
+    weights: tuple[WeightsFile, ...]
+    starts_from: str
+    directory: str
+    command: tuple[str, ...]
+    variables: dict[str, str]
+    shell: bool
+    terminal: bool
+    accelerator: str
+    gpus: int
+    images_per_gpu: int
+    images_per_iteration: int
+    learning_rate: float | None
+    precision: str
+    image_size: str | None
+    window: Window
+    log: LogFormat
+    stop: str
+    wall_clock_limit_s: float
+    stall_limit_s: float
+    nodes: int = 1
+    on_each_node: bool = False  # several nodes: the command is run on each of them
+
+    def canonical(self) -> str:
+        """Return the plan as one JSON text, the same on every machine."""
+        content = dataclasses.asdict(self)
+        if self.nodes == 1:  # as the text was before there were more, and hence the digest
+            del content["nodes"], content["on_each_node"]
+        return json.dumps(content, sort_keys=True, indent=1) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical text: equal digests plan the same run."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+def make_plan(
+    file: RecipeFile,
+    *,
+    gpus: int | None = None,
+    window: Window | None = None,
+    commit: str | None = None,
+    nodes: int = 1,
+    image: str | None = None,
+) -> Plan:
+    """Resolve a recipe; RecipeError if the implementation cannot do what is asked.
+
+    gpus: of one node; the plan counts those of all nodes. image: the container to train in.
+    """
+    recipe, suite = file.recipe, file.suite
+    on_node = suite.hardware.count if gpus is None else gpus
+    count = on_node * nodes
+    other = count != suite.hardware.count
+    _check_gpus(file, count)
+    _check_lock(file)
+    if commit is not None:
+        check_commit(commit, dataclasses.replace(file.place, file="--commit"))
+    work = recipe.workload
+    per_iteration = work.images_per_gpu * count
+    if work.images_total is not None and not (other and recipe.other_gpus.arguments):
+        per_iteration = work.images_total
+    rate = work.learning_rate_per_image
+    learning_rate = None if rate is None else rate * per_iteration
+    known = {
+        "gpus": str(count),
+        "nodes": str(nodes),
+        "gpus_per_node": str(on_node),
+        "images_per_gpu": str(work.images_per_gpu),
+        "images_per_iteration": str(per_iteration),
+        "learning_rate": "" if learning_rate is None else f"{learning_rate:g}",
+    }
+    launch = recipe.launch
+    several = _several(file) if nodes > 1 else None
+    command = (several or launch).command + (recipe.other_gpus.arguments if other else ())
+    return Plan(
+        format=FORMAT,
+        suite=file.suite_name,
+        implementation=file.name,
+        title=recipe.title,
+        framework=recipe.framework,
+        pinned=commit in (None, recipe.source.commit),
+        source=_source(recipe.source, recipe.other_gpus if other else None, commit, known),
+        patch_sha256={n: hashlib.sha256(raw).hexdigest() for n, raw in file.patches},
+        adaptation=recipe.adaptation,
+        environment=dataclasses.replace(
+            recipe.environment, image=image or recipe.environment.image
+        ),
+        lock_sha256=None if file.lock is None else hashlib.sha256(file.lock).hexdigest(),
+        data=recipe.data,
+        weights=recipe.weights,
+        starts_from=recipe.starts_from,
+        directory=launch.directory,
+        command=tuple(fill(word, known) for word in command),
+        variables={n: fill(v, known) for n, v in launch.variables.items()},
+        shell=launch.shell,
+        terminal=launch.terminal,
+        accelerator=suite.hardware.accelerator,
+        gpus=count,
+        images_per_gpu=work.images_per_gpu,
+        images_per_iteration=per_iteration,
+        learning_rate=learning_rate,
+        precision=work.precision,
+        image_size=work.image_size,
+        window=window or suite.window,
+        log=_log(file),
+        stop=recipe.guards.stop,
+        wall_clock_limit_s=launch.wall_clock_limit_s,
+        stall_limit_s=launch.stall_limit_s,
+        nodes=nodes,
+        on_each_node=several is not None and several.start == "each_node",
+    )
+
+
+def parse_window(text: str) -> Window:
+    """Read A:B, the iterations A+1 .. B; RecipeError if it is not that."""
+    first, colon, last = text.partition(":")
+    if colon and first.isdecimal() and last.isdecimal() and int(first) < int(last):
+        return Window(first=int(first), last=int(last))
+    raise RecipeError(f"--window {text!r} is no window; give A:B with A < B, as 100:500")
+
+
+def run_folder_name(plan: Plan, stamp: str) -> Path:
+    """Return <suite>/<implementation>/<UTC time>-<digest8>, relative to the folder of runs."""
+    return Path(plan.suite) / plan.implementation / f"{stamp}-{plan.digest[:8]}"
+
+
+def _check_lock(file: RecipeFile) -> None:
+    problem = lockfile.problem(file.recipe.environment, file.lock) if file.lock else None
+    if problem:
+        raise file.place.error("environment.lock", f"{file.recipe.environment.lock} {problem}")
+
+
+def _several(file: RecipeFile) -> MultiNode:
+    several = file.recipe.launch.multi_node
+    if several is None or file.recipe.launch.shell:
+        raise RecipeError(
+            f"{file.name} cannot train over several nodes, as far as its recipe says"
+            " (launch.multi_node); leave --nodes out, or this implementation with --impl"
+        )
+    return several
+
+
+def _check_gpus(file: RecipeFile, count: int) -> None:
+    rule = file.recipe.other_gpus
+    if count < 1:
+        raise RecipeError(f"--gpus {count}: give at least 1")
+    if not rule.allowed and rule.multiples_of is None:
+        return
+    fits = count in rule.allowed or (rule.multiples_of and count % rule.multiples_of == 0)
+    if not fits:
+        allowed = ", ".join(str(n) for n in rule.allowed)
+        more = f" or a multiple of {rule.multiples_of}" if rule.multiples_of else ""
+        raise RecipeError(
+            f"{file.name} cannot train on {count} GPUs, only on {allowed}{more};"
+            " choose such a count with --gpus, or leave this implementation out with --impl"
+        )
+
+
+def _source(
+    source: Source, other: OtherGpus | None, commit: str | None, known: dict[str, str]
+) -> Source:
+    """Apply --commit and --gpus; either makes the recipe's tree id meaningless."""
+    extra: tuple[Substitution, ...] = ()
+    if other:
+        extra = tuple(
+            dataclasses.replace(s, replacement=fill(s.replacement, known))
+            for s in other.substitutions
+        )
+    moved = commit not in (None, source.commit)
+    return dataclasses.replace(
+        source,
+        commit=commit or source.commit,
+        tree=None if moved or extra else source.tree,
+        substitutions=source.substitutions + extra,
+    )
+
+
+def _log(file: RecipeFile) -> LogFormat:
+    try:
+        check_patterns(file.recipe.log.states)
+    except RecipeError as exc:
+        raise file.place.error("log.states", str(exc)) from exc
+    try:
+        return resolve(file.recipe.log)
+    except RecipeError as exc:
+        raise file.place.error("log.format", str(exc)) from exc

@@ -1,0 +1,145 @@
+"""A run for reading, wherever it is: its folder, an archive of `mrbench pack`, packed logs."""
+
+import contextlib
+import dataclasses
+import gzip
+import io
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from mrbench.errors import MrbenchError
+from mrbench.record.rundir import RunDir
+from mrbench.results.show import find_run
+
+MAX_BYTES = 1 << 30  # of an archive, unpacked; they come from strangers
+MAX_FILES = 10_000
+SUFFIXES = (".tar.gz", ".tgz", ".tar")
+BROKEN = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError)
+PACKED = ("train.log", "train.stamps")  # may lie in a folder as NAME.gz
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A run's folder with plain files; called: its name; unpacked: what lay there as NAME.gz."""
+
+    folder: RunDir
+    called: str
+    is_archive: bool = False
+    unpacked: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def opened(name: str, runs: Path) -> Iterator[Opened]:
+    """Find a run by name and make it readable; what that takes is removed in the end.
+
+    Raises MrbenchError where there is no such run, or an archive is none or unsafe.
+    """
+    path = Path(name)
+    if path.is_file():
+        if path.name == "record.json":
+            raise MrbenchError(f"{path}: is a part of a run; give the run's folder")
+        with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
+            yield Opened(RunDir(unpack(path, Path(temporary))), name, is_archive=True)
+        return
+    if name.endswith(SUFFIXES):
+        raise MrbenchError(f"{path}: no such archive; check the path")
+    folder = find_run(name, runs)
+    lacking = tuple(
+        n for n in PACKED if not (folder / n).exists() and (folder / f"{n}.gz").is_file()
+    )
+    if not lacking:
+        yield Opened(RunDir(folder), str(folder))
+        return
+    with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
+        copy = Path(temporary) / folder.resolve().name
+        try:
+            shutil.copytree(folder, copy, symlinks=True)
+        except shutil.Error as exc:  # of each file that could not be read
+            source, _, _ = exc.args[0][0]
+            raise MrbenchError(f"{source}: cannot be read; ask for the permission") from exc
+        for n in lacking:
+            _gunzip(copy / f"{n}.gz", copy / n)
+        yield Opened(RunDir(copy), str(folder), unpacked=lacking)
+
+
+def unpack(path: Path, into: Path) -> Path:
+    """Unpack an archive of one run; return the run's folder. MrbenchError if it is none."""
+    try:
+        with path.open("rb") as raw, _plain(raw) as stream:
+            limited = _Limited(stream, path)
+            with tarfile.open(fileobj=limited, mode="r|") as archive:
+                for count, member in enumerate(archive, 1):
+                    if count > MAX_FILES:
+                        raise _refusal(path, f"holds more than {MAX_FILES} files")
+                    _extract(archive, member, into, path)
+    except (*BROKEN, FileExistsError, NotADirectoryError) as exc:
+        raise _refusal(path, f"cannot be read ({exc})") from exc
+    found = [p.parent for p in sorted(into.rglob("record.json")) if "kept" not in p.parts]
+    if len(found) != 1:
+        raise _refusal(path, f"holds {len(found)} runs instead of one")
+    return found[0]
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, path: Path) -> None:
+    """Write one member: plain files and folders within `into`, nothing else."""
+    name = PurePosixPath(member.name)
+    shown = ascii(member.name)
+    if name.is_absolute() or ".." in name.parts or "\\" in member.name or "\0" in member.name:
+        raise _refusal(path, f"holds {shown}, which would leave the folder")
+    if member.isdir():
+        return  # made where a file needs them
+    if not member.isreg():
+        raise _refusal(path, f"holds {shown}, which is no plain file")
+    if hasattr(tarfile, "data_filter"):  # Python 3.11.4; it agrees with the above
+        tarfile.data_filter(member, str(into))
+    target = into / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        raise _refusal(path, f"holds {shown} twice")
+    content = archive.extractfile(member)
+    with target.open("xb") as out:
+        shutil.copyfileobj(content or io.BytesIO(), out)
+
+
+def _refusal(path: Path, why: str) -> MrbenchError:
+    return MrbenchError(f"{path}: {why}; give an archive that `mrbench pack` made")
+
+
+@contextlib.contextmanager
+def _plain(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    magic = raw.read(2)
+    raw.seek(0)
+    if magic != b"\x1f\x8b":
+        yield raw
+        return
+    with gzip.open(raw) as stream:
+        yield stream  # type: ignore[misc]  # GzipFile reads as any stream does
+
+
+class _Limited(io.RawIOBase):
+    """A stream that gives no more than MAX_BYTES: small archives can unpack to any size."""
+
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        self._stream, self._path, self._left = stream, path, MAX_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most `size` bytes."""
+        block = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(block)
+        if self._left < 0:
+            raise _refusal(self._path, f"unpacks to more than {MAX_BYTES >> 30} GiB")
+        return block
+
+
+def _gunzip(source: Path, target: Path) -> None:
+    try:
+        with gzip.open(source) as stream, target.open("wb") as out:
+            limited = _Limited(stream, source)  # type: ignore[arg-type]  # as above
+            shutil.copyfileobj(limited, out)
+    except (OSError, EOFError, zlib.error) as exc:
+        raise MrbenchError(f"{source}: cannot be unpacked ({exc}); restore it") from exc

@@ -1,0 +1,75 @@
+"""The verdict on a run: the log's measurement, read together with how the training ended."""
+
+import dataclasses
+import functools
+from typing import Any
+
+from mrbench.errors import LaunchError, MeasureError
+from mrbench.measure import measure
+from mrbench.measure.evidence import with_evidence
+from mrbench.measure.failure.marks import Marks
+from mrbench.measure.log.blocks import read_blocks, read_range
+from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.stated import read_stated
+from mrbench.measure.parsers import parse, until_past
+from mrbench.model.run import Exit, Measurement, Status
+from mrbench.recipe.plan import Plan
+from mrbench.record.rundir import RunDir
+
+
+def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
+    """Measure a run from its files; how it ended explains why there is no number."""
+    marks = Marks()
+    samples = parse(read_blocks(folder.log), plan.log, plan.images_per_iteration, plan.window)
+    measurement = measure(
+        marks.watch(until_past(samples, plan.window)),
+        plan.window,
+        plan.images_per_iteration,
+        stamps=read_stamps(folder.stamps),
+        clock=plan.log.clock,
+    )
+    measurement = with_evidence(measurement, functools.partial(read_range, folder.log))
+    if measurement.status == "ok":
+        if exit_.reason == "exited" and exit_.code:
+            text = f"the training ended with {_code(exit_.code)} after the window; read train.log"
+            return dataclasses.replace(measurement, warnings=(*measurement.warnings, text))
+        return measurement
+    return _explain(folder, plan, exit_, measurement, marks)
+
+
+def stated(folder: RunDir, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return what the log states of its workload, by the plan's patterns."""
+    return read_stated(read_blocks(folder.log), plan.log.states)
+
+
+def _explain(
+    folder: RunDir, plan: Plan, exit_: Exit, measurement: Measurement, marks: Marks
+) -> Measurement:
+    from mrbench.measure.failure.verdict import of_run, sentence  # noqa: PLC0415 - few runs need it
+
+    failure = of_run(folder.log, marks, exit_, measurement.status)
+    if failure is None:
+        return measurement
+    end = {
+        "timed_out": f"not done within {plan.wall_clock_limit_s:g} s",
+        "stalled": f"nothing was printed for {plan.stall_limit_s:g} s",
+        "interrupted": "interrupted before the window was complete",
+    }.get(exit_.reason) or (
+        _code(exit_.code) if exit_.code else measurement.reason.rpartition("; ")[0]
+    )
+    # who ran it has said more than that, if anything
+    reason = f"{sentence(failure, '' if exit_.message else end)}; see {folder.log}"
+    return dataclasses.replace(measurement, status=failure.status, reason=reason, failure=failure)
+
+
+def _code(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def exit_code_of(status: Status) -> int:
+    """Return the exit code that goes with a status."""
+    if status == "ok":
+        return 0
+    if status in ("failed", "out_of_memory", "stalled", "timed_out"):
+        return LaunchError.exit_code
+    return 130 if status == "interrupted" else MeasureError.exit_code

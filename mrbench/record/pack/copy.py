@@ -1,0 +1,139 @@
+"""A run's folder once more, with all that is to be hidden hidden, and a record that tells so."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mrbench import __version__
+from mrbench.errors import MrbenchError
+from mrbench.measure.log.blocks import read_blocks
+from mrbench.record import rundir
+from mrbench.record.archive import Opened
+from mrbench.record.pack import masking
+from mrbench.record.pack.masking import HOST, Mask
+from mrbench.record.rundir import RunDir
+
+Record = dict[str, Any]
+# What names the run and its files; nothing of this machine stands there.
+UNTOUCHED = ("id", "plan_digest", "files", "status", "started", "ended")
+SNIFF_BYTES = 8192
+GZIP = b"\x1f\x8b"
+
+
+class Packed(NamedTuple):
+    """What was packed. masked: kind: count and files; left: what could not be masked, and why."""
+
+    record: Record
+    masked: dict[str, dict[str, Any]]
+    left: tuple[str, ...]
+
+
+def masked_copy(
+    run: Opened, record: Record, folder: RunDir, masks: tuple[Mask, ...], left: tuple[str, ...]
+) -> Packed:
+    """Write the run's files, masked, into a folder, and the record that tells so."""
+    masked: dict[str, dict[str, Any]] = {}
+    originals: dict[str, Any] = {}
+    for path in files_of(run):
+        old = path.relative_to(run.folder.path).as_posix()
+        new = _masked_name(old, masks)
+        target = folder.path / new
+        if target.exists():
+            raise MrbenchError(f"{path}: would have the name of another file; rename one of them")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if is_binary(path):
+            left = (*left, f"{new} (no text: not looked through)")
+            shutil.copyfile(path, target)
+            continue
+        counts = (_mask_plan if old == "plan.json" else _mask_file)(path, target, masks)
+        _note(masked, counts, new)
+        if counts or old != new:
+            originals[new] = rundir.describe(path)
+    content = {key: value for key, value in record.items() if key not in UNTOUCHED}
+    hidden, counts = _masked_value(content, masks)
+    _note(masked, counts, "record.json")
+    kept = {key: record[key] for key in UNTOUCHED if key in record}
+    made: Record = {**hidden, **kept, "files": rundir.describe_files(folder)}
+    made["packed"] = {
+        "mrbench": __version__,
+        "masked": masked,
+        "left": list(left),
+        "originals": originals,
+        "record": {"digest": record.get("digest"), **rundir.describe(run.folder.record)},
+    }
+    rundir.write_record(folder, made)
+    return Packed(made, masked, left)
+
+
+def files_of(run: Opened) -> Iterator[Path]:
+    """Yield a run's files but record.json, each as the training or mrbench wrote it."""
+    packed = {f"{name}.gz" for name in run.unpacked}
+    for name in rundir.names_in(run.folder):
+        if name not in packed:
+            yield run.folder.path / name
+
+
+def is_binary(path: Path) -> bool:
+    """Tell whether a file is no text; its bytes are then packed as they are."""
+    with path.open("rb") as stream:
+        start = stream.read(SNIFF_BYTES)
+        return start.startswith(GZIP) or b"\0" in start
+
+
+def _note(masked: dict[str, dict[str, Any]], counts: Mapping[str, int], name: str) -> None:
+    for kind, count in counts.items():
+        entry = masked.setdefault(kind, {"count": 0, "files": []})
+        entry["count"] += count
+        entry["files"] = sorted({*entry["files"], name})
+
+
+def _mask_plan(path: Path, target: Path, masks: tuple[Mask, ...]) -> dict[str, int]:
+    """Mask value by value, as in the record, so that both still agree."""
+    plan, counts = _masked_value(json.loads(path.read_bytes()), masks)
+    text = json.dumps(plan, sort_keys=True, indent=1) + "\n"
+    target.write_bytes(text.encode() if counts else path.read_bytes())
+    return counts
+
+
+def _mask_file(path: Path, target: Path, masks: tuple[Mask, ...]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    with target.open("wb") as out:
+        for _, block in read_blocks(path):
+            text, counts = masking.apply(masks, block)
+            out.write(text)
+            for kind, count in counts.items():
+                total[kind] = total.get(kind, 0) + count
+    return total
+
+
+def _masked_name(name: str, masks: tuple[Mask, ...]) -> str:
+    text, _ = masking.apply(masks, name.encode("utf-8", "surrogateescape"))
+    return text.decode("utf-8", "surrogateescape").replace("*", "x") if b"*" in text else name
+
+
+def _masked_value(value: Any, masks: tuple[Mask, ...], key: str = "") -> tuple[Any, dict[str, int]]:  # noqa: ANN401 - whatever JSON holds
+    """Mask each text in a tree of values; a variable's by its name, a host's by its key."""
+    counts: dict[str, int] = {}
+    if isinstance(value, str):
+        raw = value.encode("utf-8", "surrogatepass")
+        own = masking.SECRET if masking.is_secret(key) else HOST if _names_host(key) else None
+        if own and value:
+            return "*" * len(raw), {own: 1}
+        text, counts = masking.apply(masks, raw)
+        return text.decode("utf-8", "surrogatepass"), counts
+    if not isinstance(value, dict | list):
+        return value, counts
+    pairs = value.items() if isinstance(value, dict) else (("", item) for item in value)
+    parts = []
+    for name, item in pairs:
+        part, found = _masked_value(item, masks, str(name))
+        parts.append((name, part))
+        for kind, count in found.items():
+            counts[kind] = counts.get(kind, 0) + count
+    return (dict(parts) if isinstance(value, dict) else [part for _, part in parts]), counts
+
+
+def _names_host(key: str) -> bool:
+    return key == "host" or (key.isupper() and bool(masking.NODES.search(key)))

@@ -1,0 +1,214 @@
+"""The one owner of file names in a run's folder, and of how a record is written and read."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from mrbench.errors import MrbenchError
+from mrbench.files import write_whole
+from mrbench.model.suite import Suite
+from mrbench.recipe import yamlfile
+
+# Not in a record's `files`: it itself, what is gone once it is written, what others may add to.
+UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDir:
+    """A run's folder: plain files, enough to compute every number again."""
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        """The plan, saved before anything happens."""
+        return self.path / "plan.json"
+
+    @property
+    def log(self) -> Path:
+        """What the training printed, byte for byte."""
+        return self.path / "train.log"
+
+    @property
+    def stamps(self) -> Path:
+        """When each part of train.log arrived."""
+        return self.path / "train.stamps"
+
+    @property
+    def exit(self) -> Path:
+        """How the training ended, as the process that watched it wrote."""
+        return self.path / "exit.json"
+
+    @property
+    def telemetry(self) -> Path:
+        """What GPUs, host and the training's processes did; mrbench.telemetry writes it."""
+        return self.path / "telemetry.jsonl"
+
+    def telemetry_of(self, name: str) -> Path:
+        """Return the same of another machine."""
+        return self.telemetry.with_suffix(f".{name}.jsonl")
+
+    @property
+    def container(self) -> Path:
+        """What the container was made of and how it ended; only of runs in one."""
+        return self.path / "container.json"
+
+    @property
+    def prepared(self) -> Path:
+        """What was made for the run; for the nodes of a cluster."""
+        return self.path / "prepared.json"
+
+    @property
+    def draft(self) -> Path:
+        """The record as far as it was known when the run was handed to a cluster."""
+        return self.path / "draft.json"
+
+    @property
+    def submission(self) -> Path:
+        """Which job of which cluster the run is."""
+        return self.path / "slurm.json"
+
+    @property
+    def script(self) -> Path:
+        """The job's batch script."""
+        return self.path / "job.sh"
+
+    @property
+    def output(self) -> Path:
+        """What the batch script printed beside the training: Slurm's and mrbench's messages."""
+        return self.path / "slurm.out"
+
+    @property
+    def lease(self) -> Path:
+        """A number that changes as long as somebody waits for the run."""
+        return self.path / "lease"
+
+    @property
+    def told(self) -> Path:
+        """What the job's first node says of itself and of the end; it writes nothing after that."""
+        return self.path / "node.json"
+
+    def rank(self, number: int) -> Path:
+        """Return the file in which one of several nodes says what it is."""
+        return self.path / f"node-{number}.json"
+
+    @property
+    def kept(self) -> Path:
+        """Small files that the training itself wrote and the recipe asks to keep."""
+        return self.path / "kept"
+
+    @property
+    def record(self) -> Path:
+        """All that is known of the run; written last, by rename."""
+        return self.path / "record.json"
+
+
+def create(runs: Path, name: Path) -> RunDir:
+    """Make a new folder for one run; a second run in the same second gets a number."""
+    for attempt in range(1, 1000):
+        path = runs / (name if attempt == 1 else name.with_name(f"{name.name}-{attempt}"))
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as exc:
+            raise MrbenchError(
+                f"{path}: cannot be made ({exc.strerror}); choose another folder with --runs"
+            ) from exc
+        return RunDir(path)
+    raise MrbenchError(f"{runs / name}: 1000 runs in one second; look into that folder")
+
+
+def stamp() -> str:
+    """Return the UTC time as it stands in folder names: sorts as it reads."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+
+
+def names_in(folder: RunDir) -> list[str]:
+    """Return what lies in a run's folder beside record.json, folders aside: relative, sorted."""
+    found = (p for p in folder.path.rglob("*") if p.is_symlink() or not p.is_dir())
+    names = sorted(p.relative_to(folder.path).as_posix() for p in found)
+    return [name for name in names if name not in UNSEALED]
+
+
+def describe_files(folder: RunDir) -> dict[str, dict[str, Any]]:
+    """Return sha256 and size_bytes of each file in a run's folder, by name."""
+    return {name: describe(folder.path / name) for name in names_in(folder)}
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Return a file's sha256 and size_bytes, read now."""
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"sha256": sha256, "size_bytes": stream.tell()}
+
+
+def digest_of(record: dict[str, Any]) -> str:
+    """Return the SHA-256 of a record without its own digest, however it is indented."""
+    content = {name: value for name, value in record.items() if name != "digest"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_record(folder: RunDir, record: dict[str, Any]) -> None:
+    """Write record.json whole or not at all, and into it (and `record`) its own digest."""
+    record["digest"] = digest_of(record)
+    text = json.dumps(record, indent=1, sort_keys=True, default=str) + "\n"
+    write(folder.record, text)
+
+
+def write(path: Path, text: str) -> None:
+    """Write one of the folder's files whole or not at all."""
+    try:
+        write_whole(path, text.encode())
+    except OSError as exc:
+        raise MrbenchError(
+            f"{path}: cannot be written ({exc.strerror}); make room there, or choose another"
+            " folder with --runs"
+        ) from exc
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read one record; MrbenchError says what is wrong with it."""
+    try:
+        record = json.loads(path.read_bytes())
+    except OSError as exc:
+        raise MrbenchError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
+    except (ValueError, RecursionError) as exc:
+        raise MrbenchError(f"{path}: is no record ({exc}); restore it or remove the run") from exc
+    if not isinstance(record, dict) or "status" not in record or "plan" not in record:
+        raise MrbenchError(f"{path}: is no record of mrbench; restore it or remove the run")
+    return record
+
+
+def find_records(runs: Path, suite: str | None = None) -> list[Path]:
+    """Return the record.json files under a folder of runs, oldest first."""
+    return sorted(runs.glob(f"{suite or '*'}/*/*/record.json"), key=lambda p: p.parent.name)
+
+
+def find_unfinished(runs: Path, suite: str) -> list[Path]:
+    """Return the runs that have a plan and no record: still running, or mrbench was killed."""
+    planned = sorted(p.parent for p in runs.glob(f"{suite}/*/*/plan.json"))
+    return [folder for folder in planned if not (folder / "record.json").exists()]
+
+
+def why_unfinished(folder: Path) -> str:
+    """Return what is to be said of such a run, behind its name."""
+    if RunDir(folder).submission.exists():
+        return "is with a cluster; `mrbench status` tells more"
+    return "has no record (yet, or was killed)"
+
+
+def find_submitted(runs: Path) -> list[RunDir]:
+    """Return the runs that are with a cluster: submitted, and without a record; oldest first."""
+    found = sorted(runs.glob("*/*/*/slurm.json"), key=lambda p: p.parent.name)
+    return [RunDir(p.parent) for p in found if not (p.parent / "record.json").exists()]
+
+
+def suite_of(record: dict[str, Any]) -> Suite:
+    """Return the suite as it was when the run was made; for suites that mrbench does not carry."""
+    text = json.dumps(record["suite"]).encode()
+    return yamlfile.parse(Suite, text, f"{record['id']}: suite")[0]

@@ -1,0 +1,1 @@
+"""What is read off records: rows, tables, reports, comparisons."""

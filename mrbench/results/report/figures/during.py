@@ -1,0 +1,213 @@
+"""What the machine did during one run: iterations, GPUs and host over the same seconds."""
+
+from collections.abc import Sequence
+
+from mrbench.launch.telemetry.series import spread
+from mrbench.results.report.figures.base import (
+    Entry,
+    Figure,
+    Json,
+    Table,
+    brief,
+    line,
+    show,
+    window,
+)
+from mrbench.results.report.gather import Run
+from mrbench.results.report.machine import CORES, GPU, MEMORY, Line, Slowed
+from mrbench.results.report.thin import thin
+
+PANELS = (*(panel for _, panel, _, _ in GPU), CORES, MEMORY)
+THROUGHPUT, SLOWED = "Throughput", "Slowed, and why"
+PANEL_PX, FRAME_PX, GAP = 118, 120, 0.3  # the gap as a share of a panel
+TICKS = 6
+ITERATIONS = 6  # its colour
+# colour and dash of what is no GPU, for no GPU has both
+OTHERS = {"the machine": (6, "solid"), "the training": (7, "dot")}
+
+
+def figure(run: Run, key: str, name: str, most: int) -> Figure | None:
+    """Return the panels of a run, by most points each line; None where it has no telemetry."""
+    lines, slowed = run.machine.lines, run.machine.slowed
+    if not lines:
+        return None
+    panels = [THROUGHPUT, *(p for p in PANELS if any(line.panel == p for line in lines))]
+    panels += [SLOWED] * bool(slowed)
+    names = list(dict.fromkeys(line.name for line in lines))
+    colours = {name: _colour(name, i) for i, name in enumerate(names)}
+    axes = {panel: f"y{i + 1 if i else ''}" for i, panel in enumerate(panels)}
+    traces = [_throughput(run, most)]
+    traces += [_trace(one, axes[one.panel], colours[one.name], most) for one in lines]
+    reasons = list(dict.fromkeys(one.why for one in slowed))
+    traces += [_stretches(one, axes[SLOWED], colours.get(one.name, 0), reasons) for one in slowed]
+    return Figure(
+        key=key,
+        title=name,
+        caption=(
+            f"{name}: throughput (iterations on the upper axis) and the machine over"
+            " the same seconds since the log's first line. Shaded: the measured window."
+        ),
+        height_px=FRAME_PX + PANEL_PX * len(panels),
+        traces=traces,
+        layout=_layout(run, panels, {panel: _unit(panel, lines) for panel in panels}, reasons),
+        legend=[
+            Entry(key=name, label=name, colour=colours[name], dash=_dash(name)) for name in names
+        ],
+        table=_table(run),
+        missing=run.machine.problems,
+    )
+
+
+def _colour(name: str, place: int) -> int:
+    return OTHERS.get(name.rpartition("/")[2], (place, ""))[0]
+
+
+def _dash(name: str) -> str | None:
+    return OTHERS[name.rpartition("/")[2]][1] if name.rpartition("/")[2] in OTHERS else None
+
+
+def _unit(panel: str, lines: Sequence[Line]) -> str:
+    known = {line.panel: line.unit for line in lines} | {THROUGHPUT: "img/s"}
+    return known.get(panel, "")
+
+
+def span(run: Run) -> tuple[float, float] | None:
+    """Return when the measured window began and ended, in seconds of the figure."""
+    began_s, ended_s = run.measured.get("began_s"), run.measured.get("ended_s")
+    start_s = run.curve.start_s
+    if began_s is not None and ended_s is not None and start_s is not None:
+        return began_s - start_s, ended_s - start_s
+    if run.curve.window is None:
+        return None
+    first, last = (run.curve.at(iteration) for iteration in run.curve.window)
+    return None if first is None or last is None else (first, last)
+
+
+def _throughput(run: Run, most: int) -> Json:
+    known = [p for p in run.curve.pieces if p.at_s is not None]
+    kept = thin([p.at_s or 0.0 for p in known], [p.images_per_second for p in known], most)
+    chosen = [known[i] for i in kept]
+    trace = line(
+        [round(p.at_s or 0.0, 2) for p in chosen],
+        [brief(p.images_per_second) for p in chosen],
+        name="throughput",
+        group="",
+        colour=ITERATIONS,
+    )
+    trace["line"] |= {"shape": "vh", "dash": "solid"}
+    trace["customdata"] = [f"{p.first + 1}\u2013{p.last}" for p in chosen]
+    trace["hovertemplate"] = "iterations %{customdata}: %{y:.4g} img/s<extra></extra>"
+    return trace | {"xaxis": "x2", "yaxis": "y"}
+
+
+def _trace(one: Line, axis: str, colour: int, most: int) -> Json:
+    kept = thin(one.seconds, one.values, most)
+    trace = line(
+        [round(one.seconds[i], 1) for i in kept],
+        [brief(one.values[i]) for i in kept],
+        name=one.name,
+        group=one.name,
+        colour=colour,
+    )
+    trace["line"] |= {"width": 1.4, "dash": _dash(one.name) or trace["line"]["dash"]}
+    trace["hovertemplate"] = f"%{{x:.0f}} s: %{{y:.4g}} {one.unit}<extra>%{{fullData.name}}</extra>"
+    return trace | {"xaxis": "x", "yaxis": axis}
+
+
+def _stretches(one: Slowed, axis: str, colour: int, reasons: Sequence[str]) -> Json:
+    x: list[float | None] = []
+    for began_s, ended_s in one.stretches:
+        x += [began_s, max(ended_s, began_s + 0.2), None]
+    place = reasons.index(one.why) + colour % 8 / 12 - 0.3  # GPUs beside one another
+    trace = line(
+        x,
+        [None if value is None else place for value in x],
+        name=f"{one.name} slowed by {one.why}",
+        group=one.name,
+        colour=colour,
+    )
+    trace["hovertemplate"] = "%{x:.0f} s<extra>%{fullData.name}</extra>"
+    trace["line"] |= {"width": 4, "dash": "solid"}
+    return trace | {"xaxis": "x", "yaxis": axis}
+
+
+def _layout(run: Run, panels: Sequence[str], units: dict[str, str], reasons: Sequence[str]) -> Json:
+    each = 1 / (len(panels) + GAP * (len(panels) - 1))
+    last = f"y{len(panels)}"
+    times, labels = _iterations(run)
+    layout: Json = {
+        "xaxis": {"title": {"text": "seconds since the log's first line"}, "anchor": last},
+        "xaxis2": {
+            "side": "top",
+            "anchor": "y",
+            "matches": "x",
+            "tickvals": times,
+            "ticktext": labels,
+            "title": {"text": "iteration"},
+        },
+        "annotations": [],
+        "shapes": [window(*found)] if (found := span(run)) else [],
+    }
+    for i, panel in enumerate(panels):
+        top = 1 - i * each * (1 + GAP)
+        number = f"{i + 1 if i else ''}"
+        axis: Json = {"domain": [max(0.0, top - each), top], "rangemode": "tozero", "nticks": 4}
+        axis |= {"anchor": "x" if i else "x2", "automargin": True}
+        if panel == SLOWED:
+            axis |= {"tickvals": list(range(len(reasons))), "ticktext": list(reasons)}
+            axis |= {"range": [len(reasons) - 0.5, -0.5], "showgrid": False, "zeroline": False}
+        if panel == "Utilisation":
+            axis["range"] = [0, 105]
+        layout[f"yaxis{number}"] = axis
+        layout["annotations"].append(_title(panel, units[panel], number, within=i == 0))
+    return layout
+
+
+def _title(panel: str, unit: str, number: str, *, within: bool) -> Json:
+    """Name a panel at its upper left, where narrow windows have room; the first one within it."""
+    return {
+        "text": f"{panel} ({unit})" if unit else panel,
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "yref": f"y{number} domain",
+        "y": 0.02 if within else 1.0,
+        "yanchor": "bottom",
+        "showarrow": False,
+        "name": "panel",
+    }
+
+
+def _iterations(run: Run) -> tuple[list[float], list[str]]:
+    """Return about TICKS times, and the iterations done by then."""
+    known = [(p.at_s, p.last) for p in run.curve.pieces if p.at_s is not None]
+    if not known:
+        return [], []
+    longest = max(at_s for at_s, _ in known)
+    ticks: dict[float, str] = {}
+    for i in range(TICKS + 1):
+        at_s, iteration = min(known, key=lambda k: abs(k[0] - longest * i / TICKS))
+        if not ticks or at_s - max(ticks) > longest / TICKS / 2:  # or they would overlap
+            ticks[at_s] = str(iteration)
+    return [round(at_s, 2) for at_s in ticks], list(ticks.values())
+
+
+def _table(run: Run) -> Table:
+    found = span(run)
+    rows = []
+    for one in run.machine.lines:
+        values = one.within(*found) if found else [v for v in one.values if v is not None]
+        if values:
+            told = spread(values)
+            words = [show(told[name], ".4g") for name in ("mean", "p5", "p95")]
+            rows.append((f"{one.panel} ({one.unit})", one.name, *words))
+    for slow in run.machine.slowed:
+        began_s, ended_s = found or (slow.stretches[0][0], slow.stretches[-1][1])
+        parts = [max(0.0, min(e, ended_s) - max(b, began_s)) for b, e in slow.stretches]
+        share = sum(parts) / (ended_s - began_s) if ended_s > began_s else None
+        rows.append((f"Slowed by {slow.why}", slow.name, show(share, ".0%"), "\u2013", "\u2013"))
+    return Table(
+        head=("Value", "Of", "mean", "5th percentile", "95th percentile"),
+        rows=rows,
+        note="Over the measured window." if found else "Over all samples: no window was measured.",
+    )

@@ -1,0 +1,66 @@
+"""Energy: joules that the GPUs took for each image."""
+
+from mrbench.results.report.figures.base import (
+    Figure,
+    Table,
+    bars,
+    brief,
+    rows_axis,
+    show,
+    value_axis,
+)
+from mrbench.results.report.figures.ranking import ROW_PX, name_of, ranked
+from mrbench.results.report.gather import Chapter
+from mrbench.results.rows import Row
+
+
+def figure(chapter: Chapter, key: str) -> Figure | None:
+    """Return the joules per image of each row; None where no run tells them."""
+    found = [(row, joules) for row in ranked(chapter) if (joules := _joules(chapter, row))]
+    if not found:
+        return None
+    means = [sum(joules) / len(joules) for _, joules in found]
+    trace = bars(
+        [brief(mean) for mean in means],
+        list(range(len(found))),
+        name="joules per image",
+        group="joules",
+        colour=5,
+    )
+    trace["hovertemplate"] = "%{x:.4g} J per image<extra></extra>"
+    untold = [name_of(row, chapter) for row in ranked(chapter) if not _joules(chapter, row)]
+    return Figure(
+        key=key,
+        title="Energy per image",
+        caption=(
+            "Energy that a run's GPUs took in the measured window, by their own counters, or by"
+            " their power where they have none, per image; the mean of the runs that count."
+            " Processors and the rest of the machine are not in it."
+        ),
+        height_px=90 + ROW_PX * len(found),
+        traces=[trace],
+        layout={
+            "xaxis": value_axis("joules per image"),
+            "yaxis": rows_axis([name_of(row, chapter) for row, _ in found]),
+        },
+        table=Table(
+            head=("Row", "J per image", "lowest run", "highest run", "runs"),
+            rows=[
+                (
+                    name_of(row, chapter),
+                    show(mean, ".4g"),
+                    show(min(joules), ".4g"),
+                    show(max(joules), ".4g"),
+                    str(len(joules)),
+                )
+                for (row, joules), mean in zip(found, means, strict=True)
+            ],
+        ),
+        missing=[f"{', '.join(untold)}; no energy is told."] * bool(untold),
+    )
+
+
+def _joules(chapter: Chapter, row: Row) -> list[float]:
+    runs = [run for run in chapter.runs_of(row) if run.counts]
+    told = [(run.record.get("telemetry") or {}).get("joules_per_image") for run in runs]
+    return [joules for joules in told if joules is not None]

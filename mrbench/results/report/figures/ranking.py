@@ -1,0 +1,134 @@
+"""The ranking: images per second of each row with its 95 % interval; invalid rows are not in it."""
+
+from mrbench.results.report.figures.base import (  # fmt: skip
+    Entry,
+    Figure,
+    Json,
+    Table,
+    bars,
+    plain,
+    rows_axis,
+    show,
+    value_axis,
+)
+from mrbench.results.report.gather import Chapter
+from mrbench.results.rows import Row
+from mrbench.results.table import columns
+
+VERDICTS = {"valid": 0, "valid with notes": 1, "not judged": 2}
+PUBLISHED = 3
+ROW_PX = 34
+
+
+def name_of(row: Row, chapter: Chapter) -> str:
+    """Return what a row is called, as tables have it."""
+    return columns.name_of(chapter.suite, row)
+
+
+def ranked(chapter: Chapter) -> list[Row]:
+    """Return the rows that have a number that counts, the fastest first."""
+    return [row for row in chapter.rows if row["images_per_second"] is not None]
+
+
+def left_out(chapter: Chapter) -> list[Row]:
+    """Return the rows that have none."""
+    return [row for row in chapter.rows if row["images_per_second"] is None]
+
+
+def throughput(row: Row) -> str:
+    """Return `59.1 ± 0.4`, as tables have it; a dash of this page where there is no number."""
+    return columns.with_interval(row, none="\u2013")
+
+
+def figure(chapter: Chapter, key: str) -> Figure | None:
+    """Return the ranking as bars; None where no row has a number."""
+    rows = ranked(chapter)
+    if not rows:
+        return None
+    traces: list[Json] = []
+    legend: list[Entry] = []
+    for verdict, colour in VERDICTS.items():
+        places = [i for i, row in enumerate(rows) if row["validity"] == verdict]
+        sure = [i for i in places if rows[i]["low_images_per_second"] is not None]
+        parts = [part for part in (sure, [i for i in places if i not in sure]) if part]
+        traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
+        if places:
+            legend.append(Entry(key=verdict, label=verdict, colour=colour, kind="bar"))
+    unsure = [name_of(r, chapter) for r in rows if r["low_images_per_second"] is None]
+    unsure = ["all rows"] if len(unsure) == len(rows) else unsure
+    known = [(i, r["published_images_per_second"]) for i, r in enumerate(rows)]
+    known = [(i, rate) for i, rate in known if rate is not None]
+    if known:
+        name = f"published ({rows[known[0][0]]['reference']})"
+        traces.append(_published(known, name))
+        legend.append(Entry(key="published", label=name, colour=PUBLISHED, kind="marker"))
+    return Figure(
+        key=key,
+        title="Images per second",
+        caption=(
+            "Throughput of each row, with its 95 % interval: of a single run by what varies within"
+            " its window, of several by how they differ. Only runs that count are in it."
+        ),
+        height_px=90 + ROW_PX * len(rows),
+        traces=traces,
+        layout={
+            "xaxis": value_axis("images per second"),
+            "yaxis": rows_axis([name_of(row, chapter) for row in rows]),
+            "barmode": "overlay",
+        },
+        legend=legend,
+        missing=[f"intervals of {', '.join(unsure)}; the records have none."] * bool(unsure),
+        table=_table(chapter, rows),
+    )
+
+
+def _bars(rows: list[Row], places: list[int], verdict: str, colour: int) -> Json:
+    """Return the bars of rows, all of which have an interval, or none."""
+    rates = [row["images_per_second"] for row in rows]
+    lows = [row["low_images_per_second"] for row in rows]
+    highs = [row["high_images_per_second"] for row in rows]
+    trace = bars(rates, places, name=verdict, group=verdict, colour=colour)
+    if lows[0] is not None:
+        trace["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - rate for rate, high in zip(rates, highs, strict=True)],
+            "arrayminus": [rate - low for rate, low in zip(rates, lows, strict=True)],
+            "thickness": 1.6,
+            "width": 5,
+        }
+    trace["text"] = [f"{plain(r['implementation'])}: {throughput(r)} img/s" for r in rows]
+    trace["textposition"] = "none"  # the table below has them
+    trace["hovertemplate"] = "%{text}<extra>%{fullData.name}</extra>"
+    return trace
+
+
+def _published(known: list[tuple[int, float]], name: str) -> Json:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain(name),
+        "x": [rate for _, rate in known],
+        "y": [i for i, _ in known],
+        "marker": {"symbol": "diamond-open", "size": 11, "line": {"width": 2}},
+        "hovertemplate": "%{x} img/s<extra>%{fullData.name}</extra>",
+        "meta": {"c": PUBLISHED, "g": "published"},
+    }
+
+
+def _table(chapter: Chapter, rows: list[Row]) -> Table:
+    return Table(
+        head=("Row", "img/s", "low", "high", "per device", "published", "verdict"),
+        rows=[
+            (
+                name_of(row, chapter),
+                show(row["images_per_second"]),
+                show(row["low_images_per_second"]),
+                show(row["high_images_per_second"]),
+                show(row["images_per_second_per_gpu"]),
+                show(row["published_images_per_second"], "g"),
+                row["validity"],
+            )
+            for row in rows
+        ],
+    )

@@ -1,0 +1,96 @@
+"""Where the time of an iteration goes: waiting for data, and the rest."""
+
+from mrbench.results.report.figures.base import (  # fmt: skip
+    Entry,
+    Figure,
+    Json,
+    Table,
+    bars,
+    brief,
+    rows_axis,
+    show,
+    value_axis,
+)
+from mrbench.results.report.figures.ranking import ROW_PX, name_of, ranked
+from mrbench.results.report.gather import Chapter
+from mrbench.results.rows import Row
+
+Split = tuple[float, float | None]  # seconds of an iteration, and of those waiting for data
+
+
+def figure(chapter: Chapter, key: str) -> Figure | None:
+    """Return the time of an iteration of each row, parted where the log tells; None without any."""
+    found = [(row, part) for row in ranked(chapter) if (part := _split(chapter, row))]
+    if not found:
+        return None
+    parts: dict[str, dict[int, float]] = {"waiting for data": {}, "the rest": {}, "not parted": {}}
+    for i, (_, (seconds, waiting)) in enumerate(found):
+        if waiting is None:
+            parts["not parted"][i] = seconds
+        else:
+            parts["waiting for data"][i] = waiting
+            parts["the rest"][i] = seconds - waiting
+    colours = {"waiting for data": 1, "the rest": 0, "not parted": 6}
+    traces: list[Json] = []
+    for name, values in parts.items():
+        if values:
+            trace = bars(
+                [brief(value) for value in values.values()],
+                list(values),
+                name=name,
+                group=name,
+                colour=colours[name],
+            )
+            trace["hovertemplate"] = "%{x:.4g} s per iteration<extra>%{fullData.name}</extra>"
+            traces.append(trace)
+    silent = [name_of(row, chapter) for row, (_, waiting) in found if waiting is None]
+    silent = ["all rows"] if len(silent) == len(found) else silent
+    return Figure(
+        key=key,
+        title="Time of an iteration",
+        caption=(
+            "Seconds per iteration in the measured window, parted into waiting for data and the"
+            " rest (forward, backward, update, communication) where the log tells the wait; the"
+            " mean of the runs that count."
+        ),
+        height_px=90 + ROW_PX * len(found),
+        traces=traces,
+        layout={
+            "xaxis": value_axis("seconds per iteration"),
+            "yaxis": rows_axis([name_of(row, chapter) for row, _ in found]),
+            "barmode": "stack",
+        },
+        legend=[
+            Entry(key=name, label=name, colour=colours[name], kind="bar")
+            for name, values in parts.items()
+            if values
+        ],
+        table=Table(
+            head=("Row", "s per iteration", "waiting for data", "the rest", "share waiting"),
+            rows=[
+                (
+                    name_of(row, chapter),
+                    show(seconds, ".4f"),
+                    show(waiting, ".4f"),
+                    show(None if waiting is None else seconds - waiting, ".4f"),
+                    show(None if waiting is None else waiting / seconds, ".1%"),
+                )
+                for row, (seconds, waiting) in found
+            ],
+        ),
+        missing=[f"the parts of {', '.join(silent)}; the logs do not tell the wait."]
+        * bool(silent),
+    )
+
+
+def _split(chapter: Chapter, row: Row) -> Split | None:
+    runs = [run.measured for run in chapter.runs_of(row) if run.counts]
+    known = [m for m in runs if m.get("seconds_per_iteration")]
+    if not known:
+        return None
+    seconds = sum(m["seconds_per_iteration"] for m in known) / len(known)
+    shares = [m.get("data_share") for m in known]
+    if any(share is None for share in shares):
+        return seconds, None
+    waiting = sum(m["seconds_per_iteration"] * m["data_share"] for m in known) / len(known)
+    return seconds, min(waiting, seconds)

@@ -1,0 +1,131 @@
+"""A run's throughput over its iterations, read from its log: all of it, not the window alone."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mrbench.errors import MrbenchError
+from mrbench.measure.log.blocks import read_blocks
+from mrbench.measure.log.stamps import Stamps, read_stamps
+from mrbench.measure.parsers import parse
+from mrbench.measure.spans import Span, split
+from mrbench.model.recipe import Window
+from mrbench.model.run import LeadingClock
+from mrbench.recipe.plan import Plan
+from mrbench.record.archive import Opened
+from mrbench.record.verify.number import read_plan
+from mrbench.text import shown
+
+EVERYTHING = Window(first=0, last=1 << 40)
+MOST = 1 << 18  # marks of a log that are looked at; a training that is measured prints thousands
+CLOCKS: tuple[LeadingClock, ...] = ("log", "arrival", "printed")
+
+
+class Piece(NamedTuple):
+    """The iterations after `first` up to `last`, between two marks of the log.
+
+    images_per_second: None where no clock tells it. data_share: of their seconds, spent waiting for
+    data. at_s: when they were done, in seconds since the log's first byte arrived; None if unknown.
+    """
+
+    first: int
+    last: int
+    images_per_second: float | None
+    data_share: float | None
+    at_s: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A run's pieces, in order; problem: why there are none. clock: whose seconds they are by.
+
+    start_s: when the log's first byte arrived, by the monotonic clock. window: the iterations that
+    were measured, first and last as the axis has them; None where nothing was measured.
+    """
+
+    pieces: Sequence[Piece] = ()
+    clock: str = ""
+    start_s: float | None = None
+    window: tuple[int, int] | None = None
+    problem: str = ""
+
+    def at(self, iteration: int) -> float | None:
+        """Return when the iteration was done, of the last process that did it; None if unknown."""
+        known = [p.at_s for p in self.pieces if p.last == iteration and p.at_s is not None]
+        return known[-1] if known else None
+
+
+def read(run: Opened, record: dict[str, Any]) -> Curve:
+    """Read a run's log and arrival times; what cannot be read is told, not raised."""
+    try:
+        plan = read_plan(run)
+        stamps, problem = _stamps(run)
+        try:
+            spans = _spans(run, plan, stamps)
+        except MrbenchError as exc:
+            if stamps is None:
+                raise
+            stamps, problem = None, _plain(exc, run)
+            spans = _spans(run, plan, None)
+    except (MrbenchError, OSError, ValueError) as exc:
+        return Curve(problem=_plain(exc, run))
+    measured = record.get("measurement") or {}
+    clock = measured.get("clock")
+    order = [clock, *CLOCKS] if clock in CLOCKS else list(CLOCKS)
+    start_s = stamps.times_ns[0] / 1e9 if stamps and stamps.times_ns else None
+    pieces = [_piece(span, plan, order, stamps, start_s) for span in spans]
+    if not pieces:
+        problem = problem or "its log tells of no iteration"
+    elif all(piece.images_per_second is None for piece in pieces):
+        problem = problem or "the plan states no images per iteration, or the log no seconds"
+    return Curve(
+        pieces=pieces, clock=order[0], start_s=start_s, window=_window(measured), problem=problem
+    )
+
+
+def _window(measured: dict[str, Any]) -> tuple[int, int] | None:
+    first, last = measured.get("first"), measured.get("last")
+    if isinstance(first, int) and isinstance(last, int) and first <= last:
+        return first - 1, last
+    return None
+
+
+def _stamps(run: Opened) -> tuple[Stamps | None, str]:
+    if not run.folder.stamps.exists():
+        return None, ""
+    try:
+        return read_stamps(run.folder.stamps), ""
+    except MrbenchError as exc:
+        return None, _plain(exc, run)
+
+
+def _spans(run: Opened, plan: Plan, stamps: Stamps | None) -> list[Span]:
+    blocks = read_blocks(run.folder.log)
+    samples = parse(blocks, plan.log, plan.images_per_iteration or 0)
+    few = itertools.islice(samples, MOST)
+    return [span for process in split(few, EVERYTHING, stamps, most=MOST) for span in process.spans]
+
+
+def _piece(
+    span: Span,
+    plan: Plan,
+    order: Sequence[LeadingClock],
+    stamps: Stamps | None,
+    start_s: float | None,
+) -> Piece:
+    seconds = next((s for clock in order if (s := span.by(clock)) is not None and s > 0), None)
+    images = span.count * (plan.images_per_iteration or 0)
+    share = None
+    if span.data_s is not None and math.isfinite(span.data_s) and span.log_s > 0:
+        share = min(1.0, span.data_s / span.log_s)
+    at_s = None
+    if stamps is not None and start_s is not None:
+        at_s = stamps.at(span.ended_at) - start_s
+    rate = images / seconds if seconds and images else None
+    return Piece(span.first, span.last, rate, share, at_s)
+
+
+def _plain(exc: Exception, run: Opened) -> str:
+    return shown(str(exc).replace(f"{run.folder.path}/", ""), 300)

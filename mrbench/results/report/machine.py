@@ -1,0 +1,201 @@
+"""What the machine did while a run trained, read from telemetry.jsonl into series.
+
+Their seconds are those of iterations.Curve: since the first byte of the log arrived, by the clock
+that telemetry and arrival times share.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from mrbench.launch.gpus import SLOWED
+from mrbench.launch.telemetry.reading import Sample, Telemetry, Values, later_s
+from mrbench.launch.telemetry.reading import read as read_telemetry
+from mrbench.launch.telemetry.users import chosen
+from mrbench.record.rundir import RunDir
+from mrbench.results.report.iterations import Curve
+from mrbench.text import shown
+
+Record = dict[str, Any]
+LONGEST = 40  # characters of a name
+GIB = float(1 << 30)
+MOST_BYTES = 1 << 28  # of a file; two hours with eight GPUs write 30 MB
+BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+# what is drawn of a GPU: key of telemetry.jsonl, panel, unit, factor
+GPU = (
+    ("utilisation_percent", "Utilisation", "%", 1.0),
+    ("memory_used_bytes", "Memory", "GiB", 1 / GIB),
+    ("power_w", "Power", "W", 1.0),
+    ("sm_clock_mhz", "SM clock", "MHz", 1.0),
+    ("temperature_c", "Temperature", "\u00b0C", 1.0),
+)
+CORES, MEMORY = "Processor cores busy", "Memory of the machine"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Line:
+    """One value of one thing over seconds; values are None where it did not tell."""
+
+    panel: str
+    unit: str
+    name: str
+    seconds: Sequence[float]
+    values: Sequence[float | None]
+
+    def within(self, began_s: float, ended_s: float) -> list[float]:
+        """Return the values between two times."""
+        pairs = zip(self.seconds, self.values, strict=True)
+        return [v for s, v in pairs if v is not None and began_s <= s <= ended_s]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Slowed:
+    """When one GPU was slowed by one reason: stretches of seconds."""
+
+    name: str
+    why: str
+    stretches: Sequence[tuple[float, float]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Machine:
+    """All series of a run; problems: what is missing, and why."""
+
+    lines: Sequence[Line] = ()
+    slowed: Sequence[Slowed] = ()
+    problems: Sequence[str] = ()
+
+
+def read(folder: RunDir, record: Record, curve: Curve) -> Machine:
+    """Read the telemetry of all of a run's machines; what cannot be read is told, not raised."""
+    path = folder.telemetry
+    if not path.exists():
+        return Machine(problems=["there is no telemetry"])
+    if curve.start_s is None:
+        return Machine(problems=["there are no arrival times to place telemetry by"])
+    try:
+        return _read(path, record, curve.start_s)
+    except BROKEN as exc:
+        return Machine(problems=[f"telemetry cannot be read ({type(exc).__name__}: {exc})"])
+
+
+def _read(path: Path, record: Record, start_s: float) -> Machine:
+    plan = record["plan"]
+    wanted = plan["gpus"] if plan["accelerator"] == "gpu" else 0
+    lines: list[Line] = []
+    slowed: list[Slowed] = []
+    problems: list[str] = []
+    header: Values = {}
+    others = sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))
+    for file in (path, *others):
+        ahead_s = later_s(header, file) if header else 0.0
+        told = _file(file)
+        if isinstance(told, str) or ahead_s is None:
+            problems.append(told if isinstance(told, str) else f"{file.name}: no header")
+            continue
+        header = header or told.header
+        where = f"{shown(str(told.header['host']), LONGEST)}/" if others else ""
+        used = chosen(told.header, wanted)
+        wanted -= len(used)
+        one = _Node(told.samples, start_s + ahead_s, where)
+        lines += [*one.gpus(used), *one.host()]
+        slowed += one.slowed(used)
+        problems += [f"{where}{shown(str(problem))}" for problem in told.problems]
+    return Machine(lines=lines, slowed=slowed, problems=problems)
+
+
+def _file(path: Path) -> Telemetry | str:
+    if path.stat().st_size > MOST_BYTES:
+        return f"{path.name}: more than {MOST_BYTES >> 20} MiB, not drawn"
+    return read_telemetry(path, 0.0, math.inf)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Node:
+    """The samples of one machine; where: what goes before its GPUs' names."""
+
+    samples: Sequence[Sample]
+    start_s: float
+    where: str
+
+    def _series(self, pick: Callable[[Values], Any]) -> tuple[list[float], list[float | None]]:
+        seconds = [round(s.at_s - self.start_s, 2) for s in self.samples]
+        return seconds, [_number(pick(s.values)) for s in self.samples]
+
+    def gpus(self, used: Sequence[Values]) -> Iterator[Line]:
+        """Yield each value of each GPU."""
+        for key, panel, unit, factor in GPU:
+            for gpu in used:
+                seconds, values = self._series(_of_gpu(gpu, key))
+                scaled = [None if v is None else v * factor for v in values]
+                name = f"GPU {self.where}{shown(gpu['index'], LONGEST)}"
+                if any(v is not None for v in scaled):
+                    yield Line(panel=panel, unit=unit, name=name, seconds=seconds, values=scaled)
+
+    def slowed(self, used: Sequence[Values]) -> Iterator[Slowed]:
+        """Yield, by GPU and reason, when a GPU was slowed."""
+        for gpu in used:
+            seconds, values = self._series(_of_gpu(gpu, "slowed_bits"))
+            for bit, why in SLOWED.items():
+                on = [v is not None and bool(int(v) & bit) for v in values]
+                if any(on):
+                    name = f"GPU {self.where}{shown(gpu['index'], LONGEST)}"
+                    yield Slowed(name=name, why=why, stretches=_stretches(seconds, on))
+
+    def host(self) -> Iterator[Line]:
+        """Yield cores and memory, of the whole machine and of the training's processes."""
+        for name, part, cpu, memory in (
+            ("the machine", "host", "cpu_busy_s", "memory_used_bytes"),
+            ("the training", "tree", "cpu_s", "memory_bytes"),
+        ):
+            seconds, spent = self._series(_of_part(part, cpu))
+            busy = [None, *(_speed(a, b) for a, b in pairwise(zip(seconds, spent, strict=True)))]
+            _, used = self._series(_of_part(part, memory))
+            gib = [None if v is None else v / GIB for v in used]
+            for panel, unit, values in ((CORES, "cores", busy), (MEMORY, "GiB", gib)):
+                if any(v is not None for v in values):
+                    yield Line(
+                        panel=panel,
+                        unit=unit,
+                        name=f"{self.where}{name}",
+                        seconds=seconds,
+                        values=values[: len(seconds)],
+                    )
+
+
+def _of_gpu(gpu: Values, key: str) -> Callable[[Values], Any]:
+    return lambda values: values.get("gpus", {}).get(gpu["uuid"], {}).get(key)
+
+
+def _of_part(part: str, key: str) -> Callable[[Values], Any]:
+    return lambda values: values[part].get(key)
+
+
+def _number(value: object) -> float | None:
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if known else None  # type: ignore[arg-type]  # known is a number
+
+
+def _speed(a: tuple[float, float | None], b: tuple[float, float | None]) -> float | None:
+    """Return how fast a counter rose; None where it was set back or not told."""
+    (since, one), (until, two) = a, b
+    if one is None or two is None or two < one or until <= since:
+        return None
+    return (two - one) / (until - since)
+
+
+def _stretches(seconds: Sequence[float], on: Sequence[bool]) -> list[tuple[float, float]]:
+    """Join neighbouring samples into stretches; each sample stands for the time up to the next."""
+    found: list[tuple[float, float]] = []
+    ends = [*seconds[1:], *seconds[-1:]]
+    for begin, end, is_on in zip(seconds, ends, on, strict=True):
+        if not is_on:
+            continue
+        if found and found[-1][1] == begin:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found

@@ -1,0 +1,60 @@
+"""The comparison table: rows in, text out, in any of FORMATS."""
+
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+from mrbench.console.listing import listing, width_of
+from mrbench.model.suite import Reference, Suite
+from mrbench.results.table import data, markup, published
+from mrbench.results.table.columns import COLUMNS, Row, shown_by_default
+from mrbench.results.table.sheet import WIDTH, Sheet, make, wrapped
+
+
+def plain(sheet: Sheet, stream: TextIO | None = None) -> str:
+    """Return the table for a terminal, or a pipe, and below it what it means."""
+    table = listing(sheet.headers, sheet.right, sheet.cells, sheet.links, stream)
+    width = width_of(stream, WIDTH)
+    below = ["\n".join(wrapped(text, width) for text in part) for part in sheet.parts]
+    return "\n\n".join([table, *below])
+
+
+MARKUP: dict[str, Callable[[Sheet], str]] = {
+    "plain": plain,
+    "markdown": markup.markdown,
+    "github": markup.github,
+    "rst": markup.rst,
+    "html": markup.html,
+    "latex": markup.latex,
+}
+DATA: dict[str, Callable[[Sequence[Row], Sequence[str]], str]] = {
+    "csv": data.as_csv,
+    "json": data.as_json,
+}
+FORMATS = (*MARKUP, *DATA)
+LISTS = ("notes", "runs", "folders", "stand_ins")  # what CSV leaves out unless it is asked for
+
+
+def render(suite: Suite, rows: Sequence[Row], style: str, names: list[str] | None = None) -> str:
+    """Render rows in one of FORMATS, with the named columns; default: all that say something.
+
+    CSV and JSON have by default all keys of a row. Whatever others wrote is escaped, but in JSON,
+    which has it as it was.
+    """
+    if style in DATA:
+        if names is not None:
+            keys = list(dict.fromkeys(key for name in names for key in COLUMNS[name].keys))
+        else:
+            keys = [k for k in (rows[0] if rows else ()) if style == "json" or k not in LISTS]
+        return DATA[style](rows, keys or ["implementation"])
+    names = names or shown_by_default(suite, list(rows))
+    return MARKUP[style](make(suite, rows, names, suite.title))
+
+
+def render_published(name: str, suite: Suite, reference: Reference, style: str) -> str:
+    """Render a published table by itself in one of FORMATS."""
+    if style == "rst":
+        return published.rst(reference)
+    if style in DATA:
+        rows = published.rows(name, reference)
+        return DATA[style](rows, list(rows[0]) if rows else ["implementation"])
+    return MARKUP[style](published.sheet(suite, reference))

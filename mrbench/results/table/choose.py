@@ -1,0 +1,108 @@
+"""Which rows and columns are shown, and in what order: --columns, --filter, --sort."""
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mrbench.errors import RecipeError
+from mrbench.results.table.columns import COLUMNS, Row
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "~": lambda value, text: text.casefold() in value.casefold(),
+}
+CONDITION = re.compile(r"(?P<key>\w+)\s*(?P<operator>!=|<=|>=|=|<|>|~)\s*(?P<value>.*)", re.DOTALL)
+
+
+def columns(text: str | None) -> list[str] | None:
+    """Read names of columns parted by commas; None where none are given."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in COLUMNS:
+            raise RecipeError(f"--columns {name!r}: no such column; known: {', '.join(COLUMNS)}")
+    return list(dict.fromkeys(names))
+
+
+def keep(rows: Sequence[Row], conditions: Sequence[str]) -> list[Row]:
+    """Return the rows that meet all conditions: KEY, an operator of OPERATORS, VALUE.
+
+    Numbers are compared as numbers (=, !=, <, <=, >, >=), texts by = and != as a whole and by ~ as
+    what contains VALUE, in any case of letters. A row that has no value there meets only !=.
+    """
+    kept = list(rows)
+    for text in conditions:
+        found = CONDITION.fullmatch(text.strip())
+        if found is None:
+            raise RecipeError(
+                f"--filter {text!r}: no condition; write KEY=VALUE, or one of"
+                f" {' '.join(OPERATORS)} in place of ="
+            )
+        key = _key(found["key"], rows, f"--filter {text!r}")
+        kept = [
+            row for row in kept if _holds(row.get(key), found["operator"], found["value"], text)
+        ]
+    return kept
+
+
+def order(rows: Sequence[Row], text: str | None) -> list[Row]:
+    """Sort by a column (COLUMN, COLUMN:asc or COLUMN:desc); rows without a value come last."""
+    if text is None:
+        return list(rows)
+    name, _, direction = text.partition(":")
+    if direction not in ("", "asc", "desc"):
+        raise RecipeError(f"--sort {text!r}: the order is asc or desc, as {name}:desc")
+    key = _key(name, rows, f"--sort {text!r}")
+    valued = [row for row in rows if row.get(key) is not None]
+    valued.sort(key=lambda row: _sortable(row[key]), reverse=direction == "desc")
+    return valued + [row for row in rows if row.get(key) is None]
+
+
+def _key(name: str, rows: Sequence[Row], where: str) -> str:
+    """Return the key of rows that a column, or a key as JSON has it, stands for."""
+    if name in COLUMNS:
+        return COLUMNS[name].keys[0]
+    keys = list(rows[0]) if rows else []
+    if name in keys or not rows:
+        return name
+    raise RecipeError(
+        f"{where}: no such column or key; known: {', '.join(dict.fromkeys([*COLUMNS, *keys]))}"
+    )
+
+
+def _holds(value: object, sign: str, text: str, condition: str) -> bool:
+    if value is None:
+        return sign == "!="
+    number = _number(text)
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    if isinstance(value, int | float):
+        if sign == "~" or number is None:
+            raise RecipeError(
+                f"--filter {condition!r}: that is a number; compare it with one, by = != < <= > >="
+            )
+        return OPERATORS[sign](value, number)
+    if sign not in ("=", "!=", "~"):
+        raise RecipeError(f"--filter {condition!r}: that is text; compare it by = != or ~")
+    told = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return OPERATORS[sign](told, text)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _sortable(value: object) -> Any:  # noqa: ANN401 - of one key all values are of one kind
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return value

@@ -1,0 +1,234 @@
+"""The columns of the table: what each is called, what stands in its cells, and what that means."""
+
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mrbench.measure.interval import Interval
+from mrbench.model.suite import Suite
+from mrbench.text import one_line
+
+Row = dict[str, Any]
+LONGEST_REASON = 50
+INTERVAL = (
+    "\u00b1: 95 % interval; of a single run (n = 1) by what varies within its window, of several by"
+    " how they differ."
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its header, its cell, the keys of a row that it is made of (CSV, JSON, sorting).
+
+    meaning: said below the table where a row has the first of `keys`.
+    """
+
+    header: str
+    cell: Callable[[Suite, Row], str]
+    keys: tuple[str, ...]
+    right: bool = False
+    default: bool = True
+    meaning: str = ""
+
+
+def name_of(suite: Suite, row: Row, mark: str = "") -> str:
+    """Return what a row is called: implementation, mark, and in what it differs from its suite."""
+    name = f"{row['implementation']}{mark}"
+    if not row["pinned"]:
+        name += f" @{row['commit'][:12]}"
+    if row["window"] != str(suite.window):
+        name += f" ({row['window']})"
+    if row["gpus"] != suite.hardware.count or row["nodes"] > 1:
+        what = "GPU" if row["accelerator"] == "gpu" else "device"
+        name += f" ({row['gpus']} {what}{'s' * (row['gpus'] != 1)}"
+        name += f", {row['nodes']} nodes)" if row["nodes"] > 1 else ")"
+    return name
+
+
+def with_interval(row: Row, per: str = "", *, none: str = "-") -> str:
+    """Return `59.1 ± 0.4`, or the number alone where nothing tells how sure it is.
+
+    per: "_per_gpu" for images per second and GPU. none: what stands for no number.
+    """
+    names = (f"{name}images_per_second{per}" for name in ("", "low_", "high_"))
+    rate, low, high = (row[name] for name in names)
+    if rate is None:
+        return none
+    if low is None:
+        return f"{rate:.2f}"
+    return str(Interval(images_per_second=rate, low=low, high=high))
+
+
+def shortened(reason: str) -> str:
+    """Return a reason in one line that fits a cell; the whole one is then said below the table."""
+    return textwrap.shorten(one_line(reason), LONGEST_REASON, placeholder=" ...")
+
+
+def _implementation(suite: Suite, row: Row) -> str:
+    return name_of(suite, row, f" [{row['footnote_number']}]" if row["footnote"] else "")
+
+
+def _low_to_high(_: Suite, row: Row) -> str:
+    if row["low_images_per_second"] is None:
+        return "-"
+    return f"{row['low_images_per_second']:.4g} to {row['high_images_per_second']:.4g}"
+
+
+def _spread(_: Suite, row: Row) -> str:
+    deviation = row["deviation_images_per_second"]
+    return f"{deviation / row['images_per_second']:.1%}" if deviation is not None else "-"
+
+
+def _scaling(_: Suite, row: Row) -> str:
+    return f"{row['scaling_efficiency']:.1%}" if row["scaling_efficiency"] else "-"
+
+
+def _published(_: Suite, row: Row) -> str:
+    published = row["published_images_per_second"]
+    return f"{published:g}" if published else "-"
+
+
+def _ratio(_: Suite, row: Row) -> str:
+    if row["ratio"]:
+        return f"{row['ratio']:.2f}"
+    if row["published_images_per_second"] and row["images_per_second"]:
+        return "other hardware" if row["pinned"] else "other commit"
+    return "-"
+
+
+def _relative(_: Suite, row: Row) -> str:
+    ratio, low, high = (row.get(f"{name}relative") for name in ("", "low_", "high_"))
+    if ratio is None:
+        return str(row.get("relative_reason") or "-")
+    if low is None or high is None:
+        return "1" if row["implementation"] == row["relative_to"] else f"{ratio:.3f}"
+    return str(Interval(images_per_second=ratio, low=low, high=high))
+
+
+def _status(_: Suite, row: Row) -> str:
+    if row["validity"] == "invalid":
+        return f"invalid: {shortened(row['reason'])}"
+    text = str(row["validity"]).removesuffix(" with notes")
+    if row["notes"]:
+        text += f", {len(row['notes'])} note{'s' if len(row['notes']) > 1 else ''}"
+    if row["failed_repeats"]:
+        text += f", {row['failed_repeats']} of {row['failed_repeats'] + row['repeats']} left out"
+    return text
+
+
+def _plain(key: str) -> Callable[[Suite, Row], str]:
+    def cell(_: Suite, row: Row) -> str:
+        value = row[key]
+        return "-" if value is None or value == "" else str(value)
+
+    return cell
+
+
+COLUMNS: Mapping[str, Column] = {
+    "implementation": Column(
+        "Implementation", _implementation, ("implementation", "footnote_number", "footnote")
+    ),
+    "title": Column("Title", _plain("title"), ("title",), default=False),
+    "framework": Column("Framework", _plain("framework"), ("framework",)),
+    "commit": Column("Commit", lambda _, row: row["commit"][:12], ("commit",), default=False),
+    "gpus": Column("Devices", _plain("gpus"), ("gpus",), right=True, default=False),
+    "hardware": Column("Hardware", _plain("hardware"), ("hardware",), default=False),
+    "window": Column("Window", _plain("window"), ("window",), default=False),
+    "throughput": Column(
+        "Throughput (img/s)",
+        lambda _, row: with_interval(row),
+        ("images_per_second", "low_images_per_second", "high_images_per_second"),
+        right=True,
+    ),
+    "interval": Column(
+        "95 % interval",
+        _low_to_high,
+        ("low_images_per_second", "high_images_per_second"),
+        right=True,
+        default=False,
+        meaning="95 % interval: images per second, low to high.",
+    ),
+    "per_gpu": Column(
+        "Per device (img/s)",
+        lambda _, row: with_interval(row, "_per_gpu"),
+        (
+            "images_per_second_per_gpu",
+            "low_images_per_second_per_gpu",
+            "high_images_per_second_per_gpu",
+        ),
+        right=True,
+        default=False,
+        meaning="Per device: images per second by the number of GPUs, or of CPUs' processes.",
+    ),
+    "n": Column("n", lambda _, row: str(row["repeats"] or "-"), ("repeats",), right=True),
+    "spread": Column(
+        "Between runs",
+        _spread,
+        ("deviation_images_per_second",),
+        right=True,
+        meaning="Between runs: their standard deviation.",
+    ),
+    "scaling": Column(
+        "Scaling",
+        _scaling,
+        ("scaling_efficiency", "scaling_from_gpus"),
+        right=True,
+        meaning=(
+            "Scaling: images per second per device, as a share of those on the fewest devices of"
+            " the same plan and machine."
+        ),
+    ),
+    "relative": Column(
+        "Relative",
+        _relative,
+        ("relative", "low_relative", "high_relative", "relative_to", "relative_reason"),
+        right=True,
+    ),
+    "published": Column(
+        "Published", _published, ("published_images_per_second", "reference"), right=True
+    ),
+    "ratio": Column(
+        "Ratio",
+        _ratio,
+        ("ratio", "same_hardware"),
+        right=True,
+        meaning="Ratio: measured by published, only on the hardware that was published.",
+    ),
+    "status": Column(
+        "Status", _status, ("validity", "status", "reason", "notes", "failed_repeats")
+    ),
+    "run": Column(
+        "Run", lambda _, row: str(row["runs"][-1]), ("folder", "runs", "folders"), default=False
+    ),
+}
+
+
+def shown_by_default(suite: Suite, rows: list[Row]) -> list[str]:
+    """Return the names of the columns that these rows have something to say in."""
+    left_out = set() if suite.references else {"published", "ratio"}
+    if not any(row["scaling_efficiency"] for row in rows):
+        left_out.add("scaling")
+    if not any(row.get("relative_to") for row in rows):
+        left_out.add("relative")
+    return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
+
+
+def meanings(names: list[str], rows: list[Row]) -> list[str]:
+    """Return what must be known to read these columns, one sentence or two each."""
+    told = []
+    for name in names:
+        column = COLUMNS[name]
+        if name in ("throughput", "per_gpu") and any(r["low_images_per_second"] for r in rows):
+            told.append(INTERVAL)
+        if column.meaning and any(row[column.keys[0]] is not None for row in rows):
+            told.append(column.meaning)
+        if name == "relative" and any(row.get("relative_to") for row in rows):
+            base = next(row["relative_to"] for row in rows if row.get("relative_to"))
+            sure = any(row.get("low_relative") for row in rows)
+            follows = " \u00b1 what follows from both intervals," if sure else ""
+            told.append(
+                f"Relative: images per second by those of {base},{follows} where"
+                " `mrbench compare` finds that the runs may be compared."
+            )
+    return list(dict.fromkeys(told))

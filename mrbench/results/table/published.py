@@ -1,0 +1,51 @@
+"""A published table by itself, as its source has it: `mrbench table --reference-only`."""
+
+from mrbench.model.suite import Reference, Suite
+from mrbench.results.table.grid import grid
+from mrbench.results.table.sheet import Sheet
+from mrbench.text import one_line
+
+HEADERS = ("Implementation", "Throughput (img/s)")
+
+
+def sheet(suite: Suite, reference: Reference) -> Sheet:
+    """Return the published numbers in the order of their source."""
+    software = ", ".join(f"{name} {version}" for name, version in reference.software.items())
+    told = f"Published {reference.date} in {reference.source}"
+    return Sheet(
+        title=one_line(f"{suite.title}: as published, {reference.name}"),
+        headers=HEADERS,
+        right=(False, True),
+        cells=[(one_line(n), f"{rate:g}") for n, rate in reference.images_per_second.items()],
+        links=[("", "")] * len(reference.images_per_second),
+        meanings=[one_line(f"{told}, with {software}." if software else f"{told}.")],
+        marks=[""] * len(reference.images_per_second),
+    )
+
+
+def rst(reference: Reference) -> str:
+    """Return the grid table with the source's own names, which are reStructuredText themselves.
+
+    Below it stand the definitions that those names need, as the source has them.
+    """
+    body = [
+        (reference.labels.get(name, name), f"{rate:g}")
+        for name, rate in reference.images_per_second.items()
+    ]
+    table = grid([HEADERS, *body], (False, False))
+    return f"{table}\n\n{reference.definitions}" if reference.definitions else table
+
+
+def rows(suite_name: str, reference: Reference) -> list[dict[str, object]]:
+    """Return the same for CSV and JSON."""
+    return [
+        {
+            "suite": suite_name,
+            "implementation": name,
+            "published_images_per_second": rate,
+            "reference": reference.name,
+            "date": reference.date,
+            "source": reference.source,
+        }
+        for name, rate in reference.images_per_second.items()
+    ]

@@ -1,0 +1,97 @@
+"""A table as text before it has a format: headers, cells, links to runs, what is said below."""
+
+import os
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrbench.model.suite import Suite
+from mrbench.results import footnotes
+from mrbench.results.table.columns import COLUMNS, Row, meanings, shortened
+from mrbench.text import one_line
+
+LINKED = ("throughput", "per_gpu", "run")
+WIDTH = 100
+# a verdict's first word, and the mark that stands before it in a step summary
+MARKS = {"valid": "\u2705", "not judged": "\u2754", "invalid": "\u274c"}
+NOTED = "\u26a0\ufe0f"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """Clean text, not yet escaped. cells[row][column]; links[row][column]: a run's folder or "".
+
+    meanings: what the columns mean; reasons: those for no number that are too long for their cell;
+    notes: the footnotes, each beginning with its [number].
+    marks: of each row, for formats that show one.
+    """
+
+    title: str
+    headers: Sequence[str]
+    right: Sequence[bool]
+    cells: Sequence[Sequence[str]]
+    links: Sequence[Sequence[str]]
+    meanings: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    marks: Sequence[str] = ()
+    remarks: Sequence[str] = ()
+
+    @property
+    def parts(self) -> list[Sequence[str]]:
+        """Return what is said below the table, in paragraphs that belong together."""
+        return [part for part in (self.meanings, self.reasons, self.notes) if part]
+
+    @property
+    def below(self) -> list[str]:
+        """Return all that is said below the table, a paragraph each."""
+        return [text for part in self.parts for text in part]
+
+
+def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) -> Sheet:
+    """Lay out rows in the named columns of COLUMNS."""
+    linked = [name for name in names if name in LINKED] or names[:1]
+    return Sheet(
+        title=one_line(title),
+        headers=[COLUMNS[name].header for name in names],
+        right=[COLUMNS[name].right for name in names],
+        cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
+        links=[[_link(row.get("folder")) if n in linked else "" for n in names] for row in rows],
+        meanings=meanings(list(names), list(rows)),
+        reasons=_reasons(rows) if "status" in names else (),
+        notes=[one_line(line) for line in footnotes.texts(rows)],
+        marks=[_mark(row) for row in rows],
+        remarks=[
+            one_line(f"{row['implementation']}: {note}") for row in rows for note in row["notes"]
+        ],
+    )
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    """Return the whole of each reason that its cell has only the beginning of."""
+    return [
+        one_line(f"{row['implementation']}: {row['reason']}")
+        for row in rows
+        if shortened(row["reason"]) != one_line(row["reason"])
+    ]
+
+
+def _link(folder: str | None) -> str:
+    """Return a folder below the current one relative to that, so that the table may go along."""
+    if not folder:
+        return ""
+    relative = os.path.relpath(folder)
+    return folder if os.pardir in Path(relative).parts[:1] else relative
+
+
+def _mark(row: Row) -> str:
+    return NOTED if row["notes"] else MARKS.get(str(row["validity"]), "")
+
+
+def wrapped(text: str, width: int = WIDTH) -> str:
+    """Return a paragraph in lines; those of a footnote are indented."""
+    indent = " " * 4 if text.startswith("[") else ""
+    return textwrap.fill(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

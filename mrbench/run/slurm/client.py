@@ -1,0 +1,181 @@
+"""The door to Slurm's commands, each call with a time limit: without its controller they hang."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mrbench.errors import LaunchError, UnavailableError
+from mrbench.model.recipe import noun
+from mrbench.run.slurm import states
+
+ANSWER_S = 30.0
+SUBMIT_S = 90.0  # sbatch itself tries again for a while where the queue is full
+# A user's defaults that stand for what no option names; all else of SBATCH_* would go before the
+# script's own lines, which say how a run is kept undisturbed.
+DEFAULTS = ("ACCOUNT", "PARTITION", "CONSTRAINT", "QOS", "RESERVATION")
+
+
+class Refused(LaunchError):  # noqa: N818 - an answer of Slurm's
+    """Slurm said no; the text says what to do."""
+
+
+@noun
+class Job:
+    """What the controller says of a job; state is Slurm's word, reason why it waits or ended."""
+
+    id: str
+    state: str
+    reason: str = ""
+    nodes: str = ""
+    by: str = ""
+
+
+def unavailable() -> str | None:
+    """Say what this machine lacks to submit jobs, or None."""
+    absent = [n for n in ("sbatch", "squeue", "scancel", "scontrol") if shutil.which(n) is None]
+    if absent:
+        return (
+            f"{', '.join(absent)} not on PATH; run on a login node of the cluster, with Slurm's"
+            " commands loaded"
+        )
+    return None
+
+
+def check(script: Path, options: Iterable[str] = ()) -> None:
+    """Ask whether such a job could ever run, without submitting it; Refused if not."""
+    _ask("sbatch", "--test-only", *options, str(script), limit_s=SUBMIT_S, variables=_quiet(script))
+
+
+def submit(script: Path) -> tuple[str, str]:
+    """Submit the script; return the job's id and the cluster's name (empty where it is the one)."""
+    said = _ask("sbatch", "--parsable", str(script), limit_s=SUBMIT_S, variables=_quiet(script))
+    number, _, cluster = said.strip().splitlines()[-1].partition(";")
+    return number, cluster
+
+
+def cancel(*names: str) -> None:
+    """Cancel jobs by id, whatever state they are in; those that have ended are no error."""
+    if names:
+        try:
+            _ask("scancel", "--quiet", *names)
+        except Refused as exc:
+            if "Invalid job id" not in str(exc):
+                raise
+
+
+def cancel_named(name: str) -> None:
+    """Cancel the jobs of a name, which may be none."""
+    _ask("scancel", "--quiet", f"--name={name}")
+
+
+def jobs(ids: Iterable[str]) -> dict[str, Job]:
+    """Return what is known of these jobs: of the queue, else of the accounting, if there is one."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    form = "--format=%i|%T|%r|%N"
+    try:
+        told = _ask("squeue", "--noheader", "--states=all", f"--jobs={','.join(wanted)}", form)
+    except Refused as exc:
+        if "Invalid job id" not in str(exc):  # said of a single id that was forgotten
+            raise
+        told = ""
+    found = {}
+    for line in told.splitlines():
+        number, state, reason, nodes = line.split("|", 3)
+        found[number] = Job(id=number, state=state, reason=reason, nodes=nodes)
+    over = [n for n in wanted if n not in found or found[n].state in states.ENDED]
+    return found | _accounted(over)
+
+
+def _accounted(ids: list[str]) -> dict[str, Job]:
+    """Ask the accounting, which also knows who cancelled; without one there is nothing to know."""
+    if not ids or shutil.which("sacct") is None:
+        return {}
+    form = "--format=JobID,State,NodeList"
+    try:
+        told = _ask("sacct", "-n", "-X", "-P", f"--jobs={','.join(ids)}", form)
+    except (Refused, UnavailableError):
+        return {}
+    found = {}
+    for line in told.splitlines():
+        number, state, nodes = line.split("|", 2)
+        word, _, by = state.partition(" by ")
+        nodes = "" if nodes == "None assigned" else nodes
+        found[number] = Job(id=number, state=word, nodes=nodes, by=_user(by))
+    return found
+
+
+def _user(number: str) -> str:
+    import pwd  # noqa: PLC0415 - for jobs that were cancelled only
+
+    try:
+        return pwd.getpwuid(int(number)).pw_name
+    except (KeyError, ValueError):
+        return number
+
+
+def queue() -> list[str]:
+    """Return the ids of all jobs that wait, anybody's, the next one first."""
+    form = ("--noheader", "--states=PENDING", "--sort=-p,i", "--format=%i")
+    return _ask("squeue", *form).split()
+
+
+def first_node(nodelist: str) -> str:
+    """Return the address by which the other nodes reach the first of the job's nodes."""
+    name = _ask("scontrol", "show", "hostnames", nodelist).split()[0]
+    told = dict(word.partition("=")[::2] for word in _ask("scontrol", "show", "node", name).split())
+    return told.get("NodeAddr") or name
+
+
+def has_pyxis() -> bool:
+    """Tell whether srun has the options of NVIDIA's plugin for containers."""
+    return "--container-image" in _ask("srun", "--help")
+
+
+def _quiet(script: Path) -> dict[str, str]:
+    """Return the environment without SBATCH_*, but for defaults of what the script leaves open."""
+    stated = script.read_text()
+    kept = {f"SBATCH_{n}" for n in DEFAULTS if f"#SBATCH --{n.lower()}=" not in stated}
+    return {n: v for n, v in os.environ.items() if not n.startswith("SBATCH_") or n in kept}
+
+
+def _ask(
+    command: str,
+    *words: str,
+    limit_s: float = ANSWER_S,
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    try:
+        done = subprocess.run(
+            [command, *words],
+            env={**(os.environ if variables is None else variables), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit_s,
+            check=False,
+            start_new_session=True,  # Ctrl-C is for mrbench, which has jobs to cancel first
+        )
+    except FileNotFoundError as exc:
+        raise UnavailableError(f"`{command}` is not on PATH; load Slurm's commands") from exc
+    except subprocess.TimeoutExpired as exc:
+        said = _last((exc.stderr or b"").decode(errors="replace"))
+        told = f" ({said})" if said else ""
+        what = states.remedy(said) if said else "see whether `scontrol ping` finds the controller"
+        raise UnavailableError(f"{command}: no answer within {limit_s:g} s{told}; {what}") from exc
+    if done.returncode:
+        said = _last(done.stderr) or f"ended with {done.returncode}"
+        raise Refused(f"{command}: {said}; {states.remedy(said)}")
+    return done.stdout
+
+
+def _last(text: str) -> str:
+    """Return the last line, which says most, without the names of programs before it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for beginning in ("sbatch: ", "squeue: ", "scancel: ", "slurm_load_jobs ", "error: "):
+        lines = [line.removeprefix(beginning) for line in lines]
+    return lines[-1].removeprefix("allocation failure: ").rstrip(".") if lines else ""

@@ -1,0 +1,79 @@
+"""A training in a container on a cluster: by pyxis, NVIDIA's plugin of srun, or by apptainer."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from mrbench.errors import RecipeError, UnavailableError
+from mrbench.model.run import Job
+from mrbench.run.slurm import client
+
+Tool = Literal["pyxis", "apptainer", "singularity"]
+# Upstream code that finds these behaves otherwise; a step of srun has them even in a container.
+BATCH = ("JOB_ID", "JOBID", "STEP_ID", "PROCID", "LOCALID", "NODEID", "NTASKS", "NPROCS")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Container:
+    """The image, what starts it, and the folders that it sees at the same paths as outside."""
+
+    tool: Tool
+    image: str
+    mounts: tuple[str, ...]
+
+
+def choose(image: str, mounts: Iterable[Path], nodes: int) -> Container:
+    """Choose what the cluster has; UnavailableError where it has none."""
+    found = tuple(dict.fromkeys(str(path.resolve()) for path in mounts))
+    odd = [path for path in found if "," in path or ":" in path]
+    if odd:
+        raise RecipeError(
+            f"{odd[0]}: a container cannot be given a path with ',' or ':'; rename it"
+        )
+    if nodes == 1 and client.has_pyxis():
+        return Container(tool="pyxis", image=image, mounts=found)
+    tools: tuple[Tool, ...] = ("apptainer", "singularity")
+    for tool in tools:
+        if shutil.which(tool):
+            return Container(tool=tool, image=image, mounts=found)
+    raise UnavailableError(
+        "--container needs apptainer or singularity on PATH (`module load apptainer`), or srun with"
+        " NVIDIA's plugin pyxis, which serves a single node; load one, or leave it out"
+    )
+
+
+def wrap(job: Job, container: Container, *, gpus: bool) -> Job:
+    """Return the job within its container; the same paths mean the same there."""
+    if container.tool == "pyxis":
+        mounts = ",".join(f"{path}:{path}" for path in container.mounts)
+        words = [
+            *("srun", "--nodes=1", "--ntasks=1", "--cpu-bind=none"),
+            f"--container-image={container.image}",
+            f"--container-mounts={mounts}",
+            f"--container-workdir={job.directory}",
+            *("--no-container-mount-home", "env"),
+            *(word for name in BATCH for word in ("-u", f"SLURM_{name}")),
+        ]
+    else:
+        words = [container.tool, "exec", *(["--nv"] if gpus else [])]
+        words += [word for path in container.mounts for word in ("--bind", path)]
+        words += ["--pwd", str(job.directory)]
+        words += [container.image, "env"]
+    # The image sets variables of its own, PATH above all; the recipe's go before them.
+    variables = [f"{name}={value}" for name, value in _own(job).items()]
+    return dataclasses.replace(job, argv=(*words, *variables, *job.argv))
+
+
+def _own(job: Job) -> dict[str, str]:
+    """Return the job's variables; of PATH only the environment's own folder, the rest is outside's.
+
+    The shell's usual folders follow, as every image has them.
+    """
+    own = {"PYTHONUNBUFFERED": "1", **job.variables}
+    if "PATH" in own:
+        first = own["PATH"].partition(os.pathsep)[0]
+        own["PATH"] = f"{first}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return own

@@ -1,0 +1,95 @@
+"""What Slurm's words mean: states of jobs, why they wait, why they were refused, and the remedy."""
+
+from typing import NamedTuple
+
+from mrbench.model.run import EndReason
+
+
+class End(NamedTuple):
+    """How a job ended, and what to tell the user, who may act on it."""
+
+    reason: EndReason
+    text: str
+
+
+# {job} and {nodes} are filled in
+ENDS: dict[str, End] = {
+    "TIMEOUT": End("timed_out", "Slurm's time limit ended {job}; ask for more with --time"),
+    "DEADLINE": End("timed_out", "{job} came too late for its deadline; run again"),
+    "CANCELLED": End("interrupted", "{job} was cancelled from outside; run again"),
+    "PREEMPTED": End(
+        "interrupted",
+        "{job} had to make room for one of higher priority; run again, or where nobody is"
+        " preempted (--partition)",
+    ),
+    "NODE_FAIL": End(
+        "exited", "a node of {job} failed ({nodes}); run again, and tell the cluster's admins"
+    ),
+    "BOOT_FAIL": End(
+        "exited", "a node of {job} did not boot ({nodes}); run again, and tell the admins"
+    ),
+    "OUT_OF_MEMORY": End(
+        "out_of_memory",
+        "{job} used more memory than its node gives ({nodes}); choose nodes with more"
+        " (--partition, --constraint)",
+    ),
+    "REVOKED": End("interrupted", "{job} was revoked by its federation; run again"),
+    "SPECIAL_EXIT": End("interrupted", "{job} is held by the admins; ask them, and run again"),
+}
+ENDED = frozenset({*ENDS, "COMPLETED", "FAILED"})
+RUNNING = frozenset({"RUNNING", "COMPLETING", "CONFIGURING", "STAGE_OUT", "SUSPENDED", "SIGNALING"})
+
+# What no waiting will change.
+HOPELESS = {
+    "PartitionTimeLimit": "it asks for more time than the partition gives; lower --time",
+    "PartitionNodeLimit": "it asks for more nodes than the partition gives; lower --nodes",
+    "PartitionDown": "the partition is down; choose another with --partition, or wait",
+    "PartitionInactive": "the partition is inactive; choose another with --partition, or wait",
+    "BadConstraints": "no node has what it asks for; correct --constraint",
+    "AccountNotAllowed": "the account may not use the partition; correct --account",
+    "InvalidAccount": "there is no such account; correct --account",
+    "InvalidQOS": "there is no such QOS; unset SBATCH_QOS",
+    "JobHeldAdmin": "the admins hold it; ask them",
+    "JobHeldUser": "it is held; `scontrol release` lets it go",
+    "ReqNodeNotAvail": "nodes that it needs are down or reserved; `sinfo` shows which",
+    "JobLaunchFailure": "its nodes could not start it; ask the admins",
+}
+
+# What sbatch says: the remedy.
+REFUSALS = (
+    ("invalid partition", "choose one that `sinfo` lists, with --partition"),
+    (
+        "node configuration is not available",
+        "ask for less (--gpus, --nodes), or other nodes with --partition or --constraint",
+    ),
+    ("Node count specification invalid", "lower --nodes; `sinfo` shows how many there are"),
+    ("More processors requested than permitted", "lower --nodes; `sinfo` shows how many there are"),
+    ("QOS", "name another partition or account, or wait until jobs of yours have ended"),
+    ("account", "name one of yours with --account; `sacctmgr show associations` lists them"),
+    ("feature", "name one that `sinfo --format %f` lists, with --constraint"),
+    ("time limit", "correct --time; `sinfo --format '%P %l'` shows what partitions give"),
+    ("--time", "give minutes, [hours:]minutes:seconds or days-hours, with --time"),
+    ("gres", "its nodes have no GPUs in Slurm's books; choose others with --partition"),
+    ("temporarily unable to accept", "the queue is full; wait until jobs have ended"),
+    ("contact slurm controller", "the controller does not answer; ask the admins, or wait"),
+    ("Access/permission denied", "these nodes are not for you; choose others with --partition"),
+    ("submission disabled", "the partition takes no jobs; choose another with --partition"),
+)
+
+
+def remedy(said: str) -> str:
+    """Return what to do about a refusal."""
+    lower = said.lower()
+    found = (what for sign, what in REFUSALS if sign.lower() in lower)
+    return next(found, "ask the cluster's admins, or correct the options")
+
+
+def explain(state: str, number: str, nodes: str = "", by: str = "") -> End | None:
+    """Return how a job that ended by Slurm's will ended; None if it ended by itself, or lives."""
+    end = ENDS.get(state)
+    if end is None:
+        return None
+    text = end.text.format(job=f"job {number}", nodes=nodes or "nobody knows which")
+    if by:
+        text = text.replace("from outside", f"by {by}")
+    return End(end.reason, text)
