@@ -8,9 +8,9 @@ import statistics
 import pytest
 
 from mrbench.measure.distributions import quantile, tail
-from mrbench.measure.drift import drift
-from mrbench.measure.interval import Interval, between_runs, plus_minus, within_run
+from mrbench.measure.interval import between_runs, drift, within_run
 from mrbench.measure.slow import slow
+from mrbench.model.run import Interval, plus_minus
 
 Times = list[tuple[int, float]]
 

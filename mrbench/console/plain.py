@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self, TextIO
 
-from mrbench.measure.interval import plus_minus
 from mrbench.model.reporter import RunStart, Seen
+from mrbench.model.run import plus_minus
 
 SILENCE_S = 10.0  # says at least this often that it is alive
 EVERY_S = 2.0

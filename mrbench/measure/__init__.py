@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mrbench.measure import clocks, coverage
-from mrbench.measure.drift import drift
-from mrbench.measure.interval import within_run
+from mrbench.measure.interval import drift, within_run
 from mrbench.measure.leading import Lead, choose
 from mrbench.measure.spans import Process, Stamps, split
 from mrbench.model.recipe import Clock, Window

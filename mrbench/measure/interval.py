@@ -7,42 +7,10 @@ start, another temperature of the machine?
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from mrbench.measure.distributions import quantile
+from mrbench.measure.distributions import quantile, tail
 from mrbench.measure.slow import Times, slow
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A 95 % confidence interval, low to high; images per second, as the point estimate."""
-
-    images_per_second: float
-    low: float
-    high: float
-
-    @property
-    def half_width(self) -> float:
-        """The larger of the two sides: what follows the ± sign. Images per second."""
-        return max(self.images_per_second - self.low, self.high - self.images_per_second)
-
-    def __str__(self) -> str:
-        """Return `59.1 ± 0.4`."""
-        return plus_minus(self.images_per_second, self.half_width)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Repeats:
-    """Several runs of one plan: all images by all seconds, and what one run differs from the next.
-
-    deviation: standard deviation of the runs' images per second; interval: for the mean of all
-    runs that could be made. Both are None for a single run.
-    """
-
-    runs: int
-    images_per_second: float
-    deviation: float | None
-    interval: Interval | None
+from mrbench.model.run import Drift, Interval, Repeats
 
 
 def within_run(
@@ -138,11 +106,31 @@ def between_runs(rates: Sequence[float]) -> Repeats:
     )
 
 
-def plus_minus(value: float, half_width: float) -> str:
-    """Return `59.1 ± 0.4`: the half width to one digit, to two where it begins with 1 or 2."""
-    if not 0 < half_width < math.inf:
-        return f"{value:.2f}"
-    digits = f"{half_width:.1e}"  # rounded first: 0.0996 is 0.10
-    decimals = -int(digits[4:]) + (digits[0] in "12")
-    decimals = min(max(decimals, 0), 4)
-    return f"{value:.{decimals}f} ± {half_width:.{decimals}f}"
+def drift(times: Times, *, resolution_s: float = 0.0, one_clock: bool = False) -> Drift | None:
+    """Test for a straight trend in a window's interval times, or return None: nothing to compare.
+
+    At least four intervals are needed, and some time in the first and in the last quarter.
+    Arguments as for interval.within_run. The trend's projection is compared with those on slow
+    cosines (see slow), which autocorrelation blows up as much: Student's t. That is the series
+    test of trends of Sun, Journal of Econometrics 164 (2011) 345-366. A change that the steps of
+    the clock could make counts as none.
+    """
+    found = slow(times)
+    if found is None:
+        return None
+    quarter = len(times) // 4
+    begin, end = _pace(times[:quarter]), _pace(times[-quarter:])
+    if not (begin > 0 and end > 0):
+        return None
+    change = begin / end - 1
+    per_interval = abs(end - begin) * found.iterations / len(times)
+    steps = 2 / quarter if one_clock else 1
+    if not found.line or per_interval <= steps * resolution_s:
+        return Drift(change=change, p_value=1.0)
+    ratio = found.line / found.noise if found.noise else float("inf")
+    return Drift(change=change, p_value=tail(ratio, found.cosines))
+
+
+def _pace(times: Times) -> float:
+    """Return seconds per iteration."""
+    return sum(seconds for _, seconds in times) / sum(count for count, _ in times)

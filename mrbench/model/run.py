@@ -1,12 +1,10 @@
 """The nouns of what happens: jobs, how they end, iteration samples and measurements; no I/O."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
-
-from mrbench.measure.drift import Drift
-from mrbench.measure.interval import Interval
 
 LeadingClock = Literal["log", "arrival", "printed"]
 Status = Literal[
@@ -190,6 +188,67 @@ class Failure:
     remedy: str
     rank: int | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A 95 % confidence interval, low to high; images per second, as the point estimate."""
+
+    images_per_second: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """The larger of the two sides: what follows the ± sign. Images per second."""
+        return max(self.images_per_second - self.low, self.high - self.images_per_second)
+
+    def __str__(self) -> str:
+        """Return `59.1 ± 0.4`."""
+        return plus_minus(self.images_per_second, self.half_width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeats:
+    """Several runs of one plan: all images by all seconds, and what one run differs from the next.
+
+    deviation: standard deviation of the runs' images per second; interval: for the mean of all
+    runs that could be made. Both are None for a single run.
+    """
+
+    runs: int
+    images_per_second: float
+    deviation: float | None
+    interval: Interval | None
+
+
+def plus_minus(value: float, half_width: float) -> str:
+    """Return `59.1 ± 0.4`: the half width to one digit, to two where it begins with 1 or 2."""
+    if not 0 < half_width < math.inf:
+        return f"{value:.2f}"
+    digits = f"{half_width:.1e}"  # rounded first: 0.0996 is 0.10
+    decimals = -int(digits[4:]) + (digits[0] in "12")
+    decimals = min(max(decimals, 0), 4)
+    return f"{value:.{decimals}f} ± {half_width:.{decimals}f}"
+
+
+FALSE_ALARMS = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """change: throughput in the window's last quarter by that in its first, less one.
+
+    p_value: how often a run without drift would show a trend as strong as this one.
+    """
+
+    change: float
+    p_value: float
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the trend is more than noise; wrong in about 1 of 100 runs without drift."""
+        return self.p_value < FALSE_ALARMS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,8 @@ from typing import Any
 
 from mrbench import __version__
 from mrbench.errors import MeasureError
-from mrbench.measure.interval import Interval
 from mrbench.model.reporter import RunStart
-from mrbench.model.run import Exit
+from mrbench.model.run import Exit, Interval
 from mrbench.model.suite import Suite
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import Plan

@@ -5,7 +5,8 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 from mrbench.errors import RecipeError
-from mrbench.measure.interval import Repeats, between_runs
+from mrbench.measure.interval import between_runs
+from mrbench.model.run import Repeats
 from mrbench.model.suite import Reference, Suite
 from mrbench.results import footnotes, scaling
 

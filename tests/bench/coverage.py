@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrbench.measure.drift import drift
-from mrbench.measure.interval import within_run
+from mrbench.measure.interval import drift, within_run
 
 GOAL = (93.0, 97.0)
 FALSE_ALARMS = 2.0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mrbench.measure.interval import Interval
+from mrbench.model.run import Interval
 from mrbench.model.suite import Suite
 from mrbench.text import one_line
 
