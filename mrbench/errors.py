@@ -9,15 +9,47 @@ MrbenchError 1
  +-- CheckFailed 7        a run, a log or a comparison does not hold what it claims
  +-- Inconclusive 8       what was measured does not suffice for an answer
 
-Library code raises; only cli prints and exits. Each message ends in what to do next.
+Library code raises; only cli prints and exits. Each error says what is wrong, where, and what to do
+next, in parts that stay parts: nobody takes a printed line apart again.
 Foreign exceptions are translated at the door of the module that owns the dependency.
 """
 
+from pathlib import Path
+
 
 class MrbenchError(Exception):
-    """A failure that is understood: one line, no traceback."""
+    """A failure that is understood: one line, no traceback.
+
+    `text` says what is wrong, `remedy` what to do about it. `file`, `line` (from 1) and `key` say
+    where, as far as known. `str()` joins the parts: `file:line: key: text; remedy`.
+    """
 
     exit_code = 1
+
+    def __init__(
+        self,
+        text: str,
+        remedy: str = "",
+        *,
+        file: str | Path | None = None,
+        line: int | None = None,
+        key: str | None = None,
+    ) -> None:
+        super().__init__(text, remedy)  # what pickle and copy call the class with
+        self.text, self.remedy = text, remedy
+        self.file, self.line, self.key = file, line, key
+
+    @property
+    def place(self) -> str:
+        """Return `file:line: key`, as much of it as is known."""
+        lined = f":{self.line}" if self.line is not None else ""
+        file = f"{self.file}{lined}" if self.file is not None else ""
+        return ": ".join(filter(None, (file, self.key)))
+
+    def __str__(self) -> str:
+        """Return the one line that people see."""
+        line = f"{self.place}: {self.text}" if self.place else self.text
+        return f"{line}; {self.remedy}" if self.remedy else line
 
 
 class RecipeError(MrbenchError):
