@@ -53,13 +53,14 @@ def _open(path: Path) -> int:
                 file = os.open(path, FLAGS | os.O_RDONLY)  # enough for flock
     except OSError as exc:
         raise UnavailableError(
-            f"{path}: cannot be opened ({exc.strerror}); set MRBENCH_LOCKS to a folder that all"
-            " users of this machine can write"
+            f"cannot be opened ({exc.strerror})",
+            "set MRBENCH_LOCKS to a folder that all users of this machine can write",
+            file=path,
         ) from exc
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(file)
-        raise UnavailableError(f"{path}: is no lock file of mrbench; remove it")
+        raise UnavailableError("is no lock file of mrbench", "remove it", file=path)
     return file
 
 
@@ -76,7 +77,9 @@ def _lock(file: int, path: Path, name: str, waiting: Callable[[str], None]) -> N
             time.sleep(POLL_S)  # a blocking flock would not see a Ctrl-C that comes just before
         except OSError as exc:
             raise UnavailableError(
-                f"{path}: cannot be locked ({exc.strerror}); set MRBENCH_LOCKS to a local folder"
+                f"cannot be locked ({exc.strerror})",
+                "set MRBENCH_LOCKS to a local folder",
+                file=path,
             ) from exc
     with contextlib.suppress(OSError):  # opened for reading, or a full disk: nobody depends on it
         os.ftruncate(file, 0)

@@ -52,7 +52,7 @@ def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[Reci
     """Read the recipes that the arguments choose; not locked: their locks may be missing."""
     if args.recipe:
         if args.impl:
-            raise RecipeError("--impl and --recipe exclude each other; give one of them")
+            raise RecipeError("--impl and --recipe exclude each other", "give one of them")
         return tuple(foreign.load(path, args.suite, locked=locked) for path in args.recipe)
     names = dict.fromkeys(args.impl or load.implementations(args.suite))
     return tuple(load.load_named(args.suite, name, locked=locked) for name in names)
@@ -73,9 +73,9 @@ def wishes(args: argparse.Namespace) -> Wishes:
         given = [n for n in names if getattr(args, n) and (n, getattr(args, n)) != ("nodes", 1)]
         if given and args.executor != executor:
             option = f"--{given[0].replace('_', '-')}"
-            raise RecipeError(f"{option} is for --executor {executor}; add that, or leave it out")
+            raise RecipeError(f"{option} is for --executor {executor}", "add that, or leave it out")
     if args.executor == "slurm" and args.cool_down is not None:
-        raise RecipeError("--cool-down looks at this machine's GPUs; leave it out on a cluster")
+        raise RecipeError("--cool-down looks at this machine's GPUs", "leave it out on a cluster")
     return Wishes(
         executor=args.executor,
         image=args.image,

@@ -79,8 +79,9 @@ def read(path: "Path", suites: "Sequence[str]" = ()) -> "tuple[Baseline, Mapping
     stored, lines = file.read(path)
     if suites and stored.suite not in suites:
         raise RecipeError(
-            f"{path}: is of suite {stored.suite!r}; give --suite {stored.suite}, or the baseline"
-            f" of {suites[0]}"
+            f"is of suite {stored.suite!r}",
+            f"give --suite {stored.suite}, or the baseline of {suites[0]}",
+            file=path,
         )
     return stored, lines
 
@@ -95,7 +96,7 @@ def only(stored: "Baseline", names: "Sequence[str]") -> "Baseline":
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known) or f"it has {', '.join(known)}"
-            raise RecipeError(f"--impl {name!r}: is not in the baseline; {hint}")
+            raise RecipeError(f"--impl {name!r}: is not in the baseline", hint)
     entries = tuple(entry for entry in stored.entries if entry.implementation in names)
     return dataclasses.replace(stored, entries=entries)
 

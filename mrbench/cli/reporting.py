@@ -62,5 +62,5 @@ def _write(form: str, checks: "Sequence[Checked]", path: "Path") -> None:
         write_whole(path, text.getvalue().encode())
     except OSError as exc:
         raise UnavailableError(
-            f"{path}: cannot be written ({exc.strerror}); name another file"
+            f"cannot be written ({exc.strerror})", "name another file", file=path
         ) from exc

@@ -18,7 +18,9 @@ def repository(name: str, root: Path | None = None) -> dict[str, bytes]:
     root = root or FOLDER
     known = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("_"))
     if name not in known:
-        raise WorkspaceError(f"package:{name}: mrbench carries {', '.join(known)}; name such a one")
+        raise WorkspaceError(
+            f"package:{name}: mrbench carries {', '.join(known)}", "name such a one"
+        )
     folder = root / name
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()

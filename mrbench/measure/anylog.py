@@ -120,7 +120,7 @@ def _readings(recipes: Known, name: str | None) -> list[_Reading]:
     if name is not None:
         known = sorted({*recipes, *NAMES})
         hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
-        raise RecipeError(f"no implementation or log format {name!r}; {hint}")
+        raise RecipeError(f"no implementation or log format {name!r}", hint)
     own = [
         _Reading(log=log, implementation=impl, images=images)
         for impl, (log, images) in recipes.items()

@@ -22,7 +22,7 @@ def arrange(template: Path, folder: Path, links: Iterable[tuple[str, Path]]) -> 
     except (OSError, shutil.Error) as exc:
         shutil.rmtree(folder, ignore_errors=True)
         raise WorkspaceError(
-            f"{folder}: cannot copy the checkout ({exc}); make room there, or set MRBENCH_HOME"
+            f"cannot copy the checkout ({exc})", "make room there, or set MRBENCH_HOME", file=folder
         ) from exc
     return folder
 
@@ -36,13 +36,13 @@ def _link(folder: Path, name: str, target: Path) -> None:
     place = folder / name
     place.parent.mkdir(parents=True, exist_ok=True)
     if not place.parent.resolve().is_relative_to(folder.resolve()):
-        raise WorkspaceError(f"link {name} would leave the checkout; correct the recipe")
+        raise WorkspaceError(f"link {name} would leave the checkout", "correct the recipe")
     if place.is_symlink():
         place.unlink()
     elif place.is_dir() and not any(place.iterdir()):
         place.rmdir()
     elif place.exists():
-        raise WorkspaceError(f"link {name}: the checkout has a file there; correct the recipe")
+        raise WorkspaceError(f"link {name}: the checkout has a file there", "correct the recipe")
     place.symlink_to(target.resolve())
 
 
@@ -62,4 +62,4 @@ def missing_data(needs: Iterable[str], data: Path | None) -> str | None:
 def require_folder(path: Path | None, option: str) -> None:
     """Refuse a folder that was named but is not there."""
     if path is not None and not path.is_dir():
-        raise UnavailableError(f"{option} {path}: no such folder; check the path")
+        raise UnavailableError(f"{option} {path}: no such folder", "check the path")

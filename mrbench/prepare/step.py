@@ -36,11 +36,12 @@ def run_step(
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as exc:
-            raise LaunchError(f"{what}: {exc}; the output is in {log}") from exc
+            raise LaunchError(f"{what}: {exc}", f"the output is in {log}") from exc
     if done.returncode:
         raise LaunchError(
             f"{what}: `{shlex.join(command)[:120]}` ended with {done.returncode}:"
-            f" {_telling_lines(log)}; the whole output is in {log}"
+            f" {_telling_lines(log)}",
+            f"the whole output is in {log}",
         )
 
 

@@ -160,7 +160,7 @@ def parse_window(text: str) -> Window:
     first, colon, last = text.partition(":")
     if colon and first.isdecimal() and last.isdecimal() and int(first) < int(last):
         return Window(first=int(first), last=int(last))
-    raise RecipeError(f"--window {text!r} is no window; give A:B with A < B, as 100:500")
+    raise RecipeError(f"--window {text!r} is no window", "give A:B with A < B, as 100:500")
 
 
 def run_folder_name(plan: Plan, stamp: str) -> Path:
@@ -179,7 +179,8 @@ def _several(file: RecipeFile) -> MultiNode:
     if several is None or file.recipe.launch.shell:
         raise RecipeError(
             f"{file.name} cannot train over several nodes, as far as its recipe says"
-            " (launch.multi_node); leave --nodes out, or this implementation with --impl"
+            " (launch.multi_node)",
+            "leave --nodes out, or this implementation with --impl",
         )
     return several
 
@@ -195,8 +196,8 @@ def _check_gpus(file: RecipeFile, count: int) -> None:
         allowed = ", ".join(str(n) for n in rule.allowed)
         more = f" or a multiple of {rule.multiples_of}" if rule.multiples_of else ""
         raise RecipeError(
-            f"{file.name} cannot train on {count} GPUs, only on {allowed}{more};"
-            " choose such a count with --gpus, or leave this implementation out with --impl"
+            f"{file.name} cannot train on {count} GPUs, only on {allowed}{more}",
+            "choose such a count with --gpus, or leave this implementation out with --impl",
         )
 
 

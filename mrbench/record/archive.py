@@ -42,12 +42,12 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
     path = Path(name)
     if path.is_file():
         if path.name == "record.json":
-            raise MrbenchError(f"{path}: is a part of a run; give the run's folder")
+            raise MrbenchError("is a part of a run", "give the run's folder", file=path)
         with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
             yield Opened(RunDir(unpack(path, Path(temporary))), name, is_archive=True)
         return
     if name.endswith(SUFFIXES):
-        raise MrbenchError(f"{path}: no such archive; check the path")
+        raise MrbenchError("no such archive", "check the path", file=path)
     folder = find_run(name, runs)
     lacking = tuple(
         n for n in PACKED if not (folder / n).exists() and (folder / f"{n}.gz").is_file()
@@ -61,7 +61,7 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
             shutil.copytree(folder, copy, symlinks=True)
         except shutil.Error as exc:  # of each file that could not be read
             source, _, _ = exc.args[0][0]
-            raise MrbenchError(f"{source}: cannot be read; ask for the permission") from exc
+            raise MrbenchError("cannot be read", "ask for the permission", file=source) from exc
         for n in lacking:
             _gunzip(copy / f"{n}.gz", copy / n)
         yield Opened(RunDir(copy), str(folder), unpacked=lacking)
@@ -107,7 +107,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, path
 
 
 def _refusal(path: Path, why: str) -> MrbenchError:
-    return MrbenchError(f"{path}: {why}; give an archive that `mrbench pack` made")
+    return MrbenchError(why, "give an archive that `mrbench pack` made", file=path)
 
 
 @contextlib.contextmanager
@@ -142,4 +142,4 @@ def _gunzip(source: Path, target: Path) -> None:
             limited = _Limited(stream, source)  # type: ignore[arg-type]  # as above
             shutil.copyfileobj(limited, out)
     except (OSError, EOFError, zlib.error) as exc:
-        raise MrbenchError(f"{source}: cannot be unpacked ({exc}); restore it") from exc
+        raise MrbenchError(f"cannot be unpacked ({exc})", "restore it", file=source) from exc

@@ -116,10 +116,10 @@ def create(runs: Path, name: Path) -> RunDir:
             continue
         except OSError as exc:
             raise MrbenchError(
-                f"{path}: cannot be made ({exc.strerror}); choose another folder with --runs"
+                f"cannot be made ({exc.strerror})", "choose another folder with --runs", file=path
             ) from exc
         return RunDir(path)
-    raise MrbenchError(f"{runs / name}: 1000 runs in one second; look into that folder")
+    raise MrbenchError("1000 runs in one second", "look into that folder", file=runs / name)
 
 
 def stamp() -> str:
@@ -166,8 +166,9 @@ def write(path: Path, text: str) -> None:
         write_whole(path, text.encode())
     except OSError as exc:
         raise MrbenchError(
-            f"{path}: cannot be written ({exc.strerror}); make room there, or choose another"
-            " folder with --runs"
+            f"cannot be written ({exc.strerror})",
+            "make room there, or choose another folder with --runs",
+            file=path,
         ) from exc
 
 
@@ -176,11 +177,13 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
     except OSError as exc:
-        raise MrbenchError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
+        raise MrbenchError(f"cannot be read ({exc.strerror})", "check the path", file=path) from exc
     except (ValueError, RecursionError) as exc:
-        raise MrbenchError(f"{path}: is no record ({exc}); restore it or remove the run") from exc
+        raise MrbenchError(
+            f"is no record ({exc})", "restore it or remove the run", file=path
+        ) from exc
     if not isinstance(record, dict) or "status" not in record or "plan" not in record:
-        raise MrbenchError(f"{path}: is no record of mrbench; restore it or remove the run")
+        raise MrbenchError("is no record of mrbench", "restore it or remove the run", file=path)
     return record
 
 

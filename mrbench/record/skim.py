@@ -125,12 +125,12 @@ def _parsed(path: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as exc:
-        raise MrbenchError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
+        raise MrbenchError(f"cannot be read ({exc.strerror})", "check the path", file=path) from exc
     try:
         told = os.fstat(number)
         if not stat.S_ISREG(told.st_mode) or told.st_size > MOST_BYTES:
             raise MrbenchError(
-                f"{path}: is no record (a regular file of at most 16 MiB); remove the run"
+                "is no record (a regular file of at most 16 MiB)", "remove the run", file=path
             )
         text = os.read(number, told.st_size)
     finally:
@@ -142,19 +142,21 @@ def _parsed(path: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise MrbenchError(f"{path}: is no record ({exc}); restore it or remove the run") from exc
+        raise MrbenchError(
+            f"is no record ({exc})", "restore it or remove the run", file=path
+        ) from exc
 
 
 def _reduced(record: object, folder: str) -> Record:
     where = f"{folder}/record.json"
     if not isinstance(record, dict) or "status" not in record or "plan" not in record:
-        raise MrbenchError(f"{where}: is no record of mrbench; restore it or remove the run")
+        raise MrbenchError("is no record of mrbench", "restore it or remove the run", file=where)
     kept = _kept(record, RECORD, where, "")
     plan = kept["plan"] = _kept(kept["plan"], PLAN, where, "plan.")
     plan["source"] = _kept(plan["source"], COMMIT, where, "plan.source.")
     plan["window"] = _kept(plan["window"], WINDOW, where, "plan.window.")
     if plan["gpus"] < 1 or plan.get("nodes", 1) < 1:
-        raise MrbenchError(f"{where}: plan.gpus or plan.nodes is less than 1; {DAMAGED}")
+        raise MrbenchError("plan.gpus or plan.nodes is less than 1", DAMAGED, file=where)
     if "adaptation" in plan:
         adaptation = plan["adaptation"] = _kept(plan["adaptation"], ADAPTATION, where, "plan.")
         _texts(adaptation["patches"], where, "plan.adaptation.patches")
@@ -169,7 +171,7 @@ def _reduced(record: object, folder: str) -> Record:
     if "measurement" in kept:
         kept["measurement"] = _measurement(kept["measurement"], where)
     if kept["status"] == "ok" and not kept.get("measurement", {}).get("images_per_second"):
-        raise MrbenchError(f"{where}: status is ok, and there is no number; {DAMAGED}")
+        raise MrbenchError("status is ok, and there is no number", DAMAGED, file=where)
     if kept.get("validity"):
         kept["validity"] = _kept(kept["validity"], VALIDITY, where, "validity.")
         _texts(kept["validity"].get("notes", []), where, "validity.notes")
@@ -180,7 +182,7 @@ def _reduced(record: object, folder: str) -> Record:
 def _kept(value: object, fields: Fields, where: str, key: str) -> Record:
     """Return what `fields` names; what may be absent and is null is left out."""
     if not isinstance(value, dict):
-        raise MrbenchError(f"{where}: {key.rstrip('.') or 'it'} is no object; {DAMAGED}")
+        raise MrbenchError(f"{key.rstrip('.') or 'it'} is no object", DAMAGED, file=where)
     kept = {}
     for name, kind, required in fields:
         found = value.get(name)
@@ -189,7 +191,7 @@ def _kept(value: object, fields: Fields, where: str, key: str) -> Record:
         elif kind is float and type(found) is int:
             kept[name] = float(found) if abs(found) < 2**64 else math.inf
         elif found is not None or required:
-            raise MrbenchError(f"{where}: {key}{name} is no {_word(kind)}; {DAMAGED}")
+            raise MrbenchError(f"{key}{name} is no {_word(kind)}", DAMAGED, file=where)
     return kept
 
 
@@ -200,7 +202,7 @@ def _word(kind: type) -> str:
 
 def _texts(values: list[object], where: str, key: str) -> None:
     if not all(isinstance(value, str) for value in values):
-        raise MrbenchError(f"{where}: {key} has what is no text; {DAMAGED}")
+        raise MrbenchError(f"{key} has what is no text", DAMAGED, file=where)
 
 
 def _machine(value: object, where: str) -> Record:
@@ -221,5 +223,5 @@ def _measurement(value: object, where: str) -> Record:
     rate = measurement.get("images_per_second")
     for figure in (rate, *(interval or {}).values()):
         if figure is not None and not 0 < figure < math.inf:
-            raise MrbenchError(f"{where}: {figure} is no number of images per second; {DAMAGED}")
+            raise MrbenchError(f"{figure} is no number of images per second", DAMAGED, file=where)
     return measurement

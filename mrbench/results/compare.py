@@ -20,7 +20,7 @@ def compare(called: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
     for name, record in zip(called, records, strict=True):
         wrong = next(shape.check(dict(record)), None)
         if wrong:
-            raise MrbenchError(f"{name}: {wrong.text}; {wrong.meaning}")
+            raise MrbenchError(f"{name}: {wrong.text}", wrong.meaning)
     found = differing(*records)
     reasons = [str(d) for d in found if d.kind == MUST]
     for label, record in zip("AB", records, strict=True):

@@ -52,7 +52,7 @@ def choose_reference(suite: Suite, name: str | None) -> Reference | None:
         if reference.name == name:
             return reference
     known = ", ".join(r.name for r in suite.references) or "none"
-    raise RecipeError(f"--reference {name!r}: this suite has no such table; known: {known}")
+    raise RecipeError(f"--reference {name!r}: this suite has no such table", f"known: {known}")
 
 
 def _groups(records: Iterable[Record]) -> list[list[Record]]:

@@ -24,8 +24,8 @@ def find_run(name: str, runs: Path) -> Path:
         return found[0]
     if found:
         ends = ", ".join(repr("/".join(path.parts[-3:])) for path in found[-2:])
-        raise MrbenchError(f"{name!r} fits {len(found)} runs; give more of the path, as {ends}")
-    raise MrbenchError(f"no run {name!r} under {runs}; {_there(name, runs)}")
+        raise MrbenchError(f"{name!r} fits {len(found)} runs", f"give more of the path, as {ends}")
+    raise MrbenchError(f"no run {name!r} under {runs}", _there(name, runs))
 
 
 def unusable(runs: Path) -> str:

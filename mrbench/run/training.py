@@ -76,7 +76,8 @@ def _meanwhile(
     if not source.verify_tree(ready.workspace, ready.folder / "src"):
         raise WorkspaceError(
             f"what runs is not tree {ready.workspace.tree}: {ready.workspace.path} or"
-            f" {ready.environment.template} was changed; remove both and run again"
+            f" {ready.environment.template} was changed",
+            "remove both and run again",
         )
     record["machine"] = machine.facts()
     if own:

@@ -46,7 +46,7 @@ def export(found: Sequence[Checked], style: str, path: Path) -> None:
         write_whole(path, text.encode())
     except OSError as exc:
         raise MrbenchError(
-            f"{path}: cannot be written ({exc.strerror}); choose another file with --export"
+            f"cannot be written ({exc.strerror})", "choose another file with --export", file=path
         ) from exc
 
 

@@ -29,12 +29,14 @@ def write(path: Path, baseline: Baseline) -> None:
     content["digest"] = digest_of(content)
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     if len(text.encode()) > LARGEST:
-        raise MrbenchError(f"{path}: larger than {LARGEST >> 20} MiB; choose fewer with --impl")
+        raise MrbenchError(
+            f"larger than {LARGEST >> 20} MiB", "choose fewer with --impl", file=path
+        )
     try:
         write_whole(path, text.encode())
     except OSError as exc:
         raise MrbenchError(
-            f"{path}: cannot be written ({exc.strerror}); choose another file"
+            f"cannot be written ({exc.strerror})", "choose another file", file=path
         ) from exc
 
 
@@ -47,27 +49,28 @@ def read(path: Path) -> tuple[Baseline, dict[Key, int]]:
     try:
         content = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as exc:
-        raise MrbenchError(f"{path}: is no JSON ({exc}); {REMEDY}") from exc
+        raise MrbenchError(f"is no JSON ({exc})", REMEDY, file=path) from exc
     if not isinstance(content, dict) or not {"format", "entries", "digest"} <= content.keys():
-        raise MrbenchError(f"{path}: is no baseline of mrbench; {REMEDY}")
+        raise MrbenchError("is no baseline of mrbench", REMEDY, file=path)
     if content["format"] != FORMAT:
         found = shown(content["format"], 40)
         raise MrbenchError(
-            f"{path}: has format {found}, this mrbench reads {FORMAT}; use the mrbench that wrote"
-            " it, or make a new one with `mrbench baseline save`"
+            f"has format {found}, this mrbench reads {FORMAT}",
+            "use the mrbench that wrote it, or make a new one with `mrbench baseline save`",
+            file=path,
         )
     if digest_of(content) != content["digest"]:
-        raise CheckFailed(f"{path}: was edited after it was saved; {REMEDY}")
+        raise CheckFailed("was edited after it was saved", REMEDY, file=path)
     try:
         baseline, place = yamlfile.parse(Baseline, text.encode(), str(path))
     except RecipeError as exc:
-        raise MrbenchError(f"{exc}; {REMEDY}") from exc
+        raise MrbenchError(str(exc), REMEDY) from exc
     for i, entry in enumerate(baseline.entries):
         wrong = _wrong(entry)
         if wrong:
-            raise MrbenchError(f"{place.error(f'entries[{i}]', wrong)}; {REMEDY}")
+            raise MrbenchError(str(place.error(f"entries[{i}]", wrong)), REMEDY)
     if len({entry.key for entry in baseline.entries}) < len(baseline.entries):
-        raise MrbenchError(f"{path}: has an implementation twice; {REMEDY}")
+        raise MrbenchError("has an implementation twice", REMEDY, file=path)
     lines = {
         entry.key: place.lines.get(f"entries[{i}].implementation", 1)
         for i, entry in enumerate(baseline.entries)
@@ -82,15 +85,16 @@ def _text(path: Path) -> str:
             raw = stream.read(LARGEST + 1)
     except OSError as exc:
         raise MrbenchError(
-            f"{path}: cannot be read ({exc.strerror}); check the path, or make it with"
-            " `mrbench baseline save`"
+            f"cannot be read ({exc.strerror})",
+            "check the path, or make it with `mrbench baseline save`",
+            file=path,
         ) from exc
     if len(raw) > LARGEST:
-        raise MrbenchError(f"{path}: larger than {LARGEST >> 20} MiB; this is no baseline")
+        raise MrbenchError(f"larger than {LARGEST >> 20} MiB", "this is no baseline", file=path)
     try:
         return raw.decode()
     except UnicodeDecodeError as exc:
-        raise MrbenchError(f"{path}: is not UTF-8 text; {REMEDY}") from exc
+        raise MrbenchError("is not UTF-8 text", REMEDY, file=path) from exc
 
 
 def _no_number(name: str) -> NoReturn:

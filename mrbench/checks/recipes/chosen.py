@@ -16,7 +16,7 @@ def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[
     for name in names or ():
         if name not in known:
             hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
-            raise RecipeError(f"no implementation {name!r} in these suites; {hint}")
+            raise RecipeError(f"no implementation {name!r} in these suites", hint)
     chosen: list[Path] = []
     for folder, paths in found.items():
         wanted = [path for path in paths if not names or path.stem in names]

@@ -36,7 +36,7 @@ def write(checks: Sequence[Checked], out: TextIO) -> None:
                 file.write(step_summary(checks))
         except OSError as exc:
             raise UnavailableError(
-                f"{place_}: cannot be written ({exc.strerror}); correct GITHUB_STEP_SUMMARY"
+                f"cannot be written ({exc.strerror})", "correct GITHUB_STEP_SUMMARY", file=place_
             ) from exc
 
 

@@ -54,15 +54,16 @@ def _save(args: argparse.Namespace) -> int:
 
     if args.baseline.exists():
         raise MrbenchError(
-            f"{args.baseline}: is there already; `mrbench baseline update` keeps its history,"
-            " or remove it"
+            "is there already",
+            "`mrbench baseline update` keeps its history, or remove it",
+            file=args.baseline,
         )
     groups = gating.groups(args.runs, args.suite, args.impl)
     made = keeping.save(args.suite, groups)
     _tell_left_out(groups)
     if not made.entries:
         hint = f"`mrbench run --suite {args.suite} --repeat 3` makes some"
-        raise MrbenchError(f"{args.runs}: no valid runs of suite {args.suite}; {hint}")
+        raise MrbenchError(f"no valid runs of suite {args.suite}", hint, file=args.runs)
     file.write(args.baseline, made)
     _print(made, args.baseline, gating.MARGIN)
     return 0
@@ -90,13 +91,15 @@ def _update(args: argparse.Namespace) -> int:
     new, changes = keeping.update(stored, groups, Terms(margin=args.margin), args.accept)
     if not changes:
         hint = f"`mrbench run --suite {stored.suite} --repeat 3` makes some"
-        raise MrbenchError(f"{args.runs}: no valid runs but those of the baseline; {hint}")
+        raise MrbenchError("no valid runs but those of the baseline", hint, file=args.runs)
     refused = [f"{change.name}: {text}" for change in changes for text in change.refusals]
     if refused and not args.accept:
         for text in refused:
             print(f"mrbench: {text}", file=sys.stderr)
         raise CheckFailed(
-            f"{args.baseline}: left as it was; look into it, or give the reason with --accept WHY"
+            "left as it was",
+            "look into it, or give the reason with --accept WHY",
+            file=args.baseline,
         )
     file.write(args.baseline, new)
     for change in changes:

@@ -38,12 +38,12 @@ def main(args: argparse.Namespace) -> int:
     from mrbench.errors import RecipeError  # noqa: PLC0415 - the same
 
     if args.recipe and args.impl:
-        raise RecipeError("--impl and --recipe exclude each other; give one of them")
+        raise RecipeError("--impl and --recipe exclude each other", "give one of them")
     network = args.network or bool(args.mirror)
     if args.baseline:
         if args.recipe or network:
             raise RecipeError(
-                "--baseline looks at runs, --recipe, --network and --mirror at recipes; give one"
+                "--baseline looks at runs, --recipe, --network and --mirror at recipes", "give one"
             )
         return reporting.tell(gating.checked(args), args)
     found = checking.check(

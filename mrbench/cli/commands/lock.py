@@ -27,5 +27,5 @@ def main(args: argparse.Namespace) -> int:
         else:
             print(answer)
     if not said:
-        raise RecipeError("none of these recipes names environment.lock; add it, as NAME.lock")
+        raise RecipeError("none of these recipes names environment.lock", "add it, as NAME.lock")
     return code

@@ -45,13 +45,13 @@ def main(args: argparse.Namespace) -> int:
         )
     if not found.chapters:
         names = ", ".join(args.run) or "any suite"
-        raise MrbenchError(f"{args.runs}: no runs of {names}; `mrbench run` makes some")
+        raise MrbenchError(f"no runs of {names}", "`mrbench run` makes some", file=args.runs)
     text = page.build(found).encode()
     if args.output.exists() and not args.output.is_file():
         args.output.write_bytes(text)  # /dev/stdout and its like are not to be replaced
     elif not args.output.parent.is_dir():
         folder = args.output.parent
-        raise MrbenchError(f"{folder}: no such folder; make it, or choose another with -o")
+        raise MrbenchError("no such folder", "make it, or choose another with -o", file=folder)
     else:
         write_whole(args.output, text)
     runs = sum(len(chapter.runs) for chapter in found.chapters)

@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
     shown = choose.order(choose.keep(rows, args.filter), args.sort)
     if not rows and args.format not in tables.DATA:
         hint = f"`mrbench run --suite {args.suite}` makes some"
-        raise MrbenchError(f"{args.runs}: no runs of suite {args.suite}; {hint}")
+        raise MrbenchError(f"no runs of suite {args.suite}", hint, file=args.runs)
     if not shown and args.format not in tables.DATA:
         raise MrbenchError(f"none of {len(rows)} rows meets --filter {' '.join(args.filter)}")
     _print(tables.render(suite, shown, args.format, names))

@@ -62,7 +62,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
     except (OSError, EOFError) as exc:
         text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
         raise MeasureError(
-            f"{path}: cannot be read as a log ({text}); give a readable file"
+            f"cannot be read as a log ({text})", "give a readable file", file=path
         ) from exc
 
 

@@ -29,8 +29,10 @@ class Stamps:
         if offset < 1 or index == len(self.ends):
             known = self.ends[-1] if self.ends else 0
             raise MeasureError(
-                f"{self.path}: no time for byte {offset}, only for 1 to {known};"
-                " it belongs to another log, or was cut; run again"
+                f"no time for byte {offset}, only for 1 to {known}; "
+                "it belongs to another log, or was cut",
+                "run again",
+                file=self.path,
             )
         return self.times_ns[index] / 1e9
 
@@ -46,11 +48,11 @@ def read_stamps(path: Path) -> Stamps:
                     times_ns.append(int(time_ns))
                     ends.append(int(end))
     except OSError as exc:
-        raise MeasureError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
+        raise MeasureError(f"cannot be read ({exc.strerror})", "check the path", file=path) from exc
     except (ValueError, OverflowError) as exc:
-        raise MeasureError(f"{path}: holds no arrival times ({exc}); run again") from exc
+        raise MeasureError(f"holds no arrival times ({exc})", "run again", file=path) from exc
     if not (_rises(times_ns, operator.le) and _rises(array("q", [0]) + ends, operator.lt)):
-        raise MeasureError(f"{path}: holds no arrival times (they go back); run again")
+        raise MeasureError("holds no arrival times (they go back)", "run again", file=path)
     return Stamps(path, times_ns, ends)
 
 

@@ -24,11 +24,11 @@ def check_patterns(states: Mapping[str, str]) -> None:
     """Refuse what is no expression, has no group, or names a fact that nobody asks for."""
     for name, pattern in states.items():
         if name not in FACTS:
-            raise RecipeError(f"{name!r} is none of {', '.join(FACTS)}; correct the key")
+            raise RecipeError(f"{name!r} is none of {', '.join(FACTS)}", "correct the key")
         try:
             groups = re.compile(pattern.encode(), re.MULTILINE).groups
         except re.error as exc:
-            raise RecipeError(f"{name}: no regular expression ({exc}); correct it") from exc
+            raise RecipeError(f"{name}: no regular expression ({exc})", "correct it") from exc
         if not groups:
             raise RecipeError(f"{name}: needs a group around the value, as in 'gpus: (\\d+)'")
 

@@ -85,7 +85,7 @@ def resolve(log: LogFormat) -> LogFormat:
         return replace(log, timing="interval_total", clock=clock)
     if log.format not in FORMATS:
         hint = did_you_mean(log.format, NAMES) or f"known are {', '.join(NAMES)}"
-        raise RecipeError(f"log.format {log.format!r} is unknown; {hint}")
+        raise RecipeError(f"log.format {log.format!r} is unknown", hint)
     rule = _named(log.format)
     return replace(
         log,

@@ -48,11 +48,11 @@ def from_pattern(log: LogFormat) -> TextFormat:
     try:
         found = re.compile((log.pattern or "").encode(), re.MULTILINE)
     except re.error as exc:
-        raise RecipeError(f"log.pattern is no regular expression: {exc}; correct it") from exc
+        raise RecipeError(f"log.pattern is no regular expression: {exc}", "correct it") from exc
     missing = {"iteration", "value"} - set(found.groupindex)
     if missing or log.timing is None:
         wanted = f"the group {min(missing)!r}" if missing else "`timing` beside it"
-        raise RecipeError(f"log.pattern needs {wanted}; see the documentation of recipes")
+        raise RecipeError(f"log.pattern needs {wanted}", "see the documentation of recipes")
     return TextFormat(
         number=found,
         value=found,

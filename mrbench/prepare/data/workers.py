@@ -40,7 +40,7 @@ def spread(
         yield from pool.map(work, items, chunksize=at_a_time)
     except BrokenProcessPool as exc:
         raise UnavailableError(
-            "a process that helped was killed, as when memory runs out; free some and try again"
+            "a process that helped was killed, as when memory runs out", "free some and try again"
         ) from exc
     finally:
         pool.shutdown(cancel_futures=True)

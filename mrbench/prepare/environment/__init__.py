@@ -114,7 +114,7 @@ def prepare(
         write_whole(place / DONE, json.dumps(made, indent=1).encode())
     ready = _lookup(env, place, checkout, name)
     if ready is None:
-        raise LaunchError(f"{place}: vanished while it was made; run again")
+        raise LaunchError("vanished while it was made", "run again", file=place)
     return dataclasses.replace(ready, reused=False)
 
 

@@ -146,7 +146,7 @@ def _install_packages(  # noqa: PLR0917 - as above
         folder = own / package.folder
         if not folder.resolve().is_relative_to(own.resolve()) or not folder.is_dir():
             raise LaunchError(
-                f"{package.url} has no folder {package.folder}; correct environment.packages"
+                f"{package.url} has no folder {package.folder}", "correct environment.packages"
             )
         step([*install, "--no-deps", "--no-build-isolation", str(folder)], place)
         found[folder.resolve().as_uri()] = f"git+{package.url}@{package.commit}"

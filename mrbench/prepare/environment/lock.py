@@ -44,7 +44,7 @@ def resolve(env: Environment, old: bytes | None, log: Path) -> bytes:
             *("--output-file", str(made), str(wanted)),
         )
         if not made.stat().st_size:
-            raise LaunchError(f"lock: uv resolved nothing; see {log}")
+            raise LaunchError("lock: uv resolved nothing", f"see {log}")
         return head(env) + made.read_bytes()
 
 

@@ -39,7 +39,7 @@ def create(
         old = read(folder) if (folder / MANIFEST).exists() else None
         if old and old.platform != this_platform():
             raise UnavailableError(
-                f"{folder} is for {old.platform}, this is {this_platform()}; name another folder"
+                f"{folder} is for {old.platform}, this is {this_platform()}", "name another folder"
             )
         recipes = dict(old.recipes) if old else {}
         for file in files:
@@ -65,12 +65,12 @@ def create(
 def _check(folder: Path) -> None:
     """Refuse a folder that holds something else."""
     if folder.exists() and not folder.is_dir():
-        raise UnavailableError(f"{folder} is a file; name a folder, new or a mirror's")
+        raise UnavailableError(f"{folder} is a file", "name a folder, new or a mirror's")
     own = {REPOS, WHEELS, WEIGHTS, MANIFEST}
     other = sorted({p.name for p in folder.iterdir()} - own) if folder.is_dir() else []
     if other:
         raise UnavailableError(
-            f"{folder} holds {other[0]}, which is no part of a mirror; name a new folder"
+            f"{folder} holds {other[0]}, which is no part of a mirror", "name a new folder"
         )
 
 
@@ -82,7 +82,7 @@ def _locked(folder: Path) -> Iterator[int]:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield held
     except BlockingIOError as exc:
-        raise UnavailableError(f"{folder}: another mrbench works on it; wait for it") from exc
+        raise UnavailableError("another mrbench works on it", "wait for it", file=folder) from exc
     finally:
         os.close(held)
 

@@ -20,7 +20,7 @@ def fetch(url: str, sha256: str, target: Path) -> None:
         found = _patiently(url, beside)
         if found != sha256:
             raise UnavailableError(
-                f"{url}: sha256 is {found}, the index says {sha256}; find out who changed it"
+                f"{url}: sha256 is {found}, the index says {sha256}", "find out who changed it"
             )
         beside.replace(target)
     finally:

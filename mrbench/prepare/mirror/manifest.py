@@ -53,8 +53,9 @@ def read(folder: Path) -> Manifest:
         found = json.loads(path.read_bytes())
         if found["format"] != FORMAT:
             raise UnavailableError(
-                f"{path}: format {found['format']}, this mrbench ({__version__}) knows {FORMAT};"
-                " use the mrbench that made it, or make it anew"
+                f"format {found['format']}, this mrbench ({__version__}) knows {FORMAT}",
+                "use the mrbench that made it, or make it anew",
+                file=path,
             )
         made = Manifest(
             tuple(found["suites"]),
@@ -63,16 +64,18 @@ def read(folder: Path) -> Manifest:
         _check(made)
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise UnavailableError(
-            f"{folder} is no mirror, it has no {MANIFEST}; `mrbench mirror create {folder}` makes"
-            " one, and finishes one that was interrupted"
+            f"{folder} is no mirror, it has no {MANIFEST}",
+            f"`mrbench mirror create {folder}` makes one, and finishes one that was interrupted",
         ) from exc
     except OSError as exc:
         raise UnavailableError(
-            f"{path}: cannot be read ({exc.strerror}); ask for the permission, or check the path"
+            f"cannot be read ({exc.strerror})",
+            "ask for the permission, or check the path",
+            file=path,
         ) from exc
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise UnavailableError(
-            f"{path} is damaged ({type(exc).__name__}: {exc}); copy the mirror again"
+            f"{path} is damaged ({type(exc).__name__}: {exc})", "copy the mirror again"
         ) from exc
     return made
 

@@ -48,9 +48,11 @@ def add(folder: Path, source: Source, base: str | None, say: Say, lock: int) -> 
             copied = dataclasses.replace(source, url=f"file://{quote(str(cached))}")
             store.ensure(target, copied, None, lambda _: None, lock)
     except GitError as exc:
-        raise WorkspaceError(f"{exc}; remove {cached} and {target}, and run again") from exc
+        raise WorkspaceError(str(exc), f"remove {cached} and {target}, and run again") from exc
     except OSError as exc:
-        raise WorkspaceError(f"{exc.filename or target}: {exc.strerror}; make room there") from exc
+        raise WorkspaceError(
+            str(exc.strerror), "make room there", file=exc.filename or target
+        ) from exc
     (target / "FETCH_HEAD").unlink(missing_ok=True)  # names the cache of this machine
 
 

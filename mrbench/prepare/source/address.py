@@ -22,7 +22,7 @@ def check(source: Source) -> None:
     """Refuse whatever git could take for something else than a URL, a commit and folders."""
     _check_url(source.url, SCHEMES, "source.url")
     if not re.fullmatch(r"[0-9a-f]{40}", source.commit):
-        raise WorkspaceError(f"{source.commit!r} is no commit id; give all 40 hex digits")
+        raise WorkspaceError(f"{source.commit!r} is no commit id", "give all 40 hex digits")
     for path in source.paths:
         parts = path.strip("/").split("/")
         if re.search(r"[*?\[\]\\!#\x00-\x1f]|^-|^ | $", path) or {"", ".", ".."} & set(parts):
@@ -92,12 +92,12 @@ def candidates(url: str, mirror: str | None) -> tuple[str, ...]:
 
 def _in_folder(base: Path, tail: str) -> str:
     if not base.is_dir():
-        raise UnreachableError(f"mirror {base}: no such folder; correct --mirror")
+        raise UnreachableError(f"mirror {base}: no such folder", "correct --mirror")
     for place in (base / f"{tail}.git", base / tail):
         for folder in (place, place / ".git"):
             if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
                 return f"file://{quote(str(folder.resolve()))}"
     raise UnreachableError(
-        f"mirror {base}: holds neither {tail}.git nor {tail}; put the repository there,"
-        " or name another --mirror"
+        f"mirror {base}: holds neither {tail}.git nor {tail}",
+        "put the repository there, or name another --mirror",
     )

@@ -78,5 +78,6 @@ def expect(source: Source, made: str) -> None:
     if source.tree not in (None, made):
         raise WorkspaceError(
             f"{source.url} at {source.commit[:12]}, patched, has tree {made}, the recipe says"
-            f" {source.tree}; correct source.tree, or the patches"
+            f" {source.tree}",
+            "correct source.tree, or the patches",
         )

@@ -37,7 +37,7 @@ def make(
         full = store.NO_SPACE.search(exc.stderr)
         if full:
             raise store.no_room(full.group()) from exc
-        raise WorkspaceError(f"{exc}; remove {bare} and run again") from exc
+        raise WorkspaceError(str(exc), f"remove {bare} and run again") from exc
     except OSError as exc:
         raise store.no_room(f"{exc.strerror} ({exc.filename or bare})") from exc
 
@@ -115,7 +115,8 @@ def _check_out(
     )
     if not tree.intact(folder, record):
         raise WorkspaceError(
-            f"{folder}: the files do not come out as {record.tree} says; set MRBENCH_HOME to a"
-            " folder on an ordinary file system"
+            f"the files do not come out as {record.tree} says",
+            "set MRBENCH_HOME to a folder on an ordinary file system",
+            file=folder,
         )
     return record

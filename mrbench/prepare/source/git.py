@@ -81,7 +81,7 @@ def git(
     try:
         from git import Git  # noqa: PLC0415 - 0.1 s, paid only where git must run
     except ImportError as exc:
-        raise UnavailableError("git cannot be run; install it (Debian: apt install git)") from exc
+        raise UnavailableError("git cannot be run", "install it (Debian: apt install git)") from exc
     variables = ALWAYS | _reach(protocols) | {"GIT_DIR": str(git_dir.absolute())}
     if tree:
         variables["GIT_WORK_TREE"] = str(tree.absolute())

@@ -41,7 +41,8 @@ def substitute(
         raise WorkspaceError(
             f"substitution of {change.text!r} in {change.files}: found in {len(found)} files,"
             f" {lines} lines; the recipe expects {change.expect_files} files, {change.expect_lines}"
-            f" lines of {source.url} at {source.commit[:12]}; look there and correct the recipe"
+            f" lines of {source.url} at {source.commit[:12]}",
+            "look there and correct the recipe",
         )
     for path, content in found.items():
         path.write_bytes(content.replace(text, replacement))
@@ -64,7 +65,8 @@ def apply(folder: Path, name: str, patch: bytes, source: Source, lock: int) -> N
     except GitError as exc:
         raise WorkspaceError(
             f"patch {name} does not apply to {source.url} at {source.commit[:12]}:"
-            f" {_where(exc.stderr, patch)}; make it anew against that commit"
+            f" {_where(exc.stderr, patch)}",
+            "make it anew against that commit",
         ) from exc
 
 
@@ -93,5 +95,6 @@ def check_links(folder: Path, before: Iterable[Tracked], after: Iterable[Tracked
         place = Path(os.path.normpath(folder / Path(file.path).parent / target))
         if target.is_absolute() or not place.is_relative_to(folder) or ".git" in target.parts:
             raise WorkspaceError(
-                f"the patches make {file.path} a link to {target}, outside the checkout; remove it"
+                f"the patches make {file.path} a link to {target}, outside the checkout",
+                "remove it",
             )

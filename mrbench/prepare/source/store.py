@@ -160,7 +160,7 @@ def _fetch_commit(store: Path, source: Source, url: str, lock: int) -> None:
     kind = git(store, "cat-file", "-t", source.commit, lock=lock).decode().strip()
     if kind != "commit":
         git(store, "update-ref", "-d", pin, lock=lock)
-        raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}; give a commit's id")
+        raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}", "give a commit's id")
 
 
 def _fetch_blobs(store: Path, url: str, blobs: list[str], lock: int) -> None:
@@ -188,32 +188,32 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
         return no_room(full.group())
     if ABSENT.search(failed.stderr):
         return WorkspaceError(
-            f"{url} has no commit {source.commit}; check source.commit, or whether the mirror"
-            " is up to date"
+            f"{url} has no commit {source.commit}",
+            "check source.commit, or whether the mirror is up to date",
         )
     if INCOMPLETE.search(failed.stderr):
         return WorkspaceError(
-            f"{url} lacks part of commit {source.commit} ({said}); name another copy with --mirror,"
-            " or in source.paths the folders that are needed"
+            f"{url} lacks part of commit {source.commit} ({said})",
+            "name another copy with --mirror, or in source.paths the folders that are needed",
         )
     if UNREACHABLE.search(failed.stderr) and not NO_REPOSITORY.search(failed.stderr):
         return UnreachableError(
-            f"{url} cannot be reached ({said}); check the network, or name a copy with --mirror"
+            f"{url} cannot be reached ({said})", "check the network, or name a copy with --mirror"
         )
     if NO_REPOSITORY.search(failed.stderr):
         return WorkspaceError(
-            f"{url}: no such repository, or not for everybody ({said}); check source.url,"
-            " or name a copy with --mirror"
+            f"{url}: no such repository, or not for everybody ({said})",
+            "check source.url, or name a copy with --mirror",
         )
     return UnreachableError(
-        f"{url}: git fetch failed ({said}); run again, or name another copy with --mirror"
+        f"{url}: git fetch failed ({said})", "run again, or name another copy with --mirror"
     )
 
 
 def no_room(said: str) -> WorkspaceError:
     """Return the error for a disk that is full or cannot be written."""
     return WorkspaceError(
-        f"{home()}: {said}; make room there, or set MRBENCH_HOME to a folder that can be written"
+        said, "make room there, or set MRBENCH_HOME to a folder that can be written", file=home()
     )
 
 
@@ -222,8 +222,8 @@ def _materialise(store: Path, source: Source) -> None:
     carried, objects = embedded.objects(source.url.removeprefix(address.PACKAGE))
     if carried != source.commit:
         raise WorkspaceError(
-            f"{source.url}: this mrbench carries commit {carried}, not {source.commit};"
-            " pin that one, or install the mrbench that belongs to the recipe"
+            f"{source.url}: this mrbench carries commit {carried}, not {source.commit}",
+            "pin that one, or install the mrbench that belongs to the recipe",
         )
     for oid, (kind, content) in objects.items():
         place = store / "objects" / oid[:2] / oid[2:]

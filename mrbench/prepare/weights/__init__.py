@@ -150,6 +150,6 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
     finally:
         beside.unlink(missing_ok=True)
     raise UnavailableError(
-        f"weights {item.file}: {'; '.join(failures)}; try again, or get them elsewhere and name"
-        " their folder with --weights DIR"
+        f"weights {item.file}: {'; '.join(failures)}",
+        "try again, or get them elsewhere and name their folder with --weights DIR",
     )

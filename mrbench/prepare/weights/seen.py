@@ -59,4 +59,4 @@ def _read(item: WeightsFile) -> dict[str, str] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise UnavailableError(f"{path}: is no record of weights ({exc}); remove it") from exc
+        raise UnavailableError(f"is no record of weights ({exc})", "remove it", file=path) from exc

@@ -26,16 +26,16 @@ def pack(run: Opened, out: Path) -> Packed:
     the number can be computed again; that is tried before anything is written.
     """
     if out.exists():
-        raise MrbenchError(f"{out}: exists already; choose another name, or remove it")
+        raise MrbenchError("exists already", "choose another name, or remove it", file=out)
     if run.is_archive:
-        raise MrbenchError(f"{run.called}: is an archive already; give a run's folder")
+        raise MrbenchError(f"{run.called}: is an archive already", "give a run's folder")
     record = rundir.read_record(run.folder.record)
     # Digests are made anew: what was edited before would look untouched afterwards.
     edited = _mismatch(run)
     if edited or not ID.fullmatch(record["id"]):
         raise CheckFailed(
-            f"{run.called}: is not as recorded ({edited or 'its id'}); `mrbench verify` tells all;"
-            " restore the run"
+            f"{run.called}: is not as recorded ({edited or 'its id'}); `mrbench verify` tells all",
+            "restore the run",
         )
     secrets, names, left = choose(run, record)
     with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
@@ -49,7 +49,8 @@ def pack(run: Opened, out: Path) -> Packed:
             if changed:
                 raise MrbenchError(
                     f"{run.called}: without its secrets the files would say something else"
-                    f" ({changed}); train again without secrets in the output"
+                    f" ({changed})",
+                    "train again without secrets in the output",
                 )
         write(folder, packed.record, out)
     return packed

@@ -20,8 +20,9 @@ def write(folder: RunDir, record: dict[str, Any], out: Path) -> None:
     names = [*rundir.names_in(folder), "record.json"]
     if sum((folder.path / name).stat().st_size for name in names) > MAX_BYTES:
         raise MrbenchError(
-            f"{out}: would hold more than {MAX_BYTES >> 30} GiB, which `mrbench verify` does not"
-            " unpack; hand the folder on as it is"
+            f"would hold more than {MAX_BYTES >> 30} GiB, which `mrbench verify` does not unpack",
+            "hand the folder on as it is",
+            file=out,
         )
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
@@ -39,7 +40,7 @@ def write(folder: RunDir, record: dict[str, Any], out: Path) -> None:
         beside.rename(out)
     except OSError as exc:
         raise MrbenchError(
-            f"{out}: cannot be written ({exc.strerror}); make room there, or name another file"
+            f"cannot be written ({exc.strerror})", "make room there, or name another file", file=out
         ) from exc
     finally:
         with contextlib.suppress(OSError):

@@ -27,7 +27,7 @@ def columns(text: str | None) -> list[str] | None:
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in COLUMNS:
-            raise RecipeError(f"--columns {name!r}: no such column; known: {', '.join(COLUMNS)}")
+            raise RecipeError(f"--columns {name!r}: no such column", f"known: {', '.join(COLUMNS)}")
     return list(dict.fromkeys(names))
 
 
@@ -42,8 +42,8 @@ def keep(rows: Sequence[Row], conditions: Sequence[str]) -> list[Row]:
         found = CONDITION.fullmatch(text.strip())
         if found is None:
             raise RecipeError(
-                f"--filter {text!r}: no condition; write KEY=VALUE, or one of"
-                f" {' '.join(OPERATORS)} in place of ="
+                f"--filter {text!r}: no condition",
+                f"write KEY=VALUE, or one of {' '.join(OPERATORS)} in place of =",
             )
         key = _key(found["key"], rows, f"--filter {text!r}")
         kept = [
@@ -73,7 +73,7 @@ def _key(name: str, rows: Sequence[Row], where: str) -> str:
     if name in keys or not rows:
         return name
     raise RecipeError(
-        f"{where}: no such column or key; known: {', '.join(dict.fromkeys([*COLUMNS, *keys]))}"
+        f"{where}: no such column or key", f"known: {', '.join(dict.fromkeys([*COLUMNS, *keys]))}"
     )
 
 
@@ -86,11 +86,12 @@ def _holds(value: object, sign: str, text: str, condition: str) -> bool:
     if isinstance(value, int | float):
         if sign == "~" or number is None:
             raise RecipeError(
-                f"--filter {condition!r}: that is a number; compare it with one, by = != < <= > >="
+                f"--filter {condition!r}: that is a number",
+                "compare it with one, by = != < <= > >=",
             )
         return OPERATORS[sign](value, number)
     if sign not in ("=", "!=", "~"):
-        raise RecipeError(f"--filter {condition!r}: that is text; compare it by = != or ~")
+        raise RecipeError(f"--filter {condition!r}: that is text", "compare it by = != or ~")
     told = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
     return OPERATORS[sign](told, text)
 

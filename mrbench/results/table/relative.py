@@ -25,8 +25,8 @@ def fill_in(rows: Sequence[Row], base: str) -> None:
     known = list(dict.fromkeys(row["implementation"] for row in rows))
     if base not in known:
         raise RecipeError(
-            f"--relative-to {base!r}: the table has no such implementation; known:"
-            f" {', '.join(known) or 'none'}"
+            f"--relative-to {base!r}: the table has no such implementation",
+            f"known: {', '.join(known) or 'none'}",
         )
     bases = [row for row in rows if row["implementation"] == base]
     records = {id(row): _record(row) for row in rows}

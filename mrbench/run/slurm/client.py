@@ -161,15 +161,15 @@ def _ask(
             start_new_session=True,  # Ctrl-C is for mrbench, which has jobs to cancel first
         )
     except FileNotFoundError as exc:
-        raise UnavailableError(f"`{command}` is not on PATH; load Slurm's commands") from exc
+        raise UnavailableError(f"`{command}` is not on PATH", "load Slurm's commands") from exc
     except subprocess.TimeoutExpired as exc:
         said = _last((exc.stderr or b"").decode(errors="replace"))
         told = f" ({said})" if said else ""
         what = states.remedy(said) if said else "see whether `scontrol ping` finds the controller"
-        raise UnavailableError(f"{command}: no answer within {limit_s:g} s{told}; {what}") from exc
+        raise UnavailableError(f"{command}: no answer within {limit_s:g} s{told}", what) from exc
     if done.returncode:
         said = _last(done.stderr) or f"ended with {done.returncode}"
-        raise Refused(f"{command}: {said}; {states.remedy(said)}")
+        raise Refused(f"{command}: {said}", states.remedy(said))
     return done.stdout
 
 

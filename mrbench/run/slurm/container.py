@@ -31,7 +31,7 @@ def choose(image: str, mounts: Iterable[Path], nodes: int) -> Container:
     odd = [path for path in found if "," in path or ":" in path]
     if odd:
         raise RecipeError(
-            f"{odd[0]}: a container cannot be given a path with ',' or ':'; rename it"
+            f"{odd[0]}: a container cannot be given a path with ',' or ':'", "rename it"
         )
     if nodes == 1 and client.has_pyxis():
         return Container(tool="pyxis", image=image, mounts=found)
@@ -41,7 +41,8 @@ def choose(image: str, mounts: Iterable[Path], nodes: int) -> Container:
             return Container(tool=tool, image=image, mounts=found)
     raise UnavailableError(
         "--container needs apptainer or singularity on PATH (`module load apptainer`), or srun with"
-        " NVIDIA's plugin pyxis, which serves a single node; load one, or leave it out"
+        " NVIDIA's plugin pyxis, which serves a single node",
+        "load one, or leave it out",
     )
 
 

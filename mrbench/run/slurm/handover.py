@@ -65,7 +65,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except OSError as exc:
-        raise MrbenchError(f"{path}: cannot be read ({exc.strerror}); run again") from exc
+        raise MrbenchError(f"cannot be read ({exc.strerror})", "run again", file=path) from exc
     except ValueError as exc:
-        raise MrbenchError(f"{path}: was cut short ({exc}); run again") from exc
+        raise MrbenchError(f"was cut short ({exc})", "run again", file=path) from exc
     return content

@@ -31,8 +31,8 @@ def head_job(folder: RunDir, plan: Plan, job: Job, container: Container | None) 
     }
     if not plan.on_each_node and container:
         raise LaunchError(
-            f"{plan.implementation} starts once for all nodes, which cannot reach into containers;"
-            " leave out --container, or --nodes"
+            f"{plan.implementation} starts once for all nodes, which cannot reach into containers",
+            "leave out --container, or --nodes",
         )
     each = (f"--nodes={plan.nodes}", f"--ntasks={plan.nodes}", "--ntasks-per-node=1")
     own = (sys.executable, "-m", "mrbench.run.slurm.node", str(folder.path))
@@ -95,5 +95,6 @@ def become(folder: RunDir) -> NoReturn:
     except OSError as exc:
         raise LaunchError(
             f"{argv[0]}: cannot be started in {job.directory} on {os.uname().nodename}"
-            f" ({exc.strerror}); keep it where all nodes see it"
+            f" ({exc.strerror})",
+            "keep it where all nodes see it",
         ) from exc

@@ -70,8 +70,8 @@ def check_time(text: str) -> None:
     """Refuse what Slurm does not read as a time limit."""
     if not _TIME.fullmatch(text):
         raise RecipeError(
-            f"--time {text!r} is no time limit; give minutes, [hours:]minutes:seconds or"
-            " days-hours, as 90 or 1:30:00"
+            f"--time {text!r} is no time limit",
+            "give minutes, [hours:]minutes:seconds or days-hours, as 90 or 1:30:00",
         )
 
 
@@ -82,5 +82,5 @@ def _minutes(limit_s: float) -> int:
 def _quoted(option: str, value: str) -> str:
     """Quote a value as sbatch reads its own lines."""
     if not value.isprintable() or '"' in value or "\\" in value:
-        raise RecipeError(f"--{option} {value!r}: Slurm takes no such character; rename it")
+        raise RecipeError(f"--{option} {value!r}: Slurm takes no such character", "rename it")
     return f'"{value}"' if re.search(r"[^\w./%@:+=,&|*()-]", value) else value

@@ -189,7 +189,9 @@ def _build(  # noqa: PLR0917 - as above
                 told = line["error"]
                 out.write(f"\n{told}\n")
                 out.flush()
-                raise LaunchError(f"the image could not be built: {_telling(log, told)}; see {log}")
+                raise LaunchError(
+                    f"the image could not be built: {_telling(log, told)}", f"see {log}"
+                )
 
 
 def _telling(log: Path, told: str) -> str:

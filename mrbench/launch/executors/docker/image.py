@@ -138,7 +138,7 @@ class InImage:
         except LaunchError:
             raise
         except (OSError, ValueError) as exc:
-            raise LaunchError(f"the image's Python told nothing of itself; see {log}") from exc
+            raise LaunchError("the image's Python told nothing of itself", f"see {log}") from exc
         shutil.rmtree(folder, ignore_errors=True)
         return found
 
@@ -156,8 +156,8 @@ def have(client: "docker.DockerClient", name: str, progress: Callable[[str], Non
     except docker.errors.DockerException as exc:
         told = meaning(str(getattr(exc, "explanation", None) or exc)).partition("; ")[0]
         raise UnavailableError(
-            f"image {name} is neither here nor to be had ({told}); check its name, or build on"
-            " another with --base-image"
+            f"image {name} is neither here nor to be had ({told})",
+            "check its name, or build on another with --base-image",
         ) from exc
 
 

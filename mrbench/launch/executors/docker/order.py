@@ -22,7 +22,7 @@ TMPFS_SHARE = 0.5  # of the memory: what Linux itself gives to /dev/shm
 def make_order(job: Job, wishes: Wishes, state: Path, grace_s: float) -> dict[str, Any]:
     """Write down all that a container is made of, and what its client must know."""
     if job.image is None:
-        raise LaunchError("nothing says which image to run in; name one with --image")
+        raise LaunchError("nothing says which image to run in", "name one with --image")
     uid, gid, groups = os.getuid(), os.getgid(), os.getgroups()
     with connect() as client:
         engine = facts(client)

@@ -50,7 +50,7 @@ def check(folder: Path, archives_folder: Path | None, tell: Tell) -> Report:
     """
     for place in (folder, archives_folder):
         if place is not None and not place.is_dir():
-            raise UnavailableError(f"{place}: no such folder; check the path")
+            raise UnavailableError("no such folder", "check the path", file=place)
     began = time.monotonic()
     places = [folder, *([archives_folder] if archives_folder else [])]
     there = archives.found(places)

@@ -58,7 +58,9 @@ def draw(folder: Path, spec: SyntheticData) -> bool:
         return True
     if found != {MARKER, "annotations", *(images for images, _ in SETS.values())}:
         raise RecipeError(
-            f"{folder}: is not empty, and not a drawn dataset alone; name a new or an empty folder"
+            "is not empty, and not a drawn dataset alone",
+            "name a new or an empty folder",
+            file=folder,
         )
     if made_by_us(folder) == _identity(spec):
         return False
@@ -93,8 +95,8 @@ def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -
     if spec.images < FEWEST_IMAGES or spec.width not in SIDES or spec.height not in SIDES:
         raise RecipeError(
             f"synthetic data of {spec.images} images, {spec.width}x{spec.height}: needs at least"
-            f" {FEWEST_IMAGES} images of {SIDES[0]}x{SIDES[0]} to {SIDES[-1]}x{SIDES[-1]}; ask for"
-            " such"
+            f" {FEWEST_IMAGES} images of {SIDES[0]}x{SIDES[0]} to {SIDES[-1]}x{SIDES[-1]}",
+            "ask for such",
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -111,8 +113,9 @@ def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -
         if old is None and made_by_us(folder) == _identity(spec):
             return  # another process was faster, and its bytes are the same
         raise UnavailableError(
-            f"{folder}: cannot write the synthetic data ({exc.strerror}); make room there, or"
-            f" {otherwise}"
+            f"cannot write the synthetic data ({exc.strerror})",
+            f"make room there, or {otherwise}",
+            file=folder,
         ) from exc
 
 
