@@ -1,12 +1,14 @@
-"""Machine-wide locks by name, so that runs on the same devices exclude one another.
+"""Locks between processes: who holds one, since when, and for which user.
 
-A lock is flock(2) on a file that is never removed; the kernel releases it when the last process
-that has it open is gone. The file's text, the holder's process id, is only for the eye.
+A lock is flock(2) on a file; the kernel releases it when the last process that has it open is gone.
+A lock file's text names the holder for people to read; nothing else depends on it.
 """
 
 import contextlib
 import fcntl
 import os
+import pwd
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -16,76 +18,130 @@ from mrbench.errors import UnavailableError
 
 POLL_S = 0.1
 FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # other users may have laid something there
+HOLDER = re.compile(rb"(\d{1,10})(?: ([-\d]{10}T[:\d]{8}Z) ([\w.@-]{1,64}))?\n?")
+HOLDER_BYTES = 128
+Say = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def hold(names: tuple[str, ...], waiting: Callable[[str], None]) -> Iterator[tuple[int, ...]]:
-    """Hold all of these locks; yields their open files, for processes that shall hold them too.
+def hold(path: Path, what: str, waiting: Say, *, shared: bool = False) -> Iterator[int]:
+    """Hold the lock file at `path`, made if need be; yields the open file.
 
-    Where somebody else holds one, `waiting` is told once, and the call waits.
+    what: what the lock is for. Where somebody else holds it, `waiting` is told once who, and the
+    call waits. The file may be removed by its holder: then another is made. shared: all users of
+    the machine may write to it. OSError where the file cannot be opened or locked.
+    """
+    file = _open(path, shared=shared)
+    try:
+        while not _try(file):
+            waiting(f"waiting for {what}: {_holder(file)} has {path}")
+            while not _try(file):
+                time.sleep(POLL_S)  # a blocking flock would not see a Ctrl-C just before it
+        if not _is_at(file, path):
+            with hold(path, what, waiting, shared=shared) as newer:
+                yield newer
+            return
+        _sign(file)
+        yield file
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def attempt(path: Path) -> Iterator[int | None]:
+    """Hold a file or folder that exists, without waiting; yields None where somebody else does.
+
+    OSError where it is not there, or cannot be opened or locked.
+    """
+    writable = os.O_RDONLY if path.is_dir() else os.O_RDWR
+    file = os.open(path, FLAGS | writable)
+    try:
+        yield file if _try(file) and _is_at(file, path) else None
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def machine_wide(names: tuple[str, ...], waiting: Say) -> Iterator[tuple[int, ...]]:
+    """Hold these locks of the whole machine, so that runs on the same devices exclude one another.
+
+    Yields their open files, for processes that shall hold them too. UnavailableError where a lock
+    cannot be had.
     """
     with contextlib.ExitStack() as held:
         files = []
         for name in sorted(set(names)):  # everybody in the same order: nobody waits in a circle
             path = folder() / f"mrbench.{name}.lock"
-            files.append(_open(path))
-            held.callback(os.close, files[-1])
-            _lock(files[-1], path, name, waiting)
+            try:
+                files.append(held.enter_context(hold(path, name, waiting, shared=True)))
+            except OSError as exc:
+                raise UnavailableError(
+                    f"cannot be locked ({exc.strerror})",
+                    "set MRBENCH_LOCKS to a local folder that all users of this machine can write",
+                    file=path,
+                ) from exc
         yield tuple(files)
 
 
 def folder() -> Path:
-    """Return where the locks are: MRBENCH_LOCKS, else the machine's folder for temporary files."""
+    """Return where these are: MRBENCH_LOCKS, else the machine's folder for temporary files."""
     return Path(os.environ.get("MRBENCH_LOCKS") or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - for all users of the machine
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, *, shared: bool) -> int:
     try:
-        try:
-            # Not O_CREAT alone: the kernel refuses that for another user's file in /tmp
-            # (fs.protected_regular), even to root.
-            file = os.open(path, FLAGS | os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        # Not O_CREAT alone: the kernel refuses that for another user's file in /tmp
+        # (fs.protected_regular), even to root.
+        file = os.open(path, FLAGS | os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if shared:
             os.fchmod(file, 0o666)  # whatever the umask: other users shall write their id
-        except FileExistsError:
-            try:
-                file = os.open(path, FLAGS | os.O_RDWR)
-            except PermissionError:
-                file = os.open(path, FLAGS | os.O_RDONLY)  # enough for flock
-    except OSError as exc:
-        raise UnavailableError(
-            f"cannot be opened ({exc.strerror})",
-            "set MRBENCH_LOCKS to a folder that all users of this machine can write",
-            file=path,
-        ) from exc
+    except FileExistsError:
+        try:
+            file = os.open(path, FLAGS | os.O_RDWR)
+        except PermissionError:
+            file = os.open(path, FLAGS | os.O_RDONLY)  # enough for flock
     status = os.fstat(file)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(file)
         raise UnavailableError("is no lock file of mrbench", "remove it", file=path)
     return file
 
 
-def _lock(file: int, path: Path, name: str, waiting: Callable[[str], None]) -> None:
-    told = False
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if not told:
-                waiting(f"waiting for {name}: {_holder(file)} has {path}")
-            told = True
-            time.sleep(POLL_S)  # a blocking flock would not see a Ctrl-C that comes just before
-        except OSError as exc:
-            raise UnavailableError(
-                f"cannot be locked ({exc.strerror})",
-                "set MRBENCH_LOCKS to a local folder",
-                file=path,
-            ) from exc
+def _try(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Tell whether the open file is still the one at that path."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _sign(file: int) -> None:
+    """Write down who holds the lock: process id, UTC time, user."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with contextlib.suppress(OSError):  # opened for reading, or a full disk: nobody depends on it
         os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(file, f"{os.getpid()} {since} {_user()}\n".encode(), 0)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user id without a name, as in containers
+        return str(os.getuid())
 
 
 def _holder(file: int) -> str:
-    text = os.pread(file, 20, 0).strip()
-    return f"process {int(text)}" if text.isdigit() else "another process"
+    """Return who wrote down last that they hold the lock, as people read it."""
+    match = HOLDER.fullmatch(os.pread(file, HOLDER_BYTES, 0))
+    if match is None:
+        return "another process"
+    pid, since, user = (part.decode() if part else "" for part in match.groups())
+    return f"process {pid} of {user} (since {since})" if since else f"process {pid}"

@@ -13,7 +13,8 @@ from mrbench import cli
 from mrbench.errors import LaunchError
 from mrbench.launch.executors import EXECUTORS, Wishes
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
-from mrbench.launch.executors.local import BLOCK_BYTES, start
+from mrbench.launch.executors.local import start
+from mrbench.measure.log.blocks import BLOCK_BYTES, LONGEST_LINE_BYTES
 from mrbench.measure.log.stamps import read_stamps
 
 
@@ -223,7 +224,7 @@ def test_blocks_stay_bounded_without_line_ends(tmp_path: Path) -> None:
     with start(make_job(*python(code)), tmp_path) as running:
         sizes = [len(block) for _, block in running.blocks(tick=lambda: None)]
     assert sum(sizes) == 10_000_000
-    assert max(sizes) <= 2 * BLOCK_BYTES
+    assert max(sizes) <= LONGEST_LINE_BYTES + BLOCK_BYTES
 
 
 def test_existing_log_is_not_overwritten(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_killed_while_fetching_the_next_one_waits_and_makes_it(
         last_line(first)
         second = start(pinned, mirror=server.base)
         assert second.stdout is not None
-        assert "waiting for another mrbench" in second.stdout.readline()
+        assert "waiting for the store of name" in second.stdout.readline()
         server.gate.set()
         assert "made False" in last_line(second)
     assert workspace.lookup(pinned, ()) is not None

@@ -105,7 +105,7 @@ def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
 ) -> None:
     stage = functools.partial(reporter.stage, plan.implementation)
     own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
-    with locks.hold(_lock_names(plan), stage) as held, scratch.own(own):
+    with locks.machine_wide(_lock_names(plan), stage) as held, scratch.own(own):
         ready = job.prepare(plan, file, places, own, stage, executor.surroundings)
         record["workspace"] = dataclasses.asdict(ready.workspace)
         record["environment"] = dataclasses.asdict(ready.environment)

@@ -76,7 +76,7 @@ class Running(Protocol):
         r"""Follow the log until the job has ended: (offset of the block's first byte, block).
 
         A block ends behind a \n or \r, which may part \r\n, except the last one and where more
-        than a MiB came without either. `tick` is called at least every `poll_s`, as far as the
+        than 4 MiB came without either. `tick` is called at least every `poll_s`, as far as the
         caller comes back for the next block.
         """
         ...

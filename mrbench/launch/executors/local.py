@@ -17,11 +17,11 @@ from typing import IO, Any, Literal, NoReturn
 from mrbench.errors import LaunchError
 from mrbench.launch import shim_process
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
+from mrbench.measure.log.blocks import follow_blocks
 from mrbench.model.run import Exit, Job
 from mrbench.prepare import surroundings
 
 __all__ = ["start", "surroundings", "unavailable"]
-BLOCK_BYTES = 1 << 20
 REMEDIES = {
     errno.ENOENT: "install it, or correct launch.command",
     errno.EACCES: "make it executable (chmod +x), or name its interpreter before it",
@@ -88,27 +88,8 @@ class LocalRun:
         self._end: dict[str, Any] | None = None
 
     def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
-        """Follow the log; see base.Running. Holds at most two MiB, whatever is printed."""
-        offset, held = 0, b""
-        with self._log.open("rb", buffering=0) as log:
-            while True:
-                ended = self.ended(0)  # asked before reading: then nothing can be missed
-                fresh = log.read(BLOCK_BYTES)
-                held += fresh
-                cut = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
-                if not cut and len(held) >= BLOCK_BYTES:
-                    cut = len(held)
-                if cut:
-                    yield offset, held[:cut]
-                    offset, held = offset + cut, held[cut:]
-                tick()
-                if len(fresh) == BLOCK_BYTES:
-                    continue
-                if ended and not fresh:
-                    break
-                self.ended(poll_s)
-        if held:
-            yield offset, held
+        """Follow the log; see base.Running."""
+        return follow_blocks(self._log, self.ended, tick, poll_s)
 
     def root(self) -> int | None:
         """Return the shim's process id."""

@@ -1,6 +1,6 @@
-"""Opens a log, plain or gzip, as blocks of whole lines with their offsets."""
+"""Opens a log, plain or gzip, as blocks of whole lines with offsets; follows one that grows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
@@ -44,6 +44,17 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         yield offset, b"".join(rest)
 
 
+def follow_blocks(
+    path: Path, ended: Callable[[float], bool], tick: Callable[[], None], poll_s: float
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the same of a plain log as it grows, until nothing is written to it any more.
+
+    ended: waits at most so many seconds for that, and tells whether it has come. `tick` is called
+    at least every `poll_s`, as far as the caller comes back for the next block.
+    """
+    return whole_lines(_growing(path, ended, tick, poll_s))
+
+
 def read_range(path: Path, begin: int, end: int) -> bytes:
     """Return the bytes from begin to end of a log; offsets count unpacked bytes."""
     parts = []
@@ -64,6 +75,22 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise MeasureError(
             f"cannot be read as a log ({text})", "give a readable file", file=path
         ) from exc
+
+
+def _growing(
+    path: Path, ended: Callable[[float], bool], tick: Callable[[], None], poll_s: float
+) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while True:
+            over = ended(0)  # asked before reading: then nothing can be missed
+            fresh = file.read(BLOCK_BYTES)
+            if fresh:
+                yield fresh
+            tick()
+            if over and not fresh:
+                return
+            if len(fresh) < BLOCK_BYTES and not over:
+                ended(poll_s)
 
 
 def _unpacked(file: BinaryIO) -> Iterator[bytes]:

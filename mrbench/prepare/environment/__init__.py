@@ -3,19 +3,18 @@
 install.py makes one, with uv; lockfile.py reads locks, resolve.py makes them.
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mrbench import locks
 from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
 from mrbench.model.recipe import Environment
@@ -94,7 +93,8 @@ def prepare(
     ready = _lookup(env, place, checkout, name)
     if ready:
         return ready
-    with _locked(place):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with locks.hold(place.with_suffix(".lock"), f"the environment {place.name}", progress):
         ready = _lookup(env, place, checkout, name)  # another process may have made it meanwhile
         if ready:
             return ready
@@ -148,11 +148,3 @@ def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> Ready |
 def _size_bytes(place: Path) -> int:
     """Add up the files; those that uv links from its cache count too."""
     return sum(p.lstat().st_size for p in place.rglob("*") if not p.is_dir())
-
-
-@contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.with_suffix(".lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

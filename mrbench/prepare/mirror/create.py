@@ -1,12 +1,11 @@
 """`mrbench mirror create`: gather what recipes need into a folder; what is there stays there."""
 
 import contextlib
-import fcntl
 import functools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.prepare.mirror import pretrained, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base
@@ -77,14 +76,10 @@ def _check(folder: Path) -> None:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[int]:
     """Hold the folder itself: a mirror gets no lock file that would be copied with it."""
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with locks.attempt(folder) as held:
+        if held is None:
+            raise UnavailableError("another mrbench works on it", "wait for it", file=folder)
         yield held
-    except BlockingIOError as exc:
-        raise UnavailableError("another mrbench works on it", "wait for it", file=folder) from exc
-    finally:
-        os.close(held)
 
 
 def _repos(

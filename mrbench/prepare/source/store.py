@@ -5,16 +5,14 @@ not name may be missing. All of it happens under a lock, so whatever git left ha
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import shlex
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrbench import embedded
+from mrbench import embedded, locks
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
 from mrbench.model.recipe import Source
@@ -23,7 +21,6 @@ from mrbench.prepare.source.base import UnreachableError, repository_name
 from mrbench.prepare.source.git import GitError, git, meaningful
 from mrbench.prepare.source.objects import framed
 
-POLL_S = 0.1
 REMOTE = "mrbench-upstream"  # no name that a user's configuration could have settings for
 # What a mirror's own configuration need not allow: it is ours to read, and maybe another user's.
 SERVE_LOCAL = (
@@ -55,18 +52,8 @@ Say = Callable[[str], None]
 def locked(store: Path, say: Say) -> Iterator[int]:
     """Hold the store for ourselves; yields the open lock file."""
     store.parent.mkdir(parents=True, exist_ok=True)
-    with Path(f"{store}.lock").open("a") as handle:
-        told = False
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    say(f"waiting for another mrbench that fetches {store.stem}")
-                told = True
-                time.sleep(POLL_S)  # a blocking flock would not see a Ctrl-C that comes just before
-        yield handle.fileno()
+    with locks.hold(Path(f"{store}.lock"), f"the store of {store.stem}", say) as lock:
+        yield lock
 
 
 def ensure(store: Path, source: Source, mirror: str | None, say: Say, lock: int) -> None:

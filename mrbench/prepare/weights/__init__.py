@@ -70,7 +70,7 @@ def have(item: WeightsFile, named: Path | None, progress: Progress) -> Used:
     source = str(path)
     if named is None and not path.is_file():
         name = f"weights-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-        with locks.hold((name,), progress):  # another run may be at it
+        with locks.machine_wide((name,), progress):  # another run may be at it
             if not path.is_file():
                 source = _fetch(item, path, progress)
     told = problem(item, folder(named))  # named: now it must be there
