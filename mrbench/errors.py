@@ -58,6 +58,10 @@ class RecipeError(MrbenchError):
     exit_code = 2
 
 
+class PlaceholderError(RecipeError):
+    """A text of a recipe names a placeholder that mrbench does not fill in."""
+
+
 class WorkspaceError(MrbenchError):
     """The pinned source could not be fetched, checked out, or patched."""
 

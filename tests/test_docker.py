@@ -228,10 +228,10 @@ def test_no_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     executor = EXECUTORS["docker"](Wishes())
     assert executor.unavailable() is None
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    told = executor.unavailable() or ""
+    told = str(executor.unavailable())
     assert told.startswith(f"no Docker engine at unix://{tmp_path}/none.sock; install Docker")
     (tmp_path / "none.sock").touch()
-    assert "start it" in (executor.unavailable() or "")
+    assert "start it" in str(executor.unavailable())
     gc.collect()  # here, where that is known, not within another test
 
 

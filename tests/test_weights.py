@@ -283,8 +283,8 @@ def test_a_run_fetches_and_tells_what_it_used(tmp_path: Path, git: Callable[...,
 
 FETCH = """
 import sys
-from mrbench import weights
-from mrbench.model import WeightsFile
+from mrbench.prepare import weights
+from mrbench.model.recipe import WeightsFile
 wanted = WeightsFile(file="net/R-50.pkl", url=sys.argv[1])
 print(weights.have(wanted, None, lambda text: None).sha256)
 """

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+from mrbench.model.finding import Problem
 from mrbench.model.places import Places
 from mrbench.recipe.plan import Plan
 
@@ -35,10 +36,9 @@ def names(plans: Iterable[Plan]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plan.implementation for plan in plans))
 
 
-def problem(topic: str, told: str, plan: Plan) -> Finding:
-    """Make a finding of a message that ends in what to do: `what is wrong; the remedy`."""
-    text, _, remedy = told.partition("; ")
-    return Finding(topic, "missing", text, remedy, (plan.implementation,))
+def lacking(topic: str, problem: Problem, plan: Plan) -> Finding:
+    """Make a finding of what a plan lacks."""
+    return Finding(topic, "missing", problem.text, problem.remedy, (plan.implementation,))
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:

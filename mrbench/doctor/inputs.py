@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mrbench.doctor.finding import Finding, Plans, names, problem
+from mrbench.doctor.finding import Finding, Plans, lacking, names
 from mrbench.errors import WorkspaceError
 from mrbench.launch.executors import EXECUTORS, Wishes
 from mrbench.model.places import Places
@@ -20,7 +20,7 @@ from mrbench.recipe.plan import Plan
 def executor(plans: Plans, _places: Places) -> list[Finding]:
     """Refuse what cannot be started on this system at all."""
     told = EXECUTORS["local"](Wishes()).unavailable()
-    return [problem("system", told, plan) for plan in plans] if told else []
+    return [lacking("system", told, plan) for plan in plans] if told else []
 
 
 def made(plan: Plan) -> bool:
@@ -46,7 +46,7 @@ def environments(plans: Plans, _places: Places) -> list[Finding]:
         wanted = f"Python {env.python or f'{sys.version_info[0]}.{sys.version_info[1]}'}"
         told = environment.problem(env)
         if told:
-            found.append(problem(wanted, told, plan))
+            found.append(lacking(wanted, told, plan))
         elif env.kind == "current":
             text = f"{sys.executable}, with what is installed there"
             found.append(Finding(wanted, "good", text, "", names([plan])))
@@ -85,7 +85,7 @@ def data(plans: Plans, places: Places) -> list[Finding]:
             continue
         told = run_copy.missing_data(plan.data.needs, places.data)
         if told:
-            found.append(problem("data", told, plan))
+            found.append(lacking("data", told, plan))
         else:
             text = f"{places.data} has what the recipe links to"
             found.append(Finding("data", "good", text, "", names([plan])))
@@ -103,7 +103,7 @@ def pretrained(plans: Plans, places: Places) -> list[Finding]:
             told = weights.problem(item, places.weights)
             there = weights.folder(places.weights) / item.file
             if told:
-                found.append(problem("weights", told, plan))
+                found.append(lacking("weights", told, plan))
             elif there.is_file():
                 found.append(Finding("weights", "good", str(there), "", names([plan])))
             else:
@@ -132,16 +132,11 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
             try:
                 address.candidates(url, base)
             except WorkspaceError as exc:
-                found.append(_unserved(str(exc), plan))
+                found.append(Finding("mirror", "warning", exc.text, exc.remedy, names([plan])))
     how = (
         "made by mrbench, nothing else is used" if mirrored.made_folder(places.mirror) else "a base"
     )
     return found or [Finding("mirror", "good", f"{places.mirror}: {how}, has all repositories")]
-
-
-def _unserved(told: str, plan: Plan) -> Finding:
-    text, _, remedy = told.partition("; ")
-    return Finding("mirror", "warning", text, remedy, names([plan]))
 
 
 def _wheels(requirement: str) -> Iterator[Path]:

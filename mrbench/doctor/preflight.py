@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mrbench.doctor import gpus, inputs, storage, tools
-from mrbench.doctor.finding import Finding, merged, problem
+from mrbench.doctor.finding import Finding, lacking, merged
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import EXECUTORS, Executor, Wishes
 from mrbench.model.places import Places
@@ -75,11 +75,11 @@ def refusals(
 def _lacking_in_images(plans: tuple[Plan, ...], executor: Executor) -> list[Finding]:
     told = executor.unavailable()
     if told:
-        return [problem("executor", told, plan) for plan in plans]
+        return [lacking("executor", told, plan) for plan in plans]
     found = []
     for plan in plans:
         gpus = plan.gpus if plan.accelerator == "gpu" else 0
         told = executor.surroundings.problem(plan.environment, gpus)
         if told:
-            found.append(problem("image", told, plan))
+            found.append(lacking("image", told, plan))
     return found

@@ -4,7 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something that is wrong, and what to do about it; `str()` joins them as errors do."""
+
+    text: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return f"{self.text}; {self.remedy}" if self.remedy else self.text
 
 
 @dataclass(frozen=True, kw_only=True)

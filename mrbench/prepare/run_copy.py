@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mrbench.errors import UnavailableError, WorkspaceError
+from mrbench.model.finding import Problem
 
 
 def arrange(template: Path, folder: Path, links: Iterable[tuple[str, Path]]) -> Path:
@@ -46,16 +47,18 @@ def _link(folder: Path, name: str, target: Path) -> None:
     place.symlink_to(target.resolve())
 
 
-def missing_data(needs: Iterable[str], data: Path | None) -> str | None:
+def missing_data(needs: Iterable[str], data: Path | None) -> Problem | None:
     """Say what of `needs` is not under the data folder, or None."""
     wanted = tuple(needs)
     if not wanted:
         return None
     if data is None:
-        return f"needs data ({', '.join(wanted)}); name the folder with --data DIR"
+        return Problem(f"needs data ({', '.join(wanted)})", "name the folder with --data DIR")
     absent = [n for n in wanted if not os.access(data / n, os.R_OK)]
     if absent:
-        return f"{data} lacks {', '.join(absent)}; put it there or name another with --data DIR"
+        return Problem(
+            f"{data} lacks {', '.join(absent)}", "put it there or name another with --data DIR"
+        )
     return None
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Environment
 from mrbench.model.run import Job
 from mrbench.prepare import environment
@@ -12,7 +13,7 @@ __all__ = ["in_image", "prepare", "problem", "step"]
 in_image = False
 
 
-def problem(env: Environment, _gpus: int) -> str | None:
+def problem(env: Environment, _gpus: int) -> Problem | None:
     """Say what this machine lacks for the environment, or None."""
     return environment.problem(env)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from mrbench.errors import RecipeError
+from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.model.recipe import LogFormat, Recipe, Source
 from mrbench.model.suite import Suite
 from mrbench.recipe import yamlfile
@@ -156,8 +156,12 @@ def _check(recipe: Recipe, place: Place) -> None:
     for key, text in _templates(recipe):
         for name in PLACEHOLDER.findall(text):
             if name not in PLACEHOLDERS:
-                raise place.error(
-                    key, f"unknown placeholder {{{name}}}; {_suggest(name, tuple(PLACEHOLDERS))}"
+                raise PlaceholderError(
+                    f"unknown placeholder {{{name}}}",
+                    _suggest(name, tuple(PLACEHOLDERS)),
+                    file=place.file,
+                    line=place.line(key),
+                    key=key,
                 )
 
 

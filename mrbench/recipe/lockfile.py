@@ -7,9 +7,11 @@ import hashlib
 import json
 import re
 
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Environment
 
 HEADER = "# inputs:"
+REMEDY = "make it anew with `mrbench lock`"
 
 
 def inputs_digest(env: Environment) -> str:
@@ -18,15 +20,15 @@ def inputs_digest(env: Environment) -> str:
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
-def problem(env: Environment, lock: bytes) -> str | None:
+def problem(env: Environment, lock: bytes) -> Problem | None:
     """Say what is wrong with a lock, or None."""
     lines = lock.decode("utf-8", "replace").splitlines()
     named = next((line for line in lines if line.startswith(HEADER)), "")
     if named.removeprefix(HEADER).strip() != inputs_digest(env):
-        return "was not made from these requirements; make it anew with `mrbench lock`"
+        return Problem("was not made from these requirements", REMEDY)
     bare = [name for name, block in blocks(lock).items() if "--hash=" not in block]
     if bare:
-        return f"has no hash for {', '.join(bare)}; make it anew with `mrbench lock`"
+        return Problem(f"has no hash for {', '.join(bare)}", REMEDY)
     return None
 
 

@@ -171,7 +171,8 @@ def run_folder_name(plan: Plan, stamp: str) -> Path:
 def _check_lock(file: RecipeFile) -> None:
     problem = lockfile.problem(file.recipe.environment, file.lock) if file.lock else None
     if problem:
-        raise file.place.error("environment.lock", f"{file.recipe.environment.lock} {problem}")
+        text = f"{file.recipe.environment.lock} {problem.text}"
+        raise file.place.error("environment.lock", text, problem.remedy)
 
 
 def _several(file: RecipeFile) -> MultiNode:
@@ -224,8 +225,8 @@ def _log(file: RecipeFile) -> LogFormat:
     try:
         check_patterns(file.recipe.log.states)
     except RecipeError as exc:
-        raise file.place.error("log.states", str(exc)) from exc
+        raise file.place.error("log.states", exc.text, exc.remedy) from exc
     try:
         return resolve(file.recipe.log)
     except RecipeError as exc:
-        raise file.place.error("log.format", str(exc)) from exc
+        raise file.place.error("log.format", exc.text, exc.remedy) from exc

@@ -29,9 +29,9 @@ class Place:
     file: str
     lines: Mapping[str, int]
 
-    def error(self, key: str, message: str) -> RecipeError:
+    def error(self, key: str, text: str, remedy: str = "") -> RecipeError:
         """Make the error for `key` (dotted, as `source.commit`); the caller raises it."""
-        return RecipeError(f"{self.file}:{self.line(key)}: {key}: {message}")
+        return RecipeError(text, remedy, file=self.file, line=self.line(key), key=key)
 
     def line(self, key: str) -> int:
         """Return the line where `key` stands, or the key that it would stand in."""
@@ -66,7 +66,7 @@ def parse(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
         mark = getattr(exc, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(exc, "problem", None) or "is not YAML"
-        raise RecipeError(f"{file}:{line}: {problem}; correct the YAML there") from exc
+        raise RecipeError(problem, "correct the YAML there", file=file, line=line) from exc
     reader = _Reader(Place(file, lines), lines)
     if node is None:
         raise RecipeError(f"{file}: is empty; start from a recipe that `mrbench list` shows")

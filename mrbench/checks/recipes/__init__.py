@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mrbench.checks.recipes import lock, patches, pins, sample, suite, upstream
-from mrbench.checks.recipes.base import PLACED, Subject, refused
+from mrbench.checks.recipes.base import Subject, refused
 from mrbench.checks.recipes.upstream import Upstreams
-from mrbench.errors import RecipeError
+from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.model.finding import Checked
 from mrbench.recipe import foreign, load, plan
 
@@ -26,13 +26,12 @@ OFFLINE: tuple[Look, ...] = (
     lock.check,
     sample.check,
 )
-# Which check refuses a recipe that does not even read: by what is said after file and line.
+# Which check refuses a recipe that does not even read: by the key that is refused.
 READING = {
-    "commits": re.compile(r"[\w.\[\]]*\bcommit: "),
-    "placeholders": re.compile(r"[\w.]+: unknown placeholder "),
-    "patches": re.compile(r"\w+\.patches\[\d+\]: "),
-    "lock": re.compile(r"environment\.lock: "),
-    "sample": re.compile(r"sample\b"),
+    "commits": re.compile(r"(.+\.)?commit"),
+    "patches": re.compile(r"\w+\.patches\[\d+\]"),
+    "lock": re.compile(r"environment\.lock"),
+    "sample": re.compile(r"sample(\..+)?"),
 }
 
 
@@ -87,8 +86,9 @@ def _read(path: Path, default_suite: str) -> Subject | Checked:
         file = foreign.load(path, default_suite)
         made = plan.make_plan(dataclasses.replace(file, lock=None))
     except RecipeError as exc:
-        found = PLACED.fullmatch(str(exc))
-        said = found["text"] if found else ""
-        kind = next((name for name, rule in READING.items() if rule.match(said)), "recipe")
+        key = exc.key or ""
+        kind = next((name for name, rule in READING.items() if rule.fullmatch(key)), "recipe")
+        if isinstance(exc, PlaceholderError):
+            kind = "placeholders"
         return refused(kind, name, exc, path)
     return Subject(name=name, file=file, plan=made, base=foreign.base_of(path))

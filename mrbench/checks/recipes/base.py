@@ -1,15 +1,13 @@
 """What all checks share: the recipe they look at, and how a finding is made."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mrbench.errors import MrbenchError
 from mrbench.model.finding import Checked, Outcome
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import Plan
 from mrbench.recipe.yamlfile import Place
-
-PLACED = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<text>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,25 +61,17 @@ def placed(
     )
 
 
-def refused(check: str, subject: str, error: Exception, path: Path) -> Checked:
-    """Report an error of mrbench's: it names file and line, and ends in what to do."""
-    found = PLACED.fullmatch(str(error))
-    text, remedy = parted(found["text"] if found else str(error))
+def refused(check: str, subject: str, error: MrbenchError, path: Path) -> Checked:
+    """Report an error; path: the file that was read, where the error names none."""
     return Checked(
         check=check,
         subject=subject,
         outcome="failed",
-        text=text,
-        remedy=remedy or "correct it there",
-        file=shown(Path(found["file"]) if found else path),
-        line=int(found["line"]) if found else None,
+        text=f"{error.key}: {error.text}" if error.key else error.text,
+        remedy=error.remedy or "correct it there",
+        file=shown(Path(error.file or path)),
+        line=error.line,
     )
-
-
-def parted(message: str) -> tuple[str, str]:
-    """Part a message of mrbench's into what is wrong and what to do, which may be empty."""
-    text, _, remedy = message.rpartition("; ")
-    return (text, remedy) if text else (remedy, "")
 
 
 def shown(path: Path) -> str:

@@ -29,8 +29,8 @@ def check(subject: Subject) -> Iterator[Checked]:
     lock = subject.file.lock
     problem = lockfile.problem(env, lock)
     if problem:
-        text, _, remedy = f"{env.lock} {problem}".rpartition("; ")
-        yield subject.found(NAME, text, remedy, "environment.lock")
+        text = f"{env.lock} {problem.text}"
+        yield subject.found(NAME, text, problem.remedy, "environment.lock")
         return
     yield _contents(subject, lock)
 

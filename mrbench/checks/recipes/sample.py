@@ -47,8 +47,7 @@ def _compared(subject: Subject, sample: Sample) -> Checked:
             images_per_iteration=sample.images_per_iteration,
         )
     except MrbenchError as exc:
-        text, _, remedy = str(exc).rpartition("; ")
-        return subject.found(NAME, text or remedy, remedy, "sample.log")
+        return subject.found(NAME, exc.text, exc.remedy, "sample.log")
     return _judged(subject, sample, found)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrbench.checks.recipes import launch
-from mrbench.checks.recipes.base import Subject, counted, parted
+from mrbench.checks.recipes.base import Subject, counted
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model.finding import Checked
 from mrbench.model.recipe import Source
@@ -162,7 +162,7 @@ def _with_others(subject: Subject) -> Plan | None:
 
 
 def _failed(subject: Subject, check: str, error: WorkspaceError, key: str) -> Checked:
-    return subject.found(check, *parted(str(error)), key)
+    return subject.found(check, error.text, error.remedy, key)
 
 
 def _changed(source: Source) -> str:

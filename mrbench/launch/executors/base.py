@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Environment, noun
 from mrbench.model.run import Exit, Job
 from mrbench.prepare.environment import Ready
@@ -46,8 +47,8 @@ class Surroundings(Protocol):
         """Tell whether what is installed on this machine does not matter."""
         ...
 
-    def problem(self, env: Environment, gpus: int, /) -> str | None:
-        """Say what is lacking for this environment, as `what; remedy`, or None; makes nothing."""
+    def problem(self, env: Environment, gpus: int, /) -> Problem | None:
+        """Say what is lacking for this environment, or None; makes nothing."""
         ...
 
     def prepare(
@@ -105,7 +106,7 @@ class Executor(Protocol):
         """What the jobs find there."""
         ...
 
-    def unavailable(self) -> str | None:
+    def unavailable(self) -> Problem | None:
         """Say what this machine lacks to run jobs here, or None."""
         ...
 

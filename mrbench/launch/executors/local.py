@@ -18,6 +18,7 @@ from mrbench.errors import LaunchError
 from mrbench.launch import shim_process
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.measure.log.blocks import follow_blocks
+from mrbench.model.finding import Problem
 from mrbench.model.run import Exit, Job
 from mrbench.prepare import surroundings
 
@@ -30,11 +31,11 @@ REMEDIES = {
 }
 
 
-def unavailable() -> str | None:
+def unavailable() -> Problem | None:
     """Say what this machine lacks, or None."""
     if sys.platform == "linux" and Path("/proc/self/stat").exists():
         return None
-    return "running on this machine needs Linux with /proc mounted; use such a machine"
+    return Problem("running on this machine needs Linux with /proc mounted", "use such a machine")
 
 
 @contextlib.contextmanager
@@ -157,15 +158,18 @@ def _refuse(told: dict[str, Any], job: Job, variables: dict[str, str], folder: P
         case "shim":
             text = f"{shim_process.SHIM} ended at once; reinstall mrbench, with the same Python"
         case "log":
-            text = f"{folder}: {LOG} and {STAMPS} cannot be made ({why}); take another with --runs"
+            text = f"{folder}: {LOG} and {STAMPS} cannot be made ({why})"
+            remedy = "take another with --runs"
         case "directory":
-            text = f"{job.directory}: cannot be entered ({why}); correct launch.directory"
+            text = f"{job.directory}: cannot be entered ({why})"
+            remedy = "correct launch.directory"
         case _ if number == errno.ENOENT and _found(program, job.directory, variables):
-            text = f"{program}: the interpreter that its first line names is missing; install it"
+            text = f"{program}: the interpreter that its first line names is missing"
+            remedy = "install it"
         case _:
             remedy = REMEDIES.get(number, "correct launch.command")
-            text = f"{program}: cannot be started in {job.directory} ({why}); {remedy}"
-    raise LaunchError(text)
+            text = f"{program}: cannot be started in {job.directory} ({why})"
+    raise LaunchError(text, remedy)
 
 
 def _found(program: str, directory: Path, variables: dict[str, str]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from mrbench import locks
 from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Environment
 from mrbench.prepare.environment import interpreter
 
@@ -61,12 +62,12 @@ def path(env: Environment, tree: str, lock_sha256: str | None = None) -> Path:
     return home() / "envs" / digest(env, tree, lock_sha256)[:16]
 
 
-def problem(env: Environment) -> str | None:
+def problem(env: Environment) -> Problem | None:
     """Say what this machine lacks for the environment, or None."""
     if env.kind == "image":
-        return "runs in an image only; give --executor docker"
+        return Problem("runs in an image only", "give --executor docker")
     if env.kind == "venv" and interpreter.find(env.python) is None:
-        return interpreter.remedy(str(env.python))
+        return interpreter.lacking(str(env.python))
     return None
 
 

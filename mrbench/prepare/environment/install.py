@@ -67,7 +67,8 @@ def base_python(env: Environment) -> Path:
     """Return the interpreter to make it from; UnavailableError tells how to get one."""
     base = interpreter.find(env.python)
     if base is None:
-        raise UnavailableError(interpreter.remedy(str(env.python)))
+        lacking = interpreter.lacking(str(env.python))
+        raise UnavailableError(lacking.text, lacking.remedy)
     return base
 
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from mrbench.model.finding import Problem
+
 _PROBE = "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])"
 
 
@@ -23,11 +25,11 @@ def find(version: str | None) -> Path | None:
     return None
 
 
-def remedy(version: str) -> str:
-    """Say how to get that interpreter."""
-    return (
-        f"no Python {version} on PATH, with pyenv or with uv;"
-        f" `uv python install {version}` or `pyenv install {version}` gets one"
+def lacking(version: str) -> Problem:
+    """Say that there is no such interpreter, and how to get it."""
+    return Problem(
+        f"no Python {version} on PATH, with pyenv or with uv",
+        f"`uv python install {version}` or `pyenv install {version}` gets one",
     )
 
 

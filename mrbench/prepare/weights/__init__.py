@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from mrbench import locks
 from mrbench.errors import UnavailableError
 from mrbench.files import home
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import WeightsFile
 from mrbench.prepare.weights import seen
 from mrbench.prepare.weights.digests import Digests, digest, digests_of
@@ -40,7 +41,7 @@ def folder(named: Path | None) -> Path:
     return named or home() / "weights"
 
 
-def problem(item: WeightsFile, named: Path | None) -> str | None:
+def problem(item: WeightsFile, named: Path | None) -> Problem | None:
     """Say what is wrong with one file of weights and what to do, or None.
 
     A file that is not there is wrong only where it will not be fetched: in a folder that was named,
@@ -51,10 +52,11 @@ def problem(item: WeightsFile, named: Path | None) -> str | None:
         size_bytes = path.stat().st_size
         return _wrong_size(item, size_bytes, path) or _wrong_sum(item, digests_of(path), path)
     if named is not None:
-        return f"weights {path} are missing; put there what {secure(item.url)} gives"
+        return Problem(f"weights {path} are missing", f"put there what {secure(item.url)} gives")
     for url in (item.url, *item.other_urls):
         if urlsplit(secure(url)).scheme not in ("https", "file"):
-            return f"weights {item.file}: {url} is neither https nor file; correct the recipe"
+            text = f"weights {item.file}: {url} is neither https nor file"
+            return Problem(text, "correct the recipe")
     return None
 
 
@@ -65,7 +67,7 @@ def have(item: WeightsFile, named: Path | None, progress: Progress) -> Used:
     """
     told = problem(item, named)
     if told:
-        raise UnavailableError(told)
+        raise UnavailableError(told.text, told.remedy)
     path = folder(named) / item.file
     source = str(path)
     if named is None and not path.is_file():
@@ -75,7 +77,7 @@ def have(item: WeightsFile, named: Path | None, progress: Progress) -> Used:
                 source = _fetch(item, path, progress)
     told = problem(item, folder(named))  # named: now it must be there
     if told:
-        raise UnavailableError(told)
+        raise UnavailableError(told.text, told.remedy)
     found, size_bytes = digests_of(path), path.stat().st_size
     if item.sha256 is None:
         seen.note(item, found.sha256, size_bytes, source)
@@ -94,16 +96,16 @@ def _checked_by(item: WeightsFile) -> str:
     return "first seen"
 
 
-def _wrong_size(item: WeightsFile, size_bytes: int, where: object) -> str | None:
+def _wrong_size(item: WeightsFile, size_bytes: int, where: object) -> Problem | None:
     if item.size_bytes in (None, size_bytes):
         return None
-    return (
-        f"weights {where}: {size_bytes} bytes, upstream's have {item.size_bytes}; get them anew"
-        f" from {secure(item.url)}"
+    return Problem(
+        f"weights {where}: {size_bytes} bytes, upstream's have {item.size_bytes}",
+        f"get them anew from {secure(item.url)}",
     )
 
 
-def _wrong_sum(item: WeightsFile, found: Digests, where: object) -> str | None:
+def _wrong_sum(item: WeightsFile, found: Digests, where: object) -> Problem | None:
     """Compare with what is published, then with what was seen first."""
     published = (
         ("md5", found.md5, item.md5),
@@ -111,9 +113,9 @@ def _wrong_sum(item: WeightsFile, found: Digests, where: object) -> str | None:
     )
     for name, sum_, expected in published:
         if expected is not None and not sum_.startswith(expected.lower()):
-            return (
-                f"weights {where}: {name} is {sum_}, upstream's is {expected}; get them anew from"
-                f" {secure(item.url)}"
+            return Problem(
+                f"weights {where}: {name} is {sum_}, upstream's is {expected}",
+                f"get them anew from {secure(item.url)}",
             )
     return None if item.sha256 else seen.problem(item, found.sha256, str(where))
 
@@ -144,7 +146,7 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
                 continue
             told = _wrong_size(item, beside.stat().st_size, url) or _wrong_sum(item, got, url)
             if told:
-                raise UnavailableError(told)
+                raise UnavailableError(told.text, told.remedy)
             beside.replace(path)
             return url
     finally:

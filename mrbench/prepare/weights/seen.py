@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mrbench.errors import UnavailableError
 from mrbench.files import home, write_whole
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import WeightsFile
 
 
@@ -14,21 +15,22 @@ def record(item: WeightsFile) -> Path:
     return home() / "weights" / ".seen" / f"{item.file}.json"
 
 
-def problem(item: WeightsFile, sha256: str, where: str) -> str | None:
+def problem(item: WeightsFile, sha256: str, where: str) -> Problem | None:
     """Say that the file is another one than the first seen, or None."""
     first = _read(item)
     if first is None:
         return None
     path = record(item)
     if first["sha256"] != sha256:
-        return (
+        return Problem(
             f"weights {where}: sha256 is {sha256}, but {first['sha256']} when first seen"
-            f" ({first['seen']}, {first['source']}); if the new one is right, remove {path}"
+            f" ({first['seen']}, {first['source']})",
+            f"if the new one is right, remove {path}",
         )
     if first["url"] not in (item.url, *item.other_urls) and not (item.md5 or item.sha256_prefix):
-        return (
-            f"weights {where}: first seen as {first['url']}, but the recipe means {item.url};"
-            f" give the recipe's another file name, or remove {path}"
+        return Problem(
+            f"weights {where}: first seen as {first['url']}, but the recipe means {item.url}",
+            f"give the recipe's another file name, or remove {path}",
         )
     return None
 

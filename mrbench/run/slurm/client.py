@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mrbench.errors import LaunchError, UnavailableError
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import noun
 from mrbench.run.slurm import states
 
@@ -32,14 +33,12 @@ class Job:
     by: str = ""
 
 
-def unavailable() -> str | None:
+def unavailable() -> Problem | None:
     """Say what this machine lacks to submit jobs, or None."""
     absent = [n for n in ("sbatch", "squeue", "scancel", "scontrol") if shutil.which(n) is None]
     if absent:
-        return (
-            f"{', '.join(absent)} not on PATH; run on a login node of the cluster, with Slurm's"
-            " commands loaded"
-        )
+        remedy = "run on a login node of the cluster, with Slurm's commands loaded"
+        return Problem(f"{', '.join(absent)} not on PATH", remedy)
     return None
 
 

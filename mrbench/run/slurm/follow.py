@@ -34,7 +34,7 @@ def run_all(
     """Submit every plan `repeat` times, interleaved; follow them, unless they are detached."""
     lack = client.unavailable()
     if lack:
-        raise UnavailableError("nothing was started", lack)
+        raise UnavailableError(f"nothing was started; {lack.text}", lack.remedy)
     preflight.check([plan for plan, _ in planned], places, elsewhere=True)
     submit.check((plan for plan, _ in planned), wishes)
     with submit.watching(wanted=not wishes.detach) as watcher:

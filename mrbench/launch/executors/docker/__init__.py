@@ -24,12 +24,14 @@ from mrbench.launch.executors.base import CONTAINER, Running, Wishes
 from mrbench.launch.executors.docker.engine import RUN, connect, labelled, remove
 from mrbench.launch.executors.docker.image import InImage
 from mrbench.launch.executors.docker.order import make_order
+from mrbench.model.finding import Problem
 from mrbench.model.run import Exit, Job
 from mrbench.prepare.step import run_step
 
 ENGINE_S = 45.0  # what an engine may take to end a container, beyond the grace period
 STATE = "container.state"  # the client's word, until it is part of container.json
 State = dict[str, Any]
+LOST = {"text": "the process that was to make the container was killed", "remedy": "run again"}
 
 
 class Docker:
@@ -39,13 +41,13 @@ class Docker:
         self._wishes = wishes
         self.surroundings = InImage(wishes, self._step)
 
-    def unavailable(self) -> str | None:
+    def unavailable(self) -> Problem | None:
         """Say why no engine answers, or None."""
         try:
             with connect():
                 return local.unavailable()
         except MrbenchError as exc:
-            return str(exc)
+            return Problem(exc.text, exc.remedy)
 
     @contextlib.contextmanager
     def start(
@@ -99,7 +101,7 @@ class Docker:
         except LaunchError as exc:
             failed = _read(state).get("failed")
             if failed:
-                raise LaunchError(f"{what}: {failed}") from exc
+                raise LaunchError(f"{what}: {failed['text']}", failed["remedy"]) from exc
             raise
         finally:
             place.unlink(missing_ok=True)
@@ -137,7 +139,9 @@ class DockerRun:
             return dataclasses.replace(end, message=text, reason="out_of_memory")
         if "failed" in told or "code" not in told:
             lost = "the process that watched the container was killed; look for a lack of memory"
-            return dataclasses.replace(end, code=None, message=str(told.get("failed") or lost))
+            failed = told.get("failed")
+            message = f"{failed['text']}; {failed['remedy']}" if failed else lost
+            return dataclasses.replace(end, code=None, message=message)
         return end
 
 
@@ -176,8 +180,8 @@ def _conclude(folder: Path, order: dict[str, Any], told: State, job: Job) -> Non
 
 def _check_start(told: State) -> None:
     if not told.get("started"):
-        lost = "the process that was to make the container was killed; run again"
-        raise LaunchError(str(told.get("failed") or lost))
+        failed = told.get("failed") or LOST
+        raise LaunchError(failed["text"], failed["remedy"])
 
 
 def _read(path: Path) -> State:

@@ -22,7 +22,6 @@ from mrbench.launch.executors.docker.containerfile import only, python_of, targe
 from mrbench.launch.executors.docker.engine import (
     ENVIRONMENT,
     RUN,
-    first_line,
     meaning,
     owner,
     translated,
@@ -200,7 +199,7 @@ def _telling(log: Path, told: str) -> str:
     found = [
         line for line in lines if re.match(r"error\b|\w*(?:Error|Exception):", line, re.IGNORECASE)
     ]
-    return found[0][:300] if found else meaning(told).partition("; ")[0] or first_line(told)
+    return found[0][:300] if found else meaning(told).text
 
 
 def template(

@@ -56,7 +56,7 @@ def main() -> None:
         with connect(MrbenchError) as client:
             _live(client, order, state, told, parent)
     except MrbenchError as exc:
-        state["failed"] = str(exc)
+        state["failed"] = {"text": exc.text, "remedy": exc.remedy}
     _tell(told, state)
     _end_like(state.get("code"))
 
@@ -82,7 +82,8 @@ def _live(
             "ended": inner["FinishedAt"],
         }
         if inner["ExitCode"] in NOT_STARTED and first.startswith(b"[FATAL tini "):
-            raise MrbenchError(meaning(first.decode("utf-8", "replace")))
+            problem = meaning(first.decode("utf-8", "replace"))
+            raise MrbenchError(problem.text, problem.remedy)
     finally:
         if container is not None:
             remove(container)

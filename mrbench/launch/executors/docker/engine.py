@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrbench.errors import MrbenchError, UnavailableError
+from mrbench.model.finding import Problem
 
 if TYPE_CHECKING:
     import docker
@@ -68,21 +69,23 @@ def connect(failure: type[MrbenchError] = UnavailableError) -> "Iterator[docker.
     try:
         client = docker.from_env(timeout=ANSWER_S)
     except (docker.errors.DockerException, OSError) as exc:
-        raise UnavailableError(_unreachable(str(exc))) from exc
+        problem = _unreachable(str(exc))
+        raise UnavailableError(problem.text, problem.remedy) from exc
     with contextlib.closing(client), translated(failure):
         yield client
 
 
-def _unreachable(told: str) -> str:
+def _unreachable(told: str) -> Problem:
     where = os.environ.get("DOCKER_HOST") or "/var/run/docker.sock"
     if "Permission denied" in told:
-        return f"the Docker engine at {where} lets this user not in; add them to the group docker"
+        text = f"the Docker engine at {where} lets this user not in"
+        return Problem(text, "add them to the group docker")
     if "No such file" in told:
         remedy = "install Docker Engine (on Debian: apt-get install docker.io) and start it"
-        return f"no Docker engine at {where}; {remedy}"
+        return Problem(f"no Docker engine at {where}", remedy)
     if "refused" in told:
-        return f"the Docker engine at {where} does not run; start it"
-    return f"no Docker engine answers at {where} ({first_line(told)}); start it"
+        return Problem(f"the Docker engine at {where} does not run", "start it")
+    return Problem(f"no Docker engine answers at {where} ({first_line(told)})", "start it")
 
 
 @contextlib.contextmanager
@@ -94,18 +97,20 @@ def translated(failure: type[MrbenchError] = UnavailableError) -> Iterator[None]
     try:
         yield
     except (docker.errors.DockerException, requests.RequestException) as exc:
-        raise failure(meaning(str(getattr(exc, "explanation", None) or exc))) from exc
+        problem = meaning(str(getattr(exc, "explanation", None) or exc))
+        raise failure(problem.text, problem.remedy) from exc
 
 
-def meaning(told: str) -> str:
-    """Say in one line what the engine's words mean, and what to do."""
+def meaning(told: str) -> Problem:
+    """Say what the engine's words mean, and what to do."""
     for pattern, text, remedy in MEANINGS:
         found = re.search(pattern, told)
         if found:
             named = found.groupdict()
             what = named.get("what") or named.get("init")
-            return f"{text.format(what=what)}; {remedy}"
-    return f"the Docker engine refused: {first_line(told)}; look at its log (journalctl -u docker)"
+            return Problem(text.format(what=what), remedy)
+    text = f"the Docker engine refused: {first_line(told)}"
+    return Problem(text, "look at its log (journalctl -u docker)")
 
 
 def first_line(text: str) -> str:

@@ -14,6 +14,7 @@ from mrbench.files import home
 from mrbench.launch.executors.base import Wishes
 from mrbench.launch.executors.docker import build, containerfile
 from mrbench.launch.executors.docker.engine import TOOLKIT, connect, facts, meaning
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Environment
 from mrbench.model.run import Job
 from mrbench.prepare.environment import Ready
@@ -49,15 +50,15 @@ class InImage:
         self._wishes = wishes
         self.step = step
 
-    def problem(self, env: Environment, gpus: int) -> str | None:
+    def problem(self, env: Environment, gpus: int) -> Problem | None:
         """Say why this environment cannot be had in an image, or None."""
         try:
             with connect() as client:
                 engine = facts(client)
         except MrbenchError as exc:
-            return str(exc)
+            return Problem(exc.text, exc.remedy)
         if gpus and not engine["gpu_runtimes"] and shutil.which(GPU_HOOK) is None:
-            return f"the Docker engine has no GPU runtime; {TOOLKIT}"
+            return Problem("the Docker engine has no GPU runtime", TOOLKIT)
         return None if self._wishes.image else unbuildable(env)
 
     def prepare(
@@ -74,7 +75,7 @@ class InImage:
         """Find or build the image, prove it, and fetch what was built of the checkout out of it."""
         told = self.problem(env, 0)
         if told:
-            raise UnavailableError(told)
+            raise UnavailableError(told.text, told.remedy)
         named = self._wishes.image or (env.image if env.kind == "image" else None)
         with connect() as client:
             if named:
@@ -154,21 +155,23 @@ def have(client: "docker.DockerClient", name: str, progress: Callable[[str], Non
     try:
         return client.images.pull(name)
     except docker.errors.DockerException as exc:
-        told = meaning(str(getattr(exc, "explanation", None) or exc)).partition("; ")[0]
+        told = meaning(str(getattr(exc, "explanation", None) or exc)).text
         raise UnavailableError(
             f"image {name} is neither here nor to be had ({told})",
             "check its name, or build on another with --base-image",
         ) from exc
 
 
-def unbuildable(env: Environment) -> str | None:
+def unbuildable(env: Environment) -> Problem | None:
     """Say what a recipe lacks for an image of its own, or None."""
     if env.kind == "current":
-        return "runs with what is installed; name an image that has it with --image"
+        remedy = "name an image that has it with --image"
+        return Problem("runs with what is installed", remedy)
     if env.kind == "venv" and env.lock is None:
-        return "an image needs a lock; add environment.lock and let `mrbench lock` write it"
+        remedy = "add environment.lock and let `mrbench lock` write it"
+        return Problem("an image needs a lock", remedy)
     if env.supplied:
         known = f" ({env.image} is said to)" if env.image else ""
         wheels = ", ".join(env.supplied)
-        return f"{wheels} is on no index; name an image that has it{known} with --image"
+        return Problem(f"{wheels} is on no index", f"name an image that has it{known} with --image")
     return None
