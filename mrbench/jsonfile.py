@@ -1,0 +1,128 @@
+"""Typed JSON: text in, a value of a msgspec type out, or an error that names file and key.
+
+Encoding stays with `json.dumps` where people read the file or a digest is taken of it.
+"""
+
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from mrbench.errors import MrbenchError
+
+T = TypeVar("T")
+DAMAGED = "it was edited or damaged; restore it or remove it"
+_LOCATION = re.compile(r"(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`")
+_WORDS = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str`": "text",
+    "`bool`": "true or false",
+    "`array`": "a list",
+    "`object`": "keys and values",
+    "`null`": "null",
+}
+
+
+def decode(
+    raw: bytes,
+    cls: type[T],
+    file: str,
+    *,
+    line: int | None = None,
+    error: type[MrbenchError] = MrbenchError,
+    remedy: str = DAMAGED,
+) -> T:
+    """Read JSON as `cls`; `error` names `file`, the line if given, and the key that does not fit.
+
+    NaN, infinities and lone surrogates are taken, as `json` writes them.
+    """
+    with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):
+        return _decoder(cls).decode(raw)  # type: ignore[no-any-return]  # a Decoder of cls
+    try:
+        plain = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise error(f"is not JSON ({exc})", remedy, file=file, line=line) from exc
+    return convert(plain, cls, file, line=line, error=error, remedy=remedy)
+
+
+def convert(
+    plain: object,
+    cls: type[T],
+    file: str,
+    *,
+    line: int | None = None,
+    error: type[MrbenchError] = MrbenchError,
+    remedy: str = DAMAGED,
+) -> T:
+    """Turn plain values, as `json.loads` returns them, into `cls`; errors as `decode` raises."""
+    try:
+        return msgspec.convert(plain, cls, str_keys=True, dec_hook=_path)
+    except msgspec.ValidationError as exc:
+        key, text = explain(exc, plain, cls)
+        raise error(text, remedy, file=file, line=line, key=key or None) from exc
+
+
+def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str, str]:
+    """Return the dotted key of the value that does not fit `cls`, and what is wrong with it.
+
+    plain: the value that msgspec refused. msgspec leaves out which key of a mapping it means; it
+    is found by trying them.
+    """
+    match = _LOCATION.fullmatch(str(exc))
+    text, path = (match["text"], match["path"] or "") if match else (str(exc), "")
+    steps = _steps(path, plain, lambda: _message(plain, cls) == str(exc))
+    field = _FIELD.fullmatch(text)
+    if field:
+        steps.append(f".{field['name']}")
+        text = "missing" if field["how"].startswith("missing") else "unknown key"
+    for word, plain_word in _WORDS.items():
+        text = text.replace(word, plain_word)
+    return "".join(steps).removeprefix("."), text[:1].lower() + text[1:]
+
+
+@functools.cache
+def _decoder(cls: type) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(cls, dec_hook=_path)
+
+
+def _path(cls: type, value: object) -> object:
+    if cls is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"expected text, got {type(value).__name__}")
+
+
+def _steps(path: str, plain: Any, same: Callable[[], bool]) -> list[str]:  # noqa: ANN401 - JSON
+    """Follow msgspec's path into `plain`; `same` tells whether it still has the same fault."""
+    steps, at = [], plain
+    for name, index in _STEP.findall(path):
+        step = int(index) if index.isdecimal() else name or _faulty(at, same)
+        at = at[step]
+        steps.append(f".{step}" if isinstance(step, str) else f"[{step}]")
+    return steps
+
+
+def _faulty(mapping: dict[str, Any], same: Callable[[], bool]) -> str:
+    """Return the first key whose value alone makes the fault; the others are left out of it."""
+    entries = list(mapping.items())
+    for name, value in entries:
+        mapping.clear()
+        mapping[name] = value
+        if same():
+            break
+    return name
+
+
+def _message(plain: object, cls: type) -> str:
+    try:
+        msgspec.convert(plain, cls, str_keys=True, dec_hook=_path)
+    except msgspec.ValidationError as exc:
+        return str(exc)
+    return ""
