@@ -1,7 +1,9 @@
 """Where mrbench keeps what it makes, and how a file comes into being there."""
 
 import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 
 
@@ -24,3 +26,15 @@ def write_whole(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """Return a regular file's first bytes; OSError for what is none, as a pipe or a device."""
+    with open(path, "rb", opener=_without_waiting) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        return stream.read(most_bytes)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # else a pipe's open waits for a writer

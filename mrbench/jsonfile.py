@@ -7,9 +7,9 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -28,6 +28,9 @@ _WORDS = {
     "`array`": "a list",
     "`object`": "keys and values",
     "`null`": "null",
+    " of length >= 1": " that is not empty",
+    " >= ": " of at least ",
+    " > ": " above ",
 }
 
 
@@ -45,7 +48,7 @@ def decode(
     NaN, infinities and lone surrogates are taken, as `json` writes them.
     """
     with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):
-        return _decoder(cls).decode(raw)  # type: ignore[no-any-return]  # a Decoder of cls
+        return cast("T", _decoder(cast("Hashable", cls)).decode(raw))
     try:
         plain = json.loads(raw)
     except (ValueError, RecursionError) as exc:
@@ -89,14 +92,21 @@ def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str
 
 
 @functools.cache
-def _decoder(cls: type) -> "msgspec.json.Decoder[Any]":
-    return msgspec.json.Decoder(cls, dec_hook=_path)
+def _decoder(cls: Hashable) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(cast("type", cls), dec_hook=_path)
 
 
 def _path(cls: type, value: object) -> object:
     if cls is Path and isinstance(value, str):
         return Path(value)
     raise TypeError(f"expected text, got {type(value).__name__}")
+
+
+def at(plain: Any, key: str) -> object:  # noqa: ANN401 - whatever JSON or YAML holds
+    """Return the value at a dotted key that `explain` returned."""
+    for name, index in _STEP.findall(f".{key}"):
+        plain = plain[int(index)] if index else plain[name]
+    return plain
 
 
 def _steps(path: str, plain: Any, same: Callable[[], bool]) -> list[str]:  # noqa: ANN401 - JSON

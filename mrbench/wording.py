@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+LONGEST_NAME = 100  # characters that are compared: what strangers write may be a megabyte
 PLACEHOLDERS = {
     "python": "the environment's interpreter",
     "checkout": "this run's own copy of the patched source",
@@ -30,7 +31,13 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the question with the known name that is nearest, or nothing if none is near."""
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is nearest, if any is near."""
     import difflib  # noqa: PLC0415 - for mistakes only
 
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
+    near = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1)
+    return near[0] if near else None

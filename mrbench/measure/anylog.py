@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from mrbench.errors import RecipeError
 from mrbench.measure import measure
 from mrbench.measure.evidence import with_evidence
@@ -113,7 +115,9 @@ def _readings(recipes: Known, name: str | None) -> list[_Reading]:
     """Return the ways to read the log, likely ones first."""
     if name is not None and name in recipes:
         log, images = recipes[name]
-        kin = [replace(log, format=n) for n in KIN.get(log.format or "", ()) if n != log.format]
+        kin = [
+            structs.replace(log, format=n) for n in KIN.get(log.format or "", ()) if n != log.format
+        ]
         return [_Reading(log=each, implementation=name, images=images) for each in (log, *kin)]
     if name in NAMES:
         return [_Reading(log=LogFormat(format=name))]
@@ -138,7 +142,7 @@ def _by_format(recipes: Known, format_: str) -> _Reading:
     if len(writers) != 1:
         return _Reading(log=LogFormat(format=format_))
     name, log, images = writers[0]
-    return _Reading(log=replace(log, format=format_), implementation=name, images=images)
+    return _Reading(log=structs.replace(log, format=format_), implementation=name, images=images)
 
 
 def _detect(

@@ -5,6 +5,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import msgspec
+
 from mrbench.files import home
 from mrbench.model.recipe import SyntheticData
 
@@ -23,7 +25,7 @@ class Places:
 
 def synthetic_folder(spec: SyntheticData) -> Path:
     """Return where that dataset stands in the cache, named by what decides its bytes."""
-    order = {**dataclasses.asdict(spec), "drawing": DRAWING}
+    order = {**msgspec.structs.asdict(spec), "drawing": DRAWING}
     text = json.dumps(order, sort_keys=True)
     return home() / "data" / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -1,15 +1,43 @@
-"""The nouns of what is asked for, recipes and suites: frozen types with no I/O.
+"""The nouns of what is asked for: recipes, as their YAML files state them; no I/O.
 
-A recipe's YAML keys are the field names of these types; loader and JSON Schema are made of them.
+A recipe's YAML keys are the field names of these types. Loader and JSON Schema are made from them:
+`description` is what editors show, and a bound here is a bound in both.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeVar, dataclass_transform
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar, dataclass_transform
+
+from msgspec import Meta, Struct
 
 T = TypeVar("T")
 Clock = Literal["log", "arrival"]
 Timing = Literal["interval_mean", "running_mean", "rate", "interval_total"]
+
+# What is wrong and what to do, where the pattern of a `msgspec.Meta` would explain nothing.
+PROBLEM = "problem"
+# The loader takes numbers and truth values as the text that stands there: `CUDA: 10.0`.
+ANY_TEXT = "any_text"
+# More types that the value may have in YAML, for the JSON Schema: msgspec sets `type` itself.
+ALSO = "also"
+
+_PINNED = (
+    "is not a commit of 40 hex digits",
+    "branches, tags and short ids can move: give the id that `git rev-parse` prints",
+)
+_TREE = ("is not a tree id of 40 hex digits", "`mrbench prepare --checkout-only` prints it")
+Commit = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _PINNED})]
+Tree = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _TREE})]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+# A list of words; in YAML it may also be one line, split as a shell would.
+Words = Annotated[tuple[str, ...], Meta(extra_json_schema={ALSO: ["string"]})]
+Command = Annotated[Words, Meta(min_length=1)]
+# A command in a list of commands.
+Step = Annotated[Command, Meta(description="One command: a list of words, or one line.")]
+Value = Annotated[
+    str, Meta(extra={ANY_TEXT: True}, extra_json_schema={ALSO: ["number", "boolean"]})
+]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
@@ -18,233 +46,522 @@ def noun(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
 
 
-@noun
-class Window:
+class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Iterations first+1 .. last (1-based) are measured: 100:500 means the 400 after the 100th."""
 
-    first: int
-    last: int
+    first: Annotated[int, Meta(ge=0, description="Iterations to leave out at the start, e.g. 100.")]
+    last: Annotated[Count, Meta(description="The last iteration to measure (1-based), e.g. 500.")]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty window."""
+        if self.first >= self.last:
+            raise ValueError("first must be below last")
 
     def __str__(self) -> str:
         """Return the form the command line takes."""
         return f"{self.first}:{self.last}"
 
 
-@noun
-class Substitution:
-    """Replace a literal text in tracked files, and say beforehand what that will change."""
+class Substitution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Replace a literal text in tracked files, and state beforehand what that will change."""
 
-    text: str
-    replacement: str
-    files: str
-    expect_files: int
-    expect_lines: int
+    text: Annotated[str, Meta(min_length=1, description="Literal text to replace; no pattern.")]
+    replacement: Annotated[str, Meta(description="What to put there instead.")]
+    files: Annotated[
+        str, Meta(description="Git pathspec of the files to change, e.g. 'configs/*.yaml'.")
+    ]
+    expect_files: Annotated[
+        Count, Meta(description="Number of files that must change; any other number is an error.")
+    ]
+    expect_lines: Annotated[
+        Count, Meta(description="Number of lines that must change; any other number is an error.")
+    ]
 
 
-@noun
-class Source:
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A repository at one commit, what is changed in it, and the tree that must result."""
 
-    url: str
-    commit: str
-    tree: str | None = None
-    patches: tuple[str, ...] = ()
-    substitutions: tuple[Substitution, ...] = ()
-    paths: tuple[str, ...] = ()
+    url: Annotated[
+        str,
+        Meta(
+            description="Repository to fetch from: an https, ssh or file URL, or package:NAME for"
+            " an implementation that mrbench carries.",
+            examples=["https://github.com/facebookresearch/detectron2"],
+        ),
+    ]
+    commit: Annotated[
+        Commit, Meta(description="Commit to check out: all 40 hex digits, since the rest can move.")
+    ]
+    tree: Annotated[
+        Tree | None,
+        Meta(
+            description="Git tree id that the checkout must have once it is patched. `mrbench"
+            " prepare --checkout-only` prints it."
+        ),
+    ] = None
+    patches: Annotated[
+        Words,
+        Meta(
+            description="Patches to apply, in this order, with no fuzz: paths below patches/,"
+            " e.g. 2019/simpledet.patch; for a recipe of your own relative to the recipe."
+        ),
+    ] = ()
+    substitutions: Annotated[
+        tuple[Substitution, ...],
+        Meta(description="Literal replacements to make before the patches are applied."),
+    ] = ()
+    paths: Annotated[
+        Words,
+        Meta(
+            description="Sparse-checkout patterns: check out these parts only. Default: everything."
+        ),
+    ] = ()
 
 
-@noun
-class Package:
-    """A Python package from a repository at one commit; folder: where its setup.py is."""
+class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A Python package to build from a repository at one commit."""
 
-    url: str
-    commit: str
-    tree: str | None = None
-    folder: str = "."
-
-
-@noun
-class Environment:
-    """The interpreter and libraries: the caller's own, a virtual environment, or an image.
-
-    requirements and build_requirements are what lock, a file beside the recipe, was made from;
-    supplied: wheels that are on no index and hence in no lock.
-    """
-
-    kind: Literal["current", "venv", "image"]
-    python: str | None = None
-    requirements: tuple[str, ...] = ()
-    build_requirements: tuple[str, ...] = ()
-    lock: str | None = None
-    packages: tuple[Package, ...] = ()
-    supplied: tuple[str, ...] = ()
-    build: tuple[tuple[str, ...], ...] = ()
-    probe: tuple[str, ...] = ()
-    system: tuple[str, ...] = ()
-    image: str | None = None
+    url: Annotated[str, Meta(description="Repository to fetch from: an https, ssh or file URL.")]
+    commit: Annotated[
+        Commit, Meta(description="Commit to build: all 40 hex digits, since the rest can move.")
+    ]
+    tree: Annotated[Tree | None, Meta(description="Git tree id that the commit must have.")] = None
+    folder: Annotated[
+        str, Meta(description="Folder with the package's setup.py or pyproject.toml.")
+    ] = "."
 
 
-@noun
-class SyntheticData:
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The interpreter and libraries: the caller's own, a virtual environment, or an image."""
+
+    kind: Annotated[
+        Literal["current", "venv", "image"],
+        Meta(
+            description="current: the environment that runs mrbench. venv: a virtual environment"
+            " that mrbench makes. image: inside a container image only."
+        ),
+    ]
+    python: Annotated[
+        str | None, Meta(description='Python version for kind venv, in quotes, e.g. "3.7".')
+    ] = None
+    requirements: Annotated[
+        Words,
+        Meta(
+            description="Python packages to install, with exact versions, e.g. torch==1.3.0. The"
+            " lock is made from them."
+        ),
+    ] = ()
+    build_requirements: Annotated[
+        Words,
+        Meta(
+            description="Python packages that must be installed before anything is built, e.g."
+            " setuptools==57.5.0. The lock is made from them, too."
+        ),
+    ] = ()
+    lock: Annotated[
+        str | None,
+        Meta(
+            description="Lock file beside the recipe: every package with version and hashes."
+            " `mrbench lock` writes it."
+        ),
+    ] = None
+    packages: Annotated[
+        tuple[Package, ...],
+        Meta(description="Python packages to build from repositories instead of an index."),
+    ] = ()
+    supplied: Annotated[
+        Words,
+        Meta(
+            description="Requirements that are on no index and hence in no lock: their wheels come"
+            " from a folder of wheels, e.g. a mirror's."
+        ),
+    ] = ()
+    build: Annotated[
+        tuple[Step, ...],
+        Meta(
+            description="Commands that compile the checkout, run in it, e.g. '{python} setup.py"
+            " build_ext --inplace'."
+        ),
+    ] = ()
+    probe: Annotated[
+        Words,
+        Meta(description="Modules that must import once everything is installed, e.g. torch."),
+    ] = ()
+    system: Annotated[
+        Words,
+        Meta(
+            description="What the machine itself must have, in words, e.g. 'g++ 4.9 to 8'."
+            " `mrbench doctor` looks for the programs and libraries that it recognizes."
+        ),
+    ] = ()
+    image: Annotated[
+        str | None,
+        Meta(
+            description="Container image to train in: a tag with its digest, e.g."
+            " pytorch/pytorch:1.3-cuda10.1-cudnn7-devel@sha256:... ."
+        ),
+    ] = None
+
+
+class SyntheticData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A small COCO-format dataset that mrbench draws itself."""
 
-    images: int
-    width: int
-    height: int
-    seed: int = 0
+    images: Annotated[
+        int, Meta(description="Number of training images, at least 2; an eighth as many to test.")
+    ]
+    width: Annotated[int, Meta(description="Width of an image in pixels, 32 to 8192.")]
+    height: Annotated[int, Meta(description="Height of an image in pixels, 32 to 8192.")]
+    seed: Annotated[
+        int, Meta(description="Seed of the random numbers: the same seed draws the same images.")
+    ] = 0
 
 
-@noun
-class Dataset:
-    """What lies under the data folder, and where the implementation looks for it."""
+class Dataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is in the data folder, and where the implementation looks for it."""
 
-    layout: str
-    needs: tuple[str, ...] = ()
-    links: Mapping[str, str] = field(default_factory=dict)
-    prepare: tuple[tuple[str, ...], ...] = ()
-    synthetic: SyntheticData | None = None
-
-
-@noun
-class WeightsFile:
-    """One file of pretrained weights: its name under the weights folder, and where it is had."""
-
-    file: str
-    url: str
-    other_urls: tuple[str, ...] = ()
-    size_bytes: int | None = None
-    md5: str | None = None
-    sha256: str | None = None
-    sha256_prefix: str | None = None
-    link: str | None = None
-
-
-@noun
-class MultiNode:
-    """How training over several nodes is started.
-
-    {nodes}, {gpus_per_node}, {node_rank}, {master_address} and {master_port} are filled in, too;
-    {gpus} counts all nodes. start: on each node, or once on the first (mpirun, which reaches the
-    others itself).
-    """
-
-    command: tuple[str, ...]
-    start: Literal["each_node", "once"] = "each_node"
+    layout: Annotated[
+        str,
+        Meta(
+            description="How the data folder is laid out, in words, e.g. 'COCO 2017, as train2017/"
+            " and annotations/'."
+        ),
+    ]
+    needs: Annotated[
+        Words,
+        Meta(
+            description="Files and folders that must be in the data folder, e.g."
+            " annotations/instances_train2017.json."
+        ),
+    ] = ()
+    links: Annotated[
+        Mapping[str, str],
+        Meta(
+            description="Links to make in the checkout: path in the checkout, then path in the data"
+            " folder, e.g. {datasets/coco: .}."
+        ),
+    ] = {}
+    prepare: Annotated[
+        tuple[Step, ...],
+        Meta(description="Commands that convert the data before each training, run in its copy."),
+    ] = ()
+    synthetic: Annotated[
+        SyntheticData | None,
+        Meta(description="Train on images that mrbench draws; --data is then not needed."),
+    ] = None
 
 
-@noun
-class Launch:
-    """The training command; {gpus}, {data}, {weights}, {output}, {python} ... are filled in."""
+class WeightsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of pretrained weights: its name under the weights folder, and where to get it."""
 
-    command: tuple[str, ...]
-    directory: str = "."
-    variables: Mapping[str, str] = field(default_factory=dict)
-    multi_node: MultiNode | None = None
-    shell: bool = False
-    terminal: bool = False
-    wall_clock_limit_s: float = 7200.0
-    stall_limit_s: float = 1800.0
-
-
-@noun
-class OtherGpus:
-    """How the implementation is told a GPU count other than the suite's, and which it can take."""
-
-    arguments: tuple[str, ...] = ()
-    substitutions: tuple[Substitution, ...] = ()
-    allowed: tuple[int, ...] = ()
-    multiples_of: int | None = None
-
-
-@noun
-class Workload:
-    """What one iteration is. images_total: upstream's config fixes the sum over all GPUs.
-
-    image_size: pixels of the shorter and of the longer side at most, as 800/1333.
-    """
-
-    images_per_gpu: int
-    images_total: int | None = None
-    learning_rate_per_image: float | None = None
-    precision: str = "float32"
-    image_size: str | None = None
+    file: Annotated[
+        str, Meta(description="Path below the weights folder, e.g. detectron2/R-50.pkl.")
+    ]
+    url: Annotated[
+        str, Meta(description="URL to download from: https or file; http is asked by https.")
+    ]
+    other_urls: Annotated[
+        Words, Meta(description="More URLs of the same file, tried in turn if the first fails.")
+    ] = ()
+    size_bytes: Annotated[
+        Count | None, Meta(description="Size of the file in bytes, if known.")
+    ] = None
+    md5: Annotated[str | None, Meta(description="Published MD5 digest in hex, 32 digits.")] = None
+    sha256: Annotated[
+        str | None, Meta(description="Published SHA-256 digest in hex, 64 digits.")
+    ] = None
+    sha256_prefix: Annotated[
+        str | None,
+        Meta(description="The first digits of the SHA-256 digest, where no more is published."),
+    ] = None
+    link: Annotated[
+        str | None,
+        Meta(description="Path in the checkout where a link to the file is made, if needed."),
+    ] = None
 
 
-@noun
-class Guards:
+class MultiNode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to start a training over several nodes of a cluster."""
+
+    command: Annotated[
+        Command,
+        Meta(
+            description="Command to train on several nodes. {nodes}, {gpus_per_node}, {node_rank},"
+            " {master_address} and {master_port} are filled in, too; {gpus} counts all nodes."
+        ),
+    ]
+    start: Annotated[
+        Literal["each_node", "once"],
+        Meta(
+            description="each_node: run it on every node. once: run it on the first node, from"
+            " where it reaches the others itself, as mpirun does."
+        ),
+    ] = "each_node"
+
+
+class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The training command and its limits."""
+
+    command: Annotated[
+        Command,
+        Meta(
+            description="Command that trains: a list of words, or one line. Filled in: {python},"
+            " {checkout}, {output}, {data}, {weights}, {gpus}, {images_per_gpu},"
+            " {images_per_iteration}, {learning_rate}, {port}."
+        ),
+    ]
+    directory: Annotated[
+        str, Meta(description="Folder of the checkout to run the command in, e.g. tools.")
+    ] = "."
+    variables: Annotated[
+        Mapping[str, Value],
+        Meta(
+            description="Environment variables of the training, e.g. {OMP_NUM_THREADS: 2}. The"
+            " command's placeholders are filled in here as well."
+        ),
+    ] = {}
+    multi_node: Annotated[
+        MultiNode | None,
+        Meta(description="How to train on several nodes. Default: it cannot."),
+    ] = None
+    shell: Annotated[bool, Meta(description="Whether bash runs the command, e.g. for pipes.")] = (
+        False
+    )
+    terminal: Annotated[
+        bool,
+        Meta(description="Whether the training gets a terminal, for programs that need one."),
+    ] = False
+    wall_clock_limit_s: Annotated[
+        Seconds, Meta(description="Seconds after which the training is ended.")
+    ] = 7200.0
+    stall_limit_s: Annotated[
+        Seconds,
+        Meta(description="Seconds without any output after which the training is ended."),
+    ] = 1800.0
+
+
+class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to train on another number of GPUs than the suite's, and which numbers work."""
+
+    arguments: Annotated[
+        Words,
+        Meta(
+            description="Arguments to add to the command for another number of GPUs, e.g."
+            " SOLVER.IMS_PER_BATCH {images_per_iteration}."
+        ),
+    ] = ()
+    substitutions: Annotated[
+        tuple[Substitution, ...],
+        Meta(
+            description="Literal replacements to make for another number of GPUs; placeholders are"
+            " filled in."
+        ),
+    ] = ()
+    allowed: Annotated[
+        tuple[Count, ...],
+        Meta(description="Numbers of GPUs that work, e.g. [1, 2, 4]. Default: any number."),
+    ] = ()
+    multiples_of: Annotated[
+        Count | None, Meta(description="Multiples of this number of GPUs work as well, e.g. 8.")
+    ] = None
+
+
+class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one iteration is."""
+
+    images_per_gpu: Annotated[
+        Count, Meta(description="Images of one GPU in one iteration, e.g. 2.")
+    ]
+    images_total: Annotated[
+        Count | None,
+        Meta(
+            description="Images of all GPUs in one iteration, where upstream's configuration fixes"
+            " the sum, e.g. 16. Default: images_per_gpu times the number of GPUs."
+        ),
+    ] = None
+    learning_rate_per_image: Annotated[
+        float | None,
+        Meta(
+            description="Learning rate for each image of an iteration, e.g. 0.00125;"
+            " {learning_rate} is that times {images_per_iteration}."
+        ),
+    ] = None
+    precision: Annotated[
+        str, Meta(description="Number format of the training, e.g. float32, float16, bfloat16.")
+    ] = "float32"
+    image_size: Annotated[
+        str | None,
+        Meta(
+            description="Pixels of an image's shorter side and the most of its longer side, e.g."
+            " 800/1333."
+        ),
+    ] = None
+
+
+class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What keeps the window clean, in words: why each argument or patch line is there."""
 
-    evaluation: str
-    checkpoint: str
-    resume: str
-    stop: str
+    evaluation: Annotated[
+        str, Meta(description="What keeps the training from evaluating inside the window.")
+    ]
+    checkpoint: Annotated[
+        str, Meta(description="What keeps the training from saving inside the window.")
+    ]
+    resume: Annotated[str, Meta(description="What keeps the training from resuming an old run.")]
+    stop: Annotated[str, Meta(description="How the training ends once the window is complete.")]
 
 
-@noun
-class LogFormat:
-    """How the log reads: a named format of mrbench's, or a pattern and what its number means.
+class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to parse the log: a format that mrbench knows, or a pattern and what its number means."""
 
-    pattern: regular expression with the groups `iteration` and `value`, where the log counts within
-    epochs `epoch` and `per_epoch`, and where it tells `loss` and `data`. timing: what value is;
-    seconds per iteration meaned over the interval since the last mark (interval_mean) or over all
-    since `skipped` (running_mean), images per second over the interval (rate), or seconds for the
-    interval (interval_total). data: seconds spent waiting for data, meaned or summed as value is;
-    with a rate, those of the interval.
-    every: iterations between two marks. counts_from: the printed number of the first iteration.
-    states: regular expressions for what else the log says of the workload, see stated.FACTS.
-    """
+    format: Annotated[
+        str | None,
+        Meta(
+            description="Name of a log format that mrbench knows, e.g. detectron2. Give either"
+            " this or pattern."
+        ),
+    ] = None
+    pattern: Annotated[
+        str | None,
+        Meta(
+            description="Regular expression of a log line with the groups iteration and value;"
+            " where the log counts within epochs, epoch and per_epoch; where it has them, loss and"
+            " data (seconds spent waiting for data, meaned or summed as value is; with a rate,"
+            " those of the interval).",
+            examples=["iter: (?P<iteration>\\d+) loss: (?P<loss>\\S+) time: (?P<value>[\\d.]+) s"],
+        ),
+    ] = None
+    timing: Annotated[
+        Timing | None,
+        Meta(
+            description="What value is. interval_mean: seconds per iteration, mean since the last"
+            " log line. running_mean: the same, mean over all iterations since `skipped`. rate:"
+            " images per second since the last log line. interval_total: seconds since the last"
+            " log line."
+        ),
+    ] = None
+    every: Annotated[
+        Count | None, Meta(description="Iterations from one log line to the next, e.g. 20.")
+    ] = None
+    counts_from: Annotated[
+        int, Meta(description="Number that the log prints for the first iteration: 0 or 1.")
+    ] = 1
+    skipped: Annotated[
+        int,
+        Meta(ge=0, description="Iterations at the start that a running_mean leaves out, e.g. 2."),
+    ] = 0
+    clock: Annotated[
+        Clock,
+        Meta(description="Clock that leads: the log's own numbers, or the arrival of its lines."),
+    ] = "log"
+    keep: Annotated[
+        Words,
+        Meta(
+            description="Small files below {output} to keep with the run, as glob patterns, e.g."
+            " metrics.json."
+        ),
+    ] = ()
+    states: Annotated[
+        Mapping[str, str],
+        Meta(
+            description="What else the log states of its workload, as regular expressions with a"
+            " group around the value. Keys: images_per_iteration, images_per_gpu, gpus, precision,"
+            " image_size (groups short and long)."
+        ),
+    ] = {}
 
-    format: str | None = None
-    pattern: str | None = None
-    timing: Timing | None = None
-    every: int | None = None
-    counts_from: int = 1
-    skipped: int = 0
-    clock: Clock = "log"
-    keep: tuple[str, ...] = ()
-    states: Mapping[str, str] = field(default_factory=dict)
+
+class Adaptation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a suite changes on top of the source's own patches."""
+
+    reason: Annotated[str, Meta(description="Why the suite changes the implementation at all.")]
+    patches: Annotated[
+        Words, Meta(description="More patches to apply, after the source's: paths below patches/.")
+    ] = ()
+    stand_ins: Annotated[
+        Mapping[str, str],
+        Meta(
+            description="Operators that are not upstream's: name, then what does their work"
+            " instead."
+        ),
+    ] = {}
 
 
-@noun
-class Adaptation:
-    """What a suite changes on top of the source's own patches, in mrbench's words.
+class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A log of this training, and the throughput that `mrbench check` must read from it."""
 
-    stand_ins: operators that are not upstream's, with what does their work instead.
-    """
+    log: Annotated[
+        str,
+        Meta(
+            description="The log, plain or gzip: a path beside the recipe; for recipes that mrbench"
+            " carries below tests/, e.g. logs/detectron2-2019.log."
+        ),
+    ]
+    images_per_second: Annotated[
+        float,
+        Meta(gt=0, description="Images per second that the log shows, worked out by hand."),
+    ]
+    origin: Annotated[
+        str,
+        Meta(description="What ran where, and how the number was found without mrbench, in words."),
+    ]
+    window: Annotated[
+        Window | None, Meta(description="Window of that training. Default: the suite's.")
+    ] = None
+    images_per_iteration: Annotated[
+        Count | None,
+        Meta(description="Images per iteration of that training. Default: the recipe's."),
+    ] = None
 
-    reason: str
-    patches: tuple[str, ...] = ()
-    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
-
-@noun
-class Sample:
-    """A log of this training, and the rate that `mrbench check` must read from it."""
-
-    log: str
-    images_per_second: float
-    origin: str
-    window: Window | None = None
-    images_per_iteration: int | None = None
-
-
-@noun
-class Recipe:
+class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One implementation, as its YAML pins it."""
 
-    title: str
-    framework: str
-    source: Source
-    environment: Environment
-    workload: Workload
-    launch: Launch
-    log: LogFormat
-    guards: Guards
-    data: Dataset | None = None
-    weights: tuple[WeightsFile, ...] = ()
-    starts_from: str = ""
-    adaptation: Adaptation | None = None
-    other_gpus: OtherGpus = OtherGpus()
-    sample: Sample | None = None
-    software: Mapping[str, str] = field(default_factory=dict)
-    notes: str = ""
+    title: Annotated[str, Meta(description="Name to show in tables, e.g. detectron2.")]
+    framework: Annotated[str, Meta(description="Deep learning framework, e.g. PyTorch.")]
+    source: Annotated[Source, Meta(description="Code to train: a repository at one commit.")]
+    environment: Annotated[
+        Environment, Meta(description="Python interpreter and libraries to train with.")
+    ]
+    workload: Annotated[
+        Workload, Meta(description="What one iteration is: images, precision, image size.")
+    ]
+    launch: Annotated[Launch, Meta(description="Training command, its variables and limits.")]
+    log: Annotated[LogFormat, Meta(description="How to parse the training's log.")]
+    guards: Annotated[Guards, Meta(description="What keeps the window clean, in words.")]
+    data: Annotated[
+        Dataset | None, Meta(description="Dataset to train on. Default: it needs none.")
+    ] = None
+    weights: Annotated[
+        tuple[WeightsFile, ...],
+        Meta(description="Files of pretrained weights that the training starts from."),
+    ] = ()
+    starts_from: Annotated[
+        str,
+        Meta(
+            description="What the training starts from if not from `weights`, in words, e.g. random"
+            " weights."
+        ),
+    ] = ""
+    adaptation: Annotated[
+        Adaptation | None,
+        Meta(description="What the suite changes on top of the source's own patches."),
+    ] = None
+    other_gpus: Annotated[
+        OtherGpus, Meta(description="How to train on another number of GPUs than the suite's.")
+    ] = OtherGpus()
+    sample: Annotated[
+        Sample | None,
+        Meta(description="A log of this training with a known throughput, for `mrbench check`."),
+    ] = None
+    software: Annotated[
+        Mapping[str, Value],
+        Meta(description="Versions for the table's columns, e.g. {CUDA: 10.0, PyTorch: 1.3.0}."),
+    ] = {}
+    notes: Annotated[
+        str, Meta(description="What to know about this implementation and its number, in words.")
+    ] = ""
+
+
+def as_source(package: Package) -> Source:
+    """Return a package's repository as a source without changes."""
+    return Source(url=package.url, commit=package.commit, tree=package.tree)

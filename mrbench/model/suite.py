@@ -1,37 +1,47 @@
 """The nouns of a suite: what makes its recipes comparable, and when a run of them is valid."""
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import Literal
+from typing import Annotated, Literal
 
-from mrbench.model.recipe import Window, noun
+from msgspec import Meta, Struct
+
+from mrbench.model.recipe import Count, Value, Window, Words
 
 
-@noun
-class Hardware:
+class Hardware(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The machine that a suite's reference was measured on."""
 
-    accelerator: Literal["gpu", "cpu"]
-    count: int
-    name: str
-    notes: str = ""
+    accelerator: Annotated[
+        Literal["gpu", "cpu"], Meta(description="What trains: gpu, or cpu for tiny workloads.")
+    ]
+    count: Annotated[Count, Meta(description="Number of GPUs (or CPU devices), e.g. 8.")]
+    name: Annotated[str, Meta(description="Name of the accelerator, e.g. NVIDIA V100.")]
+    notes: Annotated[
+        str, Meta(description="What else matters of the machine, in words, e.g. with NVLink.")
+    ] = ""
 
 
-@noun
-class Reference:
-    """A published table: images per second by implementation, with its source.
+class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A published table: images per second by implementation, with its source."""
 
-    labels: what the source calls each implementation, in reStructuredText; definitions: those of
-    the source that the labels need.
-    """
-
-    name: str
-    date: str
-    source: str
-    software: Mapping[str, str] = field(default_factory=dict)
-    images_per_second: Mapping[str, float] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    definitions: str = ""
+    name: Annotated[str, Meta(description="Short name of the table, e.g. 2019-10.")]
+    date: Annotated[str, Meta(description='Date of its publication, in quotes, e.g. "2019-10-13".')]
+    source: Annotated[str, Meta(description="URL of the table, at a commit or as archived.")]
+    software: Annotated[
+        Mapping[str, Value],
+        Meta(description="Versions it was measured with, e.g. {CUDA: 10.0, PyTorch: 1.3.0}."),
+    ] = {}
+    images_per_second: Annotated[
+        Mapping[str, float],
+        Meta(description="Published images per second by implementation, e.g. {detectron2: 59}."),
+    ] = {}
+    labels: Annotated[
+        Mapping[str, str],
+        Meta(description="What the source calls each implementation, in reStructuredText."),
+    ] = {}
+    definitions: Annotated[
+        str, Meta(description="reStructuredText definitions of the source that the labels need.")
+    ] = ""
 
 
 RuleName = Literal[
@@ -48,31 +58,67 @@ RuleName = Literal[
 ]
 
 
-@noun
-class Rule:
-    """What must hold for a run's number to count, and why.
+class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must hold for a run's number to be valid, and why."""
 
-    otherwise: what a run is that breaks it. at_least, at_most: the bound, for rules that have one:
-    window, the share of its iterations that is timed; loss, its last quarter's mean by its first's;
-    clocks, how far their ratio is from one; throttling, the share of the window's samples.
-    """
+    rule: Annotated[
+        RuleName,
+        Meta(
+            description="What is checked: the batch, number of GPUs, precision and image size that"
+            " the log states; how much of the window is timed; the loss; that one process trained"
+            " from iteration 1 on; that nobody else used the GPUs; that they were not throttled;"
+            " that two clocks agree."
+        ),
+    ]
+    reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]
+    otherwise: Annotated[
+        Literal["invalid", "note"],
+        Meta(description="What a run becomes that breaks the rule: invalid, or valid with a note."),
+    ] = "invalid"
+    at_least: Annotated[
+        float | None,
+        Meta(
+            description="Lower bound. window: share of its iterations that the log times, 0 to 1."
+        ),
+    ] = None
+    at_most: Annotated[
+        float | None,
+        Meta(
+            description="Upper bound. loss: mean of the window's last quarter by that of its first."
+            " clocks: how far their ratio is from 1, e.g. 0.01. throttling: share of the window's"
+            " samples, 0 to 1."
+        ),
+    ] = None
 
-    rule: RuleName
-    reason: str
-    otherwise: Literal["invalid", "note"] = "invalid"
-    at_least: float | None = None
-    at_most: float | None = None
 
-
-@noun
-class Suite:
+class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A folder of recipes that may be compared with one another."""
 
-    title: str
-    model: str
-    window: Window
-    hardware: Hardware
-    order: tuple[str, ...] = ()
-    references: tuple[Reference, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    notes: str = ""
+    title: Annotated[str, Meta(description="Title of the suite's table.")]
+    model: Annotated[
+        str,
+        Meta(
+            description="What all its recipes train, e.g. R-50-FPN Mask R-CNN, 1x schedule,"
+            " 800/1333 pixels, float32."
+        ),
+    ]
+    window: Annotated[
+        Window,
+        Meta(description="Iterations to measure: first+1 to last, e.g. {first: 100, last: 500}."),
+    ]
+    hardware: Annotated[
+        Hardware, Meta(description="Machine that the suite is about; --gpus asks for another.")
+    ]
+    order: Annotated[
+        Words,
+        Meta(description="Implementations in the order of runs and tables, e.g. [detectron2]."),
+    ] = ()
+    references: Annotated[
+        tuple[Reference, ...], Meta(description="Published tables to show beside our numbers.")
+    ] = ()
+    rules: Annotated[
+        tuple[Rule, ...], Meta(description="What must hold for a run's number to be valid.")
+    ] = ()
+    notes: Annotated[
+        str, Meta(description="What to know about the suite and its numbers, in words.")
+    ] = ""

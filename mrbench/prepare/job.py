@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mrbench.launch.executors import Surroundings
 from mrbench.model.places import Places, free_port, synthetic_folder
-from mrbench.model.recipe import Package, Source
+from mrbench.model.recipe import as_source
 from mrbench.model.run import Job
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
@@ -92,11 +92,6 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         step = dataclasses.replace(job, argv=words, directory=source, variables=variables)
         surroundings.step(step, folder / "data.log", "data")
     return Prepared(checkout, ready, folder, job, used)
-
-
-def as_source(package: Package) -> Source:
-    """Return a package's repository as a source without changes."""
-    return Source(url=package.url, commit=package.commit, tree=package.tree)
 
 
 def make_job(

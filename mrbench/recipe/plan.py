@@ -1,11 +1,13 @@
 """A recipe and the command line, resolved purely into everything that a run will do."""
 
-import dataclasses
 import hashlib
 import json
 from pathlib import Path
 
-from mrbench.errors import RecipeError
+import msgspec
+
+from mrbench import jsonfile
+from mrbench.errors import MrbenchError, RecipeError
 from mrbench.measure.log.stated import check_patterns
 from mrbench.measure.parsers import resolve
 from mrbench.model.recipe import (
@@ -21,14 +23,13 @@ from mrbench.model.recipe import (
     Window,
 )
 from mrbench.recipe import lockfile
-from mrbench.recipe.load import RecipeFile, check_commit
+from mrbench.recipe.load import RecipeFile
 from mrbench.wording import fill
 
 FORMAT = 3
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything resolved but this machine's paths, which stay placeholders; plan.json."""
 
     format: int
@@ -67,7 +68,7 @@ class Plan:
 
     def canonical(self) -> str:
         """Return the plan as one JSON text, the same on every machine."""
-        content = dataclasses.asdict(self)
+        content = msgspec.to_builtins(self)
         if self.nodes == 1:  # as the text was before there were more, and hence the digest
             del content["nodes"], content["on_each_node"]
         return json.dumps(content, sort_keys=True, indent=1) + "\n"
@@ -76,6 +77,24 @@ class Plan:
     def digest(self) -> str:
         """SHA-256 of the canonical text: equal digests plan the same run."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+def plan_of(raw: bytes, file: str) -> Plan:
+    """Read a plan.json of this or an older format; MrbenchError names file and key."""
+    number = jsonfile.decode(raw, _Format, file).format
+    if number > FORMAT:
+        raise MrbenchError(
+            f"written by a newer mrbench (plan format {number}; this one reads up to {FORMAT})",
+            "upgrade mrbench",
+            file=file,
+        )
+    if number == FORMAT:
+        return jsonfile.decode(raw, Plan, file)
+    return jsonfile.convert({"image_size": None, **json.loads(raw)}, Plan, file)
 
 
 def make_plan(
@@ -97,8 +116,6 @@ def make_plan(
     other = count != suite.hardware.count
     _check_gpus(file, count)
     _check_lock(file)
-    if commit is not None:
-        check_commit(commit, dataclasses.replace(file.place, file="--commit"))
     work = recipe.workload
     per_iteration = work.images_per_gpu * count
     if work.images_total is not None and not (other and recipe.other_gpus.arguments):
@@ -126,7 +143,7 @@ def make_plan(
         source=_source(recipe.source, recipe.other_gpus if other else None, commit, known),
         patch_sha256={n: hashlib.sha256(raw).hexdigest() for n, raw in file.patches},
         adaptation=recipe.adaptation,
-        environment=dataclasses.replace(
+        environment=msgspec.structs.replace(
             recipe.environment, image=image or recipe.environment.image
         ),
         lock_sha256=None if file.lock is None else hashlib.sha256(file.lock).hexdigest(),
@@ -209,11 +226,11 @@ def _source(
     extra: tuple[Substitution, ...] = ()
     if other:
         extra = tuple(
-            dataclasses.replace(s, replacement=fill(s.replacement, known))
+            msgspec.structs.replace(s, replacement=fill(s.replacement, known))
             for s in other.substitutions
         )
     moved = commit not in (None, source.commit)
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         source,
         commit=commit or source.commit,
         tree=None if moved or extra else source.tree,

@@ -1,29 +1,44 @@
-"""Typed YAML: a file in, a frozen dataclass out, or a RecipeError with file, line and key."""
+"""Typed YAML: a file in, a msgspec struct out, or a RecipeError with file, line and key.
 
-import dataclasses
+YAML is composed into nodes, which know their lines; the nodes become plain values as the struct's
+types ask for them; msgspec makes the struct and checks its bounds.
+"""
+
+import contextlib
 import math
 import re
 import shlex
-import types
-import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import NamedTuple, TypeVar
 
+import msgspec
 import yaml
+from msgspec import inspect
 
+from mrbench import jsonfile
 from mrbench.errors import RecipeError
-from mrbench.wording import did_you_mean
+from mrbench.files import read_regular
+from mrbench.model.recipe import ANY_TEXT, PROBLEM
+from mrbench.wording import did_you_mean, nearest
 
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
+MAX_PROBLEMS = 20  # more than anybody corrects at a time
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BARE_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")  # a number to JSON, a text to YAML 1.1
+MISSING = "missing"
+_NAMES: Mapping[type[inspect.Type], str] = {
+    inspect.LiteralType: "str",
+    inspect.StrType: "str",
+    inspect.IntType: "int",
+    inspect.FloatType: "float",
+    inspect.BoolType: "bool",
+}
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where the keys of one file stand, for messages that name file, line and key."""
 
     file: str
@@ -37,40 +52,59 @@ class Place:
         """Return the line where `key` stands, or the key that it would stand in."""
         known = key
         while known and known not in self.lines:
-            known = known.rpartition(".")[0]
+            known = known.rpartition("[" if known.endswith("]") else ".")[0]
         return self.lines.get(known, 1)
+
+
+class Problem(NamedTuple):
+    """What is wrong with one key, and what to do."""
+
+    key: str
+    text: str
+    remedy: str
 
 
 def load(cls: type[T], path: Path) -> tuple[T, Place]:
     """Read one YAML (or JSON) file as `cls`; RecipeError if it does not fit."""
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path, MAX_BYTES + 1)
     except OSError as exc:
-        raise RecipeError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
+        raise RecipeError(
+            f"cannot be read ({exc.strerror})", "check the path", file=str(path)
+        ) from exc
     return parse(cls, raw, str(path))
 
 
 def parse(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
     """Read YAML text as `cls`; `file` is what messages call it."""
-    if len(raw) > MAX_BYTES:
-        raise RecipeError(f"{file}: larger than {MAX_BYTES >> 20} MiB; this is no recipe")
-    lines: dict[str, int] = {}
+    reader = _Reader(file)
+    node = _compose(raw, file)
+    plain = reader.plain(inspect.type_info(cls), node, "")
+    reader.raise_problems()
     try:
+        return msgspec.convert(plain, cls), reader.place
+    except msgspec.ValidationError as exc:
+        raise reader.refused(*jsonfile.explain(exc, plain, cls), plain) from exc
+
+
+def _compose(raw: bytes, file: str) -> yaml.Node:
+    try:
+        if len(raw) > MAX_BYTES:
+            raise RecipeError(f"larger than {MAX_BYTES >> 20} MiB", "this is no recipe", file=file)
         text = raw.decode("utf-8")
         if _depth(text) > MAX_DEPTH:
-            raise RecipeError(f"{file}: nested too deeply; this is no recipe")
+            raise RecipeError("nested too deeply", "this is no recipe", file=file)
         node = yaml.compose(text, Loader=_LOADER)
     except UnicodeDecodeError as exc:
-        raise RecipeError(f"{file}: is not UTF-8 text; this is no recipe") from exc
+        raise RecipeError("is not UTF-8 text", "this is no recipe", file=file) from exc
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(exc, "problem", None) or "is not YAML"
         raise RecipeError(problem, "correct the YAML there", file=file, line=line) from exc
-    reader = _Reader(Place(file, lines), lines)
     if node is None:
-        raise RecipeError(f"{file}: is empty; start from a recipe that `mrbench list` shows")
-    return typing.cast("T", reader.build(cls, node, "")), reader.place
+        raise RecipeError("is empty", "start from a recipe that `mrbench list` shows", file=file)
+    return node
 
 
 def _depth(text: str) -> int:
@@ -85,108 +119,194 @@ def _depth(text: str) -> int:
     return deepest
 
 
-@dataclasses.dataclass
 class _Reader:
-    place: Place
-    lines: dict[str, int]
+    """Turns nodes into plain values, and collects what does not fit on the way."""
 
-    def fail(self, key: str, message: str) -> NoReturn:
-        raise self.place.error(key or "(top)", message)
+    def __init__(self, file: str) -> None:
+        self.lines: dict[str, int] = {}
+        self.place = Place(file, self.lines)
+        self.words: dict[str, tuple[str, str]] = {}  # key: what to say where msgspec refuses
+        self.problems: list[Problem] = []
+        self.size = 0
 
-    def build(self, cls: type, node: yaml.Node, key: str) -> object:
-        """Make a dataclass of a mapping: no unknown keys, none missing, none twice."""
+    def add(self, key: str, text: str, remedy: str = "") -> None:
+        self.problems.append(Problem(key or "(top)", text, remedy))
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.raise_problems()
+
+    def raise_problems(self) -> None:
+        """Raise one error that tells all problems, if there are any."""
+        if len(self.problems) == 1:
+            raise self.place.error(*self.problems[0])
+        missing = [problem.key for problem in self.problems if problem.text == MISSING]
+        parts = [
+            f"line {self.place.line(key)}: {key}: {text}" + (f" ({remedy})" if remedy else "")
+            for key, text, remedy in self.problems
+            if text != MISSING
+        ]
+        remedy = "correct these" if parts else "add these keys"
+        if missing:
+            parts.append(f"missing: {', '.join(missing)}")
+        if parts:
+            line = min(self.place.line(problem.key) for problem in self.problems)
+            raise RecipeError("; ".join(parts), remedy, file=self.place.file, line=line)
+
+    def refused(self, key: str, text: str, plain: object) -> RecipeError:
+        """Say in the type's own words why msgspec refused a value, else in msgspec's."""
+        if key in self.words:
+            problem, remedy = self.words[key]
+            return self.place.error(key, f"{jsonfile.at(plain, key)!r} {problem}", remedy)
+        return self.place.error(key or "(top)", text, "correct the value")
+
+    def plain(self, kind: inspect.Type, node: yaml.Node, key: str) -> object:
+        """Return a node's value as its type asks for it; None, and a problem, if it cannot be."""
+        self.grow(node)
         self.lines.setdefault(key, node.start_mark.line + 1)
-        hints = typing.get_type_hints(cls)
-        known = {f.name: f for f in dataclasses.fields(cls)}
-        given: dict[str, Any] = {}
-        for name, value in self.items(node, key):
-            if name not in known:
-                hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
-                self.fail(_join(key, name), f"unknown key; {hint}")
-            given[name] = self.convert(hints[name], value, _join(key, name))
-        for name, spec in known.items():
-            default = spec.default is not dataclasses.MISSING
-            if name not in given and not default and spec.default_factory is dataclasses.MISSING:
-                self.fail(_join(key, name), "missing; add this key")
-        return cls(**given)
+        any_text = False
+        while isinstance(kind, inspect.Metadata | inspect.UnionType):
+            if isinstance(kind, inspect.UnionType):
+                if _null(node):
+                    return None
+                kind = next(k for k in kind.types if not isinstance(k, inspect.NoneType))
+                continue
+            notes, kind = kind.extra or {}, kind.type
+            any_text = any_text or ANY_TEXT in notes
+            if PROBLEM in notes:
+                self.words[key] = notes[PROBLEM]
+        if isinstance(kind, inspect.StructType | inspect.DataclassType):
+            return self.struct(kind, node, key)
+        if isinstance(kind, inspect.DictType):
+            items = self.items(node, key)
+            return {n: self.plain(kind.value_type, v, _join(key, n)) for n, v in items}
+        if isinstance(kind, inspect.VarTupleType):
+            return self.sequence(kind.item_type, node, key)
+        return self.scalar(kind, node, key, any_text=any_text)
 
-    def items(self, node: yaml.Node, key: str) -> list[tuple[str, yaml.Node]]:
+    def grow(self, node: yaml.Node) -> None:
+        """Count what aliases make of a small file."""
+        self.size += 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
+        if self.size > MAX_BYTES:
+            raise RecipeError(
+                f"larger than {MAX_BYTES >> 20} MiB with what its aliases repeat",
+                "this is no recipe",
+                file=self.place.file,
+            )
+
+    def struct(
+        self, kind: inspect.StructType | inspect.DataclassType, node: yaml.Node, key: str
+    ) -> dict[str, object]:
+        """Return a struct's keys and values: no unknown keys, none missing, none twice."""
+        fields = {field.name: field for field in kind.fields}
+        plain: dict[str, object] = {}
+        missing = {field.name for field in kind.fields if field.required}
+        for name, value in self.items(node, key):
+            missing.discard(name)
+            if name in fields:
+                plain[name] = self.plain(fields[name].type, value, _join(key, name))
+            else:
+                near = nearest(name, fields)
+                missing.discard(near or "")
+                known = f"known: {', '.join(fields)}"
+                hint = f"did you mean {near!r}?" if near else known
+                self.add(_join(key, name), "unknown key", hint)
+        if isinstance(node, yaml.MappingNode):
+            for name in fields:
+                if name in missing:
+                    self.add(_join(key, name), MISSING, "add this key")
+        return plain
+
+    def items(self, node: yaml.Node, key: str) -> Iterator[tuple[str, yaml.Node]]:
+        """Yield a mapping's keys and values."""
         if not isinstance(node, yaml.MappingNode):
-            self.fail(key, f"expected keys and values, not {_name(node)}")
-        seen: list[tuple[str, yaml.Node]] = []
+            self.add(key, f"expected keys and values, not {_name(node)}")
+            return
+        seen = set()
         for name_node, value in node.value:
             if not isinstance(name_node, yaml.ScalarNode):
-                self.fail(key, "a key must be a plain word")
+                self.add(key, "a key must be a plain word")
+                continue
             name = str(name_node.value)
+            if name in seen:
+                self.lines[_join(key, name)] = name_node.start_mark.line + 1
+                self.add(_join(key, name), "given twice", "keep one")
+                continue
+            seen.add(name)
             self.lines[_join(key, name)] = name_node.start_mark.line + 1
-            if name in dict(seen):
-                self.fail(_join(key, name), "given twice; keep one")
-            seen.append((name, value))
-        return seen
+            yield name, value
 
-    def convert(self, hint: Any, node: yaml.Node, key: str) -> object:  # noqa: ANN401, PLR0911 - one return per kind of type hint
-        origin, args = typing.get_origin(hint), typing.get_args(hint)
-        if dataclasses.is_dataclass(hint):
-            return self.build(typing.cast("type", hint), node, key)
-        if origin in (typing.Union, types.UnionType):
-            if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
-                return None
-            return self.convert(args[0], node, key)
-        if origin is Literal:
-            text = self.scalar(node, key, "str")
-            if text not in args:
-                hint_text = did_you_mean(text, args)
-                self.fail(
-                    key, f"{text!r} is not one of {', '.join(args)}; {hint_text}".rstrip("; ")
+    def sequence(self, item: inspect.Type, node: yaml.Node, key: str) -> Sequence[object]:
+        """Return a list; a command may be one line."""
+        if isinstance(node, yaml.ScalarNode) and isinstance(_bare(item), inspect.StrType):
+            text = self.text(node, key, "str")
+            try:
+                return shlex.split(text or "")
+            except ValueError as exc:
+                self.add(key, str(exc), "quote it as for a shell")
+        elif not isinstance(node, yaml.SequenceNode):
+            self.add(key, f"expected a list, not {_name(node)}")
+        else:
+            return [self.plain(item, n, f"{key}[{i}]") for i, n in enumerate(node.value)]
+        return ()
+
+    def scalar(self, kind: inspect.Type, node: yaml.Node, key: str, *, any_text: bool) -> object:
+        """Return text, number or truth value; what YAML takes for another kind is refused."""
+        name = _NAMES[type(kind)]
+        text = self.text(node, key, name)
+        if text is None:
+            return None
+        tag = node.tag.rpartition(":")[2]
+        if isinstance(kind, inspect.LiteralType):
+            if text not in kind.values:
+                known = [str(value) for value in kind.values]
+                self.add(
+                    key, f"{text!r} is not one of {', '.join(known)}", did_you_mean(text, known)
                 )
             return text
-        if origin is tuple:
-            return self.sequence(args[0], node, key)
-        if origin is not None and issubclass(origin, Mapping):
-            return {
-                n: self.convert_value(args[1], v, _join(key, n)) for n, v in self.items(node, key)
-            }
-        return self.convert_value(hint, node, key)
-
-    def sequence(self, item: Any, node: yaml.Node, key: str) -> tuple[object, ...]:  # noqa: ANN401 - a type hint
-        if isinstance(node, yaml.ScalarNode) and item is str:  # a command on one line
-            try:
-                return tuple(shlex.split(self.scalar(node, key, "str")))
-            except ValueError as exc:
-                self.fail(key, f"{exc}; quote it as for a shell")
-        if not isinstance(node, yaml.SequenceNode):
-            self.fail(key, f"expected a list, not {_name(node)}")
-        return tuple(self.convert(item, n, f"{key}[{i}]") for i, n in enumerate(node.value))
-
-    def convert_value(self, hint: Any, node: yaml.Node, key: str) -> object:  # noqa: ANN401 - a type hint
-        text = self.scalar(node, key, hint.__name__)
-        self.lines.setdefault(key, node.start_mark.line + 1)
-        kind = node.tag.rpartition(":")[2]
-        if hint is str:
-            if kind in ("float", "int", "bool") and getattr(node, "style", None) in (None, ""):
-                if "." in key and key.rpartition(".")[0].endswith(("variables", "software")):
-                    return text  # values of variables are text, whatever they look like
-                self.fail(key, f"{text} is read as a number or truth value; put it in quotes")
+        if isinstance(kind, inspect.StrType):
+            if tag in ("float", "int", "bool") and _unquoted(node) and not any_text:
+                self.add(key, f"{text} is read as a number or truth value", "put it in quotes")
             return text
-        if hint is bool and kind == "bool":
+        if isinstance(kind, inspect.BoolType) and tag == "bool":
             return text.lower() in ("true", "yes", "on")
-        bare = getattr(node, "style", None) in (None, "") and _BARE_EXPONENT.fullmatch(text)
-        plain = text.replace("_", "")
-        try:
-            if hint is int and kind == "int":
-                return int(plain, 0)
-            if hint is float and (kind in ("int", "float") or bare) and math.isfinite(float(plain)):
-                return float(plain)
-        except ValueError:  # YAML reads 050 and 1:30 as numbers, too; nobody means 40 and 90
-            pass
-        return self.fail(key, f"{text!r} is not of type {hint.__name__}; correct the value")
+        number = _number(node, text, name)
+        if number is None:
+            self.add(key, f"{text!r} is not of type {name}", "correct the value")
+        return number
 
-    def scalar(self, node: yaml.Node, key: str, expected: str) -> str:
+    def text(self, node: yaml.Node, key: str, expected: str) -> str | None:
+        """Return what stands there, of a single value."""
         if not isinstance(node, yaml.ScalarNode):
-            self.fail(key, f"expected {expected}, not {_name(node)}")
-        if node.tag.endswith(":null"):
-            self.fail(key, "has no value; give one or remove the key")
-        return str(node.value)
+            self.add(key, f"expected {expected}, not {_name(node)}")
+        elif _null(node):
+            self.add(key, "has no value", "give one or remove the key")
+        else:
+            return str(node.value)
+        return None
+
+
+def _number(node: yaml.Node, text: str, name: str) -> float | None:
+    """Return an int or a float; YAML reads 050 and 1:30 as numbers, too: nobody means 40 and 90."""
+    kind, plain = node.tag.rpartition(":")[2], text.replace("_", "")
+    exponent = _unquoted(node) and _BARE_EXPONENT.fullmatch(text)
+    with contextlib.suppress(ValueError):
+        if name == "int" and kind == "int":
+            return int(plain, 0)
+        if name == "float" and (kind in ("int", "float") or exponent):
+            number = float(plain)
+            return number if math.isfinite(number) else None
+    return None
+
+
+def _unquoted(node: yaml.Node) -> bool:
+    return getattr(node, "style", None) in (None, "")
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
+
+
+def _null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")
 
 
 def _join(key: str, name: str) -> str:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from mrbench import __version__
 from mrbench.errors import MeasureError
 from mrbench.model.reporter import RunStart
@@ -26,7 +28,7 @@ def blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
         "id": f"{plan.suite}/{plan.implementation}/{folder.path.name}",
         "mrbench": __version__,
         "started": now(),
-        "suite": dataclasses.asdict(file.suite),
+        "suite": msgspec.to_builtins(file.suite),
         "plan": json.loads(plan.canonical()),
         "plan_digest": plan.digest,
         "family": family(file, plan),
@@ -41,7 +43,7 @@ def family(file: RecipeFile, plan: Plan) -> str:
 
     Runs of one family on different counts are a scaling series.
     """
-    recipe = dataclasses.asdict(file.recipe) | {"notes": ""}
+    recipe = msgspec.to_builtins(file.recipe) | {"notes": ""}
     parts = [
         recipe,
         plan.suite,

@@ -1,11 +1,12 @@
 """What `mrbench run --dry-run` tells: everything that would happen; touches nothing."""
 
-import dataclasses
 import os
 import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from mrbench.launch.executors import Wishes
 from mrbench.model.places import Places
@@ -36,7 +37,7 @@ def describe(
         "source": {"url": plan.source.url, "commit": plan.source.commit, "tree": tree},
         "pinned": plan.pinned,
         "patches": plan.patch_sha256,
-        "substitutions": [dataclasses.asdict(s) for s in plan.source.substitutions],
+        "substitutions": msgspec.to_builtins(plan.source.substitutions),
         "checkout": str(checkout),
         "executor": wishes.executor,
         "image": image,

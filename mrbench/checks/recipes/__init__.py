@@ -4,11 +4,12 @@ chosen.py says what is checked; suite.py, words.py, patches.py, lock.py and samp
 alone, upstream.py and launch.py at the repositories. All of them yield `Checked`.
 """
 
-import dataclasses
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from mrbench.checks.recipes import lock, patches, pins, sample, suite, upstream
 from mrbench.checks.recipes.base import Subject, refused
@@ -84,7 +85,7 @@ def _read(path: Path, default_suite: str) -> Subject | Checked:
     name = f"{foreign.suite_name(path)}/{path.stem}"
     try:
         file = foreign.load(path, default_suite)
-        made = plan.make_plan(dataclasses.replace(file, lock=None))
+        made = plan.make_plan(msgspec.structs.replace(file, lock=None))
     except RecipeError as exc:
         key = exc.key or ""
         kind = next((name for name, rule in READING.items() if rule.fullmatch(key)), "recipe")

@@ -4,19 +4,19 @@ Each check works in two fresh caches of its own: one that stands already would p
 """
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from mrbench.checks.recipes import launch
 from mrbench.checks.recipes.base import Subject, counted
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model.finding import Checked
-from mrbench.model.recipe import Source
+from mrbench.model.recipe import Source, as_source
 from mrbench.prepare import source as workspace
-from mrbench.prepare.job import as_source
 from mrbench.prepare.mirror import base
 from mrbench.prepare.source import Workspace, address, store
 from mrbench.prepare.source.base import UnreachableError
@@ -108,7 +108,7 @@ def _fetched(
 
 def _made(upstreams: Upstreams, source: Source, patches: Patches, cache: Path) -> Workspace:
     """Make the patched checkout, whatever its tree."""
-    unpinned = dataclasses.replace(source, tree=None)
+    unpinned = msgspec.structs.replace(source, tree=None)
     with _cache(cache):
         return workspace.prepare(unpinned, patches, _base(upstreams), upstreams.say)
 
@@ -153,7 +153,7 @@ def _other_gpus(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
 
 
 def _with_others(subject: Subject) -> Plan | None:
-    unlocked = dataclasses.replace(subject.file, lock=None)
+    unlocked = msgspec.structs.replace(subject.file, lock=None)
     for count in (*subject.file.recipe.other_gpus.allowed, *COUNTS):
         with contextlib.suppress(RecipeError):
             if count != subject.plan.gpus:

@@ -6,8 +6,9 @@ where step and time stand on different lines, or the log is a progress bar or on
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from importlib import import_module
+
+from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.measure.parsers import text

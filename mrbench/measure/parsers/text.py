@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from mrbench.errors import RecipeError
 from mrbench.measure.parsers.base import REPEAT, Block, Mark, TextFormat
@@ -38,7 +37,6 @@ def parse(
     return to_samples(_marks(blocks, rule, past), rule, log, images_per_iteration)
 
 
-@lru_cache(maxsize=32)
 def from_pattern(log: LogFormat) -> TextFormat:
     """Make a format of a recipe's own pattern, whose one expression finds all groups.
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mrbench import locks
 from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
@@ -46,7 +48,7 @@ class Ready:
 
 def digest(env: Environment, tree: str, lock_sha256: str | None = None) -> str:
     """Name the environment after all that decides it; the tree only if something is built."""
-    asked = dataclasses.asdict(env)
+    asked = msgspec.to_builtins(env)
     inputs = {
         **{name: value for name, value in asked.items() if name not in NO_INPUTS},
         "lock_sha256": lock_sha256,
@@ -106,7 +108,7 @@ def prepare(
         frozen = make(env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels)
         made = {
             "frozen": frozen,
-            "inputs": dataclasses.asdict(env),
+            "inputs": msgspec.to_builtins(env),
             "lock_sha256": lock_sha256,
             "tree": tree,
             "seconds": round(time.monotonic() - began, 1),

@@ -1,13 +1,13 @@
 """The repositories of a mirror: bare, with the pinned commits and nothing of their history."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
+
 from mrbench.errors import WorkspaceError
-from mrbench.model.recipe import Source
-from mrbench.prepare.job import as_source
+from mrbench.model.recipe import Source, as_source
 from mrbench.prepare.mirror.base import REPOS
 from mrbench.prepare.source import address, store
 from mrbench.prepare.source.base import repository_name
@@ -45,7 +45,7 @@ def add(folder: Path, source: Source, base: str | None, say: Say, lock: int) -> 
         with store.locked(cached, say) as held:
             store.ensure(cached, source, base, say, held)
             say(f"copying {repository_name(source.url)} at {source.commit[:12]}")
-            copied = dataclasses.replace(source, url=f"file://{quote(str(cached))}")
+            copied = msgspec.structs.replace(source, url=f"file://{quote(str(cached))}")
             store.ensure(target, copied, None, lambda _: None, lock)
     except GitError as exc:
         raise WorkspaceError(str(exc), f"remove {cached} and {target}, and run again") from exc

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
+
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
 from mrbench.model.recipe import Source
@@ -41,7 +43,7 @@ def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:
         source.url,
         source.commit,
         source.paths,
-        [dataclasses.asdict(s) for s in source.substitutions],
+        msgspec.to_builtins(source.substitutions),
         [hashlib.sha256(patch).hexdigest() for patch in patches],
     ]
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

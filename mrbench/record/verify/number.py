@@ -1,18 +1,18 @@
 """The number and its validity, computed again from plan.json, train.log and train.stamps."""
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.model.run import Exit
-from mrbench.recipe import yamlfile
-from mrbench.recipe.plan import FORMAT, Plan
+from mrbench.recipe.plan import Plan, plan_of
 from mrbench.record import judge
 from mrbench.record.archive import Opened
 from mrbench.record.rundir import suite_of
@@ -43,7 +43,7 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:
     try:
         found = recompute(run, plan, record)
         if record.get("validity") is not None:
-            all_ = {**record, **found, "plan": dataclasses.asdict(plan)}
+            all_ = {**record, **found, "plan": msgspec.to_builtins(plan)}
             found["validity"] = dataclasses.asdict(judge_record(all_, suite_of(record).rules))
     except MrbenchError as exc:
         yield Finding("number", "differs", _plain(exc, run), FORGED, "measurement")
@@ -56,12 +56,8 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:
 
 
 def read_plan(run: Opened) -> Plan:
-    """Read plan.json; what plans of older formats lack was not asked for then."""
-    content = json.loads(run.folder.plan.read_bytes())
-    if isinstance(content, dict) and content.get("format") in range(FORMAT):
-        asked = [f.name for f in dataclasses.fields(Plan) if f.default is dataclasses.MISSING]
-        content = dict.fromkeys(asked) | content
-    return yamlfile.parse(Plan, json.dumps(content).encode(), "plan.json")[0]
+    """Read the run's plan.json; MrbenchError if it does not fit."""
+    return plan_of(run.folder.plan.read_bytes(), "plan.json")
 
 
 def recompute(run: Opened, plan: Plan, record: Record) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """What this mrbench and this machine have of a run's source: patches, lock, recipe, checkout."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.model.recipe import Source, Window
@@ -70,7 +71,7 @@ def _suite(record: Record, file: RecipeFile) -> Finding:
     """Compare what decides on comparisons and on validity: window, hardware, model, rules."""
     now = {key: getattr(file.suite, key) for key in SUITE}
     then_ = {key: (record.get("suite") or {}).get(key) for key in SUITE}
-    plain = json.loads(json.dumps(now, default=dataclasses.asdict))
+    plain = json.loads(json.dumps(now, default=msgspec.to_builtins))
     unlike = [key for key in SUITE if then_[key] != plain[key] and (then_[key] or plain[key])]
     if unlike:
         return Finding("suite", "note", f"{', '.join(unlike)} of suite.yaml differ", SINCE)
@@ -111,10 +112,10 @@ def _recipe(plan: Mapping[str, Any], file: RecipeFile) -> Iterator[Finding]:
             window=Window(first=window["first"], last=window["last"]),
             commit=None if plan.get("pinned") else plan["source"]["commit"],
         )
-    except (MrbenchError, KeyError) as exc:
+    except (MrbenchError, KeyError, TypeError, ValueError) as exc:
         yield Finding("recipe", "note", f"this mrbench can make no such plan: {exc}")
         return
-    then_, now_ = dict(flat(dict(plan))), dict(flat(dataclasses.asdict(now)))
+    then_, now_ = dict(flat(dict(plan))), dict(flat(msgspec.to_builtins(now)))
     unlike = [key for key in then_ if key in now_ and then_[key] != now_[key]]
     unlike += [key for key in now_ if key not in then_ and now_[key] and "[" in key]
     ours, theirs = now.source, plan["source"]

@@ -4,13 +4,14 @@ As in COCO, train2017 is train2014 and valminusminival2014 together, and val2017
 same pictures stand under both years' names, so that code of either year finds its own.
 """
 
-import dataclasses
 import functools
 import json
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.places import DRAWING
@@ -75,7 +76,7 @@ def made_by_us(folder: Path) -> dict[str, int] | None:
         said = json.loads((folder / MARKER).read_text())
     except (OSError, ValueError):
         return None
-    keys = (*(field.name for field in dataclasses.fields(SyntheticData)), "drawing")
+    keys = (*SyntheticData.__struct_fields__, "drawing")
     if isinstance(said, dict) and all(isinstance(said.get(key), int) for key in keys):
         return {key: said[key] for key in keys}
     return None
@@ -87,7 +88,7 @@ def counts(images: int) -> dict[str, int]:
 
 
 def _identity(spec: SyntheticData) -> dict[str, int]:
-    return {**dataclasses.asdict(spec), "drawing": DRAWING}
+    return {**msgspec.structs.asdict(spec), "drawing": DRAWING}
 
 
 def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -> None:
