@@ -1,7 +1,6 @@
 """The recipes over several nodes: the commands as text, and who cannot."""
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from mrbench.errors import RecipeError
@@ -70,7 +69,7 @@ def test_an_unknown_placeholder_is_refused() -> None:
         n for word in planned("demo", "minimask", 2).command for n in PLACEHOLDER.findall(word)
     }
     assert {"node_rank", "master_address", "master_port"} <= known
-    launch = dataclasses.replace(file.recipe.launch, multi_node=MultiNode(command=("{rank}",)))
-    odd = dataclasses.replace(file.recipe, launch=launch)
+    launch = msgspec.structs.replace(file.recipe.launch, multi_node=MultiNode(command=("{rank}",)))
+    odd = msgspec.structs.replace(file.recipe, launch=launch)
     with pytest.raises(RecipeError, match=r"launch.multi_node.command.*unknown placeholder"):
         load._check(odd, file.place)

@@ -5,10 +5,10 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from mrbench.model.recipe import LogFormat
@@ -40,7 +40,7 @@ def test_it_has_all_seven_and_torchvision() -> None:
 def test_it_is_the_code_of_2019(name: str) -> None:
     ours, published = load(name).recipe.source, recipe.load_named("2019", name).recipe.source
     same = [
-        {**asdict(source), "tree": None, "paths": None, "patches": source.patches}
+        {**msgspec.to_builtins(source), "tree": None, "paths": None, "patches": source.patches}
         for source in (ours, published)
     ]
     assert same[0] == same[1]
