@@ -24,7 +24,8 @@ from mrbench.wording import did_you_mean, nearest
 
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
-MAX_PROBLEMS = 20  # more than anybody corrects at a time
+MAX_PROBLEMS = 100  # then reading ends: what strangers write may be wrong all over
+MAX_SHOWN = 6  # of them in a message, beside the missing keys
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BARE_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")  # a number to JSON, a text to YAML 1.1
 MISSING = "missing"
@@ -144,6 +145,7 @@ class _Reader:
             for key, text, remedy in self.problems
             if text != MISSING
         ]
+        parts[MAX_SHOWN:] = [f"{len(parts) - MAX_SHOWN} more"] if len(parts) > MAX_SHOWN else []
         remedy = "correct these" if parts else "add these keys"
         if missing:
             parts.append(f"missing: {', '.join(missing)}")
