@@ -8,8 +8,8 @@ import pytest
 
 from mrbench.doctor.finding import Finding
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.recipe import load, plan
-from mrbench.recipe.plan import Plan
 from toy import edit
 
 NOWHERE = Places()

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from mrbench.errors import RecipeError
+from mrbench.model.plan import Plan
 from mrbench.model.recipe import MultiNode
 from mrbench.recipe import load
-from mrbench.recipe.plan import Plan, make_plan
+from mrbench.recipe.plan import make_plan
 from mrbench.wording import PLACEHOLDER
 
 MEETING = "--master_addr={master_address} --master_port={master_port}"

@@ -9,9 +9,10 @@ import pytest
 
 from mrbench.console import Seen
 from mrbench.measure import measure
+from mrbench.model.plan import Plan
 from mrbench.model.run import IterationSample
 from mrbench.recipe import load
-from mrbench.recipe.plan import Plan, make_plan
+from mrbench.recipe.plan import make_plan
 from mrbench.run.progress import MOST_TIMES, Progress
 from toy import edit, make_suite
 

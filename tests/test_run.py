@@ -50,9 +50,9 @@ def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> Non
 
 
 def test_the_number_comes_from_the_files_alone(toy: Path, tmp_path: Path) -> None:
+    from mrbench.model.plan import Plan
     from mrbench.model.run import Exit
     from mrbench.recipe import yamlfile
-    from mrbench.recipe.plan import Plan
     from mrbench.record.judge import judge
     from mrbench.record.rundir import RunDir
 

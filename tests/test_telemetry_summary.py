@@ -12,7 +12,7 @@ from mrbench.launch.telemetry.wording import describe
 from mrbench.model.run import Disagreement, Measurement
 
 if TYPE_CHECKING:
-    from mrbench.recipe.plan import Plan
+    from mrbench.model.plan import Plan
 
 BEGAN_S, ENDED_S = 110.25, 120.75  # between two samples, both
 

@@ -7,11 +7,11 @@ from mrbench.doctor.cooldown import CoolDown
 from mrbench.errors import RecipeError
 from mrbench.launch.executors import Wishes
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy
 from mrbench.prepare.mirror import base
 from mrbench.recipe import foreign, load, plan
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan
 
 Planned = list[tuple[Plan, RecipeFile]]
 # What only one executor knows.

@@ -6,8 +6,8 @@ from typing import Any
 
 from mrbench.doctor.gpus import visible
 from mrbench.launch import gpus
+from mrbench.model.plan import Plan
 from mrbench.model.recipe import noun
-from mrbench.recipe.plan import Plan
 
 POLL_S = 1.0
 TELL_S = 10.0

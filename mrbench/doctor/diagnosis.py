@@ -8,7 +8,7 @@ from mrbench.doctor import containers, gpus, inputs, machine, storage, tools
 from mrbench.doctor.finding import Check, Finding, merged
 from mrbench.errors import UnavailableError
 from mrbench.model.places import Places
-from mrbench.recipe.plan import Plan
+from mrbench.model.plan import Plan
 
 # All of preflight.REFUSING is among these; a test compares what the two say.
 GROUPS: Mapping[str, tuple[Check, ...]] = {

@@ -6,7 +6,7 @@ from typing import Literal
 
 from mrbench.model.finding import Problem
 from mrbench.model.places import Places
-from mrbench.recipe.plan import Plan
+from mrbench.model.plan import Plan
 
 Level = Literal["good", "warning", "missing"]
 Plans = Sequence[Plan]

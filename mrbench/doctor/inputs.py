@@ -10,11 +10,11 @@ from mrbench.doctor.finding import Finding, Plans, lacking, names
 from mrbench.errors import WorkspaceError
 from mrbench.launch.executors import EXECUTORS, Wishes
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.recipe import lockfile
-from mrbench.recipe.plan import Plan
 
 
 def executor(plans: Plans, _places: Places) -> list[Finding]:

@@ -7,7 +7,7 @@ from mrbench.doctor.finding import Finding, lacking, merged
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import EXECUTORS, Executor, Wishes
 from mrbench.model.places import Places
-from mrbench.recipe.plan import Plan
+from mrbench.model.plan import Plan
 
 # All that can refuse a run: the cheap ones among the checks of `mrbench doctor`.
 REFUSING = (

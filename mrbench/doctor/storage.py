@@ -7,9 +7,9 @@ from mrbench.doctor.finding import Finding, Plans, names, size
 from mrbench.doctor.inputs import environment_path, made
 from mrbench.files import home
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.prepare import weights
 from mrbench.recipe import lockfile
-from mrbench.recipe.plan import Plan
 
 # An environment's size, by the largest package in it, measured with du once it was made.
 ENVIRONMENT_BYTES = {

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
+
 LeadingClock = Literal["log", "arrival", "printed"]
 Status = Literal[
     "ok",
@@ -44,8 +46,7 @@ class Job:
 EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled", "out_of_memory"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """How a job ended. code: exit status, negative for a signal; None if it never started.
 
     message: what there is to say beyond the reason, and what to do.
@@ -106,8 +107,7 @@ Cause = Literal[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Disagreement:
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     """Two clocks that differ by more than they may: the likely cause, and where it shows.
 
     clock: the other one, "arrival" or "printed". first and last are iterations (1-based),
@@ -174,8 +174,7 @@ FailureCause = Literal[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why a training gave no number: the cause, the log's line that says so, and what to do.
 
     line: printable, at most 300 characters; empty where nothing was printed. rank: of the process
@@ -190,8 +189,7 @@ class Failure:
     detail: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """A 95 % confidence interval, low to high; images per second, as the point estimate."""
 
     images_per_second: float
@@ -208,8 +206,7 @@ class Interval:
         return plus_minus(self.images_per_second, self.half_width)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Repeats:
+class Repeats(msgspec.Struct, frozen=True, kw_only=True):
     """Several runs of one plan: all images by all seconds, and what one run differs from the next.
 
     deviation: standard deviation of the runs' images per second; interval: for the mean of all
@@ -235,8 +232,7 @@ def plus_minus(value: float, half_width: float) -> str:
 FALSE_ALARMS = 0.01
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """change: throughput in the window's last quarter by that in its first, less one.
 
     p_value: how often a run without drift would show a trend as strong as this one.
@@ -251,8 +247,7 @@ class Drift:
         return self.p_value < FALSE_ALARMS
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """Throughput over a window of iterations; images_per_second is None unless status is ok.
 
     first and last are the iterations really covered (1-based, inclusive), `iterations` how many of

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrbench.launch.executors import Surroundings
 from mrbench.model.places import Places, free_port, synthetic_folder
+from mrbench.model.plan import Plan
 from mrbench.model.recipe import as_source
 from mrbench.model.run import Job
 from mrbench.prepare import run_copy, weights
@@ -17,7 +18,6 @@ from mrbench.prepare.source import Workspace
 from mrbench.prepare.step import activated
 from mrbench.prepare.weights import Used
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan
 from mrbench.wording import fill
 
 Progress = Callable[[str], None]

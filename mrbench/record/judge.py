@@ -12,8 +12,8 @@ from mrbench.measure.log.blocks import read_blocks, read_range
 from mrbench.measure.log.stamps import read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse, until_past
+from mrbench.model.plan import Plan
 from mrbench.model.run import Exit, Measurement, Status
-from mrbench.recipe.plan import Plan
 from mrbench.record.rundir import RunDir
 
 

@@ -11,11 +11,11 @@ import msgspec
 
 from mrbench import __version__
 from mrbench.errors import MeasureError
+from mrbench.model.plan import Plan
 from mrbench.model.reporter import RunStart
 from mrbench.model.run import Exit, Interval
 from mrbench.model.suite import Suite
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan
 from mrbench.record.rundir import RunDir
 
 Record = dict[str, Any]

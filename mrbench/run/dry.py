@@ -10,10 +10,10 @@ import msgspec
 
 from mrbench.launch.executors import Wishes
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.prepare import environment, scratch
 from mrbench.prepare import source as workspace
 from mrbench.prepare.job import Patches, links_of, make_job, path_values
-from mrbench.recipe.plan import Plan
 
 HERE = Wishes()
 

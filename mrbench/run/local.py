@@ -12,9 +12,10 @@ from mrbench.doctor import cooldown, preflight
 from mrbench.errors import MrbenchError
 from mrbench.launch.executors import Executor
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.prepare import job, scratch
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan, run_folder_name
+from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
 from mrbench.record.record import blank, conclude, in_turns, now, run_start, summary
 from mrbench.record.rundir import RunDir

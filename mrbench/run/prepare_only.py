@@ -7,10 +7,10 @@ from typing import Any
 from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.prepare import job, scratch, source, surroundings
 from mrbench.prepare.mirror import base
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan
 
 RUN_NAME = "prepared"  # one copy per implementation, made anew each time
 

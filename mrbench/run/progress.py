@@ -4,8 +4,8 @@ import math
 
 from mrbench.console import Reporter, Seen
 from mrbench.measure.interval import within_run
+from mrbench.model.plan import Plan
 from mrbench.model.run import IterationSample
-from mrbench.recipe.plan import Plan
 
 MOST_TIMES = 512  # of the window; more are joined in pairs, so that each look costs little
 GROWTH = 1.05  # the interval is computed anew when the window has grown so much

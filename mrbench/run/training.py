@@ -9,10 +9,10 @@ from mrbench.errors import WorkspaceError
 from mrbench.launch.executors import Executor
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
 from mrbench.measure.parsers import parse, until_past
+from mrbench.model.plan import Plan
 from mrbench.model.run import Exit
 from mrbench.prepare import environment, source
 from mrbench.prepare.job import Prepared
-from mrbench.recipe.plan import Plan
 from mrbench.record.rundir import RunDir
 from mrbench.run.progress import Progress
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mrbench.errors import MrbenchError
 from mrbench.model.finding import Checked, Outcome
+from mrbench.model.plan import Plan
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan
 from mrbench.recipe.yamlfile import Place
 
 

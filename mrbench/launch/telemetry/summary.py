@@ -6,8 +6,8 @@ from typing import Any
 from mrbench.launch.telemetry import node, verdict
 from mrbench.launch.telemetry.reading import Values, later_s, read
 from mrbench.launch.telemetry.series import Span
+from mrbench.model.plan import Plan
 from mrbench.model.run import Measurement
-from mrbench.recipe.plan import Plan
 
 Summary = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mrbench.launch.telemetry.reading import Values
-from mrbench.recipe.plan import Plan
+from mrbench.model.plan import Plan
 
 MUCH_WAITING = 0.10  # of the window's seconds: the loader sets the pace
 BUSY_PERCENT = 90.0  # of the time with a kernel on the GPU

@@ -11,8 +11,9 @@ import msgspec
 from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.summary import summarize
+from mrbench.model.plan import Plan
 from mrbench.model.run import Exit
-from mrbench.recipe.plan import Plan, plan_of
+from mrbench.recipe.plan import plan_of
 from mrbench.record import judge
 from mrbench.record.archive import Opened
 from mrbench.record.rundir import suite_of

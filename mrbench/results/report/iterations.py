@@ -11,9 +11,9 @@ from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.log.stamps import Stamps, read_stamps
 from mrbench.measure.parsers import parse
 from mrbench.measure.spans import Span, split
+from mrbench.model.plan import Plan
 from mrbench.model.recipe import Window
 from mrbench.model.run import LeadingClock
-from mrbench.recipe.plan import Plan
 from mrbench.record.archive import Opened
 from mrbench.record.verify.number import read_plan
 from mrbench.text import shown

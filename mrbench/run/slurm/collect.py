@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mrbench.errors import MrbenchError
+from mrbench.model.plan import Plan
 from mrbench.model.run import Exit, Status
 from mrbench.recipe import yamlfile
-from mrbench.recipe.plan import Plan
 from mrbench.record import judge, rundir
 from mrbench.record.record import conclude, now
 from mrbench.record.rundir import RunDir

@@ -10,8 +10,8 @@ from mrbench.doctor import preflight
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.launch.executors import Wishes
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan
 from mrbench.record.record import in_turns, run_start, summary
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm import client, collect, handover, states, submit, watching

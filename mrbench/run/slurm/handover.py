@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mrbench.errors import MrbenchError
+from mrbench.model.plan import Plan
 from mrbench.model.run import Job
 from mrbench.prepare.environment import Ready
 from mrbench.prepare.job import Prepared
 from mrbench.prepare.source import Workspace
 from mrbench.prepare.weights import Used
 from mrbench.recipe import yamlfile
-from mrbench.recipe.plan import Plan
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm.container import Container

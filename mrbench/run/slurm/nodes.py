@@ -11,8 +11,8 @@ from typing import NoReturn
 from mrbench.errors import LaunchError
 from mrbench.launch.telemetry import beside
 from mrbench.model.places import free_port
+from mrbench.model.plan import Plan
 from mrbench.model.run import Job
-from mrbench.recipe.plan import Plan
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm import client, handover

@@ -21,9 +21,10 @@ from mrbench.errors import MrbenchError
 from mrbench.files import home
 from mrbench.launch.executors import Wishes
 from mrbench.model.places import Places
+from mrbench.model.plan import Plan
 from mrbench.prepare import job, scratch, surroundings
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import Plan, run_folder_name
+from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
 from mrbench.record.record import blank, now
 from mrbench.record.rundir import RunDir
