@@ -127,6 +127,8 @@ def _faulty(mapping: dict[str, Any], same: Callable[[], bool]) -> str:
         mapping[name] = value
         if same():
             break
+    mapping.clear()
+    mapping.update(entries)
     return name
 
 

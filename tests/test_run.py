@@ -50,16 +50,15 @@ def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> Non
 
 
 def test_the_number_comes_from_the_files_alone(toy: Path, tmp_path: Path) -> None:
-    from mrbench.model.plan import Plan
     from mrbench.model.run import Exit
-    from mrbench.recipe import yamlfile
+    from mrbench.recipe.plan import read_plan
     from mrbench.record.judge import judge
     from mrbench.record.rundir import RunDir
 
     assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 0
     record = only_record(tmp_path)
     folder = RunDir(tmp_path / "runs" / record["id"])
-    plan, _ = yamlfile.load(Plan, folder.plan)
+    plan = read_plan(folder.plan)
     again = judge(folder, plan, Exit(**record["exit"]))
     assert again.images_per_second == record["measurement"]["images_per_second"]
     assert plan.digest == record["plan_digest"]

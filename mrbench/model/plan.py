@@ -1,59 +1,105 @@
-"""The plan: a recipe and the command line, resolved into everything that a run will do; no I/O."""
+"""The plan of a run: a recipe and the command line, resolved into all that the run will do."""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta, Struct
 
 from mrbench.model.recipe import (
     Adaptation,
+    Count,
     Dataset,
     Environment,
     LogFormat,
+    Seconds,
     Source,
     WeightsFile,
     Window,
 )
+from mrbench.model.suite import Accelerator
 
 FORMAT = 3
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything resolved but this machine's paths, which stay placeholders; plan.json."""
 
-    format: int
-    suite: str
-    implementation: str
-    title: str
-    framework: str
-    pinned: bool
-    source: Source
-    patch_sha256: dict[str, str]
-    adaptation: Adaptation | None
-    environment: Environment
-    lock_sha256: str | None
-    data: Dataset | None
-    weights: tuple[WeightsFile, ...]
-    starts_from: str
-    directory: str
-    command: tuple[str, ...]
-    variables: dict[str, str]
-    shell: bool
-    terminal: bool
-    accelerator: str
-    gpus: int
-    images_per_gpu: int
-    images_per_iteration: int
-    learning_rate: float | None
-    precision: str
-    image_size: str | None
-    window: Window
-    log: LogFormat
-    stop: str
-    wall_clock_limit_s: float
-    stall_limit_s: float
-    nodes: int = 1
-    on_each_node: bool = False  # several nodes: the command is run on each of them
+    format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
+    suite: Annotated[str, Meta(description="Name of the suite, e.g. 2019.")]
+    implementation: Annotated[str, Meta(description="Name of the recipe, e.g. detectron2.")]
+    title: Annotated[str, Meta(description="Name to show in tables.")]
+    framework: Annotated[str, Meta(description="Deep learning framework, e.g. PyTorch.")]
+    pinned: Annotated[
+        bool, Meta(description="Whether it trains the recipe's own commit; false with --commit.")
+    ]
+    source: Annotated[
+        Source,
+        Meta(description="Code to train. No tree where --commit or --gpus change the source."),
+    ]
+    patch_sha256: Annotated[
+        Mapping[str, Sha256], Meta(description="SHA-256 of each patch file, by name.")
+    ]
+    adaptation: Annotated[
+        Adaptation | None,
+        Meta(description="What the suite changes on top of the source's own patches."),
+    ]
+    environment: Annotated[
+        Environment, Meta(description="Python interpreter and libraries to train with.")
+    ]
+    lock_sha256: Annotated[Sha256 | None, Meta(description="SHA-256 of the lock file, if any.")]
+    data: Annotated[Dataset | None, Meta(description="Dataset to train on, if any.")]
+    weights: Annotated[
+        tuple[WeightsFile, ...], Meta(description="Files of pretrained weights to start from.")
+    ]
+    starts_from: Annotated[
+        str, Meta(description="What the training starts from if not from weights, in words.")
+    ]
+    directory: Annotated[
+        str, Meta(description="Folder of the checkout that the command is run in.")
+    ]
+    command: Annotated[
+        tuple[str, ...], Meta(description="Training command; paths are still placeholders.")
+    ]
+    variables: Annotated[
+        Mapping[str, str],
+        Meta(description="Environment variables of the training; paths are still placeholders."),
+    ]
+    shell: Annotated[bool, Meta(description="Whether bash runs the command.")]
+    terminal: Annotated[bool, Meta(description="Whether the training gets a terminal.")]
+    accelerator: Annotated[Accelerator, Meta(description="What trains: gpu or cpu.")]
+    gpus: Annotated[
+        Count, Meta(description="Number of GPUs (or CPU devices) of all nodes together.")
+    ]
+    images_per_gpu: Annotated[Count, Meta(description="Images of one GPU in one iteration.")]
+    images_per_iteration: Annotated[Count, Meta(description="Images of all GPUs in one iteration.")]
+    learning_rate: Annotated[
+        float | None, Meta(description="Learning rate, if the recipe derives it from the batch.")
+    ]
+    precision: Annotated[str, Meta(description="Number format of the training, e.g. float32.")]
+    image_size: Annotated[
+        str | None,
+        Meta(description="Pixels of an image's shorter and longer side at most, e.g. 800/1333."),
+    ]
+    window: Annotated[Window, Meta(description="Iterations to measure.")]
+    log: Annotated[
+        LogFormat, Meta(description="How to parse the log, with all that its format implies.")
+    ]
+    stop: Annotated[str, Meta(description="How the training ends once the window is complete.")]
+    wall_clock_limit_s: Annotated[
+        Seconds, Meta(description="Seconds after which the training is ended.")
+    ]
+    stall_limit_s: Annotated[
+        Seconds, Meta(description="Seconds without output after which the training is ended.")
+    ]
+    nodes: Annotated[Count, Meta(description="Number of nodes that train together.")] = 1
+    on_each_node: Annotated[
+        bool,
+        Meta(description="Several nodes: whether the command is run on each, not on the first."),
+    ] = False
 
     def canonical(self) -> str:
         """Return the plan as one JSON text, the same on every machine."""

@@ -7,12 +7,14 @@ from msgspec import Meta, Struct
 
 from mrbench.model.recipe import Count, Value, Window, Words
 
+Accelerator = Literal["gpu", "cpu"]
+
 
 class Hardware(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The machine that a suite's reference was measured on."""
 
     accelerator: Annotated[
-        Literal["gpu", "cpu"], Meta(description="What trains: gpu, or cpu for tiny workloads.")
+        Accelerator, Meta(description="What trains: gpu, or cpu for tiny workloads.")
     ]
     count: Annotated[Count, Meta(description="Number of GPUs (or CPU devices), e.g. 8.")]
     name: Annotated[str, Meta(description="Name of the accelerator, e.g. NVIDIA V100.")]

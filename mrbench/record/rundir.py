@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mrbench import jsonfile
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.model.suite import Suite
-from mrbench.recipe import yamlfile
 
 # Not in a record's `files`: it itself, what is gone once it is written, what others may add to.
 UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out")
@@ -213,5 +213,4 @@ def find_submitted(runs: Path) -> list[RunDir]:
 
 def suite_of(record: dict[str, Any]) -> Suite:
     """Return the suite as it was when the run was made; for suites that mrbench does not carry."""
-    text = json.dumps(record["suite"]).encode()
-    return yamlfile.parse(Suite, text, f"{record['id']}: suite")[0]
+    return jsonfile.convert(record["suite"], Suite, f"{record['id']}: suite")

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from mrbench import jsonfile
 from mrbench.errors import MrbenchError
 from mrbench.model.recipe import Source, Window
 from mrbench.prepare import source as workspace
-from mrbench.recipe import load, yamlfile
+from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.record.archive import Opened
@@ -145,7 +146,7 @@ def _checkout(
     if recorded is None or at_hand != plan["patch_sha256"]:
         return Finding("checkout", "note", "not at hand: it needs the same patches")
     try:
-        source, _ = yamlfile.parse(Source, json.dumps(plan["source"]).encode(), "plan.source")
+        source = jsonfile.convert(plan["source"], Source, "plan.source")
     except MrbenchError as exc:
         return Finding("checkout", "differs", str(exc), "plan.source was edited", "plan.source")
     kept = workspace.lookup(source, tuple(raw for _, raw in patches))

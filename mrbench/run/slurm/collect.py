@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mrbench.errors import MrbenchError
-from mrbench.model.plan import Plan
 from mrbench.model.run import Exit, Status
-from mrbench.recipe import yamlfile
+from mrbench.recipe.plan import read_plan
 from mrbench.record import judge, rundir
 from mrbench.record.record import conclude, now
 from mrbench.record.rundir import RunDir
@@ -133,7 +132,7 @@ def _conclude(record: Record, folder: RunDir, told: dict[str, Any], end: Exit) -
     if "error" in told:
         record |= {"status": "failed", **told["error"]}
     elif _has(folder.log) and folder.stamps.exists():
-        plan, _ = yamlfile.load(Plan, folder.plan)
+        plan = read_plan(folder.plan)
         conclude(record, folder, plan, rundir.suite_of(record), end)
     else:
         kinds: dict[str, Status] = {

@@ -12,7 +12,7 @@ from mrbench.prepare.environment import Ready
 from mrbench.prepare.job import Prepared
 from mrbench.prepare.source import Workspace
 from mrbench.prepare.weights import Used
-from mrbench.recipe import yamlfile
+from mrbench.recipe.plan import read_plan
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm.container import Container
@@ -27,7 +27,7 @@ def write(folder: RunDir, ready: Prepared, container: Container | None = None) -
 
 def read(folder: RunDir) -> tuple[Plan, Prepared]:
     """Return the plan and what was prepared for it."""
-    plan, _ = yamlfile.load(Plan, folder.plan)
+    plan = read_plan(folder.plan)
     content = load(folder.prepared)
     work, env, job = content["workspace"], content["environment"], content["job"]
     return plan, Prepared(

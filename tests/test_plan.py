@@ -1,0 +1,106 @@
+"""Plans keep their bytes and digests from one version of mrbench to the next."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mrbench.errors import MrbenchError
+from mrbench.recipe import load
+from mrbench.recipe.plan import make_plan, plan_of, read_plan
+from mrbench.record.record import family
+
+KEPT = sorted((Path(__file__).parent / "kept" / "smoke").glob("*/*/plan.json"))
+OLDER = Path(__file__).parent / "kept" / "format2" / "smoke"
+SUITE = """
+title: Toys
+model: none
+window: {first: 10, last: 40}
+hardware: {accelerator: cpu, count: 1, name: any CPU}
+"""
+RECIPE = r"""
+title: Toy
+framework: none
+source:
+  url: https://example.org/toy
+  commit: 0123456789abcdef0123456789abcdef01234567
+  substitutions:
+    - {text: a, replacement: b, files: "*.py", expect_files: 1, expect_lines: 2}
+environment: {kind: venv, python: "3.7", requirements: six==1.16.0, build: ["make all"]}
+workload: {images_per_gpu: 4, learning_rate_per_image: 0.00125}
+launch:
+  command: "{python} train.py {learning_rate}"
+  variables: {THREADS: 2}
+  multi_node: {command: "{python} train.py {node_rank}"}
+data: {layout: any, links: {a: b}, synthetic: {images: 8, width: 64, height: 64}}
+weights: [{file: a.pth, url: "https://example.org/a.pth", size_bytes: 7}]
+log:
+  pattern: 'iter: (?P<iteration>\d+) time: (?P<value>[\d.]+) s'
+  timing: interval_mean
+  every: 10
+  states: {gpus: 'gpus: (\d+)'}
+sample: {log: a.log, images_per_second: 4, origin: by hand, window: {first: 1, last: 2}}
+guards: {evaluation: none, checkpoint: none, resume: none, stop: none}
+software: {CUDA: 10.0}
+"""
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parts[-3])
+def test_a_kept_plan_is_written_as_it_was_read(path: Path) -> None:
+    record = json.loads(path.with_name("record.json").read_bytes())
+    plan = read_plan(path)
+    assert plan.canonical().encode() == path.read_bytes()
+    assert plan.digest == record["plan_digest"]
+
+
+def test_digests_of_a_recipe_stay_what_they_were(tmp_path: Path) -> None:
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    (tmp_path / "toy.yaml").write_text(RECIPE)
+    suite = load.read_suite(tmp_path / "suite.yaml")
+    file = load.load_file(tmp_path / "toy.yaml", suite_name="toys", suite=suite)
+    plan = make_plan(file)
+    assert plan.digest == "d37ca1b8c50f816c55d6b06b00abe800b354b077ec563c4588df71c6a817f5da"
+    digest = "2dfe44222bd52eddf079e2ee9c12f774f085ef0858a6bed4b3cf85d97a020d70"
+    assert family(file, plan) == digest
+
+
+def test_a_plan_of_an_older_format_is_read() -> None:
+    (path,) = OLDER.glob("*/*/plan.json")
+    plan = read_plan(path)
+    assert plan.format == 2
+    assert plan.image_size is None
+
+
+def changed(**changes: object) -> bytes:
+    return json.dumps(json.loads(KEPT[0].read_bytes()) | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (changed(format=99), "f: written by a newer mrbench (plan format 99; this one reads up to"),
+        (changed(format="3"), "f: format: expected a whole number, got text"),
+        (changed(gpus=0), "f: gpus: expected a whole number of at least 1"),
+        (changed(colour="red"), "f: colour: unknown key"),
+        (changed(variables={"A": "1", "B": 2}), "f: variables.B: expected text, got a whole"),
+        (changed(log={"format": "x", "every": 0}), "f: log.every: expected a whole number of at"),
+        (b"[]", "f: expected keys and values, got a list"),
+        (b'{"format": 3', "f: is not JSON ("),
+        (b"[" * 100_000, "f: is not JSON ("),
+        (b"\xff", "f: is not JSON ("),
+    ],
+)
+def test_what_is_no_plan_is_refused_with_file_and_key(raw: bytes, message: str) -> None:
+    with pytest.raises(MrbenchError) as caught:
+        plan_of(raw, "f")
+    assert str(caught.value).startswith(message)
+    assert caught.value.remedy
+
+
+def test_a_digest_follows_from_everything_but_one_node() -> None:
+    plan = read_plan(KEPT[0])
+    several = msgspec.structs.replace(plan, nodes=2)
+    assert '"nodes": 2' in several.canonical()
+    assert '"nodes"' not in plan.canonical()
+    assert plan_of(several.canonical().encode(), "f") == several
