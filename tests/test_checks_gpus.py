@@ -64,7 +64,7 @@ def test_two_good_gpus(gpu_toy: Path) -> None:
     assert found["ECC"]["text"] == "on, no uncorrected errors"
 
 
-@pytest.mark.parametrize("options", [(), ("-DOLD",)], ids=["today's driver", "before 510"])
+@pytest.mark.parametrize("options", [(), ("-DOLD",), ("-DOLDEST",)], ids=["today", "510", "2019"])
 def test_all_that_disturbs_is_told(
     gpu_toy: Path, other_process: int, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

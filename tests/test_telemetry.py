@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from jobs import SAFETY_S
+from mrbench.launch.telemetry.beside import command
 from test_checks_gpus import build
 
-PROGRAM = Path(__file__).parents[1] / "mrbench" / "telemetry" / "__main__.py"
 Lines = list[dict[str, Any]]
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1000)"]
 LOAD = 80
@@ -63,7 +63,7 @@ class Watched:
 def watching(folder: Path, root: int, *options: str, **variables: str) -> Iterator[Watched]:
     file = folder / "telemetry.jsonl"
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", str(PROGRAM), str(file), str(root), *options],
+        command(file, root, *options),
         stdin=subprocess.PIPE,
         env={**os.environ, **variables},
     ) as program:
@@ -170,7 +170,7 @@ def test_mig_and_traffic(stub: Callable[..., Any]) -> None:
     ("variables", "error"),
     [
         ({"STUB_UNLOADED": "1"}, "NVML: Driver Not Loaded"),
-        ({"LD_LIBRARY_PATH": "/nonexistent"}, "NVML: the driver's library cannot be loaded"),
+        ({"LD_LIBRARY_PATH": "/nonexistent"}, "NVML: Shared Library Not Found"),
         ({"STUB_LOST": "1"}, None),
     ],
 )
@@ -211,9 +211,9 @@ time.sleep(1000)
 
 
 def test_the_tree_is_counted_whole(tmp_path: Path) -> None:
-    command = [sys.executable, "-I", "-S", "-c", BURN]
+    burn = [sys.executable, "-I", "-S", "-c", BURN]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        burn, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     ) as root:
         assert root.stdin
         assert root.stdout
@@ -244,12 +244,30 @@ def test_it_ends_with_what_it_watches(tmp_path: Path) -> None:
     assert watched.lines()[-1]["ended"] == "nothing to watch"
 
 
+def test_packages_of_another_python_are_left_alone(tmp_path: Path) -> None:
+    for name in ("psutil", "msgspec", "pynvml"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('made for another Python')")
+    file = tmp_path / "telemetry.jsonl"
+    start = (
+        "import os, pathlib, subprocess, sys; from mrbench.launch.telemetry.beside import command;"
+        "words = command(pathlib.Path(sys.argv[1]), os.getpid(), '--gpus');"
+        "sys.exit(subprocess.run(words, input=b'').returncode)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", start, str(file)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": "/nonexistent"},
+        check=True,
+    )
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines[0]["gpu_error"] == "NVML: Shared Library Not Found"
+    assert lines[-1]["ended"] == "asked to"
+
+
 def test_a_full_disk_ends_it_quietly(tmp_path: Path) -> None:
     # a limit on the size of files fails a write just as a full disk does
     file = tmp_path / "telemetry.jsonl"
-    words = [sys.executable, "-I", "-S", str(PROGRAM), str(file), str(os.getpid())]
-    command = ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+    limited = ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *command(file, os.getpid())]
+    with subprocess.Popen(limited, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         assert program.wait(SAFETY_S) == 0
         assert program.stderr
         assert program.stderr.read() == b""
@@ -259,6 +277,6 @@ def test_a_full_disk_ends_it_quietly(tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_not_touched(tmp_path: Path) -> None:
     file = tmp_path / "telemetry.jsonl"
     file.write_text("another run's\n")
-    words = [sys.executable, "-I", "-S", str(PROGRAM), str(file), str(os.getpid())]
-    assert subprocess.run(words, stdin=subprocess.PIPE, capture_output=True, check=False).returncode
+    again = command(file, os.getpid())
+    assert subprocess.run(again, stdin=subprocess.PIPE, capture_output=True, check=False).returncode
     assert file.read_text() == "another run's\n"

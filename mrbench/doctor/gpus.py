@@ -2,17 +2,14 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from mrbench.doctor import wanted as stated
 from mrbench.doctor.finding import Finding, Plans, memory_size, names
+from mrbench.launch import gpus as nvml
+from mrbench.model.gpus import Gpu, GpuInspection, cuda_order
 from mrbench.model.places import Places
 
-if TYPE_CHECKING:
-    from mrbench.launch.gpus import Gpu, Inspection
-
-    Gpus = Sequence[Gpu]
-
+Gpus = Sequence[Gpu]
 BUSY_SHARE = 0.05  # of a GPU's memory; the driver alone takes less
 OLD_CUDA = "choose other GPUs or a suite of newer code, or try it with --force"
 
@@ -22,8 +19,6 @@ def enough(plans: Plans, _places: Places) -> list[Finding]:
     wanting = [plan for plan in plans if plan.accelerator == "gpu"]
     if not wanting:
         return []
-    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - for GPUs only
-
     seen = nvml.inspect()
     usable = visible(seen.gpus)
     found = []
@@ -48,8 +43,6 @@ def enough(plans: Plans, _places: Places) -> list[Finding]:
 
 def condition(plans: Plans, _places: Places) -> list[Finding]:
     """Tell what the GPUs are, and whatever would slow them."""
-    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - as above
-
     seen = nvml.inspect()
     wanted = max((plan.gpus for plan in plans if plan.accelerator == "gpu"), default=0)
     if seen.error:
@@ -71,22 +64,20 @@ def condition(plans: Plans, _places: Places) -> list[Finding]:
     ]
 
 
-def visible(gpus: "Gpus") -> "Gpus":
+def visible(gpus: Gpus) -> Gpus:
     """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order."""
-    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - as above
-
     identities = [(gpu.index, gpu.uuid) for gpu in gpus]
-    return [gpus[i] for i in nvml.chosen(identities, os.environ.get("CUDA_VISIBLE_DEVICES"))]
+    return [gpus[i] for i in cuda_order(identities, os.environ.get("CUDA_VISIBLE_DEVICES"))]
 
 
-def _why(seen: "Inspection") -> str:
+def _why(seen: GpuInspection) -> str:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if seen.error:
         return seen.error
     return "this machine has no more" if chosen is None else f"CUDA_VISIBLE_DEVICES={chosen}"
 
 
-def _unserved(used: "Gpus", served: tuple[str, str] | None) -> str | None:
+def _unserved(used: Gpus, served: tuple[str, str] | None) -> str | None:
     if served is None:
         return None
     odd = [g for g in used if g.capability and not stated.within(g.capability, *served)]
@@ -96,7 +87,7 @@ def _unserved(used: "Gpus", served: tuple[str, str] | None) -> str | None:
     return f"{text}, {served[0]} to {served[1]} needed"
 
 
-def _kinds(used: "Gpus", kinds: str) -> Finding:
+def _kinds(used: Gpus, kinds: str) -> Finding:
     known = ", ".join(dict.fromkeys(g.capability or "unknown" for g in used))
     text = f"{kinds}; compute capability {known}"
     if len(_distinct(used)) > 1:
@@ -105,7 +96,7 @@ def _kinds(used: "Gpus", kinds: str) -> Finding:
     return Finding("kind", "good", text)
 
 
-def _in_use(used: "Gpus") -> Finding:
+def _in_use(used: Gpus) -> Finding:
     told = [
         f"GPU {g.index}: pid {p.pid} {p.name or '(not visible from here)'}"
         + (f", {memory_size(p.memory_bytes)}" if p.memory_bytes is not None else "")
@@ -125,7 +116,7 @@ def _in_use(used: "Gpus") -> Finding:
     return Finding("in use", "good", f"by nobody; at most {most} of {total} taken")
 
 
-def _clocks(used: "Gpus") -> Finding:
+def _clocks(used: Gpus) -> Finding:
     slowed = [f"GPU {g.index} by {' and '.join(g.slowed_by)}" for g in used if g.slowed_by]
     limited = [
         g
@@ -148,7 +139,7 @@ def _clocks(used: "Gpus") -> Finding:
     return Finding("clocks", "good", text)
 
 
-def _persistence(used: "Gpus") -> Finding:
+def _persistence(used: Gpus) -> Finding:
     off = [g for g in used if g.persistence is False]
     if off:
         text = f"off on {_listed(off)}; the driver unloads between runs"
@@ -157,7 +148,7 @@ def _persistence(used: "Gpus") -> Finding:
     return Finding("persistence", "good", "unknown" if unknown else "on")
 
 
-def _ecc(used: "Gpus") -> Finding:
+def _ecc(used: Gpus) -> Finding:
     wrong = [g for g in used if g.uncorrected_errors]
     if wrong:
         text = ", ".join(f"GPU {g.index}: {g.uncorrected_errors}" for g in wrong)
@@ -171,18 +162,18 @@ def _ecc(used: "Gpus") -> Finding:
     return Finding("ECC", "good", f"{kinds[0]}, no uncorrected errors")
 
 
-def _listed(gpus: "Gpus") -> str:
+def _listed(gpus: Gpus) -> str:
     first, last = gpus[0].index, gpus[-1].index
     if len(gpus) > 1 and last - first == len(gpus) - 1:
         return f"GPU {first}-{last}"
     return f"GPU {', '.join(str(g.index) for g in gpus)}"
 
 
-def _distinct(gpus: "Gpus") -> list[str]:
+def _distinct(gpus: Gpus) -> list[str]:
     return list(dict.fromkeys(g.name for g in gpus))
 
 
-def _count(gpus: "Gpus", name: str) -> int:
+def _count(gpus: Gpus, name: str) -> int:
     return sum(g.name == name for g in gpus)
 
 

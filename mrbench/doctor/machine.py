@@ -5,6 +5,8 @@ import resource
 import sys
 from pathlib import Path
 
+import psutil
+
 from mrbench import __version__
 from mrbench.doctor import wanted
 from mrbench.doctor.finding import Finding, Plans, memory_size, names
@@ -17,8 +19,7 @@ LEAST_MEMORY_BYTES = 3 << 30
 # batch of sixteen 800x1333 images (float32, 205 MB) overflows.
 LEAST_SHARED_BYTES = 1 << 30
 SHARED = "/dev/shm"  # noqa: S108 - asked for its size only
-MEMINFO = Path("/proc/meminfo")
-# what a container may use; version 2 and 1 of cgroups
+# what a container may use, which psutil doesn't know; version 2 and 1 of cgroups
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -40,10 +41,9 @@ def processors(_plans: Plans, _places: Places) -> list[Finding]:
 
 def memory(_plans: Plans, _places: Places) -> list[Finding]:
     """Tell the memory that is there and free."""
-    rows = (line.split() for line in MEMINFO.read_text().splitlines())
-    known = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows}
-    total = min(known["MemTotal"], *map(_limit, LIMITS))
-    free = min(known.get("MemAvailable", known["MemFree"]), total)
+    machine = psutil.virtual_memory()
+    total = min(machine.total, *map(_limit, LIMITS))
+    free = min(machine.available, total)
     text = f"{memory_size(free)} free of {memory_size(total)}"
     if free < LEAST_MEMORY_BYTES:
         remedy = f"end other programs; small trainings take {memory_size(LEAST_MEMORY_BYTES)}"

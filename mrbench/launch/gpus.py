@@ -1,134 +1,133 @@
-"""What NVIDIA's management library tells of the GPUs; the only door to NVML.
+"""What NVIDIA's management library, NVML, says about the GPUs; the only door to pynvml.
 
 libnvidia-ml.so.1 comes with the driver. It numbers GPUs by their PCI address and ignores
 CUDA_VISIBLE_DEVICES. Old drivers lack some functions and small GPUs some facts: these are None.
 """
 
 import contextlib
-import dataclasses
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import struct
+from collections.abc import Iterator
 from typing import Any
 
-# bits of the reasons for a GPU to run slower than it could, from nvml.h; idling and limits that
-# somebody chose are no such reasons
-SLOWED = {
-    0x04: "power cap",
-    0x08: "hardware slowdown",
-    0x20: "heat",
-    0x40: "heat (hardware)",
-    0x80: "power brake",
-}
-GRAPHICS, UNCORRECTED, SINCE_BOOT = 0, 1, 0  # nvml.h: clock type, kind of error, counter
-CHIP = 0  # nvml.h: where the temperature is taken
+from mrbench.model.gpus import SLOWED, Gpu, GpuInspection, GpuProcess
+
+Nvml = Any  # the module pynvml: it has no types
+Handle = Any  # pynvml's, of one GPU
+MOST_PROCESSES = 64  # on one GPU of an old driver; no training has so many
+PROCESS_V1 = struct.Struct("IQ")  # nvml.h: nvmlProcessInfo_v1_t, a pid and its bytes
+UNKNOWN_BYTES = 0xFFFFFFFFFFFFFFFF  # nvml.h: a process's memory can't be told
 Facts = dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Process:
-    """A program that computes on a GPU; bytes and name only where they can be known."""
-
-    pid: int
-    name: str | None
-    memory_bytes: int | None
+class Unavailable(Exception):  # noqa: N818 - no failure: most machines have no GPU
+    """NVML cannot be used, or lost a GPU."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Gpu:
-    """One GPU, now; clocks in MHz, of its multiprocessors."""
+def open_library() -> tuple[Nvml, str | None]:
+    """Load and initialise NVML; return pynvml and the driver's version. Raises Unavailable."""
+    import pynvml  # noqa: PLC0415 - 19 ms and 5 MB, and only GPU runs need it
 
-    index: int
-    name: str
-    uuid: str
-    memory_total_bytes: int
-    memory_used_bytes: int
-    capability: str | None
-    clock_mhz: int | None
-    max_clock_mhz: int | None
-    application_clock_mhz: int | None
-    default_application_clock_mhz: int | None
-    slowed_by: tuple[str, ...]
-    temperature_c: int | None
-    persistence: bool | None
-    ecc: bool | None
-    uncorrected_errors: int | None  # since the driver was loaded
-    processes: tuple[Process, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Inspection:
-    """All GPUs, or why none can be told; cuda: the newest version that the driver serves."""
-
-    gpus: tuple[Gpu, ...] = ()
-    error: str | None = None
-    driver: str | None = None
-    cuda: str | None = None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as exc:
+        raise Unavailable(reason(exc)) from exc
+    return pynvml, ask(pynvml, "nvmlSystemGetDriverVersion")
 
 
 def list_gpus() -> tuple[list[Facts], str | None, str | None]:
     """Return the GPUs (name, uuid, memory in bytes), why there are none, and the driver."""
     try:
         with _opened() as (nvml, driver):
-            return [_identity(nvml, handle) for handle in _handles(nvml)], None, driver
-    except _Unavailable as exc:
+            return [_identity(nvml, handle) for handle in handles(nvml)], None, driver
+    except Unavailable as exc:
         return [], str(exc), None
 
 
-def inspect() -> Inspection:
+def inspect() -> GpuInspection:
     """Look at all that could disturb a measurement."""
     try:
         with _opened() as (nvml, driver):
-            code = _ask(nvml, "nvmlSystemGetCudaDriverVersion")
-            return Inspection(
-                gpus=tuple(_gpu(nvml, i, handle) for i, handle in enumerate(_handles(nvml))),
+            code = ask(nvml, "nvmlSystemGetCudaDriverVersion")
+            return GpuInspection(
+                gpus=tuple(_gpu(nvml, i, handle) for i, handle in enumerate(handles(nvml))),
                 driver=driver,
                 cuda=None if code is None else f"{code // 1000}.{code % 1000 // 10}",
             )
-    except _Unavailable as exc:
-        return Inspection(error=str(exc))
+    except Unavailable as exc:
+        return GpuInspection(error=str(exc))
 
 
-def chosen(gpus: Sequence[tuple[int, str]], words: str | None) -> list[int]:
-    """Return which GPUs (number, uuid) CUDA uses, in its order; words: CUDA_VISIBLE_DEVICES."""
-    if words is None:
-        return list(range(len(gpus)))
-    found: list[int] = []
-    for word in words.split(","):
-        name = word.strip()
-        match = [
-            position
-            for position, (index, uuid) in enumerate(gpus)
-            if name == str(index) or (name.startswith("GPU-") and uuid.startswith(name))
-        ]
-        if not match:
-            break  # CUDA, too, hides all that follow a wrong one
-        found += match[:1]
-    return list(dict.fromkeys(found))
-
-
-class _Unavailable(Exception):  # noqa: N818 - no failure: most machines have no GPU
-    """NVML cannot be used, or lost a GPU."""
-
-
-@contextlib.contextmanager
-def _opened() -> Iterator[tuple[Any, str]]:
-    import pynvml  # noqa: PLC0415 - 30 ms, and only GPU runs need it
-
-    try:
-        pynvml.nvmlInit()
-        try:
-            yield pynvml, pynvml.nvmlSystemGetDriverVersion()
-        finally:
-            pynvml.nvmlShutdown()
-    except pynvml.NVMLError as exc:
-        raise _Unavailable(f"NVML: {str(exc).removeprefix('NVML ')}") from exc
-
-
-def _handles(nvml: Any) -> list[Any]:  # noqa: ANN401 - the library has no types
+def handles(nvml: Nvml) -> list[Handle]:
+    """Return the handles of all GPUs. Raises pynvml's NVMLError."""
     return [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
 
 
-def _identity(nvml: Any, handle: Any) -> Facts:  # noqa: ANN401 - as above
+def ask(nvml: Nvml, name: str, *words: Any) -> Any:  # noqa: ANN401 - whatever NVML answers
+    """Ask for what this driver, this GPU or this release of pynvml may not know; then None."""
+    try:
+        return getattr(nvml, name)(*words)
+    except (nvml.NVMLError, AttributeError):
+        return None
+
+
+def running(nvml: Nvml, handle: Handle) -> dict[int, int | None]:
+    """Return the processes that compute on a GPU, and their bytes of its memory.
+
+    Raises pynvml's NVMLError.
+    """
+    for version in ("_v3", "_v2"):
+        try:
+            listed = getattr(nvml, f"nvmlDeviceGetComputeRunningProcesses{version}")(handle)
+        except (nvml.NVMLError_FunctionNotFound, AttributeError):
+            continue
+        return {p.pid: p.usedGpuMemory for p in listed}
+    return _running_v1(nvml, handle)
+
+
+def program(pid: int) -> str | None:
+    """Return a process's name; None if it is in another container or has ended."""
+    import psutil  # noqa: PLC0415 - 15 ms, and only if a GPU is in use
+
+    try:
+        return psutil.Process(pid).name() or None
+    except psutil.Error:
+        return None
+
+
+def _running_v1(nvml: Nvml, handle: Handle) -> dict[int, int | None]:
+    """Do the same on a driver before 450, whose function pynvml lacks."""
+    import ctypes  # noqa: PLC0415 - 5 ms, and only such drivers need it
+
+    number = ctypes.c_uint(MOST_PROCESSES)
+    room = ctypes.create_string_buffer(MOST_PROCESSES * PROCESS_V1.size)
+    function = getattr(nvml.nvmlLib, "nvmlDeviceGetComputeRunningProcesses", None)
+    if function is None:
+        raise nvml.NVMLError_FunctionNotFound
+    code = function(handle, ctypes.byref(number), room)
+    if code != nvml.NVML_SUCCESS:
+        raise nvml.NVMLError(code)
+    rows = PROCESS_V1.iter_unpack(room.raw[: number.value * PROCESS_V1.size])
+    return {pid: None if size == UNKNOWN_BYTES else size for pid, size in rows}
+
+
+@contextlib.contextmanager
+def _opened() -> Iterator[tuple[Nvml, str | None]]:
+    nvml, driver = open_library()
+    try:
+        yield nvml, driver
+    except nvml.NVMLError as exc:
+        raise Unavailable(reason(exc)) from exc
+    finally:
+        with contextlib.suppress(nvml.NVMLError):
+            nvml.nvmlShutdown()
+
+
+def reason(exc: Exception) -> str:
+    """Say why NVML can't be used."""
+    return f"NVML: {str(exc).removeprefix('NVML ')}"
+
+
+def _identity(nvml: Nvml, handle: Handle) -> Facts:
     return {
         "name": nvml.nvmlDeviceGetName(handle),
         "uuid": nvml.nvmlDeviceGetUUID(handle),
@@ -136,19 +135,23 @@ def _identity(nvml: Any, handle: Any) -> Facts:  # noqa: ANN401 - as above
     }
 
 
-def _gpu(nvml: Any, index: int, handle: Any) -> Gpu:  # noqa: ANN401 - as above
-    def ask(name: str, *words: int) -> Any:  # noqa: ANN401 - as above
-        return _ask(nvml, f"nvmlDeviceGet{name}", handle, *words)
+def _gpu(nvml: Nvml, index: int, handle: Handle) -> Gpu:
+    def about(name: str, *words: int) -> Any:  # noqa: ANN401 - as above
+        return ask(nvml, f"nvmlDeviceGet{name}", handle, *words)
 
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     capability, persistence, ecc = (
-        ask("CudaComputeCapability"),
-        ask("PersistenceMode"),
-        ask("EccMode"),
+        about("CudaComputeCapability"),
+        about("PersistenceMode"),
+        about("EccMode"),
     )
-    # their names before drivers 535 and 510 come second
-    slowed = ask("CurrentClocksEventReasons") or ask("CurrentClocksThrottleReasons") or 0
-    running = ask("ComputeRunningProcesses_v3") or ask("ComputeRunningProcesses_v2") or ()
+    # its name before driver 535 comes second
+    slowed = about("CurrentClocksEventReasons") or about("CurrentClocksThrottleReasons") or 0
+    try:
+        processes = running(nvml, handle)
+    except nvml.NVMLError:
+        processes = {}
+    graphics = nvml.NVML_CLOCK_GRAPHICS
     return Gpu(
         index=index,
         name=nvml.nvmlDeviceGetName(handle),
@@ -156,32 +159,19 @@ def _gpu(nvml: Any, index: int, handle: Any) -> Gpu:  # noqa: ANN401 - as above
         memory_total_bytes=memory.total,
         memory_used_bytes=memory.used,
         capability=None if capability is None else f"{capability[0]}.{capability[1]}",
-        clock_mhz=ask("ClockInfo", GRAPHICS),
-        max_clock_mhz=ask("MaxClockInfo", GRAPHICS),
-        application_clock_mhz=ask("ApplicationsClock", GRAPHICS),
-        default_application_clock_mhz=ask("DefaultApplicationsClock", GRAPHICS),
-        temperature_c=ask("Temperature", CHIP),
+        clock_mhz=about("ClockInfo", graphics),
+        max_clock_mhz=about("MaxClockInfo", graphics),
+        application_clock_mhz=about("ApplicationsClock", graphics),
+        default_application_clock_mhz=about("DefaultApplicationsClock", graphics),
+        temperature_c=about("Temperature", nvml.NVML_TEMPERATURE_GPU),
         slowed_by=tuple(text for bit, text in SLOWED.items() if slowed & bit),
         persistence=None if persistence is None else bool(persistence),
         ecc=None if ecc is None else bool(ecc[0]),
-        uncorrected_errors=ask("TotalEccErrors", UNCORRECTED, SINCE_BOOT),
+        uncorrected_errors=about(
+            "TotalEccErrors", nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, nvml.NVML_VOLATILE_ECC
+        ),
         processes=tuple(
-            Process(pid=p.pid, name=_program(p.pid), memory_bytes=p.usedGpuMemory) for p in running
+            GpuProcess(pid=pid, name=program(pid), memory_bytes=size)
+            for pid, size in processes.items()
         ),
     )
-
-
-def _ask(nvml: Any, name: str, *words: Any) -> Any:  # noqa: ANN401 - as above
-    """Ask for what this driver, this GPU or this release of the binding may not know."""
-    try:
-        return getattr(nvml, name)(*words)
-    except (nvml.NVMLError, AttributeError):
-        return None
-
-
-def _program(pid: int) -> str | None:
-    """Return a process's name; None if it is in another container or has ended."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() or None
-    except OSError:
-        return None

@@ -23,11 +23,12 @@ from typing import Any, NamedTuple
 
 import run_overhead
 
+from mrbench.launch.telemetry import beside
+
 CPU_LIMIT, MEMORY_LIMIT_MB, LOSS_LIMIT = 0.002, 40.0, 0.003
 SECONDS = 60.0
 PAIRS = 40  # short ones: a training differs from the next more than within itself
 FEWEST_PAIRS = 10
-PROGRAM = Path(__file__).parents[2] / "mrbench" / "telemetry" / "__main__.py"
 STUB = Path(__file__).parents[1] / "nvml_stub.c"
 TREE = """
 import os, threading, time
@@ -69,7 +70,7 @@ def _own_cost(seconds: float) -> None:
             time.sleep(1.0)
             file = f"{folder}/telemetry.jsonl"
             program = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(PROGRAM), file, str(tree.pid), "--gpus"],
+                beside.command(Path(file), tree.pid, "--gpus"),
                 stdin=subprocess.PIPE,
                 env={**os.environ, "LD_LIBRARY_PATH": folder, "STUB_GPUS": "8", "STUB_LOAD": "90"},
             )
@@ -82,11 +83,11 @@ def _own_cost(seconds: float) -> None:
     samples = [line for line in lines if "own_cpu_s" in line]
     steady = samples[-1]["own_cpu_s"] - samples[1]["own_cpu_s"]
     took_s = (samples[-1]["monotonic_ns"] - samples[1]["monotonic_ns"]) / 1e9
-    whole_s = (lines[-1]["monotonic_ns"] - lines[0]["monotonic_ns"]) / 1e9
+    start_ms = samples[0]["own_cpu_s"] * 1000
     print(
         f"{len(samples[0]['gpus'])} GPUs, {samples[-1]['tree']['processes']} processes, 1 Hz,"
-        f" {took_s:.0f} s: {steady / took_s:.3%} of a core"
-        f" ({samples[-1]['own_cpu_s'] / whole_s:.3%} with its start; limit {CPU_LIMIT:.1%}),"
+        f" {took_s:.0f} s: {steady / took_s:.3%} of a core (limit {CPU_LIMIT:.1%}),"
+        f" after {start_ms:.0f} ms for its start and first sample,"
         f" {lines[-1]['own_memory_bytes'] / 1e6:.1f} MB (limit {MEMORY_LIMIT_MB:.0f} MB)",
         flush=True,
     )

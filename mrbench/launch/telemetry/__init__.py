@@ -1,6 +1,5 @@
 """What GPUs, host and the training's processes do while it trains: a program, and its summary.
 
-`python -I -S .../telemetry/__main__.py` runs beside the training and imports little of the standard
-library: program, gpus, host and tree. What mrbench does with it stands in beside (starting it),
-reading, series and summary.
+`python -I -S .../telemetry/__main__.py` runs beside the training: program, gpu_sampler, host and
+tree. What mrbench does with it is in beside (starting it), reading, series and summary.
 """

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import site
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,21 @@ from typing import Self
 
 PROGRAM = Path(__file__).with_name("__main__.py")
 STOP_S = 2.0  # for the last look; a driver that hangs may keep it, but not mrbench
+
+
+def command(file: Path, root: int, *options: str) -> list[str]:
+    """Return the command line of the program that writes a file about the descendants of root."""
+    python = [sys.executable, "-I", "-S", str(PROGRAM)]
+    return [*python, search_path(), str(file), str(root), *options]
+
+
+def search_path() -> str:
+    """Return where the program finds psutil, pynvml and msgspec.
+
+    Those of mrbench's own interpreter come first: PYTHONPATH, which the program itself doesn't
+    read, may hold another Python's for the training. It counts if mrbench was installed by it.
+    """
+    return os.pathsep.join(dict.fromkeys(filter(None, [*site.getsitepackages(), *sys.path])))
 
 
 class Beside:
@@ -28,7 +44,7 @@ class Beside:
         before: Sequence[int] | None = None,
         visible: str | None = None,
     ) -> None:
-        self._file = str(file.absolute())
+        self._file = file.absolute()
         self._options = ["--gpus"] if gpus else []
         if before is not None:
             self._options += ["--before", ",".join(map(str, before))]
@@ -42,11 +58,10 @@ class Beside:
         """
         if root is None:
             return
-        command = [sys.executable, "-I", "-S", str(PROGRAM), self._file, str(root), *self._options]
         # without it, its file is missing, which the summary tells
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
-                command,
+                command(self._file, root, *self._options),
                 stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -89,7 +104,7 @@ def start_apart(file: Path, *, gpus: bool) -> None:
 
 def on_the_gpus() -> list[int] | None:
     """Return the processes that compute on the GPUs now; None where they cannot be told."""
-    from mrbench.launch import gpus as nvml  # noqa: PLC0415 - for GPUs only
+    from mrbench.launch import gpus  # noqa: PLC0415 - for GPUs only
 
-    seen = nvml.inspect()
+    seen = gpus.inspect()
     return None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes]

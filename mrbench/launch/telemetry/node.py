@@ -2,10 +2,10 @@
 
 from itertools import pairwise
 
-from mrbench.launch import gpus
 from mrbench.launch.telemetry import users
 from mrbench.launch.telemetry.reading import Telemetry, Values
 from mrbench.launch.telemetry.series import Pick, Span, gauge, inside, integral, rate, rise
+from mrbench.model.gpus import SLOWED
 
 GAUGES = (
     "utilisation_percent",
@@ -63,7 +63,7 @@ def _slowed(told: Telemetry, span: Span, pick: Pick) -> dict[str, float] | None:
     seen = [v for s in inside(told.samples, span) if (v := pick(s.values)) is not None]
     if not seen:
         return None
-    counts = {why: sum(bool(int(v) & bit) for v in seen) for bit, why in gpus.SLOWED.items()}
+    counts = {why: sum(bool(int(v) & bit) for v in seen) for bit, why in SLOWED.items()}
     return {why: count / len(seen) for why, count in counts.items() if count}
 
 

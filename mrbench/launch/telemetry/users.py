@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from mrbench.launch import gpus
 from mrbench.launch.telemetry.reading import Telemetry, Values
 from mrbench.launch.telemetry.series import Span, inside
+from mrbench.model.gpus import cuda_order
 
 
 def chosen(header: Values, wanted: int) -> list[Values]:
     """Return the GPUs that CUDA gave the training, as the header tells them."""
     known = [gpu for gpu in header["gpus"] if gpu["uuid"]]
     identities = [(gpu["index"], gpu["uuid"]) for gpu in known]
-    return [known[i] for i in gpus.chosen(identities, header["visible"])][:wanted]
+    return [known[i] for i in cuda_order(identities, header["visible"])][:wanted]
 
 
 def of_gpus(told: Telemetry, span: Span, used: list[Values]) -> dict[str, Any]:

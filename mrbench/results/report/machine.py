@@ -11,10 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mrbench.launch.gpus import SLOWED
 from mrbench.launch.telemetry.reading import Sample, Telemetry, Values, later_s
 from mrbench.launch.telemetry.reading import read as read_telemetry
 from mrbench.launch.telemetry.users import chosen
+from mrbench.model.gpus import SLOWED
 from mrbench.record.rundir import RunDir
 from mrbench.results.report.iterations import Curve
 from mrbench.text import shown
