@@ -1,9 +1,9 @@
 """The bench of accuracy: mrbench keeps to what a log's digits allow, naive ways do not."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mrbench.model.run import Measurement
 

@@ -2,10 +2,10 @@
 
 import math
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mrbench.measure.failure.marks import Marks
 from mrbench.measure.failure.scan import NOISE, SIGNS, scan, sign_of

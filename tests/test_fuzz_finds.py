@@ -68,8 +68,7 @@ def test_the_oracles_see_samples_that_cannot_be(wrong: dict[str, float]) -> None
 
 
 def test_the_oracles_see_numbers_that_cannot_be() -> None:
-    from dataclasses import replace
-
+    from msgspec.structs import replace
     from oracles import IMAGES, WINDOW, check_mean, check_measurement
 
     from mrbench.measure import measure

@@ -1,10 +1,10 @@
 """What the record keeps of telemetry: the window alone, by numbers that can be worked out."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import msgspec
 import pytest
 
 from mrbench.launch.telemetry.summary import summarize
@@ -227,7 +227,7 @@ def test_holes_are_told(tmp_path: Path) -> None:
 
 
 def test_a_short_window_takes_the_nearest_sample(file: Path) -> None:
-    short = dataclasses.replace(MEASURED, began_s=115.1, ended_s=115.2)
+    short = msgspec.structs.replace(MEASURED, began_s=115.1, ended_s=115.2)
     found = summarize(file, PLAN, short)
     assert found["problems"] == ["no sample fell into the window of 0.10 s; the nearest counts"]
     assert found["gpus"][0]["utilisation_percent"]["mean"] == 95
@@ -245,12 +245,12 @@ def test_buffered_output_is_told(file: Path) -> None:
         ended_at=1,
         text="",
     )
-    found = summarize(file, PLAN, dataclasses.replace(MEASURED, disagreement=known))
+    found = summarize(file, PLAN, msgspec.structs.replace(MEASURED, disagreement=known))
     assert found["problems"] == ["the output came in bursts: when the window was is known roughly"]
 
 
 def test_what_bounds_it(file: Path, tmp_path: Path) -> None:
-    waited = dataclasses.replace(MEASURED, data_share=0.12)
+    waited = msgspec.structs.replace(MEASURED, data_share=0.12)
     for plan in (PLAN, CPU):
         found = summarize(file, plan, waited)
         assert found["bound_by"] == "data-loading"
@@ -259,7 +259,7 @@ def test_what_bounds_it(file: Path, tmp_path: Path) -> None:
         sample(s, gpus={f"GPU-{i}": gpu(s, utilisation_percent=60) for i in range(2)})
         for s in range(100, 130)
     ]
-    little = dataclasses.replace(MEASURED, data_share=0.01)
+    little = msgspec.structs.replace(MEASURED, data_share=0.01)
     found = summarize(write(tmp_path, *idle, END), PLAN, little)
     assert found["bound_by"] == "unknown"
     assert "60 %" in found["bound_by_reason"]

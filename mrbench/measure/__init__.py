@@ -6,7 +6,8 @@ one log the last that covers the window counts. Only what concerns the window is
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mrbench.measure import clocks, coverage
 from mrbench.measure.interval import drift, within_run

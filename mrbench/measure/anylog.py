@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +51,17 @@ class Parsed:
             "last": m.last,
             "iterations": m.iterations,
             "images_per_iteration": m.images_per_iteration,
-            "interval": None if m.interval is None else asdict(m.interval),
-            "drift": None if m.drift is None else asdict(m.drift),
+            "interval": None if m.interval is None else structs.asdict(m.interval),
+            "drift": None if m.drift is None else structs.asdict(m.drift),
             "rounding": m.rounding,
             "data_share": m.data_share,
             "clock": m.clock,
             "second_clock": m.second_clock,
             "agreement": m.agreement,
-            "disagreement": None if m.disagreement is None else asdict(m.disagreement),
+            "disagreement": None if m.disagreement is None else structs.asdict(m.disagreement),
             "processes": m.processes,
             "warnings": list(m.warnings),
-            "failure": asdict(m.failure) if m.failure else None,
+            "failure": structs.asdict(m.failure) if m.failure else None,
         }
 
 
@@ -191,7 +191,7 @@ def _with_images(
     if found.images_per_iteration is None and tells_rate(reading.log):
         # Parsed as if an iteration were one image: its seconds are seconds per image.
         seconds = found.seconds_per_iteration
-        found = replace(
+        found = structs.replace(
             found, images_per_second=1 / seconds if seconds else None, seconds_per_iteration=None
         )
     elif found.images_per_iteration is None:
@@ -210,7 +210,9 @@ def _with_images(
             f" ({reading.implementation}); if the log was made otherwise,"
             " give --images-per-iteration"
         )
-    return replace(found, warnings=tuple(warnings) if found.status == "ok" else found.warnings)
+    return structs.replace(
+        found, warnings=tuple(warnings) if found.status == "ok" else found.warnings
+    )
 
 
 def _explained(
@@ -218,10 +220,10 @@ def _explained(
 ) -> Parsed:
     again = path.is_file()  # a pipe can be read but once
     if again and path.stat().st_size == 0:
-        found = replace(found, reason="the log is empty; is it the right file?")
+        found = structs.replace(found, reason="the log is empty; is it the right file?")
     failure = of_log(path, marks, found.status) if again and found.status != "ok" else None
     if failure:
         seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
         reason = sentence(failure, seen)
-        found = replace(found, status=failure.status, reason=reason, failure=failure)
+        found = structs.replace(found, status=failure.status, reason=reason, failure=failure)
     return Parsed(measurement=found, implementation=implementation, format=format_)

@@ -1,8 +1,9 @@
 """What a log prints where two clocks disagree: a line that tells of evaluation or checkpoint."""
 
-import dataclasses
 import re
 from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from mrbench.model.run import Measurement
 from mrbench.text import printable
@@ -32,5 +33,5 @@ def with_evidence(measured: Measurement, read: Read) -> Measurement:
     line = printable(sign[0].decode(errors="replace")).strip()
     text = f"{found.text}; there the log tells of {kind}: {line[:QUOTED]}"
     warnings = tuple(text if one == found.text else one for one in measured.warnings)
-    better = dataclasses.replace(found, text=text)
-    return dataclasses.replace(measured, disagreement=better, warnings=warnings)
+    better = replace(found, text=text)
+    return replace(measured, disagreement=better, warnings=warnings)

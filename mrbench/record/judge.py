@@ -1,8 +1,9 @@
 """The verdict on a run: the log's measurement, read together with how the training ended."""
 
-import dataclasses
 import functools
 from typing import Any
+
+from msgspec.structs import replace
 
 from mrbench.errors import LaunchError, MeasureError
 from mrbench.measure import measure
@@ -32,7 +33,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     if measurement.status == "ok":
         if exit_.reason == "exited" and exit_.code:
             text = f"the training ended with {_code(exit_.code)} after the window; read train.log"
-            return dataclasses.replace(measurement, warnings=(*measurement.warnings, text))
+            return replace(measurement, warnings=(*measurement.warnings, text))
         return measurement
     return _explain(folder, plan, exit_, measurement, marks)
 
@@ -59,7 +60,7 @@ def _explain(
     )
     # who ran it has said more than that, if anything
     reason = f"{sentence(failure, '' if exit_.message else end)}; see {folder.log}"
-    return dataclasses.replace(measurement, status=failure.status, reason=reason, failure=failure)
+    return replace(measurement, status=failure.status, reason=reason, failure=failure)
 
 
 def _code(code: int) -> str:

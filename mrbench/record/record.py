@@ -99,9 +99,9 @@ def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit
     from mrbench.record import judge  # noqa: PLC0415 - loaded while the training starts
     from mrbench.record.validity import judge_record  # noqa: PLC0415 - the same
 
-    record["exit"] = dataclasses.asdict(end)
+    record["exit"] = msgspec.to_builtins(end)
     measurement = judge.judge(folder, plan, end)
-    record["measurement"] = dataclasses.asdict(measurement)
+    record["measurement"] = msgspec.to_builtins(measurement)
     record["telemetry"] = summarize(folder.telemetry, plan, measurement)
     record["stated"] = judge.stated(folder, plan)
     record |= {"status": measurement.status, "reason": measurement.reason}

@@ -2,8 +2,9 @@
 
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mrbench.measure.failure import ends
 from mrbench.measure.failure.base import Weight, quote

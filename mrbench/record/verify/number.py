@@ -64,12 +64,12 @@ def read_plan(run: Opened) -> Plan:
 def recompute(run: Opened, plan: Plan, record: Record) -> dict[str, Any]:
     """Return what the files yield, by record.json's keys; MrbenchError if they cannot be read."""
     end = record.get("exit") or {}
-    known = {f.name: end[f.name] for f in dataclasses.fields(Exit) if f.name in end}
+    known = {f.name: end[f.name] for f in msgspec.structs.fields(Exit) if f.name in end}
     exit_ = Exit(**{"reason": "exited", "code": None, "seconds": 0} | known)
     measured = judge.judge(run.folder, plan, exit_)
     return {
         "telemetry": summarize(run.folder.telemetry, plan, measured),
-        "measurement": dataclasses.asdict(measured),
+        "measurement": msgspec.to_builtins(measured),
         "stated": judge.stated(run.folder, plan),
         "status": measured.status,
         "reason": measured.reason,

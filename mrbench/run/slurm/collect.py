@@ -1,11 +1,12 @@
 """Finish the record of a run that a cluster trained, from its folder and Slurm's last word."""
 
 import contextlib
-import dataclasses
 import shutil
 import time
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.model.run import Exit, Status
@@ -99,7 +100,7 @@ def _end(
     wrote = told.get("exit")
     if wrote is None and folder.exit.exists():
         wrote = handover.load(folder.exit)
-    known = [field.name for field in dataclasses.fields(Exit)]
+    known = [field.name for field in msgspec.structs.fields(Exit)]
     end = Exit(**{name: wrote[name] for name in known if name in wrote}) if wrote else None
     if end and end.reason in OWN_ENDS:
         return end

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mrbench.console import make_reporter
 from mrbench.errors import MrbenchError
 from mrbench.launch.executors import local
@@ -41,7 +43,7 @@ def main(words: list[str]) -> int:
     code = BUG
     try:
         end = train(folder, told)
-        told["exit"] = dataclasses.asdict(end)
+        told["exit"] = msgspec.to_builtins(end)
         code = int(end.reason not in ("enough", "exited") or bool(end.code and end.code > 0))
     except MrbenchError as exc:
         told["error"] = {"reason": str(exc), "exit_code": exc.exit_code}

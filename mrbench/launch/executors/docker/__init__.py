@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 import mrbench
 from mrbench.errors import LaunchError, MrbenchError
 from mrbench.files import write_whole
@@ -136,12 +138,12 @@ class DockerRun:
         if told.get("out_of_memory") and end.code:
             limit = f"its limit of {self._memory}" if self._memory else "the machine's"
             text = f"the container ran out of memory ({limit}); give it more, or train less at once"
-            return dataclasses.replace(end, message=text, reason="out_of_memory")
+            return msgspec.structs.replace(end, message=text, reason="out_of_memory")
         if "failed" in told or "code" not in told:
             lost = "the process that watched the container was killed; look for a lack of memory"
             failed = told.get("failed")
             message = f"{failed['text']}; {failed['remedy']}" if failed else lost
-            return dataclasses.replace(end, code=None, message=message)
+            return msgspec.structs.replace(end, code=None, message=message)
         return end
 
 
