@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench import cli
+from mrbench.cli import commands
 from toy import mrbench
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
 RUN = "20261125T101200Z-d3d87a44"
 OPTIONS = ("--suite", "--impl", "--gpus", "--window", "--repeat", "--json", "--runs", "-o", "--")
 WORDS = st.one_of(
-    st.sampled_from([*cli.COMMANDS, *OPTIONS, "synth", "check", "demo", "", "0", "-1", "-", "1:2"]),
+    st.sampled_from(
+        [*commands.names(), *OPTIONS, "synth", "check", "demo", "", "0", "-1", "-", "1:2"]
+    ),
     st.text(max_size=6),
 )
 HELP = "--help`"
@@ -53,12 +56,14 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
     ("line", "code", "message", "remedy"),
     [
         ("rnu", 2, "'rnu' is not known", "did you mean 'run'?"),
-        ("nothing-like-it", 2, "'nothing-like-it' is not known", "known: run, "),
+        ("nothing-like-it", 2, "'nothing-like-it' is not known", "known: baseline, "),
         ("-- run", 2, "'--' is not known", HELP),
         ("--json run", 2, "no option '--json'", "`mrbench --help`"),
         ("run --windwo 1:2", 2, "no option '--windwo'", "did you mean '--window'?"),
         ("run --windwo=1:2", 2, "no option '--windwo'", "did you mean '--window'?"),
-        ("list x", 2, "'x' is one word too many", "`mrbench list --help`"),
+        ("list x", 2, "unexpected argument 'x'", "`mrbench list --help`"),
+        ("run demo", 2, "unexpected argument 'demo'", "did you mean --suite demo?"),
+        ("prepare minimask", 2, "unexpected argument 'minimask'", "did you mean --impl minimask?"),
         ("data", 2, "required: ACTION", "`mrbench data --help`"),
         ("data draw", 2, "'draw' is not known", "known: synth, check"),
         ("show", 2, "required: RUN", "`mrbench show --help`"),

@@ -3,25 +3,37 @@
 import argparse
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import cmdlines
-from mrbench.cli import COMMANDS, make_parser, overview
-from mrbench.cli.examples import EXAMPLES
+from mrbench.cli import commands, make_parser, overview
+from mrbench.cli.parser import Parser
 from terminal import mrbench_on
 
 
-def inner(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
-    """Return the parsers of a parser's commands or actions."""
-    found = [a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    return found[0] if found else {}
+def parsers(parser: Parser) -> Iterator[Parser]:
+    """Yield a command's parser, and those of its actions."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.values()
 
 
-ACTIONS = {name: tuple(inner(inner(make_parser(name))[name])) for name in COMMANDS}
-NAMES = [*COMMANDS, *(f"{name} {action}" for name in COMMANDS for action in ACTIONS[name])]
+def parser_of(name: str) -> Parser:
+    """Return a command's parser."""
+    (tree,) = (a for a in make_parser(name)._actions if a.dest == "command")
+    assert isinstance(tree, argparse._SubParsersAction)
+    parser = tree.choices[name]
+    assert isinstance(parser, Parser)
+    return parser
+
+
+PARSERS = {
+    p.prog.partition(" ")[2]: p for name in commands.names() for p in parsers(parser_of(name))
+}
 
 
 def help_of(*words: str) -> str:
@@ -48,14 +60,12 @@ def test_the_overview_fits_a_screen_and_begins_with_what_matters(tmp_path: Path)
 
 
 def test_every_command_stands_once_in_the_overview() -> None:
-    shown = [*overview.FIRST, *(name for group in overview.GROUPS.values() for name in group)]
-    assert len(shown) == len(set(shown))
-    assert set(COMMANDS) <= set(shown), "add it to mrbench/cli/overview.py"
-    for name in COMMANDS:
-        assert f"  {name} " in overview.text(COMMANDS)
-    everything = overview.text(shown)  # commands to come, too
-    assert len(everything.splitlines()) <= 23
-    assert max(map(len, everything.splitlines())) < 80
+    text = overview.text()
+    for name, command in overview.read().items():
+        assert command.group in overview.GROUPS
+        assert text.count(f"  {name:10} {command.brief}") == 1
+    assert len(text.splitlines()) <= 23
+    assert max(map(len, text.splitlines())) < 80
 
 
 def test_the_example_of_the_overview_is_one() -> None:
@@ -63,7 +73,7 @@ def test_the_example_of_the_overview_is_one() -> None:
         cmdlines.parse(command)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PARSERS)
 def test_a_commands_help_fits_and_its_examples_parse(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,24 +91,12 @@ def test_a_commands_help_fits_and_its_examples_parse(
         for command in found:
             assert command.startswith(f"mrbench {name}")
             cmdlines.parse(command)
-            cmdlines.how(command)
 
 
 @pytest.mark.parametrize(
     "line",
-    [
-        line
-        for name, text in EXAMPLES.items()
-        for line in text.splitlines()
-        if name.split()[0] in COMMANDS and cmdlines.is_run(line)
-    ],
+    [x for p in PARSERS.values() for x in p.examples.splitlines() if cmdlines.is_run(x)],
     ids=cmdlines.bare,
 )
 def test_an_example_works(line: str, demo: Path, tmp_path: Path) -> None:
     cmdlines.check(line, demo, tmp_path)
-
-
-def test_examples_are_of_commands_that_there_are() -> None:
-    known = {*COMMANDS, "check", "baseline", "report"}
-    assert {name.split()[0] for name in EXAMPLES} <= known
-    assert {name for name in NAMES if not ACTIONS.get(name)} <= set(EXAMPLES)

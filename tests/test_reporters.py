@@ -13,7 +13,6 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 
 from mrbench.checks.reporters import FORMATS, exit_code, summary
 from mrbench.checks.reporters.github import annotation, step_summary
-from mrbench.cli.reporting import FORMATS as OFFERED
 from mrbench.model.finding import Checked
 
 GOOD = Checked(
@@ -73,10 +72,6 @@ def test_a_failure_counts_more_than_a_doubt(
     checks: tuple[Checked, ...], code: int, text: str
 ) -> None:
     assert (exit_code(checks), summary(checks)) == (code, text)
-
-
-def test_what_the_command_offers_is_what_there_is() -> None:
-    assert tuple(FORMATS) == OFFERED
 
 
 def test_plain_tells_what_where_and_what_to_do() -> None:

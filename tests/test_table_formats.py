@@ -17,7 +17,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mrbench.cli.commands.table import FORMATS
 from mrbench.recipe.load import load_suite
 from mrbench.results import table
 from mrbench.results.rows import choose_reference, make_rows
@@ -241,10 +240,6 @@ def test_plain_has_a_line_for_each_row_and_no_control_characters(texts: list[str
         assert line.startswith(one_line(row["implementation"]))
 
 
-def test_the_command_knows_all_formats() -> None:
-    assert set(FORMATS) == set(table.FORMATS)
-
-
 def test_the_published_table_is_reproduced_byte_for_byte() -> None:
     suite = load_suite("2019")
     reference = choose_reference(suite, None)
@@ -256,7 +251,7 @@ def test_the_published_table_is_reproduced_byte_for_byte() -> None:
     assert not list(tree.findall(nodes.system_message))  # all names that it uses are defined
 
 
-@pytest.mark.parametrize("style", FORMATS)
+@pytest.mark.parametrize("style", table.FORMATS)
 def test_a_published_table_in_every_format(style: str) -> None:
     suite = load_suite("2019")
     for name, rate in (("2019-10", "41"), ("2020-05", "53")):

@@ -6,11 +6,11 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from mrbench import __version__
-from mrbench.cli import overview
+from mrbench.cli import commands
 from mrbench.cli.parser import BAD_USAGE, Parser
 from mrbench.errors import MrbenchError
 
@@ -25,30 +25,6 @@ REMEDIES = {
     errno.EROFS: "choose a place that can be written to",
     errno.EMFILE: "allow more open files (ulimit -n)",
 }
-# Command: what its line of help says; the module of mrbench.cli.commands has its name.
-COMMANDS = {
-    "run": "train and measure; writes a record for each run",
-    "status": "tell what is queued or running on a cluster",
-    "collect": "finish the records of runs on a cluster",
-    "prepare": "do everything up to the launch",
-    "data": "draw a small dataset, or check a folder of COCO",
-    "doctor": "tell what this machine lacks for a run",
-    "lock": "write the lock files of environments",
-    "mirror": "take all that a suite needs to machines without internet",
-    "cleanup": "remove what runs left that were killed with all their processes",
-    "table": "compare the runs of a suite",
-    "parse": "measure an existing log",
-    "report": "write a page with all figures of many runs",
-    "show": "tell all about one run",
-    "check": "check recipes: patches, locks, logs, and with --network their repositories",
-    "verify": "compute a run's number again, and check all that its record says",
-    "compare": "tell in what two runs differ, and whether their numbers may be compared",
-    "baseline": "store how fast a suite's runs are, for checks of later ones",
-    "pack": "make one archive of a run, without secrets and host names",
-    "list": "show suites and recipes",
-    "schema": "print the JSON Schema of recipes, for editors",
-    "completion": "print what makes a shell complete command lines",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per kind of end
@@ -56,13 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what could be typed next
         from mrbench.cli.completion import complete  # noqa: PLC0415 - imports what only Tab needs
 
-        return complete(make_parser, COMMANDS)
-    args = parse(sys.argv[1:] if argv is None else argv)
-    if args.command is None:
-        print(overview.text(COMMANDS), end="")
-        return BAD_USAGE
+        return complete(make_parser)
     try:
-        _make_ready(args)
+        _take_signals()
+        args = parse(sys.argv[1:] if argv is None else argv)
         gc.freeze()  # later collections need not look at what is imported
         gc.enable()
         code = int(args.main(args))
@@ -87,16 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         return _crashed()
 
 
-def _make_ready(args: argparse.Namespace) -> None:
-    """Take signals as interruptions, and for a run start its shim ahead of what takes time here."""
+def _take_signals() -> None:
+    """Take signals as interruptions."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and background jobs wish
             signal.signal(number, _interrupt)  # all alike: jobs ended, record written
-    if args.command == "run" and not args.dry_run and args.executor != "slurm":
-        from mrbench.launch import shim_process  # noqa: PLC0415 - only what is to run needs it
-
-        shim_process.start()
-        from mrbench.cli import choice  # noqa: F401, PLC0415 - meanwhile
 
 
 class Interrupted(KeyboardInterrupt):
@@ -132,19 +100,24 @@ def _crashed() -> int:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read the words; ends the process with 2 and one line if they are no command line."""
-    return make_parser(next((word for word in words if word in COMMANDS), "")).parse_args(words)
+    names = commands.names()
+    return make_parser(next((word for word in words if word in names), "")).parse_args(words)
 
 
-def make_parser(wanted: str) -> argparse.ArgumentParser:
-    """Build the argument tree; only the wanted command's module is loaded and asked for its own."""
+def make_parser(wanted: str, briefs: Mapping[str, str] | None = None) -> argparse.ArgumentParser:
+    """Build the argument tree; only the wanted command's module is imported.
+
+    briefs: what zsh and fish show beside the names of commands.
+    """
     parser = Overall(prog="mrbench")
     parser.add_argument("--version", action="version", version=f"mrbench {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text)
+    parser.set_defaults(main=parser.no_command)
+    tree = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    for name in commands.names():
+        command = tree.add_parser(name, help=(briefs or {}).get(name))
         if name == wanted:
-            command.description = f"{text[0].upper()}{text[1:]}."
             module = import_module(f"mrbench.cli.commands.{name}")
+            command.description, command.examples = module.COMMAND.help, module.COMMAND.examples
             module.add_arguments(command)
             command.set_defaults(main=module.main)
     return parser
@@ -155,4 +128,11 @@ class Overall(Parser):
 
     def format_help(self) -> str:
         """Return all commands on one screen."""
-        return overview.text(COMMANDS)
+        from mrbench.cli import overview  # noqa: PLC0415 - takes 10 ms to read all commands' sources
+
+        return overview.text()
+
+    def no_command(self, _args: argparse.Namespace) -> int:
+        """Print the overview, where no command is given."""
+        print(self.format_help(), end="")
+        return BAD_USAGE

@@ -2,17 +2,16 @@
 
 import argparse
 import os
+from pathlib import Path
 
-TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
-if TYPE_CHECKING:
-    from pathlib import Path
+MARGIN = 0.03  # the slowdown that is too much
 
 
 def add_recipes(parser: argparse.ArgumentParser) -> None:
     """Add --suite, --impl and --recipe."""
     parser.add_argument("--suite", default="2019", metavar="NAME", help="default: 2019")
-    add_impl(parser, "default: the whole suite")
-    add_recipe(parser, "recipes from anywhere, instead of the suite's")
+    add_impl(parser, "implementations; default: the whole suite")
+    add_recipe(parser, "recipe files to use instead of the suite's")
 
 
 def add_impl(parser: argparse.ArgumentParser, purpose: str) -> None:
@@ -23,13 +22,13 @@ def add_impl(parser: argparse.ArgumentParser, purpose: str) -> None:
 def add_recipe(parser: argparse.ArgumentParser, purpose: str) -> None:
     """Add --recipe."""
     parser.add_argument(
-        "--recipe", nargs="+", action="extend", type=as_path, metavar="FILE", help=purpose
+        "--recipe", nargs="+", action="extend", type=Path, metavar="FILE", help=purpose
     )
 
 
 def add_reference(parser: argparse.ArgumentParser) -> None:
     """Add --reference."""
-    parser.add_argument("--reference", metavar="NAME", help="which published table to compare with")
+    parser.add_argument("--reference", metavar="NAME", help="published table to compare with")
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
@@ -37,15 +36,15 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add_recipes(parser)
     parser.add_argument(
         "--data",
-        type=as_path,
+        type=Path,
         metavar="DIR",
         default=os.environ.get("MRBENCH_DATA") or None,
-        help="COCO's folder",
+        help="COCO dataset folder",
     )
     add_weights(parser, "folder of pretrained weights")
     add_mirror(
         parser,
-        "what `mrbench mirror create` made, or repositories by owner/name for github.com",
+        "a mirror (`mrbench mirror create`), or a base URL of repositories by owner/name",
     )
 
 
@@ -53,7 +52,7 @@ def add_weights(parser: argparse.ArgumentParser, purpose: str) -> None:
     """Add --weights, whose default is MRBENCH_WEIGHTS."""
     parser.add_argument(
         "--weights",
-        type=as_path,
+        type=Path,
         metavar="DIR",
         default=os.environ.get("MRBENCH_WEIGHTS") or None,
         help=purpose,
@@ -74,7 +73,7 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
     """Add --runs."""
     parser.add_argument(
         "--runs",
-        type=as_path,
+        type=Path,
         metavar="DIR",
         default=os.environ.get("MRBENCH_RUNS") or "runs",
         help="folder of runs; default: ./runs",
@@ -87,46 +86,67 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
         "--gpus",
         type=counts,
         metavar="N,M,...",
-        help="how many, or a series such as 1,2,4,8; default: what the suite states",
+        help="number of GPUs, or a series such as 1,2,4,8; default: the suite's",
     )
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
     """Add --executor, and what executors may be asked for."""
     parser.add_argument(
-        "--executor", choices=("local", "docker", "slurm"), default="local", help="where it trains"
+        "--executor",
+        choices=("local", "docker", "slurm"),
+        default="local",
+        help="where to train; default: local",
     )
     containers = parser.add_argument_group("with --executor docker")
-    containers.add_argument("--image", metavar="NAME", help="train in it as it is; default: build")
-    containers.add_argument("--base-image", metavar="NAME", help="build the environment upon it")
+    containers.add_argument(
+        "--image", metavar="NAME", help="train in this image as is; default: build one"
+    )
+    containers.add_argument(
+        "--base-image", metavar="NAME", help="build the environment on this image"
+    )
     containers.add_argument(
         "--shm",
         type=shared,
         metavar="SIZE",
-        help="of shared memory, as 16g, or `host`; default: half of all",
+        help="shared memory, e.g. 16g, or `host`; default: half of all memory",
     )
     containers.add_argument(
-        "--memory", type=size, metavar="SIZE", help="limit, as 64g; default: none"
+        "--memory", type=size, metavar="SIZE", help="memory limit, e.g. 64g; default: none"
     )
     cluster = parser.add_argument_group("with --executor slurm")
     cluster.add_argument(
-        "--nodes", type=positive, default=1, metavar="N", help="--gpus counts those of one node"
+        "--nodes",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="number of nodes; --gpus counts GPUs per node",
     )
-    cluster.add_argument("--partition", metavar="P", help="default: the cluster's, for all four")
-    cluster.add_argument("--time", metavar="T", help="as sbatch takes it; default: the recipe's")
-    cluster.add_argument("--account", metavar="A", help="who pays")
-    cluster.add_argument("--constraint", metavar="C", help="features that the nodes must have")
-    cluster.add_argument("--container", metavar="IMAGE", help="train in it, by pyxis or apptainer")
+    cluster.add_argument("--partition", metavar="P", help="Slurm partition; default: the cluster's")
     cluster.add_argument(
-        "--detach", action="store_true", help="submit and leave; see `mrbench collect`"
+        "--time", metavar="T", help="time limit, as for sbatch; default: the recipe's"
+    )
+    cluster.add_argument("--account", metavar="A", help="Slurm account; default: the cluster's")
+    cluster.add_argument(
+        "--constraint", metavar="C", help="node features to require; default: none"
+    )
+    cluster.add_argument(
+        "--container", metavar="IMAGE", help="train in this image, by pyxis or apptainer"
+    )
+    cluster.add_argument(
+        "--detach", action="store_true", help="submit and exit; see `mrbench collect`"
     )
 
 
-def as_path(text: str) -> "Path":
-    """Make a path; argparse calls it for defaults too, but not for --version."""
-    from pathlib import Path  # noqa: PLC0415 - see above
-
-    return Path(text)
+def add_margin(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add --margin."""
+    parser.add_argument(
+        "--margin",
+        type=margin,
+        default=MARGIN,
+        metavar="SHARE",
+        help="slowdown that is too much; default: 3%%",
+    )
 
 
 def positive(text: str) -> int:
@@ -183,3 +203,15 @@ def degrees(text: str) -> float:
     if 0 < value < 120:  # noqa: PLR2004 - above, GPUs switch off
         return value
     raise argparse.ArgumentTypeError(f"{text!r} is no temperature of a GPU; give degrees Celsius")
+
+
+def margin(text: str) -> float:
+    """Read a share, as 3% or 0.03."""
+    number, percent = (text[:-1], 100) if text.endswith("%") else (text, 1)
+    try:
+        value = float(number) / percent
+    except ValueError:
+        value = -1.0
+    if 0 < value <= 0.5:  # noqa: PLR2004 - above half, nothing would be told apart
+        return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no margin; give a share up to 50%, as 3%")

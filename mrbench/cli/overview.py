@@ -1,55 +1,48 @@
-"""What `mrbench --help` prints: all commands on one screen, those that matter first."""
+"""What `mrbench --help` prints: all commands on one screen, the main ones first."""
 
-from collections.abc import Collection, Mapping
+import ast
+from collections.abc import Mapping
+from itertools import zip_longest
+from pathlib import Path
+
+from mrbench.cli import commands
+from mrbench.cli.commands import Command
 
 ABOUT = (
     "Reproducible training-throughput benchmarks of other people's code.",
     "",
     "usage: mrbench [--version] COMMAND [OPTION ...]    more: mrbench COMMAND --help",
 )
+FIRST = "Begin with"  # its commands have a line each; those of the other groups share lines
+GROUPS = (FIRST, "Look at runs", "Get ready", "Clusters and containers")
 TRY = "  mrbench run --suite demo && mrbench table --suite demo    try it, on any CPU"
-FIRST = {
-    "run": "train and measure; writes a record for each run",
-    "table": "compare the runs of a suite, beside the published numbers",
-    "check": "tell whether recipes still hold, or runs got slower",
-}
-GROUPS: Mapping[str, Mapping[str, str]] = {
-    "Look at runs": {
-        "show": "tell all about one run",
-        "compare": "in what two runs differ",
-        "verify": "compute numbers again",
-        "parse": "measure an existing log",
-        "report": "a page with pictures",
-        "pack": "an archive, secrets masked",
-        "baseline": "numbers to check against",
-    },
-    "Get ready": {
-        "list": "suites and recipes",
-        "doctor": "what this machine lacks",
-        "prepare": "all but the launch",
-        "lock": "pin all packages",
-        "data": "draw or check a dataset",
-        "mirror": "for machines offline",
-        "schema": "of recipes, for editors",
-        "completion": "in bash, zsh and fish",
-    },
-    "Clusters and containers": {
-        "status": "what is queued or running",
-        "collect": "finish runs' records",
-        "cleanup": "remove what the killed left",
-    },
-}
 COLUMN = 40  # of two, on 80
 
 
-def text(known: Collection[str]) -> str:
-    """Return the overview of the commands that are known: at most 23 lines of 79 characters."""
-    lines = [*ABOUT, "", "Begin with", *_entries(FIRST, known)]
-    for heading, members in GROUPS.items():
-        entries = [entry.ljust(COLUMN) for entry in _entries(members, known)]
-        lines += [heading, *("".join(entries[i : i + 2]) for i in range(0, len(entries), 2))]
+def read() -> Mapping[str, Command]:
+    """Return every command by its name, out of the source of its module, which is not run."""
+    return {
+        name: _read(Path(commands.__file__).with_name(f"{name}.py")) for name in commands.names()
+    }
+
+
+def _read(module: Path) -> Command:
+    for node in ast.parse(module.read_bytes()).body:
+        match node:
+            case ast.Assign(targets=[ast.Name("COMMAND")], value=ast.Call(keywords=keywords)):
+                return Command(**{str(k.arg): ast.literal_eval(k.value) for k in keywords})
+    raise ValueError(f"{module}: has no COMMAND = Command(...)")
+
+
+def text() -> str:
+    """Return the overview: at most 23 lines of 79 characters."""
+    known = sorted(read().items(), key=lambda item: item[1].order)
+    lines = [*ABOUT, ""]
+    for group in GROUPS:
+        entries = [f"  {name:10} {one.brief}" for name, one in known if one.group == group]
+        if group != FIRST:  # two on a line
+            entries = [
+                f"{a:{COLUMN}}{b}" for a, b in zip_longest(*[iter(entries)] * 2, fillvalue="")
+            ]
+        lines += [group, *entries]
     return "\n".join(line.rstrip() for line in [*lines, "", TRY]) + "\n"
-
-
-def _entries(members: Mapping[str, str], known: Collection[str]) -> list[str]:
-    return [f"  {name:10} {told}" for name, told in members.items() if name in known]

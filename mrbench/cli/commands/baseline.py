@@ -1,46 +1,72 @@
 """`mrbench baseline save`, `show` and `update`: their arguments, and what they print."""
 
 import argparse
+import dataclasses
+import json
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
-from mrbench.cli import gating
-from mrbench.cli.arguments import add_impl, add_runs, as_path
+from mrbench.checks.baseline import file, keeping
+from mrbench.checks.baseline.baseline import Baseline, Entry, Key, called
+from mrbench.checks.baseline.choice import Repeats
+from mrbench.checks.baseline.further import MOST, SURE, further
+from mrbench.checks.baseline.sample import NONE
+from mrbench.checks.baseline.verdict import Terms
+from mrbench.checks.baseline.words import counted, share
+from mrbench.cli import baselines
+from mrbench.cli.arguments import MARGIN, add_impl, add_margin, add_runs
+from mrbench.cli.commands import Command
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.text import shown
 
-TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mrbench.checks.baseline.baseline import Baseline, Entry, Key
-    from mrbench.checks.baseline.choice import Repeats
+COMMAND = Command(
+    group="Look at runs",
+    order=7,
+    brief="store reference speeds",
+    help="Store how fast a suite's runs are, to check later runs against it.",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench baseline`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    save = actions.add_parser("save", help="store the latest valid repeats of a suite")
-    _add_file(save, "new; JSON, made for git")
+    save = actions.add_parser(
+        "save",
+        help="store the latest valid repeats of a suite",
+        examples="mrbench baseline save demo.json --suite demo",
+    )
+    _add_file(save, "a new JSON file; readable diffs in git")
     save.add_argument("--suite", default="2019", help="default: 2019")
     _add_runs(save)
-    show = actions.add_parser("show", help="tell what a baseline holds")
-    _add_file(show, "made by `mrbench baseline save`")
-    gating.add_margin(show)
-    show.add_argument("--json", action="store_true", help="as JSON")
-    update = actions.add_parser("update", help="let later runs take the place of the stored ones")
-    _add_file(update, "made by `mrbench baseline save`")
+    show = actions.add_parser(
+        "show", help="print a baseline", examples="mrbench baseline show demo.json"
+    )
+    _add_file(show, "a baseline file")
+    add_margin(show)
+    show.add_argument("--json", action="store_true", help="print JSON")
+    update = actions.add_parser(
+        "update",
+        help="replace the stored runs by later ones",
+        examples="mrbench baseline update demo.json    # with the latest runs",
+    )
+    _add_file(update, "a baseline file")
     _add_runs(update)
-    gating.add_margin(update)
+    add_margin(update)
     update.add_argument(
-        "--accept", metavar="WHY", default="", help="the reason for a change that is refused"
+        "--accept",
+        metavar="WHY",
+        default="",
+        help="accept a change that would be refused, for this reason",
     )
 
 
 def _add_file(parser: argparse.ArgumentParser, purpose: str) -> None:
-    parser.add_argument("baseline", type=as_path, metavar="FILE", help=purpose)
+    parser.add_argument("baseline", type=Path, metavar="FILE", help=purpose)
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
-    add_impl(parser, "default: all that have runs")
+    add_impl(parser, "default: all with runs")
     add_runs(parser)
 
 
@@ -50,31 +76,26 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _save(args: argparse.Namespace) -> int:
-    from mrbench.checks.baseline import file, keeping  # noqa: PLC0415 - only this command
-
     if args.baseline.exists():
         raise MrbenchError(
             "is there already",
             "`mrbench baseline update` keeps its history, or remove it",
             file=args.baseline,
         )
-    groups = gating.groups(args.runs, args.suite, args.impl)
+    groups = baselines.groups(args.runs, args.suite, args.impl)
     made = keeping.save(args.suite, groups)
     _tell_left_out(groups)
     if not made.entries:
         hint = f"`mrbench run --suite {args.suite} --repeat 3` makes some"
         raise MrbenchError(f"no valid runs of suite {args.suite}", hint, file=args.runs)
     file.write(args.baseline, made)
-    _print(made, args.baseline, gating.MARGIN)
+    _print(made, args.baseline, MARGIN)
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
-    stored, _ = gating.read(args.baseline)
+    stored, _ = baselines.read(args.baseline)
     if args.json:
-        import dataclasses  # noqa: PLC0415 - only here
-        import json  # noqa: PLC0415 - the same
-
         print(json.dumps(dataclasses.asdict(stored), indent=1))
         return 0
     _print(stored, args.baseline, args.margin)
@@ -82,11 +103,8 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _update(args: argparse.Namespace) -> int:
-    from mrbench.checks.baseline import file, keeping  # noqa: PLC0415 - only this command
-    from mrbench.checks.baseline.verdict import Terms  # noqa: PLC0415 - the same
-
-    stored, _ = gating.read(args.baseline)
-    groups = gating.groups(args.runs, stored.suite, args.impl)
+    stored, _ = baselines.read(args.baseline)
+    groups = baselines.groups(args.runs, stored.suite, args.impl)
     _tell_left_out(groups)
     new, changes = keeping.update(stored, groups, Terms(margin=args.margin), args.accept)
     if not changes:
@@ -107,30 +125,20 @@ def _update(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_left_out(groups: "Mapping[Key, Repeats]") -> None:
-    from mrbench.text import shown  # noqa: PLC0415 - as above
-
+def _tell_left_out(groups: Mapping[Key, Repeats]) -> None:
     for key, repeats in groups.items():
         for reason in repeats.left_out:
             print(f"mrbench: left out: a run of {shown(key[0])}: {shown(reason)}", file=sys.stderr)
 
 
-def _print(stored: "Baseline", path: object, margin: float) -> None:
-    from mrbench.checks.baseline.baseline import called  # noqa: PLC0415 - only this command
-
+def _print(stored: Baseline, path: object, margin: float) -> None:
     print(f"{path}: suite {stored.suite}, by mrbench {stored.mrbench}")
     keys = {entry.key for entry in stored.entries}
     for entry in stored.entries:
         print(f"{called(entry.key, keys)}: {_told(entry, margin)}")
 
 
-def _told(entry: "Entry", margin: float) -> str:
-    from mrbench.checks.baseline.further import MOST, SURE, further  # noqa: PLC0415 - as above
-    from mrbench.checks.baseline.sample import NONE  # noqa: PLC0415 - the same
-    from mrbench.checks.baseline.verdict import Terms  # noqa: PLC0415 - the same
-    from mrbench.checks.baseline.words import counted, share  # noqa: PLC0415 - the same
-    from mrbench.text import shown  # noqa: PLC0415 - the same
-
+def _told(entry: Entry, margin: float) -> str:
     count = len(entry.images_per_second)
     text = f"{entry.now.images_per_second:.4g} img/s of {counted(count)}, noise "
     if entry.noise is None:

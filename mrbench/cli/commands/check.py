@@ -1,42 +1,95 @@
-"""`mrbench check`: whether recipes hold what they promise."""
+"""`mrbench check`: whether recipes still hold, and whether runs got slower than a baseline."""
 
 import argparse
+import dataclasses
+import io
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from mrbench.cli import gating, reporting
-from mrbench.cli.arguments import add_impl, add_recipe
+from mrbench.checks import recipes as checking
+from mrbench.checks import reporters
+from mrbench.checks.baseline import exports
+from mrbench.checks.baseline.baseline import Baseline
+from mrbench.checks.baseline.check import Against, check
+from mrbench.checks.baseline.verdict import Terms
+from mrbench.checks.recipes import chosen
+from mrbench.cli import baselines
+from mrbench.cli.arguments import add_impl, add_margin, add_recipe, add_runs
+from mrbench.cli.commands import Command
+from mrbench.errors import RecipeError, UnavailableError
+from mrbench.files import write_whole
+from mrbench.model.finding import Checked
+from mrbench.wording import did_you_mean
+
+COMMAND = Command(
+    group="Begin with",
+    order=3,
+    brief="check that recipes still hold, or that runs did not get slower",
+    help=(
+        "Check that recipes still hold or, with --baseline, that runs did not get slower. Ends with"
+        " 7 if anything failed, 8 if anything is inconclusive."
+    ),
+    examples="""\
+mrbench check
+mrbench check --suite 2019 --network              # from the repositories
+mrbench check --baseline demo.json --margin 3%    # did runs get slower?""",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench check`."""
-    parser.description = (
-        "Tell whether recipes hold what they promise or, with --baseline, whether runs got slower."
-        " Ends with 7 if anything failed, 8 if anything is inconclusive."
-    )
     parser.add_argument("--suite", nargs="+", action="extend", metavar="S", help="default: all")
-    add_impl(parser, "default: all of the suites")
-    add_recipe(parser, "recipes and suite.yaml from anywhere, instead")
-    asked = parser.add_argument_group("upstream repositories, which are not asked by default")
+    add_impl(parser, "default: all of these suites")
+    add_recipe(parser, "recipe and suite files to check instead")
+    asked = parser.add_argument_group("upstream repositories, not used by default")
     asked.add_argument(
-        "--network", action="store_true", help="fetch each commit, patch it, compare its tree"
+        "--network", action="store_true", help="fetch each commit, patch it, and compare its tree"
     )
     asked.add_argument(
         "--mirror",
         metavar="BASE",
-        help="the same from what `mrbench mirror create` made, or repositories by owner/name;"
-        " with --network the default is MRBENCH_MIRROR",
+        help="the same from a mirror (`mrbench mirror create`), or a base URL of repositories by"
+        " owner/name; with --network the default is MRBENCH_MIRROR",
     )
-    gating.add_arguments(parser)
-    reporting.add_arguments(parser)
+    group = parser.add_argument_group("against a baseline")
+    group.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="a baseline, by `mrbench baseline save`"
+    )
+    add_margin(group)
+    group.add_argument(
+        "--two-sided",
+        action="store_true",
+        help="also fail if runs are faster by the margin: is the number reproduced?",
+    )
+    group.add_argument(
+        "--export",
+        type=_exported,
+        action="append",
+        default=[],
+        metavar="KIND=FILE",
+        help="write the numbers for github-action-benchmark or bencher",
+    )
+    add_runs(parser)
+    parser.add_argument(
+        "--format",
+        choices=reporters.FORMATS,
+        default="plain",
+        help="format of stdout; github: annotations and the step's summary; default: plain",
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML to FILE")
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="also write JSON to FILE; without FILE: as --format json",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Check what the arguments choose; 7 if anything failed, 8 if anything is inconclusive."""
-    from mrbench.checks import recipes as checking  # noqa: PLC0415 - only this command
-    from mrbench.checks.recipes import chosen  # noqa: PLC0415 - the same
-    from mrbench.errors import RecipeError  # noqa: PLC0415 - the same
-
     if args.recipe and args.impl:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
     network = args.network or bool(args.mirror)
@@ -45,7 +98,7 @@ def main(args: argparse.Namespace) -> int:
             raise RecipeError(
                 "--baseline looks at runs, --recipe, --network and --mirror at recipes", "give one"
             )
-        return reporting.tell(gating.checked(args), args)
+        return _print(_against_baseline(args), args)
     found = checking.check(
         args.recipe or chosen.carried(args.suite, args.impl),
         network=network,
@@ -53,7 +106,7 @@ def main(args: argparse.Namespace) -> int:
         default_suite=args.suite[0] if args.suite else "2019",
         say=_say if network else _say_nothing,
     )
-    return reporting.tell(tuple(found), args)
+    return _print(tuple(found), args)
 
 
 def _say(text: str) -> None:
@@ -63,3 +116,63 @@ def _say(text: str) -> None:
 
 def _say_nothing(_text: str) -> None:
     """Offline, all is done in a moment."""
+
+
+def _against_baseline(args: argparse.Namespace) -> list[Checked]:
+    """Check the runs that the arguments name, and write what they ask to export."""
+    names = args.impl
+    stored, lines = baselines.read(args.baseline, args.suite or ())
+    against = Against(
+        baseline=_only(stored, names) if names else stored,
+        terms=Terms(margin=args.margin, two_sided=args.two_sided),
+        file=str(args.baseline),
+        lines=lines,
+    )
+    found = list(check(against, baselines.groups(args.runs, stored.suite, names)))
+    for style, path in args.export:
+        exports.export(found, style, path)
+    return found
+
+
+def _only(stored: Baseline, names: Sequence[str]) -> Baseline:
+    """Return the baseline of these implementations; RecipeError for one that it has not."""
+    known = dict.fromkeys(entry.implementation for entry in stored.entries)
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"it has {', '.join(known)}"
+            raise RecipeError(f"--impl {name!r}: is not in the baseline", hint)
+    entries = tuple(entry for entry in stored.entries if entry.implementation in names)
+    return dataclasses.replace(stored, entries=entries)
+
+
+def _print(checks: Sequence[Checked], args: argparse.Namespace) -> int:
+    """Print and write the checks as the arguments ask; return the exit code."""
+    if args.junit:
+        _write("junit", checks, args.junit)
+    if args.json and args.json != "-":
+        _write("json", checks, Path(args.json))
+    shown = "json" if args.json == "-" else args.format
+    if shown != "plain" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # what readers of these formats expect
+    reporters.FORMATS[shown](checks, sys.stdout)
+    return reporters.exit_code(checks)
+
+
+def _write(form: str, checks: Sequence[Checked], path: Path) -> None:
+    text = io.StringIO()
+    reporters.FORMATS[form](checks, text)
+    try:
+        write_whole(path, text.getvalue().encode())
+    except OSError as exc:
+        raise UnavailableError(
+            f"cannot be written ({exc.strerror})", "name another file", file=path
+        ) from exc
+
+
+def _exported(text: str) -> tuple[str, Path]:
+    """Read KIND=FILE."""
+    kind, _, file = text.partition("=")
+    if kind in exports.FORMATS and file:
+        return kind, Path(file)
+    known = " or ".join(f"{name}=FILE" for name in exports.FORMATS)
+    raise argparse.ArgumentTypeError(f"{text!r}: give {known}")

@@ -3,15 +3,27 @@
 import argparse
 import sys
 
+from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.files import home
+from mrbench.launch.executors.docker import engine
 from mrbench.prepare import scratch
+
+COMMAND = Command(
+    group="Clusters and containers",
+    order=3,
+    brief="clean up after killed runs",
+    help="Clean up after killed runs: remove the containers and folders that they left behind.",
+    examples="mrbench cleanup    # what lives, and what others own, is left alone",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench cleanup`."""
     parser.add_argument(
-        "--all", action="store_true", help="also containers whose mrbench cannot be seen from here"
+        "--all",
+        action="store_true",
+        help="also remove containers whose mrbench may run on another machine",
     )
 
 
@@ -36,8 +48,6 @@ def main(args: argparse.Namespace) -> int:
 
 def _containers(*, others: bool) -> tuple[list[str], list[str]]:
     """Remove orphaned containers; returns what was removed and what was not."""
-    from mrbench.launch.executors.docker import engine  # noqa: PLC0415 - this command alone
-
     removed, kept = [], []
     with engine.connect(MrbenchError) as client:
         for container in engine.labelled(client, engine.RUN):

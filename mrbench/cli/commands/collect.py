@@ -4,22 +4,30 @@ import argparse
 import json
 
 from mrbench.cli.arguments import add_runs
+from mrbench.cli.commands import Command
+from mrbench.console import make_reporter
+from mrbench.results.show import unusable
+from mrbench.run.local import exit_code
+from mrbench.run.slurm import detached
+
+COMMAND = Command(
+    group="Clusters and containers",
+    order=2,
+    brief="finish runs' records",
+    help="Finish the records of runs on a cluster.",
+    examples="mrbench collect --wait    # until all submitted runs have ended",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench collect`."""
     add_runs(parser)
-    parser.add_argument("--wait", action="store_true", help="follow those that are not over yet")
-    parser.add_argument("--json", action="store_true", help="records as JSON on stdout")
+    parser.add_argument("--wait", action="store_true", help="follow runs that are not over yet")
+    parser.add_argument("--json", action="store_true", help="print the records as JSON")
 
 
 def main(args: argparse.Namespace) -> int:
     """Write the records of all runs that are over; say where the others are."""
-    from mrbench.console import make_reporter  # noqa: PLC0415 - the same
-    from mrbench.results.show import unusable  # noqa: PLC0415 - the same
-    from mrbench.run.local import exit_code  # noqa: PLC0415 - the same
-    from mrbench.run.slurm import detached  # noqa: PLC0415 - only this command needs it
-
     with make_reporter(quiet=False) as reporter:
         records = detached.collect_all(args.runs, reporter, wait=args.wait)
     if args.json:

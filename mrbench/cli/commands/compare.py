@@ -4,30 +4,40 @@ import argparse
 import json
 
 from mrbench.cli.arguments import add_runs
+from mrbench.cli.commands import Command
+from mrbench.console import print_report
+from mrbench.record import rundir
+from mrbench.record.archive import opened
+from mrbench.results import compare
+
+COMMAND = Command(
+    group="Look at runs",
+    order=2,
+    brief="differences of two runs",
+    help=(
+        "Show how two runs differ, and whether their numbers may be compared; ends with 7 if they "
+        "may not."
+    ),
+    examples="mrbench compare RUN theirs.tar.gz",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench compare`."""
-    parser.description = (
-        "Tell in what two runs differ, and whether their numbers may be compared; ends with 7 if"
-        " they may not."
-    )
     for name in ("a", "b"):
         parser.add_argument(
             name,
             metavar=name.upper(),
-            help="a run: its folder, the end of its path, or an archive that `mrbench pack` made",
+            help="a run: its folder, the end of its path, or a `mrbench pack` archive",
         )
     add_runs(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON, harmless differences too")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON, with harmless differences too"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Tell what differs; 7 if the numbers may not be compared."""
-    from mrbench.record import rundir  # noqa: PLC0415 - only this command
-    from mrbench.record.archive import opened  # noqa: PLC0415 - the same
-    from mrbench.results import compare  # noqa: PLC0415 - only this command
-
     called, records = [], []
     for name in (args.a, args.b):
         with opened(name, args.runs) as run:
@@ -37,7 +47,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answer, indent=1))
         return compare.exit_code(answer)
-    from mrbench.console import print_report  # noqa: PLC0415 - rich is slow to import
-
     print_report(compare.numbers(answer), compare.rows(answer), answer["verdict"])
     return compare.exit_code(answer)

@@ -2,19 +2,30 @@
 
 import argparse
 
+from mrbench.cli.commands import Command
+from mrbench.cli.completion import script
+
+COMMAND = Command(
+    group="Get ready",
+    order=8,
+    brief="for bash, zsh and fish",
+    help=(
+        "Print a script that makes a shell complete commands, options, suites, implementations, "
+        "formats, files and runs when Tab is pressed."
+    ),
+    examples="""\
+eval "$(mrbench completion bash)"    # in ~/.bashrc
+eval "$(mrbench completion zsh)"     # in ~/.zshrc, after compinit
+mrbench completion fish | source     # in ~/.config/fish/config.fish""",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench completion`."""
-    parser.description = (
-        "Print a script that makes a shell complete commands, options, suites, implementations,"
-        " formats, files and runs when Tab is pressed."
-    )
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 
 def main(args: argparse.Namespace) -> int:
     """Print the script."""
-    from mrbench.cli.completion import script  # noqa: PLC0415 - only this command
-
     print(script(args.shell), end="")
     return 0

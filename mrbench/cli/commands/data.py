@@ -1,14 +1,25 @@
 """`mrbench data synth` and `mrbench data check`: their arguments, and what they print."""
 
 import argparse
+import json
+import time
 from collections.abc import Callable
+from pathlib import Path
 
-from mrbench.cli.arguments import as_path, positive, whole
+from mrbench.cli.arguments import positive, whole
+from mrbench.cli.commands import Command
+from mrbench.console import Reporter, make_reporter
+from mrbench.errors import UnavailableError
+from mrbench.model.recipe import SyntheticData
+from mrbench.prepare.data.inspect import Report, check
+from mrbench.prepare.data.synth import counts, draw
 
-TYPE_CHECKING = False  # the argument tree is made for --version too
-if TYPE_CHECKING:
-    from mrbench.console import Reporter
-    from mrbench.prepare.data.inspect import Report
+COMMAND = Command(
+    group="Get ready",
+    order=5,
+    brief="draw or check a dataset",
+    help="Draw a small dataset, or check a COCO dataset folder.",
+)
 
 EVERY_S = 5.0
 
@@ -16,22 +27,36 @@ EVERY_S = 5.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench data`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    synth = actions.add_parser("synth", help="draw a small dataset in COCO's format, for trying")
-    synth.description = "Draw a small dataset in COCO's format; the same seed draws the same bytes."
-    synth.add_argument("folder", metavar="DIR", type=as_path, help="new, empty, or drawn before")
+    synth = actions.add_parser(
+        "synth",
+        help="draw a small dataset in COCO's format, to try things out",
+        description="Draw a small dataset in COCO's format; the same seed draws the same bytes.",
+        examples="mrbench data synth DIR --images 16 --size 320x240",
+    )
+    synth.add_argument("folder", metavar="DIR", type=Path, help="new, empty, or drawn before")
     synth.add_argument("--images", type=positive, default=64, metavar="N", help="default: 64")
     synth.add_argument(
         "--size", type=_size, default=(640, 480), metavar="WxH", help="default: 640x480"
     )
     synth.add_argument("--seed", type=whole, default=0, metavar="S", help="default: 0")
-    check = actions.add_parser("check", help="read all of COCO, and tell what is wrong with it")
-    check.description = (
-        "Look through a folder of COCO: layout, counts, annotations, and whether every image opens;"
-        " ends with 4 if anything is missing or broken."
+    whole_folder = actions.add_parser(
+        "check",
+        help="read a whole COCO dataset folder, and report what is wrong with it",
+        description=(
+            "Check a COCO dataset folder: layout, counts, annotations, and whether every image"
+            " opens; ends with 4 if anything is missing or broken."
+        ),
+        examples="""\
+mrbench data check DIR
+mrbench data check DIR --archives DIR    # compare the archives' digests, too""",
     )
-    check.add_argument("folder", metavar="DIR", type=as_path, help="of COCO, or of drawn images")
-    check.add_argument("--archives", metavar="DIR", type=as_path, help="where its archives are")
-    check.add_argument("--json", action="store_true", help="as JSON")
+    whole_folder.add_argument(
+        "folder", metavar="DIR", type=Path, help="COCO dataset folder, or drawn images"
+    )
+    whole_folder.add_argument(
+        "--archives", metavar="DIR", type=Path, help="folder of COCO's archives"
+    )
+    whole_folder.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -47,11 +72,6 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _synth(args: argparse.Namespace) -> int:
-    import time  # noqa: PLC0415 - only this command
-
-    from mrbench.model.recipe import SyntheticData  # noqa: PLC0415 - the same
-    from mrbench.prepare.data.synth import counts, draw  # noqa: PLC0415 - the same: Pillow is slow to import
-
     began = time.monotonic()
     width, height = args.size
     spec = SyntheticData(images=args.images, width=width, height=height, seed=args.seed)
@@ -66,16 +86,10 @@ def _synth(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     """Return 4 if anything is missing or broken; warnings alone are no failure."""
-    from mrbench.console import make_reporter  # noqa: PLC0415 - only this command
-    from mrbench.errors import UnavailableError  # noqa: PLC0415 - the same
-    from mrbench.prepare.data.inspect import check  # noqa: PLC0415 - the same
-
     with make_reporter(quiet=False) as reporter:
         reporter.stage("data", f"reading {args.folder}")
         report = check(args.folder, args.archives, _teller(reporter))
     if args.json:
-        import json  # noqa: PLC0415 - the same
-
         findings = [finding._asdict() for finding in report.findings]
         print(
             json.dumps(report._asdict() | {"findings": findings, "sound": report.sound}, indent=1)
@@ -85,9 +99,7 @@ def _check(args: argparse.Namespace) -> int:
     return 0 if report.sound else UnavailableError.exit_code
 
 
-def _teller(reporter: "Reporter") -> Callable[[int, int], None]:
-    import time  # noqa: PLC0415 - only this command
-
+def _teller(reporter: Reporter) -> Callable[[int, int], None]:
     said = time.monotonic()
 
     def tell(done: int, total: int) -> None:
@@ -99,13 +111,14 @@ def _teller(reporter: "Reporter") -> Callable[[int, int], None]:
     return tell
 
 
-def _as_text(report: "Report") -> str:
+def _as_text(report: Report) -> str:
     lines = [f"{one.level}: {one.text}; {one.remedy}" for one in report.findings]
     rate = report.images / report.seconds if report.seconds else 0
     kind = "drawn by mrbench" if report.drawn else "COCO"
-    years = " and ".join(report.years) or "nothing of it"
+    years = " and ".join(report.years)
+    state = ("sound" if report.sound else "problems found") if years else "no COCO files found"
     lines.append(
-        f"{report.folder}: {kind}, {years}: {'sound' if report.sound else 'not as it must be'};"
+        f"{report.folder}: {', '.join(filter(None, (kind, years)))}: {state};"
         f" {report.images:,} images opened, {report.annotation_files} annotation files and"
         f" {report.archives} archives read in {report.seconds:.1f} s"
         + (f" ({rate:,.0f} images/s)" if rate else "")

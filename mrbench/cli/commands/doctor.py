@@ -3,7 +3,21 @@
 import argparse
 import json
 
+from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice, add_gpus, add_runs
+from mrbench.cli.commands import Command
+from mrbench.console import print_report
+from mrbench.doctor import diagnosis as checking
+
+COMMAND = Command(
+    group="Get ready",
+    order=2,
+    brief="what this machine lacks",
+    help="Report what this machine lacks for a run.",
+    examples="""\
+mrbench doctor --suite demo
+mrbench doctor --gpus 8 --data DIR    # for the published table""",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,21 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_choice(parser)
     add_gpus(parser)
     add_runs(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(args: argparse.Namespace) -> int:
     """Check this machine for the chosen recipes; 4 if a run of them would be refused."""
-    from mrbench.cli import choice  # noqa: PLC0415 - the same
-    from mrbench.doctor import diagnosis as checking  # noqa: PLC0415 - only this command
-
     args.window = args.commit = None
     plans = [plan for plan, _ in choice.plans(args)]
     groups = checking.examine(plans, choice.places(args))
     if args.json:
         print(json.dumps(checking.as_json(plans, groups), indent=1))
         return checking.exit_code(groups)
-    from mrbench.console import print_report  # noqa: PLC0415 - rich is slow to import
-
     print_report(checking.title(plans), checking.rows(plans, groups), checking.verdict(groups))
     return checking.exit_code(groups)

@@ -4,14 +4,25 @@ import argparse
 import json
 from typing import Any
 
+from mrbench.cli.commands import Command
 from mrbench.recipe import load
+
+COMMAND = Command(
+    group="Get ready",
+    order=1,
+    brief="suites and recipes",
+    help="List suites and recipes.",
+    examples="""\
+mrbench list
+mrbench list --json""",
+)
 
 Listing = dict[str, dict[str, Any]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench list`."""
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,19 +5,29 @@ import sys
 
 from mrbench.cli.arguments import add_recipes
 from mrbench.cli.choice import chosen_files
+from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, RecipeError
+from mrbench.prepare.environment.relock import relock
+
+COMMAND = Command(
+    group="Get ready",
+    order=4,
+    brief="pin all packages",
+    help="Write the lock files of environments.",
+    examples="""\
+mrbench lock --recipe mine.yaml
+mrbench lock --suite modern --upgrade    # resolve the newest versions""",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench lock`."""
     add_recipes(parser)
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions anew")
+    parser.add_argument("--upgrade", action="store_true", help="resolve the newest versions")
 
 
 def main(args: argparse.Namespace) -> int:
     """Write the lock files of the chosen recipes."""
-    from mrbench.prepare.environment.relock import relock  # noqa: PLC0415 - only this command
-
     code, said = 0, False
     for answer in relock(chosen_files(args, locked=False), upgrade=args.upgrade):
         said = True

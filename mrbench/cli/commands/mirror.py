@@ -1,45 +1,62 @@
 """`mrbench mirror create` and `mrbench mirror verify`: their arguments, and what they print."""
 
 import argparse
+import time
+from collections.abc import Iterable
+from pathlib import Path
 
-from mrbench.cli.arguments import add_mirror, add_recipes, add_weights, as_path
+from mrbench.cli.arguments import add_mirror, add_recipes, add_weights
+from mrbench.cli.choice import chosen_files
+from mrbench.cli.commands import Command
+from mrbench.console import make_reporter
 from mrbench.errors import UnavailableError
+from mrbench.prepare.mirror.create import create
+from mrbench.prepare.mirror.manifest import Manifest, read
+from mrbench.prepare.mirror.verify import problems
+from mrbench.recipe import load
+from mrbench.recipe.load import RecipeFile
 
-TYPE_CHECKING = False  # the argument tree is made for --version too
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mrbench.prepare.mirror.manifest import Manifest
-    from mrbench.recipe.load import RecipeFile
+COMMAND = Command(
+    group="Get ready",
+    order=6,
+    brief="for offline machines",
+    help="Gather everything that a suite needs, for machines without internet.",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench mirror`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    create = actions.add_parser("create", help="gather all that recipes need, or add to a mirror")
-    create.description = (
-        "Gather commits, packages and weights of a suite in a folder, or add to one; ends with 4 if"
-        " something could not be had."
+    gather = actions.add_parser(
+        "create",
+        help="gather everything that recipes need, or add to a mirror",
+        description=(
+            "Gather commits, packages and weights of a suite in a folder, or add to one; ends with"
+            " 4 if something is missing."
+        ),
+        examples="mrbench mirror create DIR --suite smoke    # where there is internet",
     )
-    create.add_argument("folder", metavar="DIR", type=as_path, help="new, or a mirror already")
-    add_recipes(create)
+    gather.add_argument("folder", metavar="DIR", type=Path, help="a new folder, or a mirror")
+    add_recipes(gather)
     add_mirror(
-        create, "take from here instead of https://github.com/; all, if it is a mirror itself"
+        gather, "source of repositories instead of https://github.com/; a mirror serves all files"
     )
-    add_weights(create, "folder that has pretrained weights already")
-    create.add_argument("--quiet", action="store_true", help="say nothing on the way")
-    verify = actions.add_parser("verify", help="check each file, and that today's recipes are met")
-    verify.description = (
-        "Check each file of a mirror, and that it has all that today's recipes need."
+    add_weights(gather, "folder of pretrained weights that are there already")
+    gather.add_argument("--quiet", action="store_true", help="print no progress")
+    verify = actions.add_parser(
+        "verify",
+        help="check each file, and that the mirror has what today's recipes need",
+        description="Check each file of a mirror, and that it has what today's recipes need.",
+        examples="mrbench mirror verify DIR    # after it was copied",
     )
-    verify.add_argument("folder", metavar="DIR", type=as_path, help="of the mirror")
+    verify.add_argument("folder", metavar="DIR", type=Path, help="folder of the mirror")
     verify.add_argument(
         "--recipe",
         nargs="+",
         action="extend",
-        type=as_path,
+        type=Path,
         metavar="FILE",
-        help="recipes from anywhere that it covers",
+        help="recipe files that the mirror covers, beside those of mrbench",
     )
 
 
@@ -49,12 +66,6 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _create(args: argparse.Namespace) -> int:
-    import time  # noqa: PLC0415 - as below
-
-    from mrbench.cli.choice import chosen_files  # noqa: PLC0415 - only this command
-    from mrbench.console import make_reporter  # noqa: PLC0415 - the same
-    from mrbench.prepare.mirror.create import create  # noqa: PLC0415 - the same
-
     began = time.monotonic()
     whole = () if args.impl or args.recipe else (args.suite,)
     with make_reporter(quiet=args.quiet) as reporter:
@@ -74,9 +85,6 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from mrbench.prepare.mirror.manifest import read  # noqa: PLC0415 - only this command
-    from mrbench.prepare.mirror.verify import problems  # noqa: PLC0415 - the same
-
     made = read(args.folder)
     files = list(_current(made, args))
     names = {f"{file.suite_name}/{file.name}" for file in files}
@@ -92,11 +100,8 @@ def _verify(args: argparse.Namespace) -> int:
     return 0
 
 
-def _current(made: "Manifest", args: argparse.Namespace) -> "Iterable[RecipeFile]":
+def _current(made: Manifest, args: argparse.Namespace) -> Iterable[RecipeFile]:
     """Yield the recipes that the mirror covers, as they are now; of whole suites, all."""
-    from mrbench.cli.choice import chosen_files  # noqa: PLC0415 - the same
-    from mrbench.recipe import load  # noqa: PLC0415 - as above
-
     for suite in sorted({*made.suites, *(name.partition("/")[0] for name in made.recipes)}):
         if suite in load.suite_names():
             for name in load.implementations(suite):
@@ -107,6 +112,6 @@ def _current(made: "Manifest", args: argparse.Namespace) -> "Iterable[RecipeFile
         yield from chosen_files(args)
 
 
-def _size(made: "Manifest") -> str:
+def _size(made: Manifest) -> str:
     size_bytes = sum(entry["size_bytes"] for entry in made.files.values())
     return f"{len(made.files)} files, {size_bytes / 1e6:.1f} MB"

@@ -1,21 +1,28 @@
 """`mrbench pack`: make one archive of a run."""
 
 import argparse
+from pathlib import Path
 
-from mrbench.cli.arguments import add_runs, as_path
+from mrbench.cli.arguments import add_runs
+from mrbench.cli.commands import Command
+from mrbench.record.archive import opened
+from mrbench.record.pack import pack
 
-TYPE_CHECKING = False  # see arguments
-if TYPE_CHECKING:
-    from pathlib import Path
+COMMAND = Command(
+    group="Look at runs",
+    order=6,
+    brief="archive, secrets masked",
+    help=(
+        "Make one archive of a run, for an issue or a paper. Values of variables that look like "
+        "secrets, tokens, passwords in URLs, host names and user names are replaced by as many "
+        "stars as they have bytes; the number can still be recomputed."
+    ),
+    examples="mrbench pack RUN -o run.tar.gz",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench pack`."""
-    parser.description = (
-        "Make one archive of a run, for an issue or a paper. Values of variables that look like"
-        " secrets, tokens, passwords in URLs, host names and user names become stars, as many as"
-        " they had bytes; the number can still be computed again."
-    )
     parser.add_argument("run", metavar="RUN", help="the run's folder, or the end of its path")
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=_archive, required=True, help="a new .tar.gz"
@@ -23,18 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_runs(parser)
 
 
-def _archive(text: str) -> "Path":
+def _archive(text: str) -> Path:
     """Take a name that `mrbench verify` knows as an archive's."""
     if text.endswith((".tar.gz", ".tgz")):
-        return as_path(text)
+        return Path(text)
     raise argparse.ArgumentTypeError(f"{text!r}: call it NAME.tar.gz")
 
 
 def main(args: argparse.Namespace) -> int:
     """Make the archive, and tell what was hidden in it and what could not be."""
-    from mrbench.record.archive import opened  # noqa: PLC0415 - only this command
-    from mrbench.record.pack import pack  # noqa: PLC0415 - the same
-
     with opened(args.run, args.runs) as run:
         packed = pack(run, args.output)
     size = args.output.stat().st_size

@@ -2,34 +2,45 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
-from mrbench.cli.arguments import as_path, positive
+from mrbench.cli.arguments import positive
+from mrbench.cli.commands import Command
 from mrbench.errors import MeasureError
+from mrbench.measure.anylog import parse_log
 from mrbench.recipe import load, plan
+
+COMMAND = Command(
+    group="Look at runs",
+    order=4,
+    brief="measure an existing log",
+    help="Measure an existing log.",
+    examples="""\
+mrbench parse train.log
+mrbench parse train.log --images-per-iteration 16 --window 100:500""",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench parse`."""
-    parser.add_argument("log", metavar="LOG", type=as_path, help="a log, also .gz or JSON")
+    parser.add_argument("log", metavar="LOG", type=Path, help="a log; may be .gz or JSON")
     parser.add_argument(
-        "--suite", default="2019", metavar="NAME", help="whose recipes are meant; default: 2019"
+        "--suite", default="2019", metavar="NAME", help="suite of the recipes to try; default: 2019"
     )
-    parser.add_argument("--impl", metavar="NAME", help="default: found out from the log")
+    parser.add_argument("--impl", metavar="NAME", help="default: detected from the log")
     parser.add_argument(
         "--images-per-iteration",
         type=positive,
         metavar="N",
-        help="where the log does not tell; never guessed",
+        help="where the log does not state it; never guessed",
     )
     parser.add_argument("--window", metavar="A:B", help="iterations A+1 to B; default: the suite's")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(args: argparse.Namespace) -> int:
     """Measure an existing log."""
-    from mrbench.measure.anylog import parse_log  # noqa: PLC0415 - only this command
-
     suite = load.load_suite(args.suite)
     known = {name: load.load_named(args.suite, name) for name in load.implementations(args.suite)}
     formats = {}

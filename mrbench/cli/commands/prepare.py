@@ -1,24 +1,36 @@
-"""`mrbench prepare`: everything up to the launch."""
+"""`mrbench prepare`: set up everything that a run needs, without training."""
 
 import argparse
 import json
 
 from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice
+from mrbench.cli.commands import Command
+from mrbench.console import make_reporter
+from mrbench.run import prepare_only as preparing
+
+COMMAND = Command(
+    group="Get ready",
+    order=3,
+    brief="set up without training",
+    help="Set up everything that a run needs, without training.",
+    examples="""\
+mrbench prepare --suite demo
+mrbench prepare --recipe mine.yaml --checkout-only    # prints the tree id""",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench prepare`."""
     add_choice(parser)
-    parser.add_argument("--checkout-only", action="store_true", help="no environment, no links")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "--checkout-only", action="store_true", help="make no environment and no links"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(args: argparse.Namespace) -> int:
     """Make checkouts, environments and links, and print where they are."""
-    from mrbench.console import make_reporter  # noqa: PLC0415 - the same
-    from mrbench.run import prepare_only as preparing  # noqa: PLC0415 - only this command needs it
-
     args.gpus = args.window = args.commit = None
     planned, places = choice.plans(args), choice.places(args)
     with make_reporter(quiet=False) as reporter:

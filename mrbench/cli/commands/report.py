@@ -2,17 +2,32 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from mrbench.cli.arguments import add_reference, add_runs, as_path
+from mrbench.cli.arguments import add_reference, add_runs
+from mrbench.cli.commands import Command
+from mrbench.errors import MrbenchError
+from mrbench.files import write_whole
+from mrbench.results.report import gather, page
+from mrbench.text import shown
+
+COMMAND = Command(
+    group="Look at runs",
+    order=5,
+    brief="HTML report",
+    help=(
+        "Write one HTML file about many runs; ends with 1 if a run could not be read (the file has "
+        "all the others). It includes host names, paths and variables as the records do; to share "
+        "it, build it from `mrbench pack` archives."
+    ),
+    examples="""\
+mrbench report -o report.html
+mrbench report demo -o demo.html    # a suite, runs or archives""",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench report`."""
-    parser.description = (
-        "Write one HTML file with all of many runs; ends with 1 if a run could not be read, and the"
-        " others are in it. The page tells host names, paths and variables as the records have"
-        " them; for other people's eyes give it archives of `mrbench pack`."
-    )
     parser.add_argument(
         "run",
         nargs="*",
@@ -24,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=as_path,
+        type=Path,
         metavar="FILE",
         default="report.html",
         help="default: report.html",
@@ -33,11 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write the report; say where it is and what is not in it."""
-    from mrbench.errors import MrbenchError  # noqa: PLC0415 - only this command
-    from mrbench.files import write_whole  # noqa: PLC0415 - the same
-    from mrbench.results.report import gather, page  # noqa: PLC0415 - the same
-    from mrbench.text import shown  # noqa: PLC0415 - the same
-
     found = gather.gather(args.run, args.runs, args.reference)
     for left in found.left_out:
         print(

@@ -14,6 +14,22 @@ from mrbench.cli.arguments import (
     degrees,
     positive,
 )
+from mrbench.cli.commands import Command
+from mrbench.launch import shim_process
+
+COMMAND = Command(
+    group="Begin with",
+    order=1,
+    brief="train and measure; writes a record for each run",
+    help="Train and measure; writes a record for each run.",
+    examples="""\
+mrbench run --suite demo                      # a small training, on any CPU
+mrbench run --dry-run --impl detectron2       # print all that would happen
+mrbench run --data DIR --gpus 1,2,4,8 --repeat 3
+mrbench run --recipe mine.yaml --data DIR     # an implementation of yours
+mrbench run --suite demo --executor docker    # builds the image it needs
+mrbench run --data DIR --executor slurm --partition gpu --detach""",
+)
 
 TYPE_CHECKING = False  # see arguments
 if TYPE_CHECKING:
@@ -26,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench run`."""
     add_choice(parser)
     parser.add_argument(
-        "--commit", type=commit, metavar="SHA", help="another (40 hex digits) than the recipe's"
+        "--commit",
+        type=commit,
+        metavar="SHA",
+        help="commit (40 hex digits) instead of the recipe's",
     )
     add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
@@ -37,27 +56,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cool-down",
         type=degrees,
         metavar="C",
-        help="begin each run with GPUs of at most C degrees Celsius",
+        help="wait before each run until GPUs are at most C degrees Celsius",
     )
     parser.add_argument(
         "--cool-down-limit",
         type=positive,
         default=600,
         metavar="S",
-        help="wait for that at most S seconds; default: 600",
+        help="wait at most S seconds for that; default: 600",
     )
     add_executor(parser)
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print the plans, touch nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the plans and change nothing")
     parser.add_argument(
-        "--json", action="store_true", help="plans, or a line per event, as JSON on stdout"
+        "--json", action="store_true", help="print JSON: plans, or one line per event"
     )
-    parser.add_argument("--quiet", action="store_true", help="tell problems only")
+    parser.add_argument("--quiet", action="store_true", help="print problems only")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the chosen implementations, or print what would be done."""
+    if not args.dry_run and args.executor != "slurm":
+        shim_process.start()  # it boots while this process imports and reads
     from mrbench.cli import choice  # noqa: PLC0415 - after the shim has been started
 
     wishes = choice.wishes(args)

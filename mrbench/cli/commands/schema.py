@@ -3,6 +3,19 @@
 import argparse
 import json
 
+from mrbench.cli.commands import Command
+from mrbench.recipe.schema import make_schema
+
+COMMAND = Command(
+    group="Get ready",
+    order=7,
+    brief="of recipes, for editors",
+    help="Print the JSON Schema of recipes or suites, for editors.",
+    examples="""\
+mrbench schema > recipe.schema.json
+mrbench schema suite > suite.schema.json""",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench schema`."""
@@ -13,7 +26,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the JSON Schema of recipes or suites."""
-    from mrbench.recipe.schema import make_schema  # noqa: PLC0415 - only this command
-
     print(json.dumps(make_schema(args.kind), indent=1))
     return 0

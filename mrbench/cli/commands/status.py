@@ -1,22 +1,30 @@
-"""`mrbench status`: tell what is queued or running on a cluster."""
+"""`mrbench status`: what is queued or running on a cluster."""
 
 import argparse
 import json
 
 from mrbench.cli.arguments import add_runs
+from mrbench.cli.commands import Command
+from mrbench.results.show import unusable
+from mrbench.run.slurm import detached
+
+COMMAND = Command(
+    group="Clusters and containers",
+    order=1,
+    brief="what is queued or running",
+    help="List what is queued or running on a cluster.",
+    examples="mrbench status",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench status`."""
     add_runs(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(args: argparse.Namespace) -> int:
     """Print a line for each run that was submitted and has no record yet."""
-    from mrbench.results.show import unusable  # noqa: PLC0415 - the same
-    from mrbench.run.slurm import detached  # noqa: PLC0415 - only this command needs it
-
     rows = detached.look(args.runs)
     if args.json:
         print(json.dumps(rows, indent=1))

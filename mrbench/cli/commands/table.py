@@ -2,20 +2,32 @@
 
 import argparse
 import sys
+from pathlib import Path
+from typing import Any
 
 from mrbench.cli.arguments import add_reference, add_runs
+from mrbench.cli.commands import Command
+from mrbench.console.charset import encodable
 from mrbench.errors import MrbenchError, RecipeError
+from mrbench.model.suite import Suite
 from mrbench.recipe import load
+from mrbench.record import rundir, skim
+from mrbench.results import rows as making
+from mrbench.results import table as tables
+from mrbench.results.table import choose, relative
+from mrbench.text import one_line
 
-TYPE_CHECKING = False  # importing typing takes 3 ms; type checkers know the name
-if TYPE_CHECKING:
-    from typing import Any
+COMMAND = Command(
+    group="Begin with",
+    order=2,
+    brief="compare the runs of a suite, beside the published numbers",
+    help="Compare the runs of a suite with each other and with the published numbers.",
+    examples="""\
+mrbench table --suite demo
+mrbench table --reference 2020-05 --format rst    # a grid, as published""",
+)
 
-    from mrbench.model.suite import Suite
-
-    Record = dict[str, Any]
-
-FORMATS = ("plain", "markdown", "github", "rst", "html", "latex", "csv", "json")
+Record = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", default="2019", metavar="NAME", help="default: 2019")
     add_runs(parser)
     parser.add_argument(
-        "--format", choices=FORMATS, default="plain", help="github: for $GITHUB_STEP_SUMMARY"
+        "--format", choices=tables.FORMATS, default="plain", help="github: for $GITHUB_STEP_SUMMARY"
     )
     parser.add_argument(
         "--columns",
         metavar="A,B,...",
-        help="which, in this order; a wrong name is answered with all",
+        help="columns, in this order; an unknown name lists all",
     )
     parser.add_argument(
         "--sort", metavar="COLUMN[:desc]", help="default: by throughput, the fastest first"
@@ -38,27 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="rows that meet it, and all others that are given; KEY is a column or a key of"
+        help="only rows that match (all of several filters); KEY is a column or a key of"
         " --format json; = and != compare texts and numbers, < <= > >= numbers, ~ finds VALUE in"
         " a text",
     )
     parser.add_argument(
         "--relative-to",
         metavar="IMPL",
-        help="each row's ratio to that one's, where their runs may be compared",
+        help="show each row's ratio to IMPL, where their runs may be compared",
     )
     add_reference(parser)
     parser.add_argument(
-        "--reference-only", action="store_true", help="print that published table, and no runs"
+        "--reference-only", action="store_true", help="print only the published table, no runs"
     )
 
 
 def main(args: argparse.Namespace) -> int:
     """Print the comparison table of a suite."""
-    from mrbench.results import rows as making  # noqa: PLC0415 - only this command needs it
-    from mrbench.results import table as tables  # noqa: PLC0415 - the same
-    from mrbench.results.table import choose, relative  # noqa: PLC0415 - the same
-
     names = choose.columns(args.columns)
     if args.reference_only:
         return _published(args)
@@ -77,13 +85,8 @@ def main(args: argparse.Namespace) -> int:
     return broken
 
 
-def _read(args: argparse.Namespace) -> tuple[list["Record"], int]:
+def _read(args: argparse.Namespace) -> tuple[list[Record], int]:
     """Return the suite's records, and the exit code: that of a record that cannot be read."""
-    from pathlib import Path  # noqa: PLC0415 - see above
-
-    from mrbench.record import rundir, skim  # noqa: PLC0415 - the same
-    from mrbench.text import one_line  # noqa: PLC0415 - the same
-
     records, broken = [], 0
     for found in skim.read_runs(args.runs, args.suite):
         if isinstance(found, dict):
@@ -97,23 +100,16 @@ def _read(args: argparse.Namespace) -> tuple[list["Record"], int]:
     return records, broken
 
 
-def _ours(args: argparse.Namespace, records: list["Record"]) -> bool:
+def _ours(args: argparse.Namespace, records: list[Record]) -> bool:
     return args.suite in load.suite_names() or not records
 
 
-def _suite_of(record: "Record") -> "Suite":
+def _suite_of(record: Record) -> Suite:
     """Return a suite that mrbench does not carry, as one of its runs has it."""
-    from pathlib import Path  # noqa: PLC0415 - see above
-
-    from mrbench.record import rundir  # noqa: PLC0415 - the same
-
     return rundir.suite_of(rundir.read_record(Path(record["folder"]) / "record.json"))
 
 
 def _published(args: argparse.Namespace) -> int:
-    from mrbench.results import rows as making  # noqa: PLC0415 - see above
-    from mrbench.results import table as tables  # noqa: PLC0415 - the same
-
     if args.columns or args.sort or args.filter or args.relative_to:
         raise RecipeError("--reference-only goes with --suite, --reference and --format alone")
     suite = load.load_suite(args.suite)
@@ -126,6 +122,4 @@ def _published(args: argparse.Namespace) -> int:
 
 def _print(text: str) -> None:
     """Print in what characters stdout can take."""
-    from mrbench.console.charset import encodable  # noqa: PLC0415 - see above
-
     print(encodable(text, sys.stdout.encoding or "ascii"))

@@ -5,31 +5,40 @@ import json
 import sys
 
 from mrbench.cli.arguments import add_runs
+from mrbench.cli.commands import Command
+from mrbench.console import print_report
 from mrbench.errors import MrbenchError
+from mrbench.record import verify
+from mrbench.record.archive import opened
+
+COMMAND = Command(
+    group="Look at runs",
+    order=3,
+    brief="recompute and check a run",
+    help=(
+        "Recompute a run's number, and check everything that its record says; ends with 7 if "
+        "anything does not match."
+    ),
+    examples="""\
+mrbench verify RUN
+mrbench verify runs/demo/*/* run.tar.gz    # folders and archives""",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench verify`."""
-    parser.description = (
-        "Compute a run's number again, and check all that its record says; ends with 7 if anything"
-        " does not match."
-    )
     parser.add_argument(
         "run",
         nargs="+",
         metavar="RUN",
-        help="a run's folder, the end of its path, or an archive that `mrbench pack` made",
+        help="a run's folder, the end of its path, or a `mrbench pack` archive",
     )
     add_runs(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON, a list of runs")
+    parser.add_argument("--json", action="store_true", help="print JSON, a list of runs")
 
 
 def main(args: argparse.Namespace) -> int:
     """Check each run; 7 if anything in any of them does not match."""
-    from mrbench.console import print_report  # noqa: PLC0415 - the same
-    from mrbench.record import verify  # noqa: PLC0415 - only this command
-    from mrbench.record.archive import opened  # noqa: PLC0415 - the same
-
     code, answers = 0, []
     for name in args.run:
         try:

@@ -1,0 +1,41 @@
+"""What `mrbench baseline` and `mrbench check --baseline` read: baselines, and runs beside them."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mrbench.checks.baseline import choice, file
+from mrbench.checks.baseline.baseline import Baseline, Key
+from mrbench.checks.baseline.choice import Repeats
+from mrbench.errors import MrbenchError, RecipeError
+from mrbench.record import rundir
+from mrbench.record.verify import shape
+
+
+def read(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mapping[Key, int]]:
+    """Read a baseline and the lines of its entries; RecipeError if it is of none of the suites."""
+    stored, lines = file.read(path)
+    if suites and stored.suite not in suites:
+        raise RecipeError(
+            f"is of suite {stored.suite!r}",
+            f"give --suite {stored.suite}, or the baseline of {suites[0]}",
+            file=path,
+        )
+    return stored, lines
+
+
+def groups(runs: Path, suite: str, names: Sequence[str] | None = None) -> dict[Key, Repeats]:
+    """Read the runs of a suite, by series; what cannot be read is told on stderr and left out."""
+    records = []
+    for path in rundir.find_records(runs, suite):
+        try:
+            record = rundir.read_record(path)
+        except MrbenchError as exc:
+            print(f"mrbench: left out: {exc}", file=sys.stderr)
+            continue
+        wrong = shape.fault(record)
+        if wrong:
+            print(f"mrbench: left out: {path}: {wrong}", file=sys.stderr)
+        elif not names or record["plan"]["implementation"] in names:
+            records.append(record)
+    return choice.latest(records)
