@@ -33,9 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         from mrbench.cli.completion import complete  # noqa: PLC0415 - imports what only Tab needs
 
         return complete(make_parser)
+    words = sys.argv[1:] if argv is None else argv
+    if words == ["--version"]:  # by itself, it is not worth the 5 ms of making the parser
+        print(f"mrbench {__version__}")
+        return 0
     try:
         _take_signals()
-        args = parse(sys.argv[1:] if argv is None else argv)
+        args = parse(words)
         gc.freeze()  # later collections need not look at what is imported
         gc.enable()
         code = int(args.main(args))

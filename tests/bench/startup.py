@@ -1,11 +1,11 @@
-"""`mrbench --version` against bare `python -c pass` of the same interpreter: at most 4 times."""
+"""`mrbench --version` against bare `python -c pass` of the same interpreter: at most 3 times."""
 
 import sys
 from pathlib import Path
 
 from timing import time_commands
 
-LIMIT = 4.0
+LIMIT = 3.0
 
 
 def main() -> None:
