@@ -14,8 +14,10 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from mrbench.errors import MrbenchError
+from mrbench.files import read_regular
 
 T = TypeVar("T")
+MOST_BYTES = 256 << 20  # of a file that mrbench wrote for itself; the biggest list files
 DAMAGED = "it was edited or damaged; restore it or remove it"
 _LOCATION = re.compile(r"(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -34,10 +36,34 @@ _WORDS = {
 }
 
 
+class _Format(msgspec.Struct):
+    format: int
+
+
+def format_of(
+    raw: bytes,
+    what: str,
+    newest: int,
+    file: str | Path,
+    *,
+    error: type[MrbenchError] = MrbenchError,
+    remedy: str = DAMAGED,
+) -> int:
+    """Return the format of a file, as `record` or `plan`; one of a newer mrbench is refused."""
+    number = decode(raw, _Format, file, error=error, remedy=remedy).format
+    if number > newest:
+        raise error(
+            f"written by a newer mrbench ({what} format {number}; this one reads up to {newest})",
+            "upgrade mrbench",
+            file=file,
+        )
+    return number
+
+
 def decode(
     raw: bytes,
     cls: type[T],
-    file: str,
+    file: str | Path,
     *,
     line: int | None = None,
     error: type[MrbenchError] = MrbenchError,
@@ -56,10 +82,18 @@ def decode(
     return convert(plain, cls, file, line=line, error=error, remedy=remedy)
 
 
+def cached(path: Path, cls: type[T]) -> T | None:
+    """Read a file that can be made again; None if it is missing, damaged or of another version."""
+    try:
+        return decode(read_regular(path, MOST_BYTES), cls, path)
+    except (OSError, MrbenchError):
+        return None
+
+
 def convert(
     plain: object,
     cls: type[T],
-    file: str,
+    file: str | Path,
     *,
     line: int | None = None,
     error: type[MrbenchError] = MrbenchError,

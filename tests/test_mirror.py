@@ -250,15 +250,22 @@ def test_a_suite_that_got_another_recipe_is_not_covered_any_more(tmp_path: Path)
     assert done.stdout.startswith("demo/minimask: not covered; run `mrbench mirror create`")
 
 
+def covered(**changed: object) -> dict[str, object]:
+    """Return a recipe's part of a manifest: nothing, but for what is changed."""
+    nothing = {"python": "3.7", "packages_sha256": "0" * 64, "repos": {}, "files": []}
+    return nothing | {"missing": []} | changed
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"files": {"../x": {"size_bytes": 1, "sha256": "00"}}}, "no path within it"),
-        ({"files": {"/etc/passwd": {"size_bytes": 1, "sha256": "00"}}}, "no path within it"),
-        ({"files": []}, "damaged"),
-        ({"recipes": {"a/b": {}}}, "damaged"),
-        ({"recipes": {"a/b": {"files": [], "missing": [], "repos": {"../r": []}}}}, "no path"),
-        ({"format": 99}, "format 99"),
+        ({"files": {"../x": {"size_bytes": 1, "sha256": "0" * 64}}}, "no path within it"),
+        ({"files": {"/etc/passwd": {"size_bytes": 1, "sha256": "0" * 64}}}, "no path within it"),
+        ({"files": []}, "files: expected keys and values, got a list; copy"),
+        ({"recipes": {"a/b": {}}}, "mirror.json: recipes.a/b.python: missing; copy the mirror"),
+        ({"recipes": {"a/b": covered(repos={"../r": []})}}, "a/b.repos: '../r' is no path"),
+        ({"recipes": {"a/b": covered(files=["/x"])}}, "a/b.files: '/x' is no path"),
+        ({"format": 99}, "newer mrbench (mirror format 99; this one reads up to 1); upgrade"),
     ],
 )
 def test_a_manifest_that_misleads_is_refused(

@@ -20,20 +20,9 @@ from mrbench.wording import fill
 MOST_BYTES = 16 << 20  # of a plan.json; it has some 4 kB
 
 
-class _Format(msgspec.Struct):
-    format: int
-
-
 def plan_of(raw: bytes, file: str) -> Plan:
     """Read a plan.json of this or an older format; MrbenchError names file and key."""
-    number = jsonfile.decode(raw, _Format, file).format
-    if number > FORMAT:
-        raise MrbenchError(
-            f"written by a newer mrbench (plan format {number}; this one reads up to {FORMAT})",
-            "upgrade mrbench",
-            file=file,
-        )
-    if number == FORMAT:
+    if jsonfile.format_of(raw, "plan", FORMAT, file) == FORMAT:
         return jsonfile.decode(raw, Plan, file)
     return jsonfile.convert({"image_size": None, **json.loads(raw)}, Plan, file)
 

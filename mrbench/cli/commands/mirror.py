@@ -79,8 +79,8 @@ def _create(args: argparse.Namespace) -> int:
         )
     print(f"{args.folder}: for {', '.join(sorted(made.recipes))}")
     print(f"{_size(made)}, in {time.monotonic() - began:.0f} s")
-    for text, names in sorted(made.missing.items()):
-        print(f"missing: {', '.join(names)}: {text}")
+    for lacking in made.missing:
+        print(f"missing: {', '.join(lacking.recipes)}: {lacking.missing}")
     return UnavailableError.exit_code if made.missing else 0
 
 
@@ -113,5 +113,5 @@ def _current(made: Manifest, args: argparse.Namespace) -> Iterable[RecipeFile]:
 
 
 def _size(made: Manifest) -> str:
-    size_bytes = sum(entry["size_bytes"] for entry in made.files.values())
+    size_bytes = sum(entry.size_bytes for entry in made.files.values())
     return f"{len(made.files)} files, {size_bytes / 1e6:.1f} MB"

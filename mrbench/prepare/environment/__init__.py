@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from mrbench import locks
+from mrbench import jsonfile, locks
 from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
@@ -44,6 +44,17 @@ class Ready:
     made_in_s: float | None = None
     size_bytes: int | None = None
     image: str | None = None
+
+
+class Complete(msgspec.Struct, frozen=True, kw_only=True):
+    """complete.json, written last: what was installed, what it was made from, what it took."""
+
+    frozen: tuple[str, ...]
+    inputs: Environment
+    lock_sha256: str | None
+    tree: str
+    seconds: float
+    size_bytes: int
 
 
 def digest(env: Environment, tree: str, lock_sha256: str | None = None) -> str:
@@ -106,15 +117,15 @@ def prepare(
         shutil.rmtree(place, ignore_errors=True)
         began = time.monotonic()
         frozen = make(env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels)
-        made = {
-            "frozen": frozen,
-            "inputs": msgspec.to_builtins(env),
-            "lock_sha256": lock_sha256,
-            "tree": tree,
-            "seconds": round(time.monotonic() - began, 1),
-            "size_bytes": _size_bytes(place),
-        }
-        write_whole(place / DONE, json.dumps(made, indent=1).encode())
+        complete = Complete(
+            frozen=tuple(frozen),
+            inputs=env,
+            lock_sha256=lock_sha256,
+            tree=tree,
+            seconds=round(time.monotonic() - began, 1),
+            size_bytes=_size_bytes(place),
+        )
+        write_whole(place / DONE, json.dumps(msgspec.to_builtins(complete), indent=1).encode())
     ready = _lookup(env, place, checkout, name)
     if ready is None:
         raise LaunchError("vanished while it was made", "run again", file=place)
@@ -130,21 +141,18 @@ def installed() -> list[str]:
 
 
 def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> Ready | None:
-    try:
-        made: dict[str, Any] = json.loads((place / DONE).read_bytes())
-    except (OSError, ValueError):
-        return None
+    complete = jsonfile.cached(place / DONE, Complete)
     python = place / "venv" / "bin" / "python"
-    if not python.exists():  # its base interpreter was removed
+    if complete is None or not python.exists():  # its base interpreter was removed
         return None
     return Ready(
         python,
         template=place / "src" if env.build else checkout,
         digest=name,
-        frozen=tuple(made["frozen"]),
+        frozen=complete.frozen,
         reused=True,
-        made_in_s=made.get("seconds"),
-        size_bytes=made.get("size_bytes"),
+        made_in_s=complete.seconds,
+        size_bytes=complete.size_bytes,
     )
 
 

@@ -7,11 +7,19 @@ from pathlib import Path
 
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
-from mrbench.prepare.mirror import pretrained, repos, wheels
+from mrbench.prepare.mirror import manifest, pretrained, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base
 from mrbench.prepare.mirror.fetch import fetch
-from mrbench.prepare.mirror.manifest import Entry, Manifest, describe, read, this_platform, write
-from mrbench.prepare.mirror.wheels import Missing
+from mrbench.prepare.mirror.manifest import (
+    Content,
+    Covered,
+    Manifest,
+    Missing,
+    describe,
+    read,
+    this_platform,
+    write,
+)
 from mrbench.recipe.load import RecipeFile
 
 Stage = Callable[[str, str], None]
@@ -47,16 +55,21 @@ def create(
             locked, unfound = _wheels(folder, file, mirror, say)
             loaded, unloaded = _weights(folder, file, mirror, weights, say)
             env = file.recipe.environment
-            recipes[f"{file.suite_name}/{file.name}"] = {
-                "python": wheels.python_version(env),
-                "packages_sha256": wheels.inputs_sha256(env, file.lock),
-                "repos": kept,
-                "files": sorted({*locked, *loaded}),
-                "missing": [item._asdict() for item in (*lacking, *unfound, *unloaded)],
-            }
+            recipes[f"{file.suite_name}/{file.name}"] = Covered(
+                python=wheels.python_version(env),
+                packages_sha256=wheels.inputs_sha256(env, file.lock),
+                repos={place: tuple(commits) for place, commits in kept.items()},
+                files=tuple(sorted({*locked, *loaded})),
+                missing=(*lacking, *unfound, *unloaded),
+            )
         stage(folder.name, "adding up sizes and checksums")
-        whole = tuple({*suites, *(old.suites if old else ())})
-        made = Manifest(whole, recipes, _files(folder, recipes, old), this_platform())
+        made = Manifest(
+            platform=this_platform(),
+            suites=tuple(sorted({*suites, *(old.suites if old else ())})),
+            recipes=dict(sorted(recipes.items())),
+            missing=manifest.lacking(recipes),
+            files=dict(sorted(_files(folder, recipes, old).items())),
+        )
         write(folder, made)
     return made
 
@@ -126,7 +139,7 @@ def _weights(
     return paths, missing
 
 
-def _files(folder: Path, recipes: dict[str, Entry], old: Manifest | None) -> dict[str, Entry]:
+def _files(folder: Path, recipes: dict[str, Covered], old: Manifest | None) -> dict[str, Content]:
     """Describe every file of the mirror.
 
     What a manifest says already of wheels and weights holds: they do not change, unless they were
@@ -135,10 +148,10 @@ def _files(folder: Path, recipes: dict[str, Entry], old: Manifest | None) -> dic
     known = {k: v for k, v in (old.files if old else {}).items() if not k.startswith(f"{REPOS}/")}
     found = dict(known)
     for entry in recipes.values():
-        for place in entry["repos"]:
+        for place in entry.repos:
             inside = (p for p in (folder / place).rglob("*") if p.is_file())
             found |= {str(p.relative_to(folder)): describe(p) for p in inside}
-        for path in entry["files"]:
+        for path in entry.files:
             if path not in found:
                 found[path] = describe(folder / path)
     return found

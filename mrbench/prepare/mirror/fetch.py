@@ -12,7 +12,7 @@ MOST_BYTES = 20_000_000_000  # more than any wheel has
 
 def fetch(url: str, sha256: str, target: Path) -> None:
     """Have the file in place; UnavailableError if it cannot be had or is another one."""
-    if target.is_file() and describe(target)["sha256"] == sha256:
+    if target.is_file() and describe(target).sha256 == sha256:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")

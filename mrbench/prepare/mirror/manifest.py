@@ -1,44 +1,83 @@
-"""mirror.json: what a mirror covers, every file in it with size and SHA-256, and what is missing.
+"""mirror.json: what a mirror covers, its files with size and SHA-256, and what is missing."""
 
-suites: those of which it covers every recipe. recipes: "suite/name" -> {python, packages_sha256,
-repos: {place: [commit]}, files: [path], missing: [{what, why}]}. files: path in the mirror ->
-{size_bytes, sha256}.
-"""
-
-import dataclasses
 import hashlib
 import json
 import platform
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated
 
-from mrbench import __version__
+import msgspec
+from msgspec import Meta, Struct
+
+from mrbench import __version__, jsonfile
 from mrbench.errors import UnavailableError
-from mrbench.files import write_whole
+from mrbench.files import read_regular, write_whole
+from mrbench.model.plan import Sha256
 from mrbench.prepare.mirror.base import MANIFEST
 
 FORMAT = 1
-Entry = dict[str, Any]
+REMEDY = "copy the mirror again"
 
 
-@dataclasses.dataclass(frozen=True)
-class Manifest:
-    """The content of mirror.json; what each part holds stands in the module's docstring."""
+class Missing(Struct, frozen=True):
+    """What could not be had, and why."""
 
-    suites: tuple[str, ...]
-    recipes: dict[str, Entry]
-    files: dict[str, Entry]
-    platform: str
+    what: str
+    why: str
+
+
+class Covered(Struct, frozen=True, kw_only=True):
+    """What a mirror has for one recipe.
+
+    python: the version its wheels are for; packages_sha256: what they follow from; repos: commits
+    by the repository's path in the mirror; files: paths of wheels and weights.
+    """
+
+    python: str
+    packages_sha256: Sha256
+    repos: Mapping[str, tuple[str, ...]]
+    files: tuple[str, ...]
+    missing: tuple[Missing, ...]
+
+
+class Content(Struct, frozen=True):
+    """A file's size and digest."""
+
+    size_bytes: Annotated[int, Meta(ge=0)]
+    sha256: Sha256
+
+
+class Lacking(Struct, frozen=True):
+    """What a mirror lacks, as one line, and which recipes need it."""
+
+    recipes: tuple[str, ...]
+    missing: str
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """The content of mirror.json.
+
+    suites: those of which it covers every recipe. recipes: by suite/name; files: by their path in
+    the mirror.
+    """
+
+    format: int = FORMAT
     mrbench: str = __version__
+    platform: str
+    suites: tuple[str, ...]
+    recipes: Mapping[str, Covered]
+    missing: tuple[Lacking, ...] = ()
+    files: Mapping[str, Content]
 
-    @property
-    def missing(self) -> dict[str, list[str]]:
-        """Return what is not there, each as one line, with the recipes that want it."""
-        found: dict[str, list[str]] = {}
-        for name, entry in self.recipes.items():
-            for item in entry["missing"]:
-                found.setdefault(f"{item['what']}: {item['why']}", []).append(name)
-        return found
+
+def lacking(recipes: Mapping[str, Covered]) -> tuple[Lacking, ...]:
+    """Gather what recipes lack, sorted by what it is."""
+    needed: dict[str, list[str]] = {}
+    for name, covered in recipes.items():
+        for item in covered.missing:
+            needed.setdefault(f"{item.what}: {item.why}", []).append(name)
+    return tuple(Lacking(tuple(names), text) for text, names in sorted(needed.items()))
 
 
 def this_platform() -> str:
@@ -50,18 +89,7 @@ def read(folder: Path) -> Manifest:
     """Read a mirror's manifest; UnavailableError if there is none, or none that can be used."""
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_bytes())
-        if found["format"] != FORMAT:
-            raise UnavailableError(
-                f"format {found['format']}, this mrbench ({__version__}) knows {FORMAT}",
-                "use the mrbench that made it, or make it anew",
-                file=path,
-            )
-        made = Manifest(
-            tuple(found["suites"]),
-            *(found[key] for key in ("recipes", "files", "platform", "mrbench")),
-        )
-        _check(made)
+        raw = read_regular(path, jsonfile.MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise UnavailableError(
             f"{folder} is no mirror, it has no {MANIFEST}",
@@ -73,53 +101,31 @@ def read(folder: Path) -> Manifest:
             "ask for the permission, or check the path",
             file=path,
         ) from exc
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise UnavailableError(
-            f"{path} is damaged ({type(exc).__name__}: {exc})", "copy the mirror again"
-        ) from exc
-    return made
+    jsonfile.format_of(raw, "mirror", FORMAT, path, error=UnavailableError, remedy=REMEDY)
+    manifest = jsonfile.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)
+    _check_paths("files", manifest.files, path)
+    for name, covered in manifest.recipes.items():
+        _check_paths(f"recipes.{name}.repos", covered.repos, path)
+        _check_paths(f"recipes.{name}.files", covered.files, path)
+    return manifest
 
 
-def _check(made: Manifest) -> None:
-    """Refuse what would mislead or lead out of the folder; ValueError and its like."""
-    for name, entry in made.files.items():
-        _check_path(name)
-        int(entry["size_bytes"]), bytes.fromhex(entry["sha256"])
-    for entry in made.recipes.values():
-        lists = (entry["files"], entry["missing"], *entry["repos"].values())
-        if not all(isinstance(found, list) for found in lists):
-            raise TypeError("files, missing and repos must be lists")
-        for place in entry["repos"]:
-            _check_path(place)
-        for item in entry["missing"]:
-            str(item["what"] + item["why"])
-        str(entry["python"] + entry["packages_sha256"])
+def _check_paths(key: str, names: Iterable[str], file: Path) -> None:
+    """Refuse what leads out of the mirror."""
+    for name in names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or str(path) != name:
+            raise UnavailableError(f"{name!r} is no path within it", REMEDY, file=file, key=key)
 
 
-def _check_path(name: str) -> None:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or str(path) != name:
-        raise ValueError(f"{name!r} is no path within it")
-
-
-def write(folder: Path, made: Manifest) -> None:
+def write(folder: Path, manifest: Manifest) -> None:
     """Write it, whole or not at all: a mirror is one from then on."""
-    content = {
-        "format": FORMAT,
-        "mrbench": made.mrbench,
-        "platform": made.platform,
-        "suites": sorted(made.suites),
-        "recipes": dict(sorted(made.recipes.items())),
-        "missing": [
-            {"recipes": names, "missing": text} for text, names in sorted(made.missing.items())
-        ],
-        "files": dict(sorted(made.files.items())),
-    }
-    write_whole(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
+    text = json.dumps(msgspec.to_builtins(manifest), indent=1) + "\n"
+    write_whole(folder / MANIFEST, text.encode())
 
 
-def describe(path: Path) -> Entry:
+def describe(path: Path) -> Content:
     """Return a file's size and SHA-256."""
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"size_bytes": path.stat().st_size, "sha256": sha256}
+    return Content(path.stat().st_size, sha256)

@@ -24,7 +24,7 @@ def problems(folder: Path, made: Manifest, files: Sequence[RecipeFile]) -> Itera
         yield f"{MANIFEST}: made for {made.platform}, this is {this_platform()}; make another here"
     handle = os.open(folder, os.O_RDONLY)  # what git holds while it reads
     try:
-        for place in sorted({p for entry in made.recipes.values() for p in entry["repos"]}):
+        for place in sorted({p for entry in made.recipes.values() for p in entry.repos}):
             damage = repos.damage(folder / place, handle)
             if damage:
                 yield f"{place}: {damage}; {AGAIN}"
@@ -39,11 +39,11 @@ def _differing(folder: Path, made: Manifest) -> Iterator[str]:
         path = folder / name
         if path.is_symlink() or not path.is_file():
             yield f"{name}: missing; {AGAIN}"
-        elif path.stat().st_size != entry["size_bytes"]:
-            yield f"{name}: {path.stat().st_size} bytes instead of {entry['size_bytes']}; {AGAIN}"
-        elif describe(path)["sha256"] != entry["sha256"]:
-            found = describe(path)["sha256"]
-            yield f"{name}: sha256 is {found}, {MANIFEST} says {entry['sha256']}; {AGAIN}"
+        elif path.stat().st_size != entry.size_bytes:
+            yield f"{name}: {path.stat().st_size} bytes instead of {entry.size_bytes}; {AGAIN}"
+        elif describe(path).sha256 != entry.sha256:
+            found = describe(path).sha256
+            yield f"{name}: sha256 is {found}, {MANIFEST} says {entry.sha256}; {AGAIN}"
 
 
 def _extra(folder: Path, made: Manifest) -> Iterator[str]:
@@ -61,18 +61,19 @@ def _unserved(folder: Path, made: Manifest, file: RecipeFile, handle: int) -> It
     if entry is None:
         yield f"{name}: not covered; {ADD}"
         return
-    told = {item["what"] for item in entry["missing"]}
-    for item in entry["missing"]:
-        yield f"{name}: lacks {item['what']} since it was made; {ADD}"
+    told = {item.what for item in entry.missing}
+    for item in entry.missing:
+        yield f"{name}: lacks {item.what} since it was made; {ADD}"
     for source in repos.sources(file):
         problem = repos.problem(folder, source, handle)
         if problem and repos.title(source) not in told:
             yield f"{name}: {repos.place(source)} {problem}; {ADD}"
     version = wheels.python_version(file.recipe.environment)
-    if entry["python"] != version:
-        yield f"{name}: has wheels for Python {entry['python']}, here it runs on {version}; {ADD}"
-    if entry["packages_sha256"] != wheels.inputs_sha256(file.recipe.environment, file.lock):
+    if entry.python != version:
+        yield f"{name}: has wheels for Python {entry.python}, here it runs on {version}; {ADD}"
+    if entry.packages_sha256 != wheels.inputs_sha256(file.recipe.environment, file.lock):
         yield f"{name}: its environment or lock has changed since; {ADD}"
-    for item in file.recipe.weights:
-        if f"{WEIGHTS}/{item.file}" not in entry["files"] and f"weights {item.file}" not in told:
-            yield f"{name}: weights {item.file} are not in it; {ADD}"
+    for weights in file.recipe.weights:
+        path, title = f"{WEIGHTS}/{weights.file}", f"weights {weights.file}"
+        if path not in entry.files and title not in told:
+            yield f"{name}: {title} are not in it; {ADD}"

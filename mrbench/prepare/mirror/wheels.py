@@ -20,6 +20,7 @@ from mrbench.errors import UnavailableError
 from mrbench.model.recipe import Environment
 from mrbench.prepare.environment.install import options_for, uv
 from mrbench.prepare.mirror.base import wheels_folder
+from mrbench.prepare.mirror.manifest import Missing
 from mrbench.recipe import lockfile
 
 LIMIT_S = 600
@@ -33,13 +34,6 @@ class File(NamedTuple):
     name: str
     url: str
     sha256: str
-
-
-class Missing(NamedTuple):
-    """What could not be had, and why."""
-
-    what: str
-    why: str
 
 
 Candidates = dict[str, list[File]]  # package name -> its files, the sdist last
@@ -68,7 +62,7 @@ def find(
         more, lacking = _find(env, [word], mirror)
         found |= {name: some for name, some in more.items() if name not in locked}
         supplied = "; set UV_FIND_LINKS to the folder that has it" if word in env.supplied else ""
-        missing += [Missing(what, why + supplied) for what, why in lacking]
+        missing += [Missing(item.what, item.why + supplied) for item in lacking]
     for name, candidates in found.items():
         chosen = _choose(candidates, set(HASH.findall(locked.get(name, ""))))
         files += chosen

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mrbench import jsonfile
 from mrbench.files import write_whole
 from mrbench.prepare.source.objects import object_id, tree_objects
 
@@ -59,11 +60,7 @@ def write(path: Path, record: Record) -> None:
 
 def read(path: Path) -> Record | None:
     """Read a record; None if it is missing or damaged."""
-    try:
-        commit, tree, base_tree, files = json.loads(path.read_bytes())
-        return Record(commit, tree, base_tree, tuple(Tracked(*file) for file in files))
-    except (OSError, ValueError, TypeError):
-        return None
+    return jsonfile.cached(path, Record)
 
 
 def looks_untouched(folder: Path, record: Record) -> bool:

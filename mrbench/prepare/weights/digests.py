@@ -5,8 +5,11 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import msgspec
+
+from mrbench import jsonfile
 from mrbench.files import home, write_whole
 
 CHUNK_BYTES = 1 << 20
@@ -15,6 +18,14 @@ CHUNK_BYTES = 1 << 20
 class Digests(NamedTuple):
     """In hex. Some upstreams publish the one, some the other."""
 
+    sha256: str
+    md5: str
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """A file's digests, and its state when they were taken."""
+
+    state: tuple[int, ...]
     sha256: str
     md5: str
 
@@ -47,39 +58,35 @@ def digests_of(path: Path) -> Digests:
     path = path.resolve()
     before = _state(path)
     known = _remembered().get(str(path))
-    if known and known["state"] == before:
-        return Digests(known["sha256"], known["md5"])
+    if known and known.state == before:
+        return Digests(known.sha256, known.md5)
     hashing = Hashing()
     with path.open("rb") as stream:
         while block := stream.read(CHUNK_BYTES):
             hashing.update(block)
     found = hashing.digests()
     if _state(path) == before:
-        _remember(path, {"state": before, **found._asdict()})
+        _remember(path, Remembered(state=before, sha256=found.sha256, md5=found.md5))
     return found
 
 
-def _state(path: Path) -> list[int]:
+def _state(path: Path) -> tuple[int, ...]:
     """Return size and times; the time of the last status change cannot be set by programs."""
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _memory() -> Path:
     return home() / "weights" / ".digests.json"
 
 
-def _remembered() -> dict[str, dict[str, Any]]:
-    try:
-        known = json.loads(_memory().read_text())
-        return {p: k for p, k in known.items() if {"state", *Digests._fields} <= k.keys()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}  # only a memory: without it, files are read again
+def _remembered() -> dict[str, Remembered]:
+    return jsonfile.cached(_memory(), dict[str, Remembered]) or {}  # without it, files are read
 
 
-def _remember(path: Path, entry: dict[str, Any]) -> None:
+def _remember(path: Path, entry: Remembered) -> None:
     known = {p: k for p, k in _remembered().items() if os.path.exists(p)}  # noqa: PTH110 - a string
     known[str(path)] = entry
     with contextlib.suppress(OSError):  # a full or read-only disk: it will be read again
         _memory().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(_memory(), json.dumps(known, indent=1).encode())
+        write_whole(_memory(), json.dumps(msgspec.to_builtins(known), indent=1).encode())
