@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+
+import msgspec
 
 from mrbench.measure import measure
 from mrbench.measure.log.blocks import whole_lines
@@ -71,7 +72,7 @@ def check_samples(samples: Iterable[IterationSample], size: int) -> None:
 
 def check_measurement(found: Measurement) -> None:
     """Check that there is a number if and only if the status is ok, and that it is one."""
-    assert json.dumps(asdict(found), allow_nan=False)
+    assert json.dumps(msgspec.to_builtins(found), allow_nan=False)
     if found.status != "ok":
         assert found.reason, found
         assert found.images_per_second is found.seconds_per_iteration is None, found
