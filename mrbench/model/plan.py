@@ -101,12 +101,16 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Several nodes: whether the command is run on each, not on the first."),
     ] = False
 
-    def canonical(self) -> str:
-        """Return the plan as one JSON text, the same on every machine."""
-        content = msgspec.to_builtins(self)
+    def plain(self) -> dict[str, object]:
+        """Return the plan as JSON holds it."""
+        content: dict[str, object] = msgspec.to_builtins(self)
         if self.nodes == 1:  # as the text was before there were more, and hence the digest
             del content["nodes"], content["on_each_node"]
-        return json.dumps(content, sort_keys=True, indent=1) + "\n"
+        return content
+
+    def canonical(self) -> str:
+        """Return the plan as one JSON text, the same on every machine."""
+        return json.dumps(self.plain(), sort_keys=True, indent=1) + "\n"
 
     @property
     def digest(self) -> str:

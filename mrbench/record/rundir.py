@@ -9,9 +9,12 @@ from typing import Any
 
 from mrbench import jsonfile
 from mrbench.errors import MrbenchError
-from mrbench.files import write_whole
+from mrbench.files import read_regular, write_whole
+from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
+from mrbench.record.formats import record_of
 
+MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
 # Not in a record's `files`: it itself, what is gone once it is written, what others may add to.
 UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out")
 
@@ -170,6 +173,15 @@ def write(path: Path, text: str) -> None:
             "make room there, or choose another folder with --runs",
             file=path,
         ) from exc
+
+
+def load(path: Path) -> RunRecord:
+    """Read one record.json; MrbenchError names the file and the key that is wrong."""
+    try:
+        raw = read_regular(path, MOST_BYTES)
+    except OSError as exc:
+        raise MrbenchError(f"cannot be read ({exc.strerror})", "check the path", file=path) from exc
+    return record_of(raw, str(path))
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -1,0 +1,287 @@
+"""A run's record: all that is known of one run, as record.json holds it; no I/O."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from mrbench.model.job import UsableEnvironment, UsedWeights, Workspace
+from mrbench.model.plan import Plan
+from mrbench.model.run import Exit, Measurement, Status
+from mrbench.model.suite import Suite
+from mrbench.model.telemetry import TelemetrySummary
+
+FORMAT = 4
+Verdict = Literal["valid", "valid with notes", "invalid"]
+RuleOutcome = Literal["ok", "failed", "not checked"]
+
+
+class RuleFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule of the suite found in a run."""
+
+    rule: Annotated[str, Meta(description="The rule's name in suite.yaml.")]
+    outcome: Annotated[RuleOutcome, Meta(description="Whether the run keeps the rule.")]
+    text: Annotated[str, Meta(description="What was found, in words.")]
+    reason: Annotated[str, Meta(description="Why the suite has this rule.")]
+    otherwise: Annotated[
+        str, Meta(description="What a run that breaks it is: invalid, or valid with a note.")
+    ]
+
+
+class Validity(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a run's number counts."""
+
+    verdict: Annotated[Verdict, Meta(description="valid, valid with notes, or invalid.")]
+    why: Annotated[str, Meta(description="What makes the run invalid; else empty.")] = ""
+    notes: Annotated[tuple[str, ...], Meta(description="What to know of a valid run.")] = ()
+    findings: Annotated[tuple[RuleFinding, ...], Meta(description="One for each rule.")] = ()
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's place among the runs of one command."""
+
+    run: Annotated[int, Meta(description="Number of the run, from 1.")]
+    runs: Annotated[int, Meta(description="How many runs the command makes.")]
+    repeat: Annotated[int, Meta(description="Which repeat of its plan the run is, from 1.")]
+    repeats: Annotated[int, Meta(description="How often each plan is run.")]
+
+
+class StatedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """What a log states of its workload."""
+
+    value: Annotated[str, Meta(description="The value, as the log has it.")]
+    line: Annotated[int, Meta(description="Line of train.log, from 1.")]
+
+
+class FileDigest(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the run's folder."""
+
+    sha256: Annotated[str, Meta(description="SHA-256, in hexadecimal.")]
+    size_bytes: Annotated[int, Meta(description="Size in bytes.")]
+
+
+class MachineGpu(msgspec.Struct, frozen=True, kw_only=True):
+    """A GPU of the machine."""
+
+    name: Annotated[str | None, Meta(description="Product name.")] = None
+    uuid: Annotated[str | None, Meta(description="NVIDIA's identifier.")] = None
+    memory_bytes: Annotated[int | None, Meta(description="Memory in bytes.")] = None
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine that trains; what cannot be known is null, never zero."""
+
+    host: Annotated[str | None, Meta(description="Host name.")] = None
+    mrbench: Annotated[str | None, Meta(description="Version of mrbench there.")] = None
+    python: Annotated[str | None, Meta(description="Version of mrbench's Python there.")] = None
+    system: Annotated[str | None, Meta(description="Operating system and C library.")] = None
+    cpu: Annotated[str | None, Meta(description="Processor's name.")] = None
+    cpu_count: Annotated[int | None, Meta(description="Logical processors.")] = None
+    cpus_usable: Annotated[int | None, Meta(description="Those that mrbench may use.")] = None
+    memory_bytes: Annotated[int | None, Meta(description="Main memory in bytes.")] = None
+    load_average_1min: Annotated[
+        float | None, Meta(description="Load average over a minute, at the start.")
+    ] = None
+    gpus: Annotated[tuple[MachineGpu, ...], Meta(description="All GPUs of the machine.")] = ()
+    gpu_error: Annotated[str | None, Meta(description="Why GPUs could not be listed.")] = None
+    gpu_driver: Annotated[str | None, Meta(description="Version of the GPUs' driver.")] = None
+    variables: Annotated[
+        Mapping[str, str],
+        Meta(description="Inherited environment variables that change how training runs."),
+    ] = {}
+
+
+class CooledDown(msgspec.Struct, frozen=True, kw_only=True):
+    """A wait for cool GPUs before the run; temperatures in the order in which GPUs are used."""
+
+    celsius: Annotated[float, Meta(description="The temperature that was asked for, in °C.")]
+    limit_s: Annotated[float, Meta(description="Longest wait, in seconds.")]
+    waited_s: Annotated[float, Meta(description="The wait, in seconds.")]
+    before_c: Annotated[tuple[int | None, ...], Meta(description="Before the wait, in °C.")]
+    after_c: Annotated[tuple[int | None, ...], Meta(description="After the wait, in °C.")]
+    reached: Annotated[
+        bool | None, Meta(description="Whether all GPUs were cool; null where unknown.")
+    ]
+
+
+class SlurmJob(msgspec.Struct, frozen=True, kw_only=True):
+    """The job of a cluster that was the run."""
+
+    job: Annotated[str, Meta(description="Slurm's number of the job.")]
+    name: Annotated[str, Meta(description="The job's name.")]
+    submitted: Annotated[str, Meta(description="UTC time of the submission.")]
+    script_sha256: Annotated[str, Meta(description="SHA-256 of job.sh.")]
+    detached: Annotated[bool, Meta(description="Whether nobody waited for the job.")]
+    cluster: Annotated[str | None, Meta(description="Name, where Slurm has several.")] = None
+    state: Annotated[str | None, Meta(description="The job's last state.")] = None
+    nodes: Annotated[str | None, Meta(description="The nodes it ran on.")] = None
+    cancelled_by: Annotated[str | None, Meta(description="Who cancelled it.")] = None
+
+
+class ContainerImage(msgspec.Struct, frozen=True, kw_only=True):
+    """The image of a container."""
+
+    id: Annotated[str, Meta(description="The engine's id of the image.")]
+    digests: Annotated[tuple[str, ...] | None, Meta(description="Digests in registries.")] = None
+    tags: Annotated[tuple[str, ...] | None, Meta(description="Names and tags.")] = None
+    environment: Annotated[
+        str | None, Meta(description="Digest of the environment built into it.")
+    ] = None
+
+
+class ContainerEngine(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine that ran a container."""
+
+    version: Annotated[str | None, Meta(description="Version of Docker.")] = None
+    storage_driver: Annotated[str | None, Meta(description="How files are stored.")] = None
+    runtime: Annotated[str | None, Meta(description="Default runtime.")] = None
+    cgroup_version: Annotated[str | None, Meta(description="Version of control groups.")] = None
+    rootless: Annotated[bool | None, Meta(description="Whether it runs without root.")] = None
+    gpu_runtimes: Annotated[tuple[str, ...], Meta(description="Runtimes for GPUs.")] = ()
+
+
+class DockerContainer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The container that a run trained in, and how it ended; also container.json."""
+
+    image: Annotated[ContainerImage, Meta(description="What the container was made of.")]
+    engine: Annotated[ContainerEngine, Meta(description="What ran it.")]
+    entrypoint: Annotated[tuple[str, ...], Meta(description="The program.")] = ()
+    command: Annotated[tuple[str, ...], Meta(description="The program's arguments.")] = ()
+    working_dir: Annotated[str | None, Meta(description="Where it was started.")] = None
+    user: Annotated[str | None, Meta(description="uid:gid of the training.")] = None
+    group_add: Annotated[tuple[str, ...], Meta(description="Further groups.")] = ()
+    labels: Annotated[Mapping[str, str], Meta(description="Labels of the container.")] = {}
+    network_mode: Annotated[str | None, Meta(description="Docker's network mode.")] = None
+    hostname: Annotated[str | None, Meta(description="Host name inside.")] = None
+    init: Annotated[bool | None, Meta(description="Whether an init process ran inside.")] = None
+    security_opt: Annotated[tuple[str, ...], Meta(description="Security options.")] = ()
+    healthcheck: Annotated[
+        Mapping[str, tuple[str, ...]] | None, Meta(description="The health check's command.")
+    ] = None
+    ipc_mode: Annotated[str | None, Meta(description="Docker's IPC mode.")] = None
+    shm_size: Annotated[str | int | None, Meta(description="Size of /dev/shm.")] = None
+    mem_limit: Annotated[str | None, Meta(description="Limit of memory.")] = None
+    memswap_limit: Annotated[str | None, Meta(description="Limit of memory and swap.")] = None
+    mounts: Annotated[
+        Mapping[str, bool], Meta(description="Mounted folders, and whether read-only.")
+    ] = {}
+    gpus: Annotated[tuple[str, ...], Meta(description="GPUs handed in.")] = ()
+    variables: Annotated[tuple[str, ...], Meta(description="Names of the job's variables.")] = ()
+    ulimits: Annotated[Mapping[str, int], Meta(description="Limits that were granted.")] = {}
+    warnings: Annotated[tuple[str, ...], Meta(description="What was not as asked for.")] = ()
+    container: Annotated[str | None, Meta(description="The engine's id of it.")] = None
+    started: Annotated[bool | None, Meta(description="Whether it was started.")] = None
+    pid: Annotated[int | None, Meta(description="Its first process.")] = None
+    code: Annotated[int | None, Meta(description="Exit code.")] = None
+    out_of_memory: Annotated[bool | None, Meta(description="Killed for memory.")] = None
+    error: Annotated[str | None, Meta(description="The engine's error.")] = None
+    failed: Annotated[str | None, Meta(description="Why it could not be run.")] = None
+    began: Annotated[str | None, Meta(description="UTC time of its start.")] = None
+    ended: Annotated[str | None, Meta(description="UTC time of its end.")] = None
+    removed: Annotated[bool | None, Meta(description="Whether it was removed.")] = None
+
+
+class ClusterContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """The container on a cluster's nodes: image, tool that starts it, and mounted folders."""
+
+    tool: Annotated[
+        Literal["pyxis", "apptainer", "singularity"], Meta(description="What starts it.")
+    ]
+    image: Annotated[str, Meta(description="The image, as the tool takes it.")]
+    mounts: Annotated[tuple[str, ...], Meta(description="Folders, at the same paths inside.")]
+
+
+class Masked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was masked of one kind: secrets, host names, user names."""
+
+    count: Annotated[int, Meta(description="How often.")]
+    files: Annotated[tuple[str, ...], Meta(description="In which files.")]
+
+
+class PackedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The record.json that was packed, before it was masked."""
+
+    sha256: Annotated[str, Meta(description="SHA-256 of the file.")]
+    size_bytes: Annotated[int, Meta(description="Size in bytes.")]
+    digest: Annotated[str | None, Meta(description="The record's own digest.")] = None
+
+
+class Packed(msgspec.Struct, frozen=True, kw_only=True):
+    """What `mrbench pack` changed in an archive's copy of a run."""
+
+    mrbench: Annotated[str, Meta(description="Version of mrbench that packed it.")]
+    record: Annotated[PackedRecord, Meta(description="The run's own record.json.")]
+    masked: Annotated[Mapping[str, Masked], Meta(description="By kind: what was masked.")] = {}
+    left: Annotated[tuple[str, ...], Meta(description="What could not be masked.")] = ()
+    originals: Annotated[
+        Mapping[str, FileDigest], Meta(description="Files that were masked, as they were.")
+    ] = {}
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a run. Keys that are null here may be missing from the file."""
+
+    format: Annotated[int, Meta(description="Format of this file.")]
+    id: Annotated[str, Meta(description="suite/implementation/folder.")]
+    mrbench: Annotated[str, Meta(description="Version of mrbench that ran it.")]
+    started: Annotated[str, Meta(description="UTC time of the start.")]
+    suite: Annotated[Suite, Meta(description="The suite as it was then.")]
+    plan: Annotated[Plan, Meta(description="Everything that was to be done.")]
+    plan_digest: Annotated[str, Meta(description="SHA-256 of plan.json.")]
+    status: Annotated[Status, Meta(description="ok, or why there is no number.")]
+    reason: Annotated[str, Meta(description="The same in words; else empty.")] = ""
+    measurement: Annotated[
+        Measurement | None, Meta(description="What the log tells, if it came to that.")
+    ] = None
+    ended: Annotated[str | None, Meta(description="UTC time of the end.")] = None
+    exit_code: Annotated[int, Meta(description="Exit code of mrbench for this run.")] = 0
+    family: Annotated[
+        str | None, Meta(description="Digest of the plan but for the count of GPUs.")
+    ] = None
+    series: Annotated[Series | None, Meta(description="Its place among the runs.")] = None
+    forced: Annotated[
+        tuple[str, ...] | None, Meta(description="Refusals that --force overruled.")
+    ] = None
+    workspace: Annotated[Workspace | None, Meta(description="The checkout.")] = None
+    environment: Annotated[
+        UsableEnvironment | None, Meta(description="Interpreter and packages.")
+    ] = None
+    weights: Annotated[
+        tuple[UsedWeights, ...] | None, Meta(description="What it trained from.")
+    ] = None
+    machine: Annotated[Machine | None, Meta(description="The (first) machine.")] = None
+    other_machines: Annotated[
+        tuple[Machine, ...] | None, Meta(description="Further nodes of a cluster.")
+    ] = None
+    cooled_down: Annotated[CooledDown | None, Meta(description="The wait for cool GPUs.")] = None
+    container: Annotated[
+        DockerContainer | None, Meta(description="The container of a local run.")
+    ] = None
+    cluster_container: Annotated[
+        ClusterContainer | None, Meta(description="The container of a cluster's run.")
+    ] = None
+    slurm: Annotated[SlurmJob | None, Meta(description="The job of a cluster.")] = None
+    exit: Annotated[Exit | None, Meta(description="How the training ended.")] = None
+    stated: Annotated[
+        Mapping[str, StatedFact] | None, Meta(description="What the log states of the workload.")
+    ] = None
+    telemetry: Annotated[
+        TelemetrySummary | None, Meta(description="What the machine did in the window.")
+    ] = None
+    validity: Annotated[Validity | None, Meta(description="Whether the number counts.")] = None
+    files: Annotated[
+        Mapping[str, FileDigest] | None, Meta(description="All files of the run's folder.")
+    ] = None
+    packed: Annotated[Packed | None, Meta(description="Of an archive: what was masked.")] = None
+    digest: Annotated[str | None, Meta(description="SHA-256 of the record without it.")] = None
+
+    @property
+    def images_per_second(self) -> float | None:
+        """The run's throughput, if it has one."""
+        return self.measurement.images_per_second if self.measurement else None
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """All machines that trained, as far as they are known."""
+        return (*filter(None, (self.machine,)), *(self.other_machines or ()))

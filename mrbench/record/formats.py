@@ -1,0 +1,116 @@
+"""record.json in and out: decoded by its type, older formats lifted, newer ones refused."""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import msgspec
+
+from mrbench import jsonfile
+from mrbench.errors import MrbenchError
+from mrbench.model import plan as plans
+from mrbench.model.record import FORMAT, RunRecord
+
+OLDEST = 2
+DAMAGED = "it was edited or damaged; restore it or remove the run"
+# Missing from the file as long as the run has not come so far.
+ABSENT = tuple(
+    field.name
+    for field in msgspec.structs.fields(RunRecord)
+    if field.default is None and field.name != "measurement"
+)
+# Words of a rule's outcome, up to format 3.
+OUTCOMES = {"held": "ok", "broken": "failed", "unknown": "not checked"}
+
+
+class _Head(msgspec.Struct):
+    format: int
+    status: str  # with `plan`, what tells a record from other JSON
+    plan: msgspec.Raw
+
+
+def record_of(raw: bytes, file: str) -> RunRecord:
+    """Read a record.json of this or an older format; MrbenchError names file and key."""
+    head = jsonfile.decode(raw, _Head, file, remedy=DAMAGED)
+    if head.format == FORMAT:
+        return _sound(jsonfile.decode(raw, RunRecord, file, remedy=DAMAGED), file)
+    if head.format > FORMAT:
+        raise MrbenchError(
+            f"written by a newer mrbench (record format {head.format}; this one reads up to"
+            f" {FORMAT})",
+            "upgrade mrbench",
+            file=file,
+        )
+    if head.format < OLDEST:
+        raise MrbenchError(
+            f"has record format {head.format}; this mrbench reads {OLDEST} to {FORMAT}",
+            "read it with the mrbench that wrote it",
+            file=file,
+        )
+    return _sound(jsonfile.convert(lifted(json.loads(raw)), RunRecord, file, remedy=DAMAGED), file)
+
+
+def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format without a type
+    """Return a record of format 2 or 3 as format 4 has it; what is damaged stays as it is."""
+    record = {**record, "format": FORMAT}
+    if isinstance(record["plan"], dict):
+        record["plan"] = {"image_size": None, **record["plan"], "format": plans.FORMAT}
+    validity = record.get("validity")
+    if isinstance(validity, dict) and isinstance(validity.get("findings"), list):
+        findings = [_lifted_finding(finding) for finding in validity["findings"]]
+        record["validity"] = {**validity, "findings": findings}
+    container = record.get("container")
+    if isinstance(container, dict) and "tool" in container:
+        record["cluster_container"] = record.pop("container")
+    return record
+
+
+def _lifted_finding(finding: Any) -> Any:  # noqa: ANN401 - whatever a damaged record holds
+    if not isinstance(finding, dict):
+        return finding
+    outcome = finding.get("outcome")
+    return {**finding, "outcome": OUTCOMES.get(outcome) if isinstance(outcome, str) else outcome}
+
+
+def _sound(record: RunRecord, file: str) -> RunRecord:
+    """Refuse figures that no run can have."""
+    if record.plan.gpus < 1 or record.plan.nodes < 1:
+        key = "plan.gpus" if record.plan.gpus < 1 else "plan.nodes"
+        raise MrbenchError("less than 1", DAMAGED, file=file, key=key)
+    measured = record.measurement
+    rate = measured.images_per_second if measured else None
+    if record.status == "ok" and rate is None:
+        text = "status is ok, and there is no number"
+        raise MrbenchError(text, DAMAGED, file=file, key="measurement.images_per_second")
+    interval = measured.interval if measured else None
+    figures = {"images_per_second": rate}
+    if interval:
+        names = ("images_per_second", "low", "high")
+        figures |= {f"interval.{name}": getattr(interval, name) for name in names}
+    for name, figure in figures.items():
+        if figure is not None and not 0 < figure < math.inf:
+            text = f"{figure} is no number of images per second"
+            raise MrbenchError(text, DAMAGED, file=file, key=f"measurement.{name}")
+    return record
+
+
+def plain(record: RunRecord) -> dict[str, Any]:
+    """Return a record as JSON holds it."""
+    content: dict[str, Any] = msgspec.to_builtins(record, enc_hook=str)
+    content["plan"] = record.plan.plain()
+    return {n: v for n, v in content.items() if v is not None or n not in ABSENT}
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a record, as JSON holds it, without its own digest."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def text_of(record: RunRecord) -> str:
+    """Return the text of record.json, with the record's own digest in it."""
+    content = plain(record)
+    content["digest"] = digest_of(content)
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
