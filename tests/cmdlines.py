@@ -137,7 +137,7 @@ def parse(command: str) -> None:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            cli.make_parser(words[0]).parse_args(words)
+            cli.parse(words)
     except SystemExit as exc:
         assert exc.code == 0, f"{command}: {said.getvalue()}"  # noqa: PT017 - of --help, 0
 

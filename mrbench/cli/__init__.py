@@ -104,12 +104,12 @@ def _crashed() -> int:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read the words; ends the process with 2 and one line if they are no command line."""
-    names = commands.names()
-    return make_parser(next((word for word in words if word in names), "")).parse_args(words)
+    known = words and words[0] in commands.names()
+    return make_parser(words[0] if known else "").parse_args(words)
 
 
 def make_parser(wanted: str, briefs: Mapping[str, str] | None = None) -> argparse.ArgumentParser:
-    """Build the argument tree; only the wanted command's module is imported.
+    """Build the argument tree of one command; of all, but by their names alone, if it is "".
 
     briefs: what zsh and fish show beside the names of commands.
     """
@@ -117,7 +117,7 @@ def make_parser(wanted: str, briefs: Mapping[str, str] | None = None) -> argpars
     parser.add_argument("--version", action="version", version=f"mrbench {__version__}")
     parser.set_defaults(main=parser.no_command)
     tree = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for name in commands.names():
+    for name in (wanted,) if wanted else commands.names():
         command = tree.add_parser(name, help=(briefs or {}).get(name))
         if name == wanted:
             module = import_module(f"mrbench.cli.commands.{name}")
