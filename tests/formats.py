@@ -1,9 +1,9 @@
 """The formats that can be rendered, and how exactly each tells its seconds."""
 
 import renderers
-from mrbench.measure import measure
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse
+from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
 

@@ -71,7 +71,7 @@ def test_the_oracles_see_numbers_that_cannot_be() -> None:
     from msgspec.structs import replace
     from oracles import IMAGES, WINDOW, check_mean, check_measurement
 
-    from mrbench.measure import measure
+    from mrbench.measure.window import measure
     from mrbench.model.run import IterationSample
 
     samples = [

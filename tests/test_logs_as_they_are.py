@@ -8,9 +8,9 @@ import pytest
 
 import renderers
 from formats import WINDOW, measured
-from mrbench.measure import measure
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse
+from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
 

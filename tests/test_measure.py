@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mrbench.measure import measure
+from mrbench.measure.window import measure
 from mrbench.model.recipe import Window
 from mrbench.model.run import IterationSample
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import renderers
 from formats import FORMATS, ITERATIONS, WINDOW, measured
 from mrbench.errors import MrbenchError, RecipeError
-from mrbench.measure import measure
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import NAMES, parse, resolve
+from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mrbench.console import Seen
-from mrbench.measure import measure
+from mrbench.measure.window import measure
 from mrbench.model.plan import Plan
 from mrbench.model.run import IterationSample
 from mrbench.recipe import load

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mrbench import embedded
-from mrbench.measure import measure
 from mrbench.measure.parsers import parse
+from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, SyntheticData, Window
 from mrbench.prepare.data.synth import synthesize
 from mrbench.prepare.source import prepare

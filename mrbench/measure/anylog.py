@@ -10,7 +10,6 @@ from typing import Any
 from msgspec import structs
 
 from mrbench.errors import RecipeError
-from mrbench.measure import measure
 from mrbench.measure.evidence import with_evidence
 from mrbench.measure.failure.marks import Marks
 from mrbench.measure.failure.verdict import of_log, sentence
@@ -20,6 +19,7 @@ from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import KIN, NAMES, parse, tells_rate, warning_of
 from mrbench.measure.parsers.base import Block
 from mrbench.measure.spans import Stamps
+from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
 from mrbench.wording import did_you_mean

@@ -15,9 +15,9 @@ import numpy as np
 from cases import KIN, SEVEN, Case, Shown
 from simulation import Array, simulate
 
-from mrbench.measure import measure
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse
+from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
 

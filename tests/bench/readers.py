@@ -23,9 +23,9 @@ LINE = r"iter: (\d+) .*? time: ([\d.]+)"
 
 def mrbench(log: Path, *, every_line: bool = False) -> float:
     """Undo the running mean, as `mrbench parse` does."""
-    from mrbench.measure import measure
     from mrbench.measure.log.blocks import read_blocks
     from mrbench.measure.parsers import parse
+    from mrbench.measure.window import measure
     from mrbench.model.recipe import LogFormat, Window
 
     window = Window(first=FIRST, last=LAST)

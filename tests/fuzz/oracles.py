@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from mrbench.measure import measure
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse
+from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample, Measurement
 
