@@ -36,28 +36,24 @@ _WORDS = {
 }
 
 
-class _Format(msgspec.Struct):
-    format: int
-
-
-def format_of(
-    raw: bytes,
+def check_format(
+    number: int,
     what: str,
-    newest: int,
+    known: range,
     file: str | Path,
     *,
     error: type[MrbenchError] = MrbenchError,
-    remedy: str = DAMAGED,
-) -> int:
-    """Return the format of a file, as `record` or `plan`; one of a newer mrbench is refused."""
-    number = decode(raw, _Format, file, error=error, remedy=remedy).format
-    if number > newest:
+) -> None:
+    """Refuse a file, as `record` or `plan`, of a format that this mrbench does not know."""
+    if number >= known.stop:
+        limits = f"{what} format {number}; this one reads up to {known[-1]}"
+        raise error(f"written by a newer mrbench ({limits})", "upgrade mrbench", file=file)
+    if number < known.start:
         raise error(
-            f"written by a newer mrbench ({what} format {number}; this one reads up to {newest})",
-            "upgrade mrbench",
+            f"has {what} format {number}; this mrbench reads {known.start} to {known[-1]}",
+            "read it with the mrbench that wrote it",
             file=file,
         )
-    return number
 
 
 def decode(

@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from mrbench.errors import MrbenchError
+from mrbench.model.plan import FORMAT
 from mrbench.recipe import load
-from mrbench.recipe.plan import make_plan, plan_of, read_plan
+from mrbench.recipe.plan import make_plan
+from mrbench.record.formats import plan_of, read_plan
 from mrbench.record.record import family
 
 KEPT = sorted((Path(__file__).parent / "kept" / "smoke").glob("*/*/plan.json"))
@@ -68,7 +70,7 @@ def test_digests_of_a_recipe_stay_what_they_were(tmp_path: Path) -> None:
 def test_a_plan_of_an_older_format_is_read() -> None:
     (path,) = OLDER.glob("*/*/plan.json")
     plan = read_plan(path)
-    assert plan.format == 2
+    assert plan.format == FORMAT
     assert plan.image_size is None
 
 
@@ -80,6 +82,7 @@ def changed(**changes: object) -> bytes:
     ("raw", "message"),
     [
         (changed(format=99), "f: written by a newer mrbench (plan format 99; this one reads up to"),
+        (changed(format=1), "f: has plan format 1; this mrbench reads 2 to 3; read it with"),
         (changed(format="3"), "f: format: expected a whole number, got text"),
         (changed(gpus=0), "f: gpus: expected a whole number of at least 1"),
         (changed(colour="red"), "f: colour: unknown key"),

@@ -51,7 +51,7 @@ def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> Non
 
 def test_the_number_comes_from_the_files_alone(toy: Path, tmp_path: Path) -> None:
     from mrbench.model.run import Exit
-    from mrbench.recipe.plan import read_plan
+    from mrbench.record.formats import read_plan
     from mrbench.record.judge import judge
     from mrbench.record.rundir import RunDir
 

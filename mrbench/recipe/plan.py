@@ -1,14 +1,11 @@
 """A recipe and the command line, resolved purely into everything that a run will do."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import msgspec
 
-from mrbench import jsonfile
-from mrbench.errors import MrbenchError, RecipeError
-from mrbench.files import read_regular
+from mrbench.errors import RecipeError
 from mrbench.measure.log.stated import check_patterns
 from mrbench.measure.parsers import resolve
 from mrbench.model.plan import FORMAT, Plan
@@ -16,26 +13,6 @@ from mrbench.model.recipe import LogFormat, MultiNode, OtherGpus, Source, Substi
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
 from mrbench.wording import fill
-
-MOST_BYTES = 16 << 20  # of a plan.json; it has some 4 kB
-
-
-def plan_of(raw: bytes, file: str) -> Plan:
-    """Read a plan.json of this or an older format; MrbenchError names file and key."""
-    if jsonfile.format_of(raw, "plan", FORMAT, file) == FORMAT:
-        return jsonfile.decode(raw, Plan, file)
-    return jsonfile.convert({"image_size": None, **json.loads(raw)}, Plan, file)
-
-
-def read_plan(path: Path) -> Plan:
-    """Read a run's plan.json; MrbenchError says what is wrong with it."""
-    try:
-        raw = read_regular(path, MOST_BYTES)
-    except OSError as exc:
-        raise MrbenchError(
-            f"cannot be read ({exc.strerror})", "restore it or remove the run", file=path
-        ) from exc
-    return plan_of(raw, str(path))
 
 
 def make_plan(

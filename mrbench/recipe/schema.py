@@ -6,20 +6,27 @@ from typing import Any
 import msgspec
 
 from mrbench.model.recipe import ALSO, Recipe
+from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 
-KINDS: Mapping[str, type] = {"recipe": Recipe, "suite": Suite}
+KINDS: Mapping[str, type] = {"recipe": Recipe, "suite": Suite, "record": RunRecord}
 
 
 def make_schema(kind: str) -> dict[str, Any]:
     """Return the schema of one of KINDS, as JSON holds it."""
-    (top,), parts = msgspec.json.schema_components([KINDS[kind]], ref_template="#/$defs/{name}")
+    (top,), parts = msgspec.json.schema_components(
+        [KINDS[kind]], schema_hook=_of_path, ref_template="#/$defs/{name}"
+    )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind,
         **top,
         "$defs": _widened(parts),
     }
+
+
+def _of_path(_cls: type) -> dict[str, Any]:
+    return {"type": "string"}  # the one type of ours that is not JSON's
 
 
 def _widened(part: Any) -> Any:  # noqa: ANN401 - any part of a schema

@@ -1,15 +1,18 @@
-"""record.json in and out: decoded by its type, older formats lifted, newer ones refused."""
+"""record.json in and out, plan.json in: decoded by type, older formats lifted, newer refused."""
 
 import hashlib
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from mrbench import jsonfile
 from mrbench.errors import MrbenchError
+from mrbench.files import read_regular
 from mrbench.model import plan as plans
+from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord
 
 OLDEST = 2
@@ -24,6 +27,10 @@ ABSENT = tuple(
 OUTCOMES = {"held": "ok", "broken": "failed", "unknown": "not checked"}
 
 
+class _Format(msgspec.Struct):
+    format: int
+
+
 class _Head(msgspec.Struct):
     format: int
     status: str  # with `plan`, what tells a record from other JSON
@@ -35,19 +42,7 @@ def record_of(raw: bytes, file: str) -> RunRecord:
     head = jsonfile.decode(raw, _Head, file, remedy=DAMAGED)
     if head.format == FORMAT:
         return _sound(jsonfile.decode(raw, RunRecord, file, remedy=DAMAGED), file)
-    if head.format > FORMAT:
-        raise MrbenchError(
-            f"written by a newer mrbench (record format {head.format}; this one reads up to"
-            f" {FORMAT})",
-            "upgrade mrbench",
-            file=file,
-        )
-    if head.format < OLDEST:
-        raise MrbenchError(
-            f"has record format {head.format}; this mrbench reads {OLDEST} to {FORMAT}",
-            "read it with the mrbench that wrote it",
-            file=file,
-        )
+    jsonfile.check_format(head.format, "record", range(OLDEST, FORMAT + 1), file)
     return _sound(jsonfile.convert(lifted(json.loads(raw)), RunRecord, file, remedy=DAMAGED), file)
 
 
@@ -55,7 +50,7 @@ def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format w
     """Return a record of format 2 or 3 as format 4 has it; what is damaged stays as it is."""
     record = {**record, "format": FORMAT}
     if isinstance(record["plan"], dict):
-        record["plan"] = {"image_size": None, **record["plan"], "format": plans.FORMAT}
+        record["plan"] = lifted_plan(record["plan"])
     validity = record.get("validity")
     if isinstance(validity, dict) and isinstance(validity.get("findings"), list):
         findings = [_lifted_finding(finding) for finding in validity["findings"]]
@@ -64,6 +59,30 @@ def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format w
     if isinstance(container, dict) and "tool" in container:
         record["cluster_container"] = record.pop("container")
     return record
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a run's plan.json; MrbenchError says what is wrong with it."""
+    try:
+        raw = read_regular(path, jsonfile.MOST_BYTES)
+    except OSError as exc:
+        text = f"cannot be read ({exc.strerror})"
+        raise MrbenchError(text, "restore it or remove the run", file=path) from exc
+    return plan_of(raw, str(path))
+
+
+def plan_of(raw: bytes, file: str) -> Plan:
+    """Read a plan.json of this or an older format; MrbenchError names file and key."""
+    number = jsonfile.decode(raw, _Format, file, remedy=DAMAGED).format
+    if number == plans.FORMAT:
+        return jsonfile.decode(raw, Plan, file, remedy=DAMAGED)
+    jsonfile.check_format(number, "plan", range(OLDEST, plans.FORMAT + 1), file)
+    return jsonfile.convert(lifted_plan(json.loads(raw)), Plan, file, remedy=DAMAGED)
+
+
+def lifted_plan(plan: dict[str, Any]) -> dict[str, Any]:  # any: the same
+    """Return a plan of format 2 as format 3 has it."""
+    return {"image_size": None, **plan, "format": plans.FORMAT}
 
 
 def _lifted_finding(finding: Any) -> Any:  # noqa: ANN401 - whatever a damaged record holds

@@ -1,30 +1,31 @@
-"""`mrbench schema`: print the JSON Schema of recipes or suites."""
+"""`mrbench schema`: print the JSON Schema of what mrbench reads and writes."""
 
 import argparse
 import json
 
 from mrbench.cli.commands import Command
-from mrbench.recipe.schema import make_schema
+from mrbench.recipe.schema import KINDS, make_schema
 
 COMMAND = Command(
     group="Get ready",
     order=7,
     brief="of recipes, for editors",
-    help="Print the JSON Schema of recipes or suites, for editors.",
+    help="Print the JSON Schema of recipes and suites, for editors, and of what mrbench writes.",
     examples="""\
 mrbench schema > recipe.schema.json
-mrbench schema suite > suite.schema.json""",
+mrbench schema suite > suite.schema.json
+mrbench schema record""",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench schema`."""
     parser.add_argument(
-        "kind", nargs="?", choices=("recipe", "suite"), default="recipe", help="default: recipe"
+        "kind", nargs="?", choices=tuple(KINDS), default="recipe", help="default: recipe"
     )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the JSON Schema of recipes or suites."""
+    """Print the JSON Schema."""
     print(json.dumps(make_schema(args.kind), indent=1))
     return 0

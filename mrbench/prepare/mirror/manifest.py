@@ -71,6 +71,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     files: Mapping[str, Content]
 
 
+class _Head(Struct):
+    format: int
+
+
 def lacking(recipes: Mapping[str, Covered]) -> tuple[Lacking, ...]:
     """Gather what recipes lack, sorted by what it is."""
     needed: dict[str, list[str]] = {}
@@ -101,7 +105,9 @@ def read(folder: Path) -> Manifest:
             "ask for the permission, or check the path",
             file=path,
         ) from exc
-    jsonfile.format_of(raw, "mirror", FORMAT, path, error=UnavailableError, remedy=REMEDY)
+    head = jsonfile.decode(raw, _Head, path, error=UnavailableError, remedy=REMEDY)
+    known = range(FORMAT, FORMAT + 1)
+    jsonfile.check_format(head.format, "mirror", known, path, error=UnavailableError)
     manifest = jsonfile.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)
     _check_paths("files", manifest.files, path)
     for name, covered in manifest.recipes.items():

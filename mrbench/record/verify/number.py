@@ -13,9 +13,9 @@ from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.model.plan import Plan
 from mrbench.model.run import Exit
-from mrbench.recipe.plan import plan_of
 from mrbench.record import judge
 from mrbench.record.archive import Opened
+from mrbench.record.formats import plan_of
 from mrbench.record.rundir import suite_of
 from mrbench.record.validity import judge_record
 from mrbench.record.verify.base import Finding, Record, differs

@@ -10,8 +10,8 @@ import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.model.run import Exit, Status
-from mrbench.recipe.plan import read_plan
 from mrbench.record import judge, rundir
+from mrbench.record.formats import read_plan
 from mrbench.record.record import conclude, now
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm import handover, states

@@ -12,8 +12,8 @@ from mrbench.prepare.environment import Ready
 from mrbench.prepare.job import Prepared
 from mrbench.prepare.source import Workspace
 from mrbench.prepare.weights import Used
-from mrbench.recipe.plan import read_plan
 from mrbench.record import rundir
+from mrbench.record.formats import read_plan
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm.container import Container
 
