@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from mrbench.model.run import Status
 
@@ -28,44 +30,49 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
-    """A checkout with patches applied; tree and base_tree are its tree ids with and without them.
+    """A checkout with patches applied."""
 
-    fetched_bytes: by how much the object store grew for it.
-    """
-
-    path: Path
-    commit: str
-    tree: str
-    base_tree: str
-    fetched_bytes: int
-    reused: bool
+    path: Annotated[Path, Meta(description="Folder of the checkout.")]
+    commit: Annotated[str, Meta(description="Commit that was checked out.")]
+    tree: Annotated[str, Meta(description="Git tree id with the patches applied.")]
+    base_tree: Annotated[str, Meta(description="Git tree id of the commit, without patches.")]
+    fetched_bytes: Annotated[int, Meta(description="Bytes by which the object store grew for it.")]
+    reused: Annotated[bool, Meta(description="Whether it was there already.")]
 
 
 class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment that was made: its interpreter, the source to run from, and its frozen list.
+    """An environment that was made."""
 
-    image: the id of the container image that holds the interpreter; None: it is on this machine.
-    """
-
-    python: Path
-    template: Path
-    digest: str
-    frozen: tuple[str, ...]
-    reused: bool
-    made_in_s: float | None = None
-    size_bytes: int | None = None
-    image: str | None = None
+    python: Annotated[Path, Meta(description="Path of the interpreter.")]
+    template: Annotated[Path, Meta(description="Folder of the source that runs are copied from.")]
+    digest: Annotated[
+        str, Meta(description="Name of the environment: SHA-256 of all that decides it.")
+    ]
+    frozen: Annotated[
+        tuple[str, ...],
+        Meta(description="Installed packages with their versions, as pip freeze lists them."),
+    ]
+    reused: Annotated[bool, Meta(description="Whether it was there already.")]
+    made_in_s: Annotated[float | None, Meta(description="Seconds that making it took.")] = None
+    size_bytes: Annotated[int | None, Meta(description="Size on disk in bytes.")] = None
+    image: Annotated[
+        str | None,
+        Meta(
+            description="Id of the container image that holds the interpreter; null: it is on the"
+            " machine itself."
+        ),
+    ] = None
 
 
 class UsedWeights(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run trained from; checked_by: the published digest that agreed, or `first seen`."""
+    """A file of weights that a run trained from."""
 
-    file: str
-    path: str
-    url: str
-    size_bytes: int
-    sha256: str
-    checked_by: str
+    file: Annotated[str, Meta(description="Path below the weights folder.")]
+    path: Annotated[str, Meta(description="Path on this machine.")]
+    url: Annotated[str, Meta(description="URL that the recipe names.")]
+    size_bytes: Annotated[int, Meta(description="Size in bytes.")]
+    sha256: Annotated[str, Meta(description="SHA-256 of the file.")]
+    checked_by: Annotated[str, Meta(description="Published digest that agreed, or first seen.")]
 
 
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 LeadingClock = Literal["log", "arrival", "printed"]
 Status = Literal[
@@ -47,18 +48,32 @@ EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled", "
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job ended. code: exit status, negative for a signal; None if it never started.
+    """How a job ended."""
 
-    message: what there is to say beyond the reason, and what to do.
-    oom_kills: processes that the kernel killed meanwhile, on the whole machine, for lack of memory;
-    None where it does not say.
-    """
-
-    reason: EndReason
-    code: int | None
-    seconds: float
-    message: str = ""
-    oom_kills: int | None = None
+    reason: Annotated[
+        EndReason,
+        Meta(
+            description="Why it ended: by itself, ended by mrbench after the window, interrupted,"
+            " ..."
+        ),
+    ]
+    code: Annotated[
+        int | None,
+        Meta(
+            description="Exit status; negative: the signal that ended it; null: it never started."
+        ),
+    ]
+    seconds: Annotated[float, Meta(description="Seconds from start to end.")]
+    message: Annotated[
+        str, Meta(description="What there is to say beyond the reason, and what to do; else empty.")
+    ] = ""
+    oom_kills: Annotated[
+        int | None,
+        Meta(
+            description="Processes of the whole machine that the kernel killed meanwhile for lack"
+            " of memory; null: unknown."
+        ),
+    ] = None
 
 
 class Printed(NamedTuple):
@@ -108,20 +123,16 @@ Cause = Literal[
 
 
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
-    """Two clocks that differ by more than they may: the likely cause, and where it shows.
+    """Two clocks that differ by more than they may: the likely cause, and where it shows."""
 
-    clock: the other one, "arrival" or "printed". first and last are iterations (1-based),
-    began_at and ended_at the bytes of the log between them; seconds: what the other has more there.
-    """
-
-    cause: Cause
-    clock: str
-    first: int
-    last: int
-    seconds: float
-    began_at: int
-    ended_at: int
-    text: str
+    cause: Annotated[Cause, Meta(description="Likely cause of the difference.")]
+    clock: Annotated[str, Meta(description="The other clock: arrival or printed.")]
+    first: Annotated[int, Meta(description="First iteration where it shows (1-based).")]
+    last: Annotated[int, Meta(description="Last iteration where it shows (1-based).")]
+    seconds: Annotated[float, Meta(description="Seconds that the other clock has more there.")]
+    began_at: Annotated[int, Meta(description="Where it begins in train.log, in bytes.")]
+    ended_at: Annotated[int, Meta(description="Where it ends in train.log, in bytes.")]
+    text: Annotated[str, Meta(description="The same in words.")]
 
 
 FailureCause = Literal[
@@ -175,26 +186,30 @@ FailureCause = Literal[
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a training gave no number: the cause, the log's line that says so, and what to do.
+    """Why a training gave no number: the cause, the log's line that says so, and what to do."""
 
-    line: printable, at most 300 characters; empty where nothing was printed. rank: of the process
-    that failed, where the log tells. detail: what else is known, such as who held the memory.
-    """
-
-    cause: FailureCause
-    status: Status
-    line: str
-    remedy: str
-    rank: int | None = None
-    detail: str = ""
+    cause: Annotated[FailureCause, Meta(description="What ended the training.")]
+    status: Annotated[Status, Meta(description="Status of the run that follows from it.")]
+    line: Annotated[
+        str,
+        Meta(
+            description="Line of the log that says so, at most 300 characters; empty where "
+            "nothing was printed."
+        ),
+    ]
+    remedy: Annotated[str, Meta(description="What to do about it.")]
+    rank: Annotated[
+        int | None, Meta(description="Rank of the process that failed, where the log has it.")
+    ] = None
+    detail: Annotated[str, Meta(description="What else is known, e.g. who held the memory.")] = ""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """A 95 % confidence interval, low to high; images per second, as the point estimate."""
 
-    images_per_second: float
-    low: float
-    high: float
+    images_per_second: Annotated[float, Meta(description="Point estimate, in images per second.")]
+    low: Annotated[float, Meta(description="Lower end, in images per second.")]
+    high: Annotated[float, Meta(description="Upper end, in images per second.")]
 
     @property
     def half_width(self) -> float:
@@ -233,13 +248,22 @@ FALSE_ALARMS = 0.01
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """change: throughput in the window's last quarter by that in its first, less one.
+    """The trend of the throughput within the window."""
 
-    p_value: how often a run without drift would show a trend as strong as this one.
-    """
-
-    change: float
-    p_value: float
+    change: Annotated[
+        float,
+        Meta(
+            description="Throughput of the window's last quarter by that of its first, less one, "
+            "e.g. -0.02."
+        ),
+    ]
+    p_value: Annotated[
+        float,
+        Meta(
+            description="How often a run without drift would show a trend as strong as this one, "
+            "0 to 1."
+        ),
+    ]
 
     @property
     def beyond_noise(self) -> bool:
@@ -248,46 +272,96 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """Throughput over a window of iterations; images_per_second is None unless status is ok.
+    """Throughput over a window of iterations."""
 
-    first and last are the iterations really covered (1-based, inclusive), `iterations` how many of
-    them the marks time; clock is the one that leads, second_clock the one that checks it, and
-    agreement the seconds of the one that is not the log divided by the log's, agreement_error what
-    rounding may have made of it. With no images per iteration, images_per_second is None and
-    interval counts iterations per second.
-    rounding: bound of the relative error that comes from how the leading clock is printed.
-    began: iterations done before the process's first line. loss_first, loss_last: means over the
-    window's first and last quarter. data_share: of the window's seconds, spent waiting for data.
-    began_s, ended_s: when the iterations covered began and ended, by the arrival of the output:
-    seconds of the monotonic clock.
-    """
-
-    status: Status
-    images_per_second: float | None = None
-    seconds_per_iteration: float | None = None
-    interval: Interval | None = None
-    drift: Drift | None = None
-    first: int | None = None
-    last: int | None = None
-    iterations: int = 0
-    intervals: int = 0
-    images_per_iteration: int | None = None
-    clock: LeadingClock = "log"
-    second_clock: LeadingClock | None = None
-    log_seconds: float | None = None
-    arrival_seconds: float | None = None
-    printed_seconds: float | None = None
-    agreement: float | None = None
-    agreement_error: float | None = None
-    disagreement: Disagreement | None = None
-    rounding: float | None = None
-    data_share: float | None = None
-    loss_first: float | None = None
-    loss_last: float | None = None
-    processes: int = 0
-    began: int | None = None
-    began_s: float | None = None
-    ended_s: float | None = None
-    reason: str = ""
-    failure: Failure | None = None
-    warnings: tuple[str, ...] = ()
+    status: Annotated[Status, Meta(description="ok, or why there is no number.")]
+    images_per_second: Annotated[
+        float | None, Meta(description="Throughput in images per second; null unless status is ok.")
+    ] = None
+    seconds_per_iteration: Annotated[
+        float | None, Meta(description="Mean time of an iteration in seconds.")
+    ] = None
+    interval: Annotated[
+        Interval | None,
+        Meta(
+            description="95 % confidence interval of the throughput; without images per "
+            "iteration, of iterations per second."
+        ),
+    ] = None
+    drift: Annotated[Drift | None, Meta(description="Trend within the window.")] = None
+    first: Annotated[int | None, Meta(description="First iteration covered (1-based).")] = None
+    last: Annotated[
+        int | None, Meta(description="Last iteration covered (1-based, inclusive).")
+    ] = None
+    iterations: Annotated[int, Meta(description="Number of these that the log lines time.")] = 0
+    intervals: Annotated[
+        int, Meta(description="Number of intervals between log lines that cover them.")
+    ] = 0
+    images_per_iteration: Annotated[
+        int | None, Meta(description="Images of all GPUs in one iteration.")
+    ] = None
+    clock: Annotated[LeadingClock, Meta(description="Clock that the throughput comes from.")] = (
+        "log"
+    )
+    second_clock: Annotated[
+        LeadingClock | None, Meta(description="Clock that checks it, if there is one.")
+    ] = None
+    log_seconds: Annotated[
+        float | None, Meta(description="Seconds of the window by the log's own numbers.")
+    ] = None
+    arrival_seconds: Annotated[
+        float | None, Meta(description="Seconds of the window by the arrival of its lines.")
+    ] = None
+    printed_seconds: Annotated[
+        float | None,
+        Meta(description="Seconds of the window by the time stamps that the log prints."),
+    ] = None
+    agreement: Annotated[
+        float | None,
+        Meta(description="Seconds of the clock that is not the log's, divided by the log's."),
+    ] = None
+    agreement_error: Annotated[
+        float | None, Meta(description="Error of the agreement that rounding may have made.")
+    ] = None
+    disagreement: Annotated[
+        Disagreement | None,
+        Meta(description="Where and why two clocks differ by more than they may."),
+    ] = None
+    rounding: Annotated[
+        float | None,
+        Meta(
+            description="Bound of the relative error that comes from the digits that the leading "
+            "clock prints, e.g. 0.00135."
+        ),
+    ] = None
+    data_share: Annotated[
+        float | None,
+        Meta(description="Share of the window that the training waited for data, 0 to 1."),
+    ] = None
+    loss_first: Annotated[
+        float | None, Meta(description="Mean loss of the window's first quarter.")
+    ] = None
+    loss_last: Annotated[
+        float | None, Meta(description="Mean loss of the window's last quarter.")
+    ] = None
+    processes: Annotated[
+        int, Meta(description="Number of processes that wrote the log one after the other.")
+    ] = 0
+    began: Annotated[
+        int | None, Meta(description="Iterations done before the process's first log line.")
+    ] = None
+    began_s: Annotated[
+        float | None,
+        Meta(description="When the covered iterations began, in seconds of the monotonic clock."),
+    ] = None
+    ended_s: Annotated[
+        float | None,
+        Meta(description="When the covered iterations ended, in seconds of the monotonic clock."),
+    ] = None
+    reason: Annotated[str, Meta(description="Why there is no number, in words; else empty.")] = ""
+    failure: Annotated[
+        Failure | None, Meta(description="What ended the training, where there is no number.")
+    ] = None
+    warnings: Annotated[
+        tuple[str, ...], Meta(description="What to know about the number, each with what to do.")
+    ] = ()

@@ -5,10 +5,10 @@ its moment. None: unknown. UNSET: the question does not arise (a run on a CPU ha
 programs on its GPUs), and the key is missing from the JSON.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 FORMAT = 1  # of telemetry.jsonl
 BoundBy = Literal["gpu", "data-loading", "unknown"]
@@ -139,77 +139,122 @@ Line = Header | Sample | Problem | Ending
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """A value over the window: its mean, and the quantiles below which 5 % and 95 % of it lie."""
 
-    mean: float
-    p5: float
-    p95: float
+    mean: Annotated[float, Meta(description="Mean over the window.")]
+    p5: Annotated[float, Meta(description="Value that 5 % of the window lies below.")]
+    p95: Annotated[float, Meta(description="Value that 95 % of the window lies below.")]
 
 
 class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A GPU over the window. slowed_share: shares of the window, by what slowed the GPU."""
+    """A GPU over the window."""
 
-    index: int
-    uuid: str
-    name: str | None = None
-    mig: bool | None = None
-    host: str | None = None
-    utilisation_percent: Statistics | None = None
-    memory_utilisation_percent: Statistics | None = None
-    memory_used_bytes: Statistics | None = None
-    power_w: Statistics | None = None
-    sm_clock_mhz: Statistics | None = None
-    memory_clock_mhz: Statistics | None = None
-    temperature_c: Statistics | None = None
-    pcie_sent_bytes_per_s: Statistics | None = None
-    pcie_received_bytes_per_s: Statistics | None = None
-    nvlink_sent_bytes_per_s: Statistics | None = None
-    nvlink_received_bytes_per_s: Statistics | None = None
-    energy_j: float | None = None
-    energy_by: Literal["counter", "power"] | None = None
-    slowed_share: dict[str, float] | None = None
+    index: Annotated[int, Meta(description="Number of the GPU, from 0, as NVML counts.")]
+    uuid: Annotated[str, Meta(description="NVIDIA's identifier.")]
+    name: Annotated[str | None, Meta(description="Product name.")] = None
+    mig: Annotated[bool | None, Meta(description="Whether it is split into instances.")] = None
+    host: Annotated[
+        str | None, Meta(description="Host name of a further machine; null: the first one.")
+    ] = None
+    utilisation_percent: Annotated[
+        Statistics | None, Meta(description="Share of time in which a kernel ran, in percent.")
+    ] = None
+    memory_utilisation_percent: Annotated[
+        Statistics | None,
+        Meta(description="Share of time in which memory was read or written, in percent."),
+    ] = None
+    memory_used_bytes: Annotated[
+        Statistics | None, Meta(description="Memory in use, in bytes.")
+    ] = None
+    power_w: Annotated[Statistics | None, Meta(description="Power draw in watts.")] = None
+    sm_clock_mhz: Annotated[
+        Statistics | None, Meta(description="Clock of the multiprocessors in MHz.")
+    ] = None
+    memory_clock_mhz: Annotated[
+        Statistics | None, Meta(description="Clock of the memory in MHz.")
+    ] = None
+    temperature_c: Annotated[Statistics | None, Meta(description="Temperature in °C.")] = None
+    pcie_sent_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes sent over PCIe a second.")
+    ] = None
+    pcie_received_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes received over PCIe a second.")
+    ] = None
+    nvlink_sent_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes sent over NVLink a second.")
+    ] = None
+    nvlink_received_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes received over NVLink a second.")
+    ] = None
+    energy_j: Annotated[float | None, Meta(description="Energy over the window in joules.")] = None
+    energy_by: Annotated[
+        Literal["counter", "power"] | None,
+        Meta(description="Where the energy comes from: the GPU's counter, or power times time."),
+    ] = None
+    slowed_share: Annotated[
+        dict[str, float] | None,
+        Meta(description="Shares of the window, 0 to 1, by what slowed the GPU."),
+    ] = None
 
 
 class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine over the window. cpu_others_cores: busy with neither training nor telemetry."""
+    """A machine over the window."""
 
-    name: str
-    processors: int
-    cpu_busy_cores: Statistics | None = None
-    cpu_stolen_cores: Statistics | None = None
-    cpu_others_cores: float | None = None
-    memory_used_bytes: Statistics | None = None
-    disk_read_bytes_per_s: Statistics | None = None
-    disk_written_bytes_per_s: Statistics | None = None
-    network_received_bytes_per_s: Statistics | None = None
-    network_sent_bytes_per_s: Statistics | None = None
+    name: Annotated[str, Meta(description="Host name.")]
+    processors: Annotated[int, Meta(description="Logical processors.")]
+    cpu_busy_cores: Annotated[Statistics | None, Meta(description="Busy processors.")] = None
+    cpu_stolen_cores: Annotated[
+        Statistics | None, Meta(description="Processors that the hypervisor withheld.")
+    ] = None
+    cpu_others_cores: Annotated[
+        float | None, Meta(description="Processors busy with neither training nor telemetry.")
+    ] = None
+    memory_used_bytes: Annotated[
+        Statistics | None, Meta(description="Memory in use, in bytes.")
+    ] = None
+    disk_read_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes read from disks a second.")
+    ] = None
+    disk_written_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes written to disks a second.")
+    ] = None
+    network_received_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes received over the network a second.")
+    ] = None
+    network_sent_bytes_per_s: Annotated[
+        Statistics | None, Meta(description="Bytes sent over the network a second.")
+    ] = None
 
 
 class TreeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The training's processes over the window.
+    """The training's processes over the window."""
 
-    memory_proportional_bytes: with shared pages counted once, after the window.
-    """
-
-    processes: Statistics | None = None
-    threads: Statistics | None = None
-    cpu_cores: Statistics | None = None
-    memory_bytes: Statistics | None = None
-    memory_proportional_bytes: int | None = None
+    processes: Annotated[Statistics | None, Meta(description="Number of processes.")] = None
+    threads: Annotated[Statistics | None, Meta(description="Number of threads.")] = None
+    cpu_cores: Annotated[Statistics | None, Meta(description="Processors that they kept busy.")] = (
+        None
+    )
+    memory_bytes: Annotated[
+        Statistics | None,
+        Meta(description="Memory in bytes; shared pages count once for each process."),
+    ] = None
+    memory_proportional_bytes: Annotated[
+        int | None, Meta(description="Memory in bytes after the window, shared pages counted once.")
+    ] = None
 
 
 class OwnCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What the telemetry program itself took: cores over the window, and memory."""
+    """What the telemetry program itself took over the window."""
 
-    cpu_cores: float | None = None
-    memory_bytes: int | None = None
+    cpu_cores: Annotated[float | None, Meta(description="Processors that it kept busy.")] = None
+    memory_bytes: Annotated[int | None, Meta(description="Memory in bytes.")] = None
 
 
 class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A further machine of a run; its GPUs and problems are among the run's."""
 
-    samples: int
-    host: HostSummary
-    tree: TreeSummary
-    own: OwnCost
+    samples: Annotated[int, Meta(description="Number of samples in the window.")]
+    host: Annotated[HostSummary, Meta(description="The whole machine.")]
+    tree: Annotated[TreeSummary, Meta(description="The training's processes there.")]
+    own: Annotated[OwnCost, Meta(description="What the telemetry program took.")]
 
 
 class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -220,16 +265,43 @@ class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     on which the training itself was seen. foreign: other programs on them, in words.
     """
 
-    samples: int
-    problems: tuple[str, ...]
-    span_s: float | None = None
-    host: HostSummary | None = None
-    tree: TreeSummary | None = None
-    gpus: tuple[GpuSummary, ...] | None = None
-    own: OwnCost | None = None
-    other_nodes: tuple[NodeSummary, ...] | None = None
-    bound_by: BoundBy | None = None
-    bound_by_reason: str | None = None
-    gpus_in_use: int | UnsetType | None = UNSET
-    foreign: tuple[str, ...] | UnsetType | None = UNSET
-    joules_per_image: float | UnsetType | None = UNSET
+    samples: Annotated[
+        int, Meta(description="Number of samples in the window; 0: there is no telemetry.")
+    ]
+    problems: Annotated[tuple[str, ...], Meta(description="What could not be sampled, in words.")]
+    span_s: Annotated[
+        float | None, Meta(description="Seconds of the window that the samples cover.")
+    ] = None
+    host: Annotated[HostSummary | None, Meta(description="The whole first machine.")] = None
+    tree: Annotated[
+        TreeSummary | None, Meta(description="The training's processes on the first machine.")
+    ] = None
+    gpus: Annotated[
+        tuple[GpuSummary, ...] | None, Meta(description="All GPUs that the run used.")
+    ] = None
+    own: Annotated[
+        OwnCost | None, Meta(description="What the telemetry program took on the first machine.")
+    ] = None
+    other_nodes: Annotated[
+        tuple[NodeSummary, ...] | None, Meta(description="Further machines of the run.")
+    ] = None
+    bound_by: Annotated[
+        BoundBy | None,
+        Meta(description="What held the training up: its GPUs, or the loading of data."),
+    ] = None
+    bound_by_reason: Annotated[str | None, Meta(description="Why, in words.")] = None
+    gpus_in_use: Annotated[
+        int | UnsetType | None,
+        Meta(
+            description="Number of GPUs on which the training itself was seen; missing for runs "
+            "on a CPU."
+        ),
+    ] = UNSET
+    foreign: Annotated[
+        tuple[str, ...] | UnsetType | None,
+        Meta(description="Other programs on the run's GPUs, in words; missing for runs on a CPU."),
+    ] = UNSET
+    joules_per_image: Annotated[
+        float | UnsetType | None,
+        Meta(description="Energy of the GPUs for one image, in joules; missing for runs on a CPU."),
+    ] = UNSET
