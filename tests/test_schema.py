@@ -23,7 +23,7 @@ def validator(kind: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-def properties(schema: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def properties(schema: object, key: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every property of a schema, with where it stands."""
     if isinstance(schema, dict):
         for name, inner in schema.items():
