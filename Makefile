@@ -1,11 +1,12 @@
 # make demo: see the whole pipeline in a minute; make smoke MIRROR=folder: really train all
-# implementations on a CPU; make test: the whole test suite from nothing.
+# implementations on a CPU; make test: the whole test suite from nothing; make test-fast: the tests
+# to run while one works, in less than a minute.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo smoke test bench fuzz clean
+.PHONY: demo smoke test test-fast coverage bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
@@ -16,11 +17,22 @@ smoke: $(VENV)/.installed
 	status=0; $(BIN)/mrbench run --suite smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
 	$(BIN)/mrbench table --suite smoke && exit $$status
 
+# JOBS: tests at once. Many wait for programs of others; with more jobs than cores these wait together.
+JOBS := 3
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+
 test: $(VENV)/.dev
+	@$(BIN)/python tests/needs.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-fast: $(VENV)/.dev
+	$(PYTEST) -q -n auto -m "not (docker or slurm or browser or slow)"
+
+coverage: $(VENV)/.dev
+	$(PYTEST) --cov=mrbench --cov-report=term:skip-covered
 
 # Needs hyperfine.
 bench: $(VENV)/.bench

@@ -11,7 +11,6 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-PROGRAMS = ("chromium", "chromedriver")
 SWITCHES = (
     "--headless",
     "--no-sandbox",  # tests run as root
@@ -24,15 +23,6 @@ SWITCHES = (
     "--disable-sync",
     "--hide-scrollbars",
 )
-
-
-def lacking() -> str | None:
-    """Say what is missing, or None."""
-    missing = [name for name in PROGRAMS if not shutil.which(name)]
-    return (
-        f"no {' and no '.join(missing)} (Debian's chromium and chromium-driver)" * bool(missing)
-        or None
-    )
 
 
 @contextlib.contextmanager

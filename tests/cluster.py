@@ -19,8 +19,8 @@ from typing import TypeVar
 
 from jobs import SAFETY_S
 from mrbench.launch.shim.tree import descendants
+from needs import search_path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 GPUS = 8
 T = TypeVar("T", bound="Cluster")
 CONFIGURATION = """\
@@ -64,14 +64,6 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=1-0 State=UP
 PartitionName=short Nodes=n1 MaxTime=5 State=UP
 PartitionName=urgent Nodes=ALL MaxTime=1-0 PriorityTier=10 PreemptMode=OFF State=UP
 """
-
-
-def lack() -> str | None:
-    """Say why there can be no such cluster here, or None."""
-    absent = [name for name in PROGRAMS if not shutil.which(name, path=search_path())]
-    if absent:
-        return f"needs {', '.join(absent)} (on Debian: apt-get install slurm-wlm munge)"
-    return None if os.geteuid() == 0 else "needs root: slurmd starts jobs as their users"
 
 
 class Cluster:
@@ -225,10 +217,6 @@ def _is_step_of(process: Path, folder: Path, node: str) -> bool:
     except OSError:
         return False
     return any(name.startswith(f"{folder}/slurmd-{node}.log") for name in files)
-
-
-def search_path() -> str:
-    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def free_ports(count: int) -> list[int]:

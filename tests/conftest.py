@@ -10,13 +10,39 @@ import pytest
 
 import cluster as clusters
 from cmdlines import make_demo
-from engine import BASE, import_base, lacking, running_engine
+from engine import BASE, import_base, running_engine
+from needs import skip_without
 
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
+# Fixtures that start something big, which all tests share that use it: these tests have its
+# marker, and one worker of pytest-xdist runs them all. The longest come first.
+BIG = {
+    "cluster": "slurm",
+    "accounted": "slurm",
+    "engine": "docker",
+    "started": "browser",
+    "demo": "slow",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests by the fixtures they use; keep what shares a fixture in one worker.
+
+    Without anything big it is the file that shares its fixtures.
+    """
+    ranks = list(BIG)
+    places: dict[pytest.Item, int] = {}
+    for item in items:
+        big = [name for name in BIG if name in getattr(item, "fixturenames", ())]
+        for name in big:
+            item.add_marker(BIG[name])
+        item.add_marker(pytest.mark.xdist_group(big[0] if big else item.path.stem))
+        places[item] = ranks.index(big[0]) if big else len(ranks)
+    items.sort(key=places.__getitem__)
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +83,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[str]:
     """Give the DOCKER_HOST of an engine of the tests' own, with one image in it."""
-    told = lacking()
-    if told:
-        pytest.skip(told)
+    skip_without("docker")
     with running_engine() as host:
         import_base(host, name=BASE)
         yield host
@@ -75,9 +99,7 @@ def docker_host(engine: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Cluster]:
     """Start a real Slurm with four nodes, once for all tests."""
-    lack = clusters.lack()
-    if lack:
-        pytest.skip(lack)
+    skip_without("slurm")
     with clusters.running(clusters.Cluster(tmp_path_factory.mktemp("slurm"))) as started:
         yield started
 

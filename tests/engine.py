@@ -12,18 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from needs import search_path
+
 HERE = Path(__file__).parent
 BASE = "test/python"  # this Python, nothing installed; where an image needs to know of pip's CA
 PATIENCE_S = 60.0  # decides no test
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-
-
-def lacking() -> str | None:
-    """Say what this machine lacks for an engine, or None."""
-    for program in ("docker", "dockerd", "docker-init", "busybox"):
-        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
-            return f"no {program} here (on Debian: apt-get install docker.io busybox-static)"
-    return None if os.getuid() == 0 else "a Docker engine needs root"
 
 
 @contextlib.contextmanager
@@ -39,7 +33,7 @@ def running_engine(path: str | None = None) -> Iterator[str]:
         # no bridge, no rule, no forwarding: nothing of the machine's network changes
         *("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"),
     ]
-    variables = {**os.environ, "PATH": f"{path or os.environ['PATH']}:/usr/sbin:/sbin"}
+    variables = {**os.environ, "PATH": search_path(path)}
     log = folder / "log"
     with log.open("w") as out:
         engine = subprocess.Popen(command, env=variables, stdout=out, stderr=out)

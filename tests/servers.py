@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from needs import skip_without
+
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
     """Make a self-signed certificate for localhost; return it and its key."""
+    skip_without("https")
     folder.mkdir(parents=True, exist_ok=True)
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]

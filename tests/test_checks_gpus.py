@@ -6,7 +6,6 @@ the binding looks for the real one.
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from needs import skip_without
 from toy import edit, make_suite, mrbench, records
 
-pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc to build the stub with")
 STUB = Path(__file__).with_name("nvml_stub.c")
 
 
 def build(folder: Path, *options: str) -> None:
+    skip_without("nvml")
     library = folder / "libnvidia-ml.so.1"
     command = ["gcc", "-shared", "-fPIC", "-Werror", *options, "-o", str(library), str(STUB)]
     subprocess.run(command, check=True)

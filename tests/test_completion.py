@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from needs import skip_without
 from terminal import Terminal
 
 BIN = Path(sys.executable).parent
@@ -116,8 +117,8 @@ def test_names_that_would_draw_on_the_terminal_are_not_offered(tmp_path: Path) -
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_in_a_real_shell(shell: str, tmp_path: Path) -> None:
     command, setting = SHELLS[shell]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{shell} is not installed; on Debian: apt-get install {shell}")
+    if shell != "bash":
+        skip_without(shell)
     lay_out(tmp_path)
     terminal = Terminal(160, 30)
     variables = {

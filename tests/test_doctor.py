@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pytest
 
 from mrbench.doctor.diagnosis import GROUPS
 from mrbench.doctor.preflight import REFUSING
+from needs import skip_without
 from toy import edit, make_suite, mrbench
 
 COLUMNS, LINES = 80, 40
@@ -122,8 +122,8 @@ def test_marks_are_words_in_any_encoding(
     assert ("\u00e4" in done.stdout) == (encoding == "utf-8")
 
 
-@pytest.mark.skipif(not shutil.which("script"), reason="no `script` to make a terminal with")
 def test_a_terminal_gets_colour_and_the_same_words(toy: Path, tmp_path: Path) -> None:
+    skip_without("terminal")
     inside = f"stty cols 80 rows 40; exec {sys.executable} -m mrbench doctor --recipe {toy}"
     done = subprocess.run(
         ["script", "-qec", inside, "/dev/null"],

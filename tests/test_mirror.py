@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.prepare.mirror.manifest import this_platform
+from needs import skip_without
 from toy import edit, make_suite, mrbench, records
 
 Git = Callable[..., str]
@@ -85,9 +86,7 @@ LOOPBACK_ONLY = ("unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return a function that runs mrbench where there is no network, with nothing cached."""
-    for tool in ("unshare", "ip"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"`{tool}` is not installed (Debian: util-linux, iproute2)")
+    skip_without("offline")
     tried = subprocess.run([*LOOPBACK_ONLY, "sh", "true"], capture_output=True, check=False)
     if tried.returncode:
         pytest.skip(f"no network namespaces here: {tried.stderr.decode().strip()}")

@@ -21,11 +21,10 @@ import browser as chromium
 from browser import js, scroll_through
 from mrbench.results.compare import compare
 from mrbench.results.report import gather, page
+from needs import skip_without
 from reported import HOSTILE, hostile, kept, on_gpus
 
 READ = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")  # as a report shows it
-
-pytestmark = pytest.mark.skipif(bool(chromium.lacking()), reason=chromium.lacking() or "")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +46,7 @@ def file(found: gather.Found, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    skip_without("browser")
     with chromium.running(tmp_path_factory.mktemp("chromium")) as driver:
         driver.set_script_timeout(60)
         yield driver

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from cluster import Cluster
+from needs import skip_without
 from toy import SHOW, commit_all, edit, make_suite, mrbench, outcomes
 from toy import records as toy_records
 
@@ -202,8 +202,8 @@ ONCE = """  multi_node:
 """
 
 
-@pytest.mark.skipif(not shutil.which("mpirun"), reason="needs Open MPI (apt-get openmpi-bin)")
 def test_mpirun_reaches_the_other_nodes_itself(toy: Path, tmp_path: Path) -> None:
+    skip_without("mpi")
     edit(toy, "  stall_limit_s", ONCE + "  stall_limit_s")
     done = run(toy, "--nodes", 2, "--gpus", 2)
     assert done.returncode == 0, done.stderr

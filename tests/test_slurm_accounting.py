@@ -1,7 +1,6 @@
 """Slurm's accounting, on a real slurmdbd and MariaDB: it remembers longer, and tells who."""
 
 import secrets
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +12,10 @@ from cluster import Cluster, wait_for
 from jobs import SAFETY_S
 from mrbench.errors import UnavailableError
 from mrbench.run.slurm import client
+from needs import skip_without
 from test_slurm import only_record, run
 from toy import edit, make_suite, mrbench
 
-PROGRAMS = ("mariadbd", "mariadb", "mariadb-install-db", "slurmdbd", "sacct", "sacctmgr")
 QUEUE = 4  # jobs that the controller takes in all
 CONFIGURATION = """\
 AuthType=auth/munge
@@ -85,10 +84,8 @@ class Accounted(Cluster):
 
 @pytest.fixture(scope="module")
 def accounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounted]:
-    absent = [n for n in PROGRAMS if not shutil.which(n, path=clusters.search_path())]
-    lack = clusters.lack()
-    if lack or absent:
-        pytest.skip(lack or f"needs {', '.join(absent)} (apt-get install slurmdbd mariadb-server)")
+    skip_without("slurm")
+    skip_without("accounting")
     with clusters.running(Accounted(tmp_path_factory.mktemp("accounted"))) as started:
         yield started
 

@@ -5,7 +5,6 @@ The toy's training waits where a test must do something meanwhile, so that no cl
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -44,8 +43,6 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
 
 
 def on_gpus(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not shutil.which("gcc"):
-        pytest.skip("no gcc to build the stub of NVML with")
     folder = path.parents[1]
     build(folder)
     edit(path.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 8")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -13,13 +14,26 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--installer", "uv", "-o", str(folder)]
-    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True, check=False)
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with the source distribution, and with the wheel that is made of it."""
+    folder = tmp_path_factory.mktemp("built")
+    command = [sys.executable, "-m", "build", "--installer", "uv", "-o", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    (path,) = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (path,) = built.glob("*.whl")
     return path
+
+
+def test_the_source_distribution_is_enough_to_work_on_mrbench(built: Path) -> None:
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"CONTRIBUTING.md", "Makefile", "pyproject.toml", "tests/conftest.py"} <= names
 
 
 def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
@@ -31,6 +45,7 @@ def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
                 assert inside.removeprefix("mrbench/") in {
                     n.removeprefix("mrbench/") for n in names
                 }
+    assert "mrbench/py.typed" in names  # or type checkers do not read its types
     assert {"mrbench/Dockerfile", "mrbench/launch/executors/docker/docker_install.sh"} <= names
     assert {f"mrbench/results/report/page.{suffix}" for suffix in ("html", "css", "js")} <= names
     assert not [n for n in names if "__pycache__" in n]

@@ -16,7 +16,8 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))  # engine and cluster are the tests'
 import cluster as clusters
-from engine import BASE, import_base, lacking, running_engine
+from engine import BASE, import_base, running_engine
+from needs import lacking
 from toy import records
 
 WINDOW = "100:500"
@@ -47,14 +48,14 @@ def main() -> None:
 
 def _start(stack: contextlib.ExitStack, folder: Path) -> Options:
     executors: Options = {"local": []}
-    told = lacking()
+    told = lacking("docker")
     if told:
         print(f"docker is left out: {told}")
     else:
         os.environ["DOCKER_HOST"] = stack.enter_context(running_engine())
         import_base(os.environ["DOCKER_HOST"])
         executors["docker"] = ["--base-image", BASE]
-    told = clusters.lack()
+    told = lacking("slurm")
     if told:
         print(f"slurm is left out: {told}")
     else:
