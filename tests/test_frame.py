@@ -109,8 +109,18 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-HEADER = json.dumps({"gpus": [{"index": 2, "uuid": "GPU-a"}], "visible": None})
-SOUND = json.dumps({"gpus": {"GPU-a": {"utilisation_percent": 97, "temperature_c": 71}}})
+HEADER = json.dumps(
+    {"format": 1, "period_s": 1.0, "host": "h", "processors": 2, "monotonic_ns": 0}
+    | {"realtime_ns": 0, "gpus": [{"index": 2, "uuid": "GPU-a"}]}
+)
+TREE = {"processes": 1, "threads": 1, "cpu_s": 0.0, "memory_bytes": 0}
+
+
+def sample(gpus: object) -> str:
+    return json.dumps({"monotonic_ns": 0, "host": {}, "tree": TREE, "gpus": gpus})
+
+
+SOUND = sample({"GPU-a": {"utilisation_percent": 97, "temperature_c": 71}})
 
 
 def test_the_last_whole_line_counts(tmp_path: Path) -> None:
@@ -136,6 +146,10 @@ def test_the_last_whole_line_counts(tmp_path: Path) -> None:
             )
         ),
     ).map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(
+        st.sampled_from(["power_w", "utilisation_percent", "temperature_c", "memory_used_bytes"]),
+        st.none() | st.floats() | st.integers(),
+    ).map(lambda values: sample({"GPU-a": values}).encode())
 )
 def test_whatever_telemetry_says_is_survived(line: bytes) -> None:
     path = Path(os.environ["HOME"]) / "telemetry.jsonl"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import msgspec
 import pytest
 
-from mrbench.launch.telemetry.summary import summarize
-from mrbench.launch.telemetry.wording import describe
+from mrbench.launch.telemetry import summary, wording
 from mrbench.model.run import Disagreement, Measurement
+from mrbench.model.telemetry import TelemetrySummary
 
 if TYPE_CHECKING:
     from mrbench.model.plan import Plan
@@ -38,7 +38,7 @@ MEASURED = Measurement(
 def header(**change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     gpus = [{"index": i, "uuid": f"GPU-{i}", "name": "V100", "mig": None} for i in range(3)]
     known = {"format": 1, "period_s": 1.0, "host": "h", "processors": 4, "monotonic_ns": 99 * 10**9}
-    known |= {"visible": None, "gpus": gpus, "gpu_error": None, "before": []}
+    known |= {"realtime_ns": 10**18, "visible": None, "gpus": gpus, "gpu_error": None, "before": []}
     return known | change
 
 
@@ -68,6 +68,16 @@ def sample(second: int, **change: Any) -> dict[str, Any]:  # noqa: ANN401 - as a
 
 def program(pid: int, *, own: bool = True) -> dict[str, Any]:
     return {"pid": pid, "memory_bytes": 1 << 30, "own": own, "name": "python"}
+
+
+def summarize(path: Path, plan: "Plan", measured: Measurement) -> dict[str, Any]:
+    """Return what record.json gets."""
+    found: dict[str, Any] = json.loads(msgspec.json.encode(summary.summarize(path, plan, measured)))
+    return found
+
+
+def describe(found: dict[str, Any]) -> str:
+    return wording.describe(msgspec.convert(found, TelemetrySummary))
 
 
 END = {"ended": "asked to", "monotonic_ns": 130 * 10**9, "tree_proportional_bytes": 1 << 29}
@@ -279,8 +289,11 @@ def test_what_bounds_it(file: Path, tmp_path: Path) -> None:
     [
         (None, "there is no telemetry"),
         ("", "the telemetry program ended before it began"),
-        ("[1, 2]\n", "holds something else than telemetry"),
-        ('{"format":1,"monotonic_ns":1}\n{"monotonic_ns":111000000000}\n', "without host or tree"),
+        ("[1, 2]\n", "telemetry.jsonl:1: expected keys and values, got a list"),
+        ('{"format":1,"monotonic_ns":1}\n', "telemetry.jsonl:1: period_s: missing"),
+        ('{"format":2,"monotonic_ns":1}\n', "newer mrbench (telemetry format 2;"),
+        (f'{json.dumps(header())}\n{{"monotonic_ns":111000000000}}\n', "jsonl:2: host: missing"),
+        (f"{json.dumps(header())}\n{json.dumps(sample(111, own_cpu_s='x'))}\n", "2: own_cpu_s: "),
     ],
 )
 def test_nothing_to_summarize(tmp_path: Path, text: str | None, problem: str) -> None:

@@ -1,12 +1,13 @@
 """What the newest line of a run's telemetry says of its GPUs."""
 
-import json
 import math
 import time
 from pathlib import Path
-from typing import Any
 
+from mrbench.errors import MrbenchError
+from mrbench.jsonfile import decode
 from mrbench.model.recipe import noun
+from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
 
 TAIL_BYTES = 1 << 16  # more than any line
 STALE_S = 15.0  # older figures are not shown as if they were today's
@@ -25,74 +26,44 @@ class Gauge:
     temperature_c: float | None = None
 
 
-def read(path: Path, wanted: int) -> tuple[Gauge, ...]:
-    """Return the run's GPUs, `wanted` at most; none where they are not to be had.
-
-    The first line lists the machine's GPUs, with what does not change, and what
-    CUDA_VISIBLE_DEVICES said; of the others, the last that tells of GPUs by their UUID counts.
-    """
+def read(path: Path, number: int) -> tuple[Gauge, ...]:
+    """Return the run's GPUs, at most so many; none if they can't be had or are out of date."""
     try:
         with path.open("rb") as file:
-            header = json.loads(file.readline(TAIL_BYTES))
+            header = decode(file.readline(TAIL_BYTES), Header, str(path), line=1)
             file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
             lines = [line for line in file.read().splitlines(keepends=True) if line[-1:] == b"\n"]
         if time.time() - path.stat().st_mtime > STALE_S:
             return ()
-    except (OSError, ValueError):
+    except (OSError, MrbenchError):
         return ()
-    now = next((told for line in reversed(lines) if (told := _sample(line))), None)
-    known = [gpu for gpu in _list(header, "gpus") if isinstance(gpu.get("uuid"), str)]
+    now = next((gpus for line in reversed(lines) if (gpus := _gpus(line, path))), None)
     if now is None:
         return ()
-    used = _visible(known, _dict(header).get("visible"))[:wanted]
-    return tuple(_gauge(gpu | _dict(now.get(gpu["uuid"]))) for gpu in used)
-
-
-def _sample(line: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return {}
-    return _dict(_dict(told).get("gpus"))
-
-
-def _visible(known: list[dict[str, Any]], visible: object) -> list[dict[str, Any]]:
-    """Choose as CUDA does: by number or by the beginning of the UUID, in the order that is said."""
-    if not isinstance(visible, str):
-        return known
-    words = [word.strip() for word in visible.split(",")]
-    return [
-        gpu
-        for word in words
-        for gpu in known
-        if word == str(gpu.get("index"))
-        or (word.startswith("GPU-") and gpu["uuid"].startswith(word))
-    ]
-
-
-def _list(told: object, key: str) -> list[dict[str, Any]]:
-    found = _dict(told).get(key)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def _dict(told: object) -> dict[str, Any]:
-    return told if isinstance(told, dict) else {}
-
-
-def _gauge(gpu: dict[str, Any]) -> Gauge:
-    percent = _number(gpu.get("utilisation_percent"))
-    index = gpu.get("index")
-    return Gauge(
-        index=index if isinstance(index, int) else -1,
-        utilisation=None if percent is None else percent / 100,
-        memory_used_bytes=_number(gpu.get("memory_used_bytes")),
-        memory_total_bytes=_number(gpu.get("memory_total_bytes")),
-        power_w=_number(gpu.get("power_w")),
-        power_limit_w=_number(gpu.get("power_limit_w")),
-        temperature_c=_number(gpu.get("temperature_c")),
+    return tuple(
+        _gauge(gpu, now.get(gpu.uuid or "", GpuSample())) for gpu in header.used_gpus(number)
     )
 
 
-def _number(value: object) -> float | None:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if plain and math.isfinite(value) else None  # type: ignore[arg-type]  # plain says it
+def _gpus(line: bytes, path: Path) -> dict[str, GpuSample] | None:
+    try:
+        return decode(line, Sample, str(path)).gpus
+    except MrbenchError:  # a problem, the header or a piece of a line
+        return None
+
+
+def _gauge(gpu: GpuFacts, now: GpuSample) -> Gauge:
+    percent = _finite(now.utilisation_percent)
+    return Gauge(
+        index=gpu.index,
+        utilisation=None if percent is None else percent / 100,
+        memory_used_bytes=now.memory_used_bytes,
+        memory_total_bytes=gpu.memory_total_bytes,
+        power_w=_finite(now.power_w),
+        power_limit_w=_finite(gpu.power_limit_w),
+        temperature_c=now.temperature_c,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

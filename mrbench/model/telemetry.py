@@ -10,19 +10,22 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from mrbench.model.gpus import cuda_order
+
 FORMAT = 1  # of telemetry.jsonl
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]  # what arithmetic in floats can take
 BoundBy = Literal["gpu", "data-loading", "unknown"]
 
 
 class GpuFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What does not change about a GPU; a lost one has no uuid. mig: split into instances."""
 
-    index: int
+    index: Count
     uuid: str | None
-    name: str | None
-    mig: bool | None
-    memory_total_bytes: int | None
-    power_limit_w: float | None
+    name: str | None = None
+    mig: bool | None = None
+    memory_total_bytes: Count | None = None
+    power_limit_w: float | None = None
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,23 +34,29 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     visible: CUDA_VISIBLE_DEVICES. before: the processes on the GPUs before the training started.
     """
 
-    format: int
+    format: Count
     period_s: float
     host: str
-    boot: str | None
-    processors: int
-    memory_total_bytes: int
-    monotonic_ns: int
-    realtime_ns: int
-    root: int
-    visible: str | None
-    gpus: tuple[GpuFacts, ...]
-    gpu_error: str | None
-    driver: str | None
-    before: tuple[int, ...] | None
+    boot: str | None = None
+    processors: Count
+    memory_total_bytes: Count | None = None
+    monotonic_ns: Count
+    realtime_ns: Count
+    root: Count | None = None
+    visible: str | None = None
+    gpus: tuple[GpuFacts, ...] = ()
+    gpu_error: str | None = None
+    driver: str | None = None
+    before: tuple[Count, ...] | None = None
+
+    def used_gpus(self, number: int) -> list[GpuFacts]:
+        """Return the GPUs that CUDA gave the training, at most so many."""
+        known = [gpu for gpu in self.gpus if gpu.uuid]
+        identities = [(gpu.index, gpu.uuid or "") for gpu in known]
+        return [known[i] for i in cuda_order(identities, self.visible)][:number]
 
     @property
-    def boot_epoch_ns(self) -> int:
+    def epoch_ns(self) -> int:
         """The time of day, in ns since 1970, when the monotonic clock was zero."""
         return self.realtime_ns - self.monotonic_ns
 
@@ -58,20 +67,20 @@ class HostSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cpu_busy_s: float | None = None
     cpu_idle_s: float | None = None
     cpu_stolen_s: float | None = None
-    memory_used_bytes: int | None = None
-    disk_read_bytes: int | None = None
-    disk_written_bytes: int | None = None
-    network_received_bytes: int | None = None
-    network_sent_bytes: int | None = None
+    memory_used_bytes: Count | None = None
+    disk_read_bytes: Count | None = None
+    disk_written_bytes: Count | None = None
+    network_received_bytes: Count | None = None
+    network_sent_bytes: Count | None = None
 
 
 class TreeSample(msgspec.Struct, frozen=True, kw_only=True):
     """The training's processes. cpu_s: processor time, that of ended processes included."""
 
-    processes: int
-    threads: int
+    processes: Count
+    threads: Count
     cpu_s: float
-    memory_bytes: int
+    memory_bytes: Count
 
 
 class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,32 +88,32 @@ class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     utilisation_percent: float | None = None
     memory_utilisation_percent: float | None = None
-    memory_used_bytes: int | None = None
+    memory_used_bytes: Count | None = None
     power_w: float | None = None
     energy_j: float | None = None
-    sm_clock_mhz: int | None = None
-    memory_clock_mhz: int | None = None
-    temperature_c: int | None = None
-    slowed_bits: int | None = None
-    nvlink_sent_bytes: int | None = None
-    nvlink_received_bytes: int | None = None
-    pcie_sent_bytes: int | None = None
-    pcie_received_bytes: int | None = None
+    sm_clock_mhz: Count | None = None
+    memory_clock_mhz: Count | None = None
+    temperature_c: Count | None = None
+    slowed_bits: Count | None = None
+    nvlink_sent_bytes: Count | None = None
+    nvlink_received_bytes: Count | None = None
+    pcie_sent_bytes: Count | None = None
+    pcie_received_bytes: Count | None = None
 
 
 class GpuProgram(msgspec.Struct, frozen=True, kw_only=True):
     """A program that computes on a GPU. own: whether it is one of the training's processes."""
 
-    pid: int
-    memory_bytes: int | None
+    pid: Count
+    memory_bytes: Count | None = None
     own: bool
-    name: str | None
+    name: str | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One look at everything. gpus, processes: by GPU's UUID; processes: in every fifth sample."""
 
-    monotonic_ns: int
+    monotonic_ns: Count
     host: HostSample
     tree: TreeSample
     gpus: dict[str, GpuSample] | None = None
@@ -121,16 +130,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A line that says what could not be sampled."""
 
     problem: str
-    monotonic_ns: int
+    monotonic_ns: Count
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """The last line: how the program ended, and what is too costly to ask every second."""
 
     ended: str
-    monotonic_ns: int
-    tree_proportional_bytes: int | None = None
-    own_memory_bytes: int | None = None
+    monotonic_ns: Count
+    tree_proportional_bytes: Count | None = None
+    own_memory_bytes: Count | None = None
 
 
 Line = Header | Sample | Problem | Ending
@@ -147,13 +156,11 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A GPU over the window."""
 
-    index: Annotated[int, Meta(description="Number of the GPU, from 0, as NVML counts.")]
+    index: Annotated[Count, Meta(description="Number of the GPU, from 0, as NVML counts.")]
     uuid: Annotated[str, Meta(description="NVIDIA's identifier.")]
     name: Annotated[str | None, Meta(description="Product name.")] = None
     mig: Annotated[bool | None, Meta(description="Whether it is split into instances.")] = None
-    host: Annotated[
-        str | None, Meta(description="Host name of a further machine; null: the first one.")
-    ] = None
+    host: Annotated[str | None, Meta(description="Host name of its machine.")] = None
     utilisation_percent: Annotated[
         Statistics | None, Meta(description="Share of time in which a kernel ran, in percent.")
     ] = None
@@ -199,7 +206,7 @@ class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A machine over the window."""
 
     name: Annotated[str, Meta(description="Host name.")]
-    processors: Annotated[int, Meta(description="Logical processors.")]
+    processors: Annotated[Count, Meta(description="Logical processors.")]
     cpu_busy_cores: Annotated[Statistics | None, Meta(description="Busy processors.")] = None
     cpu_stolen_cores: Annotated[
         Statistics | None, Meta(description="Processors that the hypervisor withheld.")
@@ -237,7 +244,8 @@ class TreeSummary(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Memory in bytes; shared pages count once for each process."),
     ] = None
     memory_proportional_bytes: Annotated[
-        int | None, Meta(description="Memory in bytes after the window, shared pages counted once.")
+        Count | None,
+        Meta(description="Memory in bytes after the window, shared pages counted once."),
     ] = None
 
 
@@ -245,13 +253,13 @@ class OwnCost(msgspec.Struct, frozen=True, kw_only=True):
     """What the telemetry program itself took over the window."""
 
     cpu_cores: Annotated[float | None, Meta(description="Processors that it kept busy.")] = None
-    memory_bytes: Annotated[int | None, Meta(description="Memory in bytes.")] = None
+    memory_bytes: Annotated[Count | None, Meta(description="Memory in bytes.")] = None
 
 
 class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A further machine of a run; its GPUs and problems are among the run's."""
 
-    samples: Annotated[int, Meta(description="Number of samples in the window.")]
+    samples: Annotated[Count, Meta(description="Number of samples in the window.")]
     host: Annotated[HostSummary, Meta(description="The whole machine.")]
     tree: Annotated[TreeSummary, Meta(description="The training's processes there.")]
     own: Annotated[OwnCost, Meta(description="What the telemetry program took.")]
@@ -266,7 +274,7 @@ class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """
 
     samples: Annotated[
-        int, Meta(description="Number of samples in the window; 0: there is no telemetry.")
+        Count, Meta(description="Number of samples in the window; 0: there is no telemetry.")
     ]
     problems: Annotated[tuple[str, ...], Meta(description="What could not be sampled, in words.")]
     span_s: Annotated[
@@ -291,7 +299,7 @@ class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     ] = None
     bound_by_reason: Annotated[str | None, Meta(description="Why, in words.")] = None
     gpus_in_use: Annotated[
-        int | UnsetType | None,
+        Count | UnsetType | None,
         Meta(
             description="Number of GPUs on which the training itself was seen; missing for runs "
             "on a CPU."

@@ -102,7 +102,7 @@ def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit
     record["exit"] = msgspec.to_builtins(end)
     measurement = judge.judge(folder, plan, end)
     record["measurement"] = msgspec.to_builtins(measurement)
-    record["telemetry"] = summarize(folder.telemetry, plan, measurement)
+    record["telemetry"] = msgspec.to_builtins(summarize(folder.telemetry, plan, measurement))
     record["stated"] = judge.stated(folder, plan)
     record |= {"status": measurement.status, "reason": measurement.reason}
     record["exit_code"] = judge.exit_code_of(measurement.status)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mrbench.errors import MrbenchError
+from mrbench.jsonfile import convert
 from mrbench.launch.telemetry import wording
+from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record.rundir import find_records, read_record
 from mrbench.results import footnotes
 from mrbench.wording import did_you_mean
@@ -64,7 +66,7 @@ def describe_run(folder: Path) -> str:
         "clocks": _clocks(measured),
         "in the window": _within(measured),
         "validity": _validity(record),
-        "telemetry": wording.describe(record.get("telemetry")),
+        "telemetry": wording.describe(_telemetry(record, folder)),
         "implementation": f"{plan['title']} ({plan['framework']}), suite {plan['suite']}",
         "source": plan["source"]["url"],
         "commit": plan["source"]["commit"] + ("" if plan["pinned"] else "  NOT the pinned one"),
@@ -86,6 +88,11 @@ def describe_run(folder: Path) -> str:
         "plan digest": record["plan_digest"],
     }
     return "\n".join(_line(name, value) for name, value in lines.items())
+
+
+def _telemetry(record: dict[str, Any], folder: Path) -> TelemetrySummary | None:
+    summary = record.get("telemetry")
+    return convert(summary, TelemetrySummary, str(folder / "record.json")) if summary else None
 
 
 def _failure(failure: dict[str, Any] | None) -> dict[str, object]:

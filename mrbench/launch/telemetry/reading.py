@@ -1,83 +1,115 @@
 """Reads telemetry.jsonl: the header, and the samples around the measured window."""
 
-import dataclasses
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-Values = dict[str, Any]
+import msgspec
+
+from mrbench.errors import MrbenchError
+from mrbench.jsonfile import decode
+from mrbench.model.telemetry import FORMAT, Count, Ending, Header, Line, Problem, Sample
+
 MARGIN_S = 6.5  # around the window: who is on the GPUs is looked at every five seconds
-FORMAT = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """What was seen at a time of the monotonic clock."""
+class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine's telemetry; samples: those in the window and a few before and after it.
 
-    at_s: float
-    values: Values
-
-
-@dataclasses.dataclass(kw_only=True)
-class Telemetry:
-    """A run's telemetry; samples: those in the window and a few before and after it.
-
-    problems: what the program noted until the window's end. ended_s: the time of its last line, and
-    ended, what that says of its end, or None where it was killed.
+    problems: what the program noted until the window's end. ending: its last line, None if it was
+    killed. ended_s: the time of the file's last line.
     """
 
-    header: Values
-    samples: list[Sample]
-    problems: list[str]
-    ended: Values | None
+    header: Header
+    samples: tuple[Sample, ...]
+    problems: tuple[str, ...]
+    ending: Ending | None
     ended_s: float
 
 
-def read(path: Path, began_s: float, ended_s: float) -> Telemetry | str:
-    """Read what concerns the window; or say why there is nothing."""
-    told = Telemetry(header={}, samples=[], problems=[], ended=None, ended_s=0.0)
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):  # else cut short: it was killed, or the disk was full
-                    _take(told, json.loads(line), began_s, ended_s)
-    except FileNotFoundError:
-        return "there is no telemetry: the program could not start, or the job ran elsewhere"
-    except OSError as exc:
-        return f"{path}: cannot be read ({exc.strerror})"
-    except (ValueError, KeyError, TypeError) as exc:
-        return f"{path}: holds something else than telemetry ({exc})"
-    if told.header.get("format") != FORMAT:
-        return "the telemetry program ended before it began"
-    return told
+class _Outline(msgspec.Struct, frozen=True):
+    """What tells the kinds of lines apart."""
+
+    monotonic_ns: Count
+    format: Count | None = None
+    problem: Any = None  # of any kind yet
+    ended: Any = None
 
 
-def later_s(header: Values, path: Path) -> float | None:
+def read(path: Path, began_s: float, ended_s: float) -> Telemetry:
+    """Read what concerns the window, in seconds of this file's monotonic clock.
+
+    Raises MrbenchError, which says why there is nothing, or which line is damaged.
+    """
+    header: Header | None = None
+    samples: list[Sample] = []
+    problems: list[str] = []
+    ending: Ending | None = None
+    last_s = 0.0
+    for at_s, line in _lines(path, began_s - MARGIN_S, ended_s + MARGIN_S):
+        last_s = at_s
+        match line:
+            case Header():
+                header = line
+            case Sample():
+                samples.append(line)
+            case Problem() if at_s <= ended_s:
+                problems.append(line.problem)
+            case Ending():
+                ending = line
+    if header is None:
+        raise MrbenchError("the telemetry program ended before it began")
+    return Telemetry(
+        header=header,
+        samples=tuple(samples),
+        problems=tuple(problems),
+        ending=ending,
+        ended_s=last_s,
+    )
+
+
+def ahead_s(header: Header, path: Path) -> float | None:
     """Return how far another machine's monotonic clock is ahead of a header's; None if unknown."""
     try:
         with path.open("rb") as file:
-            other = json.loads(file.readline())
-        return (_since_epoch_ns(header) - _since_epoch_ns(other)) / 1e9
-    except (OSError, ValueError, KeyError, TypeError):
+            other = decode(file.readline(), Header, str(path), line=1)
+    except (OSError, MrbenchError):
         return None
+    return (header.epoch_ns - other.epoch_ns) / 1e9
 
 
-def _since_epoch_ns(header: Values) -> int:
-    """Return the time of day when the monotonic clock was zero."""
-    zero_ns: int = header["realtime_ns"] - header["monotonic_ns"]
-    return zero_ns
+def _lines(path: Path, began_s: float, ended_s: float) -> Iterator[tuple[float, Line | None]]:
+    """Yield each line's time, and the line itself unless it is a sample outside of these times."""
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if raw.endswith(b"\n"):  # else cut short: it was killed, or the disk was full
+                    yield _line(raw, str(path), number, began_s, ended_s)
+    except FileNotFoundError as exc:
+        raise MrbenchError(
+            "there is no telemetry: the program could not start, or the job ran elsewhere"
+        ) from exc
+    except OSError as exc:
+        raise MrbenchError(f"cannot be read ({exc.strerror})", file=path) from exc
 
 
-def _take(told: Telemetry, values: Values, began_s: float, ended_s: float) -> None:
-    told.ended_s = at_s = values["monotonic_ns"] / 1e9
-    if not told.header:
-        told.header = values
-    elif "ended" in values:
-        told.ended = values
-    elif "problem" in values:
-        if at_s <= ended_s:
-            told.problems.append(values["problem"])
-    elif began_s - MARGIN_S <= at_s <= ended_s + MARGIN_S:
-        if not {"host", "tree"} <= values.keys():
-            raise KeyError("a sample without host or tree")
-        told.samples.append(Sample(at_s, values))
+def _line(
+    raw: bytes, path: str, number: int, began_s: float, ended_s: float
+) -> tuple[float, Line | None]:
+    outline = decode(raw, _Outline, path, line=number)
+    at_s = outline.monotonic_ns / 1e9
+    if number == 1:
+        if outline.format is not None and outline.format > FORMAT:
+            raise MrbenchError(
+                f"written by a newer mrbench (telemetry format {outline.format};"
+                f" this one reads up to {FORMAT})",
+                "upgrade mrbench",
+                file=path,
+            )
+        return at_s, decode(raw, Header, path, line=number)
+    if outline.ended is not None:
+        return at_s, decode(raw, Ending, path, line=number)
+    if outline.problem is not None:
+        return at_s, decode(raw, Problem, path, line=number)
+    inside = began_s <= at_s <= ended_s
+    return at_s, decode(raw, Sample, path, line=number) if inside else None

@@ -1,51 +1,42 @@
-"""Whose GPUs: which ones the run used, whether the training was on them, and who else."""
+"""Whose GPUs: whether the training was on them, and who else."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from mrbench.launch.telemetry.reading import Telemetry, Values
+from mrbench.launch.telemetry.reading import Telemetry
 from mrbench.launch.telemetry.series import Span, inside
-from mrbench.model.gpus import cuda_order
+from mrbench.model.telemetry import GpuFacts, GpuProgram, Header
 
 
-def chosen(header: Values, wanted: int) -> list[Values]:
-    """Return the GPUs that CUDA gave the training, as the header tells them."""
-    known = [gpu for gpu in header["gpus"] if gpu["uuid"]]
-    identities = [(gpu["index"], gpu["uuid"]) for gpu in known]
-    return [known[i] for i in cuda_order(identities, header["visible"])][:wanted]
+def programs(
+    telemetry: Telemetry, span: Span, used: Sequence[GpuFacts]
+) -> tuple[int | None, tuple[str, ...] | None]:
+    """Return on how many of these GPUs the training was seen, and the other programs there.
 
-
-def of_gpus(told: Telemetry, span: Span, used: list[Values]) -> dict[str, Any]:
-    """Tell on how many GPUs the training was seen, and the other programs there.
-
-    gpus_in_use: None where NVML's process ids are not those of this machine (a container has its
-    own); foreign are then only those that were there before the launch. foreign: None where neither
-    can be told.
+    The first is None if NVML's process ids are not those of this machine (a container has its own);
+    the others are then only those that were there before the launch. Both are None if nobody knows.
     """
-    looks = inside([s for s in told.samples if s.values.get("processes")], span)
-    seen: dict[tuple[int, int], Values] = {}
+    looks = inside([s for s in telemetry.samples if s.processes], span)
+    seen: dict[tuple[int, int], GpuProgram] = {}
     for look in looks:
         for gpu in used:
-            for program in look.values["processes"].get(gpu["uuid"], ()):
-                seen[gpu["index"], program["pid"]] = program
-    ours = {index for (index, _), program in seen.items() if program["own"]}
-    before = told.header["before"]
+            for program in (look.processes or {}).get(gpu.uuid or "", ()):
+                seen[gpu.index, program.pid] = program
+    ours = {index for (index, _), program in seen.items() if program.own}
+    before = telemetry.header.before
     if not looks or (not ours and before is None):
-        return {"gpus_in_use": None, "foreign": None}
-    return {
-        "gpus_in_use": len(ours) or None,
-        "foreign": [
-            f"GPU {index}: {program['name'] or 'a program'} (pid {pid})"
-            for (index, pid), program in seen.items()
-            if (not program["own"] if ours else pid in before)
-        ],
-    }
+        return None, None
+    return len(ours) or None, tuple(
+        f"GPU {index}: {program.name or 'a program'} (pid {pid})"
+        for (index, pid), program in seen.items()
+        if (not program.own if ours else pid in (before or ()))
+    )
 
 
-def problems(header: Values, used: list[Values]) -> list[str]:
-    """Say what keeps GPUs from being told."""
-    if header["gpu_error"]:
-        return [header["gpu_error"]]
-    split = [str(gpu["index"]) for gpu in used if gpu["mig"]]
+def problems(header: Header, used: Sequence[GpuFacts]) -> list[str]:
+    """Say what keeps GPUs from being watched."""
+    if header.gpu_error:
+        return [header.gpu_error]
+    split = [str(gpu.index) for gpu in used if gpu.mig]
     if not split:
         return []
     return [

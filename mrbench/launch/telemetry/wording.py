@@ -1,88 +1,94 @@
 """The telemetry of a record, in words, for `mrbench show`."""
 
 from collections.abc import Iterator
-from typing import Any
 
-Values = dict[str, Any]
+from mrbench.model.telemetry import (
+    GpuSummary,
+    HostSummary,
+    OwnCost,
+    Statistics,
+    TelemetrySummary,
+    TreeSummary,
+)
+
 GIB, MB = 1 << 30, 1e6
 
 
-def describe(summary: Values | None) -> str:
+def describe(summary: TelemetrySummary | None) -> str:
     """Lay out a summary, a line for each GPU, host and the training's processes."""
-    if not summary:
+    if summary is None:
         return "none"
-    return "\n".join([*_lines(summary), *summary.get("problems", ())]) or "none"
+    return "\n".join([*_lines(summary), *summary.problems]) or "none"
 
 
-def _lines(summary: Values) -> Iterator[str]:
-    if "span_s" not in summary:
+def _lines(summary: TelemetrySummary) -> Iterator[str]:
+    if summary.host is None:
         return
-    own = summary["own"]
-    took = _number(own["cpu_cores"], 100, ".2f")
+    own = summary.own or OwnCost()
     yield (
-        f"{summary['samples']} samples in {summary['span_s']:.1f} s;"
-        f" it took {took} % of a core itself and {_number(own['memory_bytes'], 1 / MB, '.0f')} MB"
+        f"{summary.samples} samples in {_number(summary.span_s, 1, '.1f')} s;"
+        f" it took {_number(own.cpu_cores, 100, '.2f')} % of a core itself"
+        f" and {_number(own.memory_bytes, 1 / MB, '.0f')} MB"
     )
-    yield f"bound by: {summary['bound_by']} ({summary['bound_by_reason']})"
-    here = summary["host"]["name"]
-    for gpu in summary["gpus"]:
-        yield _gpu(gpu, "" if gpu["host"] == here else f"{gpu['host']}/")
-    if summary["gpus"]:
-        foreign = summary["foreign"]
-        told = "unknown" if foreign is None else "; ".join(foreign) or "none"
-        joules = _number(summary["joules_per_image"], 1, ".3g")
-        yield f"{joules} J per image; other programs on its GPUs: {told}"
-    for node in (summary, *summary["other_nodes"]):
-        yield from _node(node)
+    yield f"bound by: {summary.bound_by} ({summary.bound_by_reason})"
+    for gpu in summary.gpus or ():
+        yield _gpu(gpu, "" if gpu.host == summary.host.name else f"{gpu.host}/")
+    if summary.gpus:
+        foreign = summary.foreign
+        programs = "; ".join(foreign) or "none" if isinstance(foreign, tuple) else "unknown"
+        joules = summary.joules_per_image
+        per_image = _number(joules if isinstance(joules, float) else None, 1, ".3g")
+        yield f"{per_image} J per image; other programs on its GPUs: {programs}"
+    yield from _node(summary.host, summary.tree or TreeSummary())
+    for node in summary.other_nodes or ():
+        yield from _node(node.host, node.tree)
 
 
-def _node(summary: Values) -> Iterator[str]:
-    host, tree = summary["host"], summary["tree"]
+def _node(host: HostSummary, tree: TreeSummary) -> Iterator[str]:
     yield (
-        f"training: {_mean(tree['processes'], 1, '.0f')} processes,"
-        f" {_mean(tree['cpu_cores'], 1, '.2f')} cores,"
-        f" {_mean(tree['memory_bytes'], 1 / GIB, '.2f')} GiB"
-        f" ({_number(tree['memory_proportional_bytes'], 1 / GIB, '.2f')} with shared pages once)"
+        f"training: {_mean(tree.processes, 1, '.0f')} processes,"
+        f" {_mean(tree.cpu_cores, 1, '.2f')} cores,"
+        f" {_mean(tree.memory_bytes, 1 / GIB, '.2f')} GiB"
+        f" ({_number(tree.memory_proportional_bytes, 1 / GIB, '.2f')} with shared pages once)"
     )
     yield (
-        f"host {host['name']}: {_mean(host['cpu_busy_cores'], 1, '.2f')} of"
-        f" {host['processors']} cores busy, {_number(host['cpu_others_cores'], 1, '.2f')} of them"
-        f" with other programs; {_mean(host['memory_used_bytes'], 1 / GIB, '.1f')} GiB in use"
+        f"host {host.name}: {_mean(host.cpu_busy_cores, 1, '.2f')} of"
+        f" {host.processors} cores busy, {_number(host.cpu_others_cores, 1, '.2f')} of them"
+        f" with other programs; {_mean(host.memory_used_bytes, 1 / GIB, '.1f')} GiB in use"
     )
     yield (
-        f"disk {_mean(host['disk_read_bytes_per_s'], 1 / MB, '.1f')} MB/s read,"
-        f" {_mean(host['disk_written_bytes_per_s'], 1 / MB, '.1f')} written; network"
-        f" {_mean(host['network_received_bytes_per_s'], 1 / MB, '.1f')} MB/s received,"
-        f" {_mean(host['network_sent_bytes_per_s'], 1 / MB, '.1f')} sent"
+        f"disk {_mean(host.disk_read_bytes_per_s, 1 / MB, '.1f')} MB/s read,"
+        f" {_mean(host.disk_written_bytes_per_s, 1 / MB, '.1f')} written; network"
+        f" {_mean(host.network_received_bytes_per_s, 1 / MB, '.1f')} MB/s received,"
+        f" {_mean(host.network_sent_bytes_per_s, 1 / MB, '.1f')} sent"
     )
 
 
-def _gpu(gpu: Values, where: str) -> str:
+def _gpu(gpu: GpuSummary, where: str) -> str:
     words = [
-        f"{_range(gpu['utilisation_percent'], 1)} % busy",
-        f"{_range(gpu['power_w'], 1)} W",
-        f"{_mean(gpu['memory_used_bytes'], 1 / GIB, '.1f')} GiB",
-        f"{_range(gpu['sm_clock_mhz'], 1)} MHz",
-        f"{_range(gpu['temperature_c'], 1)} C",
+        f"{_range(gpu.utilisation_percent)} % busy",
+        f"{_range(gpu.power_w)} W",
+        f"{_mean(gpu.memory_used_bytes, 1 / GIB, '.1f')} GiB",
+        f"{_range(gpu.sm_clock_mhz)} MHz",
+        f"{_range(gpu.temperature_c)} C",
     ]
-    slowed = gpu["slowed_share"]
-    if slowed is None:
+    if gpu.slowed_share is None:
         words.append("slowed: unknown")
-    words += [f"slowed by {why} for {part:.0%}" for why, part in (slowed or {}).items()]
-    return f"GPU {where}{gpu['index']} {gpu['uuid']}: {', '.join(words)}"
+    words += [f"slowed by {why} for {share:.0%}" for why, share in (gpu.slowed_share or {}).items()]
+    return f"GPU {where}{gpu.index} {gpu.uuid}: {', '.join(words)}"
 
 
 def _number(value: float | None, factor: float, form: str) -> str:
     return "unknown" if value is None else f"{value * factor:{form}}"
 
 
-def _mean(stats: Values | None, factor: float, form: str) -> str:
-    return _number(stats["mean"] if stats else None, factor, form)
+def _mean(stats: Statistics | None, factor: float, form: str) -> str:
+    return _number(stats.mean if stats else None, factor, form)
 
 
-def _range(stats: Values | None, factor: float) -> str:
+def _range(stats: Statistics | None) -> str:
     """Return the mean, and p5 to p95 where they differ from it."""
     if stats is None:
         return "unknown"
-    mean, low, high = (f"{stats[name] * factor:.0f}" for name in ("mean", "p5", "p95"))
+    mean, low, high = (f"{value:.0f}" for value in (stats.mean, stats.p5, stats.p95))
     return mean if low == high else f"{mean} ({low}-{high})"

@@ -68,7 +68,7 @@ def recompute(run: Opened, plan: Plan, record: Record) -> dict[str, Any]:
     exit_ = Exit(**{"reason": "exited", "code": None, "seconds": 0} | known)
     measured = judge.judge(run.folder, plan, exit_)
     return {
-        "telemetry": summarize(run.folder.telemetry, plan, measured),
+        "telemetry": msgspec.to_builtins(summarize(run.folder.telemetry, plan, measured)),
         "measurement": msgspec.to_builtins(measured),
         "stated": judge.stated(run.folder, plan),
         "status": measured.status,

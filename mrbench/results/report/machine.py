@@ -11,10 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mrbench.launch.telemetry.reading import Sample, Telemetry, Values, later_s
+from mrbench.errors import MrbenchError
+from mrbench.launch.telemetry.reading import Telemetry, ahead_s
 from mrbench.launch.telemetry.reading import read as read_telemetry
-from mrbench.launch.telemetry.users import chosen
 from mrbench.model.gpus import SLOWED
+from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
 from mrbench.record.rundir import RunDir
 from mrbench.results.report.iterations import Curve
 from mrbench.text import shown
@@ -24,13 +25,19 @@ LONGEST = 40  # characters of a name
 GIB = float(1 << 30)
 MOST_BYTES = 1 << 28  # of a file; two hours with eight GPUs write 30 MB
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
-# what is drawn of a GPU: key of telemetry.jsonl, panel, unit, factor
-GPU = (
-    ("utilisation_percent", "Utilisation", "%", 1.0),
-    ("memory_used_bytes", "Memory", "GiB", 1 / GIB),
-    ("power_w", "Power", "W", 1.0),
-    ("sm_clock_mhz", "SM clock", "MHz", 1.0),
-    ("temperature_c", "Temperature", "\u00b0C", 1.0),
+Pick = Callable[[Sample], float | None]
+# what is drawn of a GPU: value, panel, unit, factor
+GPU: tuple[tuple[Callable[[GpuSample], float | None], str, str, float], ...] = (
+    (lambda gpu: gpu.utilisation_percent, "Utilisation", "%", 1.0),
+    (lambda gpu: gpu.memory_used_bytes, "Memory", "GiB", 1 / GIB),
+    (lambda gpu: gpu.power_w, "Power", "W", 1.0),
+    (lambda gpu: gpu.sm_clock_mhz, "SM clock", "MHz", 1.0),
+    (lambda gpu: gpu.temperature_c, "Temperature", "\u00b0C", 1.0),
+)
+# the same of processors and memory
+HOST: tuple[tuple[str, Pick, Pick], ...] = (
+    ("the machine", lambda s: s.host.cpu_busy_s, lambda s: s.host.memory_used_bytes),
+    ("the training", lambda s: s.tree.cpu_s, lambda s: s.tree.memory_bytes),
 )
 CORES, MEMORY = "Processor cores busy", "Memory of the machine"
 
@@ -88,28 +95,32 @@ def _read(path: Path, record: Record, start_s: float) -> Machine:
     lines: list[Line] = []
     slowed: list[Slowed] = []
     problems: list[str] = []
-    header: Values = {}
+    header: Header | None = None
     others = sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))
     for file in (path, *others):
-        ahead_s = later_s(header, file) if header else 0.0
-        told = _file(file)
-        if isinstance(told, str) or ahead_s is None:
-            problems.append(told if isinstance(told, str) else f"{file.name}: no header")
+        try:
+            telemetry = _file(file)
+            seconds = ahead_s(header, file) if header else 0.0
+        except MrbenchError as exc:
+            problems.append(str(exc))
             continue
-        header = header or told.header
-        where = f"{shown(str(told.header['host']), LONGEST)}/" if others else ""
-        used = chosen(told.header, wanted)
+        if seconds is None:
+            problems.append(f"{file.name}: no header")
+            continue
+        header = header or telemetry.header
+        where = f"{shown(telemetry.header.host, LONGEST)}/" if others else ""
+        used = telemetry.header.used_gpus(wanted)
         wanted -= len(used)
-        one = _Node(told.samples, start_s + ahead_s, where)
-        lines += [*one.gpus(used), *one.host()]
-        slowed += one.slowed(used)
-        problems += [f"{where}{shown(str(problem))}" for problem in told.problems]
+        node = _Node(telemetry.samples, start_s + seconds, where)
+        lines += [*node.gpus(used), *node.host()]
+        slowed += node.slowed(used)
+        problems += [f"{where}{shown(problem)}" for problem in telemetry.problems]
     return Machine(lines=lines, slowed=slowed, problems=problems)
 
 
-def _file(path: Path) -> Telemetry | str:
+def _file(path: Path) -> Telemetry:
     if path.stat().st_size > MOST_BYTES:
-        return f"{path.name}: more than {MOST_BYTES >> 20} MiB, not drawn"
+        raise MrbenchError(f"more than {MOST_BYTES >> 20} MiB, not drawn", file=path.name)
     return read_telemetry(path, 0.0, math.inf)
 
 
@@ -121,39 +132,36 @@ class _Node:
     start_s: float
     where: str
 
-    def _series(self, pick: Callable[[Values], Any]) -> tuple[list[float], list[float | None]]:
+    def _series(self, pick: Pick) -> tuple[list[float], list[float | None]]:
         seconds = [round(s.at_s - self.start_s, 2) for s in self.samples]
-        return seconds, [_number(pick(s.values)) for s in self.samples]
+        return seconds, [_finite(pick(s)) for s in self.samples]
 
-    def gpus(self, used: Sequence[Values]) -> Iterator[Line]:
+    def gpus(self, used: Sequence[GpuFacts]) -> Iterator[Line]:
         """Yield each value of each GPU."""
-        for key, panel, unit, factor in GPU:
+        for pick, panel, unit, factor in GPU:
             for gpu in used:
-                seconds, values = self._series(_of_gpu(gpu, key))
+                seconds, values = self._series(_of(gpu, pick))
                 scaled = [None if v is None else v * factor for v in values]
-                name = f"GPU {self.where}{shown(gpu['index'], LONGEST)}"
+                name = f"GPU {self.where}{gpu.index}"
                 if any(v is not None for v in scaled):
                     yield Line(panel=panel, unit=unit, name=name, seconds=seconds, values=scaled)
 
-    def slowed(self, used: Sequence[Values]) -> Iterator[Slowed]:
+    def slowed(self, used: Sequence[GpuFacts]) -> Iterator[Slowed]:
         """Yield, by GPU and reason, when a GPU was slowed."""
         for gpu in used:
-            seconds, values = self._series(_of_gpu(gpu, "slowed_bits"))
+            seconds, values = self._series(_of(gpu, lambda g: g.slowed_bits))
             for bit, why in SLOWED.items():
                 on = [v is not None and bool(int(v) & bit) for v in values]
                 if any(on):
-                    name = f"GPU {self.where}{shown(gpu['index'], LONGEST)}"
+                    name = f"GPU {self.where}{gpu.index}"
                     yield Slowed(name=name, why=why, stretches=_stretches(seconds, on))
 
     def host(self) -> Iterator[Line]:
         """Yield cores and memory, of the whole machine and of the training's processes."""
-        for name, part, cpu, memory in (
-            ("the machine", "host", "cpu_busy_s", "memory_used_bytes"),
-            ("the training", "tree", "cpu_s", "memory_bytes"),
-        ):
-            seconds, spent = self._series(_of_part(part, cpu))
+        for name, cpu, memory in HOST:
+            seconds, spent = self._series(cpu)
             busy = [None, *(_speed(a, b) for a, b in pairwise(zip(seconds, spent, strict=True)))]
-            _, used = self._series(_of_part(part, memory))
+            _, used = self._series(memory)
             gib = [None if v is None else v / GIB for v in used]
             for panel, unit, values in ((CORES, "cores", busy), (MEMORY, "GiB", gib)):
                 if any(v is not None for v in values):
@@ -166,17 +174,12 @@ class _Node:
                     )
 
 
-def _of_gpu(gpu: Values, key: str) -> Callable[[Values], Any]:
-    return lambda values: values.get("gpus", {}).get(gpu["uuid"], {}).get(key)
+def _of(gpu: GpuFacts, pick: Callable[[GpuSample], float | None]) -> Pick:
+    return lambda sample: pick(now) if (now := (sample.gpus or {}).get(gpu.uuid or "")) else None
 
 
-def _of_part(part: str, key: str) -> Callable[[Values], Any]:
-    return lambda values: values[part].get(key)
-
-
-def _number(value: object) -> float | None:
-    known = isinstance(value, int | float) and math.isfinite(value)
-    return float(value) if known else None  # type: ignore[arg-type]  # known is a number
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _speed(a: tuple[float, float | None], b: tuple[float, float | None]) -> float | None:

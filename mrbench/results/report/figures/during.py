@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mrbench.launch.telemetry.series import spread
+from mrbench.launch.telemetry.series import statistics
 from mrbench.results.report.figures.base import (
     Entry,
     Figure,
@@ -198,8 +198,8 @@ def _table(run: Run) -> Table:
     for one in run.machine.lines:
         values = one.within(*found) if found else [v for v in one.values if v is not None]
         if values:
-            told = spread(values)
-            words = [show(told[name], ".4g") for name in ("mean", "p5", "p95")]
+            told = statistics(values)
+            words = [show(value, ".4g") for value in (told.mean, told.p5, told.p95)]
             rows.append((f"{one.panel} ({one.unit})", one.name, *words))
     for slow in run.machine.slowed:
         began_s, ended_s = found or (slow.stretches[0][0], slow.stretches[-1][1])
