@@ -12,6 +12,7 @@ from mrbench.console import RunStart
 from mrbench.console.live import LiveReporter
 from paced import Paced
 from terminal import Terminal, mrbench_on
+from test_frame import HEADER, sample
 
 COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?:3[0-8]|4[0-8]|9[0-7])[0-9;]*m")
 
@@ -158,14 +159,14 @@ def test_gpus_follow_the_telemetry(tmp_path: Path) -> None:
                 {"index": 5, "uuid": "GPU-b", "power_limit_w": 300},
                 {"index": 6, "uuid": "GPU-c"},
             ]
-            header = {"gpus": known, "visible": "GPU-b,4,6"}  # and two are wanted
+            header = json.loads(HEADER) | {"gpus": known, "visible": "GPU-b,4,6"}  # two are wanted
             gpus = {
                 "GPU-a": {"utilisation_percent": 50, "memory_used_bytes": 8 << 30},
                 "GPU-b": {"power_w": 211.6},
                 "GPU-c": {"power_w": 1.0},
             }
-            sample = json.dumps({"gpus": gpus})
-            path.write_text(f"{json.dumps(header)}\n{sample}\n{sample[:9]}")
+            line = sample(gpus)
+            path.write_text(f"{json.dumps(header)}\n{line}\n{line[:9]}")
             terminal.wait_for(shows("GPU 4  ━━━─── util 50%   ━━━─── 8.0 GiB"))
             gpus_shown = [line[:5] for line in terminal.look() if line.startswith("GPU")]
             assert gpus_shown == ["GPU 5", "GPU 4"]
