@@ -15,7 +15,7 @@ from mrbench.console.gauges import Gauge
 from mrbench.console.meters import ASCII, UTF8
 from mrbench.console.plain import duration
 from mrbench.model.recipe import Window
-from test_live import started
+from test_live import HEADER, sample, started
 
 FULL = Gauge(
     index=0,
@@ -107,17 +107,6 @@ def test_the_time_left_runs_down_and_does_not_lie() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-HEADER = json.dumps(
-    {"format": 1, "period_s": 1.0, "host": "h", "processors": 2, "monotonic_ns": 0}
-    | {"realtime_ns": 0, "gpus": [{"index": 2, "uuid": "GPU-a"}]}
-)
-TREE = {"processes": 1, "threads": 1, "cpu_s": 0.0, "memory_bytes": 0}
-
-
-def sample(gpus: object) -> str:
-    return json.dumps({"monotonic_ns": 0, "host": {}, "tree": TREE, "gpus": gpus})
 
 
 SOUND = sample({"GPU-a": {"utilisation_percent": 97, "temperature_c": 71}})

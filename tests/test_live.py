@@ -12,7 +12,6 @@ from mrbench.console import RunStart
 from mrbench.console.live import LiveReporter
 from paced import Paced
 from terminal import Terminal, mrbench_on
-from test_frame import HEADER, sample
 
 COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?:3[0-8]|4[0-8]|9[0-7])[0-9;]*m")
 
@@ -20,6 +19,17 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?:3[0-8]|4[0-8]|9[0-7])[0-9;]*m")
 @pytest.fixture
 def paced(tmp_path: Path, git: Callable[..., str]) -> Paced:
     return Paced(tmp_path, git)
+
+
+HEADER = json.dumps(
+    {"format": 1, "period_s": 1.0, "host": "h", "processors": 2, "monotonic_ns": 0}
+    | {"realtime_ns": 0, "gpus": [{"index": 2, "uuid": "GPU-a"}]}
+)
+TREE = {"processes": 1, "threads": 1, "cpu_s": 0.0, "memory_bytes": 0}
+
+
+def sample(gpus: object) -> str:
+    return json.dumps({"monotonic_ns": 0, "host": {}, "tree": TREE, "gpus": gpus})
 
 
 def shows(text: str) -> Callable[[list[str]], bool]:
