@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from mrbench.errors import PlaceholderError, RecipeError
+from mrbench.files import read_regular
 from mrbench.model.recipe import LogFormat, Recipe
 from mrbench.model.suite import Suite
 from mrbench.recipe import yamlfile
@@ -15,6 +16,7 @@ from mrbench.wording import PLACEHOLDER, PLACEHOLDERS, did_you_mean
 
 SUITE = "suite.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MOST_BYTES = 64 << 20  # of a patch or lock; ours have up to 200 kB
 SCHEMES = ("https", "ssh", "file", "package")
 
 
@@ -50,7 +52,7 @@ def suite_path(name: str) -> Path:
     """Return the file of a suite that this mrbench carries; RecipeError if there is none."""
     known = suite_names()
     if name not in known:
-        raise RecipeError(f"no suite is called {name!r}; {_suggest(name, known)}")
+        raise RecipeError(f"no suite is called {name!r}", _suggest(name, known))
     return root() / "recipes" / name / SUITE
 
 
@@ -77,9 +79,8 @@ def load_named(suite_name: str, name: str, *, locked: bool = True) -> RecipeFile
     suite = load_suite(suite_name)
     known = implementations(suite_name)
     if name not in known:
-        raise RecipeError(
-            f"suite {suite_name} has no implementation {name!r}; {_suggest(name, known)}"
-        )
+        text = f"suite {suite_name} has no implementation {name!r}"
+        raise RecipeError(text, _suggest(name, known))
     base = root()
     path = base / "recipes" / suite_name / f"{name}.yaml"
     return load_file(
@@ -98,7 +99,8 @@ def load_file(
     """Read a recipe from anywhere; its patches are named relative to `patches`, or to itself."""
     recipe, place = yamlfile.load(Recipe, path)
     if not _NAME.fullmatch(path.stem):
-        raise RecipeError(f"{path}: name the file with letters, digits, '.', '_' and '-' only")
+        remedy = "name it with letters, digits, '.', '_' and '-' only"
+        raise RecipeError("its name cannot be that of an implementation", remedy, file=path)
     _check(recipe, place)
     beside = path.resolve().parent
     contents = tuple(
@@ -125,13 +127,12 @@ def _patches(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
     if not (folder / name).resolve().is_relative_to(folder.resolve()):
-        raise place.error(key, f"{name!r} leaves its folder; keep it inside {folder}")
+        raise place.error(key, f"{name!r} leaves its folder", f"keep it inside {folder}")
     try:
-        return (folder / name).read_bytes()
+        return read_regular(folder / name, MOST_BYTES)
     except OSError as exc:
-        raise place.error(
-            key, f"{folder / name} cannot be read ({exc.strerror}); put it there"
-        ) from exc
+        text = f"{folder / name} cannot be read ({exc.strerror})"
+        raise place.error(key, text, "put it there") from exc
 
 
 def _check(recipe: Recipe, place: Place) -> None:
@@ -140,10 +141,12 @@ def _check(recipe: Recipe, place: Place) -> None:
         _check_url(package.url, place, f"environment.packages[{i}].url")
     _check_log(recipe.log, place)
     if recipe.environment.kind == "image" and not recipe.environment.image:
-        raise place.error("environment.image", "missing; kind image needs one")
+        raise place.error("environment.image", "missing", "kind image needs one")
     for key, text in _relative_paths(recipe):
         if PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
-            raise place.error(key, f"{text!r} must stay inside its folder: relative, without '..'")
+            raise place.error(
+                key, f"{text!r} must stay inside its folder", "relative, without '..'"
+            )
     for key, text in _templates(recipe):
         for name in PLACEHOLDER.findall(text):
             if name not in PLACEHOLDERS:
@@ -159,29 +162,31 @@ def _check(recipe: Recipe, place: Place) -> None:
 def _check_url(url: str, place: Place, key: str) -> None:
     scheme, _, rest = url.partition(":")
     if scheme not in SCHEMES:
-        raise place.error(key, f"{url!r}: only {', '.join(SCHEMES)} URLs are used")
+        raise place.error(key, f"{url!r}: only {', '.join(SCHEMES)} URLs are used", "give one")
     user, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
     if at and (scheme == "https" or ":" in user):
-        raise place.error(key, "holds a user or password; keep secrets out of recipes")
+        raise place.error(key, "holds a user or password", "keep secrets out of recipes")
 
 
 def _check_log(log: LogFormat, place: Place) -> None:
     if (log.format is None) == (log.pattern is None):
-        raise place.error("log", "give either `format` or `pattern`")
+        raise place.error("log", "has both or neither of two", "give either `format` or `pattern`")
     if log.pattern is not None:
         _check_pattern(log.pattern, place)
         if log.timing is None or log.every is None:
-            raise place.error("log", "a `pattern` needs `timing` and `every` beside it")
+            raise place.error("log", "a `pattern` needs `timing` and `every` beside it", "add them")
 
 
 def _check_pattern(pattern: str, place: Place) -> None:
     try:
         groups = re.compile(pattern).groupindex
-    except re.error as exc:
-        raise place.error("log.pattern", f"is no regular expression: {exc}") from exc
+    except (re.error, OverflowError, RecursionError) as exc:
+        text = f"is no regular expression: {exc}"
+        raise place.error("log.pattern", text, "correct it") from exc
     missing = {"iteration", "value"} - set(groups)
     if missing:
-        raise place.error("log.pattern", f"lacks the group {', '.join(sorted(missing))}")
+        text = f"lacks the group {', '.join(sorted(missing))}"
+        raise place.error("log.pattern", text, "add it, as (?P<value>...)")
 
 
 def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:

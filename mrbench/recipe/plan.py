@@ -124,7 +124,7 @@ def _several(file: RecipeFile) -> MultiNode:
 def _check_gpus(file: RecipeFile, count: int) -> None:
     rule = file.recipe.other_gpus
     if count < 1:
-        raise RecipeError(f"--gpus {count}: give at least 1")
+        raise RecipeError(f"--gpus {count} is none", "give at least 1")
     if not rule.allowed and rule.multiples_of is None:
         return
     fits = count in rule.allowed or (rule.multiples_of and count % rule.multiples_of == 0)

@@ -24,6 +24,8 @@ from mrbench.wording import did_you_mean, nearest
 
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
+MAX_TEXT = 80  # characters of a value that a message quotes
+MAX_INT = 2**63 - 1
 MAX_PROBLEMS = 100  # then reading ends: what strangers write may be wrong all over
 MAX_SHOWN = 6  # of them in a message, beside the missing keys
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -36,6 +38,8 @@ _NAMES: Mapping[type[inspect.Type], str] = {
     inspect.FloatType: "float",
     inspect.BoolType: "bool",
 }
+# In no text: a path cannot have NUL, and ESC would let a printed plan look like another.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 T = TypeVar("T")
 
 
@@ -228,6 +232,9 @@ class _Reader:
                 self.add(key, "a key must be a plain word")
                 continue
             name = str(name_node.value)
+            if not name.isprintable():
+                self.add(key, f"the key {_cut(name)!r} has a control character", "remove it")
+                continue
             if name in seen:
                 self.lines[_join(key, name)] = name_node.start_mark.line + 1
                 self.add(_join(key, name), "given twice", "keep one")
@@ -266,13 +273,15 @@ class _Reader:
             return text
         if isinstance(kind, inspect.StrType):
             if tag in ("float", "int", "bool") and _unquoted(node) and not any_text:
-                self.add(key, f"{text} is read as a number or truth value", "put it in quotes")
+                self.add(
+                    key, f"{_cut(text)} is read as a number or truth value", "put it in quotes"
+                )
             return text
         if isinstance(kind, inspect.BoolType) and tag == "bool":
             return text.lower() in ("true", "yes", "on")
         number = _number(node, text, name)
         if number is None:
-            self.add(key, f"{text!r} is not of type {name}", "correct the value")
+            self.add(key, f"{_cut(text)!r} is not of type {name}", "correct the value")
         return number
 
     def text(self, node: yaml.Node, key: str, expected: str) -> str | None:
@@ -282,7 +291,10 @@ class _Reader:
         elif _null(node):
             self.add(key, "has no value", "give one or remove the key")
         else:
-            return str(node.value)
+            text = str(node.value)
+            if _CONTROL.search(text):
+                self.add(key, f"{_cut(text)!r} has a control character", "remove it")
+            return text
         return None
 
 
@@ -292,15 +304,20 @@ def _number(node: yaml.Node, text: str, name: str) -> float | None:
     exponent = _unquoted(node) and _BARE_EXPONENT.fullmatch(text)
     with contextlib.suppress(ValueError):
         if name == "int" and kind == "int":
-            return int(plain, 0)
+            number = int(plain, 0)
+            return number if abs(number) <= MAX_INT else None
         if name == "float" and (kind in ("int", "float") or exponent):
-            number = float(plain)
-            return number if math.isfinite(number) else None
+            value = float(plain)
+            return value if math.isfinite(value) else None
     return None
 
 
 def _unquoted(node: yaml.Node) -> bool:
     return getattr(node, "style", None) in (None, "")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
 
 
 def _bare(kind: inspect.Type) -> inspect.Type:

@@ -45,7 +45,7 @@ def from_pattern(log: LogFormat) -> TextFormat:
     """
     try:
         found = re.compile((log.pattern or "").encode(), re.MULTILINE)
-    except re.error as exc:
+    except (re.error, OverflowError, RecursionError) as exc:
         raise RecipeError(f"log.pattern is no regular expression: {exc}", "correct it") from exc
     missing = {"iteration", "value"} - set(found.groupindex)
     if missing or log.timing is None:
