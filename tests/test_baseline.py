@@ -13,7 +13,8 @@ import pytest
 
 import gateruns
 from gateruns import at, change, check, faster, record, renamed, runs_of
-from mrbench.checks.baseline import file
+from mrbench.checks.baseline.file import read_baseline, write_baseline
+from mrbench.recipe.schema import make_schema
 from mrbench.record.rundir import digest_of
 from toy import edit, mrbench
 from toyruns import rewrite
@@ -68,6 +69,7 @@ def test_a_baseline_is_made_for_git(made: Path, here: Path) -> None:
     assert "machine.host" not in text
     assert len(text) < 8000
     content = stored(here / "base.json")
+    jsonschema.validate(content, json.loads(json.dumps(make_schema("baseline"))))
     (entry,) = content["entries"]
     assert entry["images_per_second"] == pytest.approx([40, 40 / 1.006, 40 / 0.994], rel=1e-5)
     assert entry["noise"] == pytest.approx(0.006, rel=1e-2)
@@ -75,9 +77,9 @@ def test_a_baseline_is_made_for_git(made: Path, here: Path) -> None:
     assert entry["now"]["commit"] == record(made / "old")["plan"]["source"]["commit"]
     assert entry["now"]["runs"] == [record(made / "old", i)["id"] for i in range(3)]
     assert list(content["provenance"]) == sorted(content["provenance"])
-    found, lines = file.read(here / "base.json")
+    found, lines = read_baseline(here / "base.json")
     assert text.splitlines()[lines[found.entries[0].key] - 1].strip().startswith('"implement')
-    file.write(here / "again.json", found)
+    write_baseline(here / "again.json", found)
     assert (here / "again.json").read_text() == text
 
 
@@ -387,13 +389,18 @@ BAD: list[tuple[str, int, str, Callable[[Path], object]]] = [
     ("empty", 1, "is no JSON (", lambda p: p.write_text("")),
     ("text", 1, "is no JSON (", lambda p: p.write_text("hello")),
     ("bytes", 1, "is not UTF-8 text", lambda p: p.write_bytes(b"\xff\xfe")),
-    ("list", 1, "is no baseline of mrbench", lambda p: p.write_text("[]")),
-    ("record", 1, "is no baseline of mrbench", lambda p: p.write_text('{"format": 3}')),
+    ("list", 1, "expected keys and values, got a list", lambda p: p.write_text("[]")),
+    ("record", 1, "digest: missing; restore it", lambda p: p.write_text('{"format": 3}')),
     ("deep", 1, "is no JSON (", lambda p: p.write_text("[" * 100_000)),
     ("huge", 1, "larger than 1 MiB", lambda p: p.write_text(" " * (1 << 20) + "{}")),
     ("NaN", 1, "NaN is no number", lambda p: edit(p, '"noise_freedom": 2', '"x": NaN')),
     ("edited", 7, "was edited after it was saved", lambda p: edit(p, "39.7", "29.7")),
-    ("format", 1, "has format 99, this mrbench reads 1", spoiled(lambda c: c.update(format=99))),
+    (
+        "format",
+        1,
+        "baseline format 99; this one reads up to 1",
+        spoiled(lambda c: c.update(format=99)),
+    ),
     (
         "infinite",
         1,
@@ -403,11 +410,39 @@ BAD: list[tuple[str, int, str, Callable[[Path], object]]] = [
     (
         "negative",
         1,
-        "images per second must be above zero",
+        "entries[0].images_per_second[0]: expected a number above 0",
         spoiled(lambda c: c["entries"][0].update(images_per_second=[-1.0])),
     ),
-    ("none", 1, "above zero", spoiled(lambda c: c["entries"][0].update(images_per_second=[]))),
-    ("no noise", 1, "do not belong", spoiled(lambda c: c["entries"][0].update(noise=None))),
+    (
+        "none",
+        1,
+        "images_per_second: expected a list that is not empty",
+        spoiled(lambda c: c["entries"][0].update(images_per_second=[])),
+    ),
+    (
+        "no noise",
+        1,
+        "entries[0].noise: does not belong",
+        spoiled(lambda c: c["entries"][0].update(noise=None)),
+    ),
+    (
+        "narrower than none",
+        1,
+        "entries[0].half_widths[0]: expected a number of at least 0",
+        spoiled(lambda c: c["entries"][0].update(half_widths=[-1.0, 1.0, 1.0])),
+    ),
+    (
+        "another mean",
+        1,
+        "entries[0].now.images_per_second: 50 is not the mean of its repeats, 40",
+        spoiled(lambda c: c["entries"][0]["now"].update(images_per_second=50.0)),
+    ),
+    (
+        "old",
+        1,
+        "has baseline format 0; this mrbench reads 1 to 1",
+        spoiled(lambda c: c.update(format=0)),
+    ),
     ("missing", 1, "entries[0].now: missing", spoiled(lambda c: c["entries"][0].pop("now"))),
     ("unknown", 1, "unknown key", spoiled(lambda c: c["entries"][0].update(colour="red"))),
     ("of words", 1, "is not of type float", spoiled(lambda c: c["entries"][0].update(noise="1"))),

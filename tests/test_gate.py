@@ -10,9 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mrbench.checks.baseline import fisher
-from mrbench.checks.baseline.further import MOST, further
-from mrbench.checks.baseline.sample import NONE, Sample, sample_of
+from mrbench.checks.baseline.runs_needed import MOST, runs_needed
+from mrbench.checks.baseline.sample import NONE, SpeedSample, sample_of
 from mrbench.checks.baseline.verdict import Terms, judge, unlike
 from mrbench.measure import distributions
 
@@ -36,28 +35,28 @@ TERMS = Terms(margin=0.03)
     ],
 )
 def test_f_is_that_of_tables(above: int, below: int, level: float, point: float) -> None:
-    assert fisher.critical(above, below, level) == pytest.approx(point, rel=5e-4)
-    found = fisher.tail(fisher.critical(above, below, level), above, below)
+    assert distributions.f_critical(above, below, level) == pytest.approx(point, rel=5e-4)
+    found = distributions.f_tail(distributions.f_critical(above, below, level), above, below)
     assert found == pytest.approx(level, rel=1e-6)
 
 
 @given(st.floats(0.01, 50), st.integers(1, 60))
 def test_f_of_one_degree_is_the_square_of_t(ratio: float, freedom: int) -> None:
-    assert fisher.tail(ratio**2, 1, freedom) == pytest.approx(
-        distributions.tail(ratio, freedom), rel=1e-8, abs=1e-12
+    assert distributions.f_tail(ratio**2, 1, freedom) == pytest.approx(
+        distributions.t_tail(ratio, freedom), rel=1e-8, abs=1e-12
     )
 
 
 @given(st.floats(0.01, 100), st.integers(1, 40), st.integers(1, 40))
 def test_f_turned_over_is_the_other_tail(ratio: float, above: int, below: int) -> None:
-    both = fisher.tail(ratio, above, below) + fisher.tail(1 / ratio, below, above)
+    both = distributions.f_tail(ratio, above, below) + distributions.f_tail(1 / ratio, below, above)
     assert both == pytest.approx(1, abs=1e-10)
 
 
 def test_one_sided_t_is_that_of_tables() -> None:
-    found = [distributions.quantile(freedom, 0.10) for freedom in (1, 2, 4, 10, 1000)]
+    found = [distributions.t_quantile(freedom, 0.10) for freedom in (1, 2, 4, 10, 1000)]
     assert found == pytest.approx([6.314, 2.920, 2.132, 1.812, 1.646], abs=6e-4)
-    assert distributions.quantile(4) == distributions.quantile(4, 1 - 0.95)
+    assert distributions.t_quantile(4) == distributions.t_quantile(4, 1 - 0.95)
 
 
 @given(RATES, RATES)
@@ -88,16 +87,16 @@ def test_the_interval_is_students_of_pooled_logarithms() -> None:
 
 
 def test_stored_noise_counts_by_its_degrees_of_freedom() -> None:
-    base = Sample(count=3, mean=0.0, squares=20 * 0.01**2, freedom=20)
-    found = judge(base, Sample(count=1, mean=0.0, squares=0.0, freedom=0), TERMS)
+    base = SpeedSample(count=3, mean=0.0, squares=20 * 0.01**2, freedom=20)
+    found = judge(base, SpeedSample(count=1, mean=0.0, squares=0.0, freedom=0), TERMS)
     assert found.noise == pytest.approx(0.01)
     reach = 1.7247 * 0.01 * math.sqrt(1 / 3 + 1)
     assert (found.low, found.high) == pytest.approx((-reach, reach), rel=1e-4)
 
 
 def test_new_runs_that_differ_more_keep_their_own_noise() -> None:
-    base = Sample(count=10, mean=0.0, squares=9 * 0.002**2, freedom=9)
-    new = Sample(count=3, mean=0.0, squares=2 * 0.03**2, freedom=2)
+    base = SpeedSample(count=10, mean=0.0, squares=9 * 0.002**2, freedom=9)
+    new = SpeedSample(count=3, mean=0.0, squares=2 * 0.03**2, freedom=2)
     assert unlike(base, new)
     found = judge(base, new, TERMS)
     assert found.apart
@@ -145,14 +144,14 @@ def test_equivalence_is_the_stricter_question(
 
 
 def test_equal_speed_within_two_sides_and_not_beyond() -> None:
-    base = Sample(count=10, mean=0.0, squares=20 * 0.005**2, freedom=20)
+    base = SpeedSample(count=10, mean=0.0, squares=20 * 0.005**2, freedom=20)
     for factor, one, both in (
         (1.0, "pass", "pass"),
         (1.1, "pass", "fail"),
         (0.9, "fail", "fail"),
         (1.03, "pass", "inconclusive"),
     ):
-        new = Sample(count=3, mean=math.log(factor), squares=2 * 0.005**2, freedom=2)
+        new = SpeedSample(count=3, mean=math.log(factor), squares=2 * 0.005**2, freedom=2)
         assert judge(base, new, TERMS).verdict == one
         assert judge(base, new, Terms(margin=0.03, two_sided=True)).verdict == both
 
@@ -162,10 +161,10 @@ def test_without_any_noise_nothing_is_claimed() -> None:
         found = judge(sample_of([100.0]), sample_of([rate]), TERMS)
         assert found.verdict == "inconclusive"
         assert (found.low, found.high, found.noise) == (None, None, None)
-    count = further(sample_of([100.0]), sample_of([100.0]), TERMS)
+    count = runs_needed(sample_of([100.0]), sample_of([100.0]), TERMS)
     assert count is not None
     assert 2 <= count <= 10
-    more = further(sample_of([100.0]), sample_of([100.0]), TERMS, guess=0.02)
+    more = runs_needed(sample_of([100.0]), sample_of([100.0]), TERMS, guess=0.02)
     assert more is None or more > count
 
 
@@ -180,21 +179,21 @@ def test_digits_that_are_few_keep_equal_numbers_from_being_sure() -> None:
 def test_more_noise_asks_for_more_runs() -> None:
     counts = []
     for noise in (0.005, 0.01, 0.015, 0.02):
-        base = Sample(count=10, mean=0.0, squares=20 * noise**2, freedom=20)
-        counts.append(further(base, NONE, TERMS) or MOST + 1)
+        base = SpeedSample(count=10, mean=0.0, squares=20 * noise**2, freedom=20)
+        counts.append(runs_needed(base, NONE, TERMS) or MOST + 1)
     assert all(a <= b for a, b in pairwise(counts))
     assert counts[0] < counts[-1]
 
 
 def test_a_change_at_the_margin_is_hardly_ever_decided() -> None:
-    base = Sample(count=10, mean=0.0, squares=20 * 0.01**2, freedom=20)
-    new = Sample(count=10, mean=math.log1p(-0.03), squares=9 * 0.01**2, freedom=9)
+    base = SpeedSample(count=10, mean=0.0, squares=20 * 0.01**2, freedom=20)
+    new = SpeedSample(count=10, mean=math.log1p(-0.03), squares=9 * 0.01**2, freedom=9)
     assert judge(base, new, TERMS).verdict == "inconclusive"
-    count = further(base, new, TERMS)
+    count = runs_needed(base, new, TERMS)
     assert count is None or count > 10
 
 
-def draws(source: random.Random, count: int, noise: float, mean: float = 0.0) -> Sample:
+def draws(source: random.Random, count: int, noise: float, mean: float = 0.0) -> SpeedSample:
     return sample_of([math.exp(source.gauss(mean, noise)) for _ in range(count)])
 
 
@@ -208,7 +207,7 @@ def test_the_further_runs_that_are_asked_for_decide_as_often_as_said() -> None:
         new = draws(source, 3, noise, truth)
         if judge(base, new, TERMS).verdict != "inconclusive":
             continue
-        count = further(base, new, TERMS)
+        count = runs_needed(base, new, TERMS)
         if count is None:
             continue
         asked += 1

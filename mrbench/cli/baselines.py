@@ -4,17 +4,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mrbench.checks.baseline import choice, file
-from mrbench.checks.baseline.baseline import Baseline, Key
+from mrbench.checks.baseline import choice
 from mrbench.checks.baseline.choice import Repeats
+from mrbench.checks.baseline.file import read_baseline
 from mrbench.errors import MrbenchError, RecipeError
+from mrbench.model.baseline import Baseline, Key
 from mrbench.record import rundir
 from mrbench.record.verify import shape
 
 
 def read(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mapping[Key, int]]:
     """Read a baseline and the lines of its entries; RecipeError if it is of none of the suites."""
-    stored, lines = file.read(path)
+    stored, lines = read_baseline(path)
     if suites and stored.suite not in suites:
         raise RecipeError(
             f"is of suite {stored.suite!r}",

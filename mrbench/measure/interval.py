@@ -8,7 +8,7 @@ start, another temperature of the machine?
 import math
 from collections.abc import Sequence
 
-from mrbench.measure.distributions import quantile, tail
+from mrbench.measure.distributions import t_quantile, t_tail
 from mrbench.measure.slow import Times, slow
 from mrbench.model.run import Drift, Interval, Repeats
 
@@ -44,7 +44,7 @@ def within_run(
     found = slow(times)
     if found is None:
         return None
-    t = quantile(found.cosines)
+    t = t_quantile(found.cosines)
     error = found.noise / math.sqrt(found.iterations) / found.mean_s
     excess = [seconds - count * found.mean_s for count, seconds in times]
     rounding = _rounding(excess, resolution_s, one_clock=one_clock)
@@ -96,7 +96,7 @@ def between_runs(rates: Sequence[float]) -> Repeats:
     if len(rates) == 1:
         return Repeats(runs=1, images_per_second=mean, deviation=None, interval=None)
     error = statistics.stdev(1 / rate for rate in rates) * mean / math.sqrt(len(rates))
-    wide = 1 + quantile(len(rates) - 1) * error
+    wide = 1 + t_quantile(len(rates) - 1) * error
     interval = Interval(images_per_second=mean, low=mean / wide, high=mean * wide)
     return Repeats(
         runs=len(rates),
@@ -128,7 +128,7 @@ def drift(times: Times, *, resolution_s: float = 0.0, one_clock: bool = False) -
     if not found.line or per_interval <= steps * resolution_s:
         return Drift(change=change, p_value=1.0)
     ratio = found.line / found.noise if found.noise else float("inf")
-    return Drift(change=change, p_value=tail(ratio, found.cosines))
+    return Drift(change=change, p_value=t_tail(ratio, found.cosines))
 
 
 def _pace(times: Times) -> float:

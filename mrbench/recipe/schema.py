@@ -5,11 +5,17 @@ from typing import Any
 
 import msgspec
 
+from mrbench.model.baseline import Baseline
 from mrbench.model.recipe import ALSO, Recipe
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 
-KINDS: Mapping[str, type] = {"recipe": Recipe, "suite": Suite, "record": RunRecord}
+KINDS: Mapping[str, type] = {
+    "recipe": Recipe,
+    "suite": Suite,
+    "record": RunRecord,
+    "baseline": Baseline,
+}
 
 
 def make_schema(kind: str) -> dict[str, Any]:

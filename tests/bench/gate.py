@@ -10,21 +10,22 @@ missed of regressions of 5 %.
 import math
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+from msgspec.structs import replace
 from simulation import Array, Repeats, repeats
 
-from mrbench.checks.baseline.further import further
-from mrbench.checks.baseline.sample import Sample, sample_of
-from mrbench.checks.baseline.verdict import Terms, Verdict, judge
+from mrbench.checks.baseline.runs_needed import runs_needed
+from mrbench.checks.baseline.sample import SpeedSample, sample_of
+from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
 
 TERMS = Terms(margin=0.03)
 ITERATIONS = 400
 MOST_FALSE, MOST_MISSED = 5.0, 10.0
 SIDE = 30  # runs that are drawn for the baseline and for the new commit, each
-VERDICTS: tuple[Verdict, ...] = ("pass", "fail", "inconclusive")
+VERDICTS: tuple[GateVerdict, ...] = ("pass", "fail", "inconclusive")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def draw(case: Case, drawn: Repeats) -> tuple[Array, Array, Array, Array]:
     return mean[:, :SIDE], mean[:, SIDE:], variance[:, :SIDE], variance[:, SIDE:]
 
 
-def samples(case: Case, drawn: Repeats) -> list[tuple[Sample, Sample]]:
+def samples(case: Case, drawn: Repeats) -> list[tuple[SpeedSample, SpeedSample]]:
     """Return both sides of each check as the gate sees them."""
     old, new, _, _ = draw(case, drawn)
     return [
@@ -66,14 +67,14 @@ def samples(case: Case, drawn: Repeats) -> list[tuple[Sample, Sample]]:
     ]
 
 
-def stored(rates: list[float], case: Case) -> Sample:
+def stored(rates: list[float], case: Case) -> SpeedSample:
     """Return a baseline's sample; the runs behind its own are those of earlier ones."""
     now = sample_of(rates[: case.base])
     before = sample_of(rates[case.base : case.base + case.earlier])
     return replace(now, squares=now.squares + before.squares, freedom=now.freedom + before.freedom)
 
 
-def by_mrbench(case: Case, drawn: Repeats) -> dict[Verdict, float]:
+def by_mrbench(case: Case, drawn: Repeats) -> dict[GateVerdict, float]:
     """Return percent of each verdict."""
     found = Counter(judge(a, b, TERMS).verdict for a, b in samples(case, drawn))
     return {verdict: 100 * found[verdict] / found.total() for verdict in VERDICTS}
@@ -97,7 +98,7 @@ def by_iterations(case: Case, drawn: Repeats) -> float:
     return 100 * float((apart > 1.645 * np.sqrt(square)).mean())
 
 
-def line(name: str, case: Case, drawn: Repeats) -> dict[Verdict, float]:
+def line(name: str, case: Case, drawn: Repeats) -> dict[GateVerdict, float]:
     """Print a row: mrbench's three answers, and how often each of the others fails."""
     found = by_mrbench(case, drawn)
     cells = [f"{found[v]:.1f}" for v in VERDICTS]
@@ -165,12 +166,12 @@ def follow(drawn: Repeats, most: int) -> None:
 
 def _row(case: Case, drawn: Repeats, most: int) -> str:
     new = draw(case, drawn)[1].tolist()
-    asked, verdicts, undecided = [], Counter[Verdict](), 0
+    asked, verdicts, undecided = [], Counter[GateVerdict](), 0
     for (base, fresh), seconds in zip(samples(case, drawn), new, strict=True):
         if judge(base, fresh, TERMS).verdict != "inconclusive":
             continue
         undecided += 1
-        count = further(base, fresh, TERMS)
+        count = runs_needed(base, fresh, TERMS)
         if count is not None and case.new + count <= SIDE:
             asked.append(count)
             grown = sample_of([1 / s for s in seconds[: case.new + count]])

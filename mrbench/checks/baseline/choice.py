@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from mrbench.checks.baseline.baseline import Key
 from mrbench.checks.baseline.likeness import forbidding, kept_facts
-from mrbench.checks.baseline.sample import Sample, sample_of
+from mrbench.checks.baseline.sample import SpeedSample, sample_of
+from mrbench.model.baseline import Key
 from mrbench.results.compare import no_number
 from mrbench.results.rows import nodes_of
 
@@ -38,7 +38,7 @@ class Repeats:
         return tuple(float(r["measurement"]["images_per_second"]) for r in self.records)
 
     @property
-    def sample(self) -> Sample:
+    def sample(self) -> SpeedSample:
         """Return them as the test sees them."""
         return sample_of(self.rates)
 

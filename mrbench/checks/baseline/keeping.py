@@ -1,17 +1,26 @@
 """How a baseline comes to be, and how it changes: nothing creeps in unseen."""
 
-import dataclasses
 import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from mrbench import __version__
-from mrbench.checks.baseline.baseline import FORMAT, Baseline, Entry, Key, Value, called
 from mrbench.checks.baseline.choice import Repeats
 from mrbench.checks.baseline.likeness import forbidding
+from mrbench.checks.baseline.sample import stored_sample
 from mrbench.checks.baseline.verdict import Terms, judge, unlike
 from mrbench.checks.baseline.words import share, signed
+from mrbench.model.baseline import (
+    FORMAT,
+    Baseline,
+    BaselineEntry,
+    Key,
+    Speed,
+    series_name,
+)
 from mrbench.text import shown
 
 # Noise of long ago counts less and less: machines and trainings change.
@@ -25,7 +34,7 @@ class Change(NamedTuple):
     name: str
     text: str
     refusals: tuple[str, ...]
-    entry: Entry
+    entry: BaselineEntry
 
 
 def save(suite: str, groups: Mapping[Key, Repeats]) -> Baseline:
@@ -37,7 +46,7 @@ def save(suite: str, groups: Mapping[Key, Repeats]) -> Baseline:
 def update(
     old: Baseline, groups: Mapping[Key, Repeats], terms: Terms, why: str = ""
 ) -> tuple[Baseline, list[Change]]:
-    """Replace each series' value by its latest runs; return the new baseline and what changes.
+    """Replace each series' speed by its latest runs; return the new baseline and what changes.
 
     Series without new runs stay as they are.
     """
@@ -48,7 +57,7 @@ def update(
         new = repeats.without(known.known_runs) if known else repeats
         if not new.records:
             continue
-        name = called(key, {*entries, *groups})
+        name = series_name(key, {*entries, *groups})
         if known is None:
             entry = _entry(key, new)
             text = f"{name}: new, {entry.now.images_per_second:.4g} img/s"
@@ -60,35 +69,35 @@ def update(
     return _baseline(old.suite, list(entries.values())), changes
 
 
-def _baseline(suite: str, entries: list[Entry]) -> Baseline:
+def _baseline(suite: str, entries: list[BaselineEntry]) -> Baseline:
     ordered = tuple(sorted(entries, key=lambda entry: entry.key))
     return Baseline(format=FORMAT, suite=suite, mrbench=__version__, provenance={}, entries=ordered)
 
 
-def _entry(key: Key, repeats: Repeats) -> Entry:
+def _entry(key: Key, repeats: Repeats) -> BaselineEntry:
     sample = repeats.sample
-    value = Value(
+    speed = Speed(
         saved=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         commit=repeats.commit,
         images_per_second=math.exp(sample.mean),
         runs=tuple(str(record["id"]) for record in repeats.records),
     )
-    return Entry(
+    return BaselineEntry(
         implementation=key[0],
         gpus=key[1],
         nodes=key[2],
-        now=value,
+        now=speed,
         images_per_second=repeats.rates,
         half_widths=repeats.half_widths,
         noise=math.sqrt(sample.variance) if sample.freedom else None,
         noise_freedom=sample.freedom,
         rounding=repeats.rounding,
-        anchor=value,
+        anchor=speed,
         provenance=repeats.facts,
     )
 
 
-def _changed(name: str, old: Entry, repeats: Repeats, terms: Terms, why: str) -> Change:
+def _changed(name: str, old: BaselineEntry, repeats: Repeats, terms: Terms, why: str) -> Change:
     fresh = _entry(old.key, repeats)
     forbid = forbidding(old.provenance, repeats.facts)
     refusals: tuple[str, ...]
@@ -97,18 +106,18 @@ def _changed(name: str, old: Entry, repeats: Repeats, terms: Terms, why: str) ->
     else:
         refusals, entry = tuple(_slower(old, fresh, terms)), _with_noise(old, fresh)
     if refusals:  # it is only taken with a reason, and begins anew
-        now = dataclasses.replace(fresh.now, why=why)
-        entry = dataclasses.replace(entry, now=now, anchor=now)
+        now = replace(fresh.now, why=why)
+        entry = replace(entry, now=now, anchor=now)
     elif not _faster(old, fresh, terms):
-        entry = dataclasses.replace(entry, anchor=old.anchor)
+        entry = replace(entry, anchor=old.anchor)
     history = (*old.history, old.now)[-MOST_HISTORY:]
-    entry = dataclasses.replace(entry, history=history)
+    entry = replace(entry, history=history)
     return Change(name, f"{name}: {_told(old, entry)}", refusals, entry)
 
 
-def _slower(old: Entry, new: Entry, terms: Terms) -> Iterator[str]:
-    """Yield why a new value is too slow: by the test, or by what it adds up to since the anchor."""
-    if judge(old.sample, new.sample, terms).verdict == "fail":
+def _slower(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> Iterator[str]:
+    """Yield why a new speed is too slow: by the test, or by what it adds up to since the anchor."""
+    if judge(stored_sample(old), stored_sample(new), terms).verdict == "fail":
         before, after = old.now.images_per_second, new.now.images_per_second
         speeds = f"{before:.4g} -> {after:.4g} img/s"
         yield f"{speeds}, slower than the baseline by more than {share(terms.margin)}"
@@ -120,27 +129,25 @@ def _slower(old: Entry, new: Entry, terms: Terms) -> Iterator[str]:
         )
 
 
-def _faster(old: Entry, new: Entry, terms: Terms) -> bool:
+def _faster(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> bool:
     """Tell whether the anchor moves up: faster than it by more than the margin, surely."""
-    anchored = dataclasses.replace(old.sample, mean=math.log(old.anchor.images_per_second))
-    found = judge(anchored, new.sample, dataclasses.replace(terms, two_sided=True))
+    anchored = replace(stored_sample(old), mean=math.log(old.anchor.images_per_second))
+    found = judge(anchored, stored_sample(new), replace(terms, two_sided=True))
     return found.verdict == "fail" and found.change > 0
 
 
-def _with_noise(old: Entry, new: Entry) -> Entry:
-    """Let a new value keep what was known of the noise, unless its runs deny that."""
-    if unlike(old.sample, new.sample):
+def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:
+    """Let a new speed keep what was known of the noise, unless its runs deny that."""
+    if unlike(stored_sample(old), stored_sample(new)):
         return new
     freedom = old.noise_freedom + new.noise_freedom
     if not freedom:
         return new
-    variance = (old.sample.squares + new.sample.squares) / freedom
-    return dataclasses.replace(
-        new, noise=math.sqrt(variance), noise_freedom=min(freedom, MOST_FREEDOM)
-    )
+    variance = (stored_sample(old).squares + stored_sample(new).squares) / freedom
+    return replace(new, noise=math.sqrt(variance), noise_freedom=min(freedom, MOST_FREEDOM))
 
 
-def _told(old: Entry, new: Entry) -> str:
+def _told(old: BaselineEntry, new: BaselineEntry) -> str:
     before, after = old.now.images_per_second, new.now.images_per_second
     since = after / old.anchor.images_per_second - 1
     text = f"{before:.4g} -> {after:.4g} img/s ({signed(after / before - 1)})"

@@ -19,20 +19,19 @@ made one after the other do not show it. A baseline whose repeats were made at s
 """
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
-from mrbench.checks.baseline.fisher import critical
-from mrbench.checks.baseline.sample import Sample
-from mrbench.measure.distributions import quantile
+import msgspec
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+from mrbench.checks.baseline.sample import SpeedSample
+from mrbench.measure.distributions import f_critical, t_quantile
+
+GateVerdict = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05  # of each of the two questions
 UNLIKE = 0.05  # of the F test
 
 
-@dataclass(frozen=True, kw_only=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What the test holds the speeds against.
 
     margin: the share of its speed that may be lost, above 0 and below 1. two_sided: being faster
@@ -45,8 +44,7 @@ class Terms:
     floor: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What the test says. change, low, high: logarithms of new by baseline, with its 90 % interval.
 
     noise: one run's standard deviation, as a share, and how many degrees of freedom it is known by;
@@ -54,7 +52,7 @@ class Judgement:
     high and noise are None where nothing is known of the noise.
     """
 
-    verdict: Verdict
+    verdict: GateVerdict
     change: float
     low: float | None
     high: float | None
@@ -63,7 +61,7 @@ class Judgement:
     apart: bool = False
 
 
-def judge(base: Sample, new: Sample, terms: Terms) -> Judgement:
+def judge(base: SpeedSample, new: SpeedSample, terms: Terms) -> Judgement:
     """Compare new repeats, at least one, with the baseline's."""
     change = new.mean - base.mean
     least = terms.floor**2
@@ -79,7 +77,7 @@ def judge(base: Sample, new: Sample, terms: Terms) -> Judgement:
     else:
         variance = max((base.squares + new.squares) / noise_freedom, least)
         error, freedom = math.sqrt(variance * (1 / base.count + 1 / new.count)), noise_freedom
-    reach = quantile(freedom, 2 * LEVEL) * error
+    reach = t_quantile(freedom, 2 * LEVEL) * error
     low, high = change - reach, change + reach
     return Judgement(
         verdict=_verdict(low, high, terms),
@@ -92,7 +90,7 @@ def judge(base: Sample, new: Sample, terms: Terms) -> Judgement:
     )
 
 
-def unlike(base: Sample, new: Sample, least: float = 0.0) -> bool:
+def unlike(base: SpeedSample, new: SpeedSample, least: float = 0.0) -> bool:
     """Tell whether the new runs differ more than the baseline's noise explains.
 
     least: a variance that every run has at least.
@@ -100,10 +98,10 @@ def unlike(base: Sample, new: Sample, least: float = 0.0) -> bool:
     if not (base.freedom and new.freedom):
         return False
     known = max(base.variance, least)
-    return new.variance > known * critical(new.freedom, base.freedom, UNLIKE)
+    return new.variance > known * f_critical(new.freedom, base.freedom, UNLIKE)
 
 
-def _welch(base: Sample, new: Sample, least: float) -> tuple[float, int]:
+def _welch(base: SpeedSample, new: SpeedSample, least: float) -> tuple[float, int]:
     """Return the difference's standard error and its degrees of freedom, rounded down."""
     parts = [(max(side.variance, least) / side.count, side.freedom) for side in (base, new)]
     square = sum(part for part, _ in parts)
@@ -111,7 +109,7 @@ def _welch(base: Sample, new: Sample, least: float) -> tuple[float, int]:
     return math.sqrt(square), max(1, math.floor(freedom))
 
 
-def _verdict(low: float, high: float, terms: Terms) -> Verdict:
+def _verdict(low: float, high: float, terms: Terms) -> GateVerdict:
     bound = math.log1p(-terms.margin)
     if high < bound or (terms.two_sided and low > -bound):
         return "fail"

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from mrbench.checks.baseline.further import MOST
-from mrbench.checks.baseline.sample import Sample
+from mrbench.checks.baseline.runs_needed import MOST
+from mrbench.checks.baseline.sample import SpeedSample
 from mrbench.checks.baseline.verdict import Judgement, Terms
-from mrbench.measure.distributions import quantile
+from mrbench.measure.distributions import t_quantile
 from mrbench.record.provenance import Difference
 
 FEW = 4  # facts that a line names
@@ -24,33 +24,33 @@ def signed(change: float) -> str:
     return f"{100 * change:+.1f} %"
 
 
-def compared(found: Judgement, base: Sample, new: Sample, terms: Terms) -> str:
+def compared(judgement: Judgement, base: SpeedSample, new: SpeedSample, terms: Terms) -> str:
     """Say what came out, and of what."""
-    text = f"{_percent(found.change)} of the baseline's {_exp(base.mean):.4g} img/s"
-    if found.low is not None and found.high is not None:
-        text += f" (90 % interval {_percent(found.low)} to {_percent(found.high)})"
-    text += f": {_said(found, terms)}; {counted(new.count)} against {base.count}"
-    if found.noise is None:
+    text = f"{_percent(judgement.change)} of the baseline's {_exp(base.mean):.4g} img/s"
+    if judgement.low is not None and judgement.high is not None:
+        text += f" (90 % interval {_percent(judgement.low)} to {_percent(judgement.high)})"
+    text += f": {_said(judgement, terms)}; {counted(new.count)} against {base.count}"
+    if judgement.noise is None:
         return f"{text}, of one run each no noise is known"
-    if found.apart:
-        text += f", and these differ more, by {share(found.noise)}, than the baseline's by"
+    if judgement.apart:
+        text += f", and these differ more, by {share(judgement.noise)}, than the baseline's by"
         return f"{text} {share(math.sqrt(base.variance))}"
-    return f"{text}, noise {share(found.noise)}"
+    return f"{text}, noise {share(judgement.noise)}"
 
 
-def _said(found: Judgement, terms: Terms) -> str:
+def _said(judgement: Judgement, terms: Terms) -> str:
     margin = share(terms.margin)
     if terms.two_sided:
         return {
             "pass": f"the same within {margin}",
             "fail": f"differs by more than {margin}",
             "inconclusive": f"whether it is the same within {margin} cannot be told yet",
-        }[found.verdict]
+        }[judgement.verdict]
     return {
         "pass": f"not slower by {margin} or more",
         "fail": f"slower by more than {margin}",
         "inconclusive": f"whether it is slower by {margin} or more cannot be told yet",
-    }[found.verdict]
+    }[judgement.verdict]
 
 
 def first(count: int | None) -> str:
@@ -58,7 +58,7 @@ def first(count: int | None) -> str:
     return f"run it with --repeat {count or MOST}, into the folder that --runs names"
 
 
-def remedy(count: int | None, base: Sample) -> str:
+def remedy(count: int | None, base: SpeedSample) -> str:
     """Say how many further runs would decide."""
     if count is not None:
         text = f"{counted(count, 'further ')} would more likely than not decide"
@@ -85,7 +85,7 @@ def explained(differences: Sequence[Difference]) -> str:
 
 
 def figures(
-    found: Judgement, base: Sample, new: Sample, terms: Terms, more: int | None
+    judgement: Judgement, base: SpeedSample, new: SpeedSample, terms: Terms, more: int | None
 ) -> dict[str, float]:
     """Return all numbers of a finding; what is not known is left out.
 
@@ -97,15 +97,15 @@ def figures(
         "repeats": new.count,
         "baseline_repeats": base.count,
         "margin": terms.margin,
-        "ratio": _exp(found.change),
-        "ratio_low": None if found.low is None else _exp(found.low),
-        "ratio_high": None if found.high is None else _exp(found.high),
-        "noise": found.noise,
-        "noise_freedom": found.noise_freedom,
+        "ratio": _exp(judgement.change),
+        "ratio_low": None if judgement.low is None else _exp(judgement.low),
+        "ratio_high": None if judgement.high is None else _exp(judgement.high),
+        "noise": judgement.noise,
+        "noise_freedom": judgement.noise_freedom,
         "further_repeats": more,
     }
-    if found.noise is not None:
-        reach = quantile(found.noise_freedom) * found.noise / math.sqrt(new.count)
+    if judgement.noise is not None:
+        reach = t_quantile(judgement.noise_freedom) * judgement.noise / math.sqrt(new.count)
         known["images_per_second_low"] = _exp(new.mean - reach)
         known["images_per_second_high"] = _exp(new.mean + reach)
     return {name: value for name, value in known.items() if value is not None}

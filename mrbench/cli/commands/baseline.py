@@ -1,23 +1,25 @@
 """`mrbench baseline save`, `show` and `update`: their arguments, and what they print."""
 
 import argparse
-import dataclasses
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from mrbench.checks.baseline import file, keeping
-from mrbench.checks.baseline.baseline import Baseline, Entry, Key, called
+import msgspec
+
+from mrbench.checks.baseline import keeping
 from mrbench.checks.baseline.choice import Repeats
-from mrbench.checks.baseline.further import MOST, SURE, further
-from mrbench.checks.baseline.sample import NONE
+from mrbench.checks.baseline.file import write_baseline
+from mrbench.checks.baseline.runs_needed import MOST, SURE, runs_needed
+from mrbench.checks.baseline.sample import NONE, stored_sample
 from mrbench.checks.baseline.verdict import Terms
 from mrbench.checks.baseline.words import counted, share
 from mrbench.cli import baselines
 from mrbench.cli.arguments import MARGIN, add_impl, add_margin, add_runs
 from mrbench.cli.commands import Command
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.text import shown
 
 COMMAND = Command(
@@ -88,7 +90,7 @@ def _save(args: argparse.Namespace) -> int:
     if not made.entries:
         hint = f"`mrbench run --suite {args.suite} --repeat 3` makes some"
         raise MrbenchError(f"no valid runs of suite {args.suite}", hint, file=args.runs)
-    file.write(args.baseline, made)
+    write_baseline(args.baseline, made)
     _print(made, args.baseline, MARGIN)
     return 0
 
@@ -96,7 +98,7 @@ def _save(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     stored, _ = baselines.read(args.baseline)
     if args.json:
-        print(json.dumps(dataclasses.asdict(stored), indent=1))
+        print(json.dumps(msgspec.to_builtins(stored), indent=1))
         return 0
     _print(stored, args.baseline, args.margin)
     return 0
@@ -119,7 +121,7 @@ def _update(args: argparse.Namespace) -> int:
             "look into it, or give the reason with --accept WHY",
             file=args.baseline,
         )
-    file.write(args.baseline, new)
+    write_baseline(args.baseline, new)
     for change in changes:
         print(change.text)
     return 0
@@ -135,16 +137,16 @@ def _print(stored: Baseline, path: object, margin: float) -> None:
     print(f"{path}: suite {stored.suite}, by mrbench {stored.mrbench}")
     keys = {entry.key for entry in stored.entries}
     for entry in stored.entries:
-        print(f"{called(entry.key, keys)}: {_told(entry, margin)}")
+        print(f"{series_name(entry.key, keys)}: {_told(entry, margin)}")
 
 
-def _told(entry: Entry, margin: float) -> str:
+def _told(entry: BaselineEntry, margin: float) -> str:
     count = len(entry.images_per_second)
     text = f"{entry.now.images_per_second:.4g} img/s of {counted(count)}, noise "
     if entry.noise is None:
         text += "not known: make more runs"
     else:
-        needed = further(entry.sample, NONE, Terms(margin=margin), odds=SURE)
+        needed = runs_needed(stored_sample(entry), NONE, Terms(margin=margin), odds=SURE)
         text += f"{share(entry.noise)} (by {entry.noise_freedom} degrees of freedom); a check with"
         text += f" a margin of {share(margin)} mostly needs "
         text += counted(needed) if needed else f"more than {MOST} runs"

@@ -1,18 +1,18 @@
 """`mrbench check`: whether recipes still hold, and whether runs got slower than a baseline."""
 
 import argparse
-import dataclasses
 import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from mrbench.checks import recipes as checking
 from mrbench.checks import reporters
 from mrbench.checks.baseline import exports
-from mrbench.checks.baseline.baseline import Baseline
-from mrbench.checks.baseline.check import Against, check
+from mrbench.checks.baseline.check import Gate, check_runs
 from mrbench.checks.baseline.verdict import Terms
 from mrbench.checks.recipes import chosen
 from mrbench.cli import baselines
@@ -20,6 +20,7 @@ from mrbench.cli.arguments import add_impl, add_margin, add_recipe, add_runs
 from mrbench.cli.commands import Command
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.files import write_whole
+from mrbench.model.baseline import Baseline
 from mrbench.model.finding import Checked
 from mrbench.wording import did_you_mean
 
@@ -122,13 +123,13 @@ def _against_baseline(args: argparse.Namespace) -> list[Checked]:
     """Check the runs that the arguments name, and write what they ask to export."""
     names = args.impl
     stored, lines = baselines.read(args.baseline, args.suite or ())
-    against = Against(
+    gate = Gate(
         baseline=_only(stored, names) if names else stored,
         terms=Terms(margin=args.margin, two_sided=args.two_sided),
         file=str(args.baseline),
         lines=lines,
     )
-    found = list(check(against, baselines.groups(args.runs, stored.suite, names)))
+    found = list(check_runs(gate, baselines.groups(args.runs, stored.suite, names)))
     for style, path in args.export:
         exports.export(found, style, path)
     return found
@@ -142,7 +143,7 @@ def _only(stored: Baseline, names: Sequence[str]) -> Baseline:
             hint = did_you_mean(name, known) or f"it has {', '.join(known)}"
             raise RecipeError(f"--impl {name!r}: is not in the baseline", hint)
     entries = tuple(entry for entry in stored.entries if entry.implementation in names)
-    return dataclasses.replace(stored, entries=entries)
+    return replace(stored, entries=entries)
 
 
 def _print(checks: Sequence[Checked], args: argparse.Namespace) -> int:

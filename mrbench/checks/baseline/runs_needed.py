@@ -3,7 +3,7 @@
 import math
 from random import Random
 
-from mrbench.checks.baseline.sample import NONE, Sample
+from mrbench.checks.baseline.sample import NONE, SpeedSample
 from mrbench.checks.baseline.verdict import Terms, judge, unlike
 
 LIKELY = 0.5  # further runs are worth their time if they more likely than not decide
@@ -13,8 +13,8 @@ FUTURES = 500  # drawn for each number: the share that decides is known to 2 %
 GUESS = 0.01  # the noise of one run, a share, where nothing is known of it
 
 
-def further(
-    base: Sample, new: Sample, terms: Terms, *, guess: float = GUESS, odds: float = LIKELY
+def runs_needed(
+    base: SpeedSample, new: SpeedSample, terms: Terms, *, guess: float = GUESS, odds: float = LIKELY
 ) -> int | None:
     """Return the least number of further runs that decides with these odds; None: more than MOST.
 
@@ -36,7 +36,7 @@ def further(
     return high if high <= MOST else None
 
 
-def _odds(base: Sample, new: Sample, terms: Terms, guess: float, count: int) -> float:
+def _odds(base: SpeedSample, new: SpeedSample, terms: Terms, guess: float, count: int) -> float:
     """Return in which share of its futures a number of further runs decides."""
     random = Random(0)  # noqa: S311 - the same futures for every number, and in every check
     futures = (_future(base, new, guess, count, random) for _ in range(FUTURES))
@@ -44,7 +44,9 @@ def _odds(base: Sample, new: Sample, terms: Terms, guess: float, count: int) -> 
     return decided / FUTURES
 
 
-def _future(base: Sample, new: Sample, guess: float, count: int, random: Random) -> Sample:
+def _future(
+    base: SpeedSample, new: SpeedSample, guess: float, count: int, random: Random
+) -> SpeedSample:
     """Draw further runs from what is known, and join them with the new ones."""
     squares, freedom = base.squares + new.squares, base.freedom + new.freedom
     if unlike(base, new):

@@ -1,0 +1,98 @@
+"""A baseline: how fast a suite's runs were, as its file holds it; no I/O."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+FORMAT = 1
+Key = tuple[str, int, int]  # implementation, devices in all, nodes
+
+Count = Annotated[int, Meta(ge=1)]
+ImagesPerSecond = Annotated[float, Meta(gt=0)]
+HalfWidth = Annotated[float, Meta(ge=0)]
+Noise = Annotated[float, Meta(ge=0, le=1000)]  # of a logarithm; all floats differ by less
+Freedom = Annotated[int, Meta(ge=0, le=10_000)]
+Rounding = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A speed that counted from some day on."""
+
+    saved: Annotated[str, Meta(description="UTC time from which it counted.")]
+    commit: Annotated[str, Meta(description="Commit of the implementation that was trained.")]
+    images_per_second: Annotated[
+        ImagesPerSecond, Meta(description="Geometric mean of its repeats.")
+    ]
+    runs: Annotated[tuple[str, ...], Meta(description="Ids of these runs.")]
+    why: Annotated[
+        str, Meta(description="Reason for accepting a change that was refused; else empty.")
+    ] = ""
+
+
+class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One implementation's baseline, on so many devices."""
+
+    implementation: Annotated[str, Meta(description="Name of the recipe, e.g. detectron2.")]
+    gpus: Annotated[Count, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]
+    nodes: Annotated[Count, Meta(description="Number of nodes that train together.")]
+    now: Annotated[Speed, Meta(description="The speed that counts today.")]
+    images_per_second: Annotated[
+        tuple[ImagesPerSecond, ...],
+        Meta(min_length=1, description="Speed of each of its repeats, in order of time."),
+    ]
+    half_widths: Annotated[
+        tuple[HalfWidth | None, ...],
+        Meta(description="Half widths of their 95 % intervals within a run, images per second."),
+    ]
+    noise: Annotated[
+        Noise | None,
+        Meta(
+            description="Standard deviation from run to run, a share of the speed: of these repeats"
+            " and of those of earlier speeds. Null of a single run."
+        ),
+    ]
+    noise_freedom: Annotated[
+        Freedom, Meta(description="Degrees of freedom that the noise is known by.")
+    ]
+    rounding: Annotated[
+        Rounding, Meta(description="Largest relative error that digits of the logs allow.")
+    ]
+    anchor: Annotated[Speed, Meta(description="The speed that slow changes are measured from.")]
+    history: Annotated[tuple[Speed, ...], Meta(description="Earlier speeds, oldest first.")] = ()
+    provenance: Annotated[
+        Mapping[str, str], Meta(description="Where it comes from, beside what all entries share.")
+    ] = {}
+
+    @property
+    def key(self) -> Key:
+        """What the entry is known by."""
+        return self.implementation, self.gpus, self.nodes
+
+    @property
+    def known_runs(self) -> set[str]:
+        """Ids of all runs that went into the entry: they are no test of it."""
+        return {run for speed in (*self.history, self.anchor, self.now) for run in speed.runs}
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The speeds of a suite's implementations on one machine."""
+
+    format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
+    suite: Annotated[str, Meta(description="Name of the suite, e.g. 2019.")]
+    mrbench: Annotated[str, Meta(description="Version of mrbench that wrote the file.")]
+    provenance: Annotated[
+        Mapping[str, str], Meta(description="Where all entries come from: what they share.")
+    ]
+    entries: Annotated[tuple[BaselineEntry, ...], Meta(description="One per implementation.")]
+    digest: Annotated[str, Meta(description="SHA-256 of all of the above.")] = ""
+
+
+def series_name(key: Key, others: set[Key]) -> str:
+    """Return the name of a series, with its devices if an implementation has several."""
+    name, gpus, nodes = key
+    if sum(other[0] == name for other in others | {key}) == 1:
+        return name
+    devices = f"{gpus} device{'s' * (gpus != 1)}"
+    return f"{name} ({devices}, {nodes} nodes)" if nodes > 1 else f"{name} ({devices})"
