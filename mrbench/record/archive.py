@@ -13,8 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from mrbench.errors import MrbenchError
-from mrbench.record.rundir import RunDir
-from mrbench.results.show import find_run
+from mrbench.record.rundir import RunDir, find_run
 
 MAX_BYTES = 1 << 30  # of an archive, unpacked; they come from strangers
 MAX_FILES = 10_000

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from mrbench.files import read_regular, write_whole
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.record.formats import record_of
+from mrbench.wording import did_you_mean
 
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
+RECENT = 100  # runs whose names a misspelt one is compared with
 # Not in a record's `files`: it itself, what is gone once it is written, what others may add to.
 UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out")
 
@@ -197,6 +200,40 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or "status" not in record or "plan" not in record:
         raise MrbenchError("is no record of mrbench", "restore it or remove the run", file=path)
     return record
+
+
+def find_run(name: str, runs: Path) -> Path:
+    """Return the run's folder, given as a path, as suite/impl/time or as the end of that."""
+    for direct in (Path(name), runs / name):
+        if (direct / "record.json").is_file():
+            return direct
+    matches = [p.parent for p in find_records(runs) if str(p.parent).endswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ends = ", ".join(repr("/".join(path.parts[-3:])) for path in matches[-2:])
+        raise MrbenchError(
+            f"{name!r} fits {len(matches)} runs", f"give more of the path, as {ends}"
+        )
+    raise MrbenchError(f"no run {name!r} under {runs}", _hint(name, runs))
+
+
+def unusable(runs: Path) -> str:
+    """Say why nothing can be found in a folder of runs, or nothing."""
+    if not runs.is_dir():
+        return "there is no such folder, check --runs"
+    readable = os.access(runs, os.R_OK | os.X_OK)
+    return "" if readable else "that folder cannot be read, ask for the permission"
+
+
+def _hint(name: str, runs: Path) -> str:
+    """Say what somebody may have meant by the name of a run that is not there."""
+    if fault := unusable(runs):
+        return fault
+    known = ["/".join(path.parts[-4:-1]) for path in find_records(runs)[-RECENT:]]
+    if not known:
+        return "there are none at all, check --runs"
+    return did_you_mean(name, known) or f"the newest is {known[-1]!r}"
 
 
 def find_records(runs: Path, suite: str | None = None) -> list[Path]:

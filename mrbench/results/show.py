@@ -1,51 +1,14 @@
 """Everything about one run, for reading."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from mrbench.errors import MrbenchError
 from mrbench.jsonfile import convert
 from mrbench.launch.telemetry import wording
 from mrbench.model.telemetry import TelemetrySummary
-from mrbench.record.rundir import find_records, read_record
+from mrbench.record.rundir import read_record
 from mrbench.results import footnotes
-from mrbench.wording import did_you_mean
-
-RECENT = 100  # runs that a slip of the pen is compared with
-
-
-def find_run(name: str, runs: Path) -> Path:
-    """Return the run's folder, given as a path, as suite/impl/time or as the end of that."""
-    for direct in (Path(name), runs / name):
-        if (direct / "record.json").is_file():
-            return direct
-    found = [p.parent for p in find_records(runs) if str(p.parent).endswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ends = ", ".join(repr("/".join(path.parts[-3:])) for path in found[-2:])
-        raise MrbenchError(f"{name!r} fits {len(found)} runs", f"give more of the path, as {ends}")
-    raise MrbenchError(f"no run {name!r} under {runs}", _there(name, runs))
-
-
-def unusable(runs: Path) -> str:
-    """Say why nothing can be found in a folder of runs, or nothing."""
-    if not runs.is_dir():
-        return "there is no such folder, check --runs"
-    readable = os.access(runs, os.R_OK | os.X_OK)
-    return "" if readable else "that folder cannot be read, ask for the permission"
-
-
-def _there(name: str, runs: Path) -> str:
-    """Say what a person may have meant who named a run that is not there."""
-    if fault := unusable(runs):
-        return fault
-    known = ["/".join(path.parts[-4:-1]) for path in find_records(runs)[-RECENT:]]
-    if not known:
-        return "there are none at all, check --runs"
-    return did_you_mean(name, known) or f"the newest is {known[-1]!r}"
 
 
 def describe_run(folder: Path) -> str:

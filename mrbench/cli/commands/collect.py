@@ -6,7 +6,7 @@ import json
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
-from mrbench.results.show import unusable
+from mrbench.record.rundir import unusable
 from mrbench.run.local import exit_code
 from mrbench.run.slurm import detached
 

@@ -8,8 +8,9 @@ from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
 from mrbench.record import rundir
 from mrbench.record.archive import opened
+from mrbench.record.rundir import find_run
 from mrbench.results.report import terminal
-from mrbench.results.show import describe_run, find_run
+from mrbench.results.show import describe_run
 
 COMMAND = Command(
     group="Look at runs",

@@ -5,7 +5,7 @@ import json
 
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
-from mrbench.results.show import unusable
+from mrbench.record.rundir import unusable
 from mrbench.run.slurm import detached
 
 COMMAND = Command(
