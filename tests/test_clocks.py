@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mrbench.measure.evidence import with_evidence
+from mrbench.measure.clocks import with_evidence
 from mrbench.measure.window import measure
 from mrbench.model.recipe import Window
 from mrbench.model.run import Disagreement, IterationSample, Measurement, Printed

@@ -16,7 +16,7 @@ from jobs import make_job
 from mrbench.launch.executors import EXECUTORS, Wishes
 from mrbench.launch.executors.base import CONTAINER, EXIT, LOG, STAMPS
 from mrbench.launch.executors.docker.order import ULIMITS
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.blocks import read_stamps
 from mrbench.model.run import Exit, Job
 
 pytestmark = pytest.mark.usefixtures("docker_host")

@@ -18,7 +18,7 @@ from engine import BASE, containers, docker
 from jobs import MARK, SAFETY_S, marked, wait_for_file, wait_until_none
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.docker import STATE, engine
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.blocks import read_stamps
 from toy import edit, make_suite, mrbench
 
 pytestmark = pytest.mark.usefixtures("docker_host")

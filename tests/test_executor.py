@@ -14,8 +14,7 @@ from mrbench.errors import LaunchError
 from mrbench.launch.executors import EXECUTORS, Wishes
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.local import start
-from mrbench.measure.log.blocks import BLOCK_BYTES, LONGEST_LINE_BYTES
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.blocks import BLOCK_BYTES, LONGEST_LINE_BYTES, read_stamps
 
 
 def test_this_machine_can_run_jobs() -> None:

@@ -23,7 +23,7 @@ from jobs import (
 )
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.local import start
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.blocks import read_stamps
 
 DRIVER = """
     import os, pathlib, sys

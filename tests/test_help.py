@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import cmdlines
-from mrbench.cli import commands, make_parser, overview
-from mrbench.cli.parser import Parser
+from mrbench.cli import Parser, commands, make_parser, overview
 from terminal import mrbench_on
 
 

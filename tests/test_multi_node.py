@@ -8,7 +8,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.recipe import MultiNode
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
-from mrbench.wording import PLACEHOLDER
+from mrbench.text import PLACEHOLDER
 
 MEETING = "--master_addr={master_address} --master_port={master_port}"
 

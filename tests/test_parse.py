@@ -255,8 +255,8 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
         for _ in range(60):
             file.write(noise * 7_500)
     code = (
-        "import sys; from pathlib import Path; from mrbench.parse import parse_log;"
-        "from mrbench.model import LogFormat, Window;"
+        "import sys; from pathlib import Path; from mrbench.measure.anylog import parse_log;"
+        "from mrbench.model.recipe import LogFormat, Window;"
         "import resource; limit = 24 << 20;"
         "base = int(open('/proc/self/statm').read().split()[5]) * resource.getpagesize();"
         "resource.setrlimit(resource.RLIMIT_DATA, (base + limit, base + limit));"

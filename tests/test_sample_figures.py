@@ -11,7 +11,7 @@ import renderers
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.log.timestamps import elapsed
 from mrbench.measure.parsers import parse
-from mrbench.measure.parsers.digits import significant_step, step
+from mrbench.measure.parsers.base import last_digit, significant_step
 from mrbench.model.recipe import LogFormat, Timing
 from mrbench.model.run import IterationSample
 
@@ -150,11 +150,11 @@ def test_a_recipes_own_pattern_tells_its_wait(
 
 
 def test_the_worth_of_digits() -> None:
-    assert step(b"0.2701") == pytest.approx(1e-4)
-    assert step(b"3") == 1
-    assert step(b"1.5e-05") == pytest.approx(1e-6)
-    assert step(b"1e999") == math.inf
-    assert step(b"nan") == 0
+    assert last_digit(b"0.2701") == pytest.approx(1e-4)
+    assert last_digit(b"3") == 1
+    assert last_digit(b"1.5e-05") == pytest.approx(1e-6)
+    assert last_digit(b"1e999") == math.inf
+    assert last_digit(b"nan") == 0
     assert significant_step(49.9, 5) == pytest.approx(1e-3)
     assert significant_step(0.42459, 5) == pytest.approx(1e-5)
     assert significant_step(0.0, 5) == 0

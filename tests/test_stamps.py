@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import MeasureError
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.blocks import read_stamps
 
 
 def test_byte_belongs_to_the_chunk_that_contains_it(tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 from msgspec import structs
 
 from mrbench.errors import RecipeError
-from mrbench.measure.evidence import with_evidence
-from mrbench.measure.failure.marks import Marks
+from mrbench.measure.clocks import with_evidence
+from mrbench.measure.failure.base import Marks
 from mrbench.measure.failure.verdict import of_log, sentence
-from mrbench.measure.log.blocks import read_blocks, read_range
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import KIN, NAMES, parse, tells_rate, warning_of
 from mrbench.measure.parsers.base import Block
@@ -22,7 +21,7 @@ from mrbench.measure.spans import Stamps
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
-from mrbench.wording import did_you_mean
+from mrbench.text import did_you_mean
 
 ENOUGH = 100  # samples that prove a format
 SAMPLED_BYTES = 1 << 16  # of a block, looked at first

@@ -5,18 +5,50 @@ Where the marks do not fall on the window's edges the nearest ones count. Of sev
 one log the last that covers the window counts. Only what concerns the window is kept.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from mrbench.measure import clocks, coverage
+from mrbench.measure import clocks
 from mrbench.measure.interval import drift, within_run
-from mrbench.measure.leading import Lead, choose
-from mrbench.measure.spans import Process, Stamps, split
+from mrbench.measure.spans import INSIDE, Process, Span, Stamps, split
 from mrbench.model.recipe import Clock, Window
-from mrbench.model.run import IterationSample, LeadingClock, Measurement
+from mrbench.model.run import IterationSample, LeadingClock, Measurement, Status
 
+LEAST_COVERED = 0.75  # of the window's iterations; below, no number
+MOST_OUTSIDE = 0.1  # of the window's length; marks further apart do not resolve it
+COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
 LEAST_DRIFT = 0.01  # of the throughput; less is not worth a warning
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """The leading clock's seconds over the iterations that it times.
+
+    times: (iterations, seconds) of each interval. resolution_s and one_clock are those of
+    interval.within_run. error_s: bound of the error of `seconds` by rounding, log_error_s that of
+    the log's own figures. second: the clock that checks it, or None.
+    """
+
+    clock: LeadingClock
+    second: LeadingClock | None
+    times: Sequence[tuple[int, float]]
+    resolution_s: float
+    one_clock: bool
+    error_s: float
+    log_error_s: float
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds of all intervals."""
+        return sum(seconds for _, seconds in self.times)
+
+    @property
+    def iterations(self) -> int:
+        """Return the iterations of all intervals."""
+        return sum(count for count, _ in self.times)
 
 
 def measure(
@@ -80,11 +112,11 @@ def _conclude(
         printed_seconds=_sum(process, "printed"),
         began=process.earliest,
     )
-    problem = coverage.problem(process, window, clock)
+    problem = _shortfall(process, window, clock)
     if problem:
         status, reason = problem
         return replace(measured, status=status, reason=reason, log_seconds=None)
-    lead, warnings = choose(process, clock, stamped=stamps is not None)
+    lead, warnings = _choose_clocks(process, clock, stamped=stamps is not None)
     measured = replace(_checked(measured, process, lead), clock=lead.clock)
     if lead.seconds <= 0:
         reason = "the log's own seconds are unknown in the window, and no arrival times are at hand"
@@ -93,7 +125,7 @@ def _conclude(
     if stamps is not None:
         began_s, ended_s = _when(process, stamps, lead.seconds)
         measured = replace(measured, began_s=began_s, ended_s=ended_s)
-    texts = (*coverage.edges(process, window), *warnings, *_doubts(measured))
+    texts = (*_edges(process, window), *warnings, *_doubts(measured))
     return replace(measured, warnings=texts)
 
 
@@ -164,3 +196,118 @@ def _doubts(measured: Measurement) -> Iterable[str]:
             f" the window's first quarter to its last, beyond noise (p = {moved.p_value:.1g});"
             " another window would give another number"
         )
+
+
+def _shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, str] | None:
+    """Return why there can be no number, as status and reason, or None."""
+    wanted = f"{window.first + 1}-{window.last}"
+    seen = f"the log has iterations {process.earliest + 1}-{process.latest}"
+    if process.latest > window.last:  # where reading may have skipped the rest
+        seen = f"the log begins at iteration {process.earliest + 1}"
+    length = window.last - window.first
+    late = process.earliest > window.first
+    advice = "give a log that begins earlier" if late else "let it train longer"
+    if process.begin is None:
+        return "incomplete_window", f"{seen}, the window is {wanted}; {advice}"
+    tail = window.last - process.end
+    unfinished = process.latest < window.last and tail >= INSIDE * process.longest
+    gap = max(process.begin - window.first, tail)
+    if unfinished or gap > process.longest or process.iterations < LEAST_COVERED * length:
+        covered = f"{process.iterations} of the window's {length}"
+        return "incomplete_window", f"{seen}, {covered} ({wanted}) are timed; {advice}"
+    outside = max(0, window.first - process.begin) + max(0, process.end - window.last)
+    if outside > MOST_OUTSIDE * length:
+        marks = f"{process.begin + 1}-{process.end}"
+        reason = f"its marks are too far apart: the nearest cover {marks}, not {wanted}"
+        return "incomplete_window", f"{reason}; choose another window"
+    return _flaw(process, clock)
+
+
+def _flaw(process: Process, clock: Clock) -> tuple[Status, str] | None:
+    """Return what is wrong with a window that is covered, or None."""
+    if process.diverged:
+        return "diverged", f"the loss is no finite number at iteration {process.diverged}"
+    if process.backwards and clock == "log":
+        reason = f"the seconds up to iteration {process.backwards} are not positive"
+        return "non_monotonic", f"{reason}; was the clock set, or lines mixed?"
+    if process.untimed and all(s.arrival_s is None and s.printed_s is None for s in process.spans):
+        return "incomplete_window", (
+            f"the seconds up to iteration {process.untimed} cannot be told: the process did not"
+            " begin at iteration 1, or they contain a validation"
+        )
+    return None
+
+
+def _edges(process: Process, window: Window) -> Iterator[str]:
+    """Tell where the marks miss the window's edges, and how many iterations are in no line."""
+    begin = process.begin or 0
+    if (begin, process.end) != (window.first, window.last):
+        yield (
+            f"the log's nearest marks cover iterations {begin + 1}-{process.end}"
+            f" instead of {window.first + 1}-{window.last}"
+        )
+    if process.iterations < process.end - begin:
+        yield f"only {process.iterations} of {process.end - begin} iterations are in the log"
+
+
+def _choose_clocks(process: Process, clock: Clock, *, stamped: bool) -> tuple[Lead, list[str]]:
+    """Choose the clocks; the texts say where another leads than the recipe wants.
+
+    clock: the one that the recipe wants. stamped: whether arrival times are at hand at all.
+    """
+    arrival, printed = _usable(process, "arrival"), _usable(process, "printed")
+    printed = printed and process.step_s <= COARSEST * _seconds(process.spans, "printed")
+    leading: LeadingClock = clock
+    warnings = []
+    if clock == "arrival" and not arrival:
+        leading = "log"
+        lack = "tell nothing of the window" if stamped else "are missing"
+        warnings.append(f"the arrival times {lack}; the log's own rounded seconds are used instead")
+    if leading == "log" and process.untimed:
+        if _seconds(process.spans, "arrival") > 0:
+            leading = "arrival"
+            warnings.append("the log does not tell its seconds; arrival times are used instead")
+        elif printed:
+            leading = "printed"
+            text = f"its time stamps, {process.step_s:g} s apart at least, are used instead"
+            warnings.append(f"the log does not tell its seconds; {text}")
+    return _lead(process, leading, _second(leading, arrival=arrival, printed=printed)), warnings
+
+
+def _second(leading: LeadingClock, *, arrival: bool, printed: bool) -> LeadingClock | None:
+    if leading == "log":
+        return "arrival" if arrival else "printed" if printed else None
+    return "log"
+
+
+def _usable(process: Process, clock: LeadingClock) -> bool:
+    timed = sum(s.count for s in process.spans if s.by(clock) is not None)
+    enough = timed >= LEAST_COVERED * process.iterations
+    return enough and _seconds(process.spans, clock) > 0
+
+
+def _seconds(spans: Sequence[Span], clock: LeadingClock) -> float:
+    return sum(s for span in spans if (s := span.by(clock)) is not None)
+
+
+def _lead(process: Process, clock: LeadingClock, second: LeadingClock | None) -> Lead:
+    times = [
+        (span.count, seconds) for span in process.spans if (seconds := span.by(clock)) is not None
+    ]
+    running = process.end_edge_s is not None
+    errors = [process.begin_edge_s, process.end_edge_s or 0.0]
+    if not running:
+        errors = [span.rounding_s for span in process.spans]
+    log_error_s = sum(filter(math.isfinite, errors))  # figures beyond all bounds tell no seconds
+    error_s = {"log": log_error_s, "arrival": 0.0, "printed": process.step_s}[clock]
+    one_clock = running or clock != "log"
+    return Lead(
+        clock=clock,
+        second=second,
+        times=times,
+        # of independent roundings each is half a step at most
+        resolution_s=error_s if one_clock else 2 * error_s / max(1, len(times)),
+        one_clock=one_clock,
+        error_s=error_s,
+        log_error_s=log_error_s,
+    )

@@ -18,7 +18,7 @@ from mrbench.prepare.source import Workspace
 from mrbench.prepare.step import activated
 from mrbench.prepare.weights import Used
 from mrbench.recipe.load import RecipeFile
-from mrbench.wording import fill
+from mrbench.text import fill
 
 Progress = Callable[[str], None]
 Patches = tuple[tuple[str, bytes], ...]

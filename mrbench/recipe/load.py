@@ -12,7 +12,7 @@ from mrbench.model.recipe import LogFormat, Recipe
 from mrbench.model.suite import Suite
 from mrbench.recipe import yamlfile
 from mrbench.recipe.yamlfile import Place
-from mrbench.wording import PLACEHOLDER, PLACEHOLDERS, did_you_mean
+from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean
 
 SUITE = "suite.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

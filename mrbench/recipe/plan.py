@@ -12,7 +12,7 @@ from mrbench.model.plan import FORMAT, Plan
 from mrbench.model.recipe import LogFormat, MultiNode, OtherGpus, Source, Substitution, Window
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
-from mrbench.wording import fill
+from mrbench.text import fill
 
 
 def make_plan(

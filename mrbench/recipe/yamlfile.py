@@ -20,7 +20,7 @@ from mrbench import jsonfile
 from mrbench.errors import RecipeError
 from mrbench.files import read_regular
 from mrbench.model.recipe import ANY_TEXT, PROBLEM
-from mrbench.wording import did_you_mean, nearest
+from mrbench.text import did_you_mean, nearest
 
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte

@@ -6,10 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from mrbench.errors import LaunchError, MeasureError
-from mrbench.measure.evidence import with_evidence
-from mrbench.measure.failure.marks import Marks
-from mrbench.measure.log.blocks import read_blocks, read_range
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.clocks import with_evidence
+from mrbench.measure.failure.base import Marks
+from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse, until_past
 from mrbench.measure.window import measure

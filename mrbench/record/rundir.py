@@ -14,7 +14,7 @@ from mrbench.files import read_regular, write_whole
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.record.formats import record_of
-from mrbench.wording import did_you_mean
+from mrbench.text import did_you_mean
 
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
 RECENT = 100  # runs whose names a misspelt one is compared with

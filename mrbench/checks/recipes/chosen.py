@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mrbench.errors import RecipeError
 from mrbench.recipe import load
-from mrbench.wording import did_you_mean
+from mrbench.text import did_you_mean
 
 
 def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[Path, ...]:

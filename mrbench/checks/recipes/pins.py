@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mrbench.checks.recipes.base import Subject, counted
 from mrbench.model.finding import Checked
-from mrbench.wording import PLACEHOLDER, PLACEHOLDERS
+from mrbench.text import PLACEHOLDER, PLACEHOLDERS
 
 # what a run on one node fills in when it knows its folders
 FILLED_LATER = {"python", "checkout", "output", "weights", "port"}

@@ -22,7 +22,7 @@ from mrbench.errors import RecipeError, UnavailableError
 from mrbench.files import write_whole
 from mrbench.model.baseline import Baseline
 from mrbench.model.finding import Checked
-from mrbench.wording import did_you_mean
+from mrbench.text import did_you_mean
 
 COMMAND = Command(
     group="Begin with",

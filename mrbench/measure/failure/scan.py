@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mrbench.measure.failure import code, ends, files, gpus, memory, network
-from mrbench.measure.failure.base import Sign, Weight
-from mrbench.measure.failure.marks import Marks
+from mrbench.measure.failure.base import Marks, Sign, Weight
 
 # Of the signs that fit a line the first counts.
 SIGNS: tuple[Sign, ...] = (

@@ -15,7 +15,7 @@ from mrbench.measure.parsers import text
 from mrbench.measure.parsers.base import Block, Parse, TextFormat
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
-from mrbench.wording import did_you_mean
+from mrbench.text import did_you_mean
 
 # Format: the module of this package, and its TextFormat. A run needs one of them, and compiling
 # the expressions of all would delay every launch.
@@ -34,11 +34,11 @@ FORMATS: Mapping[str, tuple[str, str]] = {
     "torchvision": ("torchvision", "TEXT"),
     "minimask": ("minimask", "TEXT"),
 }
-# Format: the module of this package whose `parse` reads it.
-PARSERS: Mapping[str, str] = {
-    "tensorpack": "tensorpack",
-    "tensorpack-stats": "tensorpack_stats",
-    "matterport": "keras",
+# Format: the module of this package, and its function that reads it.
+PARSERS: Mapping[str, tuple[str, str]] = {
+    "tensorpack": ("tensorpack", "parse"),
+    "tensorpack-stats": ("tensorpack", "parse_stats"),
+    "matterport": ("keras", "parse"),
 }
 NAMES = (*FORMATS, *PARSERS)
 
@@ -57,9 +57,9 @@ def parse(
     window: Window | None = None,
 ) -> Iterator[IterationSample]:
     """Yield the iteration samples of a log; see base.Parse. Raises RecipeError."""
-    module = PARSERS.get(log.format or "")
-    if module:
-        parser: Parse = import_module(f"{__name__}.{module}").parse
+    if log.format in PARSERS:
+        module, function = PARSERS[log.format]
+        parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
         return parser(blocks, log, images_per_iteration, window)
     rule = text.from_pattern(log) if log.format is None else _named(resolve(log).format or "")
     return text.parse(blocks, log, images_per_iteration, window, rule=rule)

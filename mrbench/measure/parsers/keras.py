@@ -10,10 +10,15 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 
-from mrbench.measure.parsers.base import LOSS, Block, Mark
-from mrbench.measure.parsers.lines import blank_colours, line_around, rank_and_stamp
-from mrbench.measure.parsers.ranks import steps
-from mrbench.measure.parsers.samples import from_intervals
+from mrbench.measure.parsers.base import (
+    LOSS,
+    Block,
+    Mark,
+    blank_colours,
+    line_around,
+    rank_and_stamp,
+)
+from mrbench.measure.parsers.samples import from_intervals, steps
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
 

@@ -3,20 +3,29 @@
 `Throughput (samples/sec)` is the mean over the epoch's steps in five digits, callbacks between
 epochs left out, and counts the images of all GPUs. Where it is missing, the epoch's time serves,
 which has three digits or, from a minute on, whole seconds and no fraction. Every rank prints both
-lines, but only one the loss, often when others have begun their next epoch.
+lines, but only one the loss, often when others have begun their next epoch. stats.json, which it
+writes beside, has the throughput in full precision.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mrbench.measure.parsers import digits
-from mrbench.measure.parsers.base import GAP, LOSS, NUMBER, Block, Mark
-from mrbench.measure.parsers.lines import blank_colours, line_around, rank_and_stamp
-from mrbench.measure.parsers.ranks import steps
-from mrbench.measure.parsers.samples import from_intervals
+from mrbench.measure.parsers.base import (
+    GAP,
+    LOSS,
+    NUMBER,
+    Block,
+    Mark,
+    blank_colours,
+    line_around,
+    rank_and_stamp,
+    significant_step,
+)
+from mrbench.measure.parsers.samples import from_intervals, steps
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample, Printed
 
@@ -39,6 +48,8 @@ _WRAPPED = re.compile(rb"[\d.e][\d.e+-]{0,20}[ \t]*[\r\n]")  # the rest of a num
 _UNITS = re.compile(rb"(\d[\d.e+-]{0,20}) (day|hour|minute|second)")
 _SECONDS = {b"day": 86400, b"hour": 3600, b"minute": 60, b"second": 1}
 _RATE_DIGITS, _TIME_DIGITS = 5, 3
+_OBJECT = re.compile(rb"\{[^{}]*\}")
+_LONGEST = 1 << 22  # bytes kept of an object that has not ended
 
 
 class _Epoch(NamedTuple):
@@ -120,7 +131,7 @@ def _with(
     rate = float(found["rate"])
     count = epoch.mark.iteration - epoch.mark.floor
     seconds = count * (images or 1) / rate if rate > 0 else math.nan
-    error = seconds * digits.significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
+    error = seconds * significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
     return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
 
 
@@ -165,5 +176,47 @@ def seconds_of(text: bytes) -> tuple[float, float]:
     except ValueError:
         return math.nan, 0.0
     if all(unit == b"second" for _, unit in parts):
-        return seconds, digits.significant_step(seconds, _TIME_DIGITS) / 2
+        return seconds, significant_step(seconds, _TIME_DIGITS) / 2
     return seconds + 0.5, 0.5
+
+
+def parse_stats(
+    blocks: Iterable[Block],
+    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
+    images_per_iteration: int,
+    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
+) -> Iterator[IterationSample]:
+    """Yield a sample per epoch of stats.json: one array, one flat object per epoch."""
+    return from_intervals(steps(_stats_marks(blocks, images_per_iteration)), "interval_total")
+
+
+def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
+    rest = b""
+    for offset, block in blocks:
+        text, start = rest + block, offset - len(rest)
+        end = 0
+        for found in _OBJECT.finditer(text):
+            end = found.end()
+            mark = _stats_mark(found[0], start + end, images)
+            if mark:
+                yield mark
+        opened = text.find(b"{", end)
+        rest = text[opened:] if opened >= 0 and len(text) - opened <= _LONGEST else b""
+
+
+def _stats_mark(text: bytes, ended_at: int, images: int) -> Mark | None:
+    text = text.translate(None, b"\r\n\x00")  # a terminal may have wrapped it, within a number too
+    if b'"Throughput (samples/sec)"' not in text:
+        return None
+    try:
+        stats = json.loads(text)
+        epoch, step = int(stats["epoch_num"]), int(stats["global_step"])
+        rate = float(stats["Throughput (samples/sec)"])
+        loss = float(stats["total_cost"]) if "total_cost" in stats else None
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+    if epoch < 1 or not 0 < step < 10**12:
+        return None
+    count = max(1, step // epoch)
+    seconds = count * (images or 1) / rate if rate > 0 else float("nan")
+    return Mark(step, seconds, ended_at, loss=loss, floor=step - count, closes=True)

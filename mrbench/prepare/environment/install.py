@@ -14,7 +14,7 @@ from mrbench.model.recipe import Environment
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
-from mrbench.wording import fill
+from mrbench.text import fill
 
 Progress = Callable[[str], None]
 Step = Callable[..., None]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mrbench.errors import MeasureError
-from mrbench.measure.log.stamps import read_stamps
+from mrbench.measure.log.blocks import read_stamps
 from mrbench.record.archive import Opened
 from mrbench.record.rundir import describe
 from mrbench.record.verify.base import Finding, Record, differs

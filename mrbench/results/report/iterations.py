@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mrbench.errors import MrbenchError
-from mrbench.measure.log.blocks import read_blocks
-from mrbench.measure.log.stamps import Stamps, read_stamps
+from mrbench.measure.log.blocks import Stamps, read_blocks, read_stamps
 from mrbench.measure.parsers import parse
 from mrbench.measure.spans import Span, split
 from mrbench.model.plan import Plan

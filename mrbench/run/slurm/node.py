@@ -24,7 +24,7 @@ from mrbench.record.rundir import RunDir
 from mrbench.run.slurm import handover, lease, nodes
 from mrbench.run.slurm.container import wrap
 from mrbench.run.training import keep, launch
-from mrbench.wording import fill
+from mrbench.text import fill
 
 BUG = 70
 

@@ -17,7 +17,7 @@ from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm import client, handover
 from mrbench.run.slurm.container import Container, wrap
-from mrbench.wording import fill
+from mrbench.text import fill
 
 FACTS_S = 120.0
 ADDRESS, PORT = "MRBENCH_MASTER_ADDRESS", "MRBENCH_MASTER_PORT"

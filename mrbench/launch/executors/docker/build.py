@@ -29,7 +29,7 @@ from mrbench.launch.executors.docker.engine import (
 from mrbench.model.recipe import Environment
 from mrbench.prepare import environment
 from mrbench.recipe import lockfile
-from mrbench.wording import fill
+from mrbench.text import fill
 
 if TYPE_CHECKING:
     import docker
