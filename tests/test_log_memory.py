@@ -37,7 +37,8 @@ def one_line(size: int, piece: bytes) -> Iterator[bytes]:
 def peak_kb(pieces: Iterator[bytes], fifo: Path) -> int:
     """Parse what is written into a named pipe; return the peak of the reader's memory."""
     code = (
-        "import resource, sys; from pathlib import Path; from mrbench.measure.anylog import parse_log;"
+        "import resource, sys; from pathlib import Path;"
+        "from mrbench.measure.anylog import parse_log;"
         "from mrbench.model.recipe import LogFormat, Window;"
         "known = {'detectron2': (LogFormat(format='detectron2'), 16)};"
         "found = parse_log(Path(sys.argv[1]), recipes=known, window=Window(first=100, last=500));"
