@@ -25,7 +25,6 @@ MOST_LATE_IMPORTS = 172
 KNOWN_UP = {
     ("mrbench.embedded", "mrbench.prepare.source.objects"),
     ("mrbench.prepare.job", "mrbench.launch.executors"),
-    ("mrbench.record.archive", "mrbench.results.show"),
 }
 # A library has one door, where its exceptions are translated.
 DOORS = {

@@ -57,7 +57,7 @@ def parse(
     window: Window | None = None,
 ) -> Iterator[IterationSample]:
     """Yield the iteration samples of a log; see base.Parse. Raises RecipeError."""
-    if log.format in PARSERS:
+    if log.format is not None and log.format in PARSERS:
         module, function = PARSERS[log.format]
         parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
         return parser(blocks, log, images_per_iteration, window)
