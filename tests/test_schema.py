@@ -82,3 +82,11 @@ def test_the_command_prints_them(kind: str, tmp_path: Path) -> None:
     done = mrbench("schema", kind, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads(json.dumps(make_schema(kind)))
+
+
+def test_a_baseline_fits(tmp_path: Path) -> None:
+    runs = Path(__file__).parent / "kept"
+    words = ("baseline", "save", "base.json", "--suite", "smoke", "--runs", runs)
+    done = mrbench(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    validator("baseline").validate(json.loads((tmp_path / "base.json").read_bytes()))

@@ -4,17 +4,17 @@ import math
 import time
 from pathlib import Path
 
+from msgspec import Struct
+
 from mrbench.errors import MrbenchError
 from mrbench.jsonfile import decode
-from mrbench.model.recipe import noun
 from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
 
 TAIL_BYTES = 1 << 16  # more than any line
 STALE_S = 15.0  # older figures are not shown as if they were today's
 
 
-@noun
-class Gauge:
+class Gauge(Struct, frozen=True, kw_only=True):
     """One GPU, now; None where nobody knows. utilisation is a share, 0 to 1."""
 
     index: int

@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Struct
+
 from mrbench.doctor.gpus import visible
 from mrbench.launch import gpus
 from mrbench.model.plan import Plan
-from mrbench.model.recipe import noun
 
 POLL_S = 1.0
 TELL_S = 10.0
 
 
-@noun
-class CoolDown:
+class CoolDown(Struct, frozen=True, kw_only=True):
     """At most so many degrees Celsius, waited for at most so many seconds."""
 
     celsius: float

@@ -5,12 +5,10 @@ A recipe's YAML keys are the field names of these types. Loader and JSON Schema 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-T = TypeVar("T")
 Clock = Literal["log", "arrival"]
 Timing = Literal["interval_mean", "running_mean", "rate", "interval_total"]
 
@@ -38,12 +36,6 @@ Step = Annotated[Command, Meta(description="One command: a list of words, or one
 Value = Annotated[
     str, Meta(extra={ANY_TEXT: True}, extra_json_schema={ALSO: ["number", "boolean"]})
 ]
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
-def noun(cls: type[T]) -> type[T]:
-    """Make a frozen dataclass without __eq__ and __repr__: these would double the start's cost."""
-    return dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
 
 
 class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

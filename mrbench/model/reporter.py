@@ -5,11 +5,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from mrbench.model.recipe import Window, noun
+from msgspec import Struct
+
+from mrbench.model.recipe import Window
 
 
-@noun
-class RunStart:
+class RunStart(Struct, frozen=True, kw_only=True):
     """A run that begins: the `number`-th of `runs`, in the `repeat`-th round of `repeats`.
 
     folder: the run's. telemetry: the file of it that tells of the GPUs, whether it comes or not.
@@ -28,8 +29,7 @@ class RunStart:
     telemetry: Path
 
 
-@noun
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """How far a training is, and what its log has told of the window so far.
 
     iteration: the last one told; end: where the run will be ended. images_per_second: None before

@@ -179,7 +179,7 @@ class _Reader:
             any_text = any_text or ANY_TEXT in notes
             if PROBLEM in notes:
                 self.words[key] = notes[PROBLEM]
-        if isinstance(kind, inspect.StructType | inspect.DataclassType):
+        if isinstance(kind, inspect.StructType):
             return self.struct(kind, node, key)
         if isinstance(kind, inspect.DictType):
             items = self.items(node, key)
@@ -198,9 +198,7 @@ class _Reader:
                 file=self.place.file,
             )
 
-    def struct(
-        self, kind: inspect.StructType | inspect.DataclassType, node: yaml.Node, key: str
-    ) -> dict[str, object]:
+    def struct(self, kind: inspect.StructType, node: yaml.Node, key: str) -> dict[str, object]:
         """Return a struct's keys and values: no unknown keys, none missing, none twice."""
         fields = {field.name: field for field in kind.fields}
         plain: dict[str, object] = {}

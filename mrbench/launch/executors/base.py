@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import Environment, noun
+from mrbench.model.recipe import Environment
 from mrbench.model.run import Exit, Job
 from mrbench.prepare.environment import Ready
 
@@ -16,8 +18,7 @@ EXIT = "exit.json"  # how the job ended; written last, by rename
 CONTAINER = "container.json"  # what a container was made of and how it ended
 
 
-@noun
-class Wishes:
+class Wishes(Struct, frozen=True, kw_only=True):
     """What the command line asks of an executor; each takes what concerns it.
 
     image: run in this one as it is; base_image: build the recipe's environment upon this one. shm:

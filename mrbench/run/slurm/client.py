@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from msgspec import Struct
+
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import noun
 from mrbench.run.slurm import states
 
 ANSWER_S = 30.0
@@ -22,8 +23,7 @@ class Refused(LaunchError):  # noqa: N818 - an answer of Slurm's
     """Slurm said no; the text says what to do."""
 
 
-@noun
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """What the controller says of a job; state is Slurm's word, reason why it waits or ended."""
 
     id: str

@@ -5,15 +5,15 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from mrbench.errors import RecipeError
-from mrbench.model.recipe import noun
 
 MARGIN_S = 120  # Slurm counts in minutes and looks twice a minute; mrbench's limit must come first
 _TIME = re.compile(r"\d+(-\d+(:\d+){0,2})?|\d+(:\d+){1,2}")
 
 
-@noun
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """All that decides a job's script. nodes: how many; gpus_per_node: 0 asks for none."""
 
     name: str
