@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mrbench.launch.executors.base import LOG
 from mrbench.launch.executors.local import start
-from mrbench.model.run import Exit, Job
+from mrbench.model.job import Job
+from mrbench.model.run import Exit
 
 SAFETY_S = 60.0  # decides no test, only ends one that hangs
 MARK = "MRBENCH_TEST_TREE"

@@ -11,6 +11,7 @@ from mrbench.doctor import storage, tools
 from mrbench.doctor import wanted as stated
 from mrbench.doctor.preflight import check
 from mrbench.errors import UnavailableError
+from mrbench.launch.executors import local
 from mrbench.model.recipe import Environment
 from mrbench.recipe import load
 from toy import make_suite
@@ -66,7 +67,7 @@ def test_a_build_without_its_compiler_is_refused(toy: Path, bare: Path) -> None:
     assert set(found) == {"g++", "mpicxx"}
     assert "libopenmpi-dev" in found["mpicxx"].remedy
     with pytest.raises(UnavailableError, match=r"toy: `g\+\+` is not on PATH; install it"):
-        check([wanted], NOWHERE)
+        check([wanted], NOWHERE, local)
 
 
 def test_a_wrapper_of_mpi_without_its_headers_is_refused(toy: Path, bare: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_missing_git_refuses(toy: Path, bare: Path) -> None:
     (bare / "git").unlink()
     assert not tools.git([], NOWHERE)
     with pytest.raises(UnavailableError, match="apt-get install git"):
-        check([resolved(toy)], NOWHERE)
+        check([resolved(toy)], NOWHERE, local)
 
 
 def test_a_library_that_no_machine_has_is_told(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from mrbench.doctor import inputs as asked
 from mrbench.doctor.finding import Finding
 from mrbench.doctor.preflight import check
 from mrbench.errors import UnavailableError
+from mrbench.launch.executors import local
 from mrbench.model.places import Places
 from toy import edit, make_suite, mrbench
 
@@ -26,7 +27,7 @@ def test_too_little_room_refuses(toy: Path, monkeypatch: pytest.MonkeyPatch) -> 
     # the need is patched, not the disk: a test cannot fill one
     monkeypatch.setattr(storage, "RUN_BYTES", 1e18)
     with pytest.raises(UnavailableError, match=r"about 1000000000.0 GB needed; make room there"):
-        check([resolved(toy)], NOWHERE)
+        check([resolved(toy)], NOWHERE, local)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -34,7 +35,7 @@ def test_a_folder_that_cannot_be_written_refuses(toy: Path, tmp_path: Path) -> N
     runs = tmp_path / "sealed"
     runs.mkdir(mode=0o500)
     with pytest.raises(UnavailableError, match=r"sealed cannot be written to; .* name --runs DIR"):
-        check([resolved(toy)], Places(runs=runs / "mine"))
+        check([resolved(toy)], Places(runs=runs / "mine"), local)
 
 
 def test_room_is_counted_once_for_each_environment(toy: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_mirror_that_lacks_a_repository(toy: Path, tmp_path: Path) -> None:
     assert told.level == "warning"
     assert "own/name" in told.text
     with pytest.raises(UnavailableError, match=r"--mirror /no/such: no such folder; check"):
-        check([wanted], Places(mirror="/no/such"))
+        check([wanted], Places(mirror="/no/such"), local)
     (tmp_path / "own").mkdir()
     (tmp_path / "upstream").rename(tmp_path / "own" / "name")
     assert only(asked.mirror([wanted], Places(mirror=str(tmp_path)))).level == "good"

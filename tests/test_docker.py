@@ -5,19 +5,21 @@ import json
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine import BASE, containers, docker, import_base, running_engine
 from jobs import make_job
-from mrbench.launch.executors import EXECUTORS, Wishes
 from mrbench.launch.executors.base import CONTAINER, EXIT, LOG, STAMPS
+from mrbench.launch.executors.docker import Docker
 from mrbench.launch.executors.docker.order import ULIMITS
 from mrbench.measure.log.blocks import read_stamps
-from mrbench.model.run import Exit, Job
+from mrbench.model.job import Job
+from mrbench.model.options import ExecutorOptions
+from mrbench.model.run import Exit
 
 pytestmark = pytest.mark.usefixtures("docker_host")
 
@@ -60,7 +62,7 @@ def run(
     job: Job, folder: Path, *, shm: str | None = None, memory: str | None = None
 ) -> tuple[bytes, Exit, dict[str, Any]]:
     """Follow a job to its end; return what it printed, how it ended, and container.json."""
-    executor = EXECUTORS["docker"](Wishes(executor="docker", shm=shm, memory=memory))
+    executor = Docker(ExecutorOptions(shm=shm, memory=memory))
     with executor.start(job, folder, grace_s=1.0) as running:
         output = b"".join(block for _, block in running.blocks(tick=lambda: None))
     assert output == (folder / LOG).read_bytes()
@@ -92,7 +94,7 @@ for i in range(4):
     while not os.path.exists(f"seen{i}"):
         time.sleep(0.01)
 """
-    executor = EXECUTORS["docker"](Wishes())
+    executor = Docker(ExecutorOptions())
     moments, size = [], 0
     with executor.start(in_container(tmp_path, *python(code)), tmp_path) as running:
         for i, (offset, block) in enumerate(running.blocks(tick=lambda: None)):
@@ -213,7 +215,7 @@ def test_a_program_that_is_none(tmp_path: Path) -> None:
 def test_what_cannot_start_is_one_line(
     tmp_path: Path, wanted: dict[str, Any], wishes: dict[str, Any], told: str
 ) -> None:
-    executor = EXECUTORS["docker"](Wishes(**wishes))
+    executor = Docker(ExecutorOptions(**wishes))
     job = in_container(tmp_path, "true", **wanted)
     with pytest.raises(Exception, match=told) as caught, executor.start(job, tmp_path):
         pass
@@ -225,7 +227,7 @@ def test_what_cannot_start_is_one_line(
 # the SDK leaves a socket open whose connecting failed
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_no_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    executor = EXECUTORS["docker"](Wishes())
+    executor = Docker(ExecutorOptions())
     assert executor.unavailable() is None
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     told = str(executor.unavailable())
@@ -238,7 +240,7 @@ def test_no_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("words", [("kill",), ("rm", "-f")])
 def test_a_container_that_somebody_else_ends(tmp_path: Path, words: tuple[str, ...]) -> None:
     host = os.environ["DOCKER_HOST"]
-    executor = EXECUTORS["docker"](Wishes())
+    executor = Docker(ExecutorOptions())
     job = in_container(tmp_path, *python("import time; print('up', flush=True); time.sleep(1000)"))
     with executor.start(job, tmp_path) as running:
         blocks = running.blocks(tick=lambda: None)
@@ -269,7 +271,7 @@ def test_limits_end_a_container_that_ignores_sigterm(
 
 
 def test_enough_ends_it(tmp_path: Path) -> None:
-    executor = EXECUTORS["docker"](Wishes())
+    executor = Docker(ExecutorOptions())
     code = "import time\nwhile True: print(1, flush=True); time.sleep(0.01)"
     began_s = time.monotonic()
     with executor.start(in_container(tmp_path, *python(code)), tmp_path, grace_s=1e6) as running:

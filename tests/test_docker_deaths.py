@@ -25,13 +25,14 @@ pytestmark = pytest.mark.usefixtures("docker_host")
 
 DRIVER = """
     import pathlib, sys
-    from mrbench.executors import EXECUTORS, Wishes
-    from mrbench.outcome import Job
+    from mrbench.launch.executors.docker import Docker
+    from mrbench.model.options import ExecutorOptions
+    from mrbench.model.job import Job
     folder = pathlib.Path(sys.argv[1])
     job = Job(argv=("bash", "-c", sys.argv[2]), directory=folder, variables={}, terminal=False,
               wall_clock_limit_s=float(sys.argv[3]), stall_limit_s=1000.0, image=sys.argv[4],
               writable=(folder,))
-    with EXECUTORS["docker"](Wishes()).start(job, folder, grace_s=0.5) as running:
+    with Docker(ExecutorOptions()).start(job, folder, grace_s=0.5) as running:
         for _ in running.blocks(tick=lambda: None):
             pass
     print(running.exit())
@@ -86,7 +87,7 @@ def test_no_container_outlives_mrbench(
 def test_no_step_of_the_preparation_outlives_mrbench(tmp_path: Path, docker_host: str) -> None:
     mark = uuid.uuid4().hex
     start, _, _ = textwrap.dedent(DRIVER).partition("with ")
-    code = start + "EXECUTORS['docker'](Wishes()).surroundings.step(job, folder / 'log', 'data')"
+    code = start + "Docker(ExecutorOptions()).surroundings.step(job, folder / 'log', 'data')"
     variables = {**os.environ, MARK: mark, "PYTHONPATH": str(Path(__file__).parents[1])}
     words = [str(tmp_path), STUBBORN, "1000", BASE]
     with subprocess.Popen([sys.executable, "-c", code, *words], env=variables) as driver:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from engine import BASE, containers, docker
-from mrbench.launch.executors import EXECUTORS, Wishes
-from mrbench.launch.executors.docker import containerfile
+from mrbench.launch.executors.docker import Docker, containerfile
 from mrbench.launch.executors.docker.engine import meaning
+from mrbench.model.options import ExecutorOptions
 from mrbench.model.recipe import Environment, Package
 from mrbench.recipe import load, lockfile
 from toy import edit, make_suite, mrbench, records
@@ -191,8 +191,8 @@ def _prepare(
     lock: bytes,
     packages: Callable[[], Sequence[Path]],
     wheels: Path | None = None,
-) -> Any:  # noqa: ANN401 - Ready
-    surroundings = EXECUTORS["docker"](Wishes(base_image=BASE)).surroundings
+) -> Any:  # noqa: ANN401 - UsableEnvironment
+    surroundings = Docker(ExecutorOptions(base_image=BASE)).surroundings
     return surroundings.prepare(
         env, checkout, "0" * 40, lambda _: None, lock=lock, packages=packages, wheels=wheels
     )
@@ -236,7 +236,7 @@ def test_no_gpu_runtime_is_refused(
 ) -> None:
     assert docker_host
     monkeypatch.setenv("PATH", str(tmp_path))  # the toolkit may be here, whatever the engine knows
-    surroundings = EXECUTORS["docker"](Wishes(image=BASE)).surroundings
+    surroundings = Docker(ExecutorOptions(image=BASE)).surroundings
     assert surroundings.problem(_environment(), 0) is None
     told = str(surroundings.problem(_environment(), 1))
     assert told.startswith("the Docker engine has no GPU runtime; install the NVIDIA Container")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import LaunchError
+from mrbench.model.job import UsableEnvironment
 from mrbench.model.recipe import Environment
 from mrbench.prepare import environment
 from mrbench.prepare.environment import interpreter
@@ -20,7 +21,7 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def make(env: Environment, checkout: Path, told: list[str] | None = None) -> environment.Ready:
+def make(env: Environment, checkout: Path, told: list[str] | None = None) -> UsableEnvironment:
     return environment.prepare(env, checkout, TREE, (told if told is not None else []).append)
 
 

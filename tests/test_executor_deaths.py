@@ -28,7 +28,7 @@ from mrbench.measure.log.blocks import read_stamps
 DRIVER = """
     import os, pathlib, sys
     from mrbench.executors.local import start
-    from mrbench.outcome import Job
+    from mrbench.model.job import Job
     folder = pathlib.Path(sys.argv[1])
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
     job = Job(argv=("bash", "-c", sys.argv[2]), directory=folder, variables={},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import LaunchError
+from mrbench.model.job import UsableEnvironment
 from mrbench.model.recipe import Environment, Package
 from mrbench.prepare import environment
 from mrbench.prepare.environment.lock import resolve
@@ -17,7 +18,7 @@ TREE = "t" * 40
 ENV = Environment(kind="venv", requirements=("six==1.16.0",), probe=("six",), lock="toy.lock")
 
 
-def make(env: Environment, lock: bytes, tmp_path: Path) -> environment.Ready:
+def make(env: Environment, lock: bytes, tmp_path: Path) -> UsableEnvironment:
     checkout = tmp_path / "checkout"
     checkout.mkdir(exist_ok=True)
     return environment.prepare(env, checkout, TREE, lambda _: None, lock=lock)

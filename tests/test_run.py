@@ -204,7 +204,7 @@ def test_the_gpus_that_are_locked_are_those_that_are_used(
 ) -> None:
     from mrbench.recipe import load
     from mrbench.recipe.plan import make_plan
-    from mrbench.run.local import _lock_names
+    from mrbench.run.local import device_names
 
     edit(toy.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
     suite = load.read_suite(toy.parent / "suite.yaml")
@@ -212,4 +212,4 @@ def test_the_gpus_that_are_locked_are_those_that_are_used(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert _lock_names(plan) == names
+    assert device_names(plan) == names

@@ -8,8 +8,9 @@ import pytest
 
 from jobs import make_job
 from mrbench.errors import RecipeError, UnavailableError
+from mrbench.model.slurm import Container
 from mrbench.run.slurm import client
-from mrbench.run.slurm.container import Container, choose, wrap
+from mrbench.run.slurm.container import choose, wrap
 from test_slurm import only_record, run
 from toy import make_suite
 

@@ -14,6 +14,7 @@ import pytest
 import toy
 from mrbench.errors import UnavailableError
 from mrbench.files import home
+from mrbench.model.job import UsedWeights
 from mrbench.model.recipe import WeightsFile
 from mrbench.prepare import weights
 from mrbench.prepare.weights import digests, download
@@ -35,7 +36,7 @@ def item(url: str, **more: object) -> WeightsFile:
     return WeightsFile(**({"file": "net/R-50.pkl", "url": url} | more))  # type: ignore[arg-type]
 
 
-def have(wanted: WeightsFile, named: Path | None = None) -> weights.Used:
+def have(wanted: WeightsFile, named: Path | None = None) -> UsedWeights:
     return weights.have(wanted, named, lambda _: None)
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
+from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source
 from mrbench.prepare import source as workspace
-from mrbench.prepare.source import Workspace
 
 Git = Callable[..., str]
 FILES = {

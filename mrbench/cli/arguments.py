@@ -4,6 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from mrbench.run.executors import EXECUTORS
+
 MARGIN = 0.03  # the slowdown that is too much
 
 
@@ -94,7 +96,7 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
     """Add --executor, and what executors may be asked for."""
     parser.add_argument(
         "--executor",
-        choices=("local", "docker", "slurm"),
+        choices=tuple(EXECUTORS),
         default="local",
         help="where to train; default: local",
     )

@@ -3,22 +3,18 @@
 import argparse
 from pathlib import Path
 
-from mrbench.doctor.cooldown import CoolDown
 from mrbench.errors import RecipeError
-from mrbench.launch.executors import Wishes
+from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy
 from mrbench.prepare.mirror import base
 from mrbench.recipe import foreign, load, plan
 from mrbench.recipe.load import RecipeFile
+from mrbench.run.executor import Executor
+from mrbench.run.executors import EXECUTORS, OPTIONS
 
 Planned = list[tuple[Plan, RecipeFile]]
-# What only one executor knows.
-OPTIONS = {
-    "docker": ("image", "base_image", "shm", "memory"),
-    "slurm": ("nodes", "partition", "time", "account", "constraint", "container", "detach"),
-}
 
 
 def plans(args: argparse.Namespace) -> Planned:
@@ -67,33 +63,19 @@ def places(args: argparse.Namespace) -> Places:
     return Places(data=args.data, weights=weights, mirror=args.mirror, runs=runs)
 
 
-def wishes(args: argparse.Namespace) -> Wishes:
-    """Return what the arguments ask of the executor; RecipeError for what it does not know."""
-    for executor, names in OPTIONS.items():
-        given = [n for n in names if getattr(args, n) and (n, getattr(args, n)) != ("nodes", 1)]
-        if given and args.executor != executor:
-            option = f"--{given[0].replace('_', '-')}"
-            raise RecipeError(f"{option} is for --executor {executor}", "add that, or leave it out")
-    if args.executor == "slurm" and args.cool_down is not None:
-        raise RecipeError("--cool-down looks at this machine's GPUs", "leave it out on a cluster")
-    return Wishes(
-        executor=args.executor,
-        image=args.image,
-        base_image=args.base_image,
-        shm=args.shm,
-        memory=args.memory,
-        nodes=args.nodes,
-        partition=args.partition,
-        time_limit=args.time,
-        account=args.account,
-        constraint=args.constraint,
-        container=args.container,
-        detach=args.detach,
-    )
-
-
-def cool_down(args: argparse.Namespace) -> CoolDown | None:
-    """Return what is asked of the GPUs' temperature before each run."""
-    if args.cool_down is None:
-        return None
-    return CoolDown(celsius=args.cool_down, limit_s=args.cool_down_limit)
+def executor(args: argparse.Namespace) -> Executor:
+    """Return the executor that the arguments choose; RecipeError for options of another."""
+    cool_down = None
+    if args.cool_down is not None:
+        cool_down = CoolDown(celsius=args.cool_down, limit_s=args.cool_down_limit)
+    known = [f for f in ExecutorOptions.__struct_fields__ if f != "cool_down"]
+    options = ExecutorOptions(cool_down=cool_down, **{name: getattr(args, name) for name in known})
+    for name in ExecutorOptions.__struct_fields__:
+        asked = getattr(options, name) != getattr(ExecutorOptions(), name)
+        if asked and name not in OPTIONS[args.executor]:
+            takers = " or ".join(other for other, names in OPTIONS.items() if name in names)
+            raise RecipeError(
+                f"--{name.replace('_', '-')} is for --executor {takers}, not {args.executor}",
+                "add that, or leave it out",
+            )
+    return EXECUTORS[args.executor](options)

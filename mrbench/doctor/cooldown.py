@@ -4,21 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
-
 from mrbench.doctor.gpus import visible
 from mrbench.launch import gpus
+from mrbench.model.options import CoolDown
 from mrbench.model.plan import Plan
 
 POLL_S = 1.0
 TELL_S = 10.0
-
-
-class CoolDown(Struct, frozen=True, kw_only=True):
-    """At most so many degrees Celsius, waited for at most so many seconds."""
-
-    celsius: float
-    limit_s: float
 
 
 def wait(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from mrbench.doctor.finding import Finding, Plans, lacking, names
 from mrbench.errors import WorkspaceError
-from mrbench.launch.executors import EXECUTORS, Wishes
+from mrbench.launch.executors import local
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
@@ -19,7 +19,7 @@ from mrbench.recipe import lockfile
 
 def executor(plans: Plans, _places: Places) -> list[Finding]:
     """Refuse what cannot be started on this system at all."""
-    told = EXECUTORS["local"](Wishes()).unavailable()
+    told = local.unavailable()
     return [lacking("system", told, plan) for plan in plans] if told else []
 
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from mrbench.doctor import gpus, inputs, storage, tools
 from mrbench.doctor.finding import Finding, lacking, merged
 from mrbench.errors import UnavailableError
-from mrbench.launch.executors import EXECUTORS, Executor, Wishes
+from mrbench.launch.executors.base import Site
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
+from mrbench.prepare.surroundings import Surroundings
 
 # All that can refuse a run: the cheap ones among the checks of `mrbench doctor`.
 REFUSING = (
     gpus.enough,
-    inputs.executor,
     inputs.environments,
     inputs.data,
     inputs.pretrained,
@@ -21,28 +21,18 @@ REFUSING = (
     storage.space,
 )
 
-LOCAL = EXECUTORS["local"](Wishes())
 # Of no account where the jobs run in images.
 OF_THIS_MACHINE = (inputs.environments, tools.programs)
 
-# What concerns the machine that trains, where that is another one.
-OF_THE_TRAINING = (gpus.enough, inputs.executor)
-
 
 def check(
-    plans: Iterable[Plan],
-    places: Places,
-    executor: Executor = LOCAL,
-    *,
-    force: bool = False,
-    elsewhere: bool = False,
+    plans: Iterable[Plan], places: Places, site: Site, *, force: bool = False
 ) -> list[Finding]:
     """Raise one UnavailableError that lists all that is missing, each with its remedy.
 
-    force: what may be forced is returned instead. elsewhere: this machine only prepares, and needs
-    no GPUs.
+    site: where they are to train. force: what may be forced is returned instead.
     """
-    found = refusals(tuple(plans), places, executor, elsewhere=elsewhere)
+    found = refusals(tuple(plans), places, site)
     forced = [finding for finding in found if force and finding.forcible]
     refused = [finding for finding in found if finding not in forced]
     if refused:
@@ -51,35 +41,28 @@ def check(
     return forced
 
 
-def refusals(
-    plans: tuple[Plan, ...],
-    places: Places,
-    executor: Executor = LOCAL,
-    *,
-    elsewhere: bool = False,
-) -> list[Finding]:
+def refusals(plans: tuple[Plan, ...], places: Places, site: Site) -> list[Finding]:
     """List what refuses a run of these plans; empty if it can start."""
-    inside = executor.surroundings.in_image
+    inside = site.surroundings.in_image
     found = [
         finding
         for look in REFUSING
-        if not (elsewhere and look in OF_THE_TRAINING)
+        if site.trains_here or look is not gpus.enough
         for finding in look(plans, places)
         if not (inside and look in OF_THIS_MACHINE and finding.topic != "git")
     ]
-    if inside:
-        found += _lacking_in_images(plans, executor)
+    lack = site.unavailable()
+    if lack:
+        found += [lacking("executor", lack, plan) for plan in plans]
+    elif inside:
+        found += _lacking_in_images(plans, site.surroundings)
     return merged(finding for finding in found if finding.level == "missing")
 
 
-def _lacking_in_images(plans: tuple[Plan, ...], executor: Executor) -> list[Finding]:
-    told = executor.unavailable()
-    if told:
-        return [lacking("executor", told, plan) for plan in plans]
+def _lacking_in_images(plans: tuple[Plan, ...], surroundings: Surroundings) -> list[Finding]:
     found = []
     for plan in plans:
-        gpus = plan.gpus if plan.accelerator == "gpu" else 0
-        told = executor.surroundings.problem(plan.environment, gpus)
-        if told:
-            found.append(lacking("image", told, plan))
+        lack = surroundings.problem(plan.environment, plan.gpus if plan.accelerator == "gpu" else 0)
+        if lack:
+            found.append(lacking("image", lack, plan))
     return found

@@ -28,12 +28,3 @@ def synthetic_folder(spec: SyntheticData) -> Path:
     order = {**msgspec.structs.asdict(spec), "drawing": DRAWING}
     text = json.dumps(order, sort_keys=True)
     return home() / "data" / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def free_port() -> str:
-    """Return a TCP port that is free on this machine now."""
-    import socket  # noqa: PLC0415 - few recipes need a port
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])

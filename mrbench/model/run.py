@@ -1,9 +1,6 @@
-"""The nouns of what happens: jobs, how they end, iteration samples and measurements; no I/O."""
+"""The nouns of what happens: how jobs end, iteration samples and measurements; no I/O."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -22,26 +19,6 @@ Status = Literal[
     "timed_out",
     "interrupted",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A command with nothing left to fill in, for an executor.
-
-    image: the id of the container image that its argv belongs to; None: this machine. read_only and
-    writable: the folders that it needs, which a container must be given.
-    """
-
-    argv: tuple[str, ...]
-    directory: Path
-    variables: Mapping[str, str]
-    terminal: bool
-    wall_clock_limit_s: float
-    stall_limit_s: float
-    gpus: int = 0
-    image: str | None = None
-    read_only: tuple[Path, ...] = ()
-    writable: tuple[Path, ...] = ()
 
 
 EndReason = Literal["exited", "enough", "interrupted", "timed_out", "stalled", "out_of_memory"]

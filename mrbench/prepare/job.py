@@ -1,38 +1,25 @@
 """Make a plan real up to the launch: checkout, environment, data, links, and the job."""
 
-import dataclasses
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mrbench.launch.executors import Surroundings
-from mrbench.model.places import Places, free_port, synthetic_folder
+import msgspec
+
+from mrbench.model.job import Job, PreparedRun
+from mrbench.model.places import Places, synthetic_folder
 from mrbench.model.plan import Plan
 from mrbench.model.recipe import as_source
-from mrbench.model.run import Job
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
-from mrbench.prepare.environment import Ready
 from mrbench.prepare.mirror import base as mirrored
-from mrbench.prepare.source import Workspace
 from mrbench.prepare.step import activated
-from mrbench.prepare.weights import Used
+from mrbench.prepare.surroundings import Surroundings
 from mrbench.recipe.load import RecipeFile
 from mrbench.text import fill
 
 Progress = Callable[[str], None]
 Patches = tuple[tuple[str, bytes], ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """All that exists before the launch."""
-
-    workspace: Workspace
-    environment: Ready
-    folder: Path
-    job: Job
-    weights: tuple[Used, ...]
 
 
 def data_folder(plan: Plan, places: Places) -> Path | None:
@@ -49,12 +36,10 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     folder: Path,
     progress: Progress,
     surroundings: Surroundings,
-    *,
-    port: bool = True,
-) -> Prepared:
+) -> PreparedRun:
     """Make everything up to the launch; `folder`, the run's own, gets src/ and output/.
 
-    port: whether it trains on this machine; if not, {port} is filled in where it does.
+    {port} is left to fill: which one is free is known when and where the training starts.
     """
     base = mirrored.git_base(places.mirror)
     used = tuple(weights.have(item, places.weights, progress) for item in plan.weights)
@@ -82,16 +67,16 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     progress("copying the checkout, linking data and weights")
     source = run_copy.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)
-    job = make_job(plan, places, ready.python, source, image=ready.image, port=port)
+    job = make_job(plan, places, ready.python, source, image=ready.image)
     values = path_values(plan, places, ready.python, source)
     activation = _activated(plan, ready.python, ready.image)
     for command in plan.data.prepare if plan.data else ():
         words = tuple(fill(word, values) for word in command)
         progress(f"preparing data: {shlex.join(words)}")
         variables = {**activation, "PYTHONPATH": str(source)}
-        step = dataclasses.replace(job, argv=words, directory=source, variables=variables)
+        step = msgspec.structs.replace(job, argv=words, directory=source, variables=variables)
         surroundings.step(step, folder / "data.log", "data")
-    return Prepared(checkout, ready, folder, job, used)
+    return PreparedRun(workspace=checkout, environment=ready, folder=folder, job=job, weights=used)
 
 
 def make_job(
@@ -100,13 +85,10 @@ def make_job(
     python: Path,
     source: Path,
     *,
-    port: bool = True,
     image: str | None = None,
 ) -> Job:
     """Fill in this machine's paths; nothing but the port is left to fill afterwards."""
     values = path_values(plan, places, python, source)
-    if port and any("{port}" in text for text in (*plan.command, *plan.variables.values())):
-        values["port"] = free_port()
     words = tuple(fill(word, values) for word in plan.command)
     argv = ("/bin/bash", "-c", " ".join(words)) if plan.shell else words
     return Job(
@@ -121,6 +103,31 @@ def make_job(
         image=image,
         read_only=_read_only(plan, places),
         writable=(source.parent,),
+    )
+
+
+def with_port(job: Job) -> Job:
+    """Fill in a port that is free on this machine now, if the job asks for one."""
+    if not any("{port}" in text for text in (*job.argv, *job.variables.values())):
+        return job
+    return filled(job, {"port": free_port()})
+
+
+def free_port() -> str:
+    """Return a TCP port that is free on this machine now."""
+    import socket  # noqa: PLC0415 - few recipes need a port
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def filled(job: Job, values: Mapping[str, str]) -> Job:
+    """Fill in more of the placeholders in the job's command and variables."""
+    return msgspec.structs.replace(
+        job,
+        argv=tuple(fill(word, values) for word in job.argv),
+        variables={name: fill(text, values) for name, text in job.variables.items()},
     )
 
 

@@ -1,23 +1,77 @@
-"""Surroundings of jobs on this machine: environments that mrbench makes here, programs of here."""
+"""Where a job's interpreter, libraries and programs are: on this machine, or in an image."""
 
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from mrbench.model.finding import Problem
+from mrbench.model.job import Job, UsableEnvironment
 from mrbench.model.recipe import Environment
-from mrbench.model.run import Job
 from mrbench.prepare import environment
-from mrbench.prepare.environment import prepare
 from mrbench.prepare.step import run_step
 
-__all__ = ["in_image", "prepare", "problem", "step"]
-in_image = False
+
+class Preview(NamedTuple):
+    """What `--dry-run` shows: the image's name or how it is built, if any, and the interpreter."""
+
+    image: str | None
+    python: Path
 
 
-def problem(env: Environment, _gpus: int) -> Problem | None:
-    """Say what this machine lacks for the environment, or None."""
-    return environment.problem(env)
+class Surroundings(Protocol):
+    """What preparation finds at the place where a job will run."""
+
+    @property
+    def in_image(self) -> bool:
+        """Tell whether what is installed on this machine does not matter."""
+        ...
+
+    def problem(self, env: Environment, gpus: int, /) -> Problem | None:
+        """Say what is lacking for this environment, or None; makes nothing."""
+        ...
+
+    def preview(self, env: Environment, place: Path) -> Preview:
+        """Return what would be used; place: where this machine keeps the environment."""
+        ...
+
+    def prepare(
+        self,
+        env: Environment,
+        checkout: Path,
+        tree: str,
+        progress: Callable[[str], None],
+        *,
+        lock: bytes | None = None,
+        packages: Callable[[], Sequence[Path]] = list,
+        wheels: Path | None = None,
+    ) -> UsableEnvironment:
+        """Make the environment, or find it made; see environment.prepare."""
+        ...
+
+    def step(self, job: Job, log: Path, what: str) -> None:
+        """Run a command to its end, its output appended to `log`; LaunchError if it fails."""
+        ...
 
 
-def step(job: Job, log: Path, what: str) -> None:
-    """Run a command to its end; see steps.run_step."""
-    run_step(job.argv, directory=job.directory, log=log, variables=job.variables, what=what)
+class OnThisMachine:
+    """Environments that mrbench makes here, and the programs of here; see Surroundings."""
+
+    in_image = False
+    prepare = staticmethod(environment.prepare)
+
+    def problem(self, env: Environment, _gpus: int, /) -> Problem | None:
+        """Say what this machine lacks for the environment, or None."""
+        return environment.problem(env)
+
+    def preview(self, env: Environment, place: Path) -> Preview:
+        """Return the interpreter of the environment that stands, or will stand, at `place`."""
+        current = env.kind == "current"
+        return Preview(None, Path(sys.executable) if current else place / "venv" / "bin" / "python")
+
+    def step(self, job: Job, log: Path, what: str) -> None:
+        """Run a command to its end; see steps.run_step."""
+        run_step(job.argv, directory=job.directory, log=log, variables=job.variables, what=what)
+
+
+HERE = OnThisMachine()

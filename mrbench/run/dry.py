@@ -8,26 +8,21 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.launch.executors import Wishes
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, scratch
 from mrbench.prepare import source as workspace
 from mrbench.prepare.job import Patches, links_of, make_job, path_values
+from mrbench.run.executor import Executor
 
-HERE = Wishes()
 
-
-def describe(
-    plan: Plan, patches: Patches, places: Places, wishes: Wishes = HERE
-) -> dict[str, object]:
+def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -> dict[str, object]:
     """Return all that a run of the plan would do on this machine."""
     tree = plan.source.tree or "(unknown until checked out)"
     env = environment.path(plan.environment, tree, plan.lock_sha256)
     source = scratch.folder(plan.suite, plan.implementation, "RUN") / "src"
-    image = _image(plan, wishes)
-    python = _interpreter(plan, env, image)
-    job = make_job(plan, places, python, source, port=False, image=image)
+    image, python = executor.surroundings.preview(plan.environment, env)
+    job = make_job(plan, places, python, source, image=image)
     values = path_values(plan, places, python, source)
     checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
     return {
@@ -39,7 +34,7 @@ def describe(
         "patches": plan.patch_sha256,
         "substitutions": msgspec.to_builtins(plan.source.substitutions),
         "checkout": str(checkout),
-        "executor": wishes.executor,
+        "executor": executor.name,
         "image": image,
         "environment": _environment(plan, None if image else env),
         "data": values["data"] if plan.data else None,
@@ -56,25 +51,8 @@ def describe(
         "stop": plan.stop,
         "wall_clock_limit_s": plan.wall_clock_limit_s,
         "stall_limit_s": plan.stall_limit_s,
+        **executor.details(plan, places),
     }
-
-
-def _image(plan: Plan, wishes: Wishes) -> str | None:
-    """Return the image's name, or what would be built; None for a run on this machine."""
-    if wishes.executor != "docker":
-        return None
-    from mrbench.launch.executors.docker import containerfile  # noqa: PLC0415 - for containers only
-    from mrbench.launch.executors.docker import image as docker_image  # noqa: PLC0415 - the same
-
-    named = plan.environment.image if plan.environment.kind == "image" else None
-    if wishes.image or named:
-        return wishes.image or named
-    lacking = docker_image.unbuildable(plan.environment)
-    if lacking:
-        return f"none: {lacking}"
-    target = containerfile.target_of(plan.environment)
-    base = wishes.base_image or containerfile.base_of(plan.environment)
-    return f"{target} of the Dockerfile, on {base}"
 
 
 def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
@@ -93,15 +71,6 @@ def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
     }
 
 
-def _interpreter(plan: Plan, env: Path, image: str | None) -> Path:
-    if image:
-        built = " of the Dockerfile, on " in image
-        return Path("/opt/mrbench/venv/bin/python") if built else Path("python")
-    if plan.environment.kind == "current":
-        return Path(sys.executable)
-    return env / "venv" / "bin" / "python"
-
-
 def _variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return what the run sets, on top of what it inherits."""
     shown = {"PYTHONUNBUFFERED": "1", **variables}
@@ -113,9 +82,9 @@ def as_text(described: dict[str, object]) -> str:
     """Lay out one description, a line each, without what is empty."""
     lines = [f"{described['implementation']}:"]
     for key, value in described.items():
-        if key != "implementation" and value not in (None, [], {}):
+        if key not in ("implementation", "script") and value not in (None, [], {}):
             lines.append(_line(key, value, "  "))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + f"\n\n{described.get('script', '')}"
 
 
 def _line(key: str, value: object, indent: str) -> str:

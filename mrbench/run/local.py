@@ -1,135 +1,87 @@
-"""Run plans one after the other: prepare, launch, follow, measure, record."""
+"""Train on this machine, in a process or a container: one run at a time, its devices locked."""
 
-import dataclasses
+import contextlib
 import functools
 import os
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from mrbench import locks
-from mrbench.console import Reporter
-from mrbench.doctor import cooldown, preflight
-from mrbench.errors import MrbenchError
-from mrbench.launch.executors import Executor
+from mrbench.doctor import cooldown
+from mrbench.launch.executors.base import Launcher
+from mrbench.model.job import PreparedRun
+from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare import job, scratch
-from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import run_folder_name
-from mrbench.record import rundir
-from mrbench.record.record import blank, conclude, in_turns, now, run_start, summary
-from mrbench.record.rundir import RunDir
-from mrbench.run.training import keep, launch
-
-Record = dict[str, Any]
+from mrbench.prepare.scratch import Scratch
+from mrbench.run.recorder import Recorder, Run
+from mrbench.run.training import train
 
 
-def run_all(
-    planned: Sequence[tuple[Plan, RecipeFile]],
-    places: Places,
-    repeat: int,
-    reporter: Reporter,
-    executor: Executor,
-    *,
-    cool_down: cooldown.CoolDown | None = None,
-    force: bool = False,
-) -> list[Record]:
-    """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
+class OnThisMachine:
+    """Starts trainings with a launcher of this machine; see executor.Executor."""
 
-    force: go on where that may be forced; the record then tells what.
+    trains_here = True
+
+    def __init__(self, name: str, launcher: Launcher, options: ExecutorOptions) -> None:
+        self.name = name
+        self.surroundings = launcher.surroundings
+        self.unavailable = launcher.unavailable
+        self._launcher, self._cool_down = launcher, options.cool_down
+
+    def check(self, plans: Sequence[Plan]) -> None:
+        """Know of nothing to ask beyond what was looked at already."""
+
+    def details(self, _plan: Plan, _places: Places) -> Mapping[str, str]:
+        """Have nothing to show beyond what all runs have."""
+        return {}
+
+    @contextlib.contextmanager
+    def session(self, recorder: Recorder) -> Iterator["InTurn"]:
+        """Take the runs of one command."""
+        yield InTurn(self._launcher, self._cool_down, recorder)
+
+
+class InTurn:
+    """Runs that train as they come; see executor.Session."""
+
+    def __init__(self, launcher: Launcher, cool_down: CoolDown | None, recorder: Recorder) -> None:
+        self._launcher, self._cool_down, self._recorder = launcher, cool_down, recorder
+
+    def submit(self, run: Run, prepared: PreparedRun, _scratch: Scratch) -> None:
+        """Wait for the devices, train to the end, and record it."""
+        reporter, plan = self._recorder.reporter, run.plan
+        stage = functools.partial(reporter.stage, plan.implementation)
+        with locks.machine_wide(device_names(plan), stage) as held:
+            if self._cool_down is not None:
+                problem = functools.partial(reporter.note, problem=True)
+                run.know(cooled_down=cooldown.wait(self._cool_down, plan, stage, problem))
+            stage("starting the training")
+            end = train(
+                plan,
+                prepared,
+                run.folder,
+                self._launcher,
+                reporter,
+                know_machine=run.know_machine,
+                keep_open=held,
+            )
+        self._recorder.finish(run, end)
+
+    def wait(self) -> None:
+        """Have nothing to wait for: all were trained when they were submitted."""
+
+    def cancel(self) -> None:
+        """Have nothing to end: an interrupted training has ended already."""
+
+
+def device_names(plan: Plan) -> tuple[str, ...]:
+    """Return the locks of a run: two on the same devices would slow one another down.
+
+    All runs on a CPU share one.
     """
-    forced = preflight.check((plan for plan, _ in planned), places, executor, force=force)
-    for finding in forced:
-        text = f"{', '.join(finding.implementations)}: {finding.text}; forced"
-        reporter.note(text, problem=True)
-    return [
-        run_one(
-            plan,
-            file,
-            places,
-            reporter,
-            executor,
-            cool_down,
-            {
-                "series": series,
-                "forced": [f.text for f in forced if plan.implementation in f.implementations],
-            },
-        )
-        for plan, file, series in in_turns(planned, repeat)
-    ]
-
-
-def run_one(  # noqa: PLR0917 - the pipeline's parts, each used once
-    plan: Plan,
-    file: RecipeFile,
-    places: Places,
-    reporter: Reporter,
-    executor: Executor,
-    cool_down: cooldown.CoolDown | None,
-    known: Record,
-) -> Record:
-    """Run one plan; a record is written whatever happens.
-
-    known: what the record tells of how it came to this run: `series`, `forced`.
-    """
-    folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
-    rundir.write(folder.plan, plan.canonical())
-    record = blank(plan, file, folder) | known
-    reporter.run_started(run_start(record, folder))
-    try:
-        _train(plan, file, places, folder, reporter, record, executor, cool_down)
-    except MrbenchError as exc:
-        record |= {"status": "failed", "reason": str(exc), "exit_code": exc.exit_code}
-    except KeyboardInterrupt:
-        record |= {"status": "interrupted", "reason": "interrupted by the user", "exit_code": 130}
-        raise
-    except OSError as exc:  # the disk is full, or a folder vanished
-        reason = f"{exc.filename or folder.path}: {exc.strerror}; make room there and run again"
-        record |= {"status": "failed", "reason": reason, "exit_code": MrbenchError.exit_code}
-    finally:
-        record["ended"] = now()
-        record["files"] = rundir.describe_files(folder)
-        rundir.write_record(folder, record)
-        reporter.run_ended(record, summary(record))
-    return record
-
-
-def _train(  # noqa: PLR0917 - the pipeline's parts, each used once
-    plan: Plan,
-    file: RecipeFile,
-    places: Places,
-    folder: RunDir,
-    reporter: Reporter,
-    record: Record,
-    executor: Executor,
-    cool_down: cooldown.CoolDown | None,
-) -> None:
-    stage = functools.partial(reporter.stage, plan.implementation)
-    own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
-    with locks.machine_wide(_lock_names(plan), stage) as held, scratch.own(own):
-        ready = job.prepare(plan, file, places, own, stage, executor.surroundings)
-        record["workspace"] = dataclasses.asdict(ready.workspace)
-        record["environment"] = dataclasses.asdict(ready.environment)
-        record["weights"] = [dataclasses.asdict(used) for used in ready.weights]
-        if cool_down is not None:
-            problem = functools.partial(reporter.note, problem=True)
-            record["cooled_down"] = cooldown.wait(cool_down, plan, stage, problem)
-        stage("starting the training")
-        end = launch(plan, ready, folder, held, reporter, record, executor)
-        keep(plan, ready, folder)
-    conclude(record, folder, plan, file.suite, end)
-
-
-def _lock_names(plan: Plan) -> tuple[str, ...]:
-    """Two runs on the same devices would slow one another; all runs on a CPU share it."""
     if plan.accelerator == "cpu":
         return ("cpu",)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible else [str(i) for i in range(plan.gpus)]
     plain = ["".join(c for c in name if c.isalnum() or c == "-") for name in names]
     return tuple(f"gpu{name}" for name in plain[: plan.gpus])
-
-
-def exit_code(records: Iterable[Record]) -> int:
-    """Return the largest of the runs' exit codes."""
-    return max((int(r.get("exit_code", 0)) for r in records), default=0)

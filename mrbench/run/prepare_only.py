@@ -1,15 +1,16 @@
 """`mrbench prepare`: everything up to the launch, for login nodes and for looking around."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
+from mrbench.model.job import Workspace
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare import job, scratch, source, surroundings
+from mrbench.prepare import job, scratch, source
 from mrbench.prepare.mirror import base
+from mrbench.prepare.surroundings import HERE
 from mrbench.recipe.load import RecipeFile
 
 RUN_NAME = "prepared"  # one copy per implementation, made anew each time
@@ -45,20 +46,21 @@ def _prepare(
         checkout = source.prepare(plan.source, file.patches, base.git_base(places.mirror), stage)
         return _row(checkout) | {"path": str(checkout.path)}
     folder = scratch.folder(plan.suite, plan.implementation, RUN_NAME)
-    ready = job.prepare(plan, file, places, folder, stage, surroundings)
+    ready = job.prepare(plan, file, places, folder, stage, HERE)
+    command = job.with_port(ready.job)
     return _row(ready.workspace) | {
         "path": str(ready.folder / "src"),
         "checkout": str(ready.workspace.path),
-        "directory": str(ready.job.directory),
+        "directory": str(command.directory),
         "python": str(ready.environment.python),
-        "command": list(ready.job.argv),
-        "variables": dict(ready.job.variables),
+        "command": list(command.argv),
+        "variables": dict(command.variables),
     }
 
 
-def _row(checkout: source.Workspace) -> dict[str, Any]:
-    known = dataclasses.asdict(checkout)
-    return {name: known[name] for name in ("tree", "base_tree", "fetched_bytes", "reused")}
+def _row(checkout: Workspace) -> dict[str, Any]:
+    names = ("tree", "base_tree", "fetched_bytes", "reused")
+    return {name: getattr(checkout, name) for name in names}
 
 
 def as_text(rows: Sequence[dict[str, Any]]) -> str:

@@ -1,41 +1,49 @@
 """Launch a prepared run, follow its log to the end of the window, and keep what it leaves."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from mrbench.console import Reporter
+import msgspec
+
 from mrbench.errors import WorkspaceError
-from mrbench.launch.executors import Executor
+from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
 from mrbench.measure.parsers import parse, until_past
+from mrbench.model.job import PreparedRun
 from mrbench.model.plan import Plan
+from mrbench.model.reporter import Reporter
 from mrbench.model.run import Exit
 from mrbench.prepare import environment, source
-from mrbench.prepare.job import Prepared
+from mrbench.prepare.job import with_port
 from mrbench.record.rundir import RunDir
 from mrbench.run.progress import Progress
 
-Record = dict[str, Any]
 POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
+# Is told the machine that trains, and the packages of mrbench's own interpreter where that trains.
+KnowMachine = Callable[[dict[str, Any], tuple[str, ...] | None], None]
 
 
-def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
+def train(  # noqa: PLR0917 - the life's parts, each used once
     plan: Plan,
-    ready: Prepared,
+    prepared: PreparedRun,
     folder: RunDir,
-    held: tuple[int, ...],
+    launcher: Launcher,
     reporter: Reporter,
-    record: Record,
-    executor: Executor,
+    know_machine: KnowMachine,
+    keep_open: tuple[int, ...] = (),
 ) -> Exit:
-    """Start the job, follow it to the end of the window and one interval more, and end it."""
-    telemetry = _telemetry(plan, ready, folder)
-    with executor.start(ready.job, folder.path, keep_open=held) as running, telemetry:
-        own = plan.environment.kind == "current" and ready.environment.image is None
+    """Start the job, follow it to the end of the window and one interval more, and end it.
+
+    keep_open: files of locks that live as long as the job. LaunchError where it cannot be started,
+    WorkspaceError where what runs is not the plan's source, OSError where `folder` takes no files.
+    """
+    prepared = msgspec.structs.replace(prepared, job=with_port(prepared.job))
+    telemetry = _telemetry(plan, prepared, folder)
+    with launcher.start(prepared.job, folder.path, keep_open=keep_open) as running, telemetry:
         # of several nodes each starts its own, beside its own part of the training
         root = None if plan.nodes > 1 and plan.on_each_node else running.root()
-        meanwhile = _meanwhile(ready, record, telemetry, root, own=own)
+        meanwhile = _meanwhile(plan, prepared, know_machine, telemetry, root)
         progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
@@ -45,10 +53,11 @@ def launch(  # noqa: PLR0917 - the pipeline's parts, each used once
         running.stop("enough")
         for _ in meanwhile:
             pass  # the training was over before it came to that
+    _keep(plan, prepared, folder)
     return running.exit()
 
 
-def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
+def _telemetry(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Beside:
     """Look which programs are on the GPUs already; telemetry itself starts behind the launch."""
     if plan.accelerator != "gpu":
         return Beside(folder.telemetry, gpus=False)
@@ -56,37 +65,38 @@ def _telemetry(plan: Plan, ready: Prepared, folder: RunDir) -> Beside:
         folder.telemetry,
         gpus=True,
         before=on_the_gpus(),
-        visible=ready.job.variables.get("CUDA_VISIBLE_DEVICES"),
+        visible=prepared.job.variables.get("CUDA_VISIBLE_DEVICES"),
     )
 
 
 def _meanwhile(
-    ready: Prepared, record: Record, telemetry: Beside, root: int | None, *, own: bool
+    plan: Plan,
+    prepared: PreparedRun,
+    know_machine: KnowMachine,
+    telemetry: Beside,
+    root: int | None,
 ) -> Iterator[None]:
-    """Do what must not delay the launch while the training starts; most of it one poll later.
-
-    own: whether mrbench's own interpreter trains, whose packages no lock tells.
-    """
+    """Do what must not delay the launch while the training starts; most of it one poll later."""
     telemetry.start(root)
     yield
     from mrbench.launch import machine  # noqa: PLC0415 - used in the end
     from mrbench.launch.telemetry import summary  # noqa: F401, PLC0415 - the same
     from mrbench.record import judge, validity  # noqa: F401, PLC0415 - used in the end
 
-    if not source.verify_tree(ready.workspace, ready.folder / "src"):
+    if not source.verify_tree(prepared.workspace, prepared.folder / "src"):
         raise WorkspaceError(
-            f"what runs is not tree {ready.workspace.tree}: {ready.workspace.path} or"
-            f" {ready.environment.template} was changed",
+            f"what runs is not tree {prepared.workspace.tree}: {prepared.workspace.path} or"
+            f" {prepared.environment.template} was changed",
             "remove both and run again",
         )
-    record["machine"] = machine.facts()
-    if own:
-        record["environment"]["frozen"] = environment.installed()
+    # mrbench's own interpreter, whose packages no lock tells
+    own = plan.environment.kind == "current" and prepared.environment.image is None
+    know_machine(machine.facts(), tuple(environment.installed()) if own else None)
 
 
-def keep(plan: Plan, ready: Prepared, folder: RunDir) -> None:
+def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> None:
     """Copy the small files that the recipe asks to keep out of the training's output."""
-    output = ready.folder / "output"
+    output = prepared.folder / "output"
     for pattern in plan.log.keep:
         for path in output.glob(pattern):
             if path.is_file() and path.resolve().is_relative_to(output.resolve()):

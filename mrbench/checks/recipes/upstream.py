@@ -15,11 +15,12 @@ from mrbench.checks.recipes import launch
 from mrbench.checks.recipes.base import Subject, counted
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model.finding import Checked
+from mrbench.model.job import Workspace
 from mrbench.model.plan import Plan
 from mrbench.model.recipe import Source, as_source
 from mrbench.prepare import source as workspace
 from mrbench.prepare.mirror import base
-from mrbench.prepare.source import Workspace, address, store
+from mrbench.prepare.source import address, store
 from mrbench.prepare.source.base import UnreachableError
 from mrbench.recipe.plan import make_plan
 

@@ -7,7 +7,7 @@ from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.record.rundir import unusable
-from mrbench.run.local import exit_code
+from mrbench.run.cycle import exit_code
 from mrbench.run.slurm import detached
 
 COMMAND = Command(

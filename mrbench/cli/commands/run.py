@@ -1,7 +1,6 @@
 """`mrbench run`: train and measure."""
 
 import argparse
-import itertools
 import json
 import sys
 
@@ -16,6 +15,7 @@ from mrbench.cli.arguments import (
 )
 from mrbench.cli.commands import Command
 from mrbench.launch import shim_process
+from mrbench.run.executors import STARTED_HERE
 
 COMMAND = Command(
     group="Begin with",
@@ -34,8 +34,8 @@ mrbench run --data DIR --executor slurm --partition gpu --detach""",
 TYPE_CHECKING = False  # see arguments
 if TYPE_CHECKING:
     from mrbench.cli.choice import Planned
-    from mrbench.launch.executors import Wishes
     from mrbench.model.places import Places
+    from mrbench.run.executor import Executor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,51 +77,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the chosen implementations, or print what would be done."""
-    if not args.dry_run and args.executor != "slurm":
+    if not args.dry_run and args.executor in STARTED_HERE:
         shim_process.start()  # it boots while this process imports and reads
     from mrbench.cli import choice  # noqa: PLC0415 - after the shim has been started
 
-    wishes = choice.wishes(args)
+    executor = choice.executor(args)
     planned, places = choice.plans(args), choice.places(args)
     if args.dry_run:
-        return _dry_run(planned, places, wishes, as_json=args.json)
+        return _dry_run(planned, places, executor, as_json=args.json)
     from mrbench.console import make_reporter  # noqa: PLC0415 - the dry run prints at once
-    from mrbench.launch.executors import EXECUTORS  # noqa: PLC0415 - the same
-    from mrbench.run.local import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
+    from mrbench.run.cycle import exit_code, run_all  # noqa: PLC0415 - loads all that training needs
 
     events = sys.stdout if args.json else None
     with make_reporter(quiet=args.quiet, events=events) as reporter:
-        if args.executor == "slurm":
-            from mrbench.run.slurm import follow  # noqa: PLC0415 - only a cluster needs it
-
-            records = follow.run_all(planned, places, args.repeat, reporter, wishes)
-        else:
-            records = run_all(
-                planned,
-                places,
-                args.repeat,
-                reporter,
-                EXECUTORS[args.executor](wishes),
-                cool_down=choice.cool_down(args),
-                force=args.force,
-            )
+        records = run_all(planned, places, args.repeat, reporter, executor, force=args.force)
     return exit_code(records)
 
 
-def _dry_run(planned: "Planned", places: "Places", wishes: "Wishes", *, as_json: bool) -> int:
+def _dry_run(planned: "Planned", places: "Places", executor: "Executor", *, as_json: bool) -> int:
     from mrbench.run.dry import as_text, describe  # noqa: PLC0415 - only now needed
 
-    described = [describe(p, file.patches, places, wishes) for p, file in planned]
-    scripts: list[str] = []
-    if wishes.executor == "slurm":
-        from mrbench.run.slurm import submit  # noqa: PLC0415 - only a cluster needs it
-
-        scripts = [submit.dry_script(p, places, wishes) for p, _ in planned]
-        described = [d | {"script": s} for d, s in zip(described, scripts, strict=True)]
+    described = [describe(plan, file.patches, places, executor) for plan, file in planned]
     if as_json:
         print(json.dumps(described, indent=1))
-        return 0
-    for text, script in itertools.zip_longest(map(as_text, described), scripts, fillvalue=""):
-        print(text)
-        print(script, end="")
+    else:
+        print("".join(map(as_text, described)), end="")
     return 0

@@ -3,6 +3,8 @@
 import argparse
 import json
 
+import msgspec
+
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
 from mrbench.record.rundir import unusable
@@ -27,8 +29,8 @@ def main(args: argparse.Namespace) -> int:
     """Print a line for each run that was submitted and has no record yet."""
     rows = detached.look(args.runs)
     if args.json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(msgspec.to_builtins(rows), indent=1))
     else:
         nothing = "; ".join(filter(None, (f"{args.runs}: nothing submitted", unusable(args.runs))))
-        print("\n".join(detached.as_line(row) for row in rows) or nothing)
+        print("\n".join(map(str, rows)) or nothing)
     return 0

@@ -1,74 +1,19 @@
-"""What every executor offers, and the names of the files that it leaves in a run's folder."""
+"""What starts a job, and the names of the files that it leaves in a run's folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
-from msgspec import Struct
-
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import Environment
-from mrbench.model.run import Exit, Job
-from mrbench.prepare.environment import Ready
+from mrbench.model.job import Job
+from mrbench.model.run import Exit
+from mrbench.prepare.surroundings import Surroundings
 
 LOG = "train.log"  # what the job printed, byte for byte
 STAMPS = "train.stamps"  # when each part of it arrived; mrbench.stamps reads it
 EXIT = "exit.json"  # how the job ended; written last, by rename
 CONTAINER = "container.json"  # what a container was made of and how it ended
-
-
-class Wishes(Struct, frozen=True, kw_only=True):
-    """What the command line asks of an executor; each takes what concerns it.
-
-    image: run in this one as it is; base_image: build the recipe's environment upon this one. shm:
-    size of /dev/shm as Docker writes it (16g), or `host` for this machine's own. memory: limit of a
-    container, as 64g.
-    """
-
-    executor: str = "local"
-    image: str | None = None
-    base_image: str | None = None
-    shm: str | None = None
-    memory: str | None = None
-    nodes: int = 1
-    partition: str | None = None
-    time_limit: str | None = None
-    account: str | None = None
-    constraint: str | None = None
-    container: str | None = None
-    detach: bool = False
-
-
-class Surroundings(Protocol):
-    """Where a job's interpreter, libraries and programs are: on this machine, or in an image."""
-
-    @property
-    def in_image(self) -> bool:
-        """Tell whether what is installed on this machine does not matter."""
-        ...
-
-    def problem(self, env: Environment, gpus: int, /) -> Problem | None:
-        """Say what is lacking for this environment, or None; makes nothing."""
-        ...
-
-    def prepare(
-        self,
-        env: Environment,
-        checkout: Path,
-        tree: str,
-        progress: Callable[[str], None],
-        *,
-        lock: bytes | None = None,
-        packages: Callable[[], Sequence[Path]] = list,
-        wheels: Path | None = None,
-    ) -> Ready:
-        """Make the environment, or find it made; see environment.prepare."""
-        ...
-
-    def step(self, job: Job, log: Path, what: str) -> None:
-        """Run a command to its end, its output appended to `log`; LaunchError if it fails."""
-        ...
 
 
 class Running(Protocol):
@@ -99,17 +44,26 @@ class Running(Protocol):
         ...
 
 
-class Executor(Protocol):
-    """A place to run a job."""
+class Site(Protocol):
+    """Where runs train, as far as the checks before their start need to know."""
 
     @property
     def surroundings(self) -> Surroundings:
         """What the jobs find there."""
         ...
 
-    def unavailable(self) -> Problem | None:
-        """Say what this machine lacks to run jobs here, or None."""
+    @property
+    def trains_here(self) -> bool:
+        """Tell whether it is this machine that trains, with its GPUs."""
         ...
+
+    def unavailable(self) -> Problem | None:
+        """Say what this machine lacks to have runs trained there, or None."""
+        ...
+
+
+class Launcher(Site, Protocol):
+    """Starts jobs on this machine, as processes or in containers."""
 
     def start(
         self, job: Job, folder: Path, *, keep_open: tuple[int, ...] = (), grace_s: float = 5.0

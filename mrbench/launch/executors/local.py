@@ -19,16 +19,20 @@ from mrbench.launch import shim_process
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.measure.log.blocks import follow_blocks
 from mrbench.model.finding import Problem
-from mrbench.model.run import Exit, Job
-from mrbench.prepare import surroundings
+from mrbench.model.job import Job
+from mrbench.model.run import Exit
+from mrbench.prepare.surroundings import HERE
 
-__all__ = ["start", "surroundings", "unavailable"]
 REMEDIES = {
     errno.ENOENT: "install it, or correct launch.command",
     errno.EACCES: "make it executable (chmod +x), or name its interpreter before it",
     errno.ENOEXEC: "name its interpreter before it in launch.command",
     errno.E2BIG: "shorten launch.command and launch.variables",
 }
+
+
+surroundings = HERE
+trains_here = True
 
 
 def unavailable() -> Problem | None:

@@ -3,7 +3,6 @@
 install.py makes one, with uv; lockfile.py reads locks, resolve.py makes them.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from mrbench import jsonfile, locks
 from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
+from mrbench.model.job import UsableEnvironment
 from mrbench.model.recipe import Environment
 from mrbench.prepare.environment import interpreter
 
@@ -26,23 +26,6 @@ DONE = "complete.json"
 Progress = Callable[[str], None]
 # Says what a machine must have, not what is installed.
 NO_INPUTS = ("system", "image", "lock")
-
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-    """A usable environment: its interpreter, the source to run from, and its frozen list.
-
-    image: the id of the container image that holds the interpreter; None: it is on this machine.
-    """
-
-    python: Path
-    template: Path
-    digest: str
-    frozen: tuple[str, ...]
-    reused: bool
-    made_in_s: float | None = None
-    size_bytes: int | None = None
-    image: str | None = None
 
 
 class Complete(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +75,7 @@ def prepare(
     lock: bytes | None = None,
     packages: Callable[[], Sequence[Path]] = list,
     wheels: Path | None = None,
-) -> Ready:
+) -> UsableEnvironment:
     """Make the environment, or find it made; the template is the checkout with what was built.
 
     packages: called if needed, returns the checkouts of env.packages. wheels: a folder to install
@@ -101,7 +84,9 @@ def prepare(
     lock_sha256 = None if lock is None else hashlib.sha256(lock).hexdigest()
     name = digest(env, tree, lock_sha256)
     if env.kind == "current":
-        return Ready(Path(sys.executable), checkout, name, (), reused=True)
+        return UsableEnvironment(
+            python=Path(sys.executable), template=checkout, digest=name, frozen=(), reused=True
+        )
     place = path(env, tree, lock_sha256)
     ready = _lookup(env, place, checkout, name)
     if ready:
@@ -128,7 +113,7 @@ def prepare(
     ready = _lookup(env, place, checkout, name)
     if ready is None:
         raise LaunchError("vanished while it was made", "run again", file=place)
-    return dataclasses.replace(ready, reused=False)
+    return msgspec.structs.replace(ready, reused=False)
 
 
 def installed() -> list[str]:
@@ -139,13 +124,13 @@ def installed() -> list[str]:
     return sorted(found, key=str.lower)
 
 
-def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> Ready | None:
+def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> UsableEnvironment | None:
     complete = jsonfile.cached(place / DONE, Complete)
     python = place / "venv" / "bin" / "python"
     if complete is None or not python.exists():  # its base interpreter was removed
         return None
-    return Ready(
-        python,
+    return UsableEnvironment(
+        python=python,
         template=place / "src" if env.build else checkout,
         digest=name,
         frozen=complete.frozen,

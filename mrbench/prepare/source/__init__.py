@@ -6,11 +6,12 @@ patching.py changes, tree.py records; address.py knows URLs and mirrors, gitdoor
 
 from collections.abc import Callable
 
+from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source
-from mrbench.prepare.source.base import Workspace, checkout_path, expect
+from mrbench.prepare.source.base import checkout_path, expect
 from mrbench.prepare.source.standing import lookup, untouched, verify_tree
 
-__all__ = ["Workspace", "checkout_path", "lookup", "prepare", "verify_tree"]
+__all__ = ["checkout_path", "lookup", "prepare", "verify_tree"]
 
 
 def prepare(

@@ -1,6 +1,5 @@
 """What a workspace is, and where it stands."""
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -10,6 +9,7 @@ import msgspec
 
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
+from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source
 from mrbench.prepare.source import tree
 
@@ -19,21 +19,6 @@ class UnreachableError(WorkspaceError):
 
 
 LAYOUT = 1  # of what is made; another number makes every checkout anew
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Workspace:
-    """A checkout with patches applied; tree and base_tree are its tree ids with and without them.
-
-    fetched_bytes: by how much the object store grew for it.
-    """
-
-    path: Path
-    commit: str
-    tree: str
-    base_tree: str
-    fetched_bytes: int
-    reused: bool
 
 
 def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:

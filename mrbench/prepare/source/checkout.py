@@ -6,10 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from mrbench.errors import WorkspaceError
+from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source
 from mrbench.prepare.source import address, patching, store, tree
 from mrbench.prepare.source.base import (
-    Workspace,
     as_workspace,
     checkout_path,
     expect,

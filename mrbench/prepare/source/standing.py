@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source
 from mrbench.prepare.source import tree
-from mrbench.prepare.source.base import Workspace, as_workspace, checkout_path, record_path
+from mrbench.prepare.source.base import as_workspace, checkout_path, record_path
 
 
 def lookup(source: Source, patches: tuple[bytes, ...]) -> Workspace | None:

@@ -3,7 +3,6 @@
 Where upstream publishes no digest, the file that is seen first is the one that counts (seen.py).
 """
 
-import dataclasses
 import hashlib
 import time
 from collections.abc import Callable
@@ -14,26 +13,15 @@ from mrbench import locks
 from mrbench.errors import UnavailableError
 from mrbench.files import home
 from mrbench.model.finding import Problem
+from mrbench.model.job import UsedWeights
 from mrbench.model.recipe import WeightsFile
 from mrbench.prepare.weights import seen
 from mrbench.prepare.weights.digests import Digests, digest, digests_of
 
-__all__ = ["Used", "digest", "folder", "have", "problem"]
+__all__ = ["digest", "folder", "have", "problem"]
 Progress = Callable[[str], None]
 EVERY_S = 5.0  # between two lines on how far a download is
 MOST_BYTES = 10_000_000_000  # more than any backbone has; a server shall not fill the disk
-
-
-@dataclasses.dataclass(frozen=True)
-class Used:
-    """What a run trained from; checked_by: the published digest that agreed, or `first seen`."""
-
-    file: str
-    path: str
-    url: str
-    size_bytes: int
-    sha256: str
-    checked_by: str
 
 
 def folder(named: Path | None) -> Path:
@@ -60,7 +48,7 @@ def problem(item: WeightsFile, named: Path | None) -> Problem | None:
     return None
 
 
-def have(item: WeightsFile, named: Path | None, progress: Progress) -> Used:
+def have(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWeights:
     """Fetch the file unless it is there, check it, and return what it is.
 
     With a folder named nothing is fetched. UnavailableError if it cannot be had or is not the one.
@@ -81,7 +69,14 @@ def have(item: WeightsFile, named: Path | None, progress: Progress) -> Used:
     found, size_bytes = digests_of(path), path.stat().st_size
     if item.sha256 is None:
         seen.note(item, found.sha256, size_bytes, source)
-    return Used(item.file, str(path), item.url, size_bytes, found.sha256, _checked_by(item))
+    return UsedWeights(
+        file=item.file,
+        path=str(path),
+        url=item.url,
+        size_bytes=size_bytes,
+        sha256=found.sha256,
+        checked_by=_checked_by(item),
+    )
 
 
 def secure(url: str) -> str:

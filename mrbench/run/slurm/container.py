@@ -1,28 +1,19 @@
 """A training in a container on a cluster: by pyxis, NVIDIA's plugin of srun, or by apptainer."""
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+
+import msgspec
 
 from mrbench.errors import RecipeError, UnavailableError
-from mrbench.model.run import Job
+from mrbench.model.job import Job
+from mrbench.model.slurm import Container, Tool
 from mrbench.run.slurm import client
 
-Tool = Literal["pyxis", "apptainer", "singularity"]
 # Upstream code that finds these behaves otherwise; a step of srun has them even in a container.
 BATCH = ("JOB_ID", "JOBID", "STEP_ID", "PROCID", "LOCALID", "NODEID", "NTASKS", "NPROCS")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Container:
-    """The image, what starts it, and the folders that it sees at the same paths as outside."""
-
-    tool: Tool
-    image: str
-    mounts: tuple[str, ...]
 
 
 def choose(image: str, mounts: Iterable[Path], nodes: int) -> Container:
@@ -65,7 +56,7 @@ def wrap(job: Job, container: Container, *, gpus: bool) -> Job:
         words += [container.image, "env"]
     # The image sets variables of its own, PATH above all; the recipe's go before them.
     variables = [f"{name}={value}" for name, value in _own(job).items()]
-    return dataclasses.replace(job, argv=(*words, *variables, *job.argv))
+    return msgspec.structs.replace(job, argv=(*words, *variables, *job.argv))
 
 
 def _own(job: Job) -> dict[str, str]:

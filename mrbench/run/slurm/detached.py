@@ -3,72 +3,94 @@
 from pathlib import Path
 from typing import Any
 
-from mrbench.console import Reporter
+import msgspec
+
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.parsers import parse
+from mrbench.model.reporter import Reporter
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
-from mrbench.run.slurm import client, collect, handover, states, watching
+from mrbench.run.recorder import Recorder, Run
+from mrbench.run.slurm import client, collect, handover, states
 from mrbench.run.slurm.client import Job
-from mrbench.run.slurm.follow import Following
-
-Row = dict[str, Any]
+from mrbench.run.slurm.follow import Following, queued
 
 
-def look(runs: Path) -> list[Row]:
-    """Return a row for each run that was submitted and has no record, oldest first."""
-    folders = {_number(folder): folder for folder in rundir.find_submitted(runs)}
-    known = client.jobs(folders)
-    waits = any(job.state == "PENDING" for job in known.values())
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run is that was submitted; text: the same for people.
+
+    state, reason and nodes: as Slurm tells them, None or empty where it knows nothing. iteration:
+    the last one that its log tells of.
+    """
+
+    run: str
+    job: str
+    state: str | None
+    reason: str
+    nodes: str
+    iteration: int | None
+    text: str
+
+    def __str__(self) -> str:
+        """Return it as people read it."""
+        return f"{self.run}: {self.text}"
+
+
+def look(runs: Path) -> list[Standing]:
+    """Return where each run is that was submitted and has no record, oldest first."""
+    folders = {handover.submission_of(f).job: f for f in rundir.find_submitted(runs)}
+    jobs = client.jobs(folders)
+    waits = any(job.state == "PENDING" for job in jobs.values())
     queue = client.queue() if waits else []
-    return [_row(number, folder, known.get(number), queue) for number, folder in folders.items()]
+    return [_standing(number, f, jobs.get(number), queue) for number, f in folders.items()]
 
 
-def as_line(row: Row) -> str:
-    """Return a row as people read it."""
-    return f"{row['run']}: {row['text']}"
-
-
-def collect_all(runs: Path, reporter: Reporter, *, wait: bool) -> list[Row]:
-    """Finish what is over and return the records; wait: also what is not over yet, as it ends."""
-    following = Following(reporter)
+def collect_all(runs: Path, reporter: Reporter, *, wait: bool) -> list[dict[str, Any]]:
+    """Record what is over and return the records; wait: also what is not over yet, as it ends."""
+    recorder = Recorder(reporter)
+    following = Following(recorder)
     for folder in rundir.find_submitted(runs):
-        following.add(folder)
+        following.add(handover.submission_of(folder).job, _reopen(folder))
     if wait:
         following.to_the_end()
     else:
         following.once()
-        for row in look(runs):
-            reporter.note(as_line(row))
-    return following.records
+        for standing in look(runs):
+            reporter.note(str(standing))
+    return recorder.records
 
 
-def _number(folder: RunDir) -> str:
-    return str(handover.load(folder.submission)["job"])
+def _reopen(folder: RunDir) -> Run:
+    """Return a run as far as it was known when it was submitted."""
+    draft = handover.read(folder.draft, dict)
+    scratch = Path(handover.submission_of(folder).scratch)
+    return Run(handover.plan_of(folder), rundir.suite_of(draft), folder, scratch, draft)
 
 
-def _row(number: str, folder: RunDir, job: Job | None, queue: list[str]) -> Row:
-    row = {
-        "run": "/".join(folder.path.parts[-3:]),
-        "job": number,
-        "state": job.state if job else None,
-        "reason": job.reason if job else "",
-        "nodes": job.nodes if job else "",
-        "iteration": _iteration(folder) if folder.log.exists() else None,
-    }
+def _standing(number: str, folder: RunDir, job: Job | None, queue: list[str]) -> Standing:
+    iteration = _iteration(folder) if folder.log.exists() else None
     if collect.settled(folder, job) or job is None:
         text = f"job {number} is over; `mrbench collect` writes the record"
     elif job.state == "PENDING":
         vain = states.HOPELESS.get(job.reason.partition(",")[0])
-        text = watching.queued(number, job, queue) + (f": {vain}" if vain else "")
+        text = queued(number, job, queue) + (f": {vain}" if vain else "")
     else:
         text = f"job {number} is {job.state.lower()} on {job.nodes}"
-        text += f", iteration {row['iteration']}" if row["iteration"] else ""
-    return row | {"text": text}
+        text += f", iteration {iteration}" if iteration else ""
+    return Standing(
+        run="/".join(folder.path.parts[-3:]),
+        job=number,
+        state=job.state if job else None,
+        reason=job.reason if job else "",
+        nodes=job.nodes if job else "",
+        iteration=iteration,
+        text=text,
+    )
 
 
 def _iteration(folder: RunDir) -> int | None:
-    plan, _ = handover.read(folder)
+    """Return the last iteration that the run's log tells of; None as long as it tells of none."""
+    plan = handover.plan_of(folder)
     samples = parse(read_blocks(folder.log), plan.log, plan.images_per_iteration, plan.window)
     last = None
     for sample in samples:

@@ -1,195 +1,162 @@
-"""Run plans on a cluster: submit all, follow them to their ends, cancel what is left on leaving."""
+"""Follow jobs of a cluster: their place in the queue, their logs as they grow, their ends."""
 
-import functools
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from mrbench.console import Reporter
-from mrbench.doctor import preflight
-from mrbench.errors import MrbenchError, UnavailableError
-from mrbench.launch.executors import Wishes
-from mrbench.model.places import Places
-from mrbench.model.plan import Plan
-from mrbench.recipe.load import RecipeFile
-from mrbench.record.record import in_turns, run_start, summary
-from mrbench.record.rundir import RunDir
-from mrbench.run.slurm import client, collect, handover, states, submit, watching
+from mrbench.errors import MrbenchError
+from mrbench.measure.log.blocks import follow_blocks
+from mrbench.measure.parsers import parse, until_past
+from mrbench.run.progress import Progress
+from mrbench.run.recorder import Recorder, Run
+from mrbench.run.slurm import client, collect, handover, states
 from mrbench.run.slurm.client import Job
 
-Record = dict[str, Any]
 ASK_S = 2.0  # between two questions to the controller, for all jobs at once
 QUEUE_S = 10.0  # the whole queue may be long
 VISIBLE_S = 15.0  # until a shared file system shows what a node wrote last
 CANCELLED_S = 90.0  # Slurm kills what does not end within KillWait, 30 s as a rule
-
-
-def run_all(
-    planned: Sequence[tuple[Plan, RecipeFile]],
-    places: Places,
-    repeat: int,
-    reporter: Reporter,
-    wishes: Wishes,
-) -> list[Record]:
-    """Submit every plan `repeat` times, interleaved; follow them, unless they are detached."""
-    lack = client.unavailable()
-    if lack:
-        raise UnavailableError(f"nothing was started; {lack.text}", lack.remedy)
-    preflight.check([plan for plan, _ in planned], places, elsewhere=True)
-    submit.check((plan for plan, _ in planned), wishes)
-    with submit.watching(wanted=not wishes.detach) as watcher:
-        following = Following(reporter, watcher)
-        try:
-            for plan, file, series in in_turns(planned, repeat):
-                known = {"series": series, "forced": []}
-                following.add(*submit.submit(plan, file, places, reporter, wishes, watcher, known))
-            if wishes.detach:
-                return following.submitted()
-            following.to_the_end()
-        except BaseException:
-            if not wishes.detach:
-                following.cancel()
-            raise
-    return following.records
+POLL_S = 0.25
+PAUSE_S = 0.1
 
 
 class Following:
-    """Jobs of a cluster and what became of them; records are written as the jobs end."""
+    """Jobs and the runs that they are; each is recorded as it ends.
 
-    def __init__(self, reporter: Reporter, watcher: submit.Watcher | None = None) -> None:
-        self.records: list[Record] = []
-        self._reporter, self._watcher = reporter, watcher
-        self._open: dict[str, RunDir] = {}  # by the job's id
-        self._seen: dict[str, Job] = {}
+    over: is told the name of each job that was recorded.
+    """
+
+    def __init__(
+        self, recorder: Recorder, over: Callable[[str], None] = lambda _name: None
+    ) -> None:
+        self._recorder, self._over = recorder, over
+        self._open: dict[str, Run] = {}  # by the job's number
+        self._jobs: dict[str, Job] = {}  # as Slurm told last
         self._ended_s: dict[str, float] = {}
         self._asked_s = self._queue_s = float("-inf")
         self._queue: list[str] = []  # of everybody
-        self._told: dict[str, str] = {}
-        self._current = ""
+        self._lines: dict[str, str] = {}  # said last, by the job's number
 
-    def add(self, folder: RunDir, record: Record | None = None) -> None:
-        """Take what was submitted, or the record of what could not be."""
-        if record is None:
-            self._open[handover.load(folder.submission)["job"]] = folder
-        else:
-            self._keep(folder, record)
-
-    def submitted(self) -> list[Record]:
-        """Return what to print of jobs that go on without mrbench, and the records of the rest."""
-        found = []
-        for number, folder in self._open.items():
-            self._reporter.note(f"job {number}: {folder.path}")
-            found.append({"job": number, "folder": str(folder.path), "exit_code": 0})
-        return [*self.records, *found]
+    def add(self, number: str, run: Run) -> None:
+        """Take a job that was submitted."""
+        self._open[number] = run
 
     def to_the_end(self) -> None:
-        """Follow one after the other; those that end meanwhile are finished at once."""
+        """Follow one after the other until all are recorded."""
         while self._open:
             self.look()
-            if not self._open:
-                return
-            number = next((n for n in self._open if self._runs(n)), next(iter(self._open)))
-            folder = self._open[number]
-            if self._runs(number) and folder.log.exists():
-                self._begin(folder, handover.load(folder.draft))
-                watching.show(folder, self._reporter, functools.partial(self._watch, number))
-                # the window is over: the node ends the training
-            time.sleep(0.1)
+            number = next(filter(self._runs, self._open), None)
+            if number and self._open[number].folder.log.exists():
+                self._show(number, self._open[number])
+            time.sleep(PAUSE_S)
 
     def once(self) -> None:
-        """Finish the records of those that are over, and leave the others."""
+        """Record those that are over, and leave the others."""
         self.look()
         while self._ended_s.keys() & self._open.keys():  # over, but not all can be seen of it yet
             self.look()
-            time.sleep(0.1)
-
-    def _runs(self, number: str) -> bool:
-        job = self._seen.get(number)
-        return job is not None and job.state in states.RUNNING
-
-    def _watch(self, number: str) -> bool:
-        self.look()
-        return number in self._open
-
-    def look(self, *, only_once: bool = False, interrupted: str = "") -> None:
-        """Ask for the jobs' states, say what changed, finish the records of those that ended."""
-        if time.monotonic() - self._asked_s < ASK_S and not only_once:
-            return
-        self._asked_s = time.monotonic()
-        try:
-            self._seen = client.jobs(self._open)
-            waits = any(job.state == "PENDING" for job in self._seen.values())
-            if waits and time.monotonic() - self._queue_s >= QUEUE_S:
-                self._queue, self._queue_s = client.queue(), time.monotonic()
-        except MrbenchError as exc:
-            self._say("", f"{exc} (following goes on)")
-            return
-        for number, folder in list(self._open.items()):
-            job = self._seen.get(number)
-            if self._is_over(number, folder, job, wait=not only_once):
-                del self._open[number]
-                if self._watcher:
-                    self._watcher.say("over", handover.load(folder.submission)["name"])
-                self._keep(folder, collect.finish(folder, job, interrupted))
-            elif job:
-                self._tell(number, folder, job)
-
-    def _is_over(self, number: str, folder: RunDir, job: Job | None, *, wait: bool) -> bool:
-        if collect.settled(folder, job) and job is not None:
-            return True
-        if job is not None and job.state not in states.ENDED:
-            return False
-        since_s = self._ended_s.setdefault(number, time.monotonic())
-        return not wait or time.monotonic() - since_s >= VISIBLE_S
-
-    def _keep(self, folder: RunDir, record: Record) -> None:
-        self._begin(folder, record)
-        self._reporter.run_ended(record, summary(record))
-        self.records.append(record)
-
-    def _begin(self, folder: RunDir, record: Record) -> None:
-        """Say of which run all that follows is told."""
-        if self._current != record["id"]:
-            self._current = record["id"]
-            self._reporter.run_started(run_start(record, folder))
-
-    def _tell(self, number: str, folder: RunDir, job: Job) -> None:
-        """Say where a job stands, if it is news."""
-        who = folder.path.parent.name
-        if job.state == "PENDING":
-            hopeless = states.HOPELESS.get(job.reason.partition(",")[0])
-            if hopeless:
-                self._say(number, f"{who}: job {number} waits in vain: {hopeless}", problem=True)
-            else:
-                self._say(number, "", stage=(who, watching.queued(number, job, self._queue)))
-        else:
-            self._say(number, "", stage=(who, f"job {number}: {job.state.lower()} on {job.nodes}"))
-
-    def _say(
-        self, number: str, text: str, *, problem: bool = False, stage: tuple[str, str] | None = None
-    ) -> None:
-        said = text or str(stage)
-        if self._told.get(number) == said:
-            return
-        self._told[number] = said
-        if stage:
-            self._reporter.stage(*stage)
-        else:
-            self._reporter.note(text, problem=problem)
+            time.sleep(PAUSE_S)
 
     def cancel(self) -> None:
-        """Cancel all that is left, wait until it is gone, and finish the records."""
-        why = "interrupted by the user"
+        """Cancel all that is left, wait until it is gone, and record it."""
         try:
             client.cancel(*self._open)
         except MrbenchError as exc:
             text = f"jobs {', '.join(self._open)} end by themselves in some minutes, for {exc}"
-            self._reporter.note(f"{text}; then `mrbench collect` writes the records", problem=True)
+            text += "; then `mrbench collect` writes the records"
+            self._recorder.reporter.note(text, problem=True)
             return
         until_s = time.monotonic() + CANCELLED_S
-        while self._open and time.monotonic() < until_s:
+        while self._open:
             self._asked_s = float("-inf")
-            self.look(interrupted=why)
-            time.sleep(0.1)
-        if self._open:
-            self.look(only_once=True, interrupted=why)
+            last = time.monotonic() >= until_s
+            self.look(interrupted="interrupted by the user", patient=not last)
+            if last:
+                return
+            time.sleep(PAUSE_S)
+
+    def look(self, *, interrupted: str = "", patient: bool = True) -> None:
+        """Ask for the jobs' states, if it is time to; say what is new, record what is over.
+
+        interrupted: why mrbench itself ends them, if it does. patient: whether to wait until a
+        shared file system shows all of a job that is over.
+        """
+        if time.monotonic() - self._asked_s < ASK_S:
+            return
+        self._asked_s = time.monotonic()
+        try:
+            self._jobs = client.jobs(self._open)
+            waits = any(job.state == "PENDING" for job in self._jobs.values())
+            if waits and time.monotonic() - self._queue_s >= QUEUE_S:
+                self._queue, self._queue_s = client.queue(), time.monotonic()
+        except MrbenchError as exc:
+            self._note("", f"{exc} (following goes on)")
+            return
+        for number, run in list(self._open.items()):
+            job = self._jobs.get(number)
+            if self._is_over(number, run, job, patient=patient):
+                del self._open[number]
+                self._over(handover.submission_of(run.folder).name)
+                collect.finish(run, job, self._recorder, interrupted)
+            elif job:
+                self._tell(number, run.plan.implementation, job)
+
+    def _is_over(self, number: str, run: Run, job: Job | None, *, patient: bool) -> bool:
+        if collect.settled(run.folder, job) and job is not None:
+            return True
+        if job is not None and job.state not in states.ENDED:
+            return False
+        since_s = self._ended_s.setdefault(number, time.monotonic())
+        return not patient or time.monotonic() - since_s >= VISIBLE_S
+
+    def _runs(self, number: str) -> bool:
+        job = self._jobs.get(number)
+        return job is not None and job.state in states.RUNNING
+
+    def _show(self, number: str, run: Run) -> None:
+        """Show a run's progress up to the end of its window, and wait until it is over."""
+
+        def ended(wait_s: float) -> bool:
+            time.sleep(wait_s)
+            self.look()
+            return number not in self._open
+
+        self._recorder.show(run)
+        plan, log = run.plan, run.folder.log
+        progress = Progress(plan, self._recorder.reporter)
+        blocks = follow_blocks(log, ended, tick=lambda: None, poll_s=POLL_S)
+        samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
+        for sample in until_past(samples, plan.window):
+            if number in self._open:
+                progress.show(sample)
+        while not ended(POLL_S):  # the window is over: the node ends the training
+            pass
+
+    def _tell(self, number: str, who: str, job: Job) -> None:
+        """Say where a job stands, if it is news."""
+        hopeless = states.HOPELESS.get(job.reason.partition(",")[0])
+        if job.state != "PENDING":
+            self._stage(number, who, f"job {number}: {job.state.lower()} on {job.nodes}")
+        elif hopeless:
+            self._note(number, f"{who}: job {number} waits in vain: {hopeless}", problem=True)
+        else:
+            self._stage(number, who, queued(number, job, self._queue))
+
+    def _stage(self, number: str, who: str, text: str) -> None:
+        if self._is_news(number, text):
+            self._recorder.reporter.stage(who, text)
+
+    def _note(self, number: str, text: str, *, problem: bool = False) -> None:
+        if self._is_news(number, text):
+            self._recorder.reporter.note(text, problem=problem)
+
+    def _is_news(self, number: str, text: str) -> bool:
+        before, self._lines[number] = self._lines.get(number), text
+        return before != text
+
+
+def queued(number: str, job: Job, queue: Sequence[str]) -> str:
+    """Return where a job that waits stands in the queue, and what it waits for."""
+    place = queue.index(number) + 1 if number in queue else None
+    where = f", {place} of {len(queue)} that wait" if place else ""
+    why = "for Slurm to look at it" if job.reason == "None" else f"({job.reason})"
+    return f"job {number} waits {why}{where}"

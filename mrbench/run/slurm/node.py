@@ -4,8 +4,6 @@ With `rank` behind the folder it is one of several nodes, and becomes the traini
 with `facts` it only writes down what the node is.
 """
 
-import dataclasses
-import json
 import os
 import signal
 import sys
@@ -17,16 +15,13 @@ import msgspec
 from mrbench.console import make_reporter
 from mrbench.errors import MrbenchError
 from mrbench.launch.executors import local
-from mrbench.model.places import free_port
 from mrbench.model.run import Exit
-from mrbench.record import rundir
+from mrbench.model.slurm import NodeReport
 from mrbench.record.rundir import RunDir
+from mrbench.run.recorder import BUG, failure
 from mrbench.run.slurm import handover, lease, nodes
 from mrbench.run.slurm.container import wrap
-from mrbench.run.training import keep, launch
-from mrbench.text import fill
-
-BUG = 70
+from mrbench.run.training import KnowMachine, train
 
 
 def main(words: list[str]) -> int:
@@ -39,33 +34,34 @@ def main(words: list[str]) -> int:
         return 0
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    told: dict[str, Any] = {"job": os.environ.get("SLURM_JOB_ID"), "environment": {}}
+    report = NodeReport(job=os.environ.get("SLURM_JOB_ID"))
     code = BUG
+
+    def know_machine(machine: dict[str, Any], frozen: tuple[str, ...] | None) -> None:
+        nonlocal report
+        report = msgspec.structs.replace(report, machine=machine, frozen=frozen)
+
     try:
-        end = train(folder, told)
-        told["exit"] = msgspec.to_builtins(end)
+        end = _train(folder, know_machine)
+        report = msgspec.structs.replace(report, exit=end)
         code = int(end.reason not in ("enough", "exited") or bool(end.code and end.code > 0))
-    except MrbenchError as exc:
-        told["error"] = {"reason": str(exc), "exit_code": exc.exit_code}
-        code = exc.exit_code
+    except (MrbenchError, OSError) as exc:
+        report = msgspec.structs.replace(report, error=failure(exc))
+        code = failure(exc).exit_code
     except KeyboardInterrupt:
-        told["interrupted"] = lease.why() or "interrupted"
+        report = msgspec.structs.replace(report, interrupted=lease.why() or "interrupted")
         code = 130
     finally:
-        rundir.write(folder.told, json.dumps(told, indent=1, default=str) + "\n")
+        handover.write(folder.told, report)
     return code
 
 
-def train(folder: RunDir, told: dict[str, Any]) -> Exit:
+def _train(folder: RunDir, know_machine: KnowMachine) -> Exit:
     """Do what a local run does between the preparation and the verdict."""
-    plan, ready = handover.read(folder)
+    plan, order = handover.plan_of(folder), handover.order_of(folder)
     lease.watch(folder)
     nodes.show_gpus(plan)
-    port = {"port": free_port()}
-    argv = tuple(fill(word, port) for word in ready.job.argv)
-    variables = {name: fill(text, port) for name, text in ready.job.variables.items()}
-    job = dataclasses.replace(ready.job, argv=argv, variables=variables)
-    container = handover.container(folder)
+    job, container = order.job, order.container
     if plan.nodes > 1:
         job = nodes.head_job(folder, plan, job, container)
     elif container:
@@ -74,12 +70,9 @@ def train(folder: RunDir, told: dict[str, Any]) -> Exit:
         # Upstream code behaves otherwise where it finds a batch system; this is a run like any.
         for name in [n for n in os.environ if n.startswith("SLURM_")]:
             del os.environ[name]
-    ready = dataclasses.replace(ready, job=job)
+    order = msgspec.structs.replace(order, job=job)
     with make_reporter(quiet=True) as reporter:
-        # launch() is also where what watches the training of a node is started and stopped.
-        end = launch(plan, ready, folder, (), reporter, told, local)
-    keep(plan, ready, folder)
-    return end
+        return train(plan, order, folder, local, reporter, know_machine)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -1,6 +1,5 @@
 """Training over several nodes: the first starts it on all of them, each fills in its own rank."""
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -8,16 +7,18 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
+
 from mrbench.errors import LaunchError
 from mrbench.launch.telemetry import beside
-from mrbench.model.places import free_port
+from mrbench.model.job import Job
 from mrbench.model.plan import Plan
-from mrbench.model.run import Job
+from mrbench.model.slurm import Container
+from mrbench.prepare.job import filled, free_port
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from mrbench.run.slurm import client, handover
-from mrbench.run.slurm.container import Container, wrap
-from mrbench.text import fill
+from mrbench.run.slurm.container import wrap
 
 FACTS_S = 120.0
 ADDRESS, PORT = "MRBENCH_MASTER_ADDRESS", "MRBENCH_MASTER_PORT"
@@ -37,12 +38,11 @@ def head_job(folder: RunDir, plan: Plan, job: Job, container: Container | None) 
     each = (f"--nodes={plan.nodes}", f"--ntasks={plan.nodes}", "--ntasks-per-node=1")
     own = (sys.executable, "-m", "mrbench.run.slurm.node", str(folder.path))
     if not plan.on_each_node:
-        argv = tuple(fill(word, meeting) for word in job.argv)
         subprocess.run(("srun", *each, *own, "facts"), timeout=FACTS_S, check=False)
-        return dataclasses.replace(job, argv=argv)
+        return filled(job, meeting)
     whole = ("--cpu-bind=none", "--kill-on-bad-exit=1")  # all of each node; one lost, all lost
     variables = {ADDRESS: meeting["master_address"], PORT: meeting["master_port"]}
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         job, argv=("srun", *each, *whole, *own, "rank"), directory=Path.cwd(), variables=variables
     )
 
@@ -66,7 +66,7 @@ def tell(folder: RunDir) -> None:
 
 def become(folder: RunDir) -> NoReturn:
     """Replace this process by the training of its node; what the node is goes to a file before."""
-    plan, ready = handover.read(folder)
+    plan, order = handover.plan_of(folder), handover.order_of(folder)
     show_gpus(plan)
     number = os.environ["SLURM_NODEID"]
     values = {
@@ -79,14 +79,9 @@ def become(folder: RunDir) -> NoReturn:
         folder.telemetry if number == "0" else folder.telemetry_of(f"node-{number}"),
         gpus=plan.accelerator == "gpu",
     )
-    job = dataclasses.replace(
-        ready.job,
-        argv=tuple(fill(word, values) for word in ready.job.argv),
-        variables={name: fill(text, values) for name, text in ready.job.variables.items()},
-    )
-    container = handover.container(folder)
-    if container:
-        job = wrap(job, container, gpus=plan.accelerator == "gpu")
+    job = filled(order.job, values)
+    if order.container:
+        job = wrap(job, order.container, gpus=plan.accelerator == "gpu")
     argv = job.argv
     kept = {n: v for n, v in os.environ.items() if not n.startswith("SLURM_")}
     try:

@@ -7,7 +7,6 @@ power cut leaves carries labels for `mrbench cleanup`.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import sys
@@ -22,12 +21,14 @@ import mrbench
 from mrbench.errors import LaunchError, MrbenchError
 from mrbench.files import write_whole
 from mrbench.launch.executors import local
-from mrbench.launch.executors.base import CONTAINER, Running, Wishes
+from mrbench.launch.executors.base import CONTAINER, Running
 from mrbench.launch.executors.docker.engine import RUN, connect, labelled, remove
 from mrbench.launch.executors.docker.image import InImage
 from mrbench.launch.executors.docker.order import make_order
 from mrbench.model.finding import Problem
-from mrbench.model.run import Exit, Job
+from mrbench.model.job import Job
+from mrbench.model.options import ExecutorOptions
+from mrbench.model.run import Exit
 from mrbench.prepare.step import run_step
 
 ENGINE_S = 45.0  # what an engine may take to end a container, beyond the grace period
@@ -37,11 +38,13 @@ LOST = {"text": "the process that was to make the container was killed", "remedy
 
 
 class Docker:
-    """Containers on the engine that DOCKER_HOST names; see base.Executor."""
+    """Containers on the engine that DOCKER_HOST names; see base.Launcher."""
 
-    def __init__(self, wishes: Wishes) -> None:
-        self._wishes = wishes
-        self.surroundings = InImage(wishes, self._step)
+    trains_here = True
+
+    def __init__(self, options: ExecutorOptions) -> None:
+        self._options = options
+        self.surroundings = InImage(options, self._step)
 
     def unavailable(self) -> Problem | None:
         """Say why no engine answers, or None."""
@@ -55,11 +58,11 @@ class Docker:
     def start(
         self, job: Job, folder: Path, *, keep_open: tuple[int, ...] = (), grace_s: float = 5.0
     ) -> Iterator[Running]:
-        """Start the job in a container; see base.Executor."""
+        """Start the job in a container; see base.Launcher."""
         state = folder.absolute() / STATE
-        order = make_order(job, self._wishes, state, grace_s)
+        order = make_order(job, self._options, state, grace_s)
         write_whole(folder / CONTAINER, _as_json(order))
-        client = dataclasses.replace(
+        client = msgspec.structs.replace(
             job,
             argv=_client(folder.absolute() / CONTAINER),
             directory=folder,
@@ -78,17 +81,19 @@ class Docker:
                     pass
                 started = _read(state)
                 _check_start(started)
-                yield DockerRun(inner, told, self._wishes.memory, _root(started))
+                yield DockerRun(inner, told, self._options.memory, _root(started))
         finally:
             told |= _read(state)
             _conclude(folder, order, told, job)
             state.unlink(missing_ok=True)
+        if "failed" in told and "code" in told:  # the container's init found nothing to start
+            raise LaunchError(told["failed"]["text"], told["failed"]["remedy"])
 
     def _step(self, job: Job, log: Path, what: str) -> None:
         """Run a command in a container to its end; see base.Surroundings."""
         name = uuid.uuid4().hex
         place = log.parent / f".{name}.json"
-        order = make_order(job, self._wishes, log.parent / f".{name}.state", 1.0)
+        order = make_order(job, self._options, log.parent / f".{name}.state", 1.0)
         write_whole(place, _as_json(order))
         state = Path(order["state"])
         try:

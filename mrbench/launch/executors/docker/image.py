@@ -1,6 +1,5 @@
 """Surroundings of jobs in an image: one that is named, or the recipe's lock upon a base image."""
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -9,15 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from mrbench.errors import LaunchError, MrbenchError, UnavailableError
 from mrbench.files import home
-from mrbench.launch.executors.base import Wishes
 from mrbench.launch.executors.docker import build, containerfile
 from mrbench.launch.executors.docker.engine import TOOLKIT, connect, facts, meaning
 from mrbench.model.finding import Problem
+from mrbench.model.job import Job, UsableEnvironment
+from mrbench.model.options import ExecutorOptions
 from mrbench.model.recipe import Environment
-from mrbench.model.run import Job
-from mrbench.prepare.environment import Ready
+from mrbench.prepare.surroundings import Preview
 
 if TYPE_CHECKING:
     import docker
@@ -42,12 +43,12 @@ open({out!r}, "w").write(json.dumps(told))
 
 
 class InImage:
-    """What jobs find in an image; see base.Surroundings."""
+    """What jobs find in an image; see Surroundings."""
 
     in_image = True
 
-    def __init__(self, wishes: Wishes, step: Callable[[Job, Path, str], None]) -> None:
-        self._wishes = wishes
+    def __init__(self, options: ExecutorOptions, step: Callable[[Job, Path, str], None]) -> None:
+        self._options = options
         self.step = step
 
     def problem(self, env: Environment, gpus: int) -> Problem | None:
@@ -59,7 +60,19 @@ class InImage:
             return Problem(exc.text, exc.remedy)
         if gpus and not engine["gpu_runtimes"] and shutil.which(GPU_HOOK) is None:
             return Problem("the Docker engine has no GPU runtime", TOOLKIT)
-        return None if self._wishes.image else unbuildable(env)
+        return None if self._options.image else unbuildable(env)
+
+    def preview(self, env: Environment, _place: Path) -> Preview:
+        """Return the image's name, or what would be built, and the interpreter in it."""
+        named = self._options.image or (env.image if env.kind == "image" else None)
+        if named:
+            return Preview(named, Path("python"))
+        lacking = unbuildable(env)
+        if lacking:
+            return Preview(f"none: {lacking}", Path("python"))
+        base = self._options.base_image or containerfile.base_of(env)
+        target = containerfile.target_of(env)
+        return Preview(f"{target} of the Dockerfile, on {base}", Path(build.PYTHON))
 
     def prepare(
         self,
@@ -71,17 +84,17 @@ class InImage:
         lock: bytes | None = None,
         packages: Callable[[], Sequence[Path]] = list,
         wheels: Path | None = None,
-    ) -> Ready:
+    ) -> UsableEnvironment:
         """Find or build the image, prove it, and fetch what was built of the checkout out of it."""
         told = self.problem(env, 0)
         if told:
             raise UnavailableError(told.text, told.remedy)
-        named = self._wishes.image or (env.image if env.kind == "image" else None)
+        named = self._options.image or (env.image if env.kind == "image" else None)
         with connect() as client:
             if named:
                 image, made, template = have(client, named, progress), False, checkout
             else:
-                base = self._wishes.base_image or containerfile.base_of(env)
+                base = self._options.base_image or containerfile.base_of(env)
                 image, made = build.have(
                     client,
                     env,
@@ -98,8 +111,8 @@ class InImage:
             size_bytes = image.attrs["Size"]
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
         found = self._probe(env, str(image.id), template)
-        return Ready(
-            Path(found["python"]),
+        return UsableEnvironment(
+            python=Path(found["python"]),
             template=template,
             digest=str(image.id).removeprefix("sha256:"),
             frozen=tuple(found["frozen"]),
@@ -132,9 +145,8 @@ class InImage:
             except LaunchError as exc:
                 if "has no such program" not in str(exc):
                     raise
-                self.step(
-                    dataclasses.replace(job, argv=("python3", *job.argv[1:])), log, "environment"
-                )
+                other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
+                self.step(other, log, "environment")
             found: dict[str, Any] = json.loads(out.read_bytes())
         except LaunchError:
             raise

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from mrbench.errors import LaunchError
-from mrbench.launch.executors.base import Wishes
 from mrbench.launch.executors.docker.engine import ENVIRONMENT, RUN, connect, facts, owner
-from mrbench.model.run import Job
+from mrbench.model.job import Job
+from mrbench.model.options import ExecutorOptions
 
 # What NVIDIA asks for: pinned memory for NCCL, stacks for many threads. Not every engine may.
 ULIMITS = {"memlock": -1, "stack": 64 << 20}
 TMPFS_SHARE = 0.5  # of the memory: what Linux itself gives to /dev/shm
 
 
-def make_order(job: Job, wishes: Wishes, state: Path, grace_s: float) -> dict[str, Any]:
+def make_order(job: Job, options: ExecutorOptions, state: Path, grace_s: float) -> dict[str, Any]:
     """Write down all that a container is made of, and what its client must know."""
     if job.image is None:
         raise LaunchError("nothing says which image to run in", "name one with --image")
@@ -48,13 +48,13 @@ def make_order(job: Job, wishes: Wishes, state: Path, grace_s: float) -> dict[st
         "security_opt": ["no-new-privileges"],
         "healthcheck": {"test": ["NONE"]},  # the image's own would disturb
     }
-    if wishes.shm == "host":
+    if options.shm == "host":
         container["ipc_mode"] = "host"
     else:
         total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        container["shm_size"] = wishes.shm or int(total_bytes * TMPFS_SHARE)
-    if wishes.memory:
-        container |= {"mem_limit": wishes.memory, "memswap_limit": wishes.memory}
+        container["shm_size"] = options.shm or int(total_bytes * TMPFS_SHARE)
+    if options.memory:
+        container |= {"mem_limit": options.memory, "memswap_limit": options.memory}
     return {
         "container": container,
         "mounts": {

@@ -1,0 +1,84 @@
+"""The life of a run, the same for every executor: plan, prepare, train, judge, record."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mrbench.doctor import preflight
+from mrbench.errors import MrbenchError
+from mrbench.model.places import Places
+from mrbench.model.plan import Plan
+from mrbench.model.reporter import Reporter
+from mrbench.prepare import scratch
+from mrbench.prepare.job import prepare
+from mrbench.recipe.load import RecipeFile
+from mrbench.record.record import in_turns
+from mrbench.run.executor import Executor, Session
+from mrbench.run.recorder import Recorder, Run, exit_of, failure, interruption
+
+Record = dict[str, Any]
+
+
+def run_all(
+    planned: Sequence[tuple[Plan, RecipeFile]],
+    places: Places,
+    repeat: int,
+    reporter: Reporter,
+    executor: Executor,
+    *,
+    force: bool = False,
+) -> list[Record]:
+    """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
+
+    Returns the records of all runs that have one. force: go on where that may be forced; the record
+    then tells what. MrbenchError where nothing can be started; nothing was made then.
+    """
+    plans = tuple(plan for plan, _ in planned)
+    forced = preflight.check(plans, places, executor, force=force)
+    executor.check(plans)
+    for finding in forced:
+        text = f"{', '.join(finding.implementations)}: {finding.text}; forced"
+        reporter.note(text, problem=True)
+    recorder = Recorder(reporter)
+    with executor.session(recorder) as session:
+        try:
+            for plan, file, series in in_turns(planned, repeat):
+                told = [f.text for f in forced if plan.implementation in f.implementations]
+                run = Run.begin(plan, file, places, series=series, forced=told)
+                recorder.show(run)
+                _start(run, file, places, executor, session, recorder)
+            session.wait()
+        except BaseException:
+            session.cancel()
+            raise
+    return recorder.records
+
+
+def _start(  # noqa: PLR0917 - the life's parts, each used once
+    run: Run,
+    file: RecipeFile,
+    places: Places,
+    executor: Executor,
+    session: Session,
+    recorder: Recorder,
+) -> None:
+    """Prepare a run and hand it to its executor; whatever fails becomes the run's record."""
+    stage = functools.partial(recorder.reporter.stage, run.plan.implementation)
+    try:
+        with scratch.own(run.scratch) as own:
+            prepared = prepare(run.plan, file, places, own.path, stage, executor.surroundings)
+            run.know_prepared(prepared)
+            session.submit(run, prepared, own)
+    except (MrbenchError, OSError) as exc:  # the next run may fare better
+        recorder.finish(run, failure(exc))
+    except KeyboardInterrupt:
+        recorder.finish(run, interruption(exit_of(run.folder), "interrupted by the user"))
+        raise
+    except Exception as exc:
+        recorder.finish(run, failure(exc))
+        raise
+
+
+def exit_code(records: Iterable[Record]) -> int:
+    """Return the largest of the runs' exit codes."""
+    return max((int(r.get("exit_code", 0)) for r in records), default=0)

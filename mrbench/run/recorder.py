@@ -1,0 +1,173 @@
+"""A run while it lasts, and the one place where its end becomes a record."""
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from mrbench.errors import MrbenchError
+from mrbench.model.job import PreparedRun, RunError
+from mrbench.model.places import Places
+from mrbench.model.plan import Plan
+from mrbench.model.reporter import Reporter
+from mrbench.model.run import Exit, Status
+from mrbench.model.suite import Suite
+from mrbench.prepare import scratch
+from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.plan import run_folder_name
+from mrbench.record import rundir
+from mrbench.record.record import blank, conclude, now, run_start, summary
+from mrbench.record.rundir import RunDir
+
+Record = dict[str, Any]
+BUG = 70
+# Ends that no interrupt and no word of a cluster explains: the training had come to them before.
+OWN_ENDS = ("enough", "timed_out", "stalled")
+STATUSES: dict[str, Status] = {
+    "interrupted": "interrupted",
+    "timed_out": "timed_out",
+    "out_of_memory": "out_of_memory",
+}
+
+
+@dataclasses.dataclass
+class Run:
+    """A run without its record yet: what is asked for, where it happens, and what is known of it.
+
+    record: the draft, a record of a run that failed, until more is known.
+    """
+
+    plan: Plan
+    suite: Suite
+    folder: RunDir
+    scratch: Path
+    record: Record
+
+    @classmethod
+    def begin(cls, plan: Plan, file: RecipeFile, places: Places, **known: object) -> Self:
+        """Make the run's folder, with its plan in it; known: what else its record tells.
+
+        MrbenchError where that cannot be.
+        """
+        folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
+        rundir.write(folder.plan, plan.canonical())
+        own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
+        return cls(plan, file.suite, folder, own, blank(plan, file, folder) | known)
+
+    @property
+    def id(self) -> str:
+        """Return suite, implementation and time."""
+        return str(self.record["id"])
+
+    def know(self, **facts: object) -> None:
+        """Add what the record will tell."""
+        self.record |= facts
+
+    def know_prepared(self, prepared: PreparedRun) -> None:
+        """Add what was prepared."""
+        self.know(
+            workspace=plain(prepared.workspace),
+            environment=plain(prepared.environment),
+            weights=plain(prepared.weights),
+        )
+
+    def know_machine(self, machine: Record, frozen: tuple[str, ...] | None) -> None:
+        """Add the machine that trains; frozen: its packages, where no lock tells them."""
+        self.know(machine=machine)
+        if frozen is not None:
+            self.know(environment=self.record["environment"] | {"frozen": list(frozen)})
+
+
+class Recorder:
+    """Writes the records of runs as they end, and tells the reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.records: list[Record] = []
+        self._current = ""
+
+    def show(self, run: Run) -> None:
+        """Say of which run all that follows is told, if it is another than before."""
+        if self._current != run.id:
+            self._current = run.id
+            self.reporter.run_started(run_start(run.record, run.folder))
+
+    def finish(self, run: Run, end: Exit | RunError) -> None:
+        """Write the run's record, report it, and remove what only the training needed.
+
+        MrbenchError where it cannot be written.
+        """
+        if run.folder.record.exists():  # by another mrbench, meanwhile
+            record = rundir.read_record(run.folder.record)
+        else:
+            record = _concluded(run, end)
+            record |= {"ended": now(), "files": rundir.describe_files(run.folder)}
+            rundir.write_record(run.folder, record)
+        scratch.remove(run.scratch)
+        for path in (run.folder.draft, run.folder.prepared, run.folder.lease):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        self.show(run)
+        self.records.append(record)
+        self.reporter.run_ended(record, summary(record))
+
+
+def failure(exc: Exception) -> RunError:
+    """Return what a run's record says of an error on the way."""
+    if isinstance(exc, MrbenchError):
+        return RunError(reason=str(exc), exit_code=exc.exit_code)
+    if isinstance(exc, OSError):  # the disk is full, or a folder vanished
+        where = f"{exc.filename}: " if exc.filename else ""
+        reason = f"{where}{exc.strerror or exc}; make room there and run again"
+        return RunError(reason=reason, exit_code=MrbenchError.exit_code)
+    reason = f"a bug in mrbench ({type(exc).__name__}: {exc}); please report it"
+    return RunError(reason=reason, exit_code=BUG)
+
+
+def interruption(end: Exit | None, why: str) -> Exit:
+    """Return how a training ended that was interrupted; why: by whom.
+
+    end: as the process that watched it wrote it down, if it did.
+    """
+    if end and end.reason in OWN_ENDS:
+        return end
+    code, seconds = (end.code, end.seconds) if end else (None, 0.0)
+    return Exit(reason="interrupted", code=code, seconds=seconds, message=why)
+
+
+def exit_of(folder: RunDir) -> Exit | None:
+    """Return what the process that watched the training wrote down of its end, if it did."""
+    try:
+        return msgspec.json.decode(folder.exit.read_bytes(), type=Exit)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - as JSON holds it
+    """Return typed values as a record holds them."""
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+def _concluded(run: Run, end: Exit | RunError) -> Record:
+    """Return the record with what follows from the run's end and its files."""
+    record = dict(run.record)
+    try:
+        if isinstance(end, Exit) and run.folder.log.exists() and run.folder.stamps.exists():
+            conclude(record, run.folder, run.plan, run.suite, end)
+            return record
+    except (MrbenchError, OSError) as exc:
+        end = failure(exc)
+    if isinstance(end, Exit):
+        end = _unstarted(end)
+    return record | {"status": end.status, "reason": end.reason, "exit_code": end.exit_code}
+
+
+def _unstarted(end: Exit) -> RunError:
+    """Return the same of a training that did not come so far as to have a log."""
+    from mrbench.record.judge import exit_code_of  # noqa: PLC0415 - few runs need it
+
+    status = STATUSES.get(end.reason, "failed")
+    reason = end.message or "ended before the training was started; run again"
+    return RunError(status=status, reason=reason, exit_code=exit_code_of(status))

@@ -1,0 +1,92 @@
+"""Train on the nodes of a Slurm cluster: all runs are submitted, then followed to their ends."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from mrbench.model.job import PreparedRun
+from mrbench.model.options import ExecutorOptions
+from mrbench.model.places import Places
+from mrbench.model.plan import Plan
+from mrbench.prepare.scratch import Scratch
+from mrbench.prepare.surroundings import HERE
+from mrbench.recipe.plan import run_folder_name
+from mrbench.run.recorder import Recorder, Run
+from mrbench.run.slurm import client, submit
+from mrbench.run.slurm.follow import Following
+from mrbench.run.slurm.watcher import Watcher, watching
+
+
+class Slurm:
+    """The cluster that sbatch submits to; see run.executor.Executor."""
+
+    name = "slurm"
+    surroundings = HERE  # which the nodes share
+    trains_here = False
+    unavailable = staticmethod(client.unavailable)
+
+    def __init__(self, options: ExecutorOptions) -> None:
+        self._options = options
+
+    def check(self, plans: Sequence[Plan]) -> None:
+        """Ask Slurm whether it could run such jobs."""
+        submit.check(plans, self._options)
+
+    def details(self, plan: Plan, places: Places) -> Mapping[str, str]:
+        """Return the container and the script of a run of the plan."""
+        folder = places.runs.resolve() / run_folder_name(plan, "TIME")
+        name = f"mrbench-{plan.implementation}-RUN"
+        container = {"container": self._options.container} if self._options.container else {}
+        return {**container, "script": submit.render(plan, self._options, folder, name)}
+
+    @contextlib.contextmanager
+    def session(self, recorder: Recorder) -> Iterator["Submitted | Detached"]:
+        """Take the runs of one command."""
+        if self._options.detach:
+            yield Detached(self._options, recorder)
+        else:
+            with watching() as watcher:
+                yield Submitted(self._options, recorder, watcher)
+
+
+class Submitted:
+    """Jobs that this process waits for; see run.executor.Session."""
+
+    def __init__(self, options: ExecutorOptions, recorder: Recorder, watcher: Watcher) -> None:
+        self._options, self._recorder, self._watcher = options, recorder, watcher
+        self._following = Following(recorder, over=watcher.drop)
+
+    def submit(self, run: Run, prepared: PreparedRun, scratch: Scratch) -> None:
+        """Submit the run's job."""
+        self._recorder.reporter.stage(run.plan.implementation, "submitting the job")
+        number = submit.submit(run, prepared, scratch, self._options, self._watcher)
+        self._following.add(number, run)
+
+    def wait(self) -> None:
+        """Follow the jobs to their ends."""
+        self._following.to_the_end()
+
+    def cancel(self) -> None:
+        """Cancel the jobs that are left, and wait until they are gone."""
+        self._following.cancel()
+
+
+class Detached:
+    """Jobs that are left to the cluster once they are submitted; see run.executor.Session."""
+
+    def __init__(self, options: ExecutorOptions, recorder: Recorder) -> None:
+        self._options, self._recorder = options, recorder
+        self._submitted: list[str] = []
+
+    def submit(self, run: Run, prepared: PreparedRun, scratch: Scratch) -> None:
+        """Submit the run's job."""
+        self._recorder.reporter.stage(run.plan.implementation, "submitting the job")
+        number = submit.submit(run, prepared, scratch, self._options, None)
+        self._submitted.append(f"job {number}: {run.folder.path}")
+
+    def wait(self) -> None:
+        """Say which jobs there are."""
+        for line in self._submitted:
+            self._recorder.reporter.note(line)
+
+    def cancel(self) -> None:
+        """Leave the jobs alone."""
