@@ -1,0 +1,134 @@
+"""One life of a run for all executors: the same failure leaves the same record."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import wait_for
+from engine import BASE
+from jobs import SAFETY_S
+from toy import edit, make_suite, mrbench
+
+# How a recipe fails: what is changed of it, and the status that its run has then.
+FAILURES = {
+    "absent-source": ("/upstream\n", "/nowhere\n", "failed"),
+    "absent-program": ('"{python} train.py', '"/no/such/python train.py', "failed"),
+    "absent-folder": ("  stall_limit_s", "  directory: nowhere\n  stall_limit_s", "failed"),
+    "broken": ("60 0.002", "20 0.002 broken", "failed"),
+    "silent": ('"{python} train.py 60 0.002"', "sh -c 'exit 3'", "failed"),
+    "short": ("60 0.002", "20 0.002", "incomplete_window"),
+    "mute": ("60 0.002", "0 0.002", "no_iterations"),
+    "slow": ("60 0.002", "60 300", "stalled"),
+    "endless": ("60 0.002", "60 0.1", "timed_out"),
+    "sound": ("title: Toy", "title: Sound", "ok"),
+}
+# What only one of the executors can tell.
+OWN = {"slurm", "other_machines", "container"}
+WORKS_ALIKE = ["local", "slurm"]
+
+
+@pytest.fixture
+def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
+    return make_suite(tmp_path, git)
+
+
+@pytest.fixture
+def failing(toy: Path) -> list[Path]:
+    """Make a recipe for each way to fail."""
+    recipes = []
+    for name, (old, new, _) in FAILURES.items():
+        path = toy.with_name(f"{name}.yaml")
+        path.write_text(toy.read_text())
+        recipes.append(edit(path, old, new))
+    edit(toy.with_name("slow.yaml"), "stall_limit_s: 60", "stall_limit_s: 1")
+    edit(toy.with_name("endless.yaml"), "wall_clock_limit_s: 120", "wall_clock_limit_s: 1")
+    return recipes
+
+
+def records_of(folder: Path, *words: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Run, and yield each record with its implementation's name; fewer would be an error."""
+    runs = folder / "-".join(map(str, words[:1]))
+    done = mrbench("run", "--executor", *words, "--runs", runs, cwd=folder)
+    assert "Traceback" not in done.stderr
+    for path in sorted(runs.glob("*/*/*/record.json")):
+        yield path.parents[1].name, json.loads(path.read_text())
+
+
+def comparable(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what must not depend on the executor: how it ended, and which parts there are."""
+    shared: dict[str, Any] = {name: record.get(name) for name in ("status", "exit_code", "forced")}
+    shared["reason"] = re.sub(r"\d{8}T\d{6}Z(-\d+)?|/(local|slurm)/", "", record["reason"])
+    shared["keys"] = sorted(record.keys() - OWN)
+    shared["exit"] = {n: v for n, v in (record.get("exit") or {}).items() if n != "seconds"}
+    shared["exit"].pop("oom_kills", None)
+    measured = record["measurement"] or {}
+    shared["failure"] = (measured.get("failure") or {}).get("cause")
+    shared["measured"] = sorted(name for name, value in measured.items() if value is not None)
+    return shared
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_cluster_records_what_this_machine_records(failing: list[Path], tmp_path: Path) -> None:
+    here = dict(records_of(tmp_path, "local", "--recipe", *failing))
+    there = dict(records_of(tmp_path, "slurm", "--recipe", *failing))
+    expected = {name: status for name, (_, _, status) in FAILURES.items()}
+    assert {name: record["status"] for name, record in here.items()} == expected
+    assert there.keys() == here.keys()
+    for name in FAILURES:
+        assert comparable(there[name]) == comparable(here[name]), name
+    for record in (*here.values(), *there.values()):
+        assert record["ended"] >= record["started"]
+        assert "plan.json" in record["files"]
+
+
+def test_so_does_a_container(failing: list[Path], tmp_path: Path, docker_host: str) -> None:
+    assert docker_host
+    inside = dict(records_of(tmp_path, "docker", "--image", BASE, "--recipe", *failing))
+    here = dict(records_of(tmp_path, "local", "--recipe", *failing))
+    assert inside.keys() == here.keys() == FAILURES.keys()
+    for name in FAILURES:
+        alike, other = comparable(inside[name]), comparable(here[name])
+        if name.startswith("absent"):  # whose words are the engine's
+            assert alike.pop("reason")
+            assert other.pop("reason")
+        assert alike == other, name
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_file_in_the_place_of_the_scratch_folders(toy: Path, tmp_path: Path) -> None:
+    """Neither preparation that fails stops the series; nothing was submitted."""
+    (tmp_path / "mrbench-home").mkdir()
+    (tmp_path / "mrbench-home" / "scratch").touch()
+    for executor in WORKS_ALIKE:
+        words = (executor, "--recipe", toy, "--repeat", 2)
+        found = [record for _, record in records_of(tmp_path, *words)]
+        assert [r["status"] for r in found] == ["failed"] * 2
+        assert [r["exit_code"] for r in found] == [1, 1]
+        assert all("scratch" in r["reason"] and "files" in r for r in found)
+
+
+@pytest.mark.usefixtures("slurm")
+@pytest.mark.parametrize("executor", WORKS_ALIKE)
+def test_an_interrupted_run_is_recorded_as_one(toy: Path, tmp_path: Path, executor: str) -> None:
+    edit(toy, "60 0.002", "1000000 0.1")
+    command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy), "--repeat", "2"]
+    with subprocess.Popen([*command, "--executor", executor], cwd=tmp_path) as running:
+        wait_for(lambda: any(p.stat().st_size for p in tmp_path.glob("runs/*/*/*/train.log")))
+        os.kill(running.pid, signal.SIGINT)
+        assert running.wait(SAFETY_S) == 130
+    first = min(tmp_path.glob("runs/*/*/*/record.json"))
+    record = json.loads(first.read_text())
+    assert (record["status"], record["exit_code"]) == ("interrupted", 130)
+    assert record["reason"] == f"interrupted by the user; run again; see {first.parent}/train.log"
+    assert record["exit"]["reason"] == "interrupted"
+    assert record["machine"]["host"]
+    assert "ended" in record
+    assert "train.log" in record["files"]
