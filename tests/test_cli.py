@@ -29,7 +29,11 @@ from toy import edit, make_suite, mrbench
         (["run", "--base-image", "x"], 2, "--base-image is for --executor docker"),
         (["run", "--nodes", "2"], 2, "--nodes is for --executor slurm"),
         (["run", "--executor", "docker", "--detach"], 2, "--detach is for --executor slurm"),
-        (["run", "--executor", "slurm", "--cool-down", "40"], 2, "leave it out on a cluster"),
+        (
+            ["run", "--executor", "slurm", "--cool-down", "40"],
+            2,
+            "is for --executor local or docker",
+        ),
         (["table"], 1, "no runs of suite 2019"),
         (["table", "--suite", "nope"], 2, "no suite is called"),
         (["show", "nope"], 1, "no run 'nope'"),

@@ -75,7 +75,7 @@ def executor(args: argparse.Namespace) -> Executor:
         if asked and name not in OPTIONS[args.executor]:
             takers = " or ".join(other for other, names in OPTIONS.items() if name in names)
             raise RecipeError(
-                f"--{name.replace('_', '-')} is for --executor {takers}, not {args.executor}",
+                f"--{name.replace('_', '-')} is for --executor {takers}",
                 "add that, or leave it out",
             )
     return EXECUTORS[args.executor](options)
