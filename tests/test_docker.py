@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from engine import BASE, containers, docker, import_base, running_engine
 from jobs import make_job
+from mrbench.errors import LaunchError
 from mrbench.launch.executors.base import CONTAINER, EXIT, LOG, STAMPS
 from mrbench.launch.executors.docker import Docker
 from mrbench.launch.executors.docker.order import ULIMITS
@@ -189,16 +190,16 @@ def test_the_lack_of_memory_is_told_with_its_limit(tmp_path: Path) -> None:
 
 
 def test_a_program_that_the_image_lacks(tmp_path: Path) -> None:
-    _, end, _ = run(in_container(tmp_path, "no-such-program", "1"), tmp_path)
-    assert end.code is None
-    assert end.message.startswith("no-such-program: the image has no such program; correct")
+    told = "no-such-program: the image has no such program; correct"
+    with pytest.raises(LaunchError, match=told):
+        run(in_container(tmp_path, "no-such-program", "1"), tmp_path)
 
 
 def test_a_program_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("text")
-    _, end, _ = run(in_container(tmp_path, str(tmp_path / "plain")), tmp_path)
-    assert end.code is None
-    assert "is no program that this user may run in the image; make it executable" in end.message
+    told = "is no program that this user may run in the image; make it executable"
+    with pytest.raises(LaunchError, match=told):
+        run(in_container(tmp_path, str(tmp_path / "plain")), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ FAILURES = {
 }
 # What only one of the executors can tell.
 OWN = {"slurm", "other_machines", "container"}
+INTERRUPTED = "interrupted by the user; run again, and let it end by itself"
 WORKS_ALIKE = ["local", "slurm"]
 
 
@@ -65,7 +66,9 @@ def records_of(folder: Path, *words: object) -> Iterator[tuple[str, dict[str, An
 def comparable(record: dict[str, Any]) -> dict[str, Any]:
     """Return what must not depend on the executor: how it ended, and which parts there are."""
     shared: dict[str, Any] = {name: record.get(name) for name in ("status", "exit_code", "forced")}
-    shared["reason"] = re.sub(r"\d{8}T\d{6}Z(-\d+)?|/(local|slurm)/", "", record["reason"])
+    shared["reason"] = re.sub(
+        r"\d{8}T\d{6}Z-\w+|\d\.\d{6}|/(local|docker|slurm)/", "", record["reason"]
+    )
     shared["keys"] = sorted(record.keys() - OWN)
     shared["exit"] = {n: v for n, v in (record.get("exit") or {}).items() if n != "seconds"}
     shared["exit"].pop("oom_kills", None)
@@ -127,7 +130,7 @@ def test_an_interrupted_run_is_recorded_as_one(toy: Path, tmp_path: Path, execut
     first = min(tmp_path.glob("runs/*/*/*/record.json"))
     record = json.loads(first.read_text())
     assert (record["status"], record["exit_code"]) == ("interrupted", 130)
-    assert record["reason"] == f"interrupted by the user; run again; see {first.parent}/train.log"
+    assert record["reason"] == f"{INTERRUPTED}; see {first.parent}/train.log"
     assert record["exit"]["reason"] == "interrupted"
     assert record["machine"]["host"]
     assert "ended" in record
