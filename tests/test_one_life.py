@@ -31,6 +31,7 @@ FAILURES = {
     "sound": ("title: Toy", "title: Sound", "ok"),
 }
 # What only one of the executors can tell.
+VARIES = re.compile(r"\d{8}T\d{6}Z-\w+|\d\.\d{6}|/(local|docker|slurm)/")
 OWN = {"slurm", "other_machines", "container"}
 INTERRUPTED = "interrupted by the user; run again, and let it end by itself"
 WORKS_ALIKE = ["local", "slurm"]

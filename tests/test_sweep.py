@@ -63,7 +63,7 @@ def test_counts_that_cannot_be_are_told_all_at_once(toy: Path, tmp_path: Path) -
     assert done.returncode == 2
     for count in (3, 8):
         assert f"twin cannot train on {count} GPUs, only on 1, 2" in done.stderr
-    assert "--gpus 0: give at least 1" in done.stderr
+    assert "--gpus 0 is none; give at least 1" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
