@@ -18,9 +18,9 @@ from upstreams import Git, make_upstream, prepare, served, source
 DEADLINE_S = 60  # a safety net; no test depends on how long anything takes
 PREPARE = """
 import os, signal, sys
-from mrbench import workspace
+from mrbench.prepare import source as workspace
 from mrbench.errors import WorkspaceError
-from mrbench.model import Source
+from mrbench.model.recipe import Source
 url, commit, mirror, die_at, *patches = sys.argv[1:]
 
 def say(text):

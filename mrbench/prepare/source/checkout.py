@@ -16,7 +16,7 @@ from mrbench.prepare.source.base import (
     record_path,
     repository_name,
 )
-from mrbench.prepare.source.git import GitError, git
+from mrbench.prepare.source.git import GitError, git, objects
 from mrbench.prepare.source.standing import untouched
 
 Patches = tuple[tuple[str, bytes], ...]  # name and content, in the order to apply
@@ -99,7 +99,8 @@ def _check_out(
         with (inner / "config").open("a") as config:
             config.write("[core]\n\tsparseCheckout = true\n")
     run("read-tree", "-m", "-u", "HEAD")
-    base_tree = run("rev-parse", "HEAD^{tree}").decode().strip()
+    with objects(inner) as repository:
+        base_tree = repository.commit(source.commit).tree.hexsha
     before = after = listing()
     for change in source.substitutions:
         patching.substitute(folder, before, change, source)

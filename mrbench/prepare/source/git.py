@@ -1,5 +1,12 @@
-"""The only door to git: GitPython's command object, in an environment that holds no surprises.
+"""The only door to git, which is GitPython's: objects for what is read, commands for the rest.
 
+Commits, trees and the types of objects are read by GitPython's Repo (`objects`). What fetches,
+makes and changes runs as a command (`git`), since GitPython's own methods take neither a time limit
+nor a lock to hold, and leave hooks, filters and the user's configuration in force. So does what
+GitPython reads less safely than git: an index with names that are no UTF-8, a store with missing
+blobs (each would be fetched), the soundness of a repository, and patches.
+
+Both run git in an environment that holds no surprises.
 Local steps read nobody's configuration: theirs must give the same bytes on every machine. Steps on
 the network read the user's and the system's, since proxies and certificates are told there, but
 what runs programs, asks questions or writes elsewhere is overruled. Credential helpers are off as
@@ -10,10 +17,15 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from mrbench.errors import UnavailableError, WorkspaceError
+
+if TYPE_CHECKING:
+    from git import Repo
 
 LOCAL_LIMIT_S = 900
 NETWORK_LIMIT_S = 3600
@@ -78,21 +90,18 @@ def git(
     with colons), None for a local step. lock: an open file that git holds until it ends, so that
     a lock of ours outlives a `kill -9` of ours as long as git still writes.
     """
-    try:
-        from git import Git  # noqa: PLC0415 - 0.1 s, paid only where git must run
-    except ImportError as exc:
-        raise UnavailableError("git cannot be run", "install it (Debian: apt install git)") from exc
-    variables = ALWAYS | _reach(protocols) | {"GIT_DIR": str(git_dir.absolute())}
-    if tree:
-        variables["GIT_WORK_TREE"] = str(tree.absolute())
-    settings = [word for setting in (*SETTINGS, *config) for word in ("-c", setting)]
-    held = Git(tree or git_dir.parent).execute(
-        [*_without(variables, network=protocols is not None), "git", *settings, *words],
-        istream=subprocess.PIPE,
-        as_process=True,
-        env=variables,
-        start_new_session=True,  # no terminal to ask questions at, and one group to end
-        pass_fds=() if lock is None else (lock,),
+    command, variables = _closed(git_dir, words, tree=tree, config=config, protocols=protocols)
+    held = (
+        _gitpython()
+        .Git(tree or git_dir.parent)
+        .execute(
+            command,
+            istream=subprocess.PIPE,
+            as_process=True,
+            env=variables,
+            start_new_session=True,  # no terminal to ask questions at, and one group to end
+            pass_fds=() if lock is None else (lock,),
+        )
     )
     process = held.proc  # `held` ends the process when it goes out of scope
     if process is None:
@@ -107,6 +116,56 @@ def git(
     if process.returncode:
         raise GitError(words[0], os.fsdecode(err))
     return bytes(out)
+
+
+@contextlib.contextmanager
+def objects(git_dir: Path) -> Iterator["Repo"]:
+    """Open a repository to read its commits and trees; GitError if one is missing or damaged."""
+    gitpython = _gitpython()
+
+    class Closed(gitpython.Git):  # type: ignore[name-defined,misc]  # known when it is imported
+        def execute(self, command: list[str], **options: Any) -> Any:  # noqa: ANN401 - GitPython's
+            words, variables = _closed(git_dir, command[1:])
+            return super().execute(words, env=variables, start_new_session=True, **options)
+
+    class Objects(gitpython.Repo):  # type: ignore[name-defined,misc]  # the same
+        GitCommandWrapperType = Closed
+
+    try:
+        repository = Objects(git_dir, expand_vars=False)
+    except gitpython.GitError as exc:
+        raise GitError("open", f"{git_dir} is no repository") from exc
+    try:
+        yield repository
+    except (ValueError, TypeError, OSError, gitpython.GitError, gitpython.ODBError) as exc:
+        raise GitError("cat-file", str(exc)) from exc
+    finally:
+        repository.close()
+
+
+def _gitpython() -> ModuleType:
+    try:
+        import git as gitpython  # noqa: PLC0415 - 0.1 s, and it fails if there is no git
+    except ImportError as exc:
+        raise UnavailableError("git cannot be run", "install it (Debian: apt install git)") from exc
+    return gitpython
+
+
+def _closed(
+    git_dir: Path,
+    words: Sequence[str],
+    *,
+    tree: Path | None = None,
+    config: Sequence[str] = (),
+    protocols: str | None = None,
+) -> tuple[list[str], dict[str, str]]:
+    """Return the whole command, and the variables to add to its environment."""
+    variables = ALWAYS | _reach(protocols) | {"GIT_DIR": str(git_dir.absolute())}
+    if tree:
+        variables["GIT_WORK_TREE"] = str(tree.absolute())
+    settings = [word for setting in (*SETTINGS, *config) for word in ("-c", setting)]
+    dropped = _without(variables, network=protocols is not None)
+    return [*dropped, "git", *settings, *words], variables
 
 
 def _reach(protocols: str | None) -> dict[str, str]:

@@ -5,12 +5,12 @@ not name may be missing. All of it happens under a lock, so whatever git left ha
 """
 
 import contextlib
-import os
 import re
 import shlex
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from mrbench import embedded, locks
 from mrbench.errors import WorkspaceError
@@ -18,8 +18,11 @@ from mrbench.files import home
 from mrbench.model.recipe import Source
 from mrbench.prepare.source import address
 from mrbench.prepare.source.base import UnreachableError, repository_name
-from mrbench.prepare.source.git import GitError, git, meaningful
+from mrbench.prepare.source.git import GitError, git, meaningful, objects
 from mrbench.prepare.source.objects import framed
+
+if TYPE_CHECKING:
+    from git.objects.base import IndexObject
 
 REMOTE = "mrbench-upstream"  # no name that a user's configuration could have settings for
 # What a mirror's own configuration need not allow: it is ours to read, and maybe another user's.
@@ -90,13 +93,13 @@ def missing_blobs(store: Path, source: Source, lock: int) -> list[str]:
     )
     missing = {line[1:] for line in found.decode().splitlines() if line.startswith("?")}
     wanted, unknown = set(), {path.strip("/") for path in source.paths}
-    for line in git(store, "ls-tree", "-r", "-z", source.commit, lock=lock).split(b"\0")[:-1]:
-        head, _, raw = line.partition(b"\t")
-        path, oid = os.fsdecode(raw), head.decode().split(" ")[2]
-        named = {p for p in source.paths if f"{path}/".startswith(f"{p.strip('/')}/")}
-        unknown -= {p.strip("/") for p in named}
-        if named or not source.paths:
-            wanted.add(oid)
+    with objects(store) as repository:
+        below = repository.commit(source.commit).tree.traverse()
+        for entry in cast("Iterator[IndexObject]", below):
+            named = {p for p in source.paths if f"{entry.path}/".startswith(f"{p.strip('/')}/")}
+            unknown -= {p.strip("/") for p in named}
+            if named or not source.paths:
+                wanted.add(entry.hexsha)
     if unknown:
         names = ", ".join(sorted(unknown))
         raise WorkspaceError(f"source.paths: {source.url} has no {names} at {source.commit}")
@@ -144,7 +147,8 @@ def _fetch_commit(store: Path, source: Source, url: str, lock: int) -> None:
         heads = ("+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")
         _fetch(store, url, lock, REMOTE, *heads)
         git(store, "update-ref", pin, f"{source.commit}^{{commit}}", lock=lock)
-    kind = git(store, "cat-file", "-t", source.commit, lock=lock).decode().strip()
+    with objects(store) as repository:
+        kind = repository.odb.info(bytes.fromhex(source.commit)).type.decode()
     if kind != "commit":
         git(store, "update-ref", "-d", pin, lock=lock)
         raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}", "give a commit's id")
