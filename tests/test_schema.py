@@ -1,7 +1,7 @@
 """The JSON Schemas describe every key, and take what mrbench really reads and writes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import yaml
 
 from mrbench.recipe import load
 from mrbench.recipe.schema import KINDS, make_schema
-from toy import mrbench
+from toy import make_suite, mrbench
 
 RECIPES = sorted((load.root() / "recipes").glob("*/*.yaml"))
 KEPT = sorted((Path(__file__).parent / "kept" / "smoke").glob("*/*/record.json"))
@@ -90,3 +90,15 @@ def test_a_baseline_fits(tmp_path: Path) -> None:
     done = mrbench(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     validator("baseline").validate(json.loads((tmp_path / "base.json").read_bytes()))
+
+
+def test_events_fit(tmp_path: Path, git: Callable[..., str]) -> None:
+    toy = make_suite(tmp_path, git)
+    words = ("run", "--recipe", toy, "--cool-down", 50, "--json")  # on a CPU: that is a note
+    done = mrbench(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    checker = validator("events")
+    for event in events:
+        checker.validate(event)
+    assert len({event["event"] for event in events}) == len(make_schema("events")["anyOf"])

@@ -7,11 +7,22 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self, TextIO
 
+import msgspec
+
 from mrbench import __version__
 from mrbench.errors import MrbenchError
+from mrbench.model.events import (
+    FORMAT,
+    Ended,
+    Event,
+    Iteration,
+    Note,
+    RunStarted,
+    Stage,
+    Started,
+)
 from mrbench.model.reporter import Reporter, RunStart, Seen
 
-FORMAT = 1
 INTERRUPTED = 130
 
 
@@ -30,7 +41,7 @@ class EventReporter:
     def __enter__(self) -> Self:
         """Tell the format."""
         self._beside.__enter__()
-        self._tell("started", format=FORMAT, mrbench=__version__)
+        self._tell(Started(time=now(), format=FORMAT, mrbench=__version__))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
@@ -43,65 +54,70 @@ class EventReporter:
         elif error is not None:
             code = 1
         known = isinstance(error, MrbenchError)
-        self._tell("ended", exit_code=code, error=str(error) if known else None)
+        self._tell(Ended(time=now(), exit_code=code, error=str(error) if known else None))
         self._beside.__exit__(kind, error, trace)  # type: ignore[arg-type]  # as it was given
 
     def stage(self, who: str, text: str) -> None:
         """Tell a stage."""
-        self._tell("stage", run=self._run, implementation=who, text=text)
+        self._tell(Stage(time=now(), run=self._run, implementation=who, text=text))
         self._beside.stage(who, text)
 
     def note(self, text: str, *, problem: bool = False) -> None:
         """Tell a note."""
-        self._tell("note", run=self._run, text=text, problem=problem)
+        self._tell(Note(time=now(), run=self._run, text=text, problem=problem))
         self._beside.note(text, problem=problem)
 
     def run_started(self, start: RunStart) -> None:
         """Tell which run begins."""
         self._run = start.number
         self._tell(
-            "run_started",
-            run=start.number,
-            runs=start.runs,
-            repeat=start.repeat,
-            repeats=start.repeats,
-            id=start.id,
-            folder=str(start.folder),
-            suite=start.suite,
-            implementation=start.implementation,
-            accelerator=start.accelerator,
-            gpus=start.gpus,
+            RunStarted(
+                time=now(),
+                run=start.number,
+                runs=start.runs,
+                repeat=start.repeat,
+                repeats=start.repeats,
+                id=start.id,
+                folder=str(start.folder),
+                suite=start.suite,
+                implementation=start.implementation,
+                accelerator=start.accelerator,
+                gpus=start.gpus,
+            )
         )
         self._beside.run_started(start)
 
     def progress(self, seen: Seen) -> None:
         """Tell what each line of the log brought."""
         self._tell(
-            "iteration",
-            run=self._run,
-            iteration=seen.iteration,
-            end=seen.end,
-            window=str(seen.window),
-            images_per_second=seen.images_per_second,
-            half_width=seen.half_width,
-            loss=seen.loss,
-            data_share=seen.data_share,
-            left_s=seen.left_s,
+            Iteration(
+                time=now(),
+                run=self._run,
+                iteration=seen.iteration,
+                end=seen.end,
+                window=str(seen.window),
+                images_per_second=_finite(seen.images_per_second),
+                half_width=_finite(seen.half_width),
+                loss=_finite(seen.loss),
+                data_share=_finite(seen.data_share),
+                left_s=_finite(seen.left_s),
+            )
         )
         self._beside.progress(seen)
 
     def run_ended(self, record: Mapping[str, Any], summary: str) -> None:
         """Tell the record."""
         self._exit_code = max(self._exit_code, int(record.get("exit_code", 0)))
-        self._tell("run_ended", run=self._run, record=record)
+        self._write({"event": "run_ended", "time": now(), "run": self._run, "record": record})
         self._beside.run_ended(record, summary)
         self._run = None
 
-    def _tell(self, event: str, **words: object) -> None:
+    def _tell(self, event: Event) -> None:
+        self._write(msgspec.to_builtins(event))
+
+    def _write(self, line: Mapping[str, object]) -> None:
         if self._stream is None:
             return
-        line = {"event": event, "time": round(time.time(), 3)}
-        line |= {name: _finite(word) for name, word in words.items()}
         try:
             print(json.dumps(line, default=str), file=self._stream, flush=True)
         except BrokenPipeError:
@@ -110,6 +126,11 @@ class EventReporter:
             self._beside.note("nobody reads the events any more; the run goes on", problem=True)
 
 
-def _finite(word: object) -> object:
+def now() -> float:
+    """Return the seconds since 1970, to the millisecond."""
+    return round(time.time(), 3)
+
+
+def _finite(value: float | None) -> float | None:
     """Return None for what JSON has no number for, such as the loss of a training that diverged."""
-    return None if isinstance(word, float) and not math.isfinite(word) else word
+    return value if value is not None and math.isfinite(value) else None

@@ -6,15 +6,17 @@ from typing import Any
 import msgspec
 
 from mrbench.model.baseline import Baseline
+from mrbench.model.events import AnyEvent
 from mrbench.model.recipe import ALSO, Recipe
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 
-KINDS: Mapping[str, type] = {
+KINDS: Mapping[str, Any] = {  # any: a union is no type to the type checker
     "recipe": Recipe,
     "suite": Suite,
     "record": RunRecord,
     "baseline": Baseline,
+    "events": AnyEvent,
 }
 
 
@@ -27,12 +29,20 @@ def make_schema(kind: str) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind,
         **top,
-        "$defs": _widened(parts),
+        "$defs": {name: _described(part) for name, part in _widened(parts).items()},
     }
 
 
 def _of_path(_cls: type) -> dict[str, Any]:
     return {"type": "string"}  # the one type of ours that is not JSON's
+
+
+def _described(part: dict[str, Any]) -> dict[str, Any]:
+    """Describe the key that tells events apart, which no field stands for."""
+    event = part["properties"].get("event")
+    if event is not None:
+        part["properties"]["event"] = {"description": "Which event this is.", **event}
+    return part
 
 
 def _widened(part: Any) -> Any:  # noqa: ANN401 - any part of a schema
