@@ -56,7 +56,7 @@ def check(*words: object) -> int:
     with contextlib.redirect_stdout(told):
         code = cli.main(["check", "--format", "json", *map(str, words)])
     for row in json.loads(told.getvalue() or '{"checks": []}')["checks"]:
-        line = f"{row['outcome']}: {row['subject']}: {row['check']}: {row['text']}"
+        line = f"{row['outcome']}: {row['subject']}: {row['topic']}: {row['text']}"
         print(line, f"-> {row['remedy']}" if row["remedy"] else "")  # noqa: T201 - as mrbench does
     return code
 

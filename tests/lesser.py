@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.doctor.finding import Finding
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.recipe import load, plan

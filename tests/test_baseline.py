@@ -87,7 +87,7 @@ def test_a_baseline_is_made_for_git(made: Path, here: Path) -> None:
 def test_the_same_speed_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("--baseline", "base.json") == 0
     told = capsys.readouterr().out
-    assert "passed: toys/toy: throughput: 100.0 % of the baseline's 40 img/s (90 % interval" in told
+    assert "ok: toys/toy: throughput: 100.0 % of the baseline's 40 img/s (90 % interval" in told
     assert "not slower by 3 % or more; 3 runs against 3, noise 0.6 %" in told
 
 
@@ -238,14 +238,14 @@ def test_what_a_gate_is_there_to_test_may_differ(
     assert f"what may explain a change: {key}: " in capsys.readouterr().out
 
 
-def test_what_is_not_in_the_baseline_is_skipped(
+def test_what_is_not_in_the_baseline_is_not_checked(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(here / "runs" / "toys" / "toy", here / "runs" / "toys" / "other")
     for run in (here / "runs" / "toys" / "other").iterdir():
         rewrite(run, lambda r: r["plan"].update(implementation="other"), digest=True)
     assert check("--baseline", "base.json") == 0
-    assert "skipped: toys/other: throughput: is not in the baseline" in capsys.readouterr().out
+    assert "not checked: toys/other: throughput: is not in the baseline" in capsys.readouterr().out
     done = mrbench("baseline", "update", "base.json", cwd=here)
     assert "other: new, 40 img/s" in done.stdout
     assert [e["implementation"] for e in stored(here / "base.json")["entries"]] == ["other", "toy"]

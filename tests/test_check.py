@@ -22,34 +22,34 @@ def world(tmp_path: Path, git: Callable[..., str]) -> World:
 def test_this_repository_passes(tmp_path: Path) -> None:
     done = mrbench("check", "--format", "json", cwd=tmp_path)
     answer = json.loads(done.stdout)
-    told = [c for c in answer["checks"] if c["outcome"] not in ("passed", "skipped")]
+    told = [c for c in answer["checks"] if c["outcome"] not in ("ok", "not checked")]
     assert (done.returncode, told) == (0, [])
     names = {
         f"{suite}/{name}" for suite in load.suite_names() for name in load.implementations(suite)
     }
     for check in ("recipe", "commits", "placeholders", "patches", "lock", "sample"):
-        looked = {c["subject"] for c in answer["checks"] if c["check"] == check}
+        looked = {c["subject"] for c in answer["checks"] if c["topic"] == check}
         assert looked == names, check
     # what mrbench carries is looked at without a network, too
-    assert {c["subject"] for c in answer["checks"] if c["check"] == "twice"} == {
+    assert {c["subject"] for c in answer["checks"] if c["topic"] == "twice"} == {
         "demo/minimask",
         "modern/torchvision",
         "smoke/torchvision",
     }
-    (skipped,) = [c for c in answer["checks"] if c["outcome"] == "skipped"]
+    (skipped,) = [c for c in answer["checks"] if c["outcome"] == "not checked"]
     assert "--network" in skipped["remedy"]
 
 
 def test_a_good_recipe_passes(world: World) -> None:
     checks = world.check()["checks"]
-    passed = [(c["subject"], c["check"]) for c in checks if c["outcome"] == "passed"]
+    passed = [(c["subject"], c["topic"]) for c in checks if c["outcome"] == "ok"]
     assert passed == [
         ("toys", "suite"),
         ("toys", "references"),
         *(("toys/toy", name) for name in ("recipe", "commits", "placeholders", "patches")),
         *(("toys/toy", name) for name in ("lock", "sample")),
     ]
-    (sample,) = [c for c in checks if c["check"] == "sample"]
+    (sample,) = [c for c in checks if c["topic"] == "sample"]
     assert sample["figures"] == pytest.approx({"images_per_second": 1600, "iterations": 30})
 
 
@@ -117,7 +117,7 @@ def test_each_kind_of_wrong_recipe_is_told_with_file_and_line(
     assert failed
     for one in failed:  # a suite that cannot be read fails its recipes, too
         assert text in one["text"]
-        assert check in (one["check"], "")
+        assert check in (one["topic"], "")
         assert one["remedy"]
         assert one["line"] >= 1
         assert (world.base / one["file"]).is_file()
@@ -128,7 +128,7 @@ def test_each_kind_of_wrong_recipe_is_told_with_file_and_line(
 def test_a_reference_may_not_move(world: World) -> None:
     line = world.change(world.suite, f"blob/{world.commit}", "blob/main")
     failed = world.failure()
-    assert (failed["check"], failed["file"], failed["line"]) == (
+    assert (failed["topic"], failed["file"], failed["line"]) == (
         "references",
         "recipes/toys/suite.yaml",
         line,
@@ -152,12 +152,12 @@ def test_what_git_format_patch_writes_is_a_patch(world: World, git: Callable[...
     git(world.upstream, "reset", "-q", "--hard", "HEAD^")
     assert "\n-- \n" in patch
     world.patch.write_text(patch)
-    assert world.check("--mirror", world.mirror)["outcome"] == "passed"
+    assert world.check("--mirror", world.mirror)["outcome"] == "ok"
 
 
 def test_a_lock_that_is_no_text_is_told(world: World) -> None:
     world.lock.write_bytes(world.lock.read_bytes() + b"\xff\xfe==1 \\\n    --hash=sha256:00\n")
-    assert world.failure()["check"] == "lock"
+    assert world.failure()["topic"] == "lock"
 
 
 def test_one_recipe_that_does_not_read_does_not_hide_the_others(world: World) -> None:
@@ -177,7 +177,7 @@ def test_a_recipe_on_its_own_may_lack_what_comes_later(
     done = mrbench("check", "--recipe", toy, "--json", cwd=tmp_path)
     answer = json.loads(done.stdout)
     assert done.returncode == 0
-    skipped = {c["check"]: c["remedy"] for c in answer["checks"] if c["outcome"] == "skipped"}
+    skipped = {c["topic"]: c["remedy"] for c in answer["checks"] if c["outcome"] == "not checked"}
     assert set(skipped) == {"commits", "sample", "upstreams"}
     assert all(skipped.values())
 
@@ -239,7 +239,7 @@ def test_files_are_written_beside_what_is_printed(world: World) -> None:
     done = mrbench("check", "--recipe", world.recipe, *files, cwd=world.base)
     assert done.returncode == 0
     assert "1600 img/s" in done.stdout
-    assert json.loads((world.base / "out.json").read_text())["outcome"] == "passed"
+    assert json.loads((world.base / "out.json").read_text())["outcome"] == "ok"
     assert (world.base / "out.xml").read_text().startswith("<?xml")
     done = mrbench("check", "--recipe", world.recipe, "--junit", "no/x.xml", cwd=world.base)
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)

@@ -23,8 +23,8 @@ def world(tmp_path: Path, git: Callable[..., str]) -> World:
 
 def test_a_good_upstream_passes_and_nothing_is_left(world: World, tmp_path: Path) -> None:
     checks = world.check("--mirror", world.mirror)["checks"]
-    told = {c["check"]: c["text"] for c in checks if c["subject"] == "toys/toy"}
-    assert {c["outcome"] for c in checks} == {"passed"}
+    told = {c["topic"]: c["text"] for c in checks if c["subject"] == "toys/toy"}
+    assert {c["outcome"] for c in checks} == {"ok"}
     assert list(told)[6:] == ["commit", "applies", "tree", "twice", "files"]
     assert told["tree"] == f"{world.tree}, as recorded"
     assert not home().exists(), "it works in caches of its own"
@@ -34,13 +34,13 @@ def test_a_good_upstream_passes_and_nothing_is_left(world: World, tmp_path: Path
 def test_a_cache_that_stands_proves_nothing(world: World) -> None:
     world.check("--mirror", world.mirror)
     edit(world.recipe, "owner/toy\n", "owner/gone\n")
-    assert world.failure("--mirror", world.mirror)["check"] == "upstream"
+    assert world.failure("--mirror", world.mirror)["topic"] == "upstream"
 
 
 def test_another_commit_is_not_there(world: World) -> None:
     line = world.change(world.recipe, f"commit: {world.commit}", f"commit: {'1a' * 20}")
     failed = world.failure("--mirror", world.mirror)
-    assert (failed["check"], failed["line"]) == ("commit", line)
+    assert (failed["topic"], failed["line"]) == ("commit", line)
     assert f"has no commit {'1a' * 20}" in failed["text"]
     assert "check source.commit" in failed["remedy"]
 
@@ -49,7 +49,7 @@ def test_a_tree_is_no_commit(world: World) -> None:
     tree = world.git(world.upstream, "rev-parse", "HEAD^{tree}")
     edit(world.recipe, f"commit: {world.commit}", f"commit: {tree}")
     failed = world.failure("--mirror", world.mirror)
-    assert (failed["check"], failed["remedy"]) == ("commit", "give a commit's id")
+    assert (failed["topic"], failed["remedy"]) == ("commit", "give a commit's id")
 
 
 def test_a_patch_that_does_not_apply_is_told(world: World) -> None:
@@ -57,7 +57,7 @@ def test_a_patch_that_does_not_apply_is_told(world: World) -> None:
     world.git(world.upstream, "commit", "-qam", "on")
     edit(world.recipe, world.commit, world.git(world.upstream, "rev-parse", "HEAD"))
     failed = world.failure("--mirror", world.mirror)
-    assert failed["check"] == "applies"
+    assert failed["topic"] == "applies"
     assert "patch toys/toy.patch does not apply" in failed["text"]
     assert "make it anew" in failed["remedy"]
 
@@ -66,7 +66,7 @@ def test_a_substitution_that_finds_something_else_is_told(world: World) -> None:
     more = '  substitutions:\n    - {text: time, replacement: x, files: "*.py",'
     edit(world.recipe, "  patches:", f"{more} expect_files: 2, expect_lines: 2}}\n  patches:")
     failed = world.failure("--mirror", world.mirror)
-    assert failed["check"] == "applies"
+    assert failed["topic"] == "applies"
     assert "found in 1 files" in failed["text"]
 
 
@@ -75,17 +75,17 @@ def test_what_other_counts_of_gpus_substitute_is_tried(world: World) -> None:
     others = f"other_gpus:\n  substitutions:\n    - {change}\nguards:"
     edit(world.recipe, "guards:", others.replace("{}", "for i in range"))
     checks = world.check("--mirror", world.mirror)["checks"]
-    assert [c["text"] for c in checks if c["check"] == "applies"][1].startswith("with 2 GPUs")
+    assert [c["text"] for c in checks if c["topic"] == "applies"][1].startswith("with 2 GPUs")
     line = world.change(world.recipe, "text: for i in range", "text: no such text")
     failed = world.failure("--mirror", world.mirror)
-    assert (failed["check"], failed["line"]) == ("applies", line - 1)
+    assert (failed["topic"], failed["line"]) == ("applies", line - 1)
     assert "found in 0 files" in failed["text"]
 
 
 def test_another_tree_is_told(world: World) -> None:
     line = world.change(world.recipe, f"tree: {world.tree}", f"tree: {'3c' * 20}")
     failed = world.failure("--mirror", world.mirror)
-    assert (failed["check"], failed["line"]) == ("tree", line)
+    assert (failed["topic"], failed["line"]) == ("tree", line)
     assert world.tree in failed["text"]
     assert "correct the tree id" in failed["remedy"]
 
@@ -103,14 +103,14 @@ def test_a_file_that_the_launch_names_must_be_there(
 ) -> None:
     line = world.change(world.recipe, old, new)
     failed = world.failure("--mirror", world.mirror)
-    assert (failed["check"], failed["line"]) == ("files", line)
+    assert (failed["topic"], failed["line"]) == ("files", line)
     assert text in failed["text"]
 
 
 def test_a_folder_that_is_not_there_is_told(world: World) -> None:
     edit(world.recipe, "launch:\n", "launch:\n  directory: examples\n")
     failed = world.failure("--mirror", world.mirror)
-    assert (failed["check"], failed["text"]) == ("files", "the source has no folder examples")
+    assert (failed["topic"], failed["text"]) == ("files", "the source has no folder examples")
 
 
 def _closed_port() -> int:
@@ -125,17 +125,17 @@ def test_a_mirror_that_does_not_answer_says_nothing_of_the_recipe(
 ) -> None:
     (world.base / "empty").mkdir()
     failed = world.failure("--mirror", mirror.format(port=_closed_port()))
-    assert failed["check"] == "upstream"
+    assert failed["topic"] == "upstream"
     assert failed["remedy"]
     assert "source.commit" not in failed["text"] + failed["remedy"]
 
 
 def test_a_server_is_asked(world: World) -> None:
     with served(world.mirror) as server:
-        assert world.check("--mirror", server.base)["outcome"] == "passed"
+        assert world.check("--mirror", server.base)["outcome"] == "ok"
         assert server.posts >= 2, "two fetches"
         edit(world.recipe, world.commit, "5e" * 20)
-        assert world.failure("--mirror", server.base)["check"] == "commit"
+        assert world.failure("--mirror", server.base)["topic"] == "commit"
 
 
 @contextlib.contextmanager
@@ -147,9 +147,9 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 def test_offline_is_the_default_even_with_a_mirror_at_hand(world: World) -> None:
     with _environment("MRBENCH_MIRROR", str(world.mirror)):
-        names = [c["check"] for c in world.check()["checks"]]
+        names = [c["topic"] for c in world.check()["checks"]]
         assert "commit" not in names
-        assert "commit" in [c["check"] for c in world.check("--network")["checks"]]
+        assert "commit" in [c["topic"] for c in world.check("--network")["checks"]]
 
 
 @pytest.mark.skipif(

@@ -9,7 +9,7 @@ from lesser import NOWHERE, bare_path, only, put, resolved, wanting
 from mrbench.doctor import inputs as asked
 from mrbench.doctor import storage, tools
 from mrbench.doctor import wanted as stated
-from mrbench.doctor.preflight import check
+from mrbench.doctor.preflight import refuse_lacking
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import local
 from mrbench.model.recipe import Environment
@@ -67,7 +67,7 @@ def test_a_build_without_its_compiler_is_refused(toy: Path, bare: Path) -> None:
     assert set(found) == {"g++", "mpicxx"}
     assert "libopenmpi-dev" in found["mpicxx"].remedy
     with pytest.raises(UnavailableError, match=r"toy: `g\+\+` is not on PATH; install it"):
-        check([wanted], NOWHERE, local)
+        refuse_lacking([wanted], NOWHERE, local)
 
 
 def test_a_wrapper_of_mpi_without_its_headers_is_refused(toy: Path, bare: Path) -> None:
@@ -100,12 +100,12 @@ def test_the_compiler_that_cxx_names_counts(
     put(bare, "g++", "--version>g++ (Debian 12.2.0-14) 12.2.0")
     wanted = wanting(toy, "g++ 4.9 to 8")
     told = only(tools.compilers([wanted], NOWHERE))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert "12.2.0" in told.text
     assert "CXX" in told.remedy
     monkeypatch.setenv("CXX", "g++-8")
     told = only(tools.compilers([wanted], NOWHERE))
-    assert (told.level, told.text) == ("good", "g++ 8.3.0")
+    assert (told.outcome, told.text) == ("ok", "g++ 8.3.0")
 
 
 def test_another_cuda_toolkit_is_a_warning(
@@ -114,7 +114,7 @@ def test_another_cuda_toolkit_is_a_warning(
     put(bare, "nvcc", "--version>Cuda compilation tools, release 13.0, V13.0.88")
     wanted = wanting(toy, "CUDA toolkit 10.1 with nvcc")
     told = only(tools.nvcc([wanted], NOWHERE))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert "13.0" in told.text
     assert "10.1" in told.remedy
     monkeypatch.setenv("CUDA_HOME", "/no/such/toolkit")
@@ -122,11 +122,11 @@ def test_another_cuda_toolkit_is_a_warning(
 
 
 def test_an_old_git_is_a_warning(bare: Path) -> None:
-    assert only(tools.git([], NOWHERE)).level == "good"
+    assert only(tools.git([], NOWHERE)).outcome == "ok"
     (bare / "git").unlink()
     put(bare, "git", "--version>git version 2.30.2")  # one this old is not to be had here
     told = only(tools.git([], NOWHERE))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert "2.30.2" in told.text
 
 
@@ -134,13 +134,13 @@ def test_a_missing_git_refuses(toy: Path, bare: Path) -> None:
     (bare / "git").unlink()
     assert not tools.git([], NOWHERE)
     with pytest.raises(UnavailableError, match="apt-get install git"):
-        check([resolved(toy)], NOWHERE, local)
+        refuse_lacking([resolved(toy)], NOWHERE, local)
 
 
 def test_a_library_that_no_machine_has_is_told(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(stated.LIBRARIES, "libgl1", "libNoSuchLibrary.so.1")
     told = only(tools.libraries([wanting(toy, "libgl1")], NOWHERE))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert told.remedy == "on Debian: apt-get install libgl1"
 
 

@@ -25,11 +25,11 @@ def bare(tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_docker_and_slurm(toy: Path, bare: Path) -> None:
     assert bare.is_dir()
     told = only(containers.docker([resolved(toy)], NOWHERE))
-    assert (told.level, told.text) == ("good", "not installed; no chosen recipe needs it")
+    assert (told.outcome, told.text) == ("ok", "not installed; no chosen recipe needs it")
     assert "not here" in only(containers.slurm([], NOWHERE)).text
     edit(toy, "kind: current", "kind: image\n  image: debian:12")
     told = only(containers.docker([resolved(toy)], NOWHERE))
-    assert (told.level, told.implementations) == ("warning", ("toy",))
+    assert (told.outcome, told.implementations) == ("note", ("toy",))
     assert "install Docker" in told.remedy
 
 
@@ -40,17 +40,17 @@ def test_a_docker_whose_engine_does_not_answer(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     edit(toy, "kind: current", "kind: image\n  image: debian:12")
     told = only(containers.docker([resolved(toy)], NOWHERE))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert "no engine answers (" in told.text
     assert "start it" in told.remedy
 
 
 @pytest.mark.parametrize(
-    ("runtimes", "gpu", "level"),
-    [('"runc":{},"nvidia":{}', True, "good"), ('"runc":{}', True, "warning"), ("", False, "good")],
+    ("runtimes", "gpu", "outcome"),
+    [('"runc":{},"nvidia":{}', True, "ok"), ('"runc":{}', True, "note"), ("", False, "ok")],
 )
 def test_an_engine_that_answers(
-    toy: Path, bare: Path, runtimes: str, level: str, *, gpu: bool
+    toy: Path, bare: Path, runtimes: str, outcome: str, *, gpu: bool
 ) -> None:
     # a program of ours: an engine needs root, and its GPU runtime a GPU
     answer = f'{{"ServerVersion":"28.2.2","Runtimes":{{{runtimes}}}}}'
@@ -59,7 +59,7 @@ def test_an_engine_that_answers(
     if gpu:
         edit(toy.parent / "suite.yaml", "accelerator: cpu", "accelerator: gpu")
     told = only(containers.docker([resolved(toy)], NOWHERE))
-    assert told.level == level
+    assert told.outcome == outcome
     assert told.text.startswith("engine 28.2.2, with")
 
 

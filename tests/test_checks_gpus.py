@@ -56,7 +56,7 @@ def told(recipe: Path, *words: object) -> tuple[int, dict[str, dict[str, Any]]]:
 def test_two_good_gpus(gpu_toy: Path) -> None:
     code, found = told(gpu_toy)
     assert code == 0
-    assert {f["level"] for f in found.values()} == {"good"}
+    assert {f["outcome"] for f in found.values()} == {"ok"}
     assert found["driver"]["text"] == "470.57.02, for CUDA up to 11.4"
     assert found["kind"]["text"] == "2 x Tesla V100-SXM2-16GB; compute capability 7.0"
     assert found["in use"]["text"] == "by nobody; at most 3 MiB of 16.0 GiB taken"
@@ -72,7 +72,7 @@ def test_all_that_disturbs_is_told(
     monkeypatch.setenv("STUB_PID", str(other_process))
     code, found = told(gpu_toy)
     assert code == 0  # it may be on purpose; the record tells the machine
-    warned = {topic: f for topic, f in found.items() if f["level"] == "warning"}
+    warned = {topic: f for topic, f in found.items() if f["outcome"] == "note"}
     assert set(warned) == {"in use", "clocks", "persistence", "ECC"}
     assert warned["in use"]["text"] == f"GPU 1: pid {other_process} sleep, 8.0 GiB"
     assert "CUDA_VISIBLE_DEVICES" in warned["in use"]["remedy"]
@@ -108,10 +108,10 @@ def test_gpus_that_are_not_used_do_not_matter(
 ) -> None:
     monkeypatch.setenv("STUB_PID", str(other_process))
     _, found = told(gpu_toy, "--gpus", 1)
-    assert {f["level"] for f in found.values()} == {"good"}
+    assert {f["outcome"] for f in found.values()} == {"ok"}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
     _, found = told(gpu_toy, "--gpus", 1)
-    assert found["in use"]["level"] == "warning"
+    assert found["in use"]["outcome"] == "note"
 
 
 def test_clocks_that_somebody_lowered(gpu_toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_what_refuses_a_run_is_told_by_both(
     monkeypatch.setenv(name, value)
     code, found = told(gpu_toy)
     assert code == 4
-    assert message in [f["text"] for f in found.values() if f["level"] == "missing"]
+    assert message in [f["text"] for f in found.values() if f["outcome"] == "failed"]
     refused = mrbench("run", "--recipe", gpu_toy, cwd=gpu_toy.parent)
     assert refused.returncode == 4
     assert message in refused.stderr

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from lesser import NOWHERE, only, resolved, wanting
-from mrbench.doctor import finding, machine, storage, tools
+from mrbench.doctor import base, machine, storage, tools
 from mrbench.doctor import inputs as asked
-from mrbench.doctor.finding import Finding
-from mrbench.doctor.preflight import check
+from mrbench.doctor.preflight import refuse_lacking
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import local
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from toy import edit, make_suite, mrbench
 
@@ -27,7 +27,7 @@ def test_too_little_room_refuses(toy: Path, monkeypatch: pytest.MonkeyPatch) -> 
     # the need is patched, not the disk: a test cannot fill one
     monkeypatch.setattr(storage, "RUN_BYTES", 1e18)
     with pytest.raises(UnavailableError, match=r"about 1000000000.0 GB needed; make room there"):
-        check([resolved(toy)], NOWHERE, local)
+        refuse_lacking([resolved(toy)], NOWHERE, local)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -35,7 +35,7 @@ def test_a_folder_that_cannot_be_written_refuses(toy: Path, tmp_path: Path) -> N
     runs = tmp_path / "sealed"
     runs.mkdir(mode=0o500)
     with pytest.raises(UnavailableError, match=r"sealed cannot be written to; .* name --runs DIR"):
-        check([resolved(toy)], Places(runs=runs / "mine"), local)
+        refuse_lacking([resolved(toy)], Places(runs=runs / "mine"), local)
 
 
 def test_room_is_counted_once_for_each_environment(toy: Path) -> None:
@@ -57,13 +57,13 @@ def test_a_mirror_that_lacks_a_repository(toy: Path, tmp_path: Path) -> None:
     edit(toy, f"url: file://{tmp_path}/upstream", "url: https://github.com/own/name")
     wanted = resolved(toy)
     told = only(asked.mirror([wanted], Places(mirror=str(tmp_path))))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert "own/name" in told.text
     with pytest.raises(UnavailableError, match=r"--mirror /no/such: no such folder; check"):
-        check([wanted], Places(mirror="/no/such"), local)
+        refuse_lacking([wanted], Places(mirror="/no/such"), local)
     (tmp_path / "own").mkdir()
     (tmp_path / "upstream").rename(tmp_path / "own" / "name")
-    assert only(asked.mirror([wanted], Places(mirror=str(tmp_path)))).level == "good"
+    assert only(asked.mirror([wanted], Places(mirror=str(tmp_path)))).outcome == "ok"
 
 
 def test_wheels_that_are_on_no_index(
@@ -72,7 +72,7 @@ def test_wheels_that_are_on_no_index(
     wanting(toy, "g++")
     edit(toy, "  system:\n", "  supplied: [mxnet-cu100==1.6.0b1]\n  system:\n")
     told = only(asked.supplied([resolved(toy)], NOWHERE))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert "UV_FIND_LINKS" in told.remedy
     (tmp_path / "mxnet_cu100-1.6.0b1-py2.py3-none-any.whl").touch()
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
@@ -83,8 +83,8 @@ def test_this_machine_is_described() -> None:
     for look in (machine.itself, machine.processors, machine.memory, machine.shared_memory):
         told = only(look([], NOWHERE))
         assert told.text
-        assert told.level in {"good", "warning"}
-        assert (told.level == "good") == (not told.remedy)
+        assert told.outcome in {"ok", "note"}
+        assert (told.outcome == "ok") == (not told.remedy)
 
 
 def test_the_memory_of_a_container_is_its_limit(
@@ -94,13 +94,13 @@ def test_the_memory_of_a_container_is_its_limit(
     limit.write_text(f"{1 << 30}\n")
     monkeypatch.setattr(machine, "LIMITS", (str(limit),))
     told = only(machine.memory([], NOWHERE))
-    assert told.level == "warning"
+    assert told.outcome == "note"
     assert told.text.endswith("of 1.0 GiB")
     limit.write_text("max\n")
     assert not only(machine.memory([], NOWHERE)).text.endswith("of 1.0 GiB")
 
 
 def test_findings_of_many_are_joined() -> None:
-    one, two = (Finding("git", "missing", "x", "y", (name,)) for name in "ab")
-    assert finding.merged([one, two]) == [Finding("git", "missing", "x", "y", ("a", "b"))]
+    one, two = (Finding("git", "failed", "x", "y", (name,)) for name in "ab")
+    assert base.merged([one, two]) == [Finding("git", "failed", "x", "y", ("a", "b"))]
     assert mrbench("doctor", "--gpus", 0, cwd=Path.cwd()).returncode == 2

@@ -43,13 +43,13 @@ def test_json_tells_the_same(toy: Path, tmp_path: Path) -> None:
     assert (told["suites"], told["implementations"]) == (["toys"], ["toy"])
     assert list(told["groups"]) == GROUP_NAMES
     (data,) = (f for f in told["groups"]["recipes"] if f["topic"] == "data")
-    assert data == {
+    assert {name: data[name] for name in data if data[name]} == {
+        "subject": "recipes",
         "topic": "data",
-        "level": "missing",
+        "outcome": "failed",
         "text": "needs data (train2017)",
         "remedy": "name the folder with --data DIR",
         "implementations": ["toy"],
-        "forcible": False,
     }
     shown = mrbench("doctor", "--recipe", toy, cwd=tmp_path).stdout
     for found in told["groups"].values():
@@ -59,9 +59,9 @@ def test_json_tells_the_same(toy: Path, tmp_path: Path) -> None:
 
 
 def test_doctor_and_run_agree(tmp_path: Path) -> None:
-    """All that refuses a run is said by both, in the same words; nothing else is `missing`."""
+    """All that refuses a run is said by both, in the same words; nothing else failed."""
     told = json.loads(mrbench("doctor", "--json", "--weights", ".", cwd=tmp_path).stdout)
-    missing = [f for found in told["groups"].values() for f in found if f["level"] == "missing"]
+    missing = [f for found in told["groups"].values() for f in found if f["outcome"] == "failed"]
     refused = mrbench("run", "--weights", ".", cwd=tmp_path)
     said = sorted(line.strip() for line in refused.stderr.splitlines()[1:])
     assert said == sorted(
@@ -118,7 +118,7 @@ def test_marks_are_words_in_any_encoding(
         encoding=encoding,
         check=True,
     )
-    assert f"{sign} good    git" in done.stdout
+    assert f"{sign} ok     git" in done.stdout
     assert ("\u00e4" in done.stdout) == (encoding == "utf-8")
 
 
@@ -134,5 +134,5 @@ def test_a_terminal_gets_colour_and_the_same_words(toy: Path, tmp_path: Path) ->
         text=True,
         check=True,
     )
-    assert "\x1b[32mgood" in done.stdout
+    assert "\x1b[32mok" in done.stdout
     assert "A run would start" in done.stdout

@@ -107,7 +107,7 @@ def test_nothing_secret_leaves_and_the_number_stays(run: Path, tmp_path: Path) -
     assert {"secret", "host name", "user name"} == after["packed"]["masked"].keys()
     answer = verify(path, tmp_path)
     assert answer["matches"], answer["verdict"]
-    notes = [f["text"] for g in answer["groups"].values() for f in g if f["level"] == "note"]
+    notes = [f["text"] for g in answer["groups"].values() for f in g if f["outcome"] == "note"]
     told = [text for text in notes if "masked when packed: cannot be compared" in text]
     assert len(told) == 4  # plan.json twice, train.log, the kept file
 
@@ -185,12 +185,12 @@ def test_an_edited_archive_is_found(run: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "edited.tar.gz", "w:gz") as files:
         files.add(folder, arcname="toys/toy/" + folder.name)
     answer = verify(tmp_path / "edited.tar.gz", tmp_path)
-    found = [f["key"] for g in answer["groups"].values() for f in g if f["level"] == "differs"]
+    found = [f["key"] for g in answer["groups"].values() for f in g if f["outcome"] == "failed"]
     assert found == ["files.train.log.sha256"]
     rewrite(folder, lambda r: r["packed"]["originals"]["plan.json"].update(sha256="0"), digest=True)
     (folder / "train.log").write_bytes(log)
     answer = verify(folder, tmp_path)
-    found = [f["key"] for g in answer["groups"].values() for f in g if f["level"] == "differs"]
+    found = [f["key"] for g in answer["groups"].values() for f in g if f["outcome"] == "failed"]
     assert found == ["plan_digest"]
 
 

@@ -13,17 +13,17 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 
 from mrbench.checks.reporters import FORMATS, exit_code, summary
 from mrbench.checks.reporters.github import annotation, step_summary
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 
-GOOD = Checked(
-    check="sample",
+GOOD = Finding(
+    topic="sample",
     subject="2019/detectron2",
-    outcome="passed",
+    outcome="ok",
     text="59.1 img/s",
     figures={"images_per_second": 59.1, "ratio": float("nan")},
 )
-BAD = Checked(
-    check="commits",
+BAD = Finding(
+    topic="commits",
     subject="2019/x",
     outcome="failed",
     text="'main' can move",
@@ -31,8 +31,8 @@ BAD = Checked(
     file="recipes/2019/x.yaml",
     line=5,
 )
-OPEN = Checked(check="rate", subject="2019/y", outcome="inconclusive", text="too noisy")
-LEFT = Checked(check="lock", subject="2019/y", outcome="skipped", text="none", remedy="add one")
+OPEN = Finding(topic="rate", subject="2019/y", outcome="inconclusive", text="too noisy")
+LEFT = Finding(topic="lock", subject="2019/y", outcome="not checked", text="none", remedy="add one")
 ALL = (GOOD, BAD, OPEN, LEFT)
 HOSTILE = (
     "]]></failure><x>&amp; \x1b[31m\x00\ufffe\ud800 ::error::a%0Ab\r\n::warning::c,d:e"
@@ -40,10 +40,10 @@ HOSTILE = (
 )
 texts = st.text(max_size=30) | st.just(HOSTILE)
 anything = st.builds(
-    Checked,
-    check=texts,
+    Finding,
+    topic=texts,
     subject=texts,
-    outcome=st.sampled_from(["passed", "failed", "inconclusive", "skipped"]),
+    outcome=st.sampled_from(["ok", "failed", "inconclusive", "note", "not checked"]),
     text=texts,
     remedy=texts,
     file=texts,
@@ -52,7 +52,7 @@ anything = st.builds(
 )
 
 
-def written(name: str, checks: Sequence[Checked]) -> str:
+def written(name: str, checks: Sequence[Finding]) -> str:
     out = io.StringIO()
     FORMATS[name](checks, out)
     return out.getvalue()
@@ -62,14 +62,14 @@ def written(name: str, checks: Sequence[Checked]) -> str:
     ("checks", "code", "text"),
     [
         ((), 0, "nothing was checked"),
-        ((GOOD,), 0, "1 check: 1 passed"),
-        ((GOOD, LEFT), 0, "2 checks: 1 passed, 1 skipped"),
-        ((GOOD, OPEN), 8, "2 checks: 1 passed, 1 inconclusive"),
-        (ALL, 7, "4 checks: 1 passed, 1 failed, 1 inconclusive, 1 skipped"),
+        ((GOOD,), 0, "1 check: 1 ok"),
+        ((GOOD, LEFT), 0, "2 checks: 1 ok, 1 not checked"),
+        ((GOOD, OPEN), 8, "2 checks: 1 ok, 1 inconclusive"),
+        (ALL, 7, "4 checks: 1 ok, 1 failed, 1 inconclusive, 1 not checked"),
     ],
 )
 def test_a_failure_counts_more_than_a_doubt(
-    checks: tuple[Checked, ...], code: int, text: str
+    checks: tuple[Finding, ...], code: int, text: str
 ) -> None:
     assert (exit_code(checks), summary(checks)) == (code, text)
 
@@ -77,13 +77,13 @@ def test_a_failure_counts_more_than_a_doubt(
 def test_plain_tells_what_where_and_what_to_do() -> None:
     told = " ".join(written("plain", ALL).split())
     assert "failed commits recipes/2019/x.yaml:5: 'main' can move -> give 40 digits" in told
-    assert told.endswith("4 checks: 1 passed, 1 failed, 1 inconclusive, 1 skipped")
+    assert told.endswith("4 checks: 1 ok, 1 failed, 1 inconclusive, 1 not checked")
 
 
 def test_json_has_all_and_no_nan() -> None:
     whole = json.loads(written("json", ALL), parse_constant=pytest.fail)
     assert (whole["outcome"], whole["exit_code"]) == ("failed", 7)
-    assert whole["counts"] == {"passed": 1, "failed": 1, "inconclusive": 1, "skipped": 1}
+    assert whole["counts"] == {"ok": 1, "note": 0, "failed": 1, "inconclusive": 1, "not checked": 1}
     assert whole["checks"][0]["figures"] == {"images_per_second": 59.1, "ratio": None}
     assert whole["checks"][1]["line"] == 5
 
@@ -120,7 +120,7 @@ def test_files_are_told_relative_to_the_repository(
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     for file, told in [("x.yaml", "below/x.yaml"), ("/etc/x,y:z", "/etc/x%2Cy%3Az")]:
-        one = Checked(check="c", subject="s", outcome="failed", text="t", file=file)
+        one = Finding(topic="c", subject="s", outcome="failed", text="t", file=file)
         assert f"file={told}," in annotation(one)
 
 
@@ -147,7 +147,7 @@ def test_a_summary_that_github_would_drop_is_cut() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(checks=st.lists(anything, max_size=4))
-def test_whatever_texts_say_the_formats_hold(checks: list[Checked]) -> None:
+def test_whatever_texts_say_the_formats_hold(checks: list[Finding]) -> None:
     assert json.loads(written("json", checks))["counts"]["failed"] == sum(
         check.outcome == "failed" for check in checks
     )

@@ -46,7 +46,7 @@ def verify(run: Path | str, cwd: Path, code: int = 7) -> dict[str, Any]:
 
 
 def mismatches(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found = [f for group in answer["groups"].values() for f in group if f["level"] == "differs"]
+    found = [f for group in answer["groups"].values() for f in group if f["outcome"] == "failed"]
     return {f["key"]: f for f in found}
 
 
@@ -70,7 +70,7 @@ def test_an_untouched_run_is_as_recorded(run: Path, tmp_path: Path) -> None:
         "kept/notes.txt",
     }
     answer = verify(record["id"], tmp_path, code=0)
-    texts = [f["text"] for f in answer["groups"]["number"] if f["level"] == "good"]
+    texts = [f["text"] for f in answer["groups"]["number"] if f["outcome"] == "ok"]
     assert f"{record['measurement']['images_per_second']:.6f} img/s" in texts[0]
     told = mrbench("verify", run, run, cwd=tmp_path)
     assert told.returncode == 0
@@ -167,7 +167,7 @@ def test_tampering_is_found_and_named(
     tamper(run)
     found = mismatches(verify(run, tmp_path))
     assert keys <= found.keys()
-    assert all(f["meaning"] for f in found.values())
+    assert all(f["remedy"] for f in found.values())
     told = mrbench("verify", run, cwd=tmp_path)
     assert (told.returncode, told.stderr) == (7, "")
     assert "NOT as recorded" in told.stdout
@@ -215,12 +215,12 @@ def test_a_changed_checkout_in_the_cache_is_found(
 ) -> None:
     home = shutil.copytree(two[0].parents[3] / "mrbench-home", tmp_path / "mrbench-home")
     good = verify(run, tmp_path, code=0)["groups"]["source"]
-    assert any(f["topic"] == "checkout" and f["level"] == "good" for f in good)
+    assert any(f["topic"] == "checkout" and f["outcome"] == "ok" for f in good)
     (train,) = home.glob("work/*/train.py")
     edit(train, "import sys", "import sys  # changed")
     found = mismatches(verify(run, tmp_path))
     assert found.keys() == {"workspace.tree"}
-    assert "remove" in found["workspace.tree"]["meaning"]
+    assert "remove" in found["workspace.tree"]["remedy"]
 
 
 @pytest.mark.parametrize(
@@ -257,10 +257,10 @@ def test_no_value_whatever_in_a_record_is_a_bug(run: Path) -> None:
             changed["digest"] = digest_of(changed)
             (run / "record.json").write_text(json.dumps(changed))
             with contextlib.suppress(MrbenchError), opened(str(run), run) as it:
-                found, groups = checking.verify(it, leave_out=("source",))
-                assert checking.as_json(it, found, groups)["verdict"]
+                found, findings = checking.verify(it, leave_out=("source",))
+                assert checking.as_json(it, found, findings)["verdict"]
                 answer = compare.compare(["a", "b"], [record, changed])
-                assert compare.rows(answer) is not None
+                assert compare.findings(answer) is not None
                 assert compare.numbers(answer)
             count += 1
     assert count > 500

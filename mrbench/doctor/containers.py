@@ -6,8 +6,9 @@ import shutil
 import subprocess
 from typing import Any
 
-from mrbench.doctor.finding import Finding, Level, Plans, names
+from mrbench.doctor.base import Plans, names
 from mrbench.doctor.tools import ANSWER_S, answer
+from mrbench.model.finding import Finding, Outcome
 from mrbench.model.places import Places
 
 GPU_RUNTIME, GPU_HOOK = "nvidia", "nvidia-container-runtime-hook"  # either serves --gpus
@@ -16,37 +17,37 @@ GPU_RUNTIME, GPU_HOOK = "nvidia", "nvidia-container-runtime-hook"  # either serv
 def docker(plans: Plans, _places: Places) -> list[Finding]:
     """Tell whether Docker is there, whether its engine answers, whether it can use GPUs."""
     wanting = [plan for plan in plans if plan.environment.kind == "image"]
-    level: Level = "warning" if wanting else "good"
+    outcome: Outcome = "note" if wanting else "ok"
     unneeded = "" if wanting else "; no chosen recipe needs it"
     whose = names(wanting)
     place = shutil.which("docker")
     if place is None:
         remedy = "install Docker Engine (on Debian: apt-get install docker.io)" if wanting else ""
-        return [Finding("Docker", level, f"not installed{unneeded}", remedy, whose)]
+        return [Finding("Docker", outcome, f"not installed{unneeded}", remedy, whose)]
     told, why = _info(place)
     if told is None:
         remedy = "start it, and let this user into the group docker" if wanting else ""
         reason = f" ({why})" if wanting else unneeded
-        return [Finding("Docker", level, f"no engine answers{reason}", remedy, whose)]
+        return [Finding("Docker", outcome, f"no engine answers{reason}", remedy, whose)]
     known = GPU_RUNTIME in (told.get("Runtimes") or {}) or shutil.which(GPU_HOOK)
     gpus = "with" if known else "without"
     text = f"engine {told['ServerVersion']}, {gpus} GPU runtime{unneeded}"
     if gpus == "without" and any(plan.accelerator == "gpu" for plan in wanting):
         remedy = "install the NVIDIA Container Toolkit: nvidia-ctk runtime configure"
-        return [Finding("Docker", "warning", text, remedy, whose)]
-    return [Finding("Docker", "good", text, "", whose)]
+        return [Finding("Docker", "note", text, remedy, whose)]
+    return [Finding("Docker", "ok", text, "", whose)]
 
 
 def slurm(_plans: Plans, _places: Places) -> list[Finding]:
     """Tell whether this is a machine of a Slurm cluster."""
     there = [name for name in ("sinfo", "srun", "sbatch") if shutil.which(name)]
     if not there:
-        return [Finding("Slurm", "good", "not here; runs start on this machine")]
+        return [Finding("Slurm", "ok", "not here; runs start on this machine")]
     version = answer("sinfo", "--version") if "sinfo" in there else ""
     job = os.environ.get("SLURM_JOB_ID")
     where = f"within job {job}" if job else "runs start on this machine, in no job"
     told = ", ".join([version] * bool(version) + [f"{' and '.join(there)} here", where])
-    return [Finding("Slurm", "good", told)]
+    return [Finding("Slurm", "ok", told)]
 
 
 def _info(place: str) -> tuple[dict[str, Any] | None, str]:

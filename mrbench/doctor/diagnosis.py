@@ -1,17 +1,18 @@
-"""`mrbench doctor`: all checks together, and whether a run would start."""
+"""`mrbench doctor`: all looks together, and whether a run would start."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from msgspec.structs import replace
 
 from mrbench.doctor import containers, gpus, inputs, machine, storage, tools
-from mrbench.doctor.finding import Check, Finding, merged
+from mrbench.doctor.base import Look, merged
 from mrbench.errors import UnavailableError
+from mrbench.model.finding import Finding, by_subject, count
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 
 # All of preflight.REFUSING is among these; a test compares what the two say.
-GROUPS: Mapping[str, tuple[Check, ...]] = {
+GROUPS: Mapping[str, tuple[Look, ...]] = {
     "machine": (
         machine.itself,
         machine.processors,
@@ -40,43 +41,36 @@ GROUPS: Mapping[str, tuple[Check, ...]] = {
         inputs.mirror,
     ),
 }
-Groups = dict[str, list[Finding]]
 
 
-def examine(plans: Sequence[Plan], places: Places) -> Groups:
-    """Make all checks; findings by group."""
-    return {
-        name: _told_once(merged(f for check in checks for f in check(plans, places)))
-        for name, checks in GROUPS.items()
-    }
+def examine(plans: Sequence[Plan], places: Places) -> list[Finding]:
+    """Take all looks; the subjects of the findings are the names in GROUPS."""
+    return [
+        replace(finding, subject=name)
+        for name, looks in GROUPS.items()
+        for finding in _told_once(merged(f for look in looks for f in look(plans, places)))
+    ]
 
 
 def _told_once(findings: list[Finding]) -> list[Finding]:
-    """Leave out what is good of a topic where something is missing."""
-    lacking = {finding.topic for finding in findings if finding.level == "missing"}
-    return [f for f in findings if f.level != "good" or f.topic not in lacking]
+    """Leave out what is ok of a topic where something failed."""
+    failed = {finding.topic for finding in findings if finding.outcome == "failed"}
+    return [f for f in findings if f.outcome != "ok" or f.topic not in failed]
 
 
-def count(groups: Groups, level: str) -> int:
-    """Count the findings of a level."""
-    return sum(finding.level == level for found in groups.values() for finding in found)
-
-
-def exit_code(groups: Groups) -> int:
+def exit_code(findings: Sequence[Finding]) -> int:
     """Return 4 if a run would be refused, else 0."""
-    return UnavailableError.exit_code if count(groups, "missing") else 0
+    return UnavailableError.exit_code if count(findings, "failed") else 0
 
 
-def as_json(plans: Sequence[Plan], groups: Groups) -> dict[str, Any]:
+def as_json(plans: Sequence[Plan], findings: Sequence[Finding]) -> dict[str, object]:
     """Return the same as plain values."""
+    groups = dict.fromkeys(GROUPS, ()) | by_subject(findings)
     return {
         "suites": list(dict.fromkeys(plan.suite for plan in plans)),
         "implementations": [plan.implementation for plan in plans],
-        "refused": bool(count(groups, "missing")),
-        "groups": {
-            name: [dataclasses.asdict(finding) for finding in found]
-            for name, found in groups.items()
-        },
+        "refused": bool(count(findings, "failed")),
+        "groups": {name: [f.plain() for f in members] for name, members in groups.items()},
     }
 
 
@@ -87,27 +81,18 @@ def title(plans: Sequence[Plan]) -> str:
     return f"mrbench doctor: can a run of {chosen} (suite {suites}) start here?"
 
 
-def rows(plans: Sequence[Plan], groups: Groups) -> list[tuple[str, str, str, str, str]]:
-    """Return group, level, topic, text and remedy of each finding."""
+def shown(plans: Sequence[Plan], findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings for reading: what concerns all that were chosen names none of them."""
+    chosen = {plan.implementation for plan in plans}
     return [
-        (name, finding.level, finding.topic, finding.text + _whose(finding, plans), finding.remedy)
-        for name, found in groups.items()
-        for finding in found
+        replace(f, implementations=()) if set(f.implementations) == chosen else f for f in findings
     ]
 
 
-def verdict(groups: Groups) -> str:
+def verdict(findings: Sequence[Finding]) -> str:
     """Say in one line what a run would meet."""
-    missing, warnings = count(groups, "missing"), count(groups, "warning")
-    told = f"{warnings} warning{'s' * (warnings != 1)}" if warnings else "no warnings"
-    if missing:
-        return f"A run would be refused: {missing} missing, {told}."
+    failed, notes = count(findings, "failed"), count(findings, "note")
+    told = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
+    if failed:
+        return f"A run would be refused: {failed} failed, {told}."
     return f"A run would start; {told}."
-
-
-def _whose(finding: Finding, plans: Sequence[Plan]) -> str:
-    """Name the implementations, unless the finding concerns all that were chosen."""
-    chosen = {plan.implementation for plan in plans}
-    if not finding.implementations or chosen == set(finding.implementations):
-        return ""
-    return f" [{', '.join(finding.implementations)}]"

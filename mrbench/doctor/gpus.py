@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterable, Sequence
 
 from mrbench.doctor import wanted as stated
-from mrbench.doctor.finding import Finding, Plans, memory_size, names
+from mrbench.doctor.base import Plans, memory_size, names
 from mrbench.launch import gpus as nvml
+from mrbench.model.finding import Finding
 from mrbench.model.gpus import Gpu, GpuInspection, cuda_order
 from mrbench.model.places import Places
 
@@ -29,15 +30,15 @@ def enough(plans: Plans, _places: Places) -> list[Finding]:
                 "run it on such a machine, choose another count with --gpus,"
                 " or look at the plan with --dry-run"
             )
-            found.append(Finding("GPUs", "missing", text, remedy, names([plan])))
+            found.append(Finding("GPUs", "failed", text, remedy, names([plan])))
             continue
         odd = _unserved(usable[: plan.gpus], stated.capabilities(plan.environment))
         if odd:
-            found.append(Finding("GPUs", "missing", odd, OLD_CUDA, names([plan]), forcible=True))
+            found.append(Finding("GPUs", "failed", odd, OLD_CUDA, names([plan]), forcible=True))
         oldest = stated.driver(plan.environment)
         if oldest and seen.driver and stated.version(seen.driver) < stated.version(oldest):
             text = f"NVIDIA driver {seen.driver}, {oldest} or later needed"
-            found.append(Finding("driver", "missing", text, "install a newer one", names([plan])))
+            found.append(Finding("driver", "failed", text, "install a newer one", names([plan])))
     return found
 
 
@@ -46,11 +47,11 @@ def condition(plans: Plans, _places: Places) -> list[Finding]:
     seen = nvml.inspect()
     wanted = max((plan.gpus for plan in plans if plan.accelerator == "gpu"), default=0)
     if seen.error:
-        return [] if wanted else [Finding("GPUs", "good", f"none needed; {seen.error}")]
+        return [] if wanted else [Finding("GPUs", "ok", f"none needed; {seen.error}")]
     kinds = ", ".join(f"{_count(seen.gpus, name)} x {name}" for name in _distinct(seen.gpus))
-    driver = Finding("driver", "good", f"{seen.driver}, for CUDA up to {seen.cuda or 'unknown'}")
+    driver = Finding("driver", "ok", f"{seen.driver}, for CUDA up to {seen.cuda or 'unknown'}")
     if not wanted:
-        return [driver, Finding("kind", "good", f"{kinds or 'no GPU'}; none needed")]
+        return [driver, Finding("kind", "ok", f"{kinds or 'no GPU'}; none needed")]
     used = visible(seen.gpus)[:wanted]
     if not used:
         return [driver]
@@ -92,8 +93,8 @@ def _kinds(used: Gpus, kinds: str) -> Finding:
     text = f"{kinds}; compute capability {known}"
     if len(_distinct(used)) > 1:
         remedy = "choose equal ones with CUDA_VISIBLE_DEVICES; the slowest sets the pace"
-        return Finding("kind", "warning", f"{text}; not all alike", remedy)
-    return Finding("kind", "good", text)
+        return Finding("kind", "note", f"{text}; not all alike", remedy)
+    return Finding("kind", "ok", text)
 
 
 def _in_use(used: Gpus) -> Finding:
@@ -110,10 +111,10 @@ def _in_use(used: Gpus) -> Finding:
     ]
     if told:
         remedy = "wait for them, or choose others with CUDA_VISIBLE_DEVICES"
-        return Finding("in use", "warning", "; ".join(told), remedy)
+        return Finding("in use", "note", "; ".join(told), remedy)
     most = memory_size(max(g.memory_used_bytes for g in used))
     total = memory_size(min(g.memory_total_bytes for g in used))
-    return Finding("in use", "good", f"by nobody; at most {most} of {total} taken")
+    return Finding("in use", "ok", f"by nobody; at most {most} of {total} taken")
 
 
 def _clocks(used: Gpus) -> Finding:
@@ -130,22 +131,20 @@ def _clocks(used: Gpus) -> Finding:
     )
     if slowed:
         text = f"slowed: {', '.join(slowed)}; {text}"
-        return Finding(
-            "clocks", "warning", text, "see to cooling and power: nvidia-smi -q -d CLOCK"
-        )
+        return Finding("clocks", "note", text, "see to cooling and power: nvidia-smi -q -d CLOCK")
     if limited:
         text = f"{_listed(limited)} set below the default; {text}"
-        return Finding("clocks", "warning", text, "nvidia-smi -rac sets the default again")
-    return Finding("clocks", "good", text)
+        return Finding("clocks", "note", text, "nvidia-smi -rac sets the default again")
+    return Finding("clocks", "ok", text)
 
 
 def _persistence(used: Gpus) -> Finding:
     off = [g for g in used if g.persistence is False]
     if off:
         text = f"off on {_listed(off)}; the driver unloads between runs"
-        return Finding("persistence", "warning", text, "nvidia-smi -pm 1 (as root)")
+        return Finding("persistence", "note", text, "nvidia-smi -pm 1 (as root)")
     unknown = any(g.persistence is None for g in used)
-    return Finding("persistence", "good", "unknown" if unknown else "on")
+    return Finding("persistence", "ok", "unknown" if unknown else "on")
 
 
 def _ecc(used: Gpus) -> Finding:
@@ -153,13 +152,13 @@ def _ecc(used: Gpus) -> Finding:
     if wrong:
         text = ", ".join(f"GPU {g.index}: {g.uncorrected_errors}" for g in wrong)
         remedy = "leave these GPUs out, or reset them (nvidia-smi -r)"
-        return Finding("ECC", "warning", f"uncorrected errors: {text}", remedy)
+        return Finding("ECC", "note", f"uncorrected errors: {text}", remedy)
     modes = {None: "not supported", True: "on", False: "off"}
     kinds = list(dict.fromkeys(modes[g.ecc] for g in used))
     if len(kinds) > 1:
         text = f"{' on some, '.join(kinds)} on others"
-        return Finding("ECC", "warning", text, "set it alike: nvidia-smi -e 0 or 1, then reboot")
-    return Finding("ECC", "good", f"{kinds[0]}, no uncorrected errors")
+        return Finding("ECC", "note", text, "set it alike: nvidia-smi -e 0 or 1, then reboot")
+    return Finding("ECC", "ok", f"{kinds[0]}, no uncorrected errors")
 
 
 def _listed(gpus: Gpus) -> str:

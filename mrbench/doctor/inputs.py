@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mrbench.doctor.finding import Finding, Plans, lacking, names
+from mrbench.doctor.base import Plans, lacking, names
 from mrbench.errors import WorkspaceError
 from mrbench.launch.executors import local
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
@@ -49,12 +50,12 @@ def environments(plans: Plans, _places: Places) -> list[Finding]:
             found.append(lacking(wanted, told, plan))
         elif env.kind == "current":
             text = f"{sys.executable}, with what is installed there"
-            found.append(Finding(wanted, "good", text, "", names([plan])))
+            found.append(Finding(wanted, "ok", text, "", names([plan])))
         else:
             base = interpreter.find(env.python)
-            found.append(Finding(wanted, "good", str(base), "", names([plan])))
+            found.append(Finding(wanted, "ok", str(base), "", names([plan])))
             state = "made" if made(plan) else "to be made, by the first run or `mrbench prepare`"
-            found.append(Finding("environment", "good", state, "", names([plan])))
+            found.append(Finding("environment", "ok", state, "", names([plan])))
     return found
 
 
@@ -68,7 +69,7 @@ def supplied(plans: Plans, _places: Places) -> list[Finding]:
             if not any(_wheels(requirement)):
                 text = f"no wheel of {requirement} in a folder that UV_FIND_LINKS names"
                 remedy = "build it as environment.system tells, and set UV_FIND_LINKS"
-                found.append(Finding("wheels", "warning", text, remedy, names([plan])))
+                found.append(Finding("wheels", "note", text, remedy, names([plan])))
     return found
 
 
@@ -81,14 +82,14 @@ def data(plans: Plans, places: Places) -> list[Finding]:
         drawn = plan.data.synthetic
         if drawn:
             text = f"{drawn.images} images of {drawn.width}x{drawn.height}, drawn by mrbench"
-            found.append(Finding("data", "good", text, "", names([plan])))
+            found.append(Finding("data", "ok", text, "", names([plan])))
             continue
         told = run_copy.missing_data(plan.data.needs, places.data)
         if told:
             found.append(lacking("data", told, plan))
         else:
             text = f"{places.data} has what the recipe links to"
-            found.append(Finding("data", "good", text, "", names([plan])))
+            found.append(Finding("data", "ok", text, "", names([plan])))
     return found
 
 
@@ -98,45 +99,45 @@ def pretrained(plans: Plans, places: Places) -> list[Finding]:
     for plan in plans:
         if not plan.weights:
             text = plan.starts_from or "none needed"
-            found.append(Finding("weights", "good", text, "", names([plan])))
+            found.append(Finding("weights", "ok", text, "", names([plan])))
         for item in plan.weights:
             told = weights.problem(item, places.weights)
             there = weights.folder(places.weights) / item.file
             if told:
                 found.append(lacking("weights", told, plan))
             elif there.is_file():
-                found.append(Finding("weights", "good", str(there), "", names([plan])))
+                found.append(Finding("weights", "ok", str(there), "", names([plan])))
             else:
                 text = f"{item.file}, to be fetched from {urlsplit(item.url).hostname}"
-                found.append(Finding("weights", "good", text, "", names([plan])))
+                found.append(Finding("weights", "ok", text, "", names([plan])))
     return found
 
 
 def mirror(plans: Plans, places: Places) -> list[Finding]:
     """Look whether the mirror is there and holds the repositories."""
     if not places.mirror:
-        return [Finding("mirror", "good", "none; all comes from its own host")]
+        return [Finding("mirror", "ok", "none; all comes from its own host")]
     local = places.mirror.startswith("file://") or "://" not in places.mirror
     if not local:
-        return [Finding("mirror", "good", f"{places.mirror} (not asked now)")]
+        return [Finding("mirror", "ok", f"{places.mirror} (not asked now)")]
     from mrbench.prepare.source import address  # noqa: PLC0415 - only where there is a mirror
 
     base = mirrored.git_base(places.mirror)
     folder = Path(places.mirror.removeprefix("file://"))
     if not folder.is_dir():
         text, remedy = f"--mirror {places.mirror}: no such folder", "check the path"
-        return [Finding("mirror", "missing", text, remedy, names(plans))]
+        return [Finding("mirror", "failed", text, remedy, names(plans))]
     found = []
     for plan in plans:
         for url in (plan.source.url, *(p.url for p in plan.environment.packages)):
             try:
                 address.candidates(url, base)
             except WorkspaceError as exc:
-                found.append(Finding("mirror", "warning", exc.text, exc.remedy, names([plan])))
+                found.append(Finding("mirror", "note", exc.text, exc.remedy, names([plan])))
     how = (
         "made by mrbench, nothing else is used" if mirrored.made_folder(places.mirror) else "a base"
     )
-    return found or [Finding("mirror", "good", f"{places.mirror}: {how}, has all repositories")]
+    return found or [Finding("mirror", "ok", f"{places.mirror}: {how}, has all repositories")]
 
 
 def _wheels(requirement: str) -> Iterator[Path]:

@@ -9,7 +9,8 @@ import psutil
 
 from mrbench import __version__
 from mrbench.doctor import wanted
-from mrbench.doctor.finding import Finding, Plans, memory_size, names
+from mrbench.doctor.base import Plans, memory_size, names
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 
 IDLE_LOAD_PER_CPU = 0.25  # above, somebody else computes
@@ -26,7 +27,7 @@ LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_by
 def itself(_plans: Plans, _places: Places) -> list[Finding]:
     """Tell which mrbench this is, and its Python."""
     number = ".".join(map(str, sys.version_info[:3]))
-    return [Finding("mrbench", "good", f"{__version__}, Python {number} ({sys.executable})")]
+    return [Finding("mrbench", "ok", f"{__version__}, Python {number} ({sys.executable})")]
 
 
 def processors(_plans: Plans, _places: Places) -> list[Finding]:
@@ -35,8 +36,8 @@ def processors(_plans: Plans, _places: Places) -> list[Finding]:
     text = f"{usable} of {os.cpu_count()} usable, load {load:.1f}"
     if load > usable * IDLE_LOAD_PER_CPU:
         remedy = "wait for other programs; they slow the training"
-        return [Finding("CPUs", "warning", f"{text} in the last minute", remedy)]
-    return [Finding("CPUs", "good", text)]
+        return [Finding("CPUs", "note", f"{text} in the last minute", remedy)]
+    return [Finding("CPUs", "ok", text)]
 
 
 def memory(_plans: Plans, _places: Places) -> list[Finding]:
@@ -47,8 +48,8 @@ def memory(_plans: Plans, _places: Places) -> list[Finding]:
     text = f"{memory_size(free)} free of {memory_size(total)}"
     if free < LEAST_MEMORY_BYTES:
         remedy = f"end other programs; small trainings take {memory_size(LEAST_MEMORY_BYTES)}"
-        return [Finding("memory", "warning", text, remedy)]
-    return [Finding("memory", "good", text)]
+        return [Finding("memory", "note", text, remedy)]
+    return [Finding("memory", "ok", text)]
 
 
 def shared_memory(_plans: Plans, _places: Places) -> list[Finding]:
@@ -57,13 +58,13 @@ def shared_memory(_plans: Plans, _places: Places) -> list[Finding]:
         found = os.statvfs(SHARED)
     except OSError:
         remedy = "mount a tmpfs there; loaders of PyTorch need it"
-        return [Finding(SHARED, "warning", "is not there", remedy)]
+        return [Finding(SHARED, "note", "is not there", remedy)]
     total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
     text = f"{memory_size(free)} free of {memory_size(total)}"
     if free < LEAST_SHARED_BYTES:
         remedy = "mount -o remount,size=8G /dev/shm (as root); in Docker: --shm-size 8g"
-        return [Finding(SHARED, "warning", text, remedy)]
-    return [Finding(SHARED, "good", text)]
+        return [Finding(SHARED, "note", text, remedy)]
+    return [Finding(SHARED, "ok", text)]
 
 
 def open_files(plans: Plans, _places: Places) -> list[Finding]:
@@ -76,8 +77,8 @@ def open_files(plans: Plans, _places: Places) -> list[Finding]:
         if least and hard != resource.RLIM_INFINITY and hard < least:
             told = f"{text}; the recipe raises it to {least}"
             remedy = "raise the hard limit (limits.conf, LimitNOFILE=, docker run --ulimit nofile)"
-            found.append(Finding("open files", "warning", told, remedy, names([plan])))
-    return found or [Finding("open files", "good", text)]
+            found.append(Finding("open files", "note", told, remedy, names([plan])))
+    return found or [Finding("open files", "ok", text)]
 
 
 def _count(limit: int) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from mrbench.doctor import gpus, inputs, storage, tools
-from mrbench.doctor.finding import Finding, lacking, merged
+from mrbench.doctor.base import lacking, merged
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors.base import Site
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare.surroundings import Surroundings
@@ -25,7 +26,7 @@ REFUSING = (
 OF_THIS_MACHINE = (inputs.environments, tools.programs)
 
 
-def check(
+def refuse_lacking(
     plans: Iterable[Plan], places: Places, site: Site, *, force: bool = False
 ) -> list[Finding]:
     """Raise one UnavailableError that lists all that is missing, each with its remedy.
@@ -56,7 +57,7 @@ def refusals(plans: tuple[Plan, ...], places: Places, site: Site) -> list[Findin
         found += [lacking("executor", lack, plan) for plan in plans]
     elif inside:
         found += _lacking_in_images(plans, site.surroundings)
-    return merged(finding for finding in found if finding.level == "missing")
+    return merged(finding for finding in found if finding.outcome == "failed")
 
 
 def _lacking_in_images(plans: tuple[Plan, ...], surroundings: Surroundings) -> list[Finding]:

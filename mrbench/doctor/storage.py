@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from mrbench.doctor.finding import Finding, Plans, names, size
+from mrbench.doctor.base import Plans, names, size
 from mrbench.doctor.inputs import environment_path, made
 from mrbench.files import home
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import weights
@@ -60,13 +61,13 @@ def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) ->
         there = there.parent
     if not there.is_dir():
         text = f"{there} is a file, and no folder"
-        return Finding(topic, "missing", text, remedy, names(plans))
+        return Finding(topic, "failed", text, remedy, names(plans))
     if not os.access(there, os.W_OK):
         text = f"{there} cannot be written to"
-        return Finding(topic, "missing", text, f"change its owner, or {remedy}", names(plans))
+        return Finding(topic, "failed", text, f"change its owner, or {remedy}", names(plans))
     found = os.statvfs(there)
     free = found.f_bavail * found.f_frsize
     text = f"{size(free)} free at {folder}, about {size(needed)} needed"
     if free < needed:
-        return Finding(topic, "missing", text, f"make room there, or {remedy}", names(plans))
-    return Finding(topic, "good", text)
+        return Finding(topic, "failed", text, f"make room there, or {remedy}", names(plans))
+    return Finding(topic, "ok", text)

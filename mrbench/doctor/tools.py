@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 from mrbench.doctor import wanted as stated
-from mrbench.doctor.finding import Finding, Plans, names
+from mrbench.doctor.base import Plans, names
 from mrbench.doctor.inputs import made
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 
 ANSWER_S = 10.0
@@ -37,7 +38,7 @@ def programs(plans: Plans, _places: Places) -> list[Finding]:
             text = _lack(name)
             if text:
                 remedy = REMEDIES.get(name, "install it")
-                found.append(Finding(name, "missing", text, remedy, names([plan])))
+                found.append(Finding(name, "failed", text, remedy, names([plan])))
     return found
 
 
@@ -63,8 +64,8 @@ def git(_plans: Plans, _places: Places) -> list[Finding]:
     number = answer(place, "--version").removeprefix("git version ")
     if stated.version(number) < stated.version(OLDEST_GIT):
         text = f"{number}, {place}; below {OLDEST_GIT} it reads your own settings in every step"
-        return [Finding("git", "warning", text, f"install git {OLDEST_GIT} or later")]
-    return [Finding("git", "good", f"{number}, {place}")]
+        return [Finding("git", "note", text, f"install git {OLDEST_GIT} or later")]
+    return [Finding("git", "ok", f"{number}, {place}")]
 
 
 def compilers(plans: Plans, _places: Places) -> list[Finding]:
@@ -78,8 +79,8 @@ def compilers(plans: Plans, _places: Places) -> list[Finding]:
         if wanted and "g++" in numbers and not stated.within(numbers["g++"], *wanted):
             told = f"g++ {numbers['g++']}; the recipe builds with {wanted[0]} to {wanted[1]}"
             remedy = "install such a one, and name it in CC and CXX"
-            found.append(Finding("compilers", "warning", told, remedy, names([plan])))
-    return found or [Finding("compilers", "good", text)]
+            found.append(Finding("compilers", "note", told, remedy, names([plan])))
+    return found or [Finding("compilers", "ok", text)]
 
 
 def nvcc(plans: Plans, _places: Places) -> list[Finding]:
@@ -94,9 +95,9 @@ def nvcc(plans: Plans, _places: Places) -> list[Finding]:
         if wanted and number != wanted:
             text = f"{number}, {place}; the recipe builds with {wanted}"
             remedy = f"install CUDA toolkit {wanted}, and name it in CUDA_HOME"
-            found.append(Finding("nvcc", "warning", text, remedy, names([plan])))
+            found.append(Finding("nvcc", "note", text, remedy, names([plan])))
         else:
-            found.append(Finding("nvcc", "good", f"{number}, {place}", "", names([plan])))
+            found.append(Finding("nvcc", "ok", f"{number}, {place}", "", names([plan])))
     return found
 
 
@@ -109,7 +110,7 @@ def mpi(plans: Plans, _places: Places) -> list[Finding]:
         if there:
             first = answer(where(there[-1]) or "", "--version").partition("\n")[0]
             text = f"{', '.join(there)}: {first}"
-            found.append(Finding("MPI", "good", text, "", names([plan])))
+            found.append(Finding("MPI", "ok", text, "", names([plan])))
     return found
 
 
@@ -124,9 +125,9 @@ def libraries(plans: Plans, _places: Places) -> list[Finding]:
         if absent:
             text = f"{', '.join(absent)} not found"
             remedy = f"on Debian: apt-get install {' '.join(absent)}"
-            found.append(Finding("libraries", "warning", text, remedy, names([plan])))
+            found.append(Finding("libraries", "note", text, remedy, names([plan])))
         elif wanted:
-            found.append(Finding("libraries", "good", ", ".join(wanted), "", names([plan])))
+            found.append(Finding("libraries", "ok", ", ".join(wanted), "", names([plan])))
     return found
 
 

@@ -1,12 +1,14 @@
-"""What a check for CI looked at, and what it found: the rows of `mrbench check`."""
+"""What was looked at and what came of it: problems and findings, in one vocabulary; no I/O."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import msgspec
 
-Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
+# ok: as it should be. note: worth knowing, and fails nothing. failed: it must not be so.
+# inconclusive: looked at, and the answer is open. not checked: not looked at; the text says why.
+Outcome = Literal["ok", "note", "failed", "inconclusive", "not checked"]
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -20,20 +22,45 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{self.text}; {self.remedy}" if self.remedy else self.text
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checked:
-    """One check of one subject.
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at, and what came of it.
 
-    check: its name, as `patch applies`. subject: what it looked at, as `2019/detectron2`.
-    text: what was found, in one line; remedy: what to do about it. file, line: where, for an
-    annotation. figures: numbers of it for machines, with their units in their names.
+    topic: what was looked at, as `patches`. text: what was seen, in one line; remedy: what to do,
+    or what it means where nothing can be done. implementations: whose run it concerns, empty for
+    all of them. subject: what the topic is a part of, as `2019/detectron2`, `machine`, or a part of
+    a run. file, line (from 1), key: where. forcible: `mrbench run --force` goes on all the same.
+    figures: numbers for programs, with their units in their names. recorded, actual: two values
+    that should be the same, of any kind that JSON has.
     """
 
-    check: str
-    subject: str
+    topic: str
     outcome: Outcome
     text: str
     remedy: str = ""
+    implementations: tuple[str, ...] = ()
+    subject: str = ""
     file: str = ""
     line: int | None = None
-    figures: Mapping[str, float] = field(default_factory=dict)
+    key: str = ""
+    forcible: bool = False
+    figures: Mapping[str, float] = {}
+    recorded: Any = None
+    actual: Any = None
+
+    def plain(self) -> dict[str, object]:
+        """Return all of it as JSON holds it, which has no NaN."""
+        known = {k: v if math.isfinite(v) else None for k, v in self.figures.items()}
+        return {**msgspec.structs.asdict(self), "figures": known}
+
+
+def count(findings: Iterable[Finding], outcome: Outcome) -> int:
+    """Count the findings with that outcome."""
+    return sum(finding.outcome == outcome for finding in findings)
+
+
+def by_subject(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Group findings by their subject, in the order in which subjects come."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.subject, []).append(finding)
+    return groups

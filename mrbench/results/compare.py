@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.model.finding import Finding, Outcome
 from mrbench.record.provenance import EXPLAINS, HARMLESS, MUST, Difference, differing
 from mrbench.record.rundir import digest_of
 from mrbench.record.verify import shape
@@ -20,7 +21,7 @@ def compare(called: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
     for name, record in zip(called, records, strict=True):
         wrong = next(shape.check(dict(record)), None)
         if wrong:
-            raise MrbenchError(f"{name}: {wrong.text}", wrong.meaning)
+            raise MrbenchError(f"{name}: {wrong.text}", wrong.remedy)
     found = differing(*records)
     reasons = [str(d) for d in found if d.kind == MUST]
     for label, record in zip("AB", records, strict=True):
@@ -81,18 +82,21 @@ def _verdict(records: Sequence[Record], found: Sequence[Difference], reasons: li
     return f"May be compared:{told} {things} may explain a difference."
 
 
-def rows(answer: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
-    """Return group, level, topic, text and reason of each difference; the harmless in one line."""
-    found = [Difference(**d) for d in answer["differences"]]
-    told: list[tuple[str, str, str, str, str]] = []
-    for d in found:
+def findings(answer: Mapping[str, Any]) -> list[Finding]:
+    """Return the differences, those that forbid a comparison failed; the harmless in one line."""
+    known = [Difference(**d) for d in answer["differences"]]
+    shown: list[Finding] = []
+    for d in known:
         if d.kind != HARMLESS:
             part, _, rest = d.key.partition(".")
             text = str(d._replace(key=rest or part))
             forbids = d.kind == MUST
-            told.append((d.kind, "differs" if forbids else "note", part, text, d.reason * forbids))
-    harmless = ", ".join(d.key for d in found if d.kind == HARMLESS)
-    return [*told, (HARMLESS, "good", "differ too", harmless, "")] if harmless else told
+            outcome: Outcome = "failed" if forbids else "note"
+            shown.append(Finding(part, outcome, text, d.reason * forbids, subject=d.kind))
+    harmless = ", ".join(d.key for d in known if d.kind == HARMLESS)
+    if harmless:
+        shown.append(Finding("differ too", "ok", harmless, subject=HARMLESS))
+    return shown
 
 
 def numbers(answer: Mapping[str, Any]) -> str:

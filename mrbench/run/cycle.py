@@ -34,7 +34,7 @@ def run_all(
     then tells what. MrbenchError where nothing can be started; nothing was made then.
     """
     plans = tuple(plan for plan, _ in planned)
-    forced = preflight.check(plans, places, executor, force=force)
+    forced = preflight.refuse_lacking(plans, places, executor, force=force)
     executor.check(plans)
     for finding in forced:
         text = f"{', '.join(finding.implementations)}: {finding.text}; forced"

@@ -14,12 +14,12 @@ from mrbench.checks.baseline.sample import NONE, stored_sample
 from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
 from mrbench.measure.distributions import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
-from mrbench.model.finding import Checked, Outcome
+from mrbench.model.finding import Finding, Outcome
 from mrbench.record.provenance import EXPLAINS, MUST
 from mrbench.text import shown
 
 OUTCOMES: Mapping[GateVerdict, Outcome] = {
-    "pass": "passed",
+    "pass": "ok",
     "fail": "failed",
     "inconclusive": "inconclusive",
 }
@@ -40,17 +40,17 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     def finding(
         self,
         key: Key,
-        check: str,
+        topic: str,
         outcome: Outcome,
         text: str,
         remedy: str = "",
         *,
         figures: Mapping[str, float] | None = None,
-    ) -> Checked:
+    ) -> Finding:
         """Make a finding on one series."""
         name = series_name(key, {entry.key for entry in self.baseline.entries})
-        return Checked(
-            check=check,
+        return Finding(
+            topic=topic,
             subject=shown(f"{self.baseline.suite}/{name}"),
             outcome=outcome,
             text=shown(text, LONGEST),
@@ -61,7 +61,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def check_runs(gate: Gate, groups: Mapping[Key, Repeats]) -> Iterator[Checked]:
+def check_runs(gate: Gate, groups: Mapping[Key, Repeats]) -> Iterator[Finding]:
     """Hold each entry against its series' latest runs; what is not in the baseline is skipped."""
     left = {key: repeats for key, repeats in groups.items() if repeats.records}
     for entry in gate.baseline.entries:
@@ -73,11 +73,11 @@ def check_runs(gate: Gate, groups: Mapping[Key, Repeats]) -> Iterator[Checked]:
     for key in left:
         text = "is not in the baseline"
         yield gate.finding(
-            key, "throughput", "skipped", text, "`mrbench baseline update FILE` adds it"
+            key, "throughput", "not checked", text, "`mrbench baseline update FILE` adds it"
         )
 
 
-def _entry(gate: Gate, entry: BaselineEntry, repeats: Repeats | None) -> Iterator[Checked]:
+def _entry(gate: Gate, entry: BaselineEntry, repeats: Repeats | None) -> Iterator[Finding]:
     new = repeats.without(entry.known_runs) if repeats else None
     if new is None or not new.records:
         more = runs_needed(stored_sample(entry), NONE, gate.terms, odds=SURE)
@@ -90,11 +90,11 @@ def _entry(gate: Gate, entry: BaselineEntry, repeats: Repeats | None) -> Iterato
         yield gate.finding(entry.key, "provenance", "failed", words.forbidden(forbid), UNLIKE)
         return
     text = words.explained([d for d in differ if d.kind == EXPLAINS])
-    yield gate.finding(entry.key, "provenance", "passed", text)
+    yield gate.finding(entry.key, "provenance", "ok", text)
     yield _throughput(gate, entry, new)
 
 
-def _throughput(gate: Gate, entry: BaselineEntry, repeats: Repeats) -> Checked:
+def _throughput(gate: Gate, entry: BaselineEntry, repeats: Repeats) -> Finding:
     base, new = stored_sample(entry), repeats.sample
     # an error that is spread evenly between two bounds deviates by their root of three
     floor = max(entry.rounding, repeats.rounding) / math.sqrt(3)

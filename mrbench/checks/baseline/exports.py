@@ -7,41 +7,41 @@ from typing import Any
 
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 
 
-def github_action_benchmark(found: Sequence[Checked]) -> list[dict[str, Any]]:
+def github_action_benchmark(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """Return what its tool `customBiggerIsBetter` reads; range: half of the 95 % interval."""
     entries = []
-    for checked in _measured(found):
-        value, low, high = _interval(checked.figures)
-        entry = {"name": checked.subject, "unit": "img/s", "value": value, "extra": checked.text}
+    for finding in _measured(findings):
+        value, low, high = _interval(finding.figures)
+        entry = {"name": finding.subject, "unit": "img/s", "value": value, "extra": finding.text}
         if low is not None and high is not None:
             entry["range"] = f"\u00b1 {max(value - low, high - value):.3g}"
         entries.append(entry)
     return entries
 
 
-def bencher(found: Sequence[Checked]) -> dict[str, Any]:
+def bencher(findings: Sequence[Finding]) -> dict[str, Any]:
     """Return Bencher Metric Format: each series' throughput, with its 95 % interval."""
     metrics: dict[str, Any] = {}
-    for checked in _measured(found):
-        value, low, high = _interval(checked.figures)
+    for finding in _measured(findings):
+        value, low, high = _interval(finding.figures)
         metric = {"value": value, "lower_value": low, "upper_value": high}
         known = {name: number for name, number in metric.items() if number is not None}
-        metrics[checked.subject] = {"throughput": known}
+        metrics[finding.subject] = {"throughput": known}
     return metrics
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Checked]], object]] = {
+FORMATS: Mapping[str, Callable[[Sequence[Finding]], object]] = {
     "github-action-benchmark": github_action_benchmark,
     "bencher": bencher,
 }
 
 
-def export(found: Sequence[Checked], style: str, path: Path) -> None:
+def export(findings: Sequence[Finding], style: str, path: Path) -> None:
     """Write the numbers of a check in one of FORMATS; MrbenchError where that cannot be."""
-    text = json.dumps(FORMATS[style](found), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(FORMATS[style](findings), indent=1, ensure_ascii=False) + "\n"
     try:
         write_whole(path, text.encode())
     except OSError as exc:
@@ -50,8 +50,8 @@ def export(found: Sequence[Checked], style: str, path: Path) -> None:
         ) from exc
 
 
-def _measured(found: Sequence[Checked]) -> Iterator[Checked]:
-    return (checked for checked in found if "images_per_second" in checked.figures)
+def _measured(findings: Sequence[Finding]) -> Iterator[Finding]:
+    return (finding for finding in findings if "images_per_second" in finding.figures)
 
 
 def _interval(figures: Mapping[str, float]) -> tuple[float, float | None, float | None]:

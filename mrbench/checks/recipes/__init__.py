@@ -1,7 +1,7 @@
 """`mrbench check`: whether recipes hold what they promise, without training anything.
 
 chosen.py says what is checked; suite.py, words.py, patches.py, lock.py and sample.py look at files
-alone, upstream.py and launch.py at the repositories. All of them yield `Checked`.
+alone, upstream.py and launch.py at the repositories. All of them yield `Finding`.
 """
 
 import re
@@ -15,17 +15,17 @@ from mrbench.checks.recipes import lock, patches, pins, sample, suite, upstream
 from mrbench.checks.recipes.base import Subject, refused
 from mrbench.checks.recipes.upstream import Upstreams
 from mrbench.errors import PlaceholderError, RecipeError
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.recipe import foreign, load, plan
 
-Look = Callable[[Subject], Iterator[Checked]]
+Look = Callable[[Subject], Iterator[Finding]]
 # In the order in which they are told.
 OFFLINE: tuple[Look, ...] = (
     pins.commits,
     pins.placeholders,
-    patches.check,
-    lock.check,
-    sample.check,
+    patches.check_patches,
+    lock.check_lock,
+    sample.check_sample,
 )
 # Which check refuses a recipe that does not even read: by the key that is refused.
 READING = {
@@ -36,14 +36,14 @@ READING = {
 }
 
 
-def check(
+def check_recipes(
     paths: Sequence[Path],
     *,
     network: bool,
     mirror: str | None,
     default_suite: str,
     say: Callable[[str], None],
-) -> Iterator[Checked]:
+) -> Iterator[Finding]:
     """Check recipes and files called suite.yaml, in their order; network: upstreams, too.
 
     mirror: asked instead of the upstreams' own hosts. default_suite: for a recipe
@@ -55,33 +55,33 @@ def check(
         upstreams = Upstreams(mirror=mirror, caches=caches, say=say)
         for path in paths:
             if path.name == load.SUITE:
-                yield from suite.check(path)
+                yield from suite.check_suite(path)
                 continue
             subject = _read(path, default_suite)
-            if isinstance(subject, Checked):
+            if isinstance(subject, Finding):
                 yield subject
                 continue
             told = f"{subject.plan.framework}, {subject.plan.gpus} x {subject.plan.accelerator}"
-            yield subject.passed("recipe", f"{told}, window {subject.plan.window}")
+            yield subject.ok("recipe", f"{told}, window {subject.plan.window}")
             for look in OFFLINE:
                 yield from look(subject)
             asked = upstream.repositories(subject)
             if network or not asked:  # what mrbench carries itself needs nobody
-                yield from upstream.check(subject, upstreams)
+                yield from upstream.check_upstream(subject, upstreams)
             else:
                 unasked.update(asked)
     if unasked:
         count = f"{len(unasked)} repositories" if len(unasked) > 1 else "1 repository"
-        yield Checked(
-            check="upstreams",
+        yield Finding(
+            topic="upstreams",
             subject="network",
-            outcome="skipped",
+            outcome="not checked",
             text=f"{count} not asked for commits, patches and trees",
             remedy="ask with --network, or --mirror DIR",
         )
 
 
-def _read(path: Path, default_suite: str) -> Subject | Checked:
+def _read(path: Path, default_suite: str) -> Subject | Finding:
     name = f"{foreign.suite_name(path)}/{path.stem}"
     try:
         file = foreign.load(path, default_suite)

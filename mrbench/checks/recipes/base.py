@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrbench.errors import MrbenchError
-from mrbench.model.finding import Checked, Outcome
+from mrbench.model.finding import Finding, Outcome
 from mrbench.model.plan import Plan
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.yamlfile import Place
@@ -22,25 +22,27 @@ class Subject:
     plan: Plan
     base: Path | None
 
-    def passed(self, check: str, text: str, **figures: float) -> Checked:
+    def ok(self, topic: str, text: str, **figures: float) -> Finding:
         """Report that it holds; figures: numbers of it, for machines."""
-        return Checked(check=check, subject=self.name, outcome="passed", text=text, figures=figures)
+        return Finding(topic=topic, subject=self.name, outcome="ok", text=text, figures=figures)
 
-    def found(
-        self, check: str, text: str, remedy: str, key: str, outcome: Outcome = "failed"
-    ) -> Checked:
+    def finding(
+        self, topic: str, text: str, remedy: str, key: str, outcome: Outcome = "failed"
+    ) -> Finding:
         """Report what is wrong, or was not looked at, where that key of the recipe stands."""
         return placed(
-            check, self.name, text, remedy, place=self.file.place, key=key, outcome=outcome
+            topic, self.name, text, remedy, place=self.file.place, key=key, outcome=outcome
         )
 
-    def lacking(self, check: str, text: str, remedy: str, key: str) -> Checked:
+    def lacking(self, topic: str, text: str, remedy: str, key: str) -> Finding:
         """Report what one of a suite's recipes must have, and one on its own may have later."""
-        return self.found(check, text, remedy, key, "skipped" if self.base is None else "failed")
+        return self.finding(
+            topic, text, remedy, key, "not checked" if self.base is None else "failed"
+        )
 
 
 def placed(
-    check: str,
+    topic: str,
     subject: str,
     text: str,
     remedy: str,
@@ -48,29 +50,31 @@ def placed(
     place: Place,
     key: str,
     outcome: Outcome = "failed",
-) -> Checked:
+) -> Finding:
     """Report something of the file and line where a key stands."""
-    return Checked(
-        check=check,
+    return Finding(
+        topic=topic,
         subject=subject,
         outcome=outcome,
         text=text,
         remedy=remedy,
         file=shown(Path(place.file)),
         line=place.line(key),
+        key=key,
     )
 
 
-def refused(check: str, subject: str, error: MrbenchError, path: Path) -> Checked:
+def refused(topic: str, subject: str, error: MrbenchError, path: Path) -> Finding:
     """Report an error; path: the file that was read, where the error names none."""
-    return Checked(
-        check=check,
+    return Finding(
+        topic=topic,
         subject=subject,
         outcome="failed",
         text=f"{error.key}: {error.text}" if error.key else error.text,
         remedy=error.remedy or "correct it there",
         file=shown(Path(error.file or path)),
         line=error.line,
+        key=error.key or "",
     )
 
 

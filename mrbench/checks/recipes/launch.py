@@ -5,33 +5,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mrbench.checks.recipes.base import Subject, counted
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 
 NAME = "files"
 # what a command reads of its source: scripts and configurations, relative to where it runs
 FILE = re.compile(r"(?:\./)?[\w+-][\w./+-]*\.(?:py|ya?ml|sh|cfg|prototxt)")
 
 
-def check(subject: Subject, checkout: Path) -> Iterator[Checked]:
+def check_named_files(subject: Subject, checkout: Path) -> Iterator[Finding]:
     """Look for each file that the launch, the build and the preparation of data name."""
     folder = checkout / subject.plan.directory
     if not folder.is_dir():
         text = f"the source has no folder {subject.plan.directory}"
-        yield subject.found(NAME, text, "correct it", "launch.directory")
+        yield subject.finding(NAME, text, "correct it", "launch.directory")
         return
     looked = set()
     for key, word, place in _named(subject, checkout, folder):
         looked.add(word)
         if not place.is_file():
             text = f"the patched source has no file {place.relative_to(checkout)}"
-            yield subject.found(NAME, text, "correct the path, or source.paths", key)
+            yield subject.finding(NAME, text, "correct the path, or source.paths", key)
     if not looked:
         text = "the launch names no file of its source"
-        yield subject.found(
-            NAME, text, "have a look at it yourself", "launch.command", outcome="skipped"
+        yield subject.finding(
+            NAME, text, "have a look at it yourself", "launch.command", outcome="not checked"
         )
     elif all(place.is_file() for _, _, place in _named(subject, checkout, folder)):
-        yield subject.passed(NAME, f"{counted(len(looked), 'file')} of the commands, all there")
+        yield subject.ok(NAME, f"{counted(len(looked), 'file')} of the commands, all there")
 
 
 def _named(subject: Subject, checkout: Path, folder: Path) -> Iterator[tuple[str, str, Path]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mrbench.checks.recipes.base import Subject, shown
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.recipe import lockfile
 
 NAME = "lock"
@@ -15,11 +15,11 @@ GOOD_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 REMEDY = "make it anew with `mrbench lock`"
 
 
-def check(subject: Subject) -> Iterator[Checked]:
+def check_lock(subject: Subject) -> Iterator[Finding]:
     """Compare a lock with what the recipe asks for."""
     env = subject.file.recipe.environment
     if env.kind != "venv":
-        yield subject.passed(NAME, f"none: the environment is of kind {env.kind}")
+        yield subject.ok(NAME, f"none: the environment is of kind {env.kind}")
         return
     if subject.file.lock is None:
         text = "there is none, so that versions of packages can move"
@@ -30,12 +30,12 @@ def check(subject: Subject) -> Iterator[Checked]:
     problem = lockfile.problem(env, lock)
     if problem:
         text = f"{env.lock} {problem.text}"
-        yield subject.found(NAME, text, problem.remedy, "environment.lock")
+        yield subject.finding(NAME, text, problem.remedy, "environment.lock")
         return
     yield _contents(subject, lock)
 
 
-def _contents(subject: Subject, lock: bytes) -> Checked:
+def _contents(subject: Subject, lock: bytes) -> Finding:
     env, text = subject.file.recipe.environment, lock.decode("utf-8", "replace")
     pinned = {(_plain(name), _version(version)) for name, version in PIN.findall(text)}
     blocks = lockfile.blocks(lock)
@@ -51,13 +51,13 @@ def _contents(subject: Subject, lock: bytes) -> Checked:
         line = text.count("\n", 0, bad) + 1
         return _wrong(subject, f"{env.lock} has a hash that is no SHA-256", line)
     told = f"{len(blocks)} packages, {len(hashes)} hashes, made from these requirements"
-    return subject.passed(NAME, told, packages=len(blocks), hashes=len(hashes))
+    return subject.ok(NAME, told, packages=len(blocks), hashes=len(hashes))
 
 
-def _wrong(subject: Subject, text: str, line: int) -> Checked:
+def _wrong(subject: Subject, text: str, line: int) -> Finding:
     place = Path(subject.file.place.file).parent / str(subject.file.recipe.environment.lock)
-    return Checked(
-        check=NAME,
+    return Finding(
+        topic=NAME,
         subject=subject.name,
         outcome="failed",
         text=text,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mrbench.checks.recipes.base import Subject, counted, shown
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.prepare.source.git import GitError, git
 
 NAME = "patches"
@@ -20,11 +20,11 @@ FULL = 40
 REMEDY = "make it anew: git diff --cached --full-index > FILE"
 
 
-def check(subject: Subject) -> Iterator[Checked]:
+def check_patches(subject: Subject) -> Iterator[Finding]:
     """Parse each patch with git, as applying it does, and tell its digest."""
     if not subject.file.patches:
         count = len(subject.file.recipe.source.substitutions)
-        yield subject.passed(NAME, f"none, {counted(count, 'substitution')}" if count else "none")
+        yield subject.ok(NAME, f"none, {counted(count, 'substitution')}" if count else "none")
     for name, raw in subject.file.patches:
         try:
             added, removed, paths = _parsed(raw)
@@ -41,7 +41,7 @@ def check(subject: Subject) -> Iterator[Checked]:
         digest = hashlib.sha256(raw).hexdigest()[:12]
         changes = f"{counted(len(paths), 'file')}, +{added} -{removed}"
         text = f"{name}: {changes}, sha256 {digest}"
-        yield subject.passed(NAME, text, added_lines=added, removed_lines=removed)
+        yield subject.ok(NAME, text, added_lines=added, removed_lines=removed)
 
 
 def _parsed(raw: bytes) -> tuple[int, int, list[str]]:
@@ -90,10 +90,10 @@ def _ends(raw: bytes) -> int | None:
     return None
 
 
-def _wrong(subject: Subject, name: str, text: str, line: int | None) -> Checked:
+def _wrong(subject: Subject, name: str, text: str, line: int | None) -> Finding:
     folder = subject.base / "patches" if subject.base else Path(subject.file.place.file).parent
-    return Checked(
-        check=NAME,
+    return Finding(
+        topic=NAME,
         subject=subject.name,
         outcome="failed",
         text=f"{name}: {text}",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from mrbench.checks.recipes.base import Subject, counted
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS
 
 # what a run on one node fills in when it knows its folders
@@ -12,7 +12,7 @@ FILLED_LATER = {"python", "checkout", "output", "weights", "port"}
 WEIGHTS = re.compile(r"\{weights\}/([^\s\"',;]+)")
 
 
-def commits(subject: Subject) -> Iterator[Checked]:
+def commits(subject: Subject) -> Iterator[Finding]:
     """Tell what is pinned; that ids are whole was a condition of reading the recipe."""
     source, packages = subject.plan.source, subject.plan.environment.packages
     text = f"{source.commit[:12]} of {source.url.rpartition('/')[2]}"
@@ -25,10 +25,10 @@ def commits(subject: Subject) -> Iterator[Checked]:
         remedy = "add the `tree` that `mrbench prepare --checkout-only` prints"
         yield subject.lacking("commits", lacks, remedy, key)
     else:
-        yield subject.passed("commits", f"{text}, with {'trees' if packages else 'tree'}")
+        yield subject.ok("commits", f"{text}, with {'trees' if packages else 'tree'}")
 
 
-def placeholders(subject: Subject) -> Iterator[Checked]:
+def placeholders(subject: Subject) -> Iterator[Finding]:
     """Look for what would be left unfilled in the command of one node, or filled with nothing."""
     recipe, plan = subject.file.recipe, subject.plan
     filled = FILLED_LATER | ({"data"} if recipe.data else set())
@@ -39,13 +39,13 @@ def placeholders(subject: Subject) -> Iterator[Checked]:
             if name in PLACEHOLDERS and name not in filled:
                 why = "the recipe has no `data`" if name == "data" else "one node has none"
                 remedy = "add `data`" if name == "data" else "use it in launch.multi_node only"
-                yield subject.found("placeholders", f"{{{name}}}: {why}", remedy, key)
+                yield subject.finding("placeholders", f"{{{name}}}: {why}", remedy, key)
                 return
     rate = "{learning_rate}" in " ".join((*recipe.launch.command, *recipe.other_gpus.arguments))
     if rate and recipe.workload.learning_rate_per_image is None:
         text = "{learning_rate} is filled with nothing"
         remedy = "add learning_rate_per_image to `workload`"
-        yield subject.found("placeholders", text, remedy, "launch.command")
+        yield subject.finding("placeholders", text, remedy, "launch.command")
         return
     listed = {item.file for item in recipe.weights}
     for key, text in texts:
@@ -53,8 +53,8 @@ def placeholders(subject: Subject) -> Iterator[Checked]:
             if file not in listed:
                 remedy = "list it there, with its url"
                 told = f"{{weights}}/{file} is not listed under `weights`"
-                yield subject.found("placeholders", told, remedy, key)
+                yield subject.finding("placeholders", told, remedy, key)
                 return
     known = {name for _, text in texts for name in PLACEHOLDER.findall(text)}
     named = known | set(PLACEHOLDER.findall(" ".join(recipe.launch.command)))
-    yield subject.passed("placeholders", f"{len(named)} in the launch, all filled")
+    yield subject.ok("placeholders", f"{len(named)} in the launch, all filled")

@@ -7,7 +7,7 @@ from pathlib import Path
 from mrbench.checks.recipes.base import Subject, shown
 from mrbench.errors import MrbenchError
 from mrbench.measure.anylog import Parsed, parse_log
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.model.recipe import Sample
 
 NAME = "sample"
@@ -15,7 +15,7 @@ TOLERANCE = 2e-4  # relative: numbers are noted with five digits or so
 CLOCKS_DIFFER = 0.01  # relative: by more, the log's seconds were misread
 
 
-def check(subject: Subject) -> Iterator[Checked]:
+def check_sample(subject: Subject) -> Iterator[Finding]:
     """Read the log that the recipe names, and compare the rate."""
     sample = subject.file.recipe.sample
     if sample is None:
@@ -25,19 +25,19 @@ def check(subject: Subject) -> Iterator[Checked]:
         return
     if subject.base is not None and not (subject.base / "tests").is_dir():
         text = "mrbench is installed here without its tests, and so without logs"
-        yield subject.found(
-            NAME, text, "run it in a checkout of mrbench", "sample", outcome="skipped"
+        yield subject.finding(
+            NAME, text, "run it in a checkout of mrbench", "sample", outcome="not checked"
         )
         return
     yield _compared(subject, sample)
 
 
-def _compared(subject: Subject, sample: Sample) -> Checked:
+def _compared(subject: Subject, sample: Sample) -> Finding:
     log = _folder(subject) / sample.log
     plan = subject.plan
     wrong = _problem(sample, log, _folder(subject))
     if wrong:
-        return subject.found(NAME, *wrong)
+        return subject.finding(NAME, *wrong)
     try:
         found = parse_log(
             log,
@@ -47,7 +47,7 @@ def _compared(subject: Subject, sample: Sample) -> Checked:
             images_per_iteration=sample.images_per_iteration,
         )
     except MrbenchError as exc:
-        return subject.found(NAME, exc.text, exc.remedy, "sample.log")
+        return subject.finding(NAME, exc.text, exc.remedy, "sample.log")
     return _judged(subject, sample, found)
 
 
@@ -65,25 +65,25 @@ def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | 
     return None
 
 
-def _judged(subject: Subject, sample: Sample, found: Parsed) -> Checked:
+def _judged(subject: Subject, sample: Sample, found: Parsed) -> Finding:
     measured, noted = found.measurement, sample.images_per_second
     correct = "correct `log`, or note what the log really tells"
     if measured.status != "ok" or measured.images_per_second is None:
         why = measured.reason or "the log does not state its images per iteration"
-        return subject.found(NAME, f"no number: {measured.status}: {why}", correct, "sample.log")
+        return subject.finding(NAME, f"no number: {measured.status}: {why}", correct, "sample.log")
     if found.format != subject.plan.log.format:
         text = f"the log is of format {found.format}, not {subject.plan.log.format}"
-        return subject.found(NAME, text, correct, "log.format")
+        return subject.finding(NAME, text, correct, "log.format")
     rate = measured.images_per_second
     window = f"{measured.first}-{measured.last}"
     if not math.isclose(rate, noted, rel_tol=TOLERANCE):
         text = f"reads as {rate:.6g} img/s in iterations {window}, noted are {noted:.6g}"
-        return subject.found(NAME, text, correct, "sample.images_per_second")
+        return subject.finding(NAME, text, correct, "sample.images_per_second")
     if measured.agreement is not None and abs(measured.agreement - 1) > CLOCKS_DIFFER:
         text = f"the log's clock and its lines' arrival differ by a factor {measured.agreement:.4f}"
-        return subject.found(NAME, text, correct, "sample.log")
+        return subject.finding(NAME, text, correct, "sample.log")
     text = f"{rate:.5g} img/s in iterations {window}, as noted"
-    return subject.passed(NAME, text, images_per_second=rate, iterations=measured.iterations)
+    return subject.ok(NAME, text, images_per_second=rate, iterations=measured.iterations)
 
 
 def _folder(subject: Subject) -> Path:

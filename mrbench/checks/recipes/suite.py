@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mrbench.checks.recipes.base import counted, placed, refused
 from mrbench.errors import RecipeError
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.model.suite import Reference, Suite
 from mrbench.recipe import load as recipe
 from mrbench.recipe.yamlfile import Place, load
@@ -17,7 +17,7 @@ AT_GITHUB = re.compile(r"https://(?:raw\.)?github(?:usercontent)?\.com/[^/]+/[^/
 PINNED = re.compile(r"(?:^|/)[0-9a-f]{40}(?:/|$)")
 
 
-def check(path: Path) -> Iterator[Checked]:
+def check_suite(path: Path) -> Iterator[Finding]:
     """Check a suite.yaml: keys, order, references."""
     name = path.resolve().parent.name
     try:
@@ -35,16 +35,16 @@ def check(path: Path) -> Iterator[Checked]:
         )
     else:
         text = f"window {suite.window}, {suite.hardware.count} x {suite.hardware.name}"
-        yield _passed("suite", name, f"{text}, {counted(len(there) - 1, 'recipe')}")
+        yield _ok("suite", name, f"{text}, {counted(len(there) - 1, 'recipe')}")
     if not suite.references:
-        yield _passed("references", name, "none: it is compared with nothing published")
+        yield _ok("references", name, "none: it is compared with nothing published")
     for i, reference in enumerate(suite.references):
         key = f"references[{i}]"
         yield _reference(name, reference, place, key, there)
 
 
-def _reference(name: str, reference: Reference, place: Place, key: str, there: set[str]) -> Checked:
-    def wrong(text: str, remedy: str, inner: str) -> Checked:
+def _reference(name: str, reference: Reference, place: Place, key: str, there: set[str]) -> Finding:
+    def wrong(text: str, remedy: str, inner: str) -> Finding:
         told = f"{reference.name}: {text}"
         return placed("references", name, told, remedy, place=place, key=f"{key}.{inner}")
 
@@ -73,8 +73,8 @@ def _reference(name: str, reference: Reference, place: Place, key: str, there: s
         return wrong("has a number that is none", "give images per second", inner)
     host = reference.source.partition("://")[2].partition("/")[0] or "a text"
     text = f"{reference.name}: {counted(len(numbers), 'number')}, from {host}, pinned"
-    return _passed("references", name, text if at_github else text.removesuffix(", pinned"))
+    return _ok("references", name, text if at_github else text.removesuffix(", pinned"))
 
 
-def _passed(check: str, subject: str, text: str) -> Checked:
-    return Checked(check=check, subject=subject, outcome="passed", text=text)
+def _ok(topic: str, subject: str, text: str) -> Finding:
+    return Finding(topic=topic, subject=subject, outcome="ok", text=text)

@@ -14,7 +14,7 @@ import msgspec
 from mrbench.checks.recipes import launch
 from mrbench.checks.recipes.base import Subject, counted
 from mrbench.errors import RecipeError, WorkspaceError
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.model.job import Workspace
 from mrbench.model.plan import Plan
 from mrbench.model.recipe import Source, as_source
@@ -41,13 +41,13 @@ class Upstreams:
     say: Say
 
 
-def check(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
+def check_upstream(subject: Subject, upstreams: Upstreams) -> Iterator[Finding]:
     """Check the recipe's source, its packages, and what the launch names of them."""
     file = subject.file
     made = yield from _source(subject, upstreams, subject.plan.source, file.patches, "source")
     if made is not None:
         yield from _other_gpus(subject, upstreams)
-        yield from launch.check(subject, made.path)
+        yield from launch.check_named_files(subject, made.path)
     for i, package in enumerate(subject.plan.environment.packages):
         key = f"environment.packages[{i}]"
         yield from _source(subject, upstreams, as_source(package), (), key)
@@ -61,7 +61,7 @@ def repositories(subject: Subject) -> list[str]:
 
 def _source(
     subject: Subject, upstreams: Upstreams, source: Source, patches: Patches, key: str
-) -> Generator[Checked, None, Workspace | None]:
+) -> Generator[Finding, None, Workspace | None]:
     """Check one repository; returns its checkout, for what else is to be looked at."""
     url = source.url.removeprefix(address.GITHUB)
     first, second = upstreams.caches
@@ -69,7 +69,7 @@ def _source(
     if refusal:
         yield refusal
         return None
-    yield subject.passed("commit", f"{source.commit[:12]} of {url} can be had")
+    yield subject.ok("commit", f"{source.commit[:12]} of {url} can be had")
     try:
         made = _made(upstreams, source, patches, first)
     except WorkspaceError as exc:
@@ -78,7 +78,7 @@ def _source(
     if patches or source.substitutions:
         parts = ((len(source.substitutions), "substitution"), (len(patches), "patch"))
         text = " and ".join(counted(count, what) for count, what in parts if count)
-        yield subject.passed("applies", text)
+        yield subject.ok("applies", text)
     yield _tree(subject, source, made, key)
     refusal = _fetched(subject, upstreams, source, second, key)
     if refusal:
@@ -93,7 +93,7 @@ def _source(
 
 def _fetched(
     subject: Subject, upstreams: Upstreams, source: Source, cache: Path, key: str
-) -> Checked | None:
+) -> Finding | None:
     """Fetch a commit; returns what went wrong, or None."""
     try:
         with _cache(cache):
@@ -115,29 +115,29 @@ def _made(upstreams: Upstreams, source: Source, patches: Patches, cache: Path) -
         return workspace.prepare(unpinned, patches, _base(upstreams), upstreams.say)
 
 
-def _tree(subject: Subject, source: Source, made: Workspace, key: str) -> Checked:
+def _tree(subject: Subject, source: Source, made: Workspace, key: str) -> Finding:
     if source.tree is None:
         text = f"{made.tree}, and none is recorded"
-        return subject.found(
-            "tree", text, f"put it into {key}.tree", f"{key}.commit", outcome="skipped"
+        return subject.finding(
+            "tree", text, f"put it into {key}.tree", f"{key}.commit", outcome="not checked"
         )
     if source.tree != made.tree:
         text = f"is {made.tree}, recorded is {source.tree}"
         remedy = "correct the tree id, or the commit, patches and substitutions that make it"
-        return subject.found("tree", text, remedy, f"{key}.tree")
-    return subject.passed("tree", f"{made.tree}, as recorded")
+        return subject.finding("tree", text, remedy, f"{key}.tree")
+    return subject.ok("tree", f"{made.tree}, as recorded")
 
 
-def _twice(subject: Subject, one: Workspace, other: Workspace, key: str) -> Checked:
+def _twice(subject: Subject, one: Workspace, other: Workspace, key: str) -> Finding:
     same = (one.base_tree, one.tree) == (other.base_tree, other.tree)
     # a copy of another cache is hashed by the first one's record: file by file, not by its claim
     if not same or not workspace.verify_tree(one, other.path):
         text = f"two checkouts have trees {one.tree} and {other.tree}"
-        return subject.found("twice", text, "please report it: a bug in mrbench or git", key)
-    return subject.passed("twice", "two fetches and checkouts have the same files")
+        return subject.finding("twice", text, "please report it: a bug in mrbench or git", key)
+    return subject.ok("twice", "two fetches and checkouts have the same files")
 
 
-def _other_gpus(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
+def _other_gpus(subject: Subject, upstreams: Upstreams) -> Iterator[Finding]:
     """Apply what the recipe substitutes for another number of GPUs."""
     if not subject.file.recipe.other_gpus.substitutions:
         return
@@ -149,7 +149,7 @@ def _other_gpus(subject: Subject, upstreams: Upstreams) -> Iterator[Checked]:
     except WorkspaceError as exc:
         yield _failed(subject, "applies", exc, "other_gpus.substitutions")
         return
-    yield subject.passed(
+    yield subject.ok(
         "applies", f"with {counted(plan.gpus, 'GPU')}, {subject.plan.gpus} are the suite's"
     )
 
@@ -163,8 +163,8 @@ def _with_others(subject: Subject) -> Plan | None:
     return None
 
 
-def _failed(subject: Subject, check: str, error: WorkspaceError, key: str) -> Checked:
-    return subject.found(check, error.text, error.remedy, key)
+def _failed(subject: Subject, topic: str, error: WorkspaceError, key: str) -> Finding:
+    return subject.finding(topic, error.text, error.remedy, key)
 
 
 def _changed(source: Source) -> str:

@@ -1,17 +1,18 @@
-"""How checks are told: each format is a function of the checks and where it writes."""
+"""How `mrbench check` prints findings: each format is a function of them and of where it writes."""
 
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from mrbench.checks.reporters import github, junit, machine, plain
+from mrbench.checks.reporters import github
 from mrbench.checks.reporters.base import exit_code, summary
-from mrbench.model.finding import Checked
+from mrbench.checks.reporters.formats import write_json, write_junit, write_plain
+from mrbench.model.finding import Finding
 
 __all__ = ["FORMATS", "exit_code", "summary"]
-Write = Callable[[Sequence[Checked], TextIO], None]
+Write = Callable[[Sequence[Finding], TextIO], None]
 FORMATS: dict[str, Write] = {
-    "plain": plain.write,
-    "json": machine.write,
-    "junit": junit.write,
+    "plain": write_plain,
+    "json": write_json,
+    "junit": write_junit,
     "github": github.write,
 }

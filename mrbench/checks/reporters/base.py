@@ -1,47 +1,43 @@
-"""What all formats share: the exit code, the line that sums up, texts made harmless."""
+"""What all formats share: the exit code, the line that sums up, a finding in one line."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from mrbench.errors import CheckFailed, Inconclusive
-from mrbench.model.finding import Checked, Outcome
+from mrbench.model.finding import Finding, Outcome
 from mrbench.text import one_line
 
 # In the order in which they are counted out, and the code that each makes the command end with.
 CODES: dict[Outcome, int] = {
-    "passed": 0,
+    "ok": 0,
+    "note": 0,
     "failed": CheckFailed.exit_code,
     "inconclusive": Inconclusive.exit_code,
-    "skipped": 0,
+    "not checked": 0,
 }
 
 
-def exit_code(checks: Iterable[Checked]) -> int:
+def exit_code(findings: Iterable[Finding]) -> int:
     """Return 7 if any failed, else 8 if any is inconclusive, else 0."""
-    found = {CODES[check.outcome] for check in checks} - {0}
-    return min(found, default=0)
+    codes = {CODES[finding.outcome] for finding in findings} - {0}
+    return min(codes, default=0)
 
 
-def outcome(checks: Sequence[Checked]) -> str:
+def outcome(findings: Sequence[Finding]) -> Outcome:
     """Return the outcome of all together, as the exit code has it."""
-    code = exit_code(checks)
+    code = exit_code(findings)
     return next(name for name, value in CODES.items() if value == code)
 
 
-def summary(checks: Sequence[Checked]) -> str:
-    """Count them out in one line, as `3 checks: 2 passed, 1 skipped`."""
-    counts = Counter(check.outcome for check in checks)
-    told = ", ".join(f"{counts[name]} {name}" for name in CODES if counts[name])
-    total = "1 check" if len(checks) == 1 else f"{len(checks)} checks"
-    return f"{total}: {told}" if checks else "nothing was checked"
+def summary(findings: Sequence[Finding]) -> str:
+    """Count them out in one line, as `3 checks: 2 ok, 1 not checked`."""
+    counts = Counter(finding.outcome for finding in findings)
+    parts = ", ".join(f"{counts[name]} {name}" for name in CODES if counts[name])
+    total = "1 check" if len(findings) == 1 else f"{len(findings)} checks"
+    return f"{total}: {parts}" if findings else "nothing was checked"
 
 
-def told(check: Checked) -> str:
-    """Return what was found and what to do, in one line."""
-    return one_line(f"{check.text} -> {check.remedy}" if check.remedy else check.text)
-
-
-def place(check: Checked) -> str:
-    """Return file and line, as editors and terminals take them, or nothing."""
-    where = f"{check.file}:{check.line}" if check.line is not None else check.file
-    return one_line(where)
+def sentence(finding: Finding) -> str:
+    """Return what was seen and what to do, in one line."""
+    text, remedy = finding.text, finding.remedy
+    return one_line(f"{text} -> {remedy}" if remedy else text)

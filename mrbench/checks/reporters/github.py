@@ -10,57 +10,58 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from mrbench.checks.reporters.base import place, summary, told
+from mrbench.checks.reporters.base import sentence, summary
+from mrbench.console.report import place_of
 from mrbench.errors import UnavailableError
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.text import one_line
 
 LEVELS = {"failed": "error", "inconclusive": "warning"}
-SIGNS = {"passed": "✅", "failed": "❌", "inconclusive": "❔", "skipped": "⏭️"}
+SIGNS = {"ok": "✅", "note": "❗", "failed": "❌", "inconclusive": "❔", "not checked": "⏭️"}
 # Whatever markdown or HTML could take for something else than text.
 MARKUP = re.compile(r"[^\w\s.,;%/+=?'\u0080-\U0010ffff-]|://|www\.", re.IGNORECASE)
 FEW = 20  # rows that all are shown
 LARGEST_BYTES = 900_000  # GitHub drops a summary of more than a mebibyte
 
 
-def write(checks: Sequence[Checked], out: TextIO) -> None:
+def write(findings: Sequence[Finding], out: TextIO) -> None:
     """Print annotations; append to the step's summary where GITHUB_STEP_SUMMARY names its file."""
-    for check in checks:
-        if check.outcome in LEVELS:
-            out.write(annotation(check) + "\n")
-    out.write(f"mrbench check: {summary(checks)}\n")
+    for finding in findings:
+        if finding.outcome in LEVELS:
+            out.write(annotation(finding) + "\n")
+    out.write(f"mrbench check: {summary(findings)}\n")
     place_ = os.environ.get("GITHUB_STEP_SUMMARY")
     if place_:
         try:
             with Path(place_).open("a", encoding="utf-8") as file:
-                file.write(step_summary(checks))
+                file.write(step_summary(findings))
         except OSError as exc:
             raise UnavailableError(
                 f"cannot be written ({exc.strerror})", "correct GITHUB_STEP_SUMMARY", file=place_
             ) from exc
 
 
-def annotation(check: Checked) -> str:
+def annotation(finding: Finding) -> str:
     """Return a workflow command that shows a finding at its file and line."""
     found = {
-        "file": one_line(_file(check.file)),
-        "line": "" if check.line is None else str(check.line),
+        "file": one_line(_file(finding.file)),
+        "line": "" if finding.line is None else str(finding.line),
     }
-    found["title"] = one_line(f"{check.subject}: {check.check} {check.outcome}")
+    found["title"] = one_line(f"{finding.subject}: {finding.topic} {finding.outcome}")
     inner = ",".join(f"{name}={_property(text)}" for name, text in found.items() if text)
-    return f"::{LEVELS[check.outcome]} {inner}::{_data(told(check))}"
+    return f"::{LEVELS[finding.outcome]} {inner}::{_data(sentence(finding))}"
 
 
-def step_summary(checks: Sequence[Checked]) -> str:
+def step_summary(findings: Sequence[Finding]) -> str:
     """Return markdown: the count, what did not pass, and of many the rest folded away."""
-    few = len(checks) <= FEW
-    loud = [check for check in checks if few or check.outcome != "passed"]
-    rest = [check for check in checks if not few and check.outcome == "passed"]
-    parts = [f"## mrbench check\n\n{_text(summary(checks))}\n"]
+    few = len(findings) <= FEW
+    loud = [finding for finding in findings if few or finding.outcome != "ok"]
+    rest = [finding for finding in findings if not few and finding.outcome == "ok"]
+    parts = [f"## mrbench check\n\n{_text(summary(findings))}\n"]
     if loud:
         parts.append(_table(loud))
     if rest:
-        whole = f"<details><summary>{len(rest)} passed</summary>\n\n{_table(rest)}\n</details>\n"
+        whole = f"<details><summary>{len(rest)} ok</summary>\n\n{_table(rest)}\n</details>\n"
         parts.append(whole)
     text = "\n".join(parts) + "\n"
     if len(text.encode()) <= LARGEST_BYTES:
@@ -68,11 +69,11 @@ def step_summary(checks: Sequence[Checked]) -> str:
     return f"{parts[0]}\nToo long for a summary; see the log of the step.\n\n"
 
 
-def _table(checks: Sequence[Checked]) -> str:
+def _table(findings: Sequence[Finding]) -> str:
     rows = [
-        f"| {SIGNS[c.outcome]} {c.outcome} | {_text(c.subject)} | {_text(c.check)} |"
-        f" {_text(told(c))} | {_text('' if c.outcome == 'passed' else place(c))} |\n"
-        for c in checks
+        f"| {SIGNS[c.outcome]} {c.outcome} | {_text(c.subject)} | {_text(c.topic)} |"
+        f" {_text(sentence(c))} | {_text('' if c.outcome == 'ok' else place_of(c))} |\n"
+        for c in findings
     ]
     return "| | subject | check | found | where |\n|---|---|---|---|---|\n" + "".join(rows)
 

@@ -21,7 +21,7 @@ from mrbench.cli.commands import Command
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.files import write_whole
 from mrbench.model.baseline import Baseline
-from mrbench.model.finding import Checked
+from mrbench.model.finding import Finding
 from mrbench.text import did_you_mean
 
 COMMAND = Command(
@@ -100,7 +100,7 @@ def main(args: argparse.Namespace) -> int:
                 "--baseline looks at runs, --recipe, --network and --mirror at recipes", "give one"
             )
         return _print(_against_baseline(args), args)
-    found = checking.check(
+    found = checking.check_recipes(
         args.recipe or chosen.carried(args.suite, args.impl),
         network=network,
         mirror=args.mirror or (os.environ.get("MRBENCH_MIRROR") if args.network else None) or None,
@@ -119,7 +119,7 @@ def _say_nothing(_text: str) -> None:
     """Offline, all is done in a moment."""
 
 
-def _against_baseline(args: argparse.Namespace) -> list[Checked]:
+def _against_baseline(args: argparse.Namespace) -> list[Finding]:
     """Check the runs that the arguments name, and write what they ask to export."""
     names = args.impl
     stored, lines = baselines.read(args.baseline, args.suite or ())
@@ -146,7 +146,7 @@ def _only(stored: Baseline, names: Sequence[str]) -> Baseline:
     return replace(stored, entries=entries)
 
 
-def _print(checks: Sequence[Checked], args: argparse.Namespace) -> int:
+def _print(checks: Sequence[Finding], args: argparse.Namespace) -> int:
     """Print and write the checks as the arguments ask; return the exit code."""
     if args.junit:
         _write("junit", checks, args.junit)
@@ -159,7 +159,7 @@ def _print(checks: Sequence[Checked], args: argparse.Namespace) -> int:
     return reporters.exit_code(checks)
 
 
-def _write(form: str, checks: Sequence[Checked], path: Path) -> None:
+def _write(form: str, checks: Sequence[Finding], path: Path) -> None:
     text = io.StringIO()
     reporters.FORMATS[form](checks, text)
     try:

@@ -47,5 +47,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answer, indent=1))
         return compare.exit_code(answer)
-    print_report(compare.numbers(answer), compare.rows(answer), answer["verdict"])
+    print_report(compare.numbers(answer), compare.findings(answer), answer["verdict"])
     return compare.exit_code(answer)

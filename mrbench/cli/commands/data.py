@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mrbench.cli.arguments import positive, whole
 from mrbench.cli.commands import Command
-from mrbench.console import Reporter, make_reporter
+from mrbench.console import Reporter, make_reporter, print_report
 from mrbench.errors import UnavailableError
 from mrbench.model.recipe import SyntheticData
-from mrbench.prepare.data.inspect import Report, check
+from mrbench.prepare.data.inspect import Report, inspect_coco
 from mrbench.prepare.data.synth import counts, draw
 
 COMMAND = Command(
@@ -85,17 +85,17 @@ def _synth(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Return 4 if anything is missing or broken; warnings alone are no failure."""
+    """Return 4 if anything is missing or broken; notes alone are no failure."""
     with make_reporter(quiet=False) as reporter:
         reporter.stage("data", f"reading {args.folder}")
-        report = check(args.folder, args.archives, _teller(reporter))
+        report = inspect_coco(args.folder, args.archives, _teller(reporter))
     if args.json:
-        findings = [finding._asdict() for finding in report.findings]
+        findings = [finding.plain() for finding in report.findings]
         print(
             json.dumps(report._asdict() | {"findings": findings, "sound": report.sound}, indent=1)
         )
     else:
-        print(_as_text(report))
+        print_report("", report.findings, _verdict(report))
     return 0 if report.sound else UnavailableError.exit_code
 
 
@@ -111,16 +111,14 @@ def _teller(reporter: Reporter) -> Callable[[int, int], None]:
     return tell
 
 
-def _as_text(report: Report) -> str:
-    lines = [f"{one.level}: {one.text}; {one.remedy}" for one in report.findings]
+def _verdict(report: Report) -> str:
     rate = report.images / report.seconds if report.seconds else 0
     kind = "drawn by mrbench" if report.drawn else "COCO"
     years = " and ".join(report.years)
     state = ("sound" if report.sound else "problems found") if years else "no COCO files found"
-    lines.append(
+    return (
         f"{report.folder}: {', '.join(filter(None, (kind, years)))}: {state};"
         f" {report.images:,} images opened, {report.annotation_files} annotation files and"
         f" {report.archives} archives read in {report.seconds:.1f} s"
         + (f" ({rate:,.0f} images/s)" if rate else "")
     )
-    return "\n".join(lines)

@@ -7,7 +7,7 @@ from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice, add_gpus, add_runs
 from mrbench.cli.commands import Command
 from mrbench.console import print_report
-from mrbench.doctor import diagnosis as checking
+from mrbench.doctor import diagnosis
 
 COMMAND = Command(
     group="Get ready",
@@ -32,9 +32,10 @@ def main(args: argparse.Namespace) -> int:
     """Check this machine for the chosen recipes; 4 if a run of them would be refused."""
     args.window = args.commit = None
     plans = [plan for plan, _ in choice.plans(args)]
-    groups = checking.examine(plans, choice.places(args))
+    findings = diagnosis.examine(plans, choice.places(args))
     if args.json:
-        print(json.dumps(checking.as_json(plans, groups), indent=1))
-        return checking.exit_code(groups)
-    print_report(checking.title(plans), checking.rows(plans, groups), checking.verdict(groups))
-    return checking.exit_code(groups)
+        print(json.dumps(diagnosis.as_json(plans, findings), indent=1))
+        return diagnosis.exit_code(findings)
+    shown, verdict = diagnosis.shown(plans, findings), diagnosis.verdict(findings)
+    print_report(diagnosis.title(plans), shown, verdict)
+    return diagnosis.exit_code(findings)

@@ -43,12 +43,12 @@ def main(args: argparse.Namespace) -> int:
     for name in args.run:
         try:
             with opened(name, args.runs) as run:
-                record, groups = verify.verify(run)
-                code = max(code, verify.exit_code(groups))
-                answers.append(verify.as_json(run, record, groups))
+                record, findings = verify.verify(run)
+                code = max(code, verify.exit_code(findings))
+                answers.append(verify.as_json(run, record, findings))
                 if not args.json:
-                    said = verify.verdict(record, groups)
-                    print_report(verify.title(run, record), verify.rows(groups), said)
+                    said = verify.verdict(record, findings)
+                    print_report(verify.title(run, record), verify.shown(findings), said)
         except MrbenchError as exc:  # the other runs are checked all the same
             print(f"mrbench: {exc}", file=sys.stderr)
             code = max(code, exc.exit_code)

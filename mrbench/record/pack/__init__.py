@@ -58,6 +58,5 @@ def pack(run: Opened, out: Path) -> Packed:
 
 def _mismatch(run: Opened) -> str | None:
     """Say what in a run is not as recorded, or None."""
-    _, groups = verify.verify(run, leave_out=("source",))
-    found = (f for findings in groups.values() for f in findings if f.level == "differs")
-    return next((f"{f.topic}: {f.text}" for f in found), None)
+    _, findings = verify.verify(run, leave_out=("source",))
+    return next((f"{f.topic}: {f.text}" for f in findings if f.outcome == "failed"), None)

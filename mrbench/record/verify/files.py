@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mrbench.model.finding import Finding
 from mrbench.record.archive import Opened
 from mrbench.record.rundir import describe, digest_of, names_in
-from mrbench.record.verify.base import Finding, Record, differs
+from mrbench.record.verify.base import Record, differs
 
 EDITED = "the file was edited, cut or replaced after the run"
 MASKED = "masked when packed: cannot be compared with the original"
 
 
-def check(run: Opened, record: Record) -> Iterator[Finding]:
+def check_files(run: Opened, record: Record) -> Iterator[Finding]:
     """Compare record.json with its own digest, and each file with its entry."""
     yield _own_digest(record)
     recorded: Mapping[str, Any] = record.get("files") or {}
@@ -27,7 +28,7 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:
         extra = [name for name in extra if name not in old]
     for name in extra:
         text = "is not in the record"
-        yield Finding(name, "differs", text, "it was added after the run", f"files.{name}")
+        yield Finding(name, "failed", text, "it was added after the run", key=f"files.{name}")
     yield from _masked(record)
 
 
@@ -39,19 +40,20 @@ def _own_digest(record: Record) -> Finding:
     if found != record["digest"]:
         meaning = "record.json was edited after the run; nothing in it can be trusted"
         return differs("record.json", "digest", record["digest"], found, meaning)
-    return Finding("record.json", "good", f"has its own digest {found[:16]}")
+    return Finding("record.json", "ok", f"has its own digest {found[:16]}")
 
 
 def _file(run: Opened, name: str, entry: Mapping[str, Any], *, there: bool) -> Finding:
     path = run.folder.path / name
     if not there or path.is_symlink() or not path.is_file():
         what = "is a link or no plain file" if there else "is missing"
-        return Finding(name, "differs", what, "the run is not complete", f"files.{name}", entry)
+        remedy, key = "the run is not complete", f"files.{name}"
+        return Finding(name, "failed", what, remedy, key=key, recorded=entry)
     found = describe(path)
     for key in ("size_bytes", "sha256"):
         if found[key] != entry[key]:
             return differs(name, f"files.{name}.{key}", entry[key], found[key], EDITED)
-    return Finding(name, "good", f"sha256 {found['sha256'][:16]}, {found['size_bytes']} bytes")
+    return Finding(name, "ok", f"sha256 {found['sha256'][:16]}, {found['size_bytes']} bytes")
 
 
 def _masked(record: Record) -> Iterator[Finding]:

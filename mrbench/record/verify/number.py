@@ -11,6 +11,7 @@ import msgspec
 from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.summary import summarize
+from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
 from mrbench.model.run import Exit
 from mrbench.record import judge
@@ -18,7 +19,7 @@ from mrbench.record.archive import Opened
 from mrbench.record.formats import plan_of
 from mrbench.record.rundir import suite_of
 from mrbench.record.validity import judge_record
-from mrbench.record.verify.base import Finding, Record, differs
+from mrbench.record.verify.base import Record, differs
 from mrbench.text import ABSENT, differences, flat
 
 FIRST = ("images_per_second", "status", "verdict")  # what all the rest is for
@@ -26,7 +27,7 @@ WORDS = {"reason", "warnings", "text", "why", "notes"}
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"
 
 
-def check(run: Opened, record: Record) -> Iterator[Finding]:
+def check_number(run: Opened, record: Record) -> Iterator[Finding]:
     """Measure again and compare key by key."""
     yield from _status(record)
     recorded = record.get("measurement")
@@ -39,7 +40,7 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:
     except (MrbenchError, OSError, ValueError) as exc:
         text = f"plan.json cannot be read by mrbench {__version__}: {_plain(exc, run)}"
         meaning = f"it was edited, or is another version's: verify with {record.get('mrbench')}"
-        yield Finding("plan.json", "differs", text, meaning, "plan")
+        yield Finding("plan.json", "failed", text, meaning, key="plan")
         return
     try:
         found = recompute(run, plan, record)
@@ -47,7 +48,7 @@ def check(run: Opened, record: Record) -> Iterator[Finding]:
             all_ = {**record, **found, "plan": msgspec.to_builtins(plan)}
             found["validity"] = dataclasses.asdict(judge_record(all_, suite_of(record).rules))
     except MrbenchError as exc:
-        yield Finding("number", "differs", _plain(exc, run), FORGED, "measurement")
+        yield Finding("number", "failed", _plain(exc, run), FORGED, key="measurement")
         return
     for part in TOLD:
         if record.get(part) is not None:
@@ -133,23 +134,23 @@ def _number(both: Mapping[str, Any]) -> Finding:
     count = len(list(flat(both)))
     if rate is None or not math.isfinite(rate):
         text = f"none, computed again: {both.get('status')}; all {count} values as recorded"
-        return Finding("number", "good", text)
+        return Finding("number", "ok", text)
     where = f"in iterations {both.get('first')}-{both.get('last')}"
     text = f"{rate:.6f} img/s {where}, computed again; all {count} values as recorded"
-    return Finding("number", "good", text)
+    return Finding("number", "ok", text)
 
 
 def _stated(both: Mapping[str, Any]) -> Finding:
     said = ", ".join(f"{name} {fact['value']}" for name, fact in both.items())
-    return Finding("stated", "good", f"the log states {said or 'nothing of its workload'}")
+    return Finding("stated", "ok", f"the log states {said or 'nothing of its workload'}")
 
 
 def _validity(both: Mapping[str, Any]) -> Finding:
-    return Finding("validity", "good", f"{both['verdict']}, by the suite's rules of then")
+    return Finding("validity", "ok", f"{both['verdict']}, by the suite's rules of then")
 
 
 def _telemetry(both: Mapping[str, Any]) -> Finding:
-    return Finding("telemetry", "good", f"{both['samples']} samples in the window, as recorded")
+    return Finding("telemetry", "ok", f"{both['samples']} samples in the window, as recorded")
 
 
 TOLD: Mapping[str, Callable[[Mapping[str, Any]], Finding]] = {

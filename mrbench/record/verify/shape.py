@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any
 
-from mrbench.record.verify.base import Finding, Record, differs
+from mrbench.model.finding import Finding
+from mrbench.record.verify.base import Record, differs
 
 # dotted key of record.json: its kind, and whether it may be absent or null
 SHAPE: dict[str, tuple[type | UnionType, bool]] = {
@@ -83,7 +84,7 @@ def fault(
 ) -> str | None:
     """Return the first thing that is not of the right kind, and what to do; None if all is."""
     found = next(check(record, wanted), None)
-    return f"{found.text}; {found.meaning}" if found else None
+    return f"{found.text}; {found.remedy}" if found else None
 
 
 def _values(value: Any, path: list[str]) -> Iterator[Any]:  # noqa: ANN401 - whatever JSON holds

@@ -9,13 +9,14 @@ import msgspec
 
 from mrbench import jsonfile
 from mrbench.errors import MrbenchError
+from mrbench.model.finding import Finding
 from mrbench.model.recipe import Source, Window
 from mrbench.prepare import source as workspace
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.record.archive import Opened
-from mrbench.record.verify.base import Finding, Record, differs
+from mrbench.record.verify.base import Record, differs
 from mrbench.text import ABSENT, flat, shown
 
 SUITE = ("window", "hardware", "model", "rules")
@@ -23,7 +24,7 @@ MOST = 8  # keys that a note names
 SINCE = "changed since: the run remains what it was, this mrbench would run another"
 
 
-def check(run: Opened, record: Record) -> Iterator[Finding]:  # noqa: ARG001 - as all checks
+def check_source(run: Opened, record: Record) -> Iterator[Finding]:  # noqa: ARG001 - as all checks
     """Compare the record with its own pins, then with the recipe and the checkout at hand."""
     plan = record["plan"]
     yield from _pins(plan, record.get("workspace"))
@@ -54,7 +55,7 @@ def _pins(plan: Mapping[str, Any], made: Mapping[str, Any] | None) -> Iterator[F
         meaning = "what ran is not the pinned, patched source"
         yield differs("tree", "workspace.tree", pinned, made.get("tree"), meaning)
     else:
-        yield Finding("tree", "good", f"{pinned}, as pinned")
+        yield Finding("tree", "ok", f"{pinned}, as pinned")
 
 
 def _at_hand(plan: Mapping[str, Any]) -> RecipeFile | Finding:
@@ -76,7 +77,7 @@ def _suite(record: Record, file: RecipeFile) -> Finding:
     unlike = [key for key in SUITE if then_[key] != plain[key] and (then_[key] or plain[key])]
     if unlike:
         return Finding("suite", "note", f"{', '.join(unlike)} of suite.yaml differ", SINCE)
-    return Finding("suite", "good", "has the rules, window and hardware of the suite at hand")
+    return Finding("suite", "ok", "has the rules, window and hardware of the suite at hand")
 
 
 def _patches(plan: Mapping[str, Any], file: RecipeFile) -> Iterator[Finding]:
@@ -89,7 +90,7 @@ def _patches(plan: Mapping[str, Any], file: RecipeFile) -> Iterator[Finding]:
                 "patch", "note", f"{name}, sha256 {sha256[:16]}, here {now[name][:16]}", SINCE
             )
         else:
-            yield Finding("patch", "good", f"{name}, sha256 {sha256[:16]}, the one at hand")
+            yield Finding("patch", "ok", f"{name}, sha256 {sha256[:16]}, the one at hand")
 
 
 def _lock(plan: Mapping[str, Any], file: RecipeFile) -> Finding:
@@ -100,7 +101,7 @@ def _lock(plan: Mapping[str, Any], file: RecipeFile) -> Finding:
         return Finding("lock", "note", f"sha256 {recorded[:16]}: not at hand")
     if now != recorded:
         return Finding("lock", "note", f"sha256 {recorded[:16]}, here {now[:16]}", SINCE)
-    return Finding("lock", "good", f"sha256 {recorded[:16]}, the one at hand")
+    return Finding("lock", "ok", f"sha256 {recorded[:16]}, the one at hand")
 
 
 def _recipe(plan: Mapping[str, Any], file: RecipeFile) -> Iterator[Finding]:
@@ -134,7 +135,7 @@ def _recipe(plan: Mapping[str, Any], file: RecipeFile) -> Iterator[Finding]:
         more = f"; and {len(unlike) - MOST} more" if len(unlike) > MOST else ""
         yield Finding("recipe", "note", f"{named}{more}", SINCE)
     else:
-        yield Finding("recipe", "good", "makes this very plan today")
+        yield Finding("recipe", "ok", "makes this very plan today")
 
 
 def _checkout(
@@ -148,7 +149,7 @@ def _checkout(
     try:
         source = jsonfile.convert(plan["source"], Source, "plan.source")
     except MrbenchError as exc:
-        return Finding("checkout", "differs", str(exc), "plan.source was edited", "plan.source")
+        return Finding("checkout", "failed", str(exc), "plan.source was edited", key="plan.source")
     kept = workspace.lookup(source, tuple(raw for _, raw in patches))
     if kept is None:
         return Finding("checkout", "note", "not at hand: not in this machine's cache")
@@ -158,4 +159,4 @@ def _checkout(
     if not workspace.verify_tree(kept):
         meaning = f"somebody changed it; remove {kept.path}, the next run makes it again"
         return differs("checkout", "workspace.tree", recorded, "another tree in the cache", meaning)
-    return Finding("checkout", "good", f"{kept.path.name} in the cache, hashed now, has that tree")
+    return Finding("checkout", "ok", f"{kept.path.name} in the cache, hashed now, has that tree")

@@ -7,9 +7,10 @@ from typing import Any
 
 from mrbench.errors import MeasureError
 from mrbench.measure.log.blocks import read_stamps
+from mrbench.model.finding import Finding
 from mrbench.record.archive import Opened
 from mrbench.record.rundir import describe
-from mrbench.record.verify.base import Finding, Record, differs
+from mrbench.record.verify.base import Record, differs
 from mrbench.record.verify.files import MASKED
 from mrbench.text import differences
 
@@ -17,7 +18,7 @@ NAME = re.compile(r"\d{8}T\d{6}Z-(?P<digest>[0-9a-f]{8})(-\d+)?")
 SLACK_S = 7.0  # children outlive the main process by up to 6 s: LEFTOVERS_S and the grace period
 
 
-def check(run: Opened, record: Record) -> Iterator[Finding]:
+def check_story(run: Opened, record: Record) -> Iterator[Finding]:
     """Compare plan.json, names, exit.json and train.stamps with the record."""
     yield from _plan(run, record)
     yield from _names(run, record)
@@ -37,7 +38,7 @@ def _plan(run: Opened, record: Record) -> Iterator[Finding]:
     recorded = record["plan_digest"]
     found = _read(run, "plan.json")
     if not isinstance(found, dict):
-        yield Finding("plan.json", "differs", "cannot be read", "restore it", "plan")
+        yield Finding("plan.json", "failed", "cannot be read", "restore it", key="plan")
         return
     sha256 = describe(run.folder.plan)["sha256"]
     originals = (record.get("packed") or {}).get("originals") or {}
@@ -52,13 +53,13 @@ def _plan(run: Opened, record: Record) -> Iterator[Finding]:
         meaning = "plan.json is not the plan that was run"
         yield differs("plan.json", "plan_digest", recorded, sha256, meaning)
     else:
-        yield Finding("plan.json", "good", f"is the plan {recorded[:16]}")
+        yield Finding("plan.json", "ok", f"is the plan {recorded[:16]}")
     unlike = list(differences(record["plan"], found))
     for key, one, other in unlike:
         meaning = "the plan in record.json is not the one in plan.json; one of them was edited"
         yield differs("plan.json", f"plan.{key}", one, other, meaning)
     if not unlike:
-        yield Finding("plan.json", "good", "is the plan in record.json, key by key")
+        yield Finding("plan.json", "ok", "is the plan in record.json, key by key")
 
 
 def _names(run: Opened, record: Record) -> Iterator[Finding]:
@@ -83,7 +84,7 @@ def _names(run: Opened, record: Record) -> Iterator[Finding]:
     elif name != last:
         yield differs("folder", "name", last, name, "the folder is that of another run")
     else:
-        yield Finding("folder", "good", f"{name} is named after this plan")
+        yield Finding("folder", "ok", f"{name} is named after this plan")
 
 
 def _exit(end: Any, record: Record) -> Iterator[Finding]:  # noqa: ANN401 - as above
@@ -92,7 +93,7 @@ def _exit(end: Any, record: Record) -> Iterator[Finding]:  # noqa: ANN401 - as a
         yield Finding("exit.json", "note", "how the training ended is not recorded")
         return
     if not isinstance(end, dict):
-        yield Finding("exit.json", "differs", "cannot be read", "restore it", "exit")
+        yield Finding("exit.json", "failed", "cannot be read", "restore it", key="exit")
         return
     unlike = list(differences(recorded, {name: end.get(name) for name in recorded}))
     for key, one, other in unlike:
@@ -100,7 +101,7 @@ def _exit(end: Any, record: Record) -> Iterator[Finding]:  # noqa: ANN401 - as a
         yield differs("exit.json", f"exit.{key}", one, other, meaning)
     if not unlike:
         text = f"{recorded.get('reason')}, code {recorded.get('code')}, as recorded"
-        yield Finding("exit.json", "good", text)
+        yield Finding("exit.json", "ok", text)
 
 
 def _stamps(run: Opened, end: Any, record: Record) -> Iterator[Finding]:  # noqa: ANN401 - as above
@@ -112,7 +113,7 @@ def _stamps(run: Opened, end: Any, record: Record) -> Iterator[Finding]:  # noqa
         stamps = read_stamps(run.folder.stamps)
     except MeasureError as exc:
         text = str(exc).replace(f"{run.folder.path}/", "")
-        yield Finding("train.stamps", "differs", text, "restore it", "train.stamps")
+        yield Finding("train.stamps", "failed", text, "restore it", key="train.stamps")
         return
     bad = False
     size = run.folder.log.stat().st_size
@@ -134,7 +135,7 @@ def _stamps(run: Opened, end: Any, record: Record) -> Iterator[Finding]:  # noqa
     if not bad:
         took = (stamps.times_ns[-1] - stamps.times_ns[0]) / 1e9 if stamps.times_ns else 0.0
         text = f"{len(stamps.ends)} arrivals in {took:.1f} s, to the log's last byte"
-        yield Finding("train.stamps", "good", text)
+        yield Finding("train.stamps", "ok", text)
 
 
 def _within(times_ns: Any, end: dict[str, Any], record: Record) -> Iterator[Finding]:  # noqa: ANN401 - an array

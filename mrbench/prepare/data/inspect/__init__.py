@@ -1,5 +1,5 @@
 """`mrbench data check`: is a folder COCO, whole and sound? Every file is really read."""
 
-from mrbench.prepare.data.inspect.inspection import Report, check
+from mrbench.prepare.data.inspect.inspection import Report, inspect_coco
 
-__all__ = ["Report", "check"]
+__all__ = ["Report", "inspect_coco"]

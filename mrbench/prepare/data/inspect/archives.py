@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mrbench.model.finding import Finding
 from mrbench.prepare.data.inspect.facts import ARCHIVES, Archive
-from mrbench.prepare.data.inspect.finding import Finding
 from mrbench.prepare.weights import digest
 
 
@@ -48,7 +48,7 @@ def finding(looked: Looked) -> Finding | None:
     if not looked.problem:
         return None
     remedy = f"get {ARCHIVES[looked.name].url} again, and unpack it anew"
-    return Finding("broken", f"{looked.path}: {looked.problem}", remedy)
+    return Finding("archives", "failed", looked.problem, remedy, file=str(looked.path))
 
 
 def remedy(names: Sequence[str], folder: Path, good: dict[str, Path]) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from mrbench.model.finding import Finding
 from mrbench.model.places import DRAWING
 from mrbench.prepare.data.inspect import archives
 from mrbench.prepare.data.inspect.annotations import Annotations, Listed
 from mrbench.prepare.data.inspect.facts import SAME_IMAGES, SETS
-from mrbench.prepare.data.inspect.finding import Finding
 from mrbench.prepare.data.inspect.pictures import Opened
 from mrbench.prepare.data.synth import MARKER, counts
 
@@ -55,10 +55,10 @@ def compare(seen: Seen) -> Iterator[Finding]:
             numbers = _numbers(seen.read[part] for part in parts)
             if numbers != _numbers([seen.read[name]]):
                 text = f"{name} does not list the images of {' and '.join(parts)}, as COCO does"
-                yield Finding("broken", text, _remedy(seen, SETS[name].archive))
+                yield Finding("images", "failed", text, _remedy(seen, SETS[name].archive))
     if seen.drawn is not None and seen.drawn["drawing"] != DRAWING:
-        text = f"{seen.folder / MARKER}: another version of mrbench drew it; today's differs"
-        yield Finding("warning", text, _remedy(seen))
+        text = "another version of mrbench drew it; today's differs"
+        yield Finding("drawing", "note", text, _remedy(seen), file=str(seen.folder / MARKER))
 
 
 def _sets(seen: Seen) -> list[str]:
@@ -79,14 +79,14 @@ def _years(seen: Seen) -> Iterator[Finding]:
         if year in seen.years:
             continue
         if seen.drawn is not None:
-            yield Finding("missing", f"{seen.folder}: nothing of {year}", _remedy(seen))
+            yield Finding("years", "failed", f"nothing of {year}", _remedy(seen))
             continue
         remedy = _remedy(seen, *names)
         if seen.years:
-            text = f"{seen.folder}: no COCO {year}; recipes that ask for it cannot run"
-            yield Finding("warning", text, remedy)
+            text = f"no COCO {year}; recipes that ask for it cannot run"
+            yield Finding("years", "note", text, remedy)
         else:
-            yield Finding("missing", f"{seen.folder}: no COCO {year}", remedy)
+            yield Finding("years", "failed", f"no COCO {year}", remedy)
 
 
 def _annotations(seen: Seen, name: str) -> Iterator[Finding]:
@@ -96,21 +96,21 @@ def _annotations(seen: Seen, name: str) -> Iterator[Finding]:
     if name not in seen.read:
         needed = facts.needed or seen.drawn is not None
         text = f"{path} is missing" if needed else f"{path} is missing; no training reads it"
-        yield Finding("missing" if needed else "warning", text, remedy)
+        yield Finding("annotations", "failed" if needed else "note", text, remedy)
         return
     read = seen.read[name]
     for problem in read.problems:
-        yield Finding("broken", f"{path}: {problem}", remedy)
+        yield Finding("annotations", "failed", problem, remedy, file=str(path))
     if not read.images:
         return
     wanted = facts.images if seen.drawn is None else counts(seen.drawn["images"])[name]
     if len(read.images) != wanted:
         whose = "COCO's" if seen.drawn is None else "as it was drawn it"
-        text = f"{path}: lists {len(read.images):,} images, {whose} has {wanted:,}"
-        yield Finding("broken", text, remedy)
+        text = f"lists {len(read.images):,} images, {whose} has {wanted:,}"
+        yield Finding("annotations", "failed", text, remedy, file=str(path))
     if seen.drawn is None and facts.annotations not in (None, read.annotations):
-        text = f"{path}: has {read.annotations:,} annotations, COCO's has {facts.annotations:,}"
-        yield Finding("broken", text, remedy)
+        text = f"has {read.annotations:,} annotations, COCO's has {facts.annotations:,}"
+        yield Finding("annotations", "failed", text, remedy, file=str(path))
 
 
 def _images(seen: Seen, place: str) -> Iterator[Finding]:
@@ -121,15 +121,15 @@ def _images(seen: Seen, place: str) -> Iterator[Finding]:
     if found is None:
         needed = seen.drawn is not None or any(SETS[name].needed for name in names)
         text = f"{folder} is missing" if needed else f"{folder} is missing; no training reads it"
-        yield Finding("missing" if needed else "warning", text, remedy)
+        yield Finding("images", "failed" if needed else "note", text, remedy)
         return
     listed: dict[str, Listed] = {}
     for name in names:
         listed |= seen.read[name].images if name in seen.read else {}
     absent = sorted(listed.keys() - found.keys())
     if absent:
-        text = f"{folder}: {len(absent):,} of {len(listed):,} images are missing{_first(absent)}"
-        yield Finding("missing", text, remedy)
+        text = f"{len(absent):,} of {len(listed):,} images are missing{_first(absent)}"
+        yield Finding("images", "failed", text, remedy, file=str(folder))
     wrong: dict[str, list[str]] = {}
     for name in sorted(found.keys() & (listed.keys() or found.keys())):
         opened = seen.opened[place, name]
@@ -140,12 +140,18 @@ def _images(seen: Seen, place: str) -> Iterator[Finding]:
             told = f"{name} is {size[0]}x{size[1]}"
             wrong.setdefault("have another size than their annotation file says", []).append(told)
     for what, which in wrong.items():
-        text = f"{folder}: {len(which):,} images {what}{_first(which)}"
-        yield Finding("broken", text, remedy)
+        text = f"{len(which):,} images {what}{_first(which)}"
+        yield Finding("images", "failed", text, remedy, file=str(folder))
     extra = sorted(found.keys() - listed.keys()) if all(n in seen.read for n in names) else []
     if listed and extra:
-        text = f"{folder}: {len(extra):,} images that no annotation file names{_first(extra)}"
-        yield Finding("warning", text, "nothing reads them; remove them if they are not yours")
+        text = f"{len(extra):,} images that no annotation file names{_first(extra)}"
+        yield Finding(
+            "images",
+            "note",
+            text,
+            "nothing reads them; remove them if they are not yours",
+            file=str(folder),
+        )
 
 
 def _first(names: list[str]) -> str:

@@ -7,11 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from mrbench.errors import UnavailableError
+from mrbench.model.finding import Finding
 from mrbench.prepare.data.inspect import annotations, archives, compare, pictures
 from mrbench.prepare.data.inspect.annotations import Annotations
 from mrbench.prepare.data.inspect.facts import SETS
-from mrbench.prepare.data.inspect.finding import Finding
 from mrbench.prepare.data.inspect.pictures import Batch, Opened
 from mrbench.prepare.data.synth import made_by_us
 from mrbench.prepare.data.workers import cores, spread
@@ -38,11 +40,11 @@ class Report(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Nothing is missing or broken."""
-        return all(finding.level == "warning" for finding in self.findings)
+        """Nothing failed."""
+        return all(finding.outcome == "note" for finding in self.findings)
 
 
-def check(folder: Path, archives_folder: Path | None, tell: Tell) -> Report:
+def inspect_coco(folder: Path, archives_folder: Path | None, tell: Tell) -> Report:
     """Read everything; tell(images opened, images in all) on the way.
 
     archives_folder: where the downloaded archives are, besides the folder itself.
@@ -79,13 +81,13 @@ def check(folder: Path, archives_folder: Path | None, tell: Tell) -> Report:
     )
     findings = [*filter(None, map(archives.finding, looked)), *compare.compare(seen)]
     if archives_folder and not any(path.parent == archives_folder for _, path in there):
-        text = f"{archives_folder}: holds none of COCO's archives"
-        findings.append(Finding("warning", text, "check --archives"))
+        text = f"{archives_folder} holds none of COCO's archives"
+        findings.append(Finding("archives", "note", text, "check --archives"))
     return Report(
         folder=str(folder),
         years=seen.years,
         drawn=seen.drawn is not None,
-        findings=findings,
+        findings=[replace(finding, subject=str(folder)) for finding in findings],
         images=total,
         annotation_files=len(read),
         archives=len(there),

@@ -1,0 +1,51 @@
+"""What all looks at this machine share: their signature, and how findings are made and joined."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from mrbench.model.finding import Finding, Problem
+from mrbench.model.places import Places
+from mrbench.model.plan import Plan
+
+Plans = Sequence[Plan]
+# One of doctor's looks. failed means that a run would be refused, note that it may fail or measure
+# too little; --force makes a note of what is forcible.
+Look = Callable[[Plans, Places], list[Finding]]
+
+
+def names(plans: Iterable[Plan]) -> tuple[str, ...]:
+    """Return the implementations' names."""
+    return tuple(dict.fromkeys(plan.implementation for plan in plans))
+
+
+def lacking(topic: str, problem: Problem, plan: Plan) -> Finding:
+    """Make a finding of what a plan lacks."""
+    return Finding(topic, "failed", problem.text, problem.remedy, (plan.implementation,))
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Join findings that differ only in whom they concern."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for f in findings:
+        groups.setdefault((f.topic, f.outcome, f.text, f.remedy, f.forcible), []).append(f)
+    return [
+        replace(
+            alike[0],
+            implementations=tuple(dict.fromkeys(n for f in alike for n in f.implementations)),
+        )
+        for alike in groups.values()
+    ]
+
+
+def memory_size(size_bytes: float) -> str:
+    """Write a size of memory for a reader: powers of two, as memory is sold."""
+    if size_bytes < 1 << 30:
+        return f"{size_bytes / (1 << 20):.0f} MiB"
+    return f"{size_bytes / (1 << 30):.1f} GiB"
+
+
+def size(size_bytes: float) -> str:
+    """Write a size for a reader: powers of ten, as disks are sold."""
+    unit, divisor = ("GB", 1e9) if size_bytes // 1e9 else ("MB", 1e6)
+    return f"{size_bytes / divisor:.{1 if unit == 'GB' else 0}f} {unit}"
