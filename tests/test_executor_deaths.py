@@ -27,7 +27,7 @@ from mrbench.measure.log.blocks import read_stamps
 
 DRIVER = """
     import os, pathlib, sys
-    from mrbench.executors.local import start
+    from mrbench.launch.executors.local import start
     from mrbench.model.job import Job
     folder = pathlib.Path(sys.argv[1])
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)

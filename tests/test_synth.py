@@ -93,7 +93,7 @@ def test_the_number_of_processes_does_not_matter(
 
 SLEEP = """
 import sys, time
-from mrbench.workers import spread
+from mrbench.prepare.data.workers import spread
 if __name__ == "__main__":
     print("begun", flush=True)
     list(spread(time.sleep, [300.0] * 4, processes=2))
