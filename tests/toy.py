@@ -138,7 +138,7 @@ def _here(words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-    said, complaints = (s.buffer.getvalue().decode() for s in (out, err))  # type: ignore[attr-defined]
+    said, complaints = (s.buffer.getvalue().decode() for s in (out, err))
     return subprocess.CompletedProcess(words, code, said, complaints)
 
 
