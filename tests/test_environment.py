@@ -1,9 +1,15 @@
 """Environments are made once, proven, named by their inputs, and quoted when they fail."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from jobs import SAFETY_S, wait_for_file
 from mrbench.errors import LaunchError
 from mrbench.model.job import UsableEnvironment
 from mrbench.model.recipe import Environment
@@ -90,3 +96,21 @@ def test_an_interpreter_that_is_not_there() -> None:
     assert "uv python install 3.2" in str(
         environment.problem(Environment(kind="venv", python="3.2"))
     )
+
+
+def test_a_step_that_is_cut_short_leaves_nothing_running(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = (
+        "import pathlib, sys; from mrbench.prepare.step import run_step;"
+        "words = ('bash', '-c', 'sleep 1000 & echo $! >&2; wait');"
+        "here = pathlib.Path(sys.argv[1]);"
+        "run_step(words, directory=here, log=here / 'log', variables={}, what='x')"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as process:
+        wait_for_file(log)
+        while not (started := log.read_text().splitlines()[1:]):
+            time.sleep(0.02)
+        sleeper = psutil.Process(int(started[0]))
+        process.send_signal(signal.SIGINT)  # to this one alone, as `kill -INT` does
+        assert process.wait(SAFETY_S)
+    assert not sleeper.is_running()

@@ -43,6 +43,7 @@ def facts() -> dict[str, Any]:
 
 
 def _cpu_name() -> str | None:
+    """Return the processor's name, which psutil does not know."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - a stream, not a file to own
             for line in lines:

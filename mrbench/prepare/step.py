@@ -1,15 +1,18 @@
 """One step of making something: a command whose output is kept, and quoted when it fails."""
 
+import contextlib
 import os
 import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from mrbench.errors import LaunchError
 
 LIMIT_S = 3600
+GRACE_S = 3.0
 TAIL_BYTES = 65536
 QUOTED = 400
 ERROR = re.compile(r"(?:^|[\s:])(?:fatal )?error:|^\w+(?:Error|Exception)\b", re.IGNORECASE)
@@ -25,24 +28,51 @@ def run_step(
         out.write(f"$ {shlex.join(command)}\n".encode())
         out.flush()
         try:
-            done = subprocess.run(
-                command,
-                cwd=directory,
-                env={**os.environ, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                timeout=LIMIT_S,
-                check=False,
-            )
+            code = _run(command, directory, out, variables)
         except (OSError, subprocess.TimeoutExpired) as exc:
             raise LaunchError(f"{what}: {exc}", f"the output is in {log}") from exc
-    if done.returncode:
+    if code:
         raise LaunchError(
-            f"{what}: `{shlex.join(command)[:120]}` ended with {done.returncode}:"
-            f" {_telling_lines(log)}",
+            f"{what}: `{shlex.join(command)[:120]}` ended with {code}: {_telling_lines(log)}",
             f"the whole output is in {log}",
         )
+
+
+def _run(
+    command: Sequence[str], directory: Path, out: IO[bytes], variables: Mapping[str, str]
+) -> int:
+    """Return the exit code; cut short, it leaves nothing behind that the command started."""
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            return process.wait(LIMIT_S)
+        except BaseException:
+            _end_tree(process)
+            raise
+
+
+def _end_tree(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to a process and all below it, SIGKILL to what is left after the grace period."""
+    import psutil  # noqa: PLC0415 - 15 ms, and only for a step that is cut short
+
+    try:
+        root = psutil.Process(process.pid)
+        tree = [*root.children(recursive=True), root]
+    except psutil.NoSuchProcess:
+        return
+    for member in tree:
+        with contextlib.suppress(psutil.Error):
+            member.terminate()
+    _, left = psutil.wait_procs(tree, timeout=GRACE_S)
+    for member in left:
+        with contextlib.suppress(psutil.Error):
+            member.kill()
 
 
 def _telling_lines(log: Path) -> str:

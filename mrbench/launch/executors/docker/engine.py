@@ -162,7 +162,11 @@ def _pid_space() -> str:
 
 
 def _began(pid: int) -> str | None:
-    """Return when a process began, in ticks since the boot; None if it is gone."""
+    """Return when a process began, in ticks since the boot; None if it is gone.
+
+    Not by psutil, whose time of creation moves when the machine's clock is set: a run that lives
+    would be taken for dead.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
