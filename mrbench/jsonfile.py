@@ -71,11 +71,23 @@ def decode(
     """
     with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):
         return cast("T", _decoder(cast("Hashable", cls)).decode(raw))
+    plain = loads(raw, file, line=line, error=error, remedy=remedy)
+    return convert(plain, cls, file, line=line, error=error, remedy=remedy)
+
+
+def loads(
+    raw: bytes,
+    file: str | Path,
+    *,
+    line: int | None = None,
+    error: type[MrbenchError] = MrbenchError,
+    remedy: str = DAMAGED,
+) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return what JSON holds as plain values; `error` names the file."""
     try:
-        plain = json.loads(raw)
+        return json.loads(raw)
     except (ValueError, RecursionError) as exc:
         raise error(f"is not JSON ({exc})", remedy, file=file, line=line) from exc
-    return convert(plain, cls, file, line=line, error=error, remedy=remedy)
 
 
 def cached(path: Path, cls: type[T]) -> T | None:
@@ -101,6 +113,21 @@ def convert(
     except msgspec.ValidationError as exc:
         key, text = explain(exc, plain, cls)
         raise error(text, remedy, file=file, line=line, key=key or None) from exc
+    except UnicodeEncodeError as exc:  # a lone surrogate where no text fits, or in a key
+        if (whole := _unicode(plain)) != plain:
+            convert(whole, cls, file, line=line, error=error, remedy=remedy)
+        raise error("a key is not valid Unicode", remedy, file=file, line=line) from exc
+
+
+def _unicode(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return plain values with the replacement character for each lone surrogate."""
+    if isinstance(plain, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", plain)
+    if isinstance(plain, list):
+        return [_unicode(item) for item in plain]
+    if isinstance(plain, dict):
+        return {_unicode(key): _unicode(value) for key, value in plain.items()}
+    return plain
 
 
 def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str, str]:
@@ -165,6 +192,6 @@ def _faulty(mapping: dict[str, Any], same: Callable[[], bool]) -> str:
 def _message(plain: object, cls: type) -> str:
     try:
         msgspec.convert(plain, cls, str_keys=True, dec_hook=_path)
-    except msgspec.ValidationError as exc:
+    except (msgspec.ValidationError, UnicodeEncodeError) as exc:
         return str(exc)
     return ""

@@ -43,7 +43,8 @@ def record_of(raw: bytes, file: str) -> RunRecord:
     if head.format == FORMAT:
         return _sound(jsonfile.decode(raw, RunRecord, file, remedy=DAMAGED), file)
     jsonfile.check_format(head.format, "record", range(OLDEST, FORMAT + 1), file)
-    return _sound(jsonfile.convert(lifted(json.loads(raw)), RunRecord, file, remedy=DAMAGED), file)
+    content = lifted(jsonfile.loads(raw, file, remedy=DAMAGED))
+    return _sound(jsonfile.convert(content, RunRecord, file, remedy=DAMAGED), file)
 
 
 def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format without a type
@@ -77,7 +78,8 @@ def plan_of(raw: bytes, file: str) -> Plan:
     if number == plans.FORMAT:
         return jsonfile.decode(raw, Plan, file, remedy=DAMAGED)
     jsonfile.check_format(number, "plan", range(OLDEST, plans.FORMAT + 1), file)
-    return jsonfile.convert(lifted_plan(json.loads(raw)), Plan, file, remedy=DAMAGED)
+    content = lifted_plan(jsonfile.loads(raw, file, remedy=DAMAGED))
+    return jsonfile.convert(content, Plan, file, remedy=DAMAGED)
 
 
 def lifted_plan(plan: dict[str, Any]) -> dict[str, Any]:  # any: the same
