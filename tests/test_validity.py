@@ -1,5 +1,6 @@
 """Rules of validity: each held, broken and unknown; by records, and by real runs of a toy."""
 
+import json
 import os
 import typing
 from collections.abc import Callable
@@ -8,12 +9,16 @@ from typing import Any
 
 import pytest
 
+from mrbench.model.record import RunRecord
 from mrbench.model.suite import Rule, RuleName
 from mrbench.recipe import load
-from mrbench.record.validity import CHECKS, judge_record
+from mrbench.record import validity
+from mrbench.record.formats import record_of
+from mrbench.record.validity import judge_record
 from test_checks_gpus import build
 from toy import edit, make_suite, mrbench, outcomes, records
 
+KEPT = next(Path(__file__).parent.glob("kept/smoke/detectron2/*/record.json"))
 RULES = """
 rules:
   - {rule: images_per_iteration, reason: another batch is another workload}
@@ -26,7 +31,8 @@ rules:
 """
 
 
-def record(**change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def record(**change: Any) -> RunRecord:  # noqa: ANN401 - JSON
+    """Return a kept record with other values."""
     plan = {
         "window": {"first": 100, "last": 500},
         "images_per_iteration": 16,
@@ -49,10 +55,10 @@ def record(**change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "loss_last": 1.5,
         "warnings": [],
     }
-    base: dict[str, Any] = {"status": "ok", "reason": "", "telemetry": None, "stated": {}}
-    base |= {"plan": plan | change.pop("plan", {})}
-    base |= {"measurement": measurement | change.pop("measurement", {})}
-    return base | change
+    base = json.loads(KEPT.read_bytes()) | {"telemetry": None, "stated": {}}
+    base["plan"] |= plan | change.pop("plan", {})
+    base["measurement"] |= measurement | change.pop("measurement", {})
+    return record_of(json.dumps(base | change).encode(), "record.json")
 
 
 def stated(**values: str) -> dict[str, Any]:
@@ -60,15 +66,15 @@ def stated(**values: str) -> dict[str, Any]:
 
 
 def seen(**values: object) -> dict[str, Any]:
-    good = {"gpus_in_use": 8, "foreign": [], "gpus": [gpu(0), gpu(1)]}
+    good = {"samples": 9, "problems": [], "gpus_in_use": 8, "foreign": [], "gpus": [gpu(0), gpu(1)]}
     return {"telemetry": good | values}
 
 
 def gpu(index: int, **slowed: float) -> dict[str, Any]:
-    return {"index": index, "slowed_share": {"power cap": 1.0} | slowed}
+    return {"index": index, "uuid": f"GPU-{index}", "slowed_share": {"power cap": 1.0} | slowed}
 
 
-UNTOLD = {"index": 2, "slowed_share": None}
+UNTOLD = {"index": 2, "uuid": "GPU-2", "slowed_share": None}
 
 
 NO_SIZE = {"plan": {"image_size": None}}
@@ -78,53 +84,53 @@ CPU = {"plan": {"accelerator": "cpu"}}
 @pytest.mark.parametrize(
     ("rule", "change", "outcome", "says"),
     [
-        ("images_per_iteration", stated(images_per_iteration="16"), "held", "16 (line 7)"),
-        ("images_per_iteration", stated(images_per_gpu="4"), "broken", "4 by the log (line 7), 2"),
-        ("images_per_iteration", {}, "unknown", "does not state"),
-        ("gpus", stated(gpus="8"), "held", "GPUs: 8"),
-        ("gpus", stated(gpus="4"), "broken", "GPUs: 4 by the log (line 7), 8 by the plan"),
-        ("gpus", seen(), "held", "seen on 8"),
-        ("gpus", seen(gpus_in_use=7), "broken", "seen on 7, 8 by the plan"),
-        ("gpus", {}, "unknown", "does not state"),
-        ("precision", stated(precision="float16"), "broken", "float16 by the log"),
-        ("precision", stated(precision="float32"), "held", "float32"),
-        ("image_size", stated(image_size="640/1333"), "broken", "640/1333 by the log"),
+        ("images_per_iteration", stated(images_per_iteration="16"), "ok", "16 (line 7)"),
+        ("images_per_iteration", stated(images_per_gpu="4"), "failed", "4 by the log (line 7), 2"),
+        ("images_per_iteration", {}, "not checked", "does not state"),
+        ("gpus", stated(gpus="8"), "ok", "GPUs: 8"),
+        ("gpus", stated(gpus="4"), "failed", "GPUs: 4 by the log (line 7), 8 by the plan"),
+        ("gpus", seen(), "ok", "seen on 8"),
+        ("gpus", seen(gpus_in_use=7), "failed", "seen on 7, 8 by the plan"),
+        ("gpus", {}, "not checked", "does not state"),
+        ("precision", stated(precision="float16"), "failed", "float16 by the log"),
+        ("precision", stated(precision="float32"), "ok", "float32"),
+        ("image_size", stated(image_size="640/1333"), "failed", "640/1333 by the log"),
         (
             "image_size",
             {"plan": {"image_size": None}, **stated(image_size="1/2")},
-            "unknown",
+            "not checked",
             "say",
         ),
-        ("window", {}, "held", "400 of the window's 400"),
-        ("window", {"measurement": {"iterations": 350}}, "broken", "350 of the window's 400"),
-        ("loss", {}, "held", "from 2 to 1.5"),
-        ("loss", {"measurement": {"loss_last": 25.0}}, "broken", "from 2 to 25"),
-        ("loss", {"measurement": {"loss_first": None}}, "unknown", "no losses"),
-        ("single_process", {}, "held", "from the first iteration"),
-        ("single_process", {"measurement": {"processes": 3}}, "broken", "3 processes"),
-        ("single_process", {"measurement": {"began": 90}}, "broken", "behind iteration 90"),
-        ("single_process", {"measurement": {"began": 1}}, "held", "one process"),
-        ("single_process", {"measurement": {"began": None}}, "unknown", "not recorded"),
-        ("clocks", {}, "held", "arrival clock tells 1.0010"),
-        ("clocks", {"measurement": {"agreement": 1.03}}, "broken", "1.0300"),
-        ("clocks", {"measurement": {"agreement": 1.03, "agreement_error": 0.03}}, "held", "1.03"),
-        ("clocks", {"measurement": {"agreement": None}}, "unknown", "no second clock"),
-        ("alone", seen(), "held", "no other program"),
-        ("alone", seen(foreign=["GPU 1: x (pid 9)"]), "broken", "GPU 1: x (pid 9)"),
-        ("alone", {}, "unknown", "could not be looked at"),
-        ("alone", CPU, "held", "no GPU is needed"),
-        ("alone", seen(foreign=None), "unknown", "could not be told"),
+        ("window", {}, "ok", "400 of the window's 400"),
+        ("window", {"measurement": {"iterations": 350}}, "failed", "350 of the window's 400"),
+        ("loss", {}, "ok", "from 2 to 1.5"),
+        ("loss", {"measurement": {"loss_last": 25.0}}, "failed", "from 2 to 25"),
+        ("loss", {"measurement": {"loss_first": None}}, "not checked", "no losses"),
+        ("single_process", {}, "ok", "from the first iteration"),
+        ("single_process", {"measurement": {"processes": 3}}, "failed", "3 processes"),
+        ("single_process", {"measurement": {"began": 90}}, "failed", "behind iteration 90"),
+        ("single_process", {"measurement": {"began": 1}}, "ok", "one process"),
+        ("single_process", {"measurement": {"began": None}}, "not checked", "not recorded"),
+        ("clocks", {}, "ok", "arrival clock tells 1.0010"),
+        ("clocks", {"measurement": {"agreement": 1.03}}, "failed", "1.0300"),
+        ("clocks", {"measurement": {"agreement": 1.03, "agreement_error": 0.03}}, "ok", "1.03"),
+        ("clocks", {"measurement": {"agreement": None}}, "not checked", "no second clock"),
+        ("alone", seen(), "ok", "no other program"),
+        ("alone", seen(foreign=["GPU 1: x (pid 9)"]), "failed", "GPU 1: x (pid 9)"),
+        ("alone", {}, "not checked", "could not be looked at"),
+        ("alone", CPU, "ok", "no GPU is needed"),
+        ("alone", seen(foreign=None), "not checked", "could not be told"),
         (
             "alone",
-            {"telemetry": {"problems": ["NVML: x"]}},
-            "unknown",
+            {"telemetry": {"samples": 0, "problems": ["NVML: x"]}},
+            "not checked",
             "while it trained (NVML: x)",
         ),
-        ("throttling", seen(gpus=[gpu(3, heat=0.4)]), "broken", "GPU 3 by heat for 40% of the"),
-        ("throttling", seen(), "held", "no GPU was slowed"),
-        ("throttling", seen(gpus=[gpu(0), UNTOLD]), "unknown", "whether GPU 2 was slowed"),
-        ("throttling", seen(gpus=[gpu(3, heat=0.4), UNTOLD]), "broken", "GPU 3 by heat"),
-        ("throttling", {}, "unknown", "could not be looked at"),
+        ("throttling", seen(gpus=[gpu(3, heat=0.4)]), "failed", "GPU 3 by heat for 40% of the"),
+        ("throttling", seen(), "ok", "no GPU was slowed"),
+        ("throttling", seen(gpus=[gpu(0), UNTOLD]), "not checked", "whether GPU 2 was slowed"),
+        ("throttling", seen(gpus=[gpu(3, heat=0.4), UNTOLD]), "failed", "GPU 3 by heat"),
+        ("throttling", {}, "not checked", "could not be looked at"),
     ],
 )
 def test_each_rule(rule: Any, change: dict[str, Any], outcome: str, says: str) -> None:  # noqa: ANN401 - a literal
@@ -134,7 +140,7 @@ def test_each_rule(rule: Any, change: dict[str, Any], outcome: str, says: str) -
 
 
 def test_every_rule_that_can_be_written_is_checked() -> None:
-    assert set(CHECKS) == set(typing.get_args(RuleName))
+    assert set(validity.RULES) == set(typing.get_args(RuleName))
 
 
 def test_the_verdict_is_the_worst_that_was_found() -> None:
@@ -191,7 +197,7 @@ def test_a_run_of_another_batch_is_invalid_and_stays_out_of_the_table(
     commit(toy, git)
     edit(toy, "  every: 10\n", "  every: 10\n  states: {images_per_iteration: '^batch (\\d+)'}\n")
     code, good, _ = run(toy)
-    assert (code, outcomes(good)["images_per_iteration"]) == (0, "held")
+    assert (code, outcomes(good)["images_per_iteration"]) == (0, "ok")
     edit(toy, "images_per_gpu: 4", "images_per_gpu: 8")
     code, bad, told = run(toy)
     assert (code, bad["status"], bad["validity"]["verdict"]) == (6, "ok", "invalid")
@@ -201,7 +207,7 @@ def test_a_run_of_another_batch_is_invalid_and_stays_out_of_the_table(
     assert "invalid: images per iteration: 4 by the log" in shown
     assert f"{bad['measurement']['images_per_second']:.0f}" not in shown
     tells = mrbench("show", bad["id"], cwd=toy.parent).stdout
-    assert "images_per_iteration broken: images per iteration: 4 by the log" in tells
+    assert "images_per_iteration failed: images per iteration: 4 by the log" in tells
 
 
 GPU_TRAIN = """import os, sys, time
@@ -231,7 +237,7 @@ def test_the_gpus_are_looked_at_behind_the_window(gpus: Path) -> None:
     assert found["telemetry"]["gpus_in_use"] == 2
     assert found["telemetry"]["foreign"] == []
     looked_at = outcomes(found)
-    assert {looked_at[rule] for rule in ("gpus", "alone", "throttling")} == {"held"}
+    assert {looked_at[rule] for rule in ("gpus", "alone", "throttling")} == {"ok"}
 
 
 def test_a_training_that_leaves_a_gpu_idle_is_invalid(gpus: Path, git: Callable[..., str]) -> None:
@@ -247,7 +253,7 @@ def test_others_on_the_gpus_and_heat_are_found(gpus: Path, monkeypatch: pytest.M
     code, found, _ = run(gpus)
     assert code == 6
     broken = {
-        f["rule"]: f["text"] for f in found["validity"]["findings"] if f["outcome"] == "broken"
+        f["rule"]: f["text"] for f in found["validity"]["findings"] if f["outcome"] == "failed"
     }
     assert f"(pid {os.getpid()})" in broken["alone"]
     assert "GPU 1 by heat (hardware)" in broken["throttling"]
