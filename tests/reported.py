@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mrbench.record.rundir import RunDir, digest_of
+from mrbench.record.formats import digest_of
+from mrbench.record.rundir import RunDir
 from test_checks_gpus import build
 from toy import commit_all, edit, make_suite, mrbench
 

@@ -318,5 +318,5 @@ def test_a_kept_run_can_be_packed(tmp_path: Path) -> None:
     path, _ = pack(folder, tmp_path)
     packed = unpacked(path, tmp_path)
     log = gzip.decompress((folder / "train.log.gz").read_bytes())
-    assert describe(packed / "train.log")["size_bytes"] == len(log)
+    assert describe(packed / "train.log").size_bytes == len(log)
     assert verify(path, tmp_path)["matches"]

@@ -70,10 +70,10 @@ def test_the_schema_refuses_what_the_loader_refuses(changed: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parts[-3])
 def test_records_fit(path: Path) -> None:
-    from mrbench.record.formats import plain, record_of
+    from mrbench.record.formats import record_of
 
     validator("record").validate(
-        json.loads(json.dumps(plain(record_of(path.read_bytes(), str(path)))))
+        json.loads(json.dumps(record_of(path.read_bytes(), str(path)).plain()))
     )
 
 

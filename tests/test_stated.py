@@ -10,6 +10,7 @@ from mrbench.measure.anylog import parse_log
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.log.stated import check_patterns, read_stated
 from mrbench.model.recipe import Window
+from mrbench.model.record import StatedFact
 from mrbench.recipe import load, plan
 from toy import edit, make_suite, mrbench
 
@@ -38,7 +39,7 @@ def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
     made = plan.make_plan(load.load_named("smoke", name))
     (log,) = KEPT.glob(f"{name}/*/train.log.gz")
     found = read_stated(read_blocks(log), made.log.states)
-    values = {fact: item["value"] for fact, item in found.items()}
+    values = {fact: item.value for fact, item in found.items()}
     assert values == STATED[name]
     assert values.keys() == made.log.states.keys()
     planned = {
@@ -54,16 +55,16 @@ def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
 def test_todays_detectron2_states_it_in_another_way() -> None:
     states = plan.make_plan(load.load_named("modern", "detectron2")).log.states
     found = read_stated(read_blocks(LOGS / "detectron2-today.log"), states)
-    assert found["images_per_iteration"]["value"] == "2"
-    assert found["image_size"]["value"] == "64/107"
+    assert found["images_per_iteration"].value == "2"
+    assert found["image_size"].value == "64/107"
 
 
 def test_the_last_statement_counts_and_its_line_is_told() -> None:
     text = b"batch: 8\nsize: 1333.0\nbatch: 16\n"
     found = read_stated([(0, text)], {"images_per_iteration": r"^batch: (\d+)"})
-    assert found == {"images_per_iteration": {"value": "16", "line": 3}}
+    assert found == {"images_per_iteration": StatedFact(value="16", line=3)}
     size = {"image_size": r"size: (?P<long>[\d.]+)\nbatch: (?P<short>\d+)"}
-    assert read_stated([(0, text)], size)["image_size"]["value"] == "16/1333"
+    assert read_stated([(0, text)], size)["image_size"].value == "16/1333"
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from mrbench.errors import MrbenchError
 from mrbench.recipe import load
 from mrbench.record import verify as checking
 from mrbench.record.archive import opened
-from mrbench.record.rundir import describe, digest_of
+from mrbench.record.formats import digest_of
+from mrbench.record.rundir import describe
 from mrbench.results import compare
 from toy import edit, make_suite, mrbench
 from toyruns import copy, make_runs, record_of, rewrite
@@ -24,6 +26,12 @@ from toyruns import copy, make_runs, record_of, rewrite
 KEPT = Path(__file__).parent / "kept" / "smoke"
 OLDER = Path(__file__).parent / "kept" / "format2"
 CHANGED = "measurement.images_per_second"
+
+
+def plain(path: Path) -> dict[str, Any]:
+    """Return a file's digest and size as a record has them."""
+    made: dict[str, Any] = msgspec.to_builtins(describe(path))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +62,11 @@ def reseal(name: str) -> Callable[[Path], None]:
     """Return how a careful forger goes on: a file's digest in the record, and the record's own."""
 
     def seal(run: Path) -> None:
-        rewrite(run, lambda r: r["files"].update({name: describe(run / name)}), digest=True)
+        rewrite(
+            run,
+            lambda r: r["files"].update({name: plain(run / name)}),
+            digest=True,
+        )
 
     return seal
 
@@ -86,7 +98,9 @@ def flip_a_digit(run: Path) -> None:
 def forge_the_log(run: Path) -> None:
     flip_a_digit(run)
     rewrite(
-        run, lambda r: r["files"]["train.log"].update(describe(run / "train.log")), digest=False
+        run,
+        lambda r: r["files"]["train.log"].update(plain(run / "train.log")),
+        digest=False,
     )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mrbench.record.rundir import RunDir, digest_of
+from mrbench.record.formats import digest_of
+from mrbench.record.rundir import RunDir
 from toy import edit, make_suite, mrbench
 
 

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
 
 import msgspec
 
@@ -21,6 +21,7 @@ from mrbench.model.events import (
     Stage,
     Started,
 )
+from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter, RunStart, Seen
 
 INTERRUPTED = 130
@@ -105,10 +106,12 @@ class EventReporter:
         )
         self._beside.progress(seen)
 
-    def run_ended(self, record: Mapping[str, Any], summary: str) -> None:
+    def run_ended(self, record: RunRecord, summary: str) -> None:
         """Tell the record."""
-        self._exit_code = max(self._exit_code, int(record.get("exit_code", 0)))
-        self._write({"event": "run_ended", "time": now(), "run": self._run, "record": record})
+        self._exit_code = max(self._exit_code, record.exit_code)
+        self._write(
+            {"event": "run_ended", "time": now(), "run": self._run, "record": record.plain()}
+        )
         self._beside.run_ended(record, summary)
         self._run = None
 

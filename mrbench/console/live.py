@@ -10,8 +10,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -19,6 +18,7 @@ from rich.text import Text
 from mrbench.console import gauges
 from mrbench.console.frame import State, compose
 from mrbench.console.meters import ASCII, UTF8, Signs
+from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunStart, Seen
 
 LOOK_S = 0.25  # how soon another stage or another size is seen
@@ -81,7 +81,7 @@ class LiveReporter:
         """Show how far it is, with the next frame."""
         self._state.seen, self._since = seen, time.monotonic()
 
-    def run_ended(self, record: Mapping[str, Any], summary: str) -> None:  # noqa: ARG002 - the summary says it
+    def run_ended(self, record: RunRecord, summary: str) -> None:  # noqa: ARG002 - the summary says it
         """Print the summary in place of the lines."""
         self._state = State()
         self.note(summary)

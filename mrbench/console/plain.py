@@ -2,9 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Self, TextIO
+from typing import NamedTuple, Self, TextIO
 
+from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunStart, Seen
 from mrbench.model.run import plus_minus
 
@@ -55,10 +55,10 @@ class PlainReporter:
         if time.monotonic() - self._said >= EVERY_S or seen.iteration >= seen.end:
             self._say(f"{self._who}: {self._what}")
 
-    def run_ended(self, record: Mapping[str, Any], summary: str) -> None:
+    def run_ended(self, record: RunRecord, summary: str) -> None:
         """Print the summary."""
         self._who = ""
-        self._say(summary, always=record["status"] != "ok")
+        self._say(summary, always=record.status != "ok")
 
     def _say(self, text: str, *, always: bool = False) -> None:
         self._said = time.monotonic()

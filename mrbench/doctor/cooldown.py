@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from mrbench.doctor.gpus import visible
 from mrbench.launch import gpus
 from mrbench.model.options import CoolDown
 from mrbench.model.plan import Plan
+from mrbench.model.record import CooledDown
 
 POLL_S = 1.0
 TELL_S = 10.0
@@ -15,7 +15,7 @@ TELL_S = 10.0
 
 def wait(
     wish: CoolDown, plan: Plan, stage: Callable[[str], None], problem: Callable[[str], None]
-) -> dict[str, Any]:
+) -> CooledDown:
     """Wait, and return what the record says of it; problem: told if it came to nothing.
 
     before_c and after_c are the temperatures of the run's GPUs, in the order of their use, None
@@ -39,14 +39,14 @@ def wait(
             f"{plan.implementation}: still not at {wish.celsius:g} °C after {waited_s:.0f} s"
             f" ({_words(now)}); it is run all the same, --cool-down-limit waits longer"
         )
-    return {
-        "celsius": wish.celsius,
-        "limit_s": wish.limit_s,
-        "waited_s": round(waited_s, 3),
-        "before_c": before,
-        "after_c": now,
-        "reached": not _hot(now, wish) if known else None,
-    }
+    return CooledDown(
+        celsius=wish.celsius,
+        limit_s=wish.limit_s,
+        waited_s=round(waited_s, 3),
+        before_c=tuple(before),
+        after_c=tuple(now),
+        reached=not _hot(now, wish) if known else None,
+    )
 
 
 def _temperatures(plan: Plan) -> tuple[list[int | None], str]:

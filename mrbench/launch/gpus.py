@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mrbench.model.gpus import SLOWED, Gpu, GpuInspection, GpuProcess
+from mrbench.model.machine import MachineGpu
 
 Nvml = Any  # the module pynvml: it has no types
 Handle = Any  # pynvml's, of one GPU
@@ -34,13 +35,13 @@ def open_library() -> tuple[Nvml, str | None]:
     return pynvml, ask(pynvml, "nvmlSystemGetDriverVersion")
 
 
-def list_gpus() -> tuple[list[Facts], str | None, str | None]:
+def list_gpus() -> tuple[tuple[MachineGpu, ...], str | None, str | None]:
     """Return the GPUs (name, uuid, memory in bytes), why there are none, and the driver."""
     try:
         with _opened() as (nvml, driver):
-            return [_identity(nvml, handle) for handle in handles(nvml)], None, driver
+            return tuple(_identity(nvml, handle) for handle in handles(nvml)), None, driver
     except Unavailable as exc:
-        return [], str(exc), None
+        return (), str(exc), None
 
 
 def inspect() -> GpuInspection:
@@ -127,12 +128,12 @@ def reason(exc: Exception) -> str:
     return f"NVML: {str(exc).removeprefix('NVML ')}"
 
 
-def _identity(nvml: Nvml, handle: Handle) -> Facts:
-    return {
-        "name": nvml.nvmlDeviceGetName(handle),
-        "uuid": nvml.nvmlDeviceGetUUID(handle),
-        "memory_bytes": nvml.nvmlDeviceGetMemoryInfo(handle).total,
-    }
+def _identity(nvml: Nvml, handle: Handle) -> MachineGpu:
+    return MachineGpu(
+        name=nvml.nvmlDeviceGetName(handle),
+        uuid=nvml.nvmlDeviceGetUUID(handle),
+        memory_bytes=nvml.nvmlDeviceGetMemoryInfo(handle).total,
+    )
 
 
 def _gpu(nvml: Nvml, index: int, handle: Handle) -> Gpu:

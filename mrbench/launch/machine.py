@@ -1,9 +1,9 @@
 """What machine this is: host, processors, memory and GPUs; the door to psutil."""
 
 import os
-from typing import Any
 
 from mrbench import __version__
+from mrbench.model.machine import Machine
 
 # Inherited variables with these beginnings change how training runs; none of them is a secret.
 TELLING = (
@@ -15,7 +15,7 @@ TELLING = (
 )
 
 
-def facts() -> dict[str, Any]:
+def facts() -> Machine:
     """Describe this machine for the record; what cannot be known is None, never zero."""
     import platform  # noqa: PLC0415 - looked at while the training starts
     import socket  # noqa: PLC0415 - the same
@@ -25,21 +25,21 @@ def facts() -> dict[str, Any]:
     from mrbench.launch.gpus import list_gpus  # noqa: PLC0415 - the same
 
     gpus, gpu_error, driver = list_gpus()
-    return {
-        "host": socket.gethostname(),
-        "mrbench": __version__,
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "cpu": _cpu_name(),
-        "cpu_count": os.cpu_count(),
-        "cpus_usable": len(os.sched_getaffinity(0)),
-        "memory_bytes": psutil.virtual_memory().total,
-        "load_average_1min": os.getloadavg()[0],
-        "gpus": gpus,
-        "gpu_error": gpu_error,
-        "gpu_driver": driver,
-        "variables": {n: v for n, v in sorted(os.environ.items()) if n.startswith(TELLING)},
-    }
+    return Machine(
+        host=socket.gethostname(),
+        mrbench=__version__,
+        python=platform.python_version(),
+        system=platform.platform(),
+        cpu=_cpu_name(),
+        cpu_count=os.cpu_count(),
+        cpus_usable=len(os.sched_getaffinity(0)),
+        memory_bytes=psutil.virtual_memory().total,
+        load_average_1min=os.getloadavg()[0],
+        gpus=gpus,
+        gpu_error=gpu_error,
+        gpu_driver=driver,
+        variables={n: v for n, v in sorted(os.environ.items()) if n.startswith(TELLING)},
+    )
 
 
 def _cpu_name() -> str | None:

@@ -173,7 +173,7 @@ def _stated_images(path: Path, log: LogFormat) -> int | None:
     """Return the images per iteration that the log itself states, if a recipe knows where."""
     if not log.states or not path.is_file():  # a pipe can be read but once
         return None
-    facts = {n: f["value"] for n, f in read_stated(read_blocks(path), log.states).items()}
+    facts = {n: f.value for n, f in read_stated(read_blocks(path), log.states).items()}
     whole = facts.get("images_per_iteration")
     if whole is None and facts.keys() >= {"images_per_gpu", "gpus"}:
         parts = facts["images_per_gpu"], facts["gpus"]

@@ -1,14 +1,16 @@
 """A run's record: all that is known of one run, as record.json holds it; no I/O."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from mrbench.model.job import UsableEnvironment, UsedWeights, Workspace
+from mrbench.model.machine import Machine
 from mrbench.model.plan import Plan
 from mrbench.model.run import Exit, Measurement, Status
+from mrbench.model.slurm import Container
 from mrbench.model.suite import Suite
 from mrbench.model.telemetry import TelemetrySummary
 
@@ -59,37 +61,6 @@ class FileDigest(msgspec.Struct, frozen=True, kw_only=True):
 
     sha256: Annotated[str, Meta(description="SHA-256, in hexadecimal.")]
     size_bytes: Annotated[int, Meta(description="Size in bytes.")]
-
-
-class MachineGpu(msgspec.Struct, frozen=True, kw_only=True):
-    """A GPU of the machine."""
-
-    name: Annotated[str | None, Meta(description="Product name.")] = None
-    uuid: Annotated[str | None, Meta(description="NVIDIA's identifier.")] = None
-    memory_bytes: Annotated[int | None, Meta(description="Memory in bytes.")] = None
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine that trains; what cannot be known is null, never zero."""
-
-    host: Annotated[str | None, Meta(description="Host name.")] = None
-    mrbench: Annotated[str | None, Meta(description="Version of mrbench there.")] = None
-    python: Annotated[str | None, Meta(description="Version of mrbench's Python there.")] = None
-    system: Annotated[str | None, Meta(description="Operating system and C library.")] = None
-    cpu: Annotated[str | None, Meta(description="Processor's name.")] = None
-    cpu_count: Annotated[int | None, Meta(description="Logical processors.")] = None
-    cpus_usable: Annotated[int | None, Meta(description="Those that mrbench may use.")] = None
-    memory_bytes: Annotated[int | None, Meta(description="Main memory in bytes.")] = None
-    load_average_1min: Annotated[
-        float | None, Meta(description="Load average over a minute, at the start.")
-    ] = None
-    gpus: Annotated[tuple[MachineGpu, ...], Meta(description="All GPUs of the machine.")] = ()
-    gpu_error: Annotated[str | None, Meta(description="Why GPUs could not be listed.")] = None
-    gpu_driver: Annotated[str | None, Meta(description="Version of the GPUs' driver.")] = None
-    variables: Annotated[
-        Mapping[str, str],
-        Meta(description="Inherited environment variables that change how training runs."),
-    ] = {}
 
 
 class CooledDown(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,16 +153,6 @@ class DockerContainer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     removed: Annotated[bool | None, Meta(description="Whether it was removed.")] = None
 
 
-class ClusterContainer(msgspec.Struct, frozen=True, kw_only=True):
-    """The container on a cluster's nodes: image, tool that starts it, and mounted folders."""
-
-    tool: Annotated[
-        Literal["pyxis", "apptainer", "singularity"], Meta(description="What starts it.")
-    ]
-    image: Annotated[str, Meta(description="The image, as the tool takes it.")]
-    mounts: Annotated[tuple[str, ...], Meta(description="Folders, at the same paths inside.")]
-
-
 class Masked(msgspec.Struct, frozen=True, kw_only=True):
     """What was masked of one kind: secrets, host names, user names."""
 
@@ -259,7 +220,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         DockerContainer | None, Meta(description="The container of a local run.")
     ] = None
     cluster_container: Annotated[
-        ClusterContainer | None, Meta(description="The container of a cluster's run.")
+        Container | None, Meta(description="The container of a cluster's run.")
     ] = None
     slurm: Annotated[SlurmJob | None, Meta(description="The job of a cluster.")] = None
     exit: Annotated[Exit | None, Meta(description="How the training ended.")] = None
@@ -276,6 +237,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     packed: Annotated[Packed | None, Meta(description="Of an archive: what was masked.")] = None
     digest: Annotated[str | None, Meta(description="SHA-256 of the record without it.")] = None
 
+    def plain(self) -> dict[str, Any]:
+        """Return the record as JSON holds it; what the run did not come to is missing."""
+        content: dict[str, Any] = msgspec.to_builtins(self, enc_hook=str)
+        content["plan"] = self.plan.plain()
+        return {n: v for n, v in content.items() if v is not None or n not in ABSENT}
+
     @property
     def images_per_second(self) -> float | None:
         """The run's throughput, if it has one."""
@@ -285,3 +252,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     def machines(self) -> tuple[Machine, ...]:
         """All machines that trained, as far as they are known."""
         return (*filter(None, (self.machine,)), *(self.other_machines or ()))
+
+
+# Missing from the file as long as the run has not come so far.
+ABSENT = tuple(
+    field.name
+    for field in msgspec.structs.fields(RunRecord)
+    if field.default is None and field.name != "measurement"
+)

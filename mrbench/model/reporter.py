@@ -1,13 +1,13 @@
 """What every reporter is told; no figure that one shows goes into a record."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
 from mrbench.model.recipe import Window
+from mrbench.model.record import RunRecord
 
 
 class RunStart(Struct, frozen=True, kw_only=True):
@@ -62,5 +62,5 @@ class Reporter(AbstractContextManager["Reporter"], Protocol):
     def progress(self, seen: Seen) -> None:
         """Tell how far the training is."""
 
-    def run_ended(self, record: Mapping[str, Any], summary: str) -> None:
+    def run_ended(self, record: RunRecord, summary: str) -> None:
         """Tell the run's record, and its summary for people."""

@@ -3,11 +3,13 @@
 Each is a file of the run's folder.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from mrbench.model.job import PreparedRun, RunError
+from mrbench.model.machine import Machine
 from mrbench.model.run import Exit
 
 Tool = Literal["pyxis", "apptainer", "singularity"]
@@ -16,9 +18,9 @@ Tool = Literal["pyxis", "apptainer", "singularity"]
 class Container(msgspec.Struct, frozen=True, kw_only=True):
     """The image, what starts it, and the folders that it sees at the same paths as outside."""
 
-    tool: Tool
-    image: str
-    mounts: tuple[str, ...]
+    tool: Annotated[Tool, Meta(description="What starts it.")]
+    image: Annotated[str, Meta(description="The image, as the tool takes it.")]
+    mounts: Annotated[tuple[str, ...], Meta(description="Folders, at the same paths inside.")]
 
 
 class NodeOrder(PreparedRun, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     job: str | None = None
-    machine: dict[str, Any] | None = None  # a record's `machine`, which is read with the record
+    machine: Machine | None = None
     frozen: tuple[str, ...] | None = None
     exit: Exit | None = None
     error: RunError | None = None

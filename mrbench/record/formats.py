@@ -17,12 +17,6 @@ from mrbench.model.record import FORMAT, RunRecord
 
 OLDEST = 2
 DAMAGED = "it was edited or damaged; restore it or remove the run"
-# Missing from the file as long as the run has not come so far.
-ABSENT = tuple(
-    field.name
-    for field in msgspec.structs.fields(RunRecord)
-    if field.default is None and field.name != "measurement"
-)
 # Words of a rule's outcome, up to format 3.
 OUTCOMES = {"held": "ok", "broken": "failed", "unknown": "not checked"}
 
@@ -116,13 +110,6 @@ def _sound(record: RunRecord, file: str) -> RunRecord:
     return record
 
 
-def plain(record: RunRecord) -> dict[str, Any]:
-    """Return a record as JSON holds it."""
-    content: dict[str, Any] = msgspec.to_builtins(record, enc_hook=str)
-    content["plan"] = record.plan.plain()
-    return {n: v for n, v in content.items() if v is not None or n not in ABSENT}
-
-
 def digest_of(content: dict[str, Any]) -> str:
     """Return the SHA-256 of a record, as JSON holds it, without its own digest."""
     rest = {name: value for name, value in content.items() if name != "digest"}
@@ -130,8 +117,6 @@ def digest_of(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def text_of(record: RunRecord) -> str:
-    """Return the text of record.json, with the record's own digest in it."""
-    content = plain(record)
-    content["digest"] = digest_of(content)
-    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+def sealed(record: RunRecord) -> RunRecord:
+    """Return a record with its own digest."""
+    return msgspec.structs.replace(record, digest=digest_of(record.plain()))

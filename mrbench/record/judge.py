@@ -1,7 +1,6 @@
 """The verdict on a run: the log's measurement, read together with how the training ended."""
 
 import functools
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -13,6 +12,7 @@ from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse, until_past
 from mrbench.measure.window import measure
 from mrbench.model.plan import Plan
+from mrbench.model.record import StatedFact
 from mrbench.model.run import Exit, Measurement, Status
 from mrbench.record.rundir import RunDir
 
@@ -37,7 +37,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     return _explain(folder, plan, exit_, measurement, marks)
 
 
-def stated(folder: RunDir, plan: Plan) -> dict[str, dict[str, Any]]:
+def stated(folder: RunDir, plan: Plan) -> dict[str, StatedFact]:
     """Return what the log states of its workload, by the plan's patterns."""
     return read_stated(read_blocks(folder.log), plan.log.states)
 

@@ -1,41 +1,43 @@
 """A run's record: how it begins, what the verdict adds in the end, and its one line of summary."""
 
-import dataclasses
 import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from mrbench import __version__
+from mrbench import __version__, jsonfile
 from mrbench.errors import MeasureError
+from mrbench.launch.telemetry.summary import summarize
 from mrbench.model.plan import Plan
+from mrbench.model.record import FORMAT, DockerContainer, RunRecord, Series
 from mrbench.model.reporter import RunStart
-from mrbench.model.run import Exit, Interval
-from mrbench.model.suite import Suite
+from mrbench.model.run import Exit
 from mrbench.recipe.load import RecipeFile
+from mrbench.record import judge
 from mrbench.record.rundir import RunDir
+from mrbench.record.validity import judge_record
 
-Record = dict[str, Any]
 
-
-def blank(plan: Plan, file: RecipeFile, folder: RunDir) -> Record:
+def blank(
+    plan: Plan, file: RecipeFile, folder: RunDir, series: Series, forced: tuple[str, ...]
+) -> RunRecord:
     """Return the record of a run that has not begun: failed, until more is known."""
-    return {
-        "format": plan.format,
-        "id": f"{plan.suite}/{plan.implementation}/{folder.path.name}",
-        "mrbench": __version__,
-        "started": now(),
-        "suite": msgspec.to_builtins(file.suite),
-        "plan": json.loads(plan.canonical()),
-        "plan_digest": plan.digest,
-        "family": family(file, plan),
-        "status": "failed",
-        "reason": "",
-        "measurement": None,
-    }
+    return RunRecord(
+        format=FORMAT,
+        id=f"{plan.suite}/{plan.implementation}/{folder.path.name}",
+        mrbench=__version__,
+        started=now(),
+        suite=file.suite,
+        plan=plan,
+        plan_digest=plan.digest,
+        family=family(file, plan),
+        status="failed",
+        series=series,
+        forced=forced,
+    )
 
 
 def family(file: RecipeFile, plan: Plan) -> str:
@@ -59,28 +61,30 @@ def family(file: RecipeFile, plan: Plan) -> str:
 
 def in_turns(
     planned: Sequence[tuple[Plan, RecipeFile]], repeat: int
-) -> Iterator[tuple[Plan, RecipeFile, dict[str, int]]]:
-    """Yield each plan `repeat` times, A B C A B C, with what its record's `series` says."""
+) -> Iterator[tuple[Plan, RecipeFile, Series]]:
+    """Yield each plan `repeat` times, A B C A B C, with the run's place among all."""
     runs = repeat * len(planned)
     for number in range(runs):
         turn, which = divmod(number, len(planned))
-        series = {"run": number + 1, "runs": runs, "repeat": turn + 1, "repeats": repeat}
-        yield *planned[which], series
+        yield (
+            *planned[which],
+            Series(run=number + 1, runs=runs, repeat=turn + 1, repeats=repeat),
+        )
 
 
-def run_start(record: Record, folder: RunDir) -> RunStart:
+def run_start(record: RunRecord, folder: RunDir) -> RunStart:
     """Return what reporters are told of a run that begins."""
-    plan, series = record["plan"], record["series"]
+    plan, series = record.plan, record.series or Series(run=1, runs=1, repeat=1, repeats=1)
     return RunStart(
-        id=record["id"],
-        suite=plan["suite"],
-        implementation=plan["implementation"],
-        accelerator=plan["accelerator"],
-        gpus=plan["gpus"],
-        number=series["run"],
-        runs=series["runs"],
-        repeat=series["repeat"],
-        repeats=series["repeats"],
+        id=record.id,
+        suite=plan.suite,
+        implementation=plan.implementation,
+        accelerator=plan.accelerator,
+        gpus=plan.gpus,
+        number=series.run,
+        runs=series.runs,
+        repeat=series.repeat,
+        repeats=series.repeats,
         folder=folder.path,
         telemetry=folder.telemetry,
     )
@@ -93,45 +97,51 @@ def now() -> str:
     return f"{whole}.{ns // 10**6 % 1000:03d}Z"
 
 
-def conclude(record: Record, folder: RunDir, plan: Plan, suite: Suite, end: Exit) -> None:
-    """Add what follows from the run's files: measurement, statements, validity."""
-    from mrbench.launch.telemetry.summary import summarize  # noqa: PLC0415 - the same
-    from mrbench.record import judge  # noqa: PLC0415 - loaded while the training starts
-    from mrbench.record.validity import judge_record  # noqa: PLC0415 - the same
+def conclude(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
+    """Return a record with what follows from the run's files: measurement, statements, validity.
 
-    record["exit"] = msgspec.to_builtins(end)
-    measurement = judge.judge(folder, plan, end)
-    record["measurement"] = msgspec.to_builtins(measurement)
-    record["telemetry"] = msgspec.to_builtins(summarize(folder.telemetry, plan, measurement))
-    record["stated"] = judge.stated(folder, plan)
-    record |= {"status": measurement.status, "reason": measurement.reason}
-    record["exit_code"] = judge.exit_code_of(measurement.status)
-    validity = judge_record(record, suite.rules)
-    record["validity"] = dataclasses.asdict(validity)
+    MrbenchError where a file of the run cannot be read.
+    """
+    measurement = judge.judge(folder, record.plan, end)
+    measured = structs.replace(
+        record,
+        exit=end,
+        measurement=measurement,
+        telemetry=summarize(folder.telemetry, record.plan, measurement),
+        stated=judge.stated(folder, record.plan),
+        status=measurement.status,
+        reason=measurement.reason,
+        container=_container(folder, record.plan) or record.container,
+    )
+    validity = judge_record(measured, record.suite.rules)
+    code = judge.exit_code_of(measurement.status)
     if measurement.status == "ok" and validity.verdict == "invalid":
-        record["exit_code"] = MeasureError.exit_code
-    if folder.container.exists():
-        record["container"] = _container(folder, plan)
+        code = MeasureError.exit_code
+    return structs.replace(measured, validity=validity, exit_code=code)
 
 
-def _container(folder: RunDir, plan: Plan) -> Record:
-    told: Record = json.loads(folder.container.read_bytes())
-    if plan.environment.kind == "venv" and not told["image"].get("environment"):
-        told["warnings"].append("the packages are the image's own, not those of the recipe's lock")
-    return told
+def _container(folder: RunDir, plan: Plan) -> DockerContainer | None:
+    if not folder.container.exists():
+        return None
+    raw = folder.container.read_bytes()
+    container = jsonfile.decode(raw, DockerContainer, str(folder.container))
+    if plan.environment.kind == "venv" and not container.image.environment:
+        text = "the packages are the image's own, not those of the recipe's lock"
+        return structs.replace(container, warnings=(*container.warnings, text))
+    return container
 
 
-def summary(record: Record) -> str:
+def summary(record: RunRecord) -> str:
     """Return one line on how a run ended."""
-    name = record["plan"]["implementation"]
-    if record["status"] != "ok":
-        return f"{name}: {record['status']}: {record['reason']} ({record['id']})"
-    m, validity = record["measurement"], record["validity"]
-    sure = m["interval"]
-    rate = str(Interval(**sure)) if sure else f"{m['images_per_second']:.2f}"
-    text = f"{name}: {rate} img/s in iterations {m['first']}-{m['last']}, {validity['verdict']}"
-    if validity["why"]:
-        text += f": {validity['why']}"
-    for note in (*validity["notes"], *record.get("container", {}).get("warnings", ())):
+    name, measured, validity = record.plan.implementation, record.measurement, record.validity
+    if record.status != "ok" or measured is None or validity is None:
+        return f"{name}: {record.status}: {record.reason} ({record.id})"
+    rate = str(measured.interval or f"{measured.images_per_second:.2f}")
+    where = f"in iterations {measured.first}-{measured.last}"
+    text = f"{name}: {rate} img/s {where}, {validity.verdict}"
+    if validity.why:
+        text += f": {validity.why}"
+    warnings = record.container.warnings if record.container else ()
+    for note in (*validity.notes, *warnings):
         text += f"\n  {note}"
-    return f"{text} ({record['id']})"
+    return f"{text} ({record.id})"

@@ -11,9 +11,9 @@ from typing import Any
 from mrbench import jsonfile
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular, write_whole
-from mrbench.model.record import RunRecord
+from mrbench.model.record import FileDigest, RunRecord
 from mrbench.model.suite import Suite
-from mrbench.record.formats import record_of
+from mrbench.record.formats import record_of, sealed
 from mrbench.text import did_you_mean
 
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
@@ -140,30 +140,23 @@ def names_in(folder: RunDir) -> list[str]:
     return [name for name in names if name not in UNSEALED]
 
 
-def describe_files(folder: RunDir) -> dict[str, dict[str, Any]]:
-    """Return sha256 and size_bytes of each file in a run's folder, by name."""
+def describe_files(folder: RunDir) -> dict[str, FileDigest]:
+    """Return digest and size of each file in a run's folder, by name."""
     return {name: describe(folder.path / name) for name in names_in(folder)}
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """Return a file's sha256 and size_bytes, read now."""
+def describe(path: Path) -> FileDigest:
+    """Return a file's digest and size, read now."""
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        return {"sha256": sha256, "size_bytes": stream.tell()}
+        return FileDigest(sha256=sha256, size_bytes=stream.tell())
 
 
-def digest_of(record: dict[str, Any]) -> str:
-    """Return the SHA-256 of a record without its own digest, however it is indented."""
-    content = {name: value for name, value in record.items() if name != "digest"}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_record(folder: RunDir, record: dict[str, Any]) -> None:
-    """Write record.json whole or not at all, and into it (and `record`) its own digest."""
-    record["digest"] = digest_of(record)
-    text = json.dumps(record, indent=1, sort_keys=True, default=str) + "\n"
-    write(folder.record, text)
+def write_record(folder: RunDir, record: RunRecord) -> RunRecord:
+    """Write record.json whole or not at all; return the record with its own digest."""
+    record = sealed(record)
+    write(folder.record, json.dumps(record.plain(), indent=1, sort_keys=True) + "\n")
+    return record
 
 
 def write(path: Path, text: str) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.model.finding import Finding, Outcome
+from mrbench.record.formats import digest_of
 from mrbench.record.provenance import EXPLAINS, HARMLESS, MUST, Difference, differing
-from mrbench.record.rundir import digest_of
 from mrbench.record.verify import shape
 
 Record = Mapping[str, Any]

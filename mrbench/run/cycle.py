@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from mrbench.doctor import preflight
 from mrbench.errors import MrbenchError
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter
 from mrbench.prepare import scratch
 from mrbench.prepare.job import prepare
@@ -15,8 +15,6 @@ from mrbench.recipe.load import RecipeFile
 from mrbench.record.record import in_turns
 from mrbench.run.executor import Executor, Session
 from mrbench.run.recorder import Recorder, Run, exit_of, failure, interruption
-
-Record = dict[str, Any]
 
 
 def run_all(
@@ -27,7 +25,7 @@ def run_all(
     executor: Executor,
     *,
     force: bool = False,
-) -> list[Record]:
+) -> list[RunRecord]:
     """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
 
     Returns the records of all runs that have one. force: go on where that may be forced; the record
@@ -43,8 +41,10 @@ def run_all(
     with executor.session(recorder) as session:
         try:
             for plan, file, series in in_turns(planned, repeat):
-                told = [f.text for f in forced if plan.implementation in f.implementations]
-                run = Run.begin(plan, file, places, series=series, forced=told)
+                overruled = tuple(
+                    f.text for f in forced if plan.implementation in f.implementations
+                )
+                run = Run.begin(plan, file, places, series=series, forced=overruled)
                 recorder.show(run)
                 _start(run, file, places, executor, session, recorder)
             session.wait()
@@ -79,6 +79,6 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
         raise
 
 
-def exit_code(records: Iterable[Record]) -> int:
+def exit_code(records: Iterable[RunRecord]) -> int:
     """Return the largest of the runs' exit codes."""
-    return max((int(r.get("exit_code", 0)) for r in records), default=0)
+    return max((record.exit_code for record in records), default=0)

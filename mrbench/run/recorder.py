@@ -3,17 +3,19 @@
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import msgspec
+from msgspec import structs
 
 from mrbench.errors import MrbenchError
 from mrbench.model.job import PreparedRun, RunError
+from mrbench.model.machine import Machine
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord, Series
 from mrbench.model.reporter import Reporter
 from mrbench.model.run import Exit, Status
-from mrbench.model.suite import Suite
 from mrbench.prepare import scratch
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import run_folder_name
@@ -21,7 +23,6 @@ from mrbench.record import rundir
 from mrbench.record.record import blank, conclude, now, run_start, summary
 from mrbench.record.rundir import RunDir
 
-Record = dict[str, Any]
 BUG = 70
 # Ends that no interrupt and no word of a cluster explains: the training had come to them before.
 OWN_ENDS = ("enough", "timed_out", "stalled")
@@ -39,45 +40,56 @@ class Run:
     record: the draft, a record of a run that failed, until more is known.
     """
 
-    plan: Plan
-    suite: Suite
     folder: RunDir
     scratch: Path
-    record: Record
+    record: RunRecord
 
     @classmethod
-    def begin(cls, plan: Plan, file: RecipeFile, places: Places, **known: object) -> Self:
-        """Make the run's folder, with its plan in it; known: what else its record tells.
+    def begin(
+        cls,
+        plan: Plan,
+        file: RecipeFile,
+        places: Places,
+        *,
+        series: Series,
+        forced: tuple[str, ...],
+    ) -> Self:
+        """Make the run's folder, with its plan in it. forced: refusals that were overruled.
 
         MrbenchError where that cannot be.
         """
         folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
         rundir.write(folder.plan, plan.canonical())
         own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
-        return cls(plan, file.suite, folder, own, blank(plan, file, folder) | known)
+        return cls(folder, own, blank(plan, file, folder, series, forced))
 
     @property
     def id(self) -> str:
         """Return suite, implementation and time."""
-        return str(self.record["id"])
+        return self.record.id
+
+    @property
+    def plan(self) -> Plan:
+        """Return what is to be done."""
+        return self.record.plan
 
     def know(self, **facts: object) -> None:
-        """Add what the record will tell."""
-        self.record |= facts
+        """Set fields of the record."""
+        self.record = structs.replace(self.record, **facts)
 
     def know_prepared(self, prepared: PreparedRun) -> None:
         """Add what was prepared."""
         self.know(
-            workspace=plain(prepared.workspace),
-            environment=plain(prepared.environment),
-            weights=plain(prepared.weights),
+            workspace=prepared.workspace,
+            environment=prepared.environment,
+            weights=prepared.weights,
         )
 
-    def know_machine(self, machine: Record, frozen: tuple[str, ...] | None) -> None:
+    def know_machine(self, machine: Machine, frozen: tuple[str, ...] | None) -> None:
         """Add the machine that trains; frozen: its packages, where no lock tells them."""
         self.know(machine=machine)
-        if frozen is not None:
-            self.know(environment=self.record["environment"] | {"frozen": list(frozen)})
+        if frozen is not None and self.record.environment is not None:
+            self.know(environment=structs.replace(self.record.environment, frozen=frozen))
 
 
 class Recorder:
@@ -85,7 +97,7 @@ class Recorder:
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
-        self.records: list[Record] = []
+        self.records: list[RunRecord] = []
         self._current = ""
 
     def show(self, run: Run) -> None:
@@ -100,11 +112,12 @@ class Recorder:
         MrbenchError where it cannot be written.
         """
         if run.folder.record.exists():  # by another mrbench, meanwhile
-            record = rundir.read_record(run.folder.record)
+            record = rundir.load(run.folder.record)
         else:
             record = _concluded(run, end)
-            record |= {"ended": now(), "files": rundir.describe_files(run.folder)}
-            rundir.write_record(run.folder, record)
+            files = rundir.describe_files(run.folder)
+            record = structs.replace(record, ended=now(), files=files)
+            record = rundir.write_record(run.folder, record)
         scratch.remove(run.scratch)
         for path in (run.folder.draft, run.folder.prepared, run.folder.lease):
             with contextlib.suppress(OSError):
@@ -145,23 +158,18 @@ def exit_of(folder: RunDir) -> Exit | None:
         return None
 
 
-def plain(value: object) -> Any:  # noqa: ANN401 - as JSON holds it
-    """Return typed values as a record holds them."""
-    return msgspec.to_builtins(value, enc_hook=str)
-
-
-def _concluded(run: Run, end: Exit | RunError) -> Record:
+def _concluded(run: Run, end: Exit | RunError) -> RunRecord:
     """Return the record with what follows from the run's end and its files."""
-    record = dict(run.record)
     try:
         if isinstance(end, Exit) and run.folder.log.exists() and run.folder.stamps.exists():
-            conclude(record, run.folder, run.plan, run.suite, end)
-            return record
+            return conclude(run.record, run.folder, end)
     except (MrbenchError, OSError) as exc:
         end = failure(exc)
     if isinstance(end, Exit):
         end = _unstarted(end)
-    return record | {"status": end.status, "reason": end.reason, "exit_code": end.exit_code}
+    return structs.replace(
+        run.record, status=end.status, reason=end.reason, exit_code=end.exit_code
+    )
 
 
 def _unstarted(end: Exit) -> RunError:

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
 
@@ -11,6 +10,7 @@ from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
 from mrbench.measure.parsers import parse, until_past
 from mrbench.model.job import PreparedRun
+from mrbench.model.machine import Machine
 from mrbench.model.plan import Plan
 from mrbench.model.reporter import Reporter
 from mrbench.model.run import Exit
@@ -21,7 +21,7 @@ from mrbench.run.progress import Progress
 
 POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
 # Is told the machine that trains, and the packages of mrbench's own interpreter where that trains.
-KnowMachine = Callable[[dict[str, Any], tuple[str, ...] | None], None]
+KnowMachine = Callable[[Machine, tuple[str, ...] | None], None]
 
 
 def train(  # noqa: PLR0917 - the life's parts, each used once

@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> int:
     with make_reporter(quiet=False) as reporter:
         records = detached.collect_all(args.runs, reporter, wait=args.wait)
     if args.json:
-        print(json.dumps(records, indent=1, default=str))
+        print(json.dumps([record.plain() for record in records], indent=1))
     elif not records:
         print("; ".join(filter(None, (f"{args.runs}: nothing to collect", unusable(args.runs)))))
     return exit_code(records)

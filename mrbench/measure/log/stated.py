@@ -3,9 +3,9 @@
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from mrbench.errors import RecipeError
+from mrbench.model.record import StatedFact
 
 # Fact: what it is, as its expression's groups must give it; several groups are joined by a slash.
 FACTS: Mapping[str, str] = {
@@ -35,8 +35,8 @@ def check_patterns(states: Mapping[str, str]) -> None:
 
 def read_stated(
     blocks: Iterable[tuple[int, bytes]], states: Mapping[str, str]
-) -> dict[str, dict[str, Any]]:
-    """Return fact: {value, line} as the log states it; the last statement of several counts.
+) -> dict[str, StatedFact]:
+    """Return fact: its value and line, as the log states it; the last statement of several counts.
 
     blocks: as logs.read_blocks yields them. Facts that the log does not state are left out.
     """
@@ -51,7 +51,7 @@ def read_stated(
     return {name: fact for name, fact in found.items() if fact}
 
 
-def _find(text: bytes, pattern: str) -> dict[str, Any] | None:
+def _find(text: bytes, pattern: str) -> StatedFact | None:
     last = deque(re.finditer(pattern.encode(), text, re.MULTILINE), maxlen=1)
     if not last:
         return None
@@ -60,4 +60,4 @@ def _find(text: bytes, pattern: str) -> dict[str, Any] | None:
     groups = [found[name] for name in names] or [group for group in found.groups() if group]
     words = [_ZEROS.sub("", group.decode(errors="replace").strip()) for group in groups]
     line = text.count(b"\n", 0, found.start()) + 1
-    return {"value": "/".join(words), "line": line}
+    return StatedFact(value="/".join(words), line=line)

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import read_blocks
-from mrbench.record import rundir
+from mrbench.record import formats, rundir
 from mrbench.record.archive import Opened
 from mrbench.record.pack import masking
 from mrbench.record.pack.masking import HOST, Mask
@@ -52,20 +54,24 @@ def masked_copy(
         counts = (_mask_plan if old == "plan.json" else _mask_file)(path, target, masks)
         _note(masked, counts, new)
         if counts or old != new:
-            originals[new] = rundir.describe(path)
+            originals[new] = msgspec.to_builtins(rundir.describe(path))
     content = {key: value for key, value in record.items() if key not in UNTOUCHED}
     hidden, counts = _masked_value(content, masks)
     _note(masked, counts, "record.json")
     kept = {key: record[key] for key in UNTOUCHED if key in record}
-    made: Record = {**hidden, **kept, "files": rundir.describe_files(folder)}
+    made: Record = {**hidden, **kept, "files": msgspec.to_builtins(rundir.describe_files(folder))}
     made["packed"] = {
         "mrbench": __version__,
         "masked": masked,
         "left": list(left),
         "originals": originals,
-        "record": {"digest": record.get("digest"), **rundir.describe(run.folder.record)},
+        "record": {
+            "digest": record.get("digest"),
+            **msgspec.to_builtins(rundir.describe(run.folder.record)),
+        },
     }
-    rundir.write_record(folder, made)
+    made["digest"] = formats.digest_of(made)
+    rundir.write(folder.record, json.dumps(made, indent=1, sort_keys=True) + "\n")
     return Packed(made, masked, left)
 
 

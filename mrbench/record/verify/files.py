@@ -5,7 +5,8 @@ from typing import Any
 
 from mrbench.model.finding import Finding
 from mrbench.record.archive import Opened
-from mrbench.record.rundir import describe, digest_of, names_in
+from mrbench.record.formats import digest_of
+from mrbench.record.rundir import describe, names_in
 from mrbench.record.verify.base import Record, differs
 
 EDITED = "the file was edited, cut or replaced after the run"
@@ -51,9 +52,9 @@ def _file(run: Opened, name: str, entry: Mapping[str, Any], *, there: bool) -> F
         return Finding(name, "failed", what, remedy, key=key, recorded=entry)
     found = describe(path)
     for key in ("size_bytes", "sha256"):
-        if found[key] != entry[key]:
-            return differs(name, f"files.{name}.{key}", entry[key], found[key], EDITED)
-    return Finding(name, "ok", f"sha256 {found['sha256'][:16]}, {found['size_bytes']} bytes")
+        if getattr(found, key) != entry[key]:
+            return differs(name, f"files.{name}.{key}", entry[key], getattr(found, key), EDITED)
+    return Finding(name, "ok", f"sha256 {found.sha256[:16]}, {found.size_bytes} bytes")
 
 
 def _masked(record: Record) -> Iterator[Finding]:

@@ -1,6 +1,5 @@
 """The number and its validity, computed again from plan.json, train.log and train.stamps."""
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -8,15 +7,16 @@ from typing import Any
 
 import msgspec
 
-from mrbench import __version__
+from mrbench import __version__, jsonfile
 from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 from mrbench.model.run import Exit
 from mrbench.record import judge
 from mrbench.record.archive import Opened
-from mrbench.record.formats import plan_of
+from mrbench.record.formats import lifted, plan_of
 from mrbench.record.rundir import suite_of
 from mrbench.record.validity import judge_record
 from mrbench.record.verify.base import Record, differs
@@ -46,10 +46,16 @@ def check_number(run: Opened, record: Record) -> Iterator[Finding]:
         found = recompute(run, plan, record)
         if record.get("validity") is not None:
             all_ = {**record, **found, "plan": msgspec.to_builtins(plan)}
-            found["validity"] = dataclasses.asdict(judge_record(all_, suite_of(record).rules))
+            found["validity"] = msgspec.to_builtins(
+                judge_record(
+                    jsonfile.convert(lifted(all_), RunRecord, "record.json"), suite_of(record).rules
+                )
+            )
     except MrbenchError as exc:
         yield Finding("number", "failed", _plain(exc, run), FORGED, key="measurement")
         return
+    if record.get("format") in (2, 3):
+        record = lifted(dict(record))
     for part in TOLD:
         if record.get(part) is not None:
             yield from _compare(run, record, part, found[part])
@@ -71,7 +77,7 @@ def recompute(run: Opened, plan: Plan, record: Record) -> dict[str, Any]:
     return {
         "telemetry": msgspec.to_builtins(summarize(run.folder.telemetry, plan, measured)),
         "measurement": msgspec.to_builtins(measured),
-        "stated": judge.stated(run.folder, plan),
+        "stated": msgspec.to_builtins(judge.stated(run.folder, plan)),
         "status": measured.status,
         "reason": measured.reason,
     }

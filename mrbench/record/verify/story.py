@@ -40,7 +40,7 @@ def _plan(run: Opened, record: Record) -> Iterator[Finding]:
     if not isinstance(found, dict):
         yield Finding("plan.json", "failed", "cannot be read", "restore it", key="plan")
         return
-    sha256 = describe(run.folder.plan)["sha256"]
+    sha256 = describe(run.folder.plan).sha256
     originals = (record.get("packed") or {}).get("originals") or {}
     masked = originals.get("plan.json")
     if masked is not None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from mrbench.errors import MrbenchError
 from mrbench.model.suite import Suite
 from mrbench.recipe import load
-from mrbench.record import rundir
+from mrbench.record import formats, rundir
 from mrbench.record.archive import opened
 from mrbench.record.provenance import facts
 from mrbench.record.verify import shape
@@ -188,8 +188,8 @@ def _read(name: str, runs: Path, number: int) -> Run:
 def _for_reading(record: Record) -> Record:
     """Return a record in which nothing is too long or no JSON; its digest still tells of edits."""
     shown: Record = _plain(record)
-    if shown != record and record.get("digest") == rundir.digest_of(record):
-        shown["digest"] = rundir.digest_of(shown)
+    if shown != record and record.get("digest") == formats.digest_of(record):
+        shown["digest"] = formats.digest_of(shown)
     return shown
 
 

@@ -1,14 +1,15 @@
 """How a cluster's run ended, from the files of its folder and Slurm's last word."""
 
-import json
 import time
 from pathlib import Path
 
 from mrbench.errors import MrbenchError
+from mrbench.model.machine import Machine
+from mrbench.model.record import SlurmJob
 from mrbench.model.run import Exit
 from mrbench.model.slurm import NodeReport, Submission
 from mrbench.record.rundir import RunDir
-from mrbench.run.recorder import OWN_ENDS, Recorder, Run, exit_of, failure, interruption, plain
+from mrbench.run.recorder import OWN_ENDS, Recorder, Run, exit_of, failure, interruption
 from mrbench.run.slurm import handover, states
 from mrbench.run.slurm.client import Job
 
@@ -63,13 +64,18 @@ def _know(run: Run, submission: Submission, report: NodeReport, job: Job | None)
     others = run.folder.path.glob("node-*.json")
     paths = sorted(others, key=lambda path: (len(path.name), path.name))
     run.know(
-        other_machines=[json.loads(path.read_bytes()) for path in paths],
-        slurm={
-            **{name: value for name, value in plain(submission).items() if name != "scratch"},
-            "state": job.state if job else None,
-            "nodes": job.nodes if job else None,
-            "cancelled_by": (job.by or None) if job else None,
-        },
+        other_machines=tuple(handover.read(path, Machine) for path in paths),
+        slurm=SlurmJob(
+            job=submission.job,
+            name=submission.name,
+            submitted=submission.submitted,
+            script_sha256=submission.script_sha256,
+            detached=submission.detached,
+            cluster=submission.cluster,
+            state=job.state if job else None,
+            nodes=job.nodes if job else None,
+            cancelled_by=(job.by or None) if job else None,
+        ),
     )
 
 

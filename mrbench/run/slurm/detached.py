@@ -1,12 +1,12 @@
 """Runs that were left to a cluster: where they stand, and their records once they are over."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.parsers import parse
+from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
@@ -45,7 +45,7 @@ def look(runs: Path) -> list[Standing]:
     return [_standing(number, f, jobs.get(number), queue) for number, f in folders.items()]
 
 
-def collect_all(runs: Path, reporter: Reporter, *, wait: bool) -> list[dict[str, Any]]:
+def collect_all(runs: Path, reporter: Reporter, *, wait: bool) -> list[RunRecord]:
     """Record what is over and return the records; wait: also what is not over yet, as it ends."""
     recorder = Recorder(reporter)
     following = Following(recorder)
@@ -62,9 +62,8 @@ def collect_all(runs: Path, reporter: Reporter, *, wait: bool) -> list[dict[str,
 
 def _reopen(folder: RunDir) -> Run:
     """Return a run as far as it was known when it was submitted."""
-    draft = handover.read(folder.draft, dict)
     scratch = Path(handover.submission_of(folder).scratch)
-    return Run(handover.plan_of(folder), rundir.suite_of(draft), folder, scratch, draft)
+    return Run(folder, scratch, rundir.load(folder.draft))
 
 
 def _standing(number: str, folder: RunDir, job: Job | None, queue: list[str]) -> Standing:

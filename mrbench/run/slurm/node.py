@@ -8,13 +8,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from mrbench.console import make_reporter
 from mrbench.errors import MrbenchError
 from mrbench.launch.executors import local
+from mrbench.model.machine import Machine
 from mrbench.model.run import Exit
 from mrbench.model.slurm import NodeReport
 from mrbench.record.rundir import RunDir
@@ -37,7 +37,7 @@ def main(words: list[str]) -> int:
     report = NodeReport(job=os.environ.get("SLURM_JOB_ID"))
     code = BUG
 
-    def know_machine(machine: dict[str, Any], frozen: tuple[str, ...] | None) -> None:
+    def know_machine(machine: Machine, frozen: tuple[str, ...] | None) -> None:
         nonlocal report
         report = msgspec.structs.replace(report, machine=machine, frozen=frozen)
 

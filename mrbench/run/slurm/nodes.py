@@ -61,7 +61,9 @@ def tell(folder: RunDir) -> None:
 
     number = int(os.environ["SLURM_NODEID"])
     if number:
-        rundir.write(folder.rank(number), json.dumps(machine.facts(), indent=1) + "\n")
+        rundir.write(
+            folder.rank(number), json.dumps(msgspec.to_builtins(machine.facts()), indent=1) + "\n"
+        )
 
 
 def become(folder: RunDir) -> NoReturn:

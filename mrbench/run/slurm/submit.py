@@ -22,7 +22,7 @@ from mrbench.prepare.scratch import Scratch
 from mrbench.record import rundir
 from mrbench.record.record import now
 from mrbench.record.rundir import RunDir
-from mrbench.run.recorder import Run, plain
+from mrbench.run.recorder import Run
 from mrbench.run.slurm import client, handover, script
 from mrbench.run.slurm.container import choose
 from mrbench.run.slurm.watcher import Watcher
@@ -57,9 +57,9 @@ def submit(
         mounts = _mounts(folder, prepared)
         container = choose(options.container, mounts, run.plan.nodes)
         order = msgspec.structs.replace(order, container=container)
-        run.know(container=plain(container))
+        run.know(cluster_container=container)
     handover.write(folder.prepared, order)
-    rundir.write(folder.draft, json.dumps(run.record, indent=1, default=str) + "\n")
+    rundir.write(folder.draft, json.dumps(run.record.plain(), indent=1) + "\n")
     name = f"mrbench-{run.plan.implementation}-{uuid.uuid4().hex[:8]}"
     text = render(run.plan, options, folder.path, name)
     rundir.write(folder.script, text)
