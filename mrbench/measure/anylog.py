@@ -3,10 +3,10 @@
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from mrbench.errors import RecipeError
@@ -28,8 +28,7 @@ SAMPLED_BYTES = 1 << 16  # of a block, looked at first
 Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     """A log's measurement. implementation is None where no recipe's log reads like it."""
 
     measurement: Measurement
@@ -64,8 +63,7 @@ class Parsed:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reading:
+class _Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One way to read a log: whose it would be, and how."""
 
     log: LogFormat

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from mrbench.measure.log.timestamps import elapsed
 from mrbench.model.recipe import Window
@@ -47,8 +48,7 @@ class Span(NamedTuple):
         return self.arrival_s if clock == "arrival" else self.printed_s
 
 
-@dataclass
-class Process:
+class Process(msgspec.Struct):
     """One process's spans in the window, and what stands in the way of measuring them.
 
     earliest: iterations done before its first sample. longest: iterations of its longest sample in
@@ -67,7 +67,7 @@ class Process:
     begin_edge_s: float = 0.0
     end_edge_s: float | None = None
     step_s: float = 0.0  # of the printed clock
-    spans: list[Span] = field(default_factory=list)
+    spans: list[Span] = []
     previous: IterationSample | None = None
 
 

@@ -7,8 +7,8 @@ one log the last that covers the window counts. Only what concerns the window is
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from mrbench.measure import clocks
@@ -23,8 +23,7 @@ COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps me
 LEAST_DRIFT = 0.01  # of the throughput; less is not worth a warning
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lead:
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """The leading clock's seconds over the iterations that it times.
 
     times: (iterations, seconds) of each interval. resolution_s and one_clock are those of

@@ -1,6 +1,5 @@
 """The folders of this machine that a run uses."""
 
-import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -13,8 +12,7 @@ from mrbench.model.recipe import SyntheticData
 DRAWING = 2  # counts up whenever other bytes are drawn for the same order
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Places:
+class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Where the user keeps things: data, weights, a mirror of the repositories, the runs."""
 
     data: Path | None = None

@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
+
+import msgspec
 
 from mrbench.model.run import FailureCause, IterationSample, Status
 from mrbench.text import printable
@@ -51,8 +52,7 @@ def quote(line: bytes) -> str:
     return printable(text)[:LONGEST].strip()
 
 
-@dataclass
-class Marks:
+class Marks(msgspec.Struct):
     """Offsets in bytes into the log.
 
     last: behind the last mark; near: behind the last but two. lost: behind the first whose loss is

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from mrbench.measure.failure import code, ends, files, gpus, memory, network
 from mrbench.measure.failure.base import Marks, Sign, Weight
@@ -73,8 +74,7 @@ class Found(NamedTuple):
     weight: Weight
 
 
-@dataclass
-class _Stream:
+class _Stream(msgspec.Struct):
     """What is known of the lines with one prefix: one process's, where processes have them."""
 
     traceback: bool = False
@@ -84,11 +84,10 @@ class _Stream:
     last: int | None = None  # index of its last find
 
 
-@dataclass
-class _Scan:
-    found: list[Found] = field(default_factory=list)
+class _Scan(msgspec.Struct):
+    found: list[Found] = []
     ordinary: int = 0  # lines so far
-    streams: dict[bytes, _Stream] = field(default_factory=dict)
+    streams: dict[bytes, _Stream] = {}
 
     def read(self, at: int, raw: bytes) -> None:
         line = COLOUR.sub(b"", raw)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
+import msgspec
+
 from mrbench.errors import MeasureError
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ import itertools
 import operator
 from array import array
 from bisect import bisect_left
-from dataclasses import dataclass
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
@@ -119,8 +120,7 @@ def _read(file: "IO[bytes] | GzipFile") -> Iterator[bytes]:
         yield chunk
 
 
-@dataclass(frozen=True)
-class Stamps:
+class Stamps(msgspec.Struct, frozen=True):
     """When each chunk arrived (ns), and where it ends in the log; 16 bytes of memory a chunk."""
 
     path: Path

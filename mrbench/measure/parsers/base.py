@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from mrbench.measure.log import timestamps
 from mrbench.model.recipe import Clock, LogFormat, Timing, Window
@@ -51,8 +52,7 @@ class Parse(Protocol):
         """Yield the samples; seconds are nan where the log does not tell them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextFormat:
+class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     """A format whose marks are single lines: where the numbers stand, and what they mean.
 
     number finds a mark anywhere in a block and has the groups `iteration` and, where the log

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from mrbench.measure.parsers.base import REPEAT, Mark, TextFormat
 from mrbench.model.recipe import LogFormat, Timing
@@ -19,15 +20,14 @@ class Step(NamedTuple):
     spacing: int
 
 
-@dataclass
-class _Process:
+class _Process(msgspec.Struct):
     begin: Mark | None = None
     rank: bytes | None = None
     last: int = 0
     spacing: int = 0
     told: int = 0
     repeats: bool = False
-    held: list[Mark] = field(default_factory=list)
+    held: list[Mark] = []
 
     def lags(self, mark: Mark) -> bool:
         return self.repeats and 0 < self.last - mark.iteration <= self.spacing

@@ -11,8 +11,9 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from mrbench.measure.parsers.base import (
     GAP,
@@ -68,8 +69,7 @@ def parse(
     return from_intervals(steps(_marks(blocks, images_per_iteration)), "interval_total")
 
 
-@dataclass
-class _Epochs:
+class _Epochs(msgspec.Struct):
     """What is known of the epoch that ended last, and of where epochs began.
 
     unsure: the epoch before it got a rate that stood at the block's end, where it may go on.
@@ -78,7 +78,7 @@ class _Epochs:
     images: int
     open: _Epoch | None = None
     unsure: _Epoch | None = None
-    began: dict[int, tuple[int, Printed | None]] = field(default_factory=dict)
+    began: dict[int, tuple[int, Printed | None]] = {}
 
     def take(self, block: bytes, offset: int, found: re.Match[bytes]) -> Mark | None:
         """Take note of a line; return the mark of an epoch of which all is known now."""

@@ -8,7 +8,8 @@ number that falls back matters, for it begins a new process.
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.parsers.base import (
@@ -73,8 +74,7 @@ def from_pattern(log: LogFormat) -> TextFormat:
     )
 
 
-@dataclass
-class _Numbering:
+class _Numbering(msgspec.Struct):
     """Turns printed numbers into iterations counted from 1 over all epochs."""
 
     rule: TextFormat
@@ -113,8 +113,7 @@ class _Numbering:
         return self.last, self.floor, False
 
 
-@dataclass
-class _Blocks:
+class _Blocks(msgspec.Struct):
     """Hands out blocks, each with what was carried over of the one before, and an empty last one.
 
     resume: where to go on in the block that comes next.
