@@ -117,7 +117,7 @@ def test_no_container_outlives_mrbench_and_shim(tmp_path: Path, docker_host: str
     assert wait_until_none(mark) == []
 
 
-@pytest.mark.parametrize("word", [b"/shim/", b"docker_client"])
+@pytest.mark.parametrize("word", [b"/shim/", b"docker.client"])
 def test_a_killed_helper_is_told(tmp_path: Path, docker_host: str, word: bytes) -> None:
     mark = uuid.uuid4().hex
     with drive(tmp_path, mark) as driver:

@@ -100,9 +100,10 @@ def test_so_does_a_container(failing: list[Path], tmp_path: Path, docker_host: s
     assert inside.keys() == here.keys() == FAILURES.keys()
     for name in FAILURES:
         alike, other = comparable(inside[name]), comparable(here[name])
-        if name.startswith("absent"):  # whose words are the engine's
+        if name == "absent-program":  # it is the engine that looks for it, in a container that runs
             assert alike.pop("reason")
             assert other.pop("reason")
+            alike["keys"].remove("machine")
         assert alike == other, name
 
 
@@ -133,6 +134,5 @@ def test_an_interrupted_run_is_recorded_as_one(toy: Path, tmp_path: Path, execut
     assert (record["status"], record["exit_code"]) == ("interrupted", 130)
     assert record["reason"] == f"{INTERRUPTED}; see {first.parent}/train.log"
     assert record["exit"]["reason"] == "interrupted"
-    assert record["machine"]["host"]
     assert "ended" in record
     assert "train.log" in record["files"]
