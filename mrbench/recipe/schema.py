@@ -25,12 +25,11 @@ def make_schema(kind: str) -> dict[str, Any]:
     (top,), parts = msgspec.json.schema_components(
         [KINDS[kind]], schema_hook=_of_path, ref_template="#/$defs/{name}"
     )
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": kind,
-        **top,
-        "$defs": {name: _described(part) for name, part in _widened(parts).items()},
-    }
+    described = {name: _described(part) for name, part in _widened(parts).items()}
+    if "$ref" in top:  # editors of older drafts look at nothing beside a reference
+        top = described.pop(top["$ref"].rpartition("/")[2])
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **top, "$defs": described}
 
 
 def _of_path(_cls: type) -> dict[str, Any]:
