@@ -17,6 +17,7 @@ from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.recipe import SyntheticData
 from mrbench.prepare.data.synth import (
     MARKER,
+    Drawn,
     counts,
     dataset,
     draw,
@@ -139,7 +140,7 @@ def test_a_helper_that_is_killed_is_told() -> None:
 
 def test_as_many_as_were_asked_for(drawn: Path) -> None:
     assert {n: len(load(drawn, n)["images"]) for n in SETS} == counts(16)
-    assert made_by_us(drawn) == {"images": 16, "width": 160, "height": 120, "seed": 3, "drawing": 2}
+    assert made_by_us(drawn) == Drawn(images=16, width=160, height=120, seed=3, drawing=2)
 
 
 def test_a_user_s_folder_is_drawn_anew_only_where_it_was_drawn(tmp_path: Path) -> None:

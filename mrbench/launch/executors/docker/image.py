@@ -1,15 +1,15 @@
 """Surroundings of jobs in an image: one that is named, or the recipe's lock upon a base image."""
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from mrbench import jsonfile
 from mrbench.errors import LaunchError, MrbenchError, UnavailableError
 from mrbench.files import home
 from mrbench.launch.executors.docker import build, containerfile
@@ -40,6 +40,13 @@ except ImportError:
 told = {{"python": sys.executable, "frozen": sorted(found, key=str.lower)}}
 open({out!r}, "w").write(json.dumps(told))
 """
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What PROBE found: the interpreter's path, and the frozen list."""
+
+    python: str
+    frozen: tuple[str, ...]
 
 
 class InImage:
@@ -112,16 +119,16 @@ class InImage:
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
         found = self._probe(env, str(image.id), template)
         return UsableEnvironment(
-            python=Path(found["python"]),
+            python=Path(found.python),
             template=template,
             digest=str(image.id).removeprefix("sha256:"),
-            frozen=tuple(found["frozen"]),
+            frozen=found.frozen,
             reused=not made,
             size_bytes=size_bytes,
             image=str(image.id),
         )
 
-    def _probe(self, env: Environment, image: str, source: Path) -> dict[str, Any]:
+    def _probe(self, env: Environment, image: str, source: Path) -> Probed:
         """Import what the recipe asks for, and list what is installed."""
         folder = (
             home() / "probes" / hashlib.sha256(f"{image}{os.getpid()}".encode()).hexdigest()[:16]
@@ -147,10 +154,10 @@ class InImage:
                     raise
                 other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
                 self.step(other, log, "environment")
-            found: dict[str, Any] = json.loads(out.read_bytes())
+            found = jsonfile.decode(out.read_bytes(), Probed, out)
         except LaunchError:
             raise
-        except (OSError, ValueError) as exc:
+        except (OSError, MrbenchError) as exc:
             raise LaunchError("the image's Python told nothing of itself", f"see {log}") from exc
         shutil.rmtree(folder, ignore_errors=True)
         return found

@@ -10,7 +10,7 @@ from mrbench.prepare.data.inspect import archives
 from mrbench.prepare.data.inspect.annotations import Annotations, Listed
 from mrbench.prepare.data.inspect.facts import SAME_IMAGES, SETS
 from mrbench.prepare.data.inspect.pictures import Opened
-from mrbench.prepare.data.synth import MARKER, counts
+from mrbench.prepare.data.synth import MARKER, Drawn, counts
 
 ARCHIVES_OF = {
     "2017": ("train2017.zip", "val2017.zip", "annotations_trainval2017.zip"),
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
     folder: Path
     years: list[str]
-    drawn: dict[str, int] | None
+    drawn: Drawn | None
     good_archives: dict[str, Path]
     files: dict[str, dict[str, int] | None]
     read: dict[str, Annotations]
@@ -56,7 +56,7 @@ def compare(seen: Seen) -> Iterator[Finding]:
             if numbers != _numbers([seen.read[name]]):
                 text = f"{name} does not list the images of {' and '.join(parts)}, as COCO does"
                 yield Finding("images", "failed", text, _remedy(seen, SETS[name].archive))
-    if seen.drawn is not None and seen.drawn["drawing"] != DRAWING:
+    if seen.drawn is not None and seen.drawn.drawing != DRAWING:
         text = "another version of mrbench drew it; today's differs"
         yield Finding("drawing", "note", text, _remedy(seen), file=str(seen.folder / MARKER))
 
@@ -70,7 +70,7 @@ def _remedy(seen: Seen, *names: str) -> str:
     if seen.drawn is None:
         return archives.remedy(names, seen.folder, seen.good_archives)
     d = seen.drawn
-    order = f"--images {d['images']} --size {d['width']}x{d['height']} --seed {d['seed']}"
+    order = f"--images {d.images} --size {d.width}x{d.height} --seed {d.seed}"
     return f"remove it and draw it anew: mrbench data synth {seen.folder} {order}"
 
 
@@ -103,7 +103,7 @@ def _annotations(seen: Seen, name: str) -> Iterator[Finding]:
         yield Finding("annotations", "failed", problem, remedy, file=str(path))
     if not read.images:
         return
-    wanted = facts.images if seen.drawn is None else counts(seen.drawn["images"])[name]
+    wanted = facts.images if seen.drawn is None else counts(seen.drawn.images)[name]
     if len(read.images) != wanted:
         whose = "COCO's" if seen.drawn is None else "as it was drawn it"
         text = f"lists {len(read.images):,} images, {whose} has {wanted:,}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from mrbench import jsonfile
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.places import DRAWING
 from mrbench.model.recipe import SyntheticData
@@ -70,16 +71,19 @@ def draw(folder: Path, spec: SyntheticData) -> bool:
     return True
 
 
-def made_by_us(folder: Path) -> dict[str, int] | None:
-    """Return what a drawn dataset says of itself: images, width, height, seed; None for others."""
-    try:
-        said = json.loads((folder / MARKER).read_text())
-    except (OSError, ValueError):
-        return None
-    keys = (*SyntheticData.__struct_fields__, "drawing")
-    if isinstance(said, dict) and all(isinstance(said.get(key), int) for key in keys):
-        return {key: said[key] for key in keys}
-    return None
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drawn dataset says of itself; drawing: the version of what drew it."""
+
+    images: int
+    width: int
+    height: int
+    seed: int
+    drawing: int
+
+
+def made_by_us(folder: Path) -> Drawn | None:
+    """Return what a drawn dataset says of itself; None for others."""
+    return jsonfile.cached(folder / MARKER, Drawn)
 
 
 def counts(images: int) -> dict[str, int]:
@@ -87,8 +91,8 @@ def counts(images: int) -> dict[str, int]:
     return {name: len(numbers) for name, numbers in _members(images).items()}
 
 
-def _identity(spec: SyntheticData) -> dict[str, int]:
-    return {**msgspec.structs.asdict(spec), "drawing": DRAWING}
+def _identity(spec: SyntheticData) -> Drawn:
+    return Drawn(**msgspec.structs.asdict(spec), drawing=DRAWING)
 
 
 def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -> None:
@@ -145,7 +149,9 @@ def _write(folder: Path, spec: SyntheticData) -> None:
     for name, part in members.items():
         document = json.dumps(_document(part, shapes, SETS[name][1], spec))
         (folder / "annotations" / f"instances_{name}.json").write_text(document)
-    (folder / MARKER).write_text(json.dumps(_identity(spec), indent=1) + "\n")
+    (folder / MARKER).write_text(
+        json.dumps(msgspec.structs.asdict(_identity(spec)), indent=1) + "\n"
+    )
 
 
 def _draw_one(folder: Path, spec: SyntheticData, number: int) -> list[drawing.Shape]:
