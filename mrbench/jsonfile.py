@@ -176,7 +176,7 @@ def _steps(path: str, plain: Any, same: Callable[[], bool]) -> list[str]:  # noq
     return steps
 
 
-def _faulty(mapping: dict[str, Any], same: Callable[[], bool]) -> str:
+def _faulty(mapping: dict[str, object], same: Callable[[], bool]) -> str:
     """Return the first key whose value alone makes the fault; the others are left out of it."""
     entries = list(mapping.items())
     for name, value in entries:

@@ -11,6 +11,7 @@ from mrbench.model.recipe import ALSO, Recipe
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 
+Schema = dict[str, Any]  # any: JSON Schema nests as the types do
 KINDS: Mapping[str, Any] = {  # any: a union is no type to the type checker
     "recipe": Recipe,
     "suite": Suite,
@@ -20,7 +21,7 @@ KINDS: Mapping[str, Any] = {  # any: a union is no type to the type checker
 }
 
 
-def make_schema(kind: str) -> dict[str, Any]:
+def make_schema(kind: str) -> Schema:
     """Return the schema of one of KINDS, as JSON holds it."""
     (top,), parts = msgspec.json.schema_components(
         [KINDS[kind]], schema_hook=_of_path, ref_template="#/$defs/{name}"
@@ -32,11 +33,11 @@ def make_schema(kind: str) -> dict[str, Any]:
     return {"$schema": dialect, **top, "$defs": described}
 
 
-def _of_path(_cls: type) -> dict[str, Any]:
+def _of_path(_cls: type) -> Schema:
     return {"type": "string"}  # the one type of ours that is not JSON's
 
 
-def _described(part: dict[str, Any]) -> dict[str, Any]:
+def _described(part: Schema) -> Schema:
     """Describe the key that tells events apart, which no field stands for."""
     event = part["properties"].get("event")
     if event is not None:

@@ -11,11 +11,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
+
+from mrbench import jsonfile
 from mrbench.errors import UnavailableError
 from mrbench.model.recipe import Environment
 from mrbench.prepare.environment.install import options_for, uv
@@ -34,6 +37,27 @@ class File(NamedTuple):
     name: str
     url: str
     sha256: str
+
+
+class PylockFile(Struct, frozen=True):
+    """A wheel or sdist in a pylock.toml."""
+
+    url: str = ""
+    hashes: Mapping[str, str] = {}
+
+
+class PylockPackage(Struct, frozen=True):
+    """A package in a pylock.toml."""
+
+    name: str
+    wheels: tuple[PylockFile, ...] = ()
+    sdist: PylockFile | None = None
+
+
+class Pylock(Struct, frozen=True):
+    """What is read of a pylock.toml."""
+
+    packages: tuple[PylockPackage, ...] = ()
 
 
 Candidates = dict[str, list[File]]  # package name -> its files, the sdist last
@@ -130,7 +154,10 @@ def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candi
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         told = " ".join(said).removeprefix("error: ").rstrip(".")
         raise UnavailableError(told[:300] or "uv failed and said nothing")
-    return dict(_candidates(p) for p in tomllib.loads(done.stdout).get("packages", []))
+    remedy = "install another uv: this one's locks are not read"
+    plain = tomllib.loads(done.stdout)
+    lock = jsonfile.convert(plain, Pylock, "pylock.toml", error=UnavailableError, remedy=remedy)
+    return dict(map(_candidates, lock.packages))
 
 
 def _choose(candidates: list[File], hashes: set[str]) -> list[File]:
@@ -143,11 +170,11 @@ def _choose(candidates: list[File], hashes: set[str]) -> list[File]:
     return wheels or list(fit.values())[:1]
 
 
-def _candidates(package: dict[str, Any]) -> tuple[str, list[File]]:
+def _candidates(package: PylockPackage) -> tuple[str, list[File]]:
     files = []
-    for item in (*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())):
-        name = unquote(urlsplit(item.get("url", "")).path.rpartition("/")[2])
-        sha256 = item.get("hashes", {}).get("sha256")
+    for item in (*package.wheels, *filter(None, (package.sdist,))):
+        name = unquote(urlsplit(item.url).path.rpartition("/")[2])
+        sha256 = item.hashes.get("sha256")
         if sha256 and PurePosixPath(name).suffix in {".whl", ".gz", ".zip", ".bz2"}:
-            files.append(File(name, item["url"], sha256))
-    return lockfile.normalized(package["name"]), files
+            files.append(File(name, item.url, sha256))
+    return lockfile.normalized(package.name), files

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mrbench import jsonfile
 from mrbench.files import write_whole
@@ -83,8 +83,8 @@ def _looks(folder: Path, file: Tracked, *, exact: bool) -> bool:
         status = os.lstat(f"{folder}/{file.path}")
     except OSError:
         return False
-    kind: dict[str, Any] = {LINK: stat.S_ISLNK}
-    if not kind.get(file.mode, stat.S_ISREG)(status.st_mode) or status.st_size != file.size:
+    is_its_kind = stat.S_ISLNK if file.mode == LINK else stat.S_ISREG
+    if not is_its_kind(status.st_mode) or status.st_size != file.size:
         return False
     if exact and status.st_mtime_ns != file.mtime_ns:
         return False
