@@ -17,7 +17,6 @@ Handle = Any  # pynvml's, of one GPU
 MOST_PROCESSES = 64  # on one GPU of an old driver; no training has so many
 PROCESS_V1 = struct.Struct("IQ")  # nvml.h: nvmlProcessInfo_v1_t, a pid and its bytes
 UNKNOWN_BYTES = 0xFFFFFFFFFFFFFFFF  # nvml.h: a process's memory can't be told
-Facts = dict[str, Any]
 
 
 class Unavailable(Exception):  # noqa: N818 - no failure: most machines have no GPU
