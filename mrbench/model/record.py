@@ -148,6 +148,7 @@ class DockerContainer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     out_of_memory: Annotated[bool | None, Meta(description="Killed for memory.")] = None
     error: Annotated[str | None, Meta(description="The engine's error.")] = None
     failed: Annotated[str | None, Meta(description="Why it could not be run.")] = None
+    remedy: Annotated[str | None, Meta(description="What to do about that.")] = None
     began: Annotated[str | None, Meta(description="UTC time of its start.")] = None
     ended: Annotated[str | None, Meta(description="UTC time of its end.")] = None
     removed: Annotated[bool | None, Meta(description="Whether it was removed.")] = None

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from mrbench.checks.recipes.base import Subject, counted, shown
 from mrbench.model.finding import Finding
-from mrbench.prepare.source.git import GitError, git
+from mrbench.prepare.source.git import GitError, git, meaningful
 
 NAME = "patches"
 HEADS = re.compile(rb"^diff --git ", re.MULTILINE)
@@ -30,7 +30,7 @@ def check_patches(subject: Subject) -> Iterator[Finding]:
             added, removed, paths = _parsed(raw)
         except GitError as exc:
             line = AT_LINE.search(exc.stderr)
-            said = str(exc).removeprefix("git apply: ").removeprefix("error: ")
+            said = meaningful(exc.stderr).removeprefix("error: ")
             number = next((int(n) for n in line.groups() if n), None) if line else None
             yield _wrong(subject, name, f"git cannot parse it ({said})", number)
             continue

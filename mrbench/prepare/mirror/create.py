@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
+from mrbench.model.finding import Problem
 from mrbench.prepare.mirror import manifest, pretrained, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base
 from mrbench.prepare.mirror.fetch import fetch
@@ -135,7 +136,8 @@ def _weights(
             paths.append(f"{WEIGHTS}/{item.file}")
         except MrbenchError as exc:
             what = f"weights {item.file}"
-            missing.append(Missing(what, str(exc).removeprefix(f"{what}: ")))
+            why = str(Problem(exc.text, exc.remedy)) if exc.key == what else str(exc)
+            missing.append(Missing(what, why))
     return paths, missing
 
 

@@ -147,6 +147,7 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
     finally:
         beside.unlink(missing_ok=True)
     raise UnavailableError(
-        f"weights {item.file}: {'; '.join(failures)}",
+        "; ".join(failures),
         "try again, or get them elsewhere and name their folder with --weights DIR",
+        key=f"weights {item.file}",
     )

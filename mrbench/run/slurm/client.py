@@ -20,7 +20,11 @@ DEFAULTS = ("ACCOUNT", "PARTITION", "CONSTRAINT", "QOS", "RESERVATION")
 
 
 class Refused(LaunchError):  # noqa: N818 - an answer of Slurm's
-    """Slurm said no; the text says what to do."""
+    """Slurm said no, in these words."""
+
+    def __init__(self, text: str, remedy: str = "", *, said: str = "") -> None:
+        super().__init__(text, remedy)
+        self.said = said
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -60,7 +64,7 @@ def cancel(*names: str) -> None:
         try:
             _ask("scancel", "--quiet", *names)
         except Refused as exc:
-            if "Invalid job id" not in str(exc):
+            if "Invalid job id" not in exc.said:
                 raise
 
 
@@ -78,7 +82,7 @@ def jobs(ids: Iterable[str]) -> dict[str, Job]:
     try:
         told = _ask("squeue", "--noheader", "--states=all", f"--jobs={','.join(wanted)}", form)
     except Refused as exc:
-        if "Invalid job id" not in str(exc):  # said of a single id that was forgotten
+        if "Invalid job id" not in exc.said:  # said of a single id that was forgotten
             raise
         told = ""
     found = {}
@@ -168,7 +172,7 @@ def _ask(
         raise UnavailableError(f"{command}: no answer within {limit_s:g} s{told}", what) from exc
     if done.returncode:
         said = _last(done.stderr) or f"ended with {done.returncode}"
-        raise Refused(f"{command}: {said}", states.remedy(said))
+        raise Refused(f"{command}: {said}", states.remedy(said), said=said)
     return done.stdout
 
 

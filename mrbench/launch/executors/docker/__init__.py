@@ -34,7 +34,6 @@ from mrbench.prepare.step import run_step
 ENGINE_S = 45.0  # what an engine may take to end a container, beyond the grace period
 STATE = "container.state"  # the client's word, until it is part of container.json
 State = dict[str, Any]
-LOST = {"text": "the process that was to make the container was killed", "remedy": "run again"}
 
 
 class Docker:
@@ -87,7 +86,7 @@ class Docker:
             _conclude(folder, order, told, job)
             state.unlink(missing_ok=True)
         if "failed" in told and "code" in told:  # the container's init found nothing to start
-            raise LaunchError(told["failed"]["text"], told["failed"]["remedy"])
+            raise LaunchError(told["failed"], told["remedy"])
 
     def _step(self, job: Job, log: Path, what: str) -> None:
         """Run a command in a container to its end; see base.Surroundings."""
@@ -106,9 +105,9 @@ class Docker:
                     what=what,
                 )
         except LaunchError as exc:
-            failed = _read(state).get("failed")
-            if failed:
-                raise LaunchError(f"{what}: {failed['text']}", failed["remedy"]) from exc
+            end = _read(state)
+            if "failed" in end:
+                raise LaunchError(f"{what}: {end['failed']}", end["remedy"]) from exc
             raise
         finally:
             place.unlink(missing_ok=True)
@@ -146,8 +145,7 @@ class DockerRun:
             return msgspec.structs.replace(end, message=text, reason="out_of_memory")
         if "failed" in told or "code" not in told:
             lost = "the process that watched the container was killed; look for a lack of memory"
-            failed = told.get("failed")
-            message = f"{failed['text']}; {failed['remedy']}" if failed else lost
+            message = str(Problem(told["failed"], told["remedy"])) if "failed" in told else lost
             return msgspec.structs.replace(end, code=None, message=message)
         return end
 
@@ -187,8 +185,8 @@ def _conclude(folder: Path, order: dict[str, Any], told: State, job: Job) -> Non
 
 def _check_start(told: State) -> None:
     if not told.get("started"):
-        failed = told.get("failed") or LOST
-        raise LaunchError(failed["text"], failed["remedy"])
+        lost = "the process that was to make the container was killed"
+        raise LaunchError(told.get("failed", lost), told.get("remedy", "run again"))
 
 
 def _read(path: Path) -> State:

@@ -56,7 +56,7 @@ def main() -> None:
         with connect(MrbenchError) as client:
             _live(client, order, state, told, parent)
     except MrbenchError as exc:
-        state["failed"] = {"text": exc.text, "remedy": exc.remedy}
+        state |= {"failed": exc.text, "remedy": exc.remedy}
     _tell(told, state)
     _end_like(state.get("code"))
 

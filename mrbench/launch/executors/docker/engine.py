@@ -27,6 +27,7 @@ TOOLKIT = (
     "install the NVIDIA Container Toolkit, then"
     " `nvidia-ctk runtime configure --runtime=docker` and restart the engine"
 )
+NO_PROGRAM = "correct launch.command, or choose another image with --image"
 # What the engine says (its words carry the particulars), what it means, and what to do.
 MEANINGS = (
     (r"could not select device driver|Unknown runtime specified nvidia|nvidia-container-cli",
@@ -34,8 +35,7 @@ MEANINGS = (
     # tini is the engine's init, which is started in any case
     ((r'exec: "?(?P<what>[^"]+?)"?: (?:.*no such file|executable file not found|stat )'
       r"|tini \(\d+\)\] exec (?P<init>.+) failed: No such file"),
-     "{what}: the image has no such program",
-     "correct launch.command, or choose another image with --image"),
+     "{what}: the image has no such program", NO_PROGRAM),
     ((r'exec: "?(?P<what>[^"]+?)"?: permission denied'
       r"|tini \(\d+\)\] exec (?P<init>.+) failed: Permission denied"),
      "{what}: is no program that this user may run in the image",

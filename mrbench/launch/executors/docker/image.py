@@ -13,7 +13,7 @@ from mrbench import jsonfile
 from mrbench.errors import LaunchError, MrbenchError, UnavailableError
 from mrbench.files import home
 from mrbench.launch.executors.docker import build, containerfile
-from mrbench.launch.executors.docker.engine import TOOLKIT, connect, facts, meaning
+from mrbench.launch.executors.docker.engine import NO_PROGRAM, TOOLKIT, connect, facts, meaning
 from mrbench.model.finding import Problem
 from mrbench.model.job import Job, UsableEnvironment
 from mrbench.model.options import ExecutorOptions
@@ -150,7 +150,7 @@ class InImage:
             try:
                 self.step(job, log, "environment")
             except LaunchError as exc:
-                if "has no such program" not in str(exc):
+                if exc.remedy != NO_PROGRAM:
                     raise
                 other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
                 self.step(other, log, "environment")
