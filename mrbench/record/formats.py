@@ -43,6 +43,8 @@ def record_of(raw: bytes, file: str) -> RunRecord:
 
 def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format without a type
     """Return a record of format 2 or 3 as format 4 has it; what is damaged stays as it is."""
+    if record.get("format") == FORMAT:
+        return record
     record = {**record, "format": FORMAT}
     if isinstance(record["plan"], dict):
         record["plan"] = lifted_plan(record["plan"])

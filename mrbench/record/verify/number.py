@@ -54,8 +54,7 @@ def check_number(run: Opened, record: Record) -> Iterator[Finding]:
     except MrbenchError as exc:
         yield Finding("number", "failed", _plain(exc, run), FORGED, key="measurement")
         return
-    if record.get("format") in (2, 3):
-        record = lifted(dict(record))
+    record = lifted(dict(record))
     for part in TOLD:
         if record.get(part) is not None:
             yield from _compare(run, record, part, found[part])
