@@ -23,7 +23,7 @@ MOST_PACKAGES, MOST_LOOSE_MODULES = 13, 6
 MOST_LATE_IMPORTS = 77
 # What is not as it should be yet; whoever mends one takes it out.
 KNOWN_UP = {
-    ("mrbench.embedded", "mrbench.prepare.source.objects"),
+    ("mrbench.embedded", "mrbench.prepare.source.tree"),
 }
 # A library has one door, where its exceptions are translated.
 DOORS = {

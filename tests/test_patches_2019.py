@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mrbench.prepare import source
-from mrbench.prepare.source.objects import object_id
+from mrbench.prepare.source.tree import object_id
 from mrbench.recipe import load as recipe
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import RecipeError
-from mrbench.recipe import foreign
 from mrbench.recipe import load as recipe
 from mrbench.recipe.load import RecipeFile
 from toy import edit, make_suite, mrbench
@@ -88,14 +87,14 @@ def test_patches_of_a_repository_of_recipes_lie_beside_recipes(tmp_path: Path) -
     path = tmp_path / "recipes" / "2019" / "mmdetection.yaml"
     for folder in ("recipes/2019", "patches/2019"):
         shutil.copytree(recipe.root() / folder, tmp_path / folder)
-    file = foreign.load(path, "demo")
+    file = recipe.load_path(path, "demo")
     assert file.suite_name == "2019"
     assert file.patches == recipe.load_named("2019", "mmdetection").patches
     done = mrbench("run", "--dry-run", "--recipe", path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     shutil.move(tmp_path / "patches", tmp_path / "recipes" / "2019")
     with pytest.raises(RecipeError, match=r"patches\[0\]: "):
-        foreign.load(path, "demo")
+        recipe.load_path(path, "demo")
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\x00", b"- a\n", b"a: &x [*x]\n", b"[" * 100_000])

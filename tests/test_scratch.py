@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.prepare import scratch
+from mrbench.prepare import run_copy
 from toy import mrbench
 
 STRESS = """
 import sys
 from pathlib import Path
-from mrbench.prepare import scratch
+from mrbench.prepare import run_copy
 for i in range(40):
-    with scratch.own(Path(sys.argv[1]) / f"{sys.argv[2]}-{i}") as own:
+    with run_copy.own(Path(sys.argv[1]) / f"{sys.argv[2]}-{i}") as own:
         (own.path / "output").mkdir()
-        assert (own.path / scratch.OWNER).exists()
+        assert (own.path / run_copy.OWNER).exists()
 """
 
 
@@ -28,9 +28,9 @@ def parent(tmp_path: Path) -> Path:
 
 
 def test_it_is_gone_in_the_end_however_that_comes(parent: Path) -> None:
-    with scratch.own(parent / "a") as own:
+    with run_copy.own(parent / "a") as own:
         assert own.path.is_dir()
-    with contextlib.suppress(ZeroDivisionError), scratch.own(parent / "b") as own:
+    with contextlib.suppress(ZeroDivisionError), run_copy.own(parent / "b") as own:
         own.hand_over(parent)
         raise ZeroDivisionError
     assert not list(parent.iterdir())
@@ -41,11 +41,11 @@ def test_one_that_a_run_owns_stays_until_the_run_has_its_record(
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    with scratch.own(parent / "a") as own:
+    with run_copy.own(parent / "a") as own:
         own.hand_over(run)
-    assert scratch.sweep(parent) == []
+    assert run_copy.sweep(parent) == []
     (run / "record.json").touch()
-    assert scratch.sweep(parent) == [parent / "a"]
+    assert run_copy.sweep(parent) == [parent / "a"]
     assert not own.path.exists()
 
 
@@ -55,8 +55,8 @@ def test_cleanup_removes_both_kinds_and_nothing_that_lives(parent: Path, tmp_pat
     run.mkdir()
     code = f"""
         from pathlib import Path
-        from mrbench.prepare import scratch
-        with scratch.own(Path({str(parent / "living")!r})):
+        from mrbench.prepare import run_copy
+        with run_copy.own(Path({str(parent / "living")!r})):
             print("owned", flush=True)
             input()
     """
@@ -69,9 +69,9 @@ def test_cleanup_removes_both_kinds_and_nothing_that_lives(parent: Path, tmp_pat
         assert other.stdout is not None
         assert other.stdout.readline() == "owned\n"
         for name, marker, text in (
-            ("killed", scratch.OWNER, ""),
-            ("submitted", scratch.RUN, f"{run}\n"),
-            ("removed", scratch.RUN, f"{tmp_path}/gone\n"),
+            ("killed", run_copy.OWNER, ""),
+            ("submitted", run_copy.RUN, f"{run}\n"),
+            ("removed", run_copy.RUN, f"{tmp_path}/gone\n"),
             ("prepared", "src", ""),
         ):
             (parent / name).mkdir()

@@ -21,7 +21,6 @@ from mrbench.prepare.data.synth import (
     counts,
     dataset,
     draw,
-    drawing,
     made_by_us,
     synthesize,
 )
@@ -71,12 +70,12 @@ def test_another_seed_gives_other_pictures(drawn: Path, tmp_path: Path) -> None:
 
 def test_a_picture_depends_on_its_seed_and_number_alone() -> None:
     more = SyntheticData(images=99, width=160, height=120, seed=3)
-    assert drawing.picture(SPEC, 7) == drawing.picture(more, 7)
+    assert dataset.picture(SPEC, 7) == dataset.picture(more, 7)
 
 
 def test_what_is_drawn_is_the_same_in_every_version() -> None:
     """DRAWING must count up when this changes; JPEG's own bytes may change with the library."""
-    _, shapes = drawing.picture(SPEC, 7)
+    _, shapes = dataset.picture(SPEC, 7)
     text = json.dumps(shapes)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == "1691025e0cb65220"
 

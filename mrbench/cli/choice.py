@@ -9,7 +9,7 @@ from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy
 from mrbench.prepare.mirror import base
-from mrbench.recipe import foreign, load, plan
+from mrbench.recipe import load, plan
 from mrbench.recipe.load import RecipeFile
 from mrbench.run.executor import Executor
 from mrbench.run.executors import EXECUTORS, OPTIONS
@@ -49,7 +49,7 @@ def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[Reci
     if args.recipe:
         if args.impl:
             raise RecipeError("--impl and --recipe exclude each other", "give one of them")
-        return tuple(foreign.load(path, args.suite, locked=locked) for path in args.recipe)
+        return tuple(load.load_path(path, args.suite, locked=locked) for path in args.recipe)
     names = dict.fromkeys(args.impl or load.implementations(args.suite))
     return tuple(load.load_named(args.suite, name, locked=locked) for name in names)
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from mrbench.console.charset import encodable
-
 if TYPE_CHECKING:
     from rich.text import Text
+
 
 LEAST = 10  # columns for what is folded, where names and numbers are not
 WIDEST = 100_000  # columns of a pipe
@@ -105,3 +104,10 @@ def width_of(stream: TextIO | None, most: int) -> int:
     from rich.console import Console  # noqa: PLC0415 - see above
 
     return max(20, min(most, Console(file=out).width))
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return a text with what the encoding lacks written out: \u00b1 as +/-, else escapes."""
+    if not encoding.lower().startswith("utf"):
+        text = text.replace("\u00b1", "+/-")
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-from mrbench.console.charset import encodable
+from mrbench.console.listing import encodable
 from mrbench.model.finding import Finding, Outcome, by_subject
 from mrbench.text import one_line
 

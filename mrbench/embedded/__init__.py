@@ -6,7 +6,7 @@ Its id depends on the files alone, so a recipe can pin it like any other commit.
 from pathlib import Path
 
 from mrbench.errors import WorkspaceError
-from mrbench.prepare.source.objects import object_id, tree_objects
+from mrbench.prepare.source.tree import object_id, tree_objects
 
 KINDS = (".py", ".md", ".txt")
 SIGNATURE = "mrbench <mrbench@invalid> 1577836800 +0000"  # 2020-01-01; nobody and never, but fixed

@@ -9,7 +9,7 @@ from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter
-from mrbench.prepare import scratch
+from mrbench.prepare import run_copy
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
 from mrbench.record.record import in_turns
@@ -65,7 +65,7 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
     """Prepare a run and hand it to its executor; whatever fails becomes the run's record."""
     stage = functools.partial(recorder.reporter.stage, run.plan.implementation)
     try:
-        with scratch.own(run.scratch) as own:
+        with run_copy.own(run.scratch) as own:
             prepared = prepare(run.plan, file, places, own.path, stage, executor.surroundings)
             run.know_prepared(prepared)
             session.submit(run, prepared, own)

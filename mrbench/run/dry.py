@@ -10,7 +10,7 @@ import msgspec
 
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare import environment, scratch
+from mrbench.prepare import environment, run_copy
 from mrbench.prepare import source as workspace
 from mrbench.prepare.job import Patches, links_of, make_job, path_values
 from mrbench.run.executor import Executor
@@ -20,7 +20,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
     """Return all that a run of the plan would do on this machine."""
     tree = plan.source.tree or "(unknown until checked out)"
     env = environment.path(plan.environment, tree, plan.lock_sha256)
-    source = scratch.folder(plan.suite, plan.implementation, "RUN") / "src"
+    source = run_copy.folder(plan.suite, plan.implementation, "RUN") / "src"
     image, python = executor.surroundings.preview(plan.environment, env)
     job = make_job(plan, places, python, source, image=image)
     values = path_values(plan, places, python, source)

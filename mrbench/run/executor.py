@@ -8,7 +8,7 @@ from mrbench.launch.executors.base import Site
 from mrbench.model.job import PreparedRun
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare.scratch import Scratch
+from mrbench.prepare.run_copy import Scratch
 from mrbench.run.recorder import Recorder, Run
 
 

@@ -12,7 +12,7 @@ from mrbench.model.job import PreparedRun
 from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare.scratch import Scratch
+from mrbench.prepare.run_copy import Scratch
 from mrbench.run.recorder import Recorder, Run
 from mrbench.run.training import train
 

@@ -8,7 +8,7 @@ from mrbench.errors import MrbenchError
 from mrbench.model.job import Workspace
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare import job, scratch, source
+from mrbench.prepare import job, run_copy, source
 from mrbench.prepare.mirror import base
 from mrbench.prepare.surroundings import HERE
 from mrbench.recipe.load import RecipeFile
@@ -45,7 +45,7 @@ def _prepare(
     if checkout_only:
         checkout = source.prepare(plan.source, file.patches, base.git_base(places.mirror), stage)
         return _row(checkout) | {"path": str(checkout.path)}
-    folder = scratch.folder(plan.suite, plan.implementation, RUN_NAME)
+    folder = run_copy.folder(plan.suite, plan.implementation, RUN_NAME)
     ready = job.prepare(plan, file, places, folder, stage, HERE)
     command = job.with_port(ready.job)
     return _row(ready.workspace) | {

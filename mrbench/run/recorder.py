@@ -16,7 +16,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Series
 from mrbench.model.reporter import Reporter
 from mrbench.model.run import Exit, Status
-from mrbench.prepare import scratch
+from mrbench.prepare import run_copy
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
@@ -60,7 +60,7 @@ class Run:
         """
         folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
         rundir.write(folder.plan, plan.canonical())
-        own = scratch.folder(plan.suite, plan.implementation, folder.path.name)
+        own = run_copy.folder(plan.suite, plan.implementation, folder.path.name)
         return cls(folder, own, blank(plan, file, folder, series, forced))
 
     @property
@@ -118,7 +118,7 @@ class Recorder:
             files = rundir.describe_files(run.folder)
             record = structs.replace(record, ended=now(), files=files)
             record = rundir.write_record(run.folder, record)
-        scratch.remove(run.scratch)
+        run_copy.remove(run.scratch)
         for path in (run.folder.draft, run.folder.prepared, run.folder.lease):
             with contextlib.suppress(OSError):
                 path.unlink()

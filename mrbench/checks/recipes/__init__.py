@@ -16,7 +16,7 @@ from mrbench.checks.recipes.base import Subject, refused
 from mrbench.checks.recipes.upstream import Upstreams
 from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.model.finding import Finding
-from mrbench.recipe import foreign, load, plan
+from mrbench.recipe import load, plan
 
 Look = Callable[[Subject], Iterator[Finding]]
 # In the order in which they are told.
@@ -82,9 +82,9 @@ def check_recipes(
 
 
 def _read(path: Path, default_suite: str) -> Subject | Finding:
-    name = f"{foreign.suite_name(path)}/{path.stem}"
+    name = f"{load.suite_name(path)}/{path.stem}"
     try:
-        file = foreign.load(path, default_suite)
+        file = load.load_path(path, default_suite)
         made = plan.make_plan(msgspec.structs.replace(file, lock=None))
     except RecipeError as exc:
         key = exc.key or ""
@@ -92,4 +92,4 @@ def _read(path: Path, default_suite: str) -> Subject | Finding:
         if isinstance(exc, PlaceholderError):
             kind = "placeholders"
         return refused(kind, name, exc, path)
-    return Subject(name=name, file=file, plan=made, base=foreign.base_of(path))
+    return Subject(name=name, file=file, plan=made, base=load.base_of(path))

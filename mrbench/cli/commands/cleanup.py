@@ -7,7 +7,7 @@ from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.files import home
 from mrbench.launch.executors.docker import engine
-from mrbench.prepare import scratch
+from mrbench.prepare import run_copy
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Remove containers and folders whose mrbench is dead, and say which."""
-    removed = [f"folder {path}" for path in scratch.sweep(home() / "scratch")]
+    removed = [f"folder {path}" for path in run_copy.sweep(home() / "scratch")]
     code = 0
     try:
         found, kept = _containers(others=args.all)

@@ -7,7 +7,7 @@ from mrbench.cli.arguments import add_recipes
 from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, RecipeError
-from mrbench.prepare.environment.relock import relock
+from mrbench.prepare.environment.lock import relock
 
 COMMAND = Command(
     group="Get ready",

@@ -7,7 +7,7 @@ from typing import Any
 
 from mrbench.cli.arguments import add_reference, add_runs
 from mrbench.cli.commands import Command
-from mrbench.console.charset import encodable
+from mrbench.console.listing import encodable
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.recipe import load

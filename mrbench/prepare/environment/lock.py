@@ -1,12 +1,15 @@
-"""Make a lock file from a recipe's requirements, with uv."""
+"""Lock files: made from a recipe's requirements with uv, and written where recipes name them."""
 
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mrbench.errors import LaunchError
+from mrbench.errors import LaunchError, MrbenchError
+from mrbench.files import home, write_whole
 from mrbench.model.recipe import Environment
 from mrbench.prepare.environment.install import base_python, uv
 from mrbench.prepare.step import activated, run_step
+from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.lockfile import HEADER, inputs_digest
 
 # The oldest that mrbench itself runs on: for environments of mrbench's own interpreter.
@@ -55,3 +58,27 @@ def head(env: Environment) -> bytes:
         f"\n# from the recipe's requirements, kept until they change.\n{HEADER}"
         f" {inputs_digest(env)}\n"
     ).encode()
+
+
+def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[str | MrbenchError]:
+    """Write each recipe's lock; yields a line on each, or its error, and goes on.
+
+    Versions stay as they are in a lock that exists, unless `upgrade`.
+    """
+    for file in files:
+        env = file.recipe.environment
+        if env.lock is None:
+            continue
+        place = Path(file.place.file).parent / env.lock
+        log = home() / "logs" / f"lock-{file.suite_name}-{file.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        old = place.read_bytes() if place.is_file() else None
+        try:
+            made = resolve(env, None if upgrade else old, log)
+        except MrbenchError as exc:
+            yield type(exc)(f"{file.name}: {exc}")
+            continue
+        if made != old:
+            write_whole(place, made)
+        yield f"{place}: {'as it was' if made == old else 'written'}"

@@ -1,4 +1,4 @@
 """Mirrors for machines without internet: a folder with all that the recipes of a suite need.
 
-create.py gathers (repos.py, wheels.py, pretrained.py), manifest.py lists, verify.py checks.
+create.py gathers (repos.py, wheels.py), manifest.py lists, verify.py checks.
 """

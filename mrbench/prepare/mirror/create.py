@@ -2,15 +2,17 @@
 
 import contextlib
 import functools
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.model.finding import Problem
-from mrbench.prepare.mirror import manifest, pretrained, repos, wheels
-from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base
-from mrbench.prepare.mirror.fetch import fetch
+from mrbench.model.recipe import WeightsFile
+from mrbench.prepare import weights
+from mrbench.prepare.mirror import manifest, repos, wheels
+from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base, weights_folder
 from mrbench.prepare.mirror.manifest import (
     Content,
     Covered,
@@ -21,6 +23,7 @@ from mrbench.prepare.mirror.manifest import (
     this_platform,
     write,
 )
+from mrbench.prepare.weights.download import download
 from mrbench.recipe.load import RecipeFile
 
 Stage = Callable[[str, str], None]
@@ -132,7 +135,7 @@ def _weights(
     paths, missing = [], []
     for item in file.recipe.weights:
         try:
-            pretrained.add(folder / WEIGHTS, item, named, mirror, say)
+            _add_weights(folder / WEIGHTS, item, named, mirror, say)
             paths.append(f"{WEIGHTS}/{item.file}")
         except MrbenchError as exc:
             what = f"weights {item.file}"
@@ -157,3 +160,61 @@ def _files(folder: Path, recipes: dict[str, Covered], old: Manifest | None) -> d
             if path not in found:
                 found[path] = describe(folder / path)
     return found
+
+
+ATTEMPTS = 3
+MOST_BYTES = 20_000_000_000  # more than any wheel has
+
+
+def fetch(url: str, sha256: str, target: Path) -> None:
+    """Have the file in place; UnavailableError if it cannot be had or is another one."""
+    if target.is_file() and describe(target).sha256 == sha256:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        found = _patiently(url, beside)
+        if found != sha256:
+            raise UnavailableError(
+                f"{url}: sha256 is {found}, the index says {sha256}", "find out who changed it"
+            )
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _patiently(url: str, target: Path) -> str:
+    """Download, again if that fails: the biggest are some hundred megabytes."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return download(url, target, None, MOST_BYTES, lambda _done, _total: None).sha256
+        except UnavailableError:
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError
+
+
+def _add_weights(
+    folder: Path,
+    item: WeightsFile,
+    named: Path | None,
+    mirror: str | None,
+    say: Callable[[str], None],
+) -> None:
+    """Have one file of weights in the folder, checked; UnavailableError if it cannot be had.
+
+    named: a folder that may have it. mirror: a made one is asked instead of the network.
+    """
+    if weights.problem(item, folder) is None:
+        return
+    say(f"weights {item.file}")
+    there = named is not None and (named / item.file).is_file()
+    used = weights.have(item, named if there else weights_folder(mirror), say)
+    target = folder / item.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        shutil.copyfile(used.path, beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)

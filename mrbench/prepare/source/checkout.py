@@ -1,23 +1,27 @@
-"""Make a patched checkout: complete, verified and recorded, or absent."""
+"""Make a patched checkout: complete, verified and recorded, or absent. Patches must fit exactly."""
 
+import fnmatch
+import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from mrbench.errors import WorkspaceError
 from mrbench.model.job import Workspace
-from mrbench.model.recipe import Source
-from mrbench.prepare.source import address, patching, store, tree
+from mrbench.model.recipe import Source, Substitution
+from mrbench.prepare.source import address, store, tree
 from mrbench.prepare.source.base import (
     as_workspace,
     checkout_path,
     expect,
     record_path,
     repository_name,
+    untouched,
 )
 from mrbench.prepare.source.git import GitError, git, objects
-from mrbench.prepare.source.standing import untouched
+from mrbench.prepare.source.tree import ABSENT, LINK, Tracked
 
 Patches = tuple[tuple[str, bytes], ...]  # name and content, in the order to apply
 # Bytes as they are in the repository, whatever its .gitattributes or the user's want converted.
@@ -103,14 +107,14 @@ def _check_out(
         base_tree = repository.commit(source.commit).tree.hexsha
     before = after = listing()
     for change in source.substitutions:
-        patching.substitute(folder, before, change, source)
+        _substitute(folder, before, change, source)
     if source.substitutions:
         run("add", "--update")
     for name, content in patches:
-        patching.apply(folder, name, content, source, lock)
+        _apply(folder, name, content, source, lock)
     if patches or source.substitutions:
         after = listing()
-    patching.check_links(folder, before, after)
+    _check_links(folder, before, after)
     record = tree.Record(
         source.commit, run("write-tree", "--missing-ok").decode().strip(), base_tree, after
     )
@@ -121,3 +125,92 @@ def _check_out(
             file=folder,
         )
     return record
+
+
+FAILED = re.compile(r"patch failed: (?P<file>.+):(?P<line>\d+)$", re.MULTILINE)
+
+
+def _substitute(
+    folder: Path, files: Iterable[Tracked], change: Substitution, source: Source
+) -> None:
+    """Replace a text in the tracked files that the pattern selects, if it is where it should be.
+
+    The pattern is git's: * crosses folders, a folder's name stands for all in it.
+    """
+    text, replacement = change.text.encode(), change.replacement.encode()
+    if not text or b"\n" in text or change.files.startswith((":", "/")):
+        raise WorkspaceError(
+            f"substitution of {change.text!r} in {change.files!r}: give a text within one line, and"
+            " a pattern such as *.py"
+        )
+    found: dict[Path, bytes] = {}
+    lines = 0
+    for file in files:
+        if file.size == ABSENT or file.mode == LINK or not _selected(file.path, change.files):
+            continue
+        path = folder / file.path
+        content = path.read_bytes()
+        if text in content:
+            found[path] = content
+            lines += sum(text in line for line in content.split(b"\n"))
+    if (len(found), lines) != (change.expect_files, change.expect_lines):
+        raise WorkspaceError(
+            f"substitution of {change.text!r} in {change.files}: found in {len(found)} files,"
+            f" {lines} lines; the recipe expects {change.expect_files} files, {change.expect_lines}"
+            f" lines of {source.url} at {source.commit[:12]}",
+            "look there and correct the recipe",
+        )
+    for path, content in found.items():
+        path.write_bytes(content.replace(text, replacement))
+
+
+def _selected(path: str, pattern: str) -> bool:
+    inside = path.startswith(f"{pattern.rstrip('/')}/")
+    return inside or fnmatch.fnmatchcase(path, pattern)
+
+
+def _apply(folder: Path, name: str, patch: bytes, source: Source, lock: int) -> None:
+    """Apply a patch to index and files: every context line must be there, byte for byte."""
+    try:
+        git(
+            *(folder / ".git", "apply", "--index", "--whitespace=nowarn", "-"),
+            tree=folder,
+            stdin=patch,
+            lock=lock,
+        )
+    except GitError as exc:
+        raise WorkspaceError(
+            f"patch {name} does not apply to {source.url} at {source.commit[:12]}:"
+            f" {_where(exc.stderr, patch)}",
+            "make it anew against that commit",
+        ) from exc
+
+
+def _where(stderr: str, patch: bytes) -> str:
+    """Tell file and hunk where git names them, else all that git complains of."""
+    hunks = [
+        f"{found['file']}, hunk {_headline(found['line'], patch)}"
+        for found in FAILED.finditer(stderr)
+    ]
+    said = dict.fromkeys(line.removeprefix("error: ") for line in stderr.strip().splitlines())
+    return "; ".join(hunks or said)[:500]
+
+
+def _headline(line: str, patch: bytes) -> str:
+    found = re.search(rf"^@@ -{line}(?:,\d+)? \+\d+(?:,\d+)? @@".encode(), patch, re.MULTILINE)
+    return found.group().decode() if found else f"at line {line}"
+
+
+def _check_links(folder: Path, before: Iterable[Tracked], after: Iterable[Tracked]) -> None:
+    """Refuse a symbolic link that was patched in and leads out of the checkout."""
+    known = {(file.path, file.oid) for file in before if file.mode == LINK}
+    for file in after:
+        if file.mode != LINK or file.size == ABSENT or (file.path, file.oid) in known:
+            continue
+        target = (folder / file.path).readlink()
+        place = Path(os.path.normpath(folder / Path(file.path).parent / target))
+        if target.is_absolute() or not place.is_relative_to(folder) or ".git" in target.parts:
+            raise WorkspaceError(
+                f"the patches make {file.path} a link to {target}, outside the checkout",
+                "remove it",
+            )

@@ -19,7 +19,7 @@ from mrbench.model.recipe import Source
 from mrbench.prepare.source import address
 from mrbench.prepare.source.base import UnreachableError, repository_name
 from mrbench.prepare.source.git import GitError, git, meaningful, objects
-from mrbench.prepare.source.objects import framed
+from mrbench.prepare.source.tree import framed
 
 if TYPE_CHECKING:
     from git.objects.base import IndexObject

@@ -7,7 +7,7 @@ from mrbench.model.job import PreparedRun
 from mrbench.model.options import ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare.scratch import Scratch
+from mrbench.prepare.run_copy import Scratch
 from mrbench.prepare.surroundings import HERE
 from mrbench.recipe.plan import run_folder_name
 from mrbench.run.recorder import Recorder, Run

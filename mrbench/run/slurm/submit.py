@@ -18,7 +18,7 @@ from mrbench.model.job import PreparedRun
 from mrbench.model.options import ExecutorOptions
 from mrbench.model.plan import Plan
 from mrbench.model.slurm import NodeOrder, Submission
-from mrbench.prepare.scratch import Scratch
+from mrbench.prepare.run_copy import Scratch
 from mrbench.record import rundir
 from mrbench.record.record import now
 from mrbench.record.rundir import RunDir

@@ -1,4 +1,4 @@
-"""A small COCO-format dataset that mrbench draws: drawing.py a picture, dataset.py the folder."""
+"""A small COCO-format dataset that mrbench draws."""
 
 from mrbench.prepare.data.synth.dataset import MARKER, Drawn, counts, draw, made_by_us, synthesize
 
