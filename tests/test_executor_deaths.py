@@ -129,7 +129,7 @@ def test_full_disk_ends_the_job(tmp_path: Path) -> None:
     script = "echo first; until [ -s train.log ]; do sleep 0.02; done; yes 0123456789"
     with _drive(tmp_path, script, mark, file_limit=64) as driver:
         said = driver.communicate(timeout=SAFETY_S)[0]
-    assert b"output could not be written (File too large); make room" in said
+    assert b"output could not be written (File too large)', remedy='make room'" in said
     assert wait_until_none(mark) == []
     log = (tmp_path / LOG).read_bytes()
     assert log.startswith(b"first\n")

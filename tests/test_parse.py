@@ -135,7 +135,8 @@ def test_a_training_that_failed_says_why(log: str, status: str, says: str) -> No
     assert found.measurement.images_per_second is None
     failure = found.as_json()["failure"]
     assert says in failure["line"]
-    assert failure["remedy"] in found.measurement.reason
+    assert failure["remedy"] == found.measurement.remedy
+    assert found.as_json()["reason"].endswith(failure["remedy"])
 
 
 @pytest.mark.parametrize("render", [renderers.gluoncv, renderers.torchvision, renderers.minimask])

@@ -111,7 +111,8 @@ def test_every_bad_end_has_a_remedy(state: str, reason: str, words: str) -> None
     end = states.explain(state, "12", "n2")
     assert end is not None
     assert end.reason == reason
-    assert words in end.text
+    assert words in end.text + end.remedy
+    assert end.remedy
     assert "job 12" in end.text
 
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.failure.base import Marks
-from mrbench.measure.failure.verdict import of_log, sentence
+from mrbench.measure.failure.verdict import explain, of_log, shortfall
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import KIN, NAMES, parse, tells_rate, warning_of
@@ -40,7 +40,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
         m = self.measurement
         return {
             "status": m.status,
-            "reason": m.reason,
+            "reason": m.explanation,
             "implementation": self.implementation,
             "format": self.format,
             "images_per_second": m.images_per_second,
@@ -217,10 +217,11 @@ def _explained(
 ) -> Parsed:
     again = path.is_file()  # a pipe can be read but once
     if again and path.stat().st_size == 0:
-        found = structs.replace(found, reason="the log is empty; is it the right file?")
+        found = structs.replace(found, reason="the log is empty", remedy="is it the right file?")
     failure = of_log(path, marks, found.status) if again and found.status != "ok" else None
     if failure:
-        seen, _, _ = found.reason.rpartition("; ")  # without advice for a training that is well
-        reason = sentence(failure, seen)
-        found = structs.replace(found, status=failure.status, reason=reason, failure=failure)
+        why = explain(failure, shortfall(found))
+        found = structs.replace(
+            found, status=failure.status, reason=why.text, remedy=why.remedy, failure=failure
+        )
     return Parsed(measurement=found, implementation=implementation, format=format_)

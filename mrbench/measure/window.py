@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from mrbench.measure import clocks
 from mrbench.measure.interval import drift, within_run
 from mrbench.measure.spans import INSIDE, Process, Span, Stamps, split
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Clock, Window
 from mrbench.model.run import IterationSample, LeadingClock, Measurement, Status
 
@@ -74,7 +75,8 @@ def measure(
             status="no_iterations",
             images_per_iteration=images_per_iteration,
             clock=clock,
-            reason="no line tells of an iteration; is it the right log, and the right format?",
+            reason="no line tells of an iteration",
+            remedy="is it the right log, and the right format?",
         )
     answer = replace(answer, processes=processes)
     if processes > 1:
@@ -113,8 +115,10 @@ def _conclude(
     )
     problem = _shortfall(process, window, clock)
     if problem:
-        status, reason = problem
-        return replace(measured, status=status, reason=reason, log_seconds=None)
+        status, why = problem
+        return replace(
+            measured, status=status, reason=why.text, remedy=why.remedy, log_seconds=None
+        )
     lead, warnings = _choose_clocks(process, clock, stamped=stamps is not None)
     measured = replace(_checked(measured, process, lead), clock=lead.clock)
     if lead.seconds <= 0:
@@ -197,8 +201,8 @@ def _doubts(measured: Measurement) -> Iterable[str]:
         )
 
 
-def _shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, str] | None:
-    """Return why there can be no number, as status and reason, or None."""
+def _shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, Problem] | None:
+    """Return why there can be no number, or None."""
     wanted = f"{window.first + 1}-{window.last}"
     seen = f"the log has iterations {process.earliest + 1}-{process.latest}"
     if process.latest > window.last:  # where reading may have skipped the rest
@@ -207,30 +211,31 @@ def _shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, 
     late = process.earliest > window.first
     advice = "give a log that begins earlier" if late else "let it train longer"
     if process.begin is None:
-        return "incomplete_window", f"{seen}, the window is {wanted}; {advice}"
+        return "incomplete_window", Problem(f"{seen}, the window is {wanted}", advice)
     tail = window.last - process.end
     unfinished = process.latest < window.last and tail >= INSIDE * process.longest
     gap = max(process.begin - window.first, tail)
     if unfinished or gap > process.longest or process.iterations < LEAST_COVERED * length:
         covered = f"{process.iterations} of the window's {length}"
-        return "incomplete_window", f"{seen}, {covered} ({wanted}) are timed; {advice}"
+        return "incomplete_window", Problem(f"{seen}, {covered} ({wanted}) are timed", advice)
     outside = max(0, window.first - process.begin) + max(0, process.end - window.last)
     if outside > MOST_OUTSIDE * length:
         marks = f"{process.begin + 1}-{process.end}"
         reason = f"its marks are too far apart: the nearest cover {marks}, not {wanted}"
-        return "incomplete_window", f"{reason}; choose another window"
+        return "incomplete_window", Problem(reason, "choose another window")
     return _flaw(process, clock)
 
 
-def _flaw(process: Process, clock: Clock) -> tuple[Status, str] | None:
+def _flaw(process: Process, clock: Clock) -> tuple[Status, Problem] | None:
     """Return what is wrong with a window that is covered, or None."""
     if process.diverged:
-        return "diverged", f"the loss is no finite number at iteration {process.diverged}"
+        text = f"the loss is no finite number at iteration {process.diverged}"
+        return "diverged", Problem(text)
     if process.backwards and clock == "log":
         reason = f"the seconds up to iteration {process.backwards} are not positive"
-        return "non_monotonic", f"{reason}; was the clock set, or lines mixed?"
+        return "non_monotonic", Problem(reason, "was the clock set, or lines mixed?")
     if process.untimed and all(s.arrival_s is None and s.printed_s is None for s in process.spans):
-        return "incomplete_window", (
+        return "incomplete_window", Problem(
             f"the seconds up to iteration {process.untimed} cannot be told: the process did not"
             " begin at iteration 1, or they contain a validation"
         )

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.finding import Problem
+
 LeadingClock = Literal["log", "arrival", "printed"]
 Status = Literal[
     "ok",
@@ -42,8 +44,9 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     ]
     seconds: Annotated[float, Meta(description="Seconds from start to end.")]
     message: Annotated[
-        str, Meta(description="What there is to say beyond the reason, and what to do; else empty.")
+        str, Meta(description="What there is to say beyond the reason; else empty.")
     ] = ""
+    remedy: Annotated[str, Meta(description="What to do about it; else empty.")] = ""
     oom_kills: Annotated[
         int | None,
         Meta(
@@ -336,9 +339,15 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="When the covered iterations ended, in seconds of the monotonic clock."),
     ] = None
     reason: Annotated[str, Meta(description="Why there is no number, in words; else empty.")] = ""
+    remedy: Annotated[str, Meta(description="What to do about that; else empty.")] = ""
     failure: Annotated[
         Failure | None, Meta(description="What ended the training, where there is no number.")
     ] = None
     warnings: Annotated[
         tuple[str, ...], Meta(description="What to know about the number, each with what to do.")
     ] = ()
+
+    @property
+    def explanation(self) -> str:
+        """Why there is no number and what to do, in one line; empty if there is one."""
+        return str(Problem(self.reason, self.remedy))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
 from mrbench.model.machine import Machine
 from mrbench.model.run import Exit
@@ -59,4 +60,4 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     frozen: tuple[str, ...] | None = None
     exit: Exit | None = None
     error: RunError | None = None
-    interrupted: str | None = None
+    interrupted: Problem | None = None

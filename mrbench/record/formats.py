@@ -52,10 +52,23 @@ def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format w
     if isinstance(validity, dict) and isinstance(validity.get("findings"), list):
         findings = [_lifted_finding(finding) for finding in validity["findings"]]
         record["validity"] = {**validity, "findings": findings}
+    if isinstance(record.get("measurement"), dict):
+        record["measurement"] = {"remedy": "", **record["measurement"]}
+    end = record.get("exit")
+    if isinstance(end, dict) and isinstance(end.get("message"), str):
+        record["exit"] = _lifted_exit(end)
     container = record.get("container")
     if isinstance(container, dict) and "tool" in container:
         record["cluster_container"] = record.pop("container")
     return record
+
+
+def _lifted_exit(end: dict[str, Any]) -> dict[str, Any]:
+    """Return exit.json with its remedy apart, which stood at the message's end up to format 3."""
+    if "remedy" in end:
+        return end
+    text, _, remedy = end["message"].rpartition("; ")
+    return {**end, "message": text or remedy, "remedy": remedy if text else ""}
 
 
 def read_plan(path: Path) -> Plan:

@@ -45,7 +45,7 @@ def stated(folder: RunDir, plan: Plan) -> dict[str, StatedFact]:
 def _explain(
     folder: RunDir, plan: Plan, exit_: Exit, measurement: Measurement, marks: Marks
 ) -> Measurement:
-    from mrbench.measure.failure.verdict import of_run, sentence  # noqa: PLC0415 - few runs need it
+    from mrbench.measure.failure.verdict import explain, of_run, shortfall  # noqa: PLC0415 - few runs need it
 
     failure = of_run(folder.log, marks, exit_, measurement.status)
     if failure is None:
@@ -54,12 +54,16 @@ def _explain(
         "timed_out": f"not done within {plan.wall_clock_limit_s:g} s",
         "stalled": f"nothing was printed for {plan.stall_limit_s:g} s",
         "interrupted": "interrupted before the window was complete",
-    }.get(exit_.reason) or (
-        _code(exit_.code) if exit_.code else measurement.reason.rpartition("; ")[0]
-    )
+    }.get(exit_.reason) or (_code(exit_.code) if exit_.code else shortfall(measurement))
     # who ran it has said more than that, if anything
-    reason = f"{sentence(failure, '' if exit_.message else end)}; see {folder.log}"
-    return replace(measurement, status=failure.status, reason=reason, failure=failure)
+    why = explain(failure, "" if exit_.message else end)
+    return replace(
+        measurement,
+        status=failure.status,
+        reason=why.text,
+        remedy=f"{why.remedy}; see {folder.log}",
+        failure=failure,
+    )
 
 
 def _code(code: int) -> str:

@@ -110,7 +110,7 @@ def conclude(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
         telemetry=summarize(folder.telemetry, record.plan, measurement),
         stated=judge.stated(folder, record.plan),
         status=measurement.status,
-        reason=measurement.reason,
+        reason=measurement.explanation,
         container=_container(folder, record.plan) or record.container,
     )
     validity = judge_record(measured, record.suite.rules)

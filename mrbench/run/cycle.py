@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from mrbench.doctor import preflight
 from mrbench.errors import MrbenchError
+from mrbench.model.finding import Problem
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
@@ -72,7 +73,7 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
     except (MrbenchError, OSError) as exc:  # the next run may fare better
         recorder.finish(run, failure(exc))
     except KeyboardInterrupt:
-        recorder.finish(run, interruption(exit_of(run.folder), "interrupted by the user"))
+        recorder.finish(run, interruption(exit_of(run.folder), Problem("interrupted by the user")))
         raise
     except Exception as exc:
         recorder.finish(run, failure(exc))

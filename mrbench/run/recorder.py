@@ -9,6 +9,7 @@ import msgspec
 from msgspec import structs
 
 from mrbench.errors import MrbenchError
+from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
 from mrbench.model.machine import Machine
 from mrbench.model.places import Places
@@ -133,21 +134,23 @@ def failure(exc: Exception) -> RunError:
         return RunError(reason=str(exc), exit_code=exc.exit_code)
     if isinstance(exc, OSError):  # the disk is full, or a folder vanished
         where = f"{exc.filename}: " if exc.filename else ""
-        reason = f"{where}{exc.strerror or exc}; make room there and run again"
-        return RunError(reason=reason, exit_code=MrbenchError.exit_code)
+        problem = Problem(f"{where}{exc.strerror or exc}", "make room there and run again")
+        return RunError(reason=str(problem), exit_code=MrbenchError.exit_code)
     reason = f"a bug in mrbench ({type(exc).__name__}: {exc}); please report it"
     return RunError(reason=reason, exit_code=BUG)
 
 
-def interruption(end: Exit | None, why: str) -> Exit:
-    """Return how a training ended that was interrupted; why: by whom.
+def interruption(end: Exit | None, why: Problem) -> Exit:
+    """Return how a training ended that was interrupted; why: by whom, and what to do.
 
     end: as the process that watched it wrote it down, if it did.
     """
     if end and end.reason in OWN_ENDS:
         return end
     code, seconds = (end.code, end.seconds) if end else (None, 0.0)
-    return Exit(reason="interrupted", code=code, seconds=seconds, message=why)
+    return Exit(
+        reason="interrupted", code=code, seconds=seconds, message=why.text, remedy=why.remedy
+    )
 
 
 def exit_of(folder: RunDir) -> Exit | None:
@@ -177,5 +180,6 @@ def _unstarted(end: Exit) -> RunError:
     from mrbench.record.judge import exit_code_of  # noqa: PLC0415 - few runs need it
 
     status = STATUSES.get(end.reason, "failed")
-    reason = end.message or "ended before the training was started; run again"
+    remedy = end.remedy or ("" if end.message else "run again")
+    reason = str(Problem(end.message or "ended before the training was started", remedy))
     return RunError(status=status, reason=reason, exit_code=exit_code_of(status))

@@ -69,7 +69,7 @@ def _judged(subject: Subject, sample: Sample, found: Parsed) -> Finding:
     measured, noted = found.measurement, sample.images_per_second
     correct = "correct `log`, or note what the log really tells"
     if measured.status != "ok" or measured.images_per_second is None:
-        why = measured.reason or "the log does not state its images per iteration"
+        why = measured.explanation or "the log does not state its images per iteration"
         return subject.finding(NAME, f"no number: {measured.status}: {why}", correct, "sample.log")
     if found.format != subject.plan.log.format:
         text = f"the log is of format {found.format}, not {subject.plan.log.format}"

@@ -23,6 +23,7 @@ from mrbench.model.job import Job
 from mrbench.model.run import Exit
 from mrbench.prepare.surroundings import HERE
 
+SHORT_OF_MEMORY = "look for a lack of memory"
 REMEDIES = {
     errno.ENOENT: "install it, or correct launch.command",
     errno.EACCES: "make it executable (chmod +x), or name its interpreter before it",
@@ -109,7 +110,7 @@ class LocalRun:
         """Tell how the job ended; only once it has."""
         if not self.ended(0) or self._end is None:
             raise RuntimeError("exit() was asked before the job's end")
-        names = ("reason", "code", "seconds", "message", "oom_kills")
+        names = ("reason", "code", "seconds", "message", "remedy", "oom_kills")
         return Exit(**{name: self._end[name] for name in names})
 
     def send(self, words: bytes) -> None:
@@ -149,10 +150,10 @@ class LocalRun:
         if self._main is not None:  # the kernel has killed it already, but not its children
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._main, signal.SIGKILL)
-        message = "the process that watched the training was killed; look for a lack of memory"
+        message, remedy = "the process that watched the training was killed", SHORT_OF_MEMORY
         seconds = time.monotonic() - self._began_s
         end = {"reason": "exited", "code": None, "seconds": seconds, "message": message}
-        return end | {"oom_kills": None}
+        return end | {"remedy": remedy, "oom_kills": None}
 
 
 def _refuse(told: dict[str, Any], job: Job, variables: dict[str, str], folder: Path) -> NoReturn:

@@ -20,7 +20,7 @@ class Capture:
         self.poller = select.poll()
         self.poller.register(source, select.POLLIN)
         self.open = True
-        self.failure = ""
+        self.failure = self.remedy = ""
 
     def take(self) -> None:
         """Read what is there, note when, write both down; once writing failed, only read."""
@@ -43,7 +43,8 @@ class Capture:
                 self.size_bytes = end
             except OSError as exc:
                 os.ftruncate(self.log, self.size_bytes)  # no byte without its time
-                self.failure = f"the output could not be written ({exc.strerror}); make room"
+                self.failure = f"the output could not be written ({exc.strerror})"
+                self.remedy = "make room"
 
     def drain(self) -> None:
         """Take what the dead left; a bounded amount, for strangers may hold the pipe too."""

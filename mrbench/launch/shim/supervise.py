@@ -104,14 +104,16 @@ def end(capture: Capture, tree: Tree, wake: int, grace_s: float) -> None:
 
 def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -> None:
     """Write exit.json, whole or not at all, and tell mrbench the same."""
-    message = capture.failure
+    message, remedy = capture.failure, capture.remedy
     if not tree.gone:
-        message = f"processes {descendants(os.getpid())} could not be killed; look at them"
+        message = f"processes {descendants(os.getpid())} could not be killed"
+        remedy = "look at them"
     content: dict[str, object] = {
         "reason": reason,
         "code": tree.code,
         "seconds": (tree.ended_s or time.monotonic()) - tree.began_s,
         "message": message,
+        "remedy": remedy,
         "oom_kills": oom_kills(tree.oom_kills),
         "started": started,
         "started_monotonic_ns": int(tree.began_s * 1e9),

@@ -11,7 +11,8 @@ from mrbench.measure.failure.base import Marks, Weight, quote
 from mrbench.measure.failure.held import held_by_others
 from mrbench.measure.failure.scan import LINE, WENT_ON, Block, Found, scan
 from mrbench.measure.log.blocks import read_blocks
-from mrbench.model.run import Exit, Failure, FailureCause, Status
+from mrbench.model.finding import Problem
+from mrbench.model.run import Exit, Failure, FailureCause, Measurement, Status
 
 BEFORE_BYTES = 1 << 16  # of the last mark: other ranks' errors may stand there
 MOST_BYTES = 1 << 24  # from there; then only the log's end
@@ -79,8 +80,13 @@ def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
     return _as_failure(best, None) if best else None
 
 
-def sentence(failure: Failure, end: str) -> str:
-    """Return the failure as one line: cause, quoted line, what is known besides, what to do.
+def shortfall(measurement: Measurement) -> str:
+    """Return what the log lacks for a number, without the advice for a training that is well."""
+    return measurement.reason if measurement.remedy else ""
+
+
+def explain(failure: Failure, end: str) -> Problem:
+    """Return the failure in words: cause, quoted line, what is known besides; what to do.
 
     The cause is left out where the status says the same. end: how the training ended, or nothing.
     """
@@ -89,7 +95,7 @@ def sentence(failure: Failure, end: str) -> str:
     said = failure.line or "it printed nothing"
     if failure.cause != failure.status:
         said = f"{failure.cause.replace('_', ' ')}: {said}"
-    return f"{said} ({known}); {failure.remedy}" if known else f"{said}; {failure.remedy}"
+    return Problem(f"{said} ({known})" if known else said, failure.remedy)
 
 
 def _by_nan(best: Found, marks: Marks) -> bool:
@@ -99,9 +105,7 @@ def _by_nan(best: Found, marks: Marks) -> bool:
 
 def _by_message(exit_: Exit, last: str) -> Failure:
     """Explain by who ran it: what could not be written or ended, who ended it; or an interrupt."""
-    text, _, remedy = exit_.message.rpartition("; ")
-    if not text:
-        text, remedy = remedy, ""
+    text, remedy = exit_.message, exit_.remedy
     if exit_.reason == "interrupted":
         return _plain("interrupted", "interrupted", text or last, remedy or ends.AGAIN)
     if exit_.reason == "out_of_memory":

@@ -10,9 +10,9 @@ import msgspec
 from mrbench import __version__, jsonfile
 from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.summary import summarize
-from mrbench.model.finding import Finding
+from mrbench.model.finding import Finding, Problem
 from mrbench.model.plan import Plan
-from mrbench.model.record import RunRecord
+from mrbench.model.record import FORMAT, RunRecord
 from mrbench.model.run import Exit
 from mrbench.record import judge
 from mrbench.record.archive import Opened
@@ -23,12 +23,14 @@ from mrbench.record.verify.base import Record, differs
 from mrbench.text import ABSENT, differences, flat
 
 FIRST = ("images_per_second", "status", "verdict")  # what all the rest is for
-WORDS = {"reason", "warnings", "text", "why", "notes"}
+WORDS = {"reason", "remedy", "warnings", "text", "why", "notes"}
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"
 
 
 def check_number(run: Opened, record: Record) -> Iterator[Finding]:
     """Measure again and compare key by key."""
+    same_words = _same_words(record)
+    record = lifted(dict(record))
     yield from _status(record)
     recorded = record.get("measurement")
     if recorded is None:
@@ -54,10 +56,9 @@ def check_number(run: Opened, record: Record) -> Iterator[Finding]:
     except MrbenchError as exc:
         yield Finding("number", "failed", _plain(exc, run), FORGED, key="measurement")
         return
-    record = lifted(dict(record))
     for part in TOLD:
         if record.get(part) is not None:
-            yield from _compare(run, record, part, found[part])
+            yield from _compare(run, record, part, found[part], same_words=same_words)
         else:
             yield Finding(part, "note", "not recorded by that version")
 
@@ -78,22 +79,25 @@ def recompute(run: Opened, plan: Plan, record: Record) -> dict[str, Any]:
         "measurement": msgspec.to_builtins(measured),
         "stated": msgspec.to_builtins(judge.stated(run.folder, plan)),
         "status": measured.status,
-        "reason": measured.reason,
+        "reason": measured.explanation,
     }
 
 
 def _status(record: Record) -> Iterator[Finding]:
     """Compare what the record says twice."""
     measured = record.get("measurement") or {}
-    for key in ("status", "reason"):
-        if key in measured and measured[key] != record.get(key):
+    why = Problem(*(str(measured.get(key) or "") for key in ("reason", "remedy")))
+    twice = {"status": measured.get("status"), "reason": str(why)} if measured else {}
+    for key, value in twice.items():
+        if value != record.get(key):
             meaning = "the record contradicts itself: it was edited"
-            yield differs(
-                "record.json", key, record.get(key), f"measurement.{key} {measured[key]!r}", meaning
-            )
+            text = f"measurement.{key} {value!r}"
+            yield differs("record.json", key, record.get(key), text, meaning)
 
 
-def _compare(run: Opened, record: Record, part: str, found: dict[str, Any]) -> Iterator[Finding]:
+def _compare(
+    run: Opened, record: Record, part: str, found: dict[str, Any], *, same_words: bool
+) -> Iterator[Finding]:
     """Compare a part of the record with what the files yield, key by key."""
     topic = "number" if part == "measurement" else part
     recorded: Mapping[str, Any] = record[part]
@@ -108,7 +112,7 @@ def _compare(run: Opened, record: Record, part: str, found: dict[str, Any]) -> I
         for key, one, other in differences(theirs, both)
         if not (_worded(key) and _same_text(one, other, run))
     ]
-    reworded = [] if _same_version(record) else [key for key, *_ in unlike if _worded(key)]
+    reworded = [] if same_words else [key for key, *_ in unlike if _worded(key)]
     wrong = [entry for entry in unlike if entry[0] not in reworded]
     wrong.sort(key=lambda entry: entry[0] not in FIRST)
     for key, one, other in wrong:
@@ -124,10 +128,11 @@ def _compare(run: Opened, record: Record, part: str, found: dict[str, Any]) -> I
         yield TOLD[part](both)
 
 
-def _same_version(record: Record) -> bool:
+def _same_words(record: Record) -> bool:
     """Tell whether this very mrbench measured; others word things differently."""
     origin = (record.get("packed") or {}).get("record") or record
-    return record.get("mrbench") == __version__ and origin.get("digest") is not None
+    same = (record.get("format"), record.get("mrbench")) == (FORMAT, __version__)
+    return same and origin.get("digest") is not None
 
 
 def _worded(key: str) -> bool:

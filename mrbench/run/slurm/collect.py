@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from mrbench.errors import MrbenchError
+from mrbench.model.finding import Problem
 from mrbench.model.machine import Machine
 from mrbench.model.record import SlurmJob
 from mrbench.model.run import Exit
@@ -15,7 +16,7 @@ from mrbench.run.slurm.client import Job
 
 MESSAGE_BYTES = 1 << 12  # of what Slurm printed; its last line is quoted
 TELEMETRY_S = 5.0  # it samples once a second; where a node was lost its last word never comes
-INTERRUPTED = "interrupted"  # what a node writes where it was told by a signal alone
+INTERRUPTED = Problem("interrupted")  # what a node writes where it was told by a signal alone
 
 
 def settled(folder: RunDir, job: Job | None) -> bool:
@@ -85,16 +86,24 @@ def _end(
     """Return how the training ended: by its own rules, by mrbench, by Slurm, by itself."""
     end = report.exit or exit_of(folder)
     if interrupted or (end and end.reason in OWN_ENDS):
-        return interruption(end, interrupted)
+        return interruption(end, Problem(interrupted))
     why = states.explain(job.state, number, job.nodes, job.by) if job else None
     if report.interrupted and not (why and job and job.state != "CANCELLED"):
-        lease = report.interrupted if report.interrupted != INTERRUPTED else ""
-        return interruption(end, lease or (why.text if why else ""))
+        cancelled = Problem(why.text, why.remedy) if why else Problem("")
+        by_signal = report.interrupted == INTERRUPTED
+        return interruption(end, cancelled if by_signal else report.interrupted)
     if why:
         code, seconds = (end.code, end.seconds) if end else (None, 0.0)
-        return Exit(reason=why.reason, code=code, seconds=seconds, message=why.text)
-    silence = _silence(folder, number, job)
-    return end or Exit(reason="exited", code=None, seconds=0.0, message=silence)
+        return Exit(
+            reason=why.reason, code=code, seconds=seconds, message=why.text, remedy=why.remedy
+        )
+    return end or Exit(
+        reason="exited",
+        code=None,
+        seconds=0.0,
+        message=_silence(folder, number, job),
+        remedy=f"see {folder.output}",
+    )
 
 
 def _silence(folder: RunDir, number: str, job: Job | None) -> str:
@@ -103,4 +112,4 @@ def _silence(folder: RunDir, number: str, job: Job | None) -> str:
         said = folder.output.read_bytes()[-MESSAGE_BYTES:].decode(errors="replace").strip()
     known = job.state if job else "unknown to Slurm"
     last = f": {said.splitlines()[-1][:300]}" if said else ""
-    return f"job {number} ({known}) ended without a word of how{last}; see {folder.output}"
+    return f"job {number} ({known}) ended without a word of how{last}"

@@ -5,11 +5,12 @@ import signal
 import threading
 import time
 
+from mrbench.model.finding import Problem
 from mrbench.record.rundir import RunDir
 
 # Longer than a shared file system may show an old file: NFS keeps attributes for up to a minute.
 LEASE_S = float(os.environ.get("MRBENCH_LEASE_S", "300"))
-_ended: list[str] = []
+_ended: list[Problem] = []
 
 
 def watch(folder: RunDir) -> None:
@@ -18,7 +19,7 @@ def watch(folder: RunDir) -> None:
         threading.Thread(target=_watch, args=(folder,), daemon=True).start()
 
 
-def why() -> str | None:
+def why() -> Problem | None:
     """Return why the lease ended this run, if it did."""
     return _ended[0] if _ended else None
 
@@ -33,5 +34,6 @@ def _watch(folder: RunDir) -> None:
         if number and number != last:  # empty: being written
             last, renewed_s = number, time.monotonic()
         time.sleep(LEASE_S / 20)
-    _ended.append(f"mrbench has not renewed {folder.lease} for {LEASE_S:g} s; run again")
+    text = f"mrbench has not renewed {folder.lease} for {LEASE_S:g} s"
+    _ended.append(Problem(text, "run again"))
     os.kill(os.getpid(), signal.SIGTERM)

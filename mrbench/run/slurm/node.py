@@ -14,6 +14,7 @@ import msgspec
 from mrbench.console import make_reporter
 from mrbench.errors import MrbenchError
 from mrbench.launch.executors import local
+from mrbench.model.finding import Problem
 from mrbench.model.machine import Machine
 from mrbench.model.run import Exit
 from mrbench.model.slurm import NodeReport
@@ -49,7 +50,7 @@ def main(words: list[str]) -> int:
         report = msgspec.structs.replace(report, error=failure(exc))
         code = failure(exc).exit_code
     except KeyboardInterrupt:
-        report = msgspec.structs.replace(report, interrupted=lease.why() or "interrupted")
+        report = msgspec.structs.replace(report, interrupted=lease.why() or Problem("interrupted"))
         code = 130
     finally:
         handover.write(folder.told, report)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mrbench.model.finding import Problem
 from mrbench.model.run import EndReason
 
 
@@ -10,49 +11,54 @@ class End(NamedTuple):
 
     reason: EndReason
     text: str
+    remedy: str
 
 
 # {job} and {nodes} are filled in
 ENDS: dict[str, End] = {
-    "TIMEOUT": End("timed_out", "Slurm's time limit ended {job}; ask for more with --time"),
-    "DEADLINE": End("timed_out", "{job} came too late for its deadline; run again"),
-    "CANCELLED": End("interrupted", "{job} was cancelled from outside; run again"),
+    "TIMEOUT": End("timed_out", "Slurm's time limit ended {job}", "ask for more with --time"),
+    "DEADLINE": End("timed_out", "{job} came too late for its deadline", "run again"),
+    "CANCELLED": End("interrupted", "{job} was cancelled from outside", "run again"),
     "PREEMPTED": End(
         "interrupted",
-        "{job} had to make room for one of higher priority; run again, or where nobody is"
-        " preempted (--partition)",
+        "{job} had to make room for one of higher priority",
+        "run again, or where nobody is preempted (--partition)",
     ),
     "NODE_FAIL": End(
-        "exited", "a node of {job} failed ({nodes}); run again, and tell the cluster's admins"
+        "exited", "a node of {job} failed ({nodes})", "run again, and tell the cluster's admins"
     ),
     "BOOT_FAIL": End(
-        "exited", "a node of {job} did not boot ({nodes}); run again, and tell the admins"
+        "exited", "a node of {job} did not boot ({nodes})", "run again, and tell the admins"
     ),
     "OUT_OF_MEMORY": End(
         "out_of_memory",
-        "{job} used more memory than its node gives ({nodes}); choose nodes with more"
-        " (--partition, --constraint)",
+        "{job} used more memory than its node gives ({nodes})",
+        "choose nodes with more (--partition, --constraint)",
     ),
-    "REVOKED": End("interrupted", "{job} was revoked by its federation; run again"),
-    "SPECIAL_EXIT": End("interrupted", "{job} is held by the admins; ask them, and run again"),
+    "REVOKED": End("interrupted", "{job} was revoked by its federation", "run again"),
+    "SPECIAL_EXIT": End("interrupted", "{job} is held by the admins", "ask them, and run again"),
 }
 ENDED = frozenset({*ENDS, "COMPLETED", "FAILED"})
 RUNNING = frozenset({"RUNNING", "COMPLETING", "CONFIGURING", "STAGE_OUT", "SUSPENDED", "SIGNALING"})
 
 # What no waiting will change.
-HOPELESS = {
-    "PartitionTimeLimit": "it asks for more time than the partition gives; lower --time",
-    "PartitionNodeLimit": "it asks for more nodes than the partition gives; lower --nodes",
-    "PartitionDown": "the partition is down; choose another with --partition, or wait",
-    "PartitionInactive": "the partition is inactive; choose another with --partition, or wait",
-    "BadConstraints": "no node has what it asks for; correct --constraint",
-    "AccountNotAllowed": "the account may not use the partition; correct --account",
-    "InvalidAccount": "there is no such account; correct --account",
-    "InvalidQOS": "there is no such QOS; unset SBATCH_QOS",
-    "JobHeldAdmin": "the admins hold it; ask them",
-    "JobHeldUser": "it is held; `scontrol release` lets it go",
-    "ReqNodeNotAvail": "nodes that it needs are down or reserved; `sinfo` shows which",
-    "JobLaunchFailure": "its nodes could not start it; ask the admins",
+HOPELESS: dict[str, Problem] = {
+    "PartitionTimeLimit": Problem("it asks for more time than the partition gives", "lower --time"),
+    "PartitionNodeLimit": Problem(
+        "it asks for more nodes than the partition gives", "lower --nodes"
+    ),
+    "PartitionDown": Problem("the partition is down", "choose another with --partition, or wait"),
+    "PartitionInactive": Problem(
+        "the partition is inactive", "choose another with --partition, or wait"
+    ),
+    "BadConstraints": Problem("no node has what it asks for", "correct --constraint"),
+    "AccountNotAllowed": Problem("the account may not use the partition", "correct --account"),
+    "InvalidAccount": Problem("there is no such account", "correct --account"),
+    "InvalidQOS": Problem("there is no such QOS", "unset SBATCH_QOS"),
+    "JobHeldAdmin": Problem("the admins hold it", "ask them"),
+    "JobHeldUser": Problem("it is held", "`scontrol release` lets it go"),
+    "ReqNodeNotAvail": Problem("nodes that it needs are down or reserved", "`sinfo` shows which"),
+    "JobLaunchFailure": Problem("its nodes could not start it", "ask the admins"),
 }
 
 # What sbatch says: the remedy.
@@ -92,4 +98,4 @@ def explain(state: str, number: str, nodes: str = "", by: str = "") -> End | Non
     text = end.text.format(job=f"job {number}", nodes=nodes or "nobody knows which")
     if by:
         text = text.replace("from outside", f"by {by}")
-    return End(end.reason, text)
+    return End(end.reason, text, end.remedy)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
+from msgspec.structs import replace
 
 import mrbench
 from mrbench.errors import LaunchError, MrbenchError
@@ -61,7 +61,7 @@ class Docker:
         state = folder.absolute() / STATE
         order = make_order(job, self._options, state, grace_s)
         write_whole(folder / CONTAINER, _as_json(order))
-        client = msgspec.structs.replace(
+        client = replace(
             job,
             argv=_client(folder.absolute() / CONTAINER),
             directory=folder,
@@ -141,12 +141,13 @@ class DockerRun:
             return end
         if told.get("out_of_memory") and end.code:
             limit = f"its limit of {self._memory}" if self._memory else "the machine's"
-            text = f"the container ran out of memory ({limit}); give it more, or train less at once"
-            return msgspec.structs.replace(end, message=text, reason="out_of_memory")
+            text = f"the container ran out of memory ({limit})"
+            remedy = "give it more, or train less at once"
+            return replace(end, message=text, remedy=remedy, reason="out_of_memory")
         if "failed" in told or "code" not in told:
-            lost = "the process that watched the container was killed; look for a lack of memory"
-            message = str(Problem(told["failed"], told["remedy"])) if "failed" in told else lost
-            return msgspec.structs.replace(end, code=None, message=message)
+            text = told.get("failed", "the process that watched the container was killed")
+            remedy = told.get("remedy", local.SHORT_OF_MEMORY)
+            return replace(end, code=None, message=text, remedy=remedy)
         return end
 
 
