@@ -1,5 +1,6 @@
 """What every test gets: folders of its own, and no way to the user's home."""
 
+import compileall
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
+import mrbench
 from cmdlines import make_demo
 from engine import BASE, import_base, running_engine
 from needs import skip_without
@@ -27,6 +29,12 @@ BIG = {
     "started": "browser",
     "demo": "slow",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile mrbench before tests that limit the size of files do, and cut the results short."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(mrbench.__file__).parent, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
