@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from lesser import NOWHERE, bare_path, only, put, resolved, wanting
+from mrbench.doctor import inputs, stated, tools
 from mrbench.doctor import inputs as asked
-from mrbench.doctor import storage, tools
-from mrbench.doctor import wanted as stated
 from mrbench.doctor.preflight import refuse_lacking
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import local
@@ -90,7 +89,7 @@ def test_an_environment_that_is_made_needs_no_compiler(toy: Path, bare: Path) ->
     done.parent.mkdir(parents=True)
     done.write_text("{}")
     assert not tools.programs([wanted], NOWHERE)
-    assert storage.needed_bytes([wanted], NOWHERE) == storage.RUN_BYTES
+    assert inputs.needed_bytes([wanted], NOWHERE) == inputs.RUN_BYTES
 
 
 def test_the_compiler_that_cxx_names_counts(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lesser import NOWHERE, only, resolved, wanting
-from mrbench.doctor import base, machine, storage, tools
+from mrbench.doctor import base, inputs, machine, tools
 from mrbench.doctor import inputs as asked
 from mrbench.doctor.preflight import refuse_lacking
 from mrbench.errors import UnavailableError
@@ -25,7 +25,7 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
 
 def test_too_little_room_refuses(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the need is patched, not the disk: a test cannot fill one
-    monkeypatch.setattr(storage, "RUN_BYTES", 1e18)
+    monkeypatch.setattr(inputs, "RUN_BYTES", 1e18)
     with pytest.raises(UnavailableError, match=r"about 1000000000.0 GB needed; make room there"):
         refuse_lacking([resolved(toy)], NOWHERE, local)
 
@@ -40,9 +40,9 @@ def test_a_folder_that_cannot_be_written_refuses(toy: Path, tmp_path: Path) -> N
 
 def test_room_is_counted_once_for_each_environment(toy: Path) -> None:
     wanted = wanting(toy, "g++")
-    once = storage.needed_bytes([wanted], NOWHERE)
-    assert once == storage.OTHER_ENVIRONMENT_BYTES + storage.RUN_BYTES
-    assert storage.needed_bytes([wanted, wanted], NOWHERE) == once + storage.RUN_BYTES
+    once = inputs.needed_bytes([wanted], NOWHERE)
+    assert once == inputs.OTHER_ENVIRONMENT_BYTES + inputs.RUN_BYTES
+    assert inputs.needed_bytes([wanted, wanted], NOWHERE) == once + inputs.RUN_BYTES
 
 
 def test_few_open_files_are_a_warning(toy: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrbench.measure.log.timestamps import DAY_S, YEAR_S, elapsed, read
+from mrbench.measure.log.stated import DAY_S, YEAR_S, elapsed, read_stamp
 from mrbench.model.run import Printed
 
 
@@ -37,7 +37,7 @@ FULL = epoch(2023, 1, 8, 3, 52, 25)
     ],
 )
 def test_a_full_stamp_is_seconds_since_1970(line: bytes, seconds: float, step_s: float) -> None:
-    found = read(line)
+    found = read_stamp(line)
     assert found is not None
     assert found.seconds == pytest.approx(seconds, abs=1e-6)
     assert found.step_s == pytest.approx(step_s)
@@ -58,12 +58,12 @@ def test_a_full_stamp_is_seconds_since_1970(line: bytes, seconds: float, step_s:
 def test_a_stamp_without_a_year_leaves_out_a_year(line: bytes) -> None:
     days = datetime(2000, 11, 23, tzinfo=UTC) - datetime(2000, 1, 1, tzinfo=UTC)
     time_s = 11 * 3600 + 18 * 60 + 46
-    assert read(line) == Printed(days.days * DAY_S + time_s, 1.0, YEAR_S)
+    assert read_stamp(line) == Printed(days.days * DAY_S + time_s, 1.0, YEAR_S)
 
 
 def test_a_time_alone_leaves_out_the_day() -> None:
     for line in (b"[11:18:46] x", b"11:18:46 x", b"INFO: 11:18:46 x", b"(11:18:46) x"):
-        assert read(line) == Printed(11 * 3600 + 18 * 60 + 46, 1.0, DAY_S)
+        assert read_stamp(line) == Printed(11 * 3600 + 18 * 60 + 46, 1.0, DAY_S)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_time_alone_leaves_out_the_day() -> None:
     ],
 )
 def test_what_is_no_stamp(line: bytes) -> None:
-    assert read(line) is None
+    assert read_stamp(line) is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_is_no_stamp(line: bytes) -> None:
     ],
 )
 def test_seconds_between_stamps(begin: bytes, end: bytes, seconds: float | None) -> None:
-    first, second = read(begin), read(end)
+    first, second = read_stamp(begin), read_stamp(end)
     assert first is not None
     assert second is not None
     found = elapsed(first, second)
@@ -124,7 +124,10 @@ def test_seconds_between_stamps(begin: bytes, end: bytes, seconds: float | None)
 )
 def test_any_stretch_is_read_back(begin: datetime, seconds: int, form: str) -> None:
     end = begin + timedelta(seconds=seconds)
-    first, second = read(begin.strftime(form).encode()), read(end.strftime(form).encode())
+    first, second = (
+        read_stamp(begin.strftime(form).encode()),
+        read_stamp(end.strftime(form).encode()),
+    )
     assert first is not None
     assert second is not None
     assert elapsed(first, second) == pytest.approx(seconds, abs=1e-3)
@@ -132,11 +135,11 @@ def test_any_stretch_is_read_back(begin: datetime, seconds: int, form: str) -> N
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_without_an_error(line: bytes) -> None:
-    found = read(line)
+    found = read_stamp(line)
     assert found is None or math.isfinite(found.seconds)
 
 
 @given(st.from_regex(rb"\[?\d{2,4}[-/]\d\d[-/ ]\d\d[ :T]\d\d:\d\d:\d\d.{0,9}"))
 def test_anything_like_a_stamp_is_one_or_not(line: bytes) -> None:
-    found = read(line)
+    found = read_stamp(line)
     assert found is None or math.isfinite(found.seconds)

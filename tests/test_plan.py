@@ -11,7 +11,7 @@ from mrbench.model.plan import FORMAT
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
 from mrbench.record.formats import plan_of, read_plan
-from mrbench.record.record import family
+from mrbench.run.recorder import family
 
 KEPT = sorted((Path(__file__).parent / "kept" / "smoke").glob("*/*/plan.json"))
 OLDER = Path(__file__).parent / "kept" / "format2" / "smoke"

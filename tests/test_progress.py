@@ -13,7 +13,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.run import IterationSample
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
-from mrbench.run.progress import MOST_TIMES, Progress
+from mrbench.run.training import MOST_TIMES, Progress
 from toy import edit, make_suite
 
 

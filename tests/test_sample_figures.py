@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import renderers
 from mrbench.measure.log.blocks import whole_lines
-from mrbench.measure.log.timestamps import elapsed
+from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers import parse
 from mrbench.measure.parsers.base import last_digit, significant_step
 from mrbench.model.recipe import LogFormat, Timing

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from mrbench.doctor import containers, gpus, inputs, machine, storage, tools
+from mrbench.doctor import containers, gpus, inputs, machine, tools
 from mrbench.doctor.base import Look, merged
 from mrbench.errors import UnavailableError
 from mrbench.model.finding import Finding, by_subject, count
@@ -32,7 +32,7 @@ GROUPS: Mapping[str, tuple[Look, ...]] = {
         containers.slurm,
     ),
     "GPUs": (gpus.enough, gpus.condition),
-    "storage": (storage.space,),
+    "storage": (inputs.space,),
     "recipes": (
         inputs.environments,
         inputs.supplied,

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from mrbench.doctor import wanted as stated
+from mrbench.doctor import stated
 from mrbench.doctor.base import Plans, memory_size, names
 from mrbench.launch import gpus as nvml
 from mrbench.model.finding import Finding

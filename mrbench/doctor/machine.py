@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from mrbench import __version__
-from mrbench.doctor import wanted
+from mrbench.doctor import stated
 from mrbench.doctor.base import Plans, memory_size, names
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
@@ -73,7 +73,7 @@ def open_files(plans: Plans, _places: Places) -> list[Finding]:
     text = f"soft limit {_count(soft)}, hard limit {_count(hard)}"
     found = []
     for plan in plans:
-        least = wanted.open_files(plan.environment)
+        least = stated.open_files(plan.environment)
         if least and hard != resource.RLIM_INFINITY and hard < least:
             told = f"{text}; the recipe raises it to {least}"
             remedy = "raise the hard limit (limits.conf, LimitNOFILE=, docker run --ulimit nofile)"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mrbench.doctor import gpus, inputs, storage, tools
+from mrbench.doctor import gpus, inputs, tools
 from mrbench.doctor.base import lacking, merged
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors.base import Site
@@ -19,7 +19,7 @@ REFUSING = (
     inputs.pretrained,
     inputs.mirror,
     tools.programs,
-    storage.space,
+    inputs.space,
 )
 
 # Of no account where the jobs run in images.

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from mrbench.doctor import wanted as stated
+from mrbench.doctor import stated
 from mrbench.doctor.base import Plans, names
 from mrbench.doctor.inputs import made
 from mrbench.model.finding import Finding

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from mrbench.measure.log.timestamps import elapsed
+from mrbench.measure.log.stated import elapsed
 from mrbench.model.recipe import Window
 from mrbench.model.run import IterationSample, LeadingClock, Printed
 

@@ -4,7 +4,9 @@ import functools
 
 from msgspec.structs import replace
 
+from mrbench import jsonfile
 from mrbench.errors import LaunchError, MeasureError
+from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.failure.base import Marks
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
@@ -12,9 +14,44 @@ from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse, until_past
 from mrbench.measure.window import measure
 from mrbench.model.plan import Plan
-from mrbench.model.record import StatedFact
+from mrbench.model.record import DockerContainer, RunRecord, StatedFact
 from mrbench.model.run import Exit, Measurement, Status
 from mrbench.record.rundir import RunDir
+from mrbench.record.validity import judge_record
+
+
+def conclude(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
+    """Return a record with what follows from the run's files: measurement, statements, validity.
+
+    MrbenchError where a file of the run cannot be read.
+    """
+    measurement = judge(folder, record.plan, end)
+    measured = replace(
+        record,
+        exit=end,
+        measurement=measurement,
+        telemetry=summarize(folder.telemetry, record.plan, measurement),
+        stated=stated(folder, record.plan),
+        status=measurement.status,
+        reason=measurement.explanation,
+        container=_container(folder, record.plan) or record.container,
+    )
+    validity = judge_record(measured, record.suite.rules)
+    code = exit_code_of(measurement.status)
+    if measurement.status == "ok" and validity.verdict == "invalid":
+        code = MeasureError.exit_code
+    return replace(measured, validity=validity, exit_code=code)
+
+
+def _container(folder: RunDir, plan: Plan) -> DockerContainer | None:
+    if not folder.container.exists():
+        return None
+    raw = folder.container.read_bytes()
+    container = jsonfile.decode(raw, DockerContainer, str(folder.container))
+    if plan.environment.kind == "venv" and not container.image.environment:
+        text = "the packages are the image's own, not those of the recipe's lock"
+        return replace(container, warnings=(*container.warnings, text))
+    return container
 
 
 def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:

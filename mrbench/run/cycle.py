@@ -1,19 +1,18 @@
 """The life of a run, the same for every executor: plan, prepare, train, judge, record."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mrbench.doctor import preflight
 from mrbench.errors import MrbenchError
 from mrbench.model.finding import Problem
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.model.record import RunRecord
+from mrbench.model.record import RunRecord, Series
 from mrbench.model.reporter import Reporter
 from mrbench.prepare import run_copy
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
-from mrbench.record.record import in_turns
 from mrbench.run.executor import Executor, Session
 from mrbench.run.recorder import Recorder, Run, exit_of, failure, interruption
 
@@ -41,7 +40,7 @@ def run_all(
     recorder = Recorder(reporter)
     with executor.session(recorder) as session:
         try:
-            for plan, file, series in in_turns(planned, repeat):
+            for plan, file, series in _in_turns(planned, repeat):
                 overruled = tuple(
                     f.text for f in forced if plan.implementation in f.implementations
                 )
@@ -83,3 +82,16 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
 def exit_code(records: Iterable[RunRecord]) -> int:
     """Return the largest of the runs' exit codes."""
     return max((record.exit_code for record in records), default=0)
+
+
+def _in_turns(
+    planned: Sequence[tuple[Plan, RecipeFile]], repeat: int
+) -> Iterator[tuple[Plan, RecipeFile, Series]]:
+    """Yield each plan `repeat` times, A B C A B C, with the run's place among all."""
+    runs = repeat * len(planned)
+    for number in range(runs):
+        turn, which = divmod(number, len(planned))
+        yield (
+            *planned[which],
+            Series(run=number + 1, runs=runs, repeat=turn + 1, repeats=repeat),
+        )

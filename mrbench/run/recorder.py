@@ -1,27 +1,29 @@
-"""A run while it lasts, and the one place where its end becomes a record."""
+"""A run while it lasts: how its record begins, and the one place where its end becomes one."""
 
 import contextlib
-import dataclasses
+import hashlib
+import json
+import time
 from pathlib import Path
 from typing import Self
 
 import msgspec
 from msgspec import structs
 
+from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
 from mrbench.model.machine import Machine
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.model.record import RunRecord, Series
-from mrbench.model.reporter import Reporter
+from mrbench.model.record import FORMAT, RunRecord, Series
+from mrbench.model.reporter import Reporter, RunStart
 from mrbench.model.run import Exit, Status
 from mrbench.prepare import run_copy
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
-from mrbench.record.record import blank, conclude, now, run_start, summary
 from mrbench.record.rundir import RunDir
 
 BUG = 70
@@ -34,8 +36,7 @@ STATUSES: dict[str, Status] = {
 }
 
 
-@dataclasses.dataclass
-class Run:
+class Run(msgspec.Struct):
     """A run without its record yet: what is asked for, where it happens, and what is known of it.
 
     record: the draft, a record of a run that failed, until more is known.
@@ -128,6 +129,85 @@ class Recorder:
         self.reporter.run_ended(record, summary(record))
 
 
+def blank(
+    plan: Plan, file: RecipeFile, folder: RunDir, series: Series, forced: tuple[str, ...]
+) -> RunRecord:
+    """Return the record of a run that has not begun: failed, until more is known."""
+    return RunRecord(
+        format=FORMAT,
+        id=f"{plan.suite}/{plan.implementation}/{folder.path.name}",
+        mrbench=__version__,
+        started=now(),
+        suite=file.suite,
+        plan=plan,
+        plan_digest=plan.digest,
+        family=family(file, plan),
+        status="failed",
+        series=series,
+        forced=forced,
+    )
+
+
+def family(file: RecipeFile, plan: Plan) -> str:
+    """Return a digest of all that makes a plan but the count of GPUs and what follows from it.
+
+    Runs of one family on different counts are a scaling series.
+    """
+    recipe = msgspec.to_builtins(file.recipe) | {"notes": ""}
+    parts = [
+        recipe,
+        plan.suite,
+        plan.implementation,
+        plan.accelerator,
+        plan.patch_sha256,
+        plan.lock_sha256,
+        plan.source.commit,
+        str(plan.window),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def run_start(record: RunRecord, folder: RunDir) -> RunStart:
+    """Return what reporters are told of a run that begins."""
+    plan, series = record.plan, record.series or Series(run=1, runs=1, repeat=1, repeats=1)
+    return RunStart(
+        id=record.id,
+        suite=plan.suite,
+        implementation=plan.implementation,
+        accelerator=plan.accelerator,
+        gpus=plan.gpus,
+        number=series.run,
+        runs=series.runs,
+        repeat=series.repeat,
+        repeats=series.repeats,
+        folder=folder.path,
+        telemetry=folder.telemetry,
+    )
+
+
+def now() -> str:
+    """Return the UTC time, as records tell it, to the millisecond: it orders them."""
+    ns = time.time_ns()
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // 10**9))
+    return f"{whole}.{ns // 10**6 % 1000:03d}Z"
+
+
+def summary(record: RunRecord) -> str:
+    """Return one line on how a run ended."""
+    name, measured, validity = record.plan.implementation, record.measurement, record.validity
+    if record.status != "ok" or measured is None or validity is None:
+        return f"{name}: {record.status}: {record.reason} ({record.id})"
+    rate = str(measured.interval or f"{measured.images_per_second:.2f}")
+    where = f"in iterations {measured.first}-{measured.last}"
+    text = f"{name}: {rate} img/s {where}, {validity.verdict}"
+    if validity.why:
+        text += f": {validity.why}"
+    warnings = record.container.warnings if record.container else ()
+    for note in (*validity.notes, *warnings):
+        text += f"\n  {note}"
+    return f"{text} ({record.id})"
+
+
 def failure(exc: Exception) -> RunError:
     """Return what a run's record says of an error on the way."""
     if isinstance(exc, MrbenchError):
@@ -163,23 +243,18 @@ def exit_of(folder: RunDir) -> Exit | None:
 
 def _concluded(run: Run, end: Exit | RunError) -> RunRecord:
     """Return the record with what follows from the run's end and its files."""
+    from mrbench.record import judge  # noqa: PLC0415 - 8 ms that no launch waits for
+
     try:
         if isinstance(end, Exit) and run.folder.log.exists() and run.folder.stamps.exists():
-            return conclude(run.record, run.folder, end)
+            return judge.conclude(run.record, run.folder, end)
     except (MrbenchError, OSError) as exc:
         end = failure(exc)
-    if isinstance(end, Exit):
-        end = _unstarted(end)
+    if isinstance(end, Exit):  # the training did not come so far as to have a log
+        status = STATUSES.get(end.reason, "failed")
+        remedy = end.remedy or ("" if end.message else "run again")
+        reason = str(Problem(end.message or "ended before the training was started", remedy))
+        end = RunError(status=status, reason=reason, exit_code=judge.exit_code_of(status))
     return structs.replace(
         run.record, status=end.status, reason=end.reason, exit_code=end.exit_code
     )
-
-
-def _unstarted(end: Exit) -> RunError:
-    """Return the same of a training that did not come so far as to have a log."""
-    from mrbench.record.judge import exit_code_of  # noqa: PLC0415 - few runs need it
-
-    status = STATUSES.get(end.reason, "failed")
-    remedy = end.remedy or ("" if end.message else "run again")
-    reason = str(Problem(end.message or "ended before the training was started", remedy))
-    return RunError(status=status, reason=reason, exit_code=exit_code_of(status))

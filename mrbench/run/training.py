@@ -1,5 +1,9 @@
-"""Launch a prepared run, follow its log to the end of the window, and keep what it leaves."""
+"""Launch a prepared run, follow its log to the end of the window, and keep what it leaves.
 
+Progress is for the eye only: the record comes from the files.
+"""
+
+import math
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -8,18 +12,20 @@ import msgspec
 from mrbench.errors import WorkspaceError
 from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
+from mrbench.measure.interval import within_run
 from mrbench.measure.parsers import parse, until_past
 from mrbench.model.job import PreparedRun
 from mrbench.model.machine import Machine
 from mrbench.model.plan import Plan
-from mrbench.model.reporter import Reporter
-from mrbench.model.run import Exit
+from mrbench.model.reporter import Reporter, Seen
+from mrbench.model.run import Exit, IterationSample
 from mrbench.prepare import environment, source
 from mrbench.prepare.job import with_port
 from mrbench.record.rundir import RunDir
-from mrbench.run.progress import Progress
 
 POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
+MOST_TIMES = 512  # of the window; more are joined in pairs, so that each look costs little
+GROWTH = 1.05  # the interval is computed anew when the window has grown so much
 # Is told the machine that trains, and the packages of mrbench's own interpreter where that trains.
 KnowMachine = Callable[[Machine, tuple[str, ...] | None], None]
 
@@ -79,9 +85,8 @@ def _meanwhile(
     """Do what must not delay the launch while the training starts; most of it one poll later."""
     telemetry.start(root)
     yield
-    from mrbench.launch import machine  # noqa: PLC0415 - used in the end
-    from mrbench.launch.telemetry import summary  # noqa: F401, PLC0415 - the same
-    from mrbench.record import judge, validity  # noqa: F401, PLC0415 - used in the end
+    from mrbench.launch import machine  # noqa: PLC0415 - 15 ms, while the training starts
+    from mrbench.record import judge  # noqa: F401, PLC0415 - the same: the recorder needs it
 
     if not source.verify_tree(prepared.workspace, prepared.folder / "src"):
         raise WorkspaceError(
@@ -103,3 +108,70 @@ def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> None:
                 target = folder.kept / path.relative_to(output)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
+
+
+class Progress:
+    """Tells a reporter what each sample brings."""
+
+    def __init__(self, plan: Plan, reporter: Reporter) -> None:
+        self._plan = plan
+        self._reporter = reporter
+        self._times: list[tuple[int, float]] = []
+        self._seconds = self._data_s = self._timed_data_s = self._rounding_s = 0.0
+        self._iterations = self._judged = 0
+        self._relative: float | None = None
+
+    def show(self, sample: IterationSample) -> None:
+        """Add a sample, and tell."""
+        window, images = self._plan.window, self._plan.images_per_iteration
+        if self._inside(sample):
+            self._add(sample)
+        rate = self._iterations * images / self._seconds if self._seconds > 0 else None
+        end = window.last + sample.count
+        per_iteration = self._seconds / self._iterations if rate else sample.seconds / sample.count
+        left_s = max(0, end - sample.last) * per_iteration
+        self._reporter.progress(
+            Seen(
+                iteration=sample.last,
+                end=end,
+                window=window,
+                images_per_second=rate,
+                half_width=self._half_width(sample) if rate is not None else None,
+                loss=sample.loss,
+                data_share=self._data_s / self._timed_data_s if self._timed_data_s else None,
+                left_s=left_s if 0 <= left_s < math.inf else None,
+            )
+        )
+
+    def _inside(self, sample: IterationSample) -> bool:
+        from mrbench.measure.spans import counts  # noqa: PLC0415 - loaded while training starts
+
+        return counts(sample, self._plan.window) and 0 < sample.seconds < math.inf
+
+    def _add(self, sample: IterationSample) -> None:
+        self._times.append((sample.count, sample.seconds))
+        if len(self._times) > MOST_TIMES:
+            pairs = zip(self._times[::2], self._times[1::2], strict=False)
+            odd = self._times[len(self._times) // 2 * 2 :]
+            self._times = [(a + b, s + t) for (a, s), (b, t) in pairs] + odd
+        self._iterations += sample.count
+        self._seconds += sample.seconds
+        self._rounding_s += sample.rounding_s
+        if sample.data_s is not None:
+            self._data_s += sample.data_s
+            self._timed_data_s += sample.seconds
+
+    def _half_width(self, sample: IterationSample) -> float | None:
+        if self._iterations >= GROWTH * self._judged:
+            self._judged = self._iterations
+            running = sample.edge_s is not None
+            sure = within_run(
+                self._times,
+                resolution_s=2 * (sample.edge_s or self._rounding_s / len(self._times)),
+                one_clock=running,
+            )
+            self._relative = sure.half_width / sure.images_per_second if sure else None
+        if self._relative is None:
+            return None
+        images = self._iterations * self._plan.images_per_iteration
+        return self._relative * images / self._seconds

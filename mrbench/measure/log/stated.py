@@ -1,11 +1,14 @@
-"""What a log says of its own workload (batch, GPUs, precision, image size), by patterns."""
+"""What a log states: its workload (batch, GPUs, precision, image size), and its time stamps."""
 
+import math
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from mrbench.errors import RecipeError
 from mrbench.model.record import StatedFact
+from mrbench.model.run import Printed
 
 # Fact: what it is, as its expression's groups must give it; several groups are joined by a slash.
 FACTS: Mapping[str, str] = {
@@ -18,6 +21,29 @@ FACTS: Mapping[str, str] = {
 NAMED = ("short", "long")  # groups that are joined in this order, wherever they stand
 SEARCHED_BYTES = 8 << 20  # of a log: configurations stand at its beginning
 _ZEROS = re.compile(r"\.0*$")
+DAY_S = 86400.0
+YEAR_S = 366 * DAY_S  # a stamp without a year is kept in a calendar that has a 29 February
+
+# What launchers put before each line of a rank: mpirun --tag-output, torchrun, srun --label.
+RANK = re.compile(
+    rb"[\s\x00\x08]{0,99}(\[[\w.@-]{0,99}?\d{1,6},\d{1,6}\]<std\w{3,4}>:|"
+    rb"\[(?:rank|default)\d{1,6}\]:|\d{1,6}: )"
+)
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_ZONE = rb"(?P<zone>Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?"
+_STAMP = re.compile(
+    rb"[\s\x00\x08]{0,99}(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[\s:]{1,4})?[\[(]?"
+    rb"(?:(?P<year>\d{4})(?:[-/.](?P<m1>\d\d)[-/.](?P<d1>\d\d)|(?P<m2>\d\d)(?P<d2>\d\d))[T\s_]|"
+    rb"(?P<m3>\d\d)[-/](?P<d3>\d\d)\s|"
+    rb"[IWEF]?(?P<m4>\d\d)(?P<d4>\d\d)\s{1,2}|"
+    rb"(?:[A-Z][a-z]{2},?\s)?(?P<name>" + b"|".join(_MONTHS) + rb")\s{1,2}(?P<d5>\d{1,2})\s)?"
+    rb"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?:[.,](?P<fraction>\d{1,9}))?" + _ZONE + rb"(?![\d:<%])"
+    rb"(?:(?<=\d)\s(?P<late>(?:19|20)\d\d)(?=\s|\]|$))?"
+)
+_EPOCH = date(1970, 1, 1).toordinal()
+_LEAP = date(2000, 1, 1).toordinal()
+_MARCH_S = 60 * DAY_S  # in the calendar with a 29 February
+_HOURS, _MINUTES = 24, 60
 
 
 def check_patterns(states: Mapping[str, str]) -> None:
@@ -61,3 +87,69 @@ def _find(text: bytes, pattern: str) -> StatedFact | None:
     words = [_ZEROS.sub("", group.decode(errors="replace").strip()) for group in groups]
     line = text.count(b"\n", 0, found.start()) + 1
     return StatedFact(value="/".join(words), line=line)
+
+
+def read_stamp(line: bytes) -> Printed | None:
+    """Return the time stamp that a line begins with, rank and level before it; None without one.
+
+    A date that cannot be is no stamp. Colour sequences must have been taken out.
+    """
+    prefix = RANK.match(line)
+    found = _STAMP.match(line, prefix.end() if prefix else 0)
+    if found is None:
+        return None
+    hours, minutes, seconds = int(found["h"]), int(found["m"]), int(found["s"])
+    if hours >= _HOURS or minutes >= _MINUTES or seconds >= _MINUTES:
+        return None
+    fraction = found["fraction"] or b""
+    time_s = 3600 * hours + 60 * minutes + seconds + float(b"0." + (fraction or b"0"))
+    step_s = 10.0 ** -len(fraction)
+    try:
+        days, period_s = _days(found)
+    except ValueError:
+        return None
+    return Printed(days * DAY_S + time_s - _zone(found["zone"]), step_s, period_s)
+
+
+def elapsed(begin: Printed, end: Printed) -> float | None:
+    """Return the seconds from one stamp to the next; None where the clock went back.
+
+    What the stamps leave out is what makes the time shortest: midnight and New Year pass once at
+    most, and a 29 February that neither of them names was none. More than half of what they leave
+    out is a clock that went back. None, too, for stamps of different kinds.
+    """
+    if begin.period_s != end.period_s:
+        return None
+    seconds = end.seconds - begin.seconds
+    if math.isinf(begin.period_s):
+        return seconds if seconds >= 0 else None
+    seconds %= begin.period_s
+    if seconds > begin.period_s / 2:
+        return None
+    from_before = begin.seconds < _MARCH_S - DAY_S or begin.seconds > end.seconds
+    if begin.period_s == YEAR_S and from_before and end.seconds >= _MARCH_S:
+        seconds -= DAY_S
+    return seconds
+
+
+def _days(found: re.Match[bytes]) -> tuple[int, float]:
+    """Return the days of a stamp and its period in seconds. Raises ValueError: no such day."""
+    month = found["m1"] or found["m2"] or found["m3"] or found["m4"]
+    day = found["d1"] or found["d2"] or found["d3"] or found["d4"] or found["d5"]
+    if found["name"]:
+        month = b"%d" % (_MONTHS.index(found["name"]) + 1)
+    year = found["year"] or (found["late"] if found["name"] else None)
+    if day is None:
+        return 0, DAY_S
+    if year is None:
+        return date(2000, int(month), int(day)).toordinal() - _LEAP, YEAR_S
+    return date(int(year), int(month), int(day)).toordinal() - _EPOCH, math.inf
+
+
+def _zone(text: bytes | None) -> float:
+    """Return the seconds that a zone is ahead of UTC."""
+    if not text or text == b"Z":
+        return 0.0
+    digits = text[1:].replace(b":", b"")
+    ahead = 3600.0 * int(digits[:2]) + 60 * int(digits[2:])
+    return -ahead if text[:1] == b"-" else ahead

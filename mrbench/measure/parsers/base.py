@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from mrbench.measure.log import timestamps
+from mrbench.measure.log import stated
 from mrbench.model.recipe import Clock, LogFormat, Timing, Window
 from mrbench.model.run import IterationSample, Printed
 
@@ -151,10 +151,10 @@ def rank_and_stamp(head: bytes) -> tuple[bytes | None, Printed | None]:
 
     Behind a progress bar without a line's end the stamp stands in the last bracket.
     """
-    rank = timestamps.RANK.match(head)
-    printed = timestamps.read(head)
+    rank = stated.RANK.match(head)
+    printed = stated.read_stamp(head)
     if printed is None and b"[" in head:
-        printed = timestamps.read(head[head.rfind(b"[") :])
+        printed = stated.read_stamp(head[head.rfind(b"[") :])
     return rank[1] if rank else None, printed
 
 
@@ -181,7 +181,7 @@ def number_ends(block: bytes, right: int, rule: TextFormat, *, final: bool) -> b
 def _begins_record(block: bytes, at: int, rule: TextFormat) -> bool:
     head = block[at : at + 200]
     return rule.number.match(block, at) is not None or (
-        timestamps.RANK.match(head) is not None or timestamps.read(head) is not None
+        stated.RANK.match(head) is not None or stated.read_stamp(head) is not None
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import follow_blocks
 from mrbench.measure.parsers import parse, until_past
-from mrbench.run.progress import Progress
 from mrbench.run.recorder import Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
 from mrbench.run.slurm.client import Job
+from mrbench.run.training import Progress
 
 ASK_S = 2.0  # between two questions to the controller, for all jobs at once
 QUEUE_S = 10.0  # the whole queue may be long

@@ -20,9 +20,8 @@ from mrbench.model.plan import Plan
 from mrbench.model.slurm import NodeOrder, Submission
 from mrbench.prepare.run_copy import Scratch
 from mrbench.record import rundir
-from mrbench.record.record import now
 from mrbench.record.rundir import RunDir
-from mrbench.run.recorder import Run
+from mrbench.run.recorder import Run, now
 from mrbench.run.slurm import client, handover, script
 from mrbench.run.slurm.container import choose
 from mrbench.run.slurm.watcher import Watcher

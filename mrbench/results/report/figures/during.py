@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mrbench.launch.telemetry.series import statistics
+from mrbench.launch.telemetry.reading import statistics
 from mrbench.results.report.figures.base import (
     Entry,
     Figure,
