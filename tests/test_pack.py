@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mrbench.errors import MrbenchError
 from mrbench.record import archive
 from mrbench.record.archive import unpack
-from mrbench.record.pack import masking
-from mrbench.record.pack.choice import _secrets_of
-from mrbench.record.rundir import describe
+from mrbench.record.pack import masking, secrets_of
+from mrbench.record.rundir import describe, load
 from toy import mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -169,7 +169,8 @@ def test_a_host_name_that_the_number_needs_stays_in_the_log(
 
     with archive.opened(str(run), tmp_path) as opened:
         packed = pack_it(opened, tmp_path / "run.tar.gz")
-    assert any("the log would read otherwise" in text for text in packed.left)
+    assert packed.packed
+    assert any("the log would read otherwise" in text for text in packed.packed.left)
     answer = verify(tmp_path / "run.tar.gz", tmp_path)
     assert answer["matches"], answer
     log = (unpacked(tmp_path / "run.tar.gz", tmp_path) / "train.log").read_text()
@@ -291,8 +292,11 @@ def test_which_variables_are_secret(name: str, secret: bool) -> None:  # noqa: F
 
 def test_secrets_on_the_command_line_are_found() -> None:
     command = ["python", "x.py", "--wandb-token", "t0ken-value", "--epochs", "3", "--hf-key=k"]
-    plan = {"command": command, "variables": {"B_KEY": "key-value", "OMP_NUM_THREADS": "2"}}
-    assert set(_secrets_of({"plan": plan})) == {b"t0ken-value", b"key-value"}
+    variables = {"B_KEY": "key-value", "OMP_NUM_THREADS": "2"}
+    (path,) = (Path(__file__).parent / "kept" / "smoke" / "torchvision").glob("*/record.json")
+    record = load(path)
+    plan = replace(record.plan, command=tuple(command), variables=variables)
+    assert set(secrets_of(replace(record, plan=plan))) == {b"t0ken-value", b"key-value"}
     text = b"--hub-token k3y --max-tokens 7 --secret=x7"
     assert set(masking.secrets_in(text)) == {b"k3y", b"x7"}
 

@@ -1,25 +1,18 @@
 """Whether anyone can check a run: one that was tampered with is found, and the place named."""
 
-import contextlib
-import functools
 import gzip
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from mrbench.errors import MrbenchError
 from mrbench.recipe import load
-from mrbench.record import verify as checking
-from mrbench.record.archive import opened
-from mrbench.record.formats import digest_of
 from mrbench.record.rundir import describe
-from mrbench.results import compare
 from toy import edit, make_suite, mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -242,7 +235,8 @@ def test_a_changed_checkout_in_the_cache_is_found(
     [
         (lambda r: r.update(files=[]), "files"),
         (lambda r: r.update(plan="none"), "plan"),
-        (lambda r: r["files"].update({"train.log": 3}), "files.*"),
+        (lambda r: r.pop("status"), "status"),
+        (lambda r: r["files"].update({"train.log": 3}), "files.train.log"),
         (lambda r: r["plan"].pop("implementation"), "plan.implementation"),
         (lambda r: r["plan"]["source"].update(commit=None), "plan.source.commit"),
         (lambda r: r.update(id=7), "id"),
@@ -253,39 +247,6 @@ def test_a_record_of_another_shape_is_told_so(
 ) -> None:
     rewrite(run, change, digest=True)
     assert key in mismatches(verify(run, tmp_path))
-
-
-def test_no_value_whatever_in_a_record_is_a_bug(run: Path) -> None:
-    """Each value is replaced by others, and taken away: the answer is one, or one clear line."""
-    record = record_of(run)
-    del record["environment"]["frozen"][1:]
-    count = 0
-    for path in leaves(record):
-        for value in (None, 7, "x", [7], {"a": 7}, ...):
-            changed = json.loads(json.dumps(record))
-            owner = functools.reduce(lambda inner, key: inner[key], path[:-1], changed)
-            if value is ...:
-                del owner[path[-1]]
-            else:
-                owner[path[-1]] = value
-            changed["digest"] = digest_of(changed)
-            (run / "record.json").write_text(json.dumps(changed))
-            with contextlib.suppress(MrbenchError), opened(str(run), run) as it:
-                found, findings = checking.verify(it, leave_out=("source",))
-                assert checking.as_json(it, found, findings)["verdict"]
-                answer = compare.compare(["a", "b"], [record, changed])
-                assert compare.findings(answer) is not None
-                assert compare.numbers(answer)
-            count += 1
-    assert count > 500
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - whatever JSON holds
-    if path:
-        yield path
-    if isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from leaves(item, (*path, key))
 
 
 @pytest.mark.parametrize("name", load.implementations("smoke"))

@@ -27,8 +27,7 @@ class _Format(msgspec.Struct):
 
 class _Head(msgspec.Struct):
     format: int
-    status: str  # with `plan`, what tells a record from other JSON
-    plan: msgspec.Raw
+    status: str  # what tells a record from other JSON
 
 
 def record_of(raw: bytes, file: str) -> RunRecord:

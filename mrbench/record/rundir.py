@@ -173,11 +173,15 @@ def write(path: Path, text: str) -> None:
 
 def load(path: Path) -> RunRecord:
     """Read one record.json; MrbenchError names the file and the key that is wrong."""
+    return record_of(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return one of the folder's JSON files as it is; MrbenchError if it cannot be read."""
     try:
-        raw = read_regular(path, MOST_BYTES)
+        return read_regular(path, MOST_BYTES)
     except OSError as exc:
         raise MrbenchError(f"cannot be read ({exc.strerror})", "check the path", file=path) from exc
-    return record_of(raw, str(path))
 
 
 def read_record(path: Path) -> dict[str, Any]:

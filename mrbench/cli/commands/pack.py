@@ -40,14 +40,13 @@ def _archive(text: str) -> Path:
 def main(args: argparse.Namespace) -> int:
     """Make the archive, and tell what was hidden in it and what could not be."""
     with opened(args.run, args.runs) as run:
-        packed = pack(run, args.output)
+        record = pack(run, args.output)
+    files = len(record.files or ()) + 1
     size = args.output.stat().st_size
-    print(
-        f"{args.output}: {packed.record['id']}, {len(packed.record['files']) + 1} files,"
-        f" {size} bytes"
-    )
-    for kind, entry in sorted(packed.masked.items()):
-        print(f"masked: {kind}, {entry['count']} times, in {', '.join(entry['files'])}")
-    for text in packed.left:
+    print(f"{args.output}: {record.id}, {files} files, {size} bytes")
+    packed = record.packed
+    for kind, masked in sorted(packed.masked.items()) if packed else ():
+        print(f"masked: {kind}, {masked.count} times, in {', '.join(masked.files)}")
+    for text in packed.left if packed else ():
         print(f"NOT masked, look for yourself: {text}")
     return 0

@@ -8,8 +8,8 @@ from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
 from mrbench.console import print_report
 from mrbench.errors import MrbenchError
-from mrbench.record import verify
 from mrbench.record.archive import opened
+from mrbench.record.verify import verify
 
 COMMAND = Command(
     group="Look at runs",
@@ -43,12 +43,11 @@ def main(args: argparse.Namespace) -> int:
     for name in args.run:
         try:
             with opened(name, args.runs) as run:
-                record, findings = verify.verify(run)
-                code = max(code, verify.exit_code(findings))
-                answers.append(verify.as_json(run, record, findings))
+                checked = verify(run)
+                code = max(code, checked.exit_code)
+                answers.append(checked.plain())
                 if not args.json:
-                    said = verify.verdict(record, findings)
-                    print_report(verify.title(run, record), verify.shown(findings), said)
+                    print_report(checked.title, checked.shown(), checked.verdict)
         except MrbenchError as exc:  # the other runs are checked all the same
             print(f"mrbench: {exc}", file=sys.stderr)
             code = max(code, exc.exit_code)

@@ -1,50 +1,63 @@
 """`mrbench pack`: one archive of a run, without secrets, host names and user names.
 
-choice.py: what to hide; copy.py: the folder without it; write.py: the archive.
+masking.py: what hides them; copy.py: the folder without them.
 """
 
+import calendar
+import contextlib
+import getpass
+import gzip
+import itertools
+import json
+import os
 import re
+import tarfile
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from mrbench.errors import CheckFailed, MrbenchError
-from mrbench.record import rundir, verify
-from mrbench.record.archive import Opened
-from mrbench.record.pack.choice import choose
-from mrbench.record.pack.copy import Packed, masked_copy
-from mrbench.record.pack.write import write
+from mrbench.measure.log.blocks import read_blocks
+from mrbench.model.record import RunRecord
+from mrbench.record import rundir
+from mrbench.record.archive import MAX_BYTES, Opened
+from mrbench.record.pack import masking
+from mrbench.record.pack.copy import files_of, is_binary, masked_copy
+from mrbench.record.pack.masking import HOST, USER, Mask
 from mrbench.record.rundir import RunDir
+from mrbench.record.verify import verify
 
-__all__ = ["Packed", "pack"]
 ID = re.compile(r"(\w[\w.-]*/){2}\w[\w.-]*")
 
 
-def pack(run: Opened, out: Path) -> Packed:
-    """Write the archive of a run that is as recorded; MrbenchError or CheckFailed if it cannot be.
+def pack(run: Opened, out: Path) -> RunRecord:
+    """Write the archive of a run that is as recorded; return the record in it.
 
     Every masked text keeps its length in bytes, so that the arrival times still fit the log and
-    the number can be computed again; that is tried before anything is written.
+    the number can be computed again; that is tried before anything is written. Raises MrbenchError,
+    CheckFailed for a run that is not as recorded.
     """
     if out.exists():
         raise MrbenchError("exists already", "choose another name, or remove it", file=out)
     if run.is_archive:
         raise MrbenchError(f"{run.called}: is an archive already", "give a run's folder")
-    record = rundir.read_record(run.folder.record)
+    record = rundir.load(run.folder.record)
     # Digests are made anew: what was edited before would look untouched afterwards.
     edited = _mismatch(run)
-    if edited or not ID.fullmatch(record["id"]):
+    if edited or not ID.fullmatch(record.id):
         raise CheckFailed(
             f"{run.called}: is not as recorded ({edited or 'its id'}); `mrbench verify` tells all",
             "restore the run",
         )
-    secrets, names, left = choose(run, record)
+    secrets, names, left = _masks(run, record)
     with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
-        folder = RunDir(Path(temporary) / "all" / record["id"])
-        packed = masked_copy(run, record, folder, (*secrets, *names), left)
+        folder = RunDir(Path(temporary) / "all" / record.id)
+        packed = masked_copy(run, folder, (*secrets, *names), left)
         if _mismatch(Opened(folder, "", is_archive=True)):
             left = (*left, "host and user names in texts (the log would read otherwise)")
-            folder = RunDir(Path(temporary) / "secrets" / record["id"])
-            packed = masked_copy(run, record, folder, tuple(secrets), left)
+            folder = RunDir(Path(temporary) / "secrets" / record.id)
+            packed = masked_copy(run, folder, tuple(secrets), left)
             changed = _mismatch(Opened(folder, "", is_archive=True))
             if changed:
                 raise MrbenchError(
@@ -52,11 +65,96 @@ def pack(run: Opened, out: Path) -> Packed:
                     f" ({changed})",
                     "train again without secrets in the output",
                 )
-        write(folder, packed.record, out)
+        _write(folder, packed, out)
     return packed
 
 
 def _mismatch(run: Opened) -> str | None:
     """Say what in a run is not as recorded, or None."""
-    _, findings = verify.verify(run, leave_out=("source",))
+    findings = verify(run, leave_out=("source",)).findings
     return next((f"{f.topic}: {f.text}" for f in findings if f.outcome == "failed"), None)
+
+
+def _masks(run: Opened, record: RunRecord) -> tuple[list[Mask], list[Mask], tuple[str, ...]]:
+    """Return masks of secrets, of names, and which names are too common to be looked for."""
+    values = set(secrets_of(record))
+    users = _me()
+    for text in _texts(run):
+        users |= {name.decode("utf-8", "replace") for name in masking.users_in(text)}
+        values |= {value for value in masking.secrets_in(text) if re.search(rb"[^a-z]", value)}
+    left, masks = [], []
+    users -= {"root"}  # tells nothing of anybody
+    for kind, names in ((HOST, masking.hosts_of(record)), (USER, users)):
+        why = {name: masking.too_common(name, record.plan) for name in names}
+        reasons = sorted({reason for reason in why.values() if reason})
+        left += [f"a {kind} in texts ({reason})" for reason in reasons]
+        masks += masking.name_masks(kind, [name for name in names if not why[name]])
+    # A user's home is hidden even where the name is too common to be looked for elsewhere.
+    homes = Mask(USER, masking.HOMES)
+    return [*masking.secret_masks(values), *masking.PATTERNS], [homes, *masks], tuple(left)
+
+
+def secrets_of(record: RunRecord) -> Iterator[bytes]:
+    """Yield the values of variables and options that are secrets by their names."""
+    for variables in (record.plan.variables, *(machine.variables for machine in record.machines)):
+        for name, value in variables.items():
+            if masking.is_secret(name):
+                yield value.encode("utf-8", "surrogatepass")
+    for option, value in itertools.pairwise(record.plan.command):
+        if option.startswith("-") and "=" not in option and masking.is_secret(option.strip("-")):
+            yield value.encode("utf-8", "surrogatepass")
+
+
+def _texts(run: Opened) -> Iterator[bytes]:
+    content = json.loads(rundir.read_bytes(run.folder.record))
+    yield json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    for path in files_of(run):
+        if not is_binary(path):
+            for _, block in read_blocks(path):
+                yield block
+
+
+def _me() -> set[str]:
+    try:
+        return {getpass.getuser()}
+    except (KeyError, OSError):  # a container's user without a name
+        return set()
+
+
+def _write(folder: RunDir, record: RunRecord, out: Path) -> None:
+    """Write a .tar.gz that depends on the files alone: sorted, no owner, the record's time."""
+    names = [*rundir.names_in(folder), "record.json"]
+    if sum((folder.path / name).stat().st_size for name in names) > MAX_BYTES:
+        raise MrbenchError(
+            f"would hold more than {MAX_BYTES >> 30} GiB, which `mrbench verify` does not unpack",
+            "hand the folder on as it is",
+            file=out,
+        )
+    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with (
+            beside.open("wb") as raw,
+            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream,
+            tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for name in sorted(names):
+                member = tarfile.TarInfo(f"{record.id}/{name}")
+                member.mode, member.mtime = 0o644, _time_s(record.started)
+                member.size = (folder.path / name).stat().st_size
+                with (folder.path / name).open("rb") as content:
+                    archive.addfile(member, content)
+        beside.rename(out)
+    except OSError as exc:
+        raise MrbenchError(
+            f"cannot be written ({exc.strerror})", "make room there, or name another file", file=out
+        ) from exc
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def _time_s(started: str) -> int:
+    try:
+        return calendar.timegm(time.strptime(started, "%Y-%m-%dT%H:%M:%SZ"))
+    except ValueError:
+        return 0

@@ -4,40 +4,36 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import read_blocks
-from mrbench.record import formats, rundir
+from mrbench.model.record import FileDigest, Masked, Packed, PackedRecord, RunRecord
+from mrbench.record import rundir
 from mrbench.record.archive import Opened
+from mrbench.record.formats import digest_of
 from mrbench.record.pack import masking
 from mrbench.record.pack.masking import HOST, Mask
 from mrbench.record.rundir import RunDir
 
-Record = dict[str, Any]
 # What names the run and its files; nothing of this machine stands there.
 UNTOUCHED = ("id", "plan_digest", "files", "status", "started", "ended")
 SNIFF_BYTES = 8192
 GZIP = b"\x1f\x8b"
 
 
-class Packed(NamedTuple):
-    """What was packed. masked: kind: count and files; left: what could not be masked, and why."""
-
-    record: Record
-    masked: dict[str, dict[str, Any]]
-    left: tuple[str, ...]
-
-
 def masked_copy(
-    run: Opened, record: Record, folder: RunDir, masks: tuple[Mask, ...], left: tuple[str, ...]
-) -> Packed:
-    """Write the run's files, masked, into a folder, and the record that tells so."""
-    masked: dict[str, dict[str, Any]] = {}
-    originals: dict[str, Any] = {}
+    run: Opened, folder: RunDir, masks: tuple[Mask, ...], left: tuple[str, ...]
+) -> RunRecord:
+    """Write the run's files, masked, into a folder, and the record that says so; return that.
+
+    The record keeps the format that it has. left: what cannot be masked, and why.
+    """
+    masked: dict[str, Masked] = {}
+    originals: dict[str, FileDigest] = {}
     for path in files_of(run):
         old = path.relative_to(run.folder.path).as_posix()
         new = _masked_name(old, masks)
@@ -54,25 +50,26 @@ def masked_copy(
         counts = (_mask_plan if old == "plan.json" else _mask_file)(path, target, masks)
         _note(masked, counts, new)
         if counts or old != new:
-            originals[new] = msgspec.to_builtins(rundir.describe(path))
-    content = {key: value for key, value in record.items() if key not in UNTOUCHED}
-    hidden, counts = _masked_value(content, masks)
+            originals[new] = rundir.describe(path)
+    content = json.loads(rundir.read_bytes(run.folder.record))
+    hidden, counts = _masked_value({k: v for k, v in content.items() if k not in UNTOUCHED}, masks)
     _note(masked, counts, "record.json")
-    kept = {key: record[key] for key in UNTOUCHED if key in record}
-    made: Record = {**hidden, **kept, "files": msgspec.to_builtins(rundir.describe_files(folder))}
-    made["packed"] = {
-        "mrbench": __version__,
-        "masked": masked,
-        "left": list(left),
-        "originals": originals,
-        "record": {
-            "digest": record.get("digest"),
-            **msgspec.to_builtins(rundir.describe(run.folder.record)),
-        },
-    }
-    made["digest"] = formats.digest_of(made)
-    rundir.write(folder.record, json.dumps(made, indent=1, sort_keys=True) + "\n")
-    return Packed(made, masked, left)
+    original = rundir.describe(run.folder.record)
+    packed = Packed(
+        mrbench=__version__,
+        record=PackedRecord(
+            sha256=original.sha256, size_bytes=original.size_bytes, digest=content.get("digest")
+        ),
+        masked=masked,
+        left=left,
+        originals=originals,
+    )
+    untouched = {key: content[key] for key in UNTOUCHED if key in content}
+    added = msgspec.to_builtins({"files": rundir.describe_files(folder), "packed": packed})
+    content = {**hidden, **untouched, **added}
+    content["digest"] = digest_of(content)
+    rundir.write(folder.record, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return rundir.load(folder.record)
 
 
 def files_of(run: Opened) -> Iterator[Path]:
@@ -90,11 +87,11 @@ def is_binary(path: Path) -> bool:
         return start.startswith(GZIP) or b"\0" in start
 
 
-def _note(masked: dict[str, dict[str, Any]], counts: Mapping[str, int], name: str) -> None:
+def _note(masked: dict[str, Masked], counts: Mapping[str, int], name: str) -> None:
     for kind, count in counts.items():
-        entry = masked.setdefault(kind, {"count": 0, "files": []})
-        entry["count"] += count
-        entry["files"] = sorted({*entry["files"], name})
+        before = masked.get(kind, Masked(count=0, files=()))
+        files = tuple(sorted({*before.files, name}))
+        masked[kind] = Masked(count=before.count + count, files=files)
 
 
 def _mask_plan(path: Path, target: Path, masks: tuple[Mask, ...]) -> dict[str, int]:
@@ -136,9 +133,9 @@ def _masked_value(value: Any, masks: tuple[Mask, ...], key: str = "") -> tuple[A
     pairs = value.items() if isinstance(value, dict) else (("", item) for item in value)
     parts = []
     for name, item in pairs:
-        part, found = _masked_value(item, masks, str(name))
+        part, inner = _masked_value(item, masks, str(name))
         parts.append((name, part))
-        for kind, count in found.items():
+        for kind, count in inner.items():
             counts[kind] = counts.get(kind, 0) + count
     return (dict(parts) if isinstance(value, dict) else [part for _, part in parts]), counts
 

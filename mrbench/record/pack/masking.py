@@ -2,9 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 from urllib.parse import quote
+
+from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 
 SECRET, HOST, USER = "secret", "host name", "user name"
 LEAST_NAME, LEAST_SECRET = 3, 6  # characters; what is shorter stands in texts by chance
@@ -58,7 +61,7 @@ class Mask(NamedTuple):
 
     kind: str
     pattern: re.Pattern[bytes]
-    wanted: Callable[[re.Match[bytes]], bool] | None = None
+    fits: Callable[[re.Match[bytes]], bool] | None = None
 
 
 def is_secret(name: str) -> bool:
@@ -89,7 +92,7 @@ def apply(masks: Iterable[Mask], text: bytes) -> tuple[bytes, dict[str, int]]:
     for mask in masks:
         hidden = bytearray(text)
         for match in mask.pattern.finditer(text):
-            if mask.wanted and not mask.wanted(match):
+            if mask.fits and not mask.fits(match):
                 continue
             first, last = match.span("it" if "it" in mask.pattern.groupindex else 0)
             if hidden[first:last].strip(b"*"):
@@ -103,7 +106,7 @@ def secrets_in(text: bytes) -> Iterator[bytes]:
     """Yield what the patterns find: it may stand elsewhere too, without its name."""
     for mask in PATTERNS:
         for match in mask.pattern.finditer(text):
-            if not mask.wanted or mask.wanted(match):
+            if not mask.fits or mask.fits(match):
                 yield match["it" if "it" in mask.pattern.groupindex else 0]
 
 
@@ -143,16 +146,15 @@ def name_masks(kind: str, names: Iterable[str]) -> list[Mask]:
     ]
 
 
-def hosts_of(record: Mapping[str, Any]) -> set[str]:
-    """Return the host names that a record tells: its machine's, and those in variables."""
-    machine = record.get("machine") or {}
-    found = {str(machine.get("host") or "")}
-    for variables in (machine.get("variables") or {}, record["plan"].get("variables") or {}):
+def hosts_of(record: RunRecord) -> set[str]:
+    """Return the host names that a record has: its machines', and those in variables."""
+    hosts = {machine.host or "" for machine in record.machines}
+    for variables in (record.plan.variables, *(machine.variables for machine in record.machines)):
         for name, value in variables.items():
             if NODES.search(name.upper()):
-                found |= set(expand(str(value)))
+                hosts |= set(expand(value))
     names = set()
-    for name in found:
+    for name in hosts:
         short, _, domain = name.partition(".")
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", name) and not re.fullmatch(r"[\d.]+", name):
             names |= {name, short} | ({domain} if "." in domain else set())
@@ -176,12 +178,11 @@ def expand(nodes: str) -> Iterator[str]:
                     yield f"{head}{number:0{len(first)}d}{tail}"
 
 
-def too_common(name: str, record: Mapping[str, Any]) -> str | None:
+def too_common(name: str, plan: Plan) -> str | None:
     """Say why a name cannot be looked for in texts, or None."""
-    plan = record["plan"]
-    said = " ".join(str(plan.get(key)) for key in ("suite", "implementation", "title", "framework"))
+    words = f"{plan.suite} {plan.implementation} {plan.title} {plan.framework}".lower()
     if len(name) < LEAST_NAME:
         return f"shorter than {LEAST_NAME} characters"
-    if name.lower() in WORDS or name.lower() in re.findall(r"[a-z0-9]+|[a-z0-9-]+", said.lower()):
+    if name.lower() in WORDS or name.lower() in re.findall(r"[a-z0-9]+|[a-z0-9-]+", words):
         return "a word that logs use"
     return None

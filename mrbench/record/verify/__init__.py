@@ -5,83 +5,128 @@ what this mrbench and this machine have of the source. base.py: what they share.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
 
+import msgspec
 from msgspec.structs import replace
 
+from mrbench import jsonfile
 from mrbench.console import TOPIC_WIDTH
-from mrbench.errors import CheckFailed
+from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.model.finding import Finding, by_subject, count
+from mrbench.model.record import RunRecord
 from mrbench.record.archive import Opened
-from mrbench.record.rundir import read_record
-from mrbench.record.verify import files, number, shape, source, story
-from mrbench.record.verify.base import Record
+from mrbench.record.formats import record_of
+from mrbench.record.rundir import read_bytes
+from mrbench.record.verify.base import Evidence, unreadable
+from mrbench.record.verify.files import check_files
+from mrbench.record.verify.number import check_number
+from mrbench.record.verify.source import check_source
+from mrbench.record.verify.story import check_story
+from mrbench.text import one_line
 
-__all__ = ["as_json", "exit_code", "shown", "title", "verdict", "verify"]
 FEW = 3
-CHECKS: dict[str, Callable[[Opened, Record], Iterator[Finding]]] = {
-    "files": files.check_files,
-    "plan and end": story.check_story,
-    "number": number.check_number,
-    "source": source.check_source,
+CHECKS: dict[str, Callable[[Evidence], Iterator[Finding]]] = {
+    "files": check_files,
+    "plan and end": check_story,
+    "number": check_number,
+    "source": check_source,
 }
 
 
-def verify(run: Opened, leave_out: tuple[str, ...] = ()) -> tuple[Record, list[Finding]]:
-    """Check one run; return its record and findings, whose subjects are the names in CHECKS."""
-    record = read_record(run.folder.record)
-    misshapen = list(shape.check(record))
-    if misshapen:
-        return record, [replace(finding, subject="record") for finding in misshapen]
-    return record, [
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of checking one run. record: None if it cannot be decoded.
+
+    The subjects of the findings are the names in CHECKS, or `record` alone.
+    """
+
+    run: Opened
+    record: RunRecord | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """7 if anything does not match, else 0."""
+        return CheckFailed.exit_code if count(self.findings, "failed") else 0
+
+    @property
+    def title(self) -> str:
+        """What was looked at."""
+        if self.record is None:
+            return f"{self.run.called}: its record cannot be read"
+        return one_line(f"{self.run.called}: {self.record.id}, mrbench {self.record.mrbench}")
+
+    @property
+    def verdict(self) -> str:
+        """Whether the run is what it claims to be, in one line."""
+        notes = count(self.findings, "note")
+        counted = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
+        topics = dict.fromkeys(f.topic for f in self.findings if f.outcome == "failed")
+        if topics or self.record is None:
+            return f"NOT as recorded: see {', '.join(topics)}; {counted}."
+        rate = self.record.images_per_second
+        if rate is None:
+            return f"As recorded: all that is here matches; the run has no number; {counted}."
+        return f"As recorded: all that is here matches, {rate:.3f} img/s computed again; {counted}."
+
+    def shown(self) -> Iterator[Finding]:
+        """Yield the findings for reading.
+
+        One edit changes many values of a number: the first few stand for all. A meaning is given
+        once.
+        """
+        given: set[tuple[str, str]] = set()
+        for _, alike in itertools.groupby(
+            self.findings, key=lambda f: (f.subject, f.topic, f.outcome)
+        ):
+            members = list(alike)
+            for f in members[:FEW]:
+                again = (f.subject, f.remedy) in given
+                given.add((f.subject, f.remedy))
+                yield _fitting(replace(f, remedy="") if again else f)
+            if members[FEW:]:
+                rest = ", ".join(f.key or f.text for f in members[FEW:])
+                first = members[FEW]
+                topic = first.topic[:TOPIC_WIDTH]
+                yield Finding(topic, first.outcome, f"also {rest}", subject=first.subject)
+
+    def plain(self) -> dict[str, object]:
+        """Return all of it as JSON holds it."""
+        groups = by_subject(self.findings)
+        if self.record is not None:
+            groups = {name: [] for name in CHECKS} | groups
+        return {
+            "run": self.run.called,
+            "id": self.record.id if self.record else None,
+            "archive": self.run.is_archive,
+            "matches": not self.exit_code,
+            "verdict": self.verdict,
+            "groups": {name: [f.plain() for f in members] for name, members in groups.items()},
+        }
+
+
+def verify(run: Opened, leave_out: tuple[str, ...] = ()) -> Verification:
+    """Check one run; leave_out: names of CHECKS.
+
+    Raises MrbenchError if there is no record.json, it is no JSON, or of a newer mrbench.
+    """
+    raw = read_bytes(run.folder.record)
+    file = str(run.folder.record) if not run.is_archive else "record.json"
+    try:
+        record = record_of(raw, file)
+    except MrbenchError as exc:
+        if exc.key is None:  # not a value of it is wrong, but all of it is something else
+            raise
+        finding = replace(unreadable("record.json", exc, ""), subject="record")
+        return Verification(run=run, record=None, findings=(finding,))
+    evidence = Evidence(run=run, record=record, content=jsonfile.loads(raw, file))
+    findings = tuple(
         replace(finding, subject=name)
         for name, check in CHECKS.items()
         if name not in leave_out
-        for finding in check(run, record)
-    ]
-
-
-def exit_code(findings: Sequence[Finding]) -> int:
-    """Return 7 if anything does not match, else 0."""
-    return CheckFailed.exit_code if count(findings, "failed") else 0
-
-
-def title(run: Opened, record: Record) -> str:
-    """Say what is looked at."""
-    return f"{run.called}: {record.get('id')}, mrbench {record.get('mrbench')}"
-
-
-def verdict(record: Record, findings: Sequence[Finding]) -> str:
-    """Say in one line whether the run is what it claims to be."""
-    notes = count(findings, "note")
-    told = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
-    where = dict.fromkeys(f.topic for f in findings if f.outcome == "failed")
-    if where:
-        return f"NOT as recorded: see {', '.join(where)}; {told}."
-    rate = (record.get("measurement") or {}).get("images_per_second")
-    if rate is None:
-        return f"As recorded: all that is here matches; the run has no number; {told}."
-    return f"As recorded: all that is here matches, {rate:.3f} img/s computed again; {told}."
-
-
-def shown(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield the findings for reading.
-
-    One edit changes many values of a number: the first few stand for all. A meaning is told once.
-    """
-    told: set[tuple[str, str]] = set()
-    for _, alike in itertools.groupby(findings, key=lambda f: (f.subject, f.topic, f.outcome)):
-        members = list(alike)
-        for f in members[:FEW]:
-            again = (f.subject, f.remedy) in told
-            told.add((f.subject, f.remedy))
-            yield _fitting(replace(f, remedy="") if again else f)
-        if members[FEW:]:
-            rest = ", ".join(f.key or f.text for f in members[FEW:])
-            first = members[FEW]
-            topic = first.topic[:TOPIC_WIDTH]
-            yield Finding(topic, first.outcome, f"also {rest}", subject=first.subject)
+        for finding in check(evidence)
+    )
+    return Verification(run=run, record=record, findings=findings)
 
 
 def _fitting(finding: Finding) -> Finding:
@@ -89,18 +134,3 @@ def _fitting(finding: Finding) -> Finding:
     if len(finding.topic) <= TOPIC_WIDTH:
         return finding
     return replace(finding, topic="file", text=f"{finding.topic}: {finding.text}")
-
-
-def as_json(run: Opened, record: Record, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return the same as plain values."""
-    groups = by_subject(findings)
-    if "record" not in groups:
-        groups = {name: [] for name in CHECKS} | groups
-    return {
-        "run": run.called,
-        "id": record.get("id"),
-        "archive": run.is_archive,
-        "matches": not exit_code(findings),
-        "verdict": verdict(record, findings),
-        "groups": {name: [f.plain() for f in members] for name, members in groups.items()},
-    }

@@ -1,28 +1,31 @@
 """Whether each file of a run is there, nothing else is, and all have their recorded digests."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+
+import msgspec
 
 from mrbench.model.finding import Finding
+from mrbench.model.record import FileDigest
 from mrbench.record.archive import Opened
 from mrbench.record.formats import digest_of
 from mrbench.record.rundir import describe, names_in
-from mrbench.record.verify.base import Record, differs
+from mrbench.record.verify.base import Evidence, differs
 
 EDITED = "the file was edited, cut or replaced after the run"
 MASKED = "masked when packed: cannot be compared with the original"
 
 
-def check_files(run: Opened, record: Record) -> Iterator[Finding]:
+def check_files(evidence: Evidence) -> Iterator[Finding]:
     """Compare record.json with its own digest, and each file with its entry."""
-    yield _own_digest(record)
-    recorded: Mapping[str, Any] = record.get("files") or {}
+    yield _own_digest(evidence)
+    run, record = evidence.run, evidence.record
+    recorded = record.files or {}
     packed = {f"{name}.gz" for name in run.unpacked}
     present = [name for name in names_in(run.folder) if name not in packed]
     for name in sorted(recorded):
         yield _file(run, name, recorded[name], there=name in present)
     extra = [name for name in present if name not in recorded]
-    if "digest" not in record:  # of older formats, which listed three files or none
+    if record.digest is None:  # of older formats, which listed three files or none
         old = [n for n in extra if n.startswith("kept/") or n == "exit.json" or not recorded]
         if old:
             yield Finding("files", "note", f"digests not recorded: {', '.join(old)}")
@@ -30,36 +33,32 @@ def check_files(run: Opened, record: Record) -> Iterator[Finding]:
     for name in extra:
         text = "is not in the record"
         yield Finding(name, "failed", text, "it was added after the run", key=f"files.{name}")
-    yield from _masked(record)
+    originals = record.packed.originals if record.packed else {}
+    for name, original in sorted(originals.items()):
+        yield Finding(name, "note", f"{MASKED}, sha256 {original.sha256[:16]}")
 
 
-def _own_digest(record: Record) -> Finding:
-    if "digest" not in record:
+def _own_digest(evidence: Evidence) -> Finding:
+    recorded = evidence.record.digest
+    if recorded is None:
         text = "its own digest is not recorded, as in all records of older formats"
         return Finding("record.json", "note", text)
-    found = digest_of(record)
-    if found != record["digest"]:
+    actual = digest_of(dict(evidence.content))
+    if actual != recorded:
         meaning = "record.json was edited after the run; nothing in it can be trusted"
-        return differs("record.json", "digest", record["digest"], found, meaning)
-    return Finding("record.json", "ok", f"has its own digest {found[:16]}")
+        return differs("record.json", "digest", recorded, actual, meaning)
+    return Finding("record.json", "ok", f"has its own digest {actual[:16]}")
 
 
-def _file(run: Opened, name: str, entry: Mapping[str, Any], *, there: bool) -> Finding:
+def _file(run: Opened, name: str, recorded: FileDigest, *, there: bool) -> Finding:
     path = run.folder.path / name
     if not there or path.is_symlink() or not path.is_file():
-        what = "is a link or no plain file" if there else "is missing"
-        remedy, key = "the run is not complete", f"files.{name}"
-        return Finding(name, "failed", what, remedy, key=key, recorded=entry)
-    found = describe(path)
+        text = "is a link or no plain file" if there else "is missing"
+        remedy, entry = "the run is not complete", msgspec.to_builtins(recorded)
+        return Finding(name, "failed", text, remedy, key=f"files.{name}", recorded=entry)
+    actual = describe(path)
     for key in ("size_bytes", "sha256"):
-        if getattr(found, key) != entry[key]:
-            return differs(name, f"files.{name}.{key}", entry[key], getattr(found, key), EDITED)
-    return Finding(name, "ok", f"sha256 {found.sha256[:16]}, {found.size_bytes} bytes")
-
-
-def _masked(record: Record) -> Iterator[Finding]:
-    """Tell which files are no longer what the training and mrbench wrote."""
-    packed = record.get("packed") or {}
-    for name, original in sorted((packed.get("originals") or {}).items()):
-        sha256 = str(original.get("sha256"))[:16]
-        yield Finding(name, "note", f"{MASKED}, sha256 {sha256}")
+        one, other = getattr(recorded, key), getattr(actual, key)
+        if one != other:
+            return differs(name, f"files.{name}.{key}", one, other, EDITED)
+    return Finding(name, "ok", f"sha256 {actual.sha256[:16]}, {actual.size_bytes} bytes")

@@ -5,7 +5,9 @@ from types import UnionType
 from typing import Any
 
 from mrbench.model.finding import Finding
-from mrbench.record.verify.base import Record, differs
+from mrbench.record.verify.base import differs
+
+Record = dict[str, Any]
 
 # dotted key of record.json: its kind, and whether it may be absent or null
 SHAPE: dict[str, tuple[type | UnionType, bool]] = {

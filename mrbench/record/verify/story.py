@@ -1,16 +1,19 @@
 """Whether plan, folder name, end and arrival times of a run tell one story."""
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mrbench.errors import MeasureError
+import msgspec
+
+from mrbench import jsonfile
+from mrbench.errors import MeasureError, MrbenchError
 from mrbench.measure.log.blocks import read_stamps
 from mrbench.model.finding import Finding
-from mrbench.record.archive import Opened
-from mrbench.record.rundir import describe
-from mrbench.record.verify.base import Record, differs
+from mrbench.model.record import RunRecord
+from mrbench.model.telemetry import Count
+from mrbench.record.rundir import describe, read_bytes
+from mrbench.record.verify.base import Evidence, differs, unreadable
 from mrbench.record.verify.files import MASKED
 from mrbench.text import differences
 
@@ -18,43 +21,60 @@ NAME = re.compile(r"\d{8}T\d{6}Z-(?P<digest>[0-9a-f]{8})(-\d+)?")
 SLACK_S = 7.0  # children outlive the main process by up to 6 s: LEFTOVERS_S and the grace period
 
 
-def check_story(run: Opened, record: Record) -> Iterator[Finding]:
+class _JobEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What exit.json says beside the record's `exit`: bytes of train.log, start of the job."""
+
+    bytes: Count | None = None
+    started_monotonic_ns: Count | None = None
+
+
+def check_story(evidence: Evidence) -> Iterator[Finding]:
     """Compare plan.json, names, exit.json and train.stamps with the record."""
-    yield from _plan(run, record)
-    yield from _names(run, record)
-    end = _read(run, "exit.json")
-    yield from _exit(end, record)
-    yield from _stamps(run, end, record)
-
-
-def _read(run: Opened, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    yield from _plan(evidence)
+    yield from _names(evidence)
+    end = _JobEnd()
     try:
-        return json.loads((run.folder.path / name).read_bytes())
-    except (OSError, ValueError):
-        return None
+        content = _content(evidence, "exit.json")
+        end = jsonfile.convert(content, _JobEnd, "exit.json")
+        yield from _exit(evidence, content)
+    except MrbenchError as exc:
+        if evidence.record.exit is not None:
+            yield unreadable("exit.json", exc, "exit")
+    if evidence.record.exit is None:
+        yield Finding("exit.json", "note", "how the training ended is not recorded")
+    yield from _stamps(evidence, end)
 
 
-def _plan(run: Opened, record: Record) -> Iterator[Finding]:
-    recorded = record["plan_digest"]
-    found = _read(run, "plan.json")
-    if not isinstance(found, dict):
-        yield Finding("plan.json", "failed", "cannot be read", "restore it", key="plan")
+def _content(evidence: Evidence, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return what one of the run's files holds; MrbenchError names it without its folder."""
+    try:
+        raw = read_bytes(evidence.run.folder.path / name)
+    except MrbenchError as exc:
+        raise MrbenchError(exc.text, "restore it", file=name) from exc
+    return jsonfile.loads(raw, name)
+
+
+def _plan(evidence: Evidence) -> Iterator[Finding]:
+    record = evidence.record
+    try:
+        content = _content(evidence, "plan.json")
+    except MrbenchError as exc:
+        yield unreadable("plan.json", exc, "plan")
         return
-    sha256 = describe(run.folder.plan).sha256
-    originals = (record.get("packed") or {}).get("originals") or {}
-    masked = originals.get("plan.json")
+    sha256 = describe(evidence.run.folder.plan).sha256
+    masked = record.packed.originals.get("plan.json") if record.packed else None
     if masked is not None:
-        if masked.get("sha256") != recorded:
+        if masked.sha256 != record.plan_digest:
             meaning = "another plan was packed than the one that was run"
-            yield differs("plan.json", "plan_digest", recorded, masked.get("sha256"), meaning)
+            yield differs("plan.json", "plan_digest", record.plan_digest, masked.sha256, meaning)
         else:
-            yield Finding("plan.json", "note", f"its digest {recorded[:16]}: {MASKED}")
-    elif sha256 != recorded:
+            yield Finding("plan.json", "note", f"its digest {record.plan_digest[:16]}: {MASKED}")
+    elif sha256 != record.plan_digest:
         meaning = "plan.json is not the plan that was run"
-        yield differs("plan.json", "plan_digest", recorded, sha256, meaning)
+        yield differs("plan.json", "plan_digest", record.plan_digest, sha256, meaning)
     else:
-        yield Finding("plan.json", "ok", f"is the plan {recorded[:16]}")
-    unlike = list(differences(record["plan"], found))
+        yield Finding("plan.json", "ok", f"is the plan {record.plan_digest[:16]}")
+    unlike = list(differences(evidence.content["plan"], content))
     for key, one, other in unlike:
         meaning = "the plan in record.json is not the one in plan.json; one of them was edited"
         yield differs("plan.json", f"plan.{key}", one, other, meaning)
@@ -62,16 +82,16 @@ def _plan(run: Opened, record: Record) -> Iterator[Finding]:
         yield Finding("plan.json", "ok", "is the plan in record.json, key by key")
 
 
-def _names(run: Opened, record: Record) -> Iterator[Finding]:
-    digest8 = record["plan_digest"][:8]
-    plan, name = record["plan"], run.folder.path.name
-    suite, _, rest = record["id"].partition("/")
+def _names(evidence: Evidence) -> Iterator[Finding]:
+    record, name = evidence.record, evidence.run.folder.path.name
+    digest8 = record.plan_digest[:8]
+    suite, _, rest = record.id.partition("/")
     implementation, _, last = rest.partition("/")
-    said = NAME.fullmatch(last)
+    named = NAME.fullmatch(last)
     for key, one, other in (
-        ("id (suite)", suite, plan["suite"]),
-        ("id (implementation)", implementation, plan["implementation"]),
-        ("id (plan digest)", said["digest"] if said else last, digest8),
+        ("id (suite)", suite, record.plan.suite),
+        ("id (implementation)", implementation, record.plan.implementation),
+        ("id (plan digest)", named["digest"] if named else last, digest8),
     ):
         if one != other:
             yield differs("record.json", key, one, other, "the run's id is that of another plan")
@@ -87,71 +107,64 @@ def _names(run: Opened, record: Record) -> Iterator[Finding]:
         yield Finding("folder", "ok", f"{name} is named after this plan")
 
 
-def _exit(end: Any, record: Record) -> Iterator[Finding]:  # noqa: ANN401 - as above
-    recorded = record.get("exit")
-    if recorded is None:
-        yield Finding("exit.json", "note", "how the training ended is not recorded")
+def _exit(evidence: Evidence, content: dict[str, Any]) -> Iterator[Finding]:
+    """Compare what exit.json holds with the record, key by key."""
+    recorded, end = evidence.content.get("exit"), evidence.record.exit
+    if recorded is None or end is None:
         return
-    if not isinstance(end, dict):
-        yield Finding("exit.json", "failed", "cannot be read", "restore it", key="exit")
-        return
-    unlike = list(differences(recorded, {name: end.get(name) for name in recorded}))
+    unlike = list(differences(recorded, {name: content.get(name) for name in recorded}))
     for key, one, other in unlike:
         meaning = "exit.json or the record was edited"
         yield differs("exit.json", f"exit.{key}", one, other, meaning)
     if not unlike:
-        text = f"{recorded.get('reason')}, code {recorded.get('code')}, as recorded"
-        yield Finding("exit.json", "ok", text)
+        yield Finding("exit.json", "ok", f"{end.reason}, code {end.code}, as recorded")
 
 
-def _stamps(run: Opened, end: Any, record: Record) -> Iterator[Finding]:  # noqa: ANN401 - as above
+def _stamps(evidence: Evidence, end: _JobEnd) -> Iterator[Finding]:
     """Arrival times must rise, cover the log to its last byte, and lie within the job's time."""
-    if not run.folder.log.is_file():
+    folder = evidence.run.folder
+    if not folder.log.is_file():
         yield Finding("train.stamps", "note", "there is no train.log to compare with")
         return
     try:
-        stamps = read_stamps(run.folder.stamps)
+        stamps = read_stamps(folder.stamps)
     except MeasureError as exc:
-        text = str(exc).replace(f"{run.folder.path}/", "")
+        text = evidence.relative(exc)
         yield Finding("train.stamps", "failed", text, "restore it", key="train.stamps")
         return
-    bad = False
-    size = run.folder.log.stat().st_size
+    wrong = []
+    size = folder.log.stat().st_size
     last = stamps.ends[-1] if stamps.ends else 0
     if last != size:
-        bad = True
         meaning = (
             "bytes of train.log without arrival times, or the other way: one was cut or edited"
         )
-        yield differs("train.stamps", "last offset", last, f"{size} bytes of train.log", meaning)
-    told = end if isinstance(end, dict) else {}
-    if told.get("bytes") not in (None, size):
-        bad = True
+        text = f"{size} bytes of train.log"
+        wrong.append(differs("train.stamps", "last offset", last, text, meaning))
+    if end.bytes not in (None, size):
         meaning = "train.log is not what the job printed"
-        yield differs("exit.json", "bytes", told["bytes"], size, meaning)
-    for finding in _within(stamps.times_ns, told, record):
-        bad = True
-        yield finding
-    if not bad:
-        took = (stamps.times_ns[-1] - stamps.times_ns[0]) / 1e9 if stamps.times_ns else 0.0
-        text = f"{len(stamps.ends)} arrivals in {took:.1f} s, to the log's last byte"
+        wrong.append(differs("exit.json", "bytes", end.bytes, size, meaning))
+    wrong += _within(stamps.times_ns, end, evidence.record)
+    yield from wrong
+    if not wrong:
+        took_s = (stamps.times_ns[-1] - stamps.times_ns[0]) / 1e9 if stamps.times_ns else 0.0
+        text = f"{len(stamps.ends)} arrivals in {took_s:.1f} s, to the log's last byte"
         yield Finding("train.stamps", "ok", text)
 
 
-def _within(times_ns: Any, end: dict[str, Any], record: Record) -> Iterator[Finding]:  # noqa: ANN401 - an array
+def _within(times_ns: Sequence[int], end: _JobEnd, record: RunRecord) -> Iterator[Finding]:
     """Nothing can arrive before the job began, nor long after it ended."""
-    seconds = (record.get("exit") or {}).get("seconds")
-    if not times_ns or not isinstance(seconds, int | float):
+    if not times_ns or record.exit is None:
         return
-    took = (times_ns[-1] - times_ns[0]) / 1e9
-    began_ns = end.get("started_monotonic_ns")
-    if took > seconds + SLACK_S:
+    job_s, began_ns = record.exit.seconds, end.started_monotonic_ns
+    took_s = (times_ns[-1] - times_ns[0]) / 1e9
+    if took_s > job_s + SLACK_S:
         meaning = "the log cannot have arrived over a longer time than the job ran"
-        yield differs("train.stamps", "seconds", f"{seconds:.3f} (exit)", f"{took:.3f}", meaning)
-    elif isinstance(began_ns, int):
+        yield differs("train.stamps", "seconds", f"{job_s:.3f} (exit)", f"{took_s:.3f}", meaning)
+    elif began_ns is not None:
         early_s = (times_ns[0] - began_ns) / 1e9
-        late_s = (times_ns[-1] - began_ns) / 1e9 - seconds
+        late_s = (times_ns[-1] - began_ns) / 1e9 - job_s
         if early_s < 0 or late_s > SLACK_S:
-            found = f"{early_s:.3f} to {late_s + seconds:.3f} s after the start"
+            found = f"{early_s:.3f} to {late_s + job_s:.3f} s after the start"
             meaning = "output cannot arrive before the job begins or after it ends"
-            yield differs("train.stamps", "times", f"a job of {seconds:.3f} s", found, meaning)
+            yield differs("train.stamps", "times", f"a job of {job_s:.3f} s", found, meaning)

@@ -14,7 +14,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.recipe import Window
 from mrbench.model.run import LeadingClock
 from mrbench.record.archive import Opened
-from mrbench.record.verify.number import read_plan
+from mrbench.record.formats import read_plan
 from mrbench.text import shown
 
 EVERYTHING = Window(first=0, last=1 << 40)
@@ -59,7 +59,7 @@ class Curve:
 def read(run: Opened, record: dict[str, Any]) -> Curve:
     """Read a run's log and arrival times; what cannot be read is told, not raised."""
     try:
-        plan = read_plan(run)
+        plan = read_plan(run.folder.plan)
         stamps, problem = _stamps(run)
         try:
             spans = _spans(run, plan, stamps)
