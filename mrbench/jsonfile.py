@@ -22,14 +22,16 @@ DAMAGED = "it was edited or damaged; restore it or remove it"
 _LOCATION = re.compile(r"(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`")
+_KIND = re.compile(r"`(\w+(?: \| \w+)*)`")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "keys and values",
+}
 _WORDS = {
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`str`": "text",
-    "`bool`": "true or false",
-    "`array`": "a list",
-    "`object`": "keys and values",
-    "`null`": "null",
     " of length >= 1": " that is not empty",
     " >= ": " of at least ",
     " > ": " above ",
@@ -143,6 +145,7 @@ def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str
     if field:
         steps.append(f".{field['name']}")
         text = "missing" if field["how"].startswith("missing") else "unknown key"
+    text = _KIND.sub(lambda m: " or ".join(_KINDS.get(k, k) for k in m[1].split(" | ")), text)
     for word, plain_word in _WORDS.items():
         text = text.replace(word, plain_word)
     return "".join(steps).removeprefix("."), text[:1].lower() + text[1:]

@@ -1,6 +1,5 @@
 """Real runs against a stored baseline: what passes, what fails, and what is not compared."""
 
-import copy
 import json
 import re
 import shutil
@@ -219,7 +218,7 @@ def test_unlike_things_are_not_compared(
 
 ALIKE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("plan.source.commit", lambda r: r["plan"]["source"].update(commit="0" * 40)),
-    ("plan.lock_sha256", lambda r: r["plan"].update(lock_sha256="0")),
+    ("plan.lock_sha256", lambda r: r["plan"].update(lock_sha256="0" * 64)),
     ("plan.command", lambda r: r["plan"].update(command=["x"])),
     ("machine.python", lambda r: r["machine"].update(python="3.99.0")),
     ("mrbench", lambda r: r.update(mrbench="99.0")),
@@ -483,12 +482,13 @@ def test_hostile_records_and_files_do_no_harm(
     rewrite(first, at([float("inf")]), digest=True)
     rewrite(second, lambda r: r["measurement"].update(images_per_second="9"), digest=True)
     rewrite(third, lambda r: r["plan"].update(title="\x1b[31m"), digest=True)
-    rewrite(third, lambda r: r["plan"]["source"].update(commit="\x1b[2J\n"), digest=True)
+    rewrite(third, lambda r: r["machine"].update(python="\x1b[2J\n"), digest=True)
     assert check("--baseline", "base.json") == 0
     told = capsys.readouterr()
     assert "\x1b" not in told.out + told.err
-    assert "left out: its images per second are no speed" in told.out
-    assert "no int | float there" in told.err or "left out" in told.err
+    left_out = [line for line in told.err.splitlines() if line.startswith("mrbench: left out: ")]
+    assert len(left_out) == 2
+    assert all("record.json: measurement.images_per_second: " in line for line in left_out)
     content = stored(here / "base.json")
     content["entries"][0]["implementation"] = "\x1b[31mtoy"
     reseal(here / "base.json", content)
@@ -510,60 +510,3 @@ def test_an_export_names_a_kind_and_a_file(capsys: pytest.CaptureFixture[str]) -
         with pytest.raises(SystemExit):
             check("--baseline", "base.json", "--export", text)
         assert "bencher=FILE" in capsys.readouterr().err
-
-
-WEIRD: tuple[object, ...] = (
-    *(None, True, -1, 0, 10**400, 1e300, -1e-300, float("nan"), float("inf"), "", "x\x1b[2J", "9"),
-    *([], [[]], {}, {"a": 1}, ["x"], [1e300, 1e-300]),
-)
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 - any JSON
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    found = [path] if path else []
-    for key, item in items if isinstance(value, dict | list) else ():
-        found += leaves(item, (*path, key)) if isinstance(item, dict | list) else [(*path, key)]
-    return found
-
-
-def put(value: Any, path: tuple[Any, ...], new: object) -> None:  # noqa: ANN401 - any JSON
-    for key in path[:-1]:
-        value = value[key]
-    value[path[-1]] = new
-
-
-def test_whatever_a_file_holds_ends_in_an_answer(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole = stored(here / "base.json")
-    whole["provenance"] = {k: v for k, v in whole["provenance"].items() if "package" not in k}
-    for number, path in enumerate(leaves(whole)):
-        for new in WEIRD[number % 3 :: 3]:
-            content = copy.deepcopy(whole)
-            put(content, path, new)
-            reseal(here / "base.json", content)
-            assert check("--baseline", "base.json") in (0, 1, 7, 8)
-            told = capsys.readouterr()
-            assert "\x1b" not in told.out + told.err
-            assert len(told.err.splitlines()) <= 1
-
-
-def test_whatever_a_record_holds_ends_in_an_answer(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first, *others = runs_of(here / "runs")
-    for run in others:
-        shutil.rmtree(run)
-    whole = record(here / "runs")
-    whole["environment"]["frozen"] = whole["environment"]["frozen"][:2]
-    wanted = ("id", "started", "plan_digest", "status", "measurement", "environment", "machine")
-    paths = [path for path in leaves(whole) if path[0] in (*wanted, "plan", "stated")]
-    for number, path in enumerate(paths):
-        for new in WEIRD[number % 3 :: 3]:
-            content = copy.deepcopy(whole)
-            put(content, path, new)
-            reseal(first / "record.json", content)
-            assert check("--baseline", "base.json") in (0, 1, 7, 8)
-            told = capsys.readouterr()
-            assert "\x1b" not in told.out + told.err
-            assert len(told.err.splitlines()) <= 1

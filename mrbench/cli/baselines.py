@@ -4,13 +4,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mrbench.checks.baseline import choice
-from mrbench.checks.baseline.choice import Repeats
+from mrbench.checks.baseline.choice import Candidate, ValidRuns, latest
 from mrbench.checks.baseline.file import read_baseline
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.baseline import Baseline, Key
 from mrbench.record import rundir
-from mrbench.record.verify import shape
+from mrbench.record.formats import is_edited, record_of
+from mrbench.text import one_line
 
 
 def read(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mapping[Key, int]]:
@@ -25,18 +25,16 @@ def read(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mapping[Key,
     return stored, lines
 
 
-def groups(runs: Path, suite: str, names: Sequence[str] | None = None) -> dict[Key, Repeats]:
-    """Read the runs of a suite, by series; what cannot be read is told on stderr and left out."""
-    records = []
+def groups(runs: Path, suite: str, names: Sequence[str] | None = None) -> dict[Key, ValidRuns]:
+    """Read the runs of a suite, by series; what cannot be read is named on stderr and left out."""
+    candidates = []
     for path in rundir.find_records(runs, suite):
         try:
-            record = rundir.read_record(path)
+            raw = rundir.read_bytes(path)
+            record = record_of(raw, str(path))
         except MrbenchError as exc:
-            print(f"mrbench: left out: {exc}", file=sys.stderr)
+            print(f"mrbench: left out: {one_line(str(exc))}", file=sys.stderr)
             continue
-        wrong = shape.fault(record)
-        if wrong:
-            print(f"mrbench: left out: {path}: {wrong}", file=sys.stderr)
-        elif not names or record["plan"]["implementation"] in names:
-            records.append(record)
-    return choice.latest(records)
+        if not names or record.plan.implementation in names:
+            candidates.append(Candidate(record=record, edited=is_edited(raw, record)))
+    return latest(candidates)

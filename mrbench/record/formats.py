@@ -131,6 +131,11 @@ def digest_of(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def is_edited(raw: bytes, record: RunRecord) -> bool:
+    """Tell whether a record.json has another digest than it says; older formats have none."""
+    return record.digest is not None and digest_of(json.loads(raw)) != record.digest
+
+
 def sealed(record: RunRecord) -> RunRecord:
     """Return a record with its own digest."""
     return msgspec.structs.replace(record, digest=digest_of(record.plain()))

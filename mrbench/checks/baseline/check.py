@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mrbench.checks.baseline import words
-from mrbench.checks.baseline.choice import Repeats
+from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.likeness import differing
 from mrbench.checks.baseline.runs_needed import GUESS, SURE, runs_needed
 from mrbench.checks.baseline.sample import NONE, stored_sample
@@ -61,7 +61,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def check_runs(gate: Gate, groups: Mapping[Key, Repeats]) -> Iterator[Finding]:
+def check_runs(gate: Gate, groups: Mapping[Key, ValidRuns]) -> Iterator[Finding]:
     """Hold each entry against its series' latest runs; what is not in the baseline is skipped."""
     left = {key: repeats for key, repeats in groups.items() if repeats.records}
     for entry in gate.baseline.entries:
@@ -77,7 +77,7 @@ def check_runs(gate: Gate, groups: Mapping[Key, Repeats]) -> Iterator[Finding]:
         )
 
 
-def _entry(gate: Gate, entry: BaselineEntry, repeats: Repeats | None) -> Iterator[Finding]:
+def _entry(gate: Gate, entry: BaselineEntry, repeats: ValidRuns | None) -> Iterator[Finding]:
     new = repeats.without(entry.known_runs) if repeats else None
     if new is None or not new.records:
         more = runs_needed(stored_sample(entry), NONE, gate.terms, odds=SURE)
@@ -94,7 +94,7 @@ def _entry(gate: Gate, entry: BaselineEntry, repeats: Repeats | None) -> Iterato
     yield _throughput(gate, entry, new)
 
 
-def _throughput(gate: Gate, entry: BaselineEntry, repeats: Repeats) -> Finding:
+def _throughput(gate: Gate, entry: BaselineEntry, repeats: ValidRuns) -> Finding:
     base, new = stored_sample(entry), repeats.sample
     # an error that is spread evenly between two bounds deviates by their root of three
     floor = max(entry.rounding, repeats.rounding) / math.sqrt(3)
@@ -114,7 +114,7 @@ def _throughput(gate: Gate, entry: BaselineEntry, repeats: Repeats) -> Finding:
     return gate.finding(entry.key, "throughput", outcome, text, remedy, figures=figures)
 
 
-def _lack(repeats: Repeats | None, new: Repeats | None) -> str:
+def _lack(repeats: ValidRuns | None, new: ValidRuns | None) -> str:
     """Say why there is nothing to compare."""
     if repeats is None or new is None:
         return "no run of it"
@@ -123,7 +123,7 @@ def _lack(repeats: Repeats | None, new: Repeats | None) -> str:
     return f"no valid run: {repeats.left_out[0] if repeats.left_out else 'none is there'}"
 
 
-def _guess(entry: BaselineEntry, repeats: Repeats) -> float:
+def _guess(entry: BaselineEntry, repeats: ValidRuns) -> float:
     """Return a noise to plan with where none is known: no less than within a run."""
     pairs = zip(
         (*entry.half_widths, *repeats.half_widths),

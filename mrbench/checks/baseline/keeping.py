@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from mrbench import __version__
-from mrbench.checks.baseline.choice import Repeats
+from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.likeness import forbidding
 from mrbench.checks.baseline.sample import stored_sample
 from mrbench.checks.baseline.verdict import Terms, judge, unlike
@@ -37,14 +37,14 @@ class Change(NamedTuple):
     entry: BaselineEntry
 
 
-def save(suite: str, groups: Mapping[Key, Repeats]) -> Baseline:
+def save(suite: str, groups: Mapping[Key, ValidRuns]) -> Baseline:
     """Make a baseline of all series that have a valid run."""
     entries = [_entry(key, repeats) for key, repeats in groups.items() if repeats.records]
     return _baseline(suite, entries)
 
 
 def update(
-    old: Baseline, groups: Mapping[Key, Repeats], terms: Terms, why: str = ""
+    old: Baseline, groups: Mapping[Key, ValidRuns], terms: Terms, why: str = ""
 ) -> tuple[Baseline, list[Change]]:
     """Replace each series' speed by its latest runs; return the new baseline and what changes.
 
@@ -74,13 +74,13 @@ def _baseline(suite: str, entries: list[BaselineEntry]) -> Baseline:
     return Baseline(format=FORMAT, suite=suite, mrbench=__version__, provenance={}, entries=ordered)
 
 
-def _entry(key: Key, repeats: Repeats) -> BaselineEntry:
+def _entry(key: Key, repeats: ValidRuns) -> BaselineEntry:
     sample = repeats.sample
     speed = Speed(
         saved=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         commit=repeats.commit,
         images_per_second=math.exp(sample.mean),
-        runs=tuple(str(record["id"]) for record in repeats.records),
+        runs=tuple(record.id for record in repeats.records),
     )
     return BaselineEntry(
         implementation=key[0],
@@ -97,7 +97,7 @@ def _entry(key: Key, repeats: Repeats) -> BaselineEntry:
     )
 
 
-def _changed(name: str, old: BaselineEntry, repeats: Repeats, terms: Terms, why: str) -> Change:
+def _changed(name: str, old: BaselineEntry, repeats: ValidRuns, terms: Terms, why: str) -> Change:
     fresh = _entry(old.key, repeats)
     forbid = forbidding(old.provenance, repeats.facts)
     refusals: tuple[str, ...]

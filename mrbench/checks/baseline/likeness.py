@@ -8,13 +8,13 @@ not, or a driver's fault would be laid on a commit.
 import hashlib
 from collections.abc import Mapping
 
+from mrbench.model.record import RunRecord
 from mrbench.record.provenance import (
     EXPLAINS,
     HARMLESS,
     MUST,
     Difference,
     Kind,
-    Record,
     between,
     facts,
     meaning,
@@ -41,13 +41,13 @@ AGAINST_BASELINE: dict[str, tuple[Kind, str]] = {
 LONGEST = 120  # characters of a value that the file holds
 
 
-def kept_facts(record: Record) -> dict[str, str]:
+def kept_facts(record: RunRecord) -> dict[str, str]:
     """Return what a record knows that may matter to a comparison, as short texts, in order."""
-    found = facts(record)
-    rules = {**rules_for(found, found), **AGAINST_BASELINE}
+    known = facts(record.plain())
+    rules = {**rules_for(known, known), **AGAINST_BASELINE}
     return {
         key: _text(value)
-        for key, value in sorted(found.items())
+        for key, value in sorted(known.items())
         if meaning(key, rules)[0] != HARMLESS
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mrbench.checks.baseline import keeping
-from mrbench.checks.baseline.choice import Repeats
+from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.file import write_baseline
 from mrbench.checks.baseline.runs_needed import MOST, SURE, runs_needed
 from mrbench.checks.baseline.sample import NONE, stored_sample
@@ -127,7 +127,7 @@ def _update(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_left_out(groups: Mapping[Key, Repeats]) -> None:
+def _tell_left_out(groups: Mapping[Key, ValidRuns]) -> None:
     for key, repeats in groups.items():
         for reason in repeats.left_out:
             print(f"mrbench: left out: a run of {shown(key[0])}: {shown(reason)}", file=sys.stderr)
