@@ -15,6 +15,7 @@ from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.run import Exit
+from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record import judge
 from mrbench.record.formats import plan_of
 from mrbench.record.rundir import read_bytes
@@ -49,10 +50,13 @@ def check_number(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("number", "failed", text, FORGED, key="measurement")
         return
     for part in PARTS:
-        if getattr(record, part) is not None:
-            yield from _compare(evidence, part, actual)
-        else:
+        if getattr(record, part) is None:
             yield Finding(part, "note", "not recorded by that version")
+        elif part == "telemetry" and (lost := _lost(record.telemetry, actual.telemetry)):
+            text = lost.replace(f"{evidence.run.folder.path}/", "")
+            yield Finding(part, "failed", f"cannot be summarized: {text}", FORGED, key=part)
+        else:
+            yield from _compare(evidence, part, actual)
 
 
 def recompute(evidence: Evidence, plan: Plan) -> RunRecord:
@@ -81,6 +85,12 @@ def _status(evidence: Evidence) -> Iterator[Finding]:
             meaning = "the record contradicts itself: it was edited"
             actual = f"measurement.{key} {measured[key]!r}"
             yield differs("record.json", key, recorded, actual, meaning)
+
+
+def _lost(recorded: TelemetrySummary | None, actual: TelemetrySummary | None) -> str:
+    """Say why there is no telemetry any more, or nothing; a summary without a host has none."""
+    had = recorded is not None and recorded.host is not None
+    return "; ".join(actual.problems) if had and actual and actual.host is None else ""
 
 
 def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Finding]:
