@@ -45,7 +45,7 @@ def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format w
     if record.get("format") == FORMAT:
         return record
     record = {**record, "format": FORMAT}
-    if isinstance(record["plan"], dict):
+    if isinstance(record.get("plan"), dict):
         record["plan"] = lifted_plan(record["plan"])
     validity = record.get("validity")
     if isinstance(validity, dict) and isinstance(validity.get("findings"), list):
