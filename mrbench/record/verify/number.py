@@ -13,7 +13,7 @@ from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
-from mrbench.model.record import RunRecord
+from mrbench.model.record import FORMAT, RunRecord
 from mrbench.model.run import Exit
 from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record import judge
@@ -24,7 +24,7 @@ from mrbench.record.verify.base import Evidence, differs
 from mrbench.text import ABSENT, differences, flat
 
 FIRST = ("images_per_second", "status", "verdict")  # what all the rest is for
-WORDS = {"reason", "warnings", "text", "why", "notes"}
+WORDS = {"reason", "remedy", "warnings", "text", "why", "notes"}
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"
 
 
@@ -69,7 +69,7 @@ def recompute(evidence: Evidence, plan: Plan) -> RunRecord:
         plan=plan,
         measurement=measured,
         status=measured.status,
-        reason=measured.reason,
+        reason=measured.explanation,
         stated=judge.stated(folder, plan),
         telemetry=summarize(folder.telemetry, plan, measured),
     )
@@ -78,13 +78,14 @@ def recompute(evidence: Evidence, plan: Plan) -> RunRecord:
 
 def _status(evidence: Evidence) -> Iterator[Finding]:
     """Compare what the record says twice."""
-    measured = evidence.content.get("measurement") or {}
-    for key in ("status", "reason"):
-        recorded = getattr(evidence.record, key)
-        if key in measured and measured[key] != recorded:
+    record, measured = evidence.record, evidence.record.measurement
+    if measured is None:
+        return
+    for key, value in {"status": measured.status, "reason": measured.explanation}.items():
+        recorded = getattr(record, key)
+        if value != recorded:
             meaning = "the record contradicts itself: it was edited"
-            actual = f"measurement.{key} {measured[key]!r}"
-            yield differs("record.json", key, recorded, actual, meaning)
+            yield differs("record.json", key, recorded, f"measurement.{key} {value!r}", meaning)
 
 
 def _lost(recorded: TelemetrySummary | None, actual: TelemetrySummary | None) -> str:
@@ -103,13 +104,14 @@ def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Findi
         missing = [key for key in found if key not in recorded]
         unknown = [key for key in recorded if key not in found]
     ours = {key: value for key, value in found.items() if key not in missing}
+    missing = [key for key in missing if key != "remedy"]  # was a part of `reason` up to format 3
     theirs = {key: value for key, value in recorded.items() if key not in unknown}
     unlike = [
         (key, one, other)
         for key, one, other in differences(theirs, ours)
         if not (_worded(key) and _same_text(one, other, evidence))
     ]
-    reworded = [] if _same_version(evidence.record) else [k for k, *_ in unlike if _worded(k)]
+    reworded = [] if _same_words(evidence) else [key for key, *_ in unlike if _worded(key)]
     wrong = [entry for entry in unlike if entry[0] not in reworded]
     wrong.sort(key=lambda entry: entry[0] not in FIRST)
     for key, one, other in wrong:
@@ -133,10 +135,12 @@ def _recorded(evidence: Evidence, part: str) -> dict[str, Any]:
     return dict(evidence.content[part])
 
 
-def _same_version(record: RunRecord) -> bool:
+def _same_words(evidence: Evidence) -> bool:
     """Tell whether this very mrbench measured; others word things differently."""
+    record = evidence.record
     digest = record.packed.record.digest if record.packed else record.digest
-    return record.mrbench == __version__ and digest is not None
+    same = (evidence.content["format"], record.mrbench) == (FORMAT, __version__)
+    return same and digest is not None
 
 
 def _worded(key: str) -> bool:
