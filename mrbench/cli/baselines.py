@@ -13,7 +13,7 @@ from mrbench.record.formats import is_edited, record_of
 from mrbench.text import one_line
 
 
-def read(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mapping[Key, int]]:
+def read_stored(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mapping[Key, int]]:
     """Read a baseline and the lines of its entries; RecipeError if it is of none of the suites."""
     stored, lines = read_baseline(path)
     if suites and stored.suite not in suites:
@@ -25,7 +25,7 @@ def read(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mapping[Key,
     return stored, lines
 
 
-def groups(runs: Path, suite: str, names: Sequence[str] | None = None) -> dict[Key, ValidRuns]:
+def read_series(runs: Path, suite: str, names: Sequence[str] | None = None) -> dict[Key, ValidRuns]:
     """Read the runs of a suite, by series; what cannot be read is named on stderr and left out."""
     candidates = []
     for path in rundir.find_records(runs, suite):

@@ -78,10 +78,10 @@ def unpack(path: Path, into: Path) -> Path:
                     _extract(archive, member, into, path)
     except (*BROKEN, FileExistsError, NotADirectoryError) as exc:
         raise _refusal(path, f"cannot be read ({exc})") from exc
-    found = [p.parent for p in sorted(into.rglob("record.json")) if "kept" not in p.parts]
-    if len(found) != 1:
-        raise _refusal(path, f"holds {len(found)} runs instead of one")
-    return found[0]
+    folders = [p.parent for p in sorted(into.rglob("record.json")) if "kept" not in p.parts]
+    if len(folders) != 1:
+        raise _refusal(path, f"holds {len(folders)} runs instead of one")
+    return folders[0]
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def _sound(record: RunRecord, file: str) -> RunRecord:
     return record
 
 
-def digest_of(content: dict[str, Any]) -> str:
+def digest_of(content: Mapping[str, object]) -> str:
     """Return the SHA-256 of a record, as JSON holds it, without its own digest."""
     rest = {name: value for name, value in content.items() if name != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), default=str)

@@ -3,34 +3,49 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.model.finding import Finding
 
 
-def github_action_benchmark(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Return what its tool `customBiggerIsBetter` reads; range: half of the 95 % interval."""
-    entries = []
-    for finding in _measured(findings):
-        value, low, high = _interval(finding.figures)
-        entry = {"name": finding.subject, "unit": "img/s", "value": value, "extra": finding.text}
-        if low is not None and high is not None:
-            entry["range"] = f"\u00b1 {max(value - low, high - value):.3g}"
-        entries.append(entry)
-    return entries
+class BenchmarkEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An entry of github-action-benchmark's `customBiggerIsBetter`; range: half of the interval."""
+
+    name: str
+    unit: str
+    value: float
+    extra: str
+    range: str | None = None
 
 
-def bencher(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return Bencher Metric Format: each series' throughput, with its 95 % interval."""
-    metrics: dict[str, Any] = {}
-    for finding in _measured(findings):
-        value, low, high = _interval(finding.figures)
-        metric = {"value": value, "lower_value": low, "upper_value": high}
-        known = {name: number for name, number in metric.items() if number is not None}
-        metrics[finding.subject] = {"throughput": known}
-    return metrics
+class Metric(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A number of Bencher Metric Format, with its 95 % interval."""
+
+    value: float
+    lower_value: float | None = None
+    upper_value: float | None = None
+
+
+def github_action_benchmark(findings: Sequence[Finding]) -> list[BenchmarkEntry]:
+    """Return what its tool `customBiggerIsBetter` reads."""
+    return [
+        BenchmarkEntry(
+            name=finding.subject,
+            unit="img/s",
+            value=metric.value,
+            extra=finding.text,
+            range=_half_width(metric),
+        )
+        for finding, metric in _measured(findings)
+    ]
+
+
+def bencher(findings: Sequence[Finding]) -> dict[str, dict[str, Metric]]:
+    """Return Bencher Metric Format: each series' throughput."""
+    return {finding.subject: {"throughput": metric} for finding, metric in _measured(findings)}
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Finding]], object]] = {
@@ -41,7 +56,8 @@ FORMATS: Mapping[str, Callable[[Sequence[Finding]], object]] = {
 
 def export(findings: Sequence[Finding], style: str, path: Path) -> None:
     """Write the numbers of a check in one of FORMATS; MrbenchError where that cannot be."""
-    text = json.dumps(FORMATS[style](findings), indent=1, ensure_ascii=False) + "\n"
+    content = msgspec.to_builtins(FORMATS[style](findings))
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     try:
         write_whole(path, text.encode())
     except OSError as exc:
@@ -50,11 +66,18 @@ def export(findings: Sequence[Finding], style: str, path: Path) -> None:
         ) from exc
 
 
-def _measured(findings: Sequence[Finding]) -> Iterator[Finding]:
-    return (finding for finding in findings if "images_per_second" in finding.figures)
+def _measured(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Metric]]:
+    """Yield the findings that have a number, each with that."""
+    for finding in findings:
+        figures = finding.figures
+        if "images_per_second" in figures:
+            low, high = (figures.get(f"images_per_second_{end}") for end in ("low", "high"))
+            value = figures["images_per_second"]
+            yield finding, Metric(value=value, lower_value=low, upper_value=high)
 
 
-def _interval(figures: Mapping[str, float]) -> tuple[float, float | None, float | None]:
-    """Return images per second with the ends of their interval, where they are known."""
-    low, high = (figures.get(f"images_per_second_{end}") for end in ("low", "high"))
-    return figures["images_per_second"], low, high
+def _half_width(metric: Metric) -> str | None:
+    low, high = metric.lower_value, metric.upper_value
+    if low is None or high is None:
+        return None
+    return f"\u00b1 {max(metric.value - low, high - metric.value):.3g}"

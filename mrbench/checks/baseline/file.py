@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 from msgspec.structs import replace
@@ -29,10 +29,12 @@ class _Head(msgspec.Struct):
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write it whole or not at all, with its own digest."""
     shared = _shared(baseline.entries)
-    content: dict[str, Any] = msgspec.to_builtins(baseline) | {"provenance": shared}
-    for entry in content["entries"]:
-        own = entry["provenance"].items()
-        entry["provenance"] = {key: text for key, text in own if key not in shared}
+    entries = [
+        replace(e, provenance={k: text for k, text in e.provenance.items() if k not in shared})
+        for e in baseline.entries
+    ]
+    whole = replace(baseline, provenance=shared, entries=tuple(entries))
+    content: dict[str, object] = msgspec.to_builtins(whole)
     content["digest"] = digest_of(content)
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     if len(text.encode()) > LARGEST_BYTES:

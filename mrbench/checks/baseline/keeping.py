@@ -112,7 +112,7 @@ def _changed(name: str, old: BaselineEntry, repeats: ValidRuns, terms: Terms, wh
         entry = replace(entry, anchor=old.anchor)
     history = (*old.history, old.now)[-MOST_HISTORY:]
     entry = replace(entry, history=history)
-    return Change(name, f"{name}: {_told(old, entry)}", refusals, entry)
+    return Change(name, f"{name}: {_change_text(old, entry)}", refusals, entry)
 
 
 def _slower(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> Iterator[str]:
@@ -132,8 +132,8 @@ def _slower(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> Iterator[st
 def _faster(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> bool:
     """Tell whether the anchor moves up: faster than it by more than the margin, surely."""
     anchored = replace(stored_sample(old), mean=math.log(old.anchor.images_per_second))
-    found = judge(anchored, stored_sample(new), replace(terms, two_sided=True))
-    return found.verdict == "fail" and found.change > 0
+    judgement = judge(anchored, stored_sample(new), replace(terms, two_sided=True))
+    return judgement.verdict == "fail" and judgement.change > 0
 
 
 def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:
@@ -147,7 +147,7 @@ def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:
     return replace(new, noise=math.sqrt(variance), noise_freedom=min(freedom, MOST_FREEDOM))
 
 
-def _told(old: BaselineEntry, new: BaselineEntry) -> str:
+def _change_text(old: BaselineEntry, new: BaselineEntry) -> str:
     before, after = old.now.images_per_second, new.now.images_per_second
     since = after / old.anchor.images_per_second - 1
     text = f"{before:.4g} -> {after:.4g} img/s ({signed(after / before - 1)})"

@@ -54,8 +54,8 @@ def _future(
     noise = guess
     if freedom:
         noise = math.sqrt(squares / random.gammavariate(freedom / 2, 2))
-    seen = new if new.count else base
-    truth = random.gauss(seen.mean, noise / math.sqrt(seen.count))
+    side = new if new.count else base
+    truth = random.gauss(side.mean, noise / math.sqrt(side.count))
     mean = random.gauss(truth, noise / math.sqrt(count))
     scatter = noise**2 * random.gammavariate((count - 1) / 2, 2) if count > 1 else 0.0
     return (new if new.count else NONE).joined(count, mean, scatter)

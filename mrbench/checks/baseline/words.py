@@ -29,7 +29,7 @@ def compared(judgement: Judgement, base: SpeedSample, new: SpeedSample, terms: T
     text = f"{_percent(judgement.change)} of the baseline's {_exp(base.mean):.4g} img/s"
     if judgement.low is not None and judgement.high is not None:
         text += f" (90 % interval {_percent(judgement.low)} to {_percent(judgement.high)})"
-    text += f": {_said(judgement, terms)}; {counted(new.count)} against {base.count}"
+    text += f": {_answer(judgement, terms)}; {counted(new.count)} against {base.count}"
     if judgement.noise is None:
         return f"{text}, of one run each no noise is known"
     if judgement.apart:
@@ -38,7 +38,7 @@ def compared(judgement: Judgement, base: SpeedSample, new: SpeedSample, terms: T
     return f"{text}, noise {share(judgement.noise)}"
 
 
-def _said(judgement: Judgement, terms: Terms) -> str:
+def _answer(judgement: Judgement, terms: Terms) -> str:
     margin = share(terms.margin)
     if terms.two_sided:
         return {
@@ -72,16 +72,16 @@ def remedy(count: int | None, base: SpeedSample) -> str:
 
 def forbidden(differences: Sequence[Difference]) -> str:
     """Name what must be alike and is not."""
-    told = [f"{d} ({d.reason})" for d in differences[:FEW]]
-    return f"may not be compared: {'; '.join(told)}{_rest(differences)}"
+    named = "; ".join(f"{d} ({d.reason})" for d in differences[:FEW])
+    return f"may not be compared: {named}{_rest(differences)}"
 
 
 def explained(differences: Sequence[Difference]) -> str:
     """Name what may explain a change."""
     if not differences:
         return "the same code, packages and machine"
-    told = "; ".join(str(d) for d in differences[:FEW])
-    return f"may be compared; what may explain a change: {told}{_rest(differences)}"
+    named = "; ".join(str(d) for d in differences[:FEW])
+    return f"may be compared; what may explain a change: {named}{_rest(differences)}"
 
 
 def figures(

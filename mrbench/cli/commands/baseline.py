@@ -84,19 +84,19 @@ def _save(args: argparse.Namespace) -> int:
             "`mrbench baseline update` keeps its history, or remove it",
             file=args.baseline,
         )
-    groups = baselines.groups(args.runs, args.suite, args.impl)
-    made = keeping.save(args.suite, groups)
-    _tell_left_out(groups)
-    if not made.entries:
+    groups = baselines.read_series(args.runs, args.suite, args.impl)
+    baseline = keeping.save(args.suite, groups)
+    _print_left_out(groups)
+    if not baseline.entries:
         hint = f"`mrbench run --suite {args.suite} --repeat 3` makes some"
         raise MrbenchError(f"no valid runs of suite {args.suite}", hint, file=args.runs)
-    write_baseline(args.baseline, made)
-    _print(made, args.baseline, MARGIN)
+    write_baseline(args.baseline, baseline)
+    _print(baseline, args.baseline, MARGIN)
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
-    stored, _ = baselines.read(args.baseline)
+    stored, _ = baselines.read_stored(args.baseline)
     if args.json:
         print(json.dumps(msgspec.to_builtins(stored), indent=1))
         return 0
@@ -105,9 +105,9 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _update(args: argparse.Namespace) -> int:
-    stored, _ = baselines.read(args.baseline)
-    groups = baselines.groups(args.runs, stored.suite, args.impl)
-    _tell_left_out(groups)
+    stored, _ = baselines.read_stored(args.baseline)
+    groups = baselines.read_series(args.runs, stored.suite, args.impl)
+    _print_left_out(groups)
     new, changes = keeping.update(stored, groups, Terms(margin=args.margin), args.accept)
     if not changes:
         hint = f"`mrbench run --suite {stored.suite} --repeat 3` makes some"
@@ -127,7 +127,7 @@ def _update(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_left_out(groups: Mapping[Key, ValidRuns]) -> None:
+def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:
     for key, repeats in groups.items():
         for reason in repeats.left_out:
             print(f"mrbench: left out: a run of {shown(key[0])}: {shown(reason)}", file=sys.stderr)
@@ -137,10 +137,10 @@ def _print(stored: Baseline, path: object, margin: float) -> None:
     print(f"{path}: suite {stored.suite}, by mrbench {stored.mrbench}")
     keys = {entry.key for entry in stored.entries}
     for entry in stored.entries:
-        print(f"{series_name(entry.key, keys)}: {_told(entry, margin)}")
+        print(f"{series_name(entry.key, keys)}: {_described(entry, margin)}")
 
 
-def _told(entry: BaselineEntry, margin: float) -> str:
+def _described(entry: BaselineEntry, margin: float) -> str:
     count = len(entry.images_per_second)
     text = f"{entry.now.images_per_second:.4g} img/s of {counted(count)}, noise "
     if entry.noise is None:

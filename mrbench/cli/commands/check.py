@@ -100,14 +100,14 @@ def main(args: argparse.Namespace) -> int:
                 "--baseline looks at runs, --recipe, --network and --mirror at recipes", "give one"
             )
         return _print(_against_baseline(args), args)
-    found = checking.check_recipes(
+    findings = checking.check_recipes(
         args.recipe or chosen.carried(args.suite, args.impl),
         network=network,
         mirror=args.mirror or (os.environ.get("MRBENCH_MIRROR") if args.network else None) or None,
         default_suite=args.suite[0] if args.suite else "2019",
         say=_say if network else _say_nothing,
     )
-    return _print(tuple(found), args)
+    return _print(tuple(findings), args)
 
 
 def _say(text: str) -> None:
@@ -122,17 +122,17 @@ def _say_nothing(_text: str) -> None:
 def _against_baseline(args: argparse.Namespace) -> list[Finding]:
     """Check the runs that the arguments name, and write what they ask to export."""
     names = args.impl
-    stored, lines = baselines.read(args.baseline, args.suite or ())
+    stored, lines = baselines.read_stored(args.baseline, args.suite or ())
     gate = Gate(
         baseline=_only(stored, names) if names else stored,
         terms=Terms(margin=args.margin, two_sided=args.two_sided),
         file=str(args.baseline),
         lines=lines,
     )
-    found = list(check_runs(gate, baselines.groups(args.runs, stored.suite, names)))
+    findings = list(check_runs(gate, baselines.read_series(args.runs, stored.suite, names)))
     for style, path in args.export:
-        exports.export(found, style, path)
-    return found
+        exports.export(findings, style, path)
+    return findings
 
 
 def _only(stored: Baseline, names: Sequence[str]) -> Baseline:

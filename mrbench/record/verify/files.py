@@ -43,7 +43,7 @@ def _own_digest(evidence: Evidence) -> Finding:
     if recorded is None:
         text = "its own digest is not recorded, as in all records of older formats"
         return Finding("record.json", "note", text)
-    actual = digest_of(dict(evidence.content))
+    actual = digest_of(evidence.content)
     if actual != recorded:
         meaning = "record.json was edited after the run; nothing in it can be trusted"
         return differs("record.json", "digest", recorded, actual, meaning)

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -98,12 +97,12 @@ def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Findi
     """Compare a part of the record with what the files yield, key by key."""
     topic = "number" if part == "measurement" else part
     recorded = _recorded(evidence, part)
-    found: dict[str, Any] = msgspec.to_builtins(getattr(actual, part))
+    computed: dict[str, object] = msgspec.to_builtins(getattr(actual, part))
     missing, unknown = [], []
     if part == "measurement":  # its keys are more from version to version
-        missing = [key for key in found if key not in recorded]
-        unknown = [key for key in recorded if key not in found]
-    ours = {key: value for key, value in found.items() if key not in missing}
+        missing = [key for key in computed if key not in recorded]
+        unknown = [key for key in recorded if key not in computed]
+    ours = {key: value for key, value in computed.items() if key not in missing}
     missing = [key for key in missing if key != "remedy"]  # was a part of `reason` up to format 3
     theirs = {key: value for key, value in recorded.items() if key not in unknown}
     unlike = [
@@ -127,10 +126,10 @@ def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Findi
         yield Finding(topic, "ok", PARTS[part](actual, len(list(flat(ours)))))
 
 
-def _recorded(evidence: Evidence, part: str) -> dict[str, Any]:
+def _recorded(evidence: Evidence, part: str) -> dict[str, object]:
     """Return a part as the file has it; the verdicts, which had other words once, as of today."""
     if part == "validity":
-        verdict: dict[str, Any] = msgspec.to_builtins(evidence.record.validity)
+        verdict: dict[str, object] = msgspec.to_builtins(evidence.record.validity)
         return verdict
     return dict(evidence.content[part])
 

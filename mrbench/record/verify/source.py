@@ -38,18 +38,18 @@ def check_source(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _pins(record: RunRecord) -> Iterator[Finding]:
-    source, made = record.plan.source, record.workspace
-    if made is None:
+    source, checkout = record.plan.source, record.workspace
+    if checkout is None:
         yield Finding("tree", "note", "the run ended before there was a checkout")
         return
-    if made.commit != source.commit:
+    if checkout.commit != source.commit:
         meaning = "what ran is not the pinned commit"
-        yield differs("commit", "workspace.commit", source.commit, made.commit, meaning)
+        yield differs("commit", "workspace.commit", source.commit, checkout.commit, meaning)
     if source.tree is None:
-        yield Finding("tree", "note", f"{made.tree}; the recipe pinned none")
-    elif made.tree != source.tree:
+        yield Finding("tree", "note", f"{checkout.tree}; the recipe pinned none")
+    elif checkout.tree != source.tree:
         meaning = "what ran is not the pinned, patched source"
-        yield differs("tree", "workspace.tree", source.tree, made.tree, meaning)
+        yield differs("tree", "workspace.tree", source.tree, checkout.tree, meaning)
     else:
         yield Finding("tree", "ok", f"{source.tree}, as pinned")
 

@@ -107,7 +107,7 @@ def _names(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("folder", "ok", f"{name} is named after this plan")
 
 
-def _exit(evidence: Evidence, content: dict[str, Any]) -> Iterator[Finding]:
+def _exit(evidence: Evidence, content: dict[str, object]) -> Iterator[Finding]:
     """Compare what exit.json holds with the record, key by key."""
     recorded, end = evidence.content.get("exit"), evidence.record.exit
     if recorded is None or end is None:
@@ -165,6 +165,6 @@ def _within(times_ns: Sequence[int], end: _JobEnd, record: RunRecord) -> Iterato
         early_s = (times_ns[0] - began_ns) / 1e9
         late_s = (times_ns[-1] - began_ns) / 1e9 - job_s
         if early_s < 0 or late_s > SLACK_S:
-            found = f"{early_s:.3f} to {late_s + job_s:.3f} s after the start"
+            span = f"{early_s:.3f} to {late_s + job_s:.3f} s after the start"
             meaning = "output cannot arrive before the job begins or after it ends"
-            yield differs("train.stamps", "times", f"a job of {job_s:.3f} s", found, meaning)
+            yield differs("train.stamps", "times", f"a job of {job_s:.3f} s", span, meaning)
