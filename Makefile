@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo smoke test test-fast coverage bench fuzz clean
+.PHONY: demo smoke test test-fast coverage damage bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
@@ -33,6 +33,12 @@ test-fast: $(VENV)/.dev
 
 coverage: $(VENV)/.dev
 	$(PYTEST) --cov=mrbench --cov-report=term:skip-covered
+
+# One value of a record, plan, telemetry line and baseline damaged at random, TIMES times each, and
+# read by every command; takes half an hour.
+TIMES := 2000
+damage: $(VENV)/.dev
+	MRBENCH_DAMAGE=$(TIMES) $(BIN)/python -m pytest -q tests/test_damage.py
 
 # Needs hyperfine.
 bench: $(VENV)/.bench
