@@ -169,18 +169,22 @@ def _filled(text: str) -> str:
 
 
 def make_demo(folder: Path) -> Path:
-    """Run the demo in a folder, with its home in home/; once for all tests."""
+    """Run the demo in a folder, once for all tests; its home is in home/, its events in events.
+
+    laid-out/ has what command lines of texts read: runs, archives, a log, a dataset and a recipe.
+    """
     (folder / "home").mkdir()
     cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
-    line = f"UV_CACHE_DIR={shlex.quote(cache)} mrbench run --suite demo"
+    line = f"UV_CACHE_DIR={shlex.quote(cache)} mrbench run --suite demo --json > events"
     done = run(line, folder, folder / "home")
     assert done.returncode == 0, done.stderr
+    _lay_out(folder, folder / "laid-out")
     return folder
 
 
 def check(line: str, demo: Path, folder: Path) -> None:
     """Run a line in a folder that has what it needs; it must end as `how` says of its last."""
-    _lay_out(demo, folder)
+    shutil.copytree(demo / "laid-out", folder, symlinks=True, dirs_exist_ok=True)
     if "mrbench pack" in line:
         (folder / "run.tar.gz").unlink()
     done = run(line, folder, demo / "home")
@@ -190,7 +194,6 @@ def check(line: str, demo: Path, folder: Path) -> None:
 
 
 def _lay_out(demo: Path, folder: Path) -> None:
-    """Put runs, archives, a log, a dataset and a recipe into the folder."""
     shutil.copytree(demo / "runs", folder / "runs")
     for kept in (ROOT / "tests" / "kept" / "smoke").glob("*/*"):  # as if of eight V100s
         if kept.parent.name in ("detectron2", "tensorpack"):

@@ -1,8 +1,6 @@
 """The demo as a user runs it: its own environment, a real training, checked by its true times."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from mrbench import embedded
 from mrbench.prepare.source import checkout_path, prepare
 from mrbench.recipe import load
-from toy import records
+from toy import mrbench, records
 
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
 
@@ -26,23 +24,9 @@ def test_the_pins_are_those_of_the_files() -> None:
     assert made.path == checkout_path(source, tuple(raw for _, raw in file.patches))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo")
-
-
-def mrbench(*words: str, cwd: Path) -> str:
-    command = [sys.executable, "-m", "mrbench", *words]
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_the_demo_measures_what_the_training_itself_timed(folder: Path) -> None:
-    (record,) = records(mrbench("run", "--suite", "demo", "--json", cwd=folder))
-    run = folder / "runs" / record["id"]
+def test_the_demo_measures_what_the_training_itself_timed(demo: Path) -> None:
+    (record,) = records((demo / "events").read_text())
+    run = demo / "runs" / record["id"]
     truth: list[dict[str, Any]] = [
         json.loads(line) for line in (run / "kept" / "truth.jsonl").read_text().splitlines()
     ]
@@ -54,10 +38,9 @@ def test_the_demo_measures_what_the_training_itself_timed(folder: Path) -> None:
     assert measured["images_per_second"] == pytest.approx(800 / seconds, rel=0.01)
     assert record["workspace"]["tree"] == record["plan"]["source"]["tree"]
     assert "jax==0.10.2" in record["environment"]["frozen"]
-    assert "minimask" in mrbench("table", "--suite", "demo", cwd=folder)
-    parsed = json.loads(
-        mrbench("parse", str(run / "train.log"), "--suite", "demo", "--json", cwd=folder)
-    )
+    assert "minimask" in mrbench("table", "--suite", "demo", cwd=demo).stdout
+    read = mrbench("parse", run / "train.log", "--suite", "demo", "--json", cwd=demo)
+    parsed = json.loads(read.stdout)
     assert parsed["implementation"] == "minimask"
     assert parsed["images_per_second"] == measured["images_per_second"]
     assert parsed["agreement"] == measured["agreement"]
