@@ -21,6 +21,8 @@ from mrbench.prepare.data.synth import synthesize
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "mrbench" / "embedded" / "minimask"
 PATCH = ROOT / "patches" / "demo" / "minimask.patch"
+# Of three iterations the compiler takes nearly all the time; the losses are the same.
+LITTLE_OPTIMIZED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 NUMBER = r"(-?\d+\.\d+)"
 LINE = re.compile(
     r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] iter: (\d+)/(\d+)  loss: " + NUMBER + "  loss_rpn: "
@@ -123,55 +125,46 @@ def test_the_patch_keeps_saving_out_of_the_window(patched: Trained) -> None:
     assert patched.checkpoints == {"checkpoint-final.npz"}
 
 
-def test_eight_devices_train_as_one_does(tmp_path: Path) -> None:
-    many_options = ["--devices", "8", "--images-per-device", "2", "--checkpoint-every", "2"]
-    one_options = ["--devices", "1", "--images-per-device", "16", "--checkpoint-every", "9"]
-    every = ["--iterations", "3", "--log-every", "1"]
-    many = train(SOURCE, tmp_path / "many", *many_options, *every)
-    one = train(SOURCE, tmp_path / "one", *one_options, *every)
-    assert "minimask: 8 x cpu, 16 images per iteration of 64x48" in many.text
-    assert "minimask: 1 x cpu, 16 images per iteration of 64x48" in one.text
-    assert len(many.lines) == len(one.lines) == 3
-    np.testing.assert_allclose(many.lines[0].losses, one.lines[0].losses, rtol=1e-3)
-    np.testing.assert_allclose(many.lines[2].losses, one.lines[2].losses, rtol=0.05)
-    assert many.checkpoints == {"checkpoint-2.npz", "checkpoint-final.npz"}
-    assert one.checkpoints == {"checkpoint-final.npz"}
-    with np.load(tmp_path / "many" / "out" / "checkpoint-2.npz") as saved:
-        assert saved["box/classes/kernel"].shape == (128, 81)
-        assert all(np.isfinite(saved[name]).all() for name in saved)
-
-
-def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+def test_eight_devices_in_two_processes_train_as_one_does(tmp_path: Path) -> None:
     data = tmp_path / "coco"
     synthesize(data, SyntheticData(images=24, width=160, height=120))
-    sizes = ["--width", "64", "--height", "48", "--images-per-device", "2", "--devices", "2"]
-    every = ["--iterations", "3", "--log-every", "1", "--checkpoint-every", "9"]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    meeting = ["--processes", "2", "--coordinator", f"127.0.0.1:{port}"]
+    many = ("--devices", "8", "--images-per-device", "2", "--checkpoint-every", "2")
+    many += ("--processes", "2", "--coordinator", f"127.0.0.1:{port}")
 
     def start(name: str, *options: str) -> subprocess.Popen[str]:
         names = ["--data", str(data), "--output", str(tmp_path / name)]
-        command = [sys.executable, "-B", "train.py", *names, *sizes, *every, *options]
-        variables = os.environ | {"JAX_PLATFORMS": "cpu"}
+        sizes = ["--width", "64", "--height", "48", "--iterations", "3", "--log-every", "1"]
+        command = [sys.executable, "-B", "-W", "error", "train.py", *names, *sizes, *options]
+        variables = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": LITTLE_OPTIMIZED}
         return subprocess.Popen(
             command, cwd=SOURCE, env=variables, stdout=subprocess.PIPE, text=True
         )
 
-    with start("a", *meeting, "--process", "1") as other:
-        with start("b", *meeting, "--process", "0") as first:
+    with start("second", *many, "--process", "1") as second:
+        with start("first", *many, "--process", "0") as first:
             told = first.communicate(timeout=600)[0]
-        assert "iter:" not in other.communicate(timeout=600)[0]
-    with start("c") as alone:
+        assert "iter:" not in second.communicate(timeout=600)[0]
+    one = ("--devices", "1", "--images-per-device", "16", "--checkpoint-every", "9")
+    with start("alone", *one) as alone:
         expected = alone.communicate(timeout=600)[0]
-    assert (first.returncode, other.returncode, alone.returncode) == (0, 0, 0)
-    assert "minimask: 2 x cpu, 4 images per iteration of 64x48" in told
-    both = [[line.group(i) for i in range(3, 7)] for line in LINE.finditer(told)]
-    one = [[line.group(i) for i in range(3, 7)] for line in LINE.finditer(expected)]
-    assert len(both) == 3
-    np.testing.assert_allclose(np.array(both, float), np.array(one, float), rtol=0.02)
-    assert not (tmp_path / "a").exists()  # the first alone saves
+    assert (first.returncode, second.returncode, alone.returncode) == (0, 0, 0)
+    assert "minimask: 8 x cpu, 16 images per iteration of 64x48" in told
+    assert "minimask: 1 x cpu, 16 images per iteration of 64x48" in expected
+    losses = [[float(line[i]) for i in range(3, 7)] for line in LINE.finditer(told)]
+    losses_alone = [[float(line[i]) for i in range(3, 7)] for line in LINE.finditer(expected)]
+    assert len(losses) == len(losses_alone) == 3
+    np.testing.assert_allclose(losses[0], losses_alone[0], rtol=1e-3)
+    np.testing.assert_allclose(losses[2], losses_alone[2], rtol=0.05)
+    assert not (tmp_path / "second").exists()  # the first alone saves
+    saved = {path.name for path in (tmp_path / "first").iterdir()}
+    assert saved == {"checkpoint-2.npz", "checkpoint-final.npz"}
+    assert {path.name for path in (tmp_path / "alone").iterdir()} == {"checkpoint-final.npz"}
+    with np.load(tmp_path / "first" / "checkpoint-2.npz") as checkpoint:
+        assert checkpoint["box/classes/kernel"].shape == (128, 81)
+        assert all(np.isfinite(checkpoint[name]).all() for name in checkpoint)
 
 
 @pytest.mark.parametrize(
