@@ -91,16 +91,29 @@ def hooks(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
     return folder
 
 
-def test_pre_commit_runs_the_hook_on_recipes(
-    hooks: Path, tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A real `pre-commit try-repo`: it installs mrbench from the repository, and runs it."""
+@pytest.fixture(scope="module")
+def pre_commit_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder into which pre-commit installs the hook, once for all tests."""
+    return tmp_path_factory.mktemp("pre-commit")
+
+
+@pytest.fixture
+def config(hooks: Path, pre_commit_home: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return what .pre-commit-config.yaml says to use the hook."""
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(pre_commit_home))
+    commit = git(hooks, "rev-parse", "HEAD")
+    repo = {"repo": str(hooks), "rev": commit, "hooks": [{"id": "mrbench-check"}]}
+    return yaml.safe_dump({"repos": [repo]})
+
+
+def test_pre_commit_runs_the_hook_on_recipes(config: str, tmp_path: Path, git: Git) -> None:
+    """A real pre-commit: it installs mrbench from the repository, and runs it."""
     world = World(tmp_path, git)
+    (world.base / ".pre-commit-config.yaml").write_text(config)
     git(world.base, "init", "-q")
     git(world.base, "add", "--all")
     git(world.base, "commit", "-qm", "a suite of mine")
-    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "pre-commit"))
-    command = (BIN / "pre-commit", "try-repo", hooks, "mrbench-check", "--all-files", "--verbose")
+    command = (BIN / "pre-commit", "run", "--all-files", "--verbose")
     good = run(*command, cwd=world.base)
     line = world.change(world.recipe, "timing:", "timnig:")
     bad = run(*command, cwd=world.base)
@@ -113,19 +126,16 @@ def test_pre_commit_runs_the_hook_on_recipes(
 
 
 def test_the_readme_shows_what_hook_and_annotation_say(
-    hooks: Path, tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+    config: str, tmp_path: Path, git: Git
 ) -> None:
     """A branch instead of detectron2's commit, committed with the hook installed."""
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     shutil.copytree(ROOT / "patches", tmp_path / "patches")
     path = tmp_path / "recipes" / "2019" / "detectron2.yaml"
     path.write_text(re.sub(r"(?m)^  commit: \w+$", "  commit: main", path.read_text()))
-    commit = git(hooks, "rev-parse", "HEAD").strip()
-    config = {"repos": [{"repo": str(hooks), "rev": commit, "hooks": [{"id": "mrbench-check"}]}]}
-    (tmp_path / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / ".pre-commit-config.yaml").write_text(config)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", path, ".pre-commit-config.yaml")
-    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "pre-commit"))
     hook = run(BIN / "pre-commit", "run", cwd=tmp_path)
     words = ("check", "--recipe", path.relative_to(tmp_path), "--format", "github")
     annotated = run(BIN / "mrbench", *words, cwd=tmp_path)
