@@ -14,20 +14,22 @@ import mrbench
 from cmdlines import make_demo
 from engine import BASE, import_base, running_engine
 from needs import skip_without
+from reported import on_gpus
 
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
-# Fixtures that start something big, which all tests share that use it: these tests have its
-# marker, and one worker of pytest-xdist runs them all. The longest come first.
+# Fixtures that start something big: the marker of the tests that use one, and its group of tests,
+# which one worker of pytest-xdist runs; else a file is a group. The longest groups come first.
 BIG = {
-    "cluster": "slurm",
-    "accounted": "slurm",
-    "engine": "docker",
-    "started": "browser",
-    "demo": "slow",
+    "engine": ("docker", "docker"),
+    "cluster": ("slurm", ""),
+    "accounted": ("slurm", ""),
+    "driver": ("browser", "report"),
+    "trained": ("slow", "report"),
+    "demo": ("slow", "demo"),
 }
 
 
@@ -38,19 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests by the fixtures they use; keep what shares a fixture in one worker.
-
-    Without anything big it is the file that shares its fixtures.
-    """
-    ranks = list(BIG)
-    places: dict[pytest.Item, int] = {}
+    """Mark the tests by the fixtures they use; put those that share one into one group."""
+    ranks = {}
     for item in items:
         big = [name for name in BIG if name in getattr(item, "fixturenames", ())]
         for name in big:
-            item.add_marker(BIG[name])
-        item.add_marker(pytest.mark.xdist_group(big[0] if big else item.path.stem))
-        places[item] = ranks.index(big[0]) if big else len(ranks)
-    items.sort(key=places.__getitem__)
+            item.add_marker(BIG[name][0])
+        group = (big and BIG[big[0]][1]) or item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+        ranks[item] = list(BIG).index(big[0]) if big else len(BIG)
+    items.sort(key=ranks.__getitem__)
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +85,12 @@ def git() -> Callable[..., str]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the demo, once for all tests that read it; return the folder with its runs/."""
     return make_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, git: Callable[..., str]) -> Path:
+    """Return a folder of two runs on the GPUs of a stub of NVML: on four of them, and on eight."""
+    return on_gpus(tmp_path_factory.mktemp("trained"), git)
 
 
 @pytest.fixture(scope="session")

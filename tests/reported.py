@@ -16,11 +16,11 @@ from toy import commit_all, edit, make_suite, mrbench
 
 KEPT = Path(__file__).parent / "kept"
 HOSTILE = "</script><img src=x onerror=alert(1)><b>&amp;\u202e\x1b[31m"
-SECONDS = 10.0  # that a run on the stub's GPUs takes in its window
+SECONDS = 5.0  # that a run on the stub's GPUs takes in its window
 
 
 def on_gpus(folder: Path, git: Callable[..., str]) -> Path:
-    """Train the toy on four and on eight of the stub's GPUs, two times each; return runs/."""
+    """Train the toy on four and on eight of the stub's GPUs; return runs/."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("MRBENCH_HOME", str(folder / "mrbench-home"))
         patched.setenv("MRBENCH_LOCKS", str(folder))

@@ -21,16 +21,10 @@ from mrbench.record.rundir import RunDir
 from mrbench.results.report import gather, iterations, machine, page
 from mrbench.results.report.figures import during, ranking
 from mrbench.results.report.thin import thin
-from reported import HOSTILE, KEPT, change, hostile, kept, many, on_gpus
+from reported import HOSTILE, KEPT, change, hostile, kept, many
 from toy import mrbench
 
 Record = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, git: Callable[..., str]) -> Path:
-    """Return a folder of runs: two on the stub's GPUs."""
-    return on_gpus(tmp_path_factory.mktemp("trained"), git)
 
 
 def newest(runs: Path) -> Path:
@@ -325,7 +319,7 @@ def test_show_plots_into_a_pipe(
     assert done.stdout.isascii() == (encoding == "ascii")
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= columns
-    assert "window, iterations 11 to 210" in done.stdout.replace("\n", " ")
+    assert "window, iterations 11 to 110" in done.stdout.replace("\n", " ")
     assert "mean of 8 GPUs" in done.stdout.replace("\n", " ")
     assert any(line.count("|") + line.count("\u2502") >= 4 for line in lines)  # frame and window
 

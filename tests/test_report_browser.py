@@ -5,9 +5,10 @@ import csv
 import io
 import itertools
 import re
+import shutil
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +23,14 @@ from browser import js, scroll_through
 from mrbench.results.compare import compare
 from mrbench.results.report import gather, page
 from needs import skip_without
-from reported import HOSTILE, hostile, kept, on_gpus
+from reported import HOSTILE, hostile, kept
 
 READ = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")  # as a report shows it
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, git: Callable[..., str]) -> gather.Found:
-    folder = tmp_path_factory.mktemp("reported")
-    runs = kept(on_gpus(folder, git))
+def found(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> gather.Found:
+    runs = kept(shutil.copytree(trained, tmp_path_factory.mktemp("reported") / "runs"))
     hostile(next((runs / "smoke" / "detectron2").iterdir()), runs / "smoke")
     gathered = gather.gather([], runs)
     assert not gathered.left_out
