@@ -30,7 +30,16 @@ BIG = {
     "driver": ("browser", "report"),
     "trained": ("slow", "report"),
     "demo": ("slow", "demo"),
+    "gpus": ("slow", ""),
 }
+# Files whose tests train, wait, install or compile: each took more than five seconds.
+SLOW_FILES = """
+    test_bench_accuracy test_bench_gate test_check_upstream test_checks_gpus test_clocks_real
+    test_completion test_environment test_events test_executor test_executor_deaths
+    test_failure_real test_live test_lock test_log_memory test_minimask test_minimask_parts
+    test_mirror test_one_life test_run test_sweep test_telemetry test_telemetry_run test_wheel
+    test_workflows test_workspace_together
+""".split()  # noqa: SIM905 - names are read best so
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(mrbench.__file__).parent, quiet=2)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by these markers, and xdist by these groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests by the fixtures they use; put those that share one into one group."""
     ranks = {}
@@ -46,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         big = [name for name in BIG if name in getattr(item, "fixturenames", ())]
         for name in big:
             item.add_marker(BIG[name][0])
+        if item.path.stem in SLOW_FILES:
+            item.add_marker("slow")
         group = (big and BIG[big[0]][1]) or item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
         ranks[item] = list(BIG).index(big[0]) if big else len(BIG)

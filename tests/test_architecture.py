@@ -29,7 +29,7 @@ KNOWN_UP = {
 DOORS = {
     "argcomplete": "cli.completion",
     "docker": "launch.executors.docker",
-    "git": "prepare.source.git",
+    "git": "prepare.source",
     "jinja2": "results.report.page",
     "PIL": "prepare.data",
     "plotext": "results.report.terminal",
