@@ -131,7 +131,14 @@ def test_eight_devices_in_two_processes_train_as_one_does(tmp_path: Path) -> Non
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    many = ("--devices", "8", "--images-per-device", "2", "--checkpoint-every", "2")
+    many: tuple[str, ...] = (
+        "--devices",
+        "8",
+        "--images-per-device",
+        "2",
+        "--checkpoint-every",
+        "2",
+    )
     many += ("--processes", "2", "--coordinator", f"127.0.0.1:{port}")
 
     def start(name: str, *options: str) -> subprocess.Popen[str]:
