@@ -17,9 +17,9 @@ smoke: $(VENV)/.installed
 	status=0; $(BIN)/mrbench run --suite smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
 	$(BIN)/mrbench table --suite smoke && exit $$status
 
-# JOBS: tests at once. Many wait for programs of others; with more jobs than cores these wait together.
-JOBS := 3
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+# Tests at once: one more than there are cores, since many wait for programs of others.
+JOBS = $(shell expr $$(nproc) + 1)
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 test: $(VENV)/.dev
 	@$(BIN)/python tests/needs.py
@@ -28,11 +28,13 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(PYTEST)
 
+test-fast: JOBS = $(shell nproc)
 test-fast: $(VENV)/.dev
-	$(PYTEST) -q -n auto -m "not (docker or slurm or browser or slow)"
+	$(BIN)/ruff check -q .
+	$(PYTEST) -q -m "not (docker or slurm or browser or slow)"
 
 coverage: $(VENV)/.dev
-	$(PYTEST) --cov=mrbench --cov-report=term:skip-covered
+	$(PYTEST) --cov=mrbench --cov-report=term-missing:skip-covered
 
 # One value of a record, plan, telemetry line and baseline damaged at random, TIMES times each, and
 # read by every command; takes half an hour.

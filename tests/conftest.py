@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import cluster as clusters
 import mrbench
@@ -19,6 +20,10 @@ from reported import on_gpus
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# A busy machine must not decide a test.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
 # Fixtures that start something big: the marker of the tests that use one, and its group of tests,

@@ -4,7 +4,6 @@ import gc
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -274,12 +273,11 @@ def test_limits_end_a_container_that_ignores_sigterm(
 def test_enough_ends_it(tmp_path: Path) -> None:
     executor = Docker(ExecutorOptions())
     code = "import time\nwhile True: print(1, flush=True); time.sleep(0.01)"
-    began_s = time.monotonic()
+    # it heeds SIGTERM: this would not end if the grace period were waited for
     with executor.start(in_container(tmp_path, *python(code)), tmp_path, grace_s=1e6) as running:
         next(running.blocks(tick=lambda: None))
         running.stop("enough")
     assert running.exit().reason == "enough"
-    assert time.monotonic() - began_s < 1e5  # it heeds SIGTERM: no grace period was waited for
 
 
 def test_gpus_are_asked_for_by_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

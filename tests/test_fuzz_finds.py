@@ -36,9 +36,9 @@ def test_the_oracles_hold_for_every_seed() -> None:
 def test_what_was_found_stays_mended(path: Path) -> None:
     from targets import TARGETS
 
-    start = time.perf_counter()
+    start = time.process_time()
     TARGETS[path.name.partition("--")[0]].call(path.read_bytes())
-    assert time.perf_counter() - start < LIMIT_S
+    assert time.process_time() - start < LIMIT_S
 
 
 @pytest.mark.parametrize(
