@@ -5,9 +5,10 @@ Encoding stays with `json.dumps` where people read the file or a digest is taken
 
 import contextlib
 import functools
+import hashlib
 import json
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -198,3 +199,10 @@ def _message(plain: object, cls: type) -> str:
     except (msgspec.ValidationError, UnicodeEncodeError) as exc:
         return str(exc)
     return ""
+
+
+def digest_of(content: Mapping[str, object]) -> str:
+    """Return the SHA-256 of a record or baseline, as JSON holds it, without its own digest."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

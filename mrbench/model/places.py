@@ -1,13 +1,8 @@
 """The folders of this machine that a run uses."""
 
-import hashlib
-import json
 from pathlib import Path
 
 import msgspec
-
-from mrbench.files import home
-from mrbench.model.recipe import SyntheticData
 
 DRAWING = 2  # counts up whenever other bytes are drawn for the same order
 
@@ -19,10 +14,3 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     weights: Path | None = None
     mirror: str | None = None
     runs: Path = Path("runs")
-
-
-def synthetic_folder(spec: SyntheticData) -> Path:
-    """Return where that dataset stands in the cache, named by what decides its bytes."""
-    order = {**msgspec.structs.asdict(spec), "drawing": DRAWING}
-    text = json.dumps(order, sort_keys=True)
-    return home() / "data" / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

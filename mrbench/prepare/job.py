@@ -1,15 +1,18 @@
 """Make a plan real up to the launch: checkout, environment, data, links, and the job."""
 
+import hashlib
+import json
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from mrbench.files import home
 from mrbench.model.job import Job, PreparedRun
-from mrbench.model.places import Places, synthetic_folder
+from mrbench.model.places import DRAWING, Places
 from mrbench.model.plan import Plan
-from mrbench.model.recipe import as_source
+from mrbench.model.recipe import SyntheticData, as_source
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
 from mrbench.prepare.mirror import base as mirrored
@@ -25,7 +28,7 @@ Patches = tuple[tuple[str, bytes], ...]
 def data_folder(plan: Plan, places: Places) -> Path | None:
     """Return the data folder: the synthetic one where the recipe asks for it, else the user's."""
     if plan.data is not None and plan.data.synthetic is not None:
-        return synthetic_folder(plan.data.synthetic)
+        return _synthetic_folder(plan.data.synthetic)
     return places.data
 
 
@@ -61,9 +64,9 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     if plan.data is not None and plan.data.synthetic is not None:
         from mrbench.prepare.data.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
 
-        if not synthetic_folder(plan.data.synthetic).is_dir():
+        if not _synthetic_folder(plan.data.synthetic).is_dir():
             progress(f"drawing {plan.data.synthetic.images} images")
-        synthesize(synthetic_folder(plan.data.synthetic), plan.data.synthetic)
+        synthesize(_synthetic_folder(plan.data.synthetic), plan.data.synthetic)
     progress("copying the checkout, linking data and weights")
     source = run_copy.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)
@@ -170,3 +173,10 @@ def links_of(plan: Plan, places: Places) -> list[tuple[str, Path]]:
     stored = weights.folder(places.weights)
     found += [(item.link, stored / item.file) for item in plan.weights if item.link]
     return found
+
+
+def _synthetic_folder(spec: SyntheticData) -> Path:
+    """Return where that dataset stands in the cache, named by what decides its bytes."""
+    order = {**msgspec.structs.asdict(spec), "drawing": DRAWING}
+    text = json.dumps(order, sort_keys=True)
+    return home() / "data" / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

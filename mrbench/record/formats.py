@@ -1,6 +1,5 @@
 """record.json in and out, plan.json in: decoded by type, older formats lifted, newer refused."""
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -125,18 +124,6 @@ def _sound(record: RunRecord, file: str) -> RunRecord:
     return record
 
 
-def digest_of(content: Mapping[str, object]) -> str:
-    """Return the SHA-256 of a record, as JSON holds it, without its own digest."""
-    rest = {name: value for name, value in content.items() if name != "digest"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def is_edited(raw: bytes, record: RunRecord) -> bool:
     """Tell whether a record.json has another digest than it says; older formats have none."""
-    return record.digest is not None and digest_of(json.loads(raw)) != record.digest
-
-
-def sealed(record: RunRecord) -> RunRecord:
-    """Return a record with its own digest."""
-    return msgspec.structs.replace(record, digest=digest_of(record.plain()))
+    return record.digest is not None and jsonfile.digest_of(json.loads(raw)) != record.digest

@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mrbench import jsonfile
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular, write_whole
 from mrbench.model.record import FileDigest, RunRecord
 from mrbench.model.suite import Suite
-from mrbench.record.formats import record_of, sealed
+from mrbench.record.formats import record_of
 from mrbench.text import did_you_mean
 
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
@@ -154,7 +156,7 @@ def describe(path: Path) -> FileDigest:
 
 def write_record(folder: RunDir, record: RunRecord) -> RunRecord:
     """Write record.json whole or not at all; return the record with its own digest."""
-    record = sealed(record)
+    record = msgspec.structs.replace(record, digest=jsonfile.digest_of(record.plain()))
     write(folder.record, json.dumps(record.plain(), indent=1, sort_keys=True) + "\n")
     return record
 

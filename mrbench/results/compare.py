@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.jsonfile import digest_of
 from mrbench.model.finding import Finding, Outcome
-from mrbench.record.formats import digest_of
 from mrbench.record.provenance import EXPLAINS, HARMLESS, MUST, Difference, differing
 from mrbench.record.verify import shape
 

@@ -12,9 +12,9 @@ from mrbench import jsonfile
 from mrbench.checks.baseline.sample import sample_of
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.files import read_regular, write_whole
+from mrbench.jsonfile import digest_of
 from mrbench.model.baseline import FORMAT, Baseline, BaselineEntry, Key
 from mrbench.recipe import yamlfile
-from mrbench.record.formats import digest_of
 
 REMEDY = "restore it, or make one with `mrbench baseline save`"
 LARGEST_BYTES = yamlfile.MAX_BYTES

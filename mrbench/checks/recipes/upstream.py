@@ -21,7 +21,7 @@ from mrbench.model.recipe import Source, as_source
 from mrbench.prepare import source as workspace
 from mrbench.prepare.mirror import base
 from mrbench.prepare.source import address, store
-from mrbench.prepare.source.base import UnreachableError
+from mrbench.prepare.source.tree import UnreachableError
 from mrbench.recipe.plan import make_plan
 
 Say = Callable[[str], None]

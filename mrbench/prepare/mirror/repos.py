@@ -10,8 +10,8 @@ from mrbench.errors import WorkspaceError
 from mrbench.model.recipe import Source, as_source
 from mrbench.prepare.mirror.base import REPOS
 from mrbench.prepare.source import address, store
-from mrbench.prepare.source.base import repository_name
 from mrbench.prepare.source.git import GitError, git
+from mrbench.prepare.source.tree import repository_name
 from mrbench.recipe.load import RecipeFile
 
 Say = Callable[[str], None]

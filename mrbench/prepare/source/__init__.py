@@ -1,14 +1,14 @@
 """A recipe's source, made real: the pinned commit, patched, its tree id verified.
 
-base.py finds and verifies what was made before; checkout.py makes it: store.py fetches, tree.py
-records; address.py knows URLs and mirrors, git.py runs git.
+tree.py finds and verifies what was made before; checkout.py makes it, from what store.py fetches;
+address.py knows URLs and mirrors, git.py runs git.
 """
 
 from collections.abc import Callable
 
 from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source
-from mrbench.prepare.source.base import checkout_path, expect, lookup, untouched, verify_tree
+from mrbench.prepare.source.tree import checkout_path, expect, lookup, untouched, verify_tree
 
 __all__ = ["checkout_path", "lookup", "prepare", "verify_tree"]
 

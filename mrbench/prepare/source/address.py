@@ -9,7 +9,7 @@ from mrbench.errors import WorkspaceError
 from mrbench.files import home
 from mrbench.model.recipe import Source
 from mrbench.prepare.mirror import base as mirrored
-from mrbench.prepare.source.base import UnreachableError, repository_name
+from mrbench.prepare.source.tree import UnreachableError, repository_name
 
 GITHUB = "https://github.com/"
 PACKAGE = "package:"

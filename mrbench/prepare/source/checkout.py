@@ -12,7 +12,11 @@ from mrbench.errors import WorkspaceError
 from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source, Substitution
 from mrbench.prepare.source import address, store, tree
-from mrbench.prepare.source.base import (
+from mrbench.prepare.source.git import GitError, git, objects
+from mrbench.prepare.source.tree import (
+    ABSENT,
+    LINK,
+    Tracked,
     as_workspace,
     checkout_path,
     expect,
@@ -20,8 +24,6 @@ from mrbench.prepare.source.base import (
     repository_name,
     untouched,
 )
-from mrbench.prepare.source.git import GitError, git, objects
-from mrbench.prepare.source.tree import ABSENT, LINK, Tracked
 
 Patches = tuple[tuple[str, bytes], ...]  # name and content, in the order to apply
 # Bytes as they are in the repository, whatever its .gitattributes or the user's want converted.

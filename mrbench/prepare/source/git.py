@@ -26,6 +26,7 @@ from mrbench.errors import UnavailableError, WorkspaceError
 
 if TYPE_CHECKING:
     from git import Repo
+    from git.objects.base import IndexObject as IndexObject  # noqa: PLC0414 - the store names it in types
 
 LOCAL_LIMIT_S = 900
 NETWORK_LIMIT_S = 3600

@@ -17,12 +17,11 @@ from mrbench.errors import WorkspaceError
 from mrbench.files import home
 from mrbench.model.recipe import Source
 from mrbench.prepare.source import address
-from mrbench.prepare.source.base import UnreachableError, repository_name
 from mrbench.prepare.source.git import GitError, git, meaningful, objects
-from mrbench.prepare.source.tree import framed
+from mrbench.prepare.source.tree import UnreachableError, framed, repository_name
 
 if TYPE_CHECKING:
-    from git.objects.base import IndexObject
+    from mrbench.prepare.source.git import IndexObject
 
 REMOTE = "mrbench-upstream"  # no name that a user's configuration could have settings for
 # What a mirror's own configuration need not allow: it is ours to read, and maybe another user's.

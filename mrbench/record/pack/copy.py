@@ -10,11 +10,11 @@ import msgspec
 
 from mrbench import __version__
 from mrbench.errors import MrbenchError
+from mrbench.jsonfile import digest_of
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.model.record import FileDigest, Masked, Packed, PackedRecord, RunRecord
 from mrbench.record import rundir
 from mrbench.record.archive import Opened
-from mrbench.record.formats import digest_of
 from mrbench.record.pack import masking
 from mrbench.record.pack.masking import HOST, Mask
 from mrbench.record.rundir import RunDir

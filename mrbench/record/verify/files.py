@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from mrbench.jsonfile import digest_of
 from mrbench.model.finding import Finding
 from mrbench.model.record import FileDigest
 from mrbench.record.archive import Opened
-from mrbench.record.formats import digest_of
 from mrbench.record.rundir import describe, names_in
 from mrbench.record.verify.base import Evidence, differs
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mrbench.errors import MrbenchError
+from mrbench.jsonfile import digest_of
 from mrbench.model.suite import Suite
 from mrbench.recipe import load
-from mrbench.record import formats, rundir
+from mrbench.record import rundir
 from mrbench.record.archive import opened
 from mrbench.record.provenance import facts
 from mrbench.record.verify import shape
@@ -188,8 +189,8 @@ def _read(name: str, runs: Path, number: int) -> Run:
 def _for_reading(record: Record) -> Record:
     """Return a record in which nothing is too long or no JSON; its digest still tells of edits."""
     shown: Record = _plain(record)
-    if shown != record and record.get("digest") == formats.digest_of(record):
-        shown["digest"] = formats.digest_of(shown)
+    if shown != record and record.get("digest") == digest_of(record):
+        shown["digest"] = digest_of(shown)
     return shown
 
 

@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mrbench.prepare.data.coco_categories import categories
 from mrbench.prepare.data.inspect.facts import IDS_MAY_REPEAT
+from mrbench.prepare.data.synth.dataset import categories
 
 KEYS = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"}
 NUMBERS = ("id", "image_id", "category_id", "area", "iscrowd")
