@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, NoReturn
 from msgspec import inspect
 
 from mrbench import cli
+from mrbench.jsonfile import digest_of
 from mrbench.model.record import RunRecord
 from mrbench.model.telemetry import Header, Sample
-from mrbench.record.formats import digest_of, plan_of, record_of
+from mrbench.record.formats import plan_of, record_of
 from mrbench.record.rundir import load
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
