@@ -19,8 +19,8 @@ FLOORS = (
     *("locks", "jsonfile", "files", "text", "errors", "__init__"),
 )
 MOST_PACKAGES, MOST_LOOSE_MODULES = 13, 6
-# Imports within functions. Each has a measured reason, which is said where it stands or in LATE.
-MOST_LATE_IMPORTS = 77
+# Imports within functions; each says beside it why, after `noqa: PLC0415 - `.
+MOST_LATE_IMPORTS = 74
 # What is not as it should be yet; whoever mends one takes it out.
 KNOWN_UP = {
     ("mrbench.embedded", "mrbench.prepare.source.tree"),
@@ -131,6 +131,9 @@ def test_the_top_level_is_a_few_rooms() -> None:
 def test_few_imports_are_late() -> None:
     late = {(found.module, found.line): where(found) for found in imports() if found.late}
     assert len(late) <= MOST_LATE_IMPORTS, "\n".join(late.values())
+    lines = {module: path.read_text().splitlines() for module, path in MODULES.items()}
+    unreasoned = [text for (m, n), text in late.items() if "PLC0415 - " not in lines[m][n - 1]]
+    assert unreasoned == []
 
 
 def test_a_library_has_one_door() -> None:
