@@ -231,4 +231,4 @@ def test_minimask_over_two_nodes(tmp_path: Path) -> None:
     assert record["validity"]["verdict"] != "invalid"
     # not `clocks`: on a busy machine lines arrive late; nor what so short a window cannot tell
     sure = ("images_per_iteration", "gpus", "image_size", "window", "single_process")
-    assert {looked_at[rule] for rule in sure} == {"held"}, record["validity"]
+    assert {looked_at[rule] for rule in sure} == {"ok"}, record["validity"]

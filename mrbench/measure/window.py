@@ -80,9 +80,18 @@ def measure(
         )
     answer = replace(answer, processes=processes)
     if processes > 1:
-        text = f"{processes} processes wrote this log; the last one that covers the window counts"
-        return replace(answer, warnings=(*answer.warnings, text))
+        return replace(answer, warnings=(*answer.warnings, several_processes(processes)))
     return answer
+
+
+def several_processes(count: int) -> str:
+    """Return the warning that a log is of several processes, one after the other."""
+    return f"{count} processes wrote this log; the last one that covers the window counts"
+
+
+def missing_lines(timed: int, covered: int) -> str:
+    """Return the warning that iterations between the first and the last log line have none."""
+    return f"only {timed} of {covered} iterations are in the log"
 
 
 def _chosen(earlier: Measurement, later: Measurement) -> Measurement:
@@ -251,7 +260,7 @@ def _edges(process: Process, window: Window) -> Iterator[str]:
             f" instead of {window.first + 1}-{window.last}"
         )
     if process.iterations < process.end - begin:
-        yield f"only {process.iterations} of {process.end - begin} iterations are in the log"
+        yield missing_lines(process.iterations, process.end - begin)
 
 
 def _choose_clocks(process: Process, clock: Clock, *, stamped: bool) -> tuple[Lead, list[str]]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import UNSET
 
+from mrbench.measure.window import missing_lines, several_processes
 from mrbench.model.record import RuleFinding, RuleOutcome, RunRecord, Validity, Verdict
 from mrbench.model.run import Measurement
 from mrbench.model.suite import Rule
@@ -115,8 +116,10 @@ def window(record: RunRecord, rule: Rule) -> Answer:
     """Ask how much of the window is timed."""
     measured = _measured(record)
     planned = record.plan.window.last - record.plan.window.first
+    covered = (measured.last or 0) - (measured.first or 1) + 1
+    warning = missing_lines(measured.iterations, covered)  # in its words, so that it is told once
     text = f"{measured.iterations} of the window's {planned} iterations are timed"
-    text = _warned(measured, "iterations are in the log") or text
+    text = warning if warning in measured.warnings else text
     least = WHOLE if rule.at_least is None else rule.at_least
     return ("ok" if measured.iterations / planned >= least else "failed"), text
 
@@ -135,8 +138,7 @@ def single_process(record: RunRecord, _rule: Rule) -> Answer:
     """Ask whether one process trained from iteration 1 on."""
     measured = _measured(record)
     if measured.processes > 1:
-        text = f"{measured.processes} processes wrote this log, one after the other"
-        return "failed", _warned(measured, "processes wrote this log") or text
+        return "failed", several_processes(measured.processes)
     if measured.began is None:
         return "not checked", "the first iteration was not recorded"
     # Some formats' first line covers nothing but the start of their clock: an interval's length.
@@ -166,11 +168,6 @@ def _measured(record: RunRecord) -> Measurement:
     if record.measurement is None:
         raise ValueError("rules are for runs with a number")
     return record.measurement
-
-
-def _warned(measured: Measurement, words: str) -> str:
-    """Return the measurement's own warning of the same thing, so that it is told once."""
-    return next((text for text in measured.warnings if words in text), "")
 
 
 # The machine while it trained: nobody else on the GPUs, none of them throttled.
