@@ -5,10 +5,9 @@ import sys
 from typing import TextIO
 
 from mrbench.console.plain import PlainReporter
-from mrbench.console.report import TOPIC_WIDTH, print_report
 from mrbench.model.reporter import Reporter, RunStart, Seen
 
-__all__ = ["TOPIC_WIDTH", "Reporter", "RunStart", "Seen", "make_reporter", "print_report"]
+__all__ = ["Reporter", "RunStart", "Seen", "make_reporter"]
 DUMB = ("", "dumb", "unknown")  # of TERM: cannot move its cursor
 
 

@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Literal, TextIO
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
+from rich.box import Box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 LEAST = 10  # columns for what is folded, where names and numbers are not
 WIDEST = 100_000  # columns of a pipe
@@ -26,11 +27,6 @@ def listing(
     On a terminal it fits the width, by folding long cells, and a cell with a link is a hyperlink
     (OSC 8) to that folder. Elsewhere nothing is folded: whatever reads lines finds a row in each.
     """
-    from rich.box import Box  # noqa: PLC0415 - only tables for people are printed so
-    from rich.console import Console  # noqa: PLC0415 - the same
-    from rich.table import Table  # noqa: PLC0415 - the same
-    from rich.text import Text  # noqa: PLC0415 - the same
-
     out = stream or sys.stdout
     console = Console(
         file=out,
@@ -101,8 +97,6 @@ def width_of(stream: TextIO | None, most: int) -> int:
     out = stream or sys.stdout
     if not out.isatty():
         return most
-    from rich.console import Console  # noqa: PLC0415 - see above
-
     return max(20, min(most, Console(file=out).width))
 
 

@@ -1,6 +1,7 @@
 """Lines for logs, pipes and terminals that cannot move their cursor."""
 
 import contextlib
+import threading
 import time
 from typing import NamedTuple, Self, TextIO
 
@@ -25,8 +26,6 @@ class PlainReporter:
     def __enter__(self) -> Self:
         """Start the heartbeat."""
         if not self._quiet:
-            import threading  # noqa: PLC0415 - the quiet have no use for it
-
             threading.Thread(target=self._keep_alive, daemon=True).start()
         return self
 

@@ -4,6 +4,10 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from mrbench.console.listing import encodable
 from mrbench.model.finding import Finding, Outcome, by_subject
 from mrbench.text import one_line
@@ -28,10 +32,6 @@ def print_report(
     Elsewhere it is 80 columns wide (COLUMNS says otherwise), without colour, in what characters
     the stream can take.
     """
-    from rich.console import Console  # noqa: PLC0415 - only findings are printed so
-    from rich.table import Table  # noqa: PLC0415 - the same
-    from rich.text import Text  # noqa: PLC0415 - the same
-
     out = stream or sys.stdout
     console = Console(file=out, highlight=False, markup=False, emoji=False)
     groups = by_subject(findings)

@@ -16,6 +16,7 @@ from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.mirror import base as mirrored
+from mrbench.prepare.source import address
 from mrbench.recipe import lockfile
 
 
@@ -121,8 +122,6 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
     local = places.mirror.startswith("file://") or "://" not in places.mirror
     if not local:
         return [Finding("mirror", "ok", f"{places.mirror} (not asked now)")]
-    from mrbench.prepare.source import address  # noqa: PLC0415 - only where there is a mirror
-
     base = mirrored.git_base(places.mirror)
     folder = Path(places.mirror.removeprefix("file://"))
     if not folder.is_dir():

@@ -1,8 +1,13 @@
 """What machine this is: host, processors, memory and GPUs; the door to psutil."""
 
 import os
+import platform
+import socket
+
+import psutil
 
 from mrbench import __version__
+from mrbench.launch.gpus import list_gpus
 from mrbench.model.machine import Machine
 
 # Inherited variables with these beginnings change how training runs; none of them is a secret.
@@ -17,13 +22,6 @@ TELLING = (
 
 def facts() -> Machine:
     """Describe this machine for the record; what cannot be known is None, never zero."""
-    import platform  # noqa: PLC0415 - looked at while the training starts
-    import socket  # noqa: PLC0415 - the same
-
-    import psutil  # noqa: PLC0415 - the same
-
-    from mrbench.launch.gpus import list_gpus  # noqa: PLC0415 - the same
-
     gpus, gpu_error, driver = list_gpus()
     return Machine(
         host=socket.gethostname(),

@@ -14,6 +14,7 @@ from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
 from mrbench.measure.interval import within_run
 from mrbench.measure.parsers import parse, until_past
+from mrbench.measure.spans import counts
 from mrbench.model.job import PreparedRun
 from mrbench.model.machine import Machine
 from mrbench.model.plan import Plan
@@ -144,8 +145,6 @@ class Progress:
         )
 
     def _inside(self, sample: IterationSample) -> bool:
-        from mrbench.measure.spans import counts  # noqa: PLC0415 - loaded while training starts
-
         return counts(sample, self._plan.window) and 0 < sample.seconds < math.inf
 
     def _add(self, sample: IterationSample) -> None:

@@ -5,7 +5,7 @@ import json
 
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
-from mrbench.console import print_report
+from mrbench.console.report import print_report
 from mrbench.record import rundir
 from mrbench.record.archive import opened
 from mrbench.results import compare

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mrbench.cli.arguments import positive, whole
 from mrbench.cli.commands import Command
-from mrbench.console import Reporter, make_reporter, print_report
+from mrbench.console import Reporter, make_reporter
+from mrbench.console.report import print_report
 from mrbench.errors import UnavailableError
 from mrbench.model.recipe import SyntheticData
 from mrbench.prepare.data.inspect import Report, inspect_coco

@@ -6,7 +6,7 @@ import json
 from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice, add_gpus, add_runs
 from mrbench.cli.commands import Command
-from mrbench.console import print_report
+from mrbench.console.report import print_report
 from mrbench.doctor import diagnosis
 
 COMMAND = Command(

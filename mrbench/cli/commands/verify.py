@@ -6,7 +6,7 @@ import sys
 
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
-from mrbench.console import print_report
+from mrbench.console.report import print_report
 from mrbench.errors import MrbenchError
 from mrbench.record.archive import opened
 from mrbench.record.verify import verify

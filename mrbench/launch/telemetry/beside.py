@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mrbench.launch.gpus import inspect
+
 PROGRAM = Path(__file__).with_name("__main__.py")
 STOP_S = 2.0  # for the last look; a driver that hangs may keep it, but not mrbench
 
@@ -104,7 +106,5 @@ def start_apart(file: Path, *, gpus: bool) -> None:
 
 def on_the_gpus() -> list[int] | None:
     """Return the processes that compute on the GPUs now; None where they cannot be told."""
-    from mrbench.launch import gpus  # noqa: PLC0415 - for GPUs only
-
-    seen = gpus.inspect()
+    seen = inspect()
     return None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes]

@@ -5,20 +5,19 @@ order: `<monotonic clock, ns> <offset of the chunk's end>`, the offset in bytes 
 chunk is what one read of the job's output returned.
 """
 
+import gzip
+import itertools
+import operator
+import zlib
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import IO, BinaryIO
 
 import msgspec
 
 from mrbench.errors import MeasureError
-
-if TYPE_CHECKING:
-    from gzip import GzipFile
-import itertools
-import operator
-from array import array
-from bisect import bisect_left
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
@@ -105,9 +104,6 @@ def _growing(
 
 
 def _unpacked(file: BinaryIO) -> Iterator[bytes]:
-    import gzip  # noqa: PLC0415 - a run's own log is never packed
-    import zlib  # noqa: PLC0415 - the same
-
     try:
         with gzip.open(file) as unpacked:
             yield from _read(unpacked)
@@ -115,7 +111,7 @@ def _unpacked(file: BinaryIO) -> Iterator[bytes]:
         raise OSError(str(exc)) from exc
 
 
-def _read(file: "IO[bytes] | GzipFile") -> Iterator[bytes]:
+def _read(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while chunk := file.read(BLOCK_BYTES):
         yield chunk
 

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.model.recipe import Environment
 from mrbench.prepare.environment import interpreter
@@ -74,8 +76,6 @@ def base_python(env: Environment) -> Path:
 
 def uv() -> str:
     """Return the path of the uv program that comes with mrbench."""
-    from uv import find_uv_bin  # noqa: PLC0415 - only when something is to be made
-
     return find_uv_bin()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mrbench.model.job import Workspace
 from mrbench.model.recipe import Source
+from mrbench.prepare.source import address
 from mrbench.prepare.source.tree import checkout_path, expect, lookup, untouched, verify_tree
 
 __all__ = ["checkout_path", "lookup", "prepare", "verify_tree"]
@@ -26,7 +27,6 @@ def prepare(
     """
     found = untouched(source, tuple(content for _, content in patches))
     if found is None:
-        from mrbench.prepare.source import address  # noqa: PLC0415 - when something is to be fetched
         from mrbench.prepare.source.checkout import make  # noqa: PLC0415 - git and all that
 
         address.check(source)

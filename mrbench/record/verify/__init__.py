@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mrbench import jsonfile
-from mrbench.console import TOPIC_WIDTH
+from mrbench.console.report import TOPIC_WIDTH
 from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.model.finding import Finding, by_subject, count
 from mrbench.model.record import RunRecord

@@ -1,6 +1,7 @@
 """The door to Slurm's commands, each call with a time limit: without its controller they hang."""
 
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -112,8 +113,6 @@ def _accounted(ids: list[str]) -> dict[str, Job]:
 
 
 def _user(number: str) -> str:
-    import pwd  # noqa: PLC0415 - for jobs that were cancelled only
-
     try:
         return pwd.getpwuid(int(number)).pw_name
     except (KeyError, ValueError):
