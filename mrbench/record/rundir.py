@@ -236,14 +236,21 @@ def _hint(name: str, runs: Path) -> str:
 
 
 def find_records(runs: Path, suite: str | None = None) -> list[Path]:
-    """Return the record.json files under a folder of runs, oldest first."""
-    return sorted(runs.glob(f"{suite or '*'}/*/*/record.json"), key=lambda p: p.parent.name)
+    """Return the record.json files under a folder of runs, or of one suite there, oldest first."""
+    return _find(runs, suite, "record.json")
 
 
 def find_unfinished(runs: Path, suite: str) -> list[Path]:
     """Return the runs that have a plan and no record: still running, or mrbench was killed."""
-    planned = sorted(p.parent for p in runs.glob(f"{suite}/*/*/plan.json"))
+    planned = [path.parent for path in _find(runs, suite, "plan.json")]
     return [folder for folder in planned if not (folder / "record.json").exists()]
+
+
+def _find(runs: Path, suite: str | None, name: str) -> list[Path]:
+    if suite is not None and Path(suite).name != suite:
+        return []  # of a file that says so: it leads elsewhere
+    matches = runs.glob(f"*/*/*/{name}") if suite is None else (runs / suite).glob(f"*/*/{name}")
+    return sorted(matches, key=lambda path: path.parent.name)
 
 
 def why_unfinished(folder: Path) -> str:

@@ -134,10 +134,10 @@ def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:
 
 
 def _print(stored: Baseline, path: object, margin: float) -> None:
-    print(f"{path}: suite {stored.suite}, by mrbench {stored.mrbench}")
+    print(f"{path}: suite {shown(stored.suite)}, by mrbench {shown(stored.mrbench)}")
     keys = {entry.key for entry in stored.entries}
     for entry in stored.entries:
-        print(f"{series_name(entry.key, keys)}: {_described(entry, margin)}")
+        print(f"{shown(series_name(entry.key, keys))}: {_described(entry, margin)}")
 
 
 def _described(entry: BaselineEntry, margin: float) -> str:
