@@ -249,6 +249,19 @@ def test_a_record_of_another_shape_is_told_so(
     assert key in mismatches(verify(run, tmp_path))
 
 
+def test_a_record_of_a_newer_mrbench_is_refused_by_name(run: Path, tmp_path: Path) -> None:
+    rewrite(run, lambda r: r.update(format=99), digest=True)
+    text = "record.json: written by a newer mrbench (record format 99; this one reads up to"
+    for words in (("verify", run), ("pack", run, "-o", "run.tar.gz")):
+        done = mrbench(*words, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert text in done.stderr
+        assert "; upgrade mrbench" in done.stderr
+    done = mrbench("baseline", "save", "base.json", "--suite", "toys", cwd=tmp_path)
+    assert done.stderr.startswith("mrbench: left out: ")
+    assert text in done.stderr
+
+
 @pytest.mark.parametrize("name", load.implementations("smoke"))
 def test_a_kept_run_is_as_recorded(name: str, tmp_path: Path) -> None:
     (folder,) = (KEPT / name).iterdir()
