@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from mrbench.measure.failure.base import Marks
 from mrbench.measure.failure.scan import NOISE, SIGNS, scan, sign_of
 from mrbench.measure.failure.verdict import MOST_BYTES, of_log, of_run
+from mrbench.measure.spans import Marks
 from mrbench.model.run import Exit, Failure, IterationSample
 
 LOGS = Path(__file__).parent / "logs"

@@ -204,7 +204,7 @@ def test_the_gpus_that_are_locked_are_those_that_are_used(
 ) -> None:
     from mrbench.recipe import load
     from mrbench.recipe.plan import make_plan
-    from mrbench.run.local import device_names
+    from mrbench.run.training import device_names
 
     edit(toy.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
     suite = load.read_suite(toy.parent / "suite.yaml")

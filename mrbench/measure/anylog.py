@@ -11,13 +11,11 @@ from msgspec import structs
 
 from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
-from mrbench.measure.failure.base import Marks
-from mrbench.measure.failure.verdict import explain, of_log, shortfall
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import KIN, NAMES, parse, tells_rate, warning_of
 from mrbench.measure.parsers.base import Block
-from mrbench.measure.spans import Stamps
+from mrbench.measure.spans import Marks, Stamps
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
@@ -218,10 +216,13 @@ def _explained(
     again = path.is_file()  # a pipe can be read but once
     if again and path.stat().st_size == 0:
         found = structs.replace(found, reason="the log is empty", remedy="is it the right file?")
-    failure = of_log(path, marks, found.status) if again and found.status != "ok" else None
-    if failure:
-        why = explain(failure, shortfall(found))
-        found = structs.replace(
-            found, status=failure.status, reason=why.text, remedy=why.remedy, failure=failure
-        )
+    if again and found.status != "ok":
+        from mrbench.measure.failure import verdict  # noqa: PLC0415 - 11 ms that numbers do not need
+
+        failure = verdict.of_log(path, marks, found.status)
+        if failure:
+            why = verdict.explain(failure, verdict.shortfall(found))
+            found = structs.replace(
+                found, status=failure.status, reason=why.text, remedy=why.remedy, failure=failure
+            )
     return Parsed(measurement=found, implementation=implementation, format=format_)

@@ -8,10 +8,10 @@ from mrbench import jsonfile
 from mrbench.errors import LaunchError, MeasureError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
-from mrbench.measure.failure.base import Marks
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse, until_past
+from mrbench.measure.spans import Marks
 from mrbench.measure.window import measure
 from mrbench.model.plan import Plan
 from mrbench.model.record import DockerContainer, RunRecord, StatedFact

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 def _local(options: "ExecutorOptions") -> "Executor":
     from mrbench.launch.executors import local  # noqa: PLC0415 - see above
-    from mrbench.run.local import OnThisMachine  # noqa: PLC0415 - see above
+    from mrbench.run.training import OnThisMachine  # noqa: PLC0415 - see above
 
     return OnThisMachine("local", local, options)
 
 
 def _docker(options: "ExecutorOptions") -> "Executor":
     from mrbench.launch.executors.docker import Docker  # noqa: PLC0415 - see above
-    from mrbench.run.local import OnThisMachine  # noqa: PLC0415 - see above
+    from mrbench.run.training import OnThisMachine  # noqa: PLC0415 - see above
 
     return OnThisMachine("docker", Docker(options), options)
 

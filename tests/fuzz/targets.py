@@ -15,10 +15,10 @@ from oracles import IMAGES, WINDOW, check_measurement, log_holds
 
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import parse_log
-from mrbench.measure.failure.base import Marks
 from mrbench.measure.failure.verdict import of_log
 from mrbench.measure.log.blocks import read_stamps
 from mrbench.measure.parsers import NAMES, parse
+from mrbench.measure.spans import Marks
 from mrbench.model.recipe import LogFormat
 from mrbench.model.suite import Suite
 from mrbench.recipe import load

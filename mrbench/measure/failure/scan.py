@@ -8,7 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.failure import code, ends, files, gpus, memory, network
-from mrbench.measure.failure.base import Marks, Sign, Weight
+from mrbench.measure.failure.base import Sign, Weight
+from mrbench.measure.spans import Marks
 
 # Of the signs that fit a line the first counts.
 SIGNS: tuple[Sign, ...] = (

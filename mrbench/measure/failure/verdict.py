@@ -7,10 +7,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mrbench.measure.failure import ends
-from mrbench.measure.failure.base import Marks, Weight, quote
+from mrbench.measure.failure.base import Weight, quote
 from mrbench.measure.failure.held import held_by_others
 from mrbench.measure.failure.scan import LINE, WENT_ON, Block, Found, scan
 from mrbench.measure.log.blocks import read_blocks
+from mrbench.measure.spans import Marks
 from mrbench.model.finding import Problem
 from mrbench.model.run import Exit, Failure, FailureCause, Measurement, Status
 
