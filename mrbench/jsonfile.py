@@ -8,7 +8,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular
+from mrbench.text import printable
 
 T = TypeVar("T")
 MOST_BYTES = 256 << 20  # of a file that mrbench wrote for itself; the biggest list files
@@ -119,7 +120,9 @@ def convert(
     except UnicodeEncodeError as exc:  # a lone surrogate where no text fits, or in a key
         if (whole := _unicode(plain)) != plain:
             convert(whole, cls, file, line=line, error=error, remedy=remedy)
-        raise error("a key is not valid Unicode", remedy, file=file, line=line) from exc
+        key = next(key for key in _keys(plain) if _unicode(key) != key)
+        text = "is not valid Unicode"
+        raise error(text, remedy, file=file, line=line, key=printable(key)) from exc
 
 
 def _unicode(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -131,6 +134,16 @@ def _unicode(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     if isinstance(plain, dict):
         return {_unicode(key): _unicode(value) for key, value in plain.items()}
     return plain
+
+
+def _keys(plain: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
+    """Yield the dotted keys of all objects in plain values."""
+    items = plain.items() if isinstance(plain, dict) else ()
+    for name, value in items:
+        yield f"{key}.{name}".removeprefix(".")
+        yield from _keys(value, f"{key}.{name}")
+    for i, value in enumerate(plain if isinstance(plain, list) else ()):
+        yield from _keys(value, f"{key}[{i}]")
 
 
 def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str, str]:
@@ -149,7 +162,7 @@ def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str
     text = _KIND.sub(lambda m: " or ".join(_KINDS.get(k, k) for k in m[1].split(" | ")), text)
     for word, plain_word in _WORDS.items():
         text = text.replace(word, plain_word)
-    return "".join(steps).removeprefix("."), text[:1].lower() + text[1:]
+    return printable("".join(steps).removeprefix(".")), text[:1].lower() + text[1:]
 
 
 @functools.cache

@@ -35,6 +35,18 @@ VALUES: tuple[str | None, ...] = (
     *('"9999-99-99T99:99:99Z"', '"ok"', '"valid"', '"gpu"'),
     *("[" * DEEP + "]" * DEEP, "[" * 60 + "]" * 60, '{"a":' * 300 + "1" + "}" * 300),
 )
+# What a key is called instead, as JSON.
+KEYS = (
+    '""',
+    '"x"',
+    '"\\u001b[2J\\n"',
+    '"\\ud800"',
+    '"\\u202e"',
+    '"a.b[0]"',
+    '"../x"',
+    f'"{"x" * 1000}"',
+)
+RENAMED = 0.1  # share of damages of keys that are renamed
 HOLE = "a value stands here"
 Step = str | int
 
@@ -58,17 +70,20 @@ class Damage(NamedTuple):
 
 
 def damage(content: Any, dice: random.Random, indent: int | None = 1) -> Damage:  # noqa: ANN401 - any JSON
-    """Replace one value of a tree, or take it away."""
+    """Replace one value of a tree, or take it away, or call it by another key."""
     path = dice.choice(list(_paths(content)))
-    value = dice.choice(VALUES)
     changed = json.loads(json.dumps(content))
-    owner = changed
+    owner, last = changed, path[-1]
     for step in path[:-1]:
         owner = owner[step]
-    if value is None:
-        del owner[path[-1]]
+    value = dice.choice(VALUES)
+    if isinstance(owner, dict) and dice.random() < RENAMED:
+        value = dice.choice(KEYS)
+        owner[HOLE] = owner.pop(last)
+    elif value is None:
+        del owner[last]
     else:
-        owner[path[-1]] = HOLE
+        owner[last] = HOLE
     text = json.dumps(changed, indent=indent) + "\n"
     return Damage(path, value, text.replace(json.dumps(HOLE), value or ""))
 

@@ -223,7 +223,8 @@ def wrong(answer: Answer, refusal: MrbenchError | None) -> Iterator[str]:
     told = html.unescape(f"{answer.out}\n{answer.err}\n{answer.page}")
     if refusal and refusal.file is not None and Path(refusal.file).name not in told:
         yield f"does not name {refusal.file}: {last}"
-    if refusal and refusal.key and refusal.key not in told:
+    keys = {refusal.key, json.dumps(refusal.key)[1:-1]} if refusal and refusal.key else ()
+    if refusal and keys and not any(key in told for key in keys):
         yield f"does not name {refusal.key}: {last}"
 
 

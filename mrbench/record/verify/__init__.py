@@ -63,7 +63,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         counted = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
         topics = dict.fromkeys(f.topic for f in self.findings if f.outcome == "failed")
         if topics or self.record is None:
-            return f"NOT as recorded: see {', '.join(topics)}; {counted}."
+            return one_line(f"NOT as recorded: see {', '.join(topics)}; {counted}.")
         rate = self.record.images_per_second
         if rate is None:
             return f"As recorded: all that is here matches; the run has no number; {counted}."
