@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mrbench.record import rundir
+
 KEPT = Path(__file__).with_name("kept")
 BEGAN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
-def make(runs: Path, count: int) -> list[Path]:
-    """Write so many runs of the suite smoke, a minute apart; return their folders."""
-    kept = [json.loads(p.read_bytes()) for p in sorted(KEPT.glob("smoke/*/*/record.json"))]
+def make(runs: Path, count: int, *, old: bool = False) -> list[Path]:
+    """Write so many runs of the suite smoke, a minute apart; return their folders.
+
+    old: as mrbench 0.3 wrote their records, in format 3, else in today's.
+    """
+    paths = sorted(KEPT.glob("smoke/*/*/record.json"))
+    kept = [json.loads(p.read_bytes()) if old else rundir.load(p).plain() for p in paths]
     return [
         write(runs, dict(record), number)
         for number, record in zip(range(count), itertools.cycle(kept))

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from mrbench.record import provenance
+from mrbench.model.record import RunRecord
+from mrbench.record import provenance, rundir
+from mrbench.record.formats import record_of as decoded
 from mrbench.record.provenance import facts, incomparable
 from toy import mrbench
 from toyruns import copy, make_runs, record_of, rewrite
@@ -36,6 +38,10 @@ def compare(runs: Sequence[Path | str], cwd: Path, code: int) -> dict[str, Any]:
     return answer
 
 
+def loaded(run: Path) -> RunRecord:
+    return rundir.load(run / "record.json")
+
+
 def kinds(answer: dict[str, Any]) -> dict[str, str]:
     return {d["key"]: d["kind"] for d in answer["differences"]}
 
@@ -54,6 +60,7 @@ def test_two_runs_of_one_plan_may_be_compared(runs: list[Path], tmp_path: Path) 
     assert f"{rates[0]:.3f} img/s ({rates[0] - 1:.3f} to {rates[0] + 1:.3f})" in told
 
 
+DRAWN = {"images": 2, "width": 32, "height": 32, "seed": 1}
 FORBIDDEN: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("plan.window.last", lambda r: r["plan"]["window"].update(last=30)),
     ("plan.images_per_iteration", lambda r: r["plan"].update(images_per_iteration=8)),
@@ -67,7 +74,7 @@ FORBIDDEN: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("plan.environment.image", lambda r: r["plan"]["environment"].update(image="x@sha256:1")),
     (
         "plan.data.synthetic.width",
-        lambda r: r["plan"].update(data={"layout": "COCO", "synthetic": {"width": 3}}),
+        lambda r: r["plan"].update(data={"layout": "COCO", "synthetic": DRAWN | {"width": 64}}),
     ),
 ]
 
@@ -85,13 +92,17 @@ def test_what_forbids_a_comparison(
     assert told.returncode == 7
     assert "May NOT be compared" in told.stdout
     assert "B / A" not in told.stdout
-    assert any(text.startswith(key) for text in incomparable(*map(record_of, runs)))
+    assert any(text.startswith(key) for text in incomparable(*map(loaded, runs)))
 
 
+STATISTICS = ("mean", "p5", "p95")
 EXPLAINING: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("plan.source.commit", lambda r: r["plan"]["source"].update(commit="0" * 40)),
-    ("plan.patch_sha256.a.patch", lambda r: r["plan"]["patch_sha256"].update({"a.patch": "0"})),
-    ("plan.lock_sha256", lambda r: r["plan"].update(lock_sha256="0")),
+    (
+        "plan.patch_sha256.a.patch",
+        lambda r: r["plan"]["patch_sha256"].update({"a.patch": "0" * 64}),
+    ),
+    ("plan.lock_sha256", lambda r: r["plan"].update(lock_sha256="0" * 64)),
     (
         "plan.variables.OMP_NUM_THREADS",
         lambda r: r["plan"]["variables"].update(OMP_NUM_THREADS="3"),
@@ -106,10 +117,11 @@ EXPLAINING: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("mrbench", lambda r: r.update(mrbench="0.0.1")),
     (
         "clock_mhz.0",
-        lambda r: r["telemetry"].update(gpus=[{"index": 0, "sm_clock_mhz": {"mean": 1381.2}}]),
+        lambda r: r["telemetry"].update(
+            gpus=[{"index": 0, "uuid": "GPU-1", "sm_clock_mhz": dict.fromkeys(STATISTICS, 1381.2)}]
+        ),
     ),
     ("forced", lambda r: r.update(forced=["compute capability 9.0"])),
-    ("machine.new_fact", lambda r: r["machine"].update(new_fact=1)),
 ]
 
 
@@ -171,16 +183,22 @@ def test_implementations_of_one_suite_may_be_compared(tmp_path: Path) -> None:
     assert kinds(answer)["plan.images_per_iteration"] == "may explain"
 
 
+SIZES = ("800/1333", "800/1333", "600/1000")
+
+
 def test_what_one_log_does_not_state_forbids_nothing() -> None:
-    plan = {"accelerator": "gpu", "suite": "s"}
-    sizes: list[dict[str, Any]] = [
-        {"plan": plan, "stated": {"image_size": {"value": size, "line": line}}}
-        for line, size in enumerate(("800/1333", "800/1333", "600/1000"))
+    record = json.loads(next(KEPT.glob("detectron2/*/record.json")).read_bytes())
+    sizes = [
+        decoded(json.dumps(record | {"stated": stated}).encode(), "record.json")
+        for stated in (
+            *({"image_size": {"value": s, "line": i}} for i, s in enumerate(SIZES)),
+            {},
+        )
     ]
     assert incomparable(sizes[0], sizes[1]) == []
     (text,) = incomparable(sizes[0], sizes[2])
     assert text.startswith("stated.image_size: 800/1333 / 600/1000")
-    assert incomparable(sizes[0], {"plan": plan}) == []
+    assert incomparable(sizes[0], sizes[3]) == []
 
 
 def test_every_key_of_the_table_begins_a_fact_that_records_have(two: list[Path]) -> None:
@@ -193,8 +211,9 @@ def test_every_key_of_the_table_begins_a_fact_that_records_have(two: list[Path])
     assert plan <= record["plan"].keys()
     machine = {key.split(".")[1] for key in known if key.startswith("machine.")}
     assert machine <= record["machine"].keys()
-    assert facts(record)["machine.gpus.names"] == ", ".join([GPUS[0]["name"]] * 2)
-    assert facts(record)["machine.gpus.each.1.uuid"] == "GPU-1"
+    on_gpus = facts(decoded(json.dumps(record).encode(), "record.json"))
+    assert on_gpus["machine.gpus.names"] == ", ".join([GPUS[0]["name"]] * 2)
+    assert on_gpus["machine.gpus.each.1.uuid"] == "GPU-1"
 
 
 def test_what_is_no_run_is_told_in_one_line(tmp_path: Path) -> None:

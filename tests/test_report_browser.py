@@ -20,7 +20,7 @@ from selenium.webdriver.common.keys import Keys
 
 import browser as chromium
 from browser import js, scroll_through
-from mrbench.results.compare import compare
+from mrbench.results.compare import Side, compare
 from mrbench.results.report import gather, page
 from needs import skip_without
 from reported import HOSTILE, hostile, kept
@@ -29,7 +29,7 @@ READ = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")  # as a rep
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> gather.Found:
+def found(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> gather.Report:
     runs = kept(shutil.copytree(trained, tmp_path_factory.mktemp("reported") / "runs"))
     hostile(next((runs / "smoke" / "detectron2").iterdir()), runs / "smoke")
     gathered = gather.gather([], runs)
@@ -38,7 +38,7 @@ def found(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> gather.Fou
 
 
 @pytest.fixture(scope="module")
-def file(found: gather.Found, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(found: gather.Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page.build(found), encoding="utf-8")
     return path
@@ -81,7 +81,7 @@ def test_no_request_leaves_the_page_and_the_console_is_silent(
     assert [url for url in chromium.requests(driver) if not url.startswith(allowed)] == []
 
 
-def test_every_plot_has_marks(driver: webdriver.Chrome, found: gather.Found) -> None:
+def test_every_plot_has_marks(driver: webdriver.Chrome, found: gather.Report) -> None:
     scroll_through(driver)
     counts = js(
         driver,
@@ -90,7 +90,7 @@ def test_every_plot_has_marks(driver: webdriver.Chrome, found: gather.Found) -> 
         ".filter(m => m.getAttribute('d') && m.getBBox().width + m.getBBox().height > 0).length])",
     )
     assert {name: count for name, count in counts if not count} == {}
-    implementations = {r.plan["implementation"] for c in found.chapters for r in c.runs}
+    implementations = {r.plan.implementation for c in found.chapters for r in c.runs}
     assert len([name for name, _ in counts if "-course-" in name]) == len(implementations)
     rows = sum(len(chapter.rows) for chapter in found.chapters)  # all of them have telemetry
     assert len([name for name, _ in counts if "-during-" in name]) == rows
@@ -168,7 +168,7 @@ def test_dark_follows_the_system_and_the_button(driver: webdriver.Chrome) -> Non
 
 
 def test_print_has_all_plots_without_scrolling(
-    driver: webdriver.Chrome, found: gather.Found
+    driver: webdriver.Chrome, found: gather.Report
 ) -> None:
     chromium.prefer(driver, "dark")
     pdf = base64.b64decode(driver.print_page())
@@ -183,13 +183,13 @@ def test_print_has_all_plots_without_scrolling(
         assert text.count(title) >= titles.count(title), title
     for chapter in found.chapters:  # where numbers come from is open on paper
         for run in chapter.runs:
-            assert run.plan["source"]["commit"] in re.sub(r"\s", "", text)
+            assert run.plan.source.commit in re.sub(r"\s", "", text)
     assert js(driver, "return document.documentElement.dataset.theme || ''") == ""  # as before
     assert js(driver, "return document.querySelectorAll('details[open]').length") == 0
 
 
 def test_any_two_runs_differ_as_compare_tells_it(
-    driver: webdriver.Chrome, found: gather.Found
+    driver: webdriver.Chrome, found: gather.Report
 ) -> None:
     for i, chapter in enumerate(found.chapters):
         for a, b in itertools.product(range(len(chapter.runs)), repeat=2):
@@ -200,11 +200,11 @@ def test_any_two_runs_differ_as_compare_tells_it(
                 "return [c.verdict, c.ratio, c.found.map(d => [d.key, f.kinds[d.kind], d.reason])]",
                 f"suite{i}", a, b,
             )  # fmt: skip
-            answer = compare("AB", [chapter.runs[k].record for k in (a, b)])
-            told = [[d["key"], d["kind"], d["reason"]] for d in answer["differences"]]
-            assert shown[0] == answer["verdict"]
-            assert shown[1] == (answer["ratio_b_to_a"] and pytest.approx(answer["ratio_b_to_a"]))
-            assert sorted(shown[2]) == sorted(told)
+            answer = compare(*(Side("run", chapter.runs[k].record) for k in (a, b)))
+            differences = [[d.key, d.kind, d.reason] for d in answer.differences]
+            assert shown[0] == answer.verdict
+            assert shown[1] == (answer.ratio_b_to_a and pytest.approx(answer.ratio_b_to_a))
+            assert sorted(shown[2]) == sorted(differences)
 
 
 def test_two_selects_tell_what_differs(driver: webdriver.Chrome) -> None:
@@ -240,7 +240,7 @@ def test_without_scripts_the_tables_are_there(driver: webdriver.Chrome) -> None:
 
 
 def test_downloads_hold_the_numbers(
-    driver: webdriver.Chrome, found: gather.Found, tmp_path: Path
+    driver: webdriver.Chrome, found: gather.Report, tmp_path: Path
 ) -> None:
     folder = tmp_path / "downloads"
     folder.mkdir()
@@ -256,7 +256,7 @@ def test_downloads_hold_the_numbers(
         rows = list(csv.DictReader(stream))
     runs = [run for chapter in found.chapters for run in chapter.runs]
     assert [float(row["images_per_second"]) for row in rows] == [
-        run.measured["images_per_second"] for run in runs
+        run.record.images_per_second for run in runs
     ]
     assert READ in {row["implementation"] for row in rows}
 

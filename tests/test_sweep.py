@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mrbench.results.rows import make_rows
+from mrbench.results.rows import TableRun, make_rows
 from mrbench.results.table import render
 from test_checks_gpus import build
 from test_table import SUITE, record
@@ -74,15 +74,14 @@ def test_what_is_no_count_is_refused(toy: Path, tmp_path: Path, text: str) -> No
     assert "give a number of GPUs, or several as 1,2,4,8" in done.stderr
 
 
-def on(count: int, rate: float | None, **change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    plan = {"gpus": count}
+def on(count: int, rate: float | None, **change: Any) -> TableRun:  # noqa: ANN401 - JSON
     digest = f"on {count} {change.get('family')}"
-    return record("a", rate, plan=plan, plan_digest=digest) | {"family": "f"} | change
+    return record("a", rate, plan={"gpus": count}, plan_digest=digest, **{"family": "f"} | change)
 
 
 def test_scaling_is_per_gpu_against_the_fewest() -> None:
     rows = make_rows(SUITE, [on(4, 180), on(1, 50), on(2, 90)])
-    assert [(r["gpus"], r["scaling_efficiency"]) for r in rows] == [(4, 0.9), (2, 0.9), (1, 1.0)]
+    assert [(r.gpus, r.scaling_efficiency) for r in rows] == [(4, 0.9), (2, 0.9), (1, 1.0)]
     text = render(SUITE, rows, "plain")
     assert "90.0%" in text
     assert "on the fewest devices" in text
@@ -92,7 +91,7 @@ def test_scaling_is_per_gpu_against_the_fewest() -> None:
 def test_a_run_that_sees_only_its_own_gpus_belongs_to_the_series() -> None:
     one = {"host": "h", "cpu": "c", "gpus": [{"name": "Tesla V100-SXM2"}]}
     rows = make_rows(SUITE, [on(2, 90), on(1, 50, machine=one)])
-    assert [row["scaling_efficiency"] for row in rows] == [0.9, 1.0]
+    assert [row.scaling_efficiency for row in rows] == [0.9, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -104,10 +103,10 @@ def test_a_run_that_sees_only_its_own_gpus_belongs_to_the_series() -> None:
         record("a", 50, plan={"gpus": 1}, plan_digest="old"),  # a record that does not tell
     ],
 )
-def test_unlike_runs_make_no_series(other: dict[str, Any]) -> None:
+def test_unlike_runs_make_no_series(other: TableRun) -> None:
     rows = make_rows(SUITE, [on(2, 90), other])
     assert len(rows) == 2
-    assert [row["scaling_efficiency"] for row in rows] == [None, None]
+    assert [row.scaling_efficiency for row in rows] == [None, None]
     assert "Scaling" not in render(SUITE, rows, "plain")
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from manyruns import KEPT
 from mrbench.errors import RecipeError
 from mrbench.model.recipe import Window
 from mrbench.model.suite import Hardware, Reference, Suite
-from mrbench.results.rows import make_rows
+from mrbench.record.formats import record_of
+from mrbench.results.rows import TableRun, make_rows, table_run
 from mrbench.results.table import render
 
+RECORD = next(KEPT.glob("smoke/detectron2/*/record.json"))
 SUITE = Suite(
     title="t",
     model="m",
@@ -26,35 +29,41 @@ SUITE = Suite(
 )
 
 
-def record(name: str, rate: float | None, **change: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    plan: dict[str, Any] = {
+def record(name: str, rate: float | None, **change: Any) -> TableRun:  # noqa: ANN401 - JSON
+    """Return what a table needs of a run, made of a kept record with other values."""
+    folder = change.pop("folder", None)
+    content = json.loads(RECORD.read_bytes()) | {"environment": None, "family": None}
+    content["plan"] |= {
         "implementation": name,
         "title": name.upper(),
         "framework": "F",
-        "pinned": True,
-        "source": {"commit": "c" * 40},
         "gpus": 2,
         "accelerator": "gpu",
         "window": {"first": 100, "last": 500},
+        "adaptation": None,
     }
-    plan |= change.pop("plan", {})
-    status = "ok" if rate else "stalled"
-    base = {
+    plan = change.pop("plan", {})
+    source = content["plan"]["source"] | {"commit": "c" * 40} | plan.get("source", {})
+    content["plan"] |= plan | {"source": source}
+    status = change.get("status", "ok" if rate else "stalled")
+    measurement = {"status": status, "images_per_second": rate} | change.pop("measurement", {})
+    content |= {
         "id": f"s/{name}/{change.get('started', 1)}",
         "started": "1",
-        "plan": plan,
-        "plan_digest": f"digest of {name} {plan['source']['commit'][:1]}",
+        "plan_digest": f"digest of {name} {content['plan']['source']['commit'][:1]}",
         "status": status,
         "reason": "" if rate else "nothing was printed",
-        "measurement": {"images_per_second": rate, "warnings": []},
+        "measurement": measurement,
+        "validity": None,
         "machine": {"host": "h", "cpu": "c", "gpus": [{"name": "Tesla V100-SXM2"}] * 2},
     }
-    return base | change
+    raw = json.dumps(content | change).encode("utf-8", "surrogatepass")
+    return table_run(record_of(raw, "record.json"), folder)
 
 
 def test_sorted_by_throughput_failures_last() -> None:
     rows = make_rows(SUITE, [record("c", None), record("b", 9), record("a", 60)])
-    assert [r["implementation"] for r in rows] == ["a", "b", "c"]
+    assert [r.implementation for r in rows] == ["a", "b", "c"]
     text = render(SUITE, rows, "plain")
     assert "stalled: nothing was printed" in text.splitlines()[4]
     assert " 0.00" not in text
@@ -63,10 +72,12 @@ def test_sorted_by_throughput_failures_last() -> None:
 
 def test_repeats_are_meaned_over_total_time() -> None:
     (row,) = make_rows(SUITE, [record("a", 40), record("a", 60, started="2")])
-    assert row["images_per_second"] == pytest.approx(48)
-    assert row["deviation_images_per_second"] == pytest.approx(14.142, abs=1e-3)
-    assert row["repeats"] == 2
-    assert row["low_images_per_second"] < 48 < row["high_images_per_second"]
+    assert row.images_per_second == pytest.approx(48)
+    assert row.deviation_images_per_second == pytest.approx(14.142, abs=1e-3)
+    assert row.repeats == 2
+    assert row.low_images_per_second is not None
+    assert row.high_images_per_second is not None
+    assert row.low_images_per_second < 48 < row.high_images_per_second
 
 
 def test_one_run_shows_its_own_interval_and_several_theirs() -> None:
@@ -89,9 +100,9 @@ def test_an_invalid_run_never_enters_a_comparison() -> None:
     invalid = {"verdict": "invalid", "why": "GPUs: 4 by the log", "notes": [], "findings": []}
     bad = record("a", 90, started="2", validity=invalid)
     (row,) = make_rows(SUITE, [record("a", 60), bad])
-    assert (row["images_per_second"], row["repeats"], row["failed_repeats"]) == (60, 1, 1)
+    assert (row.images_per_second, row.repeats, row.failed_repeats) == (60, 1, 1)
     (row,) = make_rows(SUITE, [bad])
-    assert (row["images_per_second"], row["ratio"], row["validity"]) == (None, None, "invalid")
+    assert (row.images_per_second, row.ratio, row.validity) == (None, None, "invalid")
     text = render(SUITE, [row], "plain")
     assert "invalid: GPUs: 4 by the log" in text
     assert "90" not in text
@@ -114,7 +125,7 @@ def test_a_long_reason_stands_below_the_table() -> None:
 def test_notes_are_counted_and_listed() -> None:
     noted = {"verdict": "valid with notes", "why": "", "notes": ["one", "two"], "findings": []}
     (row,) = make_rows(SUITE, [record("a", 60, validity=noted)])
-    assert row["notes"] == ["one", "two"]
+    assert row.notes == ("one", "two")
     assert "valid, 2 notes" in render(SUITE, [row], "plain")
 
 
@@ -122,34 +133,37 @@ def test_other_machines_and_commits_are_not_averaged() -> None:
     other = record("a", 10, started="0", machine={"host": "x", "cpu": "y", "gpus": []})
     moved = record("a", 5, plan={"pinned": False, "source": {"commit": "d" * 40}})
     rows = make_rows(SUITE, [record("a", 60), other, moved])
-    assert [(r["images_per_second"], r["pinned"]) for r in rows] == [(60, True), (5, False)]
-    assert rows[1]["ratio"] is None
+    assert [(r.images_per_second, r.pinned) for r in rows] == [(60, True), (5, False)]
+    assert rows[1].ratio is None
+
+
+ENVIRONMENT = json.loads(RECORD.read_bytes())["environment"] | {"image": "sha256:1"}
 
 
 def test_another_image_is_not_averaged() -> None:
-    inside = record("a", 10, started="2", environment={"image": "sha256:1"})
+    inside = record("a", 10, started="2", environment=ENVIRONMENT)
     rows = make_rows(SUITE, [record("a", 60), inside])
-    assert [(r["images_per_second"], r["repeats"]) for r in rows] == [(10, 1)]
+    assert [(r.images_per_second, r.repeats) for r in rows] == [(10, 1)]
 
 
 def test_another_window_is_a_row_of_its_own() -> None:
     window = {"window": {"first": 20, "last": 60}}
     other = record("a", 10, started="2", plan=window, plan_digest="other")
     rows = make_rows(SUITE, [record("a", 60), other])
-    assert [r["window"] for r in rows] == ["100:500", "20:60"]
+    assert [r.window for r in rows] == ["100:500", "20:60"]
     assert "a (20:60)" in render(SUITE, rows, "plain")
 
 
 def test_no_ratio_on_other_hardware() -> None:
     machine = {"host": "h", "cpu": "c", "gpus": [{"name": "NVIDIA A100"}] * 2}
     (row,) = make_rows(SUITE, [record("a", 60, machine=machine)])
-    assert row["ratio"] is None
+    assert row.ratio is None
     assert "other hardware" in render(SUITE, [row], "plain")
 
 
 def test_the_reference_is_chosen_by_name() -> None:
     (row,) = make_rows(SUITE, [record("a", 60)], "new")
-    assert row["ratio"] == pytest.approx(0.75)
+    assert row.ratio == pytest.approx(0.75)
     with pytest.raises(RecipeError, match="known: old, new"):
         make_rows(SUITE, [], "newer")
 

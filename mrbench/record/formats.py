@@ -2,8 +2,9 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -12,21 +13,63 @@ from mrbench.errors import MrbenchError
 from mrbench.files import read_regular
 from mrbench.model import plan as plans
 from mrbench.model.plan import Plan
-from mrbench.model.record import FORMAT, RunRecord
+from mrbench.model.record import (
+    FORMAT,
+    RuleFinding,
+    RuleOutcome,
+    RunRecord,
+    Validity,
+)
+from mrbench.model.run import Exit
+from mrbench.model.slurm import Container
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 OLDEST = 2
 DAMAGED = "it was edited or damaged; restore it or remove the run"
 # Words of a rule's outcome, up to format 3.
-OUTCOMES = {"held": "ok", "broken": "failed", "unknown": "not checked"}
+OUTCOMES: Mapping[str, RuleOutcome] = {"held": "ok", "broken": "failed", "unknown": "not checked"}
+
+
+class _OldPlan(Plan, frozen=True, kw_only=True):
+    """A plan up to format 2."""
+
+    image_size: str | None = None
+
+
+class _OldFinding(RuleFinding, frozen=True, kw_only=True):
+    outcome: Literal["held", "broken", "unknown"]  # type: ignore[assignment]  # other words
+
+
+class _OldValidity(Validity, frozen=True, kw_only=True):
+    findings: tuple[_OldFinding, ...] = ()
+
+
+class _OldRecord(RunRecord, frozen=True, kw_only=True):
+    """A record up to format 3."""
+
+    plan: _OldPlan
+    validity: _OldValidity | None = None
+
+
+class _OldClusterRecord(_OldRecord, frozen=True, kw_only=True):
+    """The same of a run in a cluster's container."""
+
+    container: Container | None = None  # type: ignore[assignment]  # had its key
 
 
 class _Format(msgspec.Struct):
     format: int
 
 
+class _Container(msgspec.Struct):
+    tool: str | None = None  # of a cluster's
+
+
 class _Head(msgspec.Struct):
     format: int
     status: str  # what tells a record from other JSON
+    container: _Container | None = None
 
 
 def record_of(raw: bytes, file: str) -> RunRecord:
@@ -35,38 +78,40 @@ def record_of(raw: bytes, file: str) -> RunRecord:
     if head.format == FORMAT:
         return _sound(jsonfile.decode(raw, RunRecord, file, remedy=DAMAGED), file)
     jsonfile.check_format(head.format, "record", range(OLDEST, FORMAT + 1), file)
-    content = lifted(jsonfile.loads(raw, file, remedy=DAMAGED))
-    return _sound(jsonfile.convert(content, RunRecord, file, remedy=DAMAGED), file)
+    on_cluster = head.container is not None and head.container.tool is not None
+    cls = _OldClusterRecord if on_cluster else _OldRecord
+    return _sound(_lifted(jsonfile.decode(raw, cls, file, remedy=DAMAGED)), file)
 
 
-def lifted(record: dict[str, Any]) -> dict[str, Any]:  # any: JSON of a format without a type
-    """Return a record of format 2 or 3 as format 4 has it; what is damaged stays as it is."""
-    if record.get("format") == FORMAT:
-        return record
-    record = {**record, "format": FORMAT}
-    if isinstance(record.get("plan"), dict):
-        record["plan"] = lifted_plan(record["plan"])
-    validity = record.get("validity")
-    if isinstance(validity, dict) and isinstance(validity.get("findings"), list):
-        findings = [_lifted_finding(finding) for finding in validity["findings"]]
-        record["validity"] = {**validity, "findings": findings}
-    if isinstance(record.get("measurement"), dict):
-        record["measurement"] = {"remedy": "", **record["measurement"]}
-    end = record.get("exit")
-    if isinstance(end, dict) and isinstance(end.get("message"), str):
-        record["exit"] = _lifted_exit(end)
-    container = record.get("container")
-    if isinstance(container, dict) and "tool" in container:
-        record["cluster_container"] = record.pop("container")
-    return record
+def _lifted(old: _OldRecord) -> RunRecord:
+    """Return a record of format 2 or 3 as format 4 has it."""
+    changes: dict[str, object] = {"format": FORMAT, "plan": _lifted_plan(old.plan)}
+    if old.validity:
+        findings = tuple(
+            _changed(RuleFinding, finding, outcome=OUTCOMES[finding.outcome])
+            for finding in old.validity.findings
+        )
+        changes["validity"] = _changed(Validity, old.validity, findings=findings)
+    if old.exit:
+        changes["exit"] = _lifted_exit(old.exit)
+    if isinstance(old, _OldClusterRecord):
+        changes |= {"container": None, "cluster_container": old.container}
+    return _changed(RunRecord, old, **changes)
 
 
-def _lifted_exit(end: dict[str, Any]) -> dict[str, Any]:
-    """Return exit.json with its remedy apart, which stood at the message's end up to format 3."""
-    if "remedy" in end:
-        return end
-    text, _, remedy = end["message"].rpartition("; ")
-    return {**end, "message": text or remedy, "remedy": remedy if text else ""}
+def _lifted_exit(end: Exit) -> Exit:
+    """Return how a run ended with the remedy apart, which stood at the message's end."""
+    text, _, remedy = end.message.rpartition("; ")
+    return msgspec.structs.replace(end, message=text, remedy=remedy) if text else end
+
+
+def _lifted_plan(old: _OldPlan) -> Plan:
+    return _changed(Plan, old, format=plans.FORMAT)
+
+
+def _changed(cls: type[S], old: S, **changes: object) -> S:
+    """Return a value of an older type as one of its current type, with changes."""
+    return cls(**{name: getattr(old, name) for name in cls.__struct_fields__} | changes)
 
 
 def read_plan(path: Path) -> Plan:
@@ -85,20 +130,7 @@ def plan_of(raw: bytes, file: str) -> Plan:
     if number == plans.FORMAT:
         return jsonfile.decode(raw, Plan, file, remedy=DAMAGED)
     jsonfile.check_format(number, "plan", range(OLDEST, plans.FORMAT + 1), file)
-    content = lifted_plan(jsonfile.loads(raw, file, remedy=DAMAGED))
-    return jsonfile.convert(content, Plan, file, remedy=DAMAGED)
-
-
-def lifted_plan(plan: dict[str, Any]) -> dict[str, Any]:  # any: the same
-    """Return a plan of format 2 as format 3 has it."""
-    return {"image_size": None, **plan, "format": plans.FORMAT}
-
-
-def _lifted_finding(finding: Any) -> Any:  # noqa: ANN401 - whatever a damaged record holds
-    if not isinstance(finding, dict):
-        return finding
-    outcome = finding.get("outcome")
-    return {**finding, "outcome": OUTCOMES.get(outcome) if isinstance(outcome, str) else outcome}
+    return _lifted_plan(jsonfile.decode(raw, _OldPlan, file, remedy=DAMAGED))
 
 
 def _sound(record: RunRecord, file: str) -> RunRecord:

@@ -2,18 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
-from mrbench.text import ABSENT, differences, flat, shown
+from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
+from mrbench.model.record import RunRecord
+from mrbench.text import ABSENT, differences, flat
 
-Record = Mapping[str, Any]
 Facts = Mapping[str, object]  # of a record, by dotted key
-Kind = Literal["must match", "may explain", "harmless"]
 Rules = Mapping[str, tuple[Kind, str]]
-MUST: Kind = "must match"
-EXPLAINS: Kind = "may explain"
-HARMLESS: Kind = "harmless"
 
 # The beginning of a fact's dotted key: what a difference there means, and why. The longest counts.
 KEYS: dict[str, tuple[Kind, str]] = {
@@ -87,85 +83,72 @@ BETWEEN: dict[str, tuple[Kind, str]] = {
 PARTS = ("plan", "workspace", "environment", "machine", "forced", "suite", "mrbench")
 # Not every log or recipe says these: what one of two does not say forbids nothing.
 UNSAID = ("stated.", "plan.image_size")
-LONGEST = 72  # characters of a value that a line shows
 
 
-class Difference(NamedTuple):
-    """One fact that is not the same in both records."""
-
-    key: str
-    kind: Kind
-    reason: str
-    a: object
-    b: object
-
-    def __str__(self) -> str:
-        """Return the fact with both its values."""
-        return f"{self.key}: {shown(self.a, LONGEST)} / {shown(self.b, LONGEST)}"
-
-
-def differing(a: Record, b: Record) -> list[Difference]:
+def differing(a: RunRecord, b: RunRecord) -> list[Difference]:
     """Return all facts that differ, those that forbid a comparison first."""
     return between(facts(a), facts(b), rules_for(facts(a), facts(b)))
 
 
 def between(a: Facts, b: Facts, rules: Rules) -> list[Difference]:
     """Return in which facts two records differ, by the rules' kinds."""
-    found = [
+    unlike = [
         Difference(key, *meaning(key, rules), one, other)
         for key, one, other in differences(a, b)
         if not (key.startswith(UNSAID) and ABSENT in (one, other))
     ]
     order = [MUST, EXPLAINS, HARMLESS]
-    return sorted(found, key=lambda d: order.index(d.kind))
+    return sorted(unlike, key=lambda d: order.index(d.kind))
 
 
-def incomparable(a: Record, b: Record) -> list[str]:
+def incomparable(a: RunRecord, b: RunRecord) -> list[str]:
     """Return why the numbers of two runs may not be compared; empty where they may."""
     return [f"{d} ({d.reason})" for d in differing(a, b) if d.kind == MUST]
 
 
-def facts(record: Record) -> dict[str, object]:
+def facts(record: RunRecord) -> dict[str, object]:
     """Return what a record knows of where its number comes from, by dotted key."""
-    known = {part: _one(record[part]) for part in PARTS if record.get(part) is not None}
-    environment = dict(record.get("environment") or {})
-    machine = dict(record.get("machine") or {})
-    gpus = machine.pop("gpus", None) or ()
-    machine["gpus"] = {
-        "names": ", ".join(str(gpu.get("name")) for gpu in gpus) or "none",
-        "each": {str(i): {k: v for k, v in g.items() if k != "name"} for i, g in enumerate(gpus)},
+    content = record.plain()
+    environment, machine = content.get("environment") or {}, content.get("machine") or {}
+    gpus = record.machine.gpus if record.machine else ()
+    watched = (record.telemetry.gpus if record.telemetry else None) or ()
+    known: dict[str, object] = {
+        part: _one(content[part]) for part in PARTS if content.get(part) is not None
     }
-    watched = (record.get("telemetry") or {}).get("gpus") or ()
-    clocks = {str(gpu.get("index")): gpu.get("sm_clock_mhz") for gpu in watched}
+    known["environment"] = _one({k: v for k, v in environment.items() if k != "frozen"})
+    known["machine"] = {
+        **{k: _one(machine[k]) for k in sorted(machine) if k != "gpus"},
+        "gpus": {
+            "names": ", ".join(str(gpu.name) for gpu in gpus) or "none",
+            "each": {
+                str(i): {"memory_bytes": gpu.memory_bytes, "uuid": gpu.uuid}
+                for i, gpu in enumerate(gpus)
+            },
+        },
+    }
     known["clock_mhz"] = {
-        index: round(clock["mean"], -1) for index, clock in clocks.items() if clock
+        str(gpu.index): round(gpu.sm_clock_mhz.mean, -1) for gpu in watched if gpu.sm_clock_mhz
     }
-    known["package"] = dict(_packages(environment.pop("frozen", None) or ()))
-    weights = record.get("weights") or ()
-    stated = record.get("stated") or {}
-    known["stated"] = {name: fact.get("value") for name, fact in stated.items()}
-    known["weights"] = {str(used.get("file")): used.get("sha256") for used in weights}
-    return {
-        key: value
-        for key, value in flat({**known, "environment": environment, "machine": machine})
-        if value not in (None, "", [], {})
-    }
+    known["package"] = dict(_packages(record.environment.frozen if record.environment else ()))
+    known["stated"] = {name: fact.value for name, fact in (record.stated or {}).items()}
+    known["weights"] = {weights.file: weights.sha256 for weights in record.weights or ()}
+    return {key: value for key, value in flat(known) if value not in (None, "", [], {})}
 
 
-def _packages(frozen: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _packages(frozen: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Read `name==version` and `name @ URL`, as pip and uv list them."""
     for line in frozen:
-        name, _, version = re.sub(r"\s*(==|@)\s*", "\0", str(line), count=1).partition("\0")
+        name, _, version = re.sub(r"\s*(==|@)\s*", "\0", line, count=1).partition("\0")
         yield re.sub(r"[-_.]+", "-", name).lower(), version
 
 
-def _one(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _one(value: object) -> object:
     """Make one text of each list: a command differs as a whole, not word by word."""
     if isinstance(value, Mapping):
-        return {name: _one(item) for name, item in value.items()}
+        return {name: _one(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
-        plain = all(isinstance(item, str) for item in value)
-        return " ".join(value) if plain else json.dumps(value)
+        words = all(isinstance(item, str) for item in value)
+        return " ".join(value) if words else json.dumps(value, sort_keys=True)
     return value
 
 

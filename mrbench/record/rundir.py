@@ -6,7 +6,6 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -14,8 +13,7 @@ from mrbench import jsonfile
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular, write_whole
 from mrbench.model.record import FileDigest, RunRecord
-from mrbench.model.suite import Suite
-from mrbench.record.formats import record_of
+from mrbench.record.formats import is_edited, record_of
 from mrbench.text import did_you_mean
 
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
@@ -178,27 +176,24 @@ def load(path: Path) -> RunRecord:
     return record_of(read_bytes(path), str(path))
 
 
+def load_checked(path: Path) -> tuple[RunRecord, bool]:
+    """Read one record.json, and tell whether it is not as its own digest has it."""
+    raw = read_bytes(path)
+    record = record_of(raw, str(path))
+    return record, is_edited(raw, record)
+
+
 def read_bytes(path: Path) -> bytes:
     """Return one of the folder's JSON files as it is; MrbenchError if it cannot be read."""
     try:
         return read_regular(path, MOST_BYTES)
     except OSError as exc:
-        raise MrbenchError(f"cannot be read ({exc.strerror})", "check the path", file=path) from exc
+        raise cannot_read(path, exc) from exc
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Read one record; MrbenchError says what is wrong with it."""
-    try:
-        record = json.loads(path.read_bytes())
-    except OSError as exc:
-        raise MrbenchError(f"cannot be read ({exc.strerror})", "check the path", file=path) from exc
-    except (ValueError, RecursionError) as exc:
-        raise MrbenchError(
-            f"is no record ({exc})", "restore it or remove the run", file=path
-        ) from exc
-    if not isinstance(record, dict) or "status" not in record or "plan" not in record:
-        raise MrbenchError("is no record of mrbench", "restore it or remove the run", file=path)
-    return record
+def cannot_read(path: str | Path, exc: OSError) -> MrbenchError:
+    """Return the error for a file that the system does not let us read."""
+    return MrbenchError(f"cannot be read ({exc.strerror})", "check the path", file=path)
 
 
 def find_run(name: str, runs: Path) -> Path:
@@ -264,8 +259,3 @@ def find_submitted(runs: Path) -> list[RunDir]:
     """Return the runs that are with a cluster: submitted, and without a record; oldest first."""
     found = sorted(runs.glob("*/*/*/slurm.json"), key=lambda p: p.parent.name)
     return [RunDir(p.parent) for p in found if not (p.parent / "record.json").exists()]
-
-
-def suite_of(record: dict[str, Any]) -> Suite:
-    """Return the suite as it was when the run was made; for suites that mrbench does not carry."""
-    return jsonfile.convert(record["suite"], Suite, f"{record['id']}: suite")

@@ -1,114 +1,123 @@
 """`mrbench compare`: whether the numbers of two runs may be compared, and then how they do."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from mrbench.errors import CheckFailed, MrbenchError
-from mrbench.jsonfile import digest_of
+import msgspec
+
+from mrbench.errors import CheckFailed
+from mrbench.model.comparison import (
+    EXPLAINS,
+    HARMLESS,
+    MUST,
+    ComparedRun,
+    Comparison,
+    Difference,
+)
 from mrbench.model.finding import Finding, Outcome
-from mrbench.record.provenance import EXPLAINS, HARMLESS, MUST, Difference, differing
-from mrbench.record.verify import shape
+from mrbench.model.record import RunRecord
+from mrbench.record.provenance import differing
 
-Record = Mapping[str, Any]
 MOST = 4  # facts that the verdict names
 
 
-def compare(called: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
-    """Compare two records by their provenance, then by their numbers, as plain values.
+class Side(NamedTuple):
+    """A run to compare; name: its folder or archive. edited: as rundir.load_checked says."""
 
-    Raises MrbenchError where one of them is no whole record.
-    """
-    for name, record in zip(called, records, strict=True):
-        wrong = next(shape.check(dict(record)), None)
-        if wrong:
-            raise MrbenchError(f"{name}: {wrong.text}", wrong.remedy)
-    found = differing(*records)
-    reasons = [str(d) for d in found if d.kind == MUST]
-    for label, record in zip("AB", records, strict=True):
-        reason = no_number(record)
+    name: str
+    record: RunRecord
+    edited: bool = False
+
+
+def compare(one: Side, other: Side) -> Comparison:
+    """Compare two records by their provenance, then by their numbers."""
+    differences = tuple(differing(one.record, other.record))
+    reasons = [str(d) for d in differences if d.kind == MUST]
+    for label, side in (("A", one), ("B", other)):
+        reason = no_number(side.record, edited=side.edited)
         reasons += [f"{label} has no number: {reason}"] if reason else []
-    sides = [_side(name, record) for name, record in zip(called, records, strict=True)]
-    rates = [side["images_per_second"] for side in sides]
-    return {
-        "a": sides[0],
-        "b": sides[1],
-        "comparable": not reasons,
-        "verdict": _verdict(records, found, reasons),
-        "ratio_b_to_a": None if reasons else rates[1] / rates[0],
-        "differences": [d._asdict() for d in found],
-    }
+    a, b = _compared(one), _compared(other)
+    ratio = None
+    if not reasons and a.images_per_second and b.images_per_second:
+        ratio = b.images_per_second / a.images_per_second
+    return Comparison(
+        a=a,
+        b=b,
+        comparable=not reasons,
+        verdict=_verdict((one.record, other.record), differences, reasons),
+        ratio_b_to_a=ratio,
+        differences=differences,
+    )
 
 
-def exit_code(answer: Mapping[str, Any]) -> int:
+def exit_code(comparison: Comparison) -> int:
     """Return 7 where the numbers may not be compared, else 0."""
-    return 0 if answer["comparable"] else CheckFailed.exit_code
+    return 0 if comparison.comparable else CheckFailed.exit_code
 
 
-def no_number(record: Record) -> str | None:
-    """Say why a run's number cannot be used, or None."""
-    if "digest" in record and digest_of(dict(record)) != record["digest"]:
+def no_number(record: RunRecord, *, edited: bool) -> str | None:
+    """Say why a run's number cannot be used, or None; edited: as rundir.load_checked says."""
+    if edited:
         return "its record was edited, `mrbench verify` tells more"
-    validity = record.get("validity") or {}
-    if validity.get("verdict") == "invalid":
-        return f"invalid: {validity.get('why') or 'no reason'}"
-    rate = (record.get("measurement") or {}).get("images_per_second")
-    if record["status"] != "ok" or not rate:
-        return f"{record['status']}: {record.get('reason') or 'no reason'}"
+    if record.validity and record.validity.verdict == "invalid":
+        return f"invalid: {record.validity.why or 'no reason'}"
+    if record.status != "ok" or not record.images_per_second:
+        return f"{record.status}: {record.reason or 'no reason'}"
     return None
 
 
-def _side(name: str, record: Record) -> dict[str, Any]:
-    measured = record.get("measurement") or {}
-    usable = no_number(record) is None
-    return {
-        "run": name,
-        "id": record["id"],
-        "status": record["status"],
-        "images_per_second": measured.get("images_per_second") if usable else None,
-        "interval": measured.get("interval") if usable else None,
-    }
+def _compared(side: Side) -> ComparedRun:
+    usable = no_number(side.record, edited=side.edited) is None
+    measurement = side.record.measurement if usable else None
+    return ComparedRun(
+        run=side.name,
+        id=side.record.id,
+        status=side.record.status,
+        images_per_second=measurement.images_per_second if measurement else None,
+        interval=measurement.interval if measurement else None,
+    )
 
 
-def _verdict(records: Sequence[Record], found: Sequence[Difference], reasons: list[str]) -> str:
+def _verdict(
+    records: Sequence[RunRecord], differences: Sequence[Difference], reasons: Sequence[str]
+) -> str:
     if reasons:
         more = f"; and {len(reasons) - MOST} more" if len(reasons) > MOST else ""
         return f"May NOT be compared: {'; '.join(reasons[:MOST])}{more}."
-    names = [record["plan"]["implementation"] for record in records]
-    told = "" if names[0] == names[1] else f" {names[0]} and {names[1]} of one suite,"
-    count = sum(d.kind == EXPLAINS for d in found)
+    names = [record.plan.implementation for record in records]
+    between = "" if names[0] == names[1] else f" {names[0]} and {names[1]} of one suite,"
+    count = sum(d.kind == EXPLAINS for d in differences)
     if not count:
         return "May be compared: same plan, same machine."
     things = "1 thing differs that" if count == 1 else f"{count} things differ that"
-    return f"May be compared:{told} {things} may explain a difference."
+    return f"May be compared:{between} {things} may explain a difference."
 
 
-def findings(answer: Mapping[str, Any]) -> list[Finding]:
+def findings(comparison: Comparison) -> list[Finding]:
     """Return the differences, those that forbid a comparison failed; the harmless in one line."""
-    known = [Difference(**d) for d in answer["differences"]]
-    shown: list[Finding] = []
-    for d in known:
+    lines: list[Finding] = []
+    for d in comparison.differences:
         if d.kind != HARMLESS:
             part, _, rest = d.key.partition(".")
-            text = str(d._replace(key=rest or part))
+            text = str(msgspec.structs.replace(d, key=rest or part))
             forbids = d.kind == MUST
             outcome: Outcome = "failed" if forbids else "note"
-            shown.append(Finding(part, outcome, text, d.reason * forbids, subject=d.kind))
-    harmless = ", ".join(d.key for d in known if d.kind == HARMLESS)
+            lines.append(Finding(part, outcome, text, d.reason * forbids, subject=d.kind))
+    harmless = ", ".join(d.key for d in comparison.differences if d.kind == HARMLESS)
     if harmless:
-        shown.append(Finding("differ too", "ok", harmless, subject=HARMLESS))
-    return shown
+        lines.append(Finding("differ too", "ok", harmless, subject=HARMLESS))
+    return lines
 
 
-def numbers(answer: Mapping[str, Any]) -> str:
+def numbers(comparison: Comparison) -> str:
     """Return both numbers with their intervals, and their ratio, as text."""
     lines = []
-    for label in ("a", "b"):
-        side = answer[label]
-        rate, interval = side["images_per_second"], side["interval"]
-        text = f"{side['status']}, no number" if rate is None else f"{rate:.3f} img/s"
+    for label, side in (("A", comparison.a), ("B", comparison.b)):
+        rate, interval = side.images_per_second, side.interval
+        text = f"{side.status}, no number" if rate is None else f"{rate:.3f} img/s"
         if rate is not None and interval:
-            text += f" ({interval['low']:.3f} to {interval['high']:.3f})"
-        lines.append(f"{label.upper()}: {text}  {side['run']}")
-    if answer["ratio_b_to_a"] is not None:
-        lines.append(f"B / A: {answer['ratio_b_to_a']:.4f}")
+            text += f" ({interval.low:.3f} to {interval.high:.3f})"
+        lines.append(f"{label}: {text}  {side.run}")
+    if comparison.ratio_b_to_a is not None:
+        lines.append(f"B / A: {comparison.ratio_b_to_a:.4f}")
     return "\n".join(lines)

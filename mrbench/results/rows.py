@@ -1,45 +1,92 @@
-"""The comparison's rows: records grouped, like with like, and what each group says."""
+"""The comparison's rows: runs grouped, like with like, and what each group says."""
 
-import json
-from collections.abc import Hashable, Iterable
-from typing import Any
+import operator
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.interval import between_runs
-from mrbench.model.run import Repeats
+from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord, Verdict
+from mrbench.model.run import Interval, Repeats, Status
 from mrbench.model.suite import Reference, Suite
-from mrbench.results import footnotes, scaling
+from mrbench.model.table import TableRow
+from mrbench.results import footnotes
 
-Record = dict[str, Any]
-Row = dict[str, Any]
+
+class TableRun(NamedTuple):
+    """What a table needs of one run; the whole records of thousands would fill the memory.
+
+    like: equal for runs that may be averaged. series: equal for the runs of one scaling series,
+    None if the record does not say. gpus: names of the first machine's. why_not: why the number
+    does not count.
+    """
+
+    id: str
+    folder: str | None
+    started: str
+    plan: Plan
+    like: Hashable
+    series: Hashable | None
+    hardware: str
+    gpus: Sequence[str]
+    status: Status
+    counts: bool
+    why_not: str
+    images_per_second: float | None
+    interval: Interval | None
+    verdict: Verdict | None
+    notes: Sequence[str]
+
+
+def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
+    """Take from a record what a table needs of it; folder: where the run lies."""
+    gpus = record.machine.gpus if record.machine else ()
+    return TableRun(
+        id=record.id,
+        folder=folder,
+        started=record.started,
+        plan=record.plan,
+        like=(record.plan_digest, _machine(record), _image(record)),
+        series=_series(record),
+        hardware=_hardware(record),
+        gpus=[gpu.name or "" for gpu in gpus],
+        status=record.status,
+        counts=counts(record),
+        why_not=why_not(record),
+        images_per_second=record.images_per_second,
+        interval=record.measurement.interval if record.measurement else None,
+        verdict=record.validity.verdict if record.validity else None,
+        notes=notes_of(record),
+    )
 
 
 def make_rows(
-    suite: Suite, records: Iterable[Record], reference_name: str | None = None
-) -> list[Row]:
-    """Group like records, average each group, sort by throughput; failed groups come last.
+    suite: Suite, runs: Iterable[TableRun], reference_name: str | None = None
+) -> list[TableRow]:
+    """Group like runs, average each group, sort by throughput; failed groups come last.
 
     Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
     implementation shows its latest group; another commit, window or number of GPUs makes a row of
     its own.
     """
     reference = choose_reference(suite, reference_name)
-    latest: dict[tuple[str, ...], list[Record]] = {}
-    for group in _groups(records):
-        plan = group[-1]["plan"]
-        window, gpus = str(plan["window"]), f"{plan['gpus']} on {nodes_of(plan)}"
-        key = (plan["implementation"], plan["source"]["commit"], window, gpus)
-        if key not in latest or _started(latest[key]) < _started(group):
+    latest: dict[Hashable, list[TableRun]] = {}
+    for group in _groups(runs):
+        plan = group[-1].plan
+        key = (plan.implementation, plan.source.commit, plan.window, plan.gpus, plan.nodes)
+        if key not in latest or latest[key][-1].started < group[-1].started:
             latest[key] = group
-    made = [(_row(suite, reference, group), _series(group[-1])) for group in latest.values()]
-    scaling.fill_in(made)
-    rows = sorted(
-        (row for row, _ in made),
-        key=lambda r: (
-            r["images_per_second"] is None,
-            -(r["images_per_second"] or 0),
-            r["implementation"],
-        ),
+    rows = [_row(suite, reference, group) for group in latest.values()]
+    rows = _with_scaling(rows, [group[-1].series for group in latest.values()])
+    rows.sort(
+        key=lambda row: (
+            row.images_per_second is None,
+            -(row.images_per_second or 0),
+            row.implementation,
+        )
     )
     return footnotes.number(rows)
 
@@ -55,170 +102,164 @@ def choose_reference(suite: Suite, name: str | None) -> Reference | None:
     raise RecipeError(f"--reference {name!r}: this suite has no such table", f"known: {known}")
 
 
-def _groups(records: Iterable[Record]) -> list[list[Record]]:
-    """Put together what may be averaged: equal plan, machine and image, in order of time.
-
-    Slurm chooses the nodes; there machines of the same kind count as one.
-    """
-    found: dict[Hashable, list[Record]] = {}
-    for record in sorted(records, key=lambda r: str(r.get("started"))):
-        key = (record["plan_digest"], _machine(record), _image(record))
-        found.setdefault(key, []).append(record)
-    return list(found.values())
+def counts(record: RunRecord) -> bool:
+    """Tell whether a run's number may enter a comparison."""
+    invalid = record.validity is not None and record.validity.verdict == "invalid"
+    return record.status == "ok" and not invalid
 
 
-def _series(record: Record) -> tuple[str, str] | None:
-    """Return what runs of one scaling series share; None for records that do not tell.
-
-    Of the machines' GPUs the kind counts, not the number: a run may see only those that it got.
-    """
-    if not record.get("family"):
-        return None
-    cpus = sorted({str(machine.get("cpu")) for machine in _machines(record)})
-    gpus = {str(gpu.get("name")) for m in _machines(record) for gpu in m.get("gpus") or []}
-    place = [_place(record), cpus, sorted(gpus), _image(record)]
-    return str(record["family"]), json.dumps(place)
+def why_not(record: RunRecord) -> str:
+    """Return why a run's number does not count."""
+    if record.status != "ok":
+        return f"{record.status}: {record.reason}".rstrip(": ")
+    return record.validity.why if record.validity else ""
 
 
-def _machine(record: Record) -> Hashable:
-    kinds = {
-        (str(machine.get("cpu")), *[str(gpu.get("name")) for gpu in machine.get("gpus") or []])
-        for machine in _machines(record)
-    }
+def notes_of(record: RunRecord) -> Sequence[str]:
+    """Return what to know about a valid run; older records have their warnings only."""
+    if record.validity:
+        return record.validity.notes
+    return record.measurement.warnings if record.measurement else ()
+
+
+def _groups(runs: Iterable[TableRun]) -> list[list[TableRun]]:
+    """Put together what may be averaged: equal plan, machine and image, in order of time."""
+    groups: dict[Hashable, list[TableRun]] = {}
+    for run in sorted(runs, key=lambda run: run.started):
+        groups.setdefault(run.like, []).append(run)
+    return list(groups.values())
+
+
+def _machine(record: RunRecord) -> Hashable:
+    """Return what tells machines apart; of a cluster's, which Slurm chose, only the kind counts."""
+    kinds = {(machine.cpu, *(gpu.name for gpu in machine.gpus)) for machine in record.machines}
     return _place(record), frozenset(kinds)
 
 
-def _hardware(record: Record) -> str:
+def _series(record: RunRecord) -> Hashable | None:
+    """Return what runs of one scaling series share; None for records that do not say.
+
+    Of the machines' GPUs the kind counts, not the number: a run may see only those that it got.
+    """
+    if not record.family:
+        return None
+    cpus = frozenset(machine.cpu for machine in record.machines)
+    gpus = frozenset(gpu.name for machine in record.machines for gpu in machine.gpus)
+    return record.family, _place(record), cpus, gpus, _image(record)
+
+
+def _place(record: RunRecord) -> tuple[str, str | None]:
+    if record.slurm is not None:
+        return "cluster", record.slurm.cluster
+    return "host", record.machine.host if record.machine else None
+
+
+def _image(record: RunRecord) -> str | None:
+    """Return the container image that a run's environment was, or None."""
+    return record.environment.image if record.environment else None
+
+
+def _hardware(record: RunRecord) -> str:
     """Return the names of the devices that a plan's accelerator means, as one text."""
-    machines = _machines(record)
-    names = [str(gpu.get("name")) for m in machines for gpu in m.get("gpus") or []]
-    if record["plan"]["accelerator"] == "cpu" or not names:
-        names = [str(machine.get("cpu") or "") for machine in machines]
-    return ", ".join(sorted(set(names)))
+    names = {str(gpu.name) for machine in record.machines for gpu in machine.gpus}
+    if record.plan.accelerator == "cpu" or not names:
+        names = {machine.cpu or "" for machine in record.machines}
+    return ", ".join(sorted(names))
 
 
-def _place(record: Record) -> str:
-    slurm = record.get("slurm")
-    if slurm is not None:
-        return f"cluster {slurm.get('cluster')}"
-    return str(_machines(record)[0].get("host"))
-
-
-def _machines(record: Record) -> list[Record]:
-    return [record.get("machine") or {}, *(record.get("other_machines") or ())]
-
-
-def _image(record: Record) -> str | None:
-    """Return the image that a run's environment was, or None."""
-    return (record.get("environment") or {}).get("image")
-
-
-def nodes_of(plan: dict[str, Any]) -> int:
-    """Return on how many machines a plan trains; older plans do not say."""
-    return int(plan.get("nodes", 1))
-
-
-def _started(group: list[Record]) -> str:
-    return str(group[-1].get("started"))
-
-
-def _row(suite: Suite, reference: Reference | None, group: list[Record]) -> Row:
-    plan, last = group[-1]["plan"], group[-1]
-    valid = [r for r in group if counts(r)]
-    repeats = between_runs([_rate(r) for r in valid]) if valid else None
+def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> TableRow:
+    plan, last = group[-1].plan, group[-1]
+    valid = [run for run in group if run.counts]
+    repeats = between_runs([run.images_per_second or 0.0 for run in valid]) if valid else None
     mean = repeats.images_per_second if repeats else None
-    sure = _interval(valid, repeats)
-    notes = dict.fromkeys(text for r in valid for text in notes_of(r))
-    published = reference.images_per_second.get(plan["implementation"]) if reference else None
-    comparable = plan["pinned"] and _same_hardware(suite, last)
-    return {
-        "implementation": plan["implementation"],
-        "title": plan["title"],
-        "framework": plan["framework"],
-        "commit": plan["source"]["commit"],
-        "pinned": plan["pinned"],
-        "gpus": plan["gpus"],
-        "nodes": nodes_of(plan),
-        "accelerator": plan["accelerator"],
-        "hardware": _hardware(last),
-        "started": str((valid or group)[-1].get("started") or ""),
-        "window": f"{plan['window']['first']}:{plan['window']['last']}",
-        "images_per_second": mean,
-        "images_per_second_per_gpu": mean / plan["gpus"] if mean else None,
-        "low_images_per_second_per_gpu": sure[0] / plan["gpus"] if sure else None,
-        "high_images_per_second_per_gpu": sure[1] / plan["gpus"] if sure else None,
-        "scaling_efficiency": None,
-        "scaling_from_gpus": None,
-        "repeats": len(valid),
-        "failed_repeats": len(group) - len(valid),
-        "low_images_per_second": sure[0] if sure else None,
-        "high_images_per_second": sure[1] if sure else None,
-        "deviation_images_per_second": repeats.deviation if repeats else None,
-        "published_images_per_second": published,
-        "reference": reference.name if reference else None,
-        "ratio": mean / published if mean and published and comparable else None,
-        "same_hardware": comparable,
-        "status": "ok" if valid else last["status"],
-        "validity": _verdict(valid, notes),
-        "reason": "" if valid else why_not(last),
-        "notes": list(notes),
-        "footnote": footnotes.of_plan(plan),
-        "stand_ins": sorted((plan.get("adaptation") or {}).get("stand_ins") or ()),
-        "runs": [r["id"] for r in group],
-        "folders": [r["folder"] for r in group if r.get("folder")],
-        "folder": (valid or group)[-1].get("folder"),
-    }
+    interval = _interval(valid, repeats)
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    notes = tuple(dict.fromkeys(note for run in valid for note in run.notes))
+    published = reference.images_per_second.get(plan.implementation) if reference else None
+    comparable = plan.pinned and _same_hardware(suite, last)
+    newest = (valid or group)[-1]
+    return TableRow(
+        implementation=plan.implementation,
+        title=plan.title,
+        framework=plan.framework,
+        commit=plan.source.commit,
+        pinned=plan.pinned,
+        gpus=plan.gpus,
+        nodes=plan.nodes,
+        accelerator=plan.accelerator,
+        hardware=last.hardware,
+        started=newest.started,
+        window=str(plan.window),
+        images_per_second=mean,
+        images_per_second_per_gpu=_per_gpu(mean, plan),
+        low_images_per_second_per_gpu=_per_gpu(low, plan),
+        high_images_per_second_per_gpu=_per_gpu(high, plan),
+        repeats=len(valid),
+        failed_repeats=len(group) - len(valid),
+        low_images_per_second=low,
+        high_images_per_second=high,
+        deviation_images_per_second=repeats.deviation if repeats else None,
+        published_images_per_second=published,
+        reference=reference.name if reference else None,
+        ratio=mean / published if mean and published and comparable else None,
+        same_hardware=comparable,
+        status="ok" if valid else last.status,
+        validity=_verdict(valid, notes),
+        reason="" if valid else last.why_not,
+        notes=notes,
+        footnote=footnotes.of_plan(plan),
+        stand_ins=tuple(sorted(plan.adaptation.stand_ins)) if plan.adaptation else (),
+        runs=tuple(run.id for run in group),
+        folders=tuple(run.folder for run in group if run.folder),
+        folder=newest.folder,
+    )
 
 
-def counts(record: Record) -> bool:
-    """Tell whether a run's number may enter a comparison."""
-    return record["status"] == "ok" and _validity(record).get("verdict") != "invalid"
+def _per_gpu(value: float | None, plan: Plan) -> float | None:
+    return None if value is None else value / plan.gpus
 
 
-def why_not(record: Record) -> str:
-    """Return why a run's number does not count."""
-    if record["status"] != "ok":
-        return f"{record['status']}: {record.get('reason') or ''}".rstrip(": ")
-    return str(_validity(record).get("why") or "")
-
-
-def notes_of(record: Record) -> list[str]:
-    """Return what to know about a valid run; older records have their warnings only."""
-    warnings = (record.get("measurement") or {}).get("warnings") or ()
-    return list(_validity(record).get("notes", warnings))
-
-
-def _validity(record: Record) -> dict[str, Any]:
-    return record.get("validity") or {}
-
-
-def _rate(record: Record) -> float:
-    return float(record["measurement"]["images_per_second"])
-
-
-def _verdict(valid: list[Record], notes: Iterable[str]) -> str:
+def _verdict(valid: list[TableRun], notes: Sequence[str]) -> Verdict | Literal["not judged"]:
     if not valid:
         return "invalid"
-    if not all(_validity(record) for record in valid):
+    if not all(run.verdict for run in valid):
         return "not judged"  # made before there were rules
     return "valid with notes" if notes else "valid"
 
 
-def _interval(valid: list[Record], repeats: Repeats | None) -> tuple[float, float] | None:
-    """Return low and high: between runs where there are several, else within the one."""
+def _interval(valid: list[TableRun], repeats: Repeats | None) -> Interval | None:
+    """Return the interval between runs where there are several, else that within the one."""
     if repeats and repeats.interval:
-        return repeats.interval.low, repeats.interval.high
-    within = valid[0]["measurement"].get("interval") if valid else None
-    return (within["low"], within["high"]) if within else None
+        return repeats.interval
+    return valid[0].interval if valid else None
 
 
-def _same_hardware(suite: Suite, record: Record) -> bool:
+def _same_hardware(suite: Suite, run: TableRun) -> bool:
     """Tell whether a run's GPUs are those of the published table: name and count."""
-    names = [g.get("name") or "" for g in (record.get("machine") or {}).get("gpus") or []]
-    wanted = suite.hardware.name.split()[-1]
+    name = suite.hardware.name.split()[-1]
     return (
         suite.hardware.accelerator == "gpu"
-        and record["plan"]["gpus"] == suite.hardware.count
-        and len(names) >= suite.hardware.count
-        and all(wanted in name for name in names)
+        and run.plan.gpus == suite.hardware.count
+        and len(run.gpus) >= suite.hardware.count
+        and all(name in gpu for gpu in run.gpus)
     )
+
+
+def _with_scaling(rows: Sequence[TableRow], series: Sequence[Hashable | None]) -> list[TableRow]:
+    """Return the rows, with the scaling efficiency of those in a series of several counts of GPUs.
+
+    series: for each row what its series is known by. A row without a number belongs to none.
+    """
+    members: dict[Hashable, list[tuple[int, int, float]]] = {}
+    for i, (row, key) in enumerate(zip(rows, series, strict=True)):
+        if key is not None and row.images_per_second_per_gpu:
+            members.setdefault(key, []).append((row.gpus, i, row.images_per_second_per_gpu))
+    scaled = list(rows)
+    for parts in members.values():
+        fewest, _, base = min(parts, key=operator.itemgetter(0))
+        several = len({gpus for gpus, _, _ in parts}) > 1
+        for _, i, per_gpu in parts if several else ():
+            scaled[i] = msgspec.structs.replace(
+                scaled[i], scaling_efficiency=per_gpu / base, scaling_from_gpus=fewest
+            )
+    return scaled

@@ -1,7 +1,8 @@
 """`mrbench table` over 1,000, 3,000 and 10,000 runs on disk: at most 1 s, and as they grow.
 
-The records are those of tests/kept, each with a number and a time of its own, and with telemetry's
-and the rules' parts as large as those of a run of today (15 kB). Warm is with the files in the
+The records are those of tests/kept, each with a number and a time of its own, and with telemetry of
+as many GPUs as a large run has (16 kB); in today's format, and the most of them in format 3, too.
+Warm is with the files in the
 page cache; cold, where this may be had (as root), with the cache dropped before each run. The
 slope is from the least to the most; the first run after the records were made counts as any other,
 since nothing is kept between runs.
@@ -23,6 +24,7 @@ from manyruns import make
 
 COUNTS = (1000, 3000, 10_000)
 LIMIT_S = 1.0
+OLD = "10000 of format 3"
 RECORD_BYTES = 16_000
 CACHES = Path("/proc/sys/vm/drop_caches")
 MRBENCH = str(Path(sys.executable).parent / "mrbench")
@@ -32,19 +34,18 @@ def main() -> None:
     """Print the seconds of each count, warm and cold, and what one more run costs."""
     with tempfile.TemporaryDirectory() as folder:
         commands = {}
-        for count in COUNTS:
-            runs = Path(folder) / str(count)
-            for run in make(runs, count):
+        for name, count in {**{str(count): count for count in COUNTS}, OLD: COUNTS[-1]}.items():
+            runs = Path(folder) / name
+            for run in make(runs, count, old=name == OLD):
                 grow(run / "record.json")
-            commands[count] = [MRBENCH, "table", "--suite", "smoke", "--runs", str(runs)]
-        names = {f"{count}": command for count, command in commands.items()}
-        warm = time_commands(names, runs=7, cwd=Path.cwd())
-        for count, command in commands.items():
+            commands[name] = [MRBENCH, "table", "--suite", "smoke", "--runs", str(runs)]
+        warm = time_commands(commands, runs=7, cwd=Path.cwd())
+        for name, command in commands.items():
             cold = dropped(command)
-            told = (
+            text = (
                 f"{cold:.2f} s cold" if cold else "cold not measured (dropping caches needs root)"
             )
-            print(f"{count:6} runs: {warm[str(count)]:.2f} s warm, {told}")
+            print(f"{name:>17} runs: {warm[name]:.2f} s warm, {text}")
         low, high = str(COUNTS[0]), str(COUNTS[-1])
         slope = (warm[high] - warm[low]) / (COUNTS[-1] - COUNTS[0])
         middle = warm[low] + slope * (COUNTS[1] - COUNTS[0])
@@ -57,12 +58,13 @@ def main() -> None:
 
 
 def grow(path: Path) -> None:
-    """Make a record as large as those of today, by parts that tables do not show."""
+    """Make a record as large as those of today, by GPUs that tables do not show."""
     record = json.loads(path.read_bytes())
-    part = {"outcome": "held", "reason": "of the length of a reason", "figures": [1.5, 2, None]}
-    size = path.stat().st_size
-    one = len(json.dumps([part], indent=1)) + 30  # indented deeper there
-    record["telemetry"] = {"parts": [part] * max(0, (RECORD_BYTES - size) // one)}
+    values = {"mean": 93.25, "p5": 88.0, "p95": 97.5}
+    gpu = {"index": 0, "uuid": "GPU-9f8a", "utilisation_percent": values, "power_w": values}
+    one = len(json.dumps([gpu], indent=1)) + 60  # indented deeper there
+    count = max(0, (RECORD_BYTES - path.stat().st_size) // one)
+    record["telemetry"] |= {"gpus": [gpu] * count}
     path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 

@@ -14,8 +14,8 @@ from mrbench.checks.baseline.sample import NONE, stored_sample
 from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
 from mrbench.measure.distributions import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
+from mrbench.model.comparison import EXPLAINS, MUST
 from mrbench.model.finding import Finding, Outcome
-from mrbench.record.provenance import EXPLAINS, MUST
 from mrbench.text import shown
 
 OUTCOMES: Mapping[GateVerdict, Outcome] = {

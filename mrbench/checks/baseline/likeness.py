@@ -8,18 +8,9 @@ not, or a driver's fault would be laid on a commit.
 import hashlib
 from collections.abc import Mapping
 
+from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
 from mrbench.model.record import RunRecord
-from mrbench.record.provenance import (
-    EXPLAINS,
-    HARMLESS,
-    MUST,
-    Difference,
-    Kind,
-    between,
-    facts,
-    meaning,
-    rules_for,
-)
+from mrbench.record.provenance import between, facts, meaning, rules_for
 from mrbench.text import shown
 
 Facts = Mapping[str, str]
@@ -43,7 +34,7 @@ LONGEST = 120  # characters of a value that the file holds
 
 def kept_facts(record: RunRecord) -> dict[str, str]:
     """Return what a record knows that may matter to a comparison, as short texts, in order."""
-    known = facts(record.plain())
+    known = facts(record)
     rules = {**rules_for(known, known), **AGAINST_BASELINE}
     return {
         key: _text(value)

@@ -7,7 +7,7 @@ from mrbench.checks.baseline.runs_needed import MOST
 from mrbench.checks.baseline.sample import SpeedSample
 from mrbench.checks.baseline.verdict import Judgement, Terms
 from mrbench.measure.distributions import t_quantile
-from mrbench.record.provenance import Difference
+from mrbench.model.comparison import Difference
 
 FEW = 4  # facts that a line names
 LARGEST = 700.0  # the exponential of more is none

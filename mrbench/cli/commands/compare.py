@@ -2,6 +2,9 @@
 
 import argparse
 import json
+from pathlib import Path
+
+import msgspec
 
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
@@ -37,15 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Tell what differs; 7 if the numbers may not be compared."""
-    called, records = [], []
-    for name in (args.a, args.b):
-        with opened(name, args.runs) as run:
-            called.append(run.called)
-            records.append(rundir.read_record(run.folder.record))
-    answer = compare.compare(called, records)
+    """Print what differs; 7 if the numbers may not be compared."""
+    comparison = compare.compare(_side(args.a, args.runs), _side(args.b, args.runs))
     if args.json:
-        print(json.dumps(answer, indent=1))
-        return compare.exit_code(answer)
-    print_report(compare.numbers(answer), compare.findings(answer), answer["verdict"])
-    return compare.exit_code(answer)
+        print(json.dumps(msgspec.to_builtins(comparison), indent=1))
+    else:
+        findings = compare.findings(comparison)
+        print_report(compare.numbers(comparison), findings, comparison.verdict)
+    return compare.exit_code(comparison)
+
+
+def _side(name: str, runs: Path) -> compare.Side:
+    with opened(name, runs) as run:
+        return compare.Side(run.called, *rundir.load_checked(run.folder.record))

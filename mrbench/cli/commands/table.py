@@ -3,7 +3,6 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from mrbench.cli.arguments import add_reference, add_runs
 from mrbench.cli.commands import Command
@@ -11,7 +10,7 @@ from mrbench.console.listing import encodable
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.recipe import load
-from mrbench.record import rundir, skim
+from mrbench.record import listing, rundir
 from mrbench.results import rows as making
 from mrbench.results import table as tables
 from mrbench.results.table import choose, relative
@@ -26,8 +25,6 @@ COMMAND = Command(
 mrbench table --suite demo
 mrbench table --reference 2020-05 --format rst    # a grid, as published""",
 )
-
-Record = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,11 +67,10 @@ def main(args: argparse.Namespace) -> int:
     names = choose.columns(args.columns)
     if args.reference_only:
         return _published(args)
-    records, broken = _read(args)
-    suite = load.load_suite(args.suite) if _ours(args, records) else _suite_of(records[-1])
-    rows = making.make_rows(suite, records, args.reference)
+    runs, suite, broken = _read(args)
+    rows = making.make_rows(suite, runs, args.reference)
     if args.relative_to is not None and rows:
-        relative.fill_in(rows, args.relative_to)
+        rows = relative.with_relative(rows, args.relative_to)
     shown = choose.order(choose.keep(rows, args.filter), args.sort)
     if not rows and args.format not in tables.DATA:
         hint = f"`mrbench run --suite {args.suite}` makes some"
@@ -85,28 +81,22 @@ def main(args: argparse.Namespace) -> int:
     return broken
 
 
-def _read(args: argparse.Namespace) -> tuple[list[Record], int]:
-    """Return the suite's records, and the exit code: that of a record that cannot be read."""
-    records, broken = [], 0
-    for found in skim.read_runs(args.runs, args.suite):
-        if isinstance(found, dict):
-            records.append(found)
+def _read(args: argparse.Namespace) -> tuple[list[making.TableRun], Suite, int]:
+    """Return the suite's runs, the suite, and the exit code: that of a record with a fault."""
+    runs, newest, broken = [], None, 0
+    for entry in listing.list_runs(args.runs, args.suite):
+        if isinstance(entry, listing.StoredRun):
+            runs.append(making.table_run(*entry))
+            newest = entry.record.suite
             continue
-        if isinstance(found, Path):
-            text = f"{found} {rundir.why_unfinished(found)}"
+        if isinstance(entry, Path):
+            text = f"{entry} {rundir.why_unfinished(entry)}"
         else:
-            text, broken = str(found), found.exit_code
+            text, broken = str(entry), entry.exit_code
         print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
-    return records, broken
-
-
-def _ours(args: argparse.Namespace, records: list[Record]) -> bool:
-    return args.suite in load.suite_names() or not records
-
-
-def _suite_of(record: Record) -> Suite:
-    """Return a suite that mrbench does not carry, as one of its runs has it."""
-    return rundir.suite_of(rundir.read_record(Path(record["folder"]) / "record.json"))
+    if newest is None or args.suite in load.suite_names():
+        newest = load.load_suite(args.suite)  # else one that mrbench does not carry, as it was then
+    return runs, newest, broken
 
 
 def _published(args: argparse.Namespace) -> int:

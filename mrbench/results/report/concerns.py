@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mrbench.results.report.gather import Chapter, Run
+from mrbench.results.report.gather import Chapter, ReportRun
 from mrbench.results.rows import notes_of, why_not
 
 GENERAL = {
@@ -24,37 +24,37 @@ class Concern(NamedTuple):
 
 def concerns(chapter: Chapter) -> list[Concern]:
     """Return all concerns of a suite's runs; equal ones once, those that forbid a number first."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    names: dict[tuple[str, str, str], list[str]] = {}
     for run in chapter.runs:
-        name = f"{run.plan['implementation']}, {run.label}"
+        name = f"{run.plan.implementation}, {run.label}"
         for key in dict.fromkeys(_of(run)):
-            found.setdefault(key, []).append(name)
+            names.setdefault(key, []).append(name)
     order = ("does not count", "failed", "rule", "note", "forced", "telemetry")
-    made = [Concern(*key, runs) for key, runs in found.items()]
-    return sorted(made, key=lambda concern: order.index(concern.kind))
+    unsorted = [Concern(*key, runs) for key, runs in names.items()]
+    return sorted(unsorted, key=lambda concern: order.index(concern.kind))
 
 
-def _of(run: Run) -> Iterator[tuple[str, str, str]]:
-    validity = run.record.get("validity") or {}
-    failure = run.measured.get("failure") or {}
+def _of(run: ReportRun) -> Iterator[tuple[str, str, str]]:
+    record = run.record
+    failure = run.measured.failure if run.measured else None
     if not run.counts:
-        remedy = str(failure.get("remedy") or "") or _remedy(why_not(run.record))
-        yield "does not count", why_not(run.record), remedy or GENERAL["does not count"]
-    if failure.get("line"):
-        yield "failed", f"the log says: {failure['line']}", str(failure.get("remedy") or "")
-    notes = [str(note) for note in notes_of(run.record)] if run.counts else []
-    said = " ".join([*notes, why_not(run.record)])
-    for finding in validity.get("findings") or ():
-        text = str(finding.get("text"))
-        if finding.get("outcome") in ("broken", "unknown") and text not in said:
-            rule = str(finding.get("rule")).replace("_", " ")
-            yield "rule", f"{rule}, {finding['outcome']}: {text}", str(finding.get("reason") or "")
+        remedy = failure.remedy if failure else ""
+        remedy = remedy or _remedy(why_not(record)) or GENERAL["does not count"]
+        yield "does not count", why_not(record), remedy
+    if failure and failure.line:
+        yield "failed", f"the log says: {failure.line}", failure.remedy
+    notes = notes_of(record) if run.counts else ()
+    above = " ".join([*notes, why_not(record)])
+    for finding in record.validity.findings if record.validity else ():
+        if finding.outcome != "ok" and finding.text not in above:
+            rule = finding.rule.replace("_", " ")
+            yield "rule", f"{rule}, {finding.outcome}: {finding.text}", finding.reason
     for note in notes:
         yield "note", note, _remedy(note)
-    for text in run.record.get("forced") or ():
-        yield "forced", str(text), GENERAL["forced"]
-    for text in (run.record.get("telemetry") or {}).get("problems") or ():
-        yield "telemetry", str(text), GENERAL["telemetry"]
+    for text in record.forced or ():
+        yield "forced", text, GENERAL["forced"]
+    for text in record.telemetry.problems if record.telemetry else ():
+        yield "telemetry", text, GENERAL["telemetry"]
 
 
 def _remedy(text: str) -> str:

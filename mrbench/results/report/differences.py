@@ -6,70 +6,103 @@ one another.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from mrbench.record.provenance import (
-    EXPLAINS,
-    HARMLESS,
-    LONGEST,
-    MUST,
-    UNSAID,
-    Rules,
-    facts,
-    meaning,
-    rules_for,
-)
-from mrbench.results.compare import compare, no_number
-from mrbench.results.report.gather import Run
+import msgspec
+
+from mrbench.model.comparison import EXPLAINS, HARMLESS, LONGEST, MUST, Difference
+from mrbench.record.provenance import UNSAID, Rules, facts, meaning, rules_for
+from mrbench.results.compare import Side, compare, no_number
+from mrbench.results.report.gather import ReportRun
 from mrbench.text import equal, shown
 
-Json = dict[str, Any]
 KINDS = (MUST, EXPLAINS, HARMLESS)
 CONTEXTS = [(on_cpu, between) for on_cpu in (False, True) for between in (False, True)]
 MOST = 60  # differences from the first run that are written down for each; the page has all
 
 
-def coded(runs: Sequence[Run], labels: Sequence[str]) -> Json:
-    """Return all facts that differ between any two of the runs, for the page.
+class CodedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run for the page: codes has one for each of CodedFacts.keys, -1 if it lacks the fact.
 
-    keys: each fact's name; whether silence forbids nothing (unsaid); for each of CONTEXTS its kind
-    and the number of its reason; its values as text. runs: for each a code per key, -1 for absent.
+    cpu: whether a CPU trained; missing: why its number cannot be used; rate: images per second.
     """
-    found = [facts(run.record) for run in runs]
-    keys: list[Json] = []
+
+    label: str
+    implementation: str
+    cpu: bool
+    missing: str | None
+    rate: float | None
+    codes: Sequence[int]
+
+
+class CodedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that differs between any two runs.
+
+    unsaid: whether silence about it forbids nothing. kinds: for each of CONTEXTS the numbers of its
+    kind and reason. values: as text, in the order of their codes.
+    """
+
+    key: str
+    unsaid: bool
+    kinds: Sequence[tuple[int, int]]
+    values: Sequence[str]
+
+
+class CodedFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """All facts that differ between any two runs."""
+
+    kinds: Sequence[str]
+    reasons: Sequence[str]
+    keys: Sequence[CodedFact]
+    runs: Sequence[CodedRun]
+
+
+class FromFirst(msgspec.Struct, frozen=True, kw_only=True):
+    """In what a run differs from the first; the harmless differences are only counted."""
+
+    label: str
+    verdict: str
+    differences: Sequence[Difference]
+    more: int
+    harmless: int
+
+
+def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
+    """Return all facts that differ between any two of the runs, for the page."""
+    known = [facts(run.record) for run in runs]
+    keys: list[CodedFact] = []
     codes: list[list[int]] = [[] for _ in runs]
     reasons: dict[str, int] = {}
     rules = [_rules(on_cpu=on_cpu, between=between) for on_cpu, between in CONTEXTS]
-    for key in dict.fromkeys(key for known in found for key in known):
+    for key in dict.fromkeys(key for one in known for key in one):
         values: list[object] = []
-        row = [_code(known, key, values) for known in found]
+        row = [_code(one, key, values) for one in known]
         if len(set(row)) == 1:
             continue
         kinds = []
         for context in rules:
             kind, reason = meaning(key, context)
-            kinds.append([KINDS.index(kind), reasons.setdefault(reason, len(reasons))])
+            kinds.append((KINDS.index(kind), reasons.setdefault(reason, len(reasons))))
         texts = [shown(value, LONGEST) for value in values]
         unsaid = key.startswith(UNSAID)
-        keys.append({"key": shown(key), "unsaid": unsaid, "kinds": kinds, "values": texts})
+        keys.append(CodedFact(key=shown(key), unsaid=unsaid, kinds=kinds, values=texts))
         for mine, code in zip(codes, row, strict=True):
             mine.append(code)
-    return {
-        "kinds": list(KINDS),
-        "reasons": list(reasons),
-        "keys": keys,
-        "runs": [
-            {
-                "label": label,
-                "implementation": str(run.plan["implementation"]),
-                "cpu": run.plan["accelerator"] == "cpu",
-                "missing": no_number(run.record),
-                "rate": run.measured.get("images_per_second"),
-                "codes": mine,
-            }
+    return CodedFacts(
+        kinds=KINDS,
+        reasons=list(reasons),
+        keys=keys,
+        runs=[
+            CodedRun(
+                label=label,
+                implementation=run.plan.implementation,
+                cpu=run.plan.accelerator == "cpu",
+                missing=no_number(run.record, edited=run.edited),
+                rate=run.record.images_per_second,
+                codes=mine,
+            )
             for run, label, mine in zip(runs, labels, codes, strict=True)
         ],
-    }
+    )
 
 
 def _rules(*, on_cpu: bool, between: bool) -> Rules:
@@ -92,26 +125,24 @@ def _code(known: dict[str, object], key: str, values: list[object]) -> int:
     return len(values) - 1
 
 
-def from_first(runs: Sequence[Run], labels: Sequence[str]) -> list[Json]:
-    """Return for each run but the first the verdict of comparing it with that, and what differs.
+def from_first(runs: Sequence[ReportRun], labels: Sequence[str]) -> list[FromFirst]:
+    """Return for each run but the first how it compares with that."""
+    if not runs:
+        return []
+    sides = [Side(label, run.record, run.edited) for run, label in zip(runs, labels, strict=True)]
+    return [_from_first(sides[0], side) for side in sides[1:]]
 
-    differences: key, kind, reason, a and b as text; the harmless are only counted.
-    """
-    made = []
-    for run, label in zip(runs[1:], labels[1:], strict=True):
-        answer = compare([labels[0], label], [runs[0].record, run.record])
-        told = [d for d in answer["differences"] if d["kind"] != HARMLESS]
-        lines = [
-            {**d, "a": shown(d["a"], LONGEST), "b": shown(d["b"], LONGEST), "key": shown(d["key"])}
-            for d in told[:MOST]
-        ]
-        made.append(
-            {
-                "label": label,
-                "verdict": answer["verdict"],
-                "differences": lines,
-                "more": len(told) - len(lines),
-                "harmless": len(answer["differences"]) - len(told),
-            }
-        )
-    return made
+
+def _from_first(first: Side, side: Side) -> FromFirst:
+    comparison = compare(first, side)
+    matter = [d for d in comparison.differences if d.kind != HARMLESS]
+    return FromFirst(
+        label=side.name,
+        verdict=comparison.verdict,
+        differences=[
+            Difference(shown(d.key), d.kind, d.reason, shown(d.a, LONGEST), shown(d.b, LONGEST))
+            for d in matter[:MOST]
+        ],
+        more=max(0, len(matter) - MOST),
+        harmless=len(comparison.differences) - len(matter),
+    )

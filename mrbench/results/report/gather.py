@@ -1,6 +1,5 @@
-"""Finds and reads the runs of a report; what is no whole record is left out, with its reason."""
+"""Finds and reads the runs of a report; what cannot be read is left out, with its reason."""
 
-import dataclasses
 import functools
 import math
 import re
@@ -8,108 +7,90 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
+from mrbench import jsonfile
 from mrbench.errors import MrbenchError
-from mrbench.jsonfile import digest_of
+from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
+from mrbench.model.run import Measurement
 from mrbench.model.suite import Suite
+from mrbench.model.table import TableRow
 from mrbench.recipe import load
 from mrbench.record import rundir
 from mrbench.record.archive import opened
-from mrbench.record.provenance import facts
-from mrbench.record.verify import shape
-from mrbench.results.report import iterations, machine
-from mrbench.results.rows import Row, counts, make_rows
+from mrbench.results.report.iterations import Curve, read_curve
+from mrbench.results.report.machine import Activity, read_activity
+from mrbench.results.rows import counts, make_rows, table_run
 
-Record = dict[str, Any]
 LONGEST = 2000  # characters of any one text; records are written by others
-# what a report reads beyond what shape checks: dotted key, kind, whether it may be absent
-SHAPE: dict[str, tuple[Any, bool]] = {
-    "started": (str, True),
-    "reason": (str, True),
-    "plan.title": (str, False),
-    "plan.framework": (str, False),
-    "plan.pinned": (bool, False),
-    "plan.accelerator": (str, False),
-    "plan.images_per_iteration": (int, True),
-    "plan.command": (list, True),
-    "measurement.seconds_per_iteration": (int | float, True),
-    "measurement.data_share": (int | float, True),
-    "measurement.clock": (str, True),
-    "measurement.began_s": (int | float, True),
-    "measurement.ended_s": (int | float, True),
-    "measurement.warnings": (list, True),
-    "measurement.failure": (dict, True),
-    "telemetry.joules_per_image": (int | float, True),
-    "telemetry.bound_by": (str, True),
-    "telemetry.problems": (list, True),
-    "validity.verdict": (str, False),
-    "validity.why": (str, True),
-    "validity.notes": (list, True),
-    "validity.findings": (list, True),
-    "validity.findings.*": (dict, False),
-}
-BROKEN = (
-    MrbenchError, KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError,
-    RecursionError,
+LARGEST = 1 << 63  # nothing that is measured is so large; a browser could not count it
+MEASURED = (
+    "images_per_second", "seconds_per_iteration", "first", "last", "iterations",
+    "images_per_iteration", "data_share", "clock", "agreement", "log_seconds", "arrival_seconds",
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
-    """A run as a report tells of it. called: its folder or archive."""
+class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as a report shows it. called: its folder or archive.
 
-    number: int
+    edited: whether its record has another digest than it says.
+    """
+
     called: str
-    record: Record
-    curve: iterations.Curve
-    machine: machine.Machine
+    record: RunRecord
+    edited: bool
+    curve: Curve
+    activity: Activity
 
     @property
-    def plan(self) -> dict[str, Any]:
-        """Return its plan as the record has it."""
-        plan: dict[str, Any] = self.record["plan"]
-        return plan
+    def plan(self) -> Plan:
+        """Its plan."""
+        return self.record.plan
 
     @property
-    def measured(self) -> dict[str, Any]:
-        """Return its measurement; empty where there is none."""
-        return self.record.get("measurement") or {}
+    def measured(self) -> Measurement | None:
+        """Its measurement, if it came to one."""
+        return self.record.measurement
+
+    @property
+    def joules_per_image(self) -> float | None:
+        """Energy of its GPUs per image, in joules; None if unknown, or on a CPU."""
+        telemetry = self.record.telemetry
+        return (telemetry.joules_per_image if telemetry else None) or None
 
     @property
     def counts(self) -> bool:
-        """Tell whether its number may enter a comparison."""
+        """Whether its number may enter a comparison."""
         return counts(self.record)
 
     @property
     def began(self) -> str:
-        """Return when it began, to the second and in UTC; its id where the record tells no time."""
-        told = str(self.record.get("started") or self.record["id"]).replace("T", " ")[:40]
-        return re.sub(r"(\.\d+)?Z$", "", told)
+        """When it began, to the second and in UTC."""
+        return re.sub(r"(\.\d+)?Z$", "", self.record.started.replace("T", " ")[:40])
 
     @property
     def label(self) -> str:
-        """Return what a legend calls it: when it began, and on how many devices."""
-        count, what = self.plan["gpus"], "GPU" if self.plan["accelerator"] == "gpu" else "device"
+        """What a legend calls it: when it began, and on how many devices."""
+        count, what = self.plan.gpus, "GPU" if self.plan.accelerator == "gpu" else "device"
         return f"{self.began}, {count} {what}{'' if count == 1 else 's'}"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Chapter:
+class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     """The runs of one suite, oldest first, and the rows of their table."""
 
     name: str
     suite: Suite
-    runs: Sequence[Run]
-    rows: Sequence[Row]
+    runs: Sequence[ReportRun]
+    rows: Sequence[TableRow]
 
-    def runs_of(self, row: Row) -> list[Run]:
+    def runs_of(self, row: TableRow) -> list[ReportRun]:
         """Return the runs that a row is made of."""
-        wanted = set(row["runs"])
-        commit, gpus = row["commit"], row["gpus"]
         return [
             run
             for run in self.runs
-            if run.record["id"] in wanted
-            and (run.plan["source"]["commit"], run.plan["gpus"]) == (commit, gpus)
+            if run.record.id in row.runs
+            and (run.plan.source.commit, run.plan.gpus) == (row.commit, row.gpus)
         ]
 
 
@@ -121,33 +102,69 @@ class LeftOut(NamedTuple):
     exit_code: int
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Found:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All of a report."""
 
     chapters: Sequence[Chapter]
     left_out: Sequence[LeftOut]
 
 
-def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Found:
+def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Report:
     """Read runs by their names, or of suites by theirs; with no names all that lie under `runs`.
 
-    A single run that cannot be read is left out and told; MrbenchError if a name is of nothing.
+    A single run that cannot be read is left out; MrbenchError if a name is of nothing.
     """
     left_out: list[LeftOut] = []
-    by_suite: dict[str, list[Run]] = {}
+    by_suite: dict[str, list[ReportRun]] = {}
     known: set[str] = set()
     for name in _folders(names, runs, left_out):
         try:
-            run = _read(name, runs, len(known) + 1)
-        except BROKEN as exc:
-            left_out.append(_broken(name, exc))
+            run = _read(name, runs)
+        except MrbenchError as exc:
+            left_out.append(LeftOut(name, str(exc), exc.exit_code))
             continue
         if run.called not in known:
             known.add(run.called)
-            by_suite.setdefault(run.plan["suite"], []).append(run)
+            by_suite.setdefault(run.plan.suite, []).append(run)
     chapters = [_chapter(suite, by_suite[suite], reference) for suite in sorted(by_suite)]
-    return Found(chapters=chapters, left_out=left_out)
+    return Report(chapters=chapters, left_out=left_out)
+
+
+def download_rows(chapters: Sequence[Chapter]) -> list[dict[str, object]]:
+    """Return the rows of all tables, as `mrbench table --format json` has them, and their suite."""
+    return [{"suite": chapter.name, **row.plain()} for chapter in chapters for row in chapter.rows]
+
+
+def download_runs(chapters: Sequence[Chapter]) -> list[dict[str, object]]:
+    """Return each run with its measurement, without its files."""
+    return [_download(run) for chapter in chapters for run in chapter.runs]
+
+
+def _download(run: ReportRun) -> dict[str, object]:
+    record, measured = run.record, run.measured
+    interval = measured.interval if measured else None
+    telemetry = record.telemetry
+    return {
+        "id": record.id,
+        "called": run.called,
+        "suite": run.plan.suite,
+        "implementation": run.plan.implementation,
+        "framework": run.plan.framework,
+        "commit": run.plan.source.commit,
+        "gpus": run.plan.gpus,
+        "accelerator": run.plan.accelerator,
+        "started": record.started,
+        "status": record.status,
+        "reason": record.reason,
+        "verdict": record.validity.verdict if record.validity else None,
+        **{name: getattr(measured, name, None) for name in MEASURED},
+        "low_images_per_second": interval.low if interval else None,
+        "high_images_per_second": interval.high if interval else None,
+        "joules_per_image": run.joules_per_image,
+        "bound_by": telemetry.bound_by if telemetry else None,
+        "plan_digest": record.plan_digest,
+        "mrbench": record.mrbench,
+    }
 
 
 def _folders(names: Sequence[str], runs: Path, left_out: list[LeftOut]) -> Iterator[str]:
@@ -172,39 +189,30 @@ def _unfinished(runs: Path, suite: str) -> Iterator[LeftOut]:
         yield LeftOut(str(folder), rundir.why_unfinished(folder), 0)
 
 
-def _read(name: str, runs: Path, number: int) -> Run:
+def _read(name: str, runs: Path) -> ReportRun:
     with opened(name, runs) as run:
-        record = _for_reading(rundir.read_record(run.folder.record))
-        check(record)
-        curve = iterations.read(run, record)
-        return Run(
-            number=number,
+        record, edited = rundir.load_checked(run.folder.record)
+        record = _for_reading(record, run.folder.record)
+        curve = read_curve(run, record)
+        return ReportRun(
             called=run.called,
             record=record,
+            edited=edited,
             curve=curve,
-            machine=machine.read(run.folder, record, curve),
+            activity=read_activity(run.folder, record, curve),
         )
 
 
-def _for_reading(record: Record) -> Record:
-    """Return a record in which nothing is too long or no JSON; its digest still tells of edits."""
-    shown: Record = _plain(record)
-    if shown != record and record.get("digest") == digest_of(record):
-        shown["digest"] = digest_of(shown)
-    return shown
+def _for_reading(record: RunRecord, file: Path) -> RunRecord:
+    """Return a record in which nothing is too long, too large or no JSON of browsers."""
+    content = record.plain()
+    shown = _plain(content, file, "")
+    return record if shown == content else jsonfile.convert(shown, RunRecord, file)
 
 
-def check(record: Record) -> None:
-    """Raise an error of BROKEN for a record that some part of the report could not be made of."""
-    fault = shape.fault(record) or shape.fault(record, SHAPE)
-    if fault:
-        raise MrbenchError(fault)
-    make_rows(_suite(record["plan"]["suite"], [record]), [record])
-    facts(record)
-
-
-def _suite(name: str, records: Sequence[Record]) -> Suite:
-    return _known(name) or rundir.suite_of(records[-1])
+def _suite(name: str, newest: RunRecord) -> Suite:
+    """Return the suite; of one that mrbench does not carry, what it was for the newest run."""
+    return _known(name) or newest.suite
 
 
 @functools.cache
@@ -212,32 +220,36 @@ def _known(name: str) -> Suite | None:
     return load.load_suite(name) if name in load.suite_names() else None
 
 
-def _chapter(name: str, found: Iterable[Run], reference: str | None) -> Chapter:
-    runs = sorted(found, key=lambda run: str(run.record.get("started")))
-    records = [run.record for run in runs]
-    suite = _suite(name, records)
-    return Chapter(name=name, suite=suite, runs=runs, rows=make_rows(suite, records, reference))
+def _chapter(name: str, unsorted: Iterable[ReportRun], reference: str | None) -> Chapter:
+    runs = sorted(unsorted, key=lambda run: run.record.started)
+    suite = _suite(name, runs[-1].record)
+    rows = make_rows(suite, [table_run(run.record) for run in runs], reference)
+    return Chapter(name=name, suite=suite, runs=runs, rows=rows)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _plain(value: Any, file: Path, key: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     """Cut long texts, and make nothing of numbers that are none; JSON for browsers has neither."""
     if isinstance(value, dict):
-        return {_plain(str(name)): _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return {
+            _text(name): _plain(item, file, f"{key}.{name}" if key else name)
+            for name, item in value.items()
+        }
+    if isinstance(value, tuple):
+        return tuple(_plain(item, file, f"{key}[{i}]") for i, item in enumerate(value))
     if isinstance(value, str):
-        text = value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
-        # control characters, half characters, and those that turn the direction of writing
-        return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+        return _text(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, int) and abs(value) >> 63:
-        raise ValueError(f"the number {str(value)[:20]}... is too large for anything measured")
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        text = f"the number {str(value)[:20]}... is too large for anything measured"
+        raise MrbenchError(text, "restore it or remove the run", file=file, key=key)
     return value
 
 
-def _broken(name: str, exc: Exception) -> LeftOut:
-    if isinstance(exc, MrbenchError):
-        return LeftOut(name, str(exc), exc.exit_code)
-    why = f"is no record of mrbench ({type(exc).__name__}: {str(exc)[:200]})"
-    return LeftOut(name, f"{why}; restore it or remove the run", MrbenchError.exit_code)
+def _text(text: str) -> str:
+    """Cut a text and replace what is not shown as it is.
+
+    These are control characters, half characters, and those that turn the direction of writing.
+    """
+    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in cut)

@@ -1,10 +1,11 @@
 """A run's throughput over its iterations, read from its log: all of it, not the window alone."""
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import Stamps, read_blocks, read_stamps
@@ -12,7 +13,8 @@ from mrbench.measure.parsers import parse
 from mrbench.measure.spans import Span, split
 from mrbench.model.plan import Plan
 from mrbench.model.recipe import Window
-from mrbench.model.run import LeadingClock
+from mrbench.model.record import RunRecord
+from mrbench.model.run import LeadingClock, Measurement
 from mrbench.record.archive import Opened
 from mrbench.record.formats import read_plan
 from mrbench.text import shown
@@ -25,7 +27,7 @@ CLOCKS: tuple[LeadingClock, ...] = ("log", "arrival", "printed")
 class Piece(NamedTuple):
     """The iterations after `first` up to `last`, between two marks of the log.
 
-    images_per_second: None where no clock tells it. data_share: of their seconds, spent waiting for
+    images_per_second: None where no clock has it. data_share: of their seconds, spent waiting for
     data. at_s: when they were done, in seconds since the log's first byte arrived; None if unknown.
     """
 
@@ -36,8 +38,7 @@ class Piece(NamedTuple):
     at_s: float | None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Curve:
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """A run's pieces, in order; problem: why there are none. clock: whose seconds they are by.
 
     start_s: when the log's first byte arrived, by the monotonic clock. window: the iterations that
@@ -56,8 +57,8 @@ class Curve:
         return known[-1] if known else None
 
 
-def read(run: Opened, record: dict[str, Any]) -> Curve:
-    """Read a run's log and arrival times; what cannot be read is told, not raised."""
+def read_curve(run: Opened, record: RunRecord) -> Curve:
+    """Read a run's log and arrival times; what cannot be read is said in the curve, not raised."""
     try:
         plan = read_plan(run.folder.plan)
         stamps, problem = _stamps(run)
@@ -70,9 +71,8 @@ def read(run: Opened, record: dict[str, Any]) -> Curve:
             spans = _spans(run, plan, None)
     except (MrbenchError, OSError, ValueError) as exc:
         return Curve(problem=_plain(exc, run))
-    measured = record.get("measurement") or {}
-    clock = measured.get("clock")
-    order = [clock, *CLOCKS] if clock in CLOCKS else list(CLOCKS)
+    measured = record.measurement
+    order = [measured.clock, *CLOCKS] if measured else list(CLOCKS)
     start_s = stamps.times_ns[0] / 1e9 if stamps and stamps.times_ns else None
     pieces = [_piece(span, plan, order, stamps, start_s) for span in spans]
     if not pieces:
@@ -84,11 +84,10 @@ def read(run: Opened, record: dict[str, Any]) -> Curve:
     )
 
 
-def _window(measured: dict[str, Any]) -> tuple[int, int] | None:
-    first, last = measured.get("first"), measured.get("last")
-    if isinstance(first, int) and isinstance(last, int) and first <= last:
-        return first - 1, last
-    return None
+def _window(measured: Measurement | None) -> tuple[int, int] | None:
+    if measured is None or measured.first is None or measured.last is None:
+        return None
+    return (measured.first - 1, measured.last) if measured.first <= measured.last else None
 
 
 def _stamps(run: Opened) -> tuple[Stamps | None, str]:

@@ -4,27 +4,27 @@ Their seconds are those of iterations.Curve: since the first byte of the log arr
 that telemetry and arrival times share.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.launch.telemetry.reading import Telemetry, ahead_s
 from mrbench.launch.telemetry.reading import read as read_telemetry
 from mrbench.model.gpus import SLOWED
+from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
 from mrbench.record.rundir import RunDir
 from mrbench.results.report.iterations import Curve
 from mrbench.text import shown
 
-Record = dict[str, Any]
 LONGEST = 40  # characters of a name
 GIB = float(1 << 30)
 MOST_BYTES = 1 << 28  # of a file; two hours with eight GPUs write 30 MB
-BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 Pick = Callable[[Sample], float | None]
 # what is drawn of a GPU: value, panel, unit, factor
 GPU: tuple[tuple[Callable[[GpuSample], float | None], str, str, float], ...] = (
@@ -42,9 +42,8 @@ HOST: tuple[tuple[str, Pick, Pick], ...] = (
 CORES, MEMORY = "Processor cores busy", "Memory of the machine"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Line:
-    """One value of one thing over seconds; values are None where it did not tell."""
+class TimeSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of one thing over seconds; None where it was not known."""
 
     panel: str
     unit: str
@@ -58,8 +57,7 @@ class Line:
         return [v for s, v in pairs if v is not None and began_s <= s <= ended_s]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Slowed:
+class Slowed(msgspec.Struct, frozen=True, kw_only=True):
     """When one GPU was slowed by one reason: stretches of seconds."""
 
     name: str
@@ -67,32 +65,26 @@ class Slowed:
     stretches: Sequence[tuple[float, float]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Machine:
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
     """All series of a run; problems: what is missing, and why."""
 
-    lines: Sequence[Line] = ()
+    lines: Sequence[TimeSeries] = ()
     slowed: Sequence[Slowed] = ()
     problems: Sequence[str] = ()
 
 
-def read(folder: RunDir, record: Record, curve: Curve) -> Machine:
-    """Read the telemetry of all of a run's machines; what cannot be read is told, not raised."""
-    path = folder.telemetry
-    if not path.exists():
-        return Machine(problems=["there is no telemetry"])
+def read_activity(folder: RunDir, record: RunRecord, curve: Curve) -> Activity:
+    """Read the telemetry of all of a run's machines; what cannot be read is among the problems."""
+    if not folder.telemetry.exists():
+        return Activity(problems=["there is no telemetry"])
     if curve.start_s is None:
-        return Machine(problems=["there are no arrival times to place telemetry by"])
-    try:
-        return _read(path, record, curve.start_s)
-    except BROKEN as exc:
-        return Machine(problems=[f"telemetry cannot be read ({type(exc).__name__}: {exc})"])
+        return Activity(problems=["there are no arrival times to place telemetry by"])
+    return _read(folder.telemetry, record.plan, curve.start_s)
 
 
-def _read(path: Path, record: Record, start_s: float) -> Machine:
-    plan = record["plan"]
-    wanted = plan["gpus"] if plan["accelerator"] == "gpu" else 0
-    lines: list[Line] = []
+def _read(path: Path, plan: Plan, start_s: float) -> Activity:
+    gpus_left = plan.gpus if plan.accelerator == "gpu" else 0
+    lines: list[TimeSeries] = []
     slowed: list[Slowed] = []
     problems: list[str] = []
     header: Header | None = None
@@ -109,13 +101,13 @@ def _read(path: Path, record: Record, start_s: float) -> Machine:
             continue
         header = header or telemetry.header
         where = f"{shown(telemetry.header.host, LONGEST)}/" if others else ""
-        used = telemetry.header.used_gpus(wanted)
-        wanted -= len(used)
+        used = telemetry.header.used_gpus(gpus_left)
+        gpus_left -= len(used)
         node = _Node(telemetry.samples, start_s + seconds, where)
         lines += [*node.gpus(used), *node.host()]
         slowed += node.slowed(used)
         problems += [f"{where}{shown(problem)}" for problem in telemetry.problems]
-    return Machine(lines=lines, slowed=slowed, problems=problems)
+    return Activity(lines=lines, slowed=slowed, problems=problems)
 
 
 def _file(path: Path) -> Telemetry:
@@ -124,8 +116,7 @@ def _file(path: Path) -> Telemetry:
     return read_telemetry(path, 0.0, math.inf)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Node:
+class _Node(msgspec.Struct, frozen=True):
     """The samples of one machine; where: what goes before its GPUs' names."""
 
     samples: Sequence[Sample]
@@ -136,7 +127,7 @@ class _Node:
         seconds = [round(s.at_s - self.start_s, 2) for s in self.samples]
         return seconds, [_finite(pick(s)) for s in self.samples]
 
-    def gpus(self, used: Sequence[GpuFacts]) -> Iterator[Line]:
+    def gpus(self, used: Sequence[GpuFacts]) -> Iterator[TimeSeries]:
         """Yield each value of each GPU."""
         for pick, panel, unit, factor in GPU:
             for gpu in used:
@@ -144,7 +135,9 @@ class _Node:
                 scaled = [None if v is None else v * factor for v in values]
                 name = f"GPU {self.where}{gpu.index}"
                 if any(v is not None for v in scaled):
-                    yield Line(panel=panel, unit=unit, name=name, seconds=seconds, values=scaled)
+                    yield TimeSeries(
+                        panel=panel, unit=unit, name=name, seconds=seconds, values=scaled
+                    )
 
     def slowed(self, used: Sequence[GpuFacts]) -> Iterator[Slowed]:
         """Yield, by GPU and reason, when a GPU was slowed."""
@@ -156,7 +149,7 @@ class _Node:
                     name = f"GPU {self.where}{gpu.index}"
                     yield Slowed(name=name, why=why, stretches=_stretches(seconds, on))
 
-    def host(self) -> Iterator[Line]:
+    def host(self) -> Iterator[TimeSeries]:
         """Yield cores and memory, of the whole machine and of the training's processes."""
         for name, cpu, memory in HOST:
             seconds, spent = self._series(cpu)
@@ -165,7 +158,7 @@ class _Node:
             gib = [None if v is None else v / GIB for v in used]
             for panel, unit, values in ((CORES, "cores", busy), (MEMORY, "GiB", gib)):
                 if any(v is not None for v in values):
-                    yield Line(
+                    yield TimeSeries(
                         panel=panel,
                         unit=unit,
                         name=f"{self.where}{name}",
@@ -183,7 +176,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _speed(a: tuple[float, float | None], b: tuple[float, float | None]) -> float | None:
-    """Return how fast a counter rose; None where it was set back or not told."""
+    """Return how fast a counter rose; None where it was set back or is unknown."""
     (since, one), (until, two) = a, b
     if one is None or two is None or two < one or until <= since:
         return None
@@ -192,13 +185,13 @@ def _speed(a: tuple[float, float | None], b: tuple[float, float | None]) -> floa
 
 def _stretches(seconds: Sequence[float], on: Sequence[bool]) -> list[tuple[float, float]]:
     """Join neighbouring samples into stretches; each sample stands for the time up to the next."""
-    found: list[tuple[float, float]] = []
+    stretches: list[tuple[float, float]] = []
     ends = [*seconds[1:], *seconds[-1:]]
     for begin, end, is_on in zip(seconds, ends, on, strict=True):
         if not is_on:
             continue
-        if found and found[-1][1] == begin:
-            found[-1] = (found[-1][0], end)
+        if stretches and stretches[-1][1] == begin:
+            stretches[-1] = (stretches[-1][0], end)
         else:
-            found.append((begin, end))
-    return found
+            stretches.append((begin, end))
+    return stretches

@@ -7,42 +7,43 @@ terminals without any show the same.
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from mrbench.errors import UnavailableError
+from mrbench.model.record import RunRecord
 from mrbench.record.archive import Opened
-from mrbench.results.report import iterations, machine
-from mrbench.results.report.thin import thin
+from mrbench.results.report.figures.base import downsample
+from mrbench.results.report.iterations import Curve, read_curve
+from mrbench.results.report.machine import GPU, TimeSeries, read_activity
 
 NARROWEST, WIDEST = 40, 160  # columns
 ROWS = 15
 MOST = 400  # points; a terminal has fewer dots in a line
 
 
-def draw(run: Opened, record: dict[str, Any], columns: int, *, utf8: bool) -> str:
+def draw(run: Opened, record: RunRecord, columns: int, *, utf8: bool) -> str:
     """Return the plots, at most `columns` wide. UnavailableError where plotext is missing."""
     width = max(NARROWEST, min(WIDEST, columns))
-    curve = iterations.read(run, record)
+    curve = read_curve(run, record)
     parts = [_throughput(curve, width, utf8=utf8)]
-    seen = machine.read(run.folder, record, curve)
-    busy = [line for line in seen.lines if line.panel == machine.GPU[0][1]]
+    activity = read_activity(run.folder, record, curve)
+    busy = [line for line in activity.lines if line.panel == GPU[0][1]]
     if busy:
         parts.append(_utilisation(busy, width, utf8=utf8))
     return "\n\n".join(parts)
 
 
-def _throughput(curve: iterations.Curve, width: int, *, utf8: bool) -> str:
+def _throughput(curve: Curve, width: int, *, utf8: bool) -> str:
     known = [(p.last, p.images_per_second) for p in curve.pieces if p.images_per_second]
     if not known:
         return f"Nothing to draw: {curve.problem or 'the log tells no throughput'}"
-    kept = thin([x for x, _ in known], [y for _, y in known], MOST)
+    kept = downsample([x for x, _ in known], [y for _, y in known], MOST)
     marks = curve.window or ()
     where = f"; |: window, iterations {marks[0] + 1} to {marks[1]}" if marks else ""
     title = f"Images per second over iterations{where}"
     return _plot(title, [known[i] for i in kept], marks, width, utf8=utf8)
 
 
-def _utilisation(lines: Sequence[machine.Line], width: int, *, utf8: bool) -> str:
+def _utilisation(lines: Sequence[TimeSeries], width: int, *, utf8: bool) -> str:
     """Draw the mean of all GPUs at each sample, and say how idle the idlest was."""
     by_second: dict[float, list[float]] = {}
     for line in lines:
@@ -50,7 +51,7 @@ def _utilisation(lines: Sequence[machine.Line], width: int, *, utf8: bool) -> st
             if value is not None:
                 by_second.setdefault(second, []).append(value)
     points = [(second, sum(v) / len(v)) for second, v in sorted(by_second.items())]
-    kept = thin([x for x, _ in points], [y for _, y in points], MOST)
+    kept = downsample([x for x, _ in points], [y for _, y in points], MOST)
     count = len({line.name for line in lines})
     what = f"mean of {count} GPUs" if count > 1 else lines[0].name
     title = f"Utilisation in % over seconds, {what}"

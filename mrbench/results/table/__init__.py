@@ -5,8 +5,9 @@ from typing import TextIO
 
 from mrbench.console.listing import listing, width_of
 from mrbench.model.suite import Reference, Suite
+from mrbench.model.table import TableRow
 from mrbench.results.table import data, markup, published
-from mrbench.results.table.columns import COLUMNS, Row, shown_by_default
+from mrbench.results.table.columns import COLUMNS, shown_by_default
 from mrbench.results.table.sheet import WIDTH, Sheet, make, wrapped
 
 
@@ -26,7 +27,7 @@ MARKUP: dict[str, Callable[[Sheet], str]] = {
     "html": markup.html,
     "latex": markup.latex,
 }
-DATA: dict[str, Callable[[Sequence[Row], Sequence[str]], str]] = {
+DATA: dict[str, Callable[[Sequence[data.Values], Sequence[str]], str]] = {
     "csv": data.as_csv,
     "json": data.as_json,
 }
@@ -34,19 +35,22 @@ FORMATS = (*MARKUP, *DATA)
 LISTS = ("notes", "runs", "folders", "stand_ins")  # what CSV leaves out unless it is asked for
 
 
-def render(suite: Suite, rows: Sequence[Row], style: str, names: list[str] | None = None) -> str:
+def render(
+    suite: Suite, rows: Sequence[TableRow], style: str, names: list[str] | None = None
+) -> str:
     """Render rows in one of FORMATS, with the named columns; default: all that say something.
 
     CSV and JSON have by default all keys of a row. Whatever others wrote is escaped, but in JSON,
     which has it as it was.
     """
     if style in DATA:
+        values = [row.plain() for row in rows]
         if names is not None:
             keys = list(dict.fromkeys(key for name in names for key in COLUMNS[name].keys))
         else:
-            keys = [k for k in (rows[0] if rows else ()) if style == "json" or k not in LISTS]
-        return DATA[style](rows, keys or ["implementation"])
-    names = names or shown_by_default(suite, list(rows))
+            keys = [k for k in (values[0] if values else ()) if style == "json" or k not in LISTS]
+        return DATA[style](values, keys or ["implementation"])
+    names = names or shown_by_default(suite, rows)
     return MARKUP[style](make(suite, rows, names, suite.title))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mrbench.errors import RecipeError
-from mrbench.results.table.columns import COLUMNS, Row
+from mrbench.model.table import TableRow
+from mrbench.results.table.columns import COLUMNS, value
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -31,7 +32,7 @@ def columns(text: str | None) -> list[str] | None:
     return list(dict.fromkeys(names))
 
 
-def keep(rows: Sequence[Row], conditions: Sequence[str]) -> list[Row]:
+def keep(rows: Sequence[TableRow], conditions: Sequence[str]) -> list[TableRow]:
     """Return the rows that meet all conditions: KEY, an operator of OPERATORS, VALUE.
 
     Numbers are compared as numbers (=, !=, <, <=, >, >=), texts by = and != as a whole and by ~ as
@@ -39,20 +40,20 @@ def keep(rows: Sequence[Row], conditions: Sequence[str]) -> list[Row]:
     """
     kept = list(rows)
     for text in conditions:
-        found = CONDITION.fullmatch(text.strip())
-        if found is None:
+        match = CONDITION.fullmatch(text.strip())
+        if match is None:
             raise RecipeError(
                 f"--filter {text!r}: no condition",
                 f"write KEY=VALUE, or one of {' '.join(OPERATORS)} in place of =",
             )
-        key = _key(found["key"], rows, f"--filter {text!r}")
+        key = _key(match["key"], rows, f"--filter {text!r}")
         kept = [
-            row for row in kept if _holds(row.get(key), found["operator"], found["value"], text)
+            row for row in kept if _holds(value(row, key), match["operator"], match["value"], text)
         ]
     return kept
 
 
-def order(rows: Sequence[Row], text: str | None) -> list[Row]:
+def order(rows: Sequence[TableRow], text: str | None) -> list[TableRow]:
     """Sort by a column (COLUMN, COLUMN:asc or COLUMN:desc); rows without a value come last."""
     if text is None:
         return list(rows)
@@ -60,16 +61,16 @@ def order(rows: Sequence[Row], text: str | None) -> list[Row]:
     if direction not in ("", "asc", "desc"):
         raise RecipeError(f"--sort {text!r}: the order is asc or desc, as {name}:desc")
     key = _key(name, rows, f"--sort {text!r}")
-    valued = [row for row in rows if row.get(key) is not None]
-    valued.sort(key=lambda row: _sortable(row[key]), reverse=direction == "desc")
-    return valued + [row for row in rows if row.get(key) is None]
+    valued = [row for row in rows if value(row, key) is not None]
+    valued.sort(key=lambda row: _sortable(row, key), reverse=direction == "desc")
+    return valued + [row for row in rows if value(row, key) is None]
 
 
-def _key(name: str, rows: Sequence[Row], where: str) -> str:
+def _key(name: str, rows: Sequence[TableRow], where: str) -> str:
     """Return the key of rows that a column, or a key as JSON has it, stands for."""
     if name in COLUMNS:
         return COLUMNS[name].keys[0]
-    keys = list(rows[0]) if rows else []
+    keys = list(rows[0].plain()) if rows else []
     if name in keys or not rows:
         return name
     raise RecipeError(
@@ -77,23 +78,23 @@ def _key(name: str, rows: Sequence[Row], where: str) -> str:
     )
 
 
-def _holds(value: object, sign: str, text: str, condition: str) -> bool:
-    if value is None:
+def _holds(content: object, sign: str, text: str, condition: str) -> bool:
+    if content is None:
         return sign == "!="
-    number = _number(text)
-    if isinstance(value, bool):
-        value = "yes" if value else "no"
-    if isinstance(value, int | float):
+    if isinstance(content, bool):
+        content = "yes" if content else "no"
+    if isinstance(content, int | float):
+        number = _number(text)
         if sign == "~" or number is None:
             raise RecipeError(
                 f"--filter {condition!r}: that is a number",
                 "compare it with one, by = != < <= > >=",
             )
-        return OPERATORS[sign](value, number)
+        return OPERATORS[sign](content, number)
     if sign not in ("=", "!=", "~"):
         raise RecipeError(f"--filter {condition!r}: that is text", "compare it by = != or ~")
-    told = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return OPERATORS[sign](told, text)
+    joined = "; ".join(map(str, content)) if isinstance(content, tuple) else str(content)
+    return OPERATORS[sign](joined, text)
 
 
 def _number(text: str) -> float | None:
@@ -103,7 +104,5 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _sortable(value: object) -> Any:  # noqa: ANN401 - of one key all values are of one kind
-    if isinstance(value, list):
-        return [str(item) for item in value]
-    return value
+def _sortable(row: TableRow, key: str) -> Any:  # noqa: ANN401 - of one key all are of one type
+    return getattr(row, key)

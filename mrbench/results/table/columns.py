@@ -1,15 +1,16 @@
 """The columns of the table: what each is called, what stands in its cells, and what that means."""
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from msgspec import UNSET
 
 from mrbench.model.run import Interval
 from mrbench.model.suite import Suite
+from mrbench.model.table import TableRow
 from mrbench.text import one_line
 
-Row = dict[str, Any]
 LONGEST_REASON = 50
 INTERVAL = (
     "\u00b1: 95 % interval; of a single run (n = 1) by what varies within its window, of several by"
@@ -25,37 +26,45 @@ class Column:
     """
 
     header: str
-    cell: Callable[[Suite, Row], str]
+    cell: Callable[[Suite, TableRow], str]
     keys: tuple[str, ...]
     right: bool = False
     default: bool = True
     meaning: str = ""
 
 
-def name_of(suite: Suite, row: Row, mark: str = "") -> str:
+def value(row: TableRow, key: str) -> object:
+    """Return a row's value by its key in JSON; None where it has none."""
+    content = getattr(row, key)
+    return None if content is UNSET else content
+
+
+def name_of(suite: Suite, row: TableRow, mark: str = "") -> str:
     """Return what a row is called: implementation, mark, and in what it differs from its suite."""
-    name = f"{row['implementation']}{mark}"
-    if not row["pinned"]:
-        name += f" @{row['commit'][:12]}"
-    if row["window"] != str(suite.window):
-        name += f" ({row['window']})"
-    if row["gpus"] != suite.hardware.count or row["nodes"] > 1:
-        what = "GPU" if row["accelerator"] == "gpu" else "device"
-        name += f" ({row['gpus']} {what}{'s' * (row['gpus'] != 1)}"
-        name += f", {row['nodes']} nodes)" if row["nodes"] > 1 else ")"
+    name = f"{row.implementation}{mark}"
+    if not row.pinned:
+        name += f" @{row.commit[:12]}"
+    if row.window != str(suite.window):
+        name += f" ({row.window})"
+    if row.gpus != suite.hardware.count or row.nodes > 1:
+        what = "GPU" if row.accelerator == "gpu" else "device"
+        name += f" ({row.gpus} {what}{'s' * (row.gpus != 1)}"
+        name += f", {row.nodes} nodes)" if row.nodes > 1 else ")"
     return name
 
 
-def with_interval(row: Row, per: str = "", *, none: str = "-") -> str:
+def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> str:
     """Return `59.1 ± 0.4`, or the number alone where nothing tells how sure it is.
 
-    per: "_per_gpu" for images per second and GPU. none: what stands for no number.
+    per_gpu: images per second and GPU. none: what stands for no number.
     """
-    names = (f"{name}images_per_second{per}" for name in ("", "low_", "high_"))
-    rate, low, high = (row[name] for name in names)
+    rate, low, high = row.images_per_second, row.low_images_per_second, row.high_images_per_second
+    if per_gpu:
+        rate, low = row.images_per_second_per_gpu, row.low_images_per_second_per_gpu
+        high = row.high_images_per_second_per_gpu
     if rate is None:
         return none
-    if low is None:
+    if low is None or high is None:
         return f"{rate:.2f}"
     return str(Interval(images_per_second=rate, low=low, high=high))
 
@@ -65,62 +74,64 @@ def shortened(reason: str) -> str:
     return textwrap.shorten(one_line(reason), LONGEST_REASON, placeholder=" ...")
 
 
-def _implementation(suite: Suite, row: Row) -> str:
-    return name_of(suite, row, f" [{row['footnote_number']}]" if row["footnote"] else "")
+def _implementation(suite: Suite, row: TableRow) -> str:
+    return name_of(suite, row, f" [{row.footnote_number}]" if row.footnote else "")
 
 
-def _low_to_high(_: Suite, row: Row) -> str:
-    if row["low_images_per_second"] is None:
+def _low_to_high(_: Suite, row: TableRow) -> str:
+    if row.low_images_per_second is None:
         return "-"
-    return f"{row['low_images_per_second']:.4g} to {row['high_images_per_second']:.4g}"
+    return f"{row.low_images_per_second:.4g} to {row.high_images_per_second:.4g}"
 
 
-def _spread(_: Suite, row: Row) -> str:
-    deviation = row["deviation_images_per_second"]
-    return f"{deviation / row['images_per_second']:.1%}" if deviation is not None else "-"
+def _between_runs(_: Suite, row: TableRow) -> str:
+    deviation = row.deviation_images_per_second
+    if deviation is None or row.images_per_second is None:
+        return "-"
+    return f"{deviation / row.images_per_second:.1%}"
 
 
-def _scaling(_: Suite, row: Row) -> str:
-    return f"{row['scaling_efficiency']:.1%}" if row["scaling_efficiency"] else "-"
+def _scaling(_: Suite, row: TableRow) -> str:
+    return f"{row.scaling_efficiency:.1%}" if row.scaling_efficiency else "-"
 
 
-def _published(_: Suite, row: Row) -> str:
-    published = row["published_images_per_second"]
+def _published(_: Suite, row: TableRow) -> str:
+    published = row.published_images_per_second
     return f"{published:g}" if published else "-"
 
 
-def _ratio(_: Suite, row: Row) -> str:
-    if row["ratio"]:
-        return f"{row['ratio']:.2f}"
-    if row["published_images_per_second"] and row["images_per_second"]:
-        return "other hardware" if row["pinned"] else "other commit"
+def _ratio(_: Suite, row: TableRow) -> str:
+    if row.ratio:
+        return f"{row.ratio:.2f}"
+    if row.published_images_per_second and row.images_per_second:
+        return "other hardware" if row.pinned else "other commit"
     return "-"
 
 
-def _relative(_: Suite, row: Row) -> str:
-    ratio, low, high = (row.get(f"{name}relative") for name in ("", "low_", "high_"))
-    if ratio is None:
-        return str(row.get("relative_reason") or "-")
-    if low is None or high is None:
-        return "1" if row["implementation"] == row["relative_to"] else f"{ratio:.3f}"
+def _relative(_: Suite, row: TableRow) -> str:
+    ratio, low, high = row.relative, row.low_relative, row.high_relative
+    if not isinstance(ratio, float):
+        return row.relative_reason or "-"
+    if not isinstance(low, float) or not isinstance(high, float):
+        return "1" if row.implementation == row.relative_to else f"{ratio:.3f}"
     return str(Interval(images_per_second=ratio, low=low, high=high))
 
 
-def _status(_: Suite, row: Row) -> str:
-    if row["validity"] == "invalid":
-        return f"invalid: {shortened(row['reason'])}"
-    text = str(row["validity"]).removesuffix(" with notes")
-    if row["notes"]:
-        text += f", {len(row['notes'])} note{'s' if len(row['notes']) > 1 else ''}"
-    if row["failed_repeats"]:
-        text += f", {row['failed_repeats']} of {row['failed_repeats'] + row['repeats']} left out"
+def _status(_: Suite, row: TableRow) -> str:
+    if row.validity == "invalid":
+        return f"invalid: {shortened(row.reason)}"
+    text = row.validity.removesuffix(" with notes")
+    if row.notes:
+        text += f", {len(row.notes)} note{'s' if len(row.notes) > 1 else ''}"
+    if row.failed_repeats:
+        text += f", {row.failed_repeats} of {row.failed_repeats + row.repeats} left out"
     return text
 
 
-def _plain(key: str) -> Callable[[Suite, Row], str]:
-    def cell(_: Suite, row: Row) -> str:
-        value = row[key]
-        return "-" if value is None or value == "" else str(value)
+def _plain(key: str) -> Callable[[Suite, TableRow], str]:
+    def cell(_: Suite, row: TableRow) -> str:
+        content = value(row, key)
+        return "-" if content is None or content == "" else str(content)
 
     return cell
 
@@ -131,7 +142,7 @@ COLUMNS: Mapping[str, Column] = {
     ),
     "title": Column("Title", _plain("title"), ("title",), default=False),
     "framework": Column("Framework", _plain("framework"), ("framework",)),
-    "commit": Column("Commit", lambda _, row: row["commit"][:12], ("commit",), default=False),
+    "commit": Column("Commit", lambda _, row: row.commit[:12], ("commit",), default=False),
     "gpus": Column("Devices", _plain("gpus"), ("gpus",), right=True, default=False),
     "hardware": Column("Hardware", _plain("hardware"), ("hardware",), default=False),
     "window": Column("Window", _plain("window"), ("window",), default=False),
@@ -151,7 +162,7 @@ COLUMNS: Mapping[str, Column] = {
     ),
     "per_gpu": Column(
         "Per device (img/s)",
-        lambda _, row: with_interval(row, "_per_gpu"),
+        lambda _, row: with_interval(row, per_gpu=True),
         (
             "images_per_second_per_gpu",
             "low_images_per_second_per_gpu",
@@ -161,10 +172,10 @@ COLUMNS: Mapping[str, Column] = {
         default=False,
         meaning="Per device: images per second by the number of GPUs, or of CPUs' processes.",
     ),
-    "n": Column("n", lambda _, row: str(row["repeats"] or "-"), ("repeats",), right=True),
+    "n": Column("n", lambda _, row: str(row.repeats or "-"), ("repeats",), right=True),
     "spread": Column(
         "Between runs",
-        _spread,
+        _between_runs,
         ("deviation_images_per_second",),
         right=True,
         meaning="Between runs: their standard deviation.",
@@ -198,37 +209,35 @@ COLUMNS: Mapping[str, Column] = {
     "status": Column(
         "Status", _status, ("validity", "status", "reason", "notes", "failed_repeats")
     ),
-    "run": Column(
-        "Run", lambda _, row: str(row["runs"][-1]), ("folder", "runs", "folders"), default=False
-    ),
+    "run": Column("Run", lambda _, row: row.runs[-1], ("folder", "runs", "folders"), default=False),
 }
 
 
-def shown_by_default(suite: Suite, rows: list[Row]) -> list[str]:
+def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
     """Return the names of the columns that these rows have something to say in."""
     left_out = set() if suite.references else {"published", "ratio"}
-    if not any(row["scaling_efficiency"] for row in rows):
+    if not any(row.scaling_efficiency for row in rows):
         left_out.add("scaling")
-    if not any(row.get("relative_to") for row in rows):
+    if not any(row.relative_to for row in rows):
         left_out.add("relative")
     return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
 
 
-def meanings(names: list[str], rows: list[Row]) -> list[str]:
+def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
     """Return what must be known to read these columns, one sentence or two each."""
-    told = []
+    sentences = []
     for name in names:
         column = COLUMNS[name]
-        if name in ("throughput", "per_gpu") and any(r["low_images_per_second"] for r in rows):
-            told.append(INTERVAL)
-        if column.meaning and any(row[column.keys[0]] is not None for row in rows):
-            told.append(column.meaning)
-        if name == "relative" and any(row.get("relative_to") for row in rows):
-            base = next(row["relative_to"] for row in rows if row.get("relative_to"))
-            sure = any(row.get("low_relative") for row in rows)
-            follows = " \u00b1 what follows from both intervals," if sure else ""
-            told.append(
+        if name in ("throughput", "per_gpu") and any(r.low_images_per_second for r in rows):
+            sentences.append(INTERVAL)
+        if column.meaning and any(value(row, column.keys[0]) is not None for row in rows):
+            sentences.append(column.meaning)
+        if name == "relative" and any(row.relative_to for row in rows):
+            base = next(row.relative_to for row in rows if row.relative_to)
+            intervals = any(row.low_relative for row in rows)
+            follows = " \u00b1 what follows from both intervals," if intervals else ""
+            sentences.append(
                 f"Relative: images per second by those of {base},{follows} where"
                 " `mrbench compare` finds that the runs may be compared."
             )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(sentences))

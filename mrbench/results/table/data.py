@@ -3,16 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from mrbench.results.table.columns import Row
 from mrbench.text import one_line
+
+Values = Mapping[str, object]  # of a row, as JSON holds it
 
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute what begins so
 
 
-def as_csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
+def as_csv(rows: Sequence[Values], keys: Sequence[str]) -> str:
     """Return the rows' values under their keys; texts of a list are parted by `; `.
 
     Of texts, what no terminal prints is a space, and an apostrophe stands before what a
@@ -25,8 +25,8 @@ def as_csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
-    if isinstance(value, list):
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
         value = "; ".join(map(str, value))
     if not isinstance(value, str):
         return value
@@ -34,6 +34,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def as_json(rows: Sequence[Row], keys: Sequence[str]) -> str:
+def as_json(rows: Sequence[Values], keys: Sequence[str]) -> str:
     """Return a list of objects."""
     return json.dumps([{key: row.get(key) for key in keys} for row in rows], indent=1)

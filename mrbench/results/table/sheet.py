@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrbench.model.suite import Suite
+from mrbench.model.table import TableRow
 from mrbench.results import footnotes
-from mrbench.results.table.columns import COLUMNS, Row, meanings, shortened
+from mrbench.results.table.columns import COLUMNS, meanings, shortened
 from mrbench.text import one_line
 
 LINKED = ("throughput", "per_gpu", "run")
@@ -49,7 +50,7 @@ class Sheet:
         return [text for part in self.parts for text in part]
 
 
-def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) -> Sheet:
+def make(suite: Suite, rows: Sequence[TableRow], names: Sequence[str], title: str) -> Sheet:
     """Lay out rows in the named columns of COLUMNS."""
     linked = [name for name in names if name in LINKED] or names[:1]
     return Sheet(
@@ -57,23 +58,21 @@ def make(suite: Suite, rows: Sequence[Row], names: Sequence[str], title: str) ->
         headers=[COLUMNS[name].header for name in names],
         right=[COLUMNS[name].right for name in names],
         cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
-        links=[[_link(row.get("folder")) if n in linked else "" for n in names] for row in rows],
-        meanings=meanings(list(names), list(rows)),
+        links=[[_link(row.folder) if n in linked else "" for n in names] for row in rows],
+        meanings=meanings(names, rows),
         reasons=_reasons(rows) if "status" in names else (),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
-        remarks=[
-            one_line(f"{row['implementation']}: {note}") for row in rows for note in row["notes"]
-        ],
+        remarks=[one_line(f"{row.implementation}: {note}") for row in rows for note in row.notes],
     )
 
 
-def _reasons(rows: Sequence[Row]) -> list[str]:
+def _reasons(rows: Sequence[TableRow]) -> list[str]:
     """Return the whole of each reason that its cell has only the beginning of."""
     return [
-        one_line(f"{row['implementation']}: {row['reason']}")
+        one_line(f"{row.implementation}: {row.reason}")
         for row in rows
-        if shortened(row["reason"]) != one_line(row["reason"])
+        if shortened(row.reason) != one_line(row.reason)
     ]
 
 
@@ -85,8 +84,8 @@ def _link(folder: str | None) -> str:
     return folder if os.pardir in Path(relative).parts[:1] else relative
 
 
-def _mark(row: Row) -> str:
-    return NOTED if row["notes"] else MARKS.get(str(row["validity"]), "")
+def _mark(row: TableRow) -> str:
+    return NOTED if row.notes else MARKS.get(row.validity, "")
 
 
 def wrapped(text: str, width: int = WIDTH) -> str:

@@ -5,13 +5,13 @@ comes with a dash, a marker and a pattern of its own, so that none of them is ne
 the entry of the legend that shows and hides a trace.
 """
 
-import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from mrbench.text import printable
 
-Json = dict[str, Any]
+Json = dict[str, object]  # as plotly.js takes it
 COLOURS = 8
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px 2px", "2px 2px 8px")
 SYMBOLS = (
@@ -23,8 +23,7 @@ LONGEST = 48  # characters of a name in a figure
 FEW = 40  # points that each get a marker; more would hide the line
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Table:
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     """The figure's numbers: words of the head, and rows of words, the first of which is a head."""
 
     head: Sequence[str]
@@ -32,8 +31,7 @@ class Table:
     note: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a legend."""
 
     key: str
@@ -43,8 +41,7 @@ class Entry:
     dash: str | None = None  # instead of the colour's own
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Figure:
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of the page. missing: what is not in it, and why."""
 
     key: str
@@ -54,15 +51,18 @@ class Figure:
     traces: Sequence[Json]
     layout: Json
     legend: Sequence[Entry] = ()
-    table: Table
+    table: Numbers
     missing: Sequence[str] = ()
 
-    def spec(self) -> Json:
-        """Return what the page's script draws it from."""
+    def spec(self, arrays: dict[tuple[object, ...], int]) -> Json:
+        """Return what the page's script draws it from; a trace has the number of its x in `arrays`.
+
+        Lines that share their x share that number.
+        """
         return {
             "title": self.title,
             "height": self.height_px,
-            "traces": list(self.traces),
+            "traces": [trace | {"x": _place(trace["x"], arrays)} for trace in self.traces],
             "layout": self.layout,
             "legend": [
                 {
@@ -77,6 +77,10 @@ class Figure:
                 for entry in self.legend
             ],
         }
+
+
+def _place(x: object, arrays: dict[tuple[object, ...], int]) -> int:
+    return arrays.setdefault(tuple(x) if isinstance(x, list) else (), len(arrays))
 
 
 def plain(text: object, longest: int = LONGEST) -> str:
@@ -95,25 +99,44 @@ def brief(value: float | None) -> float | None:
 
 
 def line(
-    x: Sequence[Any], y: Sequence[Any], *, name: str, group: str, colour: int, marked: bool = False
+    x: Sequence[float | None],
+    y: Sequence[float | None],
+    *,
+    name: str,
+    group: str,
+    colour: int,
+    marked: bool = False,
+    style: Mapping[str, object] = {},
+    **more: object,
 ) -> Json:
-    """Return a line, with a marker at each point if it is `marked`."""
+    """Return a line, with a marker at each point if it is `marked`.
+
+    style: keys of plotly's `line` that are other than usual; more: further keys of the trace.
+    """
     trace: Json = {
         "type": "scatter",
         "mode": "lines+markers" if marked else "lines",
         "name": plain(name),
         "x": list(x),
         "y": list(y),
-        "line": {"dash": DASHES[colour % len(DASHES)], "width": 1.8},
+        "line": {"dash": DASHES[colour % len(DASHES)], "width": 1.8, **style},
         "meta": {"c": colour % COLOURS, "g": group},
     }
     if marked:
         trace["marker"] = {"symbol": SYMBOLS[colour % len(SYMBOLS)], "size": 6}
-    return trace
+    return trace | more
 
 
-def bars(x: Sequence[Any], y: Sequence[Any], *, name: str, group: str, colour: int) -> Json:
-    """Return bars that lie, one for each y."""
+def bars(
+    x: Sequence[float | None],
+    y: Sequence[int],
+    *,
+    name: str,
+    group: str,
+    colour: int,
+    **more: object,
+) -> Json:
+    """Return bars that lie, one for each y; more: further keys of the trace."""
     return {
         "type": "bar",
         "orientation": "h",
@@ -123,6 +146,7 @@ def bars(x: Sequence[Any], y: Sequence[Any], *, name: str, group: str, colour: i
         "width": 0.62,
         "marker": {"pattern": {"shape": PATTERNS[colour % len(PATTERNS)], "size": 6}},
         "meta": {"c": colour % COLOURS, "g": group, "hollow": colour in HOLLOW},
+        **more,
     }
 
 
@@ -163,3 +187,25 @@ def window(first: float, last: float) -> Json:
 def show(value: float | None, form: str = ".3f", unit: str = "") -> str:
     """Return a number for a table; a dash where there is none."""
     return "\u2013" if value is None else f"{value:{form}}{unit}"
+
+
+def downsample(x: Sequence[float], y: Sequence[float | None], most: int) -> list[int]:
+    """Return which points to draw, in order: all, or about `most` of them.
+
+    Of each of most / 2 stretches of equally many points, the lowest and the highest stay, and one
+    gap (a y of None) if there is any; the first and the last point stay in any case. x and y are
+    equally long. At most 3 / 2 * most + 2 indices.
+    """
+    total = min(len(x), len(y))
+    if total <= most:
+        return list(range(total))
+    stretches = max(1, most // 2)
+    kept = {0, total - 1}
+    for i in range(stretches):
+        part = range(i * total // stretches, (i + 1) * total // stretches)
+        known = [(value, k) for k in part if (value := y[k]) is not None]
+        if known:
+            kept |= {min(known)[1], max(known)[1]}
+        if len(known) < len(part):
+            kept.add(next(k for k in part if y[k] is None))
+    return sorted(kept)

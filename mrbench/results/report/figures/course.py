@@ -7,16 +7,16 @@ from mrbench.results.report.figures.base import (  # fmt: skip
     Entry,
     Figure,
     Json,
-    Table,
+    Numbers,
     brief,
+    downsample,
     line,
     show,
     value_axis,
     window,
 )
-from mrbench.results.report.gather import Chapter, Run
+from mrbench.results.report.gather import Chapter, ReportRun
 from mrbench.results.report.iterations import Piece
-from mrbench.results.report.thin import thin
 
 STRETCHES = 20  # that a table parts a run into
 HEIGHT_PX = 260
@@ -24,26 +24,28 @@ HEIGHT_PX = 260
 
 def figures(chapter: Chapter, key: str, most: int) -> list[Figure]:
     """Return a figure for each implementation, all its runs in it, by most points each."""
-    names = dict.fromkeys(row["implementation"] for row in chapter.rows)
-    made = []
+    names = dict.fromkeys(row.implementation for row in chapter.rows)
+    figures = []
     for i, name in enumerate(names):
-        runs = [run for run in chapter.runs if run.plan["implementation"] == name]
+        runs = [run for run in chapter.runs if run.plan.implementation == name]
         drawn = [run for run in runs if any(p.images_per_second for p in run.curve.pieces)]
         missing = [f"{run.label}: {run.curve.problem or 'nothing is timed'}"
                    for run in runs if run not in drawn]  # fmt: skip
-        made.append(_figure(f"{key}-course-figure-{i}", str(name), drawn, missing, most))
-    return made
+        figures.append(_figure(f"{key}-course-figure-{i}", name, drawn, missing, most))
+    return figures
 
 
-def _figure(key: str, name: str, runs: Sequence[Run], missing: Sequence[str], most: int) -> Figure:
+def _figure(
+    key: str, name: str, runs: Sequence[ReportRun], missing: Sequence[str], most: int
+) -> Figure:
     windows = {run.curve.window for run in runs if run.curve.window}
     layout: Json = {
         "xaxis": {"title": {"text": "iteration"}, "rangemode": "tozero"},
         "yaxis": value_axis("images per second"),
-        "shapes": [window(*found) for found in sorted(windows)[:1]],
+        "shapes": [window(first, last) for first, last in sorted(windows)[:1]],
     }
     whole = all(len(run.curve.pieces) <= most for run in runs)
-    thinned = (
+    note = (
         "" if whole else (" Long runs are thinned to the lowest and the highest of each stretch.")
     )
     clocks = sorted({f"{run.curve.clock} clock" for run in runs})
@@ -53,7 +55,7 @@ def _figure(key: str, name: str, runs: Sequence[Run], missing: Sequence[str], mo
         caption=(
             f"{name}: images per second between two marks of its log, over the iterations, by the"
             f" {' or '.join(clocks) or 'log'}. Shaded: the measured window; what is before it is"
-            f" warm-up, and dips are stalls.{thinned}"
+            f" warm-up, and dips are stalls.{note}"
         ),
         height_px=HEIGHT_PX,
         traces=[_trace(run, i, most) for i, run in enumerate(runs)],
@@ -64,43 +66,41 @@ def _figure(key: str, name: str, runs: Sequence[Run], missing: Sequence[str], mo
     )
 
 
-def _label(run: Run) -> str:
+def _label(run: ReportRun) -> str:
     return run.label if run.counts else f"{run.label}, does not count"
 
 
-def _trace(run: Run, number: int, most: int) -> Json:
+def _trace(run: ReportRun, number: int, most: int) -> Json:
     pieces = _gapped(run.curve.pieces)
-    kept = thin([p.last for p in pieces], [p.images_per_second for p in pieces], most)
+    kept = downsample([p.last for p in pieces], [p.images_per_second for p in pieces], most)
     chosen = [pieces[i] for i in kept]
-    trace = line(
+    return line(
         [p.last for p in chosen],
         [brief(p.images_per_second) for p in chosen],
         name=_label(run),
         group=f"run{number}",
         colour=number,
         marked=len(chosen) <= FEW,
+        style={"shape": "vh"},  # an interval has its rate from its beginning to its end
+        customdata=[p.first + 1 for p in chosen],
+        hovertemplate="iterations %{customdata}\u2013%{x}<br>%{y:.4g} img/s"
+        "<extra>%{fullData.name}</extra>",
     )
-    trace["line"]["shape"] = "vh"  # an interval has its rate from its beginning to its end
-    trace["customdata"] = [p.first + 1 for p in chosen]
-    trace["hovertemplate"] = (
-        "iterations %{customdata}\u2013%{x}<br>%{y:.4g} img/s<extra>%{fullData.name}</extra>"
-    )
-    return trace
 
 
 def _gapped(pieces: Sequence[Piece]) -> list[Piece]:
     """Put a gap where a process began anew, or marks are missing."""
-    found: list[Piece] = []
+    gapped: list[Piece] = []
     for piece in pieces:
-        if not found or piece.first != found[-1].last:
+        if not gapped or piece.first != gapped[-1].last:
             # the first interval is drawn from where it began
-            found.append(Piece(piece.first, piece.first, None, None, None))
-            found.append(Piece(piece.first, piece.first, piece.images_per_second, None, None))
-        found.append(piece)
-    return found
+            gapped.append(Piece(piece.first, piece.first, None, None, None))
+            gapped.append(Piece(piece.first, piece.first, piece.images_per_second, None, None))
+        gapped.append(piece)
+    return gapped
 
 
-def _table(runs: Sequence[Run]) -> Table:
+def _table(runs: Sequence[ReportRun]) -> Numbers:
     rows = []
     for run in runs:
         pieces = run.curve.pieces
@@ -119,7 +119,7 @@ def _table(runs: Sequence[Run]) -> Table:
                     show(max(shares, default=None), ".1%"),
                 )
             )
-    return Table(
+    return Numbers(
         head=("Run", "iterations", "img/s", "slowest", "fastest", "most waiting for data"),
         rows=rows,
         note=f"Each run in at most {STRETCHES} stretches; series.csv has every point drawn.",

@@ -7,15 +7,15 @@ from mrbench.results.report.figures.base import (
     Entry,
     Figure,
     Json,
-    Table,
+    Numbers,
     brief,
+    downsample,
     line,
     show,
     window,
 )
-from mrbench.results.report.gather import Run
-from mrbench.results.report.machine import CORES, GPU, MEMORY, Line, Slowed
-from mrbench.results.report.thin import thin
+from mrbench.results.report.gather import ReportRun
+from mrbench.results.report.machine import CORES, GPU, MEMORY, Slowed, TimeSeries
 
 PANELS = (*(panel for _, panel, _, _ in GPU), CORES, MEMORY)
 THROUGHPUT, SLOWED = "Throughput", "Slowed, and why"
@@ -26,16 +26,16 @@ ITERATIONS = 6  # its colour
 OTHERS = {"the machine": (6, "solid"), "the training": (7, "dot")}
 
 
-def figure(run: Run, key: str, name: str, most: int) -> Figure | None:
+def figure(run: ReportRun, key: str, name: str, most: int) -> Figure | None:
     """Return the panels of a run, by most points each line; None where it has no telemetry."""
-    lines, slowed = run.machine.lines, run.machine.slowed
+    lines, slowed = run.activity.lines, run.activity.slowed
     if not lines:
         return None
     panels = [THROUGHPUT, *(p for p in PANELS if any(line.panel == p for line in lines))]
     panels += [SLOWED] * bool(slowed)
     names = list(dict.fromkeys(line.name for line in lines))
     colours = {name: _colour(name, i) for i, name in enumerate(names)}
-    axes = {panel: f"y{i + 1 if i else ''}" for i, panel in enumerate(panels)}
+    axes = {panel: f"y{_number(i)}" for i, panel in enumerate(panels)}
     traces = [_throughput(run, most)]
     traces += [_trace(one, axes[one.panel], colours[one.name], most) for one in lines]
     reasons = list(dict.fromkeys(one.why for one in slowed))
@@ -54,7 +54,7 @@ def figure(run: Run, key: str, name: str, most: int) -> Figure | None:
             Entry(key=name, label=name, colour=colours[name], dash=_dash(name)) for name in names
         ],
         table=_table(run),
-        missing=run.machine.problems,
+        missing=run.activity.problems,
     )
 
 
@@ -66,15 +66,15 @@ def _dash(name: str) -> str | None:
     return OTHERS[name.rpartition("/")[2]][1] if name.rpartition("/")[2] in OTHERS else None
 
 
-def _unit(panel: str, lines: Sequence[Line]) -> str:
+def _unit(panel: str, lines: Sequence[TimeSeries]) -> str:
     known = {line.panel: line.unit for line in lines} | {THROUGHPUT: "img/s"}
     return known.get(panel, "")
 
 
-def span(run: Run) -> tuple[float, float] | None:
+def span(run: ReportRun) -> tuple[float, float] | None:
     """Return when the measured window began and ended, in seconds of the figure."""
-    began_s, ended_s = run.measured.get("began_s"), run.measured.get("ended_s")
-    start_s = run.curve.start_s
+    measured, start_s = run.measured, run.curve.start_s
+    began_s, ended_s = (measured.began_s, measured.ended_s) if measured else (None, None)
     if began_s is not None and ended_s is not None and start_s is not None:
         return began_s - start_s, ended_s - start_s
     if run.curve.window is None:
@@ -83,35 +83,38 @@ def span(run: Run) -> tuple[float, float] | None:
     return None if first is None or last is None else (first, last)
 
 
-def _throughput(run: Run, most: int) -> Json:
+def _throughput(run: ReportRun, most: int) -> Json:
     known = [p for p in run.curve.pieces if p.at_s is not None]
-    kept = thin([p.at_s or 0.0 for p in known], [p.images_per_second for p in known], most)
+    kept = downsample([p.at_s or 0.0 for p in known], [p.images_per_second for p in known], most)
     chosen = [known[i] for i in kept]
-    trace = line(
+    return line(
         [round(p.at_s or 0.0, 2) for p in chosen],
         [brief(p.images_per_second) for p in chosen],
         name="throughput",
         group="",
         colour=ITERATIONS,
+        style={"shape": "vh", "dash": "solid"},
+        customdata=[f"{p.first + 1}\u2013{p.last}" for p in chosen],
+        hovertemplate="iterations %{customdata}: %{y:.4g} img/s<extra></extra>",
+        xaxis="x2",
+        yaxis="y",
     )
-    trace["line"] |= {"shape": "vh", "dash": "solid"}
-    trace["customdata"] = [f"{p.first + 1}\u2013{p.last}" for p in chosen]
-    trace["hovertemplate"] = "iterations %{customdata}: %{y:.4g} img/s<extra></extra>"
-    return trace | {"xaxis": "x2", "yaxis": "y"}
 
 
-def _trace(one: Line, axis: str, colour: int, most: int) -> Json:
-    kept = thin(one.seconds, one.values, most)
-    trace = line(
+def _trace(one: TimeSeries, axis: str, colour: int, most: int) -> Json:
+    kept = downsample(one.seconds, one.values, most)
+    dash = _dash(one.name)
+    return line(
         [round(one.seconds[i], 1) for i in kept],
         [brief(one.values[i]) for i in kept],
         name=one.name,
         group=one.name,
         colour=colour,
+        style={"width": 1.4} | ({"dash": dash} if dash else {}),
+        hovertemplate=f"%{{x:.0f}} s: %{{y:.4g}} {one.unit}<extra>%{{fullData.name}}</extra>",
+        xaxis="x",
+        yaxis=axis,
     )
-    trace["line"] |= {"width": 1.4, "dash": _dash(one.name) or trace["line"]["dash"]}
-    trace["hovertemplate"] = f"%{{x:.0f}} s: %{{y:.4g}} {one.unit}<extra>%{{fullData.name}}</extra>"
-    return trace | {"xaxis": "x", "yaxis": axis}
 
 
 def _stretches(one: Slowed, axis: str, colour: int, reasons: Sequence[str]) -> Json:
@@ -119,19 +122,22 @@ def _stretches(one: Slowed, axis: str, colour: int, reasons: Sequence[str]) -> J
     for began_s, ended_s in one.stretches:
         x += [began_s, max(ended_s, began_s + 0.2), None]
     place = reasons.index(one.why) + colour % 8 / 12 - 0.3  # GPUs beside one another
-    trace = line(
+    return line(
         x,
         [None if value is None else place for value in x],
         name=f"{one.name} slowed by {one.why}",
         group=one.name,
         colour=colour,
+        style={"width": 4, "dash": "solid"},
+        hovertemplate="%{x:.0f} s<extra>%{fullData.name}</extra>",
+        xaxis="x",
+        yaxis=axis,
     )
-    trace["hovertemplate"] = "%{x:.0f} s<extra>%{fullData.name}</extra>"
-    trace["line"] |= {"width": 4, "dash": "solid"}
-    return trace | {"xaxis": "x", "yaxis": axis}
 
 
-def _layout(run: Run, panels: Sequence[str], units: dict[str, str], reasons: Sequence[str]) -> Json:
+def _layout(
+    run: ReportRun, panels: Sequence[str], units: dict[str, str], reasons: Sequence[str]
+) -> Json:
     each = 1 / (len(panels) + GAP * (len(panels) - 1))
     last = f"y{len(panels)}"
     times, labels = _iterations(run)
@@ -145,12 +151,13 @@ def _layout(run: Run, panels: Sequence[str], units: dict[str, str], reasons: Seq
             "ticktext": labels,
             "title": {"text": "iteration"},
         },
-        "annotations": [],
-        "shapes": [window(*found)] if (found := span(run)) else [],
+        "annotations": [
+            _title(panel, units[panel], _number(i), within=i == 0) for i, panel in enumerate(panels)
+        ],
+        "shapes": [window(*measured)] if (measured := span(run)) else [],
     }
     for i, panel in enumerate(panels):
         top = 1 - i * each * (1 + GAP)
-        number = f"{i + 1 if i else ''}"
         axis: Json = {"domain": [max(0.0, top - each), top], "rangemode": "tozero", "nticks": 4}
         axis |= {"anchor": "x" if i else "x2", "automargin": True}
         if panel == SLOWED:
@@ -158,9 +165,13 @@ def _layout(run: Run, panels: Sequence[str], units: dict[str, str], reasons: Seq
             axis |= {"range": [len(reasons) - 0.5, -0.5], "showgrid": False, "zeroline": False}
         if panel == "Utilisation":
             axis["range"] = [0, 105]
-        layout[f"yaxis{number}"] = axis
-        layout["annotations"].append(_title(panel, units[panel], number, within=i == 0))
+        layout[f"yaxis{_number(i)}"] = axis
     return layout
+
+
+def _number(i: int) -> str:
+    """Return what plotly.js calls an axis: the first has no number."""
+    return str(i + 1) if i else ""
 
 
 def _title(panel: str, unit: str, number: str, *, within: bool) -> Json:
@@ -178,7 +189,7 @@ def _title(panel: str, unit: str, number: str, *, within: bool) -> Json:
     }
 
 
-def _iterations(run: Run) -> tuple[list[float], list[str]]:
+def _iterations(run: ReportRun) -> tuple[list[float], list[str]]:
     """Return about TICKS times, and the iterations done by then."""
     known = [(p.at_s, p.last) for p in run.curve.pieces if p.at_s is not None]
     if not known:
@@ -192,22 +203,24 @@ def _iterations(run: Run) -> tuple[list[float], list[str]]:
     return [round(at_s, 2) for at_s in ticks], list(ticks.values())
 
 
-def _table(run: Run) -> Table:
-    found = span(run)
+def _table(run: ReportRun) -> Numbers:
+    measured = span(run)
     rows = []
-    for one in run.machine.lines:
-        values = one.within(*found) if found else [v for v in one.values if v is not None]
+    for one in run.activity.lines:
+        values = one.within(*measured) if measured else [v for v in one.values if v is not None]
         if values:
-            told = statistics(values)
-            words = [show(value, ".4g") for value in (told.mean, told.p5, told.p95)]
+            stats = statistics(values)
+            words = [show(value, ".4g") for value in (stats.mean, stats.p5, stats.p95)]
             rows.append((f"{one.panel} ({one.unit})", one.name, *words))
-    for slow in run.machine.slowed:
-        began_s, ended_s = found or (slow.stretches[0][0], slow.stretches[-1][1])
+    for slow in run.activity.slowed:
+        began_s, ended_s = measured or (slow.stretches[0][0], slow.stretches[-1][1])
         parts = [max(0.0, min(e, ended_s) - max(b, began_s)) for b, e in slow.stretches]
         share = sum(parts) / (ended_s - began_s) if ended_s > began_s else None
         rows.append((f"Slowed by {slow.why}", slow.name, show(share, ".0%"), "\u2013", "\u2013"))
-    return Table(
+    return Numbers(
         head=("Value", "Of", "mean", "5th percentile", "95th percentile"),
         rows=rows,
-        note="Over the measured window." if found else "Over all samples: no window was measured.",
+        note="Over the measured window."
+        if measured
+        else "Over all samples: no window was measured.",
     )

@@ -1,8 +1,9 @@
 """Energy: joules that the GPUs took for each image."""
 
+from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (
     Figure,
-    Table,
+    Numbers,
     bars,
     brief,
     rows_axis,
@@ -11,24 +12,23 @@ from mrbench.results.report.figures.base import (
 )
 from mrbench.results.report.figures.ranking import ROW_PX, name_of, ranked
 from mrbench.results.report.gather import Chapter
-from mrbench.results.rows import Row
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
     """Return the joules per image of each row; None where no run tells them."""
-    found = [(row, joules) for row in ranked(chapter) if (joules := _joules(chapter, row))]
-    if not found:
+    pairs = [(row, joules) for row in ranked(chapter) if (joules := _joules(chapter, row))]
+    if not pairs:
         return None
-    means = [sum(joules) / len(joules) for _, joules in found]
+    means = [sum(joules) / len(joules) for _, joules in pairs]
     trace = bars(
         [brief(mean) for mean in means],
-        list(range(len(found))),
+        list(range(len(pairs))),
         name="joules per image",
         group="joules",
         colour=5,
+        hovertemplate="%{x:.4g} J per image<extra></extra>",
     )
-    trace["hovertemplate"] = "%{x:.4g} J per image<extra></extra>"
-    untold = [name_of(row, chapter) for row in ranked(chapter) if not _joules(chapter, row)]
+    unknown = [name_of(row, chapter) for row in ranked(chapter) if not _joules(chapter, row)]
     return Figure(
         key=key,
         title="Energy per image",
@@ -37,13 +37,13 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             " their power where they have none, per image; the mean of the runs that count."
             " Processors and the rest of the machine are not in it."
         ),
-        height_px=90 + ROW_PX * len(found),
+        height_px=90 + ROW_PX * len(pairs),
         traces=[trace],
         layout={
             "xaxis": value_axis("joules per image"),
-            "yaxis": rows_axis([name_of(row, chapter) for row, _ in found]),
+            "yaxis": rows_axis([name_of(row, chapter) for row, _ in pairs]),
         },
-        table=Table(
+        table=Numbers(
             head=("Row", "J per image", "lowest run", "highest run", "runs"),
             rows=[
                 (
@@ -53,14 +53,13 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                     show(max(joules), ".4g"),
                     str(len(joules)),
                 )
-                for (row, joules), mean in zip(found, means, strict=True)
+                for (row, joules), mean in zip(pairs, means, strict=True)
             ],
         ),
-        missing=[f"{', '.join(untold)}; no energy is told."] * bool(untold),
+        missing=[f"{', '.join(unknown)}; no energy is told."] * bool(unknown),
     )
 
 
-def _joules(chapter: Chapter, row: Row) -> list[float]:
-    runs = [run for run in chapter.runs_of(row) if run.counts]
-    told = [(run.record.get("telemetry") or {}).get("joules_per_image") for run in runs]
-    return [joules for joules in told if joules is not None]
+def _joules(chapter: Chapter, row: TableRow) -> list[float]:
+    joules = [run.joules_per_image for run in chapter.runs_of(row) if run.counts]
+    return [value for value in joules if value is not None]

@@ -1,10 +1,13 @@
 """The ranking: images per second of each row with its 95 % interval; invalid rows are not in it."""
 
+from collections.abc import Sequence
+
+from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (  # fmt: skip
     Entry,
     Figure,
     Json,
-    Table,
+    Numbers,
     bars,
     plain,
     rows_axis,
@@ -12,7 +15,6 @@ from mrbench.results.report.figures.base import (  # fmt: skip
     value_axis,
 )
 from mrbench.results.report.gather import Chapter
-from mrbench.results.rows import Row
 from mrbench.results.table import columns
 
 VERDICTS = {"valid": 0, "valid with notes": 1, "not judged": 2}
@@ -20,22 +22,22 @@ PUBLISHED = 3
 ROW_PX = 34
 
 
-def name_of(row: Row, chapter: Chapter) -> str:
+def name_of(row: TableRow, chapter: Chapter) -> str:
     """Return what a row is called, as tables have it."""
     return columns.name_of(chapter.suite, row)
 
 
-def ranked(chapter: Chapter) -> list[Row]:
+def ranked(chapter: Chapter) -> list[TableRow]:
     """Return the rows that have a number that counts, the fastest first."""
-    return [row for row in chapter.rows if row["images_per_second"] is not None]
+    return [row for row in chapter.rows if row.images_per_second is not None]
 
 
-def left_out(chapter: Chapter) -> list[Row]:
+def left_out(chapter: Chapter) -> list[TableRow]:
     """Return the rows that have none."""
-    return [row for row in chapter.rows if row["images_per_second"] is None]
+    return [row for row in chapter.rows if row.images_per_second is None]
 
 
-def throughput(row: Row) -> str:
+def throughput(row: TableRow) -> str:
     """Return `59.1 ± 0.4`, as tables have it; a dash of this page where there is no number."""
     return columns.with_interval(row, none="\u2013")
 
@@ -48,18 +50,21 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     traces: list[Json] = []
     legend: list[Entry] = []
     for verdict, colour in VERDICTS.items():
-        places = [i for i, row in enumerate(rows) if row["validity"] == verdict]
-        sure = [i for i in places if rows[i]["low_images_per_second"] is not None]
+        places = [i for i, row in enumerate(rows) if row.validity == verdict]
+        sure = [i for i in places if rows[i].low_images_per_second is not None]
         parts = [part for part in (sure, [i for i in places if i not in sure]) if part]
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
             legend.append(Entry(key=verdict, label=verdict, colour=colour, kind="bar"))
-    unsure = [name_of(r, chapter) for r in rows if r["low_images_per_second"] is None]
+    unsure = [name_of(r, chapter) for r in rows if r.low_images_per_second is None]
     unsure = ["all rows"] if len(unsure) == len(rows) else unsure
-    known = [(i, r["published_images_per_second"]) for i, r in enumerate(rows)]
-    known = [(i, rate) for i, rate in known if rate is not None]
+    known = [
+        (i, rate)
+        for i, row in enumerate(rows)
+        if (rate := row.published_images_per_second) is not None
+    ]
     if known:
-        name = f"published ({rows[known[0][0]]['reference']})"
+        name = f"published ({rows[known[0][0]].reference})"
         traces.append(_published(known, name))
         legend.append(Entry(key="published", label=name, colour=PUBLISHED, kind="marker"))
     return Figure(
@@ -82,25 +87,36 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     )
 
 
-def _bars(rows: list[Row], places: list[int], verdict: str, colour: int) -> Json:
+def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) -> Json:
     """Return the bars of rows, all of which have an interval, or none."""
-    rates = [row["images_per_second"] for row in rows]
-    lows = [row["low_images_per_second"] for row in rows]
-    highs = [row["high_images_per_second"] for row in rows]
-    trace = bars(rates, places, name=verdict, group=verdict, colour=colour)
-    if lows[0] is not None:
-        trace["error_x"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": [high - rate for rate, high in zip(rates, highs, strict=True)],
-            "arrayminus": [rate - low for rate, low in zip(rates, lows, strict=True)],
-            "thickness": 1.6,
-            "width": 5,
-        }
-    trace["text"] = [f"{plain(r['implementation'])}: {throughput(r)} img/s" for r in rows]
-    trace["textposition"] = "none"  # the table below has them
-    trace["hovertemplate"] = "%{text}<extra>%{fullData.name}</extra>"
+    trace = bars(
+        [row.images_per_second for row in rows],
+        places,
+        name=verdict,
+        group=verdict,
+        colour=colour,
+        text=[f"{plain(row.implementation)}: {throughput(row)} img/s" for row in rows],
+        textposition="none",  # the table below has them
+        hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+    )
+    if rows[0].low_images_per_second is not None:
+        trace["error_x"] = {**error_bars(rows), "thickness": 1.6, "width": 5}
     return trace
+
+
+def error_bars(rows: Sequence[TableRow]) -> Json:
+    """Return the intervals of rows with a number, as plotly.js takes them; none where unknown."""
+    ends = [
+        (rate, row.low_images_per_second or rate, row.high_images_per_second or rate)
+        for row in rows
+        if (rate := row.images_per_second) is not None
+    ]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - rate for rate, _, high in ends],
+        "arrayminus": [rate - low for rate, low, _ in ends],
+    }
 
 
 def _published(known: list[tuple[int, float]], name: str) -> Json:
@@ -116,18 +132,18 @@ def _published(known: list[tuple[int, float]], name: str) -> Json:
     }
 
 
-def _table(chapter: Chapter, rows: list[Row]) -> Table:
-    return Table(
+def _table(chapter: Chapter, rows: list[TableRow]) -> Numbers:
+    return Numbers(
         head=("Row", "img/s", "low", "high", "per device", "published", "verdict"),
         rows=[
             (
                 name_of(row, chapter),
-                show(row["images_per_second"]),
-                show(row["low_images_per_second"]),
-                show(row["high_images_per_second"]),
-                show(row["images_per_second_per_gpu"]),
-                show(row["published_images_per_second"], "g"),
-                row["validity"],
+                show(row.images_per_second),
+                show(row.low_images_per_second),
+                show(row.high_images_per_second),
+                show(row.images_per_second_per_gpu),
+                show(row.published_images_per_second, "g"),
+                row.validity,
             )
             for row in rows
         ],

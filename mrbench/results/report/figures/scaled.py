@@ -2,43 +2,43 @@
 
 from collections.abc import Sequence
 
+from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (  # fmt: skip
     Entry,
     Figure,
     Json,
-    Table,
+    Numbers,
     brief,
     line,
     plain,
     show,
     value_axis,
 )
-from mrbench.results.report.figures.ranking import ranked
+from mrbench.results.report.figures.ranking import error_bars, ranked
 from mrbench.results.report.gather import Chapter
-from mrbench.results.rows import Row
 
 IDEAL = 6
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
     """Return the scaling series of a suite; None where there is none."""
-    series: dict[tuple[str, ...], list[Row]] = {}
+    series: dict[tuple[str, ...], list[TableRow]] = {}
     for row in ranked(chapter):
-        if row["scaling_efficiency"] is not None:
-            part = (row["implementation"], row["commit"], row["window"], row["scaling_from_gpus"])
+        if row.scaling_efficiency is not None:
+            part = (row.implementation, row.commit, row.window, row.scaling_from_gpus)
             series.setdefault(tuple(map(str, part)), []).append(row)
-    found = [sorted(rows, key=lambda row: int(row["gpus"])) for rows in series.values()]
-    if not found:
+    curves = [sorted(rows, key=lambda row: row.gpus) for rows in series.values()]
+    if not curves:
         return None
     traces: list[Json] = []
     legend: list[Entry] = []
-    for i, rows in enumerate(found):
+    for i, rows in enumerate(curves):
         colour = i if i < IDEAL else i + 1
         traces += [_ideal(rows, f"series{i}"), _curve(rows, f"series{i}", colour)]
-        name = str(rows[0]["implementation"])
+        name = rows[0].implementation
         legend.append(Entry(key=f"series{i}", label=name, colour=colour))
-    counts = sorted({row["gpus"] for rows in found for row in rows})
-    unit = "GPUs" if found[0][0]["accelerator"] == "gpu" else "devices"
+    counts = sorted({row.gpus for rows in curves for row in rows})
+    unit = "GPUs" if curves[0][0].accelerator == "gpu" else "devices"
     return Figure(
         key=key,
         title="Scaling",
@@ -53,19 +53,19 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             "yaxis": value_axis("images per second"),
         },
         legend=legend,
-        table=Table(
+        table=Numbers(
             head=("Series", unit, "img/s", "low", "high", f"img/s per {unit[:-1]}", "efficiency"),
             rows=[
                 (
-                    str(row["implementation"]),
-                    str(row["gpus"]),
-                    show(row["images_per_second"]),
-                    show(row["low_images_per_second"]),
-                    show(row["high_images_per_second"]),
-                    show(row["images_per_second_per_gpu"]),
-                    show(row["scaling_efficiency"], ".1%"),
+                    row.implementation,
+                    str(row.gpus),
+                    show(row.images_per_second),
+                    show(row.low_images_per_second),
+                    show(row.high_images_per_second),
+                    show(row.images_per_second_per_gpu),
+                    show(row.scaling_efficiency, ".1%"),
                 )
-                for rows in found
+                for rows in curves
                 for row in rows
             ],
             note=f"Efficiency: images per second per {unit[:-1]}, as a share of the fewest's.",
@@ -73,36 +73,26 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     )
 
 
-def _curve(rows: Sequence[Row], group: str, colour: int) -> Json:
-    rates = [row["images_per_second"] for row in rows]
-    lows = [row["low_images_per_second"] or rate for row, rate in zip(rows, rates, strict=True)]
-    highs = [row["high_images_per_second"] or rate for row, rate in zip(rows, rates, strict=True)]
-    trace = line(
-        [row["gpus"] for row in rows],
-        [brief(rate) for rate in rates],
-        name=str(rows[0]["implementation"]),
+def _curve(rows: Sequence[TableRow], group: str, colour: int) -> Json:
+    return line(
+        [row.gpus for row in rows],
+        [brief(row.images_per_second) for row in rows],
+        name=rows[0].implementation,
         group=group,
         colour=colour,
         marked=True,
+        error_y={**error_bars(rows), "width": 4},
+        text=[f"{row.scaling_efficiency:.1%}" for row in rows],
+        hovertemplate="%{x}: %{y:.4g} img/s, %{text} of ideal<extra>%{fullData.name}</extra>",
     )
-    trace["error_y"] = {
-        "type": "data",
-        "symmetric": False,
-        "array": [high - rate for rate, high in zip(rates, highs, strict=True)],
-        "arrayminus": [rate - low for rate, low in zip(rates, lows, strict=True)],
-        "width": 4,
-    }
-    trace["text"] = [f"{row['scaling_efficiency']:.1%}" for row in rows]
-    trace["hovertemplate"] = "%{x}: %{y:.4g} img/s, %{text} of ideal<extra>%{fullData.name}</extra>"
-    return trace
 
 
-def _ideal(rows: Sequence[Row], group: str) -> Json:
-    each, counts = rows[0]["images_per_second_per_gpu"], [row["gpus"] for row in rows]
+def _ideal(rows: Sequence[TableRow], group: str) -> Json:
+    each, counts = rows[0].images_per_second_per_gpu or 0.0, [row.gpus for row in rows]
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": f"{plain(rows[0]['implementation'])}, ideal",
+        "name": f"{plain(rows[0].implementation)}, ideal",
         "x": [0, *counts],
         "y": [0, *(brief(each * count) for count in counts)],
         "line": {"width": 1, "dash": "dot"},

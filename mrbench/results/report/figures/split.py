@@ -1,10 +1,11 @@
 """Where the time of an iteration goes: waiting for data, and the rest."""
 
+from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (  # fmt: skip
     Entry,
     Figure,
     Json,
-    Table,
+    Numbers,
     bars,
     brief,
     rows_axis,
@@ -13,18 +14,17 @@ from mrbench.results.report.figures.base import (  # fmt: skip
 )
 from mrbench.results.report.figures.ranking import ROW_PX, name_of, ranked
 from mrbench.results.report.gather import Chapter
-from mrbench.results.rows import Row
 
 Split = tuple[float, float | None]  # seconds of an iteration, and of those waiting for data
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
     """Return the time of an iteration of each row, parted where the log tells; None without any."""
-    found = [(row, part) for row in ranked(chapter) if (part := _split(chapter, row))]
-    if not found:
+    pairs = [(row, part) for row in ranked(chapter) if (part := _split(chapter, row))]
+    if not pairs:
         return None
     parts: dict[str, dict[int, float]] = {"waiting for data": {}, "the rest": {}, "not parted": {}}
-    for i, (_, (seconds, waiting)) in enumerate(found):
+    for i, (_, (seconds, waiting)) in enumerate(pairs):
         if waiting is None:
             parts["not parted"][i] = seconds
         else:
@@ -40,11 +40,11 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 name=name,
                 group=name,
                 colour=colours[name],
+                hovertemplate="%{x:.4g} s per iteration<extra>%{fullData.name}</extra>",
             )
-            trace["hovertemplate"] = "%{x:.4g} s per iteration<extra>%{fullData.name}</extra>"
             traces.append(trace)
-    silent = [name_of(row, chapter) for row, (_, waiting) in found if waiting is None]
-    silent = ["all rows"] if len(silent) == len(found) else silent
+    silent = [name_of(row, chapter) for row, (_, waiting) in pairs if waiting is None]
+    silent = ["all rows"] if len(silent) == len(pairs) else silent
     return Figure(
         key=key,
         title="Time of an iteration",
@@ -53,11 +53,11 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             " rest (forward, backward, update, communication) where the log tells the wait; the"
             " mean of the runs that count."
         ),
-        height_px=90 + ROW_PX * len(found),
+        height_px=90 + ROW_PX * len(pairs),
         traces=traces,
         layout={
             "xaxis": value_axis("seconds per iteration"),
-            "yaxis": rows_axis([name_of(row, chapter) for row, _ in found]),
+            "yaxis": rows_axis([name_of(row, chapter) for row, _ in pairs]),
             "barmode": "stack",
         },
         legend=[
@@ -65,7 +65,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             for name, values in parts.items()
             if values
         ],
-        table=Table(
+        table=Numbers(
             head=("Row", "s per iteration", "waiting for data", "the rest", "share waiting"),
             rows=[
                 (
@@ -75,7 +75,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                     show(None if waiting is None else seconds - waiting, ".4f"),
                     show(None if waiting is None else waiting / seconds, ".1%"),
                 )
-                for row, (seconds, waiting) in found
+                for row, (seconds, waiting) in pairs
             ],
         ),
         missing=[f"the parts of {', '.join(silent)}; the logs do not tell the wait."]
@@ -83,14 +83,13 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     )
 
 
-def _split(chapter: Chapter, row: Row) -> Split | None:
+def _split(chapter: Chapter, row: TableRow) -> Split | None:
     runs = [run.measured for run in chapter.runs_of(row) if run.counts]
-    known = [m for m in runs if m.get("seconds_per_iteration")]
+    known = [(m.seconds_per_iteration, m.data_share) for m in runs if m and m.seconds_per_iteration]
     if not known:
         return None
-    seconds = sum(m["seconds_per_iteration"] for m in known) / len(known)
-    shares = [m.get("data_share") for m in known]
-    if any(share is None for share in shares):
+    seconds = sum(seconds for seconds, _ in known) / len(known)
+    waits = [seconds * share for seconds, share in known if share is not None]
+    if len(waits) < len(known):
         return seconds, None
-    waiting = sum(m["seconds_per_iteration"] * m["data_share"] for m in known) / len(known)
-    return seconds, min(waiting, seconds)
+    return seconds, min(sum(waits) / len(waits), seconds)

@@ -1,0 +1,98 @@
+"""The rows of a comparison table, as `mrbench table --format json` has them; no I/O."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from mrbench.model.record import Verdict
+from mrbench.model.run import Status
+from mrbench.model.suite import Accelerator
+
+Rate = Annotated[float, Meta(gt=0)]
+
+
+class TableRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Like runs together: the valid runs of one plan on machines of one kind, or why none is."""
+
+    implementation: Annotated[str, Meta(description="Name of the recipe.")]
+    title: Annotated[str, Meta(description="The recipe's title.")]
+    framework: Annotated[str, Meta(description="Deep learning framework.")]
+    commit: Annotated[str, Meta(description="The source's commit.")]
+    pinned: Annotated[bool, Meta(description="Whether that is the recipe's own commit.")]
+    gpus: Annotated[int, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]
+    nodes: Annotated[int, Meta(description="Number of nodes.")]
+    accelerator: Annotated[Accelerator, Meta(description="What trained: gpu or cpu.")]
+    hardware: Annotated[str, Meta(description="Names of the devices.")]
+    started: Annotated[str, Meta(description="UTC time of the newest run's start.")]
+    window: Annotated[str, Meta(description="Measured iterations, as 100:500.")]
+    images_per_second: Annotated[
+        Rate | None, Meta(description="All images of the valid runs by all their seconds.")
+    ]
+    images_per_second_per_gpu: Annotated[Rate | None, Meta(description="The same by device.")]
+    low_images_per_second_per_gpu: Annotated[
+        Rate | None, Meta(description="Low end of its 95 % confidence interval.")
+    ]
+    high_images_per_second_per_gpu: Annotated[Rate | None, Meta(description="High end of it.")]
+    scaling_efficiency: Annotated[
+        float | None,
+        Meta(
+            description="images_per_second_per_gpu by that on the fewest devices of the series; 1"
+            " is ideal."
+        ),
+    ] = None
+    scaling_from_gpus: Annotated[int | None, Meta(description="The fewest devices there.")] = None
+    repeats: Annotated[int, Meta(description="Number of valid runs.")]
+    failed_repeats: Annotated[int, Meta(description="Number of the others.")]
+    low_images_per_second: Annotated[
+        float | None,
+        Meta(
+            description="Low end of the 95 % confidence interval: between runs if there are"
+            " several, else within the one."
+        ),
+    ]
+    high_images_per_second: Annotated[float | None, Meta(description="High end of it.")]
+    deviation_images_per_second: Annotated[
+        float | None, Meta(description="Standard deviation of the valid runs.")
+    ]
+    published_images_per_second: Annotated[float | None, Meta(description="Published number.")]
+    reference: Annotated[str | None, Meta(description="Name of the published table.")]
+    ratio: Annotated[
+        float | None,
+        Meta(description="Measured by published; null on other hardware or at another commit."),
+    ]
+    same_hardware: Annotated[
+        bool, Meta(description="Whether hardware and commit are those of the published table.")
+    ]
+    status: Annotated[Status, Meta(description="ok, or why the newest run has no number.")]
+    validity: Annotated[
+        Verdict | Literal["not judged"],
+        Meta(description="Verdict on the runs; not judged: made before suites had rules."),
+    ]
+    reason: Annotated[str, Meta(description="Why there is no number; else empty.")]
+    notes: Annotated[tuple[str, ...], Meta(description="Notes on the valid runs.")]
+    footnote: Annotated[str, Meta(description="What the suite changed; else empty.")]
+    stand_ins: Annotated[tuple[str, ...], Meta(description="Parts that are not upstream's.")]
+    runs: Annotated[tuple[str, ...], Meta(description="Ids of all runs, oldest first.")]
+    folders: Annotated[tuple[str, ...], Meta(description="Their folders.")]
+    folder: Annotated[str | None, Meta(description="Folder of the newest valid run.")]
+    footnote_number: Annotated[int | None, Meta(description="Number of the footnote.")] = None
+    relative: Annotated[
+        float | UnsetType | None,
+        Meta(description="With --relative-to: images_per_second by those of relative_to."),
+    ] = UNSET
+    low_relative: Annotated[
+        float | UnsetType | None, Meta(description="Low end of its 95 % confidence interval.")
+    ] = UNSET
+    high_relative: Annotated[float | UnsetType | None, Meta(description="High end of it.")] = UNSET
+    relative_reason: Annotated[
+        str | UnsetType | None, Meta(description="Why the runs may not be compared.")
+    ] = UNSET
+    relative_to: Annotated[
+        str | UnsetType, Meta(description="The implementation that relative is by.")
+    ] = UNSET
+
+    def plain(self) -> dict[str, object]:
+        """Return the row as JSON holds it; keys that are not set are not in it."""
+        content: dict[str, object] = msgspec.to_builtins(self)
+        return content

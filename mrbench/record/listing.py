@@ -1,0 +1,74 @@
+"""All runs of a suite that lie in a folder of runs, read fast: each record is opened once.
+
+There is no cache and no index, so that a table shows what lies there now. A record's type is
+checked; its own digest is not, `mrbench verify` does that.
+"""
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mrbench.errors import MrbenchError
+from mrbench.files import read_regular
+from mrbench.model.record import RunRecord
+from mrbench.record.formats import record_of
+from mrbench.record.rundir import MOST_BYTES, cannot_read
+
+
+class StoredRun(NamedTuple):
+    """A run's record and the folder that it lies in; None if nobody needs to know."""
+
+    record: RunRecord
+    folder: str | None = None
+
+
+def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Path]:
+    """Yield for each run of a suite, oldest first, one of three.
+
+    The run; an error that says what is wrong with its record.json; the folder of a run that has a
+    plan and no record.
+    """
+    folders = []
+    for implementation in _entries(os.path.join(runs, suite)):  # noqa: PTH118 - 10,000 of them
+        folders += [(name, implementation) for name in _names(implementation)]
+    with _no_collection():
+        for name, implementation in sorted(folders):
+            folder = f"{implementation}/{name}"
+            try:
+                raw = read_regular(f"{folder}/record.json", MOST_BYTES)
+                yield StoredRun(record_of(raw, f"{folder}/record.json"), folder)
+            except NotADirectoryError:
+                continue
+            except FileNotFoundError:
+                if (Path(folder) / "plan.json").exists():
+                    yield Path(folder)
+            except OSError as exc:
+                yield cannot_read(f"{folder}/record.json", exc)
+            except MrbenchError as exc:
+                yield exc
+
+
+def _entries(folder: str) -> list[str]:
+    return [f"{folder}/{name}" for name in _names(folder)]
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - see above
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector out: nothing in a record forms cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
