@@ -31,6 +31,11 @@ class Opened:
     is_archive: bool = False
     unpacked: tuple[str, ...] = ()
 
+    @property
+    def record_name(self) -> str:
+        """What messages call its record.json, which may lie in a temporary copy."""
+        return f"{self.called}/{self.folder.record.name}"
+
 
 @contextlib.contextmanager
 def opened(name: str, runs: Path) -> Iterator[Opened]:

@@ -171,15 +171,15 @@ def write(path: Path, text: str) -> None:
         ) from exc
 
 
-def load(path: Path) -> RunRecord:
-    """Read one record.json; MrbenchError names the file and the key that is wrong."""
-    return record_of(read_bytes(path), str(path))
+def load(path: Path, called: str | None = None) -> RunRecord:
+    """Read one record.json; MrbenchError names the file, `called` if so, and the wrong key."""
+    return record_of(read_bytes(path), called or str(path))
 
 
-def load_checked(path: Path) -> tuple[RunRecord, bool]:
+def load_checked(path: Path, called: str) -> tuple[RunRecord, bool]:
     """Read one record.json, and tell whether it is not as its own digest has it."""
     raw = read_bytes(path)
-    record = record_of(raw, str(path))
+    record = record_of(raw, called)
     return record, is_edited(raw, record)
 
 

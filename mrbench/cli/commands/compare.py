@@ -52,4 +52,4 @@ def main(args: argparse.Namespace) -> int:
 
 def _side(name: str, runs: Path) -> compare.Side:
     with opened(name, runs) as run:
-        return compare.Side(run.called, *rundir.load_checked(run.folder.record))
+        return compare.Side(run.called, *rundir.load_checked(run.folder.record, run.record_name))

@@ -40,5 +40,5 @@ def _plotted(args: argparse.Namespace) -> str:
     """Draw as wide as the terminal is; a pipe has 80 columns."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     with opened(args.run, args.runs) as run:
-        record = rundir.load(run.folder.record)
+        record = rundir.load(run.folder.record, run.record_name)
         return terminal.draw(run, record, shutil.get_terminal_size().columns, utf8=utf8)

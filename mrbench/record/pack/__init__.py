@@ -42,7 +42,7 @@ def pack(run: Opened, out: Path) -> RunRecord:
         raise MrbenchError("exists already", "choose another name, or remove it", file=out)
     if run.is_archive:
         raise MrbenchError(f"{run.called}: is an archive already", "give a run's folder")
-    record = rundir.load(run.folder.record)
+    record = rundir.load(run.folder.record, run.record_name)
     # Digests are made anew: what was edited before would look untouched afterwards.
     edited = _mismatch(run)
     if edited or not ID.fullmatch(record.id):

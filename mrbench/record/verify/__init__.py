@@ -111,7 +111,7 @@ def verify(run: Opened, leave_out: tuple[str, ...] = ()) -> Verification:
     Raises MrbenchError if there is no record.json, it is no JSON, or of a newer mrbench.
     """
     raw = read_bytes(run.folder.record)
-    file = str(run.folder.record) if not run.is_archive else "record.json"
+    file = run.record_name
     try:
         record = record_of(raw, file)
     except MrbenchError as exc:

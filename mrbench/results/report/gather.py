@@ -191,7 +191,7 @@ def _unfinished(runs: Path, suite: str) -> Iterator[LeftOut]:
 
 def _read(name: str, runs: Path) -> ReportRun:
     with opened(name, runs) as run:
-        record, edited = rundir.load_checked(run.folder.record)
+        record, edited = rundir.load_checked(run.folder.record, run.record_name)
         record = _for_reading(record, run.folder.record)
         curve = read_curve(run, record)
         return ReportRun(
