@@ -102,3 +102,15 @@ def test_events_fit(tmp_path: Path, git: Callable[..., str]) -> None:
     for event in events:
         checker.validate(event)
     assert len({event["event"] for event in events}) == len(make_schema("events")["anyOf"])
+
+
+def test_tables_fit(tmp_path: Path) -> None:
+    runs = Path(__file__).parent / "kept"
+    words = ("table", "--suite", "smoke", "--runs", runs, "--format", "json")
+    checker = validator("table")
+    for more in ((), ("--relative-to", "detectron2")):
+        done = mrbench(*words, *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        rows = json.loads(done.stdout)
+        assert len(rows) == len(KEPT)
+        checker.validate(rows)

@@ -10,14 +10,16 @@ from mrbench.model.events import AnyEvent
 from mrbench.model.recipe import ALSO, Recipe
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
+from mrbench.model.table import TableRow
 
 Schema = dict[str, Any]  # any: JSON Schema nests as the types do
-KINDS: Mapping[str, Any] = {  # any: a union is no type to the type checker
+KINDS: Mapping[str, Any] = {  # any: what is no class is no type to mypy
     "recipe": Recipe,
     "suite": Suite,
     "record": RunRecord,
     "baseline": Baseline,
     "events": AnyEvent,
+    "table": tuple[TableRow, ...],
 }
 
 
