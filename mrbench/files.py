@@ -1,10 +1,25 @@
-"""Where mrbench keeps what it makes, and how a file comes into being there."""
+"""Files of mrbench's own: where they are, how they come into being, and typed JSON out of them.
+
+JSON becomes a value of a msgspec type, or an error that names file and key. Encoding stays with
+`json.dumps` where people read the file or a digest is taken of it.
+"""
 
 import contextlib
 import errno
+import functools
+import hashlib
+import json
 import os
+import re
 import stat
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from mrbench.errors import MrbenchError
+from mrbench.text import printable
 
 
 def home() -> Path:
@@ -45,3 +60,206 @@ def read_regular(path: str | Path, most_bytes: int) -> bytes:
         return content
     finally:
         os.close(number)
+
+
+T = TypeVar("T")
+MOST_BYTES = 256 << 20  # of a file that mrbench wrote for itself; the biggest list files
+DAMAGED = "it was edited or damaged; restore it or remove it"
+_LOCATION = re.compile(r"(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`")
+_KIND = re.compile(r"`(\w+(?: \| \w+)*)`")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "keys and values",
+}
+_WORDS = {
+    " of length >= 1": " that is not empty",
+    " >= ": " of at least ",
+    " > ": " above ",
+}
+
+
+def check_format(
+    number: int,
+    what: str,
+    known: range,
+    file: str | Path,
+    *,
+    error: type[MrbenchError] = MrbenchError,
+) -> None:
+    """Refuse a file, as `record` or `plan`, of a format that this mrbench does not know."""
+    if number >= known.stop:
+        limits = f"{what} format {number}; this one reads up to {known[-1]}"
+        raise error(f"written by a newer mrbench ({limits})", "upgrade mrbench", file=file)
+    if number < known.start:
+        raise error(
+            f"has {what} format {number}; this mrbench reads {known.start} to {known[-1]}",
+            "read it with the mrbench that wrote it",
+            file=file,
+        )
+
+
+def decode(
+    raw: bytes,
+    cls: type[T],
+    file: str | Path,
+    *,
+    line: int | None = None,
+    error: type[MrbenchError] = MrbenchError,
+    remedy: str = DAMAGED,
+) -> T:
+    """Read JSON as `cls`; `error` names `file`, the line if given, and the key that does not fit.
+
+    NaN, infinities and lone surrogates are taken, as `json` writes them.
+    """
+    with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):
+        return cast("T", _decoder(cast("Hashable", cls)).decode(raw))
+    plain = loads(raw, file, line=line, error=error, remedy=remedy)
+    return convert(plain, cls, file, line=line, error=error, remedy=remedy)
+
+
+def loads(
+    raw: bytes,
+    file: str | Path,
+    *,
+    line: int | None = None,
+    error: type[MrbenchError] = MrbenchError,
+    remedy: str = DAMAGED,
+) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return what JSON holds as plain values; `error` names the file."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise error(f"is not JSON ({exc})", remedy, file=file, line=line) from exc
+
+
+def cached(path: Path, cls: type[T]) -> T | None:
+    """Read a file that can be made again; None if it is missing, damaged or of another version."""
+    try:
+        return decode(read_regular(path, MOST_BYTES), cls, path)
+    except (OSError, MrbenchError):
+        return None
+
+
+def convert(
+    plain: object,
+    cls: type[T],
+    file: str | Path,
+    *,
+    line: int | None = None,
+    error: type[MrbenchError] = MrbenchError,
+    remedy: str = DAMAGED,
+) -> T:
+    """Turn plain values, as `json.loads` returns them, into `cls`; errors as `decode` raises."""
+    try:
+        return msgspec.convert(plain, cls, str_keys=True, dec_hook=_path)
+    except msgspec.ValidationError as exc:
+        key, text = explain(exc, plain, cls)
+        raise error(text, remedy, file=file, line=line, key=key or None) from exc
+    except UnicodeEncodeError as exc:  # a lone surrogate where no text fits, or in a key
+        if (whole := _unicode(plain)) != plain:
+            convert(whole, cls, file, line=line, error=error, remedy=remedy)
+        key = next(key for key in _keys(plain) if _unicode(key) != key)
+        text = "is not valid Unicode"
+        raise error(text, remedy, file=file, line=line, key=printable(key)) from exc
+
+
+def _unicode(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return plain values with the replacement character for each lone surrogate."""
+    if isinstance(plain, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", plain)
+    if isinstance(plain, list):
+        return [_unicode(item) for item in plain]
+    if isinstance(plain, dict):
+        return {_unicode(key): _unicode(value) for key, value in plain.items()}
+    return plain
+
+
+def _keys(plain: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
+    """Yield the dotted keys of all objects in plain values."""
+    items = plain.items() if isinstance(plain, dict) else ()
+    for name, value in items:
+        yield f"{key}.{name}".removeprefix(".")
+        yield from _keys(value, f"{key}.{name}")
+    for i, value in enumerate(plain if isinstance(plain, list) else ()):
+        yield from _keys(value, f"{key}[{i}]")
+
+
+def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str, str]:
+    """Return the dotted key of the value that does not fit `cls`, and what is wrong with it.
+
+    plain: the value that msgspec refused. msgspec leaves out which key of a mapping it means; it
+    is found by trying them.
+    """
+    match = _LOCATION.fullmatch(str(exc))
+    text, path = (match["text"], match["path"] or "") if match else (str(exc), "")
+    steps = _steps(path, plain, lambda: _message(plain, cls) == str(exc))
+    field = _FIELD.fullmatch(text)
+    if field:
+        steps.append(f".{field['name']}")
+        text = "missing" if field["how"].startswith("missing") else "unknown key"
+    text = _KIND.sub(lambda m: " or ".join(_KINDS.get(k, k) for k in m[1].split(" | ")), text)
+    for word, plain_word in _WORDS.items():
+        text = text.replace(word, plain_word)
+    return printable("".join(steps).removeprefix(".")), text[:1].lower() + text[1:]
+
+
+@functools.cache
+def _decoder(cls: Hashable) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(cast("type", cls), dec_hook=_path)
+
+
+def _path(cls: type, value: object) -> object:
+    if cls is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"expected text, got {type(value).__name__}")
+
+
+def at(plain: Any, key: str) -> object:  # noqa: ANN401 - whatever JSON or YAML holds
+    """Return the value at a dotted key that `explain` returned."""
+    for name, index in _STEP.findall(f".{key}"):
+        plain = plain[int(index)] if index else plain[name]
+    return plain
+
+
+def _steps(path: str, plain: Any, same: Callable[[], bool]) -> list[str]:  # noqa: ANN401 - JSON
+    """Follow msgspec's path into `plain`; `same` tells whether it still has the same fault."""
+    steps, at = [], plain
+    for name, index in _STEP.findall(path):
+        step = int(index) if index.isdecimal() else name or _faulty(at, same)
+        at = at[step]
+        steps.append(f".{step}" if isinstance(step, str) else f"[{step}]")
+    return steps
+
+
+def _faulty(mapping: dict[str, object], same: Callable[[], bool]) -> str:
+    """Return the first key whose value alone makes the fault; the others are left out of it."""
+    entries = list(mapping.items())
+    for name, value in entries:
+        mapping.clear()
+        mapping[name] = value
+        if same():
+            break
+    mapping.clear()
+    mapping.update(entries)
+    return name
+
+
+def _message(plain: object, cls: type) -> str:
+    try:
+        msgspec.convert(plain, cls, str_keys=True, dec_hook=_path)
+    except (msgspec.ValidationError, UnicodeEncodeError) as exc:
+        return str(exc)
+    return ""
+
+
+def digest_of(content: Mapping[str, object]) -> str:
+    """Return the SHA-256 of a record or baseline, as JSON holds it, without its own digest."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 from msgspec import inspect
 
 from mrbench import cli
-from mrbench.jsonfile import digest_of
+from mrbench.files import digest_of
 from mrbench.model.record import RunRecord
 from mrbench.model.telemetry import Header, Sample
 from mrbench.record.formats import plan_of, record_of

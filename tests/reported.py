@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mrbench.jsonfile import digest_of
+from mrbench.files import digest_of
 from mrbench.record.rundir import RunDir
 from test_checks_gpus import build
 from toy import commit_all, edit, make_suite, mrbench

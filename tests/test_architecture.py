@@ -16,7 +16,7 @@ PACKAGE = ROOT / "mrbench"
 FLOORS = (
     *("__main__", "cli", "checks", "results", "run", "record", "doctor", "launch", "prepare"),
     *("recipe", "measure", "console", "model", "embedded"),
-    *("locks", "jsonfile", "files", "text", "errors", "__init__"),
+    *("locks", "files", "text", "errors", "__init__"),
 )
 MOST_PACKAGES, MOST_LOOSE_MODULES = 13, 6
 # Imports within functions; each says beside it why, after `noqa: PLC0415 - `.

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import Exit
 from mrbench.prepare import source as workspace
@@ -104,7 +104,7 @@ def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
     for packed in kept(name).glob("*.gz"):
         with gzip.open(packed) as stream, (tmp_path / packed.stem).open("wb") as out:
             shutil.copyfileobj(stream, out)
-    log = jsonfile.convert(record["plan"]["log"], LogFormat, "plan.log")
+    log = files.convert(record["plan"]["log"], LogFormat, "plan.log")
     plan = make_plan(load(name))
     assert plan.log.format == log.format
     assert record["workspace"]["tree"] == plan.source.tree

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mrbench.jsonfile import digest_of
+from mrbench.files import digest_of
 from mrbench.record.rundir import RunDir
 from toy import edit, make_suite, mrbench
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from mrbench.errors import MrbenchError
-from mrbench.jsonfile import decode
+from mrbench.files import decode
 from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
 
 TAIL_BYTES = 1 << 16  # more than any line

@@ -17,7 +17,7 @@ import msgspec
 import yaml
 from msgspec import inspect
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import RecipeError
 from mrbench.files import read_regular
 from mrbench.model.recipe import ANY_TEXT, PROBLEM
@@ -95,7 +95,7 @@ def parse(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
     try:
         return msgspec.convert(plain, cls), reader.place
     except msgspec.ValidationError as exc:
-        raise reader.refused(*jsonfile.explain(exc, plain, cls), plain) from exc
+        raise reader.refused(*files.explain(exc, plain, cls), plain) from exc
 
 
 def _compose(raw: bytes, file: str) -> yaml.Node:
@@ -167,7 +167,7 @@ class _Reader:
         """Say in the type's own words why msgspec refused a value, else in msgspec's."""
         if key in self.words:
             problem, remedy = self.words[key]
-            return self.place.error(key, f"{jsonfile.at(plain, key)!r} {problem}", remedy)
+            return self.place.error(key, f"{files.at(plain, key)!r} {problem}", remedy)
         return self.place.error(key or "(top)", text, "correct the value")
 
     def plain(self, kind: inspect.Type, node: yaml.Node, key: str) -> object:

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular
 from mrbench.model import plan as plans
@@ -74,13 +74,13 @@ class _Head(msgspec.Struct):
 
 def record_of(raw: bytes, file: str) -> RunRecord:
     """Read a record.json of this or an older format; MrbenchError names file and key."""
-    head = jsonfile.decode(raw, _Head, file, remedy=DAMAGED)
+    head = files.decode(raw, _Head, file, remedy=DAMAGED)
     if head.format == FORMAT:
-        return _sound(jsonfile.decode(raw, RunRecord, file, remedy=DAMAGED), file)
-    jsonfile.check_format(head.format, "record", range(OLDEST, FORMAT + 1), file)
+        return _sound(files.decode(raw, RunRecord, file, remedy=DAMAGED), file)
+    files.check_format(head.format, "record", range(OLDEST, FORMAT + 1), file)
     on_cluster = head.container is not None and head.container.tool is not None
     cls = _OldClusterRecord if on_cluster else _OldRecord
-    return _sound(_lifted(jsonfile.decode(raw, cls, file, remedy=DAMAGED)), file)
+    return _sound(_lifted(files.decode(raw, cls, file, remedy=DAMAGED)), file)
 
 
 def _lifted(old: _OldRecord) -> RunRecord:
@@ -117,7 +117,7 @@ def _changed(cls: type[S], old: S, **changes: object) -> S:
 def read_plan(path: Path) -> Plan:
     """Read a run's plan.json; MrbenchError says what is wrong with it."""
     try:
-        raw = read_regular(path, jsonfile.MOST_BYTES)
+        raw = read_regular(path, files.MOST_BYTES)
     except OSError as exc:
         text = f"cannot be read ({exc.strerror})"
         raise MrbenchError(text, "restore it or remove the run", file=path) from exc
@@ -126,11 +126,11 @@ def read_plan(path: Path) -> Plan:
 
 def plan_of(raw: bytes, file: str) -> Plan:
     """Read a plan.json of this or an older format; MrbenchError names file and key."""
-    number = jsonfile.decode(raw, _Format, file, remedy=DAMAGED).format
+    number = files.decode(raw, _Format, file, remedy=DAMAGED).format
     if number == plans.FORMAT:
-        return jsonfile.decode(raw, Plan, file, remedy=DAMAGED)
-    jsonfile.check_format(number, "plan", range(OLDEST, plans.FORMAT + 1), file)
-    return _lifted_plan(jsonfile.decode(raw, _OldPlan, file, remedy=DAMAGED))
+        return files.decode(raw, Plan, file, remedy=DAMAGED)
+    files.check_format(number, "plan", range(OLDEST, plans.FORMAT + 1), file)
+    return _lifted_plan(files.decode(raw, _OldPlan, file, remedy=DAMAGED))
 
 
 def _sound(record: RunRecord, file: str) -> RunRecord:
@@ -157,4 +157,4 @@ def _sound(record: RunRecord, file: str) -> RunRecord:
 
 def is_edited(raw: bytes, record: RunRecord) -> bool:
     """Tell whether a record.json has another digest than it says; older formats have none."""
-    return record.digest is not None and jsonfile.digest_of(json.loads(raw)) != record.digest
+    return record.digest is not None and files.digest_of(json.loads(raw)) != record.digest

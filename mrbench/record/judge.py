@@ -4,7 +4,7 @@ import functools
 
 from msgspec.structs import replace
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import LaunchError, MeasureError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
@@ -47,7 +47,7 @@ def _container(folder: RunDir, plan: Plan) -> DockerContainer | None:
     if not folder.container.exists():
         return None
     raw = folder.container.read_bytes()
-    container = jsonfile.decode(raw, DockerContainer, str(folder.container))
+    container = files.decode(raw, DockerContainer, str(folder.container))
     if plan.environment.kind == "venv" and not container.image.environment:
         text = "the packages are the image's own, not those of the recipe's lock"
         return replace(container, warnings=(*container.warnings, text))

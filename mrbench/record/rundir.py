@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular, write_whole
 from mrbench.model.record import FileDigest, RunRecord
@@ -154,7 +154,7 @@ def describe(path: Path) -> FileDigest:
 
 def write_record(folder: RunDir, record: RunRecord) -> RunRecord:
     """Write record.json whole or not at all; return the record with its own digest."""
-    record = msgspec.structs.replace(record, digest=jsonfile.digest_of(record.plain()))
+    record = msgspec.structs.replace(record, digest=files.digest_of(record.plain()))
     write(folder.record, json.dumps(record.plain(), indent=1, sort_keys=True) + "\n")
     return record
 

@@ -8,11 +8,10 @@ from typing import NoReturn
 import msgspec
 from msgspec.structs import replace
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.checks.baseline.sample import sample_of
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
-from mrbench.files import read_regular, write_whole
-from mrbench.jsonfile import digest_of
+from mrbench.files import digest_of, read_regular, write_whole
 from mrbench.model.baseline import FORMAT, Baseline, BaselineEntry, Key
 from mrbench.recipe import yamlfile
 
@@ -61,8 +60,8 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
         raise MrbenchError("is not UTF-8 text", REMEDY, file=path) from exc
     except (ValueError, RecursionError) as exc:
         raise MrbenchError(f"is no JSON ({exc})", REMEDY, file=path) from exc
-    head = jsonfile.convert(content, _Head, path, remedy=REMEDY)
-    jsonfile.check_format(head.format, "baseline", range(FORMAT, FORMAT + 1), path)
+    head = files.convert(content, _Head, path, remedy=REMEDY)
+    files.check_format(head.format, "baseline", range(FORMAT, FORMAT + 1), path)
     if digest_of(content) != head.digest:
         raise CheckFailed("was edited after it was saved", REMEDY, file=path)
     try:

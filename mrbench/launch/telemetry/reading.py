@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mrbench.errors import MrbenchError
-from mrbench.jsonfile import decode
+from mrbench.files import decode
 from mrbench.model.telemetry import FORMAT, Count, Ending, Header, Line, Problem, Sample, Statistics
 
 MARGIN_S = 6.5  # around the window: who is on the GPUs is looked at every five seconds

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench import jsonfile, locks
+from mrbench import files, locks
 from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
@@ -125,7 +125,7 @@ def installed() -> list[str]:
 
 
 def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> UsableEnvironment | None:
-    complete = jsonfile.cached(place / DONE, Complete)
+    complete = files.cached(place / DONE, Complete)
     python = place / "venv" / "bin" / "python"
     if complete is None or not python.exists():  # its base interpreter was removed
         return None

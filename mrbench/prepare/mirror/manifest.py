@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from mrbench import __version__, jsonfile
+from mrbench import __version__, files
 from mrbench.errors import UnavailableError
 from mrbench.files import read_regular, write_whole
 from mrbench.model.plan import Sha256
@@ -93,7 +93,7 @@ def read(folder: Path) -> Manifest:
     """Read a mirror's manifest; UnavailableError if there is none, or none that can be used."""
     path = folder / MANIFEST
     try:
-        raw = read_regular(path, jsonfile.MOST_BYTES)
+        raw = read_regular(path, files.MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise UnavailableError(
             f"{folder} is no mirror, it has no {MANIFEST}",
@@ -105,10 +105,10 @@ def read(folder: Path) -> Manifest:
             "ask for the permission, or check the path",
             file=path,
         ) from exc
-    head = jsonfile.decode(raw, _Head, path, error=UnavailableError, remedy=REMEDY)
+    head = files.decode(raw, _Head, path, error=UnavailableError, remedy=REMEDY)
     known = range(FORMAT, FORMAT + 1)
-    jsonfile.check_format(head.format, "mirror", known, path, error=UnavailableError)
-    manifest = jsonfile.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)
+    files.check_format(head.format, "mirror", known, path, error=UnavailableError)
+    manifest = files.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)
     _check_paths("files", manifest.files, path)
     for name, covered in manifest.recipes.items():
         _check_paths(f"recipes.{name}.repos", covered.repos, path)

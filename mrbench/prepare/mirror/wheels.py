@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import UnavailableError
 from mrbench.model.recipe import Environment
 from mrbench.prepare.environment.install import options_for, uv
@@ -156,7 +156,7 @@ def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candi
         raise UnavailableError(told[:300] or "uv failed and said nothing")
     remedy = "install another uv: this one's locks are not read"
     plain = tomllib.loads(done.stdout)
-    lock = jsonfile.convert(plain, Pylock, "pylock.toml", error=UnavailableError, remedy=remedy)
+    lock = files.convert(plain, Pylock, "pylock.toml", error=UnavailableError, remedy=remedy)
     return dict(map(_candidates, lock.packages))
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import WorkspaceError
 from mrbench.files import home, write_whole
 from mrbench.model.job import Workspace
@@ -67,7 +67,7 @@ def write(path: Path, record: Record) -> None:
 
 def read(path: Path) -> Record | None:
     """Read a record; None if it is missing or damaged."""
-    return jsonfile.cached(path, Record)
+    return files.cached(path, Record)
 
 
 def looks_untouched(folder: Path, record: Record) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.files import home, write_whole
 
 CHUNK_BYTES = 1 << 20
@@ -81,7 +81,7 @@ def _memory() -> Path:
 
 
 def _remembered() -> dict[str, Remembered]:
-    return jsonfile.cached(_memory(), dict[str, Remembered]) or {}  # without it, files are read
+    return files.cached(_memory(), dict[str, Remembered]) or {}  # without it, files are read
 
 
 def _remember(path: Path, entry: Remembered) -> None:

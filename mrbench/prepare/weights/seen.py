@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import UnavailableError
 from mrbench.files import home, read_regular, write_whole
 from mrbench.model.finding import Problem
@@ -70,10 +70,10 @@ def _read(item: WeightsFile) -> First | None:
     """Return the record, if there is one; one that is broken must not let a changed file pass."""
     path = record(item)
     try:
-        raw = read_regular(path, jsonfile.MOST_BYTES)
+        raw = read_regular(path, files.MOST_BYTES)
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise UnavailableError(f"cannot be read ({exc.strerror})", "remove it", file=path) from exc
     remedy = "this is no record of weights; remove it"
-    return jsonfile.decode(raw, First, path, error=UnavailableError, remedy=remedy)
+    return files.decode(raw, First, path, error=UnavailableError, remedy=remedy)

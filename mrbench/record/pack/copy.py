@@ -10,7 +10,7 @@ import msgspec
 
 from mrbench import __version__
 from mrbench.errors import MrbenchError
-from mrbench.jsonfile import digest_of
+from mrbench.files import digest_of
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.model.record import FileDigest, Masked, Packed, PackedRecord, RunRecord
 from mrbench.record import rundir

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from mrbench.jsonfile import digest_of
+from mrbench.files import digest_of
 from mrbench.model.finding import Finding
 from mrbench.model.record import FileDigest
 from mrbench.record.archive import Opened

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import MeasureError, MrbenchError
 from mrbench.measure.log.blocks import read_stamps
 from mrbench.model.finding import Finding
@@ -35,7 +35,7 @@ def check_story(evidence: Evidence) -> Iterator[Finding]:
     end = _JobEnd()
     try:
         content = _content(evidence, "exit.json")
-        end = jsonfile.convert(content, _JobEnd, "exit.json")
+        end = files.convert(content, _JobEnd, "exit.json")
         yield from _exit(evidence, content)
     except MrbenchError as exc:
         if evidence.record.exit is not None:
@@ -51,7 +51,7 @@ def _content(evidence: Evidence, name: str) -> Any:  # noqa: ANN401 - whatever J
         raw = read_bytes(evidence.run.folder.path / name)
     except MrbenchError as exc:
         raise MrbenchError(exc.text, "restore it", file=name) from exc
-    return jsonfile.loads(raw, name)
+    return files.loads(raw, name)
 
 
 def _plan(evidence: Evidence) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import MrbenchError
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
@@ -207,7 +207,7 @@ def _for_reading(record: RunRecord, file: Path) -> RunRecord:
     """Return a record in which nothing is too long, too large or no JSON of browsers."""
     content = record.plain()
     shown = _plain(content, file, "")
-    return record if shown == content else jsonfile.convert(shown, RunRecord, file)
+    return record if shown == content else files.convert(shown, RunRecord, file)
 
 
 def _suite(name: str, newest: RunRecord) -> Suite:

@@ -1,7 +1,7 @@
 """A published table by itself, as its source has it: `mrbench table --reference-only`."""
 
 from mrbench.model.suite import Reference, Suite
-from mrbench.results.table.grid import grid
+from mrbench.results.table.markup import grid
 from mrbench.results.table.sheet import Sheet
 from mrbench.text import one_line
 

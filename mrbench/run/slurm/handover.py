@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import MrbenchError
 from mrbench.model.plan import Plan
 from mrbench.model.slurm import NodeOrder, NodeReport, Submission
@@ -48,4 +48,4 @@ def read(path: Path, cls: type[T]) -> T:
         raw = path.read_bytes()
     except OSError as exc:
         raise MrbenchError(f"cannot be read ({exc.strerror})", "run again", file=path) from exc
-    return jsonfile.decode(raw, cls, str(path))
+    return files.decode(raw, cls, str(path))

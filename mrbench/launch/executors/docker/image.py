@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import LaunchError, MrbenchError, UnavailableError
 from mrbench.files import home
 from mrbench.launch.executors.docker import build, containerfile
@@ -154,7 +154,7 @@ class InImage:
                     raise
                 other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
                 self.step(other, log, "environment")
-            found = jsonfile.decode(out.read_bytes(), Probed, out)
+            found = files.decode(out.read_bytes(), Probed, out)
         except LaunchError:
             raise
         except (OSError, MrbenchError) as exc:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import msgspec
 from PIL import Image, ImageDraw
 
-from mrbench import jsonfile
+from mrbench import files
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.places import DRAWING
 from mrbench.model.recipe import SyntheticData
@@ -224,7 +224,7 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
 
 def made_by_us(folder: Path) -> Drawn | None:
     """Return what a drawn dataset says of itself; None for others."""
-    return jsonfile.cached(folder / MARKER, Drawn)
+    return files.cached(folder / MARKER, Drawn)
 
 
 def counts(images: int) -> dict[str, int]:
