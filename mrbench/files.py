@@ -67,7 +67,9 @@ MOST_BYTES = 256 << 20  # of a file that mrbench wrote for itself; the biggest l
 DAMAGED = "it was edited or damaged; restore it or remove it"
 _LOCATION = re.compile(r"(?P<text>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
-_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`")
+_FIELD = re.compile(
+    r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL
+)
 _KIND = re.compile(r"`(\w+(?: \| \w+)*)`")
 _KINDS = {
     "int": "a whole number",
@@ -206,7 +208,8 @@ def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str
     text = _KIND.sub(lambda m: " or ".join(_KINDS.get(k, k) for k in m[1].split(" | ")), text)
     for word, plain_word in _WORDS.items():
         text = text.replace(word, plain_word)
-    return printable("".join(steps).removeprefix(".")), text[:1].lower() + text[1:]
+    key = "".join(steps).removeprefix(".")
+    return printable(key), printable(text[:1].lower() + text[1:])
 
 
 @functools.cache

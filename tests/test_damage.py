@@ -59,7 +59,6 @@ OF_RUNS: list[Words] = [
     ("baseline", "save", "new.json", "--suite", "smoke"),
     *OF_BASELINES[2:],
 ]
-OF_RECORDS = [words for words in OF_RUNS if words[0] in ("verify", "pack", "baseline", "check")]
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +127,7 @@ def read_window(path: Path) -> object:
 
 
 KINDS = {
-    "record": Kind(spoil_record, rundir.load, OF_RECORDS, lambda _: True),
+    "record": Kind(spoil_record, rundir.load, OF_RUNS, lambda _: True),
     "plan": Kind(spoil_plan, formats.read_plan, OF_RUNS, lambda words: words[0] == "verify"),
     "telemetry": Kind(
         spoil_telemetry,

@@ -9,6 +9,7 @@ from mrbench.model.record import CooledDown, DockerContainer, RunRecord
 from mrbench.model.run import Failure, Measurement
 from mrbench.record import rundir
 from mrbench.results import footnotes
+from mrbench.text import printable
 
 
 def describe_run(folder: Path) -> str:
@@ -163,5 +164,5 @@ def _number(value: float | None, form: str, unit: str = "") -> str:
 
 
 def _line(name: str, value: object) -> str:
-    first, *rest = str(value).splitlines() or [""]
+    first, *rest = map(printable, str(value).splitlines() or [""])
     return "\n".join([f"{name:15} {first}", *(f"{'':15} {line}" for line in rest)])
