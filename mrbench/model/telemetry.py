@@ -126,7 +126,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.monotonic_ns / 1e9
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class TelemetryProblem(msgspec.Struct, frozen=True, kw_only=True):
     """A line that says what could not be sampled."""
 
     problem: str
@@ -142,7 +142,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     own_memory_bytes: Count | None = None
 
 
-Line = Header | Sample | Problem | Ending
+Line = Header | Sample | TelemetryProblem | Ending
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,7 +67,7 @@ class Place(msgspec.Struct, frozen=True):
         return self.lines.get(known, 1)
 
 
-class Problem(NamedTuple):
+class KeyProblem(NamedTuple):
     """What is wrong with one key, and what to do."""
 
     key: str
@@ -137,11 +137,11 @@ class _Reader:
         self.lines: dict[str, int] = {}
         self.place = Place(file, self.lines)
         self.words: dict[str, tuple[str, str]] = {}  # key: what to say where msgspec refuses
-        self.problems: list[Problem] = []
+        self.problems: list[KeyProblem] = []
         self.size = 0
 
     def add(self, key: str, text: str, remedy: str = "") -> None:
-        self.problems.append(Problem(key or "(top)", text, remedy))
+        self.problems.append(KeyProblem(key or "(top)", text, remedy))
         if len(self.problems) >= MAX_PROBLEMS:
             self.raise_problems()
 

@@ -18,9 +18,9 @@ from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.model.finding import Finding
 from mrbench.recipe import load, plan
 
-Look = Callable[[Subject], Iterator[Finding]]
+RecipeCheck = Callable[[Subject], Iterator[Finding]]
 # In the order in which they are told.
-OFFLINE: tuple[Look, ...] = (
+OFFLINE: tuple[RecipeCheck, ...] = (
     pins.commits,
     pins.placeholders,
     patches.check_patches,
@@ -63,8 +63,8 @@ def check_recipes(
                 continue
             told = f"{subject.plan.framework}, {subject.plan.gpus} x {subject.plan.accelerator}"
             yield subject.ok("recipe", f"{told}, window {subject.plan.window}")
-            for look in OFFLINE:
-                yield from look(subject)
+            for check in OFFLINE:
+                yield from check(subject)
             asked = upstream.repositories(subject)
             if network or not asked:  # what mrbench carries itself needs nobody
                 yield from upstream.check_upstream(subject, upstreams)

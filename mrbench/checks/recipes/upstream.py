@@ -97,7 +97,7 @@ def _fetched(
     """Fetch a commit; returns what went wrong, or None."""
     try:
         with _cache(cache):
-            address.check(source)
+            address.check_address(source)
             bare = address.store_path(source.url)
             with store.locked(bare, upstreams.say) as lock:
                 store.ensure(bare, source, _base(upstreams), upstreams.say, lock)

@@ -19,7 +19,15 @@ from mrbench.launch import gpus
 from mrbench.launch.telemetry.gpu_sampler import GpuSampler, open_all
 from mrbench.launch.telemetry.host import Host
 from mrbench.launch.telemetry.tree import Tree
-from mrbench.model.telemetry import FORMAT, Ending, GpuProgram, Header, Line, Problem, Sample
+from mrbench.model.telemetry import (
+    FORMAT,
+    Ending,
+    GpuProgram,
+    Header,
+    Line,
+    Sample,
+    TelemetryProblem,
+)
 
 PERIOD_S = 1.0
 PROCESSES_EVERY = 5  # samples: who is on the GPUs changes seldom
@@ -32,7 +40,7 @@ class Observer:
     def __init__(self, out: int, root: int, *, with_gpus: bool) -> None:
         self._out = out
         self._encoder = msgspec.json.Encoder()
-        self._held: list[Problem] = []  # until the header is written
+        self._held: list[TelemetryProblem] = []  # until the header is written
         self._has_header = False
         self.gpus: list[GpuSampler] = []
         self.error: str | None = None
@@ -71,7 +79,7 @@ class Observer:
 
     def note(self, problem: str) -> None:
         """Say what isn't known."""
-        line = Problem(problem=problem, monotonic_ns=time.monotonic_ns())
+        line = TelemetryProblem(problem=problem, monotonic_ns=time.monotonic_ns())
         if self._has_header:
             self._write(line)
         else:

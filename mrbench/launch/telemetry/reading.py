@@ -9,7 +9,16 @@ import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.files import decode
-from mrbench.model.telemetry import FORMAT, Count, Ending, Header, Line, Problem, Sample, Statistics
+from mrbench.model.telemetry import (
+    FORMAT,
+    Count,
+    Ending,
+    Header,
+    Line,
+    Sample,
+    Statistics,
+    TelemetryProblem,
+)
 
 MARGIN_S = 6.5  # around the window: who is on the GPUs is looked at every five seconds
 
@@ -54,7 +63,7 @@ def read(path: Path, began_s: float, ended_s: float) -> Telemetry:
                 header = line
             case Sample():
                 samples.append(line)
-            case Problem() if at_s <= ended_s:
+            case TelemetryProblem() if at_s <= ended_s:
                 problems.append(line.problem)
             case Ending():
                 ending = line
@@ -111,7 +120,7 @@ def _line(
     if outline.ended is not None:
         return at_s, decode(raw, Ending, path, line=number)
     if outline.problem is not None:
-        return at_s, decode(raw, Problem, path, line=number)
+        return at_s, decode(raw, TelemetryProblem, path, line=number)
     inside = began_s <= at_s <= ended_s
     return at_s, decode(raw, Sample, path, line=number) if inside else None
 

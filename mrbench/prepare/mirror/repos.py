@@ -38,7 +38,7 @@ def add(folder: Path, source: Source, base: str | None, say: Say, lock: int) -> 
 
     A recipe that names source.paths gets the blobs under them, and all trees.
     """
-    address.check(source)
+    address.check_address(source)
     cached = address.store_path(source.url)
     target = folder / place(source)
     try:

@@ -29,7 +29,7 @@ def prepare(
     if found is None:
         from mrbench.prepare.source.checkout import make  # noqa: PLC0415 - git and all that
 
-        address.check(source)
+        address.check_address(source)
         found = make(source, patches, mirror, on_progress)
     expect(source, found.tree)
     return found

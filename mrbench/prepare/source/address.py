@@ -18,7 +18,7 @@ MIRROR_SCHEMES = (*SCHEMES, "http")  # the commit id vouches for what comes
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
-def check(source: Source) -> None:
+def check_address(source: Source) -> None:
     """Refuse whatever git could take for something else than a URL, a commit and folders."""
     _check_url(source.url, SCHEMES, "source.url")
     if not re.fullmatch(r"[0-9a-f]{40}", source.commit):

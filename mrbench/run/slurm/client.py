@@ -47,7 +47,7 @@ def unavailable() -> Problem | None:
     return None
 
 
-def check(script: Path, options: Iterable[str] = ()) -> None:
+def dry_submit(script: Path, options: Iterable[str] = ()) -> None:
     """Ask whether such a job could ever run, without submitting it; Refused if not."""
     _ask("sbatch", "--test-only", *options, str(script), limit_s=SUBMIT_S, variables=_quiet(script))
 

@@ -29,7 +29,7 @@ class Slurm:
 
     def check(self, plans: Sequence[Plan]) -> None:
         """Ask Slurm whether it could run such jobs."""
-        submit.check(plans, self._options)
+        submit.check_submission(plans, self._options)
 
     def details(self, plan: Plan, places: Places) -> Mapping[str, str]:
         """Return the container and the script of a run of the plan."""

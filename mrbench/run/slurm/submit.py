@@ -27,7 +27,7 @@ from mrbench.run.slurm.container import choose
 from mrbench.run.slurm.watcher import Watcher
 
 
-def check(plans: Iterable[Plan], options: ExecutorOptions) -> None:
+def check_submission(plans: Iterable[Plan], options: ExecutorOptions) -> None:
     """Ask Slurm whether it could run such jobs, before anything is made; MrbenchError if not."""
     if options.container is not None:
         choose(options.container, (), options.nodes)
@@ -36,7 +36,7 @@ def check(plans: Iterable[Plan], options: ExecutorOptions) -> None:
         for text in sorted(scripts):
             path = Path(folder) / "job.sh"
             path.write_text(text)
-            client.check(path)
+            client.dry_submit(path)
 
 
 def submit(
