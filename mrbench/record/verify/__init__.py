@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 from msgspec.structs import replace
 
-from mrbench import files
 from mrbench.console.report import TOPIC_WIDTH
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.files import loads
 from mrbench.model.finding import Finding, by_subject, count
 from mrbench.model.record import RunRecord
 from mrbench.record.archive import Opened
@@ -119,7 +119,7 @@ def verify(run: Opened, leave_out: tuple[str, ...] = ()) -> Verification:
             raise
         finding = replace(unreadable("record.json", exc, ""), subject="record")
         return Verification(run=run, record=None, findings=(finding,))
-    evidence = Evidence(run=run, record=record, content=files.loads(raw, file))
+    evidence = Evidence(run=run, record=record, content=loads(raw, file))
     findings = tuple(
         replace(finding, subject=name)
         for name, check in CHECKS.items()
