@@ -1,5 +1,6 @@
 """One life of a run for all executors: the same failure leaves the same record."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 from cluster import wait_for
 from engine import BASE
 from jobs import SAFETY_S
+from mrbench import locks
 from toy import edit, make_suite, mrbench
 
 # How a recipe fails: what is changed of it, and the status that its run has then.
@@ -118,6 +120,31 @@ def test_a_file_in_the_place_of_the_scratch_folders(toy: Path, tmp_path: Path) -
         assert [r["status"] for r in found] == ["failed"] * 2
         assert [r["exit_code"] for r in found] == [1, 1]
         assert all("scratch" in r["reason"] and "files" in r for r in found)
+
+
+def test_a_run_is_prepared_before_it_waits_for_the_machine(toy: Path, tmp_path: Path) -> None:
+    broken = toy.with_name("broken.yaml")
+    broken.write_text(toy.read_text())
+    edit(broken, "/upstream\n", "/nowhere\n")
+    with locks.machine_wide(("cpu",), pytest.fail):
+        done = mrbench("run", "--recipe", broken, cwd=tmp_path)  # would wait for ever
+        assert done.returncode == 3
+        assert "waiting for cpu" not in done.stderr
+    stages = []
+    with contextlib.ExitStack() as held:
+        held.enter_context(locks.machine_wide(("cpu",), pytest.fail))
+        command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy)]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr is not None
+            for line in running.stderr:
+                stages.append(line.partition("toy: ")[2])
+                if "waiting for cpu" in line:
+                    held.close()
+    assert running.returncode == 0
+    waits = next(i for i, text in enumerate(stages) if "waiting for cpu" in text)
+    assert f"process {os.getpid()} of " in stages[waits]
+    assert stages[waits - 1].startswith("copying the checkout")
+    assert stages[waits + 1].startswith("starting the training")
 
 
 @pytest.mark.usefixtures("slurm")
