@@ -13,8 +13,9 @@ from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse, until_past
 from mrbench.measure.spans import Marks
 from mrbench.measure.window import measure
+from mrbench.model.container import DockerContainer
 from mrbench.model.plan import Plan
-from mrbench.model.record import DockerContainer, RunRecord, StatedFact
+from mrbench.model.record import RunRecord, StatedFact
 from mrbench.model.run import Exit, Measurement, Status
 from mrbench.record.rundir import RunDir
 from mrbench.record.validity import judge_record

@@ -1,11 +1,13 @@
 """`mrbench prepare`: everything up to the launch, for login nodes and for looking around."""
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
-from mrbench.model.job import Workspace
+from mrbench.model.job import PreparedRun, Workspace
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import job, run_copy, source
@@ -16,59 +18,67 @@ from mrbench.recipe.load import RecipeFile
 RUN_NAME = "prepared"  # one copy per implementation, made anew each time
 
 
+class Preparation(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What was prepared for one implementation; error: why it was not.
+
+    path: of the run's copy of the source, or of the checkout where only that was asked for.
+    """
+
+    implementation: str
+    commit: str
+    tree: str | None = None
+    base_tree: str | None = None
+    fetched_bytes: int | None = None
+    reused: bool | None = None
+    path: str | None = None
+    checkout: str | None = None
+    directory: str | None = None
+    python: str | None = None
+    command: tuple[str, ...] | None = None
+    variables: Mapping[str, str] | None = None
+    error: str | None = None
+
+    def __str__(self) -> str:
+        """Return path and tree id in one line, or what went wrong."""
+        end = self.error or f"tree {self.tree} at {self.path}"
+        return f"{self.implementation}: {end}"
+
+
 def prepare_all(
     planned: Sequence[tuple[Plan, RecipeFile]],
     places: Places,
     *,
     checkout_only: bool,
     reporter: Reporter,
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[Preparation], int]:
     """Prepare each plan; one failure does not stop the rest. Returns rows and the exit code."""
     rows, code = [], 0
     for plan, file in planned:
-        row: dict[str, Any] = {"implementation": plan.implementation, "commit": plan.source.commit}
+        row = Preparation(implementation=plan.implementation, commit=plan.source.commit)
+        stage = functools.partial(reporter.stage, plan.implementation)
         try:
-            row |= _prepare(plan, file, places, checkout_only=checkout_only, reporter=reporter)
+            if checkout_only:
+                mirror = base.git_base(places.mirror)
+                _add(row, source.prepare(plan.source, file.patches, mirror, stage))
+            else:
+                folder = run_copy.folder(plan.suite, plan.implementation, RUN_NAME)
+                _add_all(row, job.prepare(plan, file, places, folder, stage, HERE))
         except MrbenchError as exc:
-            row["error"] = str(exc)
+            row.error = str(exc)
             code = max(code, exc.exit_code)
         rows.append(row)
     return rows, code
 
 
-def _prepare(
-    plan: Plan, file: RecipeFile, places: Places, *, checkout_only: bool, reporter: Reporter
-) -> dict[str, Any]:
-    def stage(text: str) -> None:
-        reporter.stage(plan.implementation, text)
-
-    if checkout_only:
-        checkout = source.prepare(plan.source, file.patches, base.git_base(places.mirror), stage)
-        return _row(checkout) | {"path": str(checkout.path)}
-    folder = run_copy.folder(plan.suite, plan.implementation, RUN_NAME)
-    ready = job.prepare(plan, file, places, folder, stage, HERE)
-    command = job.with_port(ready.job)
-    return _row(ready.workspace) | {
-        "path": str(ready.folder / "src"),
-        "checkout": str(ready.workspace.path),
-        "directory": str(command.directory),
-        "python": str(ready.environment.python),
-        "command": list(command.argv),
-        "variables": dict(command.variables),
-    }
+def _add(row: Preparation, checkout: Workspace) -> None:
+    row.tree, row.base_tree = checkout.tree, checkout.base_tree
+    row.fetched_bytes, row.reused = checkout.fetched_bytes, checkout.reused
+    row.path = str(checkout.path)
 
 
-def _row(checkout: Workspace) -> dict[str, Any]:
-    names = ("tree", "base_tree", "fetched_bytes", "reused")
-    return {name: getattr(checkout, name) for name in names}
-
-
-def as_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Return one line of path and tree id for each, or of what went wrong."""
-    lines = []
-    for row in rows:
-        if "error" in row:
-            lines.append(f"{row['implementation']}: {row['error']}")
-        else:
-            lines.append(f"{row['implementation']}: tree {row['tree']} at {row['path']}")
-    return "\n".join(lines)
+def _add_all(row: Preparation, prepared: PreparedRun) -> None:
+    command = job.with_port(prepared.job)
+    _add(row, prepared.workspace)
+    row.path, row.checkout = str(prepared.folder / "src"), str(prepared.workspace.path)
+    row.directory, row.python = str(command.directory), str(prepared.environment.python)
+    row.command, row.variables = command.argv, command.variables

@@ -3,6 +3,8 @@
 import argparse
 import json
 
+import msgspec
+
 from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice
 from mrbench.cli.commands import Command
@@ -37,5 +39,8 @@ def main(args: argparse.Namespace) -> int:
         rows, code = preparing.prepare_all(
             planned, places, checkout_only=args.checkout_only, reporter=reporter
         )
-    print(json.dumps(rows, indent=1, default=str) if args.json else preparing.as_text(rows))
+    if args.json:
+        print(json.dumps(msgspec.to_builtins(rows), indent=1))
+    else:
+        print("\n".join(map(str, rows)))
     return code

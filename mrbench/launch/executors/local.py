@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import marshal
 import os
 import select
@@ -12,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, NoReturn
+from typing import IO, Literal, NoReturn
+
+import msgspec
 
 from mrbench.errors import LaunchError
 from mrbench.launch import shim_process
@@ -71,9 +72,9 @@ def start(
         # Not by argv: variables may hold secrets, and everybody can read argv.
         words = marshal.dumps(order)
         run.send(len(words).to_bytes(4, "big") + words)
-        told = run.hear_start()
-        if "failed" in told:
-            _refuse(told, job, variables, folder)
+        report = run.hear_start()
+        if report.failed:
+            _refuse(report, job, variables, folder)
         yield run
     except BaseException:
         run.stop("interrupted")
@@ -81,6 +82,14 @@ def start(
     finally:
         run.stop("enough")
         run.finish()
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """The shim's first report: the job's first process, or which step failed, by which errno."""
+
+    pid: int | None = None
+    failed: str = ""
+    errno: int = 0
 
 
 class LocalRun:
@@ -91,7 +100,7 @@ class LocalRun:
         self._log = log
         self._main: int | None = None
         self._began_s = time.monotonic()
-        self._end: dict[str, Any] | None = None
+        self._end: Exit | None = None
 
     def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
         """Follow the log; see base.Running."""
@@ -110,8 +119,7 @@ class LocalRun:
         """Tell how the job ended; only once it has."""
         if not self.ended(0) or self._end is None:
             raise RuntimeError("exit() was asked before the job's end")
-        names = ("reason", "code", "seconds", "message", "remedy", "oom_kills")
-        return Exit(**{name: self._end[name] for name in names})
+        return self._end
 
     def send(self, words: bytes) -> None:
         """Write to the shim, unless it has gone or was told to stop."""
@@ -119,11 +127,12 @@ class LocalRun:
             while words and not self._orders.closed:
                 words = words[self._orders.write(words) or 0 :]
 
-    def hear_start(self) -> dict[str, Any]:
+    def hear_start(self) -> Start:
         """Wait until the command was started or has failed to."""
-        told: dict[str, Any] = json.loads(self._reports.readline() or '{"failed": "shim"}')
-        self._main = told.get("pid")
-        return told
+        line = self._reports.readline()
+        start = msgspec.json.decode(line, type=Start) if line else Start(failed="shim")
+        self._main = start.pid
+        return start
 
     def finish(self) -> None:
         """Wait until nothing of the job is left."""
@@ -140,26 +149,27 @@ class LocalRun:
             poller.register(self._reports, select.POLLIN)
             if poller.poll(None if wait_s is None else wait_s * 1000):
                 # The start is said first, if an interrupt came before that was heard.
-                said = self._reports.read().splitlines()
-                last = json.loads(said[-1]) if said and said[-1].endswith(b"}") else {}
-                # Without the end, the last thing that the shim says, it was killed.
-                self._end = last if "reason" in last else self._lost()
+                lines = self._reports.read().splitlines()
+                try:
+                    self._end = msgspec.json.decode(lines[-1], type=Exit)
+                except (IndexError, msgspec.DecodeError):
+                    self._end = self._lost()  # the end is the last thing that the shim says
         return self._end is not None
 
-    def _lost(self) -> dict[str, Any]:
+    def _lost(self) -> Exit:
+        """Return the end of a job whose shim was killed; the kernel may have ended the job, too."""
         if self._main is not None:  # the kernel has killed it already, but not its children
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._main, signal.SIGKILL)
         message, remedy = "the process that watched the training was killed", SHORT_OF_MEMORY
         seconds = time.monotonic() - self._began_s
-        end = {"reason": "exited", "code": None, "seconds": seconds, "message": message}
-        return end | {"remedy": remedy, "oom_kills": None}
+        return Exit(reason="exited", code=None, seconds=seconds, message=message, remedy=remedy)
 
 
-def _refuse(told: dict[str, Any], job: Job, variables: dict[str, str], folder: Path) -> NoReturn:
-    program, number = job.argv[0], told.get("errno", 0)
+def _refuse(start: Start, job: Job, variables: dict[str, str], folder: Path) -> NoReturn:
+    program, number = job.argv[0], start.errno
     why = os.strerror(number)
-    match told["failed"]:
+    match start.failed:
         case "shim":
             text = f"{shim_process.SHIM} ended at once; reinstall mrbench, with the same Python"
         case "log":

@@ -101,15 +101,16 @@ def _end(
         reason="exited",
         code=None,
         seconds=0.0,
-        message=_silence(folder, number, job),
+        message=_without_report(folder, number, job),
         remedy=f"see {folder.output}",
     )
 
 
-def _silence(folder: RunDir, number: str, job: Job | None) -> str:
-    said = ""
+def _without_report(folder: RunDir, number: str, job: Job | None) -> str:
+    """Say how a job ended that no node reported of, as far as Slurm's own output tells."""
+    output = ""
     if folder.output.exists():
-        said = folder.output.read_bytes()[-MESSAGE_BYTES:].decode(errors="replace").strip()
+        output = folder.output.read_bytes()[-MESSAGE_BYTES:].decode(errors="replace").strip()
     known = job.state if job else "unknown to Slurm"
-    last = f": {said.splitlines()[-1][:300]}" if said else ""
+    last = f": {output.splitlines()[-1][:300]}" if output else ""
     return f"job {number} ({known}) ended without a word of how{last}"

@@ -13,9 +13,10 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from msgspec.structs import replace
+import msgspec
+from msgspec.structs import asdict, replace
 
 import mrbench
 from mrbench.errors import LaunchError, MrbenchError
@@ -25,6 +26,7 @@ from mrbench.launch.executors.base import CONTAINER, Running
 from mrbench.launch.executors.docker.engine import RUN, connect, labelled, remove
 from mrbench.launch.executors.docker.image import InImage
 from mrbench.launch.executors.docker.order import make_order
+from mrbench.model.container import ContainerOrder, ContainerState, DockerContainer
 from mrbench.model.finding import Problem
 from mrbench.model.job import Job
 from mrbench.model.options import ExecutorOptions
@@ -33,7 +35,7 @@ from mrbench.prepare.step import run_step
 
 ENGINE_S = 45.0  # what an engine may take to end a container, beyond the grace period
 STATE = "container.state"  # the client's word, until it is part of container.json
-State = dict[str, Any]
+LOST = Problem("the process that was to make the container was killed", "run again")
 
 
 class Docker:
@@ -60,7 +62,7 @@ class Docker:
         """Start the job in a container; see base.Launcher."""
         state = folder.absolute() / STATE
         order = make_order(job, self._options, state, grace_s)
-        write_whole(folder / CONTAINER, _as_json(order))
+        _write(folder / CONTAINER, order)
         client = replace(
             job,
             argv=_client(folder.absolute() / CONTAINER),
@@ -68,7 +70,7 @@ class Docker:
             variables=_importable(),
             terminal=False,
         )
-        told: State = {}
+        run: DockerRun | None = None
         try:
             with (
                 _removed(order),
@@ -79,22 +81,26 @@ class Docker:
                 while not state.exists() and not inner.ended(0.01):
                     pass
                 started = _read(state)
-                _check_start(started)
-                yield DockerRun(inner, told, self._options.memory, _root(started))
+                if not started.started:
+                    raise _launch_error(started.failed or LOST)
+                run = DockerRun(inner, self._options.memory, _root(started))
+                yield run
         finally:
-            told |= _read(state)
-            _conclude(folder, order, told, job)
+            last = _read(state)
+            if run:
+                run.last = last
+            _conclude(folder, order, last, job)
             state.unlink(missing_ok=True)
-        if "failed" in told and "code" in told:  # the container's init found nothing to start
-            raise LaunchError(told["failed"], told["remedy"])
+        if last.failed and last.code is not None:  # the container's init found nothing to start
+            raise _launch_error(last.failed)
 
     def _step(self, job: Job, log: Path, what: str) -> None:
         """Run a command in a container to its end; see base.Surroundings."""
         name = uuid.uuid4().hex
         place = log.parent / f".{name}.json"
         order = make_order(job, self._options, log.parent / f".{name}.state", 1.0)
-        write_whole(place, _as_json(order))
-        state = Path(order["state"])
+        _write(place, order)
+        state = Path(order.state)
         try:
             with _removed(order):
                 run_step(
@@ -105,22 +111,21 @@ class Docker:
                     what=what,
                 )
         except LaunchError as exc:
-            end = _read(state)
-            if "failed" in end:
-                raise LaunchError(f"{what}: {end['failed']}", end["remedy"]) from exc
-            raise
+            failed = _read(state).failed
+            if failed is None:
+                raise
+            raise LaunchError(f"{what}: {failed.text}", failed.remedy) from exc
         finally:
             place.unlink(missing_ok=True)
             state.unlink(missing_ok=True)
 
 
 class DockerRun:
-    """A job in a container; see base.Running."""
+    """A job in a container; see base.Running. last: what its client told in the end."""
 
-    def __init__(
-        self, inner: local.LocalRun, told: State, memory: str | None, root: int | None
-    ) -> None:
-        self._inner, self._told, self._memory, self._root = inner, told, memory, root
+    def __init__(self, inner: local.LocalRun, memory: str | None, root: int | None) -> None:
+        self._inner, self._memory, self._root = inner, memory, root
+        self.last = ContainerState()
 
     def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
         """Follow the log; see base.Running."""
@@ -136,18 +141,18 @@ class DockerRun:
 
     def exit(self) -> Exit:
         """Tell how the container ended; only once the block was left."""
-        end, told = self._inner.exit(), self._told
+        end, last = self._inner.exit(), self.last
         if end.reason != "exited" or end.message:
             return end
-        if told.get("out_of_memory") and end.code:
+        if last.out_of_memory and end.code:
             limit = f"its limit of {self._memory}" if self._memory else "the machine's"
             text = f"the container ran out of memory ({limit})"
             remedy = "give it more, or train less at once"
             return replace(end, message=text, remedy=remedy, reason="out_of_memory")
-        if "failed" in told or "code" not in told:
-            text = told.get("failed", "the process that watched the container was killed")
-            remedy = told.get("remedy", local.SHORT_OF_MEMORY)
-            return replace(end, code=None, message=text, remedy=remedy)
+        if last.failed or last.code is None:
+            lost = "the process that watched the container was killed"
+            cause = last.failed or Problem(lost, local.SHORT_OF_MEMORY)
+            return replace(end, code=None, message=cause.text, remedy=cause.remedy)
         return end
 
 
@@ -162,51 +167,51 @@ def _importable() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _removed(order: dict[str, Any]) -> Iterator[None]:
+def _removed(order: ContainerOrder) -> Iterator[None]:
     """Leave no container behind, even where its client was killed."""
     try:
         yield
     finally:
-        if not _read(Path(order["state"])).get("removed"):
-            label = f"{RUN}={order['container']['labels'][RUN]}"
+        if not _read(Path(order.state)).removed:
+            label = f"{RUN}={order.container.labels[RUN]}"
             with contextlib.suppress(MrbenchError), connect() as client:
                 for container in labelled(client, label):
                     remove(container)
 
 
-def _conclude(folder: Path, order: dict[str, Any], told: State, job: Job) -> None:
+def _conclude(folder: Path, order: ContainerOrder, last: ContainerState, job: Job) -> None:
     """Leave one file that tells what the container was made of and how it ended."""
-    asked = {name: order[name] for name in ("engine", "image", "mounts", "gpus")}
-    made = {k: v for k, v in order["container"].items() if k != "environment"}
-    # of the variables the names: the recipe's values stand in the plan
-    content = made | asked | {"variables": sorted(job.variables)} | told
+    made = asdict(order.container) | asdict(last)
+    del made["environment"]  # its names suffice: the recipe's values stand in the plan
+    if last.failed:
+        made |= {"failed": last.failed.text, "remedy": last.failed.remedy}
+    for name in ("image", "engine", "mounts", "gpus"):
+        made[name] = getattr(order, name)
+    made["variables"] = sorted(job.variables)
     with contextlib.suppress(OSError):
-        write_whole(folder / CONTAINER, _as_json(content))
+        _write(folder / CONTAINER, msgspec.convert(made, DockerContainer))
 
 
-def _check_start(told: State) -> None:
-    if not told.get("started"):
-        lost = "the process that was to make the container was killed"
-        raise LaunchError(told.get("failed", lost), told.get("remedy", "run again"))
+def _launch_error(problem: Problem) -> LaunchError:
+    return LaunchError(problem.text, problem.remedy)
 
 
-def _read(path: Path) -> State:
+def _read(path: Path) -> ContainerState:
+    """Return what the client told last; nothing has happened as long as it told nothing."""
     try:
-        told: State = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return told
+        return msgspec.json.decode(path.read_bytes(), type=ContainerState)
+    except (OSError, msgspec.DecodeError):
+        return ContainerState()
 
 
-def _as_json(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, indent=1).encode() + b"\n"
+def _write(path: Path, content: ContainerOrder | DockerContainer) -> None:
+    write_whole(path, json.dumps(msgspec.to_builtins(content), indent=1).encode() + b"\n")
 
 
-def _root(started: State) -> int | None:
+def _root(started: ContainerState) -> int | None:
     """Return the process id that the engine tells, where it is one of this machine's."""
-    pid = started.get("pid")
     try:
-        groups = Path(f"/proc/{pid}/cgroup").read_text()
+        groups = Path(f"/proc/{started.pid}/cgroup").read_text()
     except OSError:  # another machine's engine, or it has ended already
         return None
-    return pid if str(started.get("container")) in groups else None
+    return started.pid if str(started.container) in groups else None

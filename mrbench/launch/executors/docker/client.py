@@ -9,7 +9,6 @@ ends as the container did: with its exit code, or by the same signal.
 
 import contextlib
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -19,9 +18,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.launch.executors.docker.engine import connect, meaning, remove
+from mrbench.model.container import ContainerOrder, ContainerState
+from mrbench.model.finding import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,11 +39,7 @@ GIVE_UP_S = 20.0  # an engine that does not end a container in this time will no
 SIGNALLED = 128  # exit codes above tell the signal, in containers as in shells
 FIRST_BYTES = 500
 NOT_STARTED = (126, 127)  # what the engine's init ends with where it cannot start the command
-FIRST_BYTES = 500
-NOT_STARTED = (126, 127)  # what the engine's init ends with where it cannot start the command
 ROWS, COLUMNS = 50, 250  # as on the shim's terminals
-Order = dict[str, Any]
-State = dict[str, Any]
 
 
 def main() -> None:
@@ -49,20 +48,19 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS | {OVER})
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    order: Order = json.loads(Path(sys.argv[1]).read_bytes())
-    state: State = {}
-    told = Path(order["state"])
+    order = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=ContainerOrder)
+    state = ContainerState()
     try:
         with connect(MrbenchError) as client:
-            _live(client, order, state, told, parent)
+            _live(client, order, state, parent)
     except MrbenchError as exc:
-        state |= {"failed": exc.text, "remedy": exc.remedy}
-    _tell(told, state)
-    _end_like(state.get("code"))
+        state.failed = Problem(exc.text, exc.remedy)
+    _tell(order, state)
+    _end_like(state.code)
 
 
 def _live(
-    client: "docker.DockerClient", order: Order, state: State, told: Path, parent: int
+    client: "docker.DockerClient", order: ContainerOrder, state: ContainerState, parent: int
 ) -> None:
     container: Container | None = None
     try:
@@ -70,48 +68,45 @@ def _live(
             return
         container, output = _start(client, order, state)
         container.reload()
-        state |= {"started": True, "pid": container.attrs["State"]["Pid"]}
-        _tell(told, state)
-        first = _follow(container, output, order["grace_s"])
+        state.started, state.pid = True, container.attrs["State"]["Pid"]
+        _tell(order, state)
+        first = _follow(container, output, order.grace_s)
         container.reload()
         inner = container.attrs["State"]
-        state |= {"code": inner["ExitCode"], "out_of_memory": inner["OOMKilled"]}
-        state |= {
-            "error": inner["Error"],
-            "began": inner["StartedAt"],
-            "ended": inner["FinishedAt"],
-        }
+        state.code, state.out_of_memory = inner["ExitCode"], inner["OOMKilled"]
+        state.error = inner["Error"]
+        state.began, state.ended = inner["StartedAt"], inner["FinishedAt"]
         if inner["ExitCode"] in NOT_STARTED and first.startswith(b"[FATAL tini "):
             problem = meaning(first.decode("utf-8", "replace"))
             raise MrbenchError(problem.text, problem.remedy)
     finally:
         if container is not None:
             remove(container)
-            state["removed"] = True
+            state.removed = True
 
 
 def _start(
-    client: "docker.DockerClient", order: Order, state: State
+    client: "docker.DockerClient", order: ContainerOrder, state: ContainerState
 ) -> "tuple[Container, Iterable[bytes]]":
     """Make, attach, start; limits that the engine may not raise are left out, with a warning."""
     import docker  # noqa: PLC0415 - the signals are blocked first
 
-    state |= {"ulimits": dict(order["ulimits"]), "warnings": []}
+    state.ulimits = dict(order.ulimits)
     while True:
-        container = client.containers.create(**_arguments(order, state["ulimits"]))
-        state["container"] = container.id
+        container = client.containers.create(**_arguments(order, state.ulimits))
+        state.container = container.id
         try:
             output = container.attach(stream=True)  # before the start: nothing is missed
             container.start()
-            if order["terminal"]:
+            if order.terminal:
                 container.resize(ROWS, COLUMNS)
         except docker.errors.APIError as exc:
             remove(container)
-            refused = _refused_limit(str(exc.explanation), state["ulimits"])
+            refused = _refused_limit(str(exc.explanation), state.ulimits)
             if refused is None:
                 raise
-            del state["ulimits"][refused]
-            state["warnings"].append(
+            del state.ulimits[refused]
+            state.warnings.append(
                 f"ulimit {refused} was not granted: the engine may not raise it; let it"
                 " (CAP_SYS_RESOURCE), if the training complains"
             )
@@ -119,20 +114,20 @@ def _start(
             return container, output
 
 
-def _arguments(order: Order, limits: dict[str, int]) -> dict[str, Any]:
+def _arguments(order: ContainerOrder, limits: dict[str, int]) -> dict[str, Any]:  # any: the SDK's
     from docker.types import DeviceRequest, LogConfig, Mount, Ulimit  # noqa: PLC0415 - as above
 
-    gpus = [DeviceRequest(device_ids=order["gpus"], capabilities=[["gpu"]])]
+    gpus = [DeviceRequest(device_ids=order.gpus, capabilities=[["gpu"]])]
     return {
-        **order["container"],
+        **msgspec.to_builtins(order.container),
         "ulimits": [Ulimit(name=name, soft=n, hard=n) for name, n in limits.items()],
         "mounts": [
             Mount(place, place, type="bind", read_only=read_only)
-            for place, read_only in order["mounts"].items()
+            for place, read_only in order.mounts.items()
         ],
-        "device_requests": gpus if order["gpus"] else [],
+        "device_requests": gpus if order.gpus else [],
         "log_config": LogConfig(type="none"),  # the engine need not write it down, too
-        "tty": order["terminal"],
+        "tty": order.terminal,
     }
 
 
@@ -199,9 +194,9 @@ def _copy(
         signal.pthread_kill(main_thread, OVER)
 
 
-def _tell(path: Path, state: State) -> None:
+def _tell(order: ContainerOrder, state: ContainerState) -> None:
     with contextlib.suppress(OSError):  # the disk is full; the exit code still tells
-        write_whole(path, json.dumps(state).encode())
+        write_whole(Path(order.state), msgspec.json.encode(state))
 
 
 def _end_like(code: int | None) -> None:

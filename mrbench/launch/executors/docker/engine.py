@@ -9,9 +9,10 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mrbench.errors import MrbenchError, UnavailableError
+from mrbench.model.container import ContainerEngine
 from mrbench.model.finding import Problem
 
 if TYPE_CHECKING:
@@ -118,17 +119,17 @@ def first_line(text: str) -> str:
     return next((line.strip()[:300] for line in text.splitlines() if line.strip()), "no reason")
 
 
-def facts(client: "docker.DockerClient") -> dict[str, Any]:
+def facts(client: "docker.DockerClient") -> ContainerEngine:
     """Return what a record tells of the engine."""
-    told = client.info()
-    return {
-        "version": told.get("ServerVersion"),
-        "storage_driver": told.get("Driver"),
-        "runtime": told.get("DefaultRuntime"),
-        "cgroup_version": told.get("CgroupVersion"),
-        "rootless": any("name=rootless" in item for item in told.get("SecurityOptions") or ()),
-        "gpu_runtimes": [r for r in told.get("Runtimes") or () if "nvidia" in r],
-    }
+    info = client.info()
+    return ContainerEngine(
+        version=info.get("ServerVersion"),
+        storage_driver=info.get("Driver"),
+        runtime=info.get("DefaultRuntime"),
+        cgroup_version=info.get("CgroupVersion"),
+        rootless=any("name=rootless" in item for item in info.get("SecurityOptions") or ()),
+        gpu_runtimes=tuple(r for r in info.get("Runtimes") or () if "nvidia" in r),
+    )
 
 
 def owner() -> dict[str, str]:

@@ -65,7 +65,7 @@ class InImage:
                 engine = facts(client)
         except MrbenchError as exc:
             return Problem(exc.text, exc.remedy)
-        if gpus and not engine["gpu_runtimes"] and shutil.which(GPU_HOOK) is None:
+        if gpus and not engine.gpu_runtimes and shutil.which(GPU_HOOK) is None:
             return Problem("the Docker engine has no GPU runtime", TOOLKIT)
         return None if self._options.image else unbuildable(env)
 

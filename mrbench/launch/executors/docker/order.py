@@ -4,13 +4,14 @@ No privilege, no capability beyond the engine's default, no network but the loop
 uid; of mrbench's own variables none.
 """
 
+import errno
 import os
 import uuid
 from pathlib import Path
-from typing import Any
 
 from mrbench.errors import LaunchError
 from mrbench.launch.executors.docker.engine import ENVIRONMENT, RUN, connect, facts, owner
+from mrbench.model.container import ContainerImage, ContainerOrder, ContainerSettings
 from mrbench.model.job import Job
 from mrbench.model.options import ExecutorOptions
 
@@ -19,61 +20,70 @@ ULIMITS = {"memlock": -1, "stack": 64 << 20}
 TMPFS_SHARE = 0.5  # of the memory: what Linux itself gives to /dev/shm
 
 
-def make_order(job: Job, options: ExecutorOptions, state: Path, grace_s: float) -> dict[str, Any]:
+def make_order(job: Job, options: ExecutorOptions, state: Path, grace_s: float) -> ContainerOrder:
     """Write down all that a container is made of, and what its client must know."""
     if job.image is None:
         raise LaunchError("nothing says which image to run in", "name one with --image")
-    uid, gid, groups = os.getuid(), os.getgid(), os.getgroups()
+    if not job.directory.is_dir():  # the engine would make it
+        why = os.strerror(errno.ENOENT)
+        text = f"{job.directory}: cannot be entered ({why})"
+        raise LaunchError(text, "correct launch.directory")
     with connect() as client:
         engine = facts(client)
-        known = client.images.get(job.image).attrs
-    if engine["rootless"]:
+        image = client.images.get(job.image).attrs
+    return ContainerOrder(
+        container=_settings(job, job.image, options, rootless=bool(engine.rootless)),
+        mounts={str(p): True for p in job.read_only} | {str(p): False for p in job.writable},
+        gpus=_gpu_names(job.gpus),
+        ulimits=ULIMITS,
+        terminal=job.terminal,
+        grace_s=grace_s,
+        state=str(state),
+        engine=engine,
+        image=ContainerImage(
+            id=image["Id"],
+            digests=image["RepoDigests"],
+            tags=image["RepoTags"],
+            environment=(image["Config"]["Labels"] or {}).get(ENVIRONMENT),
+        ),
+    )
+
+
+def _settings(
+    job: Job, image: str, options: ExecutorOptions, *, rootless: bool
+) -> ContainerSettings:
+    uid, gid, groups = os.getuid(), os.getgid(), os.getgroups()
+    if rootless:
         uid, gid, groups = 0, 0, []  # which is this user, outside
     home = job.writable[0] / "home" if job.writable else Path("/tmp")  # noqa: S108 - the container's
     home.mkdir(exist_ok=True)
-    variables = {"HOME": str(home), "USER": "mrbench", "PYTHONUNBUFFERED": "1", **job.variables}
-    container = {
-        "image": job.image,
-        "entrypoint": [job.argv[0]],  # in place of the image's own
-        "command": list(job.argv[1:]),
-        "working_dir": str(job.directory.absolute()),
-        "environment": variables,
-        "user": f"{uid}:{gid}",
-        "group_add": [str(group) for group in groups if group != gid],
-        "labels": {RUN: uuid.uuid4().hex, **owner()},
+    total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    of_host = options.shm == "host"
+    return ContainerSettings(
+        image=image,
+        entrypoint=[job.argv[0]],  # in place of the image's own
+        command=list(job.argv[1:]),
+        working_dir=str(job.directory.absolute()),
+        environment={
+            "HOME": str(home),
+            "USER": "mrbench",
+            "PYTHONUNBUFFERED": "1",
+            **job.variables,
+        },
+        user=f"{uid}:{gid}",
+        group_add=[str(group) for group in groups if group != gid],
+        labels={RUN: uuid.uuid4().hex, **owner()},
         # A single machine needs the loopback alone; its name must lead there, too.
-        "network_mode": "none",
-        "hostname": "localhost",
-        "init": True,  # reaps, and passes signals on to a program that is not made for pid 1
-        "security_opt": ["no-new-privileges"],
-        "healthcheck": {"test": ["NONE"]},  # the image's own would disturb
-    }
-    if options.shm == "host":
-        container["ipc_mode"] = "host"
-    else:
-        total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        container["shm_size"] = options.shm or int(total_bytes * TMPFS_SHARE)
-    if options.memory:
-        container |= {"mem_limit": options.memory, "memswap_limit": options.memory}
-    return {
-        "container": container,
-        "mounts": {
-            **{str(p): True for p in job.read_only},
-            **{str(p): False for p in job.writable},
-        },
-        "gpus": _gpu_names(job.gpus),
-        "ulimits": ULIMITS,
-        "terminal": job.terminal,
-        "grace_s": grace_s,
-        "state": str(state),
-        "engine": engine,
-        "image": {
-            "id": known["Id"],
-            "digests": known["RepoDigests"],
-            "tags": known["RepoTags"],
-            "environment": (known["Config"]["Labels"] or {}).get(ENVIRONMENT),
-        },
-    }
+        network_mode="none",
+        hostname="localhost",
+        init=True,  # reaps, and passes signals on to a program that is not made for pid 1
+        security_opt=["no-new-privileges"],
+        healthcheck={"test": ["NONE"]},  # the image's own would disturb
+        ipc_mode="host" if of_host else None,
+        shm_size=None if of_host else options.shm or int(total_bytes * TMPFS_SHARE),
+        mem_limit=options.memory,
+        memswap_limit=options.memory,
+    )
 
 
 def _gpu_names(count: int) -> list[str]:
