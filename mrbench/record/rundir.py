@@ -93,7 +93,7 @@ class RunDir:
         return self.path / "lease"
 
     @property
-    def told(self) -> Path:
+    def node_report(self) -> Path:
         """What the job's first node says of itself and of the end; it writes nothing after that."""
         return self.path / "node.json"
 

@@ -23,12 +23,12 @@ DEFAULTS = ("ACCOUNT", "PARTITION", "CONSTRAINT", "QOS", "RESERVATION")
 class Refused(LaunchError):  # noqa: N818 - an answer of Slurm's
     """Slurm said no, in these words."""
 
-    def __init__(self, text: str, remedy: str = "", *, said: str = "") -> None:
+    def __init__(self, text: str, remedy: str = "", *, message: str = "") -> None:
         super().__init__(text, remedy)
-        self.said = said
+        self.message = message
 
 
-class Job(Struct, frozen=True, kw_only=True):
+class JobState(Struct, frozen=True, kw_only=True):
     """What the controller says of a job; state is Slurm's word, reason why it waits or ended."""
 
     id: str
@@ -54,8 +54,8 @@ def dry_submit(script: Path, options: Iterable[str] = ()) -> None:
 
 def submit(script: Path) -> tuple[str, str]:
     """Submit the script; return the job's id and the cluster's name (empty where it is the one)."""
-    said = _ask("sbatch", "--parsable", str(script), limit_s=SUBMIT_S, variables=_quiet(script))
-    number, _, cluster = said.strip().splitlines()[-1].partition(";")
+    answer = _ask("sbatch", "--parsable", str(script), limit_s=SUBMIT_S, variables=_quiet(script))
+    number, _, cluster = answer.strip().splitlines()[-1].partition(";")
     return number, cluster
 
 
@@ -65,7 +65,7 @@ def cancel(*names: str) -> None:
         try:
             _ask("scancel", "--quiet", *names)
         except Refused as exc:
-            if "Invalid job id" not in exc.said:
+            if "Invalid job id" not in exc.message:
                 raise
 
 
@@ -74,42 +74,42 @@ def cancel_named(name: str) -> None:
     _ask("scancel", "--quiet", f"--name={name}")
 
 
-def jobs(ids: Iterable[str]) -> dict[str, Job]:
+def jobs(ids: Iterable[str]) -> dict[str, JobState]:
     """Return what is known of these jobs: of the queue, else of the accounting, if there is one."""
-    wanted = list(ids)
-    if not wanted:
+    numbers = list(ids)
+    if not numbers:
         return {}
     form = "--format=%i|%T|%r|%N"
     try:
-        told = _ask("squeue", "--noheader", "--states=all", f"--jobs={','.join(wanted)}", form)
+        answer = _ask("squeue", "--noheader", "--states=all", f"--jobs={','.join(numbers)}", form)
     except Refused as exc:
-        if "Invalid job id" not in exc.said:  # said of a single id that was forgotten
+        if "Invalid job id" not in exc.message:  # said of a single id that was forgotten
             raise
-        told = ""
-    found = {}
-    for line in told.splitlines():
+        answer = ""
+    known_jobs = {}
+    for line in answer.splitlines():
         number, state, reason, nodes = line.split("|", 3)
-        found[number] = Job(id=number, state=state, reason=reason, nodes=nodes)
-    over = [n for n in wanted if n not in found or found[n].state in states.ENDED]
-    return found | _accounted(over)
+        known_jobs[number] = JobState(id=number, state=state, reason=reason, nodes=nodes)
+    over = [n for n in numbers if n not in known_jobs or known_jobs[n].state in states.ENDED]
+    return known_jobs | _accounted(over)
 
 
-def _accounted(ids: list[str]) -> dict[str, Job]:
+def _accounted(ids: list[str]) -> dict[str, JobState]:
     """Ask the accounting, which also knows who cancelled; without one there is nothing to know."""
     if not ids or shutil.which("sacct") is None:
         return {}
     form = "--format=JobID,State,NodeList"
     try:
-        told = _ask("sacct", "-n", "-X", "-P", f"--jobs={','.join(ids)}", form)
+        answer = _ask("sacct", "-n", "-X", "-P", f"--jobs={','.join(ids)}", form)
     except (Refused, UnavailableError):
         return {}
-    found = {}
-    for line in told.splitlines():
+    known_jobs = {}
+    for line in answer.splitlines():
         number, state, nodes = line.split("|", 2)
         word, _, by = state.partition(" by ")
         nodes = "" if nodes == "None assigned" else nodes
-        found[number] = Job(id=number, state=word, nodes=nodes, by=_user(by))
-    return found
+        known_jobs[number] = JobState(id=number, state=word, nodes=nodes, by=_user(by))
+    return known_jobs
 
 
 def _user(number: str) -> str:
@@ -128,8 +128,10 @@ def queue() -> list[str]:
 def first_node(nodelist: str) -> str:
     """Return the address by which the other nodes reach the first of the job's nodes."""
     name = _ask("scontrol", "show", "hostnames", nodelist).split()[0]
-    told = dict(word.partition("=")[::2] for word in _ask("scontrol", "show", "node", name).split())
-    return told.get("NodeAddr") or name
+    facts = dict(
+        word.partition("=")[::2] for word in _ask("scontrol", "show", "node", name).split()
+    )
+    return facts.get("NodeAddr") or name
 
 
 def has_pyxis() -> bool:
@@ -165,13 +167,19 @@ def _ask(
     except FileNotFoundError as exc:
         raise UnavailableError(f"`{command}` is not on PATH", "load Slurm's commands") from exc
     except subprocess.TimeoutExpired as exc:
-        said = _last((exc.stderr or b"").decode(errors="replace"))
-        told = f" ({said})" if said else ""
-        what = states.remedy(said) if said else "see whether `scontrol ping` finds the controller"
-        raise UnavailableError(f"{command}: no answer within {limit_s:g} s{told}", what) from exc
+        message = _last((exc.stderr or b"").decode(errors="replace"))
+        quoted = f" ({message})" if message else ""
+        remedy = (
+            states.remedy(message)
+            if message
+            else "see whether `scontrol ping` finds the controller"
+        )
+        raise UnavailableError(
+            f"{command}: no answer within {limit_s:g} s{quoted}", remedy
+        ) from exc
     if done.returncode:
-        said = _last(done.stderr) or f"ended with {done.returncode}"
-        raise Refused(f"{command}: {said}", states.remedy(said), said=said)
+        message = _last(done.stderr) or f"ended with {done.returncode}"
+        raise Refused(f"{command}: {message}", states.remedy(message), message=message)
     return done.stdout
 
 

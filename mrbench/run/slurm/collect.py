@@ -12,14 +12,14 @@ from mrbench.model.slurm import NodeReport, Submission
 from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import OWN_ENDS, Recorder, Run, exit_of, failure, interruption
 from mrbench.run.slurm import handover, states
-from mrbench.run.slurm.client import Job
+from mrbench.run.slurm.client import JobState
 
 MESSAGE_BYTES = 1 << 12  # of what Slurm printed; its last line is quoted
 TELEMETRY_S = 5.0  # it samples once a second; where a node was lost its last word never comes
 INTERRUPTED = Problem("interrupted")  # what a node writes where it was told by a signal alone
 
 
-def settled(folder: RunDir, job: Job | None) -> bool:
+def settled(folder: RunDir, job: JobState | None) -> bool:
     """Tell whether all is there that will be; job: as Slurm knows it, None if it does not."""
     report = handover.report_of(folder)
     if job is not None and job.state not in states.ENDED:
@@ -27,7 +27,7 @@ def settled(folder: RunDir, job: Job | None) -> bool:
     return report is not None or not folder.output.exists()
 
 
-def finish(run: Run, job: Job | None, recorder: Recorder, interrupted: str = "") -> None:
+def finish(run: Run, job: JobState | None, recorder: Recorder, interrupted: str = "") -> None:
     """Have the run recorded; interrupted: why mrbench itself ended the job, if it did."""
     try:
         _await_telemetry(run.folder)
@@ -58,7 +58,7 @@ def _has_ended(telemetry: Path) -> bool:
     return b'"ended"' in telemetry.read_bytes()[-MESSAGE_BYTES:]
 
 
-def _know(run: Run, submission: Submission, report: NodeReport, job: Job | None) -> None:
+def _know(run: Run, submission: Submission, report: NodeReport, job: JobState | None) -> None:
     """Add what the nodes and Slurm know."""
     if report.machine is not None:
         run.know_machine(report.machine, report.frozen)
@@ -81,7 +81,7 @@ def _know(run: Run, submission: Submission, report: NodeReport, job: Job | None)
 
 
 def _end(
-    folder: RunDir, number: str, report: NodeReport, job: Job | None, interrupted: str
+    folder: RunDir, number: str, report: NodeReport, job: JobState | None, interrupted: str
 ) -> Exit:
     """Return how the training ended: by its own rules, by mrbench, by Slurm, by itself."""
     end = report.exit or exit_of(folder)
@@ -106,7 +106,7 @@ def _end(
     )
 
 
-def _without_report(folder: RunDir, number: str, job: Job | None) -> str:
+def _without_report(folder: RunDir, number: str, job: JobState | None) -> str:
     """Say how a job ended that no node reported of, as far as Slurm's own output tells."""
     output = ""
     if folder.output.exists():

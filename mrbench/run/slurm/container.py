@@ -18,18 +18,18 @@ BATCH = ("JOB_ID", "JOBID", "STEP_ID", "PROCID", "LOCALID", "NODEID", "NTASKS", 
 
 def choose(image: str, mounts: Iterable[Path], nodes: int) -> Container:
     """Choose what the cluster has; UnavailableError where it has none."""
-    found = tuple(dict.fromkeys(str(path.resolve()) for path in mounts))
-    odd = [path for path in found if "," in path or ":" in path]
+    paths = tuple(dict.fromkeys(str(path.resolve()) for path in mounts))
+    odd = [path for path in paths if "," in path or ":" in path]
     if odd:
         raise RecipeError(
             f"{odd[0]}: a container cannot be given a path with ',' or ':'", "rename it"
         )
     if nodes == 1 and client.has_pyxis():
-        return Container(tool="pyxis", image=image, mounts=found)
+        return Container(tool="pyxis", image=image, mounts=paths)
     tools: tuple[Tool, ...] = ("apptainer", "singularity")
     for tool in tools:
         if shutil.which(tool):
-            return Container(tool=tool, image=image, mounts=found)
+            return Container(tool=tool, image=image, mounts=paths)
     raise UnavailableError(
         "--container needs apptainer or singularity on PATH (`module load apptainer`), or srun with"
         " NVIDIA's plugin pyxis, which serves a single node",

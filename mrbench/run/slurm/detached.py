@@ -12,7 +12,7 @@ from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
-from mrbench.run.slurm.client import Job
+from mrbench.run.slurm.client import JobState
 from mrbench.run.slurm.follow import Following, queued
 
 
@@ -66,7 +66,7 @@ def _reopen(folder: RunDir) -> Run:
     return Run(folder, scratch, rundir.load(folder.draft))
 
 
-def _standing(number: str, folder: RunDir, job: Job | None, queue: list[str]) -> Standing:
+def _standing(number: str, folder: RunDir, job: JobState | None, queue: list[str]) -> Standing:
     iteration = _iteration(folder) if folder.log.exists() else None
     if collect.settled(folder, job) or job is None:
         text = f"job {number} is over; `mrbench collect` writes the record"

@@ -8,7 +8,7 @@ from mrbench.measure.log.blocks import follow_blocks
 from mrbench.measure.parsers import parse, until_past
 from mrbench.run.recorder import Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
-from mrbench.run.slurm.client import Job
+from mrbench.run.slurm.client import JobState
 from mrbench.run.training import Progress
 
 ASK_S = 2.0  # between two questions to the controller, for all jobs at once
@@ -30,7 +30,7 @@ class Following:
     ) -> None:
         self._recorder, self._over = recorder, over
         self._open: dict[str, Run] = {}  # by the job's number
-        self._jobs: dict[str, Job] = {}  # as Slurm told last
+        self._jobs: dict[str, JobState] = {}  # as Slurm told last
         self._ended_s: dict[str, float] = {}
         self._asked_s = self._queue_s = float("-inf")
         self._queue: list[str] = []  # of everybody
@@ -100,7 +100,7 @@ class Following:
             elif job:
                 self._tell(number, run.plan.implementation, job)
 
-    def _is_over(self, number: str, run: Run, job: Job | None, *, patient: bool) -> bool:
+    def _is_over(self, number: str, run: Run, job: JobState | None, *, patient: bool) -> bool:
         if collect.settled(run.folder, job) and job is not None:
             return True
         if job is not None and job.state not in states.ENDED:
@@ -131,7 +131,7 @@ class Following:
         while not ended(POLL_S):  # the window is over: the node ends the training
             pass
 
-    def _tell(self, number: str, who: str, job: Job) -> None:
+    def _tell(self, number: str, who: str, job: JobState) -> None:
         """Say where a job stands, if it is news."""
         hopeless = states.HOPELESS.get(job.reason.partition(",")[0])
         if job.state != "PENDING":
@@ -154,7 +154,7 @@ class Following:
         return before != text
 
 
-def queued(number: str, job: Job, queue: Sequence[str]) -> str:
+def queued(number: str, job: JobState, queue: Sequence[str]) -> str:
     """Return where a job that waits stands in the queue, and what it waits for."""
     place = queue.index(number) + 1 if number in queue else None
     where = f", {place} of {len(queue)} that wait" if place else ""

@@ -34,7 +34,7 @@ def submission_of(folder: RunDir) -> Submission:
 
 def report_of(folder: RunDir) -> NodeReport | None:
     """Return the first node's last word, once it is there; MrbenchError if the file is damaged."""
-    return read(folder.told, NodeReport) if folder.told.exists() else None
+    return read(folder.node_report, NodeReport) if folder.node_report.exists() else None
 
 
 def write(path: Path, value: msgspec.Struct) -> None:

@@ -53,7 +53,7 @@ def main(words: list[str]) -> int:
         report = msgspec.structs.replace(report, interrupted=lease.why() or Problem("interrupted"))
         code = 130
     finally:
-        handover.write(folder.told, report)
+        handover.write(folder.node_report, report)
     return code
 
 

@@ -83,11 +83,11 @@ REFUSALS = (
 )
 
 
-def remedy(said: str) -> str:
+def remedy(message: str) -> str:
     """Return what to do about a refusal."""
-    lower = said.lower()
-    found = (what for sign, what in REFUSALS if sign.lower() in lower)
-    return next(found, "ask the cluster's admins, or correct the options")
+    lower = message.lower()
+    remedies = (what for sign, what in REFUSALS if sign.lower() in lower)
+    return next(remedies, "ask the cluster's admins, or correct the options")
 
 
 def explain(state: str, number: str, nodes: str = "", by: str = "") -> End | None:

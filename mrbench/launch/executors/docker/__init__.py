@@ -181,15 +181,15 @@ def _removed(order: ContainerOrder) -> Iterator[None]:
 
 def _conclude(folder: Path, order: ContainerOrder, last: ContainerState, job: Job) -> None:
     """Leave one file that tells what the container was made of and how it ended."""
-    made = asdict(order.container) | asdict(last)
-    del made["environment"]  # its names suffice: the recipe's values stand in the plan
+    content = asdict(order.container) | asdict(last)
+    del content["environment"]  # its names suffice: the recipe's values stand in the plan
     if last.failed:
-        made |= {"failed": last.failed.text, "remedy": last.failed.remedy}
+        content |= {"failed": last.failed.text, "remedy": last.failed.remedy}
     for name in ("image", "engine", "mounts", "gpus"):
-        made[name] = getattr(order, name)
-    made["variables"] = sorted(job.variables)
+        content[name] = getattr(order, name)
+    content["variables"] = sorted(job.variables)
     with contextlib.suppress(OSError):
-        _write(folder / CONTAINER, msgspec.convert(made, DockerContainer))
+        _write(folder / CONTAINER, msgspec.convert(content, DockerContainer))
 
 
 def _launch_error(problem: Problem) -> LaunchError:

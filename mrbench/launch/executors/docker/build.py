@@ -44,7 +44,7 @@ TAG = "mrbench-environment"
 Progress = Callable[[str], None]
 
 
-def have(
+def ensure(
     client: "docker.DockerClient",
     env: Environment,
     checkout: Path,
@@ -168,7 +168,7 @@ def _build(  # noqa: PLR0917 - as above
     arguments: dict[str, str],
 ) -> None:
     """Build; LaunchError quotes what failed. If mrbench ends, the engine gives the build up."""
-    said: Iterator[dict[str, Any]] = client.api.build(
+    messages: Iterator[dict[str, Any]] = client.api.build(
         fileobj=context,
         custom_context=True,
         tag=tag,
@@ -181,25 +181,25 @@ def _build(  # noqa: PLR0917 - as above
         timeout=None,
     )
     with log.open("w") as out, translated(LaunchError):
-        for line in said:
+        for line in messages:
             out.write(line.get("stream", ""))
             out.flush()
             if "error" in line:
-                told = line["error"]
-                out.write(f"\n{told}\n")
+                error = line["error"]
+                out.write(f"\n{error}\n")
                 out.flush()
                 raise LaunchError(
-                    f"the image could not be built: {_telling(log, told)}", f"see {log}"
+                    f"the image could not be built: {_telling(log, error)}", f"see {log}"
                 )
 
 
-def _telling(log: Path, told: str) -> str:
+def _telling(log: Path, error: str) -> str:
     plain = re.sub(r"\x1b\[[\d;]*m", "", log.read_text(errors="replace"))  # errors come in red
     lines = [line.strip() for line in plain.splitlines()]
     found = [
         line for line in lines if re.match(r"error\b|\w*(?:Error|Exception):", line, re.IGNORECASE)
     ]
-    return found[0][:300] if found else meaning(told).text
+    return found[0][:300] if found else meaning(error).text
 
 
 def template(

@@ -131,9 +131,9 @@ def _arguments(order: ContainerOrder, limits: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _refused_limit(told: str, limits: dict[str, int]) -> str | None:
+def _refused_limit(message: str, limits: dict[str, int]) -> str | None:
     for name in limits:
-        if f"rlimit type {getattr(resource, f'RLIMIT_{name.upper()}')}" in told:
+        if f"rlimit type {getattr(resource, f'RLIMIT_{name.upper()}')}" in message:
             return name
     return None
 

@@ -76,17 +76,17 @@ def connect(failure: type[MrbenchError] = UnavailableError) -> "Iterator[docker.
         yield client
 
 
-def _unreachable(told: str) -> Problem:
+def _unreachable(message: str) -> Problem:
     where = os.environ.get("DOCKER_HOST") or "/var/run/docker.sock"
-    if "Permission denied" in told:
+    if "Permission denied" in message:
         text = f"the Docker engine at {where} lets this user not in"
         return Problem(text, "add them to the group docker")
-    if "No such file" in told:
+    if "No such file" in message:
         remedy = "install Docker Engine (on Debian: apt-get install docker.io) and start it"
         return Problem(f"no Docker engine at {where}", remedy)
-    if "refused" in told:
+    if "refused" in message:
         return Problem(f"the Docker engine at {where} does not run", "start it")
-    return Problem(f"no Docker engine answers at {where} ({first_line(told)})", "start it")
+    return Problem(f"no Docker engine answers at {where} ({first_line(message)})", "start it")
 
 
 @contextlib.contextmanager
@@ -102,15 +102,15 @@ def translated(failure: type[MrbenchError] = UnavailableError) -> Iterator[None]
         raise failure(problem.text, problem.remedy) from exc
 
 
-def meaning(told: str) -> Problem:
+def meaning(message: str) -> Problem:
     """Say what the engine's words mean, and what to do."""
     for pattern, text, remedy in MEANINGS:
-        found = re.search(pattern, told)
-        if found:
-            named = found.groupdict()
-            what = named.get("what") or named.get("init")
+        match = re.search(pattern, message)
+        if match:
+            groups = match.groupdict()
+            what = groups.get("what") or groups.get("init")
             return Problem(text.format(what=what), remedy)
-    text = f"the Docker engine refused: {first_line(told)}"
+    text = f"the Docker engine refused: {first_line(message)}"
     return Problem(text, "look at its log (journalctl -u docker)")
 
 

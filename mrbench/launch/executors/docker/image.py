@@ -93,16 +93,16 @@ class InImage:
         wheels: Path | None = None,
     ) -> UsableEnvironment:
         """Find or build the image, prove it, and fetch what was built of the checkout out of it."""
-        told = self.problem(env, 0)
-        if told:
-            raise UnavailableError(told.text, told.remedy)
+        lack = self.problem(env, 0)
+        if lack:
+            raise UnavailableError(lack.text, lack.remedy)
         named = self._options.image or (env.image if env.kind == "image" else None)
         with connect() as client:
             if named:
-                image, made, template = have(client, named, progress), False, checkout
+                image, made, template = ensure(client, named, progress), False, checkout
             else:
                 base = self._options.base_image or containerfile.base_of(env)
-                image, made = build.have(
+                image, made = build.ensure(
                     client,
                     env,
                     checkout,
@@ -112,17 +112,17 @@ class InImage:
                     packages=packages,
                     wheels=wheels,
                     base=base,
-                    base_id=str(have(client, base, progress).id),
+                    base_id=str(ensure(client, base, progress).id),
                 )
                 template = build.template(client, image, env, checkout)
             size_bytes = image.attrs["Size"]
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
-        found = self._probe(env, str(image.id), template)
+        probed = self._probe(env, str(image.id), template)
         return UsableEnvironment(
-            python=Path(found.python),
+            python=Path(probed.python),
             template=template,
             digest=str(image.id).removeprefix("sha256:"),
-            frozen=found.frozen,
+            frozen=probed.frozen,
             reused=not made,
             size_bytes=size_bytes,
             image=str(image.id),
@@ -154,16 +154,16 @@ class InImage:
                     raise
                 other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
                 self.step(other, log, "environment")
-            found = files.decode(out.read_bytes(), Probed, out)
+            probed = files.decode(out.read_bytes(), Probed, out)
         except LaunchError:
             raise
         except (OSError, MrbenchError) as exc:
             raise LaunchError("the image's Python told nothing of itself", f"see {log}") from exc
         shutil.rmtree(folder, ignore_errors=True)
-        return found
+        return probed
 
 
-def have(client: "docker.DockerClient", name: str, progress: Callable[[str], None]) -> "Image":
+def ensure(client: "docker.DockerClient", name: str, progress: Callable[[str], None]) -> "Image":
     """Return an image that is here, or have the engine fetch it; UnavailableError if neither."""
     import docker  # noqa: PLC0415 - takes a third of a second, and most runs need none
 
