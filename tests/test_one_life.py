@@ -34,7 +34,7 @@ FAILURES = {
 }
 # What only one of the executors can tell.
 VARIES = re.compile(r"\d{8}T\d{6}Z-\w+|\d\.\d{6}|/(local|docker|slurm)/")
-OWN = {"slurm", "other_machines", "container"}
+OWN = {"slurm", "other_machines", "container", "cluster_container"}
 INTERRUPTED = "interrupted by the user; run again, and let it end by itself"
 WORKS_ALIKE = ["local", "slurm"]
 

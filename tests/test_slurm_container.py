@@ -75,7 +75,7 @@ def test_a_run_in_a_container(
     done = run(toy, "--container", "the.sif")
     assert done.returncode == 0, done.stderr
     record = only_record(tmp_path)
-    assert record["container"]["tool"] == "apptainer"
+    assert record["cluster_container"]["tool"] == "apptainer"
     assert record["plan"]["environment"]["image"] == "the.sif"
     asked = (tools / "asked").read_text()
     assert f"--bind {tmp_path}/runs/toys/toy/" in asked
