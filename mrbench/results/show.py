@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from mrbench.launch.telemetry import wording
+from mrbench.model.container import DockerContainer
 from mrbench.model.machine import Machine
-from mrbench.model.record import CooledDown, DockerContainer, RunRecord
+from mrbench.model.record import CooledDown, RunRecord
 from mrbench.model.run import Failure, Measurement
 from mrbench.record import rundir
 from mrbench.results import footnotes
