@@ -14,7 +14,10 @@ next, in parts that stay parts: nobody takes a printed line apart again.
 Foreign exceptions are translated at the door of the module that owns the dependency.
 """
 
-from os import PathLike  # not pathlib.Path: importing that takes a tenth of `mrbench --version`
+from os import (
+    PathLike,
+    fspath,
+)  # not pathlib.Path: importing that takes a tenth of `mrbench --version`
 
 
 class MrbenchError(Exception):
@@ -39,17 +42,19 @@ class MrbenchError(Exception):
         self.text, self.remedy = text, remedy
         self.file, self.line, self.key = file, line, key
 
-    @property
-    def place(self) -> str:
-        """Return `file:line: key`, as much of it as is known."""
-        lined = f":{self.line}" if self.line is not None else ""
-        file = f"{self.file}{lined}" if self.file is not None else ""
-        return ": ".join(filter(None, (file, self.key)))
-
     def __str__(self) -> str:
         """Return the one line that people see."""
-        line = f"{self.place}: {self.text}" if self.place else self.text
-        return f"{line}; {self.remedy}" if self.remedy else line
+        return self._line(self.file)
+
+    def seen_from(self, folder: str | PathLike[str]) -> str:
+        """Return the same line, with a file in `folder` called by its path from there."""
+        inside = None if self.file is None else fspath(self.file).removeprefix(f"{fspath(folder)}/")
+        return self._line(inside)
+
+    def _line(self, file: str | PathLike[str] | None) -> str:
+        lined = f"{file}" if self.line is None else f"{file}:{self.line}"
+        what = ": ".join(filter(None, (lined if file is not None else "", self.key, self.text)))
+        return f"{what}; {self.remedy}" if self.remedy else what
 
 
 class RecipeError(MrbenchError):

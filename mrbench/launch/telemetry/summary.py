@@ -72,7 +72,7 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
     try:
         telemetry = read(path, span.began_s, span.ended_s)
     except MrbenchError as exc:
-        return _nothing(str(exc))
+        return _nothing(exc.seen_from(path.parent))
     wanted = plan.gpus if plan.accelerator == "gpu" else 0
     first = _describe(telemetry, span, wanted)
     nodes, problems, gpus = [first], list(first.problems), list(first.gpus)
@@ -82,7 +82,7 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         try:
             node = _other(other, telemetry.header, span, lacking)
         except MrbenchError as exc:
-            problems.append(str(exc))
+            problems.append(exc.seen_from(path.parent))
             continue
         nodes.append(node)
         gpus += node.gpus

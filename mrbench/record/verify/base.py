@@ -19,9 +19,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     record: RunRecord
     content: Mapping[str, Any]  # compared leaf by leaf with what the files yield today
 
-    def relative(self, exc: Exception) -> str:
-        """Return an error's text without the path of the run's folder."""
-        return str(exc).replace(f"{self.run.folder.path}/", "")
+    def relative(self, exc: MrbenchError) -> str:
+        """Return an error in one line, without the path of the run's folder."""
+        return exc.seen_from(self.run.folder.path)
 
 
 def differs(topic: str, key: str, recorded: object, actual: object, meaning: str) -> Finding:

@@ -38,8 +38,8 @@ def _of(run: ReportRun) -> Iterator[tuple[str, str, str]]:
     record = run.record
     failure = run.measured.failure if run.measured else None
     if not run.counts:
-        remedy = failure.remedy if failure else ""
-        remedy = remedy or _remedy(why_not(record)) or GENERAL["does not count"]
+        remedy = failure.remedy if failure else run.measured.remedy if run.measured else ""
+        remedy = remedy or GENERAL["does not count"]
         yield "does not count", why_not(record), remedy
     if failure and failure.line:
         yield "failed", f"the log says: {failure.line}", failure.remedy
@@ -50,13 +50,8 @@ def _of(run: ReportRun) -> Iterator[tuple[str, str, str]]:
             rule = finding.rule.replace("_", " ")
             yield "rule", f"{rule}, {finding.outcome}: {finding.text}", finding.reason
     for note in notes:
-        yield "note", note, _remedy(note)
+        yield "note", note, ""  # it says itself what to do, where anything can be done
     for text in record.forced or ():
         yield "forced", text, GENERAL["forced"]
     for text in record.telemetry.problems if record.telemetry else ():
         yield "telemetry", text, GENERAL["telemetry"]
-
-
-def _remedy(text: str) -> str:
-    """Return what a message of mrbench's ends in: what to do."""
-    return text.rpartition("; ")[2] if "; " in text else ""

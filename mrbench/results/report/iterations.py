@@ -126,4 +126,5 @@ def _piece(
 
 
 def _plain(exc: Exception, run: Opened) -> str:
-    return shown(str(exc).replace(f"{run.folder.path}/", ""), 300)
+    text = exc.seen_from(run.folder.path) if isinstance(exc, MrbenchError) else str(exc)
+    return shown(text, 300)
