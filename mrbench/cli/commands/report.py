@@ -48,15 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write the report; say where it is and what is not in it."""
-    found = gather.gather(args.run, args.runs, args.reference)
-    for left in found.left_out:
+    report = gather.gather(args.run, args.runs, args.reference)
+    for left in report.left_out:
         print(
             f"mrbench: left out: {shown(left.name, 400)}: {shown(left.why, 400)}", file=sys.stderr
         )
-    if not found.chapters:
+    if not report.chapters:
         names = ", ".join(args.run) or "any suite"
         raise MrbenchError(f"no runs of {names}", "`mrbench run` makes some", file=args.runs)
-    text = page.build(found).encode()
+    text = page.build(report).encode()
     if args.output.exists() and not args.output.is_file():
         args.output.write_bytes(text)  # /dev/stdout and its like are not to be replaced
     elif not args.output.parent.is_dir():
@@ -64,6 +64,6 @@ def main(args: argparse.Namespace) -> int:
         raise MrbenchError("no such folder", "make it, or choose another with -o", file=folder)
     else:
         write_whole(args.output, text)
-    runs = sum(len(chapter.runs) for chapter in found.chapters)
+    runs = sum(len(chapter.runs) for chapter in report.chapters)
     print(f"{args.output}: {runs} run{'s' * (runs != 1)}, {len(text) / 1e6:.1f} MB")
-    return max((left.exit_code for left in found.left_out), default=0)
+    return max((left.exit_code for left in report.left_out), default=0)

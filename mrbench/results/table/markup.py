@@ -1,15 +1,46 @@
-"""The table in Markdown, HTML and LaTeX, by tabulate, and in reStructuredText."""
+"""The table in Markdown, HTML and LaTeX, by tabulate, and in reStructuredText.
 
+Other people's text is escaped for each format: it shows as written, and does nothing.
+"""
+
+import html as htmllib
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
-from mrbench.results.table import escape
 from mrbench.results.table.sheet import Sheet, wrapped
+
+MARKDOWN = re.compile(r"[\\`*_{}\[\]|~$#!]")
+RST = re.compile(r"[\\`*_|:]")
+# begins what is no paragraph: a list, an option, a directive, a table, a title's line
+RST_BLOCK = re.compile(r"[^\w\\]|\w+[.)](\s|$)")
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\char34{}",  # babel's shorthands begin with it
+    "[": "{[}",  # after a row's end it would be that row's argument
+    "]": "{]}",
+    "*": "{*}",  # the same
+    "`": r"\textasciigrave{}",
+    "\u00b1": r"$\pm$",
+}
 
 
 def markdown(sheet: Sheet) -> str:
     """Return GitHub's Markdown: the table, and below it what it means."""
-    below = [escape.markdown(text) for text in sheet.below]
+    below = [escape_markdown(text) for text in sheet.below]
     return "\n\n".join([_table(sheet, _markdown_cells(sheet), "pipe"), *below])
 
 
@@ -19,10 +50,10 @@ def github(sheet: Sheet) -> str:
         [f"{mark} {cells[0]}".strip(), *cells[1:]]
         for cells, mark in zip(_markdown_cells(sheet), sheet.marks, strict=True)
     ]
-    parts = [f"## {escape.markdown(sheet.title)}", _table(sheet, marked, "pipe")]
-    parts += [escape.markdown(text) for text in sheet.below]
+    parts = [f"## {escape_markdown(sheet.title)}", _table(sheet, marked, "pipe")]
+    parts += [escape_markdown(text) for text in sheet.below]
     if sheet.remarks:
-        lines = "\n".join(f"- {escape.markdown(text)}" for text in sheet.remarks)
+        lines = "\n".join(f"- {escape_markdown(text)}" for text in sheet.remarks)
         parts.append(f"<details><summary>Notes</summary>\n\n{lines}\n\n</details>")
     return "\n\n".join(parts)
 
@@ -31,37 +62,37 @@ def rst(sheet: Sheet) -> str:
     """Return a grid table, as the published one is, and below it what it means."""
 
     def linked(text: str, link: str) -> str:
-        return f"`{escape.rst(text)} <{escape.url(link)}>`__"
+        return f"`{escape_rst(text)} <{url_of(link)}>`__"
 
-    cells = _cells(sheet, escape.rst, linked)
-    below = [escape.rst(text) for text in sheet.below]  # in one line: a second may underline it
-    return "\n\n".join([grid([[*map(escape.rst, sheet.headers)], *cells], sheet.right), *below])
+    cells = _cells(sheet, escape_rst, linked)
+    below = [escape_rst(text) for text in sheet.below]  # in one line: a second may underline it
+    return "\n\n".join([grid([[*map(escape_rst, sheet.headers)], *cells], sheet.right), *below])
 
 
 def html(sheet: Sheet) -> str:
     """Return a `table` element in a `section`, for a page of any kind."""
 
     def linked(text: str, link: str) -> str:
-        return f'<a href="{escape.html(escape.url(link))}">{escape.html(text)}</a>'
+        return f'<a href="{escape_html(url_of(link))}">{escape_html(text)}</a>'
 
-    table = _table(sheet, _cells(sheet, escape.html, linked), "unsafehtml", escape.html)
-    caption = f"<table>\n<caption>{escape.html(sheet.title)}</caption>"
-    below = "".join(f"\n<p>{escape.html(text)}</p>" for text in sheet.below)
+    table = _table(sheet, _cells(sheet, escape_html, linked), "unsafehtml", escape_html)
+    caption = f"<table>\n<caption>{escape_html(sheet.title)}</caption>"
+    below = "".join(f"\n<p>{escape_html(text)}</p>" for text in sheet.below)
     return f"<section>\n{table.replace('<table>', caption, 1)}{below}\n</section>"
 
 
 def latex(sheet: Sheet) -> str:
     """Return a tabular, which needs no package, and a paragraph for each thing said below."""
-    cells = _cells(sheet, escape.latex, lambda text, _: escape.latex(text))
-    table = _table(sheet, cells, "latex_raw", escape.latex)
-    return "\n\n".join([table, *(wrapped(f"\\noindent {escape.latex(t)}") for t in sheet.below)])
+    cells = _cells(sheet, escape_latex, lambda text, _: escape_latex(text))
+    table = _table(sheet, cells, "latex_raw", escape_latex)
+    return "\n\n".join([table, *(wrapped(f"\\noindent {escape_latex(t)}") for t in sheet.below)])
 
 
 def _markdown_cells(sheet: Sheet) -> list[list[str]]:
     def linked(text: str, link: str) -> str:
-        return f"[{escape.markdown(text)}]({escape.url(link)})"
+        return f"[{escape_markdown(text)}]({url_of(link)})"
 
-    return _cells(sheet, escape.markdown, linked)
+    return _cells(sheet, escape_markdown, linked)
 
 
 def _cells(
@@ -95,10 +126,11 @@ def _table(
 
 
 def grid(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
-    """Return rows, the first of them headers, each cell a line; `right`: which columns end even.
+    """Return a grid table of reStructuredText, as wide as docutils reads it.
 
-    As wide as docutils reads it. tabulate's grid is two wider than the header, as the published
-    table is not, and by another rule for the width of characters, which docutils finds malformed.
+    rows: the first of them headers, each cell a line; right: which columns end even. tabulate's
+    grid is two wider than its header, as the published table is not, and measures characters by
+    another rule than docutils, which then finds the table malformed.
     """
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -118,3 +150,35 @@ def _width(text: str) -> int:
     """Return the columns of a text by docutils' rule."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def escape_markdown(text: str) -> str:
+    """Escape clean text for GitHub's Markdown: no markup, no HTML, nobody is called by @."""
+    text = MARKDOWN.sub(r"\\\g<0>", text.replace("&", "&amp;"))
+    text = text.replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"@(?=\w)", "@<!-- -->", text)
+
+
+def escape_html(text: str) -> str:
+    """Escape clean text for HTML, in elements and in quoted attributes."""
+    return htmllib.escape(text)
+
+
+def escape_rst(text: str) -> str:
+    """Escape clean text for reStructuredText, where a cell may begin a list or a directive."""
+    escaped = RST.sub(r"\\\g<0>", text)
+    if set(escaped) == {"\\"}:
+        return f"\\ {escaped}"  # they alone would be a title's line
+    return f"\\{escaped}" if RST_BLOCK.match(escaped) else escaped
+
+
+def escape_latex(text: str) -> str:
+    """Escape clean text for LaTeX's text mode."""
+    return "".join(LATEX.get(c, c) for c in text).replace("--", "-{}-")
+
+
+def url_of(path: str) -> str:
+    """Return a path as the relative or absolute URL of links; no character of it needs escapes."""
+    quoted = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+    quoted = quoted[:-1] + "%5F" if quoted.endswith("_") else quoted  # rst would take it for a name
+    return quoted if path.startswith(("/", "../")) else f"./{quoted}"

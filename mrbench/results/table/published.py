@@ -11,14 +11,14 @@ HEADERS = ("Implementation", "Throughput (img/s)")
 def sheet(suite: Suite, reference: Reference) -> Sheet:
     """Return the published numbers in the order of their source."""
     software = ", ".join(f"{name} {version}" for name, version in reference.software.items())
-    told = f"Published {reference.date} in {reference.source}"
+    origin = f"Published {reference.date} in {reference.source}"
     return Sheet(
         title=one_line(f"{suite.title}: as published, {reference.name}"),
         headers=HEADERS,
         right=(False, True),
         cells=[(one_line(n), f"{rate:g}") for n, rate in reference.images_per_second.items()],
         links=[("", "")] * len(reference.images_per_second),
-        meanings=[one_line(f"{told}, with {software}." if software else f"{told}.")],
+        meanings=[one_line(f"{origin}, with {software}." if software else f"{origin}.")],
         marks=[""] * len(reference.images_per_second),
     )
 

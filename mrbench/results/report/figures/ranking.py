@@ -51,21 +51,21 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     legend: list[Entry] = []
     for verdict, colour in VERDICTS.items():
         places = [i for i, row in enumerate(rows) if row.validity == verdict]
-        sure = [i for i in places if rows[i].low_images_per_second is not None]
-        parts = [part for part in (sure, [i for i in places if i not in sure]) if part]
+        known = [i for i in places if rows[i].low_images_per_second is not None]
+        parts = [part for part in (known, [i for i in places if i not in known]) if part]
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
             legend.append(Entry(key=verdict, label=verdict, colour=colour, kind="bar"))
     unsure = [name_of(r, chapter) for r in rows if r.low_images_per_second is None]
     unsure = ["all rows"] if len(unsure) == len(rows) else unsure
-    known = [
+    published = [
         (i, rate)
         for i, row in enumerate(rows)
         if (rate := row.published_images_per_second) is not None
     ]
-    if known:
-        name = f"published ({rows[known[0][0]].reference})"
-        traces.append(_published(known, name))
+    if published:
+        name = f"published ({rows[published[0][0]].reference})"
+        traces.append(_published(published, name))
         legend.append(Entry(key="published", label=name, colour=PUBLISHED, kind="marker"))
     return Figure(
         key=key,
