@@ -84,9 +84,12 @@ def main(args: argparse.Namespace) -> int:
 def _read(args: argparse.Namespace) -> tuple[list[making.TableRun], Suite, int]:
     """Return the suite's runs, the suite, and the exit code: that of a record with a fault."""
     runs, newest, broken = [], None, 0
+    first: dict[str, making.TableRun] = {}  # of each plan: the memory of the others is not filled
     for entry in listing.list_runs(args.runs, args.suite):
         if isinstance(entry, listing.StoredRun):
-            runs.append(making.table_run(*entry))
+            run = making.table_run(*entry)
+            like = first.setdefault(entry.record.plan_digest, run)
+            runs.append(run._replace(plan=like.plan))
             newest = entry.record.suite
             continue
         if isinstance(entry, Path):
