@@ -9,7 +9,6 @@ from mrbench.checks.baseline.file import read_baseline
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.baseline import Baseline, Key
 from mrbench.record import rundir
-from mrbench.record.formats import is_edited, record_of
 from mrbench.text import one_line
 
 
@@ -30,11 +29,10 @@ def read_series(runs: Path, suite: str, names: Sequence[str] | None = None) -> d
     candidates = []
     for path in rundir.find_records(runs, suite):
         try:
-            raw = rundir.read_bytes(path)
-            record = record_of(raw, str(path))
+            record, edited = rundir.load_checked(path, str(path))
         except MrbenchError as exc:
             print(f"mrbench: left out: {one_line(str(exc))}", file=sys.stderr)
             continue
         if not names or record.plan.implementation in names:
-            candidates.append(Candidate(record=record, edited=is_edited(raw, record)))
+            candidates.append(Candidate(record=record, edited=edited))
     return latest(candidates)

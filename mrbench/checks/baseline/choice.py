@@ -10,13 +10,13 @@ from mrbench.checks.baseline.likeness import forbidding, kept_facts
 from mrbench.checks.baseline.sample import SpeedSample, sample_of
 from mrbench.model.baseline import Key
 from mrbench.model.record import RunRecord
+from mrbench.results.compare import no_number
 
 MOST = 1e300  # images per second; the mean of more is no float
-EDITED = "its record was edited, `mrbench verify` tells more"
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that was found. edited: whether its record has another digest than it says."""
+    """A run that may count. edited: as rundir.load_checked says."""
 
     record: RunRecord
     edited: bool
@@ -24,15 +24,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unusable(self) -> str | None:
         """Why the run's number cannot be used, or None."""
-        record = self.record
-        if self.edited:
-            return EDITED
-        if record.validity and record.validity.verdict == "invalid":
-            return f"invalid: {record.validity.why or 'no reason'}"
-        rate = record.images_per_second
-        if record.status != "ok" or not rate:
-            return f"{record.status}: {record.reason or 'no reason'}"
-        return None if rate < MOST else "its images per second are no speed"
+        reason = no_number(self.record, edited=self.edited)
+        if reason is None and (self.record.images_per_second or 0) >= MOST:
+            return "its images per second are no speed"
+        return reason
 
 
 class ValidRuns(msgspec.Struct, frozen=True, kw_only=True):
