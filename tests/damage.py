@@ -1,6 +1,7 @@
 """Kept runs of which one value gets damaged at random, and what the commands then say of them."""
 
 import contextlib
+import gc
 import gzip
 import hashlib
 import io
@@ -151,6 +152,7 @@ class World:
             _limited(f"mrbench {' '.join(map(str, words))}"),
         ):
             code = cli.main([str(word) for word in words])
+            gc.unfreeze()  # a command freezes what is there, as it is the last of its process
             told.flush()
             problems.flush()
             return Answer(code, out.getvalue().decode(), err.getvalue().decode())
