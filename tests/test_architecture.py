@@ -12,19 +12,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mrbench"
-# The rooms from the top floor down, and below them the modules that all rooms use.
+# The rooms from the top floor down, and below them the modules that all rooms use. Programs,
+# which nothing imports, stand above.
 FLOORS = (
-    *("__main__", "cli", "checks", "results", "run", "record", "doctor", "launch", "prepare"),
+    *("cli", "checks", "results", "run", "record", "doctor", "launch", "prepare"),
     *("recipe", "measure", "console", "model", "embedded"),
     *("locks", "files", "text", "errors", "__init__"),
 )
-MOST_PACKAGES, MOST_LOOSE_MODULES = 13, 6
+MOST_PACKAGES, MOST_LOOSE_MODULES = 13, 5  # beside __init__ and __main__
 # Imports within functions; each says beside it why, after `noqa: PLC0415 - `.
-MOST_LATE_IMPORTS = 74
-# What is not as it should be yet; whoever mends one takes it out.
-KNOWN_UP = {
-    ("mrbench.embedded", "mrbench.prepare.source.tree"),
-}
+MOST_LATE_IMPORTS = 60
 # A library has one door, where its exceptions are translated.
 DOORS = {
     "argcomplete": "cli.completion",
@@ -92,6 +89,8 @@ def where(found: Import) -> str:
 
 
 def floor(module: str) -> int:
+    if module.endswith(".__main__"):  # a program: nothing imports it
+        return 0
     room = (*module.split("."), "__init__")[1]
     assert room in FLOORS, f"{room} has no floor; give it one in FLOORS"
     return FLOORS.index(room)
@@ -104,8 +103,7 @@ def within(module: str, prefix: str) -> bool:
 def test_imports_only_point_down() -> None:
     own = [found for found in imports() if found.target in MODULES]
     up = [found for found in own if floor(found.module) > floor(found.target)]
-    assert [where(found) for found in up if (found.module, found.target) not in KNOWN_UP] == []
-    assert {(found.module, found.target) for found in up} == KNOWN_UP, "take it out of KNOWN_UP"
+    assert [where(found) for found in up] == []
 
 
 def test_no_modules_import_in_a_circle() -> None:
@@ -123,7 +121,7 @@ def test_no_modules_import_in_a_circle() -> None:
 
 def test_the_top_level_is_a_few_rooms() -> None:
     packages = [p.name for p in PACKAGE.iterdir() if (p / "__init__.py").exists()]
-    loose = [p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__"]
+    loose = [p.stem for p in PACKAGE.glob("*.py") if not p.stem.startswith("__")]
     assert len(packages) <= MOST_PACKAGES, packages
     assert len(loose) <= MOST_LOOSE_MODULES, loose
 

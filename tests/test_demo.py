@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from mrbench import embedded
-from mrbench.prepare.source import checkout_path, prepare
+from mrbench.prepare.source import checkout_path, embedded, prepare
 from mrbench.recipe import load
 from toy import mrbench, records
 

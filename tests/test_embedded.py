@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mrbench import embedded
 from mrbench.files import home
 from mrbench.model.recipe import Source
 from mrbench.prepare import source
+from mrbench.prepare.source import embedded
 from upstreams import Git, prepare, refused
 
 FILES = {

@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mrbench import embedded
 from mrbench.measure.parsers import parse
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, SyntheticData, Window
 from mrbench.prepare.data.synth import synthesize
-from mrbench.prepare.source import prepare
+from mrbench.prepare.source import embedded, prepare
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
 

@@ -2,8 +2,8 @@
 
 import sys
 
-from mrbench.embedded import commit_id
 from mrbench.errors import MrbenchError
+from mrbench.prepare.source.embedded import commit_id
 
 try:
     sys.stdout.write("".join(f"{commit_id(name)}\n" for name in sys.argv[1:]))

@@ -1,0 +1,47 @@
+"""Implementations that travel inside the package, each as a git repository of one commit.
+
+Its id depends on the files alone, so a recipe can pin it like any other commit.
+"""
+
+from pathlib import Path
+
+from mrbench import embedded
+from mrbench.errors import WorkspaceError
+from mrbench.prepare.source.tree import object_id, tree_objects
+
+KINDS = (".py", ".md", ".txt")
+SIGNATURE = "mrbench <mrbench@invalid> 1577836800 +0000"  # 2020-01-01; nobody and never, but fixed
+FOLDER = Path(embedded.__file__).parent
+
+
+def repository(name: str, root: Path | None = None) -> dict[str, bytes]:
+    """Return the files of an embedded implementation: path with slashes -> content."""
+    root = root or FOLDER
+    known = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("_"))
+    if name not in known:
+        raise WorkspaceError(
+            f"package:{name}: mrbench carries {', '.join(known)}", "name such a one"
+        )
+    folder = root / name
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in KINDS and path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def objects(name: str, root: Path | None = None) -> tuple[str, dict[str, tuple[str, bytes]]]:
+    """Return the commit's id and all objects of the repository: id -> (kind, content)."""
+    files = repository(name, root)
+    blobs = {path: object_id("blob", content) for path, content in files.items()}
+    tree, trees = tree_objects(("100644", oid, path.encode()) for path, oid in blobs.items())
+    commit = f"tree {tree}\nauthor {SIGNATURE}\ncommitter {SIGNATURE}\n\n{name}\n".encode()
+    made = {oid: ("blob", files[path]) for path, oid in blobs.items()}
+    made |= {oid: ("tree", content) for oid, content in trees.items()}
+    pinned = object_id("commit", commit)
+    return pinned, made | {pinned: ("commit", commit)}
+
+
+def commit_id(name: str, root: Path | None = None) -> str:
+    """Return the commit that a recipe pins for the implementation as this mrbench carries it."""
+    return objects(name, root)[0]
