@@ -88,12 +88,12 @@ def _verify(args: argparse.Namespace) -> int:
     made = read(args.folder)
     files = list(_current(made, args))
     names = {f"{file.suite_name}/{file.name}" for file in files}
-    lines = list(problems(args.folder, made, files))
-    for line in lines:
-        print(line)
+    wrong = list(problems(args.folder, made, files))
+    for problem in wrong:
+        print(problem)
     for name in sorted(made.recipes.keys() - names):
         print(f"note: {name} is none of mrbench's; name it with --recipe to have it compared")
-    if lines:
+    if wrong:
         return UnavailableError.exit_code
     print(f"{args.folder}: {_size(made)}, as they were made; all is there for")
     print(f"  {', '.join(sorted(names)) or 'no recipe'}")

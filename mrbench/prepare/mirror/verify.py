@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mrbench.model.finding import Problem
 from mrbench.prepare.mirror import repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, WEIGHTS
 from mrbench.prepare.mirror.manifest import Manifest, describe, this_platform
@@ -13,67 +14,72 @@ AGAIN = "copy the mirror again"
 ADD = "run `mrbench mirror create` on it again, on a connected machine"
 
 
-def problems(folder: Path, made: Manifest, files: Sequence[RecipeFile]) -> Iterator[str]:
-    """Yield one line for each thing that is wrong.
+def problems(folder: Path, made: Manifest, files: Sequence[RecipeFile]) -> Iterator[Problem]:
+    """Yield each thing that is wrong.
 
     files: the recipes as they are now; all that they ask for must be in the mirror.
     """
     yield from _differing(folder, made)
     yield from _extra(folder, made)
     if made.platform != this_platform():
-        yield f"{MANIFEST}: made for {made.platform}, this is {this_platform()}; make another here"
+        text = f"{MANIFEST}: made for {made.platform}, this is {this_platform()}"
+        yield Problem(text, "make another here")
     handle = os.open(folder, os.O_RDONLY)  # what git holds while it reads
     try:
         for place in sorted({p for entry in made.recipes.values() for p in entry.repos}):
             damage = repos.damage(folder / place, handle)
             if damage:
-                yield f"{place}: {damage}; {AGAIN}"
+                yield Problem(f"{place}: {damage}", AGAIN)
         for file in files:
             yield from _unserved(folder, made, file, handle)
     finally:
         os.close(handle)
 
 
-def _differing(folder: Path, made: Manifest) -> Iterator[str]:
+def _differing(folder: Path, made: Manifest) -> Iterator[Problem]:
     for name, entry in sorted(made.files.items()):
         path = folder / name
         if path.is_symlink() or not path.is_file():
-            yield f"{name}: missing; {AGAIN}"
+            yield Problem(f"{name}: missing", AGAIN)
         elif path.stat().st_size != entry.size_bytes:
-            yield f"{name}: {path.stat().st_size} bytes instead of {entry.size_bytes}; {AGAIN}"
+            yield Problem(
+                f"{name}: {path.stat().st_size} bytes instead of {entry.size_bytes}", AGAIN
+            )
         elif describe(path).sha256 != entry.sha256:
             found = describe(path).sha256
-            yield f"{name}: sha256 is {found}, {MANIFEST} says {entry.sha256}; {AGAIN}"
+            yield Problem(f"{name}: sha256 is {found}, {MANIFEST} says {entry.sha256}", AGAIN)
 
 
-def _extra(folder: Path, made: Manifest) -> Iterator[str]:
+def _extra(folder: Path, made: Manifest) -> Iterator[Problem]:
     known = {*made.files, MANIFEST}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if name not in known and (path.is_symlink() or not path.is_dir()):
-            yield f"{name}: not in {MANIFEST}; remove it"
+            yield Problem(f"{name}: not in {MANIFEST}", "remove it")
 
 
-def _unserved(folder: Path, made: Manifest, file: RecipeFile, handle: int) -> Iterator[str]:
+def _unserved(folder: Path, made: Manifest, file: RecipeFile, handle: int) -> Iterator[Problem]:
     """Yield what a recipe asks for and the mirror lacks."""
     name = f"{file.suite_name}/{file.name}"
     entry = made.recipes.get(name)
     if entry is None:
-        yield f"{name}: not covered; {ADD}"
+        yield Problem(f"{name}: not covered", ADD)
         return
     told = {item.what for item in entry.missing}
     for item in entry.missing:
-        yield f"{name}: lacks {item.what} since it was made; {ADD}"
+        yield Problem(f"{name}: lacks {item.what} since it was made", ADD)
     for source in repos.sources(file):
         problem = repos.problem(folder, source, handle)
         if problem and repos.title(source) not in told:
-            yield f"{name}: {repos.place(source)} {problem}; {ADD}"
+            yield Problem(f"{name}: {repos.place(source)} {problem}", ADD)
     version = wheels.python_version(file.recipe.environment)
     if entry.python != version:
-        yield f"{name}: has wheels for Python {entry.python}, here it runs on {version}; {ADD}"
+        yield Problem(
+            f"{name}: has wheels for Python {entry.python}, here it runs on {version}", ADD
+        )
     if entry.packages_sha256 != wheels.inputs_sha256(file.recipe.environment, file.lock):
-        yield f"{name}: its environment or lock has changed since; {ADD}"
+        yield Problem(f"{name}: its environment or lock has changed since", ADD)
     for weights in file.recipe.weights:
         path, title = f"{WEIGHTS}/{weights.file}", f"weights {weights.file}"
         if path not in entry.files and title not in told:
-            yield f"{name}: {title} are not in it; {ADD}"
+            yield Problem(f"{name}: {title} are not in it", ADD)
