@@ -5,7 +5,7 @@ MrbenchError 1
  +-- WorkspaceError 3     the pinned source cannot be fetched, checked out or patched
  +-- UnavailableError 4   this machine lacks what the plan needs
  +-- LaunchError 5        training could not be started, or ended badly
- +-- MeasureError 6       the log yields no number that can be trusted
+ +-- MeasureError 6       the log yields no number to trust, or the run breaks a rule of its suite
  +-- CheckFailed 7        a run, a log or a comparison does not hold what it claims
  +-- Inconclusive 8       what was measured does not suffice for an answer
 

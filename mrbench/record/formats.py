@@ -1,4 +1,4 @@
-"""record.json in and out, plan.json in: decoded by type, older formats lifted, newer refused."""
+"""Reading record.json and plan.json: decoded by type, older formats lifted, newer ones refused."""
 
 import json
 import math
