@@ -22,24 +22,24 @@ def flat(value: object, key: str = "") -> Iterator[tuple[str, object]]:
 
 
 def differences(
-    recorded: object, found: object, key: str = ""
+    recorded: object, current: object, key: str = ""
 ) -> Iterator[tuple[str, object, object]]:
     """Yield key, recorded value and found value wherever two trees differ.
 
     Lists of unlike length, and a value where the other has a tree, differ as a whole.
     """
-    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
-        for name in dict.fromkeys((*recorded, *found)):
+    if isinstance(recorded, Mapping) and isinstance(current, Mapping):
+        for name in dict.fromkeys((*recorded, *current)):
             inner = f"{key}.{name}" if key else str(name)
-            yield from differences(recorded.get(name, ABSENT), found.get(name, ABSENT), inner)
-    elif isinstance(recorded, list | tuple) and isinstance(found, list | tuple):
-        if len(recorded) != len(found):
-            yield key, list(recorded), list(found)
+            yield from differences(recorded.get(name, ABSENT), current.get(name, ABSENT), inner)
+    elif isinstance(recorded, list | tuple) and isinstance(current, list | tuple):
+        if len(recorded) != len(current):
+            yield key, list(recorded), list(current)
             return
-        for i, (one, other) in enumerate(zip(recorded, found, strict=True)):
+        for i, (one, other) in enumerate(zip(recorded, current, strict=True)):
             yield from differences(one, other, f"{key}[{i}]")
-    elif not equal(recorded, found):
-        yield key, recorded, found
+    elif not equal(recorded, current):
+        yield key, recorded, current
 
 
 def equal(one: object, other: object) -> bool:

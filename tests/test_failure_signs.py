@@ -294,7 +294,7 @@ def test_much_output_is_read_in_parts() -> None:
     noise = b"frame of no interest, printed by a thread that was left over\n" * 1000
     found = scan(((i, noise if i else b"KeyError: 'masks'\n") for i in range(100)), Marks())
     assert [each.line for each in found] == [b"KeyError: 'masks'"]
-    assert found[0].went_on == 99 * 1000
+    assert found[0].later_lines == 99 * 1000
 
 
 def test_the_end_counts_however_long_the_log(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from mrbench.measure.distributions import t_quantile, t_tail
-from mrbench.measure.interval import between_runs, drift, long_run, within_run
+from mrbench.measure.interval import between_runs, drift, estimate_long_run, within_run
 from mrbench.model.run import Interval, plus_minus
 
 Times = list[tuple[int, float]]
@@ -60,7 +60,7 @@ def test_too_few_or_impossible_intervals_give_none() -> None:
     assert within_run([(20, math.nan)] * 8, 16) is None
     assert within_run([(20, 0.0)] * 8, 16) is None
     assert drift([(20, 10.0)] * 3) is None
-    assert long_run([]) is None
+    assert estimate_long_run([]) is None
 
 
 def test_equal_times_have_no_width_but_what_rounding_leaves() -> None:

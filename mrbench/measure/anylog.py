@@ -1,4 +1,4 @@
-"""What `mrbench parse` does: a log of anybody's, its format found, measured over a window."""
+"""What `mrbench parse` does: detect the format of any log and measure it over a window."""
 
 import functools
 import itertools
@@ -15,7 +15,7 @@ from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import KIN, NAMES, parse, tells_rate, warning_of
 from mrbench.measure.parsers.base import Block
-from mrbench.measure.spans import Marks, Stamps
+from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
@@ -27,7 +27,7 @@ Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images p
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):
-    """A log's measurement. implementation is None where no recipe's log reads like it."""
+    """A log's measurement. implementation is None if no recipe writes such a log."""
 
     measurement: Measurement
     implementation: str | None
@@ -62,7 +62,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to read a log: whose it would be, and how."""
+    """One way to parse a log: its format and the implementation that would have written it."""
 
     log: LogFormat
     implementation: str | None = None
@@ -79,17 +79,17 @@ def parse_log(
 ) -> Parsed:
     """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
 
-    implementation: a recipe's name or a format's; without one the format is found from the log.
+    implementation: name of a recipe or of a format; without one the format is detected.
     Images per iteration are those given, or those that the log states, or, with a note, those of
-    the named recipe. They are never guessed: else seconds per iteration are all that is known.
+    the named recipe. They are never guessed: without them, only seconds per iteration are known.
     """
     readings = _readings(recipes, implementation)
     marks = Marks()
     reading, blocks = _detect(read_blocks(path), readings)
     if reading is None:
-        found = measure((), window, images_per_iteration)
+        measured = measure((), window, images_per_iteration)
         named = readings[0].implementation if implementation else None
-        return _explained(found, path, marks, named, None)
+        return _explained(measured, path, marks, named, None)
     stated = _stated_images(path, reading.log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
@@ -99,15 +99,15 @@ def parse_log(
     if not images and tells_rate(reading.log):
         # its seconds are those of one image, which no other clock can check
         samples, stamps = (s._replace(printed=None, printed_began=None) for s in samples), None
-    found = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
+    measured = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
     if path.is_file():
-        found = with_evidence(found, functools.partial(read_range, path))
-    found = _with_images(found, reading, given=images_per_iteration, stated=stated)
-    return _explained(found, path, marks, reading.implementation, reading.log.format)
+        measured = with_evidence(measured, functools.partial(read_range, path))
+    measured = _with_images(measured, reading, given=images_per_iteration, stated=stated)
+    return _explained(measured, path, marks, reading.implementation, reading.log.format)
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:
-    """Return the ways to read the log, likely ones first."""
+    """Return the ways to parse the log, the likeliest first."""
     if name is not None and name in recipes:
         log, images = recipes[name]
         kin = [
@@ -143,7 +143,7 @@ def _by_format(recipes: Known, format_: str) -> _Reading:
 def _detect(
     blocks: Iterator[Block], readings: list[_Reading]
 ) -> tuple[_Reading | None, Iterator[Block]]:
-    """Return the way that finds most samples in the first block where one finds any."""
+    """Return the reading that yields most samples in the first block where one yields any."""
     if len(readings) == 1:
         return readings[0], blocks
     for offset, block in blocks:
@@ -159,7 +159,7 @@ def _samples_in(part: bytes, log: LogFormat) -> int:
     return sum(1 for _ in itertools.islice(parse([(0, part)], log, 1), ENOUGH))
 
 
-def _stamps_beside(path: Path) -> Stamps | None:
+def _stamps_beside(path: Path) -> ArrivalClock | None:
     name = path.name.removesuffix(".gz")
     beside = path.with_name(name).with_suffix(".stamps")
     return read_stamps(beside) if name.endswith(".log") and beside.is_file() else None
@@ -178,18 +178,18 @@ def _stated_images(path: Path, log: LogFormat) -> int | None:
 
 
 def _with_images(
-    found: Measurement, reading: _Reading, *, given: int | None, stated: int | None
+    measured: Measurement, reading: _Reading, *, given: int | None, stated: int | None
 ) -> Measurement:
-    warnings = list(found.warnings)
+    warnings = list(measured.warnings)
     if warning_of(reading.log):
         warnings.append(warning_of(reading.log))
-    if found.images_per_iteration is None and tells_rate(reading.log):
+    if measured.images_per_iteration is None and tells_rate(reading.log):
         # Parsed as if an iteration were one image: its seconds are seconds per image.
-        seconds = found.seconds_per_iteration
-        found = structs.replace(
-            found, images_per_second=1 / seconds if seconds else None, seconds_per_iteration=None
+        seconds = measured.seconds_per_iteration
+        measured = structs.replace(
+            measured, images_per_second=1 / seconds if seconds else None, seconds_per_iteration=None
         )
-    elif found.images_per_iteration is None:
+    elif measured.images_per_iteration is None:
         hint = (
             f" ({reading.images} by the recipe {reading.implementation})" if reading.images else ""
         )
@@ -201,28 +201,29 @@ def _with_images(
         warnings.append(f"the log states {stated} images per iteration, not {given}")
     elif not given and not stated and not tells_rate(reading.log):
         warnings.append(
-            f"{found.images_per_iteration} images per iteration are the recipe's"
+            f"{measured.images_per_iteration} images per iteration are the recipe's"
             f" ({reading.implementation}); if the log was made otherwise,"
             " give --images-per-iteration"
         )
     return structs.replace(
-        found, warnings=tuple(warnings) if found.status == "ok" else found.warnings
+        measured, warnings=tuple(warnings) if measured.status == "ok" else measured.warnings
     )
 
 
 def _explained(
-    found: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
+    measured: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
 ) -> Parsed:
     again = path.is_file()  # a pipe can be read but once
     if again and path.stat().st_size == 0:
-        found = structs.replace(found, reason="the log is empty", remedy="is it the right file?")
-    if again and found.status != "ok":
+        remedy = "is it the right file?"
+        measured = structs.replace(measured, reason="the log is empty", remedy=remedy)
+    if again and measured.status != "ok":
         from mrbench.measure.failure import verdict  # noqa: PLC0415 - 11 ms that numbers do not need
 
-        failure = verdict.of_log(path, marks, found.status)
+        failure = verdict.of_log(path, marks, measured.status)
         if failure:
-            why = verdict.explain(failure, verdict.shortfall(found))
-            found = structs.replace(
-                found, status=failure.status, reason=why.text, remedy=why.remedy, failure=failure
+            why = verdict.explain(failure, verdict.shortfall(measured))
+            measured = structs.replace(
+                measured, status=failure.status, reason=why.text, remedy=why.remedy, failure=failure
             )
-    return Parsed(measurement=found, implementation=implementation, format=format_)
+    return Parsed(measurement=measured, implementation=implementation, format=format_)

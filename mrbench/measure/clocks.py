@@ -95,7 +95,7 @@ _REMEDIES: dict[Cause, str] = {
 
 
 def _cause(pairs: Sequence[_Pair], agreement: float, other: str) -> tuple[Cause, list[Span], str]:
-    """Return the likely cause, the spans where it shows (none: everywhere), and what is seen."""
+    """Return the likely cause, the spans that show it (none: all of them), and the evidence."""
     for factor, unit in UNITS.items():
         if abs(agreement / factor - 1) <= UNIT_MARGIN:
             return "changed_format", [], f"the log's figures seem to be {unit}"
@@ -107,11 +107,14 @@ def _cause(pairs: Sequence[_Pair], agreement: float, other: str) -> tuple[Cause,
     ratios = [p.other_s / p.log_s for p in pairs if p.log_s > 0]
     if other == "arrival" and sum(r < BURST for r in ratios) >= BURSTS * len(ratios):
         return "buffered_output", [], "its output came in bursts, many lines at once"
-    slow = _slowest(pairs)
-    if slow and agreement > 1:
-        extra_s = sum(p.excess_s for p in slow)
-        text = f"{extra_s:.1f} s more than the log tells {_at(slow)}, where it may have evaluated"
-        return "evaluation_or_checkpoint", [p.span for p in slow], f"{text} or saved a checkpoint"
+    outliers = _outliers(pairs)
+    if outliers and agreement > 1:
+        extra_s = sum(p.excess_s for p in outliers)
+        text = (
+            f"{extra_s:.1f} s more than the log tells {_at(outliers)},"
+            " where it may have evaluated or saved a checkpoint"
+        )
+        return "evaluation_or_checkpoint", [p.span for p in outliers], text
     typical = statistics.median(ratios)
     if typical > 1:
         text = "everywhere alike, so the log's clock leaves out a part of every iteration"
@@ -124,8 +127,8 @@ def _whole_hours(seconds: float) -> bool:
     return abs(seconds / HOUR_S - round(seconds / HOUR_S)) <= UNIT_MARGIN
 
 
-def _slowest(pairs: Sequence[_Pair]) -> list[_Pair]:
-    """Return the few spans that make most of the excess, in their order; none if it is spread."""
+def _outliers(pairs: Sequence[_Pair]) -> list[_Pair]:
+    """Return the few spans with most of the excess, in order; none if all spans share it."""
     usual = statistics.median(p.excess_s / p.span.count for p in pairs)
     above = {i: p.excess_s - max(usual, 0.0) * p.span.count for i, p in enumerate(pairs)}
     total = sum(p.excess_s for p in pairs)
@@ -155,21 +158,22 @@ _SIGNS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+_EXPLAINABLE: tuple[Cause, ...] = ("evaluation_or_checkpoint", "partial_clock")
 Read = Callable[[int, int], bytes]  # (first byte, byte behind the last) of the log
 
 
 def with_evidence(measured: Measurement, read: Read) -> Measurement:
-    """Name what the log says at the place of a disagreement, if it says anything."""
-    found = measured.disagreement
-    if found is None or found.cause not in ("evaluation_or_checkpoint", "partial_clock"):
+    """Add to a disagreement what the log prints at its place: an evaluation or a checkpoint."""
+    disagreement = measured.disagreement
+    if disagreement is None or disagreement.cause not in _EXPLAINABLE:
         return measured
-    end = min(found.ended_at, found.began_at + LOOKED_AT_BYTES)
-    sign = _SIGNS.search(read(found.began_at, end))
+    end = min(disagreement.ended_at, disagreement.began_at + LOOKED_AT_BYTES)
+    sign = _SIGNS.search(read(disagreement.began_at, end))
     if sign is None:
         return measured
     kind = "an evaluation" if sign["evaluation"] else "a checkpoint"
     line = printable(sign[0].decode(errors="replace")).strip()
-    text = f"{found.text}; there the log tells of {kind}: {line[:QUOTED]}"
-    warnings = tuple(text if one == found.text else one for one in measured.warnings)
-    better = replace(found, text=text)
-    return replace(measured, disagreement=better, warnings=warnings)
+    text = f"{disagreement.text}; there the log tells of {kind}: {line[:QUOTED]}"
+    warnings = tuple(text if one == disagreement.text else one for one in measured.warnings)
+    explained = replace(disagreement, text=text)
+    return replace(measured, disagreement=explained, warnings=warnings)

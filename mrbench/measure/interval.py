@@ -35,36 +35,37 @@ ITERATIONS = 400
 MOST_COSINES = 20
 
 
-class LongRun(NamedTuple):
-    """What is slow in the times.
+class LongRunEstimate(NamedTuple):
+    """The mean, trend and noise of iteration times at low frequency.
 
-    mean_s: seconds per iteration over all. line: projection on the trend; noise: the standard
-    deviation that a projection has by chance, of `cosines` of them; both in seconds per iteration
-    times the root of iterations, so noise / sqrt(iterations) is the mean's standard error.
+    mean_s: seconds per iteration over all. trend: the projection on a straight line; noise: the
+    long-run standard deviation, from the projections on `cosines` slow cosines; both in seconds
+    per iteration times the root of iterations, so noise / sqrt(iterations) is the mean's standard
+    error.
     """
 
     iterations: int
     mean_s: float
-    line: float
+    trend: float
     noise: float
     cosines: int
 
 
-def long_run(times: Times) -> LongRun | None:
-    """Return what is slow in the times, or None: too few intervals, or seconds that are no time."""
+def estimate_long_run(times: Times) -> LongRunEstimate | None:
+    """Estimate the long-run noise; None for too few intervals or seconds that are no time."""
     counts = tuple(count for count, _ in times)
     total = sum(seconds for _, seconds in times)
     if len(counts) < LEAST_INTERVALS or min(counts) < 1 or not 0 < total < math.inf:
         return None
     mean = total / sum(counts)
     excess = [(seconds - count * mean) / math.sqrt(count) for count, seconds in times]
-    line, *others = (_product(excess, axis) for axis in _axes(counts))
+    trend, *others = (_product(excess, axis) for axis in _axes(counts))
     floor = NEGLIGIBLE * mean * math.sqrt(sum(counts))
     noise = math.sqrt(_product(others, others) / len(others))
-    return LongRun(
+    return LongRunEstimate(
         iterations=sum(counts),
         mean_s=mean,
-        line=line if abs(line) > floor else 0.0,
+        trend=trend if abs(trend) > floor else 0.0,
         noise=noise if noise > floor else 0.0,
         cosines=len(others),
     )
@@ -74,8 +75,8 @@ def long_run(times: Times) -> LongRun | None:
 def _axes(counts: tuple[int, ...]) -> list[list[float]]:
     """Return a line and slow cosines over the intervals: orthonormal, without a constant."""
     iterations = sum(counts)
-    wished = round(COSINES * (iterations / ITERATIONS) ** (2 / 3))
-    cosines = min(max(wished, 2), MOST_COSINES, len(counts) - 2)
+    by_length = round(COSINES * (iterations / ITERATIONS) ** (2 / 3))
+    cosines = min(max(by_length, 2), MOST_COSINES, len(counts) - 2)
     ends = accumulate(counts)
     middles = [(end - count / 2) / iterations for end, count in zip(ends, counts, strict=True)]
     roots = [math.sqrt(count) for count in counts]
@@ -118,24 +119,24 @@ def within_run(
     window may be missing from it: where 2 are to be expected, about 86 of 100 intervals cover. And
     with autocorrelation 0.9 a window of 40 iterations covers but 83 to 85 of 100 times.
 
-    The noise of the mean is long_run's. Rare long stalls make the mean's distribution lopsided, and
-    the t interval then is too short on the slow side (90 of 100). There the limit of Byar takes its
-    place, for the n equal stalls that would have the same variance and skewness as the times
+    estimate_long_run gives the noise of the mean. Rare long stalls make the mean's distribution
+    lopsided, and the t interval then is too short on the slow side (90 of 100). There the limit of
+    Byar takes its place, for the n equal stalls with the variance and skewness of the times
     (Breslow and Day, Statistical Methods in Cancer Research II, 1987; the gamma interval for
     unequal weights is Fay's and Feuer's, Statistics in Medicine 16 (1997) 791-801), with t for the
     normal quantile, so that it becomes the t interval where nothing is skewed.
     """
-    found = long_run(times)
-    if found is None:
+    estimate = estimate_long_run(times)
+    if estimate is None:
         return None
-    t = t_quantile(found.cosines)
-    error = found.noise / math.sqrt(found.iterations) / found.mean_s
-    excess = [seconds - count * found.mean_s for count, seconds in times]
+    t = t_quantile(estimate.cosines)
+    error = estimate.noise / math.sqrt(estimate.iterations) / estimate.mean_s
+    excess = [seconds - count * estimate.mean_s for count, seconds in times]
     rounding = _rounding(excess, resolution_s, one_clock=one_clock)
-    rounding /= found.mean_s * found.iterations
+    rounding /= estimate.mean_s * estimate.iterations
     if rounding >= 1:
         return None
-    rate = images_per_iteration / found.mean_s
+    rate = images_per_iteration / estimate.mean_s
     # the exponential: however wide this side is, it needs no seconds below zero
     faster = math.exp(t * error) / (1 - rounding)
     slower = 1 + max(t, _stalls(excess, t)) * error + rounding
@@ -195,24 +196,24 @@ def drift(times: Times, *, resolution_s: float = 0.0, one_clock: bool = False) -
 
     At least four intervals are needed, and some time in the first and in the last quarter.
     Arguments as for interval.within_run. The trend's projection is compared with those on slow
-    cosines (see long_run), which autocorrelation blows up as much: Student's t. That is the series
-    test of trends of Sun, Journal of Econometrics 164 (2011) 345-366. A change that the steps of
-    the clock could make counts as none.
+    cosines (see estimate_long_run), which autocorrelation blows up as much: Student's t. That is
+    the series test of trends of Sun, Journal of Econometrics 164 (2011) 345-366. A change that the
+    steps of the clock could make counts as none.
     """
-    found = long_run(times)
-    if found is None:
+    estimate = estimate_long_run(times)
+    if estimate is None:
         return None
     quarter = len(times) // 4
     begin, end = _pace(times[:quarter]), _pace(times[-quarter:])
     if not (begin > 0 and end > 0):
         return None
     change = begin / end - 1
-    per_interval = abs(end - begin) * found.iterations / len(times)
+    per_interval = abs(end - begin) * estimate.iterations / len(times)
     steps = 2 / quarter if one_clock else 1
-    if not found.line or per_interval <= steps * resolution_s:
+    if not estimate.trend or per_interval <= steps * resolution_s:
         return Drift(change=change, p_value=1.0)
-    ratio = found.line / found.noise if found.noise else float("inf")
-    return Drift(change=change, p_value=t_tail(ratio, found.cosines))
+    ratio = estimate.trend / estimate.noise if estimate.noise else float("inf")
+    return Drift(change=change, p_value=t_tail(ratio, estimate.cosines))
 
 
 def _pace(times: Times) -> float:

@@ -14,7 +14,7 @@ INSIDE = 0.6  # of a sample's iterations; so the nearest mark is the edge, near 
 MOST_SPANS = 4096  # of a window; more are joined in pairs, so that any window fits into memory
 
 
-class Stamps(Protocol):
+class ArrivalClock(Protocol):
     """When each byte of a log arrived."""
 
     def at(self, offset: int) -> float:
@@ -80,7 +80,7 @@ def counts(sample: IterationSample, window: Window) -> bool:
 def split(
     samples: Iterable[IterationSample],
     window: Window,
-    stamps: Stamps | None,
+    stamps: ArrivalClock | None,
     *,
     most: int = MOST_SPANS,
 ) -> Iterator[Process]:
@@ -103,7 +103,7 @@ def split(
         yield process
 
 
-def _add(process: Process, sample: IterationSample, stamps: Stamps | None, most: int) -> None:
+def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None, most: int) -> None:
     began = sample.last - sample.count
     before = process.previous
     if before is not None and before.last != began:
@@ -129,7 +129,7 @@ def _span(
     process: Process,
     sample: IterationSample,
     before: IterationSample | None,
-    stamps: Stamps | None,
+    stamps: ArrivalClock | None,
 ) -> Span:
     since, printed_since = sample.began_at, sample.printed_began
     if since is None and before is not None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from mrbench.measure import clocks
 from mrbench.measure.interval import drift, within_run
-from mrbench.measure.spans import INSIDE, Process, Span, Stamps, split
+from mrbench.measure.spans import INSIDE, ArrivalClock, Process, Span, split
 from mrbench.model.finding import Problem
 from mrbench.model.recipe import Clock, Window
 from mrbench.model.run import IterationSample, LeadingClock, Measurement, Status
@@ -56,7 +56,7 @@ def measure(
     window: Window,
     images_per_iteration: int | None,
     *,
-    stamps: Stamps | None = None,
+    stamps: ArrivalClock | None = None,
     clock: Clock = "log",
 ) -> Measurement:
     """Measure a log's samples; without a trustworthy number the status and reason say why.
@@ -64,13 +64,13 @@ def measure(
     clock: which one leads; another checks it. Without images per iteration only the seconds per
     iteration are known.
     """
-    answer: Measurement | None = None
+    result: Measurement | None = None
     processes = 0
     for process in split(samples, window, stamps):
         processes += 1
-        found = _conclude(process, window, images_per_iteration, clock, stamps)
-        answer = found if answer is None else _chosen(answer, found)
-    if answer is None:
+        measured = _conclude(process, window, images_per_iteration, clock, stamps)
+        result = measured if result is None else _chosen(result, measured)
+    if result is None:
         return Measurement(
             status="no_iterations",
             images_per_iteration=images_per_iteration,
@@ -78,10 +78,10 @@ def measure(
             reason="no line tells of an iteration",
             remedy="is it the right log, and the right format?",
         )
-    answer = replace(answer, processes=processes)
+    result = replace(result, processes=processes)
     if processes > 1:
-        return replace(answer, warnings=(*answer.warnings, several_processes(processes)))
-    return answer
+        return replace(result, warnings=(*result.warnings, several_processes(processes)))
+    return result
 
 
 def several_processes(count: int) -> str:
@@ -107,7 +107,7 @@ def _conclude(
     window: Window,
     images_per_iteration: int | None,
     clock: Clock,
-    stamps: Stamps | None,
+    stamps: ArrivalClock | None,
 ) -> Measurement:
     measured = Measurement(
         status="ok",
@@ -153,17 +153,17 @@ def _checked(measured: Measurement, process: Process, lead: Lead) -> Measurement
     other = lead.second
     if other is None:
         return measured
-    found = clocks.compare(
+    comparison = clocks.compare(
         process.spans,
         lead.clock if other == "log" else other,
         error_s=lead.log_error_s + (process.step_s if other == "printed" else 0.0),
     )
     return replace(
         measured,
-        second_clock=None if found.agreement is None else other,
-        agreement=found.agreement,
-        agreement_error=found.error,
-        disagreement=found.disagreement,
+        second_clock=None if comparison.agreement is None else other,
+        agreement=comparison.agreement,
+        agreement_error=comparison.error,
+        disagreement=comparison.disagreement,
     )
 
 
@@ -191,7 +191,7 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
     )
 
 
-def _when(process: Process, stamps: Stamps, seconds: float) -> tuple[float, float]:
+def _when(process: Process, stamps: ArrivalClock, seconds: float) -> tuple[float, float]:
     """Return when the window began and ended; what no mark begins is as long as it took."""
     first, last = process.spans[0], process.spans[-1]
     ended_s = stamps.at(last.ended_at)
@@ -212,25 +212,26 @@ def _doubts(measured: Measurement) -> Iterable[str]:
 
 def _shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, Problem] | None:
     """Return why there can be no number, or None."""
-    wanted = f"{window.first + 1}-{window.last}"
-    seen = f"the log has iterations {process.earliest + 1}-{process.latest}"
+    requested = f"{window.first + 1}-{window.last}"
+    available = f"the log has iterations {process.earliest + 1}-{process.latest}"
     if process.latest > window.last:  # where reading may have skipped the rest
-        seen = f"the log begins at iteration {process.earliest + 1}"
+        available = f"the log begins at iteration {process.earliest + 1}"
     length = window.last - window.first
     late = process.earliest > window.first
     advice = "give a log that begins earlier" if late else "let it train longer"
     if process.begin is None:
-        return "incomplete_window", Problem(f"{seen}, the window is {wanted}", advice)
+        return "incomplete_window", Problem(f"{available}, the window is {requested}", advice)
     tail = window.last - process.end
     unfinished = process.latest < window.last and tail >= INSIDE * process.longest
     gap = max(process.begin - window.first, tail)
     if unfinished or gap > process.longest or process.iterations < LEAST_COVERED * length:
         covered = f"{process.iterations} of the window's {length}"
-        return "incomplete_window", Problem(f"{seen}, {covered} ({wanted}) are timed", advice)
+        text = f"{available}, {covered} ({requested}) are timed"
+        return "incomplete_window", Problem(text, advice)
     outside = max(0, window.first - process.begin) + max(0, process.end - window.last)
     if outside > MOST_OUTSIDE * length:
         marks = f"{process.begin + 1}-{process.end}"
-        reason = f"its marks are too far apart: the nearest cover {marks}, not {wanted}"
+        reason = f"its marks are too far apart: the nearest cover {marks}, not {requested}"
         return "incomplete_window", Problem(reason, "choose another window")
     return _flaw(process, clock)
 

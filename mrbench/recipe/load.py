@@ -69,9 +69,9 @@ def paths(folder: Path) -> list[Path]:
 def implementations(suite_name: str) -> tuple[str, ...]:
     """Return the names of a suite's recipes, in the suite's order."""
     folder = root() / "recipes" / suite_name
-    found = [path.stem for path in paths(folder)]
+    names = [path.stem for path in paths(folder)]
     order = load_suite(suite_name).order
-    return tuple(sorted(found, key=lambda n: order.index(n) if n in order else len(order)))
+    return tuple(sorted(names, key=lambda n: order.index(n) if n in order else len(order)))
 
 
 def load_named(suite_name: str, name: str, *, locked: bool = True) -> RecipeFile:

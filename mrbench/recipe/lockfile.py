@@ -34,19 +34,19 @@ def problem(env: Environment, lock: bytes) -> Problem | None:
 
 def blocks(lock: bytes) -> dict[str, str]:
     """Split a lock: normalized package name -> its lines, in the file's order."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     text = re.sub(r"^#.*\n?", "", lock.decode("utf-8", "replace"), flags=re.MULTILINE)
     for block in re.split(r"\n(?=\S)", text.strip()):
         if block:
             name = normalized(block)
-            found[name] = f"{found[name]}\n{block}" if name in found else block
-    return found
+            by_name[name] = f"{by_name[name]}\n{block}" if name in by_name else block
+    return by_name
 
 
 def subset(lock: bytes, requirements: tuple[str, ...]) -> str:
     """Return the lines of those requirements only."""
-    wanted = {normalized(text) for text in requirements}
-    return "".join(f"{block}\n" for name, block in blocks(lock).items() if name in wanted)
+    names = {normalized(text) for text in requirements}
+    return "".join(f"{block}\n" for name, block in blocks(lock).items() if name in names)
 
 
 def normalized(requirement: str) -> str:

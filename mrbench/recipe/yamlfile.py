@@ -230,7 +230,7 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             self.add(key, f"expected keys and values, not {_name(node)}")
             return
-        seen = set()
+        names = set()
         for name_node, value in node.value:
             if not isinstance(name_node, yaml.ScalarNode):
                 self.add(key, "a key must be a plain word")
@@ -239,11 +239,11 @@ class _Reader:
             if not name.isprintable():
                 self.add(key, f"the key {_cut(name)!r} has a control character", "remove it")
                 continue
-            if name in seen:
+            if name in names:
                 self.lines[_join(key, name)] = name_node.start_mark.line + 1
                 self.add(_join(key, name), "given twice", "keep one")
                 continue
-            seen.add(name)
+            names.add(name)
             self.lines[_join(key, name)] = name_node.start_mark.line + 1
             yield name, value
 

@@ -13,14 +13,14 @@ LONGEST = 300  # characters of a line that are quoted
 class Weight(IntEnum):
     """How near a line stands to the root; of several the lowest counts, of equals the first.
 
-    ROOT: the process's own error. TOLD: a launcher says that a process was killed. DOUBTFUL: an
+    ROOT: the process's own error. REPORTED: a launcher reports a killed process. DOUBTFUL: an
     error behind which others printed on for a while. CONSEQUENCE: what a survivor says once another
     process has gone. SURVIVED: an error behind which the training went on. ECHO: a launcher repeats
     that something failed.
     """
 
     ROOT = 0
-    TOLD = 1
+    REPORTED = 1
     DOUBTFUL = 2
     CONSEQUENCE = 3
     SURVIVED = 4

@@ -55,7 +55,7 @@ SIGNS = (
             rb"^Process \S+ (?:was )?killed",
         ),
         KILLED,
-        weight=Weight.TOLD,
+        weight=Weight.REPORTED,
     ),
     Sign(
         "crashed",
@@ -68,14 +68,14 @@ SIGNS = (
             rb"^srun: error: .*task\S* [\d,-]+: (?:Segmentation fault|Bus error|Aborted|Illegal)",
         ),
         CRASH,
-        weight=Weight.TOLD,
+        weight=Weight.REPORTED,
     ),
     Sign(
         "host_out_of_memory",
         any_of(rb"^Killed\s*$", rb"^\S+: line \d+: +\d+ Killed\b"),
         KILLED,
         "out_of_memory",
-        Weight.TOLD,
+        Weight.REPORTED,
     ),
     Sign(
         "crashed",

@@ -46,8 +46,8 @@ def _own_gib(line: bytes) -> float | None:
 
 
 def _gib(pattern: "re.Pattern[bytes]", line: bytes) -> float | None:
-    found = pattern.search(line)
-    if found is None:
+    size = pattern.search(line)
+    if size is None:
         return None
-    number, unit = [group for group in found.groups() if group is not None]
+    number, unit = [group for group in size.groups() if group is not None]
     return float(number) * _GIB[unit]

@@ -26,7 +26,7 @@ SIGNS = (
         ),
         "ask for more memory (Slurm: --mem), or use fewer data-loader workers",
         "out_of_memory",
-        Weight.TOLD,
+        Weight.REPORTED,
     ),
     Sign(
         "gpu_out_of_memory",

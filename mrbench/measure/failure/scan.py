@@ -1,4 +1,4 @@
-"""Finds in a log's lines the one that tells what failed first."""
+"""Find the line of a log that reports what failed first."""
 
 import re
 from collections.abc import Iterable
@@ -58,20 +58,20 @@ NOISE = re.compile(
     rb"NCCL INFO|NCCL WARN (?!.*shared memory)|^\s+raise "
 )
 LONGEST_BYTES = 4000  # of a line: its two ends are looked at
-WENT_ON = 50  # lines of ordinary output: behind so many an error was not the end
-MOST_FOUND = 100  # of each weight
+SURVIVED_LINES = 50  # lines of ordinary output: behind so many, the training survived an error
+MOST_ERRORS = 100  # of each weight
 
 Block = tuple[int, bytes]  # offset in the log, and what stands there
 
 
-class Found(NamedTuple):
-    """A line with a sign. at: its offset; went_on: how many ordinary lines came behind it."""
+class ErrorLine(NamedTuple):
+    """A line with a sign. at: its offset; later_lines: ordinary lines behind it."""
 
     sign: Sign
     line: bytes
     rank: int | None
     at: int
-    went_on: int
+    later_lines: int
     weight: Weight
 
 
@@ -86,7 +86,7 @@ class _Stream(msgspec.Struct):
 
 
 class _Scan(msgspec.Struct):
-    found: list[Found] = []
+    errors: list[ErrorLine] = []
     ordinary: int = 0  # lines so far
     streams: dict[bytes, _Stream] = {}
 
@@ -109,7 +109,7 @@ class _Scan(msgspec.Struct):
             stream.ignored = False
         else:
             rank = _rank(prefix, stream, text)
-            self._add(stream, Found(sign, line, rank, at, self.ordinary, sign.weight))
+            self._add(stream, ErrorLine(sign, line, rank, at, self.ordinary, sign.weight))
 
     def _structure(self, stream: _Stream, text: bytes) -> bool:
         """Note what frames an error; whether the line is nothing but that."""
@@ -127,36 +127,36 @@ class _Scan(msgspec.Struct):
             return False
         return True
 
-    def _add(self, stream: _Stream, new: Found) -> None:
+    def _add(self, stream: _Stream, new: ErrorLine) -> None:
         chained, stream.chained = stream.chained, ""
         if chained and stream.last is not None:
-            before = self.found[stream.last]
+            before = self.errors[stream.last]
             if not _outlives(before, new, chained):
-                self.found[stream.last] = new
+                self.errors[stream.last] = new
             return
-        if sum(each.sign.weight == new.sign.weight for each in self.found) < MOST_FOUND:
-            stream.last = len(self.found)
-            self.found.append(new)
+        if sum(each.sign.weight == new.sign.weight for each in self.errors) < MOST_ERRORS:
+            stream.last = len(self.errors)
+            self.errors.append(new)
 
 
-def scan(blocks: Iterable[Block], marks: Marks) -> list[Found]:
-    """Return the lines with signs, the likeliest root first. Blocks end at lines' ends."""
+def scan(blocks: Iterable[Block], marks: Marks) -> list[ErrorLine]:
+    """Return the lines with signs, the likeliest root first. Blocks are whole lines."""
     state = _Scan()
     for offset, block in blocks:
         for line in LINE.finditer(block):
             state.read(offset + line.start(), line[0])
-    found = [_weigh(each, state.ordinary - each.went_on, marks) for each in state.found]
-    return sorted(found, key=lambda each: each.weight)  # stable: of equals the first
+    errors = [_weigh(each, state.ordinary - each.later_lines, marks) for each in state.errors]
+    return sorted(errors, key=lambda each: each.weight)  # stable: of equals the first
 
 
-def _weigh(found: Found, went_on: int, marks: Marks) -> Found:
-    """Say how likely an error was the end: other ranks may print a few marks more, no others."""
-    weight = found.sign.weight
-    if found.at < marks.near:
+def _weigh(error: ErrorLine, later_lines: int, marks: Marks) -> ErrorLine:
+    """Weigh an error by what follows it: other ranks may print a few marks more, no others."""
+    weight = error.sign.weight
+    if error.at < marks.near:
         weight = Weight.SURVIVED
-    elif found.at < marks.last or (weight == Weight.ROOT and went_on >= WENT_ON):
+    elif error.at < marks.last or (weight == Weight.ROOT and later_lines >= SURVIVED_LINES):
         weight = max(weight, Weight.DOUBTFUL)
-    return found._replace(went_on=went_on, weight=weight)
+    return error._replace(later_lines=later_lines, weight=weight)
 
 
 @lru_cache(1000)  # warnings come by the hundred
@@ -170,7 +170,7 @@ def sign_of(text: bytes) -> Sign | None:
     return next((sign for sign in SIGNS if sign.pattern.search(text)), None)
 
 
-def _outlives(before: Found, new: Found, chained: str) -> bool:
+def _outlives(before: ErrorLine, new: ErrorLine, chained: str) -> bool:
     """Whether the earlier of two chained exceptions is the root."""
     if chained == "caused":
         return before.sign.weight <= new.sign.weight
@@ -180,7 +180,7 @@ def _outlives(before: Found, new: Found, chained: str) -> bool:
 
 
 def _rank(prefix: "re.Match[bytes] | None", stream: _Stream, text: bytes) -> int | None:
-    told = RANK.search(text)
-    groups = [*(prefix.groups()[1:] if prefix else ()), *(told.groups() if told else ())]
+    mention = RANK.search(text)
+    groups = [*(prefix.groups()[1:] if prefix else ()), *(mention.groups() if mention else ())]
     number = next((group for group in groups if group is not None), None)
     return stream.spawned if number is None else int(number)

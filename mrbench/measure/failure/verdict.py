@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from mrbench.measure.failure import ends
 from mrbench.measure.failure.base import Weight, quote
 from mrbench.measure.failure.held import held_by_others
-from mrbench.measure.failure.scan import LINE, WENT_ON, Block, Found, scan
+from mrbench.measure.failure.scan import LINE, SURVIVED_LINES, Block, ErrorLine, scan
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.spans import Marks
 from mrbench.model.finding import Problem
@@ -40,8 +40,8 @@ SIGNALS: dict[int, tuple[FailureCause, str]] = {
     signal.SIGPIPE: ("broken_pipe", ends.PIPE),
     signal.SIGXFSZ: ("file_size_limit", ends.FILE_SIZE),
 }
-# What a process prints first explains these better than the signal does.
-TELLING = (signal.SIGABRT, signal.SIGTERM, signal.SIGHUP)
+# The output before these signals explains more than the signal does.
+EXPLAINED_SIGNALS = (signal.SIGABRT, signal.SIGTERM, signal.SIGHUP)
 UNREAD = "compare the log with the recipe's log.format or log.pattern, unless nothing was trained"
 ENDED_EARLY = (
     "let it train past the window: raise the number of iterations in launch.command or in the"
@@ -58,11 +58,11 @@ def of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | No
         return _diverged(log, marks)
     if exit_.reason == "enough":
         return None
-    found, last = _read(log, marks)
-    best = found[0] if found else None
+    errors, last = _read(log, marks)
+    best = errors[0] if errors else None
     if exit_.reason in ("interrupted", "out_of_memory") or exit_.message:
         return _by_message(exit_, last)
-    if best and best.weight <= Weight.TOLD and not _by_nan(best, marks):
+    if best and best.weight <= Weight.REPORTED and not _by_nan(best, marks):
         return _as_failure(best, exit_)
     return _diverged(log, marks) if marks.ends_lost else _by_end(exit_, status, best, last)
 
@@ -73,10 +73,10 @@ def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
         return _diverged(log, marks)
     if status not in ("no_iterations", "incomplete_window"):
         return None
-    found, _ = _read(log, marks)
-    survived = all(each.went_on >= WENT_ON or each.at < marks.last for each in found)
-    best = found[0] if found and not survived else None
-    if marks.ends_lost and (best is None or best.weight > Weight.TOLD or _by_nan(best, marks)):
+    errors, _ = _read(log, marks)
+    survived = all(each.later_lines >= SURVIVED_LINES or each.at < marks.last for each in errors)
+    best = errors[0] if errors and not survived else None
+    if marks.ends_lost and (best is None or best.weight > Weight.REPORTED or _by_nan(best, marks)):
         return _diverged(log, marks)
     return _as_failure(best, None) if best else None
 
@@ -93,13 +93,13 @@ def explain(failure: Failure, end: str) -> Problem:
     """
     rank = "" if failure.rank is None else f"rank {failure.rank}"
     known = ", ".join(text for text in (rank, failure.detail, end) if text)
-    said = failure.line or "it printed nothing"
+    message = failure.line or "it printed nothing"
     if failure.cause != failure.status:
-        said = f"{failure.cause.replace('_', ' ')}: {said}"
-    return Problem(f"{said} ({known})" if known else said, failure.remedy)
+        message = f"{failure.cause.replace('_', ' ')}: {message}"
+    return Problem(f"{message} ({known})" if known else message, failure.remedy)
 
 
-def _by_nan(best: Found, marks: Marks) -> bool:
+def _by_nan(best: ErrorLine, marks: Marks) -> bool:
     """Whether an error is but what a loss that is no number led to."""
     return marks.ends_lost and best.sign.cause in ("exception", "assertion")
 
@@ -114,12 +114,12 @@ def _by_message(exit_: Exit, last: str) -> Failure:
     if exit_.reason in LIMITS:
         cause, how, usual = LIMITS[exit_.reason]
         return _plain(cause, how, text or last, remedy or usual)
-    found = scan([(0, exit_.message.encode())], Marks())
+    errors = scan([(0, exit_.message.encode())], Marks())
     by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
-    return _plain(found[0].sign.cause if found else by_kill, "failed", text, remedy or ends.LOOK)
+    return _plain(errors[0].sign.cause if errors else by_kill, "failed", text, remedy or ends.LOOK)
 
 
-def _by_end(exit_: Exit, status: Status, best: Found | None, last: str) -> Failure | None:
+def _by_end(exit_: Exit, status: Status, best: ErrorLine | None, last: str) -> Failure | None:
     """Explain by what ended the training, where its log has no error of its own."""
     if exit_.reason in LIMITS:
         cause, how, remedy = LIMITS[exit_.reason]
@@ -133,28 +133,28 @@ def _by_end(exit_: Exit, status: Status, best: Found | None, last: str) -> Failu
     )
 
 
-def _by_code(exit_: Exit, best: Found | None, last: str) -> Failure:
+def _by_code(exit_: Exit, best: ErrorLine | None, last: str) -> Failure:
     """Explain by the exit status, and by the consequences and echoes that the log has."""
     code = exit_.code or 0
     number = -code if code < 0 else max(0, code - SHELLS)
     if number == signal.SIGKILL:
         return _killed(_plain("killed", "failed", last, ends.KILLED), exit_)
-    if number in SIGNALS and not (best and number in TELLING):
+    if number in SIGNALS and not (best and number in EXPLAINED_SIGNALS):
         cause, remedy = SIGNALS[number]
         return _plain(cause, "failed", last, remedy)
     return _as_failure(best, exit_) if best else _plain("unknown", "failed", last, ends.LOOK)
 
 
-def _as_failure(found: Found, exit_: Exit | None) -> Failure:
-    sign = found.sign
+def _as_failure(error: ErrorLine, exit_: Exit | None) -> Failure:
+    sign = error.sign
     failure = Failure(
         cause=sign.cause,
         status=sign.status,
-        line=quote(found.line),
+        line=quote(error.line),
         remedy=sign.remedy,
-        rank=found.rank,
+        rank=error.rank,
     )
-    if sign.cause == "gpu_out_of_memory" and (held := held_by_others(found.line)):
+    if sign.cause == "gpu_out_of_memory" and (held := held_by_others(error.line)):
         return replace(failure, detail=held[0], remedy=held[1])
     return _killed(failure, exit_) if sign.remedy == ends.KILLED else failure
 
@@ -192,7 +192,7 @@ def _line_at(log: Path, end: int) -> str:
     return ""
 
 
-def _read(log: Path, marks: Marks) -> tuple[list[Found], str]:
+def _read(log: Path, marks: Marks) -> tuple[list[ErrorLine], str]:
     """Return the signs from shortly before the last mark on, and the log's last line."""
     last = b""
     since = max(0, marks.last - BEFORE_BYTES)
@@ -211,8 +211,8 @@ def _read(log: Path, marks: Marks) -> tuple[list[Found], str]:
             passed += len(part)
         yield since + passed - len(tail), tail
 
-    found = scan(behind(), marks)
-    return found, quote(last)
+    errors = scan(behind(), marks)
+    return errors, quote(last)
 
 
 def _last_line(block: bytes) -> bytes:

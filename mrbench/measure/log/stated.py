@@ -18,7 +18,7 @@ FACTS: Mapping[str, str] = {
     "precision": "as workload.precision",
     "image_size": "shorter and longer side, as workload.image_size",
 }
-NAMED = ("short", "long")  # groups that are joined in this order, wherever they stand
+SIDES = ("short", "long")  # groups that are joined in this order, wherever they stand
 SEARCHED_BYTES = 8 << 20  # of a log: configurations stand at its beginning
 _ZEROS = re.compile(r"\.0*$")
 DAY_S = 86400.0
@@ -47,7 +47,7 @@ _HOURS, _MINUTES = 24, 60
 
 
 def check_patterns(states: Mapping[str, str]) -> None:
-    """Refuse what is no expression, has no group, or names a fact that nobody asks for."""
+    """Raise RecipeError for an unknown fact, and for an expression that is invalid or groupless."""
     for name, pattern in states.items():
         if name not in FACTS:
             raise RecipeError(f"{name!r} is none of {', '.join(FACTS)}", "correct the key")
@@ -62,9 +62,9 @@ def check_patterns(states: Mapping[str, str]) -> None:
 def read_stated(
     blocks: Iterable[tuple[int, bytes]], states: Mapping[str, str]
 ) -> dict[str, StatedFact]:
-    """Return fact: its value and line, as the log states it; the last statement of several counts.
+    """Return each fact's value and line in the log; the last of several statements counts.
 
-    blocks: as logs.read_blocks yields them. Facts that the log does not state are left out.
+    blocks: as read_blocks yields them. Facts that the log does not state are left out.
     """
     if not states:
         return {}
@@ -73,19 +73,20 @@ def read_stated(
         text += block
         if len(text) >= SEARCHED_BYTES:
             break
-    found = {name: _find(bytes(text[:SEARCHED_BYTES]), pattern) for name, pattern in states.items()}
-    return {name: fact for name, fact in found.items() if fact}
+    head = bytes(text[:SEARCHED_BYTES])
+    facts = {name: _last_statement(head, pattern) for name, pattern in states.items()}
+    return {name: fact for name, fact in facts.items() if fact}
 
 
-def _find(text: bytes, pattern: str) -> StatedFact | None:
+def _last_statement(text: bytes, pattern: str) -> StatedFact | None:
     last = deque(re.finditer(pattern.encode(), text, re.MULTILINE), maxlen=1)
     if not last:
         return None
-    found = last.pop()
-    names = [name for name in NAMED if name in found.re.groupindex]
-    groups = [found[name] for name in names] or [group for group in found.groups() if group]
+    match = last.pop()
+    names = [name for name in SIDES if name in match.re.groupindex]
+    groups = [match[name] for name in names] or [group for group in match.groups() if group]
     words = [_ZEROS.sub("", group.decode(errors="replace").strip()) for group in groups]
-    line = text.count(b"\n", 0, found.start()) + 1
+    line = text.count(b"\n", 0, match.start()) + 1
     return StatedFact(value="/".join(words), line=line)
 
 
@@ -95,20 +96,20 @@ def read_stamp(line: bytes) -> Printed | None:
     A date that cannot be is no stamp. Colour sequences must have been taken out.
     """
     prefix = RANK.match(line)
-    found = _STAMP.match(line, prefix.end() if prefix else 0)
-    if found is None:
+    stamp = _STAMP.match(line, prefix.end() if prefix else 0)
+    if stamp is None:
         return None
-    hours, minutes, seconds = int(found["h"]), int(found["m"]), int(found["s"])
+    hours, minutes, seconds = int(stamp["h"]), int(stamp["m"]), int(stamp["s"])
     if hours >= _HOURS or minutes >= _MINUTES or seconds >= _MINUTES:
         return None
-    fraction = found["fraction"] or b""
+    fraction = stamp["fraction"] or b""
     time_s = 3600 * hours + 60 * minutes + seconds + float(b"0." + (fraction or b"0"))
     step_s = 10.0 ** -len(fraction)
     try:
-        days, period_s = _days(found)
+        days, period_s = _days(stamp)
     except ValueError:
         return None
-    return Printed(days * DAY_S + time_s - _zone(found["zone"]), step_s, period_s)
+    return Printed(days * DAY_S + time_s - _zone(stamp["zone"]), step_s, period_s)
 
 
 def elapsed(begin: Printed, end: Printed) -> float | None:
@@ -132,13 +133,13 @@ def elapsed(begin: Printed, end: Printed) -> float | None:
     return seconds
 
 
-def _days(found: re.Match[bytes]) -> tuple[int, float]:
+def _days(stamp: re.Match[bytes]) -> tuple[int, float]:
     """Return the days of a stamp and its period in seconds. Raises ValueError: no such day."""
-    month = found["m1"] or found["m2"] or found["m3"] or found["m4"]
-    day = found["d1"] or found["d2"] or found["d3"] or found["d4"] or found["d5"]
-    if found["name"]:
-        month = b"%d" % (_MONTHS.index(found["name"]) + 1)
-    year = found["year"] or (found["late"] if found["name"] else None)
+    month = stamp["m1"] or stamp["m2"] or stamp["m3"] or stamp["m4"]
+    day = stamp["d1"] or stamp["d2"] or stamp["d3"] or stamp["d4"] or stamp["d5"]
+    if stamp["name"]:
+        month = b"%d" % (_MONTHS.index(stamp["name"]) + 1)
+    year = stamp["year"] or (stamp["late"] if stamp["name"] else None)
     if day is None:
         return 0, DAY_S
     if year is None:

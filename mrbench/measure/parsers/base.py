@@ -124,7 +124,7 @@ def blank_colours(block: bytes) -> bytes:
     """Replace ANSI colour sequences by as many spaces, so that offsets stay true."""
     if b"\x1b" not in block:
         return block
-    return _COLOUR.sub(lambda found: b" " * len(found[0]), block)
+    return _COLOUR.sub(lambda colour: b" " * len(colour[0]), block)
 
 
 def number(text: bytes) -> float:

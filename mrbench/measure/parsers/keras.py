@@ -18,7 +18,7 @@ from mrbench.measure.parsers.base import (
     line_around,
     rank_and_stamp,
 )
-from mrbench.measure.parsers.samples import from_intervals, steps
+from mrbench.measure.parsers.samples import from_intervals, to_steps
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
 
@@ -44,7 +44,7 @@ def parse(
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""
-    return from_intervals(steps(_marks(blocks)), "interval_total")
+    return from_intervals(to_steps(_marks(blocks)), "interval_total")
 
 
 def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
@@ -52,45 +52,45 @@ def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
     held: Mark | None = None
     for offset, raw in blocks:
         block = blank_colours(raw)
-        for found in _LINES.finditer(block):
-            if found["validation"]:
-                if held and offset + found.start() - held.ended_at < _WRAPPED:
+        for match in _LINES.finditer(block):
+            if match["validation"]:
+                if held and offset + match.start() - held.ended_at < _WRAPPED:
                     held = held._replace(value=math.nan)
                 continue
             if held:
                 yield held
                 held = None
-            if found["epoch"]:
-                epoch, began_at = int(found["epoch"]), offset + found.end()
-            elif found["of"] and found["done"] == found["of"] and int(found["of"]):
+            if match["epoch"]:
+                epoch, began_at = int(match["epoch"]), offset + match.end()
+            elif match["of"] and match["done"] == match["of"] and int(match["of"]):
                 epoch = epoch or 1
-                held = _end(block, offset, found, epoch)._replace(began_at=began_at)
+                held = _end(block, offset, match, epoch)._replace(began_at=began_at)
                 began_at = None
     if held:
         yield held
 
 
-def _end(block: bytes, offset: int, found: re.Match[bytes], epoch: int) -> Mark:
+def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> Mark:
     """Return the mark of an epoch's last bar."""
-    of, rest = int(found["of"]), found["rest"]
-    seconds, error = _seconds(found)
+    of, rest = int(bar["of"]), bar["rest"]
+    seconds, error = _seconds(bar)
     loss = _LOSS.search(rest)
-    left, _ = line_around(block, found.start(), found.start())
+    left, _ = line_around(block, bar.start(), bar.start())
     return Mark(
         epoch * of,
         math.nan if b"val_" in rest else seconds,
-        offset + found.end(),
+        offset + bar.end(),
         loss=float(loss[1]) if loss else None,
         floor=(epoch - 1) * of,
         closes=True,
         error=error,
-        rank=rank_and_stamp(block[left : found.start()])[0],
+        rank=rank_and_stamp(block[left : bar.start()])[0],
     )
 
 
-def _seconds(found: re.Match[bytes]) -> tuple[float, float]:
+def _seconds(bar: re.Match[bytes]) -> tuple[float, float]:
     """Return an epoch's seconds, and the bound of their error: of the two that are printed."""
-    step_s, of = _UNITS[found["unit"]], int(found["of"])
+    step_s, of = _UNITS[bar["unit"]], int(bar["of"])
     if of * step_s >= 1:
-        return float(found["seconds"]), 0.5
-    return int(found["per_step"]) * step_s * of, of * step_s / 2
+        return float(bar["seconds"]), 0.5
+    return int(bar["per_step"]) * step_s * of, of * step_s / 2

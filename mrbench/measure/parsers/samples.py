@@ -25,7 +25,7 @@ class _Process(msgspec.Struct):
     rank: bytes | None = None
     last: int = 0
     spacing: int = 0
-    told: int = 0
+    released: int = 0
     repeats: bool = False
     held: list[Mark] = []
 
@@ -49,12 +49,12 @@ class _Process(msgspec.Struct):
             mark = _meaned(self.held)
             known = self.begin is not None and not math.isnan(self.begin.value)
             start = self.begin.iteration if self.begin and known else None
-            yield Step(mark, first=not self.told, start=start, spacing=self.spacing)
-            self.told += 1
+            yield Step(mark, first=not self.released, start=start, spacing=self.spacing)
+            self.released += 1
             self.held = []
 
 
-def steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Step]:
+def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Step]:
     """Split marks into processes, and take those that several ranks print as one.
 
     Where the lines name their rank, only that of the process's first mark counts. Elsewhere the
@@ -109,10 +109,10 @@ def to_samples(
     """Turn marks into samples by what their numbers mean."""
     every = log.every or rule.every
     if rule.timing == "running_mean":
-        return _from_running_means(steps(marks, mean_ranks=True), every, rule)
+        return _from_running_means(to_steps(marks, mean_ranks=True), every, rule)
     if rule.smoothing:
-        return _from_smoothed(steps(marks), rule)
-    return from_intervals(steps(marks), rule.timing, every, images_per_iteration)
+        return _from_smoothed(to_steps(marks), rule)
+    return from_intervals(to_steps(marks), rule.timing, every, images_per_iteration)
 
 
 def _sample(
@@ -140,11 +140,11 @@ def _sample(
 
 
 def from_intervals(
-    found: Iterable[Step], timing: Timing, every: int | None = None, images: int = 1
+    steps: Iterable[Step], timing: Timing, every: int | None = None, images: int = 1
 ) -> Iterator[IterationSample]:
     """Each number tells of the interval before it, at most `every` iterations, in one epoch."""
     last = 0
-    for mark, first, start, spacing in found:
+    for mark, first, start, spacing in steps:
         base = (start or 0) if first else last
         longest = min((n for n in (every, spacing) if n), default=mark.iteration)
         count = min(mark.iteration - max(base, mark.floor), longest)
@@ -170,7 +170,7 @@ def _from_rate(mark: Mark, images: int) -> tuple[float, float]:
 
 
 def _from_running_means(
-    found: Iterable[Step], every: int | None, rule: TextFormat
+    steps: Iterable[Step], every: int | None, rule: TextFormat
 ) -> Iterator[IterationSample]:
     """Each number is the mean since the process's iteration `skipped` + 1.
 
@@ -182,7 +182,7 @@ def _from_running_means(
     total = edge_s = 0.0
     waited: float | None = 0.0
     known = True
-    for mark, first, start, spacing in found:
+    for mark, first, start, spacing in steps:
         if first:
             base = origin = start or 0
             known = start is not None or mark.iteration <= max(every or 0, spacing)
@@ -216,10 +216,10 @@ def _over_last(mark: Mark, count: int, over: int) -> float | None:
     return None if mark.data is None or count > over else mark.data * count
 
 
-def _from_smoothed(found: Iterable[Step], rule: TextFormat) -> Iterator[IterationSample]:
+def _from_smoothed(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSample]:
     """Each number is the mean of the last `smoothing` iterations: take marks that far apart."""
     last = 0
-    for mark, first, start, _ in found:
+    for mark, first, start, _ in steps:
         if first:
             last = start or 0
         base = max(last, mark.floor) if rule.smoothing_restarts else last

@@ -26,7 +26,7 @@ from mrbench.measure.parsers.base import (
     rank_and_stamp,
     significant_step,
 )
-from mrbench.measure.parsers.samples import from_intervals, steps
+from mrbench.measure.parsers.samples import from_intervals, to_steps
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample, Printed
 
@@ -66,7 +66,7 @@ def parse(
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""
-    return from_intervals(steps(_marks(blocks, images_per_iteration)), "interval_total")
+    return from_intervals(to_steps(_marks(blocks, images_per_iteration)), "interval_total")
 
 
 class _Epochs(msgspec.Struct):
@@ -80,24 +80,24 @@ class _Epochs(msgspec.Struct):
     unsure: _Epoch | None = None
     began: dict[int, tuple[int, Printed | None]] = {}
 
-    def take(self, block: bytes, offset: int, found: re.Match[bytes]) -> Mark | None:
+    def take(self, block: bytes, offset: int, line: re.Match[bytes]) -> Mark | None:
         """Take note of a line; return the mark of an epoch of which all is known now."""
-        if found["start"]:
+        if line["start"]:
             # Every rank says so; the first to say it is the nearest to the beginning.
-            epoch = int(found["start"])
-            here = (offset + found.end(), _head(block, found)[1])
+            epoch = int(line["start"])
+            here = (offset + line.end(), _head(block, line)[1])
             self.began = {epoch: self.began.get(epoch, here)}
-        elif found["epoch"]:
-            if self.open and self.open.mark.iteration == int(found["step"]):
+        elif line["epoch"]:
+            if self.open and self.open.mark.iteration == int(line["step"]):
                 return None  # another rank
-            done, self.open = self.open, _finished(block, offset, found, self.began)
+            done, self.open = self.open, _finished(block, offset, line, self.began)
             if not self.images:  # then an epoch's time tells nothing of images
                 self.open = self.open._replace(mark=self.open.mark._replace(value=math.nan))
             return done.mark if done else None
-        elif self.open and not (found["rate"] and _WRAPPED.match(block, found.end())):
-            self.unsure = self.open if found["rate"] and found.end() == len(block) else None
-            self.open = _with(self.open, found, self.images, self.began)
-            if found["cost"] and self.open.rated:
+        elif self.open and not (line["rate"] and _WRAPPED.match(block, line.end())):
+            self.unsure = self.open if line["rate"] and line.end() == len(block) else None
+            self.open = _with(self.open, line, self.images, self.began)
+            if line["cost"] and self.open.rated:
                 done, self.open = self.open, None
                 return done.mark
         return None
@@ -110,8 +110,8 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
         if epochs.unsure and _WRAPPED.match(block):
             epochs.open = epochs.unsure
         epochs.unsure = None
-        for found in _LINES.finditer(block):
-            mark = epochs.take(block, offset, found)
+        for line in _LINES.finditer(block):
+            mark = epochs.take(block, offset, line)
             if mark:
                 yield mark
     if epochs.open:
@@ -120,40 +120,40 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
 
 def _with(
     epoch: _Epoch,
-    found: re.Match[bytes],
+    line: re.Match[bytes],
     images: int,
     began: dict[int, tuple[int, Printed | None]],
 ) -> _Epoch:
-    if found["cost"]:
-        return epoch._replace(mark=epoch.mark._replace(loss=float(found["cost"])))
+    if line["cost"]:
+        return epoch._replace(mark=epoch.mark._replace(loss=float(line["cost"])))
     if epoch.rated or (began and max(began) > epoch.number):
         return epoch  # another rank's, or the next epoch's, whose own line is missing
-    rate = float(found["rate"])
+    rate = float(line["rate"])
     count = epoch.mark.iteration - epoch.mark.floor
     seconds = count * (images or 1) / rate if rate > 0 else math.nan
     error = seconds * significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
     return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
 
 
-def _head(block: bytes, found: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
-    left, _ = line_around(block, found.start(), found.end())
-    return rank_and_stamp(block[left : found.start()])
+def _head(block: bytes, line: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
+    left, _ = line_around(block, line.start(), line.end())
+    return rank_and_stamp(block[left : line.start()])
 
 
 def _finished(
     block: bytes,
     offset: int,
-    found: re.Match[bytes],
+    line: re.Match[bytes],
     began: dict[int, tuple[int, Printed | None]],
 ) -> _Epoch:
-    epoch, step = max(1, int(found["epoch"])), int(found["step"])
-    seconds, error = seconds_of(found["time"])
-    rank, printed = _head(block, found)
+    epoch, step = max(1, int(line["epoch"])), int(line["step"])
+    seconds, error = seconds_of(line["time"])
+    rank, printed = _head(block, line)
     began_at, printed_began = began.get(epoch, (None, None))
     mark = Mark(
         step,
         seconds,
-        offset + found.end(),
+        offset + line.end(),
         began_at=began_at,
         floor=step - step // epoch,
         closes=True,
@@ -187,7 +187,7 @@ def parse_stats(
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample per epoch of stats.json: one array, one flat object per epoch."""
-    return from_intervals(steps(_stats_marks(blocks, images_per_iteration)), "interval_total")
+    return from_intervals(to_steps(_stats_marks(blocks, images_per_iteration)), "interval_total")
 
 
 def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
@@ -195,9 +195,9 @@ def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
     for offset, block in blocks:
         text, start = rest + block, offset - len(rest)
         end = 0
-        for found in _OBJECT.finditer(text):
-            end = found.end()
-            mark = _stats_mark(found[0], start + end, images)
+        for stats in _OBJECT.finditer(text):
+            end = stats.end()
+            mark = _stats_mark(stats[0], start + end, images)
             if mark:
                 yield mark
         opened = text.find(b"{", end)

@@ -54,18 +54,18 @@ def from_pattern(log: LogFormat) -> TextFormat:
     lines, or backtracks without bound (`(a+)+`, `.*` before the first literal), costs accordingly.
     """
     try:
-        found = re.compile((log.pattern or "").encode(), re.MULTILINE)
+        expression = re.compile((log.pattern or "").encode(), re.MULTILINE)
     except (re.error, OverflowError, RecursionError) as exc:
         raise RecipeError(f"log.pattern is no regular expression: {exc}", "correct it") from exc
-    missing = {"iteration", "value"} - set(found.groupindex)
+    missing = {"iteration", "value"} - set(expression.groupindex)
     if missing or log.timing is None:
-        wanted = f"the group {min(missing)!r}" if missing else "`timing` beside it"
-        raise RecipeError(f"log.pattern needs {wanted}", "see the documentation of recipes")
+        requirement = f"the group {min(missing)!r}" if missing else "`timing` beside it"
+        raise RecipeError(f"log.pattern needs {requirement}", "see the documentation of recipes")
     return TextFormat(
-        number=found,
-        value=found,
-        loss=found if "loss" in found.groupindex else None,
-        data=found if "data" in found.groupindex else None,
+        number=expression,
+        value=expression,
+        loss=expression if "loss" in expression.groupindex else None,
+        data=expression if "data" in expression.groupindex else None,
         timing=log.timing,
         every=log.every,
         counts_from=log.counts_from,
@@ -82,24 +82,24 @@ class _Numbering(msgspec.Struct):
     floor: int = 0
     last: int = 0
 
-    def place(self, found: re.Match[bytes]) -> tuple[int, int, bool]:
+    def place(self, match: re.Match[bytes]) -> tuple[int, int, bool]:
         """Return the iteration, how many came before its epoch, and whether it is its last.
 
         Iteration 0 stands for a text that is no number.
         """
         try:
-            return self._place(found)
+            return self._place(match)
         except (ValueError, TypeError):
             return 0, 0, False
 
-    def _place(self, found: re.Match[bytes]) -> tuple[int, int, bool]:
+    def _place(self, match: re.Match[bytes]) -> tuple[int, int, bool]:
         groups = self.rule.number.groupindex
-        within = int(found["iteration"]) - self.rule.counts_from + 1
-        if "epoch" not in groups or found["epoch"] is None:
+        within = int(match["iteration"]) - self.rule.counts_from + 1
+        if "epoch" not in groups or match["epoch"] is None:
             return within, 0, False
-        epoch = int(found["epoch"]) - self.rule.epochs_from
-        if "per_epoch" in groups and found["per_epoch"] is not None:
-            length = int(found["per_epoch"])
+        epoch = int(match["epoch"]) - self.rule.epochs_from
+        if "per_epoch" in groups and match["per_epoch"] is not None:
+            length = int(match["per_epoch"])
             if within > length:
                 return 0, 0, False
             return epoch * length + within, epoch * length, within == length
@@ -134,10 +134,10 @@ class _Blocks(msgspec.Struct):
         rest, self.rest = self.rest, b""
         return (self.rest_at, rest + raw) if rest else (offset, raw)
 
-    def carry(self, offset: int, raw: bytes, found: re.Match[bytes]) -> None:
+    def carry(self, offset: int, raw: bytes, match: re.Match[bytes]) -> None:
         """Keep the line of a number for the next block, which is to go on with the number."""
-        left, _ = line_around(raw, found.start(), found.end())
-        self.rest, self.rest_at, self.resume = raw[left:], offset + left, found.start() - left
+        left, _ = line_around(raw, match.start(), match.end())
+        self.rest, self.rest_at, self.resume = raw[left:], offset + left, match.start() - left
 
 
 def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Iterator[Mark]:
@@ -156,22 +156,22 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
             if numbers == sorted(set(numbers)):
                 last = numbers[-1] + shift
                 continue
-        for found in rule.number.finditer(block, behind):
-            if begins and begins[0][0] < found.start():
-                yield from (mark for at, mark in begins if at < found.start())
-                begins = [pair for pair in begins if pair[0] >= found.start()]
+        for match in rule.number.finditer(block, behind):
+            if begins and begins[0][0] < match.start():
+                yield from (mark for at, mark in begins if at < match.start())
+                begins = [pair for pair in begins if pair[0] >= match.start()]
                 last = 0
-            iteration, floor, closes = numbering.place(found)
+            iteration, floor, closes = numbering.place(match)
             if limit < last <= iteration:
-                yield from _repeat(block, offset, found, rule, behind, again=iteration == last)
-                last, behind = iteration, found.end()
+                yield from _repeat(block, offset, match, rule, behind, again=iteration == last)
+                last, behind = iteration, match.end()
                 continue
-            mark = read_mark(block, offset, found, rule, behind, final=final)
+            mark = read_mark(block, offset, match, rule, behind, final=final)
             if mark is PENDING:
-                given.carry(offset, raw, found)
+                given.carry(offset, raw, match)
                 begins = []  # they will be found again
                 break
-            behind = found.end()
+            behind = match.end()
             if mark is not None and iteration > 0:
                 last = iteration
                 yield mark._replace(iteration=iteration, floor=floor, closes=closes)
@@ -183,14 +183,14 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
 def _repeat(
     block: bytes,
     offset: int,
-    found: re.Match[bytes],
+    match: re.Match[bytes],
     rule: TextFormat,
     behind: int,
     *,
     again: bool,
 ) -> Iterator[Mark]:
     """Yield REPEAT for a number that comes again, if it is a mark's and not an evaluation's."""
-    mark = read_mark(block, offset, found, rule, behind, final=False) if again else None
+    mark = read_mark(block, offset, match, rule, behind, final=False) if again else None
     if mark is not None and mark is not PENDING:
         yield REPEAT
 
@@ -206,17 +206,17 @@ def _readable(raw: bytes, rule: TextFormat, *, behind_window: bool) -> bytes:
 def _begins(block: bytes, offset: int, rule: TextFormat, start: int) -> list[tuple[int, Mark]]:
     if rule.begins is None:
         return []
-    found = rule.begins.finditer(block, start)
-    return [(m.start(), _begin(block, offset, m)) for m in found]
+    matches = rule.begins.finditer(block, start)
+    return [(m.start(), _begin(block, offset, m)) for m in matches]
 
 
-def _begin(block: bytes, offset: int, found: re.Match[bytes]) -> Mark:
-    stated = found["iteration"] if found.re.groups else None
+def _begin(block: bytes, offset: int, match: re.Match[bytes]) -> Mark:
+    stated = match["iteration"] if match.re.groups else None
     value = math.nan if stated is None else 0.0
-    left, _ = line_around(block, found.start(), found.end())
-    rank, printed = rank_and_stamp(block[left : found.start()])
+    left, _ = line_around(block, match.start(), match.end())
+    rank, printed = rank_and_stamp(block[left : match.start()])
     return Mark(
-        int(stated or 0), value, offset + found.end(), begins=True, printed=printed, rank=rank
+        int(stated or 0), value, offset + match.end(), begins=True, printed=printed, rank=rank
     )
 
 
@@ -226,7 +226,7 @@ PENDING = Mark(0, math.nan, -1)  # whether its value is all there, the next line
 def read_mark(
     block: bytes,
     offset: int,
-    found: re.Match[bytes],
+    match: re.Match[bytes],
     rule: TextFormat,
     behind: int,
     *,
@@ -237,27 +237,27 @@ def read_mark(
     behind: where the number before it ended, which may be in the same line. final: the log ends
     with this block; else PENDING stands for a mark that needs the line after the block.
     """
-    left, right = line_around(block, found.start(), found.end())
+    left, right = line_around(block, match.start(), match.end())
     if rule.value is rule.number:
-        mark = _matched(block, offset, found, rule, final=final)
+        mark = _matched(block, offset, match, rule, final=final)
     else:
-        mark = _looked_up(block, offset, found, rule, (left, right), final=final)
+        mark = _looked_up(block, offset, match, rule, (left, right), final=final)
     if mark is None or mark is PENDING:
         return mark
     left = max(left, behind)
-    if rule.head and not rule.head.search(block[left : found.start()]):
+    if rule.head and not rule.head.search(block[left : match.start()]):
         return None
-    start = found.start() if found.start() > left else found.start("iteration")
+    start = match.start() if match.start() > left else match.start("iteration")
     rank, printed = rank_and_stamp(block[left:start])
     return mark._replace(printed=printed, rank=rank)
 
 
 def _matched(
-    block: bytes, offset: int, found: re.Match[bytes], rule: TextFormat, *, final: bool
+    block: bytes, offset: int, match: re.Match[bytes], rule: TextFormat, *, final: bool
 ) -> Mark | None:
     """Read what a recipe's own pattern has found; what the block's end ends may be cut off."""
-    value = number(found["value"])
-    last = max(found.end("value"), found.end("iteration"))
+    value = number(match["value"])
+    last = max(match.end("value"), match.end("iteration"))
     if math.isnan(value):
         return None
     if block[last : last + 1] in (b"", b"\r", b"\n"):
@@ -267,24 +267,24 @@ def _matched(
     return Mark(
         0,
         value,
-        offset + found.end(),
-        loss=number(found["loss"]) if rule.loss and found["loss"] else None,
-        error=_error(found["value"], rule),
-        data=number(found["data"]) if rule.data and found["data"] else None,
+        offset + match.end(),
+        loss=number(match["loss"]) if rule.loss and match["loss"] else None,
+        error=_error(match["value"], rule),
+        data=number(match["data"]) if rule.data and match["data"] else None,
     )
 
 
 def _looked_up(
     block: bytes,
     offset: int,
-    found: re.Match[bytes],
+    match: re.Match[bytes],
     rule: TextFormat,
     line: tuple[int, int],
     *,
     final: bool,
 ) -> Mark | None:
     """Search a number's line, or its JSON object, for all that belongs to it."""
-    start, end = _extent(block, found, rule, line)
+    start, end = _extent(block, match, rule, line)
     value = rule.value.search(block, start, end)
     if value is None:
         return None
@@ -297,7 +297,7 @@ def _looked_up(
     return Mark(
         0,
         float(value[1]),
-        offset + (end if rule.json else max(found.end(), value.end())),
+        offset + (end if rule.json else max(match.end(), value.end())),
         loss=float(loss[1]) if loss else None,
         error=_error(value[1], rule),
         data=float(data[1]) if data else None,
@@ -305,7 +305,7 @@ def _looked_up(
 
 
 def _extent(
-    block: bytes, found: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
+    block: bytes, match: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
 ) -> tuple[int, int]:
     """Return where to search: the JSON object, or the line behind the number up to the next one.
 
@@ -313,13 +313,13 @@ def _extent(
     """
     left, right = line
     if rule.json:
-        at = found.start("iteration")
+        at = match.start("iteration")
         opening, closing = block.rfind(b"{", left, at), block.find(b"}", at, right)
         return max(left, opening), closing + 1 if closing >= 0 else right
-    following = rule.number.search(block, found.end(), right)
+    following = rule.number.search(block, match.end(), right)
     if following:
-        return found.start(), following.start()
-    return found.start(), min(right + 1, len(block))
+        return match.start(), following.start()
+    return match.start(), min(right + 1, len(block))
 
 
 def _error(text: bytes, rule: TextFormat) -> float:
