@@ -29,7 +29,7 @@ READ = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")  # as a rep
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> gather.Report:
+def found(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> gather.ReportContent:
     runs = kept(shutil.copytree(trained, tmp_path_factory.mktemp("reported") / "runs"))
     hostile(next((runs / "smoke" / "detectron2").iterdir()), runs / "smoke")
     gathered = gather.gather([], runs)
@@ -38,7 +38,7 @@ def found(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> gather.Rep
 
 
 @pytest.fixture(scope="module")
-def file(found: gather.Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(found: gather.ReportContent, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page.build(found), encoding="utf-8")
     return path
@@ -81,7 +81,7 @@ def test_no_request_leaves_the_page_and_the_console_is_silent(
     assert [url for url in chromium.requests(driver) if not url.startswith(allowed)] == []
 
 
-def test_every_plot_has_marks(driver: webdriver.Chrome, found: gather.Report) -> None:
+def test_every_plot_has_marks(driver: webdriver.Chrome, found: gather.ReportContent) -> None:
     scroll_through(driver)
     counts = js(
         driver,
@@ -168,7 +168,7 @@ def test_dark_follows_the_system_and_the_button(driver: webdriver.Chrome) -> Non
 
 
 def test_print_has_all_plots_without_scrolling(
-    driver: webdriver.Chrome, found: gather.Report
+    driver: webdriver.Chrome, found: gather.ReportContent
 ) -> None:
     chromium.prefer(driver, "dark")
     pdf = base64.b64decode(driver.print_page())
@@ -189,7 +189,7 @@ def test_print_has_all_plots_without_scrolling(
 
 
 def test_any_two_runs_differ_as_compare_tells_it(
-    driver: webdriver.Chrome, found: gather.Report
+    driver: webdriver.Chrome, found: gather.ReportContent
 ) -> None:
     for i, chapter in enumerate(found.chapters):
         for a, b in itertools.product(range(len(chapter.runs)), repeat=2):
@@ -240,7 +240,7 @@ def test_without_scripts_the_tables_are_there(driver: webdriver.Chrome) -> None:
 
 
 def test_downloads_hold_the_numbers(
-    driver: webdriver.Chrome, found: gather.Report, tmp_path: Path
+    driver: webdriver.Chrome, found: gather.ReportContent, tmp_path: Path
 ) -> None:
     folder = tmp_path / "downloads"
     folder.mkdir()

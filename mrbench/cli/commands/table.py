@@ -89,7 +89,7 @@ def _read(args: argparse.Namespace) -> tuple[list[making.TableRun], Suite, int]:
         if isinstance(entry, listing.StoredRun):
             run = making.table_run(*entry)
             like = first.setdefault(entry.record.plan_digest, run)
-            runs.append(run._replace(plan=like.plan))
+            runs.append(run._replace(plan=like.plan) if like.plan == run.plan else run)
             newest = entry.record.suite
             continue
         if isinstance(entry, Path):

@@ -102,14 +102,14 @@ class LeftOut(NamedTuple):
     exit_code: int
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
     """All of a report."""
 
     chapters: Sequence[Chapter]
     left_out: Sequence[LeftOut]
 
 
-def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Report:
+def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> ReportContent:
     """Read runs by their names, or of suites by theirs; with no names all that lie under `runs`.
 
     A single run that cannot be read is left out; MrbenchError if a name is of nothing.
@@ -127,7 +127,7 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
             known.add(run.called)
             by_suite.setdefault(run.plan.suite, []).append(run)
     chapters = [_chapter(suite, by_suite[suite], reference) for suite in sorted(by_suite)]
-    return Report(chapters=chapters, left_out=left_out)
+    return ReportContent(chapters=chapters, left_out=left_out)
 
 
 def download_rows(chapters: Sequence[Chapter]) -> list[dict[str, object]]:

@@ -27,7 +27,7 @@ CLOCKS: tuple[LeadingClock, ...] = ("log", "arrival", "printed")
 class Piece(NamedTuple):
     """The iterations after `first` up to `last`, between two marks of the log.
 
-    images_per_second: None where no clock has it. data_share: of their seconds, spent waiting for
+    images_per_second: None if no clock has it. data_share: of their seconds, spent waiting for
     data. at_s: when they were done, in seconds since the log's first byte arrived; None if unknown.
     """
 
@@ -58,7 +58,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_curve(run: Opened, record: RunRecord) -> Curve:
-    """Read a run's log and arrival times; what cannot be read is said in the curve, not raised."""
+    """Read a run's log and arrival times; what cannot be read is its `problem`."""
     try:
         plan = read_plan(run.folder.plan)
         stamps, problem = _stamps(run)

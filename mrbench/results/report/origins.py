@@ -11,7 +11,7 @@ from mrbench.results.report.gather import ReportRun
 LONGEST = 1500  # characters of a fact; lists of packages are long
 
 
-def facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
+def origin_facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
     """Return name and text of each fact of a row, by its newest run; others: its further runs."""
     record, plan = run.record, run.plan
     machine, telemetry = record.machine or Machine(), record.telemetry

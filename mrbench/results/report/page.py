@@ -26,7 +26,7 @@ from mrbench.results.report.figures import course, during, energy, ranking, scal
 from mrbench.results.report.figures.base import Figure, Json
 from mrbench.results.report.gather import (
     Chapter,
-    Report,
+    ReportContent,
     ReportRun,
     download_rows,
     download_runs,
@@ -90,7 +90,7 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     from_first: Sequence[FromFirst]
 
 
-def build(report: Report) -> str:
+def build(report: ReportContent) -> str:
     """Return the page. UnavailableError where plotly or jinja2 is missing."""
     plotly = _plotly()
     environment = _environment()
@@ -129,7 +129,7 @@ def build(report: Report) -> str:
 
 def _environment() -> "jinja2.Environment":
     try:
-        import jinja2  # noqa: PLC0415 - only a report needs it
+        import jinja2  # noqa: PLC0415 - 23 ms, optional: only a report needs it
     except ImportError as exc:
         raise _lacking("jinja2") from exc
     return jinja2.Environment(
@@ -161,7 +161,7 @@ def _embedded(payload: Mapping[str, object]) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _points(report: Report) -> int:
+def _points(report: ReportContent) -> int:
     """Return how many points a line may have, so that all of them fit."""
     lines = sum(2 + len(run.activity.lines) for c in report.chapters for run in c.runs)
     return max(FEWEST, min(MOST, MOST_POINTS // max(1, lines)))
@@ -197,7 +197,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         footnotes=footnotes.texts(chapter.rows),
         concerns=concerns(chapter),
         origins=[
-            Origin(name=name, facts=origins.facts(run, len(runs) - 1))
+            Origin(name=name, facts=origins.origin_facts(run, len(runs) - 1))
             for name, run, (_, runs) in zip(names, newest, known, strict=True)
         ],
         facts=differences.coded(chapter.runs, labels),

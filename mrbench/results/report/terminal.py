@@ -68,7 +68,7 @@ def _plot(
     top: float | None = None,
 ) -> str:
     try:
-        import plotext  # noqa: PLC0415 - only --plot needs it
+        import plotext  # noqa: PLC0415 - 90 ms, optional: only --plot needs it
     except ImportError as exc:
         raise UnavailableError("--plot needs plotext: pip install 'mrbench[report]'") from exc
     x, y = [x for x, _ in points], [y for _, y in points]

@@ -22,7 +22,7 @@ INTERVAL = (
 class Column:
     """One column: its header, its cell, the keys of a row that it is made of (CSV, JSON, sorting).
 
-    meaning: said below the table where a row has the first of `keys`.
+    meaning: printed below the table where a row has the first of `keys`.
     """
 
     header: str
@@ -54,7 +54,7 @@ def name_of(suite: Suite, row: TableRow, mark: str = "") -> str:
 
 
 def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> str:
-    """Return `59.1 ± 0.4`, or the number alone where nothing tells how sure it is.
+    """Return `59.1 ± 0.4`, or the number alone if it has no interval.
 
     per_gpu: images per second and GPU. none: what stands for no number.
     """
@@ -70,7 +70,7 @@ def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> s
 
 
 def shortened(reason: str) -> str:
-    """Return a reason in one line that fits a cell; the whole one is then said below the table."""
+    """Return a reason in one line that fits a cell; the whole one is then printed below."""
     return textwrap.shorten(one_line(reason), LONGEST_REASON, placeholder=" ...")
 
 

@@ -82,7 +82,7 @@ def html(sheet: Sheet) -> str:
 
 
 def latex(sheet: Sheet) -> str:
-    """Return a tabular, which needs no package, and a paragraph for each thing said below."""
+    """Return a tabular, which needs no package, and a paragraph for each text below it."""
     cells = _cells(sheet, escape_latex, lambda text, _: escape_latex(text))
     table = _table(sheet, cells, "latex_raw", escape_latex)
     return "\n\n".join([table, *(wrapped(f"\\noindent {escape_latex(t)}") for t in sheet.below)])

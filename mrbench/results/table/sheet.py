@@ -1,4 +1,4 @@
-"""A table as text before it has a format: headers, cells, links to runs, what is said below."""
+"""A table as text before it has a format: headers, cells, links to runs, texts below it."""
 
 import os
 import textwrap
@@ -41,12 +41,12 @@ class Sheet:
 
     @property
     def parts(self) -> list[Sequence[str]]:
-        """Return what is said below the table, in paragraphs that belong together."""
+        """Return the texts below the table, in paragraphs that belong together."""
         return [part for part in (self.meanings, self.reasons, self.notes) if part]
 
     @property
     def below(self) -> list[str]:
-        """Return all that is said below the table, a paragraph each."""
+        """Return all texts below the table, a paragraph each."""
         return [text for part in self.parts for text in part]
 
 

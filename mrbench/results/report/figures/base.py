@@ -31,7 +31,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class LegendEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a legend."""
 
     key: str
@@ -50,7 +50,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     height_px: int
     traces: Sequence[Json]
     layout: Json
-    legend: Sequence[Entry] = ()
+    legend: Sequence[LegendEntry] = ()
     table: Numbers
     missing: Sequence[str] = ()
 

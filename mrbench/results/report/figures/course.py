@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from mrbench.results.report.figures.base import (  # fmt: skip
     FEW,
-    Entry,
     Figure,
     Json,
+    LegendEntry,
     Numbers,
     brief,
     downsample,
@@ -60,7 +60,9 @@ def _figure(
         height_px=HEIGHT_PX,
         traces=[_trace(run, i, most) for i, run in enumerate(runs)],
         layout=layout,
-        legend=[Entry(key=f"run{i}", label=_label(run), colour=i) for i, run in enumerate(runs)],
+        legend=[
+            LegendEntry(key=f"run{i}", label=_label(run), colour=i) for i, run in enumerate(runs)
+        ],
         table=_table(runs),
         missing=missing,
     )

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from mrbench.launch.telemetry.reading import statistics
 from mrbench.results.report.figures.base import (
-    Entry,
     Figure,
     Json,
+    LegendEntry,
     Numbers,
     brief,
     downsample,
@@ -51,7 +51,8 @@ def figure(run: ReportRun, key: str, name: str, most: int) -> Figure | None:
         traces=traces,
         layout=_layout(run, panels, {panel: _unit(panel, lines) for panel in panels}, reasons),
         legend=[
-            Entry(key=name, label=name, colour=colours[name], dash=_dash(name)) for name in names
+            LegendEntry(key=name, label=name, colour=colours[name], dash=_dash(name))
+            for name in names
         ],
         table=_table(run),
         missing=run.activity.problems,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (  # fmt: skip
-    Entry,
     Figure,
     Json,
+    LegendEntry,
     Numbers,
     bars,
     plain,
@@ -48,14 +48,14 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     if not rows:
         return None
     traces: list[Json] = []
-    legend: list[Entry] = []
+    legend: list[LegendEntry] = []
     for verdict, colour in VERDICTS.items():
         places = [i for i, row in enumerate(rows) if row.validity == verdict]
         known = [i for i in places if rows[i].low_images_per_second is not None]
         parts = [part for part in (known, [i for i in places if i not in known]) if part]
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
-            legend.append(Entry(key=verdict, label=verdict, colour=colour, kind="bar"))
+            legend.append(LegendEntry(key=verdict, label=verdict, colour=colour, kind="bar"))
     unsure = [name_of(r, chapter) for r in rows if r.low_images_per_second is None]
     unsure = ["all rows"] if len(unsure) == len(rows) else unsure
     published = [
@@ -66,7 +66,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     if published:
         name = f"published ({rows[published[0][0]].reference})"
         traces.append(_published(published, name))
-        legend.append(Entry(key="published", label=name, colour=PUBLISHED, kind="marker"))
+        legend.append(LegendEntry(key="published", label=name, colour=PUBLISHED, kind="marker"))
     return Figure(
         key=key,
         title="Images per second",

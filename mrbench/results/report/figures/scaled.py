@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (  # fmt: skip
-    Entry,
     Figure,
     Json,
+    LegendEntry,
     Numbers,
     brief,
     line,
@@ -31,12 +31,12 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     if not curves:
         return None
     traces: list[Json] = []
-    legend: list[Entry] = []
+    legend: list[LegendEntry] = []
     for i, rows in enumerate(curves):
         colour = i if i < IDEAL else i + 1
         traces += [_ideal(rows, f"series{i}"), _curve(rows, f"series{i}", colour)]
         name = rows[0].implementation
-        legend.append(Entry(key=f"series{i}", label=name, colour=colour))
+        legend.append(LegendEntry(key=f"series{i}", label=name, colour=colour))
     counts = sorted({row.gpus for rows in curves for row in rows})
     unit = "GPUs" if curves[0][0].accelerator == "gpu" else "devices"
     return Figure(

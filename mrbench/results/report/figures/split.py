@@ -2,9 +2,9 @@
 
 from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (  # fmt: skip
-    Entry,
     Figure,
     Json,
+    LegendEntry,
     Numbers,
     bars,
     brief,
@@ -61,7 +61,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             "barmode": "stack",
         },
         legend=[
-            Entry(key=name, label=name, colour=colours[name], kind="bar")
+            LegendEntry(key=name, label=name, colour=colours[name], kind="bar")
             for name, values in parts.items()
             if values
         ],
