@@ -4,6 +4,7 @@ A sample by default; MRBENCH_DAMAGE=2000 (`make damage`) damages each kind of fi
 """
 
 import contextlib
+import gc
 import html
 import json
 import os
@@ -175,6 +176,7 @@ def restored(world: World) -> Iterator[None]:
     finally:
         for path, content in before.items():
             path.write_bytes(content)
+        gc.collect()  # reports are large, and lie in cycles
 
 
 def refused(kind: Kind, path: Path) -> MrbenchError | None:
