@@ -9,14 +9,14 @@ LONGEST = 160  # characters of a value that a line shows
 ABSENT = "(absent)"
 
 
-def flat(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
     """Yield each leaf with its dotted key; empty containers are leaves."""
     if isinstance(value, Mapping) and value:
         for name in value:
-            yield from flat(value[name], f"{key}.{name}" if key else str(name))
+            yield from leaves(value[name], f"{key}.{name}" if key else str(name))
     elif isinstance(value, list | tuple) and value:
         for i, item in enumerate(value):
-            yield from flat(item, f"{key}[{i}]")
+            yield from leaves(item, f"{key}[{i}]")
     else:
         yield key, [] if value == () else value
 
@@ -90,7 +90,7 @@ PLACEHOLDERS = {
 }
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     """Replace the placeholders that `values` knows; leave the others for later."""
     return PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), text)
 

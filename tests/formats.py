@@ -2,7 +2,7 @@
 
 import renderers
 from mrbench.measure.log.blocks import whole_lines
-from mrbench.measure.parsers import parse
+from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
@@ -36,5 +36,5 @@ FORMATS: list[tuple[str, renderers.Render, float, float]] = [
 
 def measured(text: bytes, name: str, images: int = 16) -> Measurement:
     """Measure a log of that format over the window."""
-    samples = parse(whole_lines([text]), LogFormat(format=name), images, WINDOW)
+    samples = parse_samples(whole_lines([text]), LogFormat(format=name), images, WINDOW)
     return measure(samples, WINDOW, images)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from mrbench.measure.failure.scan import NOISE, SIGNS, scan, sign_of
+from mrbench.measure.failure.scan import NOISE, SIGNS, find_errors, sign_of
 from mrbench.measure.failure.verdict import MOST_BYTES, of_log, of_run
 from mrbench.measure.spans import Marks
 from mrbench.model.run import Exit, Failure, IterationSample
@@ -292,7 +292,7 @@ def test_a_quoted_line_is_short_and_printable(tmp_path: Path) -> None:
 
 def test_much_output_is_read_in_parts() -> None:
     noise = b"frame of no interest, printed by a thread that was left over\n" * 1000
-    found = scan(((i, noise if i else b"KeyError: 'masks'\n") for i in range(100)), Marks())
+    found = find_errors(((i, noise if i else b"KeyError: 'masks'\n") for i in range(100)), Marks())
     assert [each.line for each in found] == [b"KeyError: 'masks'"]
     assert found[0].later_lines == 99 * 1000
 

@@ -9,7 +9,7 @@ import pytest
 import renderers
 from formats import WINDOW, measured
 from mrbench.measure.log.blocks import whole_lines
-from mrbench.measure.parsers import parse
+from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
@@ -19,7 +19,7 @@ PREFIXES = ["[1,{}]<stderr>:", "{}: ", "[rank{}]:", "[default{}]: "]
 
 
 def found_in(text: str, name: str, window: Window = WINDOW) -> Measurement:
-    samples = parse(whole_lines([text.encode()]), LogFormat(format=name), 16, window)
+    samples = parse_samples(whole_lines([text.encode()]), LogFormat(format=name), 16, window)
     return measure(samples, window, 16)
 
 

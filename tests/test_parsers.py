@@ -12,7 +12,7 @@ import renderers
 from formats import FORMATS, ITERATIONS, WINDOW, measured
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.measure.log.blocks import whole_lines
-from mrbench.measure.parsers import NAMES, parse, resolve
+from mrbench.measure.parsers import NAMES, parse_samples, resolve_format
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
@@ -49,7 +49,7 @@ def cut(text: bytes, sizes: Sequence[int]) -> Iterable[bytes]:
 
 
 def samples_of(text: str, log: LogFormat) -> list[IterationSample]:
-    return list(parse(whole_lines([text.encode()]), log, 16))
+    return list(parse_samples(whole_lines([text.encode()]), log, 16))
 
 
 @pytest.mark.parametrize(("name", "render", "absolute", "relative"), FORMATS, ids=IDS)
@@ -64,7 +64,7 @@ def test_the_window_is_right_to_the_logs_resolution(
     sizes: list[int],
 ) -> None:
     text = "".join(render(seconds, 16)).encode()
-    samples = list(parse(whole_lines(cut(text, sizes)), LogFormat(format=name), 16))
+    samples = list(parse_samples(whole_lines(cut(text, sizes)), LogFormat(format=name), 16))
     found = measure(samples, WINDOW, 16)
     assert found.status == "ok", found.reason
     assert found.first in (101, 102)  # Detectron, SimpleDet and torchvision count from 0
@@ -84,13 +84,13 @@ def test_offsets_stand_behind_the_mark(
 ) -> None:
     text = "".join(render([0.5] * 220, 16)).encode()
     for cutting in ([10**6], [7, 300]):
-        samples = list(parse(whole_lines(cut(text, cutting)), LogFormat(format=name), 16))
+        samples = list(parse_samples(whole_lines(cut(text, cutting)), LogFormat(format=name), 16))
         ends = [s.ended_at for s in samples]
         assert len(ends) > 1
         assert ends == sorted(set(ends))
         assert all(0 < end <= len(text) for end in ends)
         # What stands before the offset is all that the sample needs.
-        again = list(parse(whole_lines([text[: ends[-1]]]), LogFormat(format=name), 16))
+        again = list(parse_samples(whole_lines([text[: ends[-1]]]), LogFormat(format=name), 16))
         assert again[-1].last == samples[-1].last
 
 
@@ -126,7 +126,7 @@ def test_who_follows_a_training_sees_it_pass_the_window(
     name: str, render: renderers.Render, _absolute: float, _relative: float
 ) -> None:
     text = "".join(render([0.5] * 1000, 16)).encode()
-    followed = parse(whole_lines([text]), LogFormat(format=name), 16, WINDOW)
+    followed = parse_samples(whole_lines([text]), LogFormat(format=name), 16, WINDOW)
     enough = next(s for s in followed if s.last >= WINDOW.last + s.count)
     assert enough.last <= (600 if name == "gluoncv" else 551)
 
@@ -181,10 +181,10 @@ def test_a_restart_is_seen_behind_the_window_too() -> None:
     text = "".join(lines).encode()
     hinted = measured(text, "minimask")
     assert hinted == measure(
-        parse(whole_lines([text]), LogFormat(format="minimask"), 16), WINDOW, 16
+        parse_samples(whole_lines([text]), LogFormat(format="minimask"), 16), WINDOW, 16
     )
     assert hinted.seconds_per_iteration == pytest.approx(0.7)
-    short = list(parse(whole_lines([text]), LogFormat(format="minimask"), 16, WINDOW))
+    short = list(parse_samples(whole_lines([text]), LogFormat(format="minimask"), 16, WINDOW))
     assert [s.last for s in short] == [*range(20, 1521, 20), *range(20, 541, 20)]
 
 
@@ -197,10 +197,11 @@ def test_a_resumed_running_mean_is_undone_only_from_where_it_began() -> None:
         for i, line in zip(range(19, 540, 20), lines[1:], strict=False)
     ]
     log = LogFormat(format="detectron2")
-    known = measure(parse(whole_lines([("".join([head, *shifted])).encode()]), log, 16), window, 16)
+    whole = "".join([head, *shifted]).encode()
+    known = measure(parse_samples(whole_lines([whole]), log, 16), window, 16)
     assert known.seconds_per_iteration == pytest.approx(0.5, abs=1e-4)
     bare = "".join(line.partition("]: ")[2] for line in shifted).encode()
-    unknown = measure(parse(whole_lines([bare]), log, 16), window, 16)
+    unknown = measure(parse_samples(whole_lines([bare]), log, 16), window, 16)
     assert unknown.status == "incomplete_window"
     assert "did not begin at iteration 1" in unknown.reason
 
@@ -264,7 +265,7 @@ def test_a_recipes_own_pattern_reads_a_log_that_no_format_fits() -> None:
 )
 def test_a_format_that_cannot_be_is_refused(log: LogFormat, says: str) -> None:
     with pytest.raises(RecipeError, match=says.replace("(", r"\(")):
-        resolve(log)
+        resolve_format(log)
 
 
 def test_a_pattern_that_matches_no_number_finds_nothing() -> None:

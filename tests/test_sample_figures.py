@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import renderers
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.log.stated import elapsed
-from mrbench.measure.parsers import parse
+from mrbench.measure.parsers import parse_samples
 from mrbench.measure.parsers.base import last_digit, significant_step
 from mrbench.model.recipe import LogFormat, Timing
 from mrbench.model.run import IterationSample
@@ -45,7 +45,7 @@ training = st.lists(st.floats(0.02, 4.0), min_size=11, max_size=11).map(
 
 
 def samples_of(text: str, log: LogFormat) -> list[IterationSample]:
-    return list(parse(whole_lines([text.encode()]), log, 16))
+    return list(parse_samples(whole_lines([text.encode()]), log, 16))
 
 
 @pytest.mark.parametrize(("name", "render", "tells"), TELLING, ids=IDS)

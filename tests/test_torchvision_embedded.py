@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mrbench.measure.parsers import parse
+from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, SyntheticData, Window
 from mrbench.prepare.data.synth import synthesize
@@ -153,7 +153,7 @@ def test_the_log_tells_mrbench_the_true_times(part: Opener) -> None:
             since = i + 1
     assert lines[0].startswith("Epoch: [0]  [ 19/130]  lr: 0.010000  loss: 1.5000  time: 0.")
     log, window = LogFormat(format="torchvision"), Window(first=100, last=500)
-    samples = list(parse([(0, "".join(lines).encode())], log, 16, window))
+    samples = list(parse_samples([(0, "".join(lines).encode())], log, 16, window))
     assert sum(s.count for s in samples) == 540
     for sample in samples:
         true = sum(seconds[sample.last - sample.count : sample.last])
@@ -199,7 +199,7 @@ def test_it_trains(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
     log = LogFormat(format="torchvision")
-    samples = list(parse([(0, done.stdout.encode())], log, 1))
+    samples = list(parse_samples([(0, done.stdout.encode())], log, 1))
     assert [(s.count, s.last) for s in samples] == [(20, 20), (20, 40), (4, 44)]
     assert all(s.loss is not None and np.isfinite(s.loss) for s in samples)
     assert (tmp_path / "out" / "model_final.pth").stat().st_size > 1 << 20

@@ -13,7 +13,7 @@ from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
-from mrbench.measure.parsers import KIN, NAMES, parse, tells_rate, warning_of
+from mrbench.measure.parsers import KIN, NAMES, counts_images, parse_samples, warning_of
 from mrbench.measure.parsers.base import Block
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.window import measure
@@ -94,9 +94,9 @@ def parse_log(
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     images = images_per_iteration or stated or (reading.images if trusted else None)
-    samples = parse(blocks, reading.log, images or 0, window)
+    samples = parse_samples(blocks, reading.log, images or 0, window)
     stamps = _stamps_beside(path)
-    if not images and tells_rate(reading.log):
+    if not images and counts_images(reading.log):
         # its seconds are those of one image, which no other clock can check
         samples, stamps = (s._replace(printed=None, printed_began=None) for s in samples), None
     measured = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
@@ -156,7 +156,7 @@ def _detect(
 
 
 def _samples_in(part: bytes, log: LogFormat) -> int:
-    return sum(1 for _ in itertools.islice(parse([(0, part)], log, 1), ENOUGH))
+    return sum(1 for _ in itertools.islice(parse_samples([(0, part)], log, 1), ENOUGH))
 
 
 def _stamps_beside(path: Path) -> ArrivalClock | None:
@@ -183,7 +183,7 @@ def _with_images(
     warnings = list(measured.warnings)
     if warning_of(reading.log):
         warnings.append(warning_of(reading.log))
-    if measured.images_per_iteration is None and tells_rate(reading.log):
+    if measured.images_per_iteration is None and counts_images(reading.log):
         # Parsed as if an iteration were one image: its seconds are seconds per image.
         seconds = measured.seconds_per_iteration
         measured = structs.replace(
@@ -199,7 +199,7 @@ def _with_images(
         )
     elif given and stated and given != stated:
         warnings.append(f"the log states {stated} images per iteration, not {given}")
-    elif not given and not stated and not tells_rate(reading.log):
+    elif not given and not stated and not counts_images(reading.log):
         warnings.append(
             f"{measured.images_per_iteration} images per iteration are the recipe's"
             f" ({reading.implementation}); if the log was made otherwise,"

@@ -71,13 +71,13 @@ class Process(msgspec.Struct):
     previous: IterationSample | None = None
 
 
-def counts(sample: IterationSample, window: Window) -> bool:
+def in_window(sample: IterationSample, window: Window) -> bool:
     """Tell whether a sample belongs to the window: most of its iterations lie in it."""
     inside = min(sample.last, window.last) - max(sample.last - sample.count, window.first)
     return inside >= INSIDE * sample.count
 
 
-def split(
+def split_processes(
     samples: Iterable[IterationSample],
     window: Window,
     stamps: ArrivalClock | None,
@@ -95,7 +95,7 @@ def split(
             if process is not None:
                 yield process
             process = Process(earliest=began)
-        if counts(sample, window):
+        if in_window(sample, window):
             _add(process, sample, stamps, most)
         process.latest = sample.last
         process.previous = sample

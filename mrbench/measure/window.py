@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from mrbench.measure import clocks
 from mrbench.measure.interval import drift, within_run
-from mrbench.measure.spans import INSIDE, ArrivalClock, Process, Span, split
+from mrbench.measure.spans import INSIDE, ArrivalClock, Process, Span, split_processes
 from mrbench.model.finding import Problem
 from mrbench.model.recipe import Clock, Window
 from mrbench.model.run import IterationSample, LeadingClock, Measurement, Status
@@ -66,7 +66,7 @@ def measure(
     """
     result: Measurement | None = None
     processes = 0
-    for process in split(samples, window, stamps):
+    for process in split_processes(samples, window, stamps):
         processes += 1
         measured = _conclude(process, window, images_per_iteration, clock, stamps)
         result = measured if result is None else _chosen(result, measured)

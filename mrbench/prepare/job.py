@@ -19,7 +19,7 @@ from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.step import activated
 from mrbench.prepare.surroundings import Surroundings
 from mrbench.recipe.load import RecipeFile
-from mrbench.text import fill
+from mrbench.text import fill_placeholders
 
 Progress = Callable[[str], None]
 Patches = tuple[tuple[str, bytes], ...]
@@ -74,7 +74,7 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     values = path_values(plan, places, ready.python, source)
     activation = _activated(plan, ready.python, ready.image)
     for command in plan.data.prepare if plan.data else ():
-        words = tuple(fill(word, values) for word in command)
+        words = tuple(fill_placeholders(word, values) for word in command)
         progress(f"preparing data: {shlex.join(words)}")
         variables = {**activation, "PYTHONPATH": str(source)}
         step = msgspec.structs.replace(job, argv=words, directory=source, variables=variables)
@@ -92,13 +92,13 @@ def make_job(
 ) -> Job:
     """Fill in this machine's paths; nothing but the port is left to fill afterwards."""
     values = path_values(plan, places, python, source)
-    words = tuple(fill(word, values) for word in plan.command)
+    words = tuple(fill_placeholders(word, values) for word in plan.command)
     argv = ("/bin/bash", "-c", " ".join(words)) if plan.shell else words
     return Job(
         argv=argv,
         directory=source / plan.directory,
         variables=_activated(plan, python, image)
-        | {name: fill(text, values) for name, text in plan.variables.items()},
+        | {name: fill_placeholders(text, values) for name, text in plan.variables.items()},
         terminal=plan.terminal,
         wall_clock_limit_s=plan.wall_clock_limit_s,
         stall_limit_s=plan.stall_limit_s,
@@ -129,8 +129,8 @@ def filled(job: Job, values: Mapping[str, str]) -> Job:
     """Fill in more of the placeholders in the job's command and variables."""
     return msgspec.structs.replace(
         job,
-        argv=tuple(fill(word, values) for word in job.argv),
-        variables={name: fill(text, values) for name, text in job.variables.items()},
+        argv=tuple(fill_placeholders(word, values) for word in job.argv),
+        variables={name: fill_placeholders(text, values) for name, text in job.variables.items()},
     )
 
 

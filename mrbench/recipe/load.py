@@ -58,10 +58,10 @@ def suite_path(name: str) -> Path:
 
 def read_suite(path: Path) -> Suite:
     """Read a suite.yaml from anywhere."""
-    return yamlfile.load(Suite, path)[0]
+    return yamlfile.load_yaml(Suite, path)[0]
 
 
-def paths(folder: Path) -> list[Path]:
+def recipe_paths(folder: Path) -> list[Path]:
     """Return the files of a suite's recipes, by name."""
     return sorted(path for path in folder.glob("*.yaml") if path.name != SUITE)
 
@@ -69,7 +69,7 @@ def paths(folder: Path) -> list[Path]:
 def implementations(suite_name: str) -> tuple[str, ...]:
     """Return the names of a suite's recipes, in the suite's order."""
     folder = root() / "recipes" / suite_name
-    names = [path.stem for path in paths(folder)]
+    names = [path.stem for path in recipe_paths(folder)]
     order = load_suite(suite_name).order
     return tuple(sorted(names, key=lambda n: order.index(n) if n in order else len(order)))
 
@@ -97,7 +97,7 @@ def load_file(
     locked: bool = True,
 ) -> RecipeFile:
     """Read a recipe from anywhere; its patches are named relative to `patches`, or to itself."""
-    recipe, place = yamlfile.load(Recipe, path)
+    recipe, place = yamlfile.load_yaml(Recipe, path)
     if not _NAME.fullmatch(path.stem):
         remedy = "name it with letters, digits, '.', '_' and '-' only"
         raise RecipeError("its name cannot be that of an implementation", remedy, file=path)
@@ -241,7 +241,7 @@ def base_of(path: Path) -> Path | None:
     return folder.parent if folder.name == "recipes" and whole else None
 
 
-def suite_name(path: Path) -> str:
+def suite_name_of(path: Path) -> str:
     """Return what a recipe's suite is called: as the folder with the suite.yaml."""
     return path.resolve().parent.name
 
@@ -255,7 +255,7 @@ def load_path(path: Path, default_suite: str, *, locked: bool = True) -> RecipeF
     base = base_of(path)
     beside = path.resolve().parent / SUITE
     if beside.is_file():
-        name, suite = suite_name(path), read_suite(beside)
+        name, suite = suite_name_of(path), read_suite(beside)
     else:
         name, suite = default_suite, load_suite(default_suite)
     return load_file(

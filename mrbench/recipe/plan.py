@@ -7,12 +7,12 @@ import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.log.stated import check_patterns
-from mrbench.measure.parsers import resolve
+from mrbench.measure.parsers import resolve_format
 from mrbench.model.plan import FORMAT, Plan
 from mrbench.model.recipe import LogFormat, MultiNode, OtherGpus, Source, Substitution, Window
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
-from mrbench.text import fill
+from mrbench.text import fill_placeholders
 
 
 def make_plan(
@@ -69,8 +69,8 @@ def make_plan(
         weights=recipe.weights,
         starts_from=recipe.starts_from,
         directory=launch.directory,
-        command=tuple(fill(word, known) for word in command),
-        variables={n: fill(v, known) for n, v in launch.variables.items()},
+        command=tuple(fill_placeholders(word, known) for word in command),
+        variables={n: fill_placeholders(v, known) for n, v in launch.variables.items()},
         shell=launch.shell,
         terminal=launch.terminal,
         accelerator=suite.hardware.accelerator,
@@ -144,7 +144,7 @@ def _source(
     extra: tuple[Substitution, ...] = ()
     if other:
         extra = tuple(
-            msgspec.structs.replace(s, replacement=fill(s.replacement, known))
+            msgspec.structs.replace(s, replacement=fill_placeholders(s.replacement, known))
             for s in other.substitutions
         )
     moved = commit not in (None, source.commit)
@@ -162,6 +162,6 @@ def _log(file: RecipeFile) -> LogFormat:
     except RecipeError as exc:
         raise file.place.error("log.states", exc.text, exc.remedy) from exc
     try:
-        return resolve(file.recipe.log)
+        return resolve_format(file.recipe.log)
     except RecipeError as exc:
         raise file.place.error("log.format", exc.text, exc.remedy) from exc

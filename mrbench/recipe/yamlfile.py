@@ -75,7 +75,7 @@ class KeyProblem(NamedTuple):
     remedy: str
 
 
-def load(cls: type[T], path: Path) -> tuple[T, Place]:
+def load_yaml(cls: type[T], path: Path) -> tuple[T, Place]:
     """Read one YAML (or JSON) file as `cls`; RecipeError if it does not fit."""
     try:
         raw = read_regular(path, MAX_BYTES + 1)
@@ -83,10 +83,10 @@ def load(cls: type[T], path: Path) -> tuple[T, Place]:
         raise RecipeError(
             f"cannot be read ({exc.strerror})", "check the path", file=str(path)
         ) from exc
-    return parse(cls, raw, str(path))
+    return parse_yaml(cls, raw, str(path))
 
 
-def parse(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
+def parse_yaml(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
     """Read YAML text as `cls`; `file` is what messages call it."""
     reader = _Reader(file)
     node = _compose(raw, file)

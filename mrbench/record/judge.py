@@ -10,7 +10,7 @@ from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
-from mrbench.measure.parsers import parse, until_past
+from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.measure.spans import Marks
 from mrbench.measure.window import measure
 from mrbench.model.container import DockerContainer
@@ -58,7 +58,8 @@ def _container(folder: RunDir, plan: Plan) -> DockerContainer | None:
 def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     """Measure a run from its files; how it ended explains why there is no number."""
     marks = Marks()
-    samples = parse(read_blocks(folder.log), plan.log, plan.images_per_iteration, plan.window)
+    blocks = read_blocks(folder.log)
+    samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
     measurement = measure(
         marks.watch(until_past(samples, plan.window)),
         plan.window,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
 from mrbench.model.record import RunRecord
-from mrbench.text import ABSENT, differences, flat
+from mrbench.text import ABSENT, differences, leaves
 
 Facts = Mapping[str, object]  # of a record, by dotted key
 Rules = Mapping[str, tuple[Kind, str]]
@@ -132,7 +132,7 @@ def facts(record: RunRecord) -> dict[str, object]:
     known["package"] = dict(_packages(record.environment.frozen if record.environment else ()))
     known["stated"] = {name: fact.value for name, fact in (record.stated or {}).items()}
     known["weights"] = {weights.file: weights.sha256 for weights in record.weights or ()}
-    return {key: value for key, value in flat(known) if value not in (None, "", [], {})}
+    return {key: value for key, value in leaves(known) if value not in (None, "", [], {})}
 
 
 def _packages(frozen: Sequence[str]) -> Iterator[tuple[str, str]]:

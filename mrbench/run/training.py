@@ -21,8 +21,8 @@ from mrbench.errors import WorkspaceError
 from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
 from mrbench.measure.interval import within_run
-from mrbench.measure.parsers import parse, until_past
-from mrbench.measure.spans import counts
+from mrbench.measure.parsers import parse_samples, until_past
+from mrbench.measure.spans import in_window
 from mrbench.model.job import PreparedRun
 from mrbench.model.machine import Machine
 from mrbench.model.options import CoolDown, ExecutorOptions
@@ -65,7 +65,7 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
         meanwhile = _meanwhile(plan, prepared, know_machine, telemetry, root)
         progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
-        samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
+        samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
             progress.show(sample)
         telemetry.stop()  # before the training is, to see it behind the window
@@ -157,7 +157,7 @@ class Progress:
         )
 
     def _inside(self, sample: IterationSample) -> bool:
-        return counts(sample, self._plan.window) and 0 < sample.seconds < math.inf
+        return in_window(sample, self._plan.window) and 0 < sample.seconds < math.inf
 
     def _add(self, sample: IterationSample) -> None:
         self._times.append((sample.count, sample.seconds))

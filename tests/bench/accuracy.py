@@ -16,7 +16,7 @@ from cases import KIN, SEVEN, Case, Shown
 from simulation import Array, simulate
 
 from mrbench.measure.log.blocks import whole_lines
-from mrbench.measure.parsers import parse
+from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import Measurement
@@ -68,7 +68,7 @@ def by_stamps(case: Case, text: str) -> float | None:
 def by_mrbench(case: Case, text: str) -> Measurement:
     """Measure as `mrbench parse` does."""
     log = LogFormat(format=case.format)
-    samples = parse(whole_lines([text.encode()]), log, case.images, WINDOW)
+    samples = parse_samples(whole_lines([text.encode()]), log, case.images, WINDOW)
     return measure(samples, WINDOW, case.images)
 
 

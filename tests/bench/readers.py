@@ -24,13 +24,13 @@ LINE = r"iter: (\d+) .*? time: ([\d.]+)"
 def mrbench(log: Path, *, every_line: bool = False) -> float:
     """Undo the running mean, as `mrbench parse` does."""
     from mrbench.measure.log.blocks import read_blocks
-    from mrbench.measure.parsers import parse
+    from mrbench.measure.parsers import parse_samples
     from mrbench.measure.window import measure
     from mrbench.model.recipe import LogFormat, Window
 
     window = Window(first=FIRST, last=LAST)
     hint = None if every_line else window
-    samples = parse(read_blocks(log), LogFormat(format="detectron2"), IMAGES, hint)
+    samples = parse_samples(read_blocks(log), LogFormat(format="detectron2"), IMAGES, hint)
     found = measure(samples, window, IMAGES)
     if found.images_per_second is None:
         raise SystemExit(f"not measured: {found.reason}")

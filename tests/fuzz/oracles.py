@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from mrbench.measure.log.blocks import whole_lines
-from mrbench.measure.parsers import parse
+from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample, Measurement
@@ -47,7 +47,7 @@ def log_holds(text: bytes, log: LogFormat) -> None:
 def read(text: bytes, log: LogFormat, size: int = 1 << 20) -> list[IterationSample]:
     """Parse a log that comes in chunks of so many bytes."""
     chunks = (text[at : at + size] for at in range(0, len(text), size))
-    return list(parse(whole_lines(chunks), log, IMAGES))
+    return list(parse_samples(whole_lines(chunks), log, IMAGES))
 
 
 def check_samples(samples: Iterable[IterationSample], size: int) -> None:
@@ -112,7 +112,7 @@ def check_hint(text: bytes, log: LogFormat, found: Measurement) -> None:
     Who wrote what far behind the window it may see otherwise, and so refuse one that is refused
     without it, or the reverse, in a log whose numbers jump there.
     """
-    hinted = measure(parse(whole_lines([text]), log, IMAGES, WINDOW), WINDOW, IMAGES)
+    hinted = measure(parse_samples(whole_lines([text]), log, IMAGES, WINDOW), WINDOW, IMAGES)
     one, other = (
         (m.status, m.images_per_second, m.seconds_per_iteration, m.first, m.last)
         for m in (hinted, found)

@@ -17,7 +17,7 @@ from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import parse_log
 from mrbench.measure.failure.verdict import of_log
 from mrbench.measure.log.blocks import read_stamps
-from mrbench.measure.parsers import NAMES, parse
+from mrbench.measure.parsers import NAMES, parse_samples
 from mrbench.measure.spans import Marks
 from mrbench.model.recipe import LogFormat
 from mrbench.model.suite import Suite
@@ -96,7 +96,7 @@ def repeated(name: str, unit: bytes) -> None:
         return
     text = unit * (REPEATED_BYTES // len(unit))
     start = time.process_time()
-    for _ in parse([(0, text)], LogFormat(format=name), IMAGES, WINDOW):
+    for _ in parse_samples([(0, text)], LogFormat(format=name), IMAGES, WINDOW):
         pass
     seconds = time.process_time() - start
     assert seconds < REPEATED_S, f"{seconds:.1f} s for {len(text)} bytes"

@@ -65,7 +65,7 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
     if digest_of(content) != head.digest:
         raise CheckFailed("was edited after it was saved", REMEDY, file=path)
     try:
-        baseline, place = yamlfile.parse(Baseline, raw, str(path))
+        baseline, place = yamlfile.parse_yaml(Baseline, raw, str(path))
         for i, entry in enumerate(baseline.entries):
             for key, text in _contradictions(entry).items():
                 raise place.error(f"entries[{i}].{key}", text)  # the first is enough

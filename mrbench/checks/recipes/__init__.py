@@ -82,7 +82,7 @@ def check_recipes(
 
 
 def _read(path: Path, default_suite: str) -> Subject | Finding:
-    name = f"{load.suite_name(path)}/{path.stem}"
+    name = f"{load.suite_name_of(path)}/{path.stem}"
     try:
         file = load.load_path(path, default_suite)
         made = plan.make_plan(msgspec.structs.replace(file, lock=None))

@@ -11,7 +11,7 @@ from mrbench.text import did_you_mean
 def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[Path, ...]:
     """Choose of what mrbench carries: all of it, these suites, these implementations of them."""
     folders = [load.suite_path(name).parent for name in suites or load.suite_names()]
-    found = {folder: load.paths(folder) for folder in dict.fromkeys(folders)}
+    found = {folder: load.recipe_paths(folder) for folder in dict.fromkeys(folders)}
     known = {path.stem for paths in found.values() for path in paths}
     for name in names or ():
         if name not in known:

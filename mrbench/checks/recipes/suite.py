@@ -10,7 +10,7 @@ from mrbench.errors import RecipeError
 from mrbench.model.finding import Finding
 from mrbench.model.suite import Reference, Suite
 from mrbench.recipe import load as recipe
-from mrbench.recipe.yamlfile import Place, load
+from mrbench.recipe.yamlfile import Place, load_yaml
 
 # a file at GitHub, by the name of a branch or a commit
 AT_GITHUB = re.compile(r"https://(?:raw\.)?github(?:usercontent)?\.com/[^/]+/[^/]+/(?P<rest>.+)")
@@ -22,7 +22,7 @@ def check_suite(path: Path) -> Iterator[Finding]:
     name = path.resolve().parent.name
     try:
         suite = recipe.read_suite(path)
-        _, place = load(Suite, path)
+        _, place = load_yaml(Suite, path)
     except RecipeError as exc:
         yield refused("suite", name, exc, path)
         return

@@ -139,7 +139,7 @@ class _Scan(msgspec.Struct):
             self.errors.append(new)
 
 
-def scan(blocks: Iterable[Block], marks: Marks) -> list[ErrorLine]:
+def find_errors(blocks: Iterable[Block], marks: Marks) -> list[ErrorLine]:
     """Return the lines with signs, the likeliest root first. Blocks are whole lines."""
     state = _Scan()
     for offset, block in blocks:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from mrbench.measure.failure import ends
 from mrbench.measure.failure.base import Weight, quote
 from mrbench.measure.failure.held import held_by_others
-from mrbench.measure.failure.scan import LINE, SURVIVED_LINES, Block, ErrorLine, scan
+from mrbench.measure.failure.scan import LINE, SURVIVED_LINES, Block, ErrorLine, find_errors
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.spans import Marks
 from mrbench.model.finding import Problem
@@ -114,7 +114,7 @@ def _by_message(exit_: Exit, last: str) -> Failure:
     if exit_.reason in LIMITS:
         cause, how, usual = LIMITS[exit_.reason]
         return _plain(cause, how, text or last, remedy or usual)
-    errors = scan([(0, exit_.message.encode())], Marks())
+    errors = find_errors([(0, exit_.message.encode())], Marks())
     by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
     return _plain(errors[0].sign.cause if errors else by_kill, "failed", text, remedy or ends.LOOK)
 
@@ -211,7 +211,7 @@ def _read(log: Path, marks: Marks) -> tuple[list[ErrorLine], str]:
             passed += len(part)
         yield since + passed - len(tail), tail
 
-    errors = scan(behind(), marks)
+    errors = find_errors(behind(), marks)
     return errors, quote(last)
 
 

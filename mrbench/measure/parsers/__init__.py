@@ -50,7 +50,7 @@ KIN: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def parse(
+def parse_samples(
     blocks: Iterable[Block],
     log: LogFormat,
     images_per_iteration: int,
@@ -61,7 +61,8 @@ def parse(
         module, function = PARSERS[log.format]
         parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
         return parser(blocks, log, images_per_iteration, window)
-    rule = text.from_pattern(log) if log.format is None else _named(resolve(log).format or "")
+    name = resolve_format(log).format
+    rule = _named(name) if name else text.from_pattern(log)
     return text.parse(blocks, log, images_per_iteration, window, rule=rule)
 
 
@@ -76,7 +77,7 @@ def until_past(samples: Iterable[IterationSample], window: Window) -> Iterator[I
             return
 
 
-def resolve(log: LogFormat) -> LogFormat:
+def resolve_format(log: LogFormat) -> LogFormat:
     """Return the log format with all that its name implies. Raises RecipeError."""
     if log.format is None:
         text.from_pattern(log)
@@ -103,9 +104,9 @@ def warning_of(log: LogFormat) -> str:
     return _named(name).warning if name in FORMATS else ""
 
 
-def tells_rate(log: LogFormat) -> bool:
+def counts_images(log: LogFormat) -> bool:
     """Whether the log itself counts images, so that its rate needs no images per iteration."""
-    return log.format in ("tensorpack", "tensorpack-stats") or resolve(log).timing == "rate"
+    return log.format in ("tensorpack", "tensorpack-stats") or resolve_format(log).timing == "rate"
 
 
 def _named(name: str) -> TextFormat:

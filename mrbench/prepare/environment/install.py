@@ -16,7 +16,7 @@ from mrbench.model.recipe import Environment
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
-from mrbench.text import fill
+from mrbench.text import fill_placeholders
 
 Progress = Callable[[str], None]
 Step = Callable[..., None]
@@ -58,7 +58,7 @@ def make(
     for command in env.build:
         progress(f"building: {' '.join(command)}")
         values = {"python": str(python), "checkout": str(source)}
-        step([fill(word, values) for word in command], source)
+        step([fill_placeholders(word, values) for word in command], source)
     if env.probe:
         progress(f"probing: import {', '.join(env.probe)}")
         step([str(python), "-c", f"import {', '.join(env.probe)}"], source)

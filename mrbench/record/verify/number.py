@@ -20,7 +20,7 @@ from mrbench.record.formats import plan_of
 from mrbench.record.rundir import read_bytes
 from mrbench.record.validity import judge_record
 from mrbench.record.verify.base import Evidence, differs
-from mrbench.text import ABSENT, differences, flat
+from mrbench.text import ABSENT, differences, leaves
 
 FIRST = ("images_per_second", "status", "verdict")  # what all the rest is for
 WORDS = {"reason", "remedy", "warnings", "text", "why", "notes"}
@@ -122,7 +122,7 @@ def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Findi
         if names:
             yield Finding(topic, "note", f"{text}: {', '.join(names)}")
     if not wrong:
-        yield Finding(topic, "ok", PARTS[part](actual, len(list(flat(ours)))))
+        yield Finding(topic, "ok", PARTS[part](actual, len(list(leaves(ours)))))
 
 
 def _recorded(evidence: Evidence, part: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.record.verify.base import Evidence, differs
-from mrbench.text import ABSENT, flat, shown
+from mrbench.text import ABSENT, leaves, shown
 
 SUITE = ("window", "hardware", "model", "rules")
 MOST = 8  # keys that a note names
@@ -110,7 +110,7 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
     except MrbenchError as exc:
         yield Finding("recipe", "note", f"this mrbench can make no such plan: {exc}")
         return
-    then_, now_ = dict(flat(evidence.content["plan"])), dict(flat(msgspec.to_builtins(now)))
+    then_, now_ = dict(leaves(evidence.content["plan"])), dict(leaves(msgspec.to_builtins(now)))
     unlike = [key for key in then_ if key in now_ and then_[key] != now_[key]]
     unlike += [key for key in now_ if key not in then_ and now_[key] and "[" in key]
     ours, theirs = now.source.tree, plan.source.tree

@@ -9,8 +9,8 @@ import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import Stamps, read_blocks, read_stamps
-from mrbench.measure.parsers import parse
-from mrbench.measure.spans import Span, split
+from mrbench.measure.parsers import parse_samples
+from mrbench.measure.spans import Span, split_processes
 from mrbench.model.plan import Plan
 from mrbench.model.recipe import Window
 from mrbench.model.record import RunRecord
@@ -101,9 +101,10 @@ def _stamps(run: Opened) -> tuple[Stamps | None, str]:
 
 def _spans(run: Opened, plan: Plan, stamps: Stamps | None) -> list[Span]:
     blocks = read_blocks(run.folder.log)
-    samples = parse(blocks, plan.log, plan.images_per_iteration or 0)
+    samples = parse_samples(blocks, plan.log, plan.images_per_iteration or 0)
     few = itertools.islice(samples, MOST)
-    return [span for process in split(few, EVERYTHING, stamps, most=MOST) for span in process.spans]
+    processes = split_processes(few, EVERYTHING, stamps, most=MOST)
+    return [span for process in processes for span in process.spans]
 
 
 def _piece(

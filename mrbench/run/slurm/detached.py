@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from mrbench.measure.log.blocks import read_blocks
-from mrbench.measure.parsers import parse
+from mrbench.measure.parsers import parse_samples
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter
 from mrbench.record import rundir
@@ -90,7 +90,8 @@ def _standing(number: str, folder: RunDir, job: JobState | None, queue: list[str
 def _iteration(folder: RunDir) -> int | None:
     """Return the last iteration that the run's log tells of; None as long as it tells of none."""
     plan = handover.plan_of(folder)
-    samples = parse(read_blocks(folder.log), plan.log, plan.images_per_iteration, plan.window)
+    blocks = read_blocks(folder.log)
+    samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
     last = None
     for sample in samples:
         last = sample.last

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import follow_blocks
-from mrbench.measure.parsers import parse, until_past
+from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.run.recorder import Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
 from mrbench.run.slurm.client import JobState
@@ -124,7 +124,7 @@ class Following:
         plan, log = run.plan, run.folder.log
         progress = Progress(plan, self._recorder.reporter)
         blocks = follow_blocks(log, ended, tick=lambda: None, poll_s=POLL_S)
-        samples = parse(blocks, plan.log, plan.images_per_iteration, plan.window)
+        samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
             if number in self._open:
                 progress.show(sample)

@@ -29,7 +29,7 @@ from mrbench.launch.executors.docker.engine import (
 from mrbench.model.recipe import Environment
 from mrbench.prepare import environment
 from mrbench.recipe import lockfile
-from mrbench.text import fill
+from mrbench.text import fill_placeholders
 
 if TYPE_CHECKING:
     import docker
@@ -125,7 +125,7 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
             text += f"COPY checkout {SOURCE}\nWORKDIR {SOURCE}\n"
             values = {"python": PYTHON, "checkout": SOURCE}
             for command in env.build:
-                words = [fill(word, values) for word in command]
+                words = [fill_placeholders(word, values) for word in command]
                 text += _run(["env", f"PYTHONPATH={SOURCE}", *offline, *words])
         _add_bytes(tar, "Dockerfile", text.encode())
     out.seek(0)
