@@ -1,4 +1,4 @@
-"""`mrbench doctor`: all looks together, and whether a run would start."""
+"""`mrbench doctor`: all checks together, and whether a run would start."""
 
 from collections.abc import Mapping, Sequence
 
@@ -48,12 +48,12 @@ def examine(plans: Sequence[Plan], places: Places) -> list[Finding]:
     return [
         replace(finding, subject=name)
         for name, looks in GROUPS.items()
-        for finding in _told_once(merged(f for look in looks for f in look(plans, places)))
+        for finding in _consistent(merged(f for look in looks for f in look(plans, places)))
     ]
 
 
-def _told_once(findings: list[Finding]) -> list[Finding]:
-    """Leave out what is ok of a topic where something failed."""
+def _consistent(findings: list[Finding]) -> list[Finding]:
+    """Drop the ok findings of a topic in which something failed."""
     failed = {finding.topic for finding in findings if finding.outcome == "failed"}
     return [f for f in findings if f.outcome != "ok" or f.topic not in failed]
 
@@ -75,14 +75,14 @@ def as_json(plans: Sequence[Plan], findings: Sequence[Finding]) -> dict[str, obj
 
 
 def title(plans: Sequence[Plan]) -> str:
-    """Say what is looked at."""
+    """Return the headline."""
     suites = ", ".join(dict.fromkeys(plan.suite for plan in plans))
     chosen = ", ".join(plan.implementation for plan in plans)
     return f"mrbench doctor: can a run of {chosen} (suite {suites}) start here?"
 
 
 def shown(plans: Sequence[Plan], findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings for reading: what concerns all that were chosen names none of them."""
+    """Return the findings for reading; one that concerns all chosen recipes names none."""
     chosen = {plan.implementation for plan in plans}
     return [
         replace(f, implementations=()) if set(f.implementations) == chosen else f for f in findings
@@ -90,9 +90,9 @@ def shown(plans: Sequence[Plan], findings: Sequence[Finding]) -> list[Finding]:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """Say in one line what a run would meet."""
+    """Say in one line whether a run would start."""
     failed, notes = count(findings, "failed"), count(findings, "note")
-    told = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
+    notes_text = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
     if failed:
-        return f"A run would be refused: {failed} failed, {told}."
-    return f"A run would start; {told}."
+        return f"A run would be refused: {failed} failed, {notes_text}."
+    return f"A run would start; {notes_text}."

@@ -1,6 +1,7 @@
 """The GPUs that a run would use: enough, served by the recipe, undisturbed, at full speed."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from mrbench.doctor import stated
@@ -20,39 +21,42 @@ def enough(plans: Plans, _places: Places) -> list[Finding]:
     wanting = [plan for plan in plans if plan.accelerator == "gpu"]
     if not wanting:
         return []
-    seen = nvml.inspect()
-    usable = visible(seen.gpus)
-    found = []
+    inspection = nvml.inspect()
+    usable = visible(inspection.gpus)
+    findings = []
     for plan in wanting:
         if len(usable) < plan.gpus:
-            text = f"{plan.gpus} GPUs wanted, {len(usable)} usable ({_why(seen)})"
+            text = f"{plan.gpus} GPUs wanted, {len(usable)} usable ({_why(inspection)})"
             remedy = (
                 "run it on such a machine, choose another count with --gpus,"
                 " or look at the plan with --dry-run"
             )
-            found.append(Finding("GPUs", "failed", text, remedy, names([plan])))
+            findings.append(Finding("GPUs", "failed", text, remedy, names([plan])))
             continue
         odd = _unserved(usable[: plan.gpus], stated.capabilities(plan.environment))
         if odd:
-            found.append(Finding("GPUs", "failed", odd, OLD_CUDA, names([plan]), forcible=True))
+            findings.append(Finding("GPUs", "failed", odd, OLD_CUDA, names([plan]), forcible=True))
         oldest = stated.driver(plan.environment)
-        if oldest and seen.driver and stated.version(seen.driver) < stated.version(oldest):
-            text = f"NVIDIA driver {seen.driver}, {oldest} or later needed"
-            found.append(Finding("driver", "failed", text, "install a newer one", names([plan])))
-    return found
+        driver = inspection.driver
+        if oldest and driver and stated.version(driver) < stated.version(oldest):
+            text = f"NVIDIA driver {driver}, {oldest} or later needed"
+            findings.append(Finding("driver", "failed", text, "install a newer one", names([plan])))
+    return findings
 
 
 def condition(plans: Plans, _places: Places) -> list[Finding]:
-    """Tell what the GPUs are, and whatever would slow them."""
-    seen = nvml.inspect()
-    wanted = max((plan.gpus for plan in plans if plan.accelerator == "gpu"), default=0)
-    if seen.error:
-        return [] if wanted else [Finding("GPUs", "ok", f"none needed; {seen.error}")]
-    kinds = ", ".join(f"{_count(seen.gpus, name)} x {name}" for name in _distinct(seen.gpus))
-    driver = Finding("driver", "ok", f"{seen.driver}, for CUDA up to {seen.cuda or 'unknown'}")
-    if not wanted:
+    """Report the GPUs and whatever would slow them."""
+    inspection = nvml.inspect()
+    needed = max((plan.gpus for plan in plans if plan.accelerator == "gpu"), default=0)
+    if inspection.error:
+        return [] if needed else [Finding("GPUs", "ok", f"none needed; {inspection.error}")]
+    counts = Counter(gpu.name for gpu in inspection.gpus)
+    kinds = ", ".join(f"{count} x {name}" for name, count in counts.items())
+    cuda = inspection.cuda or "unknown"
+    driver = Finding("driver", "ok", f"{inspection.driver}, for CUDA up to {cuda}")
+    if not needed:
         return [driver, Finding("kind", "ok", f"{kinds or 'no GPU'}; none needed")]
-    used = visible(seen.gpus)[:wanted]
+    used = visible(inspection.gpus)[:needed]
     if not used:
         return [driver]
     return [
@@ -71,10 +75,10 @@ def visible(gpus: Gpus) -> Gpus:
     return [gpus[i] for i in cuda_order(identities, os.environ.get("CUDA_VISIBLE_DEVICES"))]
 
 
-def _why(seen: GpuInspection) -> str:
+def _why(inspection: GpuInspection) -> str:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if seen.error:
-        return seen.error
+    if inspection.error:
+        return inspection.error
     return "this machine has no more" if chosen is None else f"CUDA_VISIBLE_DEVICES={chosen}"
 
 
@@ -91,27 +95,27 @@ def _unserved(used: Gpus, served: tuple[str, str] | None) -> str | None:
 def _kinds(used: Gpus, kinds: str) -> Finding:
     known = ", ".join(dict.fromkeys(g.capability or "unknown" for g in used))
     text = f"{kinds}; compute capability {known}"
-    if len(_distinct(used)) > 1:
+    if len({g.name for g in used}) > 1:
         remedy = "choose equal ones with CUDA_VISIBLE_DEVICES; the slowest sets the pace"
         return Finding("kind", "note", f"{text}; not all alike", remedy)
     return Finding("kind", "ok", text)
 
 
 def _in_use(used: Gpus) -> Finding:
-    told = [
+    users = [
         f"GPU {g.index}: pid {p.pid} {p.name or '(not visible from here)'}"
         + (f", {memory_size(p.memory_bytes)}" if p.memory_bytes is not None else "")
         for g in used
         for p in g.processes
     ]
-    told += [
+    users += [
         f"GPU {g.index}: {memory_size(g.memory_used_bytes)} taken, by whom is unknown"
         for g in used
         if not g.processes and g.memory_used_bytes > BUSY_SHARE * g.memory_total_bytes
     ]
-    if told:
+    if users:
         remedy = "wait for them, or choose others with CUDA_VISIBLE_DEVICES"
-        return Finding("in use", "note", "; ".join(told), remedy)
+        return Finding("in use", "note", "; ".join(users), remedy)
     most = memory_size(max(g.memory_used_bytes for g in used))
     total = memory_size(min(g.memory_total_bytes for g in used))
     return Finding("in use", "ok", f"by nobody; at most {most} of {total} taken")
@@ -166,14 +170,6 @@ def _listed(gpus: Gpus) -> str:
     if len(gpus) > 1 and last - first == len(gpus) - 1:
         return f"GPU {first}-{last}"
     return f"GPU {', '.join(str(g.index) for g in gpus)}"
-
-
-def _distinct(gpus: Gpus) -> list[str]:
-    return list(dict.fromkeys(g.name for g in gpus))
-
-
-def _count(gpus: Gpus, name: str) -> int:
-    return sum(g.name == name for g in gpus)
 
 
 def _span(values: Iterable[int | None]) -> str:

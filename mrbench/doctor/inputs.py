@@ -21,13 +21,13 @@ from mrbench.recipe import lockfile
 
 
 def executor(plans: Plans, _places: Places) -> list[Finding]:
-    """Refuse what cannot be started on this system at all."""
-    told = local.unavailable()
-    return [lacking("system", told, plan) for plan in plans] if told else []
+    """Refuse a system on which nothing can be started."""
+    problem = local.unavailable()
+    return [lacking("system", problem, plan) for plan in plans] if problem else []
 
 
-def made(plan: Plan) -> bool:
-    """Tell whether the plan's environment is there already."""
+def installed(plan: Plan) -> bool:
+    """Return whether the plan's environment is installed already."""
     env = plan.environment
     if env.kind == "current":
         return True
@@ -42,81 +42,83 @@ def environment_path(plan: Plan) -> Path:
 
 
 def environments(plans: Plans, _places: Places) -> list[Finding]:
-    """Look for the interpreters, and for environments that are made."""
-    found = []
+    """Check the interpreters and whether the environments are installed."""
+    findings = []
     for plan in plans:
         env = plan.environment
-        wanted = f"Python {env.python or f'{sys.version_info[0]}.{sys.version_info[1]}'}"
-        told = environment.problem(env)
-        if told:
-            found.append(lacking(wanted, told, plan))
+        topic = f"Python {env.python or f'{sys.version_info[0]}.{sys.version_info[1]}'}"
+        problem = environment.problem(env)
+        if problem:
+            findings.append(lacking(topic, problem, plan))
         elif env.kind == "current":
             text = f"{sys.executable}, with what is installed there"
-            found.append(Finding(wanted, "ok", text, "", names([plan])))
+            findings.append(Finding(topic, "ok", text, "", names([plan])))
         else:
             base = interpreter.find(env.python)
-            found.append(Finding(wanted, "ok", str(base), "", names([plan])))
-            state = "made" if made(plan) else "to be made, by the first run or `mrbench prepare`"
-            found.append(Finding("environment", "ok", state, "", names([plan])))
-    return found
+            findings.append(Finding(topic, "ok", str(base), "", names([plan])))
+            state = (
+                "made" if installed(plan) else "to be made, by the first run or `mrbench prepare`"
+            )
+            findings.append(Finding("environment", "ok", state, "", names([plan])))
+    return findings
 
 
 def supplied(plans: Plans, _places: Places) -> list[Finding]:
-    """Look for the wheels that are on no index, where that can be done without asking anybody."""
-    found = []
+    """Look in local folders for the wheels that no index has."""
+    findings = []
     for plan in plans:
-        if made(plan) or mirrored.made_folder(_places.mirror):
+        if installed(plan) or mirrored.complete_folder(_places.mirror):
             continue
         for requirement in plan.environment.supplied:
             if not any(_wheels(requirement)):
                 text = f"no wheel of {requirement} in a folder that UV_FIND_LINKS names"
                 remedy = "build it as environment.system tells, and set UV_FIND_LINKS"
-                found.append(Finding("wheels", "note", text, remedy, names([plan])))
-    return found
+                findings.append(Finding("wheels", "note", text, remedy, names([plan])))
+    return findings
 
 
 def data(plans: Plans, places: Places) -> list[Finding]:
-    """Look for the files that the recipes link to; `mrbench data check` looks into them."""
-    found = []
+    """Check that the files exist that recipes link to; `mrbench data check` reads them."""
+    findings = []
     for plan in plans:
         if plan.data is None:
             continue
-        drawn = plan.data.synthetic
-        if drawn:
-            text = f"{drawn.images} images of {drawn.width}x{drawn.height}, drawn by mrbench"
-            found.append(Finding("data", "ok", text, "", names([plan])))
+        drawing = plan.data.synthetic
+        if drawing:
+            text = f"{drawing.images} images of {drawing.width}x{drawing.height}, drawn by mrbench"
+            findings.append(Finding("data", "ok", text, "", names([plan])))
             continue
-        told = run_copy.missing_data(plan.data.needs, places.data)
-        if told:
-            found.append(lacking("data", told, plan))
+        problem = run_copy.missing_data(plan.data.needs, places.data)
+        if problem:
+            findings.append(lacking("data", problem, plan))
         else:
             text = f"{places.data} has what the recipe links to"
-            found.append(Finding("data", "ok", text, "", names([plan])))
-    return found
+            findings.append(Finding("data", "ok", text, "", names([plan])))
+    return findings
 
 
 def pretrained(plans: Plans, places: Places) -> list[Finding]:
-    """Look for the weights."""
-    found = []
+    """Check the weights."""
+    findings = []
     for plan in plans:
         if not plan.weights:
             text = plan.starts_from or "none needed"
-            found.append(Finding("weights", "ok", text, "", names([plan])))
+            findings.append(Finding("weights", "ok", text, "", names([plan])))
         for item in plan.weights:
-            told = weights.problem(item, places.weights)
-            there = weights.folder(places.weights) / item.file
-            if told:
-                found.append(lacking("weights", told, plan))
-            elif there.is_file():
-                found.append(Finding("weights", "ok", str(there), "", names([plan])))
+            problem = weights.problem(item, places.weights)
+            path = weights.folder(places.weights) / item.file
+            if problem:
+                findings.append(lacking("weights", problem, plan))
+            elif path.is_file():
+                findings.append(Finding("weights", "ok", str(path), "", names([plan])))
             else:
                 text = f"{item.file}, to be fetched from {urlsplit(item.url).hostname}"
-                found.append(Finding("weights", "ok", text, "", names([plan])))
-    return found
+                findings.append(Finding("weights", "ok", text, "", names([plan])))
+    return findings
 
 
 def mirror(plans: Plans, places: Places) -> list[Finding]:
-    """Look whether the mirror is there and holds the repositories."""
+    """Check that the mirror exists and holds the repositories."""
     if not places.mirror:
         return [Finding("mirror", "ok", "none; all comes from its own host")]
     local = places.mirror.startswith("file://") or "://" not in places.mirror
@@ -127,24 +129,23 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
     if not folder.is_dir():
         text, remedy = f"--mirror {places.mirror}: no such folder", "check the path"
         return [Finding("mirror", "failed", text, remedy, names(plans))]
-    found = []
+    findings = []
     for plan in plans:
         for url in (plan.source.url, *(p.url for p in plan.environment.packages)):
             try:
                 address.candidates(url, base)
             except WorkspaceError as exc:
-                found.append(Finding("mirror", "note", exc.text, exc.remedy, names([plan])))
-    how = (
-        "made by mrbench, nothing else is used" if mirrored.made_folder(places.mirror) else "a base"
-    )
-    return found or [Finding("mirror", "ok", f"{places.mirror}: {how}, has all repositories")]
+                findings.append(Finding("mirror", "note", exc.text, exc.remedy, names([plan])))
+    complete = mirrored.complete_folder(places.mirror)
+    how = "made by mrbench, nothing else is used" if complete else "a base"
+    return findings or [Finding("mirror", "ok", f"{places.mirror}: {how}, has all repositories")]
 
 
 def _wheels(requirement: str) -> Iterator[Path]:
-    wanted = lockfile.normalized(requirement)
+    name = lockfile.normalized(requirement)
     for word in os.environ.get("UV_FIND_LINKS", "").replace(",", " ").split():
         for path in Path(word).glob("*.whl"):
-            if lockfile.normalized(path.name.partition("-")[0]) == wanted:
+            if lockfile.normalized(path.name.partition("-")[0]) == name:
                 yield path
 
 
@@ -162,7 +163,7 @@ RECORD_BYTES = 10e6  # a run's folder: log, stamps and record are far smaller
 
 
 def space(plans: Plans, places: Places) -> list[Finding]:
-    """Compare what is free at MRBENCH_HOME and at the folder of runs with what will be written."""
+    """Compare the free space for MRBENCH_HOME and the runs with what will be written."""
     return [
         _room("MRBENCH_HOME", home(), needed_bytes(plans, places), plans, "set MRBENCH_HOME"),
         _room("runs", places.runs.resolve(), RECORD_BYTES * len(plans), plans, "name --runs DIR"),
@@ -170,8 +171,8 @@ def space(plans: Plans, places: Places) -> list[Finding]:
 
 
 def needed_bytes(plans: Plans, places: Places) -> float:
-    """Add up what the plans will put into MRBENCH_HOME, less what is there already."""
-    to_make = {environment_path(p): _environment_bytes(p) for p in plans if not made(p)}
+    """Add up what the plans will add to MRBENCH_HOME."""
+    to_make = {environment_path(p): _environment_bytes(p) for p in plans if not installed(p)}
     lacking = {
         item.file: item.size_bytes or 0.0
         for plan in plans
@@ -192,17 +193,17 @@ def _environment_bytes(plan: Plan) -> float:
 
 
 def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) -> Finding:
-    there = folder
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir():
-        text = f"{there} is a file, and no folder"
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        text = f"{existing} is a file, and no folder"
         return Finding(topic, "failed", text, remedy, names(plans))
-    if not os.access(there, os.W_OK):
-        text = f"{there} cannot be written to"
+    if not os.access(existing, os.W_OK):
+        text = f"{existing} cannot be written to"
         return Finding(topic, "failed", text, f"change its owner, or {remedy}", names(plans))
-    found = os.statvfs(there)
-    free = found.f_bavail * found.f_frsize
+    disk = os.statvfs(existing)
+    free = disk.f_bavail * disk.f_frsize
     text = f"{size(free)} free at {folder}, about {size(needed)} needed"
     if free < needed:
         return Finding(topic, "failed", text, f"make room there, or {remedy}", names(plans))

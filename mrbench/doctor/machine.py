@@ -25,13 +25,13 @@ LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_by
 
 
 def itself(_plans: Plans, _places: Places) -> list[Finding]:
-    """Tell which mrbench this is, and its Python."""
+    """Report the versions of mrbench and its Python."""
     number = ".".join(map(str, sys.version_info[:3]))
     return [Finding("mrbench", "ok", f"{__version__}, Python {number} ({sys.executable})")]
 
 
 def processors(_plans: Plans, _places: Places) -> list[Finding]:
-    """Tell the CPUs that this process may use, and whether others use them."""
+    """Report the CPUs that this process may use, and whether others use them."""
     usable, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     text = f"{usable} of {os.cpu_count()} usable, load {load:.1f}"
     if load > usable * IDLE_LOAD_PER_CPU:
@@ -41,7 +41,7 @@ def processors(_plans: Plans, _places: Places) -> list[Finding]:
 
 
 def memory(_plans: Plans, _places: Places) -> list[Finding]:
-    """Tell the memory that is there and free."""
+    """Report total and free memory."""
     machine = psutil.virtual_memory()
     total = min(machine.total, *map(_limit, LIMITS))
     free = min(machine.available, total)
@@ -53,13 +53,16 @@ def memory(_plans: Plans, _places: Places) -> list[Finding]:
 
 
 def shared_memory(_plans: Plans, _places: Places) -> list[Finding]:
-    """Tell the size of /dev/shm."""
+    """Report the size of /dev/shm."""
     try:
-        found = os.statvfs(SHARED)
+        disk = os.statvfs(SHARED)
     except OSError:
         remedy = "mount a tmpfs there; loaders of PyTorch need it"
         return [Finding(SHARED, "note", "is not there", remedy)]
-    total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+    total, free = (
+        disk.f_blocks * disk.f_frsize,
+        disk.f_bavail * disk.f_frsize,
+    )
     text = f"{memory_size(free)} free of {memory_size(total)}"
     if free < LEAST_SHARED_BYTES:
         remedy = "mount -o remount,size=8G /dev/shm (as root); in Docker: --shm-size 8g"
@@ -68,17 +71,17 @@ def shared_memory(_plans: Plans, _places: Places) -> list[Finding]:
 
 
 def open_files(plans: Plans, _places: Places) -> list[Finding]:
-    """Tell the limits on open files, against what recipes state."""
+    """Report the limits on open files against what the recipes state."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     text = f"soft limit {_count(soft)}, hard limit {_count(hard)}"
-    found = []
+    findings = []
     for plan in plans:
         least = stated.open_files(plan.environment)
         if least and hard != resource.RLIM_INFINITY and hard < least:
-            told = f"{text}; the recipe raises it to {least}"
+            shortage = f"{text}; the recipe raises it to {least}"
             remedy = "raise the hard limit (limits.conf, LimitNOFILE=, docker run --ulimit nofile)"
-            found.append(Finding("open files", "note", told, remedy, names([plan])))
-    return found or [Finding("open files", "ok", text)]
+            findings.append(Finding("open files", "note", shortage, remedy, names([plan])))
+    return findings or [Finding("open files", "ok", text)]
 
 
 def _count(limit: int) -> str:

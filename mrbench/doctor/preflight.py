@@ -1,4 +1,4 @@
-"""What this machine lacks for a run, found before anything is cloned, all at once."""
+"""What this machine lacks for a run: all of it, before anything is cloned."""
 
 from collections.abc import Iterable
 
@@ -33,9 +33,9 @@ def refuse_lacking(
 
     site: where they are to train. force: what may be forced is returned instead.
     """
-    found = refusals(tuple(plans), places, site)
-    forced = [finding for finding in found if force and finding.forcible]
-    refused = [finding for finding in found if finding not in forced]
+    failures = refusals(tuple(plans), places, site)
+    forced = [finding for finding in failures if force and finding.forcible]
+    refused = [finding for finding in failures if finding not in forced]
     if refused:
         lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in refused]
         raise UnavailableError("nothing was started; this machine lacks:\n" + "\n".join(lines))
@@ -45,7 +45,7 @@ def refuse_lacking(
 def refusals(plans: tuple[Plan, ...], places: Places, site: Site) -> list[Finding]:
     """List what refuses a run of these plans; empty if it can start."""
     inside = site.surroundings.in_image
-    found = [
+    findings = [
         finding
         for look in REFUSING
         if site.trains_here or look is not gpus.enough
@@ -54,16 +54,16 @@ def refusals(plans: tuple[Plan, ...], places: Places, site: Site) -> list[Findin
     ]
     lack = site.unavailable()
     if lack:
-        found += [lacking("executor", lack, plan) for plan in plans]
+        findings += [lacking("executor", lack, plan) for plan in plans]
     elif inside:
-        found += _lacking_in_images(plans, site.surroundings)
-    return merged(finding for finding in found if finding.outcome == "failed")
+        findings += _lacking_in_images(plans, site.surroundings)
+    return merged(finding for finding in findings if finding.outcome == "failed")
 
 
 def _lacking_in_images(plans: tuple[Plan, ...], surroundings: Surroundings) -> list[Finding]:
-    found = []
+    findings = []
     for plan in plans:
         lack = surroundings.problem(plan.environment, plan.gpus if plan.accelerator == "gpu" else 0)
         if lack:
-            found.append(lacking("image", lack, plan))
-    return found
+            findings.append(lacking("image", lack, plan))
+    return findings

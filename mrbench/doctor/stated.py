@@ -56,35 +56,35 @@ def toolkit(env: Environment) -> str | None:
 
 def open_files(env: Environment) -> int | None:
     """Return the least number of open files that the hard limit must allow."""
-    found = _search(env, r"hard limit of at least (\d+) open files")
-    return next((int(m[1]) for m in found), None)
+    matches = _search(env, r"hard limit of at least (\d+) open files")
+    return next((int(m[1]) for m in matches), None)
 
 
 def version(text: str) -> tuple[int, ...]:
-    """Make "418.39" comparable; whatever follows the numbers is left out."""
-    found = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(int(part) for part in found[0].split(".")) if found else ()
+    """Return "418.39" as comparable numbers; anything after them is ignored."""
+    match = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def within(text: str, lowest: str, highest: str) -> bool:
-    """Tell whether a version lies between two; "8" as the highest lets 8.4 through."""
+    """Return whether a version lies in a range; "8" as the highest includes 8.4."""
     end = version(highest)
     return version(lowest) <= version(text) and version(text)[: len(end)] <= end
 
 
 def _named(items: Iterable[str], known: Iterable[str]) -> dict[str, str]:
-    wanted = set(known)
+    vocabulary = set(known)
     return {
         word: item
         for item in items
         if not _NOT.search(item)
         for word in _WORD.findall(item)
-        if word in wanted
+        if word in vocabulary
     }
 
 
 def _search(env: Environment, pattern: str) -> Iterator[re.Match[str]]:
     for item in env.system:
-        found = None if _NOT.search(item) else re.search(pattern, item)
-        if found:
-            yield found
+        match = None if _NOT.search(item) else re.search(pattern, item)
+        if match:
+            yield match

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mrbench.doctor import stated
 from mrbench.doctor.base import Plans, names
-from mrbench.doctor.inputs import made
+from mrbench.doctor.inputs import installed
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 
@@ -27,23 +27,23 @@ REMEDIES = {
 
 
 def programs(plans: Plans, _places: Places) -> list[Finding]:
-    """Refuse a run whose programs are not there, or whose environment could not be built."""
-    found = []
+    """Refuse a run whose programs are missing, including those that build its environment."""
+    findings = []
     for plan in plans:
         word = plan.command[0]
-        wanted = {} if "{" in word or os.sep in word else {word: ""}
-        if not made(plan):
-            wanted |= stated.programs(plan.environment)
-        for name in ("git", *wanted):
+        needed = {} if "{" in word or os.sep in word else {word: ""}
+        if not installed(plan):
+            needed |= stated.programs(plan.environment)
+        for name in ("git", *needed):
             text = _lack(name)
             if text:
                 remedy = REMEDIES.get(name, "install it")
-                found.append(Finding(name, "failed", text, remedy, names([plan])))
-    return found
+                findings.append(Finding(name, "failed", text, remedy, names([plan])))
+    return findings
 
 
 def _lack(name: str) -> str:
-    """Say why a program cannot be used; empty if it can, or tells nothing of its headers.
+    """Say why a program cannot be used; empty if it can.
 
     Debian's openmpi-bin has MPI's wrappers, and only libopenmpi-dev what they compile with.
     """
@@ -57,7 +57,7 @@ def _lack(name: str) -> str:
 
 
 def git(_plans: Plans, _places: Places) -> list[Finding]:
-    """Tell git's version; that it is missing is told by `programs`."""
+    """Report git's version; `programs` reports a missing git."""
     place = where("git")
     if place is None:
         return []
@@ -69,66 +69,68 @@ def git(_plans: Plans, _places: Places) -> list[Finding]:
 
 
 def compilers(plans: Plans, _places: Places) -> list[Finding]:
-    """Tell the compilers' versions, against what the recipes state."""
+    """Report the compilers' versions against what the recipes state."""
     there = {name: place for name in ("gcc", "g++", "make") if (place := where(name))}
     numbers = {name: _number(answer(place, "--version")) for name, place in there.items()}
     text = ", ".join(f"{name} {number}" for name, number in numbers.items()) or "none"
-    found = []
+    findings = []
     for plan in plans:
-        wanted = stated.compilers(plan.environment)
-        if wanted and "g++" in numbers and not stated.within(numbers["g++"], *wanted):
-            told = f"g++ {numbers['g++']}; the recipe builds with {wanted[0]} to {wanted[1]}"
+        supported = stated.compilers(plan.environment)
+        if supported and "g++" in numbers and not stated.within(numbers["g++"], *supported):
+            mismatch = (
+                f"g++ {numbers['g++']}; the recipe builds with {supported[0]} to {supported[1]}"
+            )
             remedy = "install such a one, and name it in CC and CXX"
-            found.append(Finding("compilers", "note", told, remedy, names([plan])))
-    return found or [Finding("compilers", "ok", text)]
+            findings.append(Finding("compilers", "note", mismatch, remedy, names([plan])))
+    return findings or [Finding("compilers", "ok", text)]
 
 
 def nvcc(plans: Plans, _places: Places) -> list[Finding]:
-    """Tell the CUDA toolkit's version, where a recipe builds with it."""
+    """Report the CUDA toolkit's version where a recipe builds with it."""
     place = where("nvcc")
-    found = []
+    findings = []
     for plan in plans:
         if place is None or "nvcc" not in stated.programs(plan.environment):
             continue
-        told = re.search(r"release ([\d.]+)", answer(place, "--version"))
-        number, wanted = told[1] if told else "unknown", stated.toolkit(plan.environment)
-        if wanted and number != wanted:
-            text = f"{number}, {place}; the recipe builds with {wanted}"
-            remedy = f"install CUDA toolkit {wanted}, and name it in CUDA_HOME"
-            found.append(Finding("nvcc", "note", text, remedy, names([plan])))
+        release = re.search(r"release ([\d.]+)", answer(place, "--version"))
+        number, toolkit = release[1] if release else "unknown", stated.toolkit(plan.environment)
+        if toolkit and number != toolkit:
+            text = f"{number}, {place}; the recipe builds with {toolkit}"
+            remedy = f"install CUDA toolkit {toolkit}, and name it in CUDA_HOME"
+            findings.append(Finding("nvcc", "note", text, remedy, names([plan])))
         else:
-            found.append(Finding("nvcc", "ok", f"{number}, {place}", "", names([plan])))
-    return found
+            findings.append(Finding("nvcc", "ok", f"{number}, {place}", "", names([plan])))
+    return findings
 
 
 def mpi(plans: Plans, _places: Places) -> list[Finding]:
-    """Tell MPI's version, where a recipe launches or builds with it."""
-    found = []
+    """Report MPI's version where a recipe launches or builds with it."""
+    findings = []
     for plan in plans:
-        wanted = {plan.command[0], *stated.programs(plan.environment)} & {"mpirun", "mpicxx"}
-        there = [name for name in sorted(wanted) if where(name)]
-        if there:
-            first = answer(where(there[-1]) or "", "--version").partition("\n")[0]
-            text = f"{', '.join(there)}: {first}"
-            found.append(Finding("MPI", "ok", text, "", names([plan])))
-    return found
+        commands = {plan.command[0], *stated.programs(plan.environment)} & {"mpirun", "mpicxx"}
+        available = [name for name in sorted(commands) if where(name)]
+        if available:
+            first = answer(where(available[-1]) or "", "--version").partition("\n")[0]
+            text = f"{', '.join(available)}: {first}"
+            findings.append(Finding("MPI", "ok", text, "", names([plan])))
+    return findings
 
 
 def libraries(plans: Plans, _places: Places) -> list[Finding]:
     """Look for the shared libraries that a recipe's packages load."""
     ldconfig = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
     known = answer(ldconfig, "-p") if ldconfig else ""
-    found = []
+    findings = []
     for plan in plans if known else ():
-        wanted = stated.libraries(plan.environment)
-        absent = [package for package in wanted if stated.LIBRARIES[package] not in known]
+        packages = stated.libraries(plan.environment)
+        absent = [package for package in packages if stated.LIBRARIES[package] not in known]
         if absent:
             text = f"{', '.join(absent)} not found"
             remedy = f"on Debian: apt-get install {' '.join(absent)}"
-            found.append(Finding("libraries", "note", text, remedy, names([plan])))
-        elif wanted:
-            found.append(Finding("libraries", "ok", ", ".join(wanted), "", names([plan])))
-    return found
+            findings.append(Finding("libraries", "note", text, remedy, names([plan])))
+        elif packages:
+            findings.append(Finding("libraries", "ok", ", ".join(packages), "", names([plan])))
+    return findings
 
 
 def where(name: str) -> str | None:
@@ -146,7 +148,7 @@ def where(name: str) -> str | None:
 
 
 def answer(program: str, *words: str) -> str:
-    """Return what a program says of itself; empty if it fails or hangs."""
+    """Return what a program prints; empty if it fails or hangs."""
     try:
         done = subprocess.run(
             [program, *words],
@@ -162,7 +164,7 @@ def answer(program: str, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _number(told: str) -> str:
-    """Return the version in the first line of what GNU programs say."""
-    numbers = re.findall(r"\d+(?:\.\d+)+", told.partition("\n")[0])
+def _number(output: str) -> str:
+    """Return the version in the first line of a GNU program's output."""
+    numbers = re.findall(r"\d+(?:\.\d+)+", output.partition("\n")[0])
     return numbers[-1] if numbers else "of unknown version"

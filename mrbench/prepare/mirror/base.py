@@ -7,7 +7,7 @@ MANIFEST = "mirror.json"
 REPOS, WHEELS, WEIGHTS = "repos", "wheels", "weights"
 
 
-def made_folder(mirror: str | None) -> Path | None:
+def complete_folder(mirror: str | None) -> Path | None:
     """Return the folder of a mirror that has a manifest: it holds all, and nothing else is used."""
     if not mirror:
         return None
@@ -21,8 +21,8 @@ def made_folder(mirror: str | None) -> Path | None:
 
 def git_base(mirror: str | None) -> str | None:
     """Return the base of the repositories, laid out owner/name[.git]; None asks their own hosts."""
-    made = made_folder(mirror)
-    return str(made / REPOS) if made else mirror
+    folder = complete_folder(mirror)
+    return str(folder / REPOS) if folder else mirror
 
 
 def serves_all(base: str) -> bool:
@@ -33,11 +33,11 @@ def serves_all(base: str) -> bool:
 
 def wheels_folder(mirror: str | None) -> Path | None:
     """Return the folder that holds every locked file; None means that indexes may be asked."""
-    made = made_folder(mirror)
-    return made / WHEELS if made else None
+    folder = complete_folder(mirror)
+    return folder / WHEELS if folder else None
 
 
 def weights_folder(mirror: str | None) -> Path | None:
     """Return the folder that holds the weights; None means that they may be fetched."""
-    made = made_folder(mirror)
-    return made / WEIGHTS if made else None
+    folder = complete_folder(mirror)
+    return folder / WEIGHTS if folder else None
