@@ -14,7 +14,7 @@ from mrbench.errors import LaunchError
 from mrbench.model.job import UsableEnvironment
 from mrbench.model.recipe import Environment
 from mrbench.prepare import environment
-from mrbench.prepare.environment import interpreter
+from mrbench.prepare.environment.install import find_interpreter
 
 TREE = "t" * 40
 
@@ -92,7 +92,7 @@ def test_other_inputs_are_another_environment() -> None:
 
 
 def test_an_interpreter_that_is_not_there() -> None:
-    assert interpreter.find("3.2") is None
+    assert find_interpreter("3.2") is None
     assert "uv python install 3.2" in str(
         environment.problem(Environment(kind="venv", python="3.2"))
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mrbench.checks.baseline.runs_needed import MOST, runs_needed
 from mrbench.checks.baseline.sample import NONE, SpeedSample, sample_of
 from mrbench.checks.baseline.verdict import Terms, judge, unlike
-from mrbench.measure import distributions
+from mrbench.measure import interval
 
 RATES = st.lists(st.floats(10, 1000), min_size=1, max_size=8)
 CLOSE = st.lists(st.floats(97, 103), min_size=2, max_size=6)
@@ -35,28 +35,28 @@ TERMS = Terms(margin=0.03)
     ],
 )
 def test_f_is_that_of_tables(above: int, below: int, level: float, point: float) -> None:
-    assert distributions.f_critical(above, below, level) == pytest.approx(point, rel=5e-4)
-    found = distributions.f_tail(distributions.f_critical(above, below, level), above, below)
+    assert interval.f_critical(above, below, level) == pytest.approx(point, rel=5e-4)
+    found = interval.f_tail(interval.f_critical(above, below, level), above, below)
     assert found == pytest.approx(level, rel=1e-6)
 
 
 @given(st.floats(0.01, 50), st.integers(1, 60))
 def test_f_of_one_degree_is_the_square_of_t(ratio: float, freedom: int) -> None:
-    assert distributions.f_tail(ratio**2, 1, freedom) == pytest.approx(
-        distributions.t_tail(ratio, freedom), rel=1e-8, abs=1e-12
+    assert interval.f_tail(ratio**2, 1, freedom) == pytest.approx(
+        interval.t_tail(ratio, freedom), rel=1e-8, abs=1e-12
     )
 
 
 @given(st.floats(0.01, 100), st.integers(1, 40), st.integers(1, 40))
 def test_f_turned_over_is_the_other_tail(ratio: float, above: int, below: int) -> None:
-    both = distributions.f_tail(ratio, above, below) + distributions.f_tail(1 / ratio, below, above)
+    both = interval.f_tail(ratio, above, below) + interval.f_tail(1 / ratio, below, above)
     assert both == pytest.approx(1, abs=1e-10)
 
 
 def test_one_sided_t_is_that_of_tables() -> None:
-    found = [distributions.t_quantile(freedom, 0.10) for freedom in (1, 2, 4, 10, 1000)]
+    found = [interval.t_quantile(freedom, 0.10) for freedom in (1, 2, 4, 10, 1000)]
     assert found == pytest.approx([6.314, 2.920, 2.132, 1.812, 1.646], abs=6e-4)
-    assert distributions.t_quantile(4) == distributions.t_quantile(4, 1 - 0.95)
+    assert interval.t_quantile(4) == interval.t_quantile(4, 1 - 0.95)
 
 
 @given(RATES, RATES)

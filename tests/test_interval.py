@@ -7,8 +7,9 @@ import statistics
 
 import pytest
 
-from mrbench.measure.distributions import t_quantile, t_tail
-from mrbench.measure.interval import between_runs, drift, estimate_long_run, within_run
+from mrbench.measure.interval import (
+    between_runs, drift, estimate_long_run, t_quantile, t_tail, within_run,
+)
 from mrbench.model.run import Interval, plus_minus
 
 Times = list[tuple[int, float]]

@@ -16,7 +16,7 @@ import pytest
 
 from engine import containers, docker, import_base
 from mrbench.launch.executors.docker import containerfile
-from mrbench.prepare.environment import interpreter
+from mrbench.prepare.environment.install import find_interpreter
 from mrbench.recipe import load
 
 STACKS = os.environ.get("MRBENCH_TEST_STACKS")
@@ -72,7 +72,7 @@ SAID = {
 @pytest.fixture(scope="module")
 def base(engine: str) -> str:
     """Give the engine, with Debian and Python 3.7 in it."""
-    python = interpreter.find("3.7")
+    python = find_interpreter("3.7")
     if python is None or shutil.which("mmdebstrap") is None:
         pytest.skip("needs Python 3.7 and mmdebstrap, to make a base image without a registry")
     import_base(engine, str(python), BASE, "debian.sh")

@@ -14,7 +14,7 @@ from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
-from mrbench.prepare.environment import interpreter
+from mrbench.prepare.environment.install import find_interpreter
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source import address
 from mrbench.recipe import lockfile
@@ -54,7 +54,7 @@ def environments(plans: Plans, _places: Places) -> list[Finding]:
             text = f"{sys.executable}, with what is installed there"
             findings.append(Finding(topic, "ok", text, "", names([plan])))
         else:
-            base = interpreter.find(env.python)
+            base = find_interpreter(env.python)
             findings.append(Finding(topic, "ok", str(base), "", names([plan])))
             state = (
                 "made" if installed(plan) else "to be made, by the first run or `mrbench prepare`"

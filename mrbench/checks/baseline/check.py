@@ -12,7 +12,7 @@ from mrbench.checks.baseline.likeness import differing
 from mrbench.checks.baseline.runs_needed import GUESS, SURE, runs_needed
 from mrbench.checks.baseline.sample import NONE, stored_sample
 from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
-from mrbench.measure.distributions import t_quantile
+from mrbench.measure.interval import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.model.comparison import EXPLAINS, MUST
 from mrbench.model.finding import Finding, Outcome

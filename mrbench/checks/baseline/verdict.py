@@ -24,7 +24,7 @@ from typing import Literal
 import msgspec
 
 from mrbench.checks.baseline.sample import SpeedSample
-from mrbench.measure.distributions import f_critical, t_quantile
+from mrbench.measure.interval import f_critical, t_quantile
 
 GateVerdict = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05  # of each of the two questions

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mrbench.checks.baseline.runs_needed import MOST
 from mrbench.checks.baseline.sample import SpeedSample
 from mrbench.checks.baseline.verdict import Judgement, Terms
-from mrbench.measure.distributions import t_quantile
+from mrbench.measure.interval import t_quantile
 from mrbench.model.comparison import Difference
 
 FEW = 4  # facts that a line names

@@ -20,7 +20,7 @@ from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
 from mrbench.model.job import UsableEnvironment
 from mrbench.model.recipe import Environment
-from mrbench.prepare.environment import interpreter
+from mrbench.prepare.environment.install import find_interpreter, make, no_interpreter
 
 DONE = "complete.json"
 Progress = Callable[[str], None]
@@ -61,8 +61,8 @@ def problem(env: Environment) -> Problem | None:
     """Say what this machine lacks for the environment, or None."""
     if env.kind == "image":
         return Problem("runs in an image only", "give --executor docker")
-    if env.kind == "venv" and interpreter.find(env.python) is None:
-        return interpreter.lacking(str(env.python))
+    if env.kind == "venv" and find_interpreter(env.python) is None:
+        return no_interpreter(str(env.python))
     return None
 
 
@@ -96,8 +96,6 @@ def prepare(
         ready = _lookup(env, place, checkout, name)  # another process may have made it meanwhile
         if ready:
             return ready
-        from mrbench.prepare.environment.install import make  # noqa: PLC0415 - only when one is to be made
-
         shutil.rmtree(place, ignore_errors=True)
         began = time.monotonic()
         frozen = make(env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels)

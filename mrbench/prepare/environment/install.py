@@ -4,16 +4,17 @@ uv (0.13) serves Python 3.7 and installs without build isolation, which packages
 setup.py import what their metadata do not name. Hence two passes: what building needs, then all.
 """
 
+import functools
+import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from uv import find_uv_bin
-
 from mrbench.errors import LaunchError, UnavailableError
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Environment
-from mrbench.prepare.environment import interpreter
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
 from mrbench.text import fill_placeholders
@@ -67,15 +68,17 @@ def make(
 
 def base_python(env: Environment) -> Path:
     """Return the interpreter to make it from; UnavailableError tells how to get one."""
-    base = interpreter.find(env.python)
+    base = find_interpreter(env.python)
     if base is None:
-        lacking = interpreter.lacking(str(env.python))
+        lacking = no_interpreter(str(env.python))
         raise UnavailableError(lacking.text, lacking.remedy)
     return base
 
 
 def uv() -> str:
     """Return the path of the uv program that comes with mrbench."""
+    from uv import find_uv_bin  # noqa: PLC0415 - 1 ms, and most runs make nothing
+
     return find_uv_bin()
 
 
@@ -165,3 +168,56 @@ def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
 def _named(line: str, sources: dict[str, str]) -> str:
     name, at, place = line.partition(" @ ")
     return f"{name} @ {sources.get(place, place)}" if at else line
+
+
+_PROBE = "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])"
+
+
+@functools.cache
+def find_interpreter(version: str | None) -> Path | None:
+    """Return an interpreter of `version` (as "3.7"); None asks for mrbench's own."""
+    if version is None or version == f"{sys.version_info[0]}.{sys.version_info[1]}":
+        return Path(sys.executable)
+    for candidate in _candidates(version):
+        found = _probe(candidate, version)
+        if found:
+            return found
+    return None
+
+
+def no_interpreter(version: str) -> Problem:
+    """Say that there is no such interpreter, and how to get it."""
+    return Problem(
+        f"no Python {version} on PATH, with pyenv or with uv",
+        f"`uv python install {version}` or `pyenv install {version}` gets one",
+    )
+
+
+def _candidates(version: str) -> Iterator[Path]:
+    named = shutil.which(f"python{version}")
+    if named:
+        yield Path(named)
+    roots = [os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")]
+    for base in roots:
+        if base:
+            yield from sorted(Path(base).glob(f"versions/{version}.*/bin/python"), reverse=True)
+    command = [uv(), "python", "find", "--no-python-downloads", version]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode == 0:
+        yield Path(done.stdout.strip())
+
+
+def _probe(candidate: Path, version: str) -> Path | None:
+    """Ask the candidate itself: a pyenv shim answers for whatever version is selected."""
+    try:
+        done = subprocess.run(
+            [candidate, "-I", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    answer = done.stdout.splitlines()
+    return Path(answer[0]) if done.returncode == 0 and answer[1:] == [version] else None

@@ -17,8 +17,8 @@ from mrbench.model.run import Exit
 from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record import judge
 from mrbench.record.formats import plan_of
+from mrbench.record.judge import judge_record
 from mrbench.record.rundir import read_bytes
-from mrbench.record.validity import judge_record
 from mrbench.record.verify.base import Evidence, differs
 from mrbench.text import ABSENT, differences, leaves
 
