@@ -8,7 +8,12 @@ import statistics
 import pytest
 
 from mrbench.measure.interval import (
-    between_runs, drift, estimate_long_run, t_quantile, t_tail, within_run,
+    between_runs,
+    drift,
+    estimate_long_run,
+    t_quantile,
+    t_tail,
+    within_run,
 )
 from mrbench.model.run import Interval, plus_minus
 
