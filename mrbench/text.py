@@ -24,7 +24,7 @@ def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
 def differences(
     recorded: object, current: object, key: str = ""
 ) -> Iterator[tuple[str, object, object]]:
-    """Yield key, recorded value and found value wherever two trees differ.
+    """Yield key, recorded value and current value wherever two trees differ.
 
     Lists of unlike length, and a value where the other has a tree, differ as a whole.
     """
@@ -52,8 +52,8 @@ def equal(one: object, other: object) -> bool:
     return one == other
 
 
-def shown(value: object, longest: int = LONGEST) -> str:
-    """Write a value for one line, cut to so many characters."""
+def shorten(value: object, longest: int = LONGEST) -> str:
+    """Return a value as one printable line of at most `longest` characters and an ellipsis."""
     text = value if isinstance(value, str) else repr(value)
     plain = printable(text) or "nothing"
     return plain if len(plain) <= longest else f"{plain[:longest]}..."

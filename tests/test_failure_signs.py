@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from mrbench.measure.failure.scan import NOISE, SIGNS, find_errors, sign_of
-from mrbench.measure.failure.verdict import MOST_BYTES, of_log, of_run
+from mrbench.measure.failure.verdict import MOST_BYTES, failure_of_log, failure_of_run
 from mrbench.measure.spans import Marks
 from mrbench.model.run import Exit, Failure, IterationSample
 
@@ -32,7 +32,7 @@ NOTHING = [text for _, text in examples("no-failures.txt")]
 
 def of_text(folder: Path, text: str, marks: Marks | None = None) -> Failure | None:
     (folder / "log").write_text(text)
-    return of_log(folder / "log", marks or Marks(), "no_iterations")
+    return failure_of_log(folder / "log", marks or Marks(), "no_iterations")
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_an_error_before_the_last_mark_did_not_end_the_training(tmp_path: Path) 
         marks = Marks()
         ends = [log.index(line) + len(line) for line in lines]
         list(marks.watch(IterationSample(i, 1, 1.0, e) for i, e in enumerate(ends)))
-        alone = of_log(tmp_path / "log", marks, "incomplete_window")
+        alone = failure_of_log(tmp_path / "log", marks, "incomplete_window")
         assert (alone is None) == (at < 10)
-        good = of_run(tmp_path / "log", marks, replace(end, code=0), "incomplete_window")
+        good = failure_of_run(tmp_path / "log", marks, replace(end, code=0), "incomplete_window")
         assert good is not None
         assert good.cause == ("ended_early" if at < 10 else "exception")
         with (tmp_path / "log").open("a") as file:
             file.write(lost)
-        found = of_run(tmp_path / "log", marks, end, "incomplete_window")
+        found = failure_of_run(tmp_path / "log", marks, end, "incomplete_window")
         assert found is not None
         assert found.line == of_ours.strip()
-    assert of_log(tmp_path / "log", Marks(), "ok") is None
-    assert of_log(tmp_path / "log", Marks(), "non_monotonic") is None
+    assert failure_of_log(tmp_path / "log", Marks(), "ok") is None
+    assert failure_of_log(tmp_path / "log", Marks(), "non_monotonic") is None
 
 
 def test_what_a_loss_that_is_no_number_leads_to_is_not_the_cause(tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_what_a_loss_that_is_no_number_leads_to_is_not_the_cause(tmp_path: Path)
     list(marks.watch([IterationSample(i, 1, 1.0, e, None, math.nan) for i, e in enumerate(ends)]))
     end = Exit(reason="exited", code=1, seconds=1.0)
     for found in (
-        of_log(tmp_path / "log", marks, "incomplete_window"),
-        of_run(tmp_path / "log", marks, end, "incomplete_window"),
-        of_run(tmp_path / "log", marks, end, "diverged"),
+        failure_of_log(tmp_path / "log", marks, "incomplete_window"),
+        failure_of_run(tmp_path / "log", marks, end, "incomplete_window"),
+        failure_of_run(tmp_path / "log", marks, end, "diverged"),
     ):
         assert found is not None
         assert (found.cause, found.line) == ("diverged", "iter: 1 loss: nan")
     list(marks.watch([IterationSample(3, 1, 1.0, ends[1], None, 0.5)]))  # it recovered
-    again = of_log(tmp_path / "log", marks, "incomplete_window")
+    again = failure_of_log(tmp_path / "log", marks, "incomplete_window")
     assert again is not None
     assert again.line == "IndexError: no box is left"
 
@@ -240,7 +240,7 @@ def test_the_kernels_count_decides_why_it_was_killed(
 ) -> None:
     (tmp_path / "log").write_text("loading\n")
     end = Exit(reason="exited", code=code, seconds=1.0, oom_kills=oom_kills)
-    found = of_run(tmp_path / "log", Marks(), end, "no_iterations")
+    found = failure_of_run(tmp_path / "log", Marks(), end, "no_iterations")
     assert found is not None
     assert (found.cause, found.status, found.line) == (cause, status, "loading")
     assert says in found.detail
@@ -278,7 +278,7 @@ def test_a_consequence_counts_only_where_nothing_better_is_known(
     tmp_path: Path, end: Exit, status: str, cause: str | None
 ) -> None:
     (tmp_path / "log").write_text("Watchdog caught collective operation timeout: WorkNCCL\nbye\n")
-    found = of_run(tmp_path / "log", Marks(), end, status)  # type: ignore[arg-type]  # of a table
+    found = failure_of_run(tmp_path / "log", Marks(), end, status)  # type: ignore[arg-type]  # of a table
     assert (found and found.cause) == cause
     assert found is None or found.remedy
 
@@ -303,7 +303,7 @@ def test_the_end_counts_however_long_the_log(tmp_path: Path) -> None:
         for _ in range(MOST_BYTES // 1024 + 2000):
             file.write(line)
         file.write(b"MemoryError\n")
-    found = of_log(tmp_path / "log", Marks(), "no_iterations")
+    found = failure_of_log(tmp_path / "log", Marks(), "no_iterations")
     assert found is not None
     assert found.cause == "host_out_of_memory"
 
@@ -326,4 +326,4 @@ def test_the_answer_to_a_question_is_less_than_an_error(tmp_path: Path, asked: s
     assert found.line == "KeyError: 'masks'"
     assert of_text(tmp_path, f"{asked}\n" + "iteration\n" * 100) is None
     end = Exit(reason="exited", code=0, seconds=1.0)
-    assert of_run(tmp_path / "log", Marks(), end, "non_monotonic") is None
+    assert failure_of_run(tmp_path / "log", Marks(), end, "non_monotonic") is None

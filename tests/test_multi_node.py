@@ -73,4 +73,4 @@ def test_an_unknown_placeholder_is_refused() -> None:
     launch = msgspec.structs.replace(file.recipe.launch, multi_node=MultiNode(command=("{rank}",)))
     odd = msgspec.structs.replace(file.recipe, launch=launch)
     with pytest.raises(RecipeError, match=r"launch.multi_node.command.*unknown placeholder"):
-        load._check(odd, file.place)
+        load._validate(odd, file.place)

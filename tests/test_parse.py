@@ -11,7 +11,7 @@ import pytest
 
 import renderers
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.measure.anylog import Parsed, parse_log
+from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.log.blocks import LONGEST_LINE_BYTES, read_blocks, whole_lines
 from mrbench.model.recipe import LogFormat, Window
 
@@ -37,7 +37,7 @@ def parsed(
     *,
     implementation: str | None = None,
     images: int | None = None,
-) -> Parsed:
+) -> ParsedLog:
     return parse_log(
         path,
         recipes=RECIPES,

@@ -26,7 +26,7 @@ SAMPLED_BYTES = 1 << 16  # of a block, looked at first
 Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
 
 
-class Parsed(msgspec.Struct, frozen=True, kw_only=True):
+class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
     """A log's measurement. implementation is None if no recipe writes such a log."""
 
     measurement: Measurement
@@ -76,7 +76,7 @@ def parse_log(
     window: Window,
     implementation: str | None = None,
     images_per_iteration: int | None = None,
-) -> Parsed:
+) -> ParsedLog:
     """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
 
     implementation: name of a recipe or of a format; without one the format is detected.
@@ -89,7 +89,7 @@ def parse_log(
     if reading is None:
         measured = measure((), window, images_per_iteration)
         named = readings[0].implementation if implementation else None
-        return _explained(measured, path, marks, named, None)
+        return _with_failure(measured, path, marks, named, None)
     stated = _stated_images(path, reading.log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
@@ -103,7 +103,7 @@ def parse_log(
     if path.is_file():
         measured = with_evidence(measured, functools.partial(read_range, path))
     measured = _with_images(measured, reading, given=images_per_iteration, stated=stated)
-    return _explained(measured, path, marks, reading.implementation, reading.log.format)
+    return _with_failure(measured, path, marks, reading.implementation, reading.log.format)
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:
@@ -210,9 +210,9 @@ def _with_images(
     )
 
 
-def _explained(
+def _with_failure(
     measured: Measurement, path: Path, marks: Marks, implementation: str | None, format_: str | None
-) -> Parsed:
+) -> ParsedLog:
     again = path.is_file()  # a pipe can be read but once
     if again and path.stat().st_size == 0:
         remedy = "is it the right file?"
@@ -220,10 +220,10 @@ def _explained(
     if again and measured.status != "ok":
         from mrbench.measure.failure import verdict  # noqa: PLC0415 - 11 ms that numbers do not need
 
-        failure = verdict.of_log(path, marks, measured.status)
+        failure = verdict.failure_of_log(path, marks, measured.status)
         if failure:
             why = verdict.explain(failure, verdict.shortfall(measured))
             measured = structs.replace(
                 measured, status=failure.status, reason=why.text, remedy=why.remedy, failure=failure
             )
-    return Parsed(measurement=measured, implementation=implementation, format=format_)
+    return ParsedLog(measurement=measured, implementation=implementation, format=format_)

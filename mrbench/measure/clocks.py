@@ -26,7 +26,7 @@ HOUR_S = 3600.0
 NAMES: dict[LeadingClock, str] = {"arrival": "arrival times", "printed": "printed time stamps"}
 
 
-class Compared(NamedTuple):
+class ClockComparison(NamedTuple):
     """Two clocks over the iterations that both time.
 
     agreement: the other's seconds by the log's; error: what rounding may have made of it.
@@ -47,7 +47,7 @@ class _Pair(NamedTuple):
         return self.other_s - self.log_s
 
 
-def compare(spans: Sequence[Span], other: LeadingClock, *, error_s: float) -> Compared:
+def compare(spans: Sequence[Span], other: LeadingClock, *, error_s: float) -> ClockComparison:
     """Compare the log's clock with another, "arrival" or "printed".
 
     error_s: what rounding may make of the difference of all seconds; not held against a clock.
@@ -59,17 +59,17 @@ def compare(spans: Sequence[Span], other: LeadingClock, *, error_s: float) -> Co
     ]
     log_s, other_s = sum(p.log_s for p in pairs), sum(p.other_s for p in pairs)
     if log_s <= 0 or other_s <= 0:
-        return Compared(None, None, None)
+        return ClockComparison(None, None, None)
     agreement, error = other_s / log_s, error_s / log_s
     if abs(agreement - 1) <= TOLERANCE + error:
-        return Compared(agreement, error, None)
+        return ClockComparison(agreement, error, None)
     cause, where, why = _cause(pairs, agreement, other)
     text = (
         f"by {NAMES[other]} the window took {agreement:.3f} times the log's own seconds: {why};"
         f" {_REMEDIES[cause]}"
     )
     place = where or [p.span for p in pairs]
-    return Compared(
+    return ClockComparison(
         agreement,
         error,
         Disagreement(

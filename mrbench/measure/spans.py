@@ -122,7 +122,7 @@ def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None,
         process.diverged = process.diverged or sample.last
     process.spans.append(_span(process, sample, before, stamps))
     if len(process.spans) > most:
-        process.spans = joined(process.spans)
+        process.spans = join_pairs(process.spans)
 
 
 def _span(
@@ -158,7 +158,7 @@ def _printed(begin: Printed | None, end: Printed | None) -> float | None:
     return None if begin is None or end is None else elapsed(begin, end)
 
 
-def joined(spans: Sequence[Span]) -> list[Span]:
+def join_pairs(spans: Sequence[Span]) -> list[Span]:
     """Join neighbours in pairs; the last of an odd number stays as it is."""
     pairs = [_join(spans[i], spans[i + 1]) for i in range(0, len(spans) - 1, 2)]
     return pairs + list(spans[2 * len(pairs) :])
@@ -185,24 +185,24 @@ def _plus(one: float | None, two: float | None) -> float | None:
 
 
 class Marks(msgspec.Struct):
-    """Offsets in bytes into the log.
+    """Offsets in bytes into the log, and whether the loss is still a number.
 
-    last: behind the last mark; near: behind the last but two. lost: behind the first whose loss is
-    no finite number; ends_lost: that of the last is none either.
+    last: behind the last mark; near: behind the last but two; nan_at: behind the first mark whose
+    loss is not finite. ends_nan: the loss of the last mark is not finite.
     """
 
     last: int = 0
     near: int = 0
-    lost: int | None = None
-    ends_lost: bool = False
+    nan_at: int | None = None
+    ends_nan: bool = False
 
     def watch(self, samples: Iterable[IterationSample]) -> Iterator[IterationSample]:
-        """Hand the samples on."""
+        """Yield the samples unchanged and note their offsets."""
         before = 0
         for sample in samples:
             self.near, before, self.last = before, self.last, sample.ended_at
             if sample.loss is not None:
-                self.ends_lost = not math.isfinite(sample.loss)
-                if self.ends_lost and self.lost is None:
-                    self.lost = sample.ended_at
+                self.ends_nan = not math.isfinite(sample.loss)
+                if self.ends_nan and self.nan_at is None:
+                    self.nan_at = sample.ended_at
             yield sample

@@ -69,7 +69,7 @@ def measure(
     for process in split_processes(samples, window, stamps):
         processes += 1
         measured = _conclude(process, window, images_per_iteration, clock, stamps)
-        result = measured if result is None else _chosen(result, measured)
+        result = measured if result is None else _preferred(result, measured)
     if result is None:
         return Measurement(
             status="no_iterations",
@@ -94,8 +94,8 @@ def missing_lines(timed: int, covered: int) -> str:
     return f"only {timed} of {covered} iterations are in the log"
 
 
-def _chosen(earlier: Measurement, later: Measurement) -> Measurement:
-    """One that does not cover the window displaces neither one that does nor a longer one."""
+def _preferred(earlier: Measurement, later: Measurement) -> Measurement:
+    """Return the later, unless it does not cover the window and the earlier does or is longer."""
     if later.status != "incomplete_window":
         return later
     keeps = earlier.status != "incomplete_window" or earlier.iterations > later.iterations
@@ -129,15 +129,15 @@ def _conclude(
             measured, status=status, reason=why.text, remedy=why.remedy, log_seconds=None
         )
     lead, warnings = _choose_clocks(process, clock, stamped=stamps is not None)
-    measured = replace(_checked(measured, process, lead), clock=lead.clock)
+    measured = replace(_cross_checked(measured, process, lead), clock=lead.clock)
     if lead.seconds <= 0:
         reason = "the log's own seconds are unknown in the window, and no arrival times are at hand"
         return replace(measured, status="incomplete_window", reason=reason)
     measured = _with_rate(measured, process, lead)
     if stamps is not None:
-        began_s, ended_s = _when(process, stamps, lead.seconds)
+        began_s, ended_s = _window_times(process, stamps, lead.seconds)
         measured = replace(measured, began_s=began_s, ended_s=ended_s)
-    texts = (*_edges(process, window), *warnings, *_doubts(measured))
+    texts = (*_edge_warnings(process, window), *warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
 
 
@@ -148,8 +148,8 @@ def _sum(process: Process, clock: LeadingClock) -> float | None:
     return sum(known) if known and whole else None
 
 
-def _checked(measured: Measurement, process: Process, lead: Lead) -> Measurement:
-    """Let another clock check the one that leads."""
+def _cross_checked(measured: Measurement, process: Process, lead: Lead) -> Measurement:
+    """Compare the leading clock with the second one."""
     other = lead.second
     if other is None:
         return measured
@@ -168,44 +168,47 @@ def _checked(measured: Measurement, process: Process, lead: Lead) -> Measurement
 
 
 def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measurement:
-    """Add the number, and how sure it is."""
+    """Add the throughput, its interval and its drift."""
     images = measured.images_per_iteration
     timed = lead.iterations
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
-    moved = drift(lead.times, **steps)  # type: ignore[arg-type]  # one value of each type
-    sure = within_run(lead.times, images or 1, **steps)  # type: ignore[arg-type]  # the same
-    waiting = [(s.data_s, s.log_s) for s in process.spans if s.data_s is not None]
-    total = sum(log_s for _, log_s in waiting)
+    trend = drift(lead.times, **steps)  # type: ignore[arg-type]  # one value of each type
+    interval = within_run(lead.times, images or 1, **steps)  # type: ignore[arg-type]  # the same
+    data_waits = [(s.data_s, s.log_s) for s in process.spans if s.data_s is not None]
+    total = sum(log_s for _, log_s in data_waits)
     losses = [span.loss for span in process.spans if span.loss is not None]
     quarter = len(losses) // 4
     return replace(
         measured,
         images_per_second=None if images is None else timed * images / lead.seconds,
         seconds_per_iteration=lead.seconds / timed,
-        interval=sure,
-        drift=moved,
+        interval=interval,
+        drift=trend,
         rounding=lead.error_s / lead.seconds,
-        data_share=min(1.0, sum(data for data, _ in waiting) / total) if total > 0 else None,
+        data_share=min(1.0, sum(data for data, _ in data_waits) / total) if total > 0 else None,
         loss_first=sum(losses[:quarter]) / quarter if quarter else None,
         loss_last=sum(losses[-quarter:]) / quarter if quarter else None,
     )
 
 
-def _when(process: Process, stamps: ArrivalClock, seconds: float) -> tuple[float, float]:
-    """Return when the window began and ended; what no mark begins is as long as it took."""
+def _window_times(process: Process, stamps: ArrivalClock, seconds: float) -> tuple[float, float]:
+    """Return the arrival times of the window's begin and end, in seconds.
+
+    Without a mark at its begin, the begin is the end minus the measured seconds.
+    """
     first, last = process.spans[0], process.spans[-1]
     ended_s = stamps.at(last.ended_at)
     return stamps.at(first.began_at) if first.began_at else ended_s - seconds, ended_s
 
 
-def _doubts(measured: Measurement) -> Iterable[str]:
+def _warnings(measured: Measurement) -> Iterable[str]:
     if measured.disagreement:
         yield measured.disagreement.text
-    moved = measured.drift
-    if moved and moved.beyond_noise and abs(moved.change) >= LEAST_DRIFT:
+    trend = measured.drift
+    if trend and trend.beyond_noise and abs(trend.change) >= LEAST_DRIFT:
         yield (
-            f"throughput {'rose' if moved.change > 0 else 'fell'} by {abs(moved.change):.1%} from"
-            f" the window's first quarter to its last, beyond noise (p = {moved.p_value:.1g});"
+            f"throughput {'rose' if trend.change > 0 else 'fell'} by {abs(trend.change):.1%} from"
+            f" the window's first quarter to its last, beyond noise (p = {trend.p_value:.1g});"
             " another window would give another number"
         )
 
@@ -252,8 +255,8 @@ def _flaw(process: Process, clock: Clock) -> tuple[Status, Problem] | None:
     return None
 
 
-def _edges(process: Process, window: Window) -> Iterator[str]:
-    """Tell where the marks miss the window's edges, and how many iterations are in no line."""
+def _edge_warnings(process: Process, window: Window) -> Iterator[str]:
+    """Warn if the marks miss the window's edges or iterations are missing between them."""
     begin = process.begin or 0
     if (begin, process.end) != (window.first, window.last):
         yield (
@@ -265,9 +268,9 @@ def _edges(process: Process, window: Window) -> Iterator[str]:
 
 
 def _choose_clocks(process: Process, clock: Clock, *, stamped: bool) -> tuple[Lead, list[str]]:
-    """Choose the clocks; the texts say where another leads than the recipe wants.
+    """Choose the clocks, and warn if the recipe's clock cannot lead.
 
-    clock: the one that the recipe wants. stamped: whether arrival times are at hand at all.
+    clock: the recipe's. stamped: whether there are any arrival times.
     """
     arrival, printed = _usable(process, "arrival"), _usable(process, "printed")
     printed = printed and process.step_s <= COARSEST * _seconds(process.spans, "printed")
@@ -285,10 +288,11 @@ def _choose_clocks(process: Process, clock: Clock, *, stamped: bool) -> tuple[Le
             leading = "printed"
             text = f"its time stamps, {process.step_s:g} s apart at least, are used instead"
             warnings.append(f"the log does not tell its seconds; {text}")
-    return _lead(process, leading, _second(leading, arrival=arrival, printed=printed)), warnings
+    second = _checking_clock(leading, arrival=arrival, printed=printed)
+    return _lead(process, leading, second), warnings
 
 
-def _second(leading: LeadingClock, *, arrival: bool, printed: bool) -> LeadingClock | None:
+def _checking_clock(leading: LeadingClock, *, arrival: bool, printed: bool) -> LeadingClock | None:
     if leading == "log":
         return "arrival" if arrival else "printed" if printed else None
     return "log"

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from mrbench.model.run import Interval, Status
-from mrbench.text import shown
+from mrbench.text import shorten
 
 Kind = Literal["must match", "may explain", "harmless"]
 MUST: Kind = "must match"
@@ -26,7 +26,7 @@ class Difference(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return the fact with both its values."""
-        return f"{self.key}: {shown(self.a, LONGEST)} / {shown(self.b, LONGEST)}"
+        return f"{self.key}: {shorten(self.a, LONGEST)} / {shorten(self.b, LONGEST)}"
 
 
 class ComparedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,7 +101,7 @@ def load_file(
     if not _NAME.fullmatch(path.stem):
         remedy = "name it with letters, digits, '.', '_' and '-' only"
         raise RecipeError("its name cannot be that of an implementation", remedy, file=path)
-    _check(recipe, place)
+    _validate(recipe, place)
     beside = path.resolve().parent
     contents = tuple(
         (name, _read_beside(patches or beside, name, key, place)) for key, name in _patches(recipe)
@@ -135,7 +135,7 @@ def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
         raise place.error(key, text, "put it there") from exc
 
 
-def _check(recipe: Recipe, place: Place) -> None:
+def _validate(recipe: Recipe, place: Place) -> None:
     _check_url(recipe.source.url, place, "source.url")
     for i, package in enumerate(recipe.environment.packages):
         _check_url(package.url, place, f"environment.packages[{i}].url")

@@ -29,28 +29,28 @@ def make_plan(
     gpus: of one node; the plan counts those of all nodes. image: the container to train in.
     """
     recipe, suite = file.recipe, file.suite
-    on_node = suite.hardware.count if gpus is None else gpus
-    count = on_node * nodes
-    other = count != suite.hardware.count
+    gpus_per_node = suite.hardware.count if gpus is None else gpus
+    count = gpus_per_node * nodes
+    resized = count != suite.hardware.count
     _check_gpus(file, count)
     _check_lock(file)
     work = recipe.workload
     per_iteration = work.images_per_gpu * count
-    if work.images_total is not None and not (other and recipe.other_gpus.arguments):
+    if work.images_total is not None and not (resized and recipe.other_gpus.arguments):
         per_iteration = work.images_total
     rate = work.learning_rate_per_image
     learning_rate = None if rate is None else rate * per_iteration
-    known = {
+    values = {
         "gpus": str(count),
         "nodes": str(nodes),
-        "gpus_per_node": str(on_node),
+        "gpus_per_node": str(gpus_per_node),
         "images_per_gpu": str(work.images_per_gpu),
         "images_per_iteration": str(per_iteration),
         "learning_rate": "" if learning_rate is None else f"{learning_rate:g}",
     }
     launch = recipe.launch
-    several = _several(file) if nodes > 1 else None
-    command = (several or launch).command + (recipe.other_gpus.arguments if other else ())
+    multi_node = _multi_node(file) if nodes > 1 else None
+    command = (multi_node or launch).command + (recipe.other_gpus.arguments if resized else ())
     return Plan(
         format=FORMAT,
         suite=file.suite_name,
@@ -58,7 +58,7 @@ def make_plan(
         title=recipe.title,
         framework=recipe.framework,
         pinned=commit in (None, recipe.source.commit),
-        source=_source(recipe.source, recipe.other_gpus if other else None, commit, known),
+        source=_source(recipe.source, recipe.other_gpus if resized else None, commit, values),
         patch_sha256={n: hashlib.sha256(raw).hexdigest() for n, raw in file.patches},
         adaptation=recipe.adaptation,
         environment=msgspec.structs.replace(
@@ -69,8 +69,8 @@ def make_plan(
         weights=recipe.weights,
         starts_from=recipe.starts_from,
         directory=launch.directory,
-        command=tuple(fill_placeholders(word, known) for word in command),
-        variables={n: fill_placeholders(v, known) for n, v in launch.variables.items()},
+        command=tuple(fill_placeholders(word, values) for word in command),
+        variables={n: fill_placeholders(v, values) for n, v in launch.variables.items()},
         shell=launch.shell,
         terminal=launch.terminal,
         accelerator=suite.hardware.accelerator,
@@ -81,12 +81,12 @@ def make_plan(
         precision=work.precision,
         image_size=work.image_size,
         window=window or suite.window,
-        log=_log(file),
+        log=_resolved_log(file),
         stop=recipe.guards.stop,
         wall_clock_limit_s=launch.wall_clock_limit_s,
         stall_limit_s=launch.stall_limit_s,
         nodes=nodes,
-        on_each_node=several is not None and several.start == "each_node",
+        on_each_node=multi_node is not None and multi_node.start == "each_node",
     )
 
 
@@ -110,15 +110,15 @@ def _check_lock(file: RecipeFile) -> None:
         raise file.place.error("environment.lock", text, problem.remedy)
 
 
-def _several(file: RecipeFile) -> MultiNode:
-    several = file.recipe.launch.multi_node
-    if several is None or file.recipe.launch.shell:
+def _multi_node(file: RecipeFile) -> MultiNode:
+    multi_node = file.recipe.launch.multi_node
+    if multi_node is None or file.recipe.launch.shell:
         raise RecipeError(
             f"{file.name} cannot train over several nodes, as far as its recipe says"
             " (launch.multi_node)",
             "leave --nodes out, or this implementation with --impl",
         )
-    return several
+    return multi_node
 
 
 def _check_gpus(file: RecipeFile, count: int) -> None:
@@ -138,25 +138,25 @@ def _check_gpus(file: RecipeFile, count: int) -> None:
 
 
 def _source(
-    source: Source, other: OtherGpus | None, commit: str | None, known: dict[str, str]
+    source: Source, other: OtherGpus | None, commit: str | None, values: dict[str, str]
 ) -> Source:
     """Apply --commit and --gpus; either makes the recipe's tree id meaningless."""
     extra: tuple[Substitution, ...] = ()
     if other:
         extra = tuple(
-            msgspec.structs.replace(s, replacement=fill_placeholders(s.replacement, known))
+            msgspec.structs.replace(s, replacement=fill_placeholders(s.replacement, values))
             for s in other.substitutions
         )
-    moved = commit not in (None, source.commit)
+    other_commit = commit not in (None, source.commit)
     return msgspec.structs.replace(
         source,
         commit=commit or source.commit,
-        tree=None if moved or extra else source.tree,
+        tree=None if other_commit or extra else source.tree,
         substitutions=source.substitutions + extra,
     )
 
 
-def _log(file: RecipeFile) -> LogFormat:
+def _resolved_log(file: RecipeFile) -> LogFormat:
     try:
         check_patterns(file.recipe.log.states)
     except RecipeError as exc:

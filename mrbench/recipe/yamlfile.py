@@ -95,7 +95,7 @@ def parse_yaml(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
     try:
         return msgspec.convert(plain, cls), reader.place
     except msgspec.ValidationError as exc:
-        raise reader.refused(*files.explain(exc, plain, cls), plain) from exc
+        raise reader.type_error(*files.explain(exc, plain, cls), plain) from exc
 
 
 def _compose(raw: bytes, file: str) -> yaml.Node:
@@ -131,12 +131,12 @@ def _depth(text: str) -> int:
 
 
 class _Reader:
-    """Turns nodes into plain values, and collects what does not fit on the way."""
+    """Turns nodes into plain values and collects the problems."""
 
     def __init__(self, file: str) -> None:
         self.lines: dict[str, int] = {}
         self.place = Place(file, self.lines)
-        self.words: dict[str, tuple[str, str]] = {}  # key: what to say where msgspec refuses
+        self.messages: dict[str, tuple[str, str]] = {}  # key: message and remedy if msgspec refuses
         self.problems: list[KeyProblem] = []
         self.size = 0
 
@@ -146,7 +146,7 @@ class _Reader:
             self.raise_problems()
 
     def raise_problems(self) -> None:
-        """Raise one error that tells all problems, if there are any."""
+        """Raise one error that lists all problems, if there are any."""
         if len(self.problems) == 1:
             raise self.place.error(*self.problems[0])
         missing = [problem.key for problem in self.problems if problem.text == MISSING]
@@ -163,16 +163,16 @@ class _Reader:
             line = min(self.place.line(problem.key) for problem in self.problems)
             raise RecipeError("; ".join(parts), remedy, file=self.place.file, line=line)
 
-    def refused(self, key: str, text: str, plain: object) -> RecipeError:
-        """Say in the type's own words why msgspec refused a value, else in msgspec's."""
-        if key in self.words:
-            problem, remedy = self.words[key]
+    def type_error(self, key: str, text: str, plain: object) -> RecipeError:
+        """Return the error for a value that msgspec refused, with the type's own message if any."""
+        if key in self.messages:
+            problem, remedy = self.messages[key]
             return self.place.error(key, f"{files.at(plain, key)!r} {problem}", remedy)
         return self.place.error(key or "(top)", text, "correct the value")
 
     def plain(self, kind: inspect.Type, node: yaml.Node, key: str) -> object:
         """Return a node's value as its type asks for it; None, and a problem, if it cannot be."""
-        self.grow(node)
+        self.count_size(node)
         self.lines.setdefault(key, node.start_mark.line + 1)
         any_text = False
         while isinstance(kind, inspect.Metadata | inspect.UnionType):
@@ -184,7 +184,7 @@ class _Reader:
             notes, kind = kind.extra or {}, kind.type
             any_text = any_text or ANY_TEXT in notes
             if PROBLEM in notes:
-                self.words[key] = notes[PROBLEM]
+                self.messages[key] = notes[PROBLEM]
         if isinstance(kind, inspect.StructType):
             return self.struct(kind, node, key)
         if isinstance(kind, inspect.DictType):
@@ -194,8 +194,8 @@ class _Reader:
             return self.sequence(kind.item_type, node, key)
         return self.scalar(kind, node, key, any_text=any_text)
 
-    def grow(self, node: yaml.Node) -> None:
-        """Count what aliases make of a small file."""
+    def count_size(self, node: yaml.Node) -> None:
+        """Limit the size after aliases are expanded; RecipeError beyond it."""
         self.size += 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
         if self.size > MAX_BYTES:
             raise RecipeError(

@@ -91,9 +91,9 @@ def stated(folder: RunDir, plan: Plan) -> dict[str, StatedFact]:
 def _explain(
     folder: RunDir, plan: Plan, exit_: Exit, measurement: Measurement, marks: Marks
 ) -> Measurement:
-    from mrbench.measure.failure.verdict import explain, of_run, shortfall  # noqa: PLC0415 - few runs need it
+    from mrbench.measure.failure.verdict import explain, failure_of_run, shortfall  # noqa: PLC0415 - few runs need it
 
-    failure = of_run(folder.log, marks, exit_, measurement.status)
+    failure = failure_of_run(folder.log, marks, exit_, measurement.status)
     if failure is None:
         return measurement
     end = {

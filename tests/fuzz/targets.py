@@ -15,7 +15,7 @@ from oracles import IMAGES, WINDOW, check_measurement, log_holds
 
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import parse_log
-from mrbench.measure.failure.verdict import of_log
+from mrbench.measure.failure.verdict import failure_of_log
 from mrbench.measure.log.blocks import read_stamps
 from mrbench.measure.parsers import NAMES, parse_samples
 from mrbench.measure.spans import Marks
@@ -148,7 +148,7 @@ def diagnosed(data: bytes) -> None:
         path = Path(folder) / "train.log"
         path.write_bytes(data)
         try:
-            found = of_log(path, Marks(), "no_iterations")
+            found = failure_of_log(path, Marks(), "no_iterations")
         except MeasureError:
             assert data.startswith(b"\x1f\x8b"), "only gzip can be unreadable"
             return

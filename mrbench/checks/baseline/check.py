@@ -16,7 +16,7 @@ from mrbench.measure.interval import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.model.comparison import EXPLAINS, MUST
 from mrbench.model.finding import Finding, Outcome
-from mrbench.text import shown
+from mrbench.text import shorten
 
 OUTCOMES: Mapping[GateVerdict, Outcome] = {
     "pass": "ok",
@@ -51,10 +51,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         name = series_name(key, {entry.key for entry in self.baseline.entries})
         return Finding(
             topic=topic,
-            subject=shown(f"{self.baseline.suite}/{name}"),
+            subject=shorten(f"{self.baseline.suite}/{name}"),
             outcome=outcome,
-            text=shown(text, LONGEST),
-            remedy=shown(remedy, LONGEST) if remedy else "",
+            text=shorten(text, LONGEST),
+            remedy=shorten(remedy, LONGEST) if remedy else "",
             file=self.file,
             line=self.lines.get(key),
             figures=figures or {},

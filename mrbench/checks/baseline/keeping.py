@@ -21,7 +21,7 @@ from mrbench.model.baseline import (
     Speed,
     series_name,
 )
-from mrbench.text import shown
+from mrbench.text import shorten
 
 # Noise of long ago counts less and less: machines and trainings change.
 MOST_FREEDOM = 30
@@ -158,4 +158,4 @@ def _change_text(old: BaselineEntry, new: BaselineEntry) -> str:
         text += f"; noise {share(old.noise)} -> {share(new.noise)}"
     if new.anchor is not old.anchor:
         text += "; changes count from here on"
-    return shown(text, 1000)
+    return shorten(text, 1000)

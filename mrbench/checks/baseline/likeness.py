@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
 from mrbench.model.record import RunRecord
 from mrbench.record.provenance import between, facts, meaning, rules_for
-from mrbench.text import shown
+from mrbench.text import shorten
 
 Facts = Mapping[str, str]
 AGAINST_BASELINE: dict[str, tuple[Kind, str]] = {
@@ -55,7 +55,7 @@ def forbidding(baseline: Facts, new: Facts) -> list[str]:
 
 def _text(value: object) -> str:
     """Write a fact; of a long one the beginning and a digest."""
-    text = shown(value, 1 << 20)
+    text = shorten(value, 1 << 20)
     if len(text) <= LONGEST:
         return text
     return f"{text[: LONGEST - 30]}... (sha256 {hashlib.sha256(text.encode()).hexdigest()[:12]})"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrbench.checks.recipes.base import Subject, shown
 from mrbench.errors import MrbenchError
-from mrbench.measure.anylog import Parsed, parse_log
+from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.model.finding import Finding
 from mrbench.model.recipe import Sample
 
@@ -65,7 +65,7 @@ def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | 
     return None
 
 
-def _judged(subject: Subject, sample: Sample, found: Parsed) -> Finding:
+def _judged(subject: Subject, sample: Sample, found: ParsedLog) -> Finding:
     measured, noted = found.measurement, sample.images_per_second
     correct = "correct `log`, or note what the log really tells"
     if measured.status != "ok" or measured.images_per_second is None:

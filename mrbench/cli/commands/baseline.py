@@ -20,7 +20,7 @@ from mrbench.cli.arguments import MARGIN, add_impl, add_margin, add_runs
 from mrbench.cli.commands import Command
 from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
-from mrbench.text import shown
+from mrbench.text import shorten
 
 COMMAND = Command(
     group="Look at runs",
@@ -130,14 +130,15 @@ def _update(args: argparse.Namespace) -> int:
 def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:
     for key, repeats in groups.items():
         for reason in repeats.left_out:
-            print(f"mrbench: left out: a run of {shown(key[0])}: {shown(reason)}", file=sys.stderr)
+            text = f"a run of {shorten(key[0])}: {shorten(reason)}"
+            print(f"mrbench: left out: {text}", file=sys.stderr)
 
 
 def _print(stored: Baseline, path: object, margin: float) -> None:
-    print(f"{path}: suite {shown(stored.suite)}, by mrbench {shown(stored.mrbench)}")
+    print(f"{path}: suite {shorten(stored.suite)}, by mrbench {shorten(stored.mrbench)}")
     keys = {entry.key for entry in stored.entries}
     for entry in stored.entries:
-        print(f"{shown(series_name(entry.key, keys))}: {_described(entry, margin)}")
+        print(f"{shorten(series_name(entry.key, keys))}: {_described(entry, margin)}")
 
 
 def _described(entry: BaselineEntry, margin: float) -> str:
@@ -151,9 +152,9 @@ def _described(entry: BaselineEntry, margin: float) -> str:
         text += f" a margin of {share(margin)} mostly needs "
         text += counted(needed) if needed else f"more than {MOST} runs"
     for value in (entry.now, *reversed(entry.history)):
-        text += f"\n  {shown(value.saved)[:10]}  {value.images_per_second:.4g} img/s"
-        text += f"  commit {shown(value.commit)[:12]}"
-        text += f"  {shown(value.why)}" if value.why else ""
+        text += f"\n  {shorten(value.saved)[:10]}  {value.images_per_second:.4g} img/s"
+        text += f"  commit {shorten(value.commit)[:12]}"
+        text += f"  {shorten(value.why)}" if value.why else ""
     if entry.anchor.saved != entry.now.saved:
-        text += f"\n  slow changes count from {shown(entry.anchor.saved)[:10]}"
+        text += f"\n  slow changes count from {shorten(entry.anchor.saved)[:10]}"
     return text

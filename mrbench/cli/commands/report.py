@@ -9,7 +9,7 @@ from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.results.report import gather, page
-from mrbench.text import shown
+from mrbench.text import shorten
 
 COMMAND = Command(
     group="Look at runs",
@@ -50,9 +50,8 @@ def main(args: argparse.Namespace) -> int:
     """Write the report; say where it is and what is not in it."""
     report = gather.gather(args.run, args.runs, args.reference)
     for left in report.left_out:
-        print(
-            f"mrbench: left out: {shown(left.name, 400)}: {shown(left.why, 400)}", file=sys.stderr
-        )
+        reason = f"{shorten(left.name, 400)}: {shorten(left.why, 400)}"
+        print(f"mrbench: left out: {reason}", file=sys.stderr)
     if not report.chapters:
         names = ", ".join(args.run) or "any suite"
         raise MrbenchError(f"no runs of {names}", "`mrbench run` makes some", file=args.runs)

@@ -85,12 +85,12 @@ class _Stream(msgspec.Struct):
     last: int | None = None  # index of its last find
 
 
-class _Scan(msgspec.Struct):
+class _Scanner(msgspec.Struct):
     errors: list[ErrorLine] = []
     ordinary: int = 0  # lines so far
     streams: dict[bytes, _Stream] = {}
 
-    def read(self, at: int, raw: bytes) -> None:
+    def read_line(self, at: int, raw: bytes) -> None:
         line = COLOUR.sub(b"", raw)
         prefix = PREFIX.match(line)
         if prefix:  # mpirun tags each write, of which Python makes several for a line
@@ -141,11 +141,11 @@ class _Scan(msgspec.Struct):
 
 def find_errors(blocks: Iterable[Block], marks: Marks) -> list[ErrorLine]:
     """Return the lines with signs, the likeliest root first. Blocks are whole lines."""
-    state = _Scan()
+    scanner = _Scanner()
     for offset, block in blocks:
         for line in LINE.finditer(block):
-            state.read(offset + line.start(), line[0])
-    errors = [_weigh(each, state.ordinary - each.later_lines, marks) for each in state.errors]
+            scanner.read_line(offset + line.start(), line[0])
+    errors = [_weigh(each, scanner.ordinary - each.later_lines, marks) for each in scanner.errors]
     return sorted(errors, key=lambda each: each.weight)  # stable: of equals the first
 
 

@@ -49,7 +49,7 @@ ENDED_EARLY = (
 )
 
 
-def of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | None:
+def failure_of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | None:
     """Return why a run gave no number; None where the training did not fail.
 
     status: the measurement's, from the log alone. Raises MeasureError if the log is unreadable.
@@ -58,25 +58,25 @@ def of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | No
         return _diverged(log, marks)
     if exit_.reason == "enough":
         return None
-    errors, last = _read(log, marks)
+    errors, last = _scan_log(log, marks)
     best = errors[0] if errors else None
     if exit_.reason in ("interrupted", "out_of_memory") or exit_.message:
         return _by_message(exit_, last)
     if best and best.weight <= Weight.REPORTED and not _by_nan(best, marks):
         return _as_failure(best, exit_)
-    return _diverged(log, marks) if marks.ends_lost else _by_end(exit_, status, best, last)
+    return _diverged(log, marks) if marks.ends_nan else _by_end(exit_, status, best, last)
 
 
-def of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
+def failure_of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
     """Return why a log of anybody's has no number, as far as it says so itself; else None."""
     if status == "diverged":
         return _diverged(log, marks)
     if status not in ("no_iterations", "incomplete_window"):
         return None
-    errors, _ = _read(log, marks)
+    errors, _ = _scan_log(log, marks)
     survived = all(each.later_lines >= SURVIVED_LINES or each.at < marks.last for each in errors)
     best = errors[0] if errors and not survived else None
-    if marks.ends_lost and (best is None or best.weight > Weight.REPORTED or _by_nan(best, marks)):
+    if marks.ends_nan and (best is None or best.weight > Weight.REPORTED or _by_nan(best, marks)):
         return _diverged(log, marks)
     return _as_failure(best, None) if best else None
 
@@ -101,36 +101,38 @@ def explain(failure: Failure, end: str) -> Problem:
 
 def _by_nan(best: ErrorLine, marks: Marks) -> bool:
     """Whether an error is but what a loss that is no number led to."""
-    return marks.ends_lost and best.sign.cause in ("exception", "assertion")
+    return marks.ends_nan and best.sign.cause in ("exception", "assertion")
 
 
 def _by_message(exit_: Exit, last: str) -> Failure:
     """Explain by who ran it: what could not be written or ended, who ended it; or an interrupt."""
     text, remedy = exit_.message, exit_.remedy
     if exit_.reason == "interrupted":
-        return _plain("interrupted", "interrupted", text or last, remedy or ends.AGAIN)
+        return _failure("interrupted", "interrupted", text or last, remedy or ends.AGAIN)
     if exit_.reason == "out_of_memory":
-        return _plain("host_out_of_memory", "out_of_memory", text or last, remedy or ends.KILLED)
+        return _failure("host_out_of_memory", "out_of_memory", text or last, remedy or ends.KILLED)
     if exit_.reason in LIMITS:
         cause, how, usual = LIMITS[exit_.reason]
-        return _plain(cause, how, text or last, remedy or usual)
+        return _failure(cause, how, text or last, remedy or usual)
     errors = find_errors([(0, exit_.message.encode())], Marks())
-    by_kill: FailureCause = "killed" if exit_.code is None else "unknown"
-    return _plain(errors[0].sign.cause if errors else by_kill, "failed", text, remedy or ends.LOOK)
+    cause = "killed" if exit_.code is None else "unknown"
+    if errors:
+        cause = errors[0].sign.cause
+    return _failure(cause, "failed", text, remedy or ends.LOOK)
 
 
 def _by_end(exit_: Exit, status: Status, best: ErrorLine | None, last: str) -> Failure | None:
     """Explain by what ended the training, where its log has no error of its own."""
     if exit_.reason in LIMITS:
         cause, how, remedy = LIMITS[exit_.reason]
-        return _plain(cause, how, last, remedy)
+        return _failure(cause, how, last, remedy)
     if exit_.code:
         return _by_code(exit_, best, last)
     if status == "no_iterations":
-        return _plain("unread_log", status, last, UNREAD)
-    return (
-        _plain("ended_early", status, last, ENDED_EARLY) if status == "incomplete_window" else None
-    )
+        return _failure("unread_log", status, last, UNREAD)
+    if status == "incomplete_window":
+        return _failure("ended_early", status, last, ENDED_EARLY)
+    return None
 
 
 def _by_code(exit_: Exit, best: ErrorLine | None, last: str) -> Failure:
@@ -138,11 +140,11 @@ def _by_code(exit_: Exit, best: ErrorLine | None, last: str) -> Failure:
     code = exit_.code or 0
     number = -code if code < 0 else max(0, code - SHELLS)
     if number == signal.SIGKILL:
-        return _killed(_plain("killed", "failed", last, ends.KILLED), exit_)
+        return _killed(_failure("killed", "failed", last, ends.KILLED), exit_)
     if number in SIGNALS and not (best and number in EXPLAINED_SIGNALS):
         cause, remedy = SIGNALS[number]
-        return _plain(cause, "failed", last, remedy)
-    return _as_failure(best, exit_) if best else _plain("unknown", "failed", last, ends.LOOK)
+        return _failure(cause, "failed", last, remedy)
+    return _as_failure(best, exit_) if best else _failure("unknown", "failed", last, ends.LOOK)
 
 
 def _as_failure(error: ErrorLine, exit_: Exit | None) -> Failure:
@@ -175,13 +177,13 @@ def _killed(failure: Failure, exit_: Exit | None) -> Failure:
     )
 
 
-def _plain(cause: FailureCause, status: Status, line: str, remedy: str) -> Failure:
+def _failure(cause: FailureCause, status: Status, line: str, remedy: str) -> Failure:
     return Failure(cause=cause, status=status, line=line, remedy=remedy)
 
 
 def _diverged(log: Path, marks: Marks) -> Failure:
-    line = "" if marks.lost is None else _line_at(log, marks.lost)
-    return _plain("diverged", "diverged", line, DIVERGED)
+    line = "" if marks.nan_at is None else _line_at(log, marks.nan_at)
+    return _failure("diverged", "diverged", line, DIVERGED)
 
 
 def _line_at(log: Path, end: int) -> str:
@@ -192,7 +194,7 @@ def _line_at(log: Path, end: int) -> str:
     return ""
 
 
-def _read(log: Path, marks: Marks) -> tuple[list[ErrorLine], str]:
+def _scan_log(log: Path, marks: Marks) -> tuple[list[ErrorLine], str]:
     """Return the signs from shortly before the last mark on, and the log's last line."""
     last = b""
     since = max(0, marks.last - BEFORE_BYTES)

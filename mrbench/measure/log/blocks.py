@@ -79,7 +79,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             packed = file.peek(2)[:2] == _GZIP
-            yield from _unpacked(file) if packed else _read(file)
+            yield from _unpacked(file) if packed else _read_chunks(file)
     except (OSError, EOFError) as exc:
         text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
         raise MeasureError(
@@ -106,12 +106,12 @@ def _growing(
 def _unpacked(file: BinaryIO) -> Iterator[bytes]:
     try:
         with gzip.open(file) as unpacked:
-            yield from _read(unpacked)
+            yield from _read_chunks(unpacked)
     except zlib.error as exc:
         raise OSError(str(exc)) from exc
 
 
-def _read(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+def _read_chunks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while chunk := file.read(BLOCK_BYTES):
         yield chunk
 

@@ -46,7 +46,7 @@ class _Process(msgspec.Struct):
 
     def release(self) -> Iterator[Step]:
         if self.held:
-            mark = _meaned(self.held)
+            mark = _mean_mark(self.held)
             known = self.begin is not None and not math.isnan(self.begin.value)
             start = self.begin.iteration if self.begin and known else None
             yield Step(mark, first=not self.released, start=start, spacing=self.spacing)
@@ -91,7 +91,7 @@ def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Ste
     yield from process.release()
 
 
-def _meaned(marks: Sequence[Mark]) -> Mark:
+def _mean_mark(marks: Sequence[Mark]) -> Mark:
     """Return the ranks' marks of one iteration as one: the first, its numbers meaned."""
     if len(marks) == 1:
         return marks[0]

@@ -146,9 +146,9 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
     plain = rule.number.groups == 1  # no epochs, and no pattern of a user's
     shift = 1 - rule.counts_from
     last = 0
-    given = _Blocks(blocks)
-    for offset, raw, final in given:
-        behind, given.resume = given.resume, 0
+    stream = _Blocks(blocks)
+    for offset, raw, final in stream:
+        behind, stream.resume = stream.resume, 0
         block = _readable(raw, rule, behind_window=last > limit)
         begins = _begins(block, offset, rule, behind)
         if plain and last > limit and not begins:
@@ -168,7 +168,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
                 continue
             mark = read_mark(block, offset, match, rule, behind, final=final)
             if mark is PENDING:
-                given.carry(offset, raw, match)
+                stream.carry(offset, raw, match)
                 begins = []  # they will be found again
                 break
             behind = match.end()

@@ -9,7 +9,7 @@ from mrbench.errors import MrbenchError
 from mrbench.model.finding import Finding
 from mrbench.model.record import RunRecord
 from mrbench.record.archive import Opened
-from mrbench.text import shown
+from mrbench.text import shorten
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 def differs(topic: str, key: str, recorded: object, actual: object, meaning: str) -> Finding:
     """Make the finding of a mismatch; key: where the recorded value stands."""
-    text = f"{key}: recorded {shown(recorded)}, found {shown(actual)}"
+    text = f"{key}: recorded {shorten(recorded)}, found {shorten(actual)}"
     return Finding(topic, "failed", text, meaning, key=key, recorded=recorded, actual=actual)
 
 

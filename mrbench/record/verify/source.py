@@ -14,7 +14,7 @@ from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.record.verify.base import Evidence, differs
-from mrbench.text import ABSENT, leaves, shown
+from mrbench.text import ABSENT, leaves, shorten
 
 SUITE = ("window", "hardware", "model", "rules")
 MOST = 8  # keys that a note names
@@ -122,7 +122,7 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
         yield differs("recipe", "plan.source.tree", theirs, ours, meaning)
     elif unlike:
         named = "; ".join(
-            f"{key}: {shown(then_.get(key, ABSENT))}, now {shown(now_[key])}"
+            f"{key}: {shorten(then_.get(key, ABSENT))}, now {shorten(now_[key])}"
             for key in unlike[:MOST]
         )
         more = f"; and {len(unlike) - MOST} more" if len(unlike) > MOST else ""

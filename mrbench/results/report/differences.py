@@ -13,7 +13,7 @@ from mrbench.model.comparison import EXPLAINS, HARMLESS, LONGEST, MUST, Differen
 from mrbench.record.provenance import UNSAID, Rules, facts, meaning, rules_for
 from mrbench.results.compare import Side, compare, no_number
 from mrbench.results.report.gather import ReportRun
-from mrbench.text import equal, shown
+from mrbench.text import equal, shorten
 
 KINDS = (MUST, EXPLAINS, HARMLESS)
 CONTEXTS = [(on_cpu, between) for on_cpu in (False, True) for between in (False, True)]
@@ -82,9 +82,9 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
         for context in rules:
             kind, reason = meaning(key, context)
             kinds.append((KINDS.index(kind), reasons.setdefault(reason, len(reasons))))
-        texts = [shown(value, LONGEST) for value in values]
+        texts = [shorten(value, LONGEST) for value in values]
         unsaid = key.startswith(UNSAID)
-        keys.append(CodedFact(key=shown(key), unsaid=unsaid, kinds=kinds, values=texts))
+        keys.append(CodedFact(key=shorten(key), unsaid=unsaid, kinds=kinds, values=texts))
         for mine, code in zip(codes, row, strict=True):
             mine.append(code)
     return CodedFacts(
@@ -140,7 +140,7 @@ def _from_first(first: Side, side: Side) -> FromFirst:
         label=side.name,
         verdict=comparison.verdict,
         differences=[
-            Difference(shown(d.key), d.kind, d.reason, shown(d.a, LONGEST), shown(d.b, LONGEST))
+            Difference(shorten(d.key), d.kind, d.reason, *(shorten(v, LONGEST) for v in (d.a, d.b)))
             for d in matter[:MOST]
         ],
         more=max(0, len(matter) - MOST),

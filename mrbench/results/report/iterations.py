@@ -17,7 +17,7 @@ from mrbench.model.record import RunRecord
 from mrbench.model.run import LeadingClock, Measurement
 from mrbench.record.archive import Opened
 from mrbench.record.formats import read_plan
-from mrbench.text import shown
+from mrbench.text import shorten
 
 EVERYTHING = Window(first=0, last=1 << 40)
 MOST = 1 << 18  # marks of a log that are looked at; a training that is measured prints thousands
@@ -128,4 +128,4 @@ def _piece(
 
 def _plain(exc: Exception, run: Opened) -> str:
     text = exc.seen_from(run.folder.path) if isinstance(exc, MrbenchError) else str(exc)
-    return shown(text, 300)
+    return shorten(text, 300)

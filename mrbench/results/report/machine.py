@@ -20,7 +20,7 @@ from mrbench.model.record import RunRecord
 from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
 from mrbench.record.rundir import RunDir
 from mrbench.results.report.iterations import Curve
-from mrbench.text import shown
+from mrbench.text import shorten
 
 LONGEST = 40  # characters of a name
 GIB = float(1 << 30)
@@ -100,13 +100,13 @@ def _read(path: Path, plan: Plan, start_s: float) -> Activity:
             problems.append(f"{file.name}: no header")
             continue
         header = header or telemetry.header
-        where = f"{shown(telemetry.header.host, LONGEST)}/" if others else ""
+        where = f"{shorten(telemetry.header.host, LONGEST)}/" if others else ""
         used = telemetry.header.used_gpus(gpus_left)
         gpus_left -= len(used)
         node = _Node(telemetry.samples, start_s + seconds, where)
         lines += [*node.gpus(used), *node.host()]
         slowed += node.slowed(used)
-        problems += [f"{where}{shown(problem)}" for problem in telemetry.problems]
+        problems += [f"{where}{shorten(problem)}" for problem in telemetry.problems]
     return Activity(lines=lines, slowed=slowed, problems=problems)
 
 

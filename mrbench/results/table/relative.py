@@ -12,7 +12,7 @@ from mrbench.model.record import RunRecord
 from mrbench.model.table import TableRow
 from mrbench.record import rundir
 from mrbench.record.provenance import differing
-from mrbench.text import shown
+from mrbench.text import shorten
 
 Record = RunRecord | str  # or why there is none
 
@@ -122,4 +122,4 @@ def _reason(row: TableRow, record: Record, other: TableRow, other_record: Record
         return None
     first = forbidding[0]
     more = f", and {len(forbidding) - 1} more" if len(forbidding) > 1 else ""
-    return f"{first.reason} ({shown(first.a, 24)} / {shown(first.b, 24)}){more}"
+    return f"{first.reason} ({shorten(first.a, 24)} / {shorten(first.b, 24)}){more}"
