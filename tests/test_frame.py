@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrbench.console import Seen, gauges
+from mrbench.console import RunProgress, gauges
 from mrbench.console.frame import State, compose
 from mrbench.console.gauges import Gauge
 from mrbench.console.meters import ASCII, UTF8
@@ -28,28 +28,30 @@ FULL = Gauge(
 )
 
 
-def seen(iteration: int, **known: float | None) -> Seen:
-    return Seen(iteration=iteration, end=520, window=Window(first=100, last=500), **known)
+def progress_at(iteration: int, **known: float | None) -> RunProgress:
+    return RunProgress(iteration=iteration, end=520, window=Window(first=100, last=500), **known)
 
 
-def state(gpus: int, view: Seen | None) -> State:
+def state(gpus: int, progress: RunProgress | None) -> State:
     path = Path("/nowhere")
     return State(
         who="maskrcnn-benchmark",
         stage="installing 7 locked packages",
         start=started(path, path),
-        seen=view,
+        progress=progress,
         gauges=[FULL] * gpus,
     )
 
 
 STATES = [
-    state(gpus, view)
+    state(gpus, progress)
     for gpus in (0, 1, 8)
-    for view in (
+    for progress in (
         None,
-        seen(40, left_s=3700.0),
-        seen(360, images_per_second=59.12, half_width=0.41, loss=1.7, data_share=0.01, left_s=4.0),
+        progress_at(40, left_s=3700.0),
+        progress_at(
+            360, images_per_second=59.12, half_width=0.41, loss=1.7, data_share=0.01, left_s=4.0
+        ),
     )
 ]
 
@@ -96,7 +98,7 @@ def test_a_bar_is_never_shown_for_what_is_unknown() -> None:
 
 
 def test_the_time_left_runs_down_and_does_not_lie() -> None:
-    now = state(0, seen(360, left_s=4.0))
+    now = state(0, progress_at(360, left_s=4.0))
     for since_s, told in ((0.0, "4 s left"), (3.0, "1 s left"), (60.0, "no line for 1:00")):
         now.since_s = since_s
         assert told in "\n".join(line.plain for line in compose(now, 79, 23, UTF8))

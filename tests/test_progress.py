@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mrbench.console import Seen
+from mrbench.console import RunProgress
 from mrbench.measure.window import measure
 from mrbench.model.plan import Plan
 from mrbench.model.run import IterationSample
@@ -17,14 +17,14 @@ from mrbench.run.training import MOST_TIMES, Progress
 from toy import edit, make_suite
 
 
-class Told:
-    """A reporter that keeps what it is told."""
+class ProgressRecorder:
+    """A reporter that keeps its reports."""
 
     def __init__(self) -> None:
-        self.seen: list[Seen] = []
+        self.reports: list[RunProgress] = []
 
-    def progress(self, seen: Seen) -> None:
-        self.seen.append(seen)
+    def progress(self, progress: RunProgress) -> None:
+        self.reports.append(progress)
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def plan(tmp_path: Path, git: Callable[..., str]) -> Plan:
     return make_plan(load.load_file(path, suite_name="toys", suite=suite))
 
 
-def shown(plan: Plan, samples: list[IterationSample]) -> list[Seen]:
-    told: Any = Told()
-    progress = Progress(plan, told)
+def shown(plan: Plan, samples: list[IterationSample]) -> list[RunProgress]:
+    recorder: Any = ProgressRecorder()
+    progress = Progress(plan, recorder)
     for sample in samples:
         progress.show(sample)
-    return list(told.seen)
+    return list(recorder.reports)
 
 
 def test_in_the_end_it_is_what_will_be_measured(plan: Plan) -> None:

@@ -1,13 +1,13 @@
-"""What a person or a program sees of a run while it lasts, and findings; the door to rich."""
+"""Output for people and programs: progress of a run, findings, tables; only this room uses rich."""
 
 import os
 import sys
 from typing import TextIO
 
 from mrbench.console.plain import PlainReporter
-from mrbench.model.reporter import Reporter, RunStart, Seen
+from mrbench.model.reporter import Reporter, RunProgress, RunStart
 
-__all__ = ["Reporter", "RunStart", "Seen", "make_reporter"]
+__all__ = ["Reporter", "RunProgress", "RunStart", "make_reporter"]
 DUMB = ("", "dumb", "unknown")  # of TERM: cannot move its cursor
 
 

@@ -22,7 +22,7 @@ from mrbench.model.events import (
     Started,
 )
 from mrbench.model.record import RunRecord
-from mrbench.model.reporter import Reporter, RunStart, Seen
+from mrbench.model.reporter import Reporter, RunProgress, RunStart
 
 INTERRUPTED = 130
 
@@ -30,7 +30,7 @@ INTERRUPTED = 130
 class EventReporter:
     """Writes events to a stream, each flushed, and passes everything on to a reporter for people.
 
-    A reader that goes away ends the events, not the run: the record is what counts.
+    Closing the reading end of the pipe stops the events, not the run: the record counts.
     """
 
     def __init__(self, stream: TextIO, beside: Reporter) -> None:
@@ -40,13 +40,13 @@ class EventReporter:
         self._exit_code = 0
 
     def __enter__(self) -> Self:
-        """Tell the format."""
+        """Write the first event, with the format."""
         self._beside.__enter__()
         self._tell(Started(time=now(), format=FORMAT, mrbench=__version__))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        """Tell how all ended."""
+        """Write the last event, with the exit code."""
         code = self._exit_code
         if isinstance(error, MrbenchError):
             code = error.exit_code
@@ -59,17 +59,17 @@ class EventReporter:
         self._beside.__exit__(kind, error, trace)  # type: ignore[arg-type]  # as it was given
 
     def stage(self, who: str, text: str) -> None:
-        """Tell a stage."""
+        """Write a stage."""
         self._tell(Stage(time=now(), run=self._run, implementation=who, text=text))
         self._beside.stage(who, text)
 
     def note(self, text: str, *, problem: bool = False) -> None:
-        """Tell a note."""
+        """Write a note."""
         self._tell(Note(time=now(), run=self._run, text=text, problem=problem))
         self._beside.note(text, problem=problem)
 
     def run_started(self, start: RunStart) -> None:
-        """Tell which run begins."""
+        """Write which run begins."""
         self._run = start.number
         self._tell(
             RunStarted(
@@ -88,26 +88,26 @@ class EventReporter:
         )
         self._beside.run_started(start)
 
-    def progress(self, seen: Seen) -> None:
-        """Tell what each line of the log brought."""
+    def progress(self, progress: RunProgress) -> None:
+        """Write the progress after each line of the log."""
         self._tell(
             Iteration(
                 time=now(),
                 run=self._run,
-                iteration=seen.iteration,
-                end=seen.end,
-                window=str(seen.window),
-                images_per_second=_finite(seen.images_per_second),
-                half_width=_finite(seen.half_width),
-                loss=_finite(seen.loss),
-                data_share=_finite(seen.data_share),
-                left_s=_finite(seen.left_s),
+                iteration=progress.iteration,
+                end=progress.end,
+                window=str(progress.window),
+                images_per_second=_finite(progress.images_per_second),
+                half_width=_finite(progress.half_width),
+                loss=_finite(progress.loss),
+                data_share=_finite(progress.data_share),
+                left_s=_finite(progress.left_s),
             )
         )
-        self._beside.progress(seen)
+        self._beside.progress(progress)
 
     def run_ended(self, record: RunRecord, summary: str) -> None:
-        """Tell the record."""
+        """Write the record."""
         self._exit_code = max(self._exit_code, record.exit_code)
         self._write(
             {"event": "run_ended", "time": now(), "run": self._run, "record": record.plain()}

@@ -52,7 +52,7 @@ def listing(
         for row, row_links in zip(cells, links, strict=True)
     ]
 
-    def made(whole: Sequence[bool], titles: Sequence[str]) -> Table:
+    def build(whole: Sequence[bool], titles: Sequence[str]) -> Table:
         table = Table(
             box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
         )
@@ -63,10 +63,10 @@ def listing(
             table.add_row(*row)
         return table
 
-    table = made([False] * len(headers), headers)
+    table = build([False] * len(headers), headers)
     natural = console.measure(table, options=console.options.update(width=WIDEST)).maximum
     if natural > console.width:
-        table = made(*_tight(headers, right, texts, console.width))
+        table = build(*_tight(headers, right, texts, console.width))
     with console.capture() as printed:
         console.print(table)
     return "\n".join(line.rstrip() for line in printed.get().splitlines())

@@ -19,7 +19,7 @@ from mrbench.console import gauges
 from mrbench.console.frame import State, compose
 from mrbench.console.meters import ASCII, UTF8, Signs
 from mrbench.model.record import RunRecord
-from mrbench.model.reporter import RunStart, Seen
+from mrbench.model.reporter import RunProgress, RunStart
 
 LOOK_S = 0.25  # how soon another stage or another size is seen
 CLOCK_S = 1.0  # how soon figures are: drawing costs time that a training on CPUs could have
@@ -57,7 +57,7 @@ class LiveReporter:
 
     def stage(self, who: str, text: str) -> None:
         """Show the stage; it also stays as a message."""
-        self._state.who, self._state.stage, self._state.seen = who, _printable(text), None
+        self._state.who, self._state.stage, self._state.progress = who, _printable(text), None
         self._since, self._changed = time.monotonic(), True
         self.note(f"{who}: {text}")
 
@@ -77,9 +77,9 @@ class LiveReporter:
         """Show which run it is."""
         self._state.start, self._state.who, self._state.gauges = start, start.implementation, ()
 
-    def progress(self, seen: Seen) -> None:
+    def progress(self, progress: RunProgress) -> None:
         """Show how far it is, with the next frame."""
-        self._state.seen, self._since = seen, time.monotonic()
+        self._state.progress, self._since = progress, time.monotonic()
 
     def run_ended(self, record: RunRecord, summary: str) -> None:  # noqa: ARG002 - the summary says it
         """Print the summary in place of the lines."""

@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple, Self, TextIO
 
 from mrbench.model.record import RunRecord
-from mrbench.model.reporter import RunStart, Seen
+from mrbench.model.reporter import RunProgress, RunStart
 from mrbench.model.run import plus_minus
 
 SILENCE_S = 10.0  # says at least this often that it is alive
@@ -14,12 +14,12 @@ EVERY_S = 2.0
 
 
 class PlainReporter:
-    """One line for each thing that happens; repeats the stage when nothing was said for a while."""
+    """One line for each thing that happens; repeats the stage after a while without a line."""
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         self._stream = stream
         self._quiet = quiet
-        self._started = self._said = time.monotonic()
+        self._started = self._last_line_s = time.monotonic()
         self._who = self._what = ""
         self._ended = False
 
@@ -48,10 +48,10 @@ class PlainReporter:
         if start.runs > 1:
             self._say(f"{start.implementation}: {place_of(start)}")
 
-    def progress(self, seen: Seen) -> None:
+    def progress(self, progress: RunProgress) -> None:
         """Print at most one line in two seconds."""
-        self._what = ", ".join(text for text in figures(seen) if text)
-        if time.monotonic() - self._said >= EVERY_S or seen.iteration >= seen.end:
+        self._what = ", ".join(text for text in figures(progress) if text)
+        if time.monotonic() - self._last_line_s >= EVERY_S or progress.iteration >= progress.end:
             self._say(f"{self._who}: {self._what}")
 
     def run_ended(self, record: RunRecord, summary: str) -> None:
@@ -60,17 +60,16 @@ class PlainReporter:
         self._say(summary, always=record.status != "ok")
 
     def _say(self, text: str, *, always: bool = False) -> None:
-        self._said = time.monotonic()
+        self._last_line_s = time.monotonic()
         if always or not self._quiet:
             with contextlib.suppress(OSError):  # nobody reads it any more; the run need not care
-                print(
-                    f"[{self._said - self._started:6.1f} s] {text}", file=self._stream, flush=True
-                )
+                seconds = self._last_line_s - self._started
+                print(f"[{seconds:6.1f} s] {text}", file=self._stream, flush=True)
 
     def _keep_alive(self) -> None:
         while not self._ended:
             time.sleep(1.0)
-            if not self._ended and self._who and time.monotonic() - self._said >= SILENCE_S:
+            if not self._ended and self._who and time.monotonic() - self._last_line_s >= SILENCE_S:
                 self._say(f"{self._who}: still {self._what}")
 
 
@@ -82,7 +81,7 @@ def place_of(start: RunStart) -> str:
 
 
 class Figures(NamedTuple):
-    """What is shown of `Seen`, as texts; empty where unknown."""
+    """The parts of a RunProgress as texts; empty where unknown."""
 
     iteration: str
     rate: str
@@ -91,19 +90,19 @@ class Figures(NamedTuple):
     left: str
 
 
-def figures(seen: Seen) -> Figures:
+def figures(progress: RunProgress) -> Figures:
     """Put into words how far a training is."""
     rate = "warm-up"
-    if seen.images_per_second is not None:
-        rate = f"{seen.images_per_second:.1f} img/s"
-        if seen.half_width:
-            rate = f"{plus_minus(seen.images_per_second, seen.half_width)} img/s"
+    if progress.images_per_second is not None:
+        rate = f"{progress.images_per_second:.1f} img/s"
+        if progress.half_width:
+            rate = f"{plus_minus(progress.images_per_second, progress.half_width)} img/s"
     return Figures(
-        iteration=f"iteration {seen.iteration}/{seen.end}",
+        iteration=f"iteration {progress.iteration}/{progress.end}",
         rate=rate,
-        loss="" if seen.loss is None else f"loss {seen.loss:.4g}",
-        data="" if seen.data_share is None else f"data {seen.data_share:.1%}",
-        left="" if seen.left_s is None else f"{duration(seen.left_s)} left",
+        loss="" if progress.loss is None else f"loss {progress.loss:.4g}",
+        data="" if progress.data_share is None else f"data {progress.data_share:.1%}",
+        left="" if progress.left_s is None else f"{duration(progress.left_s)} left",
     )
 
 

@@ -1,4 +1,4 @@
-"""What every reporter is told; no figure that one shows goes into a record."""
+"""What every reporter receives; the figures are for display and go into no record."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -29,10 +29,10 @@ class RunStart(Struct, frozen=True, kw_only=True):
     telemetry: Path
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """How far a training is, and what its log has told of the window so far.
+class RunProgress(Struct, frozen=True, kw_only=True):
+    """How far a training is, and what its log says about the window so far.
 
-    iteration: the last one told; end: where the run will be ended. images_per_second: None before
+    iteration: the last one logged; end: where the run will be ended. images_per_second: None before
     the window; half_width of its 95 % interval, None while too little is known. data_share: of the
     window's seconds, spent waiting for data. left_s: seconds until `end`.
     """
@@ -48,7 +48,7 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Reporter(AbstractContextManager["Reporter"], Protocol):
-    """Tells what happens, to a person or a program."""
+    """Reports what happens to a person or a program."""
 
     def stage(self, who: str, text: str) -> None:
         """Say what `who` is doing from now on."""
@@ -59,7 +59,7 @@ class Reporter(AbstractContextManager["Reporter"], Protocol):
     def run_started(self, start: RunStart) -> None:
         """Say which run begins."""
 
-    def progress(self, seen: Seen) -> None:
+    def progress(self, progress: RunProgress) -> None:
         """Tell how far the training is."""
 
     def run_ended(self, record: RunRecord, summary: str) -> None:

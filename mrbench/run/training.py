@@ -28,7 +28,7 @@ from mrbench.model.machine import Machine
 from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.model.reporter import Reporter, Seen
+from mrbench.model.reporter import Reporter, RunProgress
 from mrbench.model.run import Exit, IterationSample
 from mrbench.prepare import environment, source
 from mrbench.prepare.job import with_port
@@ -124,7 +124,7 @@ def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> None:
 
 
 class Progress:
-    """Tells a reporter what each sample brings."""
+    """Passes the progress after each sample to a reporter."""
 
     def __init__(self, plan: Plan, reporter: Reporter) -> None:
         self._plan = plan
@@ -135,7 +135,7 @@ class Progress:
         self._relative: float | None = None
 
     def show(self, sample: IterationSample) -> None:
-        """Add a sample, and tell."""
+        """Add a sample and report."""
         window, images = self._plan.window, self._plan.images_per_iteration
         if self._inside(sample):
             self._add(sample)
@@ -144,7 +144,7 @@ class Progress:
         per_iteration = self._seconds / self._iterations if rate else sample.seconds / sample.count
         left_s = max(0, end - sample.last) * per_iteration
         self._reporter.progress(
-            Seen(
+            RunProgress(
                 iteration=sample.last,
                 end=end,
                 window=window,

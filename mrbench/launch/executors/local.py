@@ -178,7 +178,7 @@ def _refuse(start: Start, job: Job, variables: dict[str, str], folder: Path) -> 
         case "directory":
             text = f"{job.directory}: cannot be entered ({why})"
             remedy = "correct launch.directory"
-        case _ if number == errno.ENOENT and _found(program, job.directory, variables):
+        case _ if number == errno.ENOENT and _exists(program, job.directory, variables):
             text = f"{program}: the interpreter that its first line names is missing"
             remedy = "install it"
         case _:
@@ -187,7 +187,7 @@ def _refuse(start: Start, job: Job, variables: dict[str, str], folder: Path) -> 
     raise LaunchError(text, remedy)
 
 
-def _found(program: str, directory: Path, variables: dict[str, str]) -> bool:
+def _exists(program: str, directory: Path, variables: dict[str, str]) -> bool:
     if "/" in program:
         return (directory / program).exists()
     return shutil.which(program, path=variables.get("PATH")) is not None

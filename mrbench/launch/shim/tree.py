@@ -1,4 +1,4 @@
-"""The job's processes: starting the first, finding and ending all that came of it."""
+"""The job's processes: start the first, find and end all its descendants."""
 
 import _signal as signal  # without the enums of signal.py, which take 5 ms to make
 import ctypes
@@ -66,10 +66,10 @@ def descendants(ancestor: int) -> list[int]:
             children.setdefault(int(fields[1]), []).append(int(name))
             if fields[0] in b"ZX":
                 zombies.add(int(name))
-    found = [ancestor]
-    for pid in found:
-        found += children.get(pid, ())
-    return [pid for pid in found[1:] if pid not in zombies]
+    pids = [ancestor]
+    for pid in pids:
+        pids += children.get(pid, ())
+    return [pid for pid in pids[1:] if pid not in zombies]
 
 
 def oom_kills(before: int | None) -> int | None:
@@ -79,15 +79,15 @@ def oom_kills(before: int | None) -> int | None:
     """
     try:
         with open("/proc/vmstat", "rb") as file:  # noqa: PTH123 - as above
-            _, found, rest = file.read().partition(b"\noom_kill ")
+            _, separator, rest = file.read().partition(b"\noom_kill ")
     except OSError:
         return None
-    return int(rest.split()[0]) - before if found and before is not None else None
+    return int(rest.split()[0]) - before if separator and before is not None else None
 
 
 def start(argv: list[str], directory: str, variables: dict[str, str], sink: int) -> tuple[int, str]:
     """Start the command; return its process id, and what failed: "<step> <errno>" or ""."""
-    told, tell_failure = os.pipe()
+    read_end, write_end = os.pipe()
     shim = os.getpid()
     main = os.fork()
     if main == 0:
@@ -106,13 +106,13 @@ def start(argv: list[str], directory: str, variables: dict[str, str], sink: int)
                 step = "command"
                 os.execvpe(argv[0], argv, variables)  # noqa: S606 - a job is no shell command
         except OSError as exc:
-            os.write(tell_failure, f"{step} {exc.errno}".encode())
+            os.write(write_end, f"{step} {exc.errno}".encode())
         except ValueError:  # a NUL within an argument
-            os.write(tell_failure, f"{step} {errno.EINVAL}".encode())
+            os.write(write_end, f"{step} {errno.EINVAL}".encode())
         finally:
             os._exit(127)
     os.close(sink)
-    os.close(tell_failure)
-    failure = os.read(told, 100).decode()  # exec closes the other end
-    os.close(told)
+    os.close(write_end)
+    failure = os.read(read_end, 100).decode()  # exec closes the other end
+    os.close(read_end)
     return main, failure

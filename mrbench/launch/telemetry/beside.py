@@ -105,6 +105,6 @@ def start_apart(file: Path, *, gpus: bool) -> None:
 
 
 def on_the_gpus() -> list[int] | None:
-    """Return the processes that compute on the GPUs now; None where they cannot be told."""
-    seen = inspect()
-    return None if seen.error else [p.pid for gpu in seen.gpus for p in gpu.processes]
+    """Return the processes that compute on the GPUs now; None where unknown."""
+    inspection = inspect()
+    return None if inspection.error else [p.pid for gpu in inspection.gpus for p in gpu.processes]

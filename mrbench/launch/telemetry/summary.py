@@ -1,4 +1,4 @@
-"""What the record keeps of the telemetry: the measured window only, the run's own GPUs only."""
+"""Summarize telemetry for the record: the measured window and the run's own GPUs only."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -73,12 +73,12 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         telemetry = read(path, span.began_s, span.ended_s)
     except MrbenchError as exc:
         return _nothing(exc.seen_from(path.parent))
-    wanted = plan.gpus if plan.accelerator == "gpu" else 0
-    first = _describe(telemetry, span, wanted)
+    needed = plan.gpus if plan.accelerator == "gpu" else 0
+    first = _describe(telemetry, span, needed)
     nodes, problems, gpus = [first], list(first.problems), list(first.gpus)
     gpus_in_use, foreign = first.gpus_in_use, first.foreign
     for other in sorted(path.parent.glob(f"{path.stem}.*{path.suffix}")):
-        lacking = wanted - len(gpus)
+        lacking = needed - len(gpus)
         try:
             node = _other(other, telemetry.header, span, lacking)
         except MrbenchError as exc:
@@ -90,7 +90,7 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         if lacking:
             gpus_in_use = _plus(gpus_in_use, node.gpus_in_use)
             foreign = _joined(foreign, node)
-    problems += _lacking(telemetry, gpus, wanted)
+    problems += _lacking(telemetry, gpus, needed)
     if measured.disagreement and measured.disagreement.cause == "buffered_output":
         problems.append("the output came in bursts: when the window was is known roughly")
     bound, reason = bound_by(plan, gpus, measured.data_share)
@@ -107,9 +107,9 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         ),
         bound_by=bound,
         bound_by_reason=reason,
-        gpus_in_use=gpus_in_use if wanted else UNSET,
-        foreign=foreign if wanted else UNSET,
-        joules_per_image=_joules_per_image(gpus, measured) if wanted else UNSET,
+        gpus_in_use=gpus_in_use if needed else UNSET,
+        foreign=foreign if needed else UNSET,
+        joules_per_image=_joules_per_image(gpus, measured) if needed else UNSET,
     )
 
 
@@ -155,12 +155,12 @@ def _joined(programs: tuple[str, ...] | None, node: Node) -> tuple[str, ...] | N
     return (*programs, *(f"{node.host.name}: {text}" for text in node.foreign))
 
 
-def _lacking(telemetry: Telemetry, gpus: Sequence[GpuSummary], wanted: int) -> list[str]:
-    if len(gpus) >= wanted or telemetry.header.gpu_error:
+def _lacking(telemetry: Telemetry, gpus: Sequence[GpuSummary], needed: int) -> list[str]:
+    if len(gpus) >= needed or telemetry.header.gpu_error:
         return []
     visible = telemetry.header.visible
     why = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible})"
-    return [f"of {wanted} GPUs NVML tells of {len(gpus)}{why}"]
+    return [f"of {needed} GPUs NVML tells of {len(gpus)}{why}"]
 
 
 def _joules_per_image(gpus: Sequence[GpuSummary], measured: Measurement) -> float | None:
@@ -191,7 +191,7 @@ def _gpu(telemetry: Telemetry, span: Span, gpu: GpuFacts) -> GpuSummary:
     samples, uuid = telemetry.samples, gpu.uuid or ""
 
     def of(pick: Callable[[GpuSample], float | None]) -> Pick:
-        return lambda s: pick(seen) if (seen := (s.gpus or {}).get(uuid)) else None
+        return lambda s: pick(sample) if (sample := (s.gpus or {}).get(uuid)) else None
 
     def level(pick: Callable[[GpuSample], float | None]) -> Statistics | None:
         return gauge(samples, span, of(pick))
@@ -226,7 +226,7 @@ def _gpu(telemetry: Telemetry, span: Span, gpu: GpuFacts) -> GpuSummary:
 def _energy(
     samples: Sequence[Sample], span: Span, counter: Pick, power: Pick
 ) -> tuple[float | None, Literal["counter", "power"] | None]:
-    """Return the joules taken in the window, and what tells them."""
+    """Return the joules taken in the window, and their source."""
     counted_j = rise(samples, span, counter)
     if counted_j is not None:
         return counted_j, "counter"
@@ -323,24 +323,24 @@ def _shared_s(began_s: float, ended_s: float, span: Span) -> float:
 def _programs(
     telemetry: Telemetry, span: Span, used: Sequence[GpuFacts]
 ) -> tuple[int | None, tuple[str, ...] | None]:
-    """Return on how many of these GPUs the training was seen, and the other programs there.
+    """Return on how many of these GPUs the training ran, and the other programs there.
 
     The first is None if NVML's process ids are not those of this machine (a container has its own);
     the others are then only those that were there before the launch. Both are None if nobody knows.
     """
     looks = inside([s for s in telemetry.samples if s.processes], span)
-    seen: dict[tuple[int, int], GpuProgram] = {}
+    programs: dict[tuple[int, int], GpuProgram] = {}
     for look in looks:
         for gpu in used:
             for program in (look.processes or {}).get(gpu.uuid or "", ()):
-                seen[gpu.index, program.pid] = program
-    ours = {index for (index, _), program in seen.items() if program.own}
+                programs[gpu.index, program.pid] = program
+    ours = {index for (index, _), program in programs.items() if program.own}
     before = telemetry.header.before
     if not looks or (not ours and before is None):
         return None, None
     return len(ours) or None, tuple(
         f"GPU {index}: {program.name or 'a program'} (pid {pid})"
-        for (index, pid), program in seen.items()
+        for (index, pid), program in programs.items()
         if (not program.own if ours else pid in (before or ()))
     )
 

@@ -110,7 +110,7 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
         _add_bytes(tar, "requirements.lock", lock or b"")
         offline: list[str] = []
         if wheels is not None:
-            for path in _wanted(wheels, env, lock or b""):
+            for path in _needed_wheels(wheels, env, lock or b""):
                 tar.add(path, f"wheels/{path.name}", filter=_anonymous)
             text = re.sub(r"^(?=RUN )", f"COPY wheels {THERE}/wheels\n", text, flags=re.MULTILINE)
             offline = ["PIP_NO_INDEX=1", f"PIP_FIND_LINKS={THERE}/wheels"]
@@ -131,8 +131,8 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
     out.seek(0)
 
 
-def _wanted(wheels: Path, env: Environment, lock: bytes) -> Iterator[Path]:
-    """Find the locked files in a mirror's folder, and those that the build steps name."""
+def _needed_wheels(wheels: Path, env: Environment, lock: bytes) -> Iterator[Path]:
+    """Yield the locked files in a mirror's folder, and those that the build steps name."""
     words = [block.split()[0] for block in lockfile.blocks(lock).values()]
     words += [word for command in env.build for word in command if "==" in word]
     starts = tuple(f"{lockfile.normalized(w)}-{w.partition('==')[2]}" for w in words)
@@ -168,7 +168,7 @@ def _build(  # noqa: PLR0917 - as above
     arguments: dict[str, str],
 ) -> None:
     """Build; LaunchError quotes what failed. If mrbench ends, the engine gives the build up."""
-    messages: Iterator[dict[str, Any]] = client.api.build(
+    messages: Iterator[dict[str, Any]] = client.api.build(  # any: the engine's
         fileobj=context,
         custom_context=True,
         tag=tag,
@@ -196,10 +196,10 @@ def _build(  # noqa: PLR0917 - as above
 def _telling(log: Path, error: str) -> str:
     plain = re.sub(r"\x1b\[[\d;]*m", "", log.read_text(errors="replace"))  # errors come in red
     lines = [line.strip() for line in plain.splitlines()]
-    found = [
+    errors = [
         line for line in lines if re.match(r"error\b|\w*(?:Error|Exception):", line, re.IGNORECASE)
     ]
-    return found[0][:300] if found else meaning(error).text
+    return errors[0][:300] if errors else meaning(error).text
 
 
 def template(

@@ -190,7 +190,7 @@ def remove(container: "Container") -> None:
 
 def labelled(client: "docker.DockerClient", label: str) -> "list[Container]":
     """Return the containers with a label, whatever their state."""
-    found: list[Container] = client.containers.list(
+    containers: list[Container] = client.containers.list(
         all=True, filters={"label": label}, ignore_removed=True
     )
-    return found
+    return containers

@@ -33,17 +33,17 @@ for name in {names!r}:
     importlib.import_module(name)
 try:
     from importlib.metadata import distributions
-    found = {{"%s==%s" % (d.metadata["Name"], d.version) for d in distributions()}}
+    packages = {{"%s==%s" % (d.metadata["Name"], d.version) for d in distributions()}}
 except ImportError:
     import pkg_resources
-    found = {{"%s==%s" % (d.project_name, d.version) for d in pkg_resources.working_set}}
-told = {{"python": sys.executable, "frozen": sorted(found, key=str.lower)}}
-open({out!r}, "w").write(json.dumps(told))
+    packages = {{"%s==%s" % (d.project_name, d.version) for d in pkg_resources.working_set}}
+result = {{"python": sys.executable, "frozen": sorted(packages, key=str.lower)}}
+open({out!r}, "w").write(json.dumps(result))
 """
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """What PROBE found: the interpreter's path, and the frozen list."""
+    """What PROBE writes: the interpreter's path, and the frozen list."""
 
     python: str
     frozen: tuple[str, ...]
@@ -99,10 +99,10 @@ class InImage:
         named = self._options.image or (env.image if env.kind == "image" else None)
         with connect() as client:
             if named:
-                image, made, template = ensure(client, named, progress), False, checkout
+                image, built, template = ensure(client, named, progress), False, checkout
             else:
                 base = self._options.base_image or containerfile.base_of(env)
-                image, made = build.ensure(
+                image, built = build.ensure(
                     client,
                     env,
                     checkout,
@@ -123,7 +123,7 @@ class InImage:
             template=template,
             digest=str(image.id).removeprefix("sha256:"),
             frozen=probed.frozen,
-            reused=not made,
+            reused=not built,
             size_bytes=size_bytes,
             image=str(image.id),
         )
@@ -174,9 +174,9 @@ def ensure(client: "docker.DockerClient", name: str, progress: Callable[[str], N
     try:
         return client.images.pull(name)
     except docker.errors.DockerException as exc:
-        told = meaning(str(getattr(exc, "explanation", None) or exc)).text
+        reason = meaning(str(getattr(exc, "explanation", None) or exc)).text
         raise UnavailableError(
-            f"image {name} is neither here nor to be had ({told})",
+            f"image {name} is neither here nor to be had ({reason})",
             "check its name, or build on another with --base-image",
         ) from exc
 
