@@ -1,4 +1,4 @@
-"""Texts: values made printable, trees of them compared, placeholders filled, near names found."""
+"""Printable values, differences between trees of them, placeholders, and similar names."""
 
 import math
 import re
@@ -60,12 +60,12 @@ def shorten(value: object, longest: int = LONGEST) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with a space for each control character: what it quotes may be anybody's."""
+    """Replace each control character by a space: a quoted text may come from a stranger."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line that does nothing to a terminal, with single spaces."""
+    """Return a text as one printable line with single spaces."""
     return " ".join(printable(text).split())
 
 
@@ -96,13 +96,13 @@ def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the question with the known name that is nearest, or nothing if none is near."""
+    """Return "did you mean ...?" with the most similar known name, or "" if none is similar."""
     near = nearest(name, known)
     return f"did you mean {near!r}?" if near else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is nearest, if any is near."""
+    """Return the most similar known name, or None."""
     import difflib  # noqa: PLC0415 - for mistakes only
 
     near = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1)

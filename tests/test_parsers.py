@@ -12,7 +12,7 @@ import renderers
 from formats import FORMATS, ITERATIONS, WINDOW, measured
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.measure.log.blocks import whole_lines
-from mrbench.measure.parsers import NAMES, parse_samples, resolve_format
+from mrbench.measure.parsers import FORMAT_NAMES, parse_samples, resolve_format
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
@@ -95,7 +95,7 @@ def test_offsets_stand_behind_the_mark(
 
 
 @given(
-    name=st.sampled_from(NAMES),
+    name=st.sampled_from(FORMAT_NAMES),
     junk=st.lists(
         st.one_of(
             st.binary(max_size=200),

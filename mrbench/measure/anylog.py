@@ -13,7 +13,7 @@ from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
-from mrbench.measure.parsers import KIN, NAMES, counts_images, parse_samples, warning_of
+from mrbench.measure.parsers import FORMAT_NAMES, KIN, counts_images, parse_samples, warning_of
 from mrbench.measure.parsers.base import Block
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.window import measure
@@ -114,10 +114,10 @@ def _readings(recipes: Known, name: str | None) -> list[_Reading]:
             structs.replace(log, format=n) for n in KIN.get(log.format or "", ()) if n != log.format
         ]
         return [_Reading(log=each, implementation=name, images=images) for each in (log, *kin)]
-    if name in NAMES:
+    if name in FORMAT_NAMES:
         return [_Reading(log=LogFormat(format=name))]
     if name is not None:
-        known = sorted({*recipes, *NAMES})
+        known = sorted({*recipes, *FORMAT_NAMES})
         hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
         raise RecipeError(f"no implementation or log format {name!r}", hint)
     own = [
@@ -125,7 +125,7 @@ def _readings(recipes: Known, name: str | None) -> list[_Reading]:
         for impl, (log, images) in recipes.items()
         if log.pattern is not None
     ]
-    return [*(_by_format(recipes, format_) for format_ in NAMES), *own]
+    return [*(_by_format(recipes, format_) for format_ in FORMAT_NAMES), *own]
 
 
 def _by_format(recipes: Known, format_: str) -> _Reading:

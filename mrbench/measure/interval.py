@@ -143,9 +143,9 @@ def within_run(
         return None
     rate = images_per_iteration / estimate.mean_s
     # the exponential: however wide this side is, it needs no seconds below zero
-    faster = math.exp(t * error) / (1 - rounding)
-    slower = 1 + max(t, _stalls(excess, t)) * error + rounding
-    return Interval(images_per_second=rate, low=rate / slower, high=rate * faster)
+    high_factor = math.exp(t * error) / (1 - rounding)
+    low_factor = 1 + max(t, _stalls(excess, t)) * error + rounding
+    return Interval(images_per_second=rate, low=rate / low_factor, high=rate * high_factor)
 
 
 def _stalls(excess: Sequence[float], t: float) -> float:

@@ -1,4 +1,4 @@
-"""A log's samples inside the window, process by process, each timed by every clock at hand."""
+"""The samples of a log inside the window, by process, each timed by every available clock."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,14 +42,14 @@ class Span(NamedTuple):
     ended_at: int
 
     def by(self, clock: LeadingClock) -> float | None:
-        """Return the seconds by a clock; None where it does not know them."""
+        """Return the seconds by a clock; None if they are unknown."""
         if clock == "log":
             return self.log_s if math.isfinite(self.log_s) else None
         return self.arrival_s if clock == "arrival" else self.printed_s
 
 
 class Process(msgspec.Struct):
-    """One process's spans in the window, and what stands in the way of measuring them.
+    """One process's spans in the window, and the problems that prevent measuring them.
 
     earliest: iterations done before its first sample. longest: iterations of its longest sample in
     the window. begin_edge_s, end_edge_s: the errors of a running sum at the window's two edges.
@@ -72,7 +72,7 @@ class Process(msgspec.Struct):
 
 
 def in_window(sample: IterationSample, window: Window) -> bool:
-    """Tell whether a sample belongs to the window: most of its iterations lie in it."""
+    """Return whether a sample belongs to the window: most of its iterations lie in it."""
     inside = min(sample.last, window.last) - max(sample.last - sample.count, window.first)
     return inside >= INSIDE * sample.count
 

@@ -316,7 +316,7 @@ def _lead(process: Process, clock: LeadingClock, second: LeadingClock | None) ->
     errors = [process.begin_edge_s, process.end_edge_s or 0.0]
     if not running:
         errors = [span.rounding_s for span in process.spans]
-    log_error_s = sum(filter(math.isfinite, errors))  # figures beyond all bounds tell no seconds
+    log_error_s = sum(filter(math.isfinite, errors))  # infinite figures give no seconds
     error_s = {"log": log_error_s, "arrival": 0.0, "printed": process.step_s}[clock]
     one_clock = running or clock != "log"
     return Lead(

@@ -40,7 +40,7 @@ def _of_path(_cls: type) -> Schema:
 
 
 def _described(part: Schema) -> Schema:
-    """Describe the key that tells events apart, which no field stands for."""
+    """Describe the key that distinguishes events; it has no field."""
     event = part["properties"].get("event")
     if event is not None:
         part["properties"]["event"] = {"description": "Which event this is.", **event}

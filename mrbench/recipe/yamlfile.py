@@ -303,7 +303,7 @@ class _Reader:
 
 
 def _number(node: yaml.Node, text: str, name: str) -> float | None:
-    """Return an int or a float; YAML reads 050 and 1:30 as numbers, too: nobody means 40 and 90."""
+    """Return an int or a float, or None; YAML 1.1 reads an int 050 as 40 and 1:30 as 90."""
     kind, plain = node.tag.rpartition(":")[2], text.replace("_", "")
     exponent = _unquoted(node) and _BARE_EXPONENT.fullmatch(text)
     with contextlib.suppress(ValueError):

@@ -17,7 +17,7 @@ from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import parse_log
 from mrbench.measure.failure.verdict import failure_of_log
 from mrbench.measure.log.blocks import read_stamps
-from mrbench.measure.parsers import NAMES, parse_samples
+from mrbench.measure.parsers import FORMAT_NAMES, parse_samples
 from mrbench.measure.spans import Marks
 from mrbench.model.recipe import LogFormat
 from mrbench.model.suite import Suite
@@ -197,7 +197,7 @@ def recipe_texts() -> list[bytes]:
 
 def every_log() -> list[bytes]:
     """Return a log of each format."""
-    return [*pattern_logs(), *chain.from_iterable(logs_of(name) for name in NAMES)]
+    return [*pattern_logs(), *chain.from_iterable(logs_of(name) for name in FORMAT_NAMES)]
 
 
 def _parser(log: LogFormat, data: bytes) -> None:
@@ -207,10 +207,13 @@ def _parser(log: LogFormat, data: bytes) -> None:
 TARGETS: Mapping[str, Target] = {
     **{
         name: Target(partial(_parser, LogFormat(format=name)), partial(logs_of, name))
-        for name in NAMES
+        for name in FORMAT_NAMES
     },
     "pattern": Target(partial(_parser, PATTERN), pattern_logs),
-    **{f"repeated-{name}": Target(partial(repeated, name), partial(units, name)) for name in NAMES},
+    **{
+        f"repeated-{name}": Target(partial(repeated, name), partial(units, name))
+        for name in FORMAT_NAMES
+    },
     "detection": Target(detected, every_log),
     "stamps": Target(stamps, lambda: [b"1000 5\n2000 9\n2000 16\n", b"1 1\n"]),
     "failure": Target(diagnosed, lambda: list(FAILURES)),

@@ -1,4 +1,4 @@
-"""Who held a GPU's memory when it ran out, as far as the message tells."""
+"""Who held a GPU's memory when it ran out, from the error message."""
 
 import re
 
@@ -19,7 +19,7 @@ CONTEXT_GIB = 2.0  # what CUDA, cuDNN and NCCL may take of their own, unseen by 
 def held_by_others(line: bytes) -> tuple[str, str] | None:
     """Return what other processes held of the GPU, and the remedy; None if little or unknown.
 
-    PyTorch alone tells: total, free, and its own. The rest is others', but for CUDA's.
+    Only PyTorch prints total, free and its own memory. The rest belongs to others or to CUDA.
     """
     total, free, mine = _gib(_TOTAL, line), _gib(_FREE, line), _own_gib(line)
     if total is None or free is None or mine is None:

@@ -50,9 +50,9 @@ ENDED_EARLY = (
 
 
 def failure_of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | None:
-    """Return why a run gave no number; None where the training did not fail.
+    """Return why a run gave no number; None if the training did not fail.
 
-    status: the measurement's, from the log alone. Raises MeasureError if the log is unreadable.
+    status: that of the measurement of the log alone. Raises MeasureError if the log is unreadable.
     """
     if status == "diverged":
         return _diverged(log, marks)
@@ -68,7 +68,7 @@ def failure_of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Fail
 
 
 def failure_of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
-    """Return why a log of anybody's has no number, as far as it says so itself; else None."""
+    """Return why a log has no number, from its own error lines; None without any."""
     if status == "diverged":
         return _diverged(log, marks)
     if status not in ("no_iterations", "incomplete_window"):
@@ -82,7 +82,7 @@ def failure_of_log(log: Path, marks: Marks, status: Status) -> Failure | None:
 
 
 def shortfall(measurement: Measurement) -> str:
-    """Return what the log lacks for a number, without the advice for a training that is well."""
+    """Return what the log lacks for a number, without the advice meant for a healthy training."""
     return measurement.reason if measurement.remedy else ""
 
 
@@ -100,12 +100,12 @@ def explain(failure: Failure, end: str) -> Problem:
 
 
 def _by_nan(best: ErrorLine, marks: Marks) -> bool:
-    """Whether an error is but what a loss that is no number led to."""
+    """Return whether a loss that is not finite led to the error."""
     return marks.ends_nan and best.sign.cause in ("exception", "assertion")
 
 
 def _by_message(exit_: Exit, last: str) -> Failure:
-    """Explain by who ran it: what could not be written or ended, who ended it; or an interrupt."""
+    """Explain by the executor's message (what it could not do, who ended it) or an interrupt."""
     text, remedy = exit_.message, exit_.remedy
     if exit_.reason == "interrupted":
         return _failure("interrupted", "interrupted", text or last, remedy or ends.AGAIN)
@@ -122,7 +122,7 @@ def _by_message(exit_: Exit, last: str) -> Failure:
 
 
 def _by_end(exit_: Exit, status: Status, best: ErrorLine | None, last: str) -> Failure | None:
-    """Explain by what ended the training, where its log has no error of its own."""
+    """Explain by how the training ended; its log has no error of its own."""
     if exit_.reason in LIMITS:
         cause, how, remedy = LIMITS[exit_.reason]
         return _failure(cause, how, last, remedy)
@@ -136,7 +136,7 @@ def _by_end(exit_: Exit, status: Status, best: ErrorLine | None, last: str) -> F
 
 
 def _by_code(exit_: Exit, best: ErrorLine | None, last: str) -> Failure:
-    """Explain by the exit status, and by the consequences and echoes that the log has."""
+    """Explain by the exit status, and by the consequences and echoes in the log."""
     code = exit_.code or 0
     number = -code if code < 0 else max(0, code - SHELLS)
     if number == signal.SIGKILL:
@@ -162,7 +162,7 @@ def _as_failure(error: ErrorLine, exit_: Exit | None) -> Failure:
 
 
 def _killed(failure: Failure, exit_: Exit | None) -> Failure:
-    """Add whether the kernel killed for lack of memory, where it says so."""
+    """Add whether the kernel killed a process for lack of memory, if that is known."""
     if exit_ is None or exit_.oom_kills is None:
         return replace(failure, detail="whether for lack of memory is not known")
     if not exit_.oom_kills:

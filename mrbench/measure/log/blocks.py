@@ -57,10 +57,10 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 def follow_blocks(
     path: Path, ended: Callable[[float], bool], tick: Callable[[], None], poll_s: float
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield the same of a plain log as it grows, until nothing is written to it any more.
+    """Yield the blocks of a plain log as it grows, until its writer has ended.
 
-    ended: waits at most so many seconds for that, and tells whether it has come. `tick` is called
-    at least every `poll_s`, as far as the caller comes back for the next block.
+    ended: waits at most so many seconds for that end and returns whether it has come. `tick` is
+    called at least every `poll_s`, as long as the caller keeps asking for the next block.
     """
     return whole_lines(_growing(path, ended, tick, poll_s))
 
@@ -138,7 +138,7 @@ class Stamps(msgspec.Struct, frozen=True):
 
 
 def read_stamps(path: Path) -> Stamps:
-    """Read all stamps but a last line cut short; MeasureError if they are none."""
+    """Read all stamps but an incomplete last line. Raises MeasureError if they are invalid."""
     times_ns, ends = array("q"), array("q")
     try:
         with path.open("rb") as file:

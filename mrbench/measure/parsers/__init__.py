@@ -40,7 +40,7 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "tensorpack-stats": ("tensorpack", "parse_stats"),
     "matterport": ("keras", "parse"),
 }
-NAMES = (*FORMATS, *PARSERS)
+FORMAT_NAMES = (*FORMATS, *PARSERS)
 
 # What else an implementation writes beside its text log.
 KIN: Mapping[str, tuple[str, ...]] = {
@@ -86,7 +86,7 @@ def resolve_format(log: LogFormat) -> LogFormat:
         clock = "arrival" if log.format == "matterport" else log.clock
         return replace(log, timing="interval_total", clock=clock)
     if log.format not in FORMATS:
-        hint = did_you_mean(log.format, NAMES) or f"known are {', '.join(NAMES)}"
+        hint = did_you_mean(log.format, FORMAT_NAMES) or f"known are {', '.join(FORMAT_NAMES)}"
         raise RecipeError(f"log.format {log.format!r} is unknown", hint)
     rule = _named(log.format)
     return replace(

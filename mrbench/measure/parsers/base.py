@@ -1,4 +1,4 @@
-"""What the parsers share: blocks, lines as logs have them, what they mean, and marks."""
+"""What the parsers share: blocks, the patterns and the meaning of log lines, and marks."""
 
 import math
 import re
@@ -35,11 +35,11 @@ def json_field(name: bytes, number: bytes = NUMBER) -> re.Pattern[bytes]:
 class Parse(Protocol):
     """What a parser is: a function from a log's blocks to iteration samples, in their order.
 
-    It reads as the blocks come and keeps nothing behind them, so it serves a running training and
-    a file of any length alike. With `window`, iterations far behind it need not be told one by
-    one, as long as a smaller number after them (another process) is. Far: more than an interval.
-    images_per_iteration: 0 where they are unknown; then the seconds that a log tells as images per
-    second are those of one image, and no others are told by a parser of such logs.
+    It reads the blocks as they come and keeps none of them, so it works on a running training and
+    on a file of any length. With `window`, it may skip iterations that lie more than an interval
+    behind it, but not a smaller number after them, which begins another process.
+    images_per_iteration: 0 if unknown; a log that prints images per second then gives the seconds
+    of one image.
     """
 
     def __call__(
@@ -49,20 +49,20 @@ class Parse(Protocol):
         images_per_iteration: int,
         window: Window | None = None,
     ) -> Iterator[IterationSample]:
-        """Yield the samples; seconds are nan where the log does not tell them."""
+        """Yield the samples; seconds are nan if the log does not contain them."""
 
 
 class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """A format whose marks are single lines: where the numbers stand, and what they mean.
+    """A format whose marks are single lines: where the numbers are, and what they mean.
 
-    number finds a mark anywhere in a block and has the groups `iteration` and, where the log
+    number matches a mark anywhere in a block and has the groups `iteration` and, if the log
     counts within epochs, `epoch` and `per_epoch`; value, loss and data (seconds spent waiting for
-    data, timed as value is) are searched behind it in that line alone, or in that JSON object.
-    head: what the line before the number must look like. timing, every, counts_from and skipped
+    data, timed like value) are searched after it in the same line or JSON object.
+    head: pattern of the line before the number. timing, every, counts_from and skipped
     are those of LogFormat. smoothing: value is the mean of the last so many iterations, however
     often it is printed. data_over: data is the mean of the last so many, though value is not.
-    step: what value is rounded to, where its digits do not tell. begins: a line that a new process
-    prints before its first mark, with the iterations done so far as its group where it tells them.
+    step: the step of rounding, if the digits of value do not show it. begins: a line that a new
+    process prints before its first mark; its group, if any, is the number of iterations done.
     """
 
     number: re.Pattern[bytes]
@@ -86,7 +86,7 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(NamedTuple):
-    """One line of a log that tells of iterations.
+    """One line of a log that reports iterations.
 
     iteration: 1-based, counted over epochs; floor: iterations done before its epoch began;
     closes: it is the epoch's last; error: bound of value's error by its printing; rank: what the
@@ -109,7 +109,7 @@ class Mark(NamedTuple):
     rank: bytes | None = None
 
 
-# Far behind the window marks are not told one by one, but that one came twice: ranks print all.
+# Marks far behind the window are skipped; only a repeated one is reported: every rank prints it.
 REPEAT = Mark(0, math.nan, 0)
 
 
@@ -166,9 +166,9 @@ def after_line(block: bytes, right: int) -> int:
 
 
 def number_ends(block: bytes, right: int, rule: TextFormat, *, final: bool) -> bool | None:
-    """Whether a number that stands at a line's end is all there, and not wrapped by a terminal.
+    """Return whether a number at a line's end is complete and not wrapped by a terminal.
 
-    None where that cannot be told before the next line has come; final: none comes.
+    None if that depends on a line that has not come yet. final: no line will follow.
     """
     after = after_line(block, right)
     if after == right:

@@ -23,7 +23,7 @@ from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
 
 # The end of an epoch counts only with its line's end, and waits for the next bar: what is cut off,
-# or wrapped by a terminal, may tell of a validation.
+# or wrapped by a terminal, may belong to a validation.
 _LINES = re.compile(
     rb"Epoch[ \t]{1,9}(?P<epoch>\d{1,9})/\d{1,9}(?=\s)|"
     rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})[ \t]{1,9}\[=*\][ \t]{1,9}-"

@@ -63,7 +63,7 @@ def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Ste
     start seconds apart, so the running mean of one minus that of another is no interval.) A number
     lower by at most one spacing, in a log where marks have come twice before, is a rank that lags,
     and is dropped. Any other fall-back, and any line that only a starting process prints, begins a
-    new process. A process's first mark waits for its second, which tells the spacing.
+    new process. A process's first mark waits for its second, which determines the spacing.
     """
     process = _Process()
     for mark in marks:
@@ -142,7 +142,7 @@ def _sample(
 def from_intervals(
     steps: Iterable[Step], timing: Timing, every: int | None = None, images: int = 1
 ) -> Iterator[IterationSample]:
-    """Each number tells of the interval before it, at most `every` iterations, in one epoch."""
+    """Take each number as the time of at most `every` iterations before it, in one epoch."""
     last = 0
     for mark, first, start, spacing in steps:
         base = (start or 0) if first else last

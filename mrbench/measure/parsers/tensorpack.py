@@ -81,7 +81,7 @@ class _Epochs(msgspec.Struct):
     began: dict[int, tuple[int, Printed | None]] = {}
 
     def take(self, block: bytes, offset: int, line: re.Match[bytes]) -> Mark | None:
-        """Take note of a line; return the mark of an epoch of which all is known now."""
+        """Note a line; return the mark of an epoch that is complete now."""
         if line["start"]:
             # Every rank says so; the first to say it is the nearest to the beginning.
             epoch = int(line["start"])
@@ -91,7 +91,7 @@ class _Epochs(msgspec.Struct):
             if self.open and self.open.mark.iteration == int(line["step"]):
                 return None  # another rank
             done, self.open = self.open, _finished(block, offset, line, self.began)
-            if not self.images:  # then an epoch's time tells nothing of images
+            if not self.images:  # then an epoch's time says nothing about images
                 self.open = self.open._replace(mark=self.open.mark._replace(value=math.nan))
             return done.mark if done else None
         elif self.open and not (line["rate"] and _WRAPPED.match(block, line.end())):

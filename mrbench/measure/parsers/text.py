@@ -1,8 +1,8 @@
-"""Logs whose marks are single lines: finds them in blocks of bytes, for named formats and patterns.
+"""Parse logs whose marks are single lines, by a named format or a recipe's pattern.
 
-One compiled expression runs over a block of a megabyte, not over each line, and finds the iteration
-number only; all else is looked up in its line. Far behind the window not even that: there only a
-number that falls back matters, for it begins a new process.
+One compiled expression runs over a block of a megabyte, not over each line, and matches the
+iteration number only; the rest is looked up in its line. Far behind the window that is skipped:
+there only a smaller number matters, because it begins a new process.
 """
 
 import math
@@ -28,7 +28,7 @@ from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
 
-FOLLOWED = 1000  # iterations behind the window told one by one: who follows a run ends it there
+FOLLOWED = 1000  # iterations yielded behind the window; a follower of a run ends it there
 _FAR = 10**9  # iterations: where an epoch's place is unknown, it is out of every window
 
 
@@ -48,7 +48,7 @@ def parse(
 
 
 def from_pattern(log: LogFormat) -> TextFormat:
-    """Make a format of a recipe's own pattern, whose one expression finds all groups.
+    """Make a format of a recipe's own pattern, whose one expression has all groups.
 
     It runs over a megabyte of lines at a time, `^` and `$` meaning a line's: a pattern that crosses
     lines, or backtracks without bound (`(a+)+`, `.*` before the first literal), costs accordingly.
@@ -169,7 +169,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Itera
             mark = read_mark(block, offset, match, rule, behind, final=final)
             if mark is PENDING:
                 stream.carry(offset, raw, match)
-                begins = []  # they will be found again
+                begins = []  # the next block matches them again
                 break
             behind = match.end()
             if mark is not None and iteration > 0:
@@ -220,7 +220,7 @@ def _begin(block: bytes, offset: int, match: re.Match[bytes]) -> Mark:
     )
 
 
-PENDING = Mark(0, math.nan, -1)  # whether its value is all there, the next line tells
+PENDING = Mark(0, math.nan, -1)  # the next line decides whether its value is complete
 
 
 def read_mark(
@@ -232,10 +232,10 @@ def read_mark(
     *,
     final: bool,
 ) -> Mark | None:
-    """Return the mark of a number, its iteration still to be filled in; None where it is none.
+    """Return the mark of a number, without its iteration; None if the line is no mark.
 
-    behind: where the number before it ended, which may be in the same line. final: the log ends
-    with this block; else PENDING stands for a mark that needs the line after the block.
+    behind: the end of the previous number, which may be in the same line. final: the log ends
+    with this block; otherwise PENDING stands for a mark that needs the line after the block.
     """
     left, right = line_around(block, match.start(), match.end())
     if rule.value is rule.number:
@@ -255,7 +255,7 @@ def read_mark(
 def _matched(
     block: bytes, offset: int, match: re.Match[bytes], rule: TextFormat, *, final: bool
 ) -> Mark | None:
-    """Read what a recipe's own pattern has found; what the block's end ends may be cut off."""
+    """Read a match of a recipe's own pattern; at the block's end it may be incomplete."""
     value = number(match["value"])
     last = max(match.end("value"), match.end("iteration"))
     if math.isnan(value):

@@ -1,6 +1,6 @@
 """torchvision's reference training: `time:` is the mean of the last 20 iterations, printed each 10.
 
-Every second line tells of new iterations only; the window of 20 starts anew in each epoch.
+Every second line covers new iterations only; the window of 20 restarts in each epoch.
 Epochs and iterations are counted from 0. Lines of the evaluation begin with `Test:` instead.
 """
 
