@@ -11,10 +11,9 @@ from msgspec import structs
 
 from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
-from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
+from mrbench.measure.log.blocks import Block, read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import FORMAT_NAMES, KIN, counts_images, parse_samples, warning_of
-from mrbench.measure.parsers.base import Block
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.window import measure
 from mrbench.model.recipe import LogFormat, Window

@@ -9,6 +9,7 @@ import msgspec
 
 from mrbench.measure.failure import code, ends, files, gpus, memory, network
 from mrbench.measure.failure.base import Sign, Weight
+from mrbench.measure.log.blocks import Block
 from mrbench.measure.spans import Marks
 
 # Of the signs that fit a line the first counts.
@@ -60,8 +61,6 @@ NOISE = re.compile(
 LONGEST_BYTES = 4000  # of a line: its two ends are looked at
 SURVIVED_LINES = 50  # lines of ordinary output: behind so many, the training survived an error
 MOST_ERRORS = 100  # of each weight
-
-Block = tuple[int, bytes]  # offset in the log, and what stands there
 
 
 class ErrorLine(NamedTuple):

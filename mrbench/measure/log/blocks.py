@@ -21,11 +21,12 @@ from mrbench.errors import MeasureError
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
+Block = tuple[int, bytes]  # offset of the first byte in the log, and whole lines
 
 _GZIP = b"\x1f\x8b"
 
 
-def read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+def read_blocks(path: Path) -> Iterator[Block]:
     """Yield (offset, bytes) of a log, 1 MiB at a time, each cut at a line feed or carriage return.
 
     A line of more than 4 MiB is cut at a blank, if there is one. Offsets count unpacked bytes.
@@ -34,7 +35,7 @@ def read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     return whole_lines(_chunks(path))
 
 
-def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[Block]:
     """Cut bytes as they come into blocks that end at a line's end, but perhaps the last."""
     offset = size = 0
     rest: list[bytes] = []
@@ -56,7 +57,7 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 def follow_blocks(
     path: Path, ended: Callable[[float], bool], tick: Callable[[], None], poll_s: float
-) -> Iterator[tuple[int, bytes]]:
+) -> Iterator[Block]:
     """Yield the blocks of a plain log as it grows, until its writer has ended.
 
     ended: waits at most so many seconds for that end and returns whether it has come. `tick` is

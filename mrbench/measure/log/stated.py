@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from mrbench.errors import RecipeError
+from mrbench.measure.log.blocks import Block
 from mrbench.model.record import StatedFact
 from mrbench.model.run import Printed
 
@@ -59,9 +60,7 @@ def check_patterns(states: Mapping[str, str]) -> None:
             raise RecipeError(f"{name}: needs a group around the value, as in 'gpus: (\\d+)'")
 
 
-def read_stated(
-    blocks: Iterable[tuple[int, bytes]], states: Mapping[str, str]
-) -> dict[str, StatedFact]:
+def read_stated(blocks: Iterable[Block], states: Mapping[str, str]) -> dict[str, StatedFact]:
     """Return each fact's value and line in the log; the last of several statements counts.
 
     blocks: as read_blocks yields them. Facts that the log does not state are left out.

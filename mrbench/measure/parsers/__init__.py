@@ -11,8 +11,9 @@ from importlib import import_module
 from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
+from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
-from mrbench.measure.parsers.base import Block, Parse, TextFormat
+from mrbench.measure.parsers.base import Parse, TextFormat
 from mrbench.model.recipe import LogFormat, Window
 from mrbench.model.run import IterationSample
 from mrbench.text import did_you_mean

@@ -8,10 +8,9 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from mrbench.measure.log import stated
+from mrbench.measure.log.blocks import Block
 from mrbench.model.recipe import Clock, LogFormat, Timing, Window
 from mrbench.model.run import IterationSample, Printed
-
-Block = tuple[int, bytes]  # (offset of the first byte in the log, bytes that end at a line's end)
 
 NUMBER = rb"(\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf)"
 LOSS = rb"([-+]?(?:\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf|NaN|Infinity))"

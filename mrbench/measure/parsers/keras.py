@@ -10,9 +10,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 
+from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
     LOSS,
-    Block,
     Mark,
     blank_colours,
     line_around,

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
     GAP,
     LOSS,
     NUMBER,
-    Block,
     Mark,
     blank_colours,
     line_around,

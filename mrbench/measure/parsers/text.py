@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from mrbench.errors import RecipeError
+from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
     REPEAT,
-    Block,
     Mark,
     TextFormat,
     blank_colours,
