@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench import cli
-from mrbench.cli import commands
+from mrbench.cli import command_names
 from toy import mrbench
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
@@ -19,7 +19,7 @@ RUN = "20261125T101200Z-d3d87a44"
 OPTIONS = ("--suite", "--impl", "--gpus", "--window", "--repeat", "--json", "--runs", "-o", "--")
 WORDS = st.one_of(
     st.sampled_from(
-        [*commands.names(), *OPTIONS, "synth", "check", "demo", "", "0", "-1", "-", "1:2"]
+        [*command_names(), *OPTIONS, "synth", "check", "demo", "", "0", "-1", "-", "1:2"]
     ),
     st.text(max_size=6),
 )
@@ -81,7 +81,7 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         ("run --executor docker --memory -1", 2, "--memory: '-1' is no amount", "give it as 64g"),
         ("run --executor slurm --nodes 0", 2, "--nodes: '0' is not a positive", HELP),
         ("run --executor slurm --time x --dry-run", 2, "--time 'x' is no time", "as 90 or 1:30:00"),
-        ("run --recipe runs", 2, "runs: cannot be read (Is a directory)", "check the path"),
+        ("run --recipe runs", 2, "runs: cannot be read (Not a regular file)", "check the path"),
         ("run --recipe junk", 2, "junk: is not UTF-8 text", "this is no recipe"),
         ("run --recipe empty.yaml", 2, "empty.yaml: is empty", "start from a recipe"),
         ("run --suite demo --weights junk", 4, "--weights junk: no such folder", "check the path"),
@@ -105,7 +105,12 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         ("show record", 1, "no run 'record'", "the newest is"),
         ("show x --runs gone", 1, "no run 'x' under gone", "no such folder, check --runs"),
         ("show x --runs empty", 1, "no run 'x' under empty", "none at all, check --runs"),
-        ("show broken", 1, "broken/record.json: is no record", "restore it or remove the run"),
+        (
+            "show broken",
+            1,
+            "broken/record.json: expected keys and values, got a list",
+            "restore it or remove the run",
+        ),
         ("verify runs", 1, "no run 'runs'", "the newest is"),
         ("verify junk", 1, "junk: cannot be read", "give an archive that `mrbench pack` made"),
         ("compare gone.tgz gone", 1, "gone.tgz: no such archive", "check the path"),

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from checkworld import World
-from mrbench.cli import commands
+from mrbench.cli import command_names
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -68,7 +68,7 @@ def test_every_command_in_the_workflows_is_known() -> None:
     text = "".join(path.read_text() for path in WORKFLOWS)
     named = set(re.findall(r"(?:run: |^ +)mrbench ([a-z]+)", text, re.MULTILINE))
     assert named
-    assert named <= set(commands.names())
+    assert named <= set(command_names())
 
 
 def test_the_hook_is_valid() -> None:

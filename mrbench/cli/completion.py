@@ -7,14 +7,14 @@ nothing else is printed.
 import argparse
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import argcomplete
 from argcomplete.shell_integration import shellcode
 
-from mrbench.cli import commands, overview
+from mrbench.cli import overview
 from mrbench.recipe import load
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
@@ -32,11 +32,11 @@ def script(shell: str) -> str:
     )
 
 
-def complete(make_parser: Callable[..., argparse.ArgumentParser]) -> int:
+def complete(make_parser: Callable[..., argparse.ArgumentParser], names: Sequence[str]) -> int:
     """Answer the shell and end the process; return 1, and say nothing, where that fails."""
     words = os.environ.get("COMP_LINE", "").split()
-    command = next((word for word in words[1:] if word in commands.names()), "")
-    briefs = {} if command else {name: one.brief for name, one in overview.read().items()}
+    command = next((word for word in words[1:] if word in names), "")
+    briefs = {} if command else {name: one.brief for name, one in overview.read(names).items()}
     parser = make_parser(command, briefs)
     _equip(parser)
     try:

@@ -1,7 +1,7 @@
 """What `mrbench --help` prints: all commands on one screen, the main ones first."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
 
@@ -19,11 +19,9 @@ TRY = "  mrbench run --suite demo && mrbench table --suite demo    try it, on an
 COLUMN = 40  # of two, on 80
 
 
-def read() -> Mapping[str, Command]:
-    """Return every command by its name, out of the source of its module, which is not run."""
-    return {
-        name: _read(Path(commands.__file__).with_name(f"{name}.py")) for name in commands.names()
-    }
+def read(names: Iterable[str]) -> Mapping[str, Command]:
+    """Return these commands by their names, out of their modules' sources, which are not run."""
+    return {name: _read(Path(commands.__file__).with_name(f"{name}.py")) for name in names}
 
 
 def _read(module: Path) -> Command:
@@ -34,9 +32,9 @@ def _read(module: Path) -> Command:
     raise ValueError(f"{module}: has no COMMAND = Command(...)")
 
 
-def text() -> str:
+def text(names: Iterable[str]) -> str:
     """Return the overview: at most 23 lines of 79 characters."""
-    known = sorted(read().items(), key=lambda item: item[1].order)
+    known = sorted(read(names).items(), key=lambda item: item[1].order)
     lines = [*ABOUT, ""]
     for group in GROUPS:
         entries = [f"  {name:10} {one.brief}" for name, one in known if one.group == group]
