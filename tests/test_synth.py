@@ -21,10 +21,10 @@ from mrbench.prepare.data.synth import (
     counts,
     dataset,
     draw,
-    made_by_us,
+    read_marker,
     synthesize,
 )
-from mrbench.prepare.data.workers import spread
+from mrbench.prepare.data.workers import parallel_map
 
 SPEC = SyntheticData(images=16, width=160, height=120, seed=3)
 SETS = {
@@ -93,10 +93,10 @@ def test_the_number_of_processes_does_not_matter(
 
 SLEEP = """
 import sys, time
-from mrbench.prepare.data.workers import spread
+from mrbench.prepare.data.workers import parallel_map
 if __name__ == "__main__":
     print("begun", flush=True)
-    list(spread(time.sleep, [300.0] * 4, processes=2))
+    list(parallel_map(time.sleep, [300.0] * 4, processes=2))
 """
 
 
@@ -134,12 +134,12 @@ def test_helping_processes_end_with_the_one_they_help(tmp_path: Path) -> None:
 
 def test_a_helper_that_is_killed_is_told() -> None:
     with pytest.raises(UnavailableError, match="a process that helped was killed"):
-        list(spread(os._exit, [1], processes=2))
+        list(parallel_map(os._exit, [1], processes=2))
 
 
 def test_as_many_as_were_asked_for(drawn: Path) -> None:
     assert {n: len(load(drawn, n)["images"]) for n in SETS} == counts(16)
-    assert made_by_us(drawn) == Drawn(images=16, width=160, height=120, seed=3, drawing=2)
+    assert read_marker(drawn) == Drawn(images=16, width=160, height=120, seed=3, drawing=2)
 
 
 def test_a_user_s_folder_is_drawn_anew_only_where_it_was_drawn(tmp_path: Path) -> None:

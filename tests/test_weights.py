@@ -36,13 +36,13 @@ def item(url: str, **more: object) -> WeightsFile:
     return WeightsFile(**({"file": "net/R-50.pkl", "url": url} | more))  # type: ignore[arg-type]
 
 
-def have(wanted: WeightsFile, named: Path | None = None) -> UsedWeights:
-    return weights.have(wanted, named, lambda _: None)
+def obtain(wanted: WeightsFile, named: Path | None = None) -> UsedWeights:
+    return weights.obtain(wanted, named, lambda _: None)
 
 
 def refused(wanted: WeightsFile, named: Path | None = None) -> str:
     with pytest.raises(UnavailableError) as caught:
-        have(wanted, named)
+        obtain(wanted, named)
     text = str(caught.value)
     assert "\n" not in text
     return text
@@ -77,8 +77,8 @@ def test_weights_are_fetched_once(
 ) -> None:
     wanted = item(f"{server.base}/R-50.pkl", **published)
     assert weights.problem(wanted, None) is None  # missing, but it will be fetched
-    used = have(wanted)
-    assert used == have(wanted)
+    used = obtain(wanted)
+    assert used == obtain(wanted)
     assert (used.sha256, used.size_bytes, used.checked_by) == (SHA256, len(CONTENT), checked_by)
     assert Path(used.path) == cached()
     assert cached().read_bytes() == CONTENT
@@ -87,12 +87,12 @@ def test_weights_are_fetched_once(
 
 
 def test_http_is_asked_for_by_https(server: Server) -> None:
-    assert have(item(f"{server.base.replace('https', 'http')}/R-50.pkl")).sha256 == SHA256
+    assert obtain(item(f"{server.base.replace('https', 'http')}/R-50.pkl")).sha256 == SHA256
 
 
 def test_a_local_file_may_be_named(tmp_path: Path) -> None:
     there = supplied(tmp_path / "some%20 where") / "net" / "R-50.pkl"
-    used = have(item(there.as_uri(), size_bytes=len(CONTENT)))
+    used = obtain(item(there.as_uri(), size_bytes=len(CONTENT)))
     assert used.sha256 == SHA256
 
 
@@ -124,7 +124,7 @@ def test_a_broken_connection_leaves_nothing(server: Server) -> None:
     assert f"broke after {len(CONTENT) // 2} of {len(CONTENT)} bytes" in told
     assert left() == set()
     server.cut.clear()
-    assert have(item(f"{server.base}/R-50.pkl")).sha256 == SHA256
+    assert obtain(item(f"{server.base}/R-50.pkl")).sha256 == SHA256
 
 
 def test_an_answer_of_unknown_size_is_not_trusted(server: Server) -> None:
@@ -140,7 +140,7 @@ def test_no_server_fills_the_disk(server: Server, monkeypatch: pytest.MonkeyPatc
 
 def test_the_next_url_is_asked_when_one_fails(server: Server) -> None:
     urls = (f"{server.base}/moved.pkl", f"{server.base}/R-50.pkl")
-    assert have(item("https://localhost:1/R-50.pkl", other_urls=urls)).sha256 == SHA256
+    assert obtain(item("https://localhost:1/R-50.pkl", other_urls=urls)).sha256 == SHA256
     assert server.asked == ["/moved.pkl", "/R-50.pkl"]
 
 
@@ -165,7 +165,7 @@ def test_redirections_stay_encrypted(server: Server) -> None:
         "/bad": f"{server.base.replace('https', 'http')}/R-50.pkl",
         "/worse": "file:///etc/hostname",
     }
-    assert have(item(f"{server.base}/good")).sha256 == SHA256
+    assert obtain(item(f"{server.base}/good")).sha256 == SHA256
     assert "is not https" in refused(item(f"{server.base}/bad", file="b"))
     assert "is not allowed" in refused(item(f"{server.base}/worse", file="c"))
 
@@ -184,14 +184,14 @@ def test_a_named_folder_is_used_and_nothing_is_fetched(server: Server, tmp_path:
     assert "are missing" in str(weights.problem(wanted, tmp_path))
     assert "are missing" in refused(wanted, tmp_path)
     named = supplied(tmp_path / "named")
-    assert have(wanted, named).path == str(named / "net" / "R-50.pkl")
+    assert obtain(wanted, named).path == str(named / "net" / "R-50.pkl")
     assert not server.asked
     assert not cached().exists()
 
 
 def test_the_first_seen_counts(server: Server, tmp_path: Path) -> None:
     wanted = item(f"{server.base}/R-50.pkl")
-    have(wanted)
+    obtain(wanted)
     named = supplied(tmp_path / "named", b"other")
     other = hashlib.sha256(b"other").hexdigest()
     for told in (str(weights.problem(wanted, named)), refused(wanted, named)):
@@ -205,29 +205,29 @@ def test_the_first_seen_counts(server: Server, tmp_path: Path) -> None:
     assert other in told
     assert left() == set()
     (home() / "weights" / ".seen" / "net" / "R-50.pkl.json").unlink()
-    assert have(wanted).sha256 == other
+    assert obtain(wanted).sha256 == other
 
 
 def test_a_folder_s_file_may_be_the_first_seen(server: Server, tmp_path: Path) -> None:
     wanted = item(f"{server.base}/R-50.pkl")
-    have(wanted, supplied(tmp_path / "named", b"other"))
+    obtain(wanted, supplied(tmp_path / "named", b"other"))
     assert SHA256 in refused(wanted)
     assert left() == set()
 
 
 def test_a_record_that_cannot_be_read_lets_nothing_pass(server: Server) -> None:
     wanted = item(f"{server.base}/R-50.pkl")
-    have(wanted)
+    obtain(wanted)
     (home() / "weights" / ".seen" / "net" / "R-50.pkl.json").write_text("{}")
     assert "is no record of weights" in refused(wanted)
 
 
 def test_one_name_stands_for_one_origin(server: Server) -> None:
     server.files["/other.pkl"] = b"other"
-    have(item(f"{server.base}/R-50.pkl"))
+    obtain(item(f"{server.base}/R-50.pkl"))
     assert "another file name" in refused(item(f"{server.base}/other.pkl"))
     moved = item(f"{server.base}/other.pkl", other_urls=(f"{server.base}/R-50.pkl",))
-    assert have(moved).sha256 == SHA256
+    assert obtain(moved).sha256 == SHA256
 
 
 def test_unchanged_files_are_not_read_again(
@@ -235,10 +235,10 @@ def test_unchanged_files_are_not_read_again(
 ) -> None:
     wanted = item("https://localhost:1/R-50.pkl", md5=MD5)
     named = supplied(tmp_path / "named")
-    used = have(wanted, named)
+    used = obtain(wanted, named)
     with monkeypatch.context() as patch:
         patch.setattr(digests, "Hashing", None)  # reading the file would now fail
-        assert have(wanted, named) == used
+        assert obtain(wanted, named) == used
     path = named / "net" / "R-50.pkl"
     status = path.stat()
     path.write_bytes(b"W" + CONTENT[1:])
@@ -252,7 +252,7 @@ def test_a_broken_memory_costs_only_time(tmp_path: Path, memory: str) -> None:
     path = home() / "weights" / ".digests.json"
     path.parent.mkdir(parents=True)
     path.write_text(memory)
-    assert have(item("https://localhost:1/x", md5=MD5), named).sha256 == SHA256
+    assert obtain(item("https://localhost:1/x", md5=MD5), named).sha256 == SHA256
     assert list(json.loads(path.read_text())) == [str(named / "net" / "R-50.pkl")]
 
 
@@ -287,7 +287,7 @@ import sys
 from mrbench.prepare import weights
 from mrbench.model.recipe import WeightsFile
 wanted = WeightsFile(file="net/R-50.pkl", url=sys.argv[1])
-print(weights.have(wanted, None, lambda text: None).sha256)
+print(weights.obtain(wanted, None, lambda text: None).sha256)
 """
 
 

@@ -45,12 +45,12 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     {port} is left to fill: which one is free is known when and where the training starts.
     """
     base = mirrored.git_base(places.mirror)
-    used = tuple(weights.have(item, places.weights, progress) for item in plan.weights)
+    used = tuple(weights.obtain(item, places.weights, progress) for item in plan.weights)
     checkout = workspace.prepare(plan.source, file.patches, base, progress)
 
     def packages() -> list[Path]:
-        wanted = [as_source(package) for package in plan.environment.packages]
-        return [workspace.prepare(s, (), base, progress).path for s in wanted]
+        sources = [as_source(package) for package in plan.environment.packages]
+        return [workspace.prepare(s, (), base, progress).path for s in sources]
 
     ready = surroundings.prepare(
         plan.environment,
@@ -143,12 +143,12 @@ def _activated(plan: Plan, python: Path, image: str | None) -> dict[str, str]:
 def _read_only(plan: Plan, places: Places) -> tuple[Path, ...]:
     """Return the folders and files that are read: data, weights, and where links of both lead."""
     data = data_folder(plan, places)
-    found = [target for _, target in links_of(plan, places)]
+    paths = [target for _, target in links_of(plan, places)]
     if plan.data is not None and data is not None:
-        found += [data, *(data / need for need in plan.data.needs)]
+        paths += [data, *(data / need for need in plan.data.needs)]
     if plan.weights:
-        found.append(weights.folder(places.weights))
-    real = sorted({path.resolve() for path in found if path.exists()})
+        paths.append(weights.folder(places.weights))
+    real = sorted({path.resolve() for path in paths if path.exists()})
     return tuple(p for p in real if not any(other in p.parents for other in real))
 
 
@@ -166,13 +166,13 @@ def path_values(plan: Plan, places: Places, python: Path, source: Path) -> dict[
 
 def links_of(plan: Plan, places: Places) -> list[tuple[str, Path]]:
     """Return the links that a run's copy gets: path in the copy, and target."""
-    found: list[tuple[str, Path]] = []
+    links: list[tuple[str, Path]] = []
     data = data_folder(plan, places)
     if plan.data is not None and data is not None:
-        found += run_copy.data_links(plan.data.links, data)
+        links += run_copy.data_links(plan.data.links, data)
     stored = weights.folder(places.weights)
-    found += [(item.link, stored / item.file) for item in plan.weights if item.link]
-    return found
+    links += [(item.link, stored / item.file) for item in plan.weights if item.link]
+    return links
 
 
 def _synthetic_folder(spec: SyntheticData) -> Path:

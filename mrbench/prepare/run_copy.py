@@ -51,13 +51,13 @@ def _link(folder: Path, name: str, target: Path) -> None:
 
 
 def missing_data(needs: Iterable[str], data: Path | None) -> Problem | None:
-    """Say what of `needs` is not under the data folder, or None."""
-    wanted = tuple(needs)
-    if not wanted:
+    """Return which of `needs` the data folder lacks, or None."""
+    paths = tuple(needs)
+    if not paths:
         return None
     if data is None:
-        return Problem(f"needs data ({', '.join(wanted)})", "name the folder with --data DIR")
-    absent = [n for n in wanted if not os.access(data / n, os.R_OK)]
+        return Problem(f"needs data ({', '.join(paths)})", "name the folder with --data DIR")
+    absent = [n for n in paths if not os.access(data / n, os.R_OK)]
     if absent:
         return Problem(
             f"{data} lacks {', '.join(absent)}", "put it there or name another with --data DIR"

@@ -1,4 +1,4 @@
-"""Work spread over the machine's cores, by processes that end when this one does."""
+"""A parallel map over the machine's cores; its processes end when this one does."""
 
 import multiprocessing
 import os
@@ -21,12 +21,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def spread(
+def parallel_map(
     work: Callable[[T], R], items: Sequence[T], *, processes: int, at_a_time: int = 1
 ) -> Iterator[R]:
-    """Yield work(item) for each item, in order; with one process it is done here.
+    """Yield work(item) for each item, in order; one process means this one.
 
-    work and the items must be picklable. To start a process takes some tenths of a second.
+    work and the items must be picklable. Starting a process takes some tenths of a second.
     """
     if processes == 1:
         yield from map(work, items)

@@ -118,8 +118,8 @@ def installed() -> list[str]:
     """Return what is installed beside mrbench itself: the frozen list of kind `current`."""
     from importlib import metadata  # noqa: PLC0415 - looked at while the training runs
 
-    found = {f"{d.name}=={d.version}" for d in metadata.distributions()}
-    return sorted(found, key=str.lower)
+    packages = {f"{d.name}=={d.version}" for d in metadata.distributions()}
+    return sorted(packages, key=str.lower)
 
 
 def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> UsableEnvironment | None:

@@ -142,7 +142,7 @@ def _install_packages(  # noqa: PLR0917 - as above
     progress: Progress,
 ) -> dict[str, str]:
     """Install packages from their pinned checkouts; returns where each really came from."""
-    found: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for package, checkout in zip(env.packages, packages() if env.packages else (), strict=True):
         progress(f"installing {package.url} at {package.commit[:12]}")
         own = place / "packages" / checkout.name  # building writes into the source
@@ -153,8 +153,8 @@ def _install_packages(  # noqa: PLR0917 - as above
                 f"{package.url} has no folder {package.folder}", "correct environment.packages"
             )
         step([*install, "--no-deps", "--no-build-isolation", str(folder)], place)
-        found[folder.resolve().as_uri()] = f"git+{package.url}@{package.commit}"
-    return found
+        origins[folder.resolve().as_uri()] = f"git+{package.url}@{package.commit}"
+    return origins
 
 
 def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
@@ -179,9 +179,9 @@ def find_interpreter(version: str | None) -> Path | None:
     if version is None or version == f"{sys.version_info[0]}.{sys.version_info[1]}":
         return Path(sys.executable)
     for candidate in _candidates(version):
-        found = _probe(candidate, version)
-        if found:
-            return found
+        path = _probe(candidate, version)
+        if path:
+            return path
     return None
 
 

@@ -19,12 +19,12 @@ OLDEST = "3.11"
 def resolve(env: Environment, old: bytes | None, log: Path) -> bytes:
     """Resolve the requirements for the environment's Python; keep the old lock's versions.
 
-    old: None resolves everything anew. log: what uv says goes there. LaunchError if there is no
+    old: None resolves everything anew. log: gets the output of uv. LaunchError if there is no
     solution.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        venv, made = folder / "venv", folder / "made.lock"
+        venv, result = folder / "venv", folder / "made.lock"
         python = venv / "bin" / "python"
 
         def step(*command: str) -> None:
@@ -34,21 +34,22 @@ def resolve(env: Environment, old: bytes | None, log: Path) -> bytes:
         step(uv(), "venv", "--quiet", "--python", str(base_python(env)), str(venv))
         if env.build_requirements:  # packages of 2019 tell what they need by running their setup.py
             step(uv(), "pip", "install", "--python", str(python), *env.build_requirements)
-        wanted = folder / "wanted.in"
-        wanted.write_text("".join(f"{r}\n" for r in (*env.build_requirements, *env.requirements)))
+        listed = (*env.build_requirements, *env.requirements)
+        requirements = folder / "wanted.in"
+        requirements.write_text("".join(f"{line}\n" for line in listed))
         if old is not None:
-            made.write_bytes(old)
+            result.write_bytes(old)
         target = ["--python", str(python), "--no-build-isolation"]
         if env.python is None:
             target = ["--universal", "--python-version", OLDEST]
         step(
             *(uv(), "pip", "compile", "--generate-hashes", "--no-header", "--no-annotate"),
             *("--quiet", "--no-emit-index-url", "--no-emit-find-links", *target),
-            *("--output-file", str(made), str(wanted)),
+            *("--output-file", str(result), str(requirements)),
         )
-        if not made.stat().st_size:
+        if not result.stat().st_size:
             raise LaunchError("lock: uv resolved nothing", f"see {log}")
-        return head(env) + made.read_bytes()
+        return head(env) + result.read_bytes()
 
 
 def head(env: Environment) -> bytes:
@@ -75,10 +76,10 @@ def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[str | Mrbe
         log.unlink(missing_ok=True)
         old = place.read_bytes() if place.is_file() else None
         try:
-            made = resolve(env, None if upgrade else old, log)
+            content = resolve(env, None if upgrade else old, log)
         except MrbenchError as exc:
             yield type(exc)(f"{file.name}: {exc}")
             continue
-        if made != old:
-            write_whole(place, made)
-        yield f"{place}: {'as it was' if made == old else 'written'}"
+        if content != old:
+            write_whole(place, content)
+        yield f"{place}: {'as it was' if content == old else 'written'}"

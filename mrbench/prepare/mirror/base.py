@@ -1,4 +1,4 @@
-"""What --mirror names: a folder made by `mrbench mirror create`, or a base instead of GitHub's."""
+"""The value of --mirror: a folder of `mrbench mirror create`, or a base URL instead of GitHub."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,7 +8,7 @@ REPOS, WHEELS, WEIGHTS = "repos", "wheels", "weights"
 
 
 def complete_folder(mirror: str | None) -> Path | None:
-    """Return the folder of a mirror that has a manifest: it holds all, and nothing else is used."""
+    """Return the folder of a mirror with a manifest: it is complete, and nothing else is used."""
     if not mirror:
         return None
     if mirror.startswith("file://"):
@@ -26,7 +26,7 @@ def git_base(mirror: str | None) -> str | None:
 
 
 def serves_all(base: str) -> bool:
-    """Tell whether a base is that of a made mirror: it stands for every host, not for GitHub's."""
+    """Return whether a base is a complete mirror's, which replaces every host, not only GitHub."""
     folder = Path(base)
     return "://" not in base and folder.name == REPOS and (folder.parent / MANIFEST).is_file()
 

@@ -1,4 +1,4 @@
-"""`mrbench mirror create`: gather what recipes need into a folder; what is there stays there."""
+"""`mrbench mirror create`: collect what recipes need in a folder; existing files stay."""
 
 import contextlib
 import functools
@@ -39,10 +39,10 @@ def create(
     weights: Path | None,
     stage: Stage,
 ) -> Manifest:
-    """Gather all that the recipes need; what cannot be had is listed in the manifest.
+    """Collect all that the recipes need; the manifest lists what is missing.
 
     suites: those of which all recipes are among files. mirror: where the repositories are taken
-    from (and all else, if it is a made one). weights: a folder that has some pretrained weights.
+    from (and all else, if it is complete). weights: a folder that has some pretrained weights.
     """
     _check(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,15 +67,15 @@ def create(
                 missing=(*lacking, *unfound, *unloaded),
             )
         stage(folder.name, "adding up sizes and checksums")
-        made = Manifest(
+        content = Manifest(
             platform=this_platform(),
             suites=tuple(sorted({*suites, *(old.suites if old else ())})),
             recipes=dict(sorted(recipes.items())),
             missing=manifest.lacking(recipes),
             files=dict(sorted(_files(folder, recipes, old).items())),
         )
-        write(folder, made)
-    return made
+        write(folder, content)
+    return content
 
 
 def _check(folder: Path) -> None:
@@ -117,10 +117,10 @@ def _wheels(
     folder: Path, file: RecipeFile, mirror: str | None, say: Say
 ) -> tuple[list[str], list[Missing]]:
     say("looking for the files of the lock")
-    found, missing = wheels.find(file.recipe.environment, file.lock, mirror)
+    wheel_files, missing = wheels.find(file.recipe.environment, file.lock, mirror)
     paths = []
-    for i, item in enumerate(found, 1):
-        say(f"file {i} of {len(found)}: {item.name}")
+    for i, item in enumerate(wheel_files, 1):
+        say(f"file {i} of {len(wheel_files)}: {item.name}")
         try:
             fetch(item.url, item.sha256, folder / WHEELS / item.name)
             paths.append(f"{WHEELS}/{item.name}")
@@ -151,15 +151,15 @@ def _files(folder: Path, recipes: dict[str, Covered], old: Manifest | None) -> d
     damaged, which must not become the new truth. Git's files do change, and git checks its own.
     """
     known = {k: v for k, v in (old.files if old else {}).items() if not k.startswith(f"{REPOS}/")}
-    found = dict(known)
+    contents = dict(known)
     for entry in recipes.values():
         for place in entry.repos:
             inside = (p for p in (folder / place).rglob("*") if p.is_file())
-            found |= {str(p.relative_to(folder)): describe(p) for p in inside}
+            contents |= {str(p.relative_to(folder)): describe(p) for p in inside}
         for path in entry.files:
-            if path not in found:
-                found[path] = describe(folder / path)
-    return found
+            if path not in contents:
+                contents[path] = describe(folder / path)
+    return contents
 
 
 ATTEMPTS = 3
@@ -167,16 +167,16 @@ MOST_BYTES = 20_000_000_000  # more than any wheel has
 
 
 def fetch(url: str, sha256: str, target: Path) -> None:
-    """Have the file in place; UnavailableError if it cannot be had or is another one."""
+    """Download a file unless it exists; UnavailableError if that fails or the digest differs."""
     if target.is_file() and describe(target).sha256 == sha256:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")
     try:
-        found = _patiently(url, beside)
-        if found != sha256:
+        actual = _patiently(url, beside)
+        if actual != sha256:
             raise UnavailableError(
-                f"{url}: sha256 is {found}, the index says {sha256}", "find out who changed it"
+                f"{url}: sha256 is {actual}, the index says {sha256}", "find out who changed it"
             )
         beside.replace(target)
     finally:
@@ -201,15 +201,15 @@ def _add_weights(
     mirror: str | None,
     say: Callable[[str], None],
 ) -> None:
-    """Have one file of weights in the folder, checked; UnavailableError if it cannot be had.
+    """Add one file of weights to the folder, checked; UnavailableError if that is impossible.
 
-    named: a folder that may have it. mirror: a made one is asked instead of the network.
+    named: a folder that may have it. mirror: a complete one is used instead of the network.
     """
     if weights.problem(item, folder) is None:
         return
     say(f"weights {item.file}")
-    there = named is not None and (named / item.file).is_file()
-    used = weights.have(item, named if there else weights_folder(mirror), say)
+    in_folder = named is not None and (named / item.file).is_file()
+    used = weights.obtain(item, named if in_folder else weights_folder(mirror), say)
     target = folder / item.file
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")

@@ -1,4 +1,4 @@
-"""`mrbench mirror verify`: whether a mirror is as it was made and serves the recipes of today."""
+"""`mrbench mirror verify`: whether a mirror is unchanged and serves today's recipes."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,30 +14,30 @@ AGAIN = "copy the mirror again"
 ADD = "run `mrbench mirror create` on it again, on a connected machine"
 
 
-def problems(folder: Path, made: Manifest, files: Sequence[RecipeFile]) -> Iterator[Problem]:
-    """Yield each thing that is wrong.
+def problems(folder: Path, manifest: Manifest, files: Sequence[RecipeFile]) -> Iterator[Problem]:
+    """Yield each problem.
 
     files: the recipes as they are now; all that they ask for must be in the mirror.
     """
-    yield from _differing(folder, made)
-    yield from _extra(folder, made)
-    if made.platform != this_platform():
-        text = f"{MANIFEST}: made for {made.platform}, this is {this_platform()}"
+    yield from _differing(folder, manifest)
+    yield from _extra(folder, manifest)
+    if manifest.platform != this_platform():
+        text = f"{MANIFEST}: made for {manifest.platform}, this is {this_platform()}"
         yield Problem(text, "make another here")
     handle = os.open(folder, os.O_RDONLY)  # what git holds while it reads
     try:
-        for place in sorted({p for entry in made.recipes.values() for p in entry.repos}):
+        for place in sorted({p for entry in manifest.recipes.values() for p in entry.repos}):
             damage = repos.damage(folder / place, handle)
             if damage:
                 yield Problem(f"{place}: {damage}", AGAIN)
         for file in files:
-            yield from _unserved(folder, made, file, handle)
+            yield from _unserved(folder, manifest, file, handle)
     finally:
         os.close(handle)
 
 
-def _differing(folder: Path, made: Manifest) -> Iterator[Problem]:
-    for name, entry in sorted(made.files.items()):
+def _differing(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    for name, entry in sorted(manifest.files.items()):
         path = folder / name
         if path.is_symlink() or not path.is_file():
             yield Problem(f"{name}: missing", AGAIN)
@@ -46,31 +46,31 @@ def _differing(folder: Path, made: Manifest) -> Iterator[Problem]:
                 f"{name}: {path.stat().st_size} bytes instead of {entry.size_bytes}", AGAIN
             )
         elif describe(path).sha256 != entry.sha256:
-            found = describe(path).sha256
-            yield Problem(f"{name}: sha256 is {found}, {MANIFEST} says {entry.sha256}", AGAIN)
+            actual = describe(path).sha256
+            yield Problem(f"{name}: sha256 is {actual}, {MANIFEST} says {entry.sha256}", AGAIN)
 
 
-def _extra(folder: Path, made: Manifest) -> Iterator[Problem]:
-    known = {*made.files, MANIFEST}
+def _extra(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    known = {*manifest.files, MANIFEST}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if name not in known and (path.is_symlink() or not path.is_dir()):
             yield Problem(f"{name}: not in {MANIFEST}", "remove it")
 
 
-def _unserved(folder: Path, made: Manifest, file: RecipeFile, handle: int) -> Iterator[Problem]:
-    """Yield what a recipe asks for and the mirror lacks."""
+def _unserved(folder: Path, manifest: Manifest, file: RecipeFile, handle: int) -> Iterator[Problem]:
+    """Yield what a recipe needs and the mirror lacks."""
     name = f"{file.suite_name}/{file.name}"
-    entry = made.recipes.get(name)
+    entry = manifest.recipes.get(name)
     if entry is None:
         yield Problem(f"{name}: not covered", ADD)
         return
-    told = {item.what for item in entry.missing}
+    missing = {item.what for item in entry.missing}
     for item in entry.missing:
         yield Problem(f"{name}: lacks {item.what} since it was made", ADD)
     for source in repos.sources(file):
         problem = repos.problem(folder, source, handle)
-        if problem and repos.title(source) not in told:
+        if problem and repos.title(source) not in missing:
             yield Problem(f"{name}: {repos.place(source)} {problem}", ADD)
     version = wheels.python_version(file.recipe.environment)
     if entry.python != version:
@@ -81,5 +81,5 @@ def _unserved(folder: Path, made: Manifest, file: RecipeFile, handle: int) -> It
         yield Problem(f"{name}: its environment or lock has changed since", ADD)
     for weights in file.recipe.weights:
         path, title = f"{WEIGHTS}/{weights.file}", f"weights {weights.file}"
-        if path not in entry.files and title not in told:
+        if path not in entry.files and title not in missing:
             yield Problem(f"{name}: {title} are not in it", ADD)

@@ -80,14 +80,14 @@ def find(
     if lock is None and (env.requirements or env.build_requirements):
         missing.append(Missing("packages", "the recipe has no lock; make one with `mrbench lock`"))
     locked = lockfile.blocks(lock or b"")
-    found, lacking = _find(env, list(locked.values()), mirror)
+    available, lacking = _find(env, list(locked.values()), mirror)
     missing += lacking
     for word in dict.fromkeys((*env.supplied, *named_in_steps(env))):
         more, lacking = _find(env, [word], mirror)
-        found |= {name: some for name, some in more.items() if name not in locked}
+        available |= {name: some for name, some in more.items() if name not in locked}
         supplied = "; set UV_FIND_LINKS to the folder that has it" if word in env.supplied else ""
         missing += [Missing(item.what, item.why + supplied) for item in lacking]
-    for name, candidates in found.items():
+    for name, candidates in available.items():
         chosen = _choose(candidates, set(HASH.findall(locked.get(name, ""))))
         files += chosen
         if not chosen:
@@ -117,7 +117,7 @@ def named_in_steps(env: Environment) -> Iterable[str]:
 def _find(
     env: Environment, requirements: list[str], mirror: str | None
 ) -> tuple[Candidates, list[Missing]]:
-    """Ask uv for all at once; if that fails, for each alone, to tell which it is."""
+    """Ask uv for all at once; if that fails, ask for each alone to name the missing ones."""
     if not requirements:
         return {}, []
     try:
@@ -126,13 +126,13 @@ def _find(
         if len(requirements) == 1:
             what = re.split(r"[\s;\\]", requirements[0], maxsplit=1)[0]
             return {}, [Missing(what, str(exc))]
-    found: Candidates = {}
+    available: Candidates = {}
     missing = []
     for requirement in requirements:
         some, lacking = _find(env, [requirement], mirror)
-        found |= some
+        available |= some
         missing += lacking
-    return found, missing
+    return available, missing
 
 
 def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candidates:
@@ -140,7 +140,7 @@ def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candi
         [
             *(uv(), "pip", "compile", "--no-deps", "--format", "pylock.toml", "--quiet"),
             *("--no-header", "--python-version", python_version(env), "-"),
-            # only asked about this machine: the wanted version need not be here
+            # asks about this machine only: the version need not be installed
             *("--python", sys.executable, "--no-python-downloads"),
             *options_for(wheels_folder(mirror)),
         ],
@@ -151,9 +151,9 @@ def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candi
         check=False,
     )
     if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        told = " ".join(said).removeprefix("error: ").rstrip(".")
-        raise UnavailableError(told[:300] or "uv failed and said nothing")
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        message = " ".join(lines).removeprefix("error: ").rstrip(".")
+        raise UnavailableError(message[:300] or "uv failed and said nothing")
     remedy = "install another uv: this one's locks are not read"
     plain = tomllib.loads(done.stdout)
     lock = files.convert(plain, Pylock, "pylock.toml", error=UnavailableError, remedy=remedy)

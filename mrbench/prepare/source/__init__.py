@@ -1,6 +1,6 @@
-"""A recipe's source, made real: the pinned commit, patched, its tree id verified.
+"""Prepare a recipe's source: check out the pinned commit, patch it, verify its tree id.
 
-tree.py finds and verifies what was made before; checkout.py makes it, from what store.py fetches;
+tree.py finds and verifies existing checkouts; checkout.py makes one from what store.py fetches;
 address.py knows URLs and mirrors, git.py runs git.
 """
 
@@ -20,16 +20,16 @@ def prepare(
     mirror: str | None,
     on_progress: Callable[[str], None],
 ) -> Workspace:
-    """Find the patched checkout, or make it; WorkspaceError if that cannot be.
+    """Return the patched checkout, made if it is missing; WorkspaceError if that fails.
 
-    patches: name and content, in the order to apply. A checkout that stands is looked at (sizes,
-    times), not hashed: verify_tree does that.
+    patches: name and content, in the order to apply. An existing checkout is
+    compared by sizes and times, not hashed: verify_tree does that.
     """
-    found = untouched(source, tuple(content for _, content in patches))
-    if found is None:
+    workspace = untouched(source, tuple(content for _, content in patches))
+    if workspace is None:
         from mrbench.prepare.source.checkout import make  # noqa: PLC0415 - git and all that
 
         address.check_address(source)
-        found = make(source, patches, mirror, on_progress)
-    expect(source, found.tree)
-    return found
+        workspace = make(source, patches, mirror, on_progress)
+    expect(source, workspace.tree)
+    return workspace

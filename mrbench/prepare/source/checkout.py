@@ -33,12 +33,12 @@ ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
 def make(
     source: Source, patches: Patches, mirror: str | None, on_progress: Callable[[str], None]
 ) -> Workspace:
-    """Make the checkout, or find that another process made it meanwhile."""
+    """Make the checkout, unless another process made it meanwhile."""
     bare = address.store_path(source.url)
     try:
         with store.locked(bare, on_progress) as lock:
-            found = untouched(source, tuple(content for _, content in patches))
-            return found or _make(source, patches, mirror, on_progress, lock)
+            existing = untouched(source, tuple(content for _, content in patches))
+            return existing or _make(source, patches, mirror, on_progress, lock)
     except GitError as exc:
         full = store.NO_SPACE.search(exc.stderr)
         if full:
@@ -100,8 +100,8 @@ def _check_out(
     if (bare / "shallow").exists():
         shutil.copyfile(bare / "shallow", inner / "shallow")
     if source.paths:
-        wanted = "".join(f"/{path.strip('/')}\n" for path in source.paths)
-        (inner / "info" / "sparse-checkout").write_text(wanted)
+        patterns = "".join(f"/{path.strip('/')}\n" for path in source.paths)
+        (inner / "info" / "sparse-checkout").write_text(patterns)
         with (inner / "config").open("a") as config:
             config.write("[core]\n\tsparseCheckout = true\n")
     run("read-tree", "-m", "-u", "HEAD")
@@ -145,7 +145,7 @@ def _substitute(
             f"substitution of {change.text!r} in {change.files!r}: give a text within one line, and"
             " a pattern such as *.py"
         )
-    found: dict[Path, bytes] = {}
+    matches: dict[Path, bytes] = {}
     lines = 0
     for file in files:
         if file.size == ABSENT or file.mode == LINK or not _selected(file.path, change.files):
@@ -153,16 +153,16 @@ def _substitute(
         path = folder / file.path
         content = path.read_bytes()
         if text in content:
-            found[path] = content
+            matches[path] = content
             lines += sum(text in line for line in content.split(b"\n"))
-    if (len(found), lines) != (change.expect_files, change.expect_lines):
+    if (len(matches), lines) != (change.expect_files, change.expect_lines):
         raise WorkspaceError(
-            f"substitution of {change.text!r} in {change.files}: found in {len(found)} files,"
+            f"substitution of {change.text!r} in {change.files}: found in {len(matches)} files,"
             f" {lines} lines; the recipe expects {change.expect_files} files, {change.expect_lines}"
             f" lines of {source.url} at {source.commit[:12]}",
             "look there and correct the recipe",
         )
-    for path, content in found.items():
+    for path, content in matches.items():
         path.write_bytes(content.replace(text, replacement))
 
 
@@ -189,18 +189,18 @@ def _apply(folder: Path, name: str, patch: bytes, source: Source, lock: int) -> 
 
 
 def _where(stderr: str, patch: bytes) -> str:
-    """Tell file and hunk where git names them, else all that git complains of."""
+    """Return file and hunk if git names them, else all messages of git."""
     hunks = [
-        f"{found['file']}, hunk {_headline(found['line'], patch)}"
-        for found in FAILED.finditer(stderr)
+        f"{match['file']}, hunk {_headline(match['line'], patch)}"
+        for match in FAILED.finditer(stderr)
     ]
-    said = dict.fromkeys(line.removeprefix("error: ") for line in stderr.strip().splitlines())
-    return "; ".join(hunks or said)[:500]
+    messages = dict.fromkeys(line.removeprefix("error: ") for line in stderr.strip().splitlines())
+    return "; ".join(hunks or messages)[:500]
 
 
 def _headline(line: str, patch: bytes) -> str:
-    found = re.search(rf"^@@ -{line}(?:,\d+)? \+\d+(?:,\d+)? @@".encode(), patch, re.MULTILINE)
-    return found.group().decode() if found else f"at line {line}"
+    match = re.search(rf"^@@ -{line}(?:,\d+)? \+\d+(?:,\d+)? @@".encode(), patch, re.MULTILINE)
+    return match.group().decode() if match else f"at line {line}"
 
 
 def _check_links(folder: Path, before: Iterable[Tracked], after: Iterable[Tracked]) -> None:

@@ -36,10 +36,10 @@ def objects(name: str, root: Path | None = None) -> tuple[str, dict[str, tuple[s
     blobs = {path: object_id("blob", content) for path, content in files.items()}
     tree, trees = tree_objects(("100644", oid, path.encode()) for path, oid in blobs.items())
     commit = f"tree {tree}\nauthor {SIGNATURE}\ncommitter {SIGNATURE}\n\n{name}\n".encode()
-    made = {oid: ("blob", files[path]) for path, oid in blobs.items()}
-    made |= {oid: ("tree", content) for oid, content in trees.items()}
+    contents = {oid: ("blob", files[path]) for path, oid in blobs.items()}
+    contents |= {oid: ("tree", content) for oid, content in trees.items()}
     pinned = object_id("commit", commit)
-    return pinned, made | {pinned: ("commit", commit)}
+    return pinned, contents | {pinned: ("commit", commit)}
 
 
 def commit_id(name: str, root: Path | None = None) -> str:

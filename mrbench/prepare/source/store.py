@@ -85,24 +85,24 @@ def size_bytes(store: Path) -> int:
 
 def missing_blobs(store: Path, source: Source, lock: int) -> list[str]:
     """Return the blobs under source.paths that are not in the store."""
-    found = git(
+    listing = git(
         *(store, "rev-list", "--objects", "--no-object-names", "--missing=print"),
         *("--max-count=1", source.commit),
         lock=lock,
     )
-    missing = {line[1:] for line in found.decode().splitlines() if line.startswith("?")}
-    wanted, unknown = set(), {path.strip("/") for path in source.paths}
+    missing = {line[1:] for line in listing.decode().splitlines() if line.startswith("?")}
+    needed, unknown = set(), {path.strip("/") for path in source.paths}
     with objects(store) as repository:
         below = repository.commit(source.commit).tree.traverse()
         for entry in cast("Iterator[IndexObject]", below):
             named = {p for p in source.paths if f"{entry.path}/".startswith(f"{p.strip('/')}/")}
             unknown -= {p.strip("/") for p in named}
             if named or not source.paths:
-                wanted.add(entry.hexsha)
+                needed.add(entry.hexsha)
     if unknown:
         names = ", ".join(sorted(unknown))
         raise WorkspaceError(f"source.paths: {source.url} has no {names} at {source.commit}")
-    return sorted(missing & wanted)
+    return sorted(missing & needed)
 
 
 def _pin(store: Path, source: Source) -> Path:
@@ -154,8 +154,8 @@ def _fetch_commit(store: Path, source: Source, url: str, lock: int) -> None:
 
 
 def _fetch_blobs(store: Path, url: str, blobs: list[str], lock: int) -> None:
-    wanted = "".join(f"{oid}\n" for oid in blobs).encode()
-    _fetch(store, url, lock, "--filter=blob:none", "--stdin", REMOTE, stdin=wanted)
+    lines = "".join(f"{oid}\n" for oid in blobs).encode()
+    _fetch(store, url, lock, "--filter=blob:none", "--stdin", REMOTE, stdin=lines)
 
 
 def _first_that_answers(
@@ -172,7 +172,7 @@ def _first_that_answers(
 
 
 def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
-    said = meaningful(failed.stderr)
+    reason = meaningful(failed.stderr)
     full = NO_SPACE.search(failed.stderr)
     if full:
         return no_room(full.group())
@@ -183,27 +183,28 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
         )
     if INCOMPLETE.search(failed.stderr):
         return WorkspaceError(
-            f"{url} lacks part of commit {source.commit} ({said})",
+            f"{url} lacks part of commit {source.commit} ({reason})",
             "name another copy with --mirror, or in source.paths the folders that are needed",
         )
     if UNREACHABLE.search(failed.stderr) and not NO_REPOSITORY.search(failed.stderr):
         return UnreachableError(
-            f"{url} cannot be reached ({said})", "check the network, or name a copy with --mirror"
+            f"{url} cannot be reached ({reason})",
+            "check the network, or name a copy with --mirror",
         )
     if NO_REPOSITORY.search(failed.stderr):
         return WorkspaceError(
-            f"{url}: no such repository, or not for everybody ({said})",
+            f"{url}: no such repository, or not for everybody ({reason})",
             "check source.url, or name a copy with --mirror",
         )
     return UnreachableError(
-        f"{url}: git fetch failed ({said})", "run again, or name another copy with --mirror"
+        f"{url}: git fetch failed ({reason})", "run again, or name another copy with --mirror"
     )
 
 
-def no_room(said: str) -> WorkspaceError:
+def no_room(message: str) -> WorkspaceError:
     """Return the error for a disk that is full or cannot be written."""
     return WorkspaceError(
-        said, "make room there, or set MRBENCH_HOME to a folder that can be written", file=home()
+        message, "make room there, or set MRBENCH_HOME to a folder that can be written", file=home()
     )
 
 

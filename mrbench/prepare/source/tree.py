@@ -47,17 +47,17 @@ class Record(NamedTuple):
 
 def tracked(folder: Path, listing: bytes) -> tuple[Tracked, ...]:
     """Read `git ls-files -s -t -z` and add what the files look like on disk."""
-    found = []
+    entries = []
     for line in listing.split(b"\0")[:-1]:
         head, _, raw = line.partition(b"\t")
         tag, mode, oid, _ = head.decode().split(" ")
         path = os.fsdecode(raw)
         if tag == "S" or mode == "160000":
-            found.append(Tracked(mode, oid, path))
+            entries.append(Tracked(mode, oid, path))
         else:
             status = os.lstat(folder / path)
-            found.append(Tracked(mode, oid, path, status.st_size, status.st_mtime_ns))
-    return tuple(found)
+            entries.append(Tracked(mode, oid, path, status.st_size, status.st_mtime_ns))
+    return tuple(entries)
 
 
 def write(path: Path, record: Record) -> None:
@@ -121,12 +121,12 @@ def object_id(kind: str, content: bytes) -> str:
 
 def tree_objects(entries: Iterable[Entry]) -> tuple[str, dict[str, bytes]]:
     """Return the root tree's id, and the content of each tree of the hierarchy by its id."""
-    made: dict[str, bytes] = {}
-    root = _tree([(path.split(b"/"), mode, oid) for mode, oid, path in entries], made)
-    return root, made
+    contents: dict[str, bytes] = {}
+    root = _tree([(path.split(b"/"), mode, oid) for mode, oid, path in entries], contents)
+    return root, contents
 
 
-def _tree(items: Sequence[tuple[list[bytes], str, str]], made: dict[str, bytes]) -> str:
+def _tree(items: Sequence[tuple[list[bytes], str, str]], contents: dict[str, bytes]) -> str:
     rows: list[tuple[bytes, str, bytes, str]] = []
     below: dict[bytes, list[tuple[list[bytes], str, str]]] = {}
     for (name, *rest), mode, oid in items:
@@ -135,13 +135,13 @@ def _tree(items: Sequence[tuple[list[bytes], str, str]], made: dict[str, bytes])
         else:
             rows.append((name, mode, name, oid))
     for name, inside in below.items():
-        rows.append((name + b"/", "40000", name, _tree(inside, made)))  # git sorts folders so
+        rows.append((name + b"/", "40000", name, _tree(inside, contents)))  # git sorts folders so
     content = b"".join(
         mode.encode() + b" " + name + b"\0" + bytes.fromhex(oid)
         for _, mode, name, oid in sorted(rows)
     )
     root = object_id("tree", content)
-    made[root] = content
+    contents[root] = content
     return root
 
 
@@ -189,11 +189,11 @@ def as_workspace(path: Path, record: Record, fetched_bytes: int = 0, *, reused: 
     )
 
 
-def expect(source: Source, made: str) -> None:
+def expect(source: Source, tree_id: str) -> None:
     """Refuse a tree that is not the recipe's."""
-    if source.tree not in (None, made):
+    if source.tree not in (None, tree_id):
         raise WorkspaceError(
-            f"{source.url} at {source.commit[:12]}, patched, has tree {made}, the recipe says"
+            f"{source.url} at {source.commit[:12]}, patched, has tree {tree_id}, the recipe says"
             f" {source.tree}",
             "correct source.tree, or the patches",
         )

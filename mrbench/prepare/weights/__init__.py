@@ -1,6 +1,6 @@
 """Pretrained weights: fetched once or found in a folder, and checked before anything uses them.
 
-Where upstream publishes no digest, the file that is seen first is the one that counts (seen.py).
+Where upstream publishes no digest, the first file seen is the reference (first_use.py).
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from mrbench.files import home
 from mrbench.model.finding import Problem
 from mrbench.model.job import UsedWeights
 from mrbench.model.recipe import WeightsFile
-from mrbench.prepare.weights import seen
+from mrbench.prepare.weights import first_use
 from mrbench.prepare.weights.digests import Digests, digest, digests_of
 
 __all__ = ["digest", "folder", "have", "problem"]
@@ -48,14 +48,14 @@ def problem(item: WeightsFile, named: Path | None) -> Problem | None:
     return None
 
 
-def have(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWeights:
-    """Fetch the file unless it is there, check it, and return what it is.
+def obtain(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWeights:
+    """Fetch the file unless it exists, check it, and describe it.
 
-    With a folder named nothing is fetched. UnavailableError if it cannot be had or is not the one.
+    Nothing is fetched into a named folder. UnavailableError if it is missing or the wrong file.
     """
-    told = problem(item, named)
-    if told:
-        raise UnavailableError(told.text, told.remedy)
+    fault = problem(item, named)
+    if fault:
+        raise UnavailableError(fault.text, fault.remedy)
     path = folder(named) / item.file
     source = str(path)
     if named is None and not path.is_file():
@@ -63,18 +63,18 @@ def have(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWeigh
         with locks.machine_wide((name,), progress):  # another run may be at it
             if not path.is_file():
                 source = _fetch(item, path, progress)
-    told = problem(item, folder(named))  # named: now it must be there
-    if told:
-        raise UnavailableError(told.text, told.remedy)
-    found, size_bytes = digests_of(path), path.stat().st_size
+    fault = problem(item, folder(named))  # named: now it must be there
+    if fault:
+        raise UnavailableError(fault.text, fault.remedy)
+    digests, size_bytes = digests_of(path), path.stat().st_size
     if item.sha256 is None:
-        seen.note(item, found.sha256, size_bytes, source)
+        first_use.note(item, digests.sha256, size_bytes, source)
     return UsedWeights(
         file=item.file,
         path=str(path),
         url=item.url,
         size_bytes=size_bytes,
-        sha256=found.sha256,
+        sha256=digests.sha256,
         checked_by=_checked_by(item),
     )
 
@@ -100,11 +100,11 @@ def _wrong_size(item: WeightsFile, size_bytes: int, where: object) -> Problem | 
     )
 
 
-def _wrong_sum(item: WeightsFile, found: Digests, where: object) -> Problem | None:
-    """Compare with what is published, then with what was seen first."""
+def _wrong_sum(item: WeightsFile, digests: Digests, where: object) -> Problem | None:
+    """Compare with the published digest, else with the first file seen."""
     published = (
-        ("md5", found.md5, item.md5),
-        ("sha256", found.sha256, item.sha256 or item.sha256_prefix),
+        ("md5", digests.md5, item.md5),
+        ("sha256", digests.sha256, item.sha256 or item.sha256_prefix),
     )
     for name, sum_, expected in published:
         if expected is not None and not sum_.startswith(expected.lower()):
@@ -112,7 +112,7 @@ def _wrong_sum(item: WeightsFile, found: Digests, where: object) -> Problem | No
                 f"weights {where}: {name} is {sum_}, upstream's is {expected}",
                 f"get them anew from {secure(item.url)}",
             )
-    return None if item.sha256 else seen.problem(item, found.sha256, str(where))
+    return None if item.sha256 else first_use.problem(item, digests.sha256, str(where))
 
 
 def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
@@ -135,13 +135,13 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
         for url in map(secure, (item.url, *item.other_urls)):
             progress(f"fetching weights {item.file} from {url}")
             try:
-                got = download(url, beside, item.size_bytes, MOST_BYTES, tell)
+                digests = download(url, beside, item.size_bytes, MOST_BYTES, tell)
             except UnavailableError as exc:
                 failures.append(str(exc))
                 continue
-            told = _wrong_size(item, beside.stat().st_size, url) or _wrong_sum(item, got, url)
-            if told:
-                raise UnavailableError(told.text, told.remedy)
+            fault = _wrong_size(item, beside.stat().st_size, url) or _wrong_sum(item, digests, url)
+            if fault:
+                raise UnavailableError(fault.text, fault.remedy)
             beside.replace(path)
             return url
     finally:

@@ -64,10 +64,10 @@ def digests_of(path: Path) -> Digests:
     with path.open("rb") as stream:
         while block := stream.read(CHUNK_BYTES):
             hashing.update(block)
-    found = hashing.digests()
+    digests = hashing.digests()
     if _state(path) == before:
-        _remember(path, Remembered(state=before, sha256=found.sha256, md5=found.md5))
-    return found
+        _remember(path, Remembered(state=before, sha256=digests.sha256, md5=digests.md5))
+    return digests
 
 
 def _state(path: Path) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Reads one instances_*.json and says where it contradicts itself."""
+"""Read one instances_*.json and list where it contradicts itself."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ BOX = 4  # left, top, width, height
 
 
 class Listed(NamedTuple):
-    """An image as its annotation file has it; sizes in pixels."""
+    """An image as listed in its annotation file; sizes in pixels."""
 
     number: int
     width: int
@@ -22,7 +22,7 @@ class Listed(NamedTuple):
 
 
 class Annotations(NamedTuple):
-    """What one file holds: images by file name; problems: what is wrong, in words."""
+    """The contents of one file: images by file name, number of annotations, problems in words."""
 
     name: str
     images: dict[str, Listed]
@@ -31,7 +31,7 @@ class Annotations(NamedTuple):
 
 
 def read(name: str, path: Path) -> Annotations:
-    """Read instances_<name>.json; whatever is wrong becomes one of the problems."""
+    """Read instances_<name>.json; errors are listed as problems."""
     try:
         with path.open(encoding="utf-8") as stream:
             document = json.load(stream, object_hook=_without_outline)
@@ -44,43 +44,43 @@ def read(name: str, path: Path) -> Annotations:
     images = _images(document["images"], wrong)
     _annotations(document["annotations"], images, wrong, unique=name not in IDS_MAY_REPEAT)
     problems = [
-        f"{len(found):,} {what} (the first: {found[0]!s:.60})" for what, found in wrong.items()
+        f"{len(cases):,} {what} (the first: {cases[0]!s:.60})" for what, cases in wrong.items()
     ]
     if not _are_cocos(document["categories"]):
         problems.append("its categories are not COCO's 80")
     return Annotations(name, images, len(document["annotations"]), problems)
 
 
-def _without_outline(found: dict[str, Any]) -> dict[str, Any]:
-    """Look at an outline and let it go: outlines are nine tenths of the memory.
+def _without_outline(entry: dict[str, object]) -> dict[str, object]:
+    """Replace an outline by whether it is valid: outlines take nine tenths of the memory.
 
     Polygons are lists of x and y in turn, masks of crowds {counts, size}.
     """
-    outline = found.get("segmentation")
+    outline = entry.get("segmentation")
     if isinstance(outline, list):
-        found["segmentation"] = bool(outline) and all(isinstance(part, list) for part in outline)
+        entry["segmentation"] = bool(outline) and all(isinstance(part, list) for part in outline)
     elif outline is not None:
-        found["segmentation"] = isinstance(outline, dict) and {"counts", "size"} <= outline.keys()
-    return found
+        entry["segmentation"] = isinstance(outline, dict) and {"counts", "size"} <= outline.keys()
+    return entry
 
 
 def _images(listed: list[Any], wrong: dict[str, list[object]]) -> dict[str, Listed]:
     images: dict[str, Listed] = {}
     for image in listed:
         try:
-            name, made = image["file_name"], Listed(image["id"], image["width"], image["height"])
-            hash(made)
+            name, entry = image["file_name"], Listed(image["id"], image["width"], image["height"])
+            hash(entry)
         except (KeyError, TypeError):
             wrong.setdefault("images without id, file_name, width or height", []).append(image)
             continue
         if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
             wrong.setdefault("images whose file_name is no plain name", []).append(name)
-        elif not all(isinstance(number, int) and number > 0 for number in made[1:]):
+        elif not all(isinstance(number, int) and number > 0 for number in entry[1:]):
             wrong.setdefault("images without a size in pixels", []).append(name)
         elif name in images:
             wrong.setdefault("images with the file_name of another", []).append(name)
         else:
-            images[name] = made
+            images[name] = entry
     repeated = [n for n, count in Counter(i.number for i in images.values()).items() if count > 1]
     if repeated:
         wrong["image ids that stand for more than one image"] = [*repeated]
@@ -92,7 +92,7 @@ def _annotations(
 ) -> None:
     numbers = {image.number for image in images.values()}
     known = {category["id"] for category in categories()}
-    seen = set()
+    ids = set()
     for annotation in listed:
         if not isinstance(annotation, dict) or not annotation.keys() >= KEYS:
             what = f"annotations that lack one of {', '.join(sorted(KEYS))}"
@@ -106,17 +106,17 @@ def _annotations(
             what = "annotations whose bbox is not left, top, width, height"
         elif annotation["segmentation"] is not True:
             what = "annotations whose segmentation is neither polygons nor a mask"
-        elif unique and annotation["id"] in seen:
+        elif unique and annotation["id"] in ids:
             what = "annotations with the id of another"
         else:
-            seen.add(annotation["id"])
+            ids.add(annotation["id"])
             continue
         number = annotation.get("id") if isinstance(annotation, dict) else annotation
         wrong.setdefault(what, []).append(number)
 
 
-def _are_cocos(found: list[Any]) -> bool:
+def _are_cocos(listed: list[Any]) -> bool:
     try:
-        return {c["id"]: c["name"] for c in found} == {c["id"]: c["name"] for c in categories()}
+        return {c["id"]: c["name"] for c in listed} == {c["id"]: c["name"] for c in categories()}
     except (KeyError, TypeError):
         return False

@@ -10,14 +10,14 @@ from mrbench.prepare.weights import digest
 
 
 class Looked(NamedTuple):
-    """An archive that was found, and what is wrong with it, if anything."""
+    """An archive and its problem, if it has one."""
 
     name: str
     path: Path
     problem: str
 
 
-def found(folders: Iterable[Path]) -> list[tuple[Archive, Path]]:
+def find(folders: Iterable[Path]) -> list[tuple[Archive, Path]]:
     """List the archives of COCO in these folders."""
     return [
         (archive, folder / archive.name)
@@ -28,7 +28,7 @@ def found(folders: Iterable[Path]) -> list[tuple[Archive, Path]]:
 
 
 def look(archive: Archive, path: Path) -> Looked:
-    """Compare the size, then, which takes long, the digest."""
+    """Compare the size, then the digest, which takes long."""
     try:
         size_bytes = path.stat().st_size
         if archive.size_bytes not in (None, size_bytes):
@@ -44,7 +44,7 @@ def look(archive: Archive, path: Path) -> Looked:
 
 
 def finding(looked: Looked) -> Finding | None:
-    """Turn what was seen into a finding, if there is one."""
+    """Return the finding on an archive that has a problem."""
     if not looked.problem:
         return None
     remedy = f"get {ARCHIVES[looked.name].url} again, and unpack it anew"
@@ -52,7 +52,7 @@ def finding(looked: Looked) -> Finding | None:
 
 
 def remedy(names: Sequence[str], folder: Path, good: dict[str, Path]) -> str:
-    """Tell how to have what these archives hold: unpack those that are here, download the rest."""
+    """Return how to get the contents of these archives: unpack or download them."""
     steps = []
     if here := [str(good[name]) for name in names if name in good]:
         steps.append(f"unpack {', '.join(here)} in {folder}")

@@ -1,4 +1,4 @@
-"""Compares what was read with what is published, and the parts of a dataset with one another."""
+"""Compare a dataset with the published facts, and its parts with one another."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,8 +23,8 @@ ARCHIVES_OF = {
 }
 
 
-class Seen(NamedTuple):
-    """All that was read of a folder; drawn: what its marker says, None for COCO itself.
+class Contents(NamedTuple):
+    """Everything read from a folder; drawn: its marker, None for COCO itself.
 
     files: JPEG files by folder, None where it does not exist. opened: by folder and name.
     """
@@ -43,106 +43,107 @@ def path_of(name: str, folder: Path) -> Path:
     return folder / "annotations" / f"instances_{name}.json"
 
 
-def compare(seen: Seen) -> Iterator[Finding]:
-    """Yield all findings, the gravest kind first."""
-    yield from _years(seen)
-    for name in _sets(seen):
-        yield from _annotations(seen, name)
-    for place in dict.fromkeys(SETS[name].images_in for name in _sets(seen)):
-        yield from _images(seen, place)
+def compare(contents: Contents) -> Iterator[Finding]:
+    """Yield all findings, the most serious kind first."""
+    yield from _years(contents)
+    for name in _sets(contents):
+        yield from _annotations(contents, name)
+    for place in dict.fromkeys(SETS[name].images_in for name in _sets(contents)):
+        yield from _images(contents, place)
     for name, parts in SAME_IMAGES:
-        if all(part in seen.read and seen.read[part].images for part in (name, *parts)):
-            numbers = _numbers(seen.read[part] for part in parts)
-            if numbers != _numbers([seen.read[name]]):
+        if all(part in contents.read and contents.read[part].images for part in (name, *parts)):
+            numbers = _numbers(contents.read[part] for part in parts)
+            if numbers != _numbers([contents.read[name]]):
                 text = f"{name} does not list the images of {' and '.join(parts)}, as COCO does"
-                yield Finding("images", "failed", text, _remedy(seen, SETS[name].archive))
-    if seen.drawn is not None and seen.drawn.drawing != DRAWING:
+                yield Finding("images", "failed", text, _remedy(contents, SETS[name].archive))
+    if contents.drawn is not None and contents.drawn.drawing != DRAWING:
         text = "another version of mrbench drew it; today's differs"
-        yield Finding("drawing", "note", text, _remedy(seen), file=str(seen.folder / MARKER))
+        marker = str(contents.folder / MARKER)
+        yield Finding("drawing", "note", text, _remedy(contents), file=marker)
 
 
-def _sets(seen: Seen) -> list[str]:
-    return [name for name in SETS if name[-4:] in seen.years]
+def _sets(contents: Contents) -> list[str]:
+    return [name for name in SETS if name[-4:] in contents.years]
 
 
-def _remedy(seen: Seen, *names: str) -> str:
-    """Return what to do for the contents of these archives."""
-    if seen.drawn is None:
-        return archives.remedy(names, seen.folder, seen.good_archives)
-    d = seen.drawn
+def _remedy(contents: Contents, *names: str) -> str:
+    """Return how to repair the contents of these archives."""
+    if contents.drawn is None:
+        return archives.remedy(names, contents.folder, contents.good_archives)
+    d = contents.drawn
     order = f"--images {d.images} --size {d.width}x{d.height} --seed {d.seed}"
-    return f"remove it and draw it anew: mrbench data synth {seen.folder} {order}"
+    return f"remove it and draw it anew: mrbench data synth {contents.folder} {order}"
 
 
-def _years(seen: Seen) -> Iterator[Finding]:
+def _years(contents: Contents) -> Iterator[Finding]:
     for year, names in ARCHIVES_OF.items():
-        if year in seen.years:
+        if year in contents.years:
             continue
-        if seen.drawn is not None:
-            yield Finding("years", "failed", f"nothing of {year}", _remedy(seen))
+        if contents.drawn is not None:
+            yield Finding("years", "failed", f"nothing of {year}", _remedy(contents))
             continue
-        remedy = _remedy(seen, *names)
-        if seen.years:
+        remedy = _remedy(contents, *names)
+        if contents.years:
             text = f"no COCO {year}; recipes that ask for it cannot run"
             yield Finding("years", "note", text, remedy)
         else:
             yield Finding("years", "failed", f"no COCO {year}", remedy)
 
 
-def _annotations(seen: Seen, name: str) -> Iterator[Finding]:
+def _annotations(contents: Contents, name: str) -> Iterator[Finding]:
     """Judge one annotation file: there, readable, of the right length."""
-    facts, path = SETS[name], path_of(name, seen.folder)
-    remedy = _remedy(seen, facts.archive)
-    if name not in seen.read:
-        needed = facts.needed or seen.drawn is not None
+    facts, path = SETS[name], path_of(name, contents.folder)
+    remedy = _remedy(contents, facts.archive)
+    if name not in contents.read:
+        needed = facts.needed or contents.drawn is not None
         text = f"{path} is missing" if needed else f"{path} is missing; no training reads it"
         yield Finding("annotations", "failed" if needed else "note", text, remedy)
         return
-    read = seen.read[name]
+    read = contents.read[name]
     for problem in read.problems:
         yield Finding("annotations", "failed", problem, remedy, file=str(path))
     if not read.images:
         return
-    wanted = facts.images if seen.drawn is None else counts(seen.drawn.images)[name]
-    if len(read.images) != wanted:
-        whose = "COCO's" if seen.drawn is None else "as it was drawn it"
-        text = f"lists {len(read.images):,} images, {whose} has {wanted:,}"
+    expected = facts.images if contents.drawn is None else counts(contents.drawn.images)[name]
+    if len(read.images) != expected:
+        whose = "COCO's" if contents.drawn is None else "as it was drawn it"
+        text = f"lists {len(read.images):,} images, {whose} has {expected:,}"
         yield Finding("annotations", "failed", text, remedy, file=str(path))
-    if seen.drawn is None and facts.annotations not in (None, read.annotations):
+    if contents.drawn is None and facts.annotations not in (None, read.annotations):
         text = f"has {read.annotations:,} annotations, COCO's has {facts.annotations:,}"
         yield Finding("annotations", "failed", text, remedy, file=str(path))
 
 
-def _images(seen: Seen, place: str) -> Iterator[Finding]:
+def _images(contents: Contents, place: str) -> Iterator[Finding]:
     """Judge one folder of images by the annotation files that name its images."""
-    names = [name for name in _sets(seen) if SETS[name].images_in == place]
-    folder, found = seen.folder / place, seen.files[place]
-    remedy = _remedy(seen, f"{place}.zip")
-    if found is None:
-        needed = seen.drawn is not None or any(SETS[name].needed for name in names)
+    names = [name for name in _sets(contents) if SETS[name].images_in == place]
+    folder, present = contents.folder / place, contents.files[place]
+    remedy = _remedy(contents, f"{place}.zip")
+    if present is None:
+        needed = contents.drawn is not None or any(SETS[name].needed for name in names)
         text = f"{folder} is missing" if needed else f"{folder} is missing; no training reads it"
         yield Finding("images", "failed" if needed else "note", text, remedy)
         return
     listed: dict[str, Listed] = {}
     for name in names:
-        listed |= seen.read[name].images if name in seen.read else {}
-    absent = sorted(listed.keys() - found.keys())
+        listed |= contents.read[name].images if name in contents.read else {}
+    absent = sorted(listed.keys() - present.keys())
     if absent:
         text = f"{len(absent):,} of {len(listed):,} images are missing{_first(absent)}"
         yield Finding("images", "failed", text, remedy, file=str(folder))
     wrong: dict[str, list[str]] = {}
-    for name in sorted(found.keys() & (listed.keys() or found.keys())):
-        opened = seen.opened[place, name]
+    for name in sorted(present.keys() & (listed.keys() or present.keys())):
+        opened = contents.opened[place, name]
         size = (opened.width, opened.height)
         if opened.problem:
             wrong.setdefault("do not open", []).append(f"{name} {opened.problem}")
         elif listed and size != listed[name][1:]:
-            told = f"{name} is {size[0]}x{size[1]}"
-            wrong.setdefault("have another size than their annotation file says", []).append(told)
+            case = f"{name} is {size[0]}x{size[1]}"
+            wrong.setdefault("have another size than their annotation file says", []).append(case)
     for what, which in wrong.items():
         text = f"{len(which):,} images {what}{_first(which)}"
         yield Finding("images", "failed", text, remedy, file=str(folder))
-    extra = sorted(found.keys() - listed.keys()) if all(n in seen.read for n in names) else []
+    extra = sorted(present.keys() - listed.keys()) if all(n in contents.read for n in names) else []
     if listed and extra:
         text = f"{len(extra):,} images that no annotation file names{_first(extra)}"
         yield Finding(

@@ -1,4 +1,4 @@
-"""The whole check: archives, annotation files and images are read at once, then compared."""
+"""The whole check: read archives, annotation files and images in parallel, then compare."""
 
 import os
 import time
@@ -15,8 +15,8 @@ from mrbench.prepare.data.inspect import annotations, archives, compare, picture
 from mrbench.prepare.data.inspect.annotations import Annotations
 from mrbench.prepare.data.inspect.facts import SETS
 from mrbench.prepare.data.inspect.pictures import Batch, Opened
-from mrbench.prepare.data.synth import made_by_us
-from mrbench.prepare.data.workers import cores, spread
+from mrbench.prepare.data.synth import read_marker
+from mrbench.prepare.data.workers import cores, parallel_map
 
 YEARS = ("2017", "2014")
 AT_A_TIME = 64  # images, in one process
@@ -27,7 +27,7 @@ Tell = Callable[[int, int], None]
 
 
 class Report(NamedTuple):
-    """What was found, and how much was looked at; drawn: the folder is one of `data synth`."""
+    """The findings, and how much was read; drawn: `data synth` made the folder."""
 
     folder: str
     years: list[str]
@@ -55,23 +55,23 @@ def inspect_coco(folder: Path, archives_folder: Path | None, tell: Tell) -> Repo
             raise UnavailableError("no such folder", "check the path", file=place)
     began = time.monotonic()
     places = [folder, *([archives_folder] if archives_folder else [])]
-    there = archives.found(places)
+    archive_files = archives.find(places)
     files = {name: _files(folder / name) for name in sorted({s.images_in for s in SETS.values()})}
     paths = {name: compare.path_of(name, folder) for name in SETS}
     to_open = _to_open(files)
 
-    jobs: list[Job] = [partial(archives.look, archive, path) for archive, path in there]
+    jobs: list[Job] = [partial(archives.look, archive, path) for archive, path in archive_files]
     jobs += [partial(annotations.read, n, path) for n, path in paths.items() if path.is_file()]
     for name, chosen in to_open.items():
         for start in range(0, len(chosen), AT_A_TIME):
             jobs.append(partial(pictures.look, folder / name, chosen[start : start + AT_A_TIME]))
     total = sum(map(len, to_open.values()))
-    looked, read, opened = _gather(jobs, total, there=bool(there), tell=tell)
+    looked, read, opened = _gather(jobs, total, there=bool(archive_files), tell=tell)
 
-    seen = compare.Seen(
+    contents = compare.Contents(
         folder=folder,
         years=_years(folder),
-        drawn=made_by_us(folder),
+        drawn=read_marker(folder),
         good_archives={one.name: one.path for one in looked if not one.problem},
         files=files,
         read=read,
@@ -79,18 +79,18 @@ def inspect_coco(folder: Path, archives_folder: Path | None, tell: Tell) -> Repo
             (place, name): opened[same] for (place, name), same in _same(files) if same in opened
         },
     )
-    findings = [*filter(None, map(archives.finding, looked)), *compare.compare(seen)]
-    if archives_folder and not any(path.parent == archives_folder for _, path in there):
+    findings = [*filter(None, map(archives.finding, looked)), *compare.compare(contents)]
+    if archives_folder and not any(path.parent == archives_folder for _, path in archive_files):
         text = f"{archives_folder} holds none of COCO's archives"
         findings.append(Finding("archives", "note", text, "check --archives"))
     return Report(
         folder=str(folder),
-        years=seen.years,
-        drawn=seen.drawn is not None,
+        years=contents.years,
+        drawn=contents.drawn is not None,
         findings=[replace(finding, subject=str(folder)) for finding in findings],
         images=total,
         annotation_files=len(read),
-        archives=len(there),
+        archives=len(archive_files),
         seconds=round(time.monotonic() - began, 1),
     )
 
@@ -102,7 +102,7 @@ def _gather(
     looked: list[archives.Looked] = []
     read: dict[str, Annotations] = {}
     opened: dict[tuple[str, str], Opened] = {}
-    for result in spread(_do, jobs, processes=processes):
+    for result in parallel_map(_do, jobs, processes=processes):
         if isinstance(result, archives.Looked):
             looked.append(result)
         elif isinstance(result, Annotations):
@@ -133,8 +133,8 @@ def _same(
 ) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
     """Pair each image with the first of the same inode: both years may share their files."""
     first: dict[int, tuple[str, str]] = {}
-    for place, found in files.items():
-        for name, inode in (found or {}).items():
+    for place, inodes in files.items():
+        for name, inode in (inodes or {}).items():
             yield (place, name), first.setdefault(inode, (place, name))
 
 
@@ -146,7 +146,7 @@ def _to_open(files: dict[str, dict[str, int] | None]) -> dict[str, list[str]]:
 
 
 def _years(folder: Path) -> list[str]:
-    """Return the years of which anything is there."""
+    """Return the years that have any files."""
     return [
         year
         for year in YEARS

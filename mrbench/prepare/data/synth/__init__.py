@@ -1,5 +1,5 @@
 """A small COCO-format dataset that mrbench draws."""
 
-from mrbench.prepare.data.synth.dataset import MARKER, Drawn, counts, draw, made_by_us, synthesize
+from mrbench.prepare.data.synth.dataset import MARKER, Drawn, counts, draw, read_marker, synthesize
 
-__all__ = ["MARKER", "Drawn", "counts", "draw", "made_by_us", "synthesize"]
+__all__ = ["MARKER", "Drawn", "counts", "draw", "read_marker", "synthesize"]

@@ -29,7 +29,7 @@ from mrbench import files
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.places import DRAWING
 from mrbench.model.recipe import SyntheticData
-from mrbench.prepare.data.workers import cores, spread
+from mrbench.prepare.data.workers import cores, parallel_map
 
 # one line per supercategory: its name, then id and name of each category
 _CATEGORIES = """
@@ -53,13 +53,13 @@ indoor: 84 book, 85 clock, 86 vase, 87 scissors, 88 teddy bear, 89 hair drier, 9
 
 def categories() -> list[dict[str, object]]:
     """Return the `categories` list of an instances_*.json: supercategory, id, name; by id."""
-    found: list[dict[str, object]] = []
+    entries: list[dict[str, object]] = []
     for line in _CATEGORIES.strip().splitlines():
         supercategory, members = line.split(": ")
         for member in members.split(", "):
             number, name = member.split(" ", 1)
-            found.append({"supercategory": supercategory, "id": int(number), "name": name})
-    return found
+            entries.append({"supercategory": supercategory, "id": int(number), "name": name})
+    return entries
 
 
 CATEGORIES = categories()
@@ -195,17 +195,17 @@ def draw(folder: Path, spec: SyntheticData) -> bool:
     in it; else as synthesize.
     """
     folder = folder.resolve()  # a link stays one
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if not found:
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not names:
         _make(folder, spec, None, "name another folder")
         return True
-    if found != {MARKER, "annotations", *(images for images, _ in SETS.values())}:
+    if names != {MARKER, "annotations", *(images for images, _ in SETS.values())}:
         raise RecipeError(
             "is not empty, and not a drawn dataset alone",
             "name a new or an empty folder",
             file=folder,
         )
-    if made_by_us(folder) == _identity(spec):
+    if read_marker(folder) == _identity(spec):
         return False
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
         _make(folder, spec, Path(aside) / "old", "name another folder")
@@ -213,7 +213,7 @@ def draw(folder: Path, spec: SyntheticData) -> bool:
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
-    """What a drawn dataset says of itself; drawing: the version of what drew it."""
+    """The marker of a drawn dataset; drawing: the version of the code that drew it."""
 
     images: int
     width: int
@@ -222,8 +222,8 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     drawing: int
 
 
-def made_by_us(folder: Path) -> Drawn | None:
-    """Return what a drawn dataset says of itself; None for others."""
+def read_marker(folder: Path) -> Drawn | None:
+    """Return the marker of a drawn dataset; None for other folders."""
     return files.cached(folder / MARKER, Drawn)
 
 
@@ -256,7 +256,7 @@ def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as exc:
-        if old is None and made_by_us(folder) == _identity(spec):
+        if old is None and read_marker(folder) == _identity(spec):
             return  # another process was faster, and its bytes are the same
         raise UnavailableError(
             f"cannot write the synthetic data ({exc.strerror})",
@@ -286,7 +286,7 @@ def _write(folder: Path, spec: SyntheticData) -> None:
     numbers = range(1, members["val2017"].stop)
     draw_one = functools.partial(_draw_one, folder, spec)
     processes = cores() if len(numbers) >= WORTH_PROCESSES else 1
-    shapes = [[], *spread(draw_one, numbers, processes=processes, at_a_time=AT_A_TIME)]
+    shapes = [[], *parallel_map(draw_one, numbers, processes=processes, at_a_time=AT_A_TIME)]
     for name, part in members.items():
         document = json.dumps(_document(part, shapes, SETS[name][1], spec))
         (folder / "annotations" / f"instances_{name}.json").write_text(document)

@@ -1,4 +1,4 @@
-"""Trust on first use: what a file without a published SHA-256 had when it was first seen here."""
+"""Trust on first use: remember the SHA-256 of a file for which upstream publishes none."""
 
 import json
 import time
@@ -25,12 +25,12 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record(item: WeightsFile) -> Path:
-    """Return where it is written down, for the cache and all other folders alike."""
+    """Return the path of the record, which serves the cache and all other folders."""
     return home() / "weights" / ".seen" / f"{item.file}.json"
 
 
 def problem(item: WeightsFile, sha256: str, where: str) -> Problem | None:
-    """Say that the file is another one than the first seen, or None."""
+    """Say that the file differs from the first one seen, or None."""
     first = _read(item)
     if first is None:
         return None
@@ -50,7 +50,7 @@ def problem(item: WeightsFile, sha256: str, where: str) -> Problem | None:
 
 
 def note(item: WeightsFile, sha256: str, size_bytes: int, source: str) -> None:
-    """Write down the first one; source: the URL or path it came from."""
+    """Record the first file; source: the URL or path it came from."""
     if _read(item) is not None:
         return
     first = First(
