@@ -19,7 +19,7 @@ smoke: $(VENV)/.installed
 
 # Tests at once: one more than there are cores, since many wait for programs of others.
 JOBS = $(shell expr $$(nproc) + 1)
-PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(JOBS)
 
 test: $(VENV)/.dev
 	@$(BIN)/python tests/needs.py

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,10 @@ from engine import BASE, import_base, running_engine
 from needs import skip_without
 from reported import on_gpus
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
 # Shells ignore SIGINT for what they start in the background, nohup SIGHUP; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -26,16 +31,26 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
-# Fixtures that start something big: the marker of the tests that use one, and its group of tests,
-# which one worker of pytest-xdist runs; else a file is a group. The longest groups come first.
+# Fixtures that start something big, the longest tests first, and the marker of tests that use one.
 BIG = {
-    "engine": ("docker", "docker"),
-    "cluster": ("slurm", ""),
-    "accounted": ("slurm", ""),
-    "driver": ("browser", "report"),
-    "trained": ("slow", "report"),
-    "demo": ("slow", "demo"),
-    "gpus": ("slow", ""),
+    "engine": "docker",
+    "cluster": "slurm",
+    "accounted": "slurm",
+    "driver": "browser",
+    "trained": "slow",
+    "demo": "slow",
+    "gpus": "slow",
+}
+# Files that share such a fixture: one worker of pytest-xdist runs these, as it does any other file.
+TOGETHER = {
+    "test_docker": "docker",
+    "test_docker_deaths": "docker",
+    "test_docker_images": "docker",
+    "test_report": "report",
+    "test_report_browser": "report",
+    "test_demo": "demo",
+    "test_help": "demo",
+    "test_readme": "demo",
 }
 # Files whose tests mostly start other programs, train, install, compile or wait.
 SLOW_FILES = """
@@ -54,20 +69,34 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(mrbench.__file__).parent, quiet=2)
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses by these markers, and xdist by these groups
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by these markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests by the fixtures they use; put those that share one into one group."""
+    """Mark the tests by the fixtures they use, and let the longest begin."""
     ranks = {}
     for item in items:
         big = [name for name in BIG if name in getattr(item, "fixturenames", ())]
         for name in big:
-            item.add_marker(BIG[name][0])
+            item.add_marker(BIG[name])
         if item.path.stem in SLOW_FILES:
             item.add_marker("slow")
-        group = (big and BIG[big[0]][1]) or item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-        ranks[item] = list(BIG).index(big[0]) if big else len(BIG)
+        slow = item.path.stem in SLOW_FILES
+        ranks[item] = list(BIG).index(big[0]) if big else len(BIG) + 1 - slow
     items.sort(key=ranks.__getitem__)
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":
+    """Give each worker whole files, in their order."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    def group(test: str) -> str:
+        file = Path(test.partition("::")[0]).stem
+        return TOGETHER.get(file, file)
+
+    config.option.loadscopereorder = False
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = group  # --dist loadgroup finds no group with pytest 9.2
+    return scheduler
 
 
 @pytest.fixture(autouse=True)
