@@ -169,11 +169,11 @@ def _stated_images(path: Path, log: LogFormat) -> int | None:
     if not log.states or not path.is_file():  # a pipe can be read but once
         return None
     facts = {n: f.value for n, f in read_stated(read_blocks(path), log.states).items()}
-    whole = facts.get("images_per_iteration")
-    if whole is None and facts.keys() >= {"images_per_gpu", "gpus"}:
-        parts = facts["images_per_gpu"], facts["gpus"]
-        return int(parts[0]) * int(parts[1]) if all(map(str.isdecimal, parts)) else None
-    return int(whole) if whole and whole.isdecimal() else None
+    images = facts.get("images_per_iteration")
+    if images is None and facts.keys() >= {"images_per_gpu", "gpus"}:
+        factors = facts["images_per_gpu"], facts["gpus"]
+        return int(factors[0]) * int(factors[1]) if all(map(str.isdecimal, factors)) else None
+    return int(images) if images and images.isdecimal() else None
 
 
 def _with_images(

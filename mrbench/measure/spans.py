@@ -105,12 +105,12 @@ def split_processes(
 
 def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None, most: int) -> None:
     began = sample.last - sample.count
-    before = process.previous
-    if before is not None and before.last != began:
-        before = None  # something is missing in between
+    previous = process.previous
+    if previous is not None and previous.last != began:
+        previous = None  # something is missing in between
     if process.begin is None:
         process.begin = began
-        process.begin_edge_s = (before.edge_s if before else None) or 0.0
+        process.begin_edge_s = (previous.edge_s if previous else None) or 0.0
     process.end, process.end_edge_s = sample.last, sample.edge_s
     process.iterations += sample.count
     process.longest = max(process.longest, sample.count)
@@ -120,7 +120,7 @@ def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None,
         process.backwards = process.backwards or sample.last
     if sample.loss is not None and not math.isfinite(sample.loss):
         process.diverged = process.diverged or sample.last
-    process.spans.append(_span(process, sample, before, stamps))
+    process.spans.append(_span(process, sample, previous, stamps))
     if len(process.spans) > most:
         process.spans = join_pairs(process.spans)
 
@@ -128,12 +128,12 @@ def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None,
 def _span(
     process: Process,
     sample: IterationSample,
-    before: IterationSample | None,
+    previous: IterationSample | None,
     stamps: ArrivalClock | None,
 ) -> Span:
     since, printed_since = sample.began_at, sample.printed_began
-    if since is None and before is not None:
-        since, printed_since = before.ended_at, before.printed
+    if since is None and previous is not None:
+        since, printed_since = previous.ended_at, previous.printed
     arrival_s = None
     if stamps is not None and since is not None:
         arrival_s = stamps.at(sample.ended_at) - stamps.at(since)

@@ -143,9 +143,9 @@ def _conclude(
 
 def _sum(process: Process, clock: LeadingClock) -> float | None:
     """Return the seconds by a clock; None where there are none, or the log lacks some."""
-    known = [s for span in process.spans if (s := span.by(clock)) is not None]
-    whole = clock != "log" or len(known) == len(process.spans)
-    return sum(known) if known and whole else None
+    seconds = [s for span in process.spans if (s := span.by(clock)) is not None]
+    complete = clock != "log" or len(seconds) == len(process.spans)
+    return sum(seconds) if seconds and complete else None
 
 
 def _cross_checked(measured: Measurement, process: Process, lead: Lead) -> Measurement:

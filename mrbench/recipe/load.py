@@ -237,8 +237,8 @@ def base_of(path: Path) -> Path | None:
     recipes/<suite>/<name>.yaml, with patches/ and tests/ beside recipes/.
     """
     folder = path.resolve().parent.parent
-    whole = folder.parent == root() or (folder.parent / "patches").is_dir()
-    return folder.parent if folder.name == "recipes" and whole else None
+    has_patches = folder.parent == root() or (folder.parent / "patches").is_dir()
+    return folder.parent if folder.name == "recipes" and has_patches else None
 
 
 def suite_name_of(path: Path) -> str:

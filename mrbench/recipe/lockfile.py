@@ -15,13 +15,13 @@ REMEDY = "make it anew with `mrbench lock`"
 
 
 def inputs_digest(env: Environment) -> str:
-    """Name what a lock is made from; a lock that says another name is out of date."""
+    """Return the digest of a lock's inputs; a lock with another digest is out of date."""
     inputs = [env.python, env.requirements, env.build_requirements]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
 def problem(env: Environment, lock: bytes) -> Problem | None:
-    """Say what is wrong with a lock, or None."""
+    """Return the problem of a lock, or None."""
     lines = lock.decode("utf-8", "replace").splitlines()
     named = next((line for line in lines if line.startswith(HEADER)), "")
     if named.removeprefix(HEADER).strip() != inputs_digest(env):

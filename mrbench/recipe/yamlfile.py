@@ -61,10 +61,10 @@ class Place(msgspec.Struct, frozen=True):
 
     def line(self, key: str) -> int:
         """Return the line where `key` stands, or the key that it would stand in."""
-        known = key
-        while known and known not in self.lines:
-            known = known.rpartition("[" if known.endswith("]") else ".")[0]
-        return self.lines.get(known, 1)
+        ancestor = key
+        while ancestor and ancestor not in self.lines:
+            ancestor = ancestor.rpartition("[" if ancestor.endswith("]") else ".")[0]
+        return self.lines.get(ancestor, 1)
 
 
 class KeyProblem(NamedTuple):

@@ -37,10 +37,10 @@ def held_by_others(line: bytes) -> tuple[str, str] | None:
 
 
 def _own_gib(line: bytes) -> float | None:
-    whole = _gib(_MINE, line)
-    whole = _gib(_RESERVED, line) if whole is None else whole
-    if whole is not None:
-        return whole
+    total = _gib(_MINE, line)
+    total = _gib(_RESERVED, line) if total is None else total
+    if total is not None:
+        return total
     parts = [_gib(each, line) for each in _PARTS]
     return None if parts[0] is None else sum(part or 0.0 for part in parts)
 

@@ -129,8 +129,8 @@ class _Scanner(msgspec.Struct):
     def _add(self, stream: _Stream, new: ErrorLine) -> None:
         chained, stream.chained = stream.chained, ""
         if chained and stream.last is not None:
-            before = self.errors[stream.last]
-            if not _outlives(before, new, chained):
+            earlier = self.errors[stream.last]
+            if not _outlives(earlier, new, chained):
                 self.errors[stream.last] = new
             return
         if sum(each.sign.weight == new.sign.weight for each in self.errors) < MOST_ERRORS:
@@ -163,19 +163,19 @@ def sign_of(text: bytes) -> Sign | None:
     """Return what a line without its prefix is a sign of."""
     if len(text) > LONGEST_BYTES:
         text = text[: LONGEST_BYTES // 2] + b" " + text[-LONGEST_BYTES // 2 :]
-    small = text.lower()
-    if not any(word in small for word in HINTS) or NOISE.search(text):
+    lowered = text.lower()
+    if not any(word in lowered for word in HINTS) or NOISE.search(text):
         return None
     return next((sign for sign in SIGNS if sign.pattern.search(text)), None)
 
 
-def _outlives(before: ErrorLine, new: ErrorLine, chained: str) -> bool:
-    """Whether the earlier of two chained exceptions is the root."""
+def _outlives(earlier: ErrorLine, later: ErrorLine, chained: str) -> bool:
+    """Return whether the earlier of two chained exceptions is the root."""
     if chained == "caused":
-        return before.sign.weight <= new.sign.weight
-    if before.sign.cause in STICKY:
+        return earlier.sign.weight <= later.sign.weight
+    if earlier.sign.cause in STICKY:
         return True
-    return before.sign is not code.EXCEPTION and before.sign.weight < new.sign.weight
+    return earlier.sign is not code.EXCEPTION and earlier.sign.weight < later.sign.weight
 
 
 def _rank(prefix: "re.Match[bytes] | None", stream: _Stream, text: bytes) -> int | None:

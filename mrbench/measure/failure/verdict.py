@@ -92,11 +92,11 @@ def explain(failure: Failure, end: str) -> Problem:
     The cause is left out where the status says the same. end: how the training ended, or nothing.
     """
     rank = "" if failure.rank is None else f"rank {failure.rank}"
-    known = ", ".join(text for text in (rank, failure.detail, end) if text)
+    details = ", ".join(text for text in (rank, failure.detail, end) if text)
     message = failure.line or "it printed nothing"
     if failure.cause != failure.status:
         message = f"{failure.cause.replace('_', ' ')}: {message}"
-    return Problem(f"{message} ({known})" if known else message, failure.remedy)
+    return Problem(f"{message} ({details})" if details else message, failure.remedy)
 
 
 def _by_nan(best: ErrorLine, marks: Marks) -> bool:

@@ -106,7 +106,7 @@ def warning_of(log: LogFormat) -> str:
 
 
 def counts_images(log: LogFormat) -> bool:
-    """Whether the log itself counts images, so that its rate needs no images per iteration."""
+    """Return whether the log counts images itself, so its rate needs no images per iteration."""
     return log.format in ("tensorpack", "tensorpack-stats") or resolve_format(log).timing == "rate"
 
 

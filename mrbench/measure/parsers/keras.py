@@ -49,25 +49,25 @@ def parse(
 
 def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
     epoch, began_at = 0, None
-    held: Mark | None = None
+    pending: Mark | None = None
     for offset, raw in blocks:
         block = blank_colours(raw)
         for match in _LINES.finditer(block):
             if match["validation"]:
-                if held and offset + match.start() - held.ended_at < _WRAPPED:
-                    held = held._replace(value=math.nan)
+                if pending and offset + match.start() - pending.ended_at < _WRAPPED:
+                    pending = pending._replace(value=math.nan)
                 continue
-            if held:
-                yield held
-                held = None
+            if pending:
+                yield pending
+                pending = None
             if match["epoch"]:
                 epoch, began_at = int(match["epoch"]), offset + match.end()
             elif match["of"] and match["done"] == match["of"] and int(match["of"]):
                 epoch = epoch or 1
-                held = _end(block, offset, match, epoch)._replace(began_at=began_at)
+                pending = _end(block, offset, match, epoch)._replace(began_at=began_at)
                 began_at = None
-    if held:
-        yield held
+    if pending:
+        yield pending
 
 
 def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> Mark:

@@ -27,13 +27,13 @@ class _Process(msgspec.Struct):
     spacing: int = 0
     released: int = 0
     repeats: bool = False
-    held: list[Mark] = []
+    pending: list[Mark] = []
 
     def lags(self, mark: Mark) -> bool:
         return self.repeats and 0 < self.last - mark.iteration <= self.spacing
 
     def foreign(self, mark: Mark) -> bool:
-        """Whether a mark is another rank's, by what stands before its line."""
+        """Return whether a mark is of another rank, by the prefix of its line."""
         return None not in (self.rank, mark.rank) and self.rank != mark.rank
 
     def add(self, mark: Mark) -> None:
@@ -45,13 +45,13 @@ class _Process(msgspec.Struct):
         self.last = mark.iteration
 
     def release(self) -> Iterator[Step]:
-        if self.held:
-            mark = _mean_mark(self.held)
-            known = self.begin is not None and not math.isnan(self.begin.value)
-            start = self.begin.iteration if self.begin and known else None
+        if self.pending:
+            mark = _mean_mark(self.pending)
+            start_known = self.begin is not None and not math.isnan(self.begin.value)
+            start = self.begin.iteration if self.begin and start_known else None
             yield Step(mark, first=not self.released, start=start, spacing=self.spacing)
             self.released += 1
-            self.held = []
+            self.pending = []
 
 
 def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Step]:
@@ -74,8 +74,8 @@ def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Ste
             continue
         if not mark.begins and mark.iteration == process.last:
             process.repeats = True
-            if process.held and mean_ranks:
-                process.held.append(mark)
+            if process.pending and mean_ranks:
+                process.pending.append(mark)
             continue
         if (mark.begins and process.last) or mark.iteration < process.last:
             yield from process.release()
@@ -85,7 +85,7 @@ def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Ste
             continue
         process.add(mark)
         yield from process.release()
-        process.held = [mark]
+        process.pending = [mark]
         if process.spacing and not (process.repeats and mean_ranks):
             yield from process.release()
     yield from process.release()
@@ -181,12 +181,12 @@ def _from_running_means(
     base = origin = dropped = 0
     total = edge_s = 0.0
     waited: float | None = 0.0
-    known = True
+    start_known = True
     for mark, first, start, spacing in steps:
         if first:
             base = origin = start or 0
-            known = start is not None or mark.iteration <= max(every or 0, spacing)
-            base = base if known else max(base, mark.iteration - (spacing or 1))
+            start_known = start is not None or mark.iteration <= max(every or 0, spacing)
+            base = base if start_known else max(base, mark.iteration - (spacing or 1))
             dropped, total, edge_s, waited = 0, 0.0, 0.0, 0.0
         n = mark.iteration - origin
         if n > rule.skipped > dropped:
@@ -198,12 +198,12 @@ def _from_running_means(
         count = mark.iteration - base
         if count > 0:
             data_s = _over_last(mark, count, rule.data_over)
-            if not rule.data_over and None not in (wait, waited) and known:
+            if not rule.data_over and None not in (wait, waited) and start_known:
                 data_s = (wait or 0.0) - (waited or 0.0)
             yield _sample(
                 mark,
                 count,
-                elapsed - total if known else math.nan,
+                elapsed - total if start_known else math.nan,
                 rounding_s=before_s + edge_s,
                 edge_s=edge_s,
                 data_s=data_s,

@@ -200,8 +200,8 @@ def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
             mark = _stats_mark(stats[0], start + end, images)
             if mark:
                 yield mark
-        opened = text.find(b"{", end)
-        rest = text[opened:] if opened >= 0 and len(text) - opened <= _LONGEST else b""
+        open_at = text.find(b"{", end)
+        rest = text[open_at:] if open_at >= 0 and len(text) - open_at <= _LONGEST else b""
 
 
 def _stats_mark(text: bytes, ended_at: int, images: int) -> Mark | None:

@@ -41,10 +41,10 @@ def parse(
     rule: TextFormat,
 ) -> Iterator[IterationSample]:
     """Yield the samples of a log in which each mark is one line."""
-    past = None
+    skip_after = None
     if window:
-        past = window.last + max(window.last - window.first, FOLLOWED)
-    return to_samples(_marks(blocks, rule, past), rule, log, images_per_iteration)
+        skip_after = window.last + max(window.last - window.first, FOLLOWED)
+    return to_samples(_marks(blocks, rule, skip_after), rule, log, images_per_iteration)
 
 
 def from_pattern(log: LogFormat) -> TextFormat:
@@ -140,38 +140,39 @@ class _Blocks(msgspec.Struct):
         self.rest, self.rest_at, self.resume = raw[left:], offset + left, match.start() - left
 
 
-def _marks(blocks: Iterable[Block], rule: TextFormat, past: int | None) -> Iterator[Mark]:
-    limit = math.inf if past is None else past
+def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) -> Iterator[Mark]:
+    limit = math.inf if skip_after is None else skip_after
     numbering = _Numbering(rule)
     plain = rule.number.groups == 1  # no epochs, and no pattern of a user's
     shift = 1 - rule.counts_from
     last = 0
     stream = _Blocks(blocks)
     for offset, raw, final in stream:
-        behind, stream.resume = stream.resume, 0
+        previous_end, stream.resume = stream.resume, 0
         block = _readable(raw, rule, behind_window=last > limit)
-        begins = _begins(block, offset, rule, behind)
+        begins = _begins(block, offset, rule, previous_end)
         if plain and last > limit and not begins:
-            numbers = [last - shift, *map(int, rule.number.findall(block, behind))]
+            numbers = [last - shift, *map(int, rule.number.findall(block, previous_end))]
             if numbers == sorted(set(numbers)):
                 last = numbers[-1] + shift
                 continue
-        for match in rule.number.finditer(block, behind):
+        for match in rule.number.finditer(block, previous_end):
             if begins and begins[0][0] < match.start():
                 yield from (mark for at, mark in begins if at < match.start())
                 begins = [pair for pair in begins if pair[0] >= match.start()]
                 last = 0
             iteration, floor, closes = numbering.place(match)
             if limit < last <= iteration:
-                yield from _repeat(block, offset, match, rule, behind, again=iteration == last)
-                last, behind = iteration, match.end()
+                again = iteration == last
+                yield from _repeat(block, offset, match, rule, previous_end, again=again)
+                last, previous_end = iteration, match.end()
                 continue
-            mark = read_mark(block, offset, match, rule, behind, final=final)
+            mark = read_mark(block, offset, match, rule, previous_end, final=final)
             if mark is PENDING:
                 stream.carry(offset, raw, match)
                 begins = []  # the next block matches them again
                 break
-            behind = match.end()
+            previous_end = match.end()
             if mark is not None and iteration > 0:
                 last = iteration
                 yield mark._replace(iteration=iteration, floor=floor, closes=closes)
@@ -185,12 +186,12 @@ def _repeat(
     offset: int,
     match: re.Match[bytes],
     rule: TextFormat,
-    behind: int,
+    previous_end: int,
     *,
     again: bool,
 ) -> Iterator[Mark]:
     """Yield REPEAT for a number that comes again, if it is a mark's and not an evaluation's."""
-    mark = read_mark(block, offset, match, rule, behind, final=False) if again else None
+    mark = read_mark(block, offset, match, rule, previous_end, final=False) if again else None
     if mark is not None and mark is not PENDING:
         yield REPEAT
 
@@ -228,13 +229,13 @@ def read_mark(
     offset: int,
     match: re.Match[bytes],
     rule: TextFormat,
-    behind: int,
+    previous_end: int,
     *,
     final: bool,
 ) -> Mark | None:
     """Return the mark of a number, without its iteration; None if the line is no mark.
 
-    behind: the end of the previous number, which may be in the same line. final: the log ends
+    previous_end: of the previous number, which may be in the same line. final: the log ends
     with this block; otherwise PENDING stands for a mark that needs the line after the block.
     """
     left, right = line_around(block, match.start(), match.end())
@@ -244,7 +245,7 @@ def read_mark(
         mark = _looked_up(block, offset, match, rule, (left, right), final=final)
     if mark is None or mark is PENDING:
         return mark
-    left = max(left, behind)
+    left = max(left, previous_end)
     if rule.head and not rule.head.search(block[left : match.start()]):
         return None
     start = match.start() if match.start() > left else match.start("iteration")
