@@ -19,7 +19,7 @@ from mrbench.model.finding import Finding
 from mrbench.recipe import load, plan
 
 RecipeCheck = Callable[[Subject], Iterator[Finding]]
-# In the order in which they are told.
+# In the order in which they are reported.
 OFFLINE: tuple[RecipeCheck, ...] = (
     pins.commits,
     pins.placeholders,
@@ -61,8 +61,8 @@ def check_recipes(
             if isinstance(subject, Finding):
                 yield subject
                 continue
-            told = f"{subject.plan.framework}, {subject.plan.gpus} x {subject.plan.accelerator}"
-            yield subject.ok("recipe", f"{told}, window {subject.plan.window}")
+            workload = f"{subject.plan.framework}, {subject.plan.gpus} x {subject.plan.accelerator}"
+            yield subject.ok("recipe", f"{workload}, window {subject.plan.window}")
             for check in OFFLINE:
                 yield from check(subject)
             asked = upstream.repositories(subject)
@@ -85,11 +85,11 @@ def _read(path: Path, default_suite: str) -> Subject | Finding:
     name = f"{load.suite_name_of(path)}/{path.stem}"
     try:
         file = load.load_path(path, default_suite)
-        made = plan.make_plan(msgspec.structs.replace(file, lock=None))
+        resolved = plan.make_plan(msgspec.structs.replace(file, lock=None))
     except RecipeError as exc:
         key = exc.key or ""
         kind = next((name for name, rule in READING.items() if rule.fullmatch(key)), "recipe")
         if isinstance(exc, PlaceholderError):
             kind = "placeholders"
         return refused(kind, name, exc, path)
-    return Subject(name=name, file=file, plan=made, base=load.base_of(path))
+    return Subject(name=name, file=file, plan=resolved, base=load.base_of(path))

@@ -11,14 +11,14 @@ from mrbench.text import did_you_mean
 def carried(suites: Sequence[str] | None, names: Sequence[str] | None) -> tuple[Path, ...]:
     """Choose of what mrbench carries: all of it, these suites, these implementations of them."""
     folders = [load.suite_path(name).parent for name in suites or load.suite_names()]
-    found = {folder: load.recipe_paths(folder) for folder in dict.fromkeys(folders)}
-    known = {path.stem for paths in found.values() for path in paths}
+    by_folder = {folder: load.recipe_paths(folder) for folder in dict.fromkeys(folders)}
+    known = {path.stem for paths in by_folder.values() for path in paths}
     for name in names or ():
         if name not in known:
             hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
             raise RecipeError(f"no implementation {name!r} in these suites", hint)
     chosen: list[Path] = []
-    for folder, paths in found.items():
-        wanted = [path for path in paths if not names or path.stem in names]
-        chosen += [folder / load.SUITE, *wanted] if wanted or not names else []
+    for folder, paths in by_folder.items():
+        named = [path for path in paths if not names or path.stem in names]
+        chosen += [folder / load.SUITE, *named] if named or not names else []
     return tuple(chosen)

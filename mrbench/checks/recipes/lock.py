@@ -39,19 +39,19 @@ def _contents(subject: Subject, lock: bytes) -> Finding:
     env, text = subject.file.recipe.environment, lock.decode("utf-8", "replace")
     pinned = {(_plain(name), _version(version)) for name, version in PIN.findall(text)}
     blocks = lockfile.blocks(lock)
-    for wanted in (*env.requirements, *env.build_requirements):
-        pin = PIN.match(wanted)
+    for requirement in (*env.requirements, *env.build_requirements):
+        pin = PIN.match(requirement)
         exact = (_plain(pin[1]), _version(pin[2])) if pin else None
-        if exact not in pinned if exact else _plain(wanted) not in blocks:
-            said = f"{env.lock} has no {wanted}, which the recipe asks for"
-            return _wrong(subject, said, _line(text, wanted))
-    hashes = [(found[1], found.start()) for found in HASH.finditer(text)]
+        if exact not in pinned if exact else _plain(requirement) not in blocks:
+            lack = f"{env.lock} has no {requirement}, which the recipe asks for"
+            return _wrong(subject, lack, _line(text, requirement))
+    hashes = [(match[1], match.start()) for match in HASH.finditer(text)]
     bad = next((start for value, start in hashes if not GOOD_HASH.fullmatch(value)), None)
     if bad is not None:
         line = text.count("\n", 0, bad) + 1
         return _wrong(subject, f"{env.lock} has a hash that is no SHA-256", line)
-    told = f"{len(blocks)} packages, {len(hashes)} hashes, made from these requirements"
-    return subject.ok(NAME, told, packages=len(blocks), hashes=len(hashes))
+    contents = f"{len(blocks)} packages, {len(hashes)} hashes, made from these requirements"
+    return subject.ok(NAME, contents, packages=len(blocks), hashes=len(hashes))
 
 
 def _wrong(subject: Subject, text: str, line: int) -> Finding:

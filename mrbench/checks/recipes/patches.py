@@ -30,9 +30,9 @@ def check_patches(subject: Subject) -> Iterator[Finding]:
             added, removed, paths = _parsed(raw)
         except GitError as exc:
             line = AT_LINE.search(exc.stderr)
-            said = meaningful(exc.stderr).removeprefix("error: ")
+            error = meaningful(exc.stderr).removeprefix("error: ")
             number = next((int(n) for n in line.groups() if n), None) if line else None
-            yield _wrong(subject, name, f"git cannot parse it ({said})", number)
+            yield _wrong(subject, name, f"git cannot parse it ({error})", number)
             continue
         problem = _problem(raw, paths)
         if problem:
@@ -47,8 +47,8 @@ def check_patches(subject: Subject) -> Iterator[Finding]:
 def _parsed(raw: bytes) -> tuple[int, int, list[str]]:
     """Return lines added and removed, and the paths; GitError if it is no patch to git."""
     with tempfile.TemporaryDirectory() as folder:
-        told = git(Path(folder) / "no-repository", "apply", "--numstat", "-z", "-", stdin=raw)
-    rows = [row.split("\t", 2) for row in told.decode(errors="replace").split("\0")[:-1]]
+        counts = git(Path(folder) / "no-repository", "apply", "--numstat", "-z", "-", stdin=raw)
+    rows = [row.split("\t", 2) for row in counts.decode(errors="replace").split("\0")[:-1]]
     added = sum(int(row[0]) for row in rows if row[0].isdecimal())
     removed = sum(int(row[1]) for row in rows if row[1].isdecimal())
     return added, removed, [row[2] for row in rows]

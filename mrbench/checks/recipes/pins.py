@@ -52,8 +52,8 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
         for file in WEIGHTS.findall(text):
             if file not in listed:
                 remedy = "list it there, with its url"
-                told = f"{{weights}}/{file} is not listed under `weights`"
-                yield subject.finding("placeholders", told, remedy, key)
+                lack = f"{{weights}}/{file} is not listed under `weights`"
+                yield subject.finding("placeholders", lack, remedy, key)
                 return
     known = {name for _, text in texts for name in PLACEHOLDER.findall(text)}
     named = known | set(PLACEHOLDER.findall(" ".join(recipe.launch.command)))

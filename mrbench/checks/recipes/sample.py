@@ -39,7 +39,7 @@ def _compared(subject: Subject, sample: Sample) -> Finding:
     if wrong:
         return subject.finding(NAME, *wrong)
     try:
-        found = parse_log(
+        parsed = parse_log(
             log,
             recipes={subject.file.name: (plan.log, plan.images_per_iteration)},
             window=sample.window or plan.window,
@@ -48,7 +48,7 @@ def _compared(subject: Subject, sample: Sample) -> Finding:
         )
     except MrbenchError as exc:
         return subject.finding(NAME, exc.text, exc.remedy, "sample.log")
-    return _judged(subject, sample, found)
+    return _judged(subject, sample, parsed)
 
 
 def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | None:
@@ -65,14 +65,14 @@ def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | 
     return None
 
 
-def _judged(subject: Subject, sample: Sample, found: ParsedLog) -> Finding:
-    measured, noted = found.measurement, sample.images_per_second
+def _judged(subject: Subject, sample: Sample, parsed: ParsedLog) -> Finding:
+    measured, noted = parsed.measurement, sample.images_per_second
     correct = "correct `log`, or note what the log really tells"
     if measured.status != "ok" or measured.images_per_second is None:
         why = measured.explanation or "the log does not state its images per iteration"
         return subject.finding(NAME, f"no number: {measured.status}: {why}", correct, "sample.log")
-    if found.format != subject.plan.log.format:
-        text = f"the log is of format {found.format}, not {subject.plan.log.format}"
+    if parsed.format != subject.plan.log.format:
+        text = f"the log is of format {parsed.format}, not {subject.plan.log.format}"
         return subject.finding(NAME, text, correct, "log.format")
     rate = measured.images_per_second
     window = f"{measured.first}-{measured.last}"

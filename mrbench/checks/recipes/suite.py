@@ -45,8 +45,8 @@ def check_suite(path: Path) -> Iterator[Finding]:
 
 def _reference(name: str, reference: Reference, place: Place, key: str, there: set[str]) -> Finding:
     def wrong(text: str, remedy: str, inner: str) -> Finding:
-        told = f"{reference.name}: {text}"
-        return placed("references", name, told, remedy, place=place, key=f"{key}.{inner}")
+        whole = f"{reference.name}: {text}"
+        return placed("references", name, whole, remedy, place=place, key=f"{key}.{inner}")
 
     at_github = AT_GITHUB.fullmatch(reference.source)
     if not reference.source.strip():

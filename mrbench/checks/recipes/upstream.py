@@ -44,10 +44,10 @@ class Upstreams:
 def check_upstream(subject: Subject, upstreams: Upstreams) -> Iterator[Finding]:
     """Check the recipe's source, its packages, and what the launch names of them."""
     file = subject.file
-    made = yield from _source(subject, upstreams, subject.plan.source, file.patches, "source")
-    if made is not None:
+    checkout = yield from _source(subject, upstreams, subject.plan.source, file.patches, "source")
+    if checkout is not None:
         yield from _other_gpus(subject, upstreams)
-        yield from launch.check_named_files(subject, made.path)
+        yield from launch.check_named_files(subject, checkout.path)
     for i, package in enumerate(subject.plan.environment.packages):
         key = f"environment.packages[{i}]"
         yield from _source(subject, upstreams, as_source(package), (), key)
@@ -71,7 +71,7 @@ def _source(
         return None
     yield subject.ok("commit", f"{source.commit[:12]} of {url} can be had")
     try:
-        made = _made(upstreams, source, patches, first)
+        checkout = _made(upstreams, source, patches, first)
     except WorkspaceError as exc:
         yield _failed(subject, "applies", exc, f"{key}.{_changed(source)}")
         return None
@@ -79,16 +79,16 @@ def _source(
         parts = ((len(source.substitutions), "substitution"), (len(patches), "patch"))
         text = " and ".join(counted(count, what) for count, what in parts if count)
         yield subject.ok("applies", text)
-    yield _tree(subject, source, made, key)
+    yield _tree(subject, source, checkout, key)
     refusal = _fetched(subject, upstreams, source, second, key)
     if refusal:
         yield refusal
-        return made
+        return checkout
     try:
-        yield _twice(subject, made, _made(upstreams, source, patches, second), key)
+        yield _twice(subject, checkout, _made(upstreams, source, patches, second), key)
     except WorkspaceError as exc:
         yield _failed(subject, "twice", exc, key)
-    return made
+    return checkout
 
 
 def _fetched(
@@ -115,17 +115,17 @@ def _made(upstreams: Upstreams, source: Source, patches: Patches, cache: Path) -
         return workspace.prepare(unpinned, patches, _base(upstreams), upstreams.say)
 
 
-def _tree(subject: Subject, source: Source, made: Workspace, key: str) -> Finding:
+def _tree(subject: Subject, source: Source, checkout: Workspace, key: str) -> Finding:
     if source.tree is None:
-        text = f"{made.tree}, and none is recorded"
+        text = f"{checkout.tree}, and none is recorded"
         return subject.finding(
             "tree", text, f"put it into {key}.tree", f"{key}.commit", outcome="not checked"
         )
-    if source.tree != made.tree:
-        text = f"is {made.tree}, recorded is {source.tree}"
+    if source.tree != checkout.tree:
+        text = f"is {checkout.tree}, recorded is {source.tree}"
         remedy = "correct the tree id, or the commit, patches and substitutions that make it"
         return subject.finding("tree", text, remedy, f"{key}.tree")
-    return subject.ok("tree", f"{made.tree}, as recorded")
+    return subject.ok("tree", f"{checkout.tree}, as recorded")
 
 
 def _twice(subject: Subject, one: Workspace, other: Workspace, key: str) -> Finding:

@@ -53,12 +53,16 @@ def write_junit(findings: Sequence[Finding], out: TextIO) -> None:
 
 
 def _case(suite: ET.Element, finding: Finding) -> None:
-    found = {"name": one_line(finding.topic), "classname": one_line(finding.subject), "time": "0"}
+    attributes = {
+        "name": one_line(finding.topic),
+        "classname": one_line(finding.subject),
+        "time": "0",
+    }
     if finding.file:
-        found["file"] = one_line(finding.file)
+        attributes["file"] = one_line(finding.file)
     if finding.line is not None:
-        found["line"] = str(finding.line)
-    case = ET.SubElement(suite, "testcase", found)
+        attributes["line"] = str(finding.line)
+    case = ET.SubElement(suite, "testcase", attributes)
     if finding.figures:
         figures = ET.SubElement(case, "properties")
         for name, value in finding.figures.items():

@@ -43,12 +43,12 @@ def write(findings: Sequence[Finding], out: TextIO) -> None:
 
 def annotation(finding: Finding) -> str:
     """Return a workflow command that shows a finding at its file and line."""
-    found = {
+    properties = {
         "file": one_line(_file(finding.file)),
         "line": "" if finding.line is None else str(finding.line),
     }
-    found["title"] = one_line(f"{finding.subject}: {finding.topic} {finding.outcome}")
-    inner = ",".join(f"{name}={_property(text)}" for name, text in found.items() if text)
+    properties["title"] = one_line(f"{finding.subject}: {finding.topic} {finding.outcome}")
+    inner = ",".join(f"{name}={_property(text)}" for name, text in properties.items() if text)
     return f"::{LEVELS[finding.outcome]} {inner}::{_data(sentence(finding))}"
 
 

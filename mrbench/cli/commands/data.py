@@ -101,12 +101,12 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _teller(reporter: Reporter) -> Callable[[int, int], None]:
-    said = time.monotonic()
+    last = time.monotonic()
 
     def tell(done: int, total: int) -> None:
-        nonlocal said
-        if time.monotonic() - said >= EVERY_S:
-            said = time.monotonic()
+        nonlocal last
+        if time.monotonic() - last >= EVERY_S:
+            last = time.monotonic()
             reporter.stage("data", f"{done:,} of {total:,} images opened")
 
     return tell
