@@ -4,7 +4,6 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import structs
@@ -32,7 +31,7 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
     implementation: str | None
     format: str | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the keys of `mrbench parse --json`."""
         m = self.measurement
         return {

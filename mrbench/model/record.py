@@ -175,7 +175,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     packed: Annotated[Packed | None, Meta(description="Of an archive: what was masked.")] = None
     digest: Annotated[str | None, Meta(description="SHA-256 of the record without it.")] = None
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:  # any: whatever JSON holds
         """Return the record as JSON holds it; what the run did not come to is missing."""
         content: dict[str, Any] = msgspec.to_builtins(self, enc_hook=str)
         content["plan"] = self.plan.plain()

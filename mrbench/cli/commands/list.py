@@ -2,7 +2,9 @@
 
 import argparse
 import json
-from typing import Any
+from collections.abc import Mapping
+
+import msgspec
 
 from mrbench.cli.commands import Command
 from mrbench.recipe import load
@@ -17,7 +19,24 @@ mrbench list
 mrbench list --json""",
 )
 
-Listing = dict[str, dict[str, Any]]
+
+class ListedRecipe(msgspec.Struct, frozen=True):
+    """A recipe as listed."""
+
+    name: str
+    title: str
+    framework: str
+    url: str
+    commit: str
+
+
+class ListedSuite(msgspec.Struct, frozen=True):
+    """A suite as listed, with its recipes."""
+
+    title: str
+    window: str
+    hardware: str
+    implementations: tuple[ListedRecipe, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,36 +46,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Show suites and recipes."""
-    found: Listing = {}
-    for suite_name in load.suite_names():
-        suite = load.load_suite(suite_name)
-        files = [load.load_named(suite_name, n) for n in load.implementations(suite_name)]
-        found[suite_name] = {
-            "title": suite.title,
-            "window": str(suite.window),
-            "hardware": f"{suite.hardware.count} x {suite.hardware.name}",
-            "implementations": [
-                {
-                    "name": f.name,
-                    "title": f.recipe.title,
-                    "framework": f.recipe.framework,
-                    "url": f.recipe.source.url,
-                    "commit": f.recipe.source.commit,
-                }
-                for f in files
-            ],
-        }
-    print(json.dumps(found, indent=1) if args.json else _listing(found))
+    suites = {name: _suite(name) for name in load.suite_names()}
+    print(json.dumps(msgspec.to_builtins(suites), indent=1) if args.json else _as_text(suites))
     return 0
 
 
-def _listing(found: Listing) -> str:
-    lines = []
-    for name, suite in found.items():
-        lines += [f"{name}: {suite['title']}", f"  {suite['hardware']}, window {suite['window']}"]
-        for item in suite["implementations"]:
-            lines.append(
-                f"  {item['name']:20} {item['framework']:12} {item['commit'][:12]}  {item['url']}"
+def _suite(name: str) -> ListedSuite:
+    suite = load.load_suite(name)
+    files = [load.load_named(name, recipe) for recipe in load.implementations(name)]
+    return ListedSuite(
+        title=suite.title,
+        window=str(suite.window),
+        hardware=f"{suite.hardware.count} x {suite.hardware.name}",
+        implementations=tuple(
+            ListedRecipe(
+                name=file.name,
+                title=file.recipe.title,
+                framework=file.recipe.framework,
+                url=file.recipe.source.url,
+                commit=file.recipe.source.commit,
             )
+            for file in files
+        ),
+    )
+
+
+def _as_text(suites: Mapping[str, ListedSuite]) -> str:
+    lines = []
+    for name, suite in suites.items():
+        lines += [f"{name}: {suite.title}", f"  {suite.hardware}, window {suite.window}"]
+        lines += [
+            f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {recipe.url}"
+            for recipe in suite.implementations
+        ]
         lines.append("")
     return "\n".join(lines).rstrip()

@@ -3,12 +3,11 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from mrbench.cli.arguments import positive
 from mrbench.cli.commands import Command
 from mrbench.errors import MeasureError
-from mrbench.measure.anylog import parse_log
+from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.recipe import load, plan
 
 COMMAND = Command(
@@ -45,44 +44,45 @@ def main(args: argparse.Namespace) -> int:
     known = {name: load.load_named(args.suite, name) for name in load.implementations(args.suite)}
     formats = {}
     for name, file in known.items():
-        made = plan.make_plan(file)
-        formats[name] = (made.log, made.images_per_iteration)
-    result = parse_log(
+        recipe_plan = plan.make_plan(file)
+        formats[name] = (recipe_plan.log, recipe_plan.images_per_iteration)
+    parsed = parse_log(
         args.log,
         recipes=formats,
         implementation=args.impl,
         images_per_iteration=args.images_per_iteration,
         window=plan.parse_window(args.window) if args.window else suite.window,
     )
-    print(json.dumps(result.as_json(), indent=1) if args.json else _measured(result.as_json()))
-    return 0 if result.measurement.status == "ok" else MeasureError.exit_code
+    print(json.dumps(parsed.as_json(), indent=1) if args.json else _as_text(parsed))
+    return 0 if parsed.measurement.status == "ok" else MeasureError.exit_code
 
 
-def _measured(result: dict[str, Any]) -> str:
+def _as_text(parsed: ParsedLog) -> str:
     """Lay out a measurement as text: the number or the reason first."""
-    name = result["implementation"] or result["format"] or "unknown format"
-    if result["status"] != "ok":
-        return f"{name}: {result['status']}: {result['reason']}"
-    rate, seconds = result["images_per_second"], result["seconds_per_iteration"]
-    sure = result["interval"]
+    m = parsed.measurement
+    name = parsed.implementation or parsed.format or "unknown format"
+    if m.status != "ok":
+        return f"{name}: {m.status}: {m.explanation}"
+    rate, seconds = m.images_per_second, m.seconds_per_iteration
+    interval = m.interval
     head = [f"{rate:.3f} img/s"] if rate is not None else []
     head += [f"{seconds:.6f} s per iteration"] if seconds is not None else []
-    covered = f"{result['first']}-{result['last']} ({result['iterations']} timed)"
-    images = f"{result['images_per_iteration'] or 'unknown'} images each"
+    covered = f"{m.first}-{m.last} ({m.iterations} timed)"
+    images = f"{m.images_per_iteration or 'unknown'} images each"
     lines = [
         f"{name}: {', '.join(head)}",
-        f"  iterations {covered}, {images}, {result['clock']} clock",
+        f"  iterations {covered}, {images}, {m.clock} clock",
     ]
-    if sure and rate is not None:
-        lines.append(f"  95 % interval {sure['low']:.3f} to {sure['high']:.3f} img/s")
-    elif sure:  # of iterations per second
-        span = f"{1 / sure['high']:.6f} to {1 / sure['low']:.6f}"
+    if interval and rate is not None:
+        lines.append(f"  95 % interval {interval.low:.3f} to {interval.high:.3f} img/s")
+    elif interval:  # of iterations per second
+        span = f"{1 / interval.high:.6f} to {1 / interval.low:.6f}"
         lines.append(f"  95 % interval {span} s per iteration")
-    if result["rounding"]:
-        lines.append(f"  right to {result['rounding']:.3%} by the digits that it prints")
-    if result["data_share"] is not None:
-        lines.append(f"  {result['data_share']:.1%} of the time was spent waiting for data")
-    if result["agreement"] is not None:
-        other = (result["second_clock"], result["clock"])[result["second_clock"] == "log"]
-        lines.append(f"  {other} clock / log clock: {result['agreement']:.4f}")
-    return "\n".join([*lines, *(f"  note: {text}" for text in result["warnings"])])
+    if m.rounding:
+        lines.append(f"  right to {m.rounding:.3%} by the digits that it prints")
+    if m.data_share is not None:
+        lines.append(f"  {m.data_share:.1%} of the time was spent waiting for data")
+    if m.agreement is not None:
+        other = (m.second_clock, m.clock)[m.second_clock == "log"]
+        lines.append(f"  {other} clock / log clock: {m.agreement:.4f}")
+    return "\n".join([*lines, *(f"  note: {text}" for text in m.warnings)])
