@@ -141,7 +141,7 @@ def test_ending_mrbench_ends_the_training(toy: Path, tmp_path: Path, number: int
         os.kill(running.pid, number)
         running.wait(DEADLINE_S)
     wait_for(lambda: not commands_of(tmp_path))
-    left = list((tmp_path / "mrbench-home" / "scratch").iterdir())
+    left = list((tmp_path / "mrbench-home" / "scratch").glob("*"))
     if number == signal.SIGKILL:
         assert not list((tmp_path / "runs").glob("*/*/*/record.json"))
         assert len(left) == 1
