@@ -1,6 +1,5 @@
 """The one owner of file names in a run's folder, and of how a record is written and read."""
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -22,8 +21,7 @@ RECENT = 100  # runs whose names a misspelt one is compared with
 UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out")
 
 
-@dataclasses.dataclass(frozen=True)
-class RunDir:
+class RunDir(msgspec.Struct, frozen=True):
     """A run's folder: plain files, enough to compute every number again."""
 
     path: Path
