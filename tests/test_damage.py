@@ -124,7 +124,7 @@ def spoil_baseline(world: World, dice: random.Random) -> tuple[Damage, Path]:
 def read_window(path: Path) -> object:
     measured = rundir.load(path.with_name("record.json")).measurement
     assert measured
-    return reading.read(path, measured.began_s or 0.0, measured.ended_s or 0.0)
+    return reading.read_telemetry(path, measured.began_s or 0.0, measured.ended_s or 0.0)
 
 
 KINDS = {

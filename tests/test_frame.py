@@ -116,14 +116,14 @@ SOUND = sample({"GPU-a": {"utilisation_percent": 97, "temperature_c": 71}})
 
 def test_the_last_whole_line_counts(tmp_path: Path) -> None:
     path = tmp_path / "telemetry.jsonl"
-    assert gauges.read(path, 1) == ()
+    assert gauges.read_gauges(path, 1) == ()
     older = SOUND.replace("97", "96")
     path.write_text(f'{HEADER}\n{older}\n{SOUND}\n{{"problem": "none"}}\n{SOUND[:20]}')
-    (gauge,) = gauges.read(path, 1)
+    (gauge,) = gauges.read_gauges(path, 1)
     assert (gauge.index, gauge.utilisation, gauge.temperature_c) == (2, 0.97, 71)
     assert gauge.power_w is None
     os.utime(path, (0, 0))
-    assert gauges.read(path, 1) == (), "what is old is not what is now"
+    assert gauges.read_gauges(path, 1) == (), "what is old is not what is now"
 
 
 @given(
@@ -147,5 +147,5 @@ def test_whatever_telemetry_says_is_survived(line: bytes) -> None:
     now = state(0, None)
     for text in (line, HEADER.encode() + b"\n" + line, line + b"\n" + SOUND.encode()):
         path.write_bytes(text + b"\n")
-        now.gauges = gauges.read(path, 1)
+        now.gauges = gauges.read_gauges(path, 1)
         assert compose(now, 79, 23, ASCII)

@@ -52,7 +52,7 @@ def test_weights_are_checked_by_size_and_digest(tmp_path: Path) -> None:
     path.write_text("hallo")
     told = str(weights.problem(item, tmp_path))
     assert good in told
-    assert weights.digest(path, "md5") in told
+    assert weights.file_digest(path, "md5") in told
     path.write_text("hello!")
     assert "6 bytes" in str(weights.problem(item, tmp_path))
     path.write_text("hello")

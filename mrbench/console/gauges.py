@@ -26,7 +26,7 @@ class Gauge(Struct, frozen=True, kw_only=True):
     temperature_c: float | None = None
 
 
-def read(path: Path, number: int) -> tuple[Gauge, ...]:
+def read_gauges(path: Path, number: int) -> tuple[Gauge, ...]:
     """Return the run's GPUs, at most so many; none if they can't be had or are out of date."""
     try:
         with path.open("rb") as file:

@@ -102,7 +102,7 @@ class LiveReporter:
     def _read_gauges(self) -> None:
         state = self._state
         if state.start is not None and state.start.accelerator == "gpu":
-            state.gauges = gauges.read(state.start.telemetry, state.start.gpus)
+            state.gauges = gauges.read_gauges(state.start.telemetry, state.start.gpus)
         state.beat += 1
 
     def _draw(self) -> None:

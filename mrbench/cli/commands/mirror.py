@@ -11,7 +11,7 @@ from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.errors import UnavailableError
 from mrbench.prepare.mirror.create import create
-from mrbench.prepare.mirror.manifest import Manifest, read
+from mrbench.prepare.mirror.manifest import Manifest, read_manifest
 from mrbench.prepare.mirror.verify import problems
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
@@ -85,7 +85,7 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    made = read(args.folder)
+    made = read_manifest(args.folder)
     files = list(_current(made, args))
     names = {f"{file.suite_name}/{file.name}" for file in files}
     wrong = list(problems(args.folder, made, files))

@@ -38,8 +38,8 @@ class Capture:
             self.last_s = arrived_ns / 1e9
             end = self.size_bytes + len(chunk)
             try:
-                write(self.log, chunk)
-                write(self.stamps, b"%d %d\n" % (arrived_ns, end))
+                write_all(self.log, chunk)
+                write_all(self.stamps, b"%d %d\n" % (arrived_ns, end))
                 self.size_bytes = end
             except OSError as exc:
                 os.ftruncate(self.log, self.size_bytes)  # no byte without its time
@@ -54,7 +54,7 @@ class Capture:
             self.take()
 
 
-def write(file: int, content: bytes) -> None:
+def write_all(file: int, content: bytes) -> None:
     """Write all of it; a single write may take less."""
     while content:
         content = content[os.write(file, content) :]

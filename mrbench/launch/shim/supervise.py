@@ -12,7 +12,7 @@ import os
 import select
 import time
 
-from mrbench.launch.shim.capture import Capture, open_sink, write
+from mrbench.launch.shim.capture import Capture, open_sink, write_all
 from mrbench.launch.shim.tree import WATCHED, Tree, adopt_orphans, descendants, oom_kills, start
 
 ORDERS, REPORTS = 0, 1
@@ -39,7 +39,7 @@ def _plain(value: object) -> str:
 def say(line: bytes) -> None:
     """Send mrbench a line, which it may no longer be there to read."""
     try:  # noqa: SIM105 - contextlib is not imported for this
-        write(REPORTS, line)
+        write_all(REPORTS, line)
     except BrokenPipeError:
         pass
 

@@ -46,7 +46,7 @@ class _Outline(msgspec.Struct, frozen=True):
     ended: Any = None
 
 
-def read(path: Path, began_s: float, ended_s: float) -> Telemetry:
+def read_telemetry(path: Path, began_s: float, ended_s: float) -> Telemetry:
     """Read what concerns the window, in seconds of this file's monotonic clock.
 
     Raises MrbenchError, which says why there is nothing, or which line is damaged.

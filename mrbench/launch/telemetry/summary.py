@@ -18,7 +18,7 @@ from mrbench.launch.telemetry.reading import (
     inside,
     integral,
     rate,
-    read,
+    read_telemetry,
     rise,
 )
 from mrbench.model.gpus import SLOWED
@@ -70,7 +70,7 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         return _nothing("no window was measured, so none is summarized")
     span = Span(measured.began_s, measured.ended_s)
     try:
-        telemetry = read(path, span.began_s, span.ended_s)
+        telemetry = read_telemetry(path, span.began_s, span.ended_s)
     except MrbenchError as exc:
         return _nothing(exc.seen_from(path.parent))
     needed = plan.gpus if plan.accelerator == "gpu" else 0
@@ -142,7 +142,7 @@ def _other(path: Path, header: Header, span: Span, gpus: int) -> Node:
     if seconds is None:
         raise MrbenchError("has no header of telemetry", file=path)
     there = span.shifted(seconds)
-    return _describe(read(path, there.began_s, there.ended_s), there, gpus)
+    return _describe(read_telemetry(path, there.began_s, there.ended_s), there, gpus)
 
 
 def _plus(one: int | None, two: int | None) -> int | None:

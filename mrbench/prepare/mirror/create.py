@@ -19,9 +19,9 @@ from mrbench.prepare.mirror.manifest import (
     Manifest,
     Missing,
     describe,
-    read,
+    read_manifest,
     this_platform,
-    write,
+    write_manifest,
 )
 from mrbench.prepare.weights.download import download
 from mrbench.recipe.load import RecipeFile
@@ -47,7 +47,7 @@ def create(
     _check(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder) as lock:
-        old = read(folder) if (folder / MANIFEST).exists() else None
+        old = read_manifest(folder) if (folder / MANIFEST).exists() else None
         if old and old.platform != this_platform():
             raise UnavailableError(
                 f"{folder} is for {old.platform}, this is {this_platform()}", "name another folder"
@@ -74,7 +74,7 @@ def create(
             missing=manifest.lacking(recipes),
             files=dict(sorted(_files(folder, recipes, old).items())),
         )
-        write(folder, content)
+        write_manifest(folder, content)
     return content
 
 

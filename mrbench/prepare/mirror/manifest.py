@@ -89,7 +89,7 @@ def this_platform() -> str:
     return f"{platform.system()} {platform.machine()}"
 
 
-def read(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """Read a mirror's manifest; UnavailableError if there is none, or none that can be used."""
     path = folder / MANIFEST
     try:
@@ -124,7 +124,7 @@ def _check_paths(key: str, names: Iterable[str], file: Path) -> None:
             raise UnavailableError(f"{name!r} is no path within it", REMEDY, file=file, key=key)
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write it, whole or not at all: a mirror is one from then on."""
     text = json.dumps(msgspec.to_builtins(manifest), indent=1) + "\n"
     write_whole(folder / MANIFEST, text.encode())

@@ -72,7 +72,7 @@ def _make(
         expect(source, record.tree)
         if path.exists():
             path.rename(old)
-        tree.write(record_path(path), record)
+        tree.write_record(record_path(path), record)
         making.rename(path)
     finally:
         for left in (making, old):

@@ -60,12 +60,12 @@ def tracked(folder: Path, listing: bytes) -> tuple[Tracked, ...]:
     return tuple(entries)
 
 
-def write(path: Path, record: Record) -> None:
+def write_record(path: Path, record: Record) -> None:
     """Write the record, whole or not at all."""
     write_whole(path, json.dumps(record).encode())
 
 
-def read(path: Path) -> Record | None:
+def read_record(path: Path) -> Record | None:
     """Read a record; None if it is missing or damaged."""
     return files.cached(path, Record)
 
@@ -225,4 +225,4 @@ def verify_tree(workspace: Workspace, folder: Path | None = None) -> bool:
 
 
 def _recorded(path: Path) -> Record | None:
-    return read(record_path(path)) if path.is_dir() else None
+    return read_record(record_path(path)) if path.is_dir() else None

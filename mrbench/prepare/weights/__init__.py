@@ -16,9 +16,9 @@ from mrbench.model.finding import Problem
 from mrbench.model.job import UsedWeights
 from mrbench.model.recipe import WeightsFile
 from mrbench.prepare.weights import first_use
-from mrbench.prepare.weights.digests import Digests, digest, digests_of
+from mrbench.prepare.weights.digests import Digests, digests_of, file_digest
 
-__all__ = ["digest", "folder", "have", "problem"]
+__all__ = ["file_digest", "folder", "obtain", "problem"]
 Progress = Callable[[str], None]
 EVERY_S = 5.0  # between two lines on how far a download is
 MOST_BYTES = 10_000_000_000  # more than any backbone has; a server shall not fill the disk

@@ -47,7 +47,7 @@ class Hashing:
         return Digests(self._sha256.hexdigest(), self._md5.hexdigest())
 
 
-def digest(path: Path, algorithm: str) -> str:
+def file_digest(path: Path, algorithm: str) -> str:
     """Return the file's digest in hex, read anew."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()

@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from mrbench.errors import MrbenchError
-from mrbench.launch.telemetry.reading import Telemetry, ahead_s
-from mrbench.launch.telemetry.reading import read as read_telemetry
+from mrbench.launch.telemetry.reading import Telemetry, ahead_s, read_telemetry
 from mrbench.model.gpus import SLOWED
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord

@@ -99,7 +99,7 @@ class InImage:
         named = self._options.image or (env.image if env.kind == "image" else None)
         with connect() as client:
             if named:
-                image, built, template = ensure(client, named, progress), False, checkout
+                image, built, template = ensure_image(client, named, progress), False, checkout
             else:
                 base = self._options.base_image or containerfile.base_of(env)
                 image, built = build.ensure(
@@ -112,7 +112,7 @@ class InImage:
                     packages=packages,
                     wheels=wheels,
                     base=base,
-                    base_id=str(ensure(client, base, progress).id),
+                    base_id=str(ensure_image(client, base, progress).id),
                 )
                 template = build.template(client, image, env, checkout)
             size_bytes = image.attrs["Size"]
@@ -163,7 +163,9 @@ class InImage:
         return probed
 
 
-def ensure(client: "docker.DockerClient", name: str, progress: Callable[[str], None]) -> "Image":
+def ensure_image(
+    client: "docker.DockerClient", name: str, progress: Callable[[str], None]
+) -> "Image":
     """Return an image that is here, or have the engine fetch it; UnavailableError if neither."""
     import docker  # noqa: PLC0415 - takes a third of a second, and most runs need none
 

@@ -30,7 +30,7 @@ class Annotations(NamedTuple):
     problems: list[str]
 
 
-def read(name: str, path: Path) -> Annotations:
+def read_annotations(name: str, path: Path) -> Annotations:
     """Read instances_<name>.json; errors are listed as problems."""
     try:
         with path.open(encoding="utf-8") as stream:

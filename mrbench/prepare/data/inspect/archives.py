@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mrbench.model.finding import Finding
 from mrbench.prepare.data.inspect.facts import ARCHIVES, Archive
-from mrbench.prepare.weights import digest
+from mrbench.prepare.weights import file_digest
 
 
 class Looked(NamedTuple):
@@ -34,7 +34,7 @@ def look(archive: Archive, path: Path) -> Looked:
         if archive.size_bytes not in (None, size_bytes):
             wrong = f"{size_bytes:,} bytes, the published one has {archive.size_bytes:,}"
             return Looked(archive.name, path, wrong)
-        sum_ = digest(path, archive.algorithm)
+        sum_ = file_digest(path, archive.algorithm)
     except OSError as exc:
         return Looked(archive.name, path, f"cannot be read ({exc.strerror})")
     if sum_ == archive.digest:

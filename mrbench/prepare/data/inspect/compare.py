@@ -34,7 +34,7 @@ class Contents(NamedTuple):
     drawn: Drawn | None
     good_archives: dict[str, Path]
     files: dict[str, dict[str, int] | None]
-    read: dict[str, Annotations]
+    annotations: dict[str, Annotations]
     opened: dict[tuple[str, str], Opened]
 
 
@@ -51,11 +51,11 @@ def compare(contents: Contents) -> Iterator[Finding]:
     for place in dict.fromkeys(SETS[name].images_in for name in _sets(contents)):
         yield from _images(contents, place)
     for name, parts in SAME_IMAGES:
-        if all(part in contents.read and contents.read[part].images for part in (name, *parts)):
-            numbers = _numbers(contents.read[part] for part in parts)
-            if numbers != _numbers([contents.read[name]]):
-                text = f"{name} does not list the images of {' and '.join(parts)}, as COCO does"
-                yield Finding("images", "failed", text, _remedy(contents, SETS[name].archive))
+        sets = [contents.annotations.get(part) for part in (name, *parts)]
+        filled = [listed for listed in sets if listed and listed.images]
+        if len(filled) == len(sets) and _numbers(filled[1:]) != _numbers(filled[:1]):
+            text = f"{name} does not list the images of {' and '.join(parts)}, as COCO does"
+            yield Finding("images", "failed", text, _remedy(contents, SETS[name].archive))
     if contents.drawn is not None and contents.drawn.drawing != DRAWING:
         text = "another version of mrbench drew it; today's differs"
         marker = str(contents.folder / MARKER)
@@ -94,12 +94,12 @@ def _annotations(contents: Contents, name: str) -> Iterator[Finding]:
     """Judge one annotation file: there, readable, of the right length."""
     facts, path = SETS[name], path_of(name, contents.folder)
     remedy = _remedy(contents, facts.archive)
-    if name not in contents.read:
+    if name not in contents.annotations:
         needed = facts.needed or contents.drawn is not None
         text = f"{path} is missing" if needed else f"{path} is missing; no training reads it"
         yield Finding("annotations", "failed" if needed else "note", text, remedy)
         return
-    read = contents.read[name]
+    read = contents.annotations[name]
     for problem in read.problems:
         yield Finding("annotations", "failed", problem, remedy, file=str(path))
     if not read.images:
@@ -126,7 +126,7 @@ def _images(contents: Contents, place: str) -> Iterator[Finding]:
         return
     listed: dict[str, Listed] = {}
     for name in names:
-        listed |= contents.read[name].images if name in contents.read else {}
+        listed |= contents.annotations[name].images if name in contents.annotations else {}
     absent = sorted(listed.keys() - present.keys())
     if absent:
         text = f"{len(absent):,} of {len(listed):,} images are missing{_first(absent)}"
@@ -143,7 +143,8 @@ def _images(contents: Contents, place: str) -> Iterator[Finding]:
     for what, which in wrong.items():
         text = f"{len(which):,} images {what}{_first(which)}"
         yield Finding("images", "failed", text, remedy, file=str(folder))
-    extra = sorted(present.keys() - listed.keys()) if all(n in contents.read for n in names) else []
+    complete = all(name in contents.annotations for name in names)
+    extra = sorted(present.keys() - listed.keys()) if complete else []
     if listed and extra:
         text = f"{len(extra):,} images that no annotation file names{_first(extra)}"
         yield Finding(

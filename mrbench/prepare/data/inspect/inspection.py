@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from mrbench.errors import UnavailableError
 from mrbench.model.finding import Finding
-from mrbench.prepare.data.inspect import annotations, archives, compare, pictures
-from mrbench.prepare.data.inspect.annotations import Annotations
+from mrbench.prepare.data.inspect import archives, compare, pictures
+from mrbench.prepare.data.inspect.annotations import Annotations, read_annotations
 from mrbench.prepare.data.inspect.facts import SETS
 from mrbench.prepare.data.inspect.pictures import Batch, Opened
 from mrbench.prepare.data.synth import read_marker
@@ -61,12 +61,12 @@ def inspect_coco(folder: Path, archives_folder: Path | None, tell: Tell) -> Repo
     to_open = _to_open(files)
 
     jobs: list[Job] = [partial(archives.look, archive, path) for archive, path in archive_files]
-    jobs += [partial(annotations.read, n, path) for n, path in paths.items() if path.is_file()]
+    jobs += [partial(read_annotations, n, path) for n, path in paths.items() if path.is_file()]
     for name, chosen in to_open.items():
         for start in range(0, len(chosen), AT_A_TIME):
             jobs.append(partial(pictures.look, folder / name, chosen[start : start + AT_A_TIME]))
     total = sum(map(len, to_open.values()))
-    looked, read, opened = _gather(jobs, total, there=bool(archive_files), tell=tell)
+    looked, annotations, opened = _gather(jobs, total, there=bool(archive_files), tell=tell)
 
     contents = compare.Contents(
         folder=folder,
@@ -74,7 +74,7 @@ def inspect_coco(folder: Path, archives_folder: Path | None, tell: Tell) -> Repo
         drawn=read_marker(folder),
         good_archives={one.name: one.path for one in looked if not one.problem},
         files=files,
-        read=read,
+        annotations=annotations,
         opened={
             (place, name): opened[same] for (place, name), same in _same(files) if same in opened
         },
@@ -89,7 +89,7 @@ def inspect_coco(folder: Path, archives_folder: Path | None, tell: Tell) -> Repo
         drawn=contents.drawn is not None,
         findings=[replace(finding, subject=str(folder)) for finding in findings],
         images=total,
-        annotation_files=len(read),
+        annotation_files=len(annotations),
         archives=len(archive_files),
         seconds=round(time.monotonic() - began, 1),
     )
@@ -100,17 +100,17 @@ def _gather(
 ) -> tuple[list[archives.Looked], dict[str, Annotations], dict[tuple[str, str], Opened]]:
     processes = cores() if there or total >= WORTH_PROCESSES else 1
     looked: list[archives.Looked] = []
-    read: dict[str, Annotations] = {}
+    annotations: dict[str, Annotations] = {}
     opened: dict[tuple[str, str], Opened] = {}
     for result in parallel_map(_do, jobs, processes=processes):
         if isinstance(result, archives.Looked):
             looked.append(result)
         elif isinstance(result, Annotations):
-            read[result.name] = result
+            annotations[result.name] = result
         else:
             opened.update({(result.folder, one.name): one for one in result.opened})
             tell(len(opened), total)
-    return looked, read, opened
+    return looked, annotations, opened
 
 
 def _do(job: Job) -> archives.Looked | Annotations | Batch:
