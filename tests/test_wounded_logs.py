@@ -173,3 +173,17 @@ def test_lines_that_are_lost_are_a_hole_or_told(
     text = b"".join(line for i, line in enumerate(lines) if i not in gone)
     check_samples(text, name, seconds)
     check_measured(text, name, seconds, (absolute, relative))
+
+
+@pytest.mark.parametrize(
+    ("name", "render"), [(name, render) for name, render, _, _ in FORMATS if name == "matterport"]
+)
+def test_an_epoch_whose_end_is_lost_does_not_take_the_next_ones_seconds(
+    name: str, render: renderers.Render
+) -> None:
+    seconds = [0.5 + 0.5 * (i // 50) for i in range(ITERATIONS)]
+    lines = rendered(render, seconds)
+    ends = [i for i, line in enumerate(lines) if b"/step" in line]
+    assert b"Epoch" in lines[ends[0] + 1]
+    del lines[ends[0] : ends[0] + 2]
+    check_samples(b"".join(lines), name, seconds)

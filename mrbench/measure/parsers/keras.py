@@ -29,7 +29,7 @@ _LINES = re.compile(
     rb"(?P<done>\d{1,9})/(?P<of>\d{1,9})[ \t]{1,9}\[=*\][ \t]{1,9}-"
     rb"[ \t]{1,9}(?P<seconds>\d{1,9})s[ \t]{1,9}"
     rb"(?P<per_step>\d{1,12})(?P<unit>s|ms|us)/step(?P<rest>[^\r\n]{0,4000})[\r\n]|"
-    rb"(?P<bar>\d{1,9}/\d{1,9}[ \t]{1,9}\[)|"
+    rb"(?P<bar>\d{1,9})/\d{1,9}[ \t]{1,9}\[(?P<own>[=>.])?|"
     rb"(?P<validation>v\r?\n?a\r?\n?l\r?\n?_)"
 )
 _LOSS = re.compile(rb" loss: " + LOSS)
@@ -49,6 +49,7 @@ def parse(
 
 def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
     epoch, began_at = 0, None
+    done, torn = 0, False  # of the epoch; torn: an end and the headline behind it are lost
     pending: Mark | None = None
     for offset, raw in blocks:
         block = blank_colours(raw)
@@ -62,10 +63,17 @@ def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
                 pending = None
             if match["epoch"]:
                 epoch, began_at = int(match["epoch"]), offset + match.end()
-            elif match["of"] and match["done"] == match["of"] and int(match["of"]):
+                done, torn = 0, False
+                continue
+            if match["of"] or match["own"]:  # other programs' bars go forth and back
+                before, done = done, int(match["done"] or match["bar"])
+                torn = torn or done < before
+            if match["of"] and match["done"] == match["of"] and int(match["of"]):
                 epoch = epoch or 1
                 pending = _end(block, offset, match, epoch)._replace(began_at=began_at)
-                began_at = None
+                if torn:
+                    pending = pending._replace(value=math.nan)
+                began_at, done, torn = None, 0, False
     if pending:
         yield pending
 
