@@ -61,14 +61,10 @@ def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
             if pending:
                 yield pending
                 pending = None
+            done, torn = _progress(match, done, torn=torn)
             if match["epoch"]:
                 epoch, began_at = int(match["epoch"]), offset + match.end()
-                done, torn = 0, False
-                continue
-            if match["of"] or match["own"]:  # other programs' bars go forth and back
-                before, done = done, int(match["done"] or match["bar"])
-                torn = torn or done < before
-            if match["of"] and match["done"] == match["of"] and int(match["of"]):
+            elif match["of"] and match["done"] == match["of"] and int(match["of"]):
                 epoch = epoch or 1
                 pending = _end(block, offset, match, epoch)._replace(began_at=began_at)
                 if torn:
@@ -76,6 +72,16 @@ def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
                 began_at, done, torn = None, 0, False
     if pending:
         yield pending
+
+
+def _progress(match: re.Match[bytes], before: int, *, torn: bool) -> tuple[int, bool]:
+    """Return how much of an epoch is done, and whether the end of the one before was lost."""
+    if match["epoch"]:
+        return 0, False
+    if not (match["of"] or match["own"]):  # other programs' bars go forth and back
+        return before, torn
+    done = int(match["done"] or match["bar"])
+    return done, torn or done < before
 
 
 def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> Mark:
