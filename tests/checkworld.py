@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 from mrbench.prepare.environment.lock import head
 from toy import SUITE, edit, make_upstream, mrbench
 from upstreams import diff

@@ -4,7 +4,8 @@ import renderers
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import Measurement
 
 WINDOW = Window(first=100, last=500)

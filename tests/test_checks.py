@@ -11,7 +11,7 @@ from mrbench.doctor import inputs as asked
 from mrbench.doctor.preflight import refuse_lacking
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import local
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 from mrbench.recipe import load
 from toy import make_suite
 

@@ -7,7 +7,7 @@ import pytest
 
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.window import measure
-from mrbench.model.recipe import Window
+from mrbench.model.inputs import Window
 from mrbench.model.run import Disagreement, IterationSample, Measurement, Printed
 
 WINDOW = Window(first=100, last=500)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import toy
 from mrbench.errors import UnavailableError
-from mrbench.model.recipe import SyntheticData
+from mrbench.model.inputs import SyntheticData
 from mrbench.prepare.data.inspect import Report, facts, inspect_coco, inspection
 from mrbench.prepare.data.inspect.facts import Archive
 from mrbench.prepare.data.synth import MARKER, counts, draw

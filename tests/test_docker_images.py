@@ -14,8 +14,8 @@ import pytest
 from engine import BASE, containers, docker
 from mrbench.launch.executors.docker import Docker, containerfile
 from mrbench.launch.executors.docker.engine import meaning
+from mrbench.model.inputs import Environment, Package
 from mrbench.model.options import ExecutorOptions
-from mrbench.model.recipe import Environment, Package
 from mrbench.recipe import load, lockfile
 from toy import edit, make_suite, mrbench, records
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.files import home
-from mrbench.model.recipe import Source
+from mrbench.model.inputs import Source
 from mrbench.prepare import source
 from mrbench.prepare.source import embedded
 from upstreams import Git, prepare, refused

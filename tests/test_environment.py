@@ -11,8 +11,8 @@ import pytest
 
 from jobs import SAFETY_S, wait_for_file
 from mrbench.errors import LaunchError
+from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
-from mrbench.model.recipe import Environment
 from mrbench.prepare import environment
 from mrbench.prepare.environment.install import find_interpreter
 

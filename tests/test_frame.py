@@ -14,7 +14,7 @@ from mrbench.console.frame import State, compose
 from mrbench.console.gauges import Gauge
 from mrbench.console.meters import ASCII, UTF8
 from mrbench.console.plain import duration
-from mrbench.model.recipe import Window
+from mrbench.model.inputs import Window
 from test_live import HEADER, sample, started
 
 FULL = Gauge(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import WorkspaceError
-from mrbench.model.recipe import WeightsFile
+from mrbench.model.inputs import WeightsFile
 from mrbench.prepare import run_copy, weights
 
 

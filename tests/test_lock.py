@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import LaunchError
+from mrbench.model.inputs import Environment, Package
 from mrbench.model.job import UsableEnvironment
-from mrbench.model.recipe import Environment, Package
 from mrbench.prepare import environment
 from mrbench.prepare.environment.lock import resolve
 from mrbench.recipe import load, lockfile

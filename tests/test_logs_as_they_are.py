@@ -11,7 +11,8 @@ from formats import WINDOW, measured
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import Measurement
 
 STEADY = [0.5] * 540

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mrbench.measure.window import measure
-from mrbench.model.recipe import Window
+from mrbench.model.inputs import Window
 from mrbench.model.run import IterationSample
 
 WINDOW = Window(first=100, last=500)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from mrbench.model.recipe import SyntheticData
+from mrbench.model.inputs import SyntheticData
 from mrbench.prepare.data.synth import synthesize
 
 ROOT = Path(__file__).parents[1]

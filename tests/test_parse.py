@@ -14,7 +14,8 @@ import renderers
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.log.blocks import LONGEST_LINE_BYTES, read_blocks, whole_lines
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 
 LOGS = Path(__file__).parent / "logs"
 WINDOW = Window(first=100, last=500)

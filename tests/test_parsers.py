@@ -14,7 +14,8 @@ from mrbench.errors import MrbenchError, RecipeError
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import FORMAT_NAMES, parse_samples, resolve_format
 from mrbench.measure.window import measure
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
 
 RENDERERS: list[renderers.Render] = [render for _, render, _, _ in FORMATS]

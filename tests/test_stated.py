@@ -9,7 +9,7 @@ from mrbench.errors import RecipeError
 from mrbench.measure.anylog import parse_log
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.log.stated import check_patterns, read_stated
-from mrbench.model.recipe import Window
+from mrbench.model.inputs import Window
 from mrbench.model.record import StatedFact
 from mrbench.recipe import load, plan
 from toy import edit, make_suite, mrbench

@@ -14,7 +14,7 @@ from PIL import Image
 
 import toy
 from mrbench.errors import RecipeError, UnavailableError
-from mrbench.model.recipe import SyntheticData
+from mrbench.model.inputs import SyntheticData
 from mrbench.prepare.data.synth import (
     MARKER,
     Drawn,

@@ -10,7 +10,7 @@ import pytest
 
 from manyruns import KEPT
 from mrbench.errors import RecipeError
-from mrbench.model.recipe import Window
+from mrbench.model.inputs import Window
 from mrbench.model.suite import Hardware, Reference, Suite
 from mrbench.record.formats import record_of
 from mrbench.results.rows import TableRun, make_rows, table_run

@@ -14,8 +14,8 @@ import pytest
 import toy
 from mrbench.errors import UnavailableError
 from mrbench.files import home
+from mrbench.model.inputs import WeightsFile
 from mrbench.model.job import UsedWeights
-from mrbench.model.recipe import WeightsFile
 from mrbench.prepare import weights
 from mrbench.prepare.weights import digests, download
 from servers import Server, https

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.model.recipe import Source, Substitution
+from mrbench.model.inputs import Source, Substitution
 from mrbench.prepare import source as workspace
 from upstreams import FILES, Git, diff, make_upstream, prepare, refused, source
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.files import home
-from mrbench.model.recipe import Source
+from mrbench.model.inputs import Source
 from mrbench.prepare import source as workspace
 from upstreams import FILES, Git, make_upstream, prepare, refused, served, source
 

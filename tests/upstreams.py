@@ -13,8 +13,8 @@ import pytest
 
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
+from mrbench.model.inputs import Source
 from mrbench.model.job import Workspace
-from mrbench.model.recipe import Source
 from mrbench.prepare import source as workspace
 
 Git = Callable[..., str]

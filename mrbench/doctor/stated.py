@@ -7,7 +7,7 @@ An item that says `no`, `not` or `without` asks for nothing.
 import re
 from collections.abc import Iterable, Iterator
 
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 
 PROGRAMS = ("gcc", "g++", "make", "cmake", "nvcc", "mpirun", "mpicxx")
 # Debian's package -> the library that it brings

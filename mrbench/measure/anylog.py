@@ -15,7 +15,8 @@ from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import FORMAT_NAMES, KIN, counts_images, parse_samples, warning_of
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.window import measure
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import Measurement
 from mrbench.text import did_you_mean
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from mrbench.measure.log.stated import elapsed
-from mrbench.model.recipe import Window
+from mrbench.model.inputs import Window
 from mrbench.model.run import IterationSample, LeadingClock, Printed
 
 INSIDE = 0.6  # of a sample's iterations; so the nearest mark is the edge, near ties go to the inner

@@ -15,7 +15,8 @@ from mrbench.measure import clocks
 from mrbench.measure.interval import drift, within_run
 from mrbench.measure.spans import INSIDE, ArrivalClock, Process, Span, split_processes
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import Clock, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import Clock
 from mrbench.model.run import IterationSample, LeadingClock, Measurement, Status
 
 LEAST_COVERED = 0.75  # of the window's iterations; below, no number

@@ -8,17 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from mrbench.model.recipe import (
-    Adaptation,
-    Count,
-    Dataset,
-    Environment,
-    LogFormat,
-    Seconds,
-    Source,
-    WeightsFile,
-    Window,
-)
+from mrbench.model.inputs import Count, Dataset, Environment, Seconds, Source, WeightsFile, Window
+from mrbench.model.recipe import Adaptation, LogFormat
 from mrbench.model.suite import Accelerator
 
 FORMAT = 3

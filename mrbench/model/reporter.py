@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from mrbench.model.recipe import Window
+from mrbench.model.inputs import Window
 from mrbench.model.record import RunRecord
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from mrbench.model.recipe import Count, Value, Window, Words
+from mrbench.model.inputs import Count, Value, Window, Words
 
 Accelerator = Literal["gpu", "cpu"]
 

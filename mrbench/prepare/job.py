@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from mrbench.files import home
+from mrbench.model.inputs import SyntheticData, as_source
 from mrbench.model.job import Job, PreparedRun
 from mrbench.model.places import DRAWING, Places
 from mrbench.model.plan import Plan
-from mrbench.model.recipe import SyntheticData, as_source
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
 from mrbench.prepare.mirror import base as mirrored

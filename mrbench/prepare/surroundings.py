@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from mrbench.model.finding import Problem
+from mrbench.model.inputs import Environment
 from mrbench.model.job import Job, UsableEnvironment
-from mrbench.model.recipe import Environment
 from mrbench.prepare import environment
 from mrbench.prepare.step import run_step
 

@@ -8,7 +8,7 @@ import json
 import re
 
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 
 HEADER = "# inputs:"
 REMEDY = "make it anew with `mrbench lock`"

@@ -8,8 +8,9 @@ import msgspec
 from mrbench.errors import RecipeError
 from mrbench.measure.log.stated import check_patterns
 from mrbench.measure.parsers import resolve_format
+from mrbench.model.inputs import Source, Substitution, Window
 from mrbench.model.plan import FORMAT, Plan
-from mrbench.model.recipe import LogFormat, MultiNode, OtherGpus, Source, Substitution, Window
+from mrbench.model.recipe import LogFormat, MultiNode, OtherGpus
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
 from mrbench.text import fill_placeholders

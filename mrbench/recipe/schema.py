@@ -7,7 +7,8 @@ import msgspec
 
 from mrbench.model.baseline import Baseline
 from mrbench.model.events import AnyEvent
-from mrbench.model.recipe import ALSO, Recipe
+from mrbench.model.inputs import ALSO
+from mrbench.model.recipe import Recipe
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow

@@ -20,7 +20,7 @@ from msgspec import inspect
 from mrbench import files
 from mrbench.errors import RecipeError
 from mrbench.files import read_regular
-from mrbench.model.recipe import ANY_TEXT, PROBLEM
+from mrbench.model.inputs import ANY_TEXT, PROBLEM
 from mrbench.text import did_you_mean, nearest
 
 MAX_DEPTH = 20

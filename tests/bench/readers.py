@@ -26,7 +26,8 @@ def mrbench(log: Path, *, every_line: bool = False) -> float:
     from mrbench.measure.log.blocks import read_blocks
     from mrbench.measure.parsers import parse_samples
     from mrbench.measure.window import measure
-    from mrbench.model.recipe import LogFormat, Window
+    from mrbench.model.inputs import Window
+    from mrbench.model.recipe import LogFormat
 
     window = Window(first=FIRST, last=LAST)
     hint = None if every_line else window

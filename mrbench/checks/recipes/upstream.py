@@ -15,9 +15,9 @@ from mrbench.checks.recipes import launch
 from mrbench.checks.recipes.base import Subject, counted
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model.finding import Finding
+from mrbench.model.inputs import Source, as_source
 from mrbench.model.job import Workspace
 from mrbench.model.plan import Plan
-from mrbench.model.recipe import Source, as_source
 from mrbench.prepare import source as workspace
 from mrbench.prepare.mirror import base
 from mrbench.prepare.source import address, store

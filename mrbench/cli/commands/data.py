@@ -11,7 +11,7 @@ from mrbench.cli.commands import Command
 from mrbench.console import Reporter, make_reporter
 from mrbench.console.report import print_report
 from mrbench.errors import UnavailableError
-from mrbench.model.recipe import SyntheticData
+from mrbench.model.inputs import SyntheticData
 from mrbench.prepare.data.inspect import Report, inspect_coco
 from mrbench.prepare.data.synth import counts, draw
 

@@ -14,7 +14,8 @@ from mrbench.errors import RecipeError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
 from mrbench.measure.parsers.base import Parse, TextFormat
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
 from mrbench.text import did_you_mean
 

@@ -9,7 +9,8 @@ import msgspec
 
 from mrbench.measure.log import stated
 from mrbench.measure.log.blocks import Block
-from mrbench.model.recipe import Clock, LogFormat, Timing, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import Clock, LogFormat, Timing
 from mrbench.model.run import IterationSample, Printed
 
 NUMBER = rb"(\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf)"

@@ -19,7 +19,8 @@ from mrbench.measure.parsers.base import (
     rank_and_stamp,
 )
 from mrbench.measure.parsers.samples import from_intervals, to_steps
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
 
 # The end of an epoch counts only with its line's end, and waits for the next bar: what is cut off,

@@ -27,7 +27,8 @@ from mrbench.measure.parsers.base import (
     significant_step,
 )
 from mrbench.measure.parsers.samples import from_intervals, to_steps
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, Printed
 
 _LINES = re.compile(

@@ -25,7 +25,8 @@ from mrbench.measure.parsers.base import (
     rank_and_stamp,
 )
 from mrbench.measure.parsers.samples import to_samples
-from mrbench.model.recipe import LogFormat, Window
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
 
 FOLLOWED = 1000  # iterations yielded behind the window; a follower of a run ends it there

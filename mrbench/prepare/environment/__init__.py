@@ -18,8 +18,8 @@ from mrbench import files, locks
 from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
+from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
-from mrbench.model.recipe import Environment
 from mrbench.prepare.environment.install import find_interpreter, make, no_interpreter
 
 DONE = "complete.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
 from mrbench.text import fill_placeholders

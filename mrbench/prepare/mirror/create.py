@@ -9,7 +9,7 @@ from pathlib import Path
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import WeightsFile
+from mrbench.model.inputs import WeightsFile
 from mrbench.prepare import weights
 from mrbench.prepare.mirror import manifest, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base, weights_folder

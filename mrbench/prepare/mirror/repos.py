@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from mrbench.errors import WorkspaceError
-from mrbench.model.recipe import Source, as_source
+from mrbench.model.inputs import Source, as_source
 from mrbench.prepare.mirror.base import REPOS
 from mrbench.prepare.source import address, store
 from mrbench.prepare.source.git import GitError, git

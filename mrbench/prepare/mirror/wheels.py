@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from mrbench import files
 from mrbench.errors import UnavailableError
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 from mrbench.prepare.environment.install import options_for, uv
 from mrbench.prepare.mirror.base import wheels_folder
 from mrbench.prepare.mirror.manifest import Missing

@@ -6,8 +6,8 @@ address.py knows URLs and mirrors, git.py runs git.
 
 from collections.abc import Callable
 
+from mrbench.model.inputs import Source
 from mrbench.model.job import Workspace
-from mrbench.model.recipe import Source
 from mrbench.prepare.source import address
 from mrbench.prepare.source.tree import checkout_path, expect, lookup, untouched, verify_tree
 

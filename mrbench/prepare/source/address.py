@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
-from mrbench.model.recipe import Source
+from mrbench.model.inputs import Source
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source.tree import UnreachableError, repository_name
 

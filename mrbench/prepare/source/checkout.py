@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from mrbench.errors import WorkspaceError
+from mrbench.model.inputs import Source, Substitution
 from mrbench.model.job import Workspace
-from mrbench.model.recipe import Source, Substitution
 from mrbench.prepare.source import address, store, tree
 from mrbench.prepare.source.git import GitError, git, objects
 from mrbench.prepare.source.tree import (

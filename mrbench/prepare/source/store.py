@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from mrbench import locks
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
-from mrbench.model.recipe import Source
+from mrbench.model.inputs import Source
 from mrbench.prepare.source import address, embedded
 from mrbench.prepare.source.git import GitError, git, meaningful, objects
 from mrbench.prepare.source.tree import UnreachableError, framed, repository_name

@@ -19,8 +19,8 @@ import msgspec
 from mrbench import files
 from mrbench.errors import WorkspaceError
 from mrbench.files import home, write_whole
+from mrbench.model.inputs import Source
 from mrbench.model.job import Workspace
-from mrbench.model.recipe import Source
 
 ABSENT = -1  # the size of what is tracked but not checked out: outside source.paths, a submodule
 LINK = "120000"

@@ -13,8 +13,8 @@ from mrbench import locks
 from mrbench.errors import UnavailableError
 from mrbench.files import home
 from mrbench.model.finding import Problem
+from mrbench.model.inputs import WeightsFile
 from mrbench.model.job import UsedWeights
-from mrbench.model.recipe import WeightsFile
 from mrbench.prepare.weights import first_use
 from mrbench.prepare.weights.digests import Digests, digests_of, file_digest
 

@@ -10,7 +10,7 @@ from mrbench import files
 from mrbench.errors import UnavailableError
 from mrbench.files import home, read_regular, write_whole
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import WeightsFile
+from mrbench.model.inputs import WeightsFile
 
 
 class First(msgspec.Struct, frozen=True, kw_only=True):

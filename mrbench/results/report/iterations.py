@@ -11,8 +11,8 @@ from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import Stamps, read_blocks, read_stamps
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.spans import Span, split_processes
+from mrbench.model.inputs import Window
 from mrbench.model.plan import Plan
-from mrbench.model.recipe import Window
 from mrbench.model.record import RunRecord
 from mrbench.model.run import LeadingClock, Measurement
 from mrbench.record.archive import Opened

@@ -26,7 +26,7 @@ from mrbench.launch.executors.docker.engine import (
     owner,
     translated,
 )
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 from mrbench.prepare import environment
 from mrbench.recipe import lockfile
 from mrbench.text import fill_placeholders

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from mrbench.model.recipe import Environment
+from mrbench.model.inputs import Environment
 
 GENERIC = "environment"
 # The target for a locked requirement; each brings what its stack needs of Debian.

@@ -15,9 +15,9 @@ from mrbench.files import home
 from mrbench.launch.executors.docker import build, containerfile
 from mrbench.launch.executors.docker.engine import NO_PROGRAM, TOOLKIT, connect, facts, meaning
 from mrbench.model.finding import Problem
+from mrbench.model.inputs import Environment
 from mrbench.model.job import Job, UsableEnvironment
 from mrbench.model.options import ExecutorOptions
-from mrbench.model.recipe import Environment
 from mrbench.prepare.surroundings import Preview
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from PIL import Image, ImageDraw
 
 from mrbench import files
 from mrbench.errors import RecipeError, UnavailableError
+from mrbench.model.inputs import SyntheticData
 from mrbench.model.places import DRAWING
-from mrbench.model.recipe import SyntheticData
 from mrbench.prepare.data.workers import cores, parallel_map
 
 # one line per supercategory: its name, then id and name of each category

@@ -1,0 +1,272 @@
+"""What a run is made of: source, environment, data and weights, as recipes pin them; no I/O.
+
+A recipe's YAML keys are the field names of these types; loader and JSON Schema are made of them.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+# What is wrong and what to do, where the pattern of a `msgspec.Meta` would explain nothing.
+PROBLEM = "problem"
+# The loader takes numbers and truth values as the text that stands there: `CUDA: 10.0`.
+ANY_TEXT = "any_text"
+# More types that the value may have in YAML, for the JSON Schema: msgspec sets `type` itself.
+ALSO = "also"
+
+_PINNED = (
+    "is not a commit of 40 hex digits",
+    "branches, tags and short ids can move: give the id that `git rev-parse` prints",
+)
+_TREE = ("is not a tree id of 40 hex digits", "`mrbench prepare --checkout-only` prints it")
+Commit = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _PINNED})]
+Tree = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _TREE})]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+# A list of words; in YAML it may also be one line, split as a shell would.
+Words = Annotated[tuple[str, ...], Meta(extra_json_schema={ALSO: ["string"]})]
+Command = Annotated[Words, Meta(min_length=1)]
+# A command in a list of commands.
+Step = Annotated[Command, Meta(description="One command: a list of words, or one line.")]
+Value = Annotated[
+    str, Meta(extra={ANY_TEXT: True}, extra_json_schema={ALSO: ["number", "boolean"]})
+]
+
+
+class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Iterations first+1 .. last (1-based) are measured: 100:500 means the 400 after the 100th."""
+
+    first: Annotated[int, Meta(ge=0, description="Iterations to leave out at the start, e.g. 100.")]
+    last: Annotated[Count, Meta(description="The last iteration to measure (1-based), e.g. 500.")]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty window."""
+        if self.first >= self.last:
+            raise ValueError("first must be below last")
+
+    def __str__(self) -> str:
+        """Return the form the command line takes."""
+        return f"{self.first}:{self.last}"
+
+
+class Substitution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Replace a literal text in tracked files, and state beforehand what that will change."""
+
+    text: Annotated[str, Meta(min_length=1, description="Literal text to replace; no pattern.")]
+    replacement: Annotated[str, Meta(description="What to put there instead.")]
+    files: Annotated[
+        str, Meta(description="Git pathspec of the files to change, e.g. 'configs/*.yaml'.")
+    ]
+    expect_files: Annotated[
+        Count, Meta(description="Number of files that must change; any other number is an error.")
+    ]
+    expect_lines: Annotated[
+        Count, Meta(description="Number of lines that must change; any other number is an error.")
+    ]
+
+
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A repository at one commit, what is changed in it, and the tree that must result."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="Repository to fetch from: an https, ssh or file URL, or package:NAME for"
+            " an implementation that mrbench carries.",
+            examples=["https://github.com/facebookresearch/detectron2"],
+        ),
+    ]
+    commit: Annotated[
+        Commit, Meta(description="Commit to check out: all 40 hex digits, since the rest can move.")
+    ]
+    tree: Annotated[
+        Tree | None,
+        Meta(
+            description="Git tree id that the checkout must have once it is patched. `mrbench"
+            " prepare --checkout-only` prints it."
+        ),
+    ] = None
+    patches: Annotated[
+        Words,
+        Meta(
+            description="Patches to apply, in this order, with no fuzz: paths below patches/,"
+            " e.g. 2019/simpledet.patch; for a recipe of your own relative to the recipe."
+        ),
+    ] = ()
+    substitutions: Annotated[
+        tuple[Substitution, ...],
+        Meta(description="Literal replacements to make before the patches are applied."),
+    ] = ()
+    paths: Annotated[
+        Words,
+        Meta(
+            description="Sparse-checkout patterns: check out these parts only. Default: everything."
+        ),
+    ] = ()
+
+
+class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A Python package to build from a repository at one commit."""
+
+    url: Annotated[str, Meta(description="Repository to fetch from: an https, ssh or file URL.")]
+    commit: Annotated[
+        Commit, Meta(description="Commit to build: all 40 hex digits, since the rest can move.")
+    ]
+    tree: Annotated[Tree | None, Meta(description="Git tree id that the commit must have.")] = None
+    folder: Annotated[
+        str, Meta(description="Folder with the package's setup.py or pyproject.toml.")
+    ] = "."
+
+
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The interpreter and libraries: the caller's own, a virtual environment, or an image."""
+
+    kind: Annotated[
+        Literal["current", "venv", "image"],
+        Meta(
+            description="current: the environment that runs mrbench. venv: a virtual environment"
+            " that mrbench makes. image: inside a container image only."
+        ),
+    ]
+    python: Annotated[
+        str | None, Meta(description='Python version for kind venv, in quotes, e.g. "3.7".')
+    ] = None
+    requirements: Annotated[
+        Words,
+        Meta(
+            description="Python packages to install, with exact versions, e.g. torch==1.3.0. The"
+            " lock is made from them."
+        ),
+    ] = ()
+    build_requirements: Annotated[
+        Words,
+        Meta(
+            description="Python packages that must be installed before anything is built, e.g."
+            " setuptools==57.5.0. The lock is made from them, too."
+        ),
+    ] = ()
+    lock: Annotated[
+        str | None,
+        Meta(
+            description="Lock file beside the recipe: every package with version and hashes."
+            " `mrbench lock` writes it."
+        ),
+    ] = None
+    packages: Annotated[
+        tuple[Package, ...],
+        Meta(description="Python packages to build from repositories instead of an index."),
+    ] = ()
+    supplied: Annotated[
+        Words,
+        Meta(
+            description="Requirements that are on no index and hence in no lock: their wheels come"
+            " from a folder of wheels, e.g. a mirror's."
+        ),
+    ] = ()
+    build: Annotated[
+        tuple[Step, ...],
+        Meta(
+            description="Commands that compile the checkout, run in it, e.g. '{python} setup.py"
+            " build_ext --inplace'."
+        ),
+    ] = ()
+    probe: Annotated[
+        Words,
+        Meta(description="Modules that must import once everything is installed, e.g. torch."),
+    ] = ()
+    system: Annotated[
+        Words,
+        Meta(
+            description="What the machine itself must have, in words, e.g. 'g++ 4.9 to 8'."
+            " `mrbench doctor` looks for the programs and libraries that it recognizes."
+        ),
+    ] = ()
+    image: Annotated[
+        str | None,
+        Meta(
+            description="Container image to train in: a tag with its digest, e.g."
+            " pytorch/pytorch:1.3-cuda10.1-cudnn7-devel@sha256:... ."
+        ),
+    ] = None
+
+
+class SyntheticData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A small COCO-format dataset that mrbench draws itself."""
+
+    images: Annotated[
+        int, Meta(description="Number of training images, at least 2; an eighth as many to test.")
+    ]
+    width: Annotated[int, Meta(description="Width of an image in pixels, 32 to 8192.")]
+    height: Annotated[int, Meta(description="Height of an image in pixels, 32 to 8192.")]
+    seed: Annotated[
+        int, Meta(description="Seed of the random numbers: the same seed draws the same images.")
+    ] = 0
+
+
+class Dataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is in the data folder, and where the implementation looks for it."""
+
+    layout: Annotated[
+        str,
+        Meta(
+            description="How the data folder is laid out, in words, e.g. 'COCO 2017, as train2017/"
+            " and annotations/'."
+        ),
+    ]
+    needs: Annotated[
+        Words,
+        Meta(
+            description="Files and folders that must be in the data folder, e.g."
+            " annotations/instances_train2017.json."
+        ),
+    ] = ()
+    links: Annotated[
+        Mapping[str, str],
+        Meta(
+            description="Links to make in the checkout: path in the checkout, then path in the data"
+            " folder, e.g. {datasets/coco: .}."
+        ),
+    ] = {}
+    prepare: Annotated[
+        tuple[Step, ...],
+        Meta(description="Commands that convert the data before each training, run in its copy."),
+    ] = ()
+    synthetic: Annotated[
+        SyntheticData | None,
+        Meta(description="Train on images that mrbench draws; --data is then not needed."),
+    ] = None
+
+
+class WeightsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of pretrained weights: its name under the weights folder, and where to get it."""
+
+    file: Annotated[
+        str, Meta(description="Path below the weights folder, e.g. detectron2/R-50.pkl.")
+    ]
+    url: Annotated[
+        str, Meta(description="URL to download from: https or file; http is asked by https.")
+    ]
+    other_urls: Annotated[
+        Words, Meta(description="More URLs of the same file, tried in turn if the first fails.")
+    ] = ()
+    size_bytes: Annotated[
+        Count | None, Meta(description="Size of the file in bytes, if known.")
+    ] = None
+    md5: Annotated[str | None, Meta(description="Published MD5 digest in hex, 32 digits.")] = None
+    sha256: Annotated[
+        str | None, Meta(description="Published SHA-256 digest in hex, 64 digits.")
+    ] = None
+    sha256_prefix: Annotated[
+        str | None,
+        Meta(description="The first digits of the SHA-256 digest, where no more is published."),
+    ] = None
+    link: Annotated[
+        str | None,
+        Meta(description="Path in the checkout where a link to the file is made, if needed."),
+    ] = None
+
+
+def as_source(package: Package) -> Source:
+    """Return a package's repository as a source without changes."""
+    return Source(url=package.url, commit=package.commit, tree=package.tree)
