@@ -35,13 +35,17 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
     whole = replace(baseline, provenance=shared, entries=tuple(entries))
     content: dict[str, object] = msgspec.to_builtins(whole)
     content["digest"] = digest_of(content)
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    if len(text.encode()) > LARGEST_BYTES:
+    try:
+        raw = f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode()
+    except UnicodeEncodeError as exc:
+        text = "names of runs are not valid Unicode"
+        raise MrbenchError(text, "choose others with --impl", file=path) from exc
+    if len(raw) > LARGEST_BYTES:
         raise MrbenchError(
             f"larger than {LARGEST_BYTES >> 20} MiB", "choose fewer with --impl", file=path
         )
     try:
-        write_whole(path, text.encode())
+        write_whole(path, raw)
     except OSError as exc:
         raise MrbenchError(
             f"cannot be written ({exc.strerror})", "choose another file", file=path

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
 from mrbench.model.record import RunRecord
 from mrbench.record.provenance import between, facts, meaning, rules_for
-from mrbench.text import shorten
+from mrbench.text import printable, shorten
 
 Facts = Mapping[str, str]
 AGAINST_BASELINE: dict[str, tuple[Kind, str]] = {
@@ -37,7 +37,7 @@ def kept_facts(record: RunRecord) -> dict[str, str]:
     known = facts(record)
     rules = {**rules_for(known, known), **AGAINST_BASELINE}
     return {
-        key: _text(value)
+        printable(key): _text(value)
         for key, value in sorted(known.items())
         if meaning(key, rules)[0] != HARMLESS
     }
