@@ -7,6 +7,8 @@ with `facts` it only writes down what the node is.
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -20,9 +22,42 @@ from mrbench.model.run import Exit
 from mrbench.model.slurm import NodeReport
 from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import BUG, failure
-from mrbench.run.slurm import handover, lease, nodes
+from mrbench.run.slurm import handover, nodes
 from mrbench.run.slurm.container import wrap
 from mrbench.run.training import KnowMachine, train
+
+# Longer than a shared file system may show an old file: NFS keeps attributes for up to a minute.
+LEASE_S = float(os.environ.get("MRBENCH_LEASE_S", "300"))
+
+
+class Lease:
+    """The lease of a run that somebody waits for: not renewed for long, the run ends itself.
+
+    ended: why it ended this process, if it did.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.ended: Problem | None = None
+        self._path = path
+
+    def watch(self) -> None:
+        """Interrupt this process where the lease is not renewed; without a lease nobody waits."""
+        if self._path.exists():
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        last, renewed_s = b"", time.monotonic()
+        while time.monotonic() - renewed_s < LEASE_S:
+            try:
+                number = self._path.read_bytes()
+            except OSError:
+                number = last
+            if number and number != last:  # empty: being written
+                last, renewed_s = number, time.monotonic()
+            time.sleep(LEASE_S / 20)
+        text = f"mrbench has not renewed {self._path} for {LEASE_S:g} s"
+        self.ended = Problem(text, "run again")
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(words: list[str]) -> int:
@@ -35,7 +70,7 @@ def main(words: list[str]) -> int:
         return 0
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    report = NodeReport(job=os.environ.get("SLURM_JOB_ID"))
+    report, lease = NodeReport(job=os.environ.get("SLURM_JOB_ID")), Lease(folder.lease)
     code = BUG
 
     def know_machine(machine: Machine, frozen: tuple[str, ...] | None) -> None:
@@ -43,24 +78,24 @@ def main(words: list[str]) -> int:
         report = msgspec.structs.replace(report, machine=machine, frozen=frozen)
 
     try:
-        end = _train(folder, know_machine)
+        end = _train(folder, lease, know_machine)
         report = msgspec.structs.replace(report, exit=end)
         code = int(end.reason not in ("enough", "exited") or bool(end.code and end.code > 0))
     except (MrbenchError, OSError) as exc:
         report = msgspec.structs.replace(report, error=failure(exc))
         code = failure(exc).exit_code
     except KeyboardInterrupt:
-        report = msgspec.structs.replace(report, interrupted=lease.why() or Problem("interrupted"))
+        report = msgspec.structs.replace(report, interrupted=lease.ended or Problem("interrupted"))
         code = 130
     finally:
         handover.write(folder.node_report, report)
     return code
 
 
-def _train(folder: RunDir, know_machine: KnowMachine) -> Exit:
+def _train(folder: RunDir, lease: Lease, know_machine: KnowMachine) -> Exit:
     """Do what a local run does between the preparation and the verdict."""
     plan, order = handover.plan_of(folder), handover.order_of(folder)
-    lease.watch(folder)
+    lease.watch()
     nodes.show_gpus(plan)
     job, container = order.job, order.container
     if plan.nodes > 1:
