@@ -96,6 +96,8 @@ def test_a_node_that_fails(toy: Path, tmp_path: Path, slurm: Cluster) -> None:
     with started(toy, "--nodes", 2, "--commit", commit_all(tmp_path / "upstream")) as running:
         last = slurm.ask("squeue", "-h", "-o%N").strip()
         assert last == "n[1-2]"
+        (log,) = tmp_path.glob("runs/*/*/*/train.log")
+        wait_for(lambda: "started with --rank 1" in log.read_text())  # what is killed is there
         try:
             slurm.kill_node("n2")
             record = ended(tmp_path, running)
