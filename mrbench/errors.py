@@ -1,6 +1,7 @@
 """Errors that end a command, each with the exit code it ends with.
 
 MrbenchError 1
+ +-- NewerFormatError 1   a file was written by a newer mrbench
  +-- RecipeError 2        the recipe, the suite or the command line asks for something impossible
  +-- WorkspaceError 3     the pinned source cannot be fetched, checked out or patched
  +-- UnavailableError 4   this machine lacks what the plan needs
@@ -55,6 +56,10 @@ class MrbenchError(Exception):
         lined = f"{file}" if self.line is None else f"{file}:{self.line}"
         what = ": ".join(filter(None, (lined if file is not None else "", self.key, self.text)))
         return f"{what}; {self.remedy}" if self.remedy else what
+
+
+class NewerFormatError(MrbenchError):
+    """A file was written by a newer mrbench, in a format that this one does not read."""
 
 
 class RecipeError(MrbenchError):

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from mrbench.errors import MrbenchError
+from mrbench.errors import MrbenchError, NewerFormatError
 from mrbench.text import printable
 
 
@@ -92,14 +92,14 @@ def check_format(
     known: range,
     file: str | Path,
     *,
-    error: type[MrbenchError] = MrbenchError,
+    error: type[MrbenchError] = NewerFormatError,
 ) -> None:
     """Refuse a file, as `record` or `plan`, of a format that this mrbench does not know."""
     if number >= known.stop:
         limits = f"{what} format {number}; this one reads up to {known[-1]}"
         raise error(f"written by a newer mrbench ({limits})", "upgrade mrbench", file=file)
     if number < known.start:
-        raise error(
+        raise MrbenchError(
             f"has {what} format {number}; this mrbench reads {known.start} to {known[-1]}",
             "read it with the mrbench that wrote it",
             file=file,

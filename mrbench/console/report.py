@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mrbench.console.listing import encodable
 from mrbench.model.finding import Finding, Outcome, by_subject
-from mrbench.text import one_line
+from mrbench.text import one_line, printable
 
 TOPIC_WIDTH = 12
 LEAST_WIDTH = 6  # of the column of outcomes
@@ -76,5 +76,5 @@ def place_of(finding: Finding) -> str:
 def _text(finding: Finding) -> str:
     where = "" if finding.outcome == "ok" else place_of(finding)
     whose = f" [{', '.join(finding.implementations)}]" if finding.implementations else ""
-    text = one_line(finding.text) + whose
+    text = printable(finding.text) + whose
     return f"{where}: {text}" if where else text

@@ -19,6 +19,7 @@ MAX_BYTES = 1 << 30  # of an archive, unpacked; they come from strangers
 MAX_FILES = 10_000
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 BROKEN = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError)
+TELEMETRY = "telemetry.jsonl"
 PACKED = ("train.log", "train.stamps")  # may lie in a folder as NAME.gz
 
 
@@ -53,6 +54,9 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
     if name.endswith(SUFFIXES):
         raise MrbenchError("no such archive", "check the path", file=path)
     folder = find_run(name, runs)
+    for path in (folder / n for n in (*PACKED, TELEMETRY)):
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+            raise MrbenchError("is no regular file", "restore it or remove the run", file=path)
     lacking = tuple(
         n for n in PACKED if not (folder / n).exists() and (folder / f"{n}.gz").is_file()
     )

@@ -32,7 +32,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "source": {"url": plan.source.url, "commit": plan.source.commit, "tree": tree},
         "pinned": plan.pinned,
         "patches": plan.patch_sha256,
-        "substitutions": msgspec.to_builtins(plan.source.substitutions),
+        "substitutions": list(msgspec.to_builtins(plan.source.substitutions)),
         "checkout": str(checkout),
         "executor": executor.name,
         "image": image,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mrbench.errors import MrbenchError
+from mrbench.errors import MrbenchError, NewerFormatError
 from mrbench.files import decode
 from mrbench.model.telemetry import (
     FORMAT,
@@ -110,7 +110,7 @@ def _line(
     at_s = outline.monotonic_ns / 1e9
     if number == 1:
         if outline.format is not None and outline.format > FORMAT:
-            raise MrbenchError(
+            raise NewerFormatError(
                 f"written by a newer mrbench (telemetry format {outline.format};"
                 f" this one reads up to {FORMAT})",
                 "upgrade mrbench",

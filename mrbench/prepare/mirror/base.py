@@ -1,10 +1,24 @@
 """The value of --mirror: a folder of `mrbench mirror create`, or a base URL instead of GitHub."""
 
+import functools
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
+
+from mrbench import files
+from mrbench.errors import UnavailableError
+
 MANIFEST = "mirror.json"
+FORMAT = 1
+REMEDY = "copy the mirror again"
 REPOS, WHEELS, WEIGHTS = "repos", "wheels", "weights"
+
+
+class ManifestHead(Struct):
+    """What any mirror.json has."""
+
+    format: int
 
 
 def complete_folder(mirror: str | None) -> Path | None:
@@ -16,7 +30,23 @@ def complete_folder(mirror: str | None) -> Path | None:
     elif "://" in mirror:
         return None
     folder = Path(mirror)
-    return folder.resolve() if (folder / MANIFEST).is_file() else None
+    if not (folder / MANIFEST).is_file():
+        return None
+    check_manifest(folder.resolve() / MANIFEST)
+    return folder.resolve()
+
+
+@functools.cache
+def check_manifest(path: Path) -> None:
+    """Refuse a manifest of a newer mrbench; UnavailableError, also for what is none."""
+    try:
+        raw = files.read_regular(path, files.MOST_BYTES)
+    except OSError as exc:
+        text = f"cannot be read ({exc.strerror})"
+        raise UnavailableError(text, "ask for the permission", file=path) from exc
+    head = files.decode(raw, ManifestHead, path, error=UnavailableError, remedy=REMEDY)
+    known = range(FORMAT, FORMAT + 1)
+    files.check_format(head.format, "mirror", known, path, error=UnavailableError)
 
 
 def git_base(mirror: str | None) -> str | None:

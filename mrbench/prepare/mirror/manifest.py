@@ -14,10 +14,7 @@ from mrbench import __version__, files
 from mrbench.errors import UnavailableError
 from mrbench.files import read_regular, write_whole
 from mrbench.model.plan import Sha256
-from mrbench.prepare.mirror.base import MANIFEST
-
-FORMAT = 1
-REMEDY = "copy the mirror again"
+from mrbench.prepare.mirror.base import FORMAT, MANIFEST, REMEDY, ManifestHead
 
 
 class Missing(Struct, frozen=True):
@@ -71,10 +68,6 @@ class Manifest(Struct, frozen=True, kw_only=True):
     files: Mapping[str, Content]
 
 
-class _Head(Struct):
-    format: int
-
-
 def lacking(recipes: Mapping[str, Covered]) -> tuple[Lacking, ...]:
     """Gather what recipes lack, sorted by what it is."""
     needed: dict[str, list[str]] = {}
@@ -105,7 +98,7 @@ def read_manifest(folder: Path) -> Manifest:
             "ask for the permission, or check the path",
             file=path,
         ) from exc
-    head = files.decode(raw, _Head, path, error=UnavailableError, remedy=REMEDY)
+    head = files.decode(raw, ManifestHead, path, error=UnavailableError, remedy=REMEDY)
     known = range(FORMAT, FORMAT + 1)
     files.check_format(head.format, "mirror", known, path, error=UnavailableError)
     manifest = files.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)

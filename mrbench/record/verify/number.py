@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mrbench import __version__
-from mrbench.errors import MrbenchError
+from mrbench.errors import MrbenchError, NewerFormatError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
@@ -37,6 +37,9 @@ def check_number(evidence: Evidence) -> Iterator[Finding]:
         return
     try:
         plan = plan_of(read_bytes(evidence.run.folder.plan), "plan.json")
+    except NewerFormatError as exc:
+        yield Finding("plan.json", "failed", exc.text, exc.remedy, key="plan")
+        return
     except MrbenchError as exc:
         text = f"plan.json cannot be read by mrbench {__version__}: {evidence.relative(exc)}"
         meaning = f"it was edited, or is another version's: verify with {record.mrbench}"
