@@ -63,9 +63,13 @@ class NewerFormatError(MrbenchError):
 
 
 class RecipeError(MrbenchError):
-    """The recipe, the suite or the command line asks for something impossible."""
+    """The recipe, the suite or the command line asks for something impossible.
+
+    `parts`: where it sums up several, an error for each, with the key and line of its own.
+    """
 
     exit_code = 2
+    parts: tuple["RecipeError", ...] = ()
 
 
 class PlaceholderError(RecipeError):

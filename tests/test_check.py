@@ -125,6 +125,15 @@ def test_each_kind_of_wrong_recipe_is_told_with_file_and_line(
             assert (one["file"], one["line"]) == (where, line)
 
 
+def test_each_wrong_key_of_a_recipe_is_a_finding_with_its_line(world: World) -> None:
+    first = world.change(world.recipe, "title: Toy", "titel: Toy")
+    second = world.change(world.recipe, "framework:", "framwork:")
+    failed = [c for c in world.check(code=7)["checks"] if c["outcome"] == "failed"]
+    keys = [(one["key"], one["line"]) for one in failed]
+    assert keys == [("titel", first), ("framwork", second)]
+    assert all(one["remedy"].startswith("did you mean") for one in failed)
+
+
 def test_a_reference_may_not_move(world: World) -> None:
     line = world.change(world.suite, f"blob/{world.commit}", "blob/main")
     failed = world.failure()

@@ -161,7 +161,9 @@ class _Reader:
             parts.append(f"missing: {', '.join(missing)}")
         if parts:
             line = min(self.place.line(problem.key) for problem in self.problems)
-            raise RecipeError("; ".join(parts), remedy, file=self.place.file, line=line)
+            error = RecipeError("; ".join(parts), remedy, file=self.place.file, line=line)
+            error.parts = tuple(self.place.error(*problem) for problem in self.problems)
+            raise error
 
     def type_error(self, key: str, text: str, plain: object) -> RecipeError:
         """Return the error for a value that msgspec refused, with the type's own message if any."""

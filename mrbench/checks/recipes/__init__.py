@@ -58,8 +58,8 @@ def check_recipes(
                 yield from suite.check_suite(path)
                 continue
             subject = _read(path, default_suite)
-            if isinstance(subject, Finding):
-                yield subject
+            if not isinstance(subject, Subject):
+                yield from subject
                 continue
             workload = f"{subject.plan.framework}, {subject.plan.gpus} x {subject.plan.accelerator}"
             yield subject.ok("recipe", f"{workload}, window {subject.plan.window}")
@@ -81,15 +81,18 @@ def check_recipes(
         )
 
 
-def _read(path: Path, default_suite: str) -> Subject | Finding:
+def _read(path: Path, default_suite: str) -> Subject | list[Finding]:
     name = f"{load.suite_name_of(path)}/{path.stem}"
     try:
         file = load.load_path(path, default_suite)
         resolved = plan.make_plan(msgspec.structs.replace(file, lock=None))
     except RecipeError as exc:
-        key = exc.key or ""
-        kind = next((name for name, rule in READING.items() if rule.fullmatch(key)), "recipe")
-        if isinstance(exc, PlaceholderError):
-            kind = "placeholders"
-        return refused(kind, name, exc, path)
+        return [refused(_topic(each), name, each, path) for each in exc.parts or (exc,)]
     return Subject(name=name, file=file, plan=resolved, base=load.base_of(path))
+
+
+def _topic(exc: RecipeError) -> str:
+    if isinstance(exc, PlaceholderError):
+        return "placeholders"
+    key = exc.key or ""
+    return next((name for name, rule in READING.items() if rule.fullmatch(key)), "recipe")

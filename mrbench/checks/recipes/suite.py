@@ -24,7 +24,7 @@ def check_suite(path: Path) -> Iterator[Finding]:
         suite = recipe.read_suite(path)
         _, place = load_yaml(Suite, path)
     except RecipeError as exc:
-        yield refused("suite", name, exc, path)
+        yield from (refused("suite", name, each, path) for each in exc.parts or (exc,))
         return
     there = {p.stem for p in path.resolve().parent.glob("*.yaml")}
     gone = [each for each in suite.order if each not in there]
