@@ -247,12 +247,13 @@ def test_packages_of_another_python_are_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "telemetry.jsonl"
     start = (
         "import os, pathlib, subprocess, sys; from mrbench.launch.telemetry.beside import command;"
+        "sys.path.insert(0, sys.argv[2]); os.environ['PYTHONPATH'] = sys.argv[2];"
         "words = command(pathlib.Path(sys.argv[1]), os.getpid(), '--gpus');"
         "sys.exit(subprocess.run(words, input=b'').returncode)"
     )
     subprocess.run(
-        [sys.executable, "-c", start, str(file)],
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": "/nonexistent"},
+        [sys.executable, "-c", start, str(file), str(tmp_path)],
+        env={**os.environ, "LD_LIBRARY_PATH": "/nonexistent"},
         check=True,
     )
     lines = [json.loads(line) for line in file.read_text().splitlines()]
