@@ -82,6 +82,7 @@ _KINDS = {
 _WORDS = {
     " of length >= 1": " that is not empty",
     " >= ": " of at least ",
+    " <= ": " of at most ",
     " > ": " above ",
 }
 
@@ -203,7 +204,7 @@ def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str
     steps = _steps(path, plain, lambda: _message(plain, cls) == str(exc))
     field = _FIELD.fullmatch(text)
     if field:
-        steps.append(f".{field['name']}")
+        steps.append(f".{field['name'] or repr('')}")
         text = "missing" if field["how"].startswith("missing") else "unknown key"
     text = _KIND.sub(lambda m: " or ".join(_KINDS.get(k, k) for k in m[1].split(" | ")), text)
     for word, plain_word in _WORDS.items():

@@ -9,7 +9,7 @@ from msgspec import Meta
 FORMAT = 1
 Key = tuple[str, int, int]  # implementation, devices in all, nodes
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
 ImagesPerSecond = Annotated[float, Meta(gt=0)]
 HalfWidth = Annotated[float, Meta(ge=0)]
 Noise = Annotated[float, Meta(ge=0, le=1000)]  # of a logarithm; all floats differ by less

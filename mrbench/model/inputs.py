@@ -22,7 +22,7 @@ _PINNED = (
 _TREE = ("is not a tree id of 40 hex digits", "`mrbench prepare --checkout-only` prints it")
 Commit = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _PINNED})]
 Tree = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _TREE})]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]  # what arithmetic in floats can take
 Seconds = Annotated[float, Meta(gt=0)]
 # A list of words; in YAML it may also be one line, split as a shell would.
 Words = Annotated[tuple[str, ...], Meta(extra_json_schema={ALSO: ["string"]})]

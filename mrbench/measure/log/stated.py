@@ -54,7 +54,7 @@ def check_patterns(states: Mapping[str, str]) -> None:
             raise RecipeError(f"{name!r} is none of {', '.join(FACTS)}", "correct the key")
         try:
             groups = re.compile(pattern.encode(), re.MULTILINE).groups
-        except (re.error, OverflowError, RecursionError) as exc:
+        except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
             raise RecipeError(f"{name}: no regular expression ({exc})", "correct it") from exc
         if not groups:
             raise RecipeError(f"{name}: needs a group around the value, as in 'gpus: (\\d+)'")

@@ -56,7 +56,7 @@ def from_pattern(log: LogFormat) -> TextFormat:
     """
     try:
         expression = re.compile((log.pattern or "").encode(), re.MULTILINE)
-    except (re.error, OverflowError, RecursionError) as exc:
+    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
         raise RecipeError(f"log.pattern is no regular expression: {exc}", "correct it") from exc
     missing = {"iteration", "value"} - set(expression.groupindex)
     if missing or log.timing is None:

@@ -8,15 +8,16 @@ import msgspec
 from msgspec.structs import replace
 
 from mrbench import __version__
-from mrbench.errors import MrbenchError, NewerFormatError
+from mrbench.errors import MrbenchError, NewerFormatError, RecipeError
 from mrbench.launch.telemetry.summary import summarize
+from mrbench.measure.log.stated import check_patterns
 from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord
 from mrbench.model.run import Exit
 from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record import judge
-from mrbench.record.formats import plan_of
+from mrbench.record.formats import DAMAGED, plan_of
 from mrbench.record.judge import judge_record
 from mrbench.record.rundir import read_bytes
 from mrbench.record.verify.base import Evidence, differs
@@ -37,6 +38,7 @@ def check_number(evidence: Evidence) -> Iterator[Finding]:
         return
     try:
         plan = plan_of(read_bytes(evidence.run.folder.plan), "plan.json")
+        _check_states(plan)
     except NewerFormatError as exc:
         yield Finding("plan.json", "failed", exc.text, exc.remedy, key="plan")
         return
@@ -58,6 +60,14 @@ def check_number(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(part, "failed", f"cannot be summarized: {lost}", FORGED, key=part)
         else:
             yield from _compare(evidence, part, actual)
+
+
+def _check_states(plan: Plan) -> None:
+    """Refuse patterns that no recipe can have had."""
+    try:
+        check_patterns(plan.log.states)
+    except RecipeError as exc:
+        raise MrbenchError(exc.text, DAMAGED, file="plan.json", key="log.states") from exc
 
 
 def recompute(evidence: Evidence, plan: Plan) -> RunRecord:
