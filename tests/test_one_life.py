@@ -57,6 +57,13 @@ def failing(toy: Path) -> list[Path]:
     return recipes
 
 
+def prints_first(folder: Path) -> bool:
+    """Tell whether the first of a series prints; on a cluster, others may have begun before."""
+    plans = sorted(folder.glob("runs/*/*/*/plan.json"))
+    log = plans[0].with_name("train.log") if plans else folder / "none"
+    return log.exists() and log.stat().st_size > 0
+
+
 def records_of(folder: Path, *words: object) -> Iterator[tuple[str, dict[str, Any]]]:
     """Run, and yield each record with its implementation's name; fewer would be an error."""
     runs = folder / "-".join(map(str, words[:1]))
@@ -106,9 +113,10 @@ def test_so_does_a_container(failing: list[Path], tmp_path: Path, docker_host: s
     for name, record in inside.items():
         alike, other = comparable(record), comparable(here[name])
         if name == "absent-program":  # it is the engine that looks for it, in a container that runs
+            alike["keys"].remove("machine")
+        if name in ("absent-program", "broken"):  # the engine hands on its two outputs in any order
             assert alike.pop("reason")
             assert other.pop("reason")
-            alike["keys"].remove("machine")
         assert alike == other, name
 
 
@@ -156,7 +164,7 @@ def test_an_interrupted_run_is_recorded_as_one(toy: Path, tmp_path: Path, execut
     edit(toy, "60 0.002", "1000000 0.1")
     command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy), "--repeat", "2"]
     with subprocess.Popen([*command, "--executor", executor], cwd=tmp_path) as running:
-        wait_for(lambda: any(p.stat().st_size for p in tmp_path.glob("runs/*/*/*/train.log")))
+        wait_for(lambda: prints_first(tmp_path))
         os.kill(running.pid, signal.SIGINT)
         assert running.wait(SAFETY_S) == 130
     first = min(tmp_path.glob("runs/*/*/*/record.json"))
