@@ -18,7 +18,7 @@ from msgspec import inspect
 from mrbench import cli
 from mrbench.files import digest_of
 from mrbench.model.record import RunRecord
-from mrbench.model.telemetry import Header, Sample
+from mrbench.model.telemetry import Header, TelemetrySample
 from mrbench.record.formats import plan_of, record_of
 from mrbench.record.rundir import load
 
@@ -195,7 +195,7 @@ def _repeat(runs: Path, into: Path, number: int) -> None:
 def _fill(run: Path) -> None:
     plan = plan_of((run / "plan.json").read_bytes(), "").plain() | {"accelerator": "gpu"}
     (run / "plan.json").write_text(json.dumps(plan, indent=1) + "\n")
-    header, sample = (_example(inspect.type_info(kind)) for kind in (Header, Sample))
+    header, sample = (_example(inspect.type_info(kind)) for kind in (Header, TelemetrySample))
     first, *others = map(json.loads, (run / "telemetry.jsonl").read_text().splitlines())
     lines = [_merged(first | {"gpus": None}, header)]
     lines += [_merged(line, sample) if "host" in line else line for line in others]

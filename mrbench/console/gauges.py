@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from mrbench.errors import MrbenchError
 from mrbench.files import decode
-from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
+from mrbench.model.telemetry import GpuFacts, GpuSample, Header, TelemetrySample
 
 TAIL_BYTES = 1 << 16  # more than any line
 STALE_S = 15.0  # older figures are not shown as if they were today's
@@ -47,7 +47,7 @@ def read_gauges(path: Path, number: int) -> tuple[Gauge, ...]:
 
 def _gpus(line: bytes, path: Path) -> dict[str, GpuSample] | None:
     try:
-        return decode(line, Sample, str(path)).gpus
+        return decode(line, TelemetrySample, str(path)).gpus
     except MrbenchError:  # a problem, the header or a piece of a line
         return None
 

@@ -110,7 +110,7 @@ class GpuProgram(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TelemetrySample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One look at everything. gpus, processes: by GPU's UUID; processes: in every fifth sample."""
 
     monotonic_ns: Count
@@ -142,7 +142,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     own_memory_bytes: Count | None = None
 
 
-Line = Header | Sample | TelemetryProblem | Ending
+Line = Header | TelemetrySample | TelemetryProblem | Ending
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):

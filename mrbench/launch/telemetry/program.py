@@ -25,8 +25,8 @@ from mrbench.model.telemetry import (
     GpuProgram,
     Header,
     Line,
-    Sample,
     TelemetryProblem,
+    TelemetrySample,
 )
 
 PERIOD_S = 1.0
@@ -93,7 +93,7 @@ class Observer:
         on_gpus = {str(gpu.uuid): gpu.sample() for gpu in self.gpus if not gpu.lost}
         look = self._count % PROCESSES_EVERY == 0 or last
         self._write(
-            Sample(
+            TelemetrySample(
                 monotonic_ns=at_ns,
                 host=host,
                 tree=tree,

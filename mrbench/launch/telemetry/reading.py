@@ -15,9 +15,9 @@ from mrbench.model.telemetry import (
     Ending,
     Header,
     Line,
-    Sample,
     Statistics,
     TelemetryProblem,
+    TelemetrySample,
 )
 
 MARGIN_S = 6.5  # around the window: who is on the GPUs is looked at every five seconds
@@ -31,7 +31,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     header: Header
-    samples: tuple[Sample, ...]
+    samples: tuple[TelemetrySample, ...]
     problems: tuple[str, ...]
     ending: Ending | None
     ended_s: float
@@ -52,7 +52,7 @@ def read_telemetry(path: Path, began_s: float, ended_s: float) -> Telemetry:
     Raises MrbenchError, which says why there is nothing, or which line is damaged.
     """
     header: Header | None = None
-    samples: list[Sample] = []
+    samples: list[TelemetrySample] = []
     problems: list[str] = []
     ending: Ending | None = None
     last_s = 0.0
@@ -61,7 +61,7 @@ def read_telemetry(path: Path, began_s: float, ended_s: float) -> Telemetry:
         match line:
             case Header():
                 header = line
-            case Sample():
+            case TelemetrySample():
                 samples.append(line)
             case TelemetryProblem() if at_s <= ended_s:
                 problems.append(line.problem)
@@ -122,10 +122,10 @@ def _line(
     if outline.problem is not None:
         return at_s, decode(raw, TelemetryProblem, path, line=number)
     inside = began_s <= at_s <= ended_s
-    return at_s, decode(raw, Sample, path, line=number) if inside else None
+    return at_s, decode(raw, TelemetrySample, path, line=number) if inside else None
 
 
-Pick = Callable[[Sample], float | None]
+Pick = Callable[[TelemetrySample], float | None]
 COVERED = 0.98  # of the window, before a counter's rise is known
 
 
@@ -153,7 +153,7 @@ class Span(msgspec.Struct, frozen=True):
         return self.began_s <= at_s <= self.ended_s
 
 
-def inside(samples: Sequence[Sample], span: Span) -> list[Sample]:
+def inside(samples: Sequence[TelemetrySample], span: Span) -> list[TelemetrySample]:
     """Return the samples of the window, or of one that has none the nearest."""
     within = [s for s in samples if span.has(s.at_s)]
     if within or not samples:
@@ -161,13 +161,13 @@ def inside(samples: Sequence[Sample], span: Span) -> list[Sample]:
     return [min(samples, key=lambda s: max(span.began_s - s.at_s, s.at_s - span.ended_s))]
 
 
-def gauge(samples: Sequence[Sample], span: Span, pick: Pick) -> Statistics | None:
+def gauge(samples: Sequence[TelemetrySample], span: Span, pick: Pick) -> Statistics | None:
     """Return the statistics of a value; None if no sample of the window has it."""
     values = [v for s in inside(samples, span) if (v := pick(s)) is not None]
     return statistics(values) if values else None
 
 
-def rate(samples: Sequence[Sample], span: Span, pick: Pick) -> Statistics | None:
+def rate(samples: Sequence[TelemetrySample], span: Span, pick: Pick) -> Statistics | None:
     """Return the statistics of how fast a counter rises, per second."""
     rises = list(_rises(samples, pick, span))
     times = [span.overlap(a, b) for a, b, _ in rises]
@@ -179,13 +179,13 @@ def rate(samples: Sequence[Sample], span: Span, pick: Pick) -> Statistics | None
     return msgspec.structs.replace(statistics(speeds), mean=mean)
 
 
-def rise(samples: Sequence[Sample], span: Span, pick: Pick) -> float | None:
+def rise(samples: Sequence[TelemetrySample], span: Span, pick: Pick) -> float | None:
     """Return how much a counter rose in the window, by straight lines between its samples."""
     speed = rate(samples, span, pick)
     return None if speed is None else speed.mean * span.seconds
 
 
-def integral(samples: Sequence[Sample], span: Span, pick: Pick) -> float | None:
+def integral(samples: Sequence[TelemetrySample], span: Span, pick: Pick) -> float | None:
     """Return a gauge's integral over the window, as if it went straight between samples."""
     known = [(s.at_s, v) for s in samples if (v := pick(s)) is not None]
     total = covered_s = 0.0
@@ -211,7 +211,7 @@ def statistics(values: Sequence[float]) -> Statistics:
 
 
 def _rises(
-    samples: Sequence[Sample], pick: Pick, span: Span
+    samples: Sequence[TelemetrySample], pick: Pick, span: Span
 ) -> Iterator[tuple[float, float, float]]:
     """Yield begin, end and rise between samples that touch the window; not of one set back."""
     known = [(s.at_s, v) for s in samples if (v := pick(s)) is not None]

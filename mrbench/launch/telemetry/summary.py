@@ -35,8 +35,8 @@ from mrbench.model.telemetry import (
     HostSummary,
     NodeSummary,
     OwnCost,
-    Sample,
     Statistics,
+    TelemetrySample,
     TelemetrySummary,
     TreeSample,
     TreeSummary,
@@ -224,7 +224,7 @@ def _gpu(telemetry: Telemetry, span: Span, gpu: GpuFacts) -> GpuSummary:
 
 
 def _energy(
-    samples: Sequence[Sample], span: Span, counter: Pick, power: Pick
+    samples: Sequence[TelemetrySample], span: Span, counter: Pick, power: Pick
 ) -> tuple[float | None, Literal["counter", "power"] | None]:
     """Return the joules taken in the window, and their source."""
     counted_j = rise(samples, span, counter)

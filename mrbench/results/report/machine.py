@@ -16,7 +16,7 @@ from mrbench.launch.telemetry.reading import Telemetry, ahead_s, read_telemetry
 from mrbench.model.gpus import SLOWED
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
-from mrbench.model.telemetry import GpuFacts, GpuSample, Header, Sample
+from mrbench.model.telemetry import GpuFacts, GpuSample, Header, TelemetrySample
 from mrbench.record.rundir import RunDir
 from mrbench.results.report.iterations import Curve
 from mrbench.text import shorten
@@ -24,7 +24,7 @@ from mrbench.text import shorten
 LONGEST = 40  # characters of a name
 GIB = float(1 << 30)
 MOST_BYTES = 1 << 28  # of a file; two hours with eight GPUs write 30 MB
-Pick = Callable[[Sample], float | None]
+Pick = Callable[[TelemetrySample], float | None]
 # what is drawn of a GPU: value, panel, unit, factor
 GPU: tuple[tuple[Callable[[GpuSample], float | None], str, str, float], ...] = (
     (lambda gpu: gpu.utilisation_percent, "Utilisation", "%", 1.0),
@@ -118,7 +118,7 @@ def _file(path: Path) -> Telemetry:
 class _Node(msgspec.Struct, frozen=True):
     """The samples of one machine; where: what goes before its GPUs' names."""
 
-    samples: Sequence[Sample]
+    samples: Sequence[TelemetrySample]
     start_s: float
     where: str
 

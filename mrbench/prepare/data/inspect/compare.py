@@ -9,7 +9,7 @@ from mrbench.model.places import DRAWING
 from mrbench.prepare.data.inspect import archives
 from mrbench.prepare.data.inspect.annotations import Annotations, Listed
 from mrbench.prepare.data.inspect.facts import SAME_IMAGES, SETS
-from mrbench.prepare.data.inspect.pictures import Opened
+from mrbench.prepare.data.inspect.pictures import OpenedPicture
 from mrbench.prepare.data.synth import MARKER, Drawn, counts
 
 ARCHIVES_OF = {
@@ -35,7 +35,7 @@ class Contents(NamedTuple):
     good_archives: dict[str, Path]
     files: dict[str, dict[str, int] | None]
     annotations: dict[str, Annotations]
-    opened: dict[tuple[str, str], Opened]
+    opened: dict[tuple[str, str], OpenedPicture]
 
 
 def path_of(name: str, folder: Path) -> Path:

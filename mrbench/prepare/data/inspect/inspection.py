@@ -14,7 +14,7 @@ from mrbench.model.finding import Finding
 from mrbench.prepare.data.inspect import archives, compare, pictures
 from mrbench.prepare.data.inspect.annotations import Annotations, read_annotations
 from mrbench.prepare.data.inspect.facts import SETS
-from mrbench.prepare.data.inspect.pictures import Batch, Opened
+from mrbench.prepare.data.inspect.pictures import Batch, OpenedPicture
 from mrbench.prepare.data.synth import read_marker
 from mrbench.prepare.data.workers import cores, parallel_map
 
@@ -97,11 +97,11 @@ def inspect_coco(folder: Path, archives_folder: Path | None, tell: Tell) -> Repo
 
 def _gather(
     jobs: list[Job], total: int, *, there: bool, tell: Tell
-) -> tuple[list[archives.Looked], dict[str, Annotations], dict[tuple[str, str], Opened]]:
+) -> tuple[list[archives.Looked], dict[str, Annotations], dict[tuple[str, str], OpenedPicture]]:
     processes = cores() if there or total >= WORTH_PROCESSES else 1
     looked: list[archives.Looked] = []
     annotations: dict[str, Annotations] = {}
-    opened: dict[tuple[str, str], Opened] = {}
+    opened: dict[tuple[str, str], OpenedPicture] = {}
     for result in parallel_map(_do, jobs, processes=processes):
         if isinstance(result, archives.Looked):
             looked.append(result)

@@ -15,7 +15,7 @@ TAIL_BYTES = 4096  # some writers put other things behind the end
 EIGHTH = 8  # the decoder reads every coefficient, but makes only one pixel of 8 by 8
 
 
-class Opened(NamedTuple):
+class OpenedPicture(NamedTuple):
     """One image; problem is empty where it opened. Sizes in pixels."""
 
     name: str
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     """Some images of one folder."""
 
     folder: str
-    opened: list[Opened]
+    opened: list[OpenedPicture]
 
 
 def look(folder: Path, names: Sequence[str]) -> Batch:
@@ -36,18 +36,18 @@ def look(folder: Path, names: Sequence[str]) -> Batch:
     return Batch(folder.name, [_look(folder / name) for name in names])
 
 
-def _look(path: Path) -> Opened:
+def _look(path: Path) -> OpenedPicture:
     width = height = 0
     try:
         content = path.read_bytes()
         if not content.startswith(START):
-            return Opened(path.name, 0, 0, "is no JPEG file" if content else "is empty")
+            return OpenedPicture(path.name, 0, 0, "is no JPEG file" if content else "is empty")
         if END not in content[-TAIL_BYTES:]:
-            return Opened(path.name, 0, 0, "is cut off")
+            return OpenedPicture(path.name, 0, 0, "is cut off")
         with Image.open(BytesIO(content), formats=["JPEG"]) as image:
             width, height = image.size
             image.draft("L", (width // EIGHTH, height // EIGHTH))
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
-        return Opened(path.name, width, height, f"cannot be decoded ({exc})")
-    return Opened(path.name, width, height, "")
+        return OpenedPicture(path.name, width, height, f"cannot be decoded ({exc})")
+    return OpenedPicture(path.name, width, height, "")
