@@ -42,6 +42,8 @@ UNREACHABLE = re.compile(
     r"operation too slow|transport '\w+' not allowed|took longer than",
     re.IGNORECASE,
 )
+# The line that names what is missing: the programs of the other side print in any order.
+MISSING = re.compile(r"^.*(?:unable to read [0-9a-f]{40}|missing blob).*$", re.MULTILINE)
 INCOMPLETE = re.compile(r"unable to read [0-9a-f]{40}|corruption on the remote side|missing blob")
 NO_SPACE = re.compile(
     r"^.*(?:no space left|file too large|disk quota|unable to (?:write|create)|write error).*$",
@@ -182,8 +184,10 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
             "check source.commit, or whether the mirror is up to date",
         )
     if INCOMPLETE.search(failed.stderr):
+        missing = MISSING.search(failed.stderr)
+        what = meaningful(missing.group()) if missing else reason
         return WorkspaceError(
-            f"{url} lacks part of commit {source.commit} ({reason})",
+            f"{url} lacks part of commit {source.commit} ({what})",
             "name another copy with --mirror, or in source.paths the folders that are needed",
         )
     if UNREACHABLE.search(failed.stderr) and not NO_REPOSITORY.search(failed.stderr):
