@@ -21,6 +21,8 @@ from jobs import (
     wait_for_file,
     wait_until_none,
 )
+from mrbench.errors import LaunchError
+from mrbench.launch import shim_process
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.local import start
 from mrbench.measure.log.blocks import read_stamps
@@ -147,3 +149,14 @@ def _shim_of(mark: str) -> int:
 def _child_of(pid: int) -> int:
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(child)
+
+
+def test_a_shim_that_ends_at_once_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = tmp_path / "ends.py"
+    ends.write_text("import sys; sys.stdin.read(1)\n")
+    monkeypatch.setattr(shim_process, "SHIM", ends)
+    with (
+        pytest.raises(LaunchError, match=r"ends\.py ended at once; reinstall mrbench"),
+        start(make_job("true"), tmp_path),
+    ):
+        pytest.fail("it was started")

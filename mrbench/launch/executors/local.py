@@ -171,7 +171,8 @@ def _refuse(start: Start, job: Job, variables: dict[str, str], folder: Path) -> 
     why = os.strerror(number)
     match start.failed:
         case "shim":
-            text = f"{shim_process.SHIM} ended at once; reinstall mrbench, with the same Python"
+            text = f"{shim_process.SHIM} ended at once"
+            remedy = "reinstall mrbench, with the same Python"
         case "log":
             text = f"{folder}: {LOG} and {STAMPS} cannot be made ({why})"
             remedy = "take another with --runs"
