@@ -10,7 +10,7 @@ import pytest
 from mrbench.model.record import RunRecord
 from mrbench.record import provenance, rundir
 from mrbench.record.formats import record_of as decoded
-from mrbench.record.provenance import facts, incomparable
+from mrbench.record.provenance import differing, facts
 from toy import mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -18,6 +18,11 @@ KEPT = Path(__file__).parent / "kept" / "smoke"
 GPUS: list[dict[str, Any]] = [
     {"name": "Tesla V100-SXM2-16GB", "uuid": "GPU-1", "memory_bytes": 16 << 30}
 ] * 2
+
+
+def incomparable(a: RunRecord, b: RunRecord) -> list[str]:
+    """Return why the numbers of two runs may not be compared."""
+    return [f"{d} ({d.reason})" for d in differing(a, b) if d.kind == "must match"]
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from mrbench.errors import MrbenchError
-from mrbench.record.rundir import RunDir, find_run
+from mrbench.record.rundir import RunDir, find_run, names_in
 
 MAX_BYTES = 1 << 30  # of an archive, unpacked; they come from strangers
 MAX_FILES = 10_000
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 BROKEN = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError)
-TELEMETRY = "telemetry.jsonl"
 PACKED = ("train.log", "train.stamps")  # may lie in a folder as NAME.gz
 
 
@@ -31,6 +30,11 @@ class Opened:
     called: str
     is_archive: bool = False
     unpacked: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        """Return its files but record.json, each as the training or mrbench wrote it."""
+        packed = {f"{name}.gz" for name in self.unpacked}
+        return [name for name in names_in(self.folder) if name not in packed]
 
     @property
     def record_name(self) -> str:
@@ -54,9 +58,10 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
     if name.endswith(SUFFIXES):
         raise MrbenchError("no such archive", "check the path", file=path)
     folder = find_run(name, runs)
-    for path in (folder / n for n in (*PACKED, TELEMETRY)):
-        if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
-            raise MrbenchError("is no regular file", "restore it or remove the run", file=path)
+    run = RunDir(folder)
+    for part in (run.log, run.stamps, *folder.glob(f"{run.telemetry.stem}*.jsonl")):
+        if part.exists() and not part.is_file():  # a pipe would be waited for, a device never ends
+            raise MrbenchError("is no regular file", "restore it or remove the run", file=part)
     lacking = tuple(
         n for n in PACKED if not (folder / n).exists() and (folder / f"{n}.gz").is_file()
     )

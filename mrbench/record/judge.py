@@ -29,26 +29,30 @@ from mrbench.record.rundir import RunDir
 
 
 def conclude(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
-    """Return a record with what follows from the run's files: measurement, statements, validity.
+    """Return the record of a run that has ended; MrbenchError where a file of it cannot be read."""
+    judged = derive(record, folder, end)
+    code = exit_code_of(judged.status)
+    if judged.status == "ok" and judged.validity and judged.validity.verdict == "invalid":
+        code = MeasureError.exit_code
+    container = _container(folder, record.plan) or record.container
+    return replace(judged, exit=end, exit_code=code, container=container)
 
-    MrbenchError where a file of the run cannot be read.
+
+def derive(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
+    """Return a record with what its plan and the run's files yield: number, telemetry, validity.
+
+    `mrbench verify` computes the same again. MrbenchError where a file cannot be read.
     """
     measurement = judge(folder, record.plan, end)
     measured = replace(
         record,
-        exit=end,
         measurement=measurement,
         telemetry=summarize(folder.telemetry, record.plan, measurement),
         stated=stated(folder, record.plan),
         status=measurement.status,
         reason=measurement.explanation,
-        container=_container(folder, record.plan) or record.container,
     )
-    validity = judge_record(measured, record.suite.rules)
-    code = exit_code_of(measurement.status)
-    if measurement.status == "ok" and validity.verdict == "invalid":
-        code = MeasureError.exit_code
-    return replace(measured, validity=validity, exit_code=code)
+    return replace(measured, validity=judge_record(measured, record.suite.rules))
 
 
 def _container(folder: RunDir, plan: Plan) -> DockerContainer | None:

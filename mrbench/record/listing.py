@@ -19,10 +19,10 @@ from mrbench.record.rundir import MOST_BYTES, cannot_read
 
 
 class StoredRun(NamedTuple):
-    """A run's record and the folder that it lies in; None if nobody needs to know."""
+    """A run's record and the folder that it lies in."""
 
     record: RunRecord
-    folder: str | None = None
+    folder: str
 
 
 def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Path]:

@@ -87,7 +87,8 @@ UNSAID = ("stated.", "plan.image_size")
 
 def differing(a: RunRecord, b: RunRecord) -> list[Difference]:
     """Return all facts that differ, those that forbid a comparison first."""
-    return between(facts(a), facts(b), rules_for(facts(a), facts(b)))
+    one, other = facts(a), facts(b)
+    return between(one, other, rules_for(one, other))
 
 
 def between(a: Facts, b: Facts, rules: Rules) -> list[Difference]:
@@ -99,11 +100,6 @@ def between(a: Facts, b: Facts, rules: Rules) -> list[Difference]:
     ]
     order = [MUST, EXPLAINS, HARMLESS]
     return sorted(unlike, key=lambda d: order.index(d.kind))
-
-
-def incomparable(a: RunRecord, b: RunRecord) -> list[str]:
-    """Return why the numbers of two runs may not be compared; empty where they may."""
-    return [f"{d} ({d.reason})" for d in differing(a, b) if d.kind == MUST]
 
 
 def facts(record: RunRecord) -> dict[str, object]:

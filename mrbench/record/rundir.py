@@ -48,7 +48,7 @@ class RunDir(msgspec.Struct, frozen=True):
 
     @property
     def telemetry(self) -> Path:
-        """What GPUs, host and the training's processes did; mrbench.telemetry writes it."""
+        """What GPUs, host and the training's processes did; mrbench.launch.telemetry writes it."""
         return self.path / "telemetry.jsonl"
 
     def telemetry_of(self, name: str) -> Path:
@@ -152,9 +152,11 @@ def describe(path: Path) -> FileDigest:
 
 def write_record(folder: RunDir, record: RunRecord) -> RunRecord:
     """Write record.json whole or not at all; return the record with its own digest."""
-    record = msgspec.structs.replace(record, digest=files.digest_of(record.plain()))
-    write(folder.record, json.dumps(record.plain(), indent=1, sort_keys=True) + "\n")
-    return record
+    content = record.plain()
+    digest = files.digest_of(content)
+    text = json.dumps(content | {"digest": digest}, indent=1, sort_keys=True)
+    write(folder.record, f"{text}\n")
+    return msgspec.structs.replace(record, digest=digest)
 
 
 def write(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 from msgspec import structs
 
-from mrbench import __version__
+from mrbench import __version__, files
 from mrbench.errors import MrbenchError
 from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
@@ -117,8 +117,8 @@ class Recorder:
             record = rundir.load(run.folder.record)
         else:
             record = _concluded(run, end)
-            files = rundir.describe_files(run.folder)
-            record = structs.replace(record, ended=now(), files=files)
+            described = rundir.describe_files(run.folder)
+            record = structs.replace(record, ended=now(), files=described)
             record = rundir.write_record(run.folder, record)
         run_copy.remove(run.scratch)
         for path in (run.folder.draft, run.folder.prepared, run.folder.lease):
@@ -235,10 +235,7 @@ def interruption(end: Exit | None, why: Problem) -> Exit:
 
 def exit_of(folder: RunDir) -> Exit | None:
     """Return what the process that watched the training wrote down of its end, if it did."""
-    try:
-        return msgspec.json.decode(folder.exit.read_bytes(), type=Exit)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return files.cached(folder.exit, Exit)
 
 
 def _concluded(run: Run, end: Exit | RunError) -> RunRecord:

@@ -74,10 +74,7 @@ def masked_copy(
 
 def files_of(run: Opened) -> Iterator[Path]:
     """Yield a run's files but record.json, each as the training or mrbench wrote it."""
-    packed = {f"{name}.gz" for name in run.unpacked}
-    for name in rundir.names_in(run.folder):
-        if name not in packed:
-            yield run.folder.path / name
+    yield from (run.folder.path / name for name in run.names())
 
 
 def is_binary(path: Path) -> bool:

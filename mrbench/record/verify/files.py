@@ -8,7 +8,7 @@ from mrbench.files import digest_of
 from mrbench.model.finding import Finding
 from mrbench.model.record import FileDigest
 from mrbench.record.archive import Opened
-from mrbench.record.rundir import describe, names_in
+from mrbench.record.rundir import describe
 from mrbench.record.verify.base import Evidence, differs
 
 EDITED = "the file was edited, cut or replaced after the run"
@@ -20,8 +20,7 @@ def check_files(evidence: Evidence) -> Iterator[Finding]:
     yield _own_digest(evidence)
     run, record = evidence.run, evidence.record
     recorded = record.files or {}
-    packed = {f"{name}.gz" for name in run.unpacked}
-    present = [name for name in names_in(run.folder) if name not in packed]
+    present = run.names()
     for name in sorted(recorded):
         yield _file(run, name, recorded[name], there=name in present)
     extra = [name for name in present if name not in recorded]

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from mrbench import __version__
 from mrbench.errors import MrbenchError, NewerFormatError, RecipeError
-from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.log.stated import check_patterns
 from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
@@ -18,7 +17,6 @@ from mrbench.model.run import Exit
 from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record import judge
 from mrbench.record.formats import DAMAGED, plan_of
-from mrbench.record.judge import judge_record
 from mrbench.record.rundir import read_bytes
 from mrbench.record.verify.base import Evidence, differs
 from mrbench.text import ABSENT, differences, leaves
@@ -72,19 +70,9 @@ def _check_states(plan: Plan) -> None:
 
 def recompute(evidence: Evidence, plan: Plan) -> RunRecord:
     """Return the record with what follows from the run's files; MrbenchError if nothing does."""
-    folder, record = evidence.run.folder, evidence.record
+    record = evidence.record
     end = record.exit or Exit(reason="exited", code=None, seconds=0)
-    measured = judge.judge(folder, plan, end)
-    actual = replace(
-        record,
-        plan=plan,
-        measurement=measured,
-        status=measured.status,
-        reason=measured.explanation,
-        stated=judge.stated(folder, plan),
-        telemetry=summarize(folder.telemetry, plan, measured),
-    )
-    return replace(actual, validity=judge_record(actual, record.suite.rules))
+    return judge.derive(replace(record, plan=plan), evidence.run.folder, end)
 
 
 def _status(evidence: Evidence) -> Iterator[Finding]:

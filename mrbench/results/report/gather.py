@@ -1,6 +1,5 @@
 """Finds and reads the runs of a report; what cannot be read is left out, with its reason."""
 
-import functools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -210,19 +209,10 @@ def _for_reading(record: RunRecord, file: Path) -> RunRecord:
     return record if shown == content else files.convert(shown, RunRecord, file)
 
 
-def _suite(name: str, newest: RunRecord) -> Suite:
-    """Return the suite; of one that mrbench does not carry, what it was for the newest run."""
-    return _known(name) or newest.suite
-
-
-@functools.cache
-def _known(name: str) -> Suite | None:
-    return load.load_suite(name) if name in load.suite_names() else None
-
-
 def _chapter(name: str, unsorted: Iterable[ReportRun], reference: str | None) -> Chapter:
     runs = sorted(unsorted, key=lambda run: run.record.started)
-    suite = _suite(name, runs[-1].record)
+    # one that mrbench does not carry, as it was for the newest run
+    suite = load.load_suite(name) if name in load.suite_names() else runs[-1].record.suite
     rows = make_rows(suite, [table_run(run.record) for run in runs], reference)
     return Chapter(name=name, suite=suite, runs=runs, rows=rows)
 

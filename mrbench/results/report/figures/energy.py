@@ -16,7 +16,8 @@ from mrbench.results.report.gather import Chapter
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
     """Return the joules per image of each row; None where no run tells them."""
-    pairs = [(row, joules) for row in ranked(chapter) if (joules := _joules(chapter, row))]
+    measured = [(row, _joules(chapter, row)) for row in ranked(chapter)]
+    pairs = [(row, joules) for row, joules in measured if joules]
     if not pairs:
         return None
     means = [sum(joules) / len(joules) for _, joules in pairs]
@@ -28,7 +29,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         colour=5,
         hovertemplate="%{x:.4g} J per image<extra></extra>",
     )
-    unknown = [name_of(row, chapter) for row in ranked(chapter) if not _joules(chapter, row)]
+    unknown = [name_of(row, chapter) for row, joules in measured if not joules]
     return Figure(
         key=key,
         title="Energy per image",
