@@ -93,14 +93,18 @@ def check_format(
     known: range,
     file: str | Path,
     *,
-    error: type[MrbenchError] = NewerFormatError,
+    error: type[MrbenchError] | None = None,
 ) -> None:
-    """Refuse a file, as `record` or `plan`, of a format that this mrbench does not know."""
+    """Refuse a file, as `record` or `plan`, of a format that this mrbench does not know.
+
+    Raises `error` if given, else NewerFormatError for a newer one and MrbenchError for an older.
+    """
     if number >= known.stop:
         limits = f"{what} format {number}; this one reads up to {known[-1]}"
-        raise error(f"written by a newer mrbench ({limits})", "upgrade mrbench", file=file)
+        newer = error or NewerFormatError
+        raise newer(f"written by a newer mrbench ({limits})", "upgrade mrbench", file=file)
     if number < known.start:
-        raise MrbenchError(
+        raise (error or MrbenchError)(
             f"has {what} format {number}; this mrbench reads {known.start} to {known[-1]}",
             "read it with the mrbench that wrote it",
             file=file,

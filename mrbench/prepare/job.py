@@ -61,12 +61,12 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         packages=packages,
         wheels=mirrored.wheels_folder(places.mirror),
     )
-    if plan.data is not None and plan.data.synthetic is not None:
+    drawn = plan.data.synthetic if plan.data else None
+    if drawn is not None and not _synthetic_folder(drawn).is_dir():
         from mrbench.prepare.data.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
 
-        if not _synthetic_folder(plan.data.synthetic).is_dir():
-            progress(f"drawing {plan.data.synthetic.images} images")
-        synthesize(_synthetic_folder(plan.data.synthetic), plan.data.synthetic)
+        progress(f"drawing {drawn.images} images")
+        synthesize(_synthetic_folder(drawn), drawn)
     progress("copying the checkout, linking data and weights")
     source = run_copy.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)

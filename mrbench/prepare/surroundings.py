@@ -70,7 +70,7 @@ class OnThisMachine:
         return Preview(None, Path(sys.executable) if current else place / "venv" / "bin" / "python")
 
     def step(self, job: Job, log: Path, what: str) -> None:
-        """Run a command to its end; see steps.run_step."""
+        """Run a command to its end; see step.run_step."""
         run_step(job.argv, directory=job.directory, log=log, variables=job.variables, what=what)
 
 

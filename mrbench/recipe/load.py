@@ -1,5 +1,6 @@
 """Read recipes and suites, and refuse whatever could move, escape or mislead."""
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -44,8 +45,13 @@ def suite_names() -> tuple[str, ...]:
 
 
 def load_suite(name: str) -> Suite:
-    """Read a suite by name."""
-    return read_suite(suite_path(name))
+    """Read a suite that mrbench carries, by its name."""
+    return _carried(suite_path(name))
+
+
+@functools.cache
+def _carried(path: Path) -> Suite:
+    return read_suite(path)  # each of its recipes asks for it, and for the order in it
 
 
 def suite_path(name: str) -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from mrbench.errors import MrbenchError, NewerFormatError
-from mrbench.files import decode
+from mrbench.errors import MrbenchError
+from mrbench.files import check_format, decode
 from mrbench.model.telemetry import (
     FORMAT,
     Count,
@@ -109,13 +109,8 @@ def _line(
     outline = decode(raw, _Outline, path, line=number)
     at_s = outline.monotonic_ns / 1e9
     if number == 1:
-        if outline.format is not None and outline.format > FORMAT:
-            raise NewerFormatError(
-                f"written by a newer mrbench (telemetry format {outline.format};"
-                f" this one reads up to {FORMAT})",
-                "upgrade mrbench",
-                file=path,
-            )
+        if outline.format is not None:
+            check_format(outline.format, "telemetry", range(FORMAT + 1), path)
         return at_s, decode(raw, Header, path, line=number)
     if outline.ended is not None:
         return at_s, decode(raw, Ending, path, line=number)

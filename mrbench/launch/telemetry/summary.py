@@ -306,18 +306,13 @@ def _problems(telemetry: Telemetry, span: Span, of_gpus: Sequence[str], gpus: in
         texts.append("the telemetry program was killed")
     elif ending.ended.startswith("it could not"):
         texts.append(f"the telemetry program: {ending.ended}")
-    gap_s = max((_shared_s(a.at_s, b.at_s, span) for a, b in pairwise(samples)), default=0.0)
-    inside = any(span.has(sample.at_s) for sample in samples)
-    if inside and gap_s > LONGEST_GAP * telemetry.header.period_s:
+    gap_s = max((span.overlap(a.at_s, b.at_s) for a, b in pairwise(samples)), default=0.0)
+    sampled = any(span.has(sample.at_s) for sample in samples)
+    if sampled and gap_s > LONGEST_GAP * telemetry.header.period_s:
         texts.append(f"for {gap_s:.1f} s of the window there is no sample")
-    if not inside:
+    if not sampled:
         texts.append(f"no sample fell into the window of {span.seconds:.2f} s; the nearest counts")
     return [*texts, *telemetry.problems]
-
-
-def _shared_s(began_s: float, ended_s: float, span: Span) -> float:
-    """Return how much of the window lies between two samples, which may be outside it."""
-    return min(ended_s, span.ended_s) - max(began_s, span.began_s)
 
 
 def _programs(

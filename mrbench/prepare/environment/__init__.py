@@ -1,6 +1,6 @@
 """The interpreter and libraries of a plan: made once, proven, named by the digest of its inputs.
 
-install.py makes one, with uv; interpreter.py finds a Python, lock.py makes lock files.
+install.py finds a Python and makes one, with uv; lock.py makes lock files.
 """
 
 import hashlib

@@ -15,9 +15,7 @@ REMEDY = "copy the mirror again"
 REPOS, WHEELS, WEIGHTS = "repos", "wheels", "weights"
 
 
-class ManifestHead(Struct):
-    """What any mirror.json has."""
-
+class _Head(Struct):
     format: int
 
 
@@ -32,21 +30,33 @@ def complete_folder(mirror: str | None) -> Path | None:
     folder = Path(mirror)
     if not (folder / MANIFEST).is_file():
         return None
-    check_manifest(folder.resolve() / MANIFEST)
+    _check_manifest(folder.resolve())
     return folder.resolve()
 
 
 @functools.cache
-def check_manifest(path: Path) -> None:
-    """Refuse a manifest of a newer mrbench; UnavailableError, also for what is none."""
+def _check_manifest(folder: Path) -> None:
+    manifest_bytes(folder)  # once: each step of a preparation asks for the folder
+
+
+def manifest_bytes(folder: Path) -> bytes:
+    """Return the text of a mirror's manifest, of a format that this mrbench knows.
+
+    UnavailableError where it is another or cannot be read, FileNotFoundError or NotADirectoryError
+    where there is none.
+    """
+    path = folder / MANIFEST
     try:
         raw = files.read_regular(path, files.MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
     except OSError as exc:
-        text = f"cannot be read ({exc.strerror})"
-        raise UnavailableError(text, "ask for the permission", file=path) from exc
-    head = files.decode(raw, ManifestHead, path, error=UnavailableError, remedy=REMEDY)
+        remedy = "ask for the permission, or check the path"
+        raise UnavailableError(f"cannot be read ({exc.strerror})", remedy, file=path) from exc
+    head = files.decode(raw, _Head, path, error=UnavailableError, remedy=REMEDY)
     known = range(FORMAT, FORMAT + 1)
     files.check_format(head.format, "mirror", known, path, error=UnavailableError)
+    return raw
 
 
 def git_base(mirror: str | None) -> str | None:

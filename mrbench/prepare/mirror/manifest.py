@@ -12,9 +12,9 @@ from msgspec import Meta, Struct
 
 from mrbench import __version__, files
 from mrbench.errors import UnavailableError
-from mrbench.files import read_regular, write_whole
+from mrbench.files import write_whole
 from mrbench.model.plan import Sha256
-from mrbench.prepare.mirror.base import FORMAT, MANIFEST, REMEDY, ManifestHead
+from mrbench.prepare.mirror.base import FORMAT, MANIFEST, REMEDY, manifest_bytes
 
 
 class Missing(Struct, frozen=True):
@@ -86,21 +86,12 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a mirror's manifest; UnavailableError if there is none, or none that can be used."""
     path = folder / MANIFEST
     try:
-        raw = read_regular(path, files.MOST_BYTES)
+        raw = manifest_bytes(folder)
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise UnavailableError(
             f"{folder} is no mirror, it has no {MANIFEST}",
             f"`mrbench mirror create {folder}` makes one, and finishes one that was interrupted",
         ) from exc
-    except OSError as exc:
-        raise UnavailableError(
-            f"cannot be read ({exc.strerror})",
-            "ask for the permission, or check the path",
-            file=path,
-        ) from exc
-    head = files.decode(raw, ManifestHead, path, error=UnavailableError, remedy=REMEDY)
-    known = range(FORMAT, FORMAT + 1)
-    files.check_format(head.format, "mirror", known, path, error=UnavailableError)
     manifest = files.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)
     _check_paths("files", manifest.files, path)
     for name, covered in manifest.recipes.items():

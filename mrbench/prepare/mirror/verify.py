@@ -45,8 +45,7 @@ def _differing(folder: Path, manifest: Manifest) -> Iterator[Problem]:
             yield Problem(
                 f"{name}: {path.stat().st_size} bytes instead of {entry.size_bytes}", AGAIN
             )
-        elif describe(path).sha256 != entry.sha256:
-            actual = describe(path).sha256
+        elif (actual := describe(path).sha256) != entry.sha256:
             yield Problem(f"{name}: sha256 is {actual}, {MANIFEST} says {entry.sha256}", AGAIN)
 
 

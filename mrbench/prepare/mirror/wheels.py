@@ -1,4 +1,4 @@
-"""The files that locked environments are installed from: found by uv, fetched, checked by hash.
+"""The files that locked environments are installed from: found by uv, with their hashes.
 
 uv resolves the lock once more for the environment's Python, without dependencies, into a
 pylock.toml (PEP 751): each package with the wheels that this machine and that Python accept, and
