@@ -5,17 +5,14 @@ import sys
 from typing import TextIO
 
 from mrbench.console.plain import PlainReporter
-from mrbench.model.reporter import Reporter, RunProgress, RunStart
+from mrbench.model.reporter import Reporter
 
-__all__ = ["Reporter", "RunProgress", "RunStart", "make_reporter"]
 DUMB = ("", "dumb", "unknown")  # of TERM: cannot move its cursor
 
 
-def make_reporter(
-    *, quiet: bool, events: TextIO | None = None, stream: TextIO | None = None
-) -> Reporter:
-    """Choose by what the stream is (default: stderr); events: where JSON lines go beside it."""
-    out = sys.stderr if stream is None else stream
+def make_reporter(*, quiet: bool, events: TextIO | None = None) -> Reporter:
+    """Choose by what stderr is; events: where JSON lines go beside it."""
+    out = sys.stderr
     if events is not None:
         from mrbench.console.events import EventReporter  # noqa: PLC0415 - only --json needs it
 

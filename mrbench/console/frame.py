@@ -1,7 +1,7 @@
 """The lines of the live view: what is shown, in as many columns and rows as there are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -24,7 +24,7 @@ class State:
     stage: str = ""
     start: RunStart | None = None
     progress: RunProgress | None = None
-    gauges: Sequence[Gauge] = field(default=())
+    gauges: Sequence[Gauge] = ()
     since_s: float = 0.0
     beat: int = 0
 

@@ -63,11 +63,11 @@ def environments(plans: Plans, _places: Places) -> list[Finding]:
     return findings
 
 
-def supplied(plans: Plans, _places: Places) -> list[Finding]:
+def supplied(plans: Plans, places: Places) -> list[Finding]:
     """Look in local folders for the wheels that no index has."""
     findings = []
     for plan in plans:
-        if installed(plan) or mirrored.complete_folder(_places.mirror):
+        if installed(plan) or mirrored.complete_folder(places.mirror):
             continue
         for requirement in plan.environment.supplied:
             if not any(_wheels(requirement)):

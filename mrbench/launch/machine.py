@@ -1,4 +1,4 @@
-"""What machine this is: host, processors, memory and GPUs; the door to psutil."""
+"""What machine this is: host, processors, memory and GPUs."""
 
 import os
 import platform

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from mrbench.console import Reporter
 from mrbench.errors import MrbenchError
 from mrbench.model.job import PreparedRun, Workspace
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
+from mrbench.model.reporter import Reporter
 from mrbench.prepare import job, run_copy, source
 from mrbench.prepare.mirror import base
 from mrbench.prepare.surroundings import HERE

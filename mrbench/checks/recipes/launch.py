@@ -19,19 +19,19 @@ def check_named_files(subject: Subject, checkout: Path) -> Iterator[Finding]:
         text = f"the source has no folder {subject.plan.directory}"
         yield subject.finding(NAME, text, "correct it", "launch.directory")
         return
-    looked = set()
-    for key, word, place in _named(subject, checkout, folder):
-        looked.add(word)
-        if not place.is_file():
-            text = f"the patched source has no file {place.relative_to(checkout)}"
-            yield subject.finding(NAME, text, "correct the path, or source.paths", key)
-    if not looked:
+    named = list(_named(subject, checkout, folder))
+    absent = [(key, place) for key, _, place in named if not place.is_file()]
+    for key, place in absent:
+        text = f"the patched source has no file {place.relative_to(checkout)}"
+        yield subject.finding(NAME, text, "correct the path, or source.paths", key)
+    if not named:
         text = "the launch names no file of its source"
         yield subject.finding(
             NAME, text, "have a look at it yourself", "launch.command", outcome="not checked"
         )
-    elif all(place.is_file() for _, _, place in _named(subject, checkout, folder)):
-        yield subject.ok(NAME, f"{counted(len(looked), 'file')} of the commands, all there")
+    elif not absent:
+        words = {word for _, word, _ in named}
+        yield subject.ok(NAME, f"{counted(len(words), 'file')} of the commands, all there")
 
 
 def _named(subject: Subject, checkout: Path, folder: Path) -> Iterator[tuple[str, str, Path]]:

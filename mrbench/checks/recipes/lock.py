@@ -12,7 +12,6 @@ NAME = "lock"
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)")
 HASH = re.compile(r"--hash=(\S+)")
 GOOD_HASH = re.compile(r"sha256:[0-9a-f]{64}")
-REMEDY = "make it anew with `mrbench lock`"
 
 
 def check_lock(subject: Subject) -> Iterator[Finding]:
@@ -37,12 +36,12 @@ def check_lock(subject: Subject) -> Iterator[Finding]:
 
 def _contents(subject: Subject, lock: bytes) -> Finding:
     env, text = subject.file.recipe.environment, lock.decode("utf-8", "replace")
-    pinned = {(_plain(name), _version(version)) for name, version in PIN.findall(text)}
+    pinned = {(lockfile.normalized(name), _version(version)) for name, version in PIN.findall(text)}
     blocks = lockfile.blocks(lock)
     for requirement in (*env.requirements, *env.build_requirements):
         pin = PIN.match(requirement)
-        exact = (_plain(pin[1]), _version(pin[2])) if pin else None
-        if exact not in pinned if exact else _plain(requirement) not in blocks:
+        exact = (lockfile.normalized(pin[1]), _version(pin[2])) if pin else None
+        if exact not in pinned if exact else lockfile.normalized(requirement) not in blocks:
             lack = f"{env.lock} has no {requirement}, which the recipe asks for"
             return _wrong(subject, lack, _line(text, requirement))
     hashes = [(match[1], match.start()) for match in HASH.finditer(text)]
@@ -61,7 +60,7 @@ def _wrong(subject: Subject, text: str, line: int) -> Finding:
         subject=subject.name,
         outcome="failed",
         text=text,
-        remedy=REMEDY,
+        remedy=lockfile.REMEDY,
         file=shown(place),
         line=line,
     )
@@ -70,13 +69,9 @@ def _wrong(subject: Subject, text: str, line: int) -> Finding:
 def _line(text: str, requirement: str) -> int:
     """Return the line where the lock has that package, or the first."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if PIN.match(line) and _plain(line) == _plain(requirement):
+        if PIN.match(line) and lockfile.normalized(line) == lockfile.normalized(requirement):
             return number
     return 1
-
-
-def _plain(name: str) -> str:
-    return lockfile.normalized(name)
 
 
 def _version(text: str) -> str:

@@ -19,10 +19,9 @@ PINNED = re.compile(r"(?:^|/)[0-9a-f]{40}(?:/|$)")
 
 def check_suite(path: Path) -> Iterator[Finding]:
     """Check a suite.yaml: keys, order, references."""
-    name = path.resolve().parent.name
+    name = recipe.suite_name_of(path)
     try:
-        suite = recipe.read_suite(path)
-        _, place = load_yaml(Suite, path)
+        suite, place = load_yaml(Suite, path)
     except RecipeError as exc:
         yield from (refused("suite", name, each, path) for each in exc.parts or (exc,))
         return

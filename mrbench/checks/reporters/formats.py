@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from mrbench import __version__
 from mrbench.checks.reporters.base import CODES, exit_code, outcome, sentence, summary
 from mrbench.console.report import place_of, print_report
-from mrbench.model.finding import Finding
+from mrbench.model.finding import Finding, count
 from mrbench.text import one_line
 
 FORMAT = 2  # of the JSON; 1 said passed and skipped, and named the topic `check`
@@ -77,13 +77,10 @@ def _case(suite: ET.Element, finding: Finding) -> None:
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, str]:
-    def count(outcome: str) -> str:
-        return str(sum(finding.outcome == outcome for finding in findings))
-
     return {
         "tests": str(len(findings)),
-        "failures": count("failed"),
-        "errors": count("inconclusive"),
-        "skipped": count("not checked"),
+        "failures": str(count(findings, "failed")),
+        "errors": str(count(findings, "inconclusive")),
+        "skipped": str(count(findings, "not checked")),
         "time": "0",
     }

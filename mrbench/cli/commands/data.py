@@ -8,10 +8,11 @@ from pathlib import Path
 
 from mrbench.cli.arguments import positive, whole
 from mrbench.cli.commands import Command
-from mrbench.console import Reporter, make_reporter
+from mrbench.console import make_reporter
 from mrbench.console.report import print_report
 from mrbench.errors import UnavailableError
 from mrbench.model.inputs import SyntheticData
+from mrbench.model.reporter import Reporter
 from mrbench.prepare.data.inspect import Report, inspect_coco
 from mrbench.prepare.data.synth import counts, draw
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from mrbench.cli.arguments import add_mirror, add_recipes, add_weights
+from mrbench.cli.arguments import add_mirror, add_recipe, add_recipes, add_weights
 from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
@@ -50,14 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         examples="mrbench mirror verify DIR    # after it was copied",
     )
     verify.add_argument("folder", metavar="DIR", type=Path, help="folder of the mirror")
-    verify.add_argument(
-        "--recipe",
-        nargs="+",
-        action="extend",
-        type=Path,
-        metavar="FILE",
-        help="recipe files that the mirror covers, beside those of mrbench",
-    )
+    add_recipe(verify, "recipe files that the mirror covers, beside those of mrbench")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -107,9 +100,8 @@ def _current(made: Manifest, args: argparse.Namespace) -> Iterable[RecipeFile]:
             for name in load.implementations(suite):
                 if suite in made.suites or f"{suite}/{name}" in made.recipes:
                     yield load.load_named(suite, name)
-    if args.recipe:
-        args.impl, args.suite = None, "2019"
-        yield from chosen_files(args)
+    for path in args.recipe or ():
+        yield load.load_path(path, "2019")
 
 
 def _size(made: Manifest) -> str:

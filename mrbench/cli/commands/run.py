@@ -32,7 +32,7 @@ mrbench run --suite demo --executor docker    # builds the image it needs
 mrbench run --data DIR --executor slurm --partition gpu --detach""",
 )
 
-TYPE_CHECKING = False  # see arguments
+TYPE_CHECKING = False  # see mrbench.run.executors
 if TYPE_CHECKING:
     from mrbench.cli.choice import Planned
     from mrbench.model.places import Places

@@ -11,7 +11,7 @@ from mrbench.model.run import Exit
 from mrbench.prepare.surroundings import Surroundings
 
 LOG = "train.log"  # what the job printed, byte for byte
-STAMPS = "train.stamps"  # when each part of it arrived; mrbench.stamps reads it
+STAMPS = "train.stamps"  # when each part of it arrived; mrbench.measure.log.blocks reads it
 EXIT = "exit.json"  # how the job ended; written last, by rename
 CONTAINER = "container.json"  # what a container was made of and how it ended
 

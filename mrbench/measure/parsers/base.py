@@ -10,7 +10,7 @@ import msgspec
 from mrbench.measure.log import stated
 from mrbench.measure.log.blocks import Block
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import Clock, LogFormat, Timing
+from mrbench.model.recipe import LogFormat, Timing
 from mrbench.model.run import IterationSample, Printed
 
 NUMBER = rb"(\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf)"
@@ -81,7 +81,6 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     data_over: int = 0
     step: float | None = None
     begins: re.Pattern[bytes] | None = None
-    clock: Clock = "log"
     warning: str = ""
 
 

@@ -71,7 +71,6 @@ def from_pattern(log: LogFormat) -> TextFormat:
         every=log.every,
         counts_from=log.counts_from,
         skipped=log.skipped,
-        clock=log.clock,
     )
 
 

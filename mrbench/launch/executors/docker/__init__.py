@@ -1,6 +1,6 @@
 """Run a job in a container, whose life hangs on processes that outlive mrbench just long enough.
 
-The job of the shim (see local) is then docker_client, which makes, follows and removes the
+The job of the shim (see local) is then the client, which makes, follows and removes the
 container. Killed are: mrbench, then the shim ends the client, which removes the container; the
 shim, then the kernel tells the client; the client, then mrbench removes the container. What a
 power cut leaves carries labels for `mrbench cleanup`.
@@ -95,7 +95,7 @@ class Docker:
             raise _launch_error(last.failed)
 
     def _step(self, job: Job, log: Path, what: str) -> None:
-        """Run a command in a container to its end; see base.Surroundings."""
+        """Run a command in a container to its end; see prepare.surroundings.Surroundings."""
         name = uuid.uuid4().hex
         place = log.parent / f".{name}.json"
         order = make_order(job, self._options, log.parent / f".{name}.state", 1.0)
