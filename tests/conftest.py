@@ -78,9 +78,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         big = [name for name in BIG if name in getattr(item, "fixturenames", ())]
         for name in big:
             item.add_marker(BIG[name])
-        if item.path.stem in SLOW_FILES:
-            item.add_marker("slow")
         slow = item.path.stem in SLOW_FILES
+        if slow:
+            item.add_marker("slow")
         ranks[item] = list(BIG).index(big[0]) if big else len(BIG) + 1 - slow
     items.sort(key=ranks.__getitem__)
 

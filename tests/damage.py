@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from msgspec import inspect
 
+from manyruns import leaves
 from mrbench import cli
 from mrbench.files import digest_of
 from mrbench.model.record import RunRecord
@@ -72,7 +73,7 @@ class Damage(NamedTuple):
 
 def damage(content: Any, dice: random.Random, indent: int | None = 1) -> Damage:  # noqa: ANN401 - any JSON
     """Replace one value of a tree, or take it away, or call it by another key."""
-    path = dice.choice(list(_paths(content)))
+    path = dice.choice(list(leaves(content)))
     changed = json.loads(json.dumps(content))
     owner, last = changed, path[-1]
     for step in path[:-1]:
@@ -97,14 +98,6 @@ def sealed(text: str) -> str:
     except (ValueError, RecursionError):
         return text
     return json.dumps(content, indent=1) + "\n"
-
-
-def _paths(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:  # noqa: ANN401 - any JSON
-    if path:
-        yield path
-    if isinstance(value, dict | list):
-        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _paths(item, (*path, step))
 
 
 class HangError(BaseException):

@@ -7,7 +7,6 @@ import pytest
 
 from lesser import NOWHERE, bare_path, only, put, resolved, wanting
 from mrbench.doctor import inputs, stated, tools
-from mrbench.doctor import inputs as asked
 from mrbench.doctor.preflight import refuse_lacking
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import local
@@ -85,7 +84,7 @@ def test_a_wrapper_of_mpi_without_its_headers_is_refused(toy: Path, bare: Path) 
 def test_an_environment_that_is_made_needs_no_compiler(toy: Path, bare: Path) -> None:
     assert bare.is_dir()
     wanted = wanting(toy, "g++")
-    done = asked.environment_path(wanted) / "complete.json"
+    done = inputs.environment_path(wanted) / "complete.json"
     done.parent.mkdir(parents=True)
     done.write_text("{}")
     assert not tools.programs([wanted], NOWHERE)

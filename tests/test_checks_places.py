@@ -9,7 +9,6 @@ import pytest
 
 from lesser import NOWHERE, only, resolved, wanting
 from mrbench.doctor import base, inputs, machine, tools
-from mrbench.doctor import inputs as asked
 from mrbench.doctor.preflight import refuse_lacking
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors import local
@@ -56,14 +55,14 @@ def test_few_open_files_are_a_warning(toy: Path, tmp_path: Path) -> None:
 def test_a_mirror_that_lacks_a_repository(toy: Path, tmp_path: Path) -> None:
     edit(toy, f"url: file://{tmp_path}/upstream", "url: https://github.com/own/name")
     wanted = resolved(toy)
-    told = only(asked.mirror([wanted], Places(mirror=str(tmp_path))))
+    told = only(inputs.mirror([wanted], Places(mirror=str(tmp_path))))
     assert told.outcome == "note"
     assert "own/name" in told.text
     with pytest.raises(UnavailableError, match=r"--mirror /no/such: no such folder; check"):
         refuse_lacking([wanted], Places(mirror="/no/such"), local)
     (tmp_path / "own").mkdir()
     (tmp_path / "upstream").rename(tmp_path / "own" / "name")
-    assert only(asked.mirror([wanted], Places(mirror=str(tmp_path)))).outcome == "ok"
+    assert only(inputs.mirror([wanted], Places(mirror=str(tmp_path)))).outcome == "ok"
 
 
 def test_wheels_that_are_on_no_index(
@@ -71,12 +70,12 @@ def test_wheels_that_are_on_no_index(
 ) -> None:
     wanting(toy, "g++")
     edit(toy, "  system:\n", "  supplied: [mxnet-cu100==1.6.0b1]\n  system:\n")
-    told = only(asked.supplied([resolved(toy)], NOWHERE))
+    told = only(inputs.supplied([resolved(toy)], NOWHERE))
     assert told.outcome == "note"
     assert "UV_FIND_LINKS" in told.remedy
     (tmp_path / "mxnet_cu100-1.6.0b1-py2.py3-none-any.whl").touch()
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
-    assert not asked.supplied([resolved(toy)], NOWHERE)
+    assert not inputs.supplied([resolved(toy)], NOWHERE)
 
 
 def test_this_machine_is_described() -> None:

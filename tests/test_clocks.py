@@ -11,7 +11,6 @@ from mrbench.model.inputs import Window
 from mrbench.model.run import Disagreement, IterationSample, Measurement, Printed
 
 WINDOW = Window(first=100, last=500)
-YEAR_S = 365 * 86400.0
 
 
 class Arrivals:

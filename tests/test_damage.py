@@ -12,7 +12,7 @@ import random
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ SAMPLE, FEW = 100, 5  # damages of each kind of file, and commands that read eac
 SEALED = 0.8  # share of damages whose digests are made anew
 MOST_FAULTS = 40  # that are shown
 CODES = {0, 1, 2, 6, 7, 8}
+OF_A_GATE = (0, 1, 7, 8)  # what ends commands that read a baseline
 # What can be wrong with a file as a whole, so that no key is named.
 WHOLE = ("is not JSON", "is no JSON", "found invalid Unicode", "written by a newer", "nested too")
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e]")
@@ -84,6 +85,7 @@ class Kind(NamedTuple):
     read: Callable[[Path], object]
     commands: Sequence[Words]
     tells: Callable[[Words], bool]
+    codes: Collection[int] = CODES
 
 
 def spoil_record(world: World, dice: random.Random) -> tuple[Damage, Path]:
@@ -136,7 +138,7 @@ KINDS = {
         OF_RUNS,
         lambda words: words[0] in ("verify", "report"),
     ),
-    "baseline": Kind(spoil_baseline, read_baseline, OF_BASELINES, lambda _: True),
+    "baseline": Kind(spoil_baseline, read_baseline, OF_BASELINES, lambda _: True, codes=OF_A_GATE),
 }
 
 
@@ -158,7 +160,9 @@ def test_one_damaged_value_ends_in_an_answer_or_a_clear_refusal(
                 answer = asked(world, words)
                 codes.setdefault(called(words), Counter())[answer.code] += 1
                 told = refusal if kind.tells(words) else None
-                faults += [f"{spoilt}: {' '.join(words)}: {text}" for text in wrong(answer, told)]
+                faults += [
+                    f"{spoilt}: {' '.join(words)}: {text}" for text in wrong(answer, told, kind)
+                ]
     if TIMES:
         with capsys.disabled():
             print(outcomes(name, codes, refusals))  # noqa: T201 - what `make damage` is for
@@ -212,12 +216,14 @@ def vague(refusal: MrbenchError | None, spoilt: Damage) -> Iterator[str]:
         yield f"names no key: {refusal}"
 
 
-def wrong(answer: Answer, refusal: MrbenchError | None) -> Iterator[str]:
+def wrong(answer: Answer, refusal: MrbenchError | None, kind: Kind) -> Iterator[str]:
     """Yield what is wrong with a command's answer."""
     last = answer.err.splitlines()[-1:]
-    if answer.code not in CODES:
+    if answer.code not in kind.codes:
         crash = re.search(r"/\S*mrbench-crash-\S+", answer.err)
         yield f"ends with {answer.code}: {last} {''.join(tail(Path(crash[0])) if crash else ())}"
+    if kind.codes is OF_A_GATE and len(answer.err.splitlines()) > 1:
+        yield f"says more than a line: {answer.err!r}"
     found = ESCAPES.search(answer.out + answer.err)
     if found:
         yield f"prints {found[0]!r}"

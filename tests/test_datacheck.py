@@ -310,11 +310,14 @@ def test_the_published_facts_add_up() -> None:
 def test_the_command_tells_and_fails(coco: Path, tmp_path: Path) -> None:
     good = toy.mrbench("data", "check", coco, cwd=tmp_path)
     assert good.returncode == 0, good.stderr
-    assert "by mrbench, 2017 and 2014: sound; 36 images opened" in " ".join(good.stdout.split())
+    assert "drawn by mrbench, 2017 and 2014: sound; 36 images opened" in " ".join(
+        good.stdout.split()
+    )
     (coco / IMAGE).unlink()
     bad = toy.mrbench("data", "check", coco, cwd=tmp_path)
     assert bad.returncode == UnavailableError.exit_code
     assert "1 of 16 images are missing" in " ".join(bad.stdout.split())
+    assert f"{coco / 'train2017'}" in "".join(bad.stdout.split())
     told = json.loads(toy.mrbench("data", "check", coco, "--json", cwd=tmp_path).stdout)
     assert told["sound"] is False
     assert told["findings"][0]["outcome"] == "failed"

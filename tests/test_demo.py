@@ -10,8 +10,6 @@ from mrbench.prepare.source import checkout_path, embedded, prepare
 from mrbench.recipe import load
 from toy import mrbench, records
 
-LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
-
 
 def test_the_pins_are_those_of_the_files() -> None:
     file = load.load_named("demo", "minimask")

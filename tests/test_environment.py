@@ -1,15 +1,16 @@
 """Environments are made once, proven, named by their inputs, and quoted when they fail."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
-import psutil
 import pytest
 
-from jobs import SAFETY_S, wait_for_file
+from jobs import MARK, SAFETY_S, wait_for_file, wait_until_none
 from mrbench.errors import LaunchError
 from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
@@ -106,11 +107,15 @@ def test_a_step_that_is_cut_short_leaves_nothing_running(tmp_path: Path) -> None
         "here = pathlib.Path(sys.argv[1]);"
         "run_step(words, directory=here, log=here / 'log', variables={}, what='x')"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as process:
+    mark = f"{MARK}={uuid.uuid4().hex}"
+    variables = {**os.environ, MARK: mark.partition("=")[2]}
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(words, env=variables) as process:
         wait_for_file(log)
-        while not (started := log.read_text().splitlines()[1:]):
+        limit_s = time.monotonic() + SAFETY_S
+        while not log.read_text().splitlines()[1:]:
+            assert time.monotonic() < limit_s
             time.sleep(0.02)
-        sleeper = psutil.Process(int(started[0]))
         process.send_signal(signal.SIGINT)  # to this one alone, as `kill -INT` does
         assert process.wait(SAFETY_S)
-    assert not sleeper.is_running()
+    assert wait_until_none(mark) == []

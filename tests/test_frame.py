@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrbench.console import RunProgress, gauges
+from mrbench.console import gauges
 from mrbench.console.frame import State, compose
 from mrbench.console.gauges import Gauge
 from mrbench.console.meters import ASCII, UTF8
 from mrbench.console.plain import duration
 from mrbench.model.inputs import Window
+from mrbench.model.reporter import RunProgress
 from test_live import HEADER, sample, started
 
 FULL = Gauge(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.console import RunStart
 from mrbench.console.live import LiveReporter
+from mrbench.model.reporter import RunStart
 from paced import Paced
 from terminal import Terminal, mrbench_on
 

@@ -29,11 +29,12 @@ FAILURES = {
     "short": ("60 0.002", "20 0.002", "incomplete_window"),
     "mute": ("60 0.002", "0 0.002", "no_iterations"),
     "slow": ("60 0.002", "60 300", "stalled"),
-    "endless": ("60 0.002", "9999 0.5", "timed_out"),
+    "endless": ("60 0.002", "9999 30", "timed_out"),
     "sound": ("title: Toy", "title: Sound", "ok"),
 }
-# What only one of the executors can tell.
+# What differs from run to run.
 VARIES = re.compile(r"\d{8}T\d{6}Z-\w+|\d\.\d{6}|/(local|docker|slurm)/")
+# What only one of the executors can tell.
 OWN = {"slurm", "other_machines", "container", "cluster_container"}
 INTERRUPTED = "interrupted by the user; run again, and let it end by itself"
 WORKS_ALIKE = ["local", "slurm"]
@@ -76,9 +77,7 @@ def records_of(folder: Path, *words: object) -> Iterator[tuple[str, dict[str, An
 def comparable(record: dict[str, Any]) -> dict[str, Any]:
     """Return what must not depend on the executor: how it ended, and which parts there are."""
     shared: dict[str, Any] = {name: record.get(name) for name in ("status", "exit_code", "forced")}
-    shared["reason"] = re.sub(
-        r"\d{8}T\d{6}Z-\w+|\d\.\d{6}|/(local|docker|slurm)/", "", record["reason"]
-    )
+    shared["reason"] = VARIES.sub("", record["reason"])
     shared["keys"] = sorted(record.keys() - OWN)
     shared["exit"] = {n: v for n, v in (record.get("exit") or {}).items() if n != "seconds"}
     shared["exit"].pop("oom_kills", None)

@@ -55,7 +55,7 @@ def samples_of(text: str, log: LogFormat) -> list[IterationSample]:
 
 @pytest.mark.parametrize(("name", "render", "absolute", "relative"), FORMATS, ids=IDS)
 @given(seconds=training(), sizes=st.lists(st.integers(1, 5000), min_size=1, max_size=5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_window_is_right_to_the_logs_resolution(
     name: str,
     render: renderers.Render,
@@ -108,7 +108,7 @@ def test_offsets_stand_behind_the_mark(
     ),
     wounds=st.lists(st.tuples(st.integers(0, 10**4), st.binary(max_size=3)), max_size=20),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_junk_yields_a_refusal_at_worst(
     name: str, junk: list[bytes], wounds: list[tuple[int, bytes]]
 ) -> None:

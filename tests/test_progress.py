@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mrbench.console import RunProgress
 from mrbench.measure.window import measure
 from mrbench.model.plan import Plan
+from mrbench.model.reporter import RunProgress
 from mrbench.model.run import IterationSample
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan

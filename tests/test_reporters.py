@@ -145,7 +145,7 @@ def test_a_summary_that_github_would_drop_is_cut() -> None:
     assert "10000 failed" in step_summary(many)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(checks=st.lists(anything, max_size=4))
 def test_whatever_texts_say_the_formats_hold(checks: list[Finding]) -> None:
     assert json.loads(written("json", checks))["counts"]["failed"] == sum(

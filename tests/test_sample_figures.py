@@ -50,7 +50,7 @@ def samples_of(text: str, log: LogFormat) -> list[IterationSample]:
 
 @pytest.mark.parametrize(("name", "render", "tells"), TELLING, ids=IDS)
 @given(seconds=training)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_error_of_printing_is_bounded(
     name: str, render: renderers.Render, tells: str, seconds: list[float]
 ) -> None:
@@ -73,7 +73,7 @@ def test_the_error_of_printing_is_bounded(
 
 @pytest.mark.parametrize(("name", "render", "tells"), TELLING, ids=IDS)
 @given(seconds=training)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_wait_for_data_is_told_where_the_log_tells(
     name: str, render: renderers.Render, tells: str, seconds: list[float]
 ) -> None:
@@ -87,7 +87,7 @@ def test_the_wait_for_data_is_told_where_the_log_tells(
 
 @pytest.mark.parametrize(("name", "render", "tells"), TELLING, ids=IDS)
 @given(seconds=training)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_printed_stamps_time_what_the_sample_times(
     name: str, render: renderers.Render, tells: str, seconds: list[float]
 ) -> None:

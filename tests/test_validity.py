@@ -1,4 +1,4 @@
-"""Rules of validity: each held, broken and unknown; by records, and by real runs of a toy."""
+"""Rules of validity: each ok, failed and not checked; by records, and by real runs of a toy."""
 
 import json
 import os
@@ -77,7 +77,6 @@ def gpu(index: int, **slowed: float) -> dict[str, Any]:
 UNTOLD = {"index": 2, "uuid": "GPU-2", "slowed_share": None}
 
 
-NO_SIZE = {"plan": {"image_size": None}}
 CPU = {"plan": {"accelerator": "cpu"}}
 
 

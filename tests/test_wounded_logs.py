@@ -68,7 +68,7 @@ def check_measured(
 @pytest.mark.parametrize("wound", wounds.HARMLESS)
 @pytest.mark.parametrize(("name", "render", "absolute", "relative"), FORMATS, ids=IDS)
 @given(seconds=trainings, seed=seeds)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 def test_what_is_harmless_changes_nothing(
     name: str,
     render: renderers.Render,
@@ -111,7 +111,7 @@ def test_blanks_and_other_fields_change_nothing(
 
 @pytest.mark.parametrize(("name", "render", "_absolute", "_relative"), FORMATS, ids=IDS)
 @given(seconds=trainings, where=st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_log_that_breaks_off_anywhere_tells_nothing_wrong(
     name: str,
     render: renderers.Render,
@@ -141,7 +141,7 @@ def test_a_last_line_that_is_cut_off_yields_no_shorter_number(
 @pytest.mark.parametrize("wrap", [wounds.wrapped, wounds.wrapped_at_words])
 @pytest.mark.parametrize(("name", "render", "absolute", "relative"), FORMATS, ids=IDS)
 @given(width=st.integers(40, 200), seconds=trainings)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_terminal_of_any_width_makes_no_wrong_number(
     name: str,
     render: renderers.Render,
@@ -159,7 +159,7 @@ def test_a_terminal_of_any_width_makes_no_wrong_number(
 
 @pytest.mark.parametrize(("name", "render", "absolute", "relative"), FORMATS, ids=IDS)
 @given(seconds=trainings, lost=st.sets(st.floats(0, 0.999), min_size=1, max_size=6))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_lines_that_are_lost_are_a_hole_or_told(
     name: str,
     render: renderers.Render,

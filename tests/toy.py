@@ -153,5 +153,5 @@ def records(printed: str) -> list[dict[str, Any]]:
 
 
 def outcomes(record: dict[str, Any]) -> dict[str, str]:
-    """Return what each of the suite's rules found in a record: held, broken or unknown."""
+    """Return what each of the suite's rules found in a record: ok, failed or not checked."""
     return {f["rule"]: f["outcome"] for f in record["validity"]["findings"]}
