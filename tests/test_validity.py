@@ -12,7 +12,7 @@ import pytest
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Rule, RuleName
 from mrbench.recipe import load
-from mrbench.record import judge
+from mrbench.record import rules
 from mrbench.record.formats import record_of
 from mrbench.record.judge import judge_record
 from test_checks_gpus import build
@@ -139,7 +139,7 @@ def test_each_rule(rule: Any, change: dict[str, Any], outcome: str, says: str) -
 
 
 def test_every_rule_that_can_be_written_is_checked() -> None:
-    assert set(judge.RULES) == set(typing.get_args(RuleName))
+    assert set(rules.RULES) == set(typing.get_args(RuleName))
 
 
 def test_the_verdict_is_the_worst_that_was_found() -> None:
