@@ -11,59 +11,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mrbench.checks.baseline.runs_needed import MOST, runs_needed
-from mrbench.checks.baseline.sample import NONE, SpeedSample, sample_of
 from mrbench.checks.baseline.verdict import Terms, judge, unlike
-from mrbench.measure import interval
+from mrbench.measure.repeats import NONE, Sample, log_sample
 
 RATES = st.lists(st.floats(10, 1000), min_size=1, max_size=8)
 CLOSE = st.lists(st.floats(97, 103), min_size=2, max_size=6)
 TERMS = Terms(margin=0.03)
 
 
-# percentage points of printed tables
-@pytest.mark.parametrize(
-    ("above", "below", "level", "point"),
-    [
-        (1, 1, 0.01, 4052.2),
-        (2, 2, 0.01, 99.00),
-        (2, 4, 0.01, 18.00),
-        (3, 7, 0.01, 8.451),
-        (10, 20, 0.01, 3.368),
-        (1, 9, 0.05, 5.117),
-        (24, 30, 0.05, 1.887),
-        (120, 120, 0.01, 1.533),
-    ],
-)
-def test_f_is_that_of_tables(above: int, below: int, level: float, point: float) -> None:
-    assert interval.f_critical(above, below, level) == pytest.approx(point, rel=5e-4)
-    found = interval.f_tail(interval.f_critical(above, below, level), above, below)
-    assert found == pytest.approx(level, rel=1e-6)
-
-
-@given(st.floats(0.01, 50), st.integers(1, 60))
-def test_f_of_one_degree_is_the_square_of_t(ratio: float, freedom: int) -> None:
-    assert interval.f_tail(ratio**2, 1, freedom) == pytest.approx(
-        interval.t_tail(ratio, freedom), rel=1e-8, abs=1e-12
-    )
-
-
-@given(st.floats(0.01, 100), st.integers(1, 40), st.integers(1, 40))
-def test_f_turned_over_is_the_other_tail(ratio: float, above: int, below: int) -> None:
-    both = interval.f_tail(ratio, above, below) + interval.f_tail(1 / ratio, below, above)
-    assert both == pytest.approx(1, abs=1e-10)
-
-
-def test_one_sided_t_is_that_of_tables() -> None:
-    found = [interval.t_quantile(freedom, 0.10) for freedom in (1, 2, 4, 10, 1000)]
-    assert found == pytest.approx([6.314, 2.920, 2.132, 1.812, 1.646], abs=6e-4)
-    assert interval.t_quantile(4) == interval.t_quantile(4, 1 - 0.95)
-
-
 @given(RATES, RATES)
 def test_runs_that_are_joined_are_one_sample(one: list[float], other: list[float]) -> None:
-    whole, part = sample_of([*one, *other]), sample_of(other)
+    whole, part = log_sample([*one, *other]), log_sample(other)
     for joined in (
-        sample_of(one).joined(part.count, part.mean, part.squares),
+        log_sample(one).joined(part.count, part.mean, part.squares),
         NONE.joined(whole.count, whole.mean, whole.squares),
     ):
         assert (joined.count, joined.freedom) == (whole.count, whole.freedom)
@@ -73,7 +33,7 @@ def test_runs_that_are_joined_are_one_sample(one: list[float], other: list[float
 
 def test_the_interval_is_students_of_pooled_logarithms() -> None:
     old, new = [100.0, 101.0, 99.0], [98.0, 99.5, 99.0, 97.5]
-    found = judge(sample_of(old), sample_of(new), TERMS)
+    found = judge(log_sample(old), log_sample(new), TERMS)
     a, b = ([math.log(rate) for rate in rates] for rates in (old, new))
     pooled = (2 * statistics.variance(a) + 3 * statistics.variance(b)) / 5
     error = math.sqrt(pooled * (1 / 3 + 1 / 4))
@@ -87,16 +47,16 @@ def test_the_interval_is_students_of_pooled_logarithms() -> None:
 
 
 def test_stored_noise_counts_by_its_degrees_of_freedom() -> None:
-    base = SpeedSample(count=3, mean=0.0, squares=20 * 0.01**2, freedom=20)
-    found = judge(base, SpeedSample(count=1, mean=0.0, squares=0.0, freedom=0), TERMS)
+    base = Sample(count=3, mean=0.0, squares=20 * 0.01**2, freedom=20)
+    found = judge(base, Sample(count=1, mean=0.0, squares=0.0, freedom=0), TERMS)
     assert found.noise == pytest.approx(0.01)
     reach = 1.7247 * 0.01 * math.sqrt(1 / 3 + 1)
     assert (found.low, found.high) == pytest.approx((-reach, reach), rel=1e-4)
 
 
 def test_new_runs_that_differ_more_keep_their_own_noise() -> None:
-    base = SpeedSample(count=10, mean=0.0, squares=9 * 0.002**2, freedom=9)
-    new = SpeedSample(count=3, mean=0.0, squares=2 * 0.03**2, freedom=2)
+    base = Sample(count=10, mean=0.0, squares=9 * 0.002**2, freedom=9)
+    new = Sample(count=3, mean=0.0, squares=2 * 0.03**2, freedom=2)
     assert unlike(base, new)
     found = judge(base, new, TERMS)
     assert found.apart
@@ -110,9 +70,9 @@ def test_new_runs_that_differ_more_keep_their_own_noise() -> None:
 
 @given(CLOSE, CLOSE, st.floats(0.01, 100))
 def test_the_unit_of_speed_does_not_matter(old: list[float], new: list[float], by: float) -> None:
-    found = judge(sample_of(old), sample_of(new), TERMS)
+    found = judge(log_sample(old), log_sample(new), TERMS)
     scaled = judge(
-        sample_of([by * rate for rate in old]), sample_of([by * rate for rate in new]), TERMS
+        log_sample([by * rate for rate in old]), log_sample([by * rate for rate in new]), TERMS
     )
     assert scaled.change == pytest.approx(found.change, abs=1e-9)
     assert scaled.low == pytest.approx(found.low, abs=1e-6)
@@ -122,7 +82,7 @@ def test_the_unit_of_speed_does_not_matter(old: list[float], new: list[float], b
 def test_slower_is_never_better(old: list[float], new: list[float], by: float) -> None:
     order = ("pass", "inconclusive", "fail")
     verdicts = [
-        judge(sample_of(old), sample_of([share * rate for rate in new]), TERMS).verdict
+        judge(log_sample(old), log_sample([share * rate for rate in new]), TERMS).verdict
         for share in (1.0, by)
     ]
     assert order.index(verdicts[1]) >= order.index(verdicts[0])
@@ -132,9 +92,9 @@ def test_slower_is_never_better(old: list[float], new: list[float], by: float) -
 def test_equivalence_is_the_stricter_question(
     old: list[float], new: list[float], margin: float
 ) -> None:
-    one = judge(sample_of(old), sample_of(new), Terms(margin=margin))
-    both = judge(sample_of(old), sample_of(new), Terms(margin=margin, two_sided=True))
-    turned = judge(sample_of(new), sample_of(old), Terms(margin=margin, two_sided=True))
+    one = judge(log_sample(old), log_sample(new), Terms(margin=margin))
+    both = judge(log_sample(old), log_sample(new), Terms(margin=margin, two_sided=True))
+    turned = judge(log_sample(new), log_sample(old), Terms(margin=margin, two_sided=True))
     assume(one.noise and not both.apart and not turned.apart)
     assert both.verdict == turned.verdict
     if both.verdict == "pass":
@@ -144,32 +104,32 @@ def test_equivalence_is_the_stricter_question(
 
 
 def test_equal_speed_within_two_sides_and_not_beyond() -> None:
-    base = SpeedSample(count=10, mean=0.0, squares=20 * 0.005**2, freedom=20)
+    base = Sample(count=10, mean=0.0, squares=20 * 0.005**2, freedom=20)
     for factor, one, both in (
         (1.0, "pass", "pass"),
         (1.1, "pass", "fail"),
         (0.9, "fail", "fail"),
         (1.03, "pass", "inconclusive"),
     ):
-        new = SpeedSample(count=3, mean=math.log(factor), squares=2 * 0.005**2, freedom=2)
+        new = Sample(count=3, mean=math.log(factor), squares=2 * 0.005**2, freedom=2)
         assert judge(base, new, TERMS).verdict == one
         assert judge(base, new, Terms(margin=0.03, two_sided=True)).verdict == both
 
 
 def test_without_any_noise_nothing_is_claimed() -> None:
     for rate in (1.0, 100.0, 300.0):
-        found = judge(sample_of([100.0]), sample_of([rate]), TERMS)
+        found = judge(log_sample([100.0]), log_sample([rate]), TERMS)
         assert found.verdict == "inconclusive"
         assert (found.low, found.high, found.noise) == (None, None, None)
-    count = runs_needed(sample_of([100.0]), sample_of([100.0]), TERMS)
+    count = runs_needed(log_sample([100.0]), log_sample([100.0]), TERMS)
     assert count is not None
     assert 2 <= count <= 10
-    more = runs_needed(sample_of([100.0]), sample_of([100.0]), TERMS, guess=0.02)
+    more = runs_needed(log_sample([100.0]), log_sample([100.0]), TERMS, guess=0.02)
     assert more is None or more > count
 
 
 def test_digits_that_are_few_keep_equal_numbers_from_being_sure() -> None:
-    same = sample_of([100.0] * 3)
+    same = log_sample([100.0] * 3)
     assert judge(same, same, TERMS).verdict == "pass"
     found = judge(same, same, Terms(margin=0.03, floor=0.05))
     assert found.verdict == "inconclusive"
@@ -179,22 +139,22 @@ def test_digits_that_are_few_keep_equal_numbers_from_being_sure() -> None:
 def test_more_noise_asks_for_more_runs() -> None:
     counts = []
     for noise in (0.005, 0.01, 0.015, 0.02):
-        base = SpeedSample(count=10, mean=0.0, squares=20 * noise**2, freedom=20)
+        base = Sample(count=10, mean=0.0, squares=20 * noise**2, freedom=20)
         counts.append(runs_needed(base, NONE, TERMS) or MOST + 1)
     assert all(a <= b for a, b in pairwise(counts))
     assert counts[0] < counts[-1]
 
 
 def test_a_change_at_the_margin_is_hardly_ever_decided() -> None:
-    base = SpeedSample(count=10, mean=0.0, squares=20 * 0.01**2, freedom=20)
-    new = SpeedSample(count=10, mean=math.log1p(-0.03), squares=9 * 0.01**2, freedom=9)
+    base = Sample(count=10, mean=0.0, squares=20 * 0.01**2, freedom=20)
+    new = Sample(count=10, mean=math.log1p(-0.03), squares=9 * 0.01**2, freedom=9)
     assert judge(base, new, TERMS).verdict == "inconclusive"
     count = runs_needed(base, new, TERMS)
     assert count is None or count > 10
 
 
-def draws(source: random.Random, count: int, noise: float, mean: float = 0.0) -> SpeedSample:
-    return sample_of([math.exp(source.gauss(mean, noise)) for _ in range(count)])
+def draws(source: random.Random, count: int, noise: float, mean: float = 0.0) -> Sample:
+    return log_sample([math.exp(source.gauss(mean, noise)) for _ in range(count)])
 
 
 def test_the_further_runs_that_are_asked_for_decide_as_often_as_said() -> None:

@@ -1,8 +1,7 @@
-"""How sure a throughput is: the 95 % interval within a run, and the spread between runs.
+"""How sure the throughput of one run is: the 95 % interval within its window, and drift.
 
-The two answer different questions and are never mixed. Within a run: what would a much longer
-window of this run give? Between runs: what would the next run give, with another seed, another
-start, another temperature of the machine?
+What varies from run to run (another seed, another start, another temperature of the machine) is a
+question of its own, which only repeats answer: see measure/repeats.py.
 
 Iterations that follow one another are alike, so the noise of single intervals says too little about
 the noise of their mean. What moves the mean is slow, and slow movements can be read off directly:
@@ -13,18 +12,17 @@ recommendations for practice", Journal of Business & Economic Statistics 36 (201
 which Student's t with as many degrees of freedom as cosines gives honest intervals and tests. Two
 things are changed: a straight line takes the place of the first cosine, so that a trend is not
 taken for noise, and each interval weighs as its count of iterations, so that counts may differ.
-
-Student's t and Fisher's F, for whole degrees of freedom, stand at the end; no library is needed.
 """
 
 import math
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import accumulate
 from operator import mul
 from typing import NamedTuple
 
-from mrbench.model.run import Drift, Interval, Repeats
+from mrbench.measure.student import t_quantile, t_tail
+from mrbench.model.run import Drift, Interval
 
 Times = Sequence[tuple[int, float]]  # (count, seconds): these count iterations took seconds
 LEAST_INTERVALS = 4  # one for the mean, one for the trend, two for the noise
@@ -34,10 +32,6 @@ NEGLIGIBLE = 1e-9  # of the mean: not noise of the times but of the arithmetic
 COSINES = 5
 ITERATIONS = 400
 MOST_COSINES = 20
-LEVEL = 0.95
-FRACTION_STEPS = 300  # it takes about the root of the degrees of freedom
-TINY = 1e-300
-CONVERGED = 1e-14
 
 
 class LongRunEstimate(NamedTuple):
@@ -174,28 +168,6 @@ def _rounding(excess: Sequence[float], step: float, *, one_clock: bool) -> float
     return len(excess) * step / 2 * math.exp(-2 * math.pi**2 * noise)
 
 
-def between_runs(rates: Sequence[float]) -> Repeats:
-    """Summarise runs of one plan by their images per second, at least one, all above zero.
-
-    Student's interval over the runs' seconds per image: nothing of a run but its number counts,
-    so within-run noise is neither needed nor counted twice.
-    """
-    import statistics  # noqa: PLC0415 - 10 ms that only tables of repeats pay
-
-    mean = statistics.harmonic_mean(rates)
-    if len(rates) == 1:
-        return Repeats(runs=1, images_per_second=mean, deviation=None, interval=None)
-    error = statistics.stdev(1 / rate for rate in rates) * mean / math.sqrt(len(rates))
-    wide = 1 + t_quantile(len(rates) - 1) * error
-    interval = Interval(images_per_second=mean, low=mean / wide, high=mean * wide)
-    return Repeats(
-        runs=len(rates),
-        images_per_second=mean,
-        deviation=statistics.stdev(rates),
-        interval=interval,
-    )
-
-
 def drift(times: Times, *, resolution_s: float = 0.0, one_clock: bool = False) -> Drift | None:
     """Test for a straight trend in a window's interval times, or return None: nothing to compare.
 
@@ -224,85 +196,3 @@ def drift(times: Times, *, resolution_s: float = 0.0, one_clock: bool = False) -
 def _pace(times: Times) -> float:
     """Return seconds per iteration."""
     return sum(seconds for _, seconds in times) / sum(count for count, _ in times)
-
-
-def t_tail(ratio: float, freedom: int) -> float:
-    """Return the probability that |t| exceeds |ratio|.
-
-    The finite series 26.7.3 and 26.7.4 of Abramowitz and Stegun, Handbook of Mathematical
-    Functions (1964); absolute error about 1e-15.
-    """
-    angle = math.atan(abs(ratio) / math.sqrt(freedom))
-    square = math.cos(angle) ** 2
-    odd = freedom % 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0
-    for i in range(2 + odd, freedom + 1, 2):
-        total += term
-        term *= square * (i - 1) / i
-    inside = math.sin(angle) * total
-    return max(0.0, 1 - (2 / math.pi * (angle + inside) if odd else inside))
-
-
-@cache
-def t_quantile(freedom: int, outside: float = 1 - LEVEL) -> float:
-    """Return the t that |t| exceeds with this probability: 12.71, 4.303, 3.182 ... 1.960.
-
-    outside: 0.04 to 0.3, for which t lies between 1 and 16.
-    """
-    low, high = 1.0, 16.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_tail(middle, freedom) > outside else (low, middle)
-    return (low + high) / 2
-
-
-def f_tail(ratio: float, above: int, below: int) -> float:
-    """Return the probability that F with (above, below) degrees of freedom exceeds the ratio."""
-    if ratio <= 0:
-        return 1.0
-    x = below / (below + above * ratio)
-    return _beta(x, below / 2, above / 2)
-
-
-@cache
-def f_critical(above: int, below: int, level: float) -> float:
-    """Return the ratio that F exceeds with that probability; relative error below 1e-9."""
-    low, high = 0.0, 1.0
-    while f_tail(high, above, below) > level:
-        low, high = high, 2 * high
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if f_tail(middle, above, below) > level else (low, middle)
-    return high
-
-
-def _beta(x: float, a: float, b: float) -> float:
-    """Return the regularized incomplete beta function I_x(a, b).
-
-    By the continued fraction 26.5.8 of Abramowitz and Stegun, Handbook of Mathematical Functions
-    (1964), evaluated as Lentz does (Applied Optics 15 (1976) 668-671).
-    """
-    if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly, the other tail's does not
-        return 1 - _beta(1 - x, b, a)
-    if x <= 0:
-        return 0.0
-    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    front += a * math.log(x) + b * math.log1p(-x)
-    upper, lower = 1.0, _safe(1 - (a + b) * x / (a + 1))
-    lower = 1 / lower
-    value = lower
-    for m in range(1, FRACTION_STEPS):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for part in (even, odd):
-            lower = 1 / _safe(1 + part * lower)
-            upper = _safe(1 + part / upper)
-            value *= lower * upper
-        if abs(lower * upper - 1) < CONVERGED:
-            break
-    return math.exp(front) * value / a
-
-
-def _safe(value: float) -> float:
-    return value if abs(value) > TINY else TINY

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from mrbench.errors import RecipeError
-from mrbench.measure.interval import between_runs
+from mrbench.measure.repeats import between_runs
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Verdict
 from mrbench.model.run import Interval, Repeats, Status

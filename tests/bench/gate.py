@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from simulation import Array, Repeats, repeats
 
 from mrbench.checks.baseline.runs_needed import runs_needed
-from mrbench.checks.baseline.sample import SpeedSample, sample_of
 from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
+from mrbench.measure.repeats import Sample, log_sample
 
 TERMS = Terms(margin=0.03)
 ITERATIONS = 400
@@ -58,19 +58,19 @@ def draw(case: Case, drawn: Repeats) -> tuple[Array, Array, Array, Array]:
     return mean[:, :SIDE], mean[:, SIDE:], variance[:, :SIDE], variance[:, SIDE:]
 
 
-def samples(case: Case, drawn: Repeats) -> list[tuple[SpeedSample, SpeedSample]]:
+def samples(case: Case, drawn: Repeats) -> list[tuple[Sample, Sample]]:
     """Return both sides of each check as the gate sees them."""
     old, new, _, _ = draw(case, drawn)
     return [
-        (stored([1 / s for s in a], case), sample_of([1 / s for s in b[: case.new]]))
+        (stored([1 / s for s in a], case), log_sample([1 / s for s in b[: case.new]]))
         for a, b in zip(old.tolist(), new.tolist(), strict=True)
     ]
 
 
-def stored(rates: list[float], case: Case) -> SpeedSample:
+def stored(rates: list[float], case: Case) -> Sample:
     """Return a baseline's sample; the runs behind its own are those of earlier ones."""
-    now = sample_of(rates[: case.base])
-    before = sample_of(rates[case.base : case.base + case.earlier])
+    now = log_sample(rates[: case.base])
+    before = log_sample(rates[case.base : case.base + case.earlier])
     return replace(now, squares=now.squares + before.squares, freedom=now.freedom + before.freedom)
 
 
@@ -174,7 +174,7 @@ def _row(case: Case, drawn: Repeats, most: int) -> str:
         count = runs_needed(base, fresh, TERMS)
         if count is not None and case.new + count <= SIDE:
             asked.append(count)
-            grown = sample_of([1 / s for s in seconds[: case.new + count]])
+            grown = log_sample([1 / s for s in seconds[: case.new + count]])
             verdicts[judge(base, grown, TERMS).verdict] += 1
         if undecided == most:
             break

@@ -10,9 +10,10 @@ from mrbench.checks.baseline import words
 from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.likeness import differing
 from mrbench.checks.baseline.runs_needed import GUESS, SURE, runs_needed
-from mrbench.checks.baseline.sample import NONE, stored_sample
+from mrbench.checks.baseline.sample import stored_sample
 from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
-from mrbench.measure.interval import t_quantile
+from mrbench.measure.repeats import NONE
+from mrbench.measure.student import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.model.comparison import EXPLAINS, MUST
 from mrbench.model.finding import Finding, Outcome

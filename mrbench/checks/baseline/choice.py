@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mrbench.checks.baseline.likeness import forbidding, kept_facts
-from mrbench.checks.baseline.sample import SpeedSample, sample_of
+from mrbench.measure.repeats import Sample, log_sample
 from mrbench.model.baseline import Key
 from mrbench.model.record import RunRecord
 from mrbench.results.compare import no_number
@@ -51,9 +51,9 @@ class ValidRuns(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(record.images_per_second or math.nan for record in self.records)
 
     @property
-    def sample(self) -> SpeedSample:
+    def sample(self) -> Sample:
         """The runs as the test sees them."""
-        return sample_of(self.rates)
+        return log_sample(self.rates)
 
     @property
     def rounding(self) -> float:

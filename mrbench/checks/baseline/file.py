@@ -9,9 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from mrbench import files
-from mrbench.checks.baseline.sample import sample_of
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.files import digest_of, read_regular, write_whole
+from mrbench.measure.repeats import log_sample
 from mrbench.model.baseline import FORMAT, Baseline, BaselineEntry, Key
 from mrbench.recipe import yamlfile
 
@@ -116,7 +116,7 @@ def _contradictions(entry: BaselineEntry) -> dict[str, str]:
         wrong["now.runs"] = f"{len(now.runs)} runs of {len(rates)} repeats"
     if (entry.noise is None) != (entry.noise_freedom == 0):
         wrong["noise"] = "does not belong to this noise_freedom"
-    mean = math.exp(sample_of(rates).mean)
+    mean = math.exp(log_sample(rates).mean)
     if not math.isclose(now.images_per_second, mean, rel_tol=ROUNDING):
         wrong["now.images_per_second"] = (
             f"{now.images_per_second:.6g} is not the mean of its repeats, {mean:.6g}"

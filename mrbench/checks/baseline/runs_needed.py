@@ -3,8 +3,8 @@
 import math
 from random import Random
 
-from mrbench.checks.baseline.sample import NONE, SpeedSample
 from mrbench.checks.baseline.verdict import Terms, judge, unlike
+from mrbench.measure.repeats import NONE, Sample
 
 LIKELY = 0.5  # further runs are worth their time if they more likely than not decide
 SURE = 0.8  # and a check is planned so that it mostly decides at once
@@ -14,7 +14,7 @@ GUESS = 0.01  # the noise of one run, a share, where nothing is known of it
 
 
 def runs_needed(
-    base: SpeedSample, new: SpeedSample, terms: Terms, *, guess: float = GUESS, odds: float = LIKELY
+    base: Sample, new: Sample, terms: Terms, *, guess: float = GUESS, odds: float = LIKELY
 ) -> int | None:
     """Return the least number of further runs that decides with these odds; None: more than MOST.
 
@@ -36,7 +36,7 @@ def runs_needed(
     return high if high <= MOST else None
 
 
-def _odds(base: SpeedSample, new: SpeedSample, terms: Terms, guess: float, count: int) -> float:
+def _odds(base: Sample, new: Sample, terms: Terms, guess: float, count: int) -> float:
     """Return in which share of its futures a number of further runs decides."""
     random = Random(0)  # noqa: S311 - the same futures for every number, and in every check
     futures = (_future(base, new, guess, count, random) for _ in range(FUTURES))
@@ -44,9 +44,7 @@ def _odds(base: SpeedSample, new: SpeedSample, terms: Terms, guess: float, count
     return decided / FUTURES
 
 
-def _future(
-    base: SpeedSample, new: SpeedSample, guess: float, count: int, random: Random
-) -> SpeedSample:
+def _future(base: Sample, new: Sample, guess: float, count: int, random: Random) -> Sample:
     """Draw further runs from what is known, and join them with the new ones."""
     squares, freedom = base.squares + new.squares, base.freedom + new.freedom
     if unlike(base, new):

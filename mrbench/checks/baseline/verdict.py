@@ -23,8 +23,8 @@ from typing import Literal
 
 import msgspec
 
-from mrbench.checks.baseline.sample import SpeedSample
-from mrbench.measure.interval import f_critical, t_quantile
+from mrbench.measure.repeats import Sample
+from mrbench.measure.student import f_critical, t_quantile
 
 GateVerdict = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05  # of each of the two questions
@@ -61,7 +61,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     apart: bool = False
 
 
-def judge(base: SpeedSample, new: SpeedSample, terms: Terms) -> Judgement:
+def judge(base: Sample, new: Sample, terms: Terms) -> Judgement:
     """Compare new repeats, at least one, with the baseline's."""
     change = new.mean - base.mean
     least = terms.floor**2
@@ -90,7 +90,7 @@ def judge(base: SpeedSample, new: SpeedSample, terms: Terms) -> Judgement:
     )
 
 
-def unlike(base: SpeedSample, new: SpeedSample, least: float = 0.0) -> bool:
+def unlike(base: Sample, new: Sample, least: float = 0.0) -> bool:
     """Tell whether the new runs differ more than the baseline's noise explains.
 
     least: a variance that every run has at least.
@@ -101,7 +101,7 @@ def unlike(base: SpeedSample, new: SpeedSample, least: float = 0.0) -> bool:
     return new.variance > known * f_critical(new.freedom, base.freedom, UNLIKE)
 
 
-def _welch(base: SpeedSample, new: SpeedSample, least: float) -> tuple[float, int]:
+def _welch(base: Sample, new: Sample, least: float) -> tuple[float, int]:
     """Return the difference's standard error and its degrees of freedom, rounded down."""
     parts = [(max(side.variance, least) / side.count, side.freedom) for side in (base, new)]
     square = sum(part for part, _ in parts)

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from mrbench.checks.baseline.runs_needed import MOST
-from mrbench.checks.baseline.sample import SpeedSample
 from mrbench.checks.baseline.verdict import Judgement, Terms
-from mrbench.measure.interval import t_quantile
+from mrbench.measure.repeats import Sample
+from mrbench.measure.student import t_quantile
 from mrbench.model.comparison import Difference
 
 FEW = 4  # facts that a line names
@@ -24,7 +24,7 @@ def signed(change: float) -> str:
     return f"{100 * change:+.1f} %"
 
 
-def compared(judgement: Judgement, base: SpeedSample, new: SpeedSample, terms: Terms) -> str:
+def compared(judgement: Judgement, base: Sample, new: Sample, terms: Terms) -> str:
     """Say what came out, and of what."""
     text = f"{_percent(judgement.change)} of the baseline's {_exp(base.mean):.4g} img/s"
     if judgement.low is not None and judgement.high is not None:
@@ -58,7 +58,7 @@ def first(count: int | None) -> str:
     return f"run it with --repeat {count or MOST}, into the folder that --runs names"
 
 
-def remedy(count: int | None, base: SpeedSample) -> str:
+def remedy(count: int | None, base: Sample) -> str:
     """Say how many further runs would decide."""
     if count is not None:
         text = f"{counted(count, 'further ')} would more likely than not decide"
@@ -85,7 +85,7 @@ def explained(differences: Sequence[Difference]) -> str:
 
 
 def figures(
-    judgement: Judgement, base: SpeedSample, new: SpeedSample, terms: Terms, more: int | None
+    judgement: Judgement, base: Sample, new: Sample, terms: Terms, more: int | None
 ) -> dict[str, float]:
     """Return all numbers of a finding; what is not known is left out.
 

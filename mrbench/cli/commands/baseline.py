@@ -12,13 +12,14 @@ from mrbench.checks.baseline import keeping
 from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.file import write_baseline
 from mrbench.checks.baseline.runs_needed import MOST, SURE, runs_needed
-from mrbench.checks.baseline.sample import NONE, stored_sample
+from mrbench.checks.baseline.sample import stored_sample
 from mrbench.checks.baseline.verdict import Terms
 from mrbench.checks.baseline.words import counted, share
 from mrbench.cli import baselines
 from mrbench.cli.arguments import MARGIN, add_impl, add_margin, add_runs
 from mrbench.cli.commands import Command
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.text import shorten
 

@@ -1,0 +1,214 @@
+"""What repeats of a training say: their mean, how they vary, and how two sets of them differ.
+
+Runs are independent of each other, so each counts as one value and nothing else of it matters.
+Speeds are compared as logarithms: a difference is then the logarithm of a ratio, and noise is a
+share of any speed. Two sets of runs have two noises, which need not be alike (another commit may
+vary more), so `welch` keeps them apart: Welch, Biometrika 34 (1947) 28-35, with the degrees of
+freedom of Satterthwaite, Biometrics Bulletin 2 (1946) 110-114, as they are, not rounded. `pooled`
+takes them for one: Student's two-sample test, for sides that are known to vary alike.
+
+A single run says nothing of the noise between runs. A sample of one has none, unless it is given
+what other runs of the same training told (`with_noise`).
+
+What none of this can see is what is the same for all runs of one side: see `mrbench ab`.
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from mrbench.measure.student import t_quantile, t_tail
+from mrbench.model.run import Interval, Repeats
+
+LEVEL = 0.95
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs by one value each: how many, their mean, and how they vary.
+
+    Mostly logarithms of images per second (`log_sample`). squares: sum of squared deviations, with
+    `freedom` degrees of freedom. They may come from more runs than these `count`, as a baseline's
+    noise does: squares / freedom is one run's variance.
+    """
+
+    count: int
+    mean: float
+    squares: float
+    freedom: int
+
+    @property
+    def variance(self) -> float:
+        """One run's variance; zero where nothing is known of it."""
+        return self.squares / self.freedom if self.freedom else 0.0
+
+    def joined(self, count: int, mean: float, squares: float) -> "Sample":
+        """Return this sample with further runs: their count, mean, and squares about that mean."""
+        both = self.count + count
+        apart = (mean - self.mean) ** 2 * self.count * count / both
+        return Sample(
+            count=both,
+            mean=(self.count * self.mean + count * mean) / both,
+            squares=self.squares + squares + apart,
+            freedom=self.freedom + count - (0 if self.count else 1),
+        )
+
+    def with_noise(self, deviation: float, freedom: int) -> "Sample":
+        """Return this sample with what other runs of the same training told of the noise.
+
+        deviation: one run's standard deviation in the unit of the mean (of logarithms: a share),
+        known by so many degrees of freedom. Both are pooled.
+        """
+        return msgspec.structs.replace(
+            self, squares=self.squares + deviation**2 * freedom, freedom=self.freedom + freedom
+        )
+
+
+NONE = Sample(count=0, mean=0.0, squares=0.0, freedom=0)
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """How far two means are apart: of samples of logarithms the logarithm of the speeds' ratio.
+
+    error: its standard error, and the degrees of freedom that this is known by; None and 0.0 where
+    nothing is known of the noise of one side.
+    """
+
+    change: float
+    error: float | None
+    freedom: float
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
+        """Return the confidence interval of this level, or None where the noise is not known."""
+        if self.error is None:
+            return None
+        reach = t_quantile(self.freedom, 1 - level) * self.error if self.error else 0.0
+        return self.change - reach, self.change + reach
+
+    def p_below(self, bound: float) -> float:
+        """Return how probable a change as low as this is where the true one is `bound`.
+
+        One-sided: the change is below the bound, at a level of 5 %, where this is less than 0.05.
+        1.0 where the noise is not known.
+        """
+        return self._p(self.change - bound)
+
+    def p_above(self, bound: float) -> float:
+        """Return the same for a change as high as this."""
+        return self._p(bound - self.change)
+
+    def _p(self, apart: float) -> float:
+        if self.error is None:
+            return 1.0
+        if self.error == 0:
+            return 0.0 if apart < 0 else 1.0
+        half = t_tail(apart / self.error, self.freedom) / 2
+        return half if apart < 0 else 1 - half
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """One speed by another, with its 95 % interval; None where the noise is not known."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+
+
+def sample(values: Sequence[float]) -> Sample:
+    """Make the sample of runs by one value each."""
+    if not values:
+        return NONE
+    mean = sum(values) / len(values)
+    apart = [value - mean for value in values]
+    squares = sum(x * x for x in apart)  # infinite rather than an error, as a power would be
+    return Sample(count=len(values), mean=mean, squares=squares, freedom=len(values) - 1)
+
+
+def log_sample(rates: Sequence[float]) -> Sample:
+    """Make the sample of runs by the logarithms of their images per second, all above zero."""
+    return sample([math.log(rate) for rate in rates])
+
+
+def welch(base: Sample, new: Sample, *, least: float = 0.0) -> Difference:
+    """Return new - base, each with its own noise.
+
+    least: the least variance that one run can have, as where its log prints few digits.
+    """
+    change = new.mean - base.mean
+    if not (base.freedom and new.freedom):
+        return Difference(change=change, error=None, freedom=0.0)
+    parts = [(max(side.variance, least) / side.count, side.freedom) for side in (base, new)]
+    largest = max(part for part, _ in parts)
+    if largest <= 0:
+        return Difference(change=change, error=0.0, freedom=float(base.freedom + new.freedom))
+    shares = [(part / largest, freedom) for part, freedom in parts]  # squares do not underflow
+    total = sum(part for part, _ in shares)
+    freedom = total**2 / sum(part**2 / known for part, known in shares)
+    return Difference(change=change, error=math.sqrt(total * largest), freedom=freedom)
+
+
+def pooled(base: Sample, new: Sample, *, least: float = 0.0) -> Difference:
+    """Return new - base, with one noise for both; arguments as for `welch`."""
+    change, freedom = new.mean - base.mean, base.freedom + new.freedom
+    if not freedom:
+        return Difference(change=change, error=None, freedom=0.0)
+    variance = max((base.squares + new.squares) / freedom, least)
+    error = math.sqrt(variance * (1 / base.count + 1 / new.count))
+    return Difference(change=change, error=error, freedom=float(freedom))
+
+
+def ratio(
+    rates: Sequence[float],
+    by: Sequence[float],
+    *,
+    noise: tuple[float, int] | None = None,
+    rounding: float = 0.0,
+) -> Ratio:
+    """Return the speed of runs by that of others, each the mean that `between_runs` gives.
+
+    rates, by: images per second of each run. The interval is Welch's, on the logarithmic scale;
+    there is none where a side has one run only, unless its `noise` is known: one run's standard
+    deviation, as a share, and its degrees of freedom; it then counts for both sides. rounding: the
+    largest relative error that the digits of the runs' logs allow.
+    """
+    value = mean_rate(rates) / mean_rate(by)
+    samples = [log_sample(by), log_sample(rates)]
+    if noise is not None:
+        samples = [side.with_noise(*noise) for side in samples]
+    # an error that is spread evenly between two bounds deviates by their root of three
+    found = welch(*samples, least=rounding**2 / 3).interval()
+    if found is None:
+        return Ratio(ratio=value, low=None, high=None)
+    reach = (found[1] - found[0]) / 2
+    try:
+        return Ratio(ratio=value, low=value * math.exp(-reach), high=value * math.exp(reach))
+    except OverflowError:  # two runs that have nothing in common
+        return Ratio(ratio=value, low=None, high=None)
+
+
+def mean_rate(rates: Sequence[float]) -> float:
+    """Return all images by all seconds of runs of one plan: their harmonic mean."""
+    slowest = min(rates)  # by it nothing overflows
+    return slowest * len(rates) / sum(slowest / rate for rate in rates)
+
+
+def between_runs(rates: Sequence[float]) -> Repeats:
+    """Summarise runs of one plan by their images per second, at least one, all above zero.
+
+    The interval is Student's, over the runs' seconds per image, for the mean of all runs that could
+    be made. Nothing of a run but its number counts, so within-run noise is neither needed nor
+    counted twice.
+    """
+    mean = mean_rate(rates)
+    if len(rates) == 1:
+        return Repeats(runs=1, images_per_second=mean, deviation=None, interval=None)
+    seconds, speeds = sample([1 / rate for rate in rates]), sample(rates)
+    error = math.sqrt(seconds.variance / len(rates)) * mean
+    wide = 1 + t_quantile(seconds.freedom) * error
+    interval = Interval(images_per_second=mean, low=mean / wide, high=mean * wide)
+    return Repeats(
+        runs=len(rates),
+        images_per_second=mean,
+        deviation=math.sqrt(speeds.variance),
+        interval=interval,
+    )
