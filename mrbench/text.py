@@ -69,6 +69,31 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+# Parts of a variable's name, between underscores, that end so hold a secret.
+_SECRET = re.compile(
+    r"(KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|COOKIES?|BEARER|PRIVATE)$"
+)
+_USERINFO = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+_QUERY = re.compile(r"([?&;][^=&;#\s]*=)([^&;#\s\"']+)")
+HIDDEN = "***"
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a variable of that name holds a secret."""
+    return any(_SECRET.search(part) for part in re.split("[_-]", name.upper()))
+
+
+def shown(name: str, value: str) -> str:
+    """Return a variable's value for others to read: no secret, no user or password in a URL."""
+    return HIDDEN if is_secret(name) and value else without_secrets(value)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with stars for users and passwords in URLs, and for secrets in their query."""
+    plain = _USERINFO.sub(HIDDEN, text)
+    return _QUERY.sub(lambda m: m[1] + (HIDDEN if is_secret(m[1][1:-1]) else m[2]), plain)
+
+
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 LONGEST_NAME = 100  # characters that are compared: what strangers write may be a megabyte
 PLACEHOLDERS = {

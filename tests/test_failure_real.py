@@ -35,6 +35,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Reco
         text = RECIPE.format(url=folder / "upstream", commit=commit)
         command = json.dumps(kind.command.replace("NAME", name))
         text = text.replace('"{python} train.py 60 0.002"', command)
+        text = text.replace("launch:\n", f"launch:\n  inherit: [{MARK}]\n")
         if name == "stops":
             text = text.replace("stall_limit_s: 60", "stall_limit_s: 0.5")
         if name == "sleeps":

@@ -17,6 +17,7 @@ from mrbench.record import archive
 from mrbench.record.archive import unpack
 from mrbench.record.pack import masking, secrets_of
 from mrbench.record.rundir import describe, load
+from mrbench.text import is_secret
 from toy import mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -287,7 +288,7 @@ def test_node_lists_are_expanded(nodes: str, names: list[str]) -> None:
     ],
 )
 def test_which_variables_are_secret(name: str, secret: bool) -> None:  # noqa: FBT001 - a table's column
-    assert masking.is_secret(name) == secret
+    assert is_secret(name) == secret
 
 
 def test_secrets_on_the_command_line_are_found() -> None:

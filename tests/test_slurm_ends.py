@@ -26,6 +26,7 @@ def toy(tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch
     """Make a training that never ends, whose processes can be found."""
     monkeypatch.setenv(MARK, tmp_path.name)
     path = make_suite(tmp_path, git)
+    edit(path, "launch:\n", f"launch:\n  inherit: [{MARK}]\n")
     return edit(path, "60 0.002", "1000000 0.5")
 
 

@@ -225,6 +225,7 @@ def gpus(
     monkeypatch.setenv("STUB_PIDS", str(tmp_path / "pids"))
     edit(toy.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
     edit(tmp_path / "upstream" / "train.py", "import sys, time\n", GPU_TRAIN)
+    edit(toy, "launch:\n", "launch:\n  inherit: [STUB_PIDS]\n")
     edit(toy, "60 0.002", "6000 0.05")  # it must be looked at while it trains
     commit(toy, git)
     return toy

@@ -71,6 +71,18 @@ def add_mirror(parser: argparse.ArgumentParser, purpose: str) -> None:
     )
 
 
+def add_pass_variable(parser: argparse.ArgumentParser) -> None:
+    """Add --pass-variable."""
+    parser.add_argument(
+        "--pass-variable",
+        type=variable,
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="further variables that the training is given; they are recorded",
+    )
+
+
 def add_runs(parser: argparse.ArgumentParser) -> None:
     """Add --runs."""
     parser.add_argument(
@@ -149,6 +161,14 @@ def add_margin(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> Non
         metavar="SHARE",
         help="slowdown that is too much; default: 3%%",
     )
+
+
+def variable(text: str) -> str:
+    """Read the name of a variable; a * at its end stands for any ending."""
+    name = text.removesuffix("*")
+    if name.isidentifier() and name.isascii():
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable; give one, or NCCL_*")
 
 
 def positive(text: str) -> int:

@@ -35,6 +35,7 @@ def plans(args: argparse.Namespace) -> Planned:
                     commit=args.commit,
                     nodes=getattr(args, "nodes", 1),
                     image=getattr(args, "container", None),
+                    inherit=tuple(getattr(args, "pass_variable", None) or ()),
                 )
                 planned.append((made, file))
             except RecipeError as exc:

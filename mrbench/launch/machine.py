@@ -8,20 +8,17 @@ import psutil
 
 from mrbench import __version__
 from mrbench.launch.gpus import list_gpus
+from mrbench.model.job import Job
 from mrbench.model.machine import Machine
-
-# Inherited variables with these beginnings change how training runs; none of them is a secret.
-TELLING = (
-    *("CUDA_", "NVIDIA_VISIBLE", "NCCL_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "XLA_"),
-    # not all of TF_: Terraform's begin so too, and hold secrets
-    *("TF_CPP_", "TF_CUDNN_", "TF_DISABLE_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_", "TF_NUM_"),
-    *("TF_DETERMINISTIC_", "TF_XLA_", "TF_USE_", "TF_AUTOTUNE_", "TF_CUDA_"),
-    *("JAX_", "MXNET_", "HOROVOD_", "TORCH_", "PYTORCH_", "SLURM_JOB_ID", "LD_PRELOAD"),
-)
+from mrbench.prepare import inherited
+from mrbench.text import shown
 
 
-def facts() -> Machine:
-    """Describe this machine for the record; what cannot be known is None, never zero."""
+def facts(job: Job) -> Machine:
+    """Describe this machine for the record; what cannot be known is None, never zero.
+
+    job: what trains here, whose inherited variables are told.
+    """
     gpus, gpu_error, driver = list_gpus()
     return Machine(
         host=socket.gethostname(),
@@ -36,7 +33,8 @@ def facts() -> Machine:
         gpus=gpus,
         gpu_error=gpu_error,
         gpu_driver=driver,
-        variables={n: v for n, v in sorted(os.environ.items()) if n.startswith(TELLING)},
+        variables={n: shown(n, v) for n, v in inherited.of(job).items()},
+        not_passed=None if job.image else inherited.left_out(job.inherit, job.variables),
     )
 
 

@@ -14,7 +14,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A command with nothing left to fill in but {port}, for an executor.
 
     image: the id of the container image that its argv belongs to; None: this machine. read_only and
-    writable: the folders that it needs, which a container must be given.
+    writable: the folders that it needs, which a container must be given. inherit: names of the
+    caller's variables that it gets beyond the usual (prepare.inherited).
     """
 
     argv: tuple[str, ...]
@@ -27,6 +28,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     image: str | None = None
     read_only: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    inherit: tuple[str, ...] = ()
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,5 +34,12 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     gpu_driver: Annotated[str | None, Meta(description="Version of the GPUs' driver.")] = None
     variables: Annotated[
         Mapping[str, str],
-        Meta(description="Inherited environment variables that change how training runs."),
+        Meta(
+            description="Environment variables of the caller that the training was given; secrets"
+            " are masked."
+        ),
     ] = {}
+    not_passed: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Names of those that it was not given and that would change it."),
+    ] = None

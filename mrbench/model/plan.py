@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-import msgspec
 from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Count, Dataset, Environment, Seconds, Source, WeightsFile, Window
+from mrbench.model.later import as_ever
 from mrbench.model.recipe import Adaptation, LogFormat
 from mrbench.model.suite import Accelerator
 
@@ -18,6 +18,8 @@ Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything resolved but this machine's paths, which stay placeholders; plan.json."""
+
+    LATER: ClassVar[Mapping[str, Any]] = {"inherit": ()}
 
     format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
     suite: Annotated[str, Meta(description="Name of the suite, e.g. 2019.")]
@@ -92,10 +94,15 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Several nodes: whether the command is run on each, not on the first."),
     ] = False
 
+    inherit: Annotated[
+        tuple[str, ...],
+        Meta(description="Further variables of the caller's that the training gets, by name."),
+    ] = ()
+
     def plain(self) -> dict[str, object]:
         """Return the plan as JSON holds it."""
-        content: dict[str, object] = msgspec.to_builtins(self)
-        if self.nodes == 1:  # as the text was before there were more, and hence the digest
+        content = as_ever(self)
+        if self.nodes == 1:
             del content["nodes"], content["on_each_node"]
         return content
 

@@ -5,7 +5,7 @@ A recipe's YAML keys are the field names of these types. Loader and JSON Schema 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -18,6 +18,7 @@ from mrbench.model.inputs import (
     Source,
     Substitution,
     Value,
+    VariableName,
     WeightsFile,
     Window,
     Words,
@@ -49,6 +50,8 @@ class MultiNode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The training command and its limits."""
 
+    LATER: ClassVar[Mapping[str, Any]] = {"inherit": ()}
+
     command: Annotated[
         Command,
         Meta(
@@ -67,6 +70,13 @@ class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " command's placeholders are filled in here as well."
         ),
     ] = {}
+    inherit: Annotated[
+        tuple[VariableName, ...],
+        Meta(
+            description="Further variables of the caller's environment that the training gets, by"
+            " name, e.g. [WANDB_MODE]; a * at the end stands for any ending. They are recorded."
+        ),
+    ] = ()
     multi_node: Annotated[
         MultiNode | None,
         Meta(description="How to train on several nodes. Default: it cannot."),

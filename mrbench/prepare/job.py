@@ -15,6 +15,7 @@ from mrbench.model.places import DRAWING, Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
+from mrbench.prepare.inherited import STARTERS
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.step import activated
 from mrbench.prepare.surroundings import Surroundings
@@ -106,6 +107,7 @@ def make_job(
         image=image,
         read_only=_read_only(plan, places),
         writable=(source.parent,),
+        inherit=plan.inherit + (STARTERS if plan.nodes > 1 and not plan.on_each_node else ()),
     )
 
 

@@ -24,10 +24,12 @@ def make_plan(
     commit: str | None = None,
     nodes: int = 1,
     image: str | None = None,
+    inherit: tuple[str, ...] = (),
 ) -> Plan:
     """Resolve a recipe; RecipeError if the implementation cannot do what is asked.
 
     gpus: of one node; the plan counts those of all nodes. image: the container to train in.
+    inherit: variables of the caller's that the training gets, beyond those of the recipe.
     """
     recipe, suite = file.recipe, file.suite
     gpus_per_node = suite.hardware.count if gpus is None else gpus
@@ -88,6 +90,7 @@ def make_plan(
         stall_limit_s=launch.stall_limit_s,
         nodes=nodes,
         on_each_node=multi_node is not None and multi_node.start == "each_node",
+        inherit=tuple(dict.fromkeys((*launch.inherit, *inherit))),
     )
 
 

@@ -11,6 +11,13 @@ from mrbench.text import ABSENT, differences, leaves
 Facts = Mapping[str, object]  # of a record, by dotted key
 Rules = Mapping[str, tuple[Kind, str]]
 
+# Variables that tell who ran a training, from where, and how it reached the network.
+WHO = (
+    *("HOME", "USER", "LOGNAME", "SHELL", "PATH", "TERM", "TZ", "XDG_CACHE_HOME", "TORCH_HOME"),
+    *("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE"),
+    *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "CURL_CA_BUNDLE"),
+)
 # The beginning of a fact's dotted key: what a difference there means, and why. The longest counts.
 KEYS: dict[str, tuple[Kind, str]] = {
     "plan.suite": (MUST, "each suite trains something else"),
@@ -58,6 +65,8 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "machine": (EXPLAINS, "another machine"),
     "machine.gpu_driver": (EXPLAINS, "another driver"),
     "machine.variables": (EXPLAINS, "another setting"),
+    **{f"machine.variables.{name}": (HARMLESS, "who ran it, and from where") for name in WHO},
+    "machine.not_passed": (HARMLESS, "what the training was not given"),
     "machine.host": (HARMLESS, "a name"),
     "machine.load_average_1min": (HARMLESS, "differs from minute to minute"),
     "machine.mrbench": (HARMLESS, "stands in the record too"),
@@ -110,6 +119,9 @@ def facts(record: RunRecord) -> dict[str, object]:
     watched = (record.telemetry.gpus if record.telemetry else None) or ()
     known: dict[str, object] = {
         part: _one(content[part]) for part in PARTS if content.get(part) is not None
+    }
+    machine["variables"] = {
+        n: v for n, v in (machine.get("variables") or {}).items() if not n.startswith("SLURM_")
     }
     known["environment"] = _one({k: v for k, v in environment.items() if k != "frozen"})
     known["machine"] = {

@@ -10,11 +10,13 @@ from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Series
 from mrbench.model.reporter import Reporter
-from mrbench.prepare import run_copy
+from mrbench.prepare import inherited, run_copy
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
 from mrbench.run.executor import Executor, Session
 from mrbench.run.recorder import Recorder, Run, exit_of, failure, interruption
+
+MOST = 8  # variables that a note names
 
 
 def run_all(
@@ -37,6 +39,8 @@ def run_all(
     for finding in forced:
         text = f"{', '.join(finding.implementations)}: {finding.text}; forced"
         reporter.note(text, problem=True)
+    if not executor.surroundings.in_image:
+        _tell_left_out(plans, reporter)
     recorder = Recorder(reporter)
     with executor.session(recorder) as session:
         try:
@@ -77,6 +81,18 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
     except Exception as exc:
         recorder.finish(run, failure(exc))
         raise
+
+
+def _tell_left_out(plans: Sequence[Plan], reporter: Reporter) -> None:
+    """Say which of the caller's variables no training is given that could have changed it."""
+    each = [inherited.left_out(plan.inherit, plan.variables) for plan in plans]
+    names = sorted(set[str]().union(*each))
+    if names:
+        more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+        reporter.note(
+            f"not passed on to the training: {', '.join(names[:MOST])}{more}"
+            " (--pass-variable NAME does so)"
+        )
 
 
 def exit_code(records: Iterable[RunRecord]) -> int:

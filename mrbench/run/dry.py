@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from mrbench.model.job import Job
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare import environment, run_copy
+from mrbench.prepare import environment, inherited, run_copy
 from mrbench.prepare import source as workspace
 from mrbench.prepare.job import Patches, links_of, make_job, path_values
 from mrbench.run.executor import Executor
@@ -43,6 +44,8 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "prepare_data": [shlex.join(step) for step in plan.data.prepare] if plan.data else [],
         "directory": str(job.directory),
         "variables": _variables(job.variables),
+        "inherits": sorted(n for n in inherited.of(job) if n not in job.variables),
+        "does_not_inherit": _left_out(job),
         "command": shlex.join(job.argv),
         "accelerator": plan.accelerator,
         "gpus": plan.gpus,
@@ -74,8 +77,12 @@ def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
 def _variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return what the run sets, on top of what it inherits."""
     shown = {"PYTHONUNBUFFERED": "1", **variables}
-    inherited = os.environ.get("PATH", "")
-    return {n: v.replace(inherited, "$PATH") if n == "PATH" else v for n, v in shown.items()}
+    path = os.environ.get("PATH", "")
+    return {n: v.replace(path, "$PATH") if n == "PATH" else v for n, v in shown.items()}
+
+
+def _left_out(job: Job) -> list[str]:
+    return [] if job.image else list(inherited.left_out(job.inherit, job.variables))
 
 
 def as_text(described: dict[str, object]) -> str:

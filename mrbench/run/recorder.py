@@ -14,6 +14,7 @@ from mrbench import __version__, files
 from mrbench.errors import MrbenchError
 from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
+from mrbench.model.later import as_ever
 from mrbench.model.machine import Machine
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
@@ -153,8 +154,8 @@ def family(file: RecipeFile, plan: Plan) -> str:
 
     Runs of one family on different counts are a scaling series.
     """
-    recipe = msgspec.to_builtins(file.recipe) | {"notes": ""}
-    parts = [
+    recipe = as_ever(file.recipe) | {"notes": ""}
+    parts: list[object] = [
         recipe,
         plan.suite,
         plan.implementation,
@@ -163,6 +164,7 @@ def family(file: RecipeFile, plan: Plan) -> str:
         plan.lock_sha256,
         plan.source.commit,
         str(plan.window),
+        *([plan.inherit] if plan.inherit else []),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

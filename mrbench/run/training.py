@@ -109,7 +109,7 @@ def _meanwhile(
         )
     # mrbench's own interpreter, whose packages no lock tells
     own = plan.environment.kind == "current" and prepared.environment.image is None
-    know_machine(machine.facts(), tuple(environment.installed()) if own else None)
+    know_machine(machine.facts(prepared.job), tuple(environment.installed()) if own else None)
 
 
 def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> None:

@@ -9,6 +9,7 @@ from mrbench.cli.arguments import (
     add_choice,
     add_executor,
     add_gpus,
+    add_pass_variable,
     add_runs,
     commit,
     degrees,
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="wait at most S seconds for that; default: 600",
     )
+    add_pass_variable(parser)
     add_executor(parser)
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)

@@ -22,6 +22,7 @@ from mrbench.measure.log.blocks import follow_blocks
 from mrbench.model.finding import Problem
 from mrbench.model.job import Job
 from mrbench.model.run import Exit
+from mrbench.prepare import inherited
 from mrbench.prepare.surroundings import HERE
 
 SHORT_OF_MEMORY = "look for a lack of memory"
@@ -53,7 +54,7 @@ def start(
     Left by an exception, a signal's among them, it counts as interrupted; otherwise as enough.
     """
     # Python would keep what a program prints until 8 KiB are full: no arrival times.
-    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **job.variables}
+    variables = {**inherited.of(job), "PYTHONUNBUFFERED": "1", **job.variables}
     order = {
         "argv": job.argv,
         "directory": str(job.directory.absolute()),

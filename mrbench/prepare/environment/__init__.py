@@ -20,6 +20,7 @@ from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
+from mrbench.model.later import as_ever
 from mrbench.prepare.environment.install import find_interpreter, make, no_interpreter
 
 DONE = "complete.json"
@@ -41,7 +42,7 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest(env: Environment, tree: str, lock_sha256: str | None = None) -> str:
     """Name the environment after all that decides it; the tree only if something is built."""
-    asked = msgspec.to_builtins(env)
+    asked = as_ever(env)
     inputs = {
         **{name: value for name, value in asked.items() if name not in NO_INPUTS},
         "lock_sha256": lock_sha256,

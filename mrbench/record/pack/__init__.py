@@ -27,6 +27,7 @@ from mrbench.record.pack.copy import files_of, is_binary, masked_copy
 from mrbench.record.pack.masking import HOST, USER, Mask
 from mrbench.record.rundir import RunDir
 from mrbench.record.verify import verify
+from mrbench.text import is_secret
 
 ID = re.compile(r"(\w[\w.-]*/){2}\w[\w.-]*")
 
@@ -79,6 +80,8 @@ def _masks(run: Opened, record: RunRecord) -> tuple[list[Mask], list[Mask], tupl
     """Return masks of secrets, of names, and which names are too common to be looked for."""
     values = set(secrets_of(record))
     users = _me()
+    for machine in record.machines:
+        users |= {v for n, v in machine.variables.items() if n in ("USER", "LOGNAME")}
     for text in _texts(run):
         users |= {name.decode("utf-8", "replace") for name in masking.users_in(text)}
         values |= {value for value in masking.secrets_in(text) if re.search(rb"[^a-z]", value)}
@@ -98,10 +101,12 @@ def secrets_of(record: RunRecord) -> Iterator[bytes]:
     """Yield the values of variables and options that are secrets by their names."""
     for variables in (record.plan.variables, *(machine.variables for machine in record.machines)):
         for name, value in variables.items():
-            if masking.is_secret(name):
-                yield value.encode("utf-8", "surrogatepass")
+            if is_secret(name):
+                yield value.encode("utf-8", "surrogateescape")
+                if name in os.environ:  # of an inherited one the record has only stars
+                    yield os.environ[name].encode("utf-8", "surrogateescape")
     for option, value in itertools.pairwise(record.plan.command):
-        if option.startswith("-") and "=" not in option and masking.is_secret(option.strip("-")):
+        if option.startswith("-") and "=" not in option and is_secret(option.strip("-")):
             yield value.encode("utf-8", "surrogatepass")
 
 

@@ -18,6 +18,7 @@ from mrbench.record.archive import Opened
 from mrbench.record.pack import masking
 from mrbench.record.pack.masking import HOST, Mask
 from mrbench.record.rundir import RunDir
+from mrbench.text import is_secret
 
 # What names the run and its files; nothing of this machine stands there.
 UNTOUCHED = ("id", "plan_digest", "files", "status", "started", "ended")
@@ -120,7 +121,7 @@ def _masked_value(value: Any, masks: tuple[Mask, ...], key: str = "") -> tuple[A
     counts: dict[str, int] = {}
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
-        own = masking.SECRET if masking.is_secret(key) else HOST if _names_host(key) else None
+        own = masking.SECRET if is_secret(key) else HOST if _names_host(key) else None
         if own and value:
             return "*" * len(raw), {own: 1}
         text, counts = masking.apply(masks, raw)

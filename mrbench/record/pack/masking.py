@@ -8,13 +8,10 @@ from urllib.parse import quote
 
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
+from mrbench.text import is_secret
 
 SECRET, HOST, USER = "secret", "host name", "user name"
 LEAST_NAME, LEAST_SECRET = 3, 6  # characters; what is shorter stands in texts by chance
-# Parts of a variable's name, between underscores, that end so hold a secret.
-TELLING = re.compile(
-    r"(KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|COOKIES?|BEARER|PRIVATE)$"
-)
 # Names of hosts or users that are words of a log, or tell nothing of anybody.
 WORDS = """
 accuracy adam admin backbone backward batch bbox bench box checkpoint class coco config cpu
@@ -62,11 +59,6 @@ class Mask(NamedTuple):
     kind: str
     pattern: re.Pattern[bytes]
     fits: Callable[[re.Match[bytes]], bool] | None = None
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether a variable of that name holds a secret."""
-    return any(TELLING.search(part) for part in name.upper().replace("-", "_").split("_"))
 
 
 def _assigned(match: re.Match[bytes]) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,10 +10,19 @@ import msgspec
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.job import Job
 from mrbench.model.slurm import Container, Tool
+from mrbench.prepare import inherited
 from mrbench.run.slurm import client
 
 # Upstream code that finds these behaves otherwise; a step of srun has them even in a container.
 BATCH = ("JOB_ID", "JOBID", "STEP_ID", "PROCID", "LOCALID", "NODEID", "NTASKS", "NPROCS")
+
+# What the tools themselves read; APPTAINERENV_ and its like, for the inside, stay outside.
+RUNTIME = ("XDG_RUNTIME_DIR", "XDG_DATA_HOME")
+OWN: Mapping[Tool, tuple[str, ...]] = {
+    "pyxis": ("SLURM_*", "SRUN_*", "ENROOT_*", "PYXIS_*", *RUNTIME),
+    "apptainer": ("APPTAINER_*", "SINGULARITY_*", *RUNTIME),
+    "singularity": ("SINGULARITY_*", *RUNTIME),
+}
 
 
 def choose(image: str, mounts: Iterable[Path], nodes: int) -> Container:
@@ -56,7 +65,10 @@ def wrap(job: Job, container: Container, *, gpus: bool) -> Job:
         words += [container.image, "env"]
     # The image sets variables of its own, PATH above all; the recipe's go before them.
     variables = [f"{name}={value}" for name, value in _own(job).items()]
-    return msgspec.structs.replace(job, argv=(*words, *variables, *job.argv))
+    own = inherited.chosen(OWN[container.tool])
+    return msgspec.structs.replace(
+        job, argv=(*words, *variables, *job.argv), variables={**own, **job.variables}
+    )
 
 
 def _own(job: Job) -> dict[str, str]:

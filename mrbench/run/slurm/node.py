@@ -102,10 +102,6 @@ def _train(folder: RunDir, lease: Lease, know_machine: KnowMachine) -> Exit:
         job = nodes.head_job(folder, plan, job, container)
     elif container:
         job = wrap(job, container, gpus=plan.accelerator == "gpu")
-    if plan.nodes == 1 and not (container and container.tool == "pyxis"):
-        # Upstream code behaves otherwise where it finds a batch system; this is a run like any.
-        for name in [n for n in os.environ if n.startswith("SLURM_")]:
-            del os.environ[name]
     order = msgspec.structs.replace(order, job=job)
     with make_reporter(quiet=True) as reporter:
         return train(plan, order, folder, local, reporter, know_machine)

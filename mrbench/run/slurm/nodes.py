@@ -14,6 +14,7 @@ from mrbench.launch.telemetry import beside
 from mrbench.model.job import Job
 from mrbench.model.plan import Plan
 from mrbench.model.slurm import Container
+from mrbench.prepare import inherited
 from mrbench.prepare.job import filled, free_port
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
@@ -41,7 +42,9 @@ def head_job(folder: RunDir, plan: Plan, job: Job, container: Container | None) 
         subprocess.run(("srun", *each, *own, "facts"), timeout=FACTS_S, check=False)
         return filled(job, meeting)
     whole = ("--cpu-bind=none", "--kill-on-bad-exit=1")  # all of each node; one lost, all lost
-    variables = {ADDRESS: meeting["master_address"], PORT: meeting["master_port"]}
+    # srun's own, and what lets another Python find this mrbench; the ranks drop them
+    starter = inherited.chosen(("SLURM_*", "SRUN_*", "PYTHONPATH"))
+    variables = starter | {ADDRESS: meeting["master_address"], PORT: meeting["master_port"]}
     return msgspec.structs.replace(
         job, argv=("srun", *each, *whole, *own, "rank"), directory=Path.cwd(), variables=variables
     )
@@ -61,9 +64,8 @@ def tell(folder: RunDir) -> None:
 
     number = int(os.environ["SLURM_NODEID"])
     if number:
-        rundir.write(
-            folder.rank(number), json.dumps(msgspec.to_builtins(machine.facts()), indent=1) + "\n"
-        )
+        facts = machine.facts(handover.order_of(folder).job)
+        rundir.write(folder.rank(number), json.dumps(msgspec.to_builtins(facts), indent=1) + "\n")
 
 
 def become(folder: RunDir) -> NoReturn:
@@ -85,10 +87,10 @@ def become(folder: RunDir) -> NoReturn:
     if order.container:
         job = wrap(job, order.container, gpus=plan.accelerator == "gpu")
     argv = job.argv
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("SLURM_")}
     try:
         os.chdir(job.directory)
-        os.execvpe(argv[0], argv, {**kept, "PYTHONUNBUFFERED": "1", **job.variables})  # noqa: S606 - a job is no shell command
+        variables = {**inherited.of(job), "PYTHONUNBUFFERED": "1", **job.variables}
+        os.execvpe(argv[0], argv, variables)  # noqa: S606 - a job is no shell command
     except OSError as exc:
         raise LaunchError(
             f"{argv[0]}: cannot be started in {job.directory} on {os.uname().nodename}"

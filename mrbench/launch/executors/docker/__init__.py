@@ -67,8 +67,9 @@ class Docker:
             job,
             argv=_client(folder.absolute() / CONTAINER),
             directory=folder,
-            variables=_importable(),
+            variables={**os.environ, **_importable()},
             terminal=False,
+            image=None,
         )
         run: DockerRun | None = None
         try:

@@ -1,7 +1,7 @@
 """What a container is made of: its limits, mounts, devices and identity, and nothing more.
 
 No privilege, no capability beyond the engine's default, no network but the loopback, the caller's
-uid; of mrbench's own variables none.
+uid; of mrbench's own variables those that are named, else none.
 """
 
 import errno
@@ -14,6 +14,7 @@ from mrbench.launch.executors.docker.engine import ENVIRONMENT, RUN, connect, fa
 from mrbench.model.container import ContainerImage, ContainerOrder, ContainerSettings
 from mrbench.model.job import Job
 from mrbench.model.options import ExecutorOptions
+from mrbench.prepare import inherited
 
 # What NVIDIA asks for: pinned memory for NCCL, stacks for many threads. Not every engine may.
 ULIMITS = {"memlock": -1, "stack": 64 << 20}
@@ -68,6 +69,7 @@ def _settings(
             "HOME": str(home),
             "USER": "mrbench",
             "PYTHONUNBUFFERED": "1",
+            **inherited.of(job),
             **job.variables,
         },
         user=f"{uid}:{gid}",
