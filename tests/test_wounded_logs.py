@@ -158,7 +158,15 @@ def test_a_terminal_of_any_width_makes_no_wrong_number(
 
 
 @pytest.mark.parametrize(("name", "render", "absolute", "relative"), FORMATS, ids=IDS)
-@given(seconds=trainings, lost=st.sets(st.floats(0, 0.999), min_size=1, max_size=6))
+@given(
+    seconds=trainings,
+    # where every second line is lost from the beginning on, the interval seems to be twice as long
+    lost=st.builds(
+        frozenset.union,
+        st.frozensets(st.floats(0, 0.999), max_size=1),
+        st.frozensets(st.floats(0.45, 0.999), min_size=1, max_size=5),
+    ),
+)
 @settings(max_examples=12)
 def test_lines_that_are_lost_are_a_hole_or_told(
     name: str,
@@ -166,7 +174,7 @@ def test_lines_that_are_lost_are_a_hole_or_told(
     absolute: float,
     relative: float,
     seconds: list[float],
-    lost: set[float],
+    lost: frozenset[float],
 ) -> None:
     lines = rendered(render, seconds)
     gone = {int(part * len(lines)) for part in lost}

@@ -7,65 +7,96 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.parsers.base import REPEAT, Mark, TextFormat
+from mrbench.measure.parsers.intervals import Interval
 from mrbench.model.recipe import LogFormat, Timing
 from mrbench.model.run import IterationSample
 
 
 class Step(NamedTuple):
-    """A mark that counts, with its process's beginning and the spacing of its marks."""
+    """A mark that counts, with its process's beginning and the printing interval.
+
+    interval: iterations from one mark to the next as the marks themselves show it, 0 if unknown;
+    irregular: the marks keep none.
+    """
 
     mark: Mark
     first: bool
     start: int | None
-    spacing: int
+    interval: int
+    irregular: bool
 
 
 class _Process(msgspec.Struct):
+    """One process: its printing interval, and the marks that wait, grouped by iteration.
+
+    ranks: marks of one iteration, at most.
+    """
+
+    interval: Interval
     begin: Mark | None = None
     rank: bytes | None = None
     last: int = 0
-    spacing: int = 0
     released: int = 0
     repeats: bool = False
-    pending: list[Mark] = []
+    ranks: int = 1
+    waiting: list[list[Mark]] = []
 
     def lags(self, mark: Mark) -> bool:
-        return self.repeats and 0 < self.last - mark.iteration <= self.spacing
+        return self.repeats and 0 < self.last - mark.iteration <= self.interval.usual
 
     def foreign(self, mark: Mark) -> bool:
         """Return whether a mark is of another rank, by the prefix of its line."""
         return None not in (self.rank, mark.rank) and self.rank != mark.rank
 
+    @property
+    def start(self) -> int | None:
+        """Iterations done before the process's first; None if it does not say."""
+        known = self.begin is not None and not math.isnan(self.begin.value)
+        return self.begin.iteration if self.begin and known else None
+
     def add(self, mark: Mark) -> None:
-        if self.last:
-            gap = mark.iteration - self.last
-            self.spacing = min(self.spacing or gap, gap)
-        else:
+        if not self.last:
             self.rank = mark.rank
+        self.interval.add(mark, self.start)
         self.last = mark.iteration
+        self.waiting.append([mark])
 
-    def release(self) -> Iterator[Step]:
-        if self.pending:
-            mark = _mean_mark(self.pending)
-            start_known = self.begin is not None and not math.isnan(self.begin.value)
-            start = self.begin.iteration if self.begin and start_known else None
-            yield Step(mark, first=not self.released, start=start, spacing=self.spacing)
-            self.released += 1
-            self.pending = []
+    def release(self, *, keep: int = 0) -> Iterator[Step]:
+        """Yield the steps of all iterations that wait but the last `keep`.
+
+        An iteration with fewer marks than there are ranks lost one, and counts as missing: the
+        running mean of the others is another.
+        """
+        self.ranks = max([self.ranks, *map(len, self.waiting)])
+        ready = self.waiting[: len(self.waiting) - keep]
+        self.waiting = self.waiting[len(ready) :]
+        for marks in ready:
+            if len(marks) == self.ranks:
+                yield Step(
+                    _mean_mark(marks),
+                    first=not self.released,
+                    start=self.start,
+                    interval=self.interval.usual,
+                    irregular=self.interval.irregular,
+                )
+                self.released += 1
 
 
-def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Step]:
+def to_steps(
+    marks: Iterable[Mark], *, every: int | None = None, mean_ranks: bool = False
+) -> Iterator[Step]:
     """Split marks into processes, and take those that several ranks print as one.
 
     Where the lines name their rank, only that of the process's first mark counts. Elsewhere the
     same iteration again is another rank: it is dropped or, with mean_ranks, its value is meaned
     with the others', for which each mark of such a log waits until the next iteration comes. (Ranks
     start seconds apart, so the running mean of one minus that of another is no interval.) A number
-    lower by at most one spacing, in a log where marks have come twice before, is a rank that lags,
+    lower by at most one interval, in a log where marks have come twice before, is a rank that lags,
     and is dropped. Any other fall-back, and any line that only a starting process prints, begins a
-    new process. A process's first mark waits for its second, which determines the spacing.
+    new process, whose first marks wait until they agree on the printing interval. every: the
+    interval that is expected, one vote among theirs.
     """
-    process = _Process()
+    process = _Process(Interval.expecting(every))
     for mark in marks:
         if mark is REPEAT:
             process.repeats = True
@@ -74,20 +105,18 @@ def to_steps(marks: Iterable[Mark], *, mean_ranks: bool = False) -> Iterator[Ste
             continue
         if not mark.begins and mark.iteration == process.last:
             process.repeats = True
-            if process.pending and mean_ranks:
-                process.pending.append(mark)
+            if process.waiting and mean_ranks:
+                process.waiting[-1].append(mark)
             continue
         if (mark.begins and process.last) or mark.iteration < process.last:
             yield from process.release()
-            process = _Process()
+            process = _Process(Interval.expecting(every))
         if mark.begins:
             process.begin = process.begin or mark
             continue
         process.add(mark)
-        yield from process.release()
-        process.pending = [mark]
-        if process.spacing and not (process.repeats and mean_ranks):
-            yield from process.release()
+        if process.interval.settled:
+            yield from process.release(keep=int(process.repeats and mean_ranks))
     yield from process.release()
 
 
@@ -109,10 +138,10 @@ def to_samples(
     """Turn marks into samples by what their numbers mean."""
     every = log.every or rule.every
     if rule.timing == "running_mean":
-        return _from_running_means(to_steps(marks, mean_ranks=True), every, rule)
+        return _from_running_means(to_steps(marks, every=every, mean_ranks=True), rule)
     if rule.smoothing:
         return _from_smoothed(to_steps(marks), rule)
-    return from_intervals(to_steps(marks), rule.timing, every, images_per_iteration)
+    return from_intervals(to_steps(marks, every=every), rule.timing, images_per_iteration)
 
 
 def _sample(
@@ -140,14 +169,19 @@ def _sample(
 
 
 def from_intervals(
-    steps: Iterable[Step], timing: Timing, every: int | None = None, images: int = 1
+    steps: Iterable[Step], timing: Timing, images: int = 1
 ) -> Iterator[IterationSample]:
-    """Take each number as the time of at most `every` iterations before it, in one epoch."""
+    """Take each number as the time since the line before it, in one epoch.
+
+    Of a longer stretch than the printing interval a line is missing: the number tells of the last
+    interval only. Where lines come at irregular steps, none is missing.
+    """
     last = 0
-    for mark, first, start, spacing in steps:
+    for mark, first, start, interval, irregular in steps:
         base = (start or 0) if first else last
-        longest = min((n for n in (every, spacing) if n), default=mark.iteration)
-        count = min(mark.iteration - max(base, mark.floor), longest)
+        count = mark.iteration - max(base, mark.floor)
+        if interval and (first or not irregular):
+            count = min(count, interval)
         last = mark.iteration
         if count <= 0:
             continue
@@ -169,9 +203,7 @@ def _from_rate(mark: Mark, images: int) -> tuple[float, float]:
     return seconds, images / least - seconds if least > 0 else seconds
 
 
-def _from_running_means(
-    steps: Iterable[Step], every: int | None, rule: TextFormat
-) -> Iterator[IterationSample]:
+def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSample]:
     """Each number is the mean since the process's iteration `skipped` + 1.
 
     Undone by iterations x mean, from mark to mark. Marks within the skipped iterations are a
@@ -182,11 +214,11 @@ def _from_running_means(
     total = edge_s = 0.0
     waited: float | None = 0.0
     start_known = True
-    for mark, first, start, spacing in steps:
+    for mark, first, start, interval, _ in steps:
         if first:
             base = origin = start or 0
-            start_known = start is not None or mark.iteration <= max(every or 0, spacing)
-            base = base if start_known else max(base, mark.iteration - (spacing or 1))
+            start_known = start is not None or mark.iteration <= max(1, interval)
+            base = base if start_known else max(base, mark.iteration - (interval or 1))
             dropped, total, edge_s, waited = 0, 0.0, 0.0, 0.0
         n = mark.iteration - origin
         if n > rule.skipped > dropped:
@@ -219,7 +251,7 @@ def _over_last(mark: Mark, count: int, over: int) -> float | None:
 def _from_smoothed(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSample]:
     """Each number is the mean of the last `smoothing` iterations: take marks that far apart."""
     last = 0
-    for mark, first, start, _ in steps:
+    for mark, first, start, _, _ in steps:
         if first:
             last = start or 0
         base = max(last, mark.floor) if rule.smoothing_restarts else last
