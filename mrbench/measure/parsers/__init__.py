@@ -35,12 +35,17 @@ FORMATS: Mapping[str, tuple[str, str]] = {
     "detectron": ("detectron", "TEXT"),
     "torchvision": ("torchvision", "TEXT"),
     "minimask": ("minimask", "TEXT"),
+    "swin": ("averages", "SWIN"),
+    "timm": ("averages", "TIMM"),
+    "yolox": ("yolox", "TEXT"),
 }
 # Format: the module of this package, and its function that reads it.
 PARSERS: Mapping[str, tuple[str, str]] = {
     "tensorpack": ("tensorpack", "parse"),
     "tensorpack-stats": ("tensorpack", "parse_stats"),
     "matterport": ("keras", "parse"),
+    "pytorch-imagenet": ("averages", "parse_imagenet"),
+    "mllog": ("mllog", "parse"),
 }
 FORMAT_NAMES = (*FORMATS, *PARSERS)
 

@@ -60,7 +60,8 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     data, timed like value) are searched after it in the same line or JSON object.
     head: pattern of the line before the number. timing, every, counts_from and skipped
     are those of LogFormat. smoothing: value is the mean of the last so many iterations, however
-    often it is printed. data_over: data is the mean of the last so many, though value is not.
+    often it is printed. restarts: that mean, or a running one, begins anew in each
+    epoch. data_over: data is the mean of the last so many, though value is not.
     step: the step of rounding, if the digits of value do not show it. begins: a line that a new
     process prints before its first mark; its group, if any, is the number of iterations done.
     """
@@ -77,7 +78,7 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     epochs_from: int = 1
     skipped: int = 0
     smoothing: int = 0
-    smoothing_restarts: bool = False
+    restarts: bool = False
     data_over: int = 0
     step: float | None = None
     begins: re.Pattern[bytes] | None = None

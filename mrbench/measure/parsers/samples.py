@@ -208,7 +208,8 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
 
     Undone by iterations x mean, from mark to mark. Marks within the skipped iterations are a
     running mean of their own (Detectron resets its timer once). Where a process did not begin at
-    iteration 1 and does not say where, its seconds are unknown: nan.
+    iteration 1 and does not say where, its seconds are unknown: nan. A mean that restarts is one
+    since the beginning of its epoch, wherever the process began.
     """
     base = origin = dropped = 0
     total = edge_s = 0.0
@@ -220,6 +221,9 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
             start_known = start is not None or mark.iteration <= max(1, interval)
             base = base if start_known else max(base, mark.iteration - (interval or 1))
             dropped, total, edge_s, waited = 0, 0.0, 0.0, 0.0
+        if rule.restarts and (first or mark.floor > origin):
+            base = origin = mark.floor
+            start_known, dropped, total, edge_s, waited = True, 0, 0.0, 0.0, 0.0
         n = mark.iteration - origin
         if n > rule.skipped > dropped:
             dropped, total, edge_s, waited = rule.skipped, 0.0, 0.0, 0.0
@@ -228,6 +232,9 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
         elapsed, edge_s = mark.value * over, mark.error * over
         wait = None if mark.data is None else mark.data * over
         count = mark.iteration - base
+        if start_known and abs(elapsed - total) <= before_s + edge_s:
+            edge_s = before_s
+            continue  # far into a mean its digits do not resolve an interval; the next is longer
         if count > 0:
             data_s = _over_last(mark, count, rule.data_over)
             if not rule.data_over and None not in (wait, waited) and start_known:
@@ -254,9 +261,9 @@ def _from_smoothed(steps: Iterable[Step], rule: TextFormat) -> Iterator[Iteratio
     for mark, first, start, _, _ in steps:
         if first:
             last = start or 0
-        base = max(last, mark.floor) if rule.smoothing_restarts else last
+        base = max(last, mark.floor) if rule.restarts else last
         ahead = mark.iteration - base
-        if ahead >= rule.smoothing or (rule.smoothing_restarts and mark.closes and ahead > 0):
+        if ahead >= rule.smoothing or (rule.restarts and mark.closes and ahead > 0):
             count = min(ahead, rule.smoothing)
             data_s = None if mark.data is None else mark.data * count
             yield _sample(

@@ -1,7 +1,8 @@
 """torchvision's reference training: `time:` is the mean of the last 20 iterations, printed each 10.
 
 Every second line covers new iterations only; the window of 20 restarts in each epoch.
-Epochs and iterations are counted from 0. Lines of the evaluation begin with `Test:` instead.
+Epochs and iterations are counted from 0; DINO and others print `Epoch: [0/100]`. Lines of
+the evaluation begin with `Test:` instead.
 """
 
 import re
@@ -10,7 +11,7 @@ from mrbench.measure.parsers.base import LOSS, TextFormat, field
 
 TEXT = TextFormat(
     number=re.compile(
-        rb"Epoch:[ \t]{1,9}\[(?P<epoch>\d{1,9})\][ \t]{1,9}"
+        rb"Epoch:[ \t]{1,9}\[(?P<epoch>\d{1,9})(?:/\d{1,9})?\][ \t]{1,9}"
         rb"\[ *(?P<iteration>\d{1,12})/(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=field(b"time"),
@@ -20,5 +21,5 @@ TEXT = TextFormat(
     counts_from=0,
     epochs_from=0,
     smoothing=20,
-    smoothing_restarts=True,
+    restarts=True,
 )
