@@ -53,7 +53,7 @@ def parse(
 ) -> Iterator[IterationSample]:
     """Yield a sample for each tracked_stats."""
     marks = _marks(_events(blocks), images_per_iteration)
-    return from_intervals(to_steps(marks), "interval_mean", log.every)
+    return from_intervals(to_steps(marks, every=log.every), "interval_mean")
 
 
 def _events(blocks: Iterable[Block]) -> Iterator[_Event]:
