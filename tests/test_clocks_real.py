@@ -8,7 +8,7 @@ import pytest
 
 from toy import edit, make_suite, mrbench, records
 
-RULES = "rules: [{rule: clocks, reason: both must agree, otherwise: note}]\n"
+RULES = "  - {rule: clocks, reason: both must agree, otherwise: note}\n"
 
 
 @pytest.fixture

@@ -67,6 +67,40 @@ def running(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+BURN = """
+import sys, time
+sys.stdin.read(1)
+while time.process_time() < 1.0:
+    pass
+print(time.process_time())
+"""
+
+
+def test_what_others_took_stands_in_the_last_line(toy: Path) -> None:
+    """The other program is timed by its processor time: how long that takes is no matter."""
+    edit(toy.parent / "suite.yaml", "at_most: 99", "otherwise: note, at_most: 0")
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other,
+        running(toy) as process,
+    ):
+        burned_s = float(other.communicate("x")[0])
+        count = samples(toy)
+        wait_for(lambda: samples(toy) > count)
+        (toy.parents[1] / "go-25").touch()
+        out, told = process.communicate(timeout=SAFETY_S)
+    assert process.returncode == 0, told
+    (record,) = records(out)
+    telemetry = record["telemetry"]
+    load = telemetry["host"]["cpu_load"]
+    assert load["others_cores"] * telemetry["span_s"] > 0.9 * burned_s
+    assert record["validity"]["verdict"] == "valid with notes"
+    (last,) = [line for line in told.splitlines() if "img/s in iterations" in line]
+    assert "valid with notes: other programs took" in last
+    assert "faster on a quiet machine" in last
+
+
 def record_of(process: subprocess.Popen[str], path: Path) -> dict[str, Any]:
     (path.parents[1] / "go-25").touch()
     out, told = process.communicate(timeout=SAFETY_S)

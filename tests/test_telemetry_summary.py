@@ -122,6 +122,37 @@ def test_the_window_alone_counts(file: Path) -> None:
     assert "4.2 J per image; other programs on its GPUs: none" in shown
 
 
+def test_what_others_and_the_hypervisor_took_is_neither_training_nor_mrbench(
+    tmp_path: Path,
+) -> None:
+    def busy(second: int, **host: float) -> dict[str, Any]:
+        counted = {"cpu_busy_s": 9.0 * second, "cpu_stolen_s": 0.25 * second} | host
+        return sample(second, host=counted, mrbench_cpu_s=0.009 * second)
+
+    lines = [busy(s) for s in range(100, 130)]
+    load = summarize(write(tmp_path, *lines, END), CPU, MEASURED)["host"]["cpu_load"]
+    expected = {"usable_cores": 4, "training_cores": 2, "others_cores": 6.99, "stolen_cores": 0.25}
+    assert load == pytest.approx(expected)
+    # where the training may use two processors only, what happens on the others is none of its own
+    lines = [busy(s, usable_busy_s=2.5 * s, usable_stolen_s=0.0) for s in range(100, 130)]
+    file = write(tmp_path, *lines, END, head=header(cpus=[2, 3]))
+    load = summarize(file, CPU, MEASURED)["host"]["cpu_load"]
+    expected |= {"usable_cores": 2, "others_cores": 0.49, "stolen_cores": 0}
+    assert load == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "change", [{"mrbench_cpu_s": None}, {"own_cpu_s": None}, {"host": {"cpu_busy_s": None}}]
+)
+def test_without_a_counter_the_load_is_unknown(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Telemetry of older versions has no processor time of mrbench."""
+    lines = [sample(s, mrbench_cpu_s=0.0) | change for s in range(100, 130)]
+    assert summarize(write(tmp_path, *lines, END), CPU, MEASURED)["host"]["cpu_load"] is None
+    lines = [sample(s, mrbench_cpu_s=0.0) for s in (109, 113)]  # none in the window
+    measured = msgspec.structs.replace(MEASURED, began_s=110.1, ended_s=110.6)
+    assert summarize(write(tmp_path, *lines, END), CPU, measured)["host"]["cpu_load"] is None
+
+
 def test_energy_by_power_where_no_counter_is(tmp_path: Path) -> None:
     lines = [
         sample(s, gpus={"GPU-0": {"power_w": 100.0 + 10 * (s - 100)}}) for s in range(100, 130)

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Rule, RuleName
 from mrbench.recipe import load
 from mrbench.record import rules
+from mrbench.record.default_rules import default_rules
 from mrbench.record.formats import record_of
 from mrbench.record.judge import judge_record
 from test_checks_gpus import build
 from toy import edit, make_suite, mrbench, outcomes, records
 
 KEPT = next(Path(__file__).parent.glob("kept/smoke/detectron2/*/record.json"))
-RULES = """
-rules:
+RULES = """\
   - {rule: images_per_iteration, reason: another batch is another workload}
   - {rule: gpus, reason: idle GPUs make another number}
   - {rule: window, at_least: 1.0, reason: holes may hide the slow ones, otherwise: note}
@@ -136,6 +137,46 @@ def test_each_rule(rule: Any, change: dict[str, Any], outcome: str, says: str) -
     found = judge_record(record(**change), [Rule(rule=rule, reason="it matters")]).findings[0]
     assert (found.outcome, found.reason) == (outcome, "it matters")
     assert says in found.text
+
+
+def loaded(others: float, stolen: float = 0.0, *, nodes: bool = False) -> dict[str, Any]:
+    def host(name: str, others: float, stolen: float) -> dict[str, Any]:
+        load = {"usable_cores": 2, "training_cores": 1, "others_cores": others}
+        return {"name": name, "processors": 2, "cpu_load": load | {"stolen_cores": stolen}}
+
+    found = seen(host=host("a", 0 if nodes else others, stolen))
+    other = {"samples": 9, "host": host("b", others, stolen), "tree": {}, "own": {}}
+    found["telemetry"]["other_nodes"] = [other] if nodes else None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "says"),
+    [
+        (loaded(0.09), "valid", "other programs took 0.09 of 2 cores"),
+        (loaded(0.11), "valid with notes", "took 0.11 of 2 cores: it may be faster on a quiet"),
+        (loaded(0.39), "valid with notes", "other programs took 0.39 of 2 cores"),
+        (loaded(0.41), "invalid", "other programs took 0.41 of 2 cores: it may be faster"),
+        (loaded(1.48), "invalid", "took 1.48 of 2 cores: it would be faster on a quiet machine"),
+        (loaded(0.1, 0.4), "invalid", "took 0.10 of 2 cores, the hypervisor 0.40: it may"),
+        (loaded(0.41, nodes=True), "invalid", "on b other programs took 0.41 of 2 cores"),
+        ({}, "valid", "the load by other programs is unknown (there is no telemetry of it)"),
+    ],
+)
+def test_foreign_load_is_a_rule_of_every_suite(
+    change: dict[str, Any], verdict: str, says: str
+) -> None:
+    """More than 5 % of the cores is a note, more than 20 % invalid; a suite may say otherwise."""
+    found = record(**change)
+    rules = default_rules(found.suite)
+    validity = judge_record(found, rules)
+    (finding,) = [f for f in validity.findings if f.rule == "foreign_load"]
+    assert validity.verdict == verdict
+    assert says in finding.text
+    assert validity.why + "".join(validity.notes) == (finding.text if verdict != "valid" else "")
+    own = Rule(rule="foreign_load", reason="r", otherwise="note", at_most=1.0)
+    lenient = replace(found.suite, rules=(own,))
+    assert "foreign_load" not in {rule.rule for rule in default_rules(lenient)}
 
 
 def test_every_rule_that_can_be_written_is_checked() -> None:

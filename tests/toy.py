@@ -74,6 +74,8 @@ title: Toys
 model: none
 window: {first: 10, last: 40}
 hardware: {accelerator: cpu, count: 1, name: any CPU}
+rules:
+  - {rule: foreign_load, at_most: 99, reason: no test of this suite is about speed}
 """
 
 

@@ -12,7 +12,7 @@ from mrbench.model.machine import Machine
 from mrbench.model.plan import Plan
 from mrbench.model.run import Exit, Measurement, Status
 from mrbench.model.slurm import Container
-from mrbench.model.suite import Suite
+from mrbench.model.suite import Rule, Suite
 from mrbench.model.telemetry import TelemetrySummary
 
 FORMAT = 4
@@ -39,6 +39,10 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     why: Annotated[str, Meta(description="What makes the run invalid; else empty.")] = ""
     notes: Annotated[tuple[str, ...], Meta(description="What to know of a valid run.")] = ()
     findings: Annotated[tuple[RuleFinding, ...], Meta(description="One for each rule.")] = ()
+
+    def noted(self, *rules: str) -> tuple[str, ...]:
+        """Return what broke these rules without making the run invalid, in words."""
+        return tuple(f.text for f in self.findings if f.rule in rules and f.text in self.notes)
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +143,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="Digest of the plan but for the count of GPUs.")
     ] = None
     series: Annotated[Series | None, Meta(description="Its place among the runs.")] = None
+    default_rules: Annotated[
+        tuple[Rule, ...] | None,
+        Meta(description="Rules that hold beside the suite's; null: none, as in older runs."),
+    ] = None
     forced: Annotated[
         tuple[str, ...] | None, Meta(description="Refusals that --force overruled.")
     ] = None

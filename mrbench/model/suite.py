@@ -56,6 +56,7 @@ RuleName = Literal[
     "image_size",
     "alone",
     "throttling",
+    "foreign_load",
     "clocks",
 ]
 
@@ -69,7 +70,9 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="What is checked: the batch, number of GPUs, precision and image size that"
             " the log states; how much of the window is timed; the loss; that one process trained"
             " from iteration 1 on; that nobody else used the GPUs; that they were not throttled;"
-            " that two clocks agree."
+            " that other programs and the hypervisor left the CPUs to the training; that two clocks"
+            " agree. Suites without foreign_load get it twice: a note above 0.05, invalid above"
+            " 0.2. Where a rule stands twice, the worst finding counts."
         ),
     ]
     reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]
@@ -88,7 +91,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="Upper bound. loss: mean of the window's last quarter by that of its first."
             " clocks: how far their ratio is from 1, e.g. 0.01. throttling: share of the window's"
-            " samples, 0 to 1."
+            " samples, 0 to 1. foreign_load: share of the cores that the training may use, 0 to 1;"
+            " 0.05 if left out."
         ),
     ] = None
 

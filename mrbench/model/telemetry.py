@@ -32,6 +32,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The first line: the machine, its clocks, and the process whose descendants are the training.
 
     visible: CUDA_VISIBLE_DEVICES. before: the processes on the GPUs before the training started.
+    cpus: the processors that the training may use.
     """
 
     format: Count
@@ -48,6 +49,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     gpu_error: str | None = None
     driver: str | None = None
     before: tuple[Count, ...] | None = None
+    cpus: tuple[Count, ...] | None = None
 
     def used_gpus(self, number: int) -> list[GpuFacts]:
         """Return the GPUs that CUDA gave the training, at most so many."""
@@ -62,11 +64,16 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The whole machine: counters since it booted, and its memory in use."""
+    """The whole machine: counters since it booted, and its memory in use.
+
+    usable_busy_s, usable_stolen_s: of the header's `cpus` alone, where these are not all.
+    """
 
     cpu_busy_s: float | None = None
     cpu_idle_s: float | None = None
     cpu_stolen_s: float | None = None
+    usable_busy_s: float | None = None
+    usable_stolen_s: float | None = None
     memory_used_bytes: Count | None = None
     disk_read_bytes: Count | None = None
     disk_written_bytes: Count | None = None
@@ -111,14 +118,19 @@ class GpuProgram(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TelemetrySample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One look at everything. gpus, processes: by GPU's UUID; processes: in every fifth sample."""
+    """One look at everything. gpus, processes: by GPU's UUID; processes: in every fifth sample.
+
+    own_cpu_s: processor time of the telemetry program itself; mrbench_cpu_s: of the rest of
+    mrbench, which started it and the training.
+    """
 
     monotonic_ns: Count
     host: HostSample
     tree: TreeSample
     gpus: dict[str, GpuSample] | None = None
     processes: dict[str, tuple[GpuProgram, ...]] | None = None
-    own_cpu_s: float | None = None  # processor time of the telemetry program itself
+    own_cpu_s: float | None = None
+    mrbench_cpu_s: float | None = None
 
     @property
     def at_s(self) -> float:
@@ -202,6 +214,25 @@ class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class CpuLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the processors that a training may use, over the window."""
+
+    usable_cores: Annotated[float, Meta(description="Processors that the training may use.")]
+    training_cores: Annotated[float, Meta(description="Of these: what the training kept busy.")]
+    others_cores: Annotated[
+        float, Meta(description="What programs other than the training and mrbench kept busy.")
+    ]
+    stolen_cores: Annotated[
+        float | None, Meta(description="What the hypervisor withheld; null: unknown.")
+    ] = None
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the usable processors that others and the hypervisor took, 0 to 1."""
+        lost = self.others_cores + (self.stolen_cores or 0.0)
+        return lost / self.usable_cores if self.usable_cores else 0.0
+
+
 class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A machine over the window."""
 
@@ -213,6 +244,10 @@ class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     cpu_others_cores: Annotated[
         float | None, Meta(description="Processors busy with neither training nor telemetry.")
+    ] = None
+    cpu_load: Annotated[
+        CpuLoad | None,
+        Meta(description="Who used the training's processors; null: unknown, as in older runs."),
     ] = None
     memory_used_bytes: Annotated[
         Statistics | None, Meta(description="Memory in use, in bytes.")

@@ -50,7 +50,8 @@ def derive(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
         status=measurement.status,
         reason=measurement.explanation,
     )
-    return replace(measured, validity=judge_record(measured, record.suite.rules))
+    rules = (*record.suite.rules, *(record.default_rules or ()))
+    return replace(measured, validity=judge_record(measured, rules))
 
 
 def _container(folder: RunDir, plan: Plan) -> DockerContainer | None:
@@ -130,11 +131,16 @@ def exit_code_of(status: Status) -> int:
 def judge_record(record: RunRecord, rules: Sequence[Rule]) -> Validity:
     """Hold a record with a number against the rules; one without is invalid by its status.
 
-    A suite without rules leaves nothing to be broken: then only the measurement's doubts are notes.
+    Where several entries have one rule, as a note and as invalid, the worst finding counts. Without
+    rules nothing can be broken: then only the measurement's doubts are notes.
     """
     if record.status != "ok" or record.measurement is None:
         return Validity(verdict="invalid", why=f"{record.status}: {record.reason}")
-    findings = tuple(_hold(record, rule) for rule in rules)
+    worst: dict[str, RuleFinding] = {}
+    for rule in rules:
+        finding = _hold(record, rule)
+        worst[rule.rule] = max(worst.get(rule.rule, finding), finding, key=_severity)
+    findings = tuple(worst.values())
     broken = [finding for finding in findings if finding.outcome == "failed"]
     invalid = [finding for finding in broken if finding.otherwise == "invalid"]
     if invalid:
@@ -145,6 +151,10 @@ def judge_record(record: RunRecord, rules: Sequence[Rule]) -> Validity:
     notes = tuple(dict.fromkeys(doubts))
     verdict: Verdict = "valid with notes" if notes else "valid"
     return Validity(verdict=verdict, notes=notes, findings=findings)
+
+
+def _severity(finding: RuleFinding) -> int:
+    return (finding.outcome == "failed") * (1 + (finding.otherwise == "invalid"))
 
 
 def _hold(record: RunRecord, rule: Rule) -> RuleFinding:

@@ -6,16 +6,15 @@ from typing import Protocol
 from msgspec import UNSET
 
 from mrbench.measure.window import missing_lines, several_processes
-from mrbench.model.record import RuleOutcome, RunRecord
+from mrbench.model.record import RunRecord
 from mrbench.model.run import Measurement
 from mrbench.model.suite import Rule
-from mrbench.model.telemetry import TelemetrySummary
+from mrbench.record import machine_rules
+from mrbench.record.machine_rules import Answer
 
-POWER_CAP = "power cap"  # at full load every GPU runs into it; that is how it is built
 WHOLE = 1.0  # of the window's iterations
 MOST_APART = 0.01  # two clocks, of their ratio
 MOST_GROWTH = 10.0  # of the loss, from the window's first quarter to its last
-Answer = tuple[RuleOutcome, str]
 
 
 class RuleCheck(Protocol):
@@ -140,54 +139,6 @@ def _measured(record: RunRecord) -> Measurement:
     return record.measurement
 
 
-# The machine while it trained: nobody else on the GPUs, none of them throttled.
-
-
-def alone(record: RunRecord, _rule: Rule) -> Answer:
-    """Ask whether the training's GPUs served it alone, as seen before it and in the window."""
-    if record.plan.accelerator != "gpu":
-        return "ok", "no GPU is needed"
-    telemetry, lack = _watched(record)
-    if telemetry is None:
-        return "not checked", lack
-    foreign = telemetry.foreign
-    if foreign is None or foreign is UNSET:
-        return "not checked", "which processes were on the GPUs could not be told"
-    if foreign:
-        return "failed", f"other programs were on its GPUs: {'; '.join(foreign)}"
-    return "ok", "no other program was seen on its GPUs"
-
-
-def throttling(record: RunRecord, rule: Rule) -> Answer:
-    """Ask for which share of the window heat, power brake or hardware slowed a GPU."""
-    if record.plan.accelerator != "gpu":
-        return "ok", "no GPU is needed"
-    telemetry, lack = _watched(record)
-    if telemetry is None:
-        return "not checked", lack
-    most = rule.at_most or 0.0
-    slowed = [
-        f"GPU {gpu.index} by {reason} for {share:.0%} of the window"
-        for gpu in telemetry.gpus or ()
-        for reason, share in (gpu.slowed_share or {}).items()
-        if reason != POWER_CAP and share > most
-    ]
-    if slowed:
-        return "failed", f"GPUs were slowed: {'; '.join(slowed)}"
-    unknown = [str(gpu.index) for gpu in telemetry.gpus or () if gpu.slowed_share is None]
-    if unknown:
-        return "not checked", f"whether GPU {', '.join(unknown)} was slowed could not be told"
-    return "ok", "no GPU was slowed in the window"
-
-
-def _watched(record: RunRecord) -> tuple[TelemetrySummary | None, str]:
-    telemetry = record.telemetry
-    if telemetry and telemetry.gpus:
-        return telemetry, ""
-    why = "; ".join(telemetry.problems if telemetry else ()) or "there is no telemetry"
-    return None, f"the GPUs could not be looked at while it trained ({why})"
-
-
 RULES: Mapping[str, RuleCheck] = {
     "images_per_iteration": images_per_iteration,
     "gpus": gpus,
@@ -197,6 +148,7 @@ RULES: Mapping[str, RuleCheck] = {
     "loss": loss,
     "single_process": single_process,
     "clocks": clocks,
-    "alone": alone,
-    "throttling": throttling,
+    "alone": machine_rules.alone,
+    "throttling": machine_rules.throttling,
+    "foreign_load": machine_rules.foreign_load,
 }

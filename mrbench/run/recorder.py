@@ -25,6 +25,7 @@ from mrbench.prepare import run_copy
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
+from mrbench.record.default_rules import MACHINE_RULES, default_rules
 from mrbench.record.rundir import RunDir
 
 BUG = 70
@@ -146,6 +147,7 @@ def blank(
         status="failed",
         series=series,
         forced=forced,
+        default_rules=default_rules(file.suite),
     )
 
 
@@ -202,11 +204,14 @@ def summary(record: RunRecord) -> str:
     rate = str(measured.interval or f"{measured.images_per_second:.2f}")
     where = f"in iterations {measured.first}-{measured.last}"
     text = f"{name}: {rate} img/s {where}, {validity.verdict}"
-    if validity.why:
-        text += f": {validity.why}"
+    # what slowed the run belongs to its number: it stands in the same line
+    slowed = validity.noted(*MACHINE_RULES)
+    if validity.why or slowed:
+        text += f": {validity.why or '; '.join(slowed)}"
     warnings = record.container.warnings if record.container else ()
     for note in (*validity.notes, *warnings):
-        text += f"\n  {note}"
+        if note not in slowed:
+            text += f"\n  {note}"
     return f"{text} ({record.id})"
 
 

@@ -33,6 +33,7 @@ title: Two seconds
 model: none
 window: {window}
 hardware: {{accelerator: cpu, count: 1, name: any}}
+rules: [{{rule: foreign_load, at_most: 99, reason: the pairs are compared with one another}}]
 """
 
 

@@ -1,7 +1,7 @@
 """What the host's processors, memory, disks and network do now."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -9,13 +9,18 @@ import psutil
 from mrbench.model.telemetry import HostSample
 
 Note = Callable[[str], None]
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Host:
-    """The machine that it runs on. note: told, once, what the machine doesn't report."""
+    """The machine that it runs on. note: told, once, what the machine doesn't report.
 
-    def __init__(self, note: Note) -> None:
+    cpus: the processors whose time is also counted apart from the others'.
+    """
+
+    def __init__(self, note: Note, cpus: Collection[int] = ()) -> None:
         self._note = note
+        self._cpus = {f"cpu{number}" for number in cpus}
         self._disks, self._networks = _hardware("/sys/block"), _hardware("/sys/class/net")
         self._readers: dict[str, Callable[[], dict[str, float]]] = {
             "processors": _processors,
@@ -23,6 +28,8 @@ class Host:
             "disks": self._disk,
             "network": self._network,
         }
+        if self._cpus:
+            self._readers["own processors"] = self._usable
 
     def sample(self) -> HostSample:
         """Return counters since the start of the machine, and memory in use."""
@@ -34,6 +41,17 @@ class Host:
                 self._note(f"the machine does not tell its {what}: {exc}")
                 del self._readers[what]
         return HostSample(**values)  # type: ignore[arg-type]  # by their names
+
+    def _usable(self) -> dict[str, float]:
+        """Add up some processors' times; psutil would make a tuple for each of all."""
+        busy = stolen = 0
+        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+            name, *ticks = line.split(maxsplit=9)
+            if name in self._cpus:
+                user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
+                busy += user + nice + system + irq + softirq
+                stolen += steal
+        return {"usable_busy_s": busy / TICKS_PER_S, "usable_stolen_s": stolen / TICKS_PER_S}
 
     def _disk(self) -> dict[str, float]:
         # nowrap: a counter set back is none of ours to hide; the summary leaves such seconds out

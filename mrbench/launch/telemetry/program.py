@@ -50,7 +50,9 @@ class Observer:
                 self.gpus, self.driver = open_all(self.note)
             except gpus.Unavailable as exc:
                 self.error = str(exc)
-        self.host, self.tree = Host(self.note), Tree(root)
+        self.tree = Tree(root)
+        cpus = self.tree.cpus or set()
+        self.host = Host(self.note, cpus if len(cpus) != os.cpu_count() else ())
         self._strangers: set[int] = set()
         self._count = 0
 
@@ -71,6 +73,7 @@ class Observer:
             gpu_error=self.error,
             driver=self.driver,
             before=before,
+            cpus=tuple(sorted(self.tree.cpus)) if self.tree.cpus else None,
         )
         self._has_header = True
         self._write(header)
@@ -100,6 +103,7 @@ class Observer:
                 gpus=on_gpus if self.gpus else None,
                 processes=self._processes() if self.gpus and look else None,
                 own_cpu_s=time.process_time(),
+                mrbench_cpu_s=self.tree.mrbench_s(),
             )
         )
         self._count += 1

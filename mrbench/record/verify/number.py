@@ -108,6 +108,7 @@ def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Findi
     unlike = [
         (key, one, other)
         for key, one, other in differences(theirs, ours)
+        if not _both_unknown(one, other)
         if not (_worded(key) and _same_text(one, other, evidence))
     ]
     reworded = [] if _same_words(evidence) else [key for key, *_ in unlike if _worded(key)]
@@ -132,6 +133,11 @@ def _recorded(evidence: Evidence, part: str) -> dict[str, object]:
         verdict: dict[str, object] = msgspec.to_builtins(evidence.record.validity)
         return verdict
     return dict(evidence.content[part])
+
+
+def _both_unknown(one: object, other: object) -> bool:
+    """Tell whether one side has null and the other lacks the key: newer versions have more keys."""
+    return (one is None and other == ABSENT) or (one == ABSENT and other is None)
 
 
 def _same_words(evidence: Evidence) -> bool:

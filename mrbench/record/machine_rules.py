@@ -1,0 +1,98 @@
+"""Rules about the machine while it trained: nobody else on it, nothing that slowed it."""
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from mrbench.model.record import RuleOutcome, RunRecord
+from mrbench.model.suite import Rule
+from mrbench.model.telemetry import CpuLoad, HostSummary, TelemetrySummary
+
+POWER_CAP = "power cap"  # at full load every GPU runs into it; that is how it is built
+MOST_LOST = 0.05  # of the usable processors; a quiet machine's own services take less
+FULL = 0.9  # of the usable processors: then whatever others take is missing to the training
+Answer = tuple[RuleOutcome, str]
+
+
+def foreign_load(record: RunRecord, rule: Rule) -> Answer:
+    """Ask which share of the training's processors others took: programs, and the hypervisor."""
+    most = MOST_LOST if rule.at_most is None else rule.at_most
+    hosts = list(_hosts(record.telemetry))
+    known = [(host, host.cpu_load) for host in hosts if host.cpu_load]
+    if not known:
+        return "not checked", f"the load by other programs is unknown ({_lack(record)})"
+    host, load = max(known, key=lambda pair: pair[1].lost_share)
+    where = f"on {host.name} " if len(hosts) > 1 else ""
+    text = f"{where}{_lost(load)}"
+    if load.lost_share > most:
+        busy = load.training_cores + load.others_cores + (load.stolen_cores or 0.0)
+        would = "would" if busy > FULL * load.usable_cores else "may"
+        return "failed", f"{text}: it {would} be faster on a quiet machine"
+    if len(known) < len(hosts):
+        return "not checked", f"{text}; of {len(hosts) - len(known)} nodes the load is unknown"
+    return "ok", text
+
+
+def _lost(load: CpuLoad) -> str:
+    """Return `other programs took 1.16 of 2 cores`, and what the hypervisor withheld."""
+    stolen = load.stolen_cores or 0.0
+    text = f"other programs took {load.others_cores:.2f} of {load.usable_cores:g} cores"
+    return f"{text}, the hypervisor {stolen:.2f}" if f"{stolen:.2f}" != "0.00" else text
+
+
+def _hosts(telemetry: TelemetrySummary | None) -> Iterator[HostSummary]:
+    """Yield the run's machines, the first one first."""
+    if telemetry and telemetry.host:
+        yield telemetry.host
+        for node in telemetry.other_nodes or ():
+            yield node.host
+
+
+def _lack(record: RunRecord) -> str:
+    telemetry = record.telemetry
+    return "; ".join(telemetry.problems if telemetry else ()) or "there is no telemetry of it"
+
+
+def alone(record: RunRecord, _rule: Rule) -> Answer:
+    """Ask whether the training's GPUs served it alone, as seen before it and in the window."""
+    if record.plan.accelerator != "gpu":
+        return "ok", "no GPU is needed"
+    telemetry, lack = _watched(record)
+    if telemetry is None:
+        return "not checked", lack
+    foreign = telemetry.foreign
+    if foreign is None or foreign is UNSET:
+        return "not checked", "which processes were on the GPUs could not be told"
+    if foreign:
+        return "failed", f"other programs were on its GPUs: {'; '.join(foreign)}"
+    return "ok", "no other program was seen on its GPUs"
+
+
+def throttling(record: RunRecord, rule: Rule) -> Answer:
+    """Ask for which share of the window heat, power brake or hardware slowed a GPU."""
+    if record.plan.accelerator != "gpu":
+        return "ok", "no GPU is needed"
+    telemetry, lack = _watched(record)
+    if telemetry is None:
+        return "not checked", lack
+    most = rule.at_most or 0.0
+    slowed = [
+        f"GPU {gpu.index} by {reason} for {share:.0%} of the window"
+        for gpu in telemetry.gpus or ()
+        for reason, share in (gpu.slowed_share or {}).items()
+        if reason != POWER_CAP and share > most
+    ]
+    if slowed:
+        return "failed", f"GPUs were slowed: {'; '.join(slowed)}"
+    unknown = [str(gpu.index) for gpu in telemetry.gpus or () if gpu.slowed_share is None]
+    if unknown:
+        return "not checked", f"whether GPU {', '.join(unknown)} was slowed could not be told"
+    return "ok", "no GPU was slowed in the window"
+
+
+def _watched(record: RunRecord) -> tuple[TelemetrySummary | None, str]:
+    telemetry = record.telemetry
+    if telemetry and telemetry.gpus:
+        return telemetry, ""
+    why = "; ".join(telemetry.problems if telemetry else ()) or "there is no telemetry"
+    return None, f"the GPUs could not be looked at while it trained ({why})"
