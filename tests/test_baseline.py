@@ -16,7 +16,7 @@ from mrbench.checks.baseline.file import read_baseline, write_baseline
 from mrbench.files import digest_of
 from mrbench.recipe.schema import make_schema
 from toy import edit, mrbench
-from toyruns import rewrite
+from toyruns import TOOK, load, rewrite
 
 # Bencher's own schema of its format, https://bencher.dev/docs/reference/bencher-metric-format
 METRIC = {
@@ -182,6 +182,22 @@ def test_runs_that_do_not_count_are_left_out(
     rewrite(third, lambda r: r.update(validity=invalid), digest=True)
     assert check("--baseline", "base.json") == 8
     assert "no valid run: failed: no room" in capsys.readouterr().out
+
+
+def test_load_by_other_programs_is_told_of_both_sides(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(runs_of(here / "runs")[0], load, digest=True)
+    assert check("--baseline", "base.json") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"the new runs, 1 of 3 runs: {TOOK}" in told
+    assert "measure again on a quiet machine" in told
+    assert "the baseline, 1" not in told
+    (here / "base.json").unlink()
+    assert mrbench(*SAVE, "runs", cwd=here).returncode == 0
+    change(here / "runs", renamed("-later"))
+    assert check("--baseline", "base.json") == 0
+    assert f"the baseline, 1 of 3 runs: {TOOK}" in " ".join(capsys.readouterr().out.split())
 
 
 UNLIKE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [

@@ -10,9 +10,10 @@ import pytest
 from mrbench.model.record import RunRecord
 from mrbench.record import provenance, rundir
 from mrbench.record.formats import record_of as decoded
+from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import differing, facts
 from toy import mrbench
-from toyruns import copy, make_runs, record_of, rewrite
+from toyruns import copy, load, make_runs, record_of, rewrite
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
 GPUS: list[dict[str, Any]] = [
@@ -141,6 +142,23 @@ def test_what_may_explain_a_difference(
     assert answer["ratio_b_to_a"] is not None
 
 
+def test_load_by_other_programs_is_no_harmless_difference(runs: list[Path], tmp_path: Path) -> None:
+    rewrite(runs[1], load, digest=True)
+    answer = compare(runs, tmp_path, 0)
+    assert kinds(answer)["slowed.foreign_load"] == "may explain"
+    assert "same machine" not in answer["verdict"]
+    told = mrbench("compare", *runs, cwd=tmp_path).stdout
+    assert "other programs took 0.21 of 2 cores" in " ".join(told.split())
+
+
+def test_load_that_an_older_run_was_not_judged_by_is_found() -> None:
+    old = json.loads(next(KEPT.glob("detectron2/*/record.json")).read_bytes())
+    assert not slowed_by(decoded(json.dumps(old).encode(), "r"))
+    old["telemetry"]["host"]["cpu_others_cores"] = 1.48
+    found = slowed_by(decoded(json.dumps(old).encode(), "r"))
+    assert found == {"foreign_load": "other programs took 1.48 of 2 cores"}
+
+
 def test_another_host_is_harmless(runs: list[Path], tmp_path: Path) -> None:
     rewrite(runs[1], lambda r: r["machine"].update(host="elsewhere"), digest=True)
     answer = compare(runs, tmp_path, 0)
@@ -211,7 +229,7 @@ def test_every_key_of_the_table_begins_a_fact_that_records_have(two: list[Path])
     record["machine"]["gpus"] = GPUS
     known = provenance.KEYS | provenance.ON_CPU | provenance.BETWEEN
     parts = {key.partition(".")[0] for key in known}
-    assert parts <= {*provenance.PARTS, "package", "weights", "stated", "clock_mhz"}
+    assert parts <= {*provenance.PARTS, "package", "weights", "stated", "clock_mhz", "slowed"}
     plan = {key.split(".")[1] for key in known if key.startswith("plan.")}
     assert plan <= record["plan"].keys()
     machine = {key.split(".")[1] for key in known if key.startswith("machine.")}

@@ -1,9 +1,9 @@
 """Rules that hold for the runs of every suite, unless it has its own of that name."""
 
-from mrbench.model.suite import Rule, RuleName, Suite
+from mrbench.model.suite import Rule, Suite
 
 # The rules about the machine: what breaks one stands in the run's last line.
-MACHINE_RULES: tuple[RuleName, ...] = ("alone", "throttling", "foreign_load")
+MACHINE_RULES: tuple[str, ...] = ("alone", "throttling", "foreign_load")
 DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(
         rule="foreign_load",

@@ -7,10 +7,12 @@ from msgspec import UNSET
 from mrbench.model.record import RuleOutcome, RunRecord
 from mrbench.model.suite import Rule
 from mrbench.model.telemetry import CpuLoad, HostSummary, TelemetrySummary
+from mrbench.record.default_rules import MACHINE_RULES
 
 POWER_CAP = "power cap"  # at full load every GPU runs into it; that is how it is built
 MOST_LOST = 0.05  # of the usable processors; a quiet machine's own services take less
 FULL = 0.9  # of the usable processors: then whatever others take is missing to the training
+LEAST_SAMPLES = 3
 Answer = tuple[RuleOutcome, str]
 
 
@@ -31,6 +33,33 @@ def foreign_load(record: RunRecord, rule: Rule) -> Answer:
     if len(known) < len(hosts):
         return "not checked", f"{text}; of {len(hosts) - len(known)} nodes the load is unknown"
     return "ok", text
+
+
+def slowed_by(record: RunRecord) -> dict[str, str]:
+    """Return what broke the rules about the machine, in words by the rule's name.
+
+    Older records, which have no rule on foreign load, are asked for what their telemetry counted.
+    """
+    findings = record.validity.findings if record.validity else ()
+    known = [f for f in findings if f.rule in MACHINE_RULES]
+    broken = {f.rule: f.text for f in known if f.outcome == "failed"}
+    if all(f.rule != "foreign_load" for f in known) and (text := _older_load(record.telemetry)):
+        broken["foreign_load"] = text
+    return broken
+
+
+def _older_load(telemetry: TelemetrySummary | None) -> str:
+    """Return what older telemetry says of other programs, if that is much; else nothing.
+
+    mrbench itself counts as one of them there, which is little in a window of some samples.
+    """
+    if telemetry is None or telemetry.samples < LEAST_SAMPLES:
+        return ""
+    for host in _hosts(telemetry):
+        others = host.cpu_others_cores or 0.0
+        if others > MOST_LOST * host.processors:
+            return f"other programs took {others:.2f} of {host.processors} cores"
+    return ""
 
 
 def _lost(load: CpuLoad) -> str:

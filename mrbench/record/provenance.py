@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
 from mrbench.model.record import RunRecord
+from mrbench.record.machine_rules import slowed_by
 from mrbench.text import ABSENT, differences, leaves
 
 Facts = Mapping[str, object]  # of a record, by dotted key
@@ -18,6 +19,7 @@ WHO = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE"),
     *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "CURL_CA_BUNDLE"),
 )
+SLOWED = "slowed"  # begins the facts on what slowed a run: other programs, heat
 # The beginning of a fact's dotted key: what a difference there means, and why. The longest counts.
 KEYS: dict[str, tuple[Kind, str]] = {
     "plan.suite": (MUST, "each suite trains something else"),
@@ -60,6 +62,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "package": (EXPLAINS, "another version"),
     "environment": (HARMLESS, "where the environment was, and how it came there"),
     "weights": (EXPLAINS, "other weights to start from"),
+    SLOWED: (EXPLAINS, "something slowed the run"),
     "clock_mhz": (EXPLAINS, "the GPUs ran at other clocks in the window"),
     "forced": (EXPLAINS, "a refusal was overruled"),
     "machine": (EXPLAINS, "another machine"),
@@ -137,6 +140,7 @@ def facts(record: RunRecord) -> dict[str, object]:
     known["clock_mhz"] = {
         str(gpu.index): round(gpu.sm_clock_mhz.mean, -1) for gpu in watched if gpu.sm_clock_mhz
     }
+    known[SLOWED] = slowed_by(record)
     known["package"] = dict(_packages(record.environment.frozen if record.environment else ()))
     known["stated"] = {name: fact.value for name, fact in (record.stated or {}).items()}
     known["weights"] = {weights.file: weights.sha256 for weights in record.weights or ()}

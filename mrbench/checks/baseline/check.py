@@ -17,6 +17,7 @@ from mrbench.measure.student import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.model.comparison import EXPLAINS, MUST
 from mrbench.model.finding import Finding, Outcome
+from mrbench.record.provenance import SLOWED
 from mrbench.text import shorten
 
 OUTCOMES: Mapping[GateVerdict, Outcome] = {
@@ -26,6 +27,7 @@ OUTCOMES: Mapping[GateVerdict, Outcome] = {
 }
 UNLIKE = "compare like with like, or save a baseline of its own for these runs"
 SLOWER = "look at what may explain it; if it is meant, `mrbench baseline update FILE --accept WHY`"
+NOT_QUIET = "the change may be that of the load; measure again on a quiet machine"
 LONGEST = 1000  # characters of a line; records may say anything
 WITHIN = 5  # degrees of freedom of an interval within a run of 400 iterations
 
@@ -90,8 +92,12 @@ def _entry(gate: Gate, entry: BaselineEntry, repeats: ValidRuns | None) -> Itera
     if forbid:
         yield gate.finding(entry.key, "provenance", "failed", words.forbidden(forbid), UNLIKE)
         return
-    text = words.explained([d for d in differ if d.kind == EXPLAINS])
-    yield gate.finding(entry.key, "provenance", "ok", text)
+    explain = [d for d in differ if d.kind == EXPLAINS and not d.key.startswith(SLOWED)]
+    yield gate.finding(entry.key, "provenance", "ok", words.explained(explain))
+    for whose, facts in (("the baseline", entry.provenance), ("the new runs", new.facts)):
+        for key, text in facts.items():
+            if key.startswith(SLOWED):
+                yield gate.finding(entry.key, "machine", "note", f"{whose}, {text}", NOT_QUIET)
     yield _throughput(gate, entry, new)
 
 

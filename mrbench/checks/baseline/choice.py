@@ -10,6 +10,8 @@ from mrbench.checks.baseline.likeness import forbidding, kept_facts
 from mrbench.measure.repeats import Sample, log_sample
 from mrbench.model.baseline import Key
 from mrbench.model.record import RunRecord
+from mrbench.record.machine_rules import slowed_by
+from mrbench.record.provenance import SLOWED
 from mrbench.results.compare import no_number
 
 MOST = 1e300  # images per second; the mean of more is no float
@@ -33,7 +35,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 class ValidRuns(msgspec.Struct, frozen=True, kw_only=True):
     """Valid runs of one plan on machines of one kind, oldest first; maybe none.
 
-    facts: the newest's provenance. left_out: why each other run of the plan does not count.
+    facts: the newest's provenance, and what slowed any of them. left_out: why each other run of the
+    plan does not count.
     """
 
     records: tuple[RunRecord, ...]
@@ -90,12 +93,23 @@ def _newest(runs: Sequence[Candidate]) -> ValidRuns:
         unlike = forbidding(facts, kept_facts(run.record)) if reasons[i] is None else []
         if unlike:
             reasons[i] = f"made elsewhere: {unlike[0]}"
+    records = tuple(r.record for r, why in zip(planned, reasons, strict=True) if why is None)
     return ValidRuns(
-        records=tuple(r.record for r, why in zip(planned, reasons, strict=True) if why is None),
-        facts=facts,
+        records=records,
+        facts={**facts, **_slowed(records)},
         commit=last.plan.source.commit,
         left_out=tuple(why for why in reasons if why is not None),
     )
+
+
+def _slowed(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Return what slowed runs by the key of provenance: the last one's, and how many there are."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        for rule, text in slowed_by(record).items():
+            found.setdefault(f"{SLOWED}.{rule}", []).append(text)
+    counted = f"of {len(records)} run{'s' * (len(records) != 1)}"
+    return {key: f"{len(texts)} {counted}: {texts[-1]}" for key, texts in found.items()}
 
 
 def _half_width(record: RunRecord) -> float | None:
