@@ -8,6 +8,7 @@ import pytest
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat, Timing
 from mrbench.model.run import Disagreement, IterationSample, Measurement, Printed
 
 WINDOW = Window(first=100, last=500)
@@ -88,15 +89,130 @@ def test_output_in_bursts_is_buffered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "says"), [(2.0, "more often than thought"), (500.0, "milliseconds")]
+    ("factor", "timing", "cause", "says"),
+    [
+        (1000, "interval_mean", "wrong_unit", "milliseconds, taken for seconds"),
+        (1e-3, "interval_mean", "wrong_unit", "seconds, taken for milliseconds"),
+        (1 / 16, "interval_mean", "wrong_unit", "seconds per image"),
+        (1 / 60, "interval_total", "wrong_unit", "minutes"),
+        (16, "rate", "wrong_unit", "iterations of 1 image, not of 16; or they are iterations per"),
+        (
+            4,
+            "rate",
+            "wrong_unit",
+            "iterations of 4 images, not of 16; or they are those of one",
+        ),
+        (1000, "rate", "wrong_unit", "thousands of images per second"),
+        (20, "interval_mean", "wrong_timing", "the seconds of all 20 iterations"),
+        (1 / 20, "interval_total", "wrong_timing", "the seconds of one iteration"),
+        (2, "interval_mean", "changed_format", "more often than thought"),
+        (1 / 400, "interval_mean", "asynchronous_calls", "returns before the work is done"),
+        (1 / 1.5, "interval_mean", "partial_clock", "leaves out a part of every iteration"),
+    ],
 )
-def test_figures_that_mean_something_else_are_a_changed_format(factor: float, says: str) -> None:
+def test_a_gross_difference_is_no_number_but_its_likely_cause(
+    factor: float, timing: Timing, cause: str, says: str
+) -> None:
     stamps = Arrivals(lambda offset: offset / 200)
-    seconds = 0.5 * factor if factor == 2.0 else 0.0005
-    found = disagreement(measure(samples(lambda _: seconds), WINDOW, 16, stamps=stamps))
-    assert found.cause == "changed_format"
-    assert says in found.text
-    assert "log.timing" in found.text
+    log = LogFormat(timing=timing)
+    found = measure(samples(lambda _: 0.5 * factor), WINDOW, 16, stamps=stamps, log=log)
+    assert (found.status, found.images_per_second) == ("clocks_disagree", None)
+    assert found.agreement == pytest.approx(1 / factor)
+    assert found.disagreement
+    assert (found.disagreement.cause, found.disagreement.text) == (cause, found.explanation)
+    assert says in found.reason
+    assert "e-" not in found.reason, "no powers of ten"
+    assert found.remedy
+
+
+def test_cumulative_seconds_are_named() -> None:
+    stamps = Arrivals(lambda offset: offset / 200)
+    grown = samples(lambda last: 0.5 * last / 20)
+    found = measure(grown, WINDOW, 16, stamps=stamps, log=LogFormat(timing="interval_total"))
+    assert (found.status, found.disagreement and found.disagreement.cause) == (
+        "clocks_disagree",
+        "wrong_timing",
+    )
+    assert "as the time since the start does" in found.reason
+
+
+def test_a_pause_that_makes_a_gross_difference_is_named_with_its_line() -> None:
+    def late(offset: int) -> float:  # a minute of evaluation after iteration 310
+        return offset / 200 + (60 if offset > 31000 else 0)
+
+    found = measure(samples(), WINDOW, 16, stamps=Arrivals(late))
+    assert found.status == "clocks_disagree"
+    assert "60.0 s more than the log tells in iterations 301-320" in found.reason
+    assert "choose another window" in found.remedy
+    better = with_evidence(found, lambda *_: b"Start inference on 5000 images\n")
+    assert better.reason.endswith("tells of an evaluation: Start inference on 5000 images")
+
+    def often(offset: int) -> float:
+        return offset / 200 + 20 * ((offset - 1000) // 10000)
+
+    ends = measure(samples(), WINDOW, 16, stamps=Arrivals(often))
+    assert "about every 100 iterations, perhaps at epochs' ends" in ends.reason
+
+
+def test_what_a_busy_machine_delays_is_no_gross_difference() -> None:
+    stamps = Arrivals(lambda offset: offset / 100 * 0.0005)
+    found = measure(samples(lambda _: 0.0003), WINDOW, 16, stamps=stamps)  # 0.12 s by 0.2 s
+    assert found.status == "ok"
+    assert found.agreement == pytest.approx(5 / 3)
+
+
+def test_two_clocks_that_agree_outvote_the_third() -> None:
+    def stopped(offset: int) -> float:  # whoever reads the log slept through most of the window
+        return offset / 200 if offset <= 10000 else 50 + max(0, (offset - 44000) / 200)
+
+    log = samples(printed=lambda i: stamp(0.5 * i))
+    found = measure(log, WINDOW, 16, stamps=Arrivals(stopped))
+    assert (found.status, found.clock, found.second_clock) == ("ok", "log", "printed")
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+    assert any("the printed clock agrees with the log" in text for text in found.warnings)
+    alone = measure(samples(), WINDOW, 16, stamps=Arrivals(stopped))
+    assert alone.status == "clocks_disagree"
+    both = measure(
+        samples(lambda _: 1.0, lambda i: stamp(0.5 * i)),
+        WINDOW,
+        16,
+        stamps=Arrivals(lambda offset: offset / 200),
+    )
+    assert both.status == "clocks_disagree"
+
+
+def test_arrival_in_bursts_does_not_lead() -> None:
+    """A buffer that is full each 130 iterations: of the window's 400 three buffers are seen."""
+    late = Arrivals(lambda offset: math.ceil(offset / 13000) * 13000 / 200)
+    led = LogFormat(clock="arrival", timing="interval_total")
+    found = measure(samples(), WINDOW, 16, stamps=late, log=led)
+    assert (found.status, found.clock, found.second_clock) == ("ok", "log", "arrival")
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+    assert any("bursts" in text and "own seconds" in text for text in found.warnings)
+    # half of the log in one burst refutes nothing, but a log that tells ten times more is refuted
+    coarse = Arrivals(lambda offset: math.ceil(offset / 27000) * 27000 / 200)
+    assert measure(samples(), WINDOW, 16, stamps=coarse, log=led).seconds_per_iteration == 0.5
+    wrong = measure(samples(lambda _: 5.0), WINDOW, 16, stamps=coarse, log=led)
+    assert wrong.status == "clocks_disagree"
+    # no clock is left where the log has no seconds of its own
+    none = measure(samples(lambda _: math.nan), WINDOW, 16, stamps=late, log=led)
+    assert (none.status, none.images_per_second) == ("incomplete_window", None)
+    assert "bursts, up to 65 s apart" in none.reason
+    assert "PYTHONUNBUFFERED" in none.remedy
+
+
+def test_a_log_that_counts_more_than_it_trains_is_not_called_one_that_leaves_out() -> None:
+    """As maskrcnn-benchmark, which counts batches without a box but does not time them."""
+    skips = (130, 190, 255, 310, 370, 430, 441, 490)
+
+    def printed(i: int) -> Printed:
+        return stamp(0.5 * (i - sum(skip < i for skip in skips)), 1e-3)
+
+    log = LogFormat(timing="running_mean")
+    found = measure(samples(printed=printed), WINDOW, 16, log=log)
+    told = disagreement(found)
+    assert (found.status, told.cause) == ("ok", "skipped_iterations")
+    assert "it may count iterations that it does not train" in told.text
 
 
 def test_printed_stamps_check_a_bare_log() -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
 
 WINDOW = Window(first=100, last=500)
+BY_ARRIVAL = LogFormat(clock="arrival", timing="interval_total")
 
 
 class Arrivals:
@@ -135,7 +137,7 @@ def test_both_clocks_time_the_same_iterations() -> None:
     assert found.arrival_seconds == pytest.approx(400 * 0.502)
     assert found.agreement == pytest.approx(1.004)
     assert found.warnings == ()
-    led = measure(steady(), WINDOW, 16, stamps=stamps, clock="arrival")
+    led = measure(steady(), WINDOW, 16, stamps=stamps, log=BY_ARRIVAL)
     assert led.seconds_per_iteration == pytest.approx(0.502)
     assert led.clock == "arrival"
 
@@ -155,16 +157,16 @@ def test_the_arrival_clock_leaves_out_what_is_between_epochs() -> None:
         IterationSample(50 * e, 50, 25.4, 30000 * e - 5000, 30000 * (e - 1)) for e in range(1, 12)
     ]
     stamps = Arrivals(lambda offset: offset / 1000)
-    found = measure(epochs, WINDOW, 16, stamps=stamps, clock="arrival")
+    found = measure(epochs, WINDOW, 16, stamps=stamps, log=BY_ARRIVAL)
     assert found.seconds_per_iteration == pytest.approx(0.5)
     assert found.log_seconds == pytest.approx(8 * 25.4)
 
 
 def test_without_arrival_times_the_log_leads_with_a_warning() -> None:
-    found = measure(steady(), WINDOW, 16, clock="arrival")
+    found = measure(steady(), WINDOW, 16, log=BY_ARRIVAL)
     assert (found.status, found.clock) == ("ok", "log")
     assert "arrival times are missing" in found.warnings[0]
-    buffered = measure(steady(), WINDOW, 16, stamps=Arrivals(lambda _: 3.0), clock="arrival")
+    buffered = measure(steady(), WINDOW, 16, stamps=Arrivals(lambda _: 3.0), log=BY_ARRIVAL)
     assert (buffered.status, buffered.clock, buffered.agreement) == ("ok", "log", None)
     assert "tell nothing" in buffered.warnings[0]
 

@@ -160,7 +160,7 @@ def test_the_log_tells_mrbench_the_true_times(part: Opener) -> None:
         true = sum(seconds[sample.last - sample.count : sample.last])
         assert sample.seconds == pytest.approx(true, abs=20 * 0.51e-4)  # four decimals
         assert sample.loss == 1.5
-    found = measure(iter(samples), Window(first=20, last=60), 16, stamps=None, clock="log")
+    found = measure(iter(samples), Window(first=20, last=60), 16, stamps=None)
     assert (found.first, found.last, found.status) == (21, 60, "ok")
 
 

@@ -12,7 +12,14 @@ from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.log.blocks import Block, read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
-from mrbench.measure.parsers import FORMAT_NAMES, KIN, counts_images, parse_samples, warning_of
+from mrbench.measure.parsers import (
+    FORMAT_NAMES,
+    KIN,
+    counts_images,
+    parse_samples,
+    resolve_format,
+    warning_of,
+)
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
@@ -98,7 +105,8 @@ def parse_log(
     if not images and counts_images(reading.log):
         # its seconds are those of one image, which no other clock can check
         samples, stamps = (s._replace(printed=None, printed_began=None) for s in samples), None
-    measured = measure(marks.watch(samples), window, images, stamps=stamps, clock=reading.log.clock)
+    resolved = resolve_format(reading.log)
+    measured = measure(marks.watch(samples), window, images, stamps=stamps, log=resolved)
     if path.is_file():
         measured = with_evidence(measured, functools.partial(read_range, path))
     measured = _with_images(measured, reading, given=images_per_iteration, stated=stated)

@@ -5,51 +5,24 @@ Where the marks do not fall on the window's edges the nearest ones count. Of sev
 one log the last that covers the window counts. Only what concerns the window is kept.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-import msgspec
 from msgspec.structs import replace
 
-from mrbench.measure import clocks
+from mrbench.measure.causes import UNBUFFERED, Figures
+from mrbench.measure.choice import Choice, Lead, choose
+from mrbench.measure.clocks import GROSS
 from mrbench.measure.interval import drift, within_run
-from mrbench.measure.spans import INSIDE, ArrivalClock, Process, Span, split_processes
+from mrbench.measure.parsers import counts_images
+from mrbench.measure.shortfall import shortfall
+from mrbench.measure.spans import ArrivalClock, Process, split_processes
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import Clock
-from mrbench.model.run import IterationSample, LeadingClock, Measurement, Status
+from mrbench.model.recipe import LogFormat
+from mrbench.model.run import IterationSample, LeadingClock, Measurement
 
-LEAST_COVERED = 0.75  # of the window's iterations; below, no number
-MOST_OUTSIDE = 0.1  # of the window's length; marks further apart do not resolve it
-COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
 LEAST_DRIFT = 0.01  # of the throughput; less is not worth a warning
-
-
-class Lead(msgspec.Struct, frozen=True, kw_only=True):
-    """The leading clock's seconds over the iterations that it times.
-
-    times: (iterations, seconds) of each interval. resolution_s and one_clock are those of
-    interval.within_run. error_s: bound of the error of `seconds` by rounding, log_error_s that of
-    the log's own figures. second: the clock that checks it, or None.
-    """
-
-    clock: LeadingClock
-    second: LeadingClock | None
-    times: Sequence[tuple[int, float]]
-    resolution_s: float
-    one_clock: bool
-    error_s: float
-    log_error_s: float
-
-    @property
-    def seconds(self) -> float:
-        """Return the seconds of all intervals."""
-        return sum(seconds for _, seconds in self.times)
-
-    @property
-    def iterations(self) -> int:
-        """Return the iterations of all intervals."""
-        return sum(count for count, _ in self.times)
+LOG = LogFormat(timing="interval_total")
 
 
 def measure(
@@ -58,24 +31,24 @@ def measure(
     images_per_iteration: int | None,
     *,
     stamps: ArrivalClock | None = None,
-    clock: Clock = "log",
+    log: LogFormat = LOG,
 ) -> Measurement:
     """Measure a log's samples; without a trustworthy number the status and reason say why.
 
-    clock: which one leads; another checks it. Without images per iteration only the seconds per
-    iteration are known.
+    log: its clock leads, and others check it; its timing helps to say why they differ. Without
+    images per iteration only the seconds per iteration are known.
     """
     result: Measurement | None = None
     processes = 0
     for process in split_processes(samples, window, stamps):
         processes += 1
-        measured = _conclude(process, window, images_per_iteration, clock, stamps)
+        measured = _conclude(process, window, images_per_iteration, log, stamps)
         result = measured if result is None else _preferred(result, measured)
     if result is None:
         return Measurement(
             status="no_iterations",
             images_per_iteration=images_per_iteration,
-            clock=clock,
+            clock=log.clock,
             reason="no line tells of an iteration",
             remedy="is it the right log, and the right format?",
         )
@@ -107,7 +80,7 @@ def _conclude(
     process: Process,
     window: Window,
     images_per_iteration: int | None,
-    clock: Clock,
+    log: LogFormat,
     stamps: ArrivalClock | None,
 ) -> Measurement:
     measured = Measurement(
@@ -117,28 +90,38 @@ def _conclude(
         iterations=process.iterations,
         intervals=len(process.spans),
         images_per_iteration=images_per_iteration,
-        clock=clock,
+        clock=log.clock,
         log_seconds=_sum(process, "log"),
         arrival_seconds=_sum(process, "arrival"),
         printed_seconds=_sum(process, "printed"),
         began=process.earliest,
     )
-    problem = _shortfall(process, window, clock)
+    problem = shortfall(process, window, log.clock)
     if problem:
         status, why = problem
         return replace(
             measured, status=status, reason=why.text, remedy=why.remedy, log_seconds=None
         )
-    lead, warnings = _choose_clocks(process, clock, stamped=stamps is not None)
-    measured = replace(_cross_checked(measured, process, lead), clock=lead.clock)
+    figures = Figures(log.timing, images_per_iteration, rates=counts_images(log))
+    chosen = choose(process, log.clock, figures, stamped=stamps is not None)
+    lead = chosen.lead
+    measured = replace(_checked(measured, chosen), clock=lead.clock)
+    if chosen.refuted and chosen.refuted.disagreement:
+        why = Problem(chosen.refuted.reason, chosen.refuted.disagreement.remedy)
+        return replace(measured, status="clocks_disagree", reason=why.text, remedy=why.remedy)
     if lead.seconds <= 0:
         reason = "the log's own seconds are unknown in the window, and no arrival times are at hand"
         return replace(measured, status="incomplete_window", reason=reason)
+    if lead.clock == "arrival" and lead.error_s > GROSS * lead.seconds:
+        text = f"its lines came in bursts, up to {lead.error_s:.4g} s apart"
+        text += f", which is too coarse for a window of {lead.seconds:.4g} s"
+        remedy = f"{UNBUFFERED}, or choose a longer window"
+        return replace(measured, status="incomplete_window", reason=text, remedy=remedy)
     measured = _with_rate(measured, process, lead)
     if stamps is not None:
         began_s, ended_s = _window_times(process, stamps, lead.seconds)
         measured = replace(measured, began_s=began_s, ended_s=ended_s)
-    texts = (*_edge_warnings(process, window), *warnings, *_warnings(measured))
+    texts = (*_edge_warnings(process, window), *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
 
 
@@ -149,22 +132,17 @@ def _sum(process: Process, clock: LeadingClock) -> float | None:
     return sum(seconds) if seconds and complete else None
 
 
-def _cross_checked(measured: Measurement, process: Process, lead: Lead) -> Measurement:
-    """Compare the leading clock with the second one."""
-    other = lead.second
-    if other is None:
+def _checked(measured: Measurement, chosen: Choice) -> Measurement:
+    """Add how the second clock agrees with the leading one."""
+    check = chosen.check
+    if check is None or check.agreement is None:
         return measured
-    comparison = clocks.compare(
-        process.spans,
-        lead.clock if other == "log" else other,
-        error_s=lead.log_error_s + (process.step_s if other == "printed" else 0.0),
-    )
     return replace(
         measured,
-        second_clock=None if comparison.agreement is None else other,
-        agreement=comparison.agreement,
-        agreement_error=comparison.error,
-        disagreement=comparison.disagreement,
+        second_clock=check.other if chosen.lead.clock == "log" else "log",
+        agreement=check.agreement,
+        agreement_error=check.error,
+        disagreement=check.disagreement,
     )
 
 
@@ -214,48 +192,6 @@ def _warnings(measured: Measurement) -> Iterable[str]:
         )
 
 
-def _shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, Problem] | None:
-    """Return why there can be no number, or None."""
-    requested = f"{window.first + 1}-{window.last}"
-    available = f"the log has iterations {process.earliest + 1}-{process.latest}"
-    if process.latest > window.last:  # where reading may have skipped the rest
-        available = f"the log begins at iteration {process.earliest + 1}"
-    length = window.last - window.first
-    late = process.earliest > window.first
-    advice = "give a log that begins earlier" if late else "let it train longer"
-    if process.begin is None:
-        return "incomplete_window", Problem(f"{available}, the window is {requested}", advice)
-    tail = window.last - process.end
-    unfinished = process.latest < window.last and tail >= INSIDE * process.longest
-    gap = max(process.begin - window.first, tail)
-    if unfinished or gap > process.longest or process.iterations < LEAST_COVERED * length:
-        covered = f"{process.iterations} of the window's {length}"
-        text = f"{available}, {covered} ({requested}) are timed"
-        return "incomplete_window", Problem(text, advice)
-    outside = max(0, window.first - process.begin) + max(0, process.end - window.last)
-    if outside > MOST_OUTSIDE * length:
-        marks = f"{process.begin + 1}-{process.end}"
-        reason = f"its marks are too far apart: the nearest cover {marks}, not {requested}"
-        return "incomplete_window", Problem(reason, "choose another window")
-    return _flaw(process, clock)
-
-
-def _flaw(process: Process, clock: Clock) -> tuple[Status, Problem] | None:
-    """Return what is wrong with a window that is covered, or None."""
-    if process.diverged:
-        text = f"the loss is no finite number at iteration {process.diverged}"
-        return "diverged", Problem(text)
-    if process.backwards and clock == "log":
-        reason = f"the seconds up to iteration {process.backwards} are not positive"
-        return "non_monotonic", Problem(reason, "was the clock set, or lines mixed?")
-    if process.untimed and all(s.arrival_s is None and s.printed_s is None for s in process.spans):
-        return "incomplete_window", Problem(
-            f"the seconds up to iteration {process.untimed} cannot be told: the process did not"
-            " begin at iteration 1, or they contain a validation"
-        )
-    return None
-
-
 def _edge_warnings(process: Process, window: Window) -> Iterator[str]:
     """Warn if the marks miss the window's edges or iterations are missing between them."""
     begin = process.begin or 0
@@ -266,67 +202,3 @@ def _edge_warnings(process: Process, window: Window) -> Iterator[str]:
         )
     if process.iterations < process.end - begin:
         yield missing_lines(process.iterations, process.end - begin)
-
-
-def _choose_clocks(process: Process, clock: Clock, *, stamped: bool) -> tuple[Lead, list[str]]:
-    """Choose the clocks, and warn if the recipe's clock cannot lead.
-
-    clock: the recipe's. stamped: whether there are any arrival times.
-    """
-    arrival, printed = _usable(process, "arrival"), _usable(process, "printed")
-    printed = printed and process.step_s <= COARSEST * _seconds(process.spans, "printed")
-    leading: LeadingClock = clock
-    warnings = []
-    if clock == "arrival" and not arrival:
-        leading = "log"
-        lack = "tell nothing of the window" if stamped else "are missing"
-        warnings.append(f"the arrival times {lack}; the log's own rounded seconds are used instead")
-    if leading == "log" and process.untimed:
-        if _seconds(process.spans, "arrival") > 0:
-            leading = "arrival"
-            warnings.append("the log does not tell its seconds; arrival times are used instead")
-        elif printed:
-            leading = "printed"
-            text = f"its time stamps, {process.step_s:g} s apart at least, are used instead"
-            warnings.append(f"the log does not tell its seconds; {text}")
-    second = _checking_clock(leading, arrival=arrival, printed=printed)
-    return _lead(process, leading, second), warnings
-
-
-def _checking_clock(leading: LeadingClock, *, arrival: bool, printed: bool) -> LeadingClock | None:
-    if leading == "log":
-        return "arrival" if arrival else "printed" if printed else None
-    return "log"
-
-
-def _usable(process: Process, clock: LeadingClock) -> bool:
-    timed = sum(s.count for s in process.spans if s.by(clock) is not None)
-    enough = timed >= LEAST_COVERED * process.iterations
-    return enough and _seconds(process.spans, clock) > 0
-
-
-def _seconds(spans: Sequence[Span], clock: LeadingClock) -> float:
-    return sum(s for span in spans if (s := span.by(clock)) is not None)
-
-
-def _lead(process: Process, clock: LeadingClock, second: LeadingClock | None) -> Lead:
-    times = [
-        (span.count, seconds) for span in process.spans if (seconds := span.by(clock)) is not None
-    ]
-    running = process.end_edge_s is not None
-    errors = [process.begin_edge_s, process.end_edge_s or 0.0]
-    if not running:
-        errors = [span.rounding_s for span in process.spans]
-    log_error_s = sum(filter(math.isfinite, errors))  # infinite figures give no seconds
-    error_s = {"log": log_error_s, "arrival": 0.0, "printed": process.step_s}[clock]
-    one_clock = running or clock != "log"
-    return Lead(
-        clock=clock,
-        second=second,
-        times=times,
-        # of independent roundings each is half a step at most
-        resolution_s=error_s if one_clock else 2 * error_s / max(1, len(times)),
-        one_clock=one_clock,
-        error_s=error_s,
-        log_error_s=log_error_s,
-    )

@@ -14,6 +14,7 @@ Status = Literal[
     "no_iterations",
     "incomplete_window",
     "non_monotonic",
+    "clocks_disagree",
     "diverged",
     "failed",
     "out_of_memory",
@@ -97,6 +98,10 @@ Cause = Literal[
     "evaluation_or_checkpoint",
     "buffered_output",
     "partial_clock",
+    "asynchronous_calls",
+    "skipped_iterations",
+    "wrong_unit",
+    "wrong_timing",
     "changed_format",
     "clock_set",
 ]
@@ -112,7 +117,8 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="Seconds that the other clock has more there.")]
     began_at: Annotated[int, Meta(description="Where it begins in train.log, in bytes.")]
     ended_at: Annotated[int, Meta(description="Where it ends in train.log, in bytes.")]
-    text: Annotated[str, Meta(description="The same in words.")]
+    text: Annotated[str, Meta(description="The same in words, with what to do.")]
+    remedy: Annotated[str, Meta(description="What to do about it; empty in older records.")] = ""
 
 
 FailureCause = Literal[

@@ -75,7 +75,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         plan.window,
         plan.images_per_iteration,
         stamps=read_stamps(folder.stamps),
-        clock=plan.log.clock,
+        log=plan.log,
     )
     measurement = with_evidence(measurement, functools.partial(read_range, folder.log))
     if measurement.status == "ok":

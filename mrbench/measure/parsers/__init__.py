@@ -113,7 +113,9 @@ def warning_of(log: LogFormat) -> str:
 
 def counts_images(log: LogFormat) -> bool:
     """Return whether the log counts images itself, so its rate needs no images per iteration."""
-    return log.format in ("tensorpack", "tensorpack-stats") or resolve_format(log).timing == "rate"
+    if log.format in ("tensorpack", "tensorpack-stats"):
+        return True
+    return (log.timing or resolve_format(log).timing) == "rate"
 
 
 def _named(name: str) -> TextFormat:

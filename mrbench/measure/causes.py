@@ -1,0 +1,251 @@
+"""Why two clocks may differ: the likely cause by their ratio and by where it shows; what to do."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from mrbench.measure.spans import Span
+from mrbench.model.recipe import Timing
+from mrbench.model.run import Cause, LeadingClock
+
+SHORT = 0.05  # of its share of all seconds: a line that came so soon had waited in a buffer
+BURSTS = 0.25  # of the spans
+CONCENTRATED = 0.7  # of all that is too much: in few spans it is an event, else a habit
+FEW = 0.2  # of the spans
+MARGIN = 0.1  # of a ratio that has a reason
+MUCH = 3.0  # times the log's seconds: more than data loading adds to every iteration
+SKIPPED = 0.8  # times the log's seconds: less is not explained by skipped iterations
+HOUR_S = 3600.0
+
+
+class Pair(NamedTuple):
+    """A span by the log's own figures and by another clock, in seconds."""
+
+    span: Span
+    log_s: float
+    other_s: float
+
+    @property
+    def excess_s(self) -> float:
+        """Return the seconds that the other clock has more."""
+        return self.other_s - self.log_s
+
+
+class Figures(NamedTuple):
+    """How a log's figures are read: LogFormat's timing, and the images of one iteration.
+
+    rates: they are images per second, whatever a parser makes of them.
+    """
+
+    timing: Timing | None = None
+    images: int | None = None
+    rates: bool = False
+
+
+class Explanation(NamedTuple):
+    """The likely cause in words, what to do about it, and the spans that show it (none: all)."""
+
+    cause: Cause
+    text: str
+    remedy: str
+    where: Sequence[Span] = ()
+
+
+class _Factor(NamedTuple):
+    """A ratio of the other clock's seconds to the log's that has a reason."""
+
+    ratio: float
+    cause: Cause
+    text: str
+    remedy: str
+
+
+_UNITS = (
+    (1e-3, "milliseconds", "seconds"),
+    (1e-6, "microseconds", "seconds"),
+    (60.0, "minutes", "seconds"),
+    (1e3, "seconds", "milliseconds"),
+)
+_RATE_UNITS = ((1e-3, "thousands of images per second", "images per second"),)
+EVENT = "keep it out of the window (guards), or choose another window"
+UNBUFFERED = "make the training print at once (PYTHONUNBUFFERED=1, or launch.terminal)"
+FORMAT = "check that log.format, or log.timing, every and counts_from, fit this log"
+
+
+def in_bursts(pairs: Sequence[Pair]) -> bool:
+    """Return whether many lines arrived at once, as those of a buffer do that is full."""
+    usual = sum(p.other_s for p in pairs) / sum(p.log_s for p in pairs)
+    short = sum(p.other_s < SHORT * usual * p.log_s for p in pairs)
+    return short >= BURSTS * len(pairs)
+
+
+def longest_burst_s(spans: Sequence[Span]) -> float:
+    """Return how late a line may have arrived: 0 unless they arrived many at once."""
+    pairs = [Pair(s, float(s.count), s.arrival_s) for s in spans if s.arrival_s is not None]
+    if not sum(p.other_s for p in pairs) or not in_bursts(pairs):
+        return 0.0
+    return max(p.other_s for p in pairs)
+
+
+def jumps(pairs: Sequence[Pair], other: LeadingClock) -> list[Pair]:
+    """Return where a clock of the day was set: by hours, or back."""
+    if other != "printed":
+        return []
+    return [
+        p
+        for p in pairs
+        if p.other_s < 0 or (abs(p.excess_s) >= HOUR_S / 2 and _whole_hours(p.excess_s))
+    ]
+
+
+def set_clock(places: Sequence[Pair]) -> Explanation:
+    """Explain a clock that was set."""
+    change_s = places[0].excess_s
+    hours = f"{change_s / HOUR_S:+.0f} h" if _whole_hours(change_s) else f"{change_s:+.0f} s"
+    text = f"the clock that stamps the lines was set by {hours} {_at(places)}"
+    remedy = "trust the log's own seconds, or run again"
+    return Explanation("clock_set", text, remedy, [p.span for p in places])
+
+
+def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Explanation:
+    """Return the likely cause of a difference; pairs: without those where a clock was set."""
+    agreement = sum(p.other_s for p in pairs) / sum(p.log_s for p in pairs)
+    if other == "arrival" and in_bursts(pairs):
+        text = "its output came in bursts, many lines at once"
+        return Explanation("buffered_output", text, UNBUFFERED)
+    ratios = [p.other_s / p.log_s for p in pairs if p.log_s > 0]
+    typical = statistics.median(ratios)
+    if figures.rates and (batch := _other_batch(agreement, figures.images or 1)):
+        return batch
+    for factor in _factors(pairs, figures):
+        if any(abs(ratio / factor.ratio - 1) <= MARGIN for ratio in (agreement, typical)):
+            return Explanation(factor.cause, factor.text, factor.remedy)
+    if _grow(pairs):
+        text = "its figures grow from line to line as the time since the start does"
+        return Explanation("wrong_timing", text, FORMAT)
+    outliers = _outliers(pairs)
+    if outliers and agreement > 1:
+        return _event(outliers)
+    return _habit(agreement, typical, figures)
+
+
+def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[_Factor]:
+    timing, images = figures.timing, figures.images or 1
+    each = round(statistics.median(p.span.count for p in pairs))
+    if each > 1 and timing == "interval_mean":
+        text = f"its figures seem to be the seconds of all {each} iterations since the line before"
+        yield _Factor(1 / each, "wrong_timing", text, "log.timing: interval_total says so")
+    if each > 1 and timing == "interval_total":
+        text = "its figures seem to be the seconds of one iteration"
+        yield _Factor(each, "wrong_timing", text, "log.timing: interval_mean says so")
+    if images > 1 and not figures.rates:
+        text = "its figures seem to be seconds per image, taken for seconds per iteration"
+        yield _Factor(images, "wrong_unit", text, "correct log.timing, or the batch")
+    unit = "thousands of images per second" if timing == "rate" else "milliseconds"
+    small = (
+        f"its figures seem to be {unit}, taken for {'images' if timing == 'rate' else 'seconds'}"
+    )
+    yield _Factor(1e-3, "wrong_unit", small, "correct the unit of log.pattern's value")
+    if timing == "rate":
+        return
+    for ratio, is_, taken in (
+        (1e-6, "microseconds", "seconds"),
+        (60.0, "minutes", "seconds"),
+        (1e3, "seconds", "milliseconds"),
+    ):
+        text = f"its figures seem to be {is_}, taken for {taken}"
+        yield _Factor(ratio, "wrong_unit", text, "correct the unit of log.pattern's value")
+
+
+def _other_batch(agreement: float, images: int) -> Explanation | None:
+    """Explain rates that fit an iteration of a whole number of images, but not of so many."""
+    fits = round(agreement * images)
+    if not (0 < fits < images and abs(agreement * images / fits - 1) <= MARGIN / 2):
+        return None
+    text = f"its rates fit iterations of {fits} images, not of {images}"
+    text = text.replace(" 1 images", " 1 image")
+    if fits == 1:
+        text += "; or they are iterations per second"
+    elif images % fits == 0:
+        text += f"; or they are those of one GPU of {images // fits}"
+    return Explanation("wrong_unit", text, "correct the batch, or log.timing")
+
+
+def _event(outliers: Sequence[Pair]) -> Explanation:
+    extra_s = sum(p.excess_s for p in outliers)
+    places = [p.span.last for p in outliers]
+    steps = {b - a for a, b in pairwise(places)}
+    regular = len(places) > 2 and max(steps) <= (1 + MARGIN) * min(steps)  # noqa: PLR2004 - two are any
+    what = "where it may have paused, evaluated or saved a checkpoint"
+    if regular:
+        what = f"about every {round(statistics.median(steps))} iterations, perhaps at epochs' ends"
+    text = f"{extra_s:.1f} s more than the log tells {_at(outliers)}, {what}"
+    return Explanation("evaluation_or_checkpoint", text, EVENT, [p.span for p in outliers])
+
+
+def _habit(agreement: float, typical: float, figures: Figures) -> Explanation:
+    """Explain a difference that no place explains."""
+    if typical >= MUCH:
+        text = (
+            "everywhere alike; its figures may be the time of a call that returns before the work"
+            " is done (asynchronous dispatch)"
+        )
+        remedy = "print the time after a synchronization, e.g. where the loss is read"
+        return Explanation("asynchronous_calls", text, remedy)
+    if agreement > 1:
+        text = (
+            "everywhere alike, so the log's clock leaves out a part of every iteration, such as"
+            " data loading or the time between epochs"
+        )
+        remedy = "let the arrival clock lead (log.clock: arrival) if it should count"
+        return Explanation("partial_clock", text, remedy)
+    if agreement > SKIPPED and figures.timing == "running_mean":
+        text = (
+            "less than its figures make; it may count iterations that it does not train, such as"
+            " batches without a box"
+        )
+        remedy = "look in the log for what it skips, or choose another window"
+        return Explanation("skipped_iterations", text, remedy)
+    text = (
+        "less than its figures make: its lines may come more often than thought, or each tells"
+        " of more iterations than lie between two of them"
+    )
+    return Explanation("changed_format", text, FORMAT)
+
+
+def _grow(pairs: Sequence[Pair]) -> bool:
+    """Return whether each figure is in proportion to its iteration: a cumulative time."""
+    least = 4
+    if len(pairs) < least or pairs[-1].span.last < 2 * pairs[0].span.last:
+        return False
+    shares = [p.log_s / p.span.count / p.span.last for p in pairs]
+    return min(shares) > 0 and max(shares) <= (1 + MARGIN) ** 2 * min(shares)
+
+
+def _whole_hours(seconds: float) -> bool:
+    return (
+        abs(seconds / HOUR_S - round(seconds / HOUR_S)) <= MARGIN and round(seconds / HOUR_S) != 0
+    )
+
+
+def _outliers(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the few spans with most of the excess, in order; none if all spans share it."""
+    usual = statistics.median(p.excess_s / p.span.count for p in pairs)
+    above = {i: p.excess_s - max(usual, 0.0) * p.span.count for i, p in enumerate(pairs)}
+    total = sum(p.excess_s for p in pairs)
+    few = sorted(above, key=lambda i: -above[i])[: max(1, round(FEW * len(pairs)))]
+    chosen: list[int] = []
+    for i in few:
+        if above[i] <= 0 or sum(above[j] for j in chosen) >= CONCENTRATED * total:
+            break
+        chosen.append(i)
+    if len(pairs) > 1 and sum(above[j] for j in chosen) >= CONCENTRATED * total:
+        return [pairs[i] for i in sorted(chosen)]
+    return []
+
+
+def _at(pairs: Sequence[Pair]) -> str:
+    places = [f"{p.span.first + 1}-{p.span.last}" for p in pairs[:3]]
+    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""  # noqa: PLR2004 - named above
+    return f"in iterations {', '.join(places)}{more}"

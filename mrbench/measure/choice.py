@@ -1,0 +1,173 @@
+"""Which clock leads, and which checks it."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from mrbench.measure.causes import Figures, longest_burst_s
+from mrbench.measure.clocks import ClockComparison, compare
+from mrbench.measure.shortfall import LEAST_COVERED
+from mrbench.measure.spans import Process, Span
+from mrbench.model.recipe import Clock
+from mrbench.model.run import LeadingClock
+
+COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
+CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
+    """The leading clock's seconds over the iterations that it times.
+
+    times: (iterations, seconds) of each interval. resolution_s and one_clock are those of
+    interval.within_run. error_s: bound of the error of `seconds` by rounding, or by a buffer.
+    """
+
+    clock: LeadingClock
+    times: Sequence[tuple[int, float]]
+    resolution_s: float
+    one_clock: bool
+    error_s: float
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds of all intervals."""
+        return sum(seconds for _, seconds in self.times)
+
+    @property
+    def iterations(self) -> int:
+        """Return the iterations of all intervals."""
+        return sum(count for count, _ in self.times)
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """The clock that leads, how another checks it, and what to know about that.
+
+    check: None without a second clock. refuted: that check, or another one, if the two differ so
+    much that neither can be a number.
+    """
+
+    lead: Lead
+    check: ClockComparison | None
+    refuted: ClockComparison | None
+    warnings: Sequence[str]
+
+
+def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -> Choice:
+    """Compare all clocks at hand, and choose the one that leads.
+
+    clock: the recipe's. stamped: whether there are any arrival times. A clock that another refutes
+    does not lead, unless a third one agrees with it.
+    """
+    checks = {other: _check(process, other, figures) for other in _usable_clocks(process)}
+    leading, warnings = _leading(process, clock, checks, stamped=stamped)
+    check = checks.get(leading) if leading != "log" else _best_check(checks)
+    refuted = None
+    if leading != "log":
+        refuted = check if check and check.gross else None
+    elif any(each.gross for each in checks.values()):
+        gross = next(each for each in checks.values() if each.gross)
+        if check and _confirms(check) and gross.disagreement:
+            warnings.append(
+                f"{gross.disagreement.text}; the {check.other} clock agrees with the log"
+            )
+        else:
+            check = refuted = gross
+    return Choice(lead=_lead(process, leading), check=check, refuted=refuted, warnings=warnings)
+
+
+def _usable_clocks(process: Process) -> list[LeadingClock]:
+    clocks: list[LeadingClock] = ["arrival"] if _usable(process, "arrival") else []
+    printed_s = _seconds(process.spans, "printed")
+    if _usable(process, "printed") and process.step_s <= COARSEST * printed_s:
+        clocks.append("printed")
+    return clocks
+
+
+def _check(process: Process, other: LeadingClock, figures: Figures) -> ClockComparison:
+    step_s = process.step_s if other == "printed" else 0.0
+    return compare(process.spans, other, error_s=_log_error_s(process) + step_s, figures=figures)
+
+
+def _best_check(checks: Mapping[LeadingClock, ClockComparison]) -> ClockComparison | None:
+    """Return the check that tells most of the log's clock: one that confirms it, and no bursts."""
+    ranked = sorted(checks.values(), key=lambda each: (not _confirms(each), each.bursts))
+    return ranked[0] if ranked else None
+
+
+def _confirms(check: ClockComparison) -> bool:
+    if check.agreement is None or check.bursts:
+        return False
+    return abs(check.agreement - 1) <= CONFIRMED + (check.error or 0.0)
+
+
+def _leading(
+    process: Process,
+    clock: Clock,
+    checks: Mapping[LeadingClock, ClockComparison],
+    *,
+    stamped: bool,
+) -> tuple[LeadingClock, list[str]]:
+    """Return the clock that leads, and why it is not the recipe's."""
+    warnings = []
+    leading: LeadingClock = clock
+    if clock == "arrival" and "arrival" not in checks:
+        leading = "log"
+        lack = "tell nothing of the window" if stamped else "are missing"
+        warnings.append(f"the arrival times {lack}; the log's own rounded seconds are used instead")
+    if clock == "arrival" and not process.untimed and _misled(checks.get("arrival")):
+        leading = "log"
+        warnings.append("its lines came in bursts; the log's own seconds are used instead")
+    if leading == "log" and process.untimed:
+        if _seconds(process.spans, "arrival") > 0:
+            leading = "arrival"
+            warnings.append("the log does not tell its seconds; arrival times are used instead")
+        elif "printed" in checks:
+            leading = "printed"
+            text = f"its time stamps, {process.step_s:g} s apart at least, are used instead"
+            warnings.append(f"the log does not tell its seconds; {text}")
+    return leading, warnings
+
+
+def _misled(arrival: ClockComparison | None) -> bool:
+    """Return whether a buffer, and nothing else, makes the arrival times differ from the log."""
+    return bool(arrival and arrival.bursts and arrival.disagreement)
+
+
+def _usable(process: Process, clock: LeadingClock) -> bool:
+    timed = sum(s.count for s in process.spans if s.by(clock) is not None)
+    enough = timed >= LEAST_COVERED * process.iterations
+    return enough and _seconds(process.spans, clock) > 0
+
+
+def _seconds(spans: Sequence[Span], clock: LeadingClock) -> float:
+    return sum(s for span in spans if (s := span.by(clock)) is not None)
+
+
+def _log_error_s(process: Process) -> float:
+    """Return what printing with few digits may make of the log's own seconds."""
+    if process.end_edge_s is not None:
+        errors = [process.begin_edge_s, process.end_edge_s]
+    else:
+        errors = [span.rounding_s for span in process.spans]
+    return sum(filter(math.isfinite, errors))  # infinite figures give no seconds
+
+
+def _lead(process: Process, clock: LeadingClock) -> Lead:
+    times = [
+        (span.count, seconds) for span in process.spans if (seconds := span.by(clock)) is not None
+    ]
+    error_s = {
+        "log": _log_error_s(process),
+        "arrival": longest_burst_s(process.spans),
+        "printed": process.step_s,
+    }[clock]
+    one_clock = process.end_edge_s is not None or clock != "log"
+    return Lead(
+        clock=clock,
+        times=times,
+        # of independent roundings each is half a step at most
+        resolution_s=error_s if one_clock else 2 * error_s / max(1, len(times)),
+        one_clock=one_clock,
+        error_s=error_s,
+    )
