@@ -33,14 +33,47 @@ def home() -> Path:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write beside and rename: the file has all of `content`, or is as it was before."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    number, beside = create_beside(path)
     try:
-        beside.write_bytes(content)
+        with open(number, "wb", buffering=0) as file:  # noqa: PTH123 - it is open already
+            while content:
+                content = content[file.write(content) or 0 :]
         beside.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+
+
+def create_beside(path: Path) -> tuple[int, Path]:
+    """Create a file beside `path`, open for writing, under a name that nobody can have laid there.
+
+    It gets the usual permissions, unlike those of tempfile, for it will be renamed. OSError where
+    it cannot be made.
+    """
+    beside = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.open(beside, flags, 0o666), beside
+
+
+REMEDIES = {
+    errno.ENOSPC: "free space there, or choose another place",
+    errno.EDQUOT: "free space there, or choose another place",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+    errno.EACCES: "ask for the permission, or choose another path",
+    errno.EPERM: "ask for the permission, or choose another path",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "this machine has too many files open; wait, or end what opened them",
+    errno.EAGAIN: "allow more processes (ulimit -u)",
+    errno.ENOMEM: "free some memory",
+}
+
+
+def translated(exc: OSError) -> MrbenchError:
+    """Return what the system refused in one line, with what to do about it."""
+    remedy = REMEDIES.get(exc.errno or 0, "correct the path")
+    return MrbenchError(str(exc.strerror or exc), remedy, file=exc.filename)
 
 
 def read_regular(path: str | Path, most_bytes: int) -> bytes:

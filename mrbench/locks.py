@@ -61,6 +61,22 @@ def attempt(path: Path) -> Iterator[int | None]:
         os.close(file)
 
 
+def take(path: Path) -> int | None:
+    """Lock a file that exists, without waiting, and return it open; None where that cannot be.
+
+    Closing it ends the lock. Some file systems of networks know no locks.
+    """
+    try:
+        file = os.open(path, FLAGS | os.O_RDWR)
+    except OSError:
+        return None
+    with contextlib.suppress(OSError):
+        if _try(file):
+            return file
+    os.close(file)
+    return None
+
+
 @contextlib.contextmanager
 def machine_wide(names: tuple[str, ...], waiting: Say) -> Iterator[tuple[int, ...]]:
     """Hold these locks of the whole machine, so that runs on the same devices exclude one another.

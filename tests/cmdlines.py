@@ -57,6 +57,7 @@ HOW: dict[str, int | str] = {
     "mrbench mirror*": "takes gigabytes from the network; test_mirror.py makes a small one",
     "mrbench doctor --suite demo*": 0,
     "mrbench doctor*": "its end depends on the machine; test_doctor.py makes machines",
+    "mrbench collect RUN": "needs a run without a record; test_late_records.py makes some",
     "mrbench cleanup*": "removes containers of others' tests; test_docker_deaths.py has an engine",
     "mrbench check *--network*": "needs GitHub",
     "mrbench check *--mirror*": "needs a mirror of the upstream repositories",

@@ -43,9 +43,9 @@ def test_one_that_a_run_owns_stays_until_the_run_has_its_record(
     run.mkdir()
     with run_copy.own(parent / "a") as own:
         own.hand_over(run)
-    assert run_copy.sweep(parent) == []
+    assert run_copy.sweep(parent)[0] == []
     (run / "record.json").touch()
-    assert run_copy.sweep(parent) == [parent / "a"]
+    assert run_copy.sweep(parent)[0] == [parent / "a"]
     assert not own.path.exists()
 
 

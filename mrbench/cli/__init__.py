@@ -1,7 +1,6 @@
 """What users type: the argument tree, and the one place where errors become text and exit codes."""
 
 import argparse
-import errno
 import gc
 import os
 import signal
@@ -80,15 +79,6 @@ FEW = 3  # options that a usage line can name one by one
 BAD_USAGE = 2
 BUG = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
-REMEDIES = {
-    errno.ENOSPC: "free space there, or choose another place",
-    errno.EDQUOT: "free space there, or choose another place",
-    errno.EFBIG: "allow larger files (ulimit -f)",
-    errno.EACCES: "ask for the permission, or choose another path",
-    errno.EPERM: "ask for the permission, or choose another path",
-    errno.EROFS: "choose a place that can be written to",
-    errno.EMFILE: "allow more open files (ulimit -n)",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per kind of end
@@ -120,9 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as exc:
-        where = f"{exc.filename}: " if exc.filename else ""
-        remedy = REMEDIES.get(exc.errno or 0, "correct the path")
-        print(f"mrbench: {where}{exc.strerror or exc}; {remedy}", file=sys.stderr)
+        from mrbench.files import translated  # noqa: PLC0415 - 20 ms, for failures only
+
+        print(f"mrbench: {translated(exc)}", file=sys.stderr)
         return MrbenchError.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _crashed()

@@ -176,6 +176,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: Annotated[
         TelemetrySummary | None, Meta(description="What the machine did in the window.")
     ] = None
+    not_kept: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="What could not be kept of the run after its window, and why."),
+    ] = None
     validity: Annotated[Validity | None, Meta(description="Whether the number counts.")] = None
     files: Annotated[
         Mapping[str, FileDigest] | None, Meta(description="All files of the run's folder.")

@@ -61,3 +61,4 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     exit: Exit | None = None
     error: RunError | None = None
     interrupted: Problem | None = None
+    not_kept: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """The folder of a run: its copy of the source, with links to data and weights; it ends with it."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError, WorkspaceError
 from mrbench.files import home
 from mrbench.model.finding import Problem
+from mrbench.prepare.removal import remove_tree
 
 
 def arrange(template: Path, folder: Path, links: Iterable[tuple[str, Path]]) -> Path:
@@ -18,13 +20,13 @@ def arrange(template: Path, folder: Path, links: Iterable[tuple[str, Path]]) -> 
     Each run gets a copy, so that two runs at once, or one that writes into its source, cannot
     disturb another, and the cached checkout stays as it was verified.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     try:
         shutil.copytree(template, folder, symlinks=True)
         for name, target in links:
             _link(folder, name, target)
     except (OSError, shutil.Error) as exc:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         raise WorkspaceError(
             f"cannot copy the checkout ({exc})", "make room there, or set MRBENCH_HOME", file=folder
         ) from exc
@@ -75,6 +77,7 @@ def require_folder(path: Path | None, option: str) -> None:
 # that was handed to a cluster is named in RUN, and owns the folder until it has its record.
 OWNER, RUN = ".owner", "run-folder"
 TRIES = 100
+REMOVE = "remove it by hand"
 
 
 class Scratch:
@@ -104,8 +107,7 @@ def own(path: Path) -> Iterator[Scratch]:
     """
     sweep(path.parent)
     with contextlib.ExitStack() as held:
-        _make(path, held)
-        scratch = Scratch(path)
+        scratch = Scratch(_make(path, held))
         try:
             yield scratch
         except BaseException:
@@ -113,23 +115,39 @@ def own(path: Path) -> Iterator[Scratch]:
             raise
         finally:
             if not scratch.handed_over:
-                remove(path)
+                remove(scratch.path)
 
 
-def remove(path: Path) -> None:
-    """Remove a run's folder, as far as that can be done."""
-    shutil.rmtree(path, ignore_errors=True)
+def remove(path: Path) -> Problem | None:
+    """Remove a run's folder, as far as that can be done; return what stays, if anything.
+
+    What says whose it is goes last: what stays is found by the next sweep, which tries again.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(path) if entry.name not in (OWNER, RUN)]
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        return Problem(f"{path} cannot be removed ({exc.strerror})", REMOVE)
+    left = list(filter(None, (remove_tree(path / name) for name in names)))
+    if left:
+        return Problem(f"{path} cannot be removed: {left[0]}", REMOVE)
+    why = remove_tree(path)
+    return Problem(f"{path} cannot be removed: {why}", REMOVE) if why else None
 
 
-def sweep(parent: Path) -> list[Path]:
-    """Remove the folders that nobody owns any more; return them."""
-    removed = []
+def sweep(parent: Path) -> tuple[list[Path], list[Problem]]:
+    """Remove the folders that nobody owns any more; return them, and what could not be removed."""
+    removed, left = [], []
     for path in {marker.parent for name in (OWNER, RUN) for marker in parent.glob(f"*/{name}")}:
         with contextlib.suppress(OSError, MrbenchError), _disowned(path) as disowned:
             if disowned:
-                remove(path)
-                removed.append(path)
-    return sorted(removed)
+                problem = remove(path)
+                if problem:
+                    left.append(problem)
+                else:
+                    removed.append(path)
+    return sorted(removed), left
 
 
 @contextlib.contextmanager
@@ -144,12 +162,18 @@ def _disowned(path: Path) -> Iterator[bool]:
         yield free
 
 
-def _make(path: Path, held: contextlib.ExitStack) -> None:
-    """Make the folder and lock it; another process may sweep it away in between."""
+def _make(wanted: Path, held: contextlib.ExitStack) -> Path:
+    """Make a folder and lock it; return it. Another process may sweep it away in between.
+
+    Runs of two folders of runs, or of two programs, may begin in the same second: the later one's
+    name gets a number.
+    """
     say: Callable[[str], None] = lambda _text: None  # noqa: E731 - they are at it for a moment
-    for _ in range(TRIES):
-        path.mkdir(parents=True)
-        with contextlib.suppress(FileNotFoundError):
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, TRIES + 1):
+        path = wanted if attempt == 1 else wanted.with_name(f"{wanted.name}-{attempt}")
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            path.mkdir()
             held.enter_context(locks.hold(path / OWNER, path.name, say))
-            return
-    raise FileNotFoundError(f"{path} is removed each time it is made")
+            return path
+    raise FileExistsError(errno.EEXIST, "is there already, under 100 names", str(wanted))

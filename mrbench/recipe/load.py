@@ -13,12 +13,13 @@ from mrbench.model.recipe import LogFormat, Recipe
 from mrbench.model.suite import Suite
 from mrbench.recipe import yamlfile
 from mrbench.recipe.yamlfile import Place
-from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean
+from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten
 
 SUITE = "suite.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MOST_BYTES = 64 << 20  # of a patch or lock; ours have up to 200 kB
 SCHEMES = ("https", "ssh", "file", "package")
+LONGEST_PATTERN, LONGEST_PART = 1000, 255  # bytes: of paths that file systems take, and names
 
 
 class RecipeFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +147,8 @@ def _validate(recipe: Recipe, place: Place) -> None:
     for i, package in enumerate(recipe.environment.packages):
         _check_url(package.url, place, f"environment.packages[{i}].url")
     _check_log(recipe.log, place)
+    for pattern in recipe.log.keep:
+        _check_keep(pattern, place)
     if recipe.environment.kind == "image" and not recipe.environment.image:
         raise place.error("environment.image", "missing", "kind image needs one")
     for key, text in _relative_paths(recipe):
@@ -181,6 +184,18 @@ def _check_log(log: LogFormat, place: Place) -> None:
         _check_pattern(log.pattern, place)
         if log.timing is None or log.every is None:
             raise place.error("log", "a `pattern` needs `timing` and `every` beside it", "add them")
+
+
+def _check_keep(pattern: str, place: Place) -> None:
+    """Refuse what names no files: it would be found out when the training is over."""
+    parts = PurePosixPath(pattern).parts
+    if not parts or any(map(_names_nothing, parts)) or len(pattern.encode()) > LONGEST_PATTERN:
+        text = f"{shorten(pattern)!r} names no files"
+        raise place.error("log.keep", text, "give a pattern below {output}, as results/*.json")
+
+
+def _names_nothing(part: str) -> bool:
+    return ("**" in part and part != "**") or "\0" in part or len(part.encode()) > LONGEST_PART
 
 
 def _check_pattern(pattern: str, place: Place) -> None:

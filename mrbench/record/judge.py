@@ -148,6 +148,7 @@ def judge_record(record: RunRecord, rules: Sequence[Rule]) -> Validity:
         return Validity(verdict="invalid", why=why, findings=findings)
     forced = [f"{text} (forced)" for text in record.forced or ()]
     doubts = [*forced, *record.measurement.warnings, *(finding.text for finding in broken)]
+    doubts += record.not_kept or ()
     notes = tuple(dict.fromkeys(doubts))
     verdict: Verdict = "valid with notes" if notes else "valid"
     return Validity(verdict=verdict, notes=notes, findings=findings)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -250,9 +251,50 @@ def _find(runs: Path, suite: str | None, name: str) -> list[Path]:
 
 def why_unfinished(folder: Path) -> str:
     """Return what is to be said of such a run, behind its name."""
-    if RunDir(folder).submission.exists():
+    run = RunDir(folder)
+    if run.submission.exists():
         return "is with a cluster; `mrbench status` tells more"
+    if run.draft.exists() and run.log.exists():
+        return "has no record (yet, or was killed); `mrbench collect` finishes it"
     return "has no record (yet, or was killed)"
+
+
+def find_unfinished_run(name: str, runs: Path) -> Path:
+    """Return the folder of a run without a record, named as for `find_run`.
+
+    MrbenchError where there is none, where it has its record, or nothing to finish it from.
+    """
+    drafts = [folder.path for folder in find_drafts(runs)]
+    for direct in (Path(name), runs / name):
+        if (direct / "draft.json").is_file() and not (direct / "record.json").exists():
+            return direct
+    matches = [path for path in drafts if str(path).endswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ends = ", ".join(repr("/".join(path.parts[-3:])) for path in matches[-2:])
+        raise MrbenchError(
+            f"{name!r} fits {len(matches)} runs", f"give more of the path, as {ends}"
+        )
+    for direct in (Path(name), runs / name):
+        if (direct / "record.json").exists():
+            raise MrbenchError("has its record", "`mrbench show` prints it", file=direct)
+        if (direct / "plan.json").exists():
+            text = "there is no draft.json to finish its record from"
+            raise MrbenchError(text, "run again", file=direct)
+    raise MrbenchError(
+        f"no run without a record {name!r} under {runs}", "check the name and --runs"
+    )
+
+
+def find_drafts(runs: Path) -> Iterator[RunDir]:
+    """Yield the runs whose record can be finished, here or on a cluster; oldest first."""
+    for folder in sorted(
+        {RunDir(path.parent) for path in runs.glob("*/*/*/draft.json")} | set(find_submitted(runs)),
+        key=lambda folder: folder.path.name,
+    ):
+        if not folder.record.exists():
+            yield folder
 
 
 def find_submitted(runs: Path) -> list[RunDir]:

@@ -69,7 +69,8 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
     """Prepare a run and hand it to its executor; whatever fails becomes the run's record."""
     stage = functools.partial(recorder.reporter.stage, run.plan.implementation)
     try:
-        with run_copy.own(run.scratch) as own:
+        with run_copy.own(run.scratch or run.folder.path) as own:
+            run.scratch = own.path
             prepared = prepare(run.plan, file, places, own.path, stage, executor.surroundings)
             run.know_prepared(prepared)
             session.submit(run, prepared, own)

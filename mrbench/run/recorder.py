@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Self
@@ -10,8 +11,9 @@ from typing import Self
 import msgspec
 from msgspec import structs
 
-from mrbench import __version__, files
+from mrbench import __version__, files, locks
 from mrbench.errors import MrbenchError
+from mrbench.files import translated
 from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
 from mrbench.model.later import as_ever
@@ -27,6 +29,7 @@ from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
 from mrbench.record.default_rules import MACHINE_RULES, default_rules
 from mrbench.record.rundir import RunDir
+from mrbench.run.held import HeldFiles
 
 BUG = 70
 # Ends that no interrupt and no word of a cluster explains: the training had come to them before.
@@ -41,12 +44,16 @@ STATUSES: dict[str, Status] = {
 class Run(msgspec.Struct):
     """A run without its record yet: what is asked for, where it happens, and what is known of it.
 
-    record: the draft, a record of a run that failed, until more is known.
+    record: the draft, a record of a run that failed, until more is known. scratch: None where that
+    is not this process's to remove. lock: the open plan.json, locked as long as somebody works on
+    the run; None where that cannot be.
     """
 
     folder: RunDir
-    scratch: Path
+    scratch: Path | None
     record: RunRecord
+    lock: int | None = None
+    held: HeldFiles | None = None
 
     @classmethod
     def begin(
@@ -65,7 +72,9 @@ class Run(msgspec.Struct):
         folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
         rundir.write(folder.plan, plan.canonical())
         own = run_copy.folder(plan.suite, plan.implementation, folder.path.name)
-        return cls(folder, own, blank(plan, file, folder, series, forced))
+        run = cls(folder, own, blank(plan, file, folder, series, forced), locks.take(folder.plan))
+        run.save()
+        return run
 
     @property
     def id(self) -> str:
@@ -81,6 +90,29 @@ class Run(msgspec.Struct):
         """Set fields of the record."""
         self.record = structs.replace(self.record, **facts)
 
+    def save(self) -> None:
+        """Write down what is known, for `mrbench collect`, if there is room."""
+        with contextlib.suppress(MrbenchError):
+            rundir.write(self.folder.draft, json.dumps(self.record.plain(), indent=1) + "\n")
+
+    def began(self) -> None:
+        """Hold the files of the training, which has just been started."""
+        self.held = HeldFiles(self.folder)
+        self.held.take()
+
+    def lose(self, *what: str) -> None:
+        """Add what could not be kept of the run once its window was over; the number stands."""
+        if what:
+            self.know(not_kept=(*(self.record.not_kept or ()), *what))
+
+    def close(self) -> None:
+        """Let go of the run's lock and files."""
+        if self.held:
+            self.held.close()
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
+
     def know_prepared(self, prepared: PreparedRun) -> None:
         """Add what was prepared."""
         self.know(
@@ -94,6 +126,9 @@ class Run(msgspec.Struct):
         self.know(machine=machine)
         if frozen is not None and self.record.environment is not None:
             self.know(environment=structs.replace(self.record.environment, frozen=frozen))
+        if self.held:
+            self.held.take()
+        self.save()
 
 
 class Recorder:
@@ -111,24 +146,38 @@ class Recorder:
             self.reporter.run_started(run_start(run.record, run.folder))
 
     def finish(self, run: Run, end: Exit | RunError) -> None:
-        """Write the run's record, report it, and remove what only the training needed.
+        """Remove what only the training needed, write the run's record, and report it.
 
-        MrbenchError where it cannot be written.
+        A record that cannot be written is reported all the same, without a digest of its own; then
+        `mrbench collect` finishes it from the run's folder.
         """
-        if run.folder.record.exists():  # by another mrbench, meanwhile
-            record = rundir.load(run.folder.record)
+        left = run_copy.remove(run.scratch) if run.scratch else None  # may make room for the record
+        problem = None
+        try:
+            if run.folder.record.exists():  # by another mrbench, meanwhile
+                record = rundir.load(run.folder.record)
+            else:
+                _restore(run)
+                record = structs.replace(_concluded(run, end), ended=now())
+                record = _write(run.folder, record)
+        except (MrbenchError, OSError) as exc:
+            problem = exc if isinstance(exc, MrbenchError) else translated(exc)
+            record = structs.replace(_concluded(run, end), ended=now())
+            code = max(record.exit_code, MrbenchError.exit_code)
+            record = structs.replace(record, exit_code=code)
         else:
-            record = _concluded(run, end)
-            described = rundir.describe_files(run.folder)
-            record = structs.replace(record, ended=now(), files=described)
-            record = rundir.write_record(run.folder, record)
-        run_copy.remove(run.scratch)
-        for path in (run.folder.draft, run.folder.prepared, run.folder.lease):
-            with contextlib.suppress(OSError):
-                path.unlink()
+            for path in (run.folder.draft, run.folder.prepared, run.folder.lease):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        run.close()
         self.show(run)
         self.records.append(record)
         self.reporter.run_ended(record, summary(record))
+        name = run.plan.implementation
+        if left:
+            self.reporter.note(f"{name}: {left}", problem=True)
+        if problem:
+            self.reporter.note(f"{name}: {problem}; {unwritten(record)}", problem=True)
 
 
 def blank(
@@ -196,6 +245,11 @@ def now() -> str:
     return f"{whole}.{ns // 10**6 % 1000:03d}Z"
 
 
+def unwritten(record: RunRecord) -> str:
+    """Return what to do about a record that could not be written."""
+    return f"its record was not written; then `mrbench collect {record.id}` finishes it"
+
+
 def summary(record: RunRecord) -> str:
     """Return one line on how a run ended."""
     name, measured, validity = record.plan.implementation, record.measurement, record.validity
@@ -220,9 +274,7 @@ def failure(exc: Exception) -> RunError:
     if isinstance(exc, MrbenchError):
         return RunError(reason=str(exc), exit_code=exc.exit_code)
     if isinstance(exc, OSError):  # the disk is full, or a folder vanished
-        where = f"{exc.filename}: " if exc.filename else ""
-        problem = Problem(f"{where}{exc.strerror or exc}", "make room there and run again")
-        return RunError(reason=str(problem), exit_code=MrbenchError.exit_code)
+        return RunError(reason=str(translated(exc)), exit_code=MrbenchError.exit_code)
     reason = f"a bug in mrbench ({type(exc).__name__}: {exc}); please report it"
     return RunError(reason=reason, exit_code=BUG)
 
@@ -243,6 +295,22 @@ def interruption(end: Exit | None, why: Problem) -> Exit:
 def exit_of(folder: RunDir) -> Exit | None:
     """Return what the process that watched the training wrote down of its end, if it did."""
     return files.cached(folder.exit, Exit)
+
+
+def _restore(run: Run) -> None:
+    """Have the files again that were removed while the training ran, as far as they were open."""
+    if run.held:
+        run.folder, said = run.held.restore(run.plan.canonical())
+        if said:
+            run.lose(*said)
+
+
+def _write(folder: RunDir, record: RunRecord) -> RunRecord:
+    """Write the record, and exit.json where there was no room for it when the training ended."""
+    if record.exit is not None and folder.log.exists() and exit_of(folder) is None:
+        rundir.write(folder.exit, json.dumps(msgspec.to_builtins(record.exit)) + "\n")
+    described = rundir.describe_files(folder)
+    return rundir.write_record(folder, structs.replace(record, files=described))
 
 
 def _concluded(run: Run, end: Exit | RunError) -> RunRecord:

@@ -11,7 +11,9 @@ import functools
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -35,12 +37,28 @@ from mrbench.prepare.job import with_port
 from mrbench.prepare.run_copy import Scratch
 from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import Recorder, Run
+from mrbench.text import shorten
 
 POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
 MOST_TIMES = 512  # of the window; more are joined in pairs, so that each look costs little
+MOST_KEPT_BYTES = 64 << 20  # of a file that the recipe asks to keep
 GROWTH = 1.05  # the interval is computed anew when the window has grown so much
-# Is told the machine that trains, and the packages of mrbench's own interpreter where that trains.
-KnowMachine = Callable[[Machine, tuple[str, ...] | None], None]
+
+
+class Knowing(Protocol):
+    """Is told what is learnt of a run while it trains."""
+
+    def began(self) -> None:
+        """Hear that the training was started: its log is there."""
+        ...
+
+    def know_machine(self, machine: Machine, frozen: tuple[str, ...] | None) -> None:
+        """Hear which machine trains; frozen: packages of mrbench's own Python where that trains."""
+        ...
+
+    def lose(self, *what: str) -> None:
+        """Hear what could not be kept of the run once its window was over."""
+        ...
 
 
 def train(  # noqa: PLR0917 - the life's parts, each used once
@@ -49,7 +67,7 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
     folder: RunDir,
     launcher: Launcher,
     reporter: Reporter,
-    know_machine: KnowMachine,
+    knowing: Knowing,
     keep_open: tuple[int, ...] = (),
 ) -> Exit:
     """Start the job, follow it to the end of the window and one interval more, and end it.
@@ -60,9 +78,10 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
     prepared = msgspec.structs.replace(prepared, job=with_port(prepared.job))
     telemetry = _telemetry(plan, prepared, folder)
     with launcher.start(prepared.job, folder.path, keep_open=keep_open) as running, telemetry:
+        knowing.began()
         # of several nodes each starts its own, beside its own part of the training
         root = None if plan.nodes > 1 and plan.on_each_node else running.root()
-        meanwhile = _meanwhile(plan, prepared, know_machine, telemetry, root)
+        meanwhile = _meanwhile(plan, prepared, knowing, telemetry, root)
         progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
@@ -72,7 +91,7 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
         running.stop("enough")
         for _ in meanwhile:
             pass  # the training was over before it came to that
-    _keep(plan, prepared, folder)
+    knowing.lose(*_keep(plan, prepared, folder))
     return running.exit()
 
 
@@ -91,7 +110,7 @@ def _telemetry(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Beside:
 def _meanwhile(
     plan: Plan,
     prepared: PreparedRun,
-    know_machine: KnowMachine,
+    knowing: Knowing,
     telemetry: Beside,
     root: int | None,
 ) -> Iterator[None]:
@@ -109,18 +128,41 @@ def _meanwhile(
         )
     # mrbench's own interpreter, whose packages no lock tells
     own = plan.environment.kind == "current" and prepared.environment.image is None
-    know_machine(machine.facts(prepared.job), tuple(environment.installed()) if own else None)
+    knowing.know_machine(
+        machine.facts(prepared.job), tuple(environment.installed()) if own else None
+    )
 
 
-def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> None:
-    """Copy the small files that the recipe asks to keep out of the training's output."""
+def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Iterator[str]:
+    """Copy the small files that the recipe asks to keep out of the training's output.
+
+    Yields what could not be kept: the window is over, and nothing here may cost its number.
+    """
     output = prepared.folder / "output"
     for pattern in plan.log.keep:
-        for path in output.glob(pattern):
-            if path.is_file() and path.resolve().is_relative_to(output.resolve()):
-                target = folder.kept / path.relative_to(output)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+        try:
+            for path in output.glob(pattern):
+                if path.is_file() and path.resolve().is_relative_to(output.resolve()):
+                    yield from _keep_one(path, folder.kept / path.relative_to(output))
+        except (OSError, ValueError, RuntimeError) as exc:  # too deep, or links in a circle
+            yield f"log.keep: {shorten(pattern)}: {_why(exc)}"
+
+
+def _keep_one(path: Path, target: Path) -> Iterator[str]:
+    try:
+        if path.stat().st_size > MOST_KEPT_BYTES:
+            yield f"log.keep: {path.name} was not kept (more than {MOST_KEPT_BYTES >> 20} MiB)"
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    except OSError as exc:
+        with contextlib.suppress(OSError):  # a part of it
+            target.unlink()
+        yield f"log.keep: {path.name} was not kept ({_why(exc)})"
+
+
+def _why(exc: Exception) -> str:
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
 
 
 class Progress:
@@ -233,8 +275,8 @@ class InTurn:
                 run.folder,
                 self._launcher,
                 reporter,
-                know_machine=run.know_machine,
-                keep_open=held,
+                run,
+                keep_open=held if run.lock is None else (*held, run.lock),
             )
         self._recorder.finish(run, end)
 

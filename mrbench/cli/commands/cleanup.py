@@ -29,19 +29,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Remove containers and folders whose mrbench is dead, and say which."""
-    removed = [f"folder {path}" for path in run_copy.sweep(home() / "scratch")]
-    code = 0
+    folders, left = run_copy.sweep(home() / "scratch")
+    removed = [f"folder {path}" for path in folders]
+    for problem in left:
+        print(f"mrbench: {problem}", file=sys.stderr)
+    code = MrbenchError.exit_code if left else 0
     try:
         found, kept = _containers(others=args.all)
         removed += found
         for line in kept:
             print(f"left alone: {line}")
     except MrbenchError as exc:
-        code = 0 if isinstance(exc, UnavailableError) else exc.exit_code
+        code = code if isinstance(exc, UnavailableError) else exc.exit_code
         print(f"mrbench: no containers looked at: {exc}", file=sys.stderr)
     for line in removed:
         print(f"removed {line}")
-    if not removed:
+    if not removed and not left:
         print("nothing to remove")
     return code
 

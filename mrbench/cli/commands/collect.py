@@ -1,4 +1,4 @@
-"""`mrbench collect`: finish the records of runs that were left to a cluster."""
+"""`mrbench collect`: finish the records of runs that have none."""
 
 import argparse
 import json
@@ -7,20 +7,25 @@ from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.record.rundir import unusable
+from mrbench.run.collect import collect
 from mrbench.run.cycle import exit_code
-from mrbench.run.slurm import detached
 
 COMMAND = Command(
     group="Clusters and containers",
     order=2,
     brief="finish runs' records",
-    help="Finish the records of runs on a cluster.",
-    examples="mrbench collect --wait    # until all submitted runs have ended",
+    help="Finish records: of runs on a cluster, and where a record could not be written.",
+    examples="""\
+mrbench collect --wait    # until all submitted runs have ended
+mrbench collect RUN       # one whose record the disk had no room for""",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench collect`."""
+    parser.add_argument(
+        "run", nargs="*", metavar="RUN", help="folder, or the end of its path; default: all"
+    )
     add_runs(parser)
     parser.add_argument("--wait", action="store_true", help="follow runs that are not over yet")
     parser.add_argument("--json", action="store_true", help="print the records as JSON")
@@ -29,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Write the records of all runs that are over; say where the others are."""
     with make_reporter(quiet=False) as reporter:
-        records = detached.collect_all(args.runs, reporter, wait=args.wait)
+        records = collect(args.runs, args.run, reporter, wait=args.wait)
     if args.json:
         print(json.dumps([record.plain() for record in records], indent=1))
     elif not records:

@@ -7,7 +7,7 @@ import msgspec
 
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
-from mrbench.record.rundir import unusable
+from mrbench.record.rundir import find_submitted, unusable
 from mrbench.run.slurm import detached
 
 COMMAND = Command(
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print a line for each run that was submitted and has no record yet."""
-    rows = detached.look(args.runs)
+    rows = detached.look(find_submitted(args.runs))
     if args.json:
         print(json.dumps(msgspec.to_builtins(rows), indent=1))
     else:

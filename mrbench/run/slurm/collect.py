@@ -62,6 +62,8 @@ def _know(run: Run, submission: Submission, report: NodeReport, job: JobState | 
     """Add what the nodes and Slurm know."""
     if report.machine is not None:
         run.know_machine(report.machine, report.frozen)
+    if report.not_kept:
+        run.lose(*report.not_kept)
     others = run.folder.path.glob("node-*.json")
     paths = sorted(others, key=lambda path: (len(path.name), path.name))
     run.know(

@@ -1,13 +1,12 @@
 """Runs that were left to a cluster: where they stand, and their records once they are over."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.parsers import parse_samples
-from mrbench.model.record import RunRecord
-from mrbench.model.reporter import Reporter
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import Recorder, Run
@@ -36,28 +35,27 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.run}: {self.text}"
 
 
-def look(runs: Path) -> list[Standing]:
-    """Return where each run is that was submitted and has no record, oldest first."""
-    folders = {handover.submission_of(f).job: f for f in rundir.find_submitted(runs)}
+def look(submitted: Iterable[RunDir]) -> list[Standing]:
+    """Return where each run is that was submitted and has no record."""
+    folders = {handover.submission_of(f).job: f for f in submitted}
     jobs = client.jobs(folders)
     waits = any(job.state == "PENDING" for job in jobs.values())
     queue = client.queue() if waits else []
     return [_standing(number, f, jobs.get(number), queue) for number, f in folders.items()]
 
 
-def collect_all(runs: Path, reporter: Reporter, *, wait: bool) -> list[RunRecord]:
-    """Record what is over and return the records; wait: also what is not over yet, as it ends."""
-    recorder = Recorder(reporter)
+def record_those_over(folders: Iterable[RunDir], recorder: Recorder, *, wait: bool) -> None:
+    """Record those that are over and say where the others are; wait: record all, as they end."""
+    folders = list(folders)
     following = Following(recorder)
-    for folder in rundir.find_submitted(runs):
+    for folder in folders:
         following.add(handover.submission_of(folder).job, _reopen(folder))
     if wait:
         following.to_the_end()
-    else:
+    elif folders:
         following.once()
-        for standing in look(runs):
-            reporter.note(str(standing))
-    return recorder.records
+        for standing in look(folder for folder in folders if not folder.record.exists()):
+            recorder.reporter.note(str(standing))
 
 
 def _reopen(folder: RunDir) -> Run:

@@ -24,7 +24,7 @@ from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import BUG, failure
 from mrbench.run.slurm import handover, nodes
 from mrbench.run.slurm.container import wrap
-from mrbench.run.training import KnowMachine, train
+from mrbench.run.training import train
 
 # Longer than a shared file system may show an old file: NFS keeps attributes for up to a minute.
 LEASE_S = float(os.environ.get("MRBENCH_LEASE_S", "300"))
@@ -60,6 +60,28 @@ class Lease:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+class Reporting:
+    """What is learnt on this node, for its report; see training.Knowing."""
+
+    def __init__(self, report: NodeReport) -> None:
+        self.report = report
+
+    def add(self, **facts: object) -> None:
+        """Set fields of the report."""
+        self.report = msgspec.structs.replace(self.report, **facts)
+
+    def began(self) -> None:
+        """Have nothing to do: the folder is another machine's to care for."""
+
+    def know_machine(self, machine: Machine, frozen: tuple[str, ...] | None) -> None:
+        """Add the machine."""
+        self.add(machine=machine, frozen=frozen)
+
+    def lose(self, *what: str) -> None:
+        """Add what could not be kept."""
+        self.add(not_kept=(*self.report.not_kept, *what))
+
+
 def main(words: list[str]) -> int:
     """Train, and leave node.json behind, whatever happens."""
     folder = RunDir(Path(words[0]))
@@ -70,29 +92,24 @@ def main(words: list[str]) -> int:
         return 0
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    report, lease = NodeReport(job=os.environ.get("SLURM_JOB_ID")), Lease(folder.lease)
+    news, lease = Reporting(NodeReport(job=os.environ.get("SLURM_JOB_ID"))), Lease(folder.lease)
     code = BUG
-
-    def know_machine(machine: Machine, frozen: tuple[str, ...] | None) -> None:
-        nonlocal report
-        report = msgspec.structs.replace(report, machine=machine, frozen=frozen)
-
     try:
-        end = _train(folder, lease, know_machine)
-        report = msgspec.structs.replace(report, exit=end)
+        end = _train(folder, lease, news)
+        news.add(exit=end)
         code = int(end.reason not in ("enough", "exited") or bool(end.code and end.code > 0))
     except (MrbenchError, OSError) as exc:
-        report = msgspec.structs.replace(report, error=failure(exc))
+        news.add(error=failure(exc))
         code = failure(exc).exit_code
     except KeyboardInterrupt:
-        report = msgspec.structs.replace(report, interrupted=lease.ended or Problem("interrupted"))
+        news.add(interrupted=lease.ended or Problem("interrupted"))
         code = 130
     finally:
-        handover.write(folder.node_report, report)
+        handover.write(folder.node_report, news.report)
     return code
 
 
-def _train(folder: RunDir, lease: Lease, know_machine: KnowMachine) -> Exit:
+def _train(folder: RunDir, lease: Lease, news: Reporting) -> Exit:
     """Do what a local run does between the preparation and the verdict."""
     plan, order = handover.plan_of(folder), handover.order_of(folder)
     lease.watch()
@@ -104,7 +121,7 @@ def _train(folder: RunDir, lease: Lease, know_machine: KnowMachine) -> Exit:
         job = wrap(job, container, gpus=plan.accelerator == "gpu")
     order = msgspec.structs.replace(order, job=job)
     with make_reporter(quiet=True) as reporter:
-        return train(plan, order, folder, local, reporter, know_machine)
+        return train(plan, order, folder, local, reporter, news)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
