@@ -100,8 +100,11 @@ def machine_wide(names: tuple[str, ...], waiting: Say) -> Iterator[tuple[int, ..
 
 
 def folder() -> Path:
-    """Return where these are: MRBENCH_LOCKS, else the machine's folder for temporary files."""
-    return Path(os.environ.get("MRBENCH_LOCKS") or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - for all users of the machine
+    """Return where these are: MRBENCH_LOCKS, else one place for all users of the machine.
+
+    Not TMPDIR: two users, or two jobs of one, would have two locks for the same devices.
+    """
+    return Path(os.environ.get("MRBENCH_LOCKS") or "/tmp")  # noqa: S108 - see above
 
 
 def _open(path: Path, *, shared: bool) -> int:

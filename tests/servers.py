@@ -5,6 +5,7 @@ import http.server
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.leads: dict[str, str] = {}
         self.cut: dict[str, int] = {}  # path: bytes after which the connection ends
         self.sizeless: set[str] = set()
+        self.trickling: set[str] = set()
         self.asked: list[str] = []
 
     @property
@@ -64,6 +66,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.path not in self.server.sizeless:
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            if self.path in self.server.trickling:
+                for byte in content:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.05)
             self.wfile.write(content[: self.server.cut.get(self.path)])
         else:
             self.send_error(404)

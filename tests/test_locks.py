@@ -196,3 +196,14 @@ def test_a_lock_file_that_its_holder_removes_is_made_anew(folder: Path) -> None:
 
         with locks.hold(file, "it", remove), locks.attempt(file) as second:
             assert second is None
+
+
+def test_two_folders_for_temporary_files_have_one_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MRBENCH_LOCKS")
+    places = set()
+    for name in ("one", "other"):
+        monkeypatch.setenv("TMPDIR", str(tmp_path / name))
+        places.add(locks.folder())
+    assert len(places) == 1

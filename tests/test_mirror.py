@@ -127,6 +127,17 @@ def test_without_it_the_same_fails_for_lack_of_a_network(
     assert "setuptools" in said
 
 
+def test_a_folder_that_leads_elsewhere_is_not_written_through(world: World) -> None:
+    elsewhere = world.folder / "elsewhere"
+    shutil.rmtree(world.mirror / "wheels")
+    elsewhere.mkdir()
+    (world.mirror / "wheels").symlink_to(elsewhere)
+    done = world.create()
+    assert done.returncode == 4
+    assert f"wheels: is a link to {elsewhere}, outside the mirror" in done.stderr
+    assert not list(elsewhere.iterdir())
+
+
 def test_a_mirror_serves_checks(world: World) -> None:
     words = ("check", "--recipe", world.recipe, "--mirror", world.mirror.name)
     done = mrbench(*words, cwd=world.folder)

@@ -4,12 +4,13 @@ import contextlib
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mrbench.prepare import run_copy
-from toy import mrbench
+from toy import as_a_user, make_suite, mrbench
 
 STRESS = """
 import sys
@@ -89,3 +90,24 @@ def test_many_at_once_do_not_sweep_one_another_away(parent: Path) -> None:
     told = [process.communicate()[1].decode() for process in running]
     assert [process.returncode for process in running] == [0] * 6, told
     assert not list(parent.iterdir())
+
+
+def test_two_runs_of_the_same_second_get_two_folders(parent: Path) -> None:
+    """They may have the same name, in two folders of runs."""
+    with run_copy.own(parent / "a") as one, run_copy.own(parent / "a") as other:
+        assert one.path != other.path
+        assert run_copy.sweep(parent)[0] == []
+    assert not list(parent.iterdir())
+
+
+def test_a_home_of_another_user_is_told_before_anything_starts(
+    tmp_path: Path, git: Callable[..., str]
+) -> None:
+    toy = make_suite(tmp_path, git)
+    scratch = tmp_path / "mrbench-home" / "scratch"
+    scratch.mkdir(parents=True)
+    scratch.chmod(0o555)
+    done = as_a_user("run", "--recipe", toy, cwd=tmp_path)
+    assert done.returncode == 4
+    assert f"{scratch} is {scratch.owner()}'s, and not yours to write to" in done.stderr
+    assert "set MRBENCH_HOME to a folder of your own" in done.stderr

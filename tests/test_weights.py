@@ -179,6 +179,13 @@ def test_silence_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tmp_path.is_dir()
 
 
+def test_a_trickle_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "SLOW_S", 0.3)
+    server.trickling.add("/R-50.pkl")
+    assert "too slow" in refused(item(f"{server.base}/R-50.pkl"))
+    assert left() == set()
+
+
 def test_a_named_folder_is_used_and_nothing_is_fetched(server: Server, tmp_path: Path) -> None:
     wanted = item(f"{server.base}/R-50.pkl", md5=MD5)
     assert "are missing" in str(weights.problem(wanted, tmp_path))

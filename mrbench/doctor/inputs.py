@@ -159,6 +159,7 @@ ENVIRONMENT_BYTES = {
 OTHER_ENVIRONMENT_BYTES = 0.2e9
 # Checkout, object store, drawn data, and a run's own copy and output: up to 0.19 GB in `smoke`.
 RUN_BYTES = 0.2e9
+SHARE = "set MRBENCH_HOME to a folder of your own, which is never shared between users"
 RECORD_BYTES = 10e6  # a run's folder: log, stamps and record are far smaller
 
 
@@ -202,6 +203,10 @@ def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) ->
     if not os.access(existing, os.W_OK):
         text = f"{existing} cannot be written to"
         return Finding(topic, "failed", text, f"change its owner, or {remedy}", names(plans))
+    for path in [existing, *sorted(existing.iterdir())] if existing == home() else []:
+        if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+            text = f"{path} is {path.owner()}'s, and not yours to write to"
+            return Finding(topic, "failed", text, SHARE, names(plans))
     disk = os.statvfs(existing)
     free = disk.f_bavail * disk.f_frsize
     text = f"{size(free)} free at {folder}, about {size(needed)} needed"

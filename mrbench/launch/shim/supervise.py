@@ -122,9 +122,14 @@ def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -
     }
     line = as_json(content)
     try:
-        with open(f"{path}.part", "wb", buffering=0) as file:  # noqa: PTH123 - as above
-            file.write(line)
-        os.rename(f"{path}.part", path)  # noqa: PTH104 - as above
+        beside = f"{path}.{os.urandom(6).hex()}.part"
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            write_all(file, line)
+            os.rename(beside, path)  # noqa: PTH104 - pathlib costs time
+        except OSError:
+            os.unlink(beside)  # noqa: PTH108 - the same
+        os.close(file)
     except OSError:  # the disk is full
         pass
     say(line)

@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
+from mrbench.files import create_beside
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.prepare import weights
@@ -88,6 +90,11 @@ def _check(folder: Path) -> None:
         raise UnavailableError(
             f"{folder} holds {other[0]}, which is no part of a mirror", "name a new folder"
         )
+    for pattern in ("*", "*/*", "*/*/*"):  # as deep as names are made
+        for path in folder.glob(pattern):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                text = f"is a link to {path.resolve()}, outside the mirror"
+                raise UnavailableError(text, "remove it, or name a new folder", file=path)
 
 
 @contextlib.contextmanager
@@ -171,7 +178,8 @@ def fetch(url: str, sha256: str, target: Path) -> None:
     if target.is_file() and describe(target).sha256 == sha256:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
+    number, beside = create_beside(target)
+    os.close(number)
     try:
         actual = _patiently(url, beside)
         if actual != sha256:
@@ -212,9 +220,10 @@ def _add_weights(
     used = weights.obtain(item, named if in_folder else weights_folder(mirror), say)
     target = folder / item.file
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
+    number, beside = create_beside(target)
     try:
-        shutil.copyfile(used.path, beside)
+        with Path(used.path).open("rb") as source, open(number, "wb") as copy:  # noqa: PTH123 - it is open already
+            shutil.copyfileobj(source, copy)
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ Where upstream publishes no digest, the first file seen is the reference (first_
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mrbench import locks
 from mrbench.errors import UnavailableError
-from mrbench.files import home
+from mrbench.files import create_beside, home
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.model.job import UsedWeights
@@ -120,7 +121,8 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
     from mrbench.prepare.weights.download import download  # noqa: PLC0415 - few runs fetch anything
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
+    number, beside = create_beside(path)
+    os.close(number)
     shown = time.monotonic()
 
     def tell(done: int, total: int | None) -> None:

@@ -1,7 +1,9 @@
 """Get a file from one URL, https or file: all of it, or an error."""
 
 import http.client
+import io
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +16,8 @@ from mrbench.errors import UnavailableError
 from mrbench.prepare.weights.digests import CHUNK_BYTES, Digests, Hashing
 
 SILENCE_LIMIT_S = 60.0
+SLOW_S, LEAST_BYTES = 60.0, 120_000  # 2 kB/s: less than that, for a minute, is no download
+LIMIT_S = 12 * 3600.0
 
 Tell = Callable[[int, int | None], None]
 
@@ -65,7 +69,7 @@ def download(
         raise UnavailableError(f"{url}: cannot be fetched to {target} ({exc.strerror})") from exc
 
 
-def _open(url: str) -> IO[bytes] | http.client.HTTPResponse:
+def _open(url: str) -> io.BufferedReader | http.client.HTTPResponse:
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path)).open("rb")
@@ -86,7 +90,7 @@ def _open(url: str) -> IO[bytes] | http.client.HTTPResponse:
     return answer
 
 
-def _announced(answer: IO[bytes] | http.client.HTTPResponse) -> int | None:
+def _announced(answer: io.BufferedReader | http.client.HTTPResponse) -> int | None:
     if isinstance(answer, http.client.HTTPResponse):
         return answer.length
     return os.fstat(answer.fileno()).st_size
@@ -94,21 +98,31 @@ def _announced(answer: IO[bytes] | http.client.HTTPResponse) -> int | None:
 
 def _copy(  # noqa: PLR0917 - one step of download
     url: str,
-    answer: IO[bytes] | http.client.HTTPResponse,
+    answer: io.BufferedReader | http.client.HTTPResponse,
     target: Path,
     total: int | None,
     most_bytes: int,
     tell: Tell,
 ) -> Digests:
     hashing, done = Hashing(), 0
+    began_s = looked_s = time.monotonic()
+    before = 0
     with target.open("wb") as out:
-        while block := answer.read(CHUNK_BYTES):
+        while block := answer.read1(CHUNK_BYTES):  # read() would wait for all of it
             out.write(block)
             hashing.update(block)
             done += len(block)
             if done > most_bytes:
                 raise UnavailableError(f"{url}: has more than {most_bytes} bytes")
             tell(done, total)
+            now_s = time.monotonic()
+            if now_s - began_s > LIMIT_S:
+                raise UnavailableError(f"{url}: {done} bytes in {LIMIT_S / 3600:g} hours")
+            if now_s - looked_s > SLOW_S:
+                if done - before < LEAST_BYTES:
+                    rate = (done - before) / (now_s - looked_s)
+                    raise UnavailableError(f"{url}: too slow, {rate:.0f} bytes in a second")
+                looked_s, before = now_s, done
     if total not in (None, done):  # read() is silent when the connection breaks
         raise UnavailableError(f"{url}: the connection broke after {done} of {total} bytes")
     return hashing.digests()

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.files import create_beside
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.model.record import RunRecord
 from mrbench.record import rundir
@@ -135,10 +136,10 @@ def _write(folder: RunDir, record: RunRecord, out: Path) -> None:
             "hand the folder on as it is",
             file=out,
         )
-    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    number, beside = create_beside(out)
     try:
         with (
-            beside.open("wb") as raw,
+            open(number, "wb") as raw,  # noqa: PTH123 - it is open already
             gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream,
             tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
         ):
