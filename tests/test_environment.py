@@ -15,7 +15,9 @@ from mrbench.errors import LaunchError
 from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
 from mrbench.prepare import environment
-from mrbench.prepare.environment.install import find_interpreter
+from mrbench.prepare.environment import interpreter
+from mrbench.prepare.environment.installed import changes
+from mrbench.prepare.environment.interpreter import find_interpreter
 
 TREE = "t" * 40
 
@@ -119,3 +121,70 @@ def test_a_step_that_is_cut_short_leaves_nothing_running(tmp_path: Path) -> None
         process.send_signal(signal.SIGINT)  # to this one alone, as `kill -INT` does
         assert process.wait(SAFETY_S)
     assert wait_until_none(mark) == []
+
+
+@pytest.fixture
+def made(checkout: Path) -> tuple[Environment, Path, Path]:
+    """Make an environment; return it, its folder, and where its packages are."""
+    env = Environment(kind="venv", requirements=("six==1.16.0",))
+    place = make(env, checkout).python.parents[2]
+    (site,) = place.glob("venv/lib/*/site-packages")
+    return env, place, site
+
+
+def test_a_changed_environment_is_refused_with_what_to_remove(
+    made: tuple[Environment, Path, Path], checkout: Path
+) -> None:
+    env, place, site = made
+    six = site / "six.py"
+    own = six.read_bytes()
+    time_ns = six.stat().st_mtime_ns
+    six.unlink()  # uv's cache has it, too
+    six.write_bytes(own.replace(b"1.16.0", b"1.15.0"))
+    with pytest.raises(LaunchError, match=r"site-packages/six\.py was changed") as caught:
+        make(env, checkout)
+    assert caught.value.remedy == f"remove {place}; the next run makes it again"
+    os.utime(six, ns=(time_ns, time_ns))
+    assert make(env, checkout).reused  # found by its hash alone
+    assert [c.path[-6:] for c in changes(place, deep=True)] == ["six.py"]
+    six.write_bytes(own)  # a copy of the whole has other times
+    assert make(env, checkout).reused
+    (site / "__pycache__").mkdir(exist_ok=True)
+    (site / "__pycache__" / "six.cpython-311.pyc").write_bytes(b"cached")
+    (site / "notes.txt").write_text("a cache of some package")
+    assert make(env, checkout).reused
+    (site / "sitecustomize.py").write_text("")
+    with pytest.raises(LaunchError, match=r"sitecustomize\.py was added"):
+        make(env, checkout)
+
+
+def test_another_build_of_the_interpreter_is_another_environment(
+    made: tuple[Environment, Path, Path], checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env, place, _ = made
+    assert make(env, checkout).interpreter == interpreter.mine()
+    monkeypatch.setattr(sys, "version", sys.version.replace("3.11", "3.11.0"))  # it was swapped
+    again = make(env, checkout)
+    assert again.python.parents[2] != place
+    assert again.interpreter == interpreter.mine()
+
+
+def test_what_the_user_set_for_uv_makes_no_other_environment(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = "http://127.0.0.1:9/simple"
+    (tmp_path / "uv.toml").write_text(f'index-url = "{nowhere}"\n')
+    for name, value in {
+        "UV_VENV_SEED": "1",
+        "UV_INDEX_URL": nowhere,
+        "UV_DEFAULT_INDEX": nowhere,
+        "UV_CONFIG_FILE": str(tmp_path / "uv.toml"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    ready = make(Environment(kind="venv", requirements=("six==1.16.0",)), checkout)
+    assert ready.frozen == ("six==1.16.0",)
+    monkeypatch.setenv("MRBENCH_INDEX", nowhere)  # and this is how one asks for another index
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    with pytest.raises(LaunchError, match=r"127\.0\.0\.1:9"):
+        make(Environment(kind="venv", requirements=("six==1.16.0",)), checkout)

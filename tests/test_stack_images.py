@@ -16,7 +16,7 @@ import pytest
 
 from engine import containers, docker, import_base
 from mrbench.launch.executors.docker import containerfile
-from mrbench.prepare.environment.install import find_interpreter
+from mrbench.prepare.environment.interpreter import find_interpreter
 from mrbench.recipe import load
 
 STACKS = os.environ.get("MRBENCH_TEST_STACKS")

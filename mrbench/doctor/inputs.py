@@ -14,7 +14,7 @@ from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
-from mrbench.prepare.environment.install import find_interpreter
+from mrbench.prepare.environment.interpreter import find_interpreter
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source import address
 from mrbench.recipe import lockfile

@@ -55,6 +55,14 @@ class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Installed packages with their versions, as pip freeze lists them."),
     ]
     reused: Annotated[bool, Meta(description="Whether it was there already.")]
+    interpreter: Annotated[
+        str | None,
+        Meta(description="Implementation, version and build of the interpreter; null: an image's."),
+    ] = None
+    built_with: Annotated[
+        Mapping[str, str] | None,
+        Meta(description="The caller's variables that compilers were given, if any."),
+    ] = None
     made_in_s: Annotated[float | None, Meta(description="Seconds that making it took.")] = None
     size_bytes: Annotated[int | None, Meta(description="Size on disk in bytes.")] = None
     image: Annotated[

@@ -22,6 +22,23 @@ PASSED = (
 )
 # Of one program that starts a training on several nodes by itself, as mpirun does.
 STARTERS = ("SLURM_*", "OMPI_MCA_*", "PRTE_MCA_*", "PMIX_*", "I_MPI_*", "HYDRA_*", "UCX_*", "FI_*")
+# Of a step that makes something: where compilers find what machines have in unusual places, how pip
+# and uv reach their indexes. Flags for compilers stay outside, and uv's other settings.
+BUILD = (
+    *("CC", "CXX", "CUDAHOSTCXX", "CUDACXX", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"),
+    *("LIBRARY_PATH", "PKG_CONFIG_PATH", "CUDA_ROOT", "CUDNN_*", "NCCL_HOME", "NCCL_ROOT"),
+    *("HOROVOD_NCCL_HOME", "HOROVOD_CUDA_HOME", "TORCH_CUDA_ARCH_LIST", "FORCE_CUDA"),
+)
+STEPS = (
+    *(*BUILD, "MAX_JOBS", "MAKEFLAGS", "NETRC", "XDG_DATA_HOME"),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE"),
+    *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_TRUSTED_HOST", "PIP_PROXY", "PIP_CACHE_DIR"),
+    *("PIP_DEFAULT_TIMEOUT", "PIP_RETRIES"),
+    *("UV_FIND_LINKS", "UV_CACHE_DIR", "UV_OFFLINE", "UV_HTTP_*", "UV_CONCURRENT_*"),
+    *("UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_INSECURE_HOST", "UV_LINK_MODE"),
+    *("UV_PYTHON_INSTALL_DIR",),
+)
+INDEX = "MRBENCH_INDEX"
 # Of what is left out, the beginnings of what would have changed the training.
 TELLING = (
     *("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_", "OMPI_", "PMI", "MPI"),
@@ -39,6 +56,21 @@ TELLING = (
 def passed(names: Iterable[str] = ()) -> dict[str, str]:
     """Return what a program of a run inherits: the list, and those of `names`."""
     return chosen((*PASSED, *names))
+
+
+def for_steps() -> dict[str, str]:
+    """Return what a step that makes something inherits, uv and pip among them.
+
+    MRBENCH_INDEX is the one index of uv, and pip's where no setting of pip's names another.
+    """
+    index = os.environ.get(INDEX)
+    indexes = {"UV_DEFAULT_INDEX": index, "PIP_INDEX_URL": index} if index else {}
+    return {"UV_NO_CONFIG": "1", **indexes, **passed(STEPS)}
+
+
+def building() -> dict[str, str]:
+    """Return the caller's variables that decide what a compiler makes."""
+    return chosen((*BUILD, "CUDA_HOME", "CUDA_PATH"))
 
 
 def chosen(names: Iterable[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from mrbench.errors import LaunchError
+from mrbench.prepare.inherited import for_steps
 
 LIMIT_S = 3600
 GRACE_S = 3.0
@@ -45,7 +46,7 @@ def _run(
     with subprocess.Popen(
         command,
         cwd=directory,
-        env={**os.environ, **variables},
+        env={**for_steps(), **variables},
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=subprocess.STDOUT,

@@ -43,6 +43,23 @@ def blocks(lock: bytes) -> dict[str, str]:
     return by_name
 
 
+def versions(lock: bytes) -> dict[str, str]:
+    """Return the version of each package, by its normalized name."""
+    return {
+        name: block.partition("==")[2].partition(" ")[0].partition(";")[0].strip()
+        for name, block in blocks(lock).items()
+    }
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether two versions compare as equal, as 1.0 and 1.0.0 do."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(version: str) -> str:
+    return re.sub(r"(?:\.0)+$", "", version.lower())
+
+
 def subset(lock: bytes, requirements: tuple[str, ...]) -> str:
     """Return the lines of those requirements only."""
     names = {normalized(text) for text in requirements}

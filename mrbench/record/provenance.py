@@ -61,6 +61,8 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "workspace": (HARMLESS, "follows from the commit, or tells where the checkout was"),
     "package": (EXPLAINS, "another version"),
     "environment": (HARMLESS, "where the environment was, and how it came there"),
+    "environment.interpreter": (EXPLAINS, "another interpreter"),
+    "environment.built_with": (EXPLAINS, "built with other settings"),
     "weights": (EXPLAINS, "other weights to start from"),
     SLOWED: (EXPLAINS, "something slowed the run"),
     "clock_mhz": (EXPLAINS, "the GPUs ran at other clocks in the window"),

@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="a run's folder, the end of its path, or a `mrbench pack` archive",
     )
+    parser.add_argument(
+        "--deep",
+        action="store_true",
+        help="read all files of its environment, if that is still in the cache",
+    )
     add_runs(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, a list of runs")
 
@@ -43,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
     for name in args.run:
         try:
             with opened(name, args.runs) as run:
-                checked = verify(run)
+                checked = verify(run, deep=args.deep)
                 code = max(code, checked.exit_code)
                 answers.append(checked.plain())
                 if not args.json:

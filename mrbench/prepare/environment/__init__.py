@@ -21,7 +21,10 @@ from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
 from mrbench.model.later import as_ever
-from mrbench.prepare.environment.install import find_interpreter, make, no_interpreter
+from mrbench.prepare.environment import interpreter
+from mrbench.prepare.environment.install import make
+from mrbench.prepare.environment.installed import require_unchanged
+from mrbench.prepare.inherited import INDEX, building
 
 DONE = "complete.json"
 Progress = Callable[[str], None]
@@ -33,6 +36,8 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
     """complete.json, written last: what was installed, what it was made from, what it took."""
 
     frozen: tuple[str, ...]
+    interpreter: str
+    built_with: dict[str, str]
     inputs: Environment
     lock_sha256: str | None
     tree: str
@@ -40,13 +45,17 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
-def digest(env: Environment, tree: str, lock_sha256: str | None = None) -> str:
-    """Name the environment after all that decides it; the tree only if something is built."""
-    asked = as_ever(env)
+def digest(
+    env: Environment, tree: str, lock_sha256: str | None = None, python: str | None = None
+) -> str:
+    """Name the environment after all that decides it; the tree only if something is built.
+
+    python: what interpreter it is made from, as interpreter.describe tells.
+    """
     inputs = {
-        **{name: value for name, value in asked.items() if name not in NO_INPUTS},
+        **{name: value for name, value in as_ever(env).items() if name not in NO_INPUTS},
         "lock_sha256": lock_sha256,
-        "own_python": None if env.python else sys.version,
+        "own_python": python,
         "machine": os.uname().machine,
         "tree": tree if env.build else None,
     }
@@ -55,15 +64,20 @@ def digest(env: Environment, tree: str, lock_sha256: str | None = None) -> str:
 
 def path(env: Environment, tree: str, lock_sha256: str | None = None) -> Path:
     """Return where that environment stands or will stand."""
-    return home() / "envs" / digest(env, tree, lock_sha256)[:16]
+    return folder(_name(env, tree, lock_sha256))
+
+
+def folder(digest: str) -> Path:
+    """Return where the environment of that digest stands or will stand."""
+    return home() / "envs" / digest[:16]
 
 
 def problem(env: Environment) -> Problem | None:
     """Say what this machine lacks for the environment, or None."""
     if env.kind == "image":
         return Problem("runs in an image only", "give --executor docker")
-    if env.kind == "venv" and find_interpreter(env.python) is None:
-        return no_interpreter(str(env.python))
+    if env.kind == "venv" and interpreter.find_interpreter(env.python) is None:
+        return interpreter.no_interpreter(str(env.python))
     return None
 
 
@@ -83,12 +97,17 @@ def prepare(
     from, and from nowhere else.
     """
     lock_sha256 = None if lock is None else hashlib.sha256(lock).hexdigest()
-    name = digest(env, tree, lock_sha256)
+    name = _name(env, tree, lock_sha256)
     if env.kind == "current":
         return UsableEnvironment(
-            python=Path(sys.executable), template=checkout, digest=name, frozen=(), reused=True
+            python=Path(sys.executable),
+            template=checkout,
+            digest=name,
+            frozen=(),
+            reused=True,
+            interpreter=interpreter.mine(),
         )
-    place = path(env, tree, lock_sha256)
+    place = folder(name)
     ready = _lookup(env, place, checkout, name)
     if ready:
         return ready
@@ -102,6 +121,8 @@ def prepare(
         frozen = make(env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels)
         complete = Complete(
             frozen=tuple(frozen),
+            interpreter=str(interpreter.describe(place / "venv" / "bin" / "python")),
+            built_with=_built_with(env),
             inputs=env,
             lock_sha256=lock_sha256,
             tree=tree,
@@ -115,6 +136,20 @@ def prepare(
     return msgspec.structs.replace(ready, reused=False)
 
 
+def require_as_made(ready: UsableEnvironment) -> None:
+    """Refuse an environment that was changed since it was made; LaunchError tells what to do.
+
+    For where it was made on another machine of the same file system.
+    """
+    place = ready.python.parents[2]
+    if ready.image is None and (place / DONE).exists():
+        found = interpreter.describe(ready.python)
+        if found != ready.interpreter:
+            text = f"{ready.python} is {found or 'no interpreter'} here, not {ready.interpreter}"
+            raise LaunchError(text, "keep the interpreter where all nodes see it")
+        require_unchanged(place)
+
+
 def installed() -> list[str]:
     """Return what is installed beside mrbench itself: the frozen list of kind `current`."""
     from importlib import metadata  # noqa: PLC0415 - looked at while the training runs
@@ -126,17 +161,37 @@ def installed() -> list[str]:
 def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> UsableEnvironment | None:
     complete = files.cached(place / DONE, Complete)
     python = place / "venv" / "bin" / "python"
-    if complete is None or not python.exists():  # its base interpreter was removed
-        return None
+    if complete is None or interpreter.describe(python) != complete.interpreter:
+        return None  # its base interpreter was removed, or is another by now
+    require_unchanged(place)
     return UsableEnvironment(
         python=python,
         template=place / "src" if env.build else checkout,
         digest=name,
         frozen=complete.frozen,
         reused=True,
+        interpreter=complete.interpreter,
+        built_with=complete.built_with or None,
         made_in_s=complete.seconds,
         size_bytes=complete.size_bytes,
     )
+
+
+def _name(env: Environment, tree: str, lock_sha256: str | None) -> str:
+    """Return the digest of an environment of this machine.
+
+    Without a lock the index decides, too, and where something is built, the compilers' variables.
+    """
+    base = interpreter.find_interpreter(env.python)
+    words = [interpreter.describe(base) if base else None]
+    if lock_sha256 is None and INDEX in os.environ:
+        words.append(os.environ[INDEX])
+    words += [f"{name}={value}" for name, value in _built_with(env).items()]
+    return digest(env, tree, lock_sha256, "\n".join(map(str, words)))
+
+
+def _built_with(env: Environment) -> dict[str, str]:
+    return building() if env.build or env.packages else {}
 
 
 def _size_bytes(place: Path) -> int:

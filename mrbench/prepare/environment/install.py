@@ -4,17 +4,16 @@ uv (0.13) serves Python 3.7 and installs without build isolation, which packages
 setup.py import what their metadata do not name. Hence two passes: what building needs, then all.
 """
 
-import functools
-import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mrbench.errors import LaunchError, UnavailableError
-from mrbench.model.finding import Problem
+from mrbench.errors import LaunchError
 from mrbench.model.inputs import Environment
+from mrbench.prepare.environment.installed import require_recorded, write_list
+from mrbench.prepare.environment.interpreter import base_python, uv
+from mrbench.prepare.inherited import for_steps
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
 from mrbench.text import fill_placeholders
@@ -52,6 +51,7 @@ def make(
     else:
         _install_locked(env, lock, install, place, step, progress)
     sources = _install_packages(env, packages, install, place, step, progress)
+    require_recorded(place)
     source = checkout
     if env.build:
         source = place / "src"
@@ -63,23 +63,25 @@ def make(
     if env.probe:
         progress(f"probing: import {', '.join(env.probe)}")
         step([str(python), "-c", f"import {', '.join(env.probe)}"], source)
-    return _freeze(python, sources)
+    frozen = _freeze(python, sources)
+    if lock is not None:
+        _require_locked(env, lock, frozen)
+    write_list(place)
+    return frozen
 
 
-def base_python(env: Environment) -> Path:
-    """Return the interpreter to make it from; UnavailableError tells how to get one."""
-    base = find_interpreter(env.python)
-    if base is None:
-        lacking = no_interpreter(str(env.python))
-        raise UnavailableError(lacking.text, lacking.remedy)
-    return base
-
-
-def uv() -> str:
-    """Return the path of the uv program that comes with mrbench."""
-    from uv import find_uv_bin  # noqa: PLC0415 - 1 ms, and most runs make nothing
-
-    return find_uv_bin()
+def _require_locked(env: Environment, lock: bytes, frozen: Sequence[str]) -> None:
+    """Refuse other versions than the lock's: a build step can install what it likes."""
+    supplied = {lockfile.normalized(word) for word in env.supplied}
+    pairs = (line.partition("==") for line in frozen)
+    installed = {lockfile.normalized(name): version for name, _, version in pairs}
+    for name, version in lockfile.versions(lock).items():
+        found = installed.get(name, version)
+        if name not in supplied and not lockfile.same(found, version):
+            raise LaunchError(
+                f"environment: {name} {found} is installed, the lock has {version}",
+                "correct the step of environment.build that installs it",
+            )
 
 
 def options_for(wheels: Path | None) -> list[str]:
@@ -159,7 +161,11 @@ def _install_packages(  # noqa: PLR0917 - as above
 
 def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
     done = subprocess.run(
-        [uv(), "pip", "freeze", "--python", str(python)], capture_output=True, text=True, check=True
+        [uv(), "pip", "freeze", "--python", str(python)],
+        env=for_steps(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines = done.stdout.splitlines()
     return [_named(line, sources) for line in lines]
@@ -168,56 +174,3 @@ def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
 def _named(line: str, sources: dict[str, str]) -> str:
     name, at, place = line.partition(" @ ")
     return f"{name} @ {sources.get(place, place)}" if at else line
-
-
-_PROBE = "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])"
-
-
-@functools.cache
-def find_interpreter(version: str | None) -> Path | None:
-    """Return an interpreter of `version` (as "3.7"); None asks for mrbench's own."""
-    if version is None or version == f"{sys.version_info[0]}.{sys.version_info[1]}":
-        return Path(sys.executable)
-    for candidate in _candidates(version):
-        path = _probe(candidate, version)
-        if path:
-            return path
-    return None
-
-
-def no_interpreter(version: str) -> Problem:
-    """Say that there is no such interpreter, and how to get it."""
-    return Problem(
-        f"no Python {version} on PATH, with pyenv or with uv",
-        f"`uv python install {version}` or `pyenv install {version}` gets one",
-    )
-
-
-def _candidates(version: str) -> Iterator[Path]:
-    named = shutil.which(f"python{version}")
-    if named:
-        yield Path(named)
-    roots = [os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")]
-    for base in roots:
-        if base:
-            yield from sorted(Path(base).glob(f"versions/{version}.*/bin/python"), reverse=True)
-    command = [uv(), "python", "find", "--no-python-downloads", version]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode == 0:
-        yield Path(done.stdout.strip())
-
-
-def _probe(candidate: Path, version: str) -> Path | None:
-    """Ask the candidate itself: a pyenv shim answers for whatever version is selected."""
-    try:
-        done = subprocess.run(
-            [candidate, "-I", "-c", _PROBE],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    answer = done.stdout.splitlines()
-    return Path(answer[0]) if done.returncode == 0 and answer[1:] == [version] else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from mrbench.errors import LaunchError, MrbenchError
 from mrbench.files import home, write_whole
 from mrbench.model.inputs import Environment
-from mrbench.prepare.environment.install import base_python, uv
+from mrbench.prepare.environment.interpreter import base_python, uv
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.lockfile import HEADER, inputs_digest

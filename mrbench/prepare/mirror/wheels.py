@@ -21,7 +21,9 @@ from msgspec import Struct
 from mrbench import files
 from mrbench.errors import UnavailableError
 from mrbench.model.inputs import Environment
-from mrbench.prepare.environment.install import options_for, uv
+from mrbench.prepare.environment.install import options_for
+from mrbench.prepare.environment.interpreter import uv
+from mrbench.prepare.inherited import for_steps
 from mrbench.prepare.mirror.base import wheels_folder
 from mrbench.prepare.mirror.manifest import Missing
 from mrbench.recipe import lockfile
@@ -145,6 +147,7 @@ def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candi
             *options_for(wheels_folder(mirror)),
         ],
         input="\n".join(requirements),
+        env=for_steps(),
         capture_output=True,
         text=True,
         timeout=LIMIT_S,

@@ -105,8 +105,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def verify(run: Opened, leave_out: tuple[str, ...] = ()) -> Verification:
-    """Check one run; leave_out: names of CHECKS.
+def verify(run: Opened, leave_out: tuple[str, ...] = (), *, deep: bool = False) -> Verification:
+    """Check one run; leave_out: names of CHECKS. deep: read all files of its environment.
 
     Raises MrbenchError if there is no record.json, it is no JSON, or of a newer mrbench.
     """
@@ -119,7 +119,7 @@ def verify(run: Opened, leave_out: tuple[str, ...] = ()) -> Verification:
             raise
         finding = replace(unreadable("record.json", exc, ""), subject="record")
         return Verification(run=run, record=None, findings=(finding,))
-    evidence = Evidence(run=run, record=record, content=loads(raw, file))
+    evidence = Evidence(run=run, record=record, content=loads(raw, file), deep=deep)
     findings = tuple(
         replace(finding, subject=name)
         for name, check in CHECKS.items()

@@ -13,11 +13,15 @@ from mrbench.text import shorten
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """A run and its record. content: the JSON that lies in record.json, as old as it may be."""
+    """A run and its record. content: the JSON that lies in record.json, as old as it may be.
+
+    deep: whether to read all files of its environment.
+    """
 
     run: Opened
     record: RunRecord
     content: Mapping[str, Any]  # compared leaf by leaf with what the files yield today
+    deep: bool = False
 
     def relative(self, exc: MrbenchError) -> str:
         """Return an error in one line, without the path of the run's folder."""

@@ -9,7 +9,9 @@ from mrbench.errors import MrbenchError
 from mrbench.model.finding import Finding
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
+from mrbench.prepare import environment
 from mrbench.prepare import source as workspace
+from mrbench.prepare.environment.installed import changes, words
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
@@ -35,6 +37,7 @@ def check_source(evidence: Evidence) -> Iterator[Finding]:
     else:
         yield file
         yield _checkout(record, ())
+    yield from _environment(record, deep=evidence.deep)
 
 
 def _pins(record: RunRecord) -> Iterator[Finding]:
@@ -129,6 +132,24 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
         yield Finding("recipe", "note", f"{named}{more}", SINCE)
     else:
         yield Finding("recipe", "ok", "makes this very plan today")
+
+
+def _environment(record: RunRecord, *, deep: bool) -> Iterator[Finding]:
+    """Compare the environment under MRBENCH_HOME, if it is there, with what was made."""
+    if record.environment is None or record.environment.image or not record.environment.frozen:
+        return
+    place = environment.folder(record.environment.digest)
+    if not (place / environment.DONE).exists():
+        if deep:
+            yield Finding("environment", "note", "not at hand: not in this machine's cache")
+        return
+    changed = changes(place, deep=deep)
+    if changed:
+        remedy = f"remove {place}; the next run makes it again"
+        yield Finding("environment", "failed", words(changed), remedy)
+        return
+    how = "all of its files read" if deep else "by sizes and times of its files"
+    yield Finding("environment", "ok", f"{place.name} in the cache is as it was made, {how}")
 
 
 def _checkout(record: RunRecord, patches: tuple[tuple[str, bytes], ...]) -> Finding:

@@ -20,6 +20,7 @@ from mrbench.model.finding import Problem
 from mrbench.model.machine import Machine
 from mrbench.model.run import Exit
 from mrbench.model.slurm import NodeReport
+from mrbench.prepare import environment
 from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import BUG, failure
 from mrbench.run.slurm import handover, nodes
@@ -113,6 +114,8 @@ def _train(folder: RunDir, lease: Lease, news: Reporting) -> Exit:
     """Do what a local run does between the preparation and the verdict."""
     plan, order = handover.plan_of(folder), handover.order_of(folder)
     lease.watch()
+    if order.container is None:
+        environment.require_as_made(order.environment)
     nodes.show_gpus(plan)
     job, container = order.job, order.container
     if plan.nodes > 1:

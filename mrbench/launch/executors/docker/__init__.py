@@ -108,7 +108,7 @@ class Docker:
                     _client(place),
                     directory=log.parent,
                     log=log,
-                    variables=_importable(),
+                    variables={**os.environ, **_importable()},
                     what=what,
                 )
         except LaunchError as exc:

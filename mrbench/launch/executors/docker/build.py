@@ -10,6 +10,7 @@ import io
 import json
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +79,8 @@ def digest(env: Environment, tree: str, lock: bytes | None, base_id: str) -> str
     """Name an image after all that decides it."""
     lock_sha256 = hashlib.sha256(lock or b"").hexdigest()
     words = [only(target_of(env)), INSTALL.read_text(), base_id]
-    inputs = [environment.digest(env, tree, lock_sha256), *words]
+    own = None if env.python else sys.version
+    inputs = [environment.digest(env, tree, lock_sha256, own), *words]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
