@@ -314,7 +314,7 @@ def test_the_interval_and_the_drift_are_of_the_window() -> None:
     )
     assert slower.drift is not None
     assert slower.drift.beyond_noise
-    assert any("throughput fell by" in text and "p = " in text for text in slower.warnings)
+    assert any("throughput fell by" in text for text in slower.warnings)
     bare = measure(noisy, WINDOW, None)
     assert bare.images_per_second is None
     assert bare.interval is not None

@@ -19,11 +19,13 @@ CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second i
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """The leading clock's seconds over the iterations that it times.
 
-    times: (iterations, seconds) of each interval. resolution_s and one_clock are those of
-    interval.within_run. error_s: bound of the error of `seconds` by rounding, or by a buffer.
+    spans and times: each interval, and its iterations and seconds. resolution_s and one_clock are
+    those of interval.within_run. error_s: bound of the error of `seconds` by rounding, or by a
+    buffer.
     """
 
     clock: LeadingClock
+    spans: Sequence[Span]
     times: Sequence[tuple[int, float]]
     resolution_s: float
     one_clock: bool
@@ -154,9 +156,8 @@ def _log_error_s(process: Process) -> float:
 
 
 def _lead(process: Process, clock: LeadingClock) -> Lead:
-    times = [
-        (span.count, seconds) for span in process.spans if (seconds := span.by(clock)) is not None
-    ]
+    timed = [(span, seconds) for span in process.spans if (seconds := span.by(clock)) is not None]
+    times = [(span.count, seconds) for span, seconds in timed]
     error_s = {
         "log": _log_error_s(process),
         "arrival": longest_burst_s(process.spans),
@@ -165,6 +166,7 @@ def _lead(process: Process, clock: LeadingClock) -> Lead:
     one_clock = process.end_edge_s is not None or clock != "log"
     return Lead(
         clock=clock,
+        spans=[span for span, _ in timed],
         times=times,
         # of independent roundings each is half a step at most
         resolution_s=error_s if one_clock else 2 * error_s / max(1, len(times)),

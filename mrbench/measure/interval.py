@@ -26,6 +26,7 @@ from mrbench.model.run import Drift, Interval
 
 Times = Sequence[tuple[int, float]]  # (count, seconds): these count iterations took seconds
 LEAST_INTERVALS = 4  # one for the mean, one for the trend, two for the noise
+LEAST_DRIFT = 0.01  # of the throughput; less is not worth a note
 NEGLIGIBLE = 1e-9  # of the mean: not noise of the times but of the arithmetic
 # 5 cosines in 400 iterations leave an autocorrelation of 0.9 harmless; more make the interval
 # narrower (by 20 % at most) and less honest. The number grows as Lazarus et al. advise.

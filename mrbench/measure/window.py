@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from mrbench.measure import notes, steadiness
 from mrbench.measure.causes import UNBUFFERED, Figures
 from mrbench.measure.choice import Choice, Lead, choose
 from mrbench.measure.clocks import GROSS
@@ -21,7 +22,6 @@ from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, LeadingClock, Measurement
 
-LEAST_DRIFT = 0.01  # of the throughput; less is not worth a warning
 LOG = LogFormat(timing="interval_total")
 
 
@@ -151,9 +151,13 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
     images = measured.images_per_iteration
     timed = lead.iterations
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
-    trend = drift(lead.times, **steps)  # type: ignore[arg-type]  # one value of each type
+    paused = steadiness.find_pauses(lead.times)
+    calm = steadiness.without(lead.times, paused)
+    trend = drift(calm, **steps)  # type: ignore[arg-type]  # one value of each type
     interval = within_run(lead.times, images or 1, **steps)  # type: ignore[arg-type]  # the same
-    data_waits = [(s.data_s, s.log_s) for s in process.spans if s.data_s is not None]
+    # what a pause was spent on is not known, whatever the log counts it as
+    calm_spans = steadiness.without(lead.spans, paused)
+    data_waits = [(s.data_s, s.log_s) for s in calm_spans if s.data_s is not None]
     total = sum(log_s for _, log_s in data_waits)
     losses = [span.loss for span in process.spans if span.loss is not None]
     quarter = len(losses) // 4
@@ -163,6 +167,8 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
         seconds_per_iteration=lead.seconds / timed,
         interval=interval,
         drift=trend,
+        pauses=notes.pauses(lead.spans, lead.times, paused),
+        unsteady=notes.unsteady(lead.spans, lead.times, resolution_s=lead.resolution_s),
         rounding=lead.error_s / lead.seconds,
         data_share=min(1.0, sum(data for data, _ in data_waits) / total) if total > 0 else None,
         loss_first=sum(losses[:quarter]) / quarter if quarter else None,
@@ -183,13 +189,7 @@ def _window_times(process: Process, stamps: ArrivalClock, seconds: float) -> tup
 def _warnings(measured: Measurement) -> Iterable[str]:
     if measured.disagreement:
         yield measured.disagreement.text
-    trend = measured.drift
-    if trend and trend.beyond_noise and abs(trend.change) >= LEAST_DRIFT:
-        yield (
-            f"throughput {'rose' if trend.change > 0 else 'fell'} by {abs(trend.change):.1%} from"
-            f" the window's first quarter to its last, beyond noise (p = {trend.p_value:.1g});"
-            " another window would give another number"
-        )
+    yield from notes.of(measured)
 
 
 def _edge_warnings(process: Process, window: Window) -> Iterator[str]:

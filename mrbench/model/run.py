@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from mrbench.model.finding import Problem
+from mrbench.model.steadiness import Pauses, Unsteady
 
 LeadingClock = Literal["log", "arrival", "printed"]
 Status = Literal[
@@ -275,6 +276,17 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     drift: Annotated[Drift | None, Meta(description="Trend within the window.")] = None
+    pauses: Annotated[
+        Pauses | None,
+        Meta(description="Pauses within the window; null: none were seen, or an older record."),
+    ] = None
+    unsteady: Annotated[
+        Unsteady | None,
+        Meta(
+            description="Change of speed within the window; null: none was seen, or an older"
+            " record."
+        ),
+    ] = None
     first: Annotated[int | None, Meta(description="First iteration covered (1-based).")] = None
     last: Annotated[
         int | None, Meta(description="Last iteration covered (1-based, inclusive).")
@@ -322,7 +334,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     data_share: Annotated[
         float | None,
-        Meta(description="Share of the window that the training waited for data, 0 to 1."),
+        Meta(
+            description="Share of the window, without its pauses, that the training waited for"
+            " data, 0 to 1."
+        ),
     ] = None
     loss_first: Annotated[
         float | None, Meta(description="Mean loss of the window's first quarter.")

@@ -1,0 +1,117 @@
+"""What is to be said of a window that was not steady: each disturbance with its place and weight.
+
+The number itself stays what it is, total images by total seconds; beside it stands what it would be
+without the disturbance. What moves the throughput by less than 1 % is not mentioned.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from mrbench.measure import steadiness
+from mrbench.measure.interval import LEAST_DRIFT
+from mrbench.measure.spans import Span
+from mrbench.measure.steadiness import Times, without
+from mrbench.model.run import Measurement
+from mrbench.model.steadiness import Pause, Pauses, Unsteady
+
+PLACES = 3  # are named of several pauses
+FEW_DIGITS = 4
+
+
+def pauses(spans: Sequence[Span], times: Times, indices: Sequence[int]) -> Pauses | None:
+    """Return the pauses in these of the intervals, or None."""
+    if not indices:
+        return None
+    calm = without(times, indices)
+    pace = sum(seconds for _, seconds in calm) / sum(count for count, _ in calm)
+    each = tuple(
+        Pause(
+            first=spans[i].first + 1,
+            last=spans[i].last,
+            seconds=times[i][1] - times[i][0] * pace,
+        )
+        for i in indices
+    )
+    return Pauses(each=each, seconds_per_iteration_without=pace)
+
+
+def unsteady(spans: Sequence[Span], times: Times, *, resolution_s: float) -> Unsteady | None:
+    """Return the change of speed within a window beside its pauses, or None."""
+    short = steadiness.find_pauses(times, least=0.0)  # too short to be named, they make no step
+    calm, places = without(times, short), without(spans, short)
+    change = steadiness.find_change(calm, resolution_s=resolution_s)
+    if change is None:
+        return None
+    at = tuple(places[i].first for i in change.places)
+    if change.steady is None:
+        return Unsteady(kind=change.kind, at=at, change=change.change)
+    begin, end = change.steady
+    part = calm[begin:end]
+    return Unsteady(
+        kind=change.kind,
+        at=at,
+        change=change.change,
+        first=places[begin].first + 1,
+        last=places[end - 1].last,
+        seconds_per_iteration=sum(seconds for _, seconds in part) / sum(count for count, _ in part),
+    )
+
+
+def of(measured: Measurement) -> Iterator[str]:
+    """Yield a note for each disturbance, as people read it."""
+    images = measured.images_per_iteration
+    if measured.pauses:
+        yield _paused(measured.pauses, images)
+    found, trend = measured.unsteady, measured.drift
+    if found and found.kind != "trend":
+        yield _changed(found, images)
+    elif trend and abs(trend.change) >= LEAST_DRIFT and (trend.beyond_noise or found):
+        yield (
+            f"not steady: throughput {'rose' if trend.change > 0 else 'fell'} by"
+            f" {abs(trend.change):.1%} from the window's first quarter to its last, beyond noise;"
+            " another window would give another number"
+        )
+
+
+def _paused(found: Pauses, images: int | None) -> str:
+    each = found.each
+    places = ", ".join(f"{pause.first}-{pause.last}" for pause in each[:PLACES])
+    if len(each) > PLACES:
+        places += f" and {len(each) - PLACES} more"
+    total_s = sum(pause.seconds for pause in each)
+    what = f"a pause of {total_s:.3g} s"
+    if len(each) > 1:
+        what = f"{len(each)} pauses, {total_s:.3g} s together,"
+    without_it = f"without {'it' if len(each) == 1 else 'them'}"
+    return (
+        f"{what} in iterations {places}; {without_it}"
+        f" {speed(found.seconds_per_iteration_without, images)}"
+    )
+
+
+def _changed(found: Unsteady, images: int | None) -> str:
+    size = f"{'rose' if found.change > 0 else 'fell'} by {abs(found.change):.1%}"
+    places = " and ".join(str(place) for place in found.at)
+    if found.kind == "step":
+        text = f"throughput {size} after iteration {places}"
+        if len(found.at) > 1:
+            text = f"throughput changed after iterations {places}, by {found.change:+.1%} at most"
+    elif not found.at:
+        text = f"throughput {size}, ever less, and has not settled at the window's end"
+    elif found.kind == "warm-up":
+        text = f"a warm-up reaches to iteration {places}: throughput {size}"
+    else:
+        text = f"throughput {size} up to iteration {places}"
+    if found.seconds_per_iteration is None:
+        return f"not steady: {text}; choose another window"
+    alone = speed(found.seconds_per_iteration, images)
+    return f"not steady: {text}; iterations {found.first}-{found.last} alone: {alone}"
+
+
+def speed(seconds_per_iteration: float, images: int | None) -> str:
+    """Return `57.93 img/s`, or seconds where nobody knows the images of an iteration."""
+    value, unit = seconds_per_iteration, "s per iteration"
+    if images is not None:
+        value, unit = images / seconds_per_iteration, "img/s"
+    digits = max(0, FEW_DIGITS - 1 - math.floor(math.log10(value)))
+    return f"{value:.{digits}f} {unit}"

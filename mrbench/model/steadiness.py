@@ -1,0 +1,63 @@
+"""What a window shows beside noise: pauses and changes of speed; no I/O."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+ChangeKind = Literal["step", "warm-up", "slowing", "trend"]
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """One interval between log lines that took far longer than the others."""
+
+    first: Annotated[int, Meta(description="First iteration of the interval (1-based).")]
+    last: Annotated[int, Meta(description="Last iteration of the interval (1-based, inclusive).")]
+    seconds: Annotated[
+        float, Meta(description="Seconds beyond what these iterations take elsewhere.")
+    ]
+
+
+class Pauses(msgspec.Struct, frozen=True, kw_only=True):
+    """The pauses of a window, which are part of its number."""
+
+    each: Annotated[tuple[Pause, ...], Meta(description="The pauses in order.")]
+    seconds_per_iteration_without: Annotated[
+        float,
+        Meta(description="Mean time of an iteration outside their intervals, in seconds."),
+    ]
+
+
+class Unsteady(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of speed within the window, and its longest part without one."""
+
+    kind: Annotated[
+        ChangeKind,
+        Meta(
+            description="step: from one iteration to the next. warm-up: slow at first, then ever"
+            " less. slowing: fast at first, then ever less. trend: gradual, over all the window."
+        ),
+    ]
+    at: Annotated[
+        tuple[int, ...],
+        Meta(
+            description="Iterations after which the speed is another: of a step where it happens,"
+            " of a warm-up where it is over."
+        ),
+    ]
+    change: Annotated[
+        float,
+        Meta(
+            description="Largest change of the throughput, as a share of what it was before, e.g."
+            " -0.05."
+        ),
+    ]
+    first: Annotated[
+        int | None, Meta(description="First iteration of the longest steady part (1-based).")
+    ] = None
+    last: Annotated[
+        int | None, Meta(description="Last iteration of the longest steady part (inclusive).")
+    ] = None
+    seconds_per_iteration: Annotated[
+        float | None, Meta(description="Mean time of an iteration in the steady part, in seconds.")
+    ] = None
