@@ -87,7 +87,7 @@ def test_the_same_speed_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("--baseline", "base.json") == 0
     told = capsys.readouterr().out
     assert "ok: toys/toy: throughput: 100.0 % of the baseline's 40 img/s (90 % interval" in told
-    assert "not slower by 3 % or more; 3 runs against 3, noise 0.6 %" in told
+    assert "not slower by 3 % or more; 3 runs with noise 0.6 % against 3 with noise 0.6 %" in told
 
 
 @pytest.mark.usefixtures("here")
@@ -101,28 +101,35 @@ def test_a_slower_commit_fails(made: Path, capsys: pytest.CaptureFixture[str]) -
     assert check("--baseline", "base.json", "--runs", made / "slower", "--margin", "20%") == 0
 
 
+def multiply(folder: Path, by: int) -> None:
+    """Copy each run of a folder, so that there are that many times as many."""
+    for run in runs_of(folder):
+        for number in range(1, by):
+            copy = shutil.copytree(run, run.with_name(f"{run.name}-{number}"))
+            rewrite(copy, renamed(f"-{number}"), digest=True)
+
+
 def test_a_slowdown_near_the_margin_is_not_decided(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    made: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change(here / "runs", faster(0.979))
     assert check("--baseline", "base.json") == 8
     told = capsys.readouterr().out
     assert "inconclusive: toys/toy: throughput: 97.9 % of" in told
-    asked = re.search(r"(\d+) further runs? would more likely than not decide: run", told)
-    assert asked, told
-    runs = runs_of(here / "runs")
-    for number in range(int(asked[1])):
-        copy = runs[0].with_name(f"{runs[0].name}-{number + 9}")
-        shutil.copytree(runs[number % 3], copy)
-        rewrite(copy, renamed(f"-{number}"), digest=True)
-    assert check("--baseline", "base.json") == 0, "as they are alike, these decide"
-    change(here / "runs", faster(0.975 / 0.979))
-    for run in runs_of(here / "runs")[3:]:
-        shutil.rmtree(run)
-    capsys.readouterr()
+    assert "not even 50 further runs would decide: the baseline has only 3 runs; save" in told
+    (here / "base.json").unlink()
+    multiply(shutil.copytree(made / "old", here / "many"), 4)
+    assert mrbench(*SAVE, "many", cwd=here).returncode == 0
+    change(here / "runs", faster(0.9765 / 0.979))
     assert check("--baseline", "base.json") == 8
     told = capsys.readouterr().out
-    assert "not even 50 further runs would decide: the baseline has only 3 runs; save" in told
+    assert "3 runs with noise 0.6 % against 12 with noise 0.512 %" in told
+    asked = re.search(r"(\d+) further runs? would more likely than not decide: run", told)
+    assert asked, told
+    assert f"--repeat {asked[1]}, then check again with --look 2\n" in told
+    multiply(here / "runs", 1 + -(-int(asked[1]) // 3))
+    assert check("--baseline", "base.json", "--look", "2") == 0, "as they are alike, these decide"
+    assert "(98 % interval" in capsys.readouterr().out
 
 
 def test_faster_is_another_number(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,29 +139,25 @@ def test_faster_is_another_number(here: Path, capsys: pytest.CaptureFixture[str]
     assert "differs by more than 3 %" in capsys.readouterr().out
 
 
-def test_one_run_is_judged_by_the_stored_noise(
-    here: Path, capsys: pytest.CaptureFixture[str]
+def test_one_run_decides_nothing(
+    made: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for run in runs_of(here / "runs")[1:]:
         shutil.rmtree(run)
-    assert check("--baseline", "base.json") == 0
-    assert "1 run against 3, noise 0.6 %" in capsys.readouterr().out
-
-
-def test_one_run_against_one_never_passes(
-    made: Path, here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    assert check("--baseline", "base.json") == 8
+    told = capsys.readouterr().out
+    assert "1 run against 3 with noise 0.6 %; a single run does not show how much the new" in told
+    assert "then check again\n" in told, "one run alone was no look"
     one = shutil.copytree(made / "old", here / "one")
-    for folder in (one, here / "runs"):
-        for run in runs_of(folder)[1:]:
-            shutil.rmtree(run)
+    for run in runs_of(one)[1:]:
+        shutil.rmtree(run)
     (here / "base.json").unlink()
     done = mrbench(*SAVE, "one", cwd=here)
     assert "40 img/s of 1 run, noise not known: make more runs" in done.stdout
-    assert check("--baseline", "base.json") == 8
+    assert check("--baseline", "base.json", "--runs", made / "slower") == 8
     told = capsys.readouterr().out
-    assert "of one run each no noise is known" in told
-    assert "further runs would more likely than not decide" in told
+    assert "against 1; a single run does not show how much the baseline's vary" in told
+    assert "-> the baseline has only 1 run; save one of 10" in told
 
 
 def test_the_baselines_own_runs_are_no_test_of_it(
@@ -163,7 +166,7 @@ def test_the_baselines_own_runs_are_no_test_of_it(
     assert check("--baseline", "base.json", "--runs", made / "old") == 8
     told = capsys.readouterr().out
     assert "no run of it but those of the baseline" in told
-    assert "-> run it with --repeat 1, into the folder that --runs names" in told
+    assert "-> run it with --repeat 3, into the folder that --runs names" in told
     assert check("--baseline", "base.json", "--runs", here / "nowhere") == 8
     assert "no run of it" in capsys.readouterr().out
 
@@ -171,15 +174,17 @@ def test_the_baselines_own_runs_are_no_test_of_it(
 def test_runs_that_do_not_count_are_left_out(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second, third = runs_of(here / "runs")
+    multiply(here / "runs", 2)
+    first, second, *others = runs_of(here / "runs")
     rewrite(first, lambda r: r.update(status="failed", reason="no room"), digest=True)
     rewrite(second, faster(10), digest=False)
     assert check("--baseline", "base.json") == 0
     told = capsys.readouterr().out
-    assert "1 run against 3" in told
+    assert "; 4 runs with" in told
     assert "2 left out: failed: no room" in told
     invalid = {"verdict": "invalid", "why": "not alone"}
-    rewrite(third, lambda r: r.update(validity=invalid), digest=True)
+    for run in others:
+        rewrite(run, lambda r: r.update(validity=invalid), digest=True)
     assert check("--baseline", "base.json") == 8
     assert "no valid run: failed: no room" in capsys.readouterr().out
 
@@ -281,8 +286,8 @@ def test_numbers_for_other_services(here: Path) -> None:
     jsonschema.validate(metrics, BENCHER)
     throughput = metrics["toys/toy"]["throughput"]
     assert throughput["value"] == pytest.approx(40, rel=1e-4)
-    # t of 4 degrees of freedom, of three runs
-    reach = 2.776 * 0.006 / 3**0.5
+    # t of 2 degrees of freedom, of three runs
+    reach = 4.303 * 0.006 / 3**0.5
     assert throughput["lower_value"] == pytest.approx(40 * (1 - reach), rel=1e-3)
     assert throughput["upper_value"] == pytest.approx(40 * (1 + reach), rel=1e-3)
     (entry,) = json.loads((here / "github-action-benchmark.json").read_text())
@@ -380,7 +385,7 @@ def test_a_baseline_is_not_overwritten(here: Path) -> None:
 def test_show_tells_what_is_stored(here: Path) -> None:
     told = mrbench("baseline", "show", "base.json", cwd=here).stdout
     assert "toy: 40 img/s of 3 runs, noise 0.6 % (by 2 degrees of freedom)" in told
-    assert "a check with a margin of 3 % mostly needs 1 run\n" in told
+    assert "a check with a margin of 3 % mostly needs 3 runs\n" in told
     as_json = json.loads(mrbench("baseline", "show", "base.json", "--json", cwd=here).stdout)
     assert as_json["entries"][0]["implementation"] == "toy"
 
@@ -494,7 +499,8 @@ def test_a_bad_file_is_told_in_one_line(
 def test_hostile_records_and_files_do_no_harm(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second, third = runs_of(here / "runs")
+    multiply(here / "runs", 2)
+    first, second, third = runs_of(here / "runs")[:3]
     rewrite(first, at([float("inf")]), digest=True)
     rewrite(second, lambda r: r["measurement"].update(images_per_second="9"), digest=True)
     rewrite(third, lambda r: r["plan"].update(title="\x1b[31m"), digest=True)

@@ -7,11 +7,12 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench.checks.baseline.runs_needed import MOST, runs_needed
-from mrbench.checks.baseline.verdict import Terms, judge, unlike
+from mrbench.checks.baseline.sample import alike
+from mrbench.checks.baseline.verdict import Terms, decides, judge
 from mrbench.measure.repeats import NONE, Sample, log_sample
 
 RATES = st.lists(st.floats(10, 1000), min_size=1, max_size=8)
@@ -31,41 +32,45 @@ def test_runs_that_are_joined_are_one_sample(one: list[float], other: list[float
         assert joined.squares == pytest.approx(whole.squares, abs=1e-9)
 
 
-def test_the_interval_is_students_of_pooled_logarithms() -> None:
+def test_the_interval_is_welchs_of_logarithms() -> None:
     old, new = [100.0, 101.0, 99.0], [98.0, 99.5, 99.0, 97.5]
     found = judge(log_sample(old), log_sample(new), TERMS)
-    a, b = ([math.log(rate) for rate in rates] for rates in (old, new))
-    pooled = (2 * statistics.variance(a) + 3 * statistics.variance(b)) / 5
-    error = math.sqrt(pooled * (1 / 3 + 1 / 4))
-    change = statistics.fmean(b) - statistics.fmean(a)
+    change = statistics.fmean(map(math.log, new)) - statistics.fmean(map(math.log, old))
     assert found.change == pytest.approx(change)
-    assert found.noise == pytest.approx(math.sqrt(pooled))
-    assert (found.low, found.high) == pytest.approx(
-        (change - 2.015048 * error, change + 2.015048 * error), rel=1e-5
-    )
-    assert found.verdict == "pass"
+    # by scipy.stats.ttest_ind of the logarithms, equal_var=False, at 90 %
+    assert (found.low, found.high) == pytest.approx((-0.030647029, 0.000422003), abs=1e-8)
+    assert found.verdict == "inconclusive"
 
 
-def test_stored_noise_counts_by_its_degrees_of_freedom() -> None:
-    base = Sample(count=3, mean=0.0, squares=20 * 0.01**2, freedom=20)
-    found = judge(base, Sample(count=1, mean=0.0, squares=0.0, freedom=0), TERMS)
-    assert found.noise == pytest.approx(0.01)
-    reach = 1.7247 * 0.01 * math.sqrt(1 / 3 + 1)
-    assert (found.low, found.high) == pytest.approx((-reach, reach), rel=1e-4)
+def test_one_run_is_unknown_whatever_the_baseline_knows() -> None:
+    base = Sample(count=10, mean=0.0, squares=20 * 0.005**2, freedom=20)
+    for rate in (0.5, 1.0, 2.0):
+        found = judge(base, log_sample([rate]), TERMS)
+        assert (found.verdict, found.low, found.high) == ("inconclusive", None, None)
+        assert judge(log_sample([rate]), base, TERMS).verdict == "inconclusive"
 
 
-def test_new_runs_that_differ_more_keep_their_own_noise() -> None:
+def test_each_side_keeps_its_own_noise() -> None:
     base = Sample(count=10, mean=0.0, squares=9 * 0.002**2, freedom=9)
     new = Sample(count=3, mean=0.0, squares=2 * 0.03**2, freedom=2)
-    assert unlike(base, new)
     found = judge(base, new, TERMS)
-    assert found.apart
-    assert found.noise == pytest.approx(0.03)
     assert found.verdict == "inconclusive"
-    # Welch's interval: the degrees of freedom are nearly those of the new runs alone
+    # the degrees of freedom are nearly those of the new runs alone
     error = math.sqrt(0.002**2 / 10 + 0.03**2 / 3)
-    assert found.high == pytest.approx(2.91999 * error, rel=1e-4)
-    assert not unlike(new, base), "a quieter commit is judged by what is known"
+    assert found.high == pytest.approx(2.91999 * error, rel=2e-3)
+    assert not alike(base, new)
+    assert not alike(new, base)
+    assert alike(base, Sample(count=3, mean=0.0, squares=2 * 0.0021**2, freedom=2))
+
+
+def test_a_further_look_is_a_stricter_one() -> None:
+    base, new = log_sample([100.0, 101.0, 99.0]), log_sample([98.2, 99.5, 100.0, 98.9])
+    looks = [judge(base, new, Terms(margin=0.03, look=look)) for look in (1, 2, 3)]
+    assert [look.confidence for look in looks] == pytest.approx([0.90, 0.98, 0.99])
+    assert looks[0].high is not None
+    assert looks[1].high is not None
+    assert looks[2].high is not None
+    assert looks[0].high < looks[1].high < looks[2].high
 
 
 @given(CLOSE, CLOSE, st.floats(0.01, 100))
@@ -95,7 +100,6 @@ def test_equivalence_is_the_stricter_question(
     one = judge(log_sample(old), log_sample(new), Terms(margin=margin))
     both = judge(log_sample(old), log_sample(new), Terms(margin=margin, two_sided=True))
     turned = judge(log_sample(new), log_sample(old), Terms(margin=margin, two_sided=True))
-    assume(one.noise and not both.apart and not turned.apart)
     assert both.verdict == turned.verdict
     if both.verdict == "pass":
         assert one.verdict == "pass"
@@ -120,12 +124,8 @@ def test_without_any_noise_nothing_is_claimed() -> None:
     for rate in (1.0, 100.0, 300.0):
         found = judge(log_sample([100.0]), log_sample([rate]), TERMS)
         assert found.verdict == "inconclusive"
-        assert (found.low, found.high, found.noise) == (None, None, None)
-    count = runs_needed(log_sample([100.0]), log_sample([100.0]), TERMS)
-    assert count is not None
-    assert 2 <= count <= 10
-    more = runs_needed(log_sample([100.0]), log_sample([100.0]), TERMS, guess=0.02)
-    assert more is None or more > count
+        assert (found.low, found.high) == (None, None)
+    assert runs_needed(log_sample([100.0]), log_sample([100.0] * 3), TERMS) is None
 
 
 def test_digits_that_are_few_keep_equal_numbers_from_being_sure() -> None:
@@ -133,7 +133,7 @@ def test_digits_that_are_few_keep_equal_numbers_from_being_sure() -> None:
     assert judge(same, same, TERMS).verdict == "pass"
     found = judge(same, same, Terms(margin=0.03, floor=0.05))
     assert found.verdict == "inconclusive"
-    assert found.noise == pytest.approx(0.05)
+    assert found.high == pytest.approx(2.131847 * 0.05 * math.sqrt(2 / 3), rel=1e-5)
 
 
 def test_more_noise_asks_for_more_runs() -> None:
@@ -178,20 +178,34 @@ def test_the_further_runs_that_are_asked_for_decide_as_often_as_said() -> None:
     assert 0.3 <= decided / asked <= 0.9
 
 
+@given(CLOSE, CLOSE, st.integers(1, 4))
+def test_the_fast_way_to_a_verdict_is_the_exact_ones(
+    old: list[float], new: list[float], look: int
+) -> None:
+    for margin in (0.005, 0.02):
+        for two_sided in (False, True):
+            terms = Terms(margin=margin, two_sided=two_sided, look=look)
+            base, fresh = log_sample(old), log_sample(new)
+            assert decides(base, fresh, terms) == (
+                judge(base, fresh, terms).verdict != "inconclusive"
+            )
+
+
 @pytest.mark.parametrize(
-    ("count", "new_noise", "most"),
-    # a noisier commit is not always seen to be one
-    [(1, 0.01, 0.05), (3, 0.01, 0.05), (6, 0.01, 0.05), (3, 0.03, 0.09), (6, 0.03, 0.07)],
+    ("base", "new", "base_noise", "new_noise"),
+    [(3, 3, 0.01, 0.01), (10, 3, 0.03, 0.005), (10, 3, 0.005, 0.01), (2, 10, 0.01, 0.005)],
 )
-def test_errors_at_the_margin_are_rare(count: int, new_noise: float, most: float) -> None:
-    """Exactly at the margin each wrong answer has at most 5 %; 1 % more is four standard errors."""
+def test_errors_at_the_margin_are_rare(
+    base: int, new: int, base_noise: float, new_noise: float
+) -> None:
+    """Exactly at the margin each wrong answer has at most 6.5 %; tests/bench/gate.py has more."""
     source = random.Random(7)
-    total = 6000
+    total = 4000
     found = Counter(
         judge(
-            draws(source, 5, 0.01), draws(source, count, new_noise, math.log1p(-0.03)), TERMS
+            draws(source, base, base_noise), draws(source, new, new_noise, math.log1p(-0.03)), TERMS
         ).verdict
         for _ in range(total)
     )
-    assert found["pass"] / total <= most + 0.01
-    assert found["fail"] / total <= most + 0.01
+    assert found["pass"] / total <= 0.065
+    assert found["fail"] / total <= 0.065

@@ -83,8 +83,8 @@ def check_runs(gate: Gate, groups: Mapping[Key, ValidRuns]) -> Iterator[Finding]
 def _entry(gate: Gate, entry: BaselineEntry, repeats: ValidRuns | None) -> Iterator[Finding]:
     new = repeats.without(entry.known_runs) if repeats else None
     if new is None or not new.records:
-        more = runs_needed(stored_sample(entry), NONE, gate.terms, odds=SURE)
-        remedy = words.first(more)
+        base = stored_sample(entry)
+        remedy = words.first(runs_needed(base, NONE, gate.terms, odds=SURE), base)
         yield gate.finding(entry.key, "throughput", "inconclusive", _lack(repeats, new), remedy)
         return
     differ = differing(entry.provenance, new.facts)
@@ -114,8 +114,10 @@ def _throughput(gate: Gate, entry: BaselineEntry, repeats: ValidRuns) -> Finding
     if judgement.verdict == "fail":
         remedy = SLOWER
     elif judgement.verdict == "inconclusive":
-        more = runs_needed(base, new, terms, guess=_guess(entry, repeats))
-        remedy = words.remedy(more, base)
+        # one run decides nothing, so it was no look
+        again = replace(terms, look=terms.look + (new.freedom > 0))
+        more = runs_needed(base, new, again, guess=_guess(entry, repeats))
+        remedy = words.remedy(more, base, again)
     outcome = OUTCOMES[judgement.verdict]
     figures = words.figures(judgement, base, new, terms, more)
     return gate.finding(entry.key, "throughput", outcome, text, remedy, figures=figures)

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from mrbench import __version__
 from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.likeness import forbidding
-from mrbench.checks.baseline.sample import stored_sample
-from mrbench.checks.baseline.verdict import Terms, judge, unlike
+from mrbench.checks.baseline.sample import alike, stored_sample
+from mrbench.checks.baseline.verdict import Terms, judge
 from mrbench.checks.baseline.words import share, signed
 from mrbench.model.baseline import (
     FORMAT,
@@ -138,7 +138,7 @@ def _faster(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> bool:
 
 def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:
     """Let a new speed keep what was known of the noise, unless its runs deny that."""
-    if unlike(stored_sample(old), stored_sample(new)):
+    if not alike(stored_sample(old), stored_sample(new)):
         return new
     freedom = old.noise_freedom + new.noise_freedom
     if not freedom:

@@ -28,14 +28,21 @@ def compared(judgement: Judgement, base: Sample, new: Sample, terms: Terms) -> s
     """Say what came out, and of what."""
     text = f"{_percent(judgement.change)} of the baseline's {_exp(base.mean):.4g} img/s"
     if judgement.low is not None and judgement.high is not None:
-        text += f" (90 % interval {_percent(judgement.low)} to {_percent(judgement.high)})"
-    text += f": {_answer(judgement, terms)}; {counted(new.count)} against {base.count}"
-    if judgement.noise is None:
-        return f"{text}, of one run each no noise is known"
-    if judgement.apart:
-        text += f", and these differ more, by {share(judgement.noise)}, than the baseline's by"
-        return f"{text} {share(math.sqrt(base.variance))}"
-    return f"{text}, noise {share(judgement.noise)}"
+        text += f" ({share(judgement.confidence)} interval {_percent(judgement.low)} to"
+        text += f" {_percent(judgement.high)})"
+    text += f": {_answer(judgement, terms)}; {counted(new.count)}{_noise(new)}"
+    text += f" against {base.count}{_noise(base)}"
+    if not new.freedom:
+        text += "; a single run does not show how much the new runs vary"
+    elif not base.freedom:
+        text += "; a single run does not show how much the baseline's vary"
+    if terms.look > 1:
+        text += f"; look {terms.look}"
+    return text
+
+
+def _noise(side: Sample) -> str:
+    return f" with noise {share(math.sqrt(side.variance))}" if side.freedom else ""
 
 
 def _answer(judgement: Judgement, terms: Terms) -> str:
@@ -53,21 +60,30 @@ def _answer(judgement: Judgement, terms: Terms) -> str:
     }[judgement.verdict]
 
 
-def first(count: int | None) -> str:
+def first(count: int | None, base: Sample) -> str:
     """Say how many runs to begin with."""
+    if count is None and base.count < ENOUGH:
+        return _larger(base)
     return f"run it with --repeat {count or MOST}, into the folder that --runs names"
 
 
-def remedy(count: int | None, base: Sample) -> str:
-    """Say how many further runs would decide."""
+def remedy(count: int | None, base: Sample, again: Terms) -> str:
+    """Say how many further runs would decide; again: the terms of the check after them."""
     if count is not None:
         text = f"{counted(count, 'further ')} would more likely than not decide"
-        return f"{text}: run the same with --repeat {count}, then check again"
+        look = f" with --look {again.look}" if again.look > 1 else ""
+        return f"{text}: run the same with --repeat {count}, then check again{look}"
+    if not base.freedom:
+        return _larger(base)
     if base.count < ENOUGH:
-        text = f"the baseline has only {counted(base.count)}; save one of {ENOUGH}"
+        text = _larger(base)
     else:
         text = "the change is about as large as the margin; look at it, or choose another --margin"
     return f"not even {MOST} further runs would decide: {text}"
+
+
+def _larger(base: Sample) -> str:
+    return f"the baseline has only {counted(base.count)}; save one of {ENOUGH}"
 
 
 def forbidden(differences: Sequence[Difference]) -> str:
@@ -89,7 +105,8 @@ def figures(
 ) -> dict[str, float]:
     """Return all numbers of a finding; what is not known is left out.
 
-    low and high of images_per_second: 95 % interval of the new mean; of ratio: 90 %.
+    low and high of images_per_second: 95 % interval of the new mean; of ratio: that by which it
+    was judged, 90 % at the first look. noise: one run's standard deviation, a share.
     """
     known: dict[str, float | None] = {
         "images_per_second": _exp(new.mean),
@@ -100,12 +117,17 @@ def figures(
         "ratio": _exp(judgement.change),
         "ratio_low": None if judgement.low is None else _exp(judgement.low),
         "ratio_high": None if judgement.high is None else _exp(judgement.high),
-        "noise": judgement.noise,
-        "noise_freedom": judgement.noise_freedom,
+        "ratio_confidence": None if judgement.low is None else judgement.confidence,
+        "noise": math.sqrt(new.variance) if new.freedom else None,
+        "noise_freedom": new.freedom,
+        "baseline_noise": math.sqrt(base.variance) if base.freedom else None,
+        "baseline_noise_freedom": base.freedom,
+        "look": terms.look,
         "further_repeats": more,
     }
-    if judgement.noise is not None:
-        reach = t_quantile(judgement.noise_freedom) * judgement.noise / math.sqrt(new.count)
+    if new.freedom:
+        noise = math.sqrt(max(new.variance, terms.floor**2))
+        reach = t_quantile(new.freedom) * noise / math.sqrt(new.count)
         known["images_per_second_low"] = _exp(new.mean - reach)
         known["images_per_second_high"] = _exp(new.mean + reach)
     return {name: value for name, value in known.items() if value is not None}

@@ -24,6 +24,8 @@ from mrbench.model.baseline import Baseline
 from mrbench.model.finding import Finding
 from mrbench.text import did_you_mean
 
+MOST_LOOKS = 20
+
 COMMAND = Command(
     group="Begin with",
     order=3,
@@ -63,6 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--two-sided",
         action="store_true",
         help="also fail if runs are faster by the margin: is the number reproduced?",
+    )
+    group.add_argument(
+        "--look",
+        type=_look,
+        default=1,
+        metavar="N",
+        help="these runs are checked for the Nth time, after further runs: a stricter test, so that"
+        " checking until it passes does not help; default: 1",
     )
     group.add_argument(
         "--export",
@@ -125,7 +135,7 @@ def _against_baseline(args: argparse.Namespace) -> list[Finding]:
     stored, lines = baselines.read_stored(args.baseline, args.suite or ())
     gate = Gate(
         baseline=_only(stored, names) if names else stored,
-        terms=Terms(margin=args.margin, two_sided=args.two_sided),
+        terms=Terms(margin=args.margin, two_sided=args.two_sided, look=args.look),
         file=str(args.baseline),
         lines=lines,
     )
@@ -177,3 +187,10 @@ def _exported(text: str) -> tuple[str, Path]:
         return kind, Path(file)
     known = " or ".join(f"{name}=FILE" for name in exports.FORMATS)
     raise argparse.ArgumentTypeError(f"{text!r}: give {known}")
+
+
+def _look(text: str) -> int:
+    """Read the number of a look."""
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_LOOKS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: give a number from 1 to {MOST_LOOKS}")
