@@ -1,16 +1,22 @@
 """Formats of today's trainers, read from their own lines, each against a pocket calculator.
 
 pytorch-imagenet and swin: upstream's own `train` and `train_one_epoch` (pytorch/examples 77f55b91,
-Swin-Transformer f82860bf) around a model that sleeps; timm: its train.py aa4b5850 on a CPU; yolox
-and mllog: figures from logs that their users have published.
+Swin-Transformer f82860bf) around a model that sleeps; timm and PaddleDetection: their training
+(aa4b5850, 666f597f) on a CPU; tqdm: three epochs of a loop that sleeps, with a bar for a validation
+after each; yolox, mllog and results.csv: figures from logs that their users have published.
 """
 
+import gzip
 from pathlib import Path
 
 import pytest
 
+from mrbench.errors import RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
+from mrbench.measure.parsers import parse_samples
+from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
 
 LOGS = Path(__file__).parent / "logs"
 
@@ -22,6 +28,15 @@ def read(log: Path | bytes, tmp_path: Path, first: int, last: int, images: int =
         log = path
     window = Window(first=first, last=last)
     return parse_log(log, recipes={}, window=window, images_per_iteration=images)
+
+
+def from_pauses(log: str, first: int, last: int) -> float:
+    """Return the seconds between two lines of a log by their arrival times, counted by hand."""
+    lines = gzip.decompress((LOGS / f"{log}.log.gz").read_bytes()).splitlines(keepends=True)
+    stamps = [line.split() for line in (LOGS / f"{log}.stamps").read_text().splitlines()]
+    ends = [len(b"".join(lines[: number + 1])) for number in (first, last)]
+    begin, end = (next(int(t) for t, at in stamps if int(at) >= byte) for byte in ends)
+    return (end - begin) / 1e9
 
 
 @pytest.mark.parametrize(
@@ -144,3 +159,73 @@ def test_mllog_whose_steps_are_neither_gives_no_number(tmp_path: Path) -> None:
     lines = [mllog(10**12 + 1000 * i, '{"throughput": 500}', i) for i in range(1, 20)]
     m = read("".join(lines).encode(), tmp_path, 2, 12, images=16).measurement
     assert m.images_per_second is None or m.clock == "printed"
+
+
+def test_paddledetection(tmp_path: Path) -> None:
+    """Lines 5 to 13 are of iterations 21 to 61 of the first epoch, 8 x 5 iterations."""
+    found = read(LOGS / "paddledetection.log.gz", tmp_path, 21, 61, images=1)
+    m = found.measurement
+    assert (found.format, m.status, m.first, m.last) == ("paddledetection", "ok", 22, 61)
+    costs = [2.0157, 2.1939, 2.1768, 2.0041, 2.0068, 1.7725, 1.9290, 1.9500]
+    assert m.seconds_per_iteration == pytest.approx(sum(costs) / 8)
+    assert m.arrival_seconds == pytest.approx(from_pauses("paddledetection", 4, 12))
+    # iteration 0 of the second epoch has a line, whose mean is of the first epoch's last, too
+    both = read(LOGS / "paddledetection.log.gz", tmp_path, 41, 105, images=1).measurement
+    assert (both.first, both.last, both.iterations) == (42, 105, 60)
+    assert both.agreement == pytest.approx(1, abs=0.001)
+
+
+def test_a_bars_arrival_times_lead_and_its_own_time_serves_without_them(tmp_path: Path) -> None:
+    log = LOGS / "tqdm.log.gz"
+    found = read(log, tmp_path, 100, 500)
+    m = found.measurement
+    assert (found.format, m.status, m.clock) == ("tqdm", "ok", "arrival")
+    assert m.agreement == pytest.approx(1, abs=0.012)
+    bare = read(gzip.decompress(log.read_bytes()), tmp_path, 100, 500).measurement
+    assert (bare.status, bare.clock, bare.first, bare.last) == ("ok", "log", m.first, m.last)
+    assert bare.seconds_per_iteration == pytest.approx(m.seconds_per_iteration, rel=0.012)
+    assert bare.rounding is not None
+    assert bare.rounding < 0.01
+    # its bar of the second epoch: 200 iterations in 16 to 17 seconds, as its last line says
+    second = read(gzip.decompress(log.read_bytes()), tmp_path, 200, 400).measurement
+    assert second.iterations == pytest.approx(200, abs=13)
+
+
+def test_a_bar_that_is_too_short_for_whole_seconds_gives_no_number(tmp_path: Path) -> None:
+    frames = [f"\r{i // 6}%|#  | {i}/600 [00:08<00:07,  4.00it/s]" for i in range(1, 601)]
+    m = read("".join(frames).encode() + b"\n", tmp_path, 100, 500).measurement
+    assert m.images_per_second is None
+    assert "too coarse" in m.reason
+
+
+def test_lightnings_bar_goes_on_after_a_validation(tmp_path: Path) -> None:
+    """The figures are those of a run of RF-DETR: 5 iterations after 23 s, 30 after 2:25."""
+    seen = [(5, "00:23"), (10, "00:56"), (15, "01:19"), (20, "01:41"), (25, "02:03")]
+    seen += [(30, "02:25"), (32, "02:34"), (32, "02:38"), (32, "02:41")]
+    text = "Epoch 0:   0%|     | 0/32 [00:00<?, ?it/s]"
+    for done, passed in seen:
+        if passed == "02:38":
+            text += "\nValidation DataLoader 0:  62%|##   | 5/8 [00:02<00:01,  1.83it/s]\x1b[A"
+        text += f"\rEpoch 0:  50%|##   | {done}/32 [{passed}<00:01,  0.21it/s, loss=56.2]"
+    m = read(text.encode() + b"\n", tmp_path, 5, 30, images=2).measurement
+    assert (m.status, m.first, m.last) == ("ok", 6, 30)
+    assert m.seconds_per_iteration == pytest.approx((145 - 23) / 25)
+
+
+RESULTS = b"""\
+epoch,time,train/box_loss,train/cls_loss,metrics/mAP50(B),lr/pg0
+1,599.92,0.93206,1.40172,0.17518,0.00066634
+2,1174.33,0.95157,1.15321,0.16825,0.00128902
+3,1748.96,0.95262,1.15747,0.16991,0.0018677
+4,2325.92,0.95675,1.17594,0.17303,0.001802
+"""
+
+
+def test_results_csv_needs_to_be_told_how_long_an_epoch_is(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="iterations an epoch has; give --every"):
+        read(RESULTS, tmp_path, 100, 300)
+    log = LogFormat(format="ultralytics-csv", every=100)
+    samples = list(parse_samples([(0, RESULTS)], log, 16))
+    assert [(s.last, s.count) for s in samples] == [(100, 100), (200, 100), (300, 100), (400, 100)]
+    m = measure(samples, Window(first=100, last=300), 16)
+    assert m.images_per_second == pytest.approx(200 * 16 / (1748.96 - 599.92))

@@ -117,6 +117,11 @@ def _conclude(
         text += f", which is too coarse for a window of {lead.seconds:.4g} s"
         remedy = f"{UNBUFFERED}, or choose a longer window"
         return replace(measured, status="incomplete_window", reason=text, remedy=remedy)
+    if lead.error_s > GROSS * lead.seconds:
+        text = f"its figures may be off by {lead.error_s:.4g} s for their digits"
+        text += f", which is too coarse for a window of {lead.seconds:.4g} s"
+        remedy = "choose a longer window, or let mrbench run the training: arrival times are finer"
+        return replace(measured, status="incomplete_window", reason=text, remedy=remedy)
     measured = _with_rate(measured, process, lead)
     if stamps is not None:
         began_s, ended_s = _window_times(process, stamps, lead.seconds)

@@ -35,6 +35,7 @@ FORMATS: Mapping[str, tuple[str, str]] = {
     "detectron": ("detectron", "TEXT"),
     "torchvision": ("torchvision", "TEXT"),
     "minimask": ("minimask", "TEXT"),
+    "paddledetection": ("paddledetection", "TEXT"),
     "swin": ("averages", "SWIN"),
     "timm": ("averages", "TIMM"),
     "yolox": ("yolox", "TEXT"),
@@ -46,7 +47,12 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "matterport": ("keras", "parse"),
     "pytorch-imagenet": ("averages", "parse_imagenet"),
     "mllog": ("mllog", "parse"),
+    "tqdm": ("bars", "parse"),
+    "ultralytics-csv": ("resultscsv", "parse"),
 }
+# Whose own clock has whole seconds, and those with a line per epoch that do not say how long it is.
+ROUGH = ("matterport", "tqdm")
+OF_EPOCHS = ("ultralytics-csv",)
 FORMAT_NAMES = (*FORMATS, *PARSERS)
 
 # What else an implementation writes beside its text log.
@@ -90,7 +96,12 @@ def resolve_format(log: LogFormat) -> LogFormat:
         text.from_pattern(log)
         return log
     if log.format in PARSERS:
-        clock = "arrival" if log.format == "matterport" else log.clock
+        if log.format in OF_EPOCHS and not log.every:
+            raise RecipeError(
+                f"a log of the format {log.format} does not say how many iterations an epoch has",
+                "give --every N (in a recipe, log.every)",
+            )
+        clock = "arrival" if log.format in ROUGH else log.clock
         return replace(log, timing="interval_total", clock=clock)
     if log.format not in FORMATS:
         hint = did_you_mean(log.format, FORMAT_NAMES) or f"known are {', '.join(FORMAT_NAMES)}"
@@ -108,6 +119,8 @@ def resolve_format(log: LogFormat) -> LogFormat:
 def warning_of(log: LogFormat) -> str:
     """Return what to know about every number of this format, or nothing."""
     name = log.format or ""
+    if name in OF_EPOCHS:
+        return "an epoch's time contains its validation, unless that was switched off"
     return _named(name).warning if name in FORMATS else ""
 
 
