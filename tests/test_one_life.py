@@ -173,3 +173,21 @@ def test_an_interrupted_run_is_recorded_as_one(toy: Path, tmp_path: Path, execut
     assert record["exit"]["reason"] == "interrupted"
     assert "ended" in record
     assert "train.log" in record["files"]
+
+
+def test_nothing_is_kept_of_a_run_that_was_interrupted_before_it_began(
+    toy: Path, tmp_path: Path
+) -> None:
+    with locks.machine_wide(("cpu",), pytest.fail):
+        command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy)]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr is not None
+            for line in running.stderr:
+                if "waiting for cpu" in line:
+                    os.kill(running.pid, signal.SIGINT)
+                    break
+            said = running.stderr.read()
+    assert running.returncode == 130
+    assert "toy: interrupted before its training began; nothing is kept of it" in said
+    assert not list((tmp_path / "runs").rglob("*"))
+    assert not list((tmp_path / "mrbench-home" / "scratch").iterdir())

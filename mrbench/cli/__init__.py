@@ -87,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         from mrbench.cli.completion import complete  # noqa: PLC0415 - imports what only Tab needs
 
         return complete(make_parser, command_names())
+    _open_what_is_closed()
     words = sys.argv[1:] if argv is None else argv
     if words == ["--version"]:  # by itself, it is not worth the 5 ms of making the parser
         print(f"mrbench {__version__}")
@@ -97,8 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         gc.freeze()  # later collections need not look at what is imported
         gc.enable()
         code = int(args.main(args))
-        if sys.stdout:  # None where it was closed
-            sys.stdout.flush()  # a full disk has not taken what was printed
+        sys.stdout.flush()  # a full disk has not taken what was printed
         return code  # noqa: TRY300 - all of it may fail
     except MrbenchError as exc:
         print(f"mrbench: {exc}", file=sys.stderr)
@@ -116,6 +116,22 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         return MrbenchError.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _crashed()
+
+
+def _open_what_is_closed() -> None:
+    """Let standard streams that the caller has closed lead nowhere.
+
+    Else the next file that is opened takes the number of one, and is written to by all who mean
+    the stream: a child's messages, say, in the middle of a log.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def _take_signals() -> None:

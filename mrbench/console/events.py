@@ -123,10 +123,12 @@ class EventReporter:
             return
         try:
             print(json.dumps(line, default=str), file=self._stream, flush=True)
-        except BrokenPipeError:
+        except OSError as exc:  # its reader has gone, or the disk is full
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             self._stream = None
-            self._beside.note("nobody reads the events any more; the run goes on", problem=True)
+            gone = "nobody reads the events any more"
+            text = gone if isinstance(exc, BrokenPipeError) else f"no more events: {exc.strerror}"
+            self._beside.note(f"{text}; the run goes on", problem=True)
 
 
 def now() -> float:

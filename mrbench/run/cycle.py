@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mrbench.doctor import preflight
 from mrbench.errors import MrbenchError
-from mrbench.model.finding import Problem
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Series
@@ -14,7 +13,7 @@ from mrbench.prepare import inherited, run_copy
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
 from mrbench.run.executor import Executor, Session
-from mrbench.run.recorder import Recorder, Run, exit_of, failure, interruption
+from mrbench.run.recorder import Recorder, Run, failure
 
 MOST = 8  # variables that a note names
 
@@ -77,7 +76,7 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
     except (MrbenchError, OSError) as exc:  # the next run may fare better
         recorder.finish(run, failure(exc))
     except KeyboardInterrupt:
-        recorder.finish(run, interruption(exit_of(run.folder), Problem("interrupted by the user")))
+        recorder.interrupted(run)
         raise
     except Exception as exc:
         recorder.finish(run, failure(exc))

@@ -24,6 +24,7 @@ from mrbench.model.record import FORMAT, RunRecord, Series
 from mrbench.model.reporter import Reporter, RunStart
 from mrbench.model.run import Exit, Status
 from mrbench.prepare import run_copy
+from mrbench.prepare.removal import remove_tree
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
@@ -32,6 +33,7 @@ from mrbench.record.rundir import RunDir
 from mrbench.run.held import HeldFiles
 
 BUG = 70
+BY_USER = Problem("interrupted by the user")
 # Ends that no interrupt and no word of a cluster explains: the training had come to them before.
 OWN_ENDS = ("enough", "timed_out", "stalled")
 STATUSES: dict[str, Status] = {
@@ -178,6 +180,26 @@ class Recorder:
             self.reporter.note(f"{name}: {left}", problem=True)
         if problem:
             self.reporter.note(f"{name}: {problem}; {unwritten(record)}", problem=True)
+
+    def interrupted(self, run: Run) -> None:
+        """Record a run whose training the user interrupted; of one that never began, keep nothing.
+
+        A record of that would stand for a run in tables and baselines.
+        """
+        if run.folder.log.exists() or run.folder.node_report.exists():
+            self.finish(run, interruption(exit_of(run.folder), BY_USER))
+            return
+        if run.scratch:
+            run_copy.remove(run.scratch)
+        left = remove_tree(run.folder.path)
+        for parent in list(run.folder.path.parents)[:2]:  # of the implementation, of the suite
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        run.close()
+        self.show(run)
+        kept = f"{run.folder.path} cannot be removed ({left})" if left else "nothing is kept of it"
+        name = run.plan.implementation
+        self.reporter.note(f"{name}: interrupted before its training began; {kept}", problem=True)
 
 
 def blank(

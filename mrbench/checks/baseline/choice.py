@@ -84,7 +84,9 @@ def latest(candidates: Iterable[Candidate]) -> dict[Key, ValidRuns]:
 
 
 def _newest(runs: Sequence[Candidate]) -> ValidRuns:
-    last = runs[-1].record
+    # one that was interrupted tells of nobody's plan: another window, say, that was tried
+    ended = [run for run in runs if run.record.status != "interrupted"]
+    last = (ended or runs)[-1].record
     planned = [run for run in runs if run.record.plan_digest == last.plan_digest]
     reasons = [run.unusable for run in planned]
     valid = [run.record for run, why in zip(planned, reasons, strict=True) if why is None]

@@ -15,6 +15,7 @@ from typing import IO, Literal, NoReturn
 
 import msgspec
 
+from mrbench import files
 from mrbench.errors import LaunchError
 from mrbench.launch import shim_process
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
@@ -177,6 +178,9 @@ def _refuse(start: Start, job: Job, variables: dict[str, str], folder: Path) -> 
         case "log":
             text = f"{folder}: {LOG} and {STAMPS} cannot be made ({why})"
             remedy = "take another with --runs"
+        case "limit":
+            text = f"the training cannot be started ({why})"
+            remedy = files.REMEDIES.get(number, "free some of it")
         case "directory":
             text = f"{job.directory}: cannot be entered ({why})"
             remedy = "correct launch.directory"

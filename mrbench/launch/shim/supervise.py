@@ -160,7 +160,11 @@ def main() -> None:
         order = marshal.loads(receive(size))  # noqa: S302 - from mrbench alone, by its own pipe
     except EOFError:
         return  # mrbench died before it had said what to do
-    wake = watch_signals()
+    try:
+        wake = watch_signals()
+    except OSError as exc:
+        say(as_json({"failed": "limit", "errno": exc.errno}))
+        return
     adopt_orphans()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
@@ -168,9 +172,13 @@ def main() -> None:
     except OSError as exc:
         say(as_json({"failed": "log", "errno": exc.errno}))
         return
-    source, sink = open_sink(terminal=order["terminal"])
-    began_s, started = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    pid, failure = start(order["argv"], order["directory"], order["variables"], sink)
+    try:
+        source, sink = open_sink(terminal=order["terminal"])
+        began_s, started = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        pid, failure = start(order["argv"], order["directory"], order["variables"], sink)
+    except OSError as exc:  # too many open files, or processes
+        say(as_json({"failed": "limit", "errno": exc.errno}))
+        return
     if failure:
         step, number = failure.split()
         say(as_json({"failed": step, "errno": int(number)}))

@@ -15,6 +15,7 @@ well (they may open windows); a private repository is reached by ssh:// and an a
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -148,7 +149,13 @@ def _gitpython() -> ModuleType:
     try:
         import git as gitpython  # noqa: PLC0415 - 0.1 s, and it fails if there is no git
     except ImportError as exc:
-        raise UnavailableError("git cannot be run", "install it (Debian: apt install git)") from exc
+        if shutil.which("git") is None:
+            remedy = "install it (Debian: apt install git)"
+            raise UnavailableError("git cannot be run", remedy) from exc
+        raise UnavailableError(
+            "git is there, but cannot be started",
+            "allow more open files and processes (ulimit -n, ulimit -u)",
+        ) from exc
     return gitpython
 
 

@@ -33,6 +33,9 @@ def finish(run: Run, job: JobState | None, recorder: Recorder, interrupted: str 
         _await_telemetry(run.folder)
         submission = handover.submission_of(run.folder)
         report = handover.report_of(run.folder) or NodeReport()
+        if interrupted and not run.folder.log.exists():
+            recorder.interrupted(run)
+            return
         _know(run, submission, report, job)
         end = report.error or _end(run.folder, submission.job, report, job, interrupted)
     except (MrbenchError, OSError) as exc:
