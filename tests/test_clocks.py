@@ -7,9 +7,10 @@ import pytest
 
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.window import measure
+from mrbench.model.clocks import Disagreement
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat, Timing
-from mrbench.model.run import Disagreement, IterationSample, Measurement, Printed
+from mrbench.model.run import IterationSample, Measurement, Printed
 
 WINDOW = Window(first=100, last=500)
 
@@ -169,7 +170,12 @@ def test_two_clocks_that_agree_outvote_the_third() -> None:
     found = measure(log, WINDOW, 16, stamps=Arrivals(stopped))
     assert (found.status, found.clock, found.second_clock) == ("ok", "log", "printed")
     assert found.seconds_per_iteration == pytest.approx(0.5)
-    assert any("the printed clock agrees with the log" in text for text in found.warnings)
+    assert any("the printed time stamps agree with the log" in text for text in found.warnings)
+    assert found.compared is not None
+    assert [(each.clock, each.first, each.last) for each in found.compared] == [
+        ("arrival", 101, 500),
+        ("printed", 101, 500),
+    ]
     alone = measure(samples(), WINDOW, 16, stamps=Arrivals(stopped))
     assert alone.status == "clocks_disagree"
     both = measure(

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from mrbench.launch.telemetry import summary, wording
-from mrbench.model.run import Disagreement, Measurement
+from mrbench.model.clocks import Disagreement
+from mrbench.model.run import Measurement
 from mrbench.model.telemetry import TelemetrySummary
 
 if TYPE_CHECKING:

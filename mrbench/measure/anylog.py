@@ -21,6 +21,7 @@ from mrbench.measure.parsers import (
     warning_of,
 )
 from mrbench.measure.spans import ArrivalClock, Marks
+from mrbench.measure.totals import NEEDS_TOTALS, Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
@@ -61,6 +62,7 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
             "second_clock": m.second_clock,
             "agreement": m.agreement,
             "disagreement": None if m.disagreement is None else structs.asdict(m.disagreement),
+            "compared": [structs.asdict(each) for each in m.compared or ()],
             "processes": m.processes,
             "warnings": list(m.warnings),
             "failure": structs.asdict(m.failure) if m.failure else None,
@@ -100,13 +102,19 @@ def parse_log(
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     images = images_per_iteration or stated or (reading.images if trusted else None)
-    samples = parse_samples(blocks, reading.log, images or 0, window)
-    stamps = _stamps_beside(path)
+    resolved = resolve_format(reading.log)
+    read_for = None if resolved.format in NEEDS_TOTALS else window
+    stamps, totals = _stamps_beside(path), Totals(resolved, read_for)
     if not images and counts_images(reading.log):
         # its seconds are those of one image, which no other clock can check
-        samples, stamps = (s._replace(printed=None, printed_began=None) for s in samples), None
-    resolved = resolve_format(reading.log)
-    measured = measure(marks.watch(samples), window, images, stamps=stamps, log=resolved)
+        samples = parse_samples(blocks, reading.log, 0, read_for)
+        unstamped = (s._replace(printed=None, printed_began=None) for s in samples)
+        measured = measure(marks.watch(unstamped), window, images, log=resolved)
+    else:
+        samples = parse_samples(totals.watch(blocks), reading.log, images or 0, read_for)
+        measured = measure(
+            marks.watch(samples), window, images, stamps=stamps, log=resolved, totals=totals
+        )
     if path.is_file():
         measured = with_evidence(measured, functools.partial(read_range, path))
     measured = _with_images(measured, reading, given=images_per_iteration, stated=stated)

@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from mrbench.measure.spans import Span
+from mrbench.model.clocks import Cause
 from mrbench.model.recipe import Timing
-from mrbench.model.run import Cause, LeadingClock
+from mrbench.model.run import LeadingClock
 
 SHORT = 0.05  # of its share of all seconds: a line that came so soon had waited in a buffer
 BURSTS = 0.25  # of the spans
@@ -130,6 +131,19 @@ def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Exp
     return _habit(agreement, typical, figures)
 
 
+def explain_total(agreement: float, figures: Figures) -> Explanation:
+    """Return the likely cause where the figures of many iterations differ from their total."""
+    if figures.rates and (batch := _other_batch(agreement, figures.images or 1)):
+        return batch
+    for ratio, unit, taken_for in _RATE_UNITS if figures.rates else _UNITS:
+        if abs(agreement / ratio - 1) <= MARGIN:
+            text = f"its figures seem to be {unit}, taken for {taken_for}"
+            return Explanation("wrong_unit", text, "correct the unit of log.pattern's value")
+    text = "a figure may be that of one batch, not the mean of all since the line before"
+    remedy = "give a log with time stamps, or run the training with mrbench, for a second clock"
+    return Explanation("wrong_timing", text, remedy)
+
+
 def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[_Factor]:
     timing, images = figures.timing, figures.images or 1
     each = round(statistics.median(p.span.count for p in pairs))
@@ -161,13 +175,15 @@ def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[_Factor]:
 def _other_batch(agreement: float, images: int) -> Explanation | None:
     """Explain rates that fit an iteration of a whole number of images, but not of so many."""
     fits = round(agreement * images)
-    if not (0 < fits < images and abs(agreement * images / fits - 1) <= MARGIN / 2):
+    if not (0 < fits < images and images % fits == 0):
+        return None
+    if abs(agreement * images / fits - 1) > MARGIN / 2:
         return None
     text = f"its rates fit iterations of {fits} images, not of {images}"
     text = text.replace(" 1 images", " 1 image")
     if fits == 1:
         text += "; or they are iterations per second"
-    elif images % fits == 0:
+    else:
         text += f"; or they are those of one GPU of {images // fits}"
     return Explanation("wrong_unit", text, "correct the batch, or log.timing")
 

@@ -6,14 +6,22 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from mrbench.measure.causes import Figures, longest_burst_s
-from mrbench.measure.clocks import ClockComparison, compare
+from mrbench.measure.clocks import ClockComparison, LineClock, compare, compare_total
 from mrbench.measure.shortfall import LEAST_COVERED
 from mrbench.measure.spans import Process, Span
+from mrbench.model.clocks import ComparedClock, ComparedName
 from mrbench.model.recipe import Clock
 from mrbench.model.run import LeadingClock
 
 COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
+MOST_UNSURE = 0.1  # of the log's seconds: a coarser clock confirms nothing
 CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
+
+_NAMES: Mapping[ComparedName, str] = {
+    "arrival": "arrival times",
+    "printed": "printed time stamps",
+    "total": "totals",
+}
 
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +60,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     lead: Lead
     check: ClockComparison | None
     refuted: ClockComparison | None
+    compared: Sequence[ComparedClock]
     warnings: Sequence[str]
 
 
@@ -62,43 +71,61 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
     does not lead, unless a third one agrees with it.
     """
     checks = {other: _check(process, other, figures) for other in _usable_clocks(process)}
+    total = _total(process, figures)
+    everything = [*checks.values(), *([total] if total else [])]
     leading, warnings = _leading(process, clock, checks, stamped=stamped)
-    check = checks.get(leading) if leading != "log" else _best_check(checks)
     refuted = None
     if leading != "log":
+        check = checks.get(leading)
         refuted = check if check and check.gross else None
-    elif any(each.gross for each in checks.values()):
-        gross = next(each for each in checks.values() if each.gross)
-        if check and _confirms(check) and gross.disagreement:
-            warnings.append(
-                f"{gross.disagreement.text}; the {check.other} clock agrees with the log"
-            )
+    else:
+        check = _best_check(checks)
+        gross = next((each for each in everything if each.gross), None)
+        confirmed = next((each for each in everything if _confirms(each)), None)
+        if gross and confirmed and gross.disagreement:
+            text = f"the {_NAMES[confirmed.other]} agree with the log's figures"
+            warnings.append(f"{gross.disagreement.text}; {text}")
         else:
-            check = refuted = gross
-    return Choice(lead=_lead(process, leading), check=check, refuted=refuted, warnings=warnings)
+            refuted = gross
+    return Choice(
+        lead=_lead(process, leading),
+        check=check,
+        refuted=refuted,
+        compared=[each.compared for each in everything if each.compared],
+        warnings=warnings,
+    )
 
 
-def _usable_clocks(process: Process) -> list[LeadingClock]:
-    clocks: list[LeadingClock] = ["arrival"] if _usable(process, "arrival") else []
+def _total(process: Process, figures: Figures) -> ClockComparison | None:
+    """Compare the total that covers most of the window, if there is any."""
+    totals = process.tally.totals
+    if process.begin is None or not totals:
+        return None
+    begin, end = process.begin, process.end
+    return compare_total(max(totals, key=lambda t: min(t.last, end) - max(t.first, begin)), figures)
+
+
+def _usable_clocks(process: Process) -> list[LineClock]:
+    clocks: list[LineClock] = ["arrival"] if _usable(process, "arrival") else []
     printed_s = _seconds(process.spans, "printed")
     if _usable(process, "printed") and process.step_s <= COARSEST * printed_s:
         clocks.append("printed")
     return clocks
 
 
-def _check(process: Process, other: LeadingClock, figures: Figures) -> ClockComparison:
+def _check(process: Process, other: LineClock, figures: Figures) -> ClockComparison:
     step_s = process.step_s if other == "printed" else 0.0
     return compare(process.spans, other, error_s=_log_error_s(process) + step_s, figures=figures)
 
 
-def _best_check(checks: Mapping[LeadingClock, ClockComparison]) -> ClockComparison | None:
+def _best_check(checks: Mapping[LineClock, ClockComparison]) -> ClockComparison | None:
     """Return the check that tells most of the log's clock: one that confirms it, and no bursts."""
     ranked = sorted(checks.values(), key=lambda each: (not _confirms(each), each.bursts))
     return ranked[0] if ranked else None
 
 
 def _confirms(check: ClockComparison) -> bool:
-    if check.agreement is None or check.bursts:
+    if check.agreement is None or check.bursts or (check.error or 0.0) > MOST_UNSURE:
         return False
     return abs(check.agreement - 1) <= CONFIRMED + (check.error or 0.0)
 
@@ -106,7 +133,7 @@ def _confirms(check: ClockComparison) -> bool:
 def _leading(
     process: Process,
     clock: Clock,
-    checks: Mapping[LeadingClock, ClockComparison],
+    checks: Mapping[LineClock, ClockComparison],
     *,
     stamped: bool,
 ) -> tuple[LeadingClock, list[str]]:

@@ -6,19 +6,31 @@ checkpoints. The arrival of the output and time stamps printed in it leave out n
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from mrbench.measure.causes import Explanation, Figures, Pair, explain, in_bursts, jumps, set_clock
+from mrbench.measure.causes import (
+    Explanation,
+    Figures,
+    Pair,
+    explain,
+    explain_total,
+    in_bursts,
+    jumps,
+    set_clock,
+)
 from mrbench.measure.spans import Span
-from mrbench.model.run import Cause, Disagreement, LeadingClock, Measurement
+from mrbench.measure.totals import Total
+from mrbench.model.clocks import Cause, ComparedClock, ComparedName, Disagreement
+from mrbench.model.run import Measurement
 from mrbench.text import printable
 
 TOLERANCE = 0.01  # of the log's seconds
 GROSS = 0.2  # of the shorter of the two: more is no number
 LATENCY_S = 0.3  # a busy machine may read a line that much later than it was written
-NAMES: dict[LeadingClock, str] = {"arrival": "arrival times", "printed": "printed time stamps"}
+LineClock = Literal["arrival", "printed"]
+NAMES: dict[LineClock, str] = {"arrival": "arrival times", "printed": "printed time stamps"}
 
 
 class ClockComparison(NamedTuple):
@@ -29,17 +41,18 @@ class ClockComparison(NamedTuple):
     of lines that came many at once.
     """
 
-    other: LeadingClock
+    other: ComparedName
     agreement: float | None = None
     error: float | None = None
     disagreement: Disagreement | None = None
     reason: str = ""
     gross: bool = False
     bursts: bool = False
+    compared: ComparedClock | None = None
 
 
 def compare(
-    spans: Sequence[Span], other: LeadingClock, *, error_s: float, figures: Figures
+    spans: Sequence[Span], other: LineClock, *, error_s: float, figures: Figures
 ) -> ClockComparison:
     """Compare the log's clock with another, "arrival" or "printed".
 
@@ -57,9 +70,17 @@ def compare(
         return ClockComparison(other)
     agreement, error = other_s / log_s, error_s / log_s
     bursts = other == "arrival" and in_bursts(pairs)
+    compared = ComparedClock(
+        clock=other,
+        name=NAMES[other],
+        first=pairs[0].span.first + 1,
+        last=pairs[-1].span.last,
+        log_seconds=log_s,
+        seconds=other_s,
+    )
     agreed = abs(agreement - 1) <= TOLERANCE + error
     if agreed and not jumped:
-        return ClockComparison(other, agreement, error, bursts=bursts)
+        return ClockComparison(other, agreement, error, bursts=bursts, compared=compared)
     # a line that waited in a buffer was printed after the lines of the buffer before
     unsure_s = max(p.other_s for p in pairs) if bursts else 0.0
     unsure_s += error_s + (LATENCY_S if other == "arrival" else 0.0)
@@ -74,7 +95,43 @@ def compare(
     reason = f"{difference}: {why.text}"
     told = jumped if agreed else pairs
     place = _disagreement(why, told, other, f"{reason}; {why.remedy}")
-    return ClockComparison(other, agreement, error, place, reason, gross=gross, bursts=bursts)
+    return ClockComparison(other, agreement, error, place, reason, gross, bursts, compared)
+
+
+def compare_total(total: Total, figures: Figures) -> ClockComparison:
+    """Compare the log's own figures with a total that it prints, over all iterations of that."""
+    agreement, error = total.seconds / total.log_s, total.error_s / total.log_s
+    compared = ComparedClock(
+        clock="total",
+        name=f"its {total.name}",
+        first=total.first + 1,
+        last=total.last,
+        log_seconds=total.log_s,
+        seconds=total.seconds,
+    )
+    beyond_s = abs(total.seconds - total.log_s) - total.error_s
+    gross = beyond_s > GROSS * min(total.seconds, total.log_s)
+    if not gross or (total.more and agreement > 1):
+        return ClockComparison("total", agreement, error, compared=compared)
+    why = explain_total(agreement, figures)
+    length = total.last - total.first
+    reason = (
+        f"by the log's own figures iterations {total.first + 1}-{total.last} took"
+        f" {_short(total.log_s)} s, by its {total.name!r} {_short(total.seconds)} s, which is"
+        f" {_short(total.seconds / length)} s an iteration: {why.text}"
+    )
+    told = Disagreement(
+        cause=why.cause,
+        clock="total",
+        first=total.first + 1,
+        last=total.last,
+        seconds=total.seconds - total.log_s,
+        began_at=total.ended_at,
+        ended_at=total.ended_at,
+        text=f"{reason}; {why.remedy}",
+        remedy=why.remedy,
+    )
+    return ClockComparison("total", agreement, error, told, reason, gross=True, compared=compared)
 
 
 def _short(value: float) -> str:
@@ -83,7 +140,7 @@ def _short(value: float) -> str:
 
 
 def _disagreement(
-    why: Explanation, pairs: Sequence[Pair], other: LeadingClock, text: str
+    why: Explanation, pairs: Sequence[Pair], other: LineClock, text: str
 ) -> Disagreement:
     place = why.where or [p.span for p in pairs]
     return Disagreement(

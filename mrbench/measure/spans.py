@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from mrbench.measure.log.stated import elapsed
+from mrbench.measure.totals import Tally, Totals
 from mrbench.model.inputs import Window
 from mrbench.model.run import IterationSample, LeadingClock, Printed
 
@@ -53,9 +54,11 @@ class Process(msgspec.Struct):
 
     earliest: iterations done before its first sample. longest: iterations of its longest sample in
     the window. begin_edge_s, end_edge_s: the errors of a running sum at the window's two edges.
+    tally: its figures by the totals that the log prints.
     """
 
     earliest: int
+    tally: Tally
     latest: int = 0
     longest: int = 0
     begin: int | None = None
@@ -82,24 +85,31 @@ def split_processes(
     window: Window,
     stamps: ArrivalClock | None,
     *,
+    totals: Totals | None = None,
     most: int = MOST_SPANS,
 ) -> Iterator[Process]:
     """Yield the processes that wrote a log, in order: each time the numbers fall back.
 
-    most: spans of a process that are kept apart.
+    totals: what was noted in the blocks that the samples come from. most: spans of a process that
+    are kept apart.
     """
     process: Process | None = None
     for sample in samples:
         began = sample.last - sample.count
+        if process is not None and totals is not None:
+            totals.close(process.tally, sample.ended_at)
         if process is None or began < process.latest:
             if process is not None:
                 yield process
-            process = Process(earliest=began)
+            process = Process(earliest=began, tally=Tally(began))
         if in_window(sample, window):
             _add(process, sample, stamps, most)
+        process.tally.add(sample)
         process.latest = sample.last
         process.previous = sample
     if process is not None:
+        if totals is not None:
+            totals.close(process.tally, math.inf)
         yield process
 
 

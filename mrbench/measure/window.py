@@ -17,6 +17,7 @@ from mrbench.measure.interval import drift, within_run
 from mrbench.measure.parsers import counts_images
 from mrbench.measure.shortfall import shortfall
 from mrbench.measure.spans import ArrivalClock, Process, split_processes
+from mrbench.measure.totals import Totals
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
@@ -32,15 +33,17 @@ def measure(
     *,
     stamps: ArrivalClock | None = None,
     log: LogFormat = LOG,
+    totals: Totals | None = None,
 ) -> Measurement:
     """Measure a log's samples; without a trustworthy number the status and reason say why.
 
-    log: its clock leads, and others check it; its timing helps to say why they differ. Without
-    images per iteration only the seconds per iteration are known.
+    log: its clock leads, and others check it; its timing helps to say why they differ. totals: what
+    was noted in the blocks that the samples come from. Without images per iteration only the
+    seconds per iteration are known.
     """
     result: Measurement | None = None
     processes = 0
-    for process in split_processes(samples, window, stamps):
+    for process in split_processes(samples, window, stamps, totals=totals):
         processes += 1
         measured = _conclude(process, window, images_per_iteration, log, stamps)
         result = measured if result is None else _preferred(result, measured)
@@ -139,8 +142,11 @@ def _sum(process: Process, clock: LeadingClock) -> float | None:
 
 def _checked(measured: Measurement, chosen: Choice) -> Measurement:
     """Add how the second clock agrees with the leading one."""
-    check = chosen.check
-    if check is None or check.agreement is None:
+    measured = replace(measured, compared=tuple(chosen.compared))
+    if chosen.refuted:
+        measured = replace(measured, disagreement=chosen.refuted.disagreement)
+    check = chosen.refuted or chosen.check
+    if check is None or check.agreement is None or check.other == "total":
         return measured
     return replace(
         measured,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.clocks import ComparedClock, Disagreement
 from mrbench.model.finding import Problem
 from mrbench.model.steadiness import Pauses, Unsteady
 
@@ -93,33 +94,6 @@ class IterationSample(NamedTuple):
     data_s: float | None = None
     printed: Printed | None = None
     printed_began: Printed | None = None
-
-
-Cause = Literal[
-    "evaluation_or_checkpoint",
-    "buffered_output",
-    "partial_clock",
-    "asynchronous_calls",
-    "skipped_iterations",
-    "wrong_unit",
-    "wrong_timing",
-    "changed_format",
-    "clock_set",
-]
-
-
-class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
-    """Two clocks that differ by more than they may: the likely cause, and where it shows."""
-
-    cause: Annotated[Cause, Meta(description="Likely cause of the difference.")]
-    clock: Annotated[str, Meta(description="The other clock: arrival or printed.")]
-    first: Annotated[int, Meta(description="First iteration where it shows (1-based).")]
-    last: Annotated[int, Meta(description="Last iteration where it shows (1-based).")]
-    seconds: Annotated[float, Meta(description="Seconds that the other clock has more there.")]
-    began_at: Annotated[int, Meta(description="Where it begins in train.log, in bytes.")]
-    ended_at: Annotated[int, Meta(description="Where it ends in train.log, in bytes.")]
-    text: Annotated[str, Meta(description="The same in words, with what to do.")]
-    remedy: Annotated[str, Meta(description="What to do about it; empty in older records.")] = ""
 
 
 FailureCause = Literal[
@@ -324,6 +298,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     disagreement: Annotated[
         Disagreement | None,
         Meta(description="Where and why two clocks differ by more than they may."),
+    ] = None
+    compared: Annotated[
+        tuple[ComparedClock, ...] | None,
+        Meta(
+            description="All clocks that were compared with the log's own figures; null in older"
+            " records."
+        ),
     ] = None
     rounding: Annotated[
         float | None,

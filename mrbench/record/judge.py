@@ -16,6 +16,7 @@ from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.measure.spans import Marks
+from mrbench.measure.totals import Totals
 from mrbench.measure.window import measure
 from mrbench.model.container import DockerContainer
 from mrbench.model.plan import Plan
@@ -68,7 +69,8 @@ def _container(folder: RunDir, plan: Plan) -> DockerContainer | None:
 def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     """Measure a run from its files; how it ended explains why there is no number."""
     marks = Marks()
-    blocks = read_blocks(folder.log)
+    totals = Totals(plan.log, plan.window)
+    blocks = totals.watch(read_blocks(folder.log))
     samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
     measurement = measure(
         marks.watch(until_past(samples, plan.window)),
@@ -76,6 +78,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         plan.images_per_iteration,
         stamps=read_stamps(folder.stamps),
         log=plan.log,
+        totals=totals,
     )
     measurement = with_evidence(measurement, functools.partial(read_range, folder.log))
     if measurement.status == "ok":

@@ -153,11 +153,17 @@ def _clocks(measured: Measurement) -> str:
         _number(seconds, ".3f", " s")
         for seconds in (measured.log_seconds, measured.arrival_seconds, measured.printed_seconds)
     )
-    return (
+    first = (
         f"{measured.clock} leads, {measured.second_clock or 'none'} checks;"
         f" log {log}, arrival {arrival},"
         f" printed {printed}; ratio to the log's {_number(measured.agreement, '.5f')}"
     )
+    others = [
+        f"by {each.name} iterations {each.first}-{each.last} took {each.ratio:.5f} times the log's"
+        for each in measured.compared or ()
+        if each.clock not in (measured.clock, measured.second_clock)
+    ]
+    return "\n".join([first, *others])
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

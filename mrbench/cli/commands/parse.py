@@ -85,4 +85,10 @@ def _as_text(parsed: ParsedLog) -> str:
     if m.agreement is not None:
         other = (m.second_clock, m.clock)[m.second_clock == "log"]
         lines.append(f"  {other} clock / log clock: {m.agreement:.4f}")
+    lines += [
+        f"  by {each.name} iterations {each.first}-{each.last} took {each.ratio:.4f} times the"
+        " log clock's seconds"
+        for each in m.compared or ()
+        if each.clock not in (m.clock, m.second_clock)
+    ]
     return "\n".join([*lines, *(f"  note: {text}" for text in m.warnings)])

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.log.blocks import Block
+from mrbench.measure.log.durations import read_words
 from mrbench.measure.parsers.base import (
     GAP,
     LOSS,
@@ -47,8 +48,6 @@ _LINES = re.compile(
     + rb")[ \t\r\n]"
 )
 _WRAPPED = re.compile(rb"[\d.e][\d.e+-]{0,20}[ \t]*[\r\n]")  # the rest of a number, a line below
-_UNITS = re.compile(rb"(\d[\d.e+-]{0,20}) (day|hour|minute|second)")
-_SECONDS = {b"day": 86400, b"hour": 3600, b"minute": 60, b"second": 1}
 _RATE_DIGITS, _TIME_DIGITS = 5, 3
 _OBJECT = re.compile(rb"\{[^{}]*\}")
 _LONGEST = 1 << 22  # bytes kept of an object that has not ended
@@ -171,12 +170,10 @@ def seconds_of(text: bytes) -> tuple[float, float]:
 
     From a minute on the fraction was cut off, not rounded: its mean is put back. nan for no time.
     """
-    parts = _UNITS.findall(text)
-    try:
-        seconds = sum(float(n) * _SECONDS[unit] for n, unit in parts) if parts else math.nan
-    except ValueError:
+    seconds, cut_off = read_words(text)
+    if math.isnan(seconds):
         return math.nan, 0.0
-    if all(unit == b"second" for _, unit in parts):
+    if not cut_off:
         return seconds, significant_step(seconds, _TIME_DIGITS) / 2
     return seconds + 0.5, 0.5
 

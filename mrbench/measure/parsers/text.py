@@ -42,10 +42,13 @@ def parse(
     rule: TextFormat,
 ) -> Iterator[IterationSample]:
     """Yield the samples of a log in which each mark is one line."""
-    skip_after = None
-    if window:
-        skip_after = window.last + max(window.last - window.first, FOLLOWED)
-    return to_samples(_marks(blocks, rule, skip_after), rule, log, images_per_iteration)
+    limit = skip_after(window) if window else None
+    return to_samples(_marks(blocks, rule, limit), rule, log, images_per_iteration)
+
+
+def skip_after(window: Window) -> int:
+    """Return the iteration behind which samples are skipped."""
+    return window.last + max(window.last - window.first, FOLLOWED)
 
 
 def from_pattern(log: LogFormat) -> TextFormat:

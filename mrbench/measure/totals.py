@@ -1,0 +1,205 @@
+"""Totals that a log prints beside its lines: the seconds of an epoch, or of the whole training.
+
+They are a further clock, which covers iterations of its own, not the window's. They are looked for
+in blocks that are read anyway, and nothing is read for their sake.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from mrbench.measure.log.blocks import Block
+from mrbench.measure.log.durations import read_clock, read_words
+from mrbench.measure.parsers.base import last_digit
+from mrbench.measure.parsers.text import skip_after
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
+from mrbench.model.run import IterationSample
+
+
+class Kind(NamedTuple):
+    """A total: its name, what its line contains, and its expression.
+
+    The expression has a group `seconds`, `clock` (h:mm:ss, cut off) or `words`, and perhaps `each`,
+    the seconds of one iteration. whole: of the training, and with whatever it did besides.
+    """
+
+    name: str
+    literal: bytes
+    pattern: re.Pattern[bytes]
+    whole: bool = False
+
+
+class PrintedTotal(NamedTuple):
+    """A total as the log prints it: ended_at is the offset in bytes behind it."""
+
+    name: str
+    ended_at: int
+    seconds: float
+    error_s: float
+    each: bool  # seconds are those of one iteration
+    whole: bool
+
+
+_NUMBER = rb"'?(?P<seconds>\d{1,12}(?:\.\d{0,9})?)"
+_CLOCK = rb"(?P<clock>(?:\d{1,4} days?, )?\d{1,4}:\d\d:\d\d)"
+_COST = Kind("Training cost", b"Training cost:", re.compile(rb"Training cost: " + _NUMBER))
+_TIME_COST = Kind("Time cost", b"Time cost=", re.compile(rb"Time cost=" + _NUMBER))
+_TOTAL_TIME = Kind(
+    "Total time",
+    b"Total time:",
+    re.compile(
+        rb"Epoch: \[[^\r\n]{1,40}?\] Total time: "
+        + _CLOCK
+        + rb"(?: \((?P<each>\d{1,9}\.\d{1,9}) s / it\))?"
+    ),
+)
+_TAKES = Kind("training takes", b"training takes", re.compile(rb"training takes " + _CLOCK))
+_FINISHED = Kind(
+    "finished, time",
+    b"finished, time:",
+    re.compile(
+        rb"Epoch \d{1,9} \(global_step \d{1,12}\) finished, time:"
+        rb"(?P<words>(?:\d[\d.e+-]{0,20} [a-z]{1,10} ?){1,4})\."
+    ),
+)
+_RUNTIME = Kind(
+    "train_runtime",
+    b"'train_runtime'",
+    re.compile(rb"'train_runtime': " + _NUMBER),
+    whole=True,
+)
+# What each format's programs print; a recipe's own pattern may be of any of them.
+KINDS: Mapping[str, tuple[Kind, ...]] = {
+    "gluoncv": (_COST,),
+    "mxnet": (_TIME_COST,),
+    "simpledet": (_TIME_COST,),
+    "torchvision": (_TOTAL_TIME,),
+    "swin": (_TAKES,),
+    "tensorpack": (_FINISHED,),
+}
+# What their figures mean is not established: nothing behind the window is skipped for the total.
+NEEDS_TOTALS = frozenset({"gluoncv"})
+_ANY = (_COST, _TIME_COST, _TOTAL_TIME, _TAKES, _FINISHED, _RUNTIME)
+
+
+class Total(NamedTuple):
+    """A total and the log's own figures over the same iterations, those after `first` up to `last`.
+
+    error_s: bound of the difference that printing makes, and what comes behind an epoch's last
+    line. more: it may cover more than the figures do. ended_at: offset in bytes behind it.
+    """
+
+    name: str
+    ended_at: int
+    first: int
+    last: int
+    seconds: float
+    log_s: float
+    error_s: float
+    more: bool
+
+
+class _Sum(msgspec.Struct):
+    """The log's own figures since an epoch's, or a process's, beginning."""
+
+    first: int
+    count: int = 0
+    log_s: float = 0.0
+    longest: int = 0
+
+    def add(self, sample: IterationSample) -> None:
+        self.count += sample.count
+        self.log_s += sample.seconds
+        self.longest = max(self.longest, sample.count)
+
+
+class Tally:
+    """Holds one process's figures against the totals that its log prints."""
+
+    def __init__(self, first: int) -> None:
+        self.totals: list[Total] = []
+        self.last = first
+        self._epoch, self._whole = _Sum(first), _Sum(0)
+
+    def add(self, sample: IterationSample) -> None:
+        """Add a sample's figures."""
+        self._epoch.add(sample)
+        self._whole.add(sample)
+        self.last = sample.last
+
+    def close(self, printed: PrintedTotal, *, complete: bool) -> None:
+        """Take a total; complete: all samples before it were read."""
+        own = self._whole if printed.whole else self._epoch
+        length = self.last - own.first
+        if not printed.whole:
+            self._epoch = _Sum(self.last)
+        if not (complete and own.log_s > 0 and length and math.isfinite(own.log_s)):
+            return
+        times = length if printed.each else 1
+        seconds = printed.seconds * times
+        behind_s = seconds * own.longest / (length + own.longest)
+        self.totals.append(
+            Total(
+                printed.name,
+                printed.ended_at,
+                own.first,
+                self.last,
+                seconds,
+                own.log_s,
+                printed.error_s * times + behind_s,
+                printed.whole or own.count < length,
+            )
+        )
+
+
+class Totals:
+    """Notes the totals in the blocks of a log.
+
+    window: what the log is read for; samples far behind it are not read, so that totals there
+    cover more than is known. None: all samples are read.
+    """
+
+    def __init__(self, log: LogFormat, window: Window | None) -> None:
+        self.kinds = _ANY if log.format is None else KINDS.get(log.format, ())
+        self.limit = math.inf if window is None else skip_after(window)
+        self._printed: list[PrintedTotal] = []
+
+    def watch(self, blocks: Iterable[Block]) -> Iterable[Block]:
+        """Yield the blocks unchanged and note their totals."""
+        return self._watch(blocks) if self.kinds else blocks
+
+    def close(self, tally: Tally, before: float) -> None:
+        """Hold a process's figures against the totals printed before an offset in bytes."""
+        if not self._printed:
+            return
+        for total in self._printed:
+            if total.ended_at < before:
+                tally.close(total, complete=tally.last <= self.limit)
+        self._printed = [total for total in self._printed if total.ended_at >= before]
+
+    def _watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        for offset, block in blocks:
+            for kind in self.kinds:
+                if kind.literal in block:
+                    self._printed += [
+                        _read(kind, match, offset) for match in kind.pattern.finditer(block)
+                    ]
+            yield offset, block
+
+
+def _read(kind: Kind, match: re.Match[bytes], offset: int) -> PrintedTotal:
+    groups, ended_at, each = match.groupdict(), offset + match.end(), False
+    if groups.get("each"):
+        seconds, error_s, each = float(match["each"]), last_digit(match["each"]) / 2, True
+    elif groups.get("words"):
+        seconds, cut_off = read_words(match["words"])
+        seconds, error_s = seconds + 0.5 * cut_off, 0.5 if cut_off else 0.005 * seconds
+    elif groups.get("clock"):
+        seconds, error_s = read_clock(match["clock"]) + 0.5, 0.5  # cut off: its mean is put back
+    else:
+        seconds, error_s = float(match["seconds"]), last_digit(match["seconds"]) / 2
+    return PrintedTotal(kind.name, ended_at, seconds, error_s, each, kind.whole)
