@@ -30,7 +30,7 @@ from toy import edit, make_suite, mrbench
         (["run", "--nodes", "2"], 2, "--nodes is for --executor slurm"),
         (["run", "--executor", "docker", "--detach"], 2, "--detach is for --executor slurm"),
         (
-            ["run", "--executor", "slurm", "--cool-down", "40"],
+            ["run", "--executor", "slurm", "--wait-until-quiet"],
             2,
             "is for --executor local or docker",
         ),

@@ -57,7 +57,7 @@ class PlainReporter:
     def run_ended(self, record: RunRecord, summary: str) -> None:
         """Print the summary."""
         self._who = ""
-        self._say(summary, always=record.status != "ok")
+        self._say(summary, always=record.exit_code != 0)
 
     def _say(self, text: str, *, always: bool = False) -> None:
         self._last_line_s = time.monotonic()

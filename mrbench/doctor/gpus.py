@@ -101,18 +101,27 @@ def _kinds(used: Gpus, kinds: str) -> Finding:
     return Finding("kind", "ok", text)
 
 
-def _in_use(used: Gpus) -> Finding:
+def in_use(number: int) -> list[str]:
+    """Return the programs on the GPUs that a run of so many would use."""
+    return _users(visible(nvml.inspect().gpus)[:number])
+
+
+def _users(used: Gpus) -> list[str]:
     users = [
         f"GPU {g.index}: pid {p.pid} {p.name or '(not visible from here)'}"
         + (f", {memory_size(p.memory_bytes)}" if p.memory_bytes is not None else "")
         for g in used
         for p in g.processes
     ]
-    users += [
+    return users + [
         f"GPU {g.index}: {memory_size(g.memory_used_bytes)} taken, by whom is unknown"
         for g in used
         if not g.processes and g.memory_used_bytes > BUSY_SHARE * g.memory_total_bytes
     ]
+
+
+def _in_use(used: Gpus) -> Finding:
+    users = _users(used)
     if users:
         remedy = "wait for them, or choose others with CUDA_VISIBLE_DEVICES"
         return Finding("in use", "note", "; ".join(users), remedy)

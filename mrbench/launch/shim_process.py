@@ -41,6 +41,11 @@ def start() -> None:
     _standing_by.append(Shim())
 
 
+def standing_by() -> list[int]:
+    """Return the process ids of those that have no order yet."""
+    return [shim.process.pid for shim in _standing_by]
+
+
 def take() -> Shim:
     """Return the one that stands by, or a new one."""
     return _standing_by.pop() if _standing_by else Shim()

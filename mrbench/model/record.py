@@ -81,6 +81,20 @@ class CooledDown(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
+class QuietWait(msgspec.Struct, frozen=True, kw_only=True):
+    """A wait for other programs to leave the run's processors and GPUs."""
+
+    limit_s: Annotated[float, Meta(description="Longest wait, in seconds.")]
+    waited_s: Annotated[float, Meta(description="The wait, in seconds.")]
+    before_cores: Annotated[
+        float | None, Meta(description="Cores that others kept busy at first; null: unknown.")
+    ]
+    after_cores: Annotated[float | None, Meta(description="The same at last.")]
+    reached: Annotated[
+        bool | None, Meta(description="Whether it became quiet; null where unknown.")
+    ]
+
+
 class SlurmJob(msgspec.Struct, frozen=True, kw_only=True):
     """The job of a cluster that was the run."""
 
@@ -162,6 +176,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         tuple[Machine, ...] | None, Meta(description="Further nodes of a cluster.")
     ] = None
     cooled_down: Annotated[CooledDown | None, Meta(description="The wait for cool GPUs.")] = None
+    quiet_wait: Annotated[
+        QuietWait | None, Meta(description="The wait for other programs to end.")
+    ] = None
     container: Annotated[
         DockerContainer | None, Meta(description="The container of a local run.")
     ] = None

@@ -13,6 +13,7 @@ from mrbench.model.record import RunRecord, Verdict
 from mrbench.model.run import Interval, Repeats, Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
+from mrbench.record.machine_rules import slowed_by
 from mrbench.results import footnotes
 
 
@@ -117,9 +118,9 @@ def why_not(record: RunRecord) -> str:
 
 def notes_of(record: RunRecord) -> Sequence[str]:
     """Return what to know about a valid run; older records have their warnings only."""
-    if record.validity:
-        return record.validity.notes
-    return record.measurement.warnings if record.measurement else ()
+    if not record.validity:
+        return record.measurement.warnings if record.measurement else ()
+    return tuple(dict.fromkeys((*record.validity.notes, *slowed_by(record).values())))
 
 
 def _groups(runs: Iterable[TableRun]) -> list[list[TableRun]]:

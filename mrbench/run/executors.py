@@ -38,8 +38,8 @@ EXECUTORS: "Mapping[str, Callable[[ExecutorOptions], Executor]]" = {
 }
 # The fields of ExecutorOptions that each takes, which are the command line's words for them.
 OPTIONS = {
-    "local": ("cool_down",),
-    "docker": ("cool_down", "image", "base_image", "shm", "memory"),
+    "local": ("cool_down", "wait_until_quiet"),
+    "docker": ("cool_down", "wait_until_quiet", "image", "base_image", "shm", "memory"),
     "slurm": ("nodes", "partition", "time", "account", "constraint", "container", "detach"),
 }
 # Where a process of mrbench on this machine starts the training; it can be started ahead.

@@ -11,15 +11,16 @@ import functools
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from mrbench import locks
-from mrbench.doctor import cooldown
+from mrbench.doctor import cooldown, quiet
 from mrbench.errors import WorkspaceError
+from mrbench.launch import processors
 from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
 from mrbench.measure.interval import within_run
@@ -27,7 +28,7 @@ from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.measure.spans import in_window
 from mrbench.model.job import PreparedRun
 from mrbench.model.machine import Machine
-from mrbench.model.options import CoolDown, ExecutorOptions
+from mrbench.model.options import ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.reporter import Reporter, RunProgress
@@ -239,7 +240,7 @@ class OnThisMachine:
         self.name = name
         self.surroundings = launcher.surroundings
         self.unavailable = launcher.unavailable
-        self._launcher, self._cool_down = launcher, options.cool_down
+        self._launcher, self._options = launcher, options
 
     def check(self, plans: Sequence[Plan]) -> None:
         """Know of nothing to ask beyond what was looked at already."""
@@ -251,23 +252,22 @@ class OnThisMachine:
     @contextlib.contextmanager
     def session(self, recorder: Recorder) -> Iterator["InTurn"]:
         """Take the runs of one command."""
-        yield InTurn(self._launcher, self._cool_down, recorder)
+        yield InTurn(self._launcher, self._options, recorder)
 
 
 class InTurn:
     """Runs that train as they come; see executor.Session."""
 
-    def __init__(self, launcher: Launcher, cool_down: CoolDown | None, recorder: Recorder) -> None:
-        self._launcher, self._cool_down, self._recorder = launcher, cool_down, recorder
+    def __init__(self, launcher: Launcher, options: ExecutorOptions, recorder: Recorder) -> None:
+        self._launcher, self._options, self._recorder = launcher, options, recorder
+        self._before = processors.first()  # until the first launch, others show
 
     def submit(self, run: Run, prepared: PreparedRun, _scratch: Scratch) -> None:
         """Wait for the devices, train to the end, and record it."""
         reporter, plan = self._recorder.reporter, run.plan
         stage = functools.partial(reporter.stage, plan.implementation)
         with locks.machine_wide(device_names(plan), stage) as held:
-            if self._cool_down is not None:
-                problem = functools.partial(reporter.note, problem=True)
-                run.know(cooled_down=cooldown.wait(self._cool_down, plan, stage, problem))
+            self._see_to_the_machine(run, stage)
             stage("starting the training")
             end = train(
                 plan,
@@ -279,6 +279,18 @@ class InTurn:
                 keep_open=held if run.lock is None else (*held, run.lock),
             )
         self._recorder.finish(run, end)
+        self._before = processors.look()
+
+    def _see_to_the_machine(self, run: Run, stage: Callable[[str], None]) -> None:
+        """Wait until it is cool and quiet, as far as that was asked for; warn where it is not."""
+        options, plan = self._options, run.plan
+        problem = functools.partial(self._recorder.reporter.note, problem=True)
+        if options.cool_down is not None:
+            run.know(cooled_down=cooldown.wait(options.cool_down, plan, stage, problem))
+        if options.wait_until_quiet is not None:
+            run.know(quiet_wait=quiet.wait(options.wait_until_quiet, plan, stage, problem))
+        elif text := quiet.warning(plan, self._before):
+            self._recorder.reporter.note(f"{plan.implementation}: {text}")
 
     def wait(self) -> None:
         """Have nothing to wait for: all were trained when they were submitted."""

@@ -16,7 +16,7 @@ from mrbench.cli.arguments import (
     positive,
 )
 from mrbench.cli.commands import Command
-from mrbench.launch import shim_process
+from mrbench.launch import processors, shim_process
 from mrbench.run.executors import STARTED_HERE
 from mrbench.text import one_line
 
@@ -69,6 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="wait at most S seconds for that; default: 600",
     )
     add_pass_variable(parser)
+    parser.add_argument(
+        "--wait-until-quiet",
+        type=positive,
+        nargs="?",
+        const=600,
+        metavar="S",
+        help="wait before each run for other programs to end, at most S seconds; default: 600",
+    )
     add_executor(parser)
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
@@ -82,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the chosen implementations, or print what would be done."""
     if not args.dry_run and args.executor in STARTED_HERE:
+        processors.begin()
         shim_process.start()
     # Here, for these imports take 50 ms, in which the shim boots; and without looking for garbage
     # among what they make, or they take 4 ms more.

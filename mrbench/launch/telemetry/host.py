@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psutil
 
+from mrbench.launch import processors
 from mrbench.model.telemetry import HostSample
 
 Note = Callable[[str], None]
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Host:
@@ -20,7 +20,7 @@ class Host:
 
     def __init__(self, note: Note, cpus: Collection[int] = ()) -> None:
         self._note = note
-        self._cpus = {f"cpu{number}" for number in cpus}
+        self._cpus = cpus
         self._disks, self._networks = _hardware("/sys/block"), _hardware("/sys/class/net")
         self._readers: dict[str, Callable[[], dict[str, float]]] = {
             "processors": _processors,
@@ -44,14 +44,8 @@ class Host:
 
     def _usable(self) -> dict[str, float]:
         """Add up some processors' times; psutil would make a tuple for each of all."""
-        busy = stolen = 0
-        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
-            name, *ticks = line.split(maxsplit=9)
-            if name in self._cpus:
-                user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
-                busy += user + nice + system + irq + softirq
-                stolen += steal
-        return {"usable_busy_s": busy / TICKS_PER_S, "usable_stolen_s": stolen / TICKS_PER_S}
+        spent = processors.spent(self._cpus)
+        return {"usable_busy_s": spent.busy_s, "usable_stolen_s": spent.stolen_s}
 
     def _disk(self) -> dict[str, float]:
         # nowrap: a counter set back is none of ours to hide; the summary leaves such seconds out
