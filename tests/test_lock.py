@@ -1,16 +1,18 @@
 """Locks: made from a recipe's requirements, kept, checked against them, and installed exactly."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mrbench.errors import LaunchError
 from mrbench.model.inputs import Environment, Package
 from mrbench.model.job import UsableEnvironment
 from mrbench.prepare import environment
-from mrbench.prepare.environment.lock import resolve
+from mrbench.prepare.environment.lock import head, resolve
 from mrbench.recipe import load, lockfile
 from toy import edit, make_suite, mrbench
 
@@ -30,7 +32,7 @@ def test_a_lock_names_every_package_with_hashes_and_stays_as_it_is(tmp_path: Pat
     found = lockfile.blocks(made)
     assert list(found) == ["python-dateutil", "six"]
     assert all("--hash=sha256:" in block for block in found.values())
-    assert lockfile.problem(env, made) is None
+    assert lockfile.fault(env, made) is None
     assert resolve(env, made, tmp_path / "log") == made
     older = re.sub(r"six==\S+", "six==1.15.0", made.decode()).encode()
     assert b"six==1.15.0" in resolve(env, older, tmp_path / "log")  # kept, though not the newest
@@ -112,5 +114,63 @@ def test_every_carried_environment_is_locked(suite: str, name: str) -> None:
     env = file.recipe.environment
     assert env.lock == f"{name}.lock"
     assert file.lock is not None
-    assert lockfile.problem(env, file.lock) is None
+    assert lockfile.fault(env, file.lock) is None
     assert not [r for r in env.requirements if "@" in r]
+
+
+SIX = """six==1.16.0 \\
+    --hash=sha256:8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254
+"""
+EVIL = f"evil==1.0 --hash=sha256:{'0' * 64}"
+REFUSED = (
+    (SIX, "--extra-index-url http://localhost/simple #--hash=", "NAME==VERSION with hashes, not"),
+    (SIX, "-r other.txt #--hash=", "NAME==VERSION with hashes, not '-r other.txt"),
+    (SIX, f"evil @ file:///tmp/evil.whl --hash=sha256:{'0' * 64}", "not 'evil @ file:///tmp"),
+    (SIX, "evil==1.0", "has no hash for evil"),
+    (SIX, f"evil==1.0 --hash=md5:{'0' * 32}", "has a hash that is no SHA-256"),
+    (SIX, f"{EVIL} --index-url=http://localhost", "NAME==VERSION with hashes, not"),
+    (SIX.replace("1.16", "1.15"), "", "has no six==1.16.0, which the recipe asks for"),
+)
+
+
+@pytest.mark.parametrize(("first", "more", "told"), REFUSED)
+def test_run_prepare_and_check_hold_a_lock_against_its_recipe_alike(
+    first: str, more: str, told: str, tmp_path: Path, git: Callable[..., str]
+) -> None:
+    recipe = make_suite(tmp_path, git)
+    edit(recipe, "  kind: current", "  kind: venv\n  requirements: [six==1.16.0]\n  lock: toy.lock")
+    lock = recipe.with_name("toy.lock")
+    lock.write_text(head(ENV).decode() + first + more)
+    line = 6 if more else 4
+    for words in (("run",), ("prepare",), ("run", "--dry-run")):
+        done = mrbench(*words, "--recipe", recipe, cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"{lock}:{line}: " in done.stderr
+        assert told in done.stderr
+    found = json.loads(mrbench("check", "--recipe", recipe, "--json", cwd=tmp_path).stdout)
+    (finding,) = [f for f in found["checks"] if f["topic"] == "lock"]
+    assert (finding["outcome"], finding["line"]) == ("failed", line)
+    assert told in finding["text"]
+
+
+def test_a_package_that_somebody_added_is_found_where_the_lock_was_sealed(tmp_path: Path) -> None:
+    lock = resolve(ENV, None, tmp_path / "log")
+    assert lockfile.fault(ENV, lock) is None
+    found = lockfile.fault(ENV, lock + f"{EVIL}\n".encode())
+    assert found is not None
+    assert found.text == "was changed since `mrbench lock` wrote it"
+    other = lock + b"--extra-index-url http://127.0.0.1:9\n"
+    assert resolve(ENV, other, tmp_path / "log") == lock
+
+
+def test_a_step_that_installs_another_version_than_the_locks_is_refused(tmp_path: Path) -> None:
+    lock = resolve(ENV, None, tmp_path / "log")
+    code = (
+        "import glob, os, shutil; (old,) = glob.glob(os.environ['VIRTUAL_ENV'] +"
+        " '/lib/*/site-packages/six-1.16.0.dist-info'); new = old.replace('1.16.0', '1.15.0');"
+        " shutil.copytree(old, new); shutil.rmtree(old); path = new + '/METADATA';"
+        " text = open(path).read(); open(path, 'w').write(text.replace('1.16.0', '1.15.0'))"
+    )
+    env = msgspec.structs.replace(ENV, build=(("{python}", "-c", code),))
+    with pytest.raises(LaunchError, match=r"six 1\.15\.0 is installed, the lock has 1\.16\.0"):
+        make(env, lock, tmp_path)

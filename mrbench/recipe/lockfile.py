@@ -1,17 +1,40 @@
 """Lock files: every package with its version and the hashes of its files, one per environment.
 
-The text is what `uv pip compile --generate-hashes` writes: pip's requirements format.
+The text is what `uv pip compile --generate-hashes` writes, of pip's requirements format no more
+than names, versions and hashes: options, URLs and other files would be asked and opened by uv.
 """
 
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
 
 HEADER = "# inputs:"
+CONTENT = "content:"
 REMEDY = "make it anew with `mrbench lock`"
+_NAME = r"([A-Za-z0-9][A-Za-z0-9._-]*)"
+PIN = re.compile(_NAME + r"(?:\[[^\]]*\])?\s*==\s*([^\s;\\,]+)")
+_HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}(?=\s|$)")
+_LINE = re.compile(PIN.pattern + r"(?:\s*;[^#\\]*?)?(?:\s+--hash=sha256:[0-9a-f]{64})+\s*")
+
+
+class Fault(NamedTuple):
+    """What is wrong with a lock, and in which of its lines, from 1; None: with all of it."""
+
+    text: str
+    line: int | None = None
+    remedy: str = REMEDY
+
+
+class Pinned(NamedTuple):
+    """A package of a lock: normalized name, version, the line where it stands, from 1."""
+
+    name: str
+    version: str
+    line: int
 
 
 def inputs_digest(env: Environment) -> str:
@@ -20,16 +43,49 @@ def inputs_digest(env: Environment) -> str:
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
-def problem(env: Environment, lock: bytes) -> Problem | None:
-    """Return the problem of a lock, or None."""
-    lines = lock.decode("utf-8", "replace").splitlines()
-    named = next((line for line in lines if line.startswith(HEADER)), "")
-    if named.removeprefix(HEADER).strip() != inputs_digest(env):
-        return Problem("was not made from these requirements", REMEDY)
-    bare = [name for name, block in blocks(lock).items() if "--hash=" not in block]
-    if bare:
-        return Problem(f"has no hash for {', '.join(bare)}", REMEDY)
+def sealed(lock: bytes) -> bytes:
+    """Return a lock with the digest of its packages in its header."""
+    added = rb"\1 content: " + _content_digest(lock).encode()
+    return re.sub(rb"^(# inputs: \w+)$", added, lock, flags=re.MULTILINE)
+
+
+def fault(env: Environment, lock: bytes) -> Fault | None:
+    """Return what is wrong with a lock for this environment, or None.
+
+    Whether a package in it is needed is known to an index alone; that somebody added it by hand is
+    found where `mrbench lock` wrote a digest of the packages.
+    """
+    text = lock.decode("utf-8", "replace")
+    header = next((line for line in text.splitlines() if line.startswith(HEADER)), "").split()
+    if header[2:3] != [inputs_digest(env)]:
+        return Fault("was not made from these requirements")
+    for number, line in _logical(text):
+        if not _LINE.fullmatch(line):
+            return _bad(line, number, text)
+    packages = list(pins(lock))
+    for requirement in (*env.requirements, *env.build_requirements):
+        alike = [p for p in packages if p.name == normalized(requirement)]
+        exact = PIN.match(requirement)
+        if not alike or (exact and not any(same(p.version, exact[2]) for p in alike)):
+            lack = f"has no {requirement}, which the recipe asks for"
+            return Fault(lack, alike[0].line if alike else 1)
+    if header[3:4] == [CONTENT] and header[4:] != [_content_digest(lock)]:
+        return Fault("was changed since `mrbench lock` wrote it")
     return None
+
+
+def pins(lock: bytes) -> Iterator[Pinned]:
+    """Yield the packages of a lock."""
+    for number, line in _logical(lock.decode("utf-8", "replace")):
+        match = PIN.match(line)
+        if match:
+            yield Pinned(normalized(match[1]), match[2], number)
+
+
+def sound_lines(lock: bytes) -> str:
+    """Return what a lock may hold, each package in one line."""
+    lines = (line for _, line in _logical(lock.decode("utf-8", "replace")))
+    return "".join(f"{line}\n" for line in lines if _LINE.fullmatch(line))
 
 
 def blocks(lock: bytes) -> dict[str, str]:
@@ -43,12 +99,16 @@ def blocks(lock: bytes) -> dict[str, str]:
     return by_name
 
 
-def versions(lock: bytes) -> dict[str, str]:
-    """Return the version of each package, by its normalized name."""
-    return {
-        name: block.partition("==")[2].partition(" ")[0].partition(";")[0].strip()
-        for name, block in blocks(lock).items()
-    }
+def subset(lock: bytes, requirements: tuple[str, ...]) -> str:
+    """Return the lines of those requirements only."""
+    names = {normalized(text) for text in requirements}
+    return "".join(f"{block}\n" for name, block in blocks(lock).items() if name in names)
+
+
+def normalized(requirement: str) -> str:
+    """Return the name that a requirement begins with, as indexes spell it."""
+    name = re.match(_NAME, requirement.strip())
+    return re.sub(r"[-_.]+", "-", name.group() if name else requirement).lower()
 
 
 def same(one: str, other: str) -> bool:
@@ -60,13 +120,36 @@ def _plain(version: str) -> str:
     return re.sub(r"(?:\.0)+$", "", version.lower())
 
 
-def subset(lock: bytes, requirements: tuple[str, ...]) -> str:
-    """Return the lines of those requirements only."""
-    names = {normalized(text) for text in requirements}
-    return "".join(f"{block}\n" for name, block in blocks(lock).items() if name in names)
+def _logical(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what stands in lines that are joined by backslashes, each with its first line's number.
+
+    Comments are left out.
+    """
+    first, parts = 0, list[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("#") or not (line.strip() or parts):
+            continue
+        first = first if parts else number
+        parts.append(line.removesuffix("\\").rstrip())
+        if not line.endswith("\\"):
+            yield first, " ".join(parts)
+            parts = []
+    if parts:
+        yield first, " ".join(parts)
 
 
-def normalized(requirement: str) -> str:
-    """Return the name that a requirement begins with, as indexes spell it."""
-    name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
-    return re.sub(r"[-_.]+", "-", name.group() if name else requirement).lower()
+def _bad(line: str, number: int, text: str) -> Fault:
+    """Say what is wrong with a line that is no pinned package with hashes."""
+    if PIN.match(line) and "@" not in line:
+        if "--hash=" not in line:
+            return Fault(f"has no hash for {normalized(line)}", number)
+        for at, part in enumerate(text.splitlines()[number - 1 :], start=number):
+            if "--hash=" in _HASH.sub("", part):
+                return Fault("has a hash that is no SHA-256", at)
+    word = line.partition(" --hash")[0][:80]
+    return Fault(f"may hold nothing but NAME==VERSION with hashes, not {word!r}", number)
+
+
+def _content_digest(lock: bytes) -> str:
+    lines = [line for _, line in _logical(lock.decode("utf-8", "replace"))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -36,7 +36,7 @@ def make_plan(
     count = gpus_per_node * nodes
     resized = count != suite.hardware.count
     _check_gpus(file, count)
-    _check_lock(file)
+    check_lock(file)
     work = recipe.workload
     per_iteration = work.images_per_gpu * count
     if work.images_total is not None and not (resized and recipe.other_gpus.arguments):
@@ -107,11 +107,16 @@ def run_folder_name(plan: Plan, stamp: str) -> Path:
     return Path(plan.suite) / plan.implementation / f"{stamp}-{plan.digest[:8]}"
 
 
-def _check_lock(file: RecipeFile) -> None:
-    problem = lockfile.problem(file.recipe.environment, file.lock) if file.lock else None
-    if problem:
-        text = f"{file.recipe.environment.lock} {problem.text}"
-        raise file.place.error("environment.lock", text, problem.remedy)
+def check_lock(file: RecipeFile) -> None:
+    """Refuse a lock that does not hold what its recipe asks for, or more than pinned packages."""
+    env = file.recipe.environment
+    fault = lockfile.fault(env, file.lock) if file.lock else None
+    if fault is None:
+        return
+    if fault.line is None:
+        raise file.place.error("environment.lock", f"{env.lock} {fault.text}", fault.remedy)
+    lock = Path(file.place.file).parent / str(env.lock)
+    raise RecipeError(fault.text, fault.remedy, file=lock, line=fault.line)
 
 
 def _multi_node(file: RecipeFile) -> MultiNode:

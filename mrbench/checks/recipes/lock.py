@@ -1,6 +1,5 @@
 """Lock files: made from these requirements, with every one of them and hashes for all."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +8,6 @@ from mrbench.model.finding import Finding
 from mrbench.recipe import lockfile
 
 NAME = "lock"
-PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)")
-HASH = re.compile(r"--hash=(\S+)")
-GOOD_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def check_lock(subject: Subject) -> Iterator[Finding]:
@@ -26,54 +22,21 @@ def check_lock(subject: Subject) -> Iterator[Finding]:
         yield subject.lacking(NAME, text, remedy, "environment")
         return
     lock = subject.file.lock
-    problem = lockfile.problem(env, lock)
-    if problem:
-        text = f"{env.lock} {problem.text}"
-        yield subject.finding(NAME, text, problem.remedy, "environment.lock")
-        return
-    yield _contents(subject, lock)
-
-
-def _contents(subject: Subject, lock: bytes) -> Finding:
-    env, text = subject.file.recipe.environment, lock.decode("utf-8", "replace")
-    pinned = {(lockfile.normalized(name), _version(version)) for name, version in PIN.findall(text)}
-    blocks = lockfile.blocks(lock)
-    for requirement in (*env.requirements, *env.build_requirements):
-        pin = PIN.match(requirement)
-        exact = (lockfile.normalized(pin[1]), _version(pin[2])) if pin else None
-        if exact not in pinned if exact else lockfile.normalized(requirement) not in blocks:
-            lack = f"{env.lock} has no {requirement}, which the recipe asks for"
-            return _wrong(subject, lack, _line(text, requirement))
-    hashes = [(match[1], match.start()) for match in HASH.finditer(text)]
-    bad = next((start for value, start in hashes if not GOOD_HASH.fullmatch(value)), None)
-    if bad is not None:
-        line = text.count("\n", 0, bad) + 1
-        return _wrong(subject, f"{env.lock} has a hash that is no SHA-256", line)
-    contents = f"{len(blocks)} packages, {len(hashes)} hashes, made from these requirements"
-    return subject.ok(NAME, contents, packages=len(blocks), hashes=len(hashes))
-
-
-def _wrong(subject: Subject, text: str, line: int) -> Finding:
-    place = Path(subject.file.place.file).parent / str(subject.file.recipe.environment.lock)
-    return Finding(
-        topic=NAME,
-        subject=subject.name,
-        outcome="failed",
-        text=text,
-        remedy=lockfile.REMEDY,
-        file=shown(place),
-        line=line,
-    )
-
-
-def _line(text: str, requirement: str) -> int:
-    """Return the line where the lock has that package, or the first."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if PIN.match(line) and lockfile.normalized(line) == lockfile.normalized(requirement):
-            return number
-    return 1
-
-
-def _version(text: str) -> str:
-    """Return a version as it compares: 1.0 and 1.0.0 are the same."""
-    return re.sub(r"(?:\.0)+$", "", text.lower())
+    fault = lockfile.fault(env, lock)
+    if fault is None:
+        packages, hashes = len(list(lockfile.pins(lock))), lock.count(b"--hash=")
+        contents = f"{packages} packages, {hashes} hashes, with all that the recipe asks for"
+        yield subject.ok(NAME, contents, packages=packages, hashes=hashes)
+    elif fault.line is None:
+        text = f"{env.lock} {fault.text}"
+        yield subject.finding(NAME, text, fault.remedy, "environment.lock")
+    else:
+        yield Finding(
+            topic=NAME,
+            subject=subject.name,
+            outcome="failed",
+            text=f"{env.lock} {fault.text}",
+            remedy=fault.remedy,
+            file=shown(Path(subject.file.place.file).parent / str(env.lock)),
+            line=fault.line,
+        )

@@ -15,6 +15,7 @@ from mrbench.prepare.mirror.manifest import Manifest, read_manifest
 from mrbench.prepare.mirror.verify import problems
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.plan import check_lock
 
 COMMAND = Command(
     group="Get ready",
@@ -61,10 +62,13 @@ def main(args: argparse.Namespace) -> int:
 def _create(args: argparse.Namespace) -> int:
     began = time.monotonic()
     whole = () if args.impl or args.recipe else (args.suite,)
+    chosen = chosen_files(args)
+    for file in chosen:
+        check_lock(file)
     with make_reporter(quiet=args.quiet) as reporter:
         made = create(
             args.folder,
-            chosen_files(args),
+            chosen,
             suites=whole,
             mirror=args.mirror,
             weights=args.weights,

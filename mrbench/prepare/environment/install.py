@@ -75,11 +75,14 @@ def _require_locked(env: Environment, lock: bytes, frozen: Sequence[str]) -> Non
     supplied = {lockfile.normalized(word) for word in env.supplied}
     pairs = (line.partition("==") for line in frozen)
     installed = {lockfile.normalized(name): version for name, _, version in pairs}
-    for name, version in lockfile.versions(lock).items():
-        found = installed.get(name, version)
-        if name not in supplied and not lockfile.same(found, version):
+    pinned: dict[str, list[str]] = {}
+    for pin in lockfile.pins(lock):
+        pinned.setdefault(pin.name, []).append(pin.version)
+    for name, versions in pinned.items():
+        found = installed.get(name)
+        if name not in supplied and found and not any(lockfile.same(found, v) for v in versions):
             raise LaunchError(
-                f"environment: {name} {found} is installed, the lock has {version}",
+                f"environment: {name} {found} is installed, the lock has {' or '.join(versions)}",
                 "correct the step of environment.build that installs it",
             )
 

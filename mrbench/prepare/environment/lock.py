@@ -9,6 +9,7 @@ from mrbench.files import home, write_whole
 from mrbench.model.inputs import Environment
 from mrbench.prepare.environment.interpreter import base_python, uv
 from mrbench.prepare.step import activated, run_step
+from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.lockfile import HEADER, inputs_digest
 
@@ -38,7 +39,7 @@ def resolve(env: Environment, old: bytes | None, log: Path) -> bytes:
         requirements = folder / "wanted.in"
         requirements.write_text("".join(f"{line}\n" for line in listed))
         if old is not None:
-            result.write_bytes(old)
+            result.write_text(lockfile.sound_lines(old))
         target = ["--python", str(python), "--no-build-isolation"]
         if env.python is None:
             target = ["--universal", "--python-version", OLDEST]
@@ -49,7 +50,7 @@ def resolve(env: Environment, old: bytes | None, log: Path) -> bytes:
         )
         if not result.stat().st_size:
             raise LaunchError("lock: uv resolved nothing", f"see {log}")
-        return head(env) + result.read_bytes()
+        return lockfile.sealed(head(env) + result.read_bytes())
 
 
 def head(env: Environment) -> bytes:
@@ -80,6 +81,8 @@ def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[str | Mrbe
         except MrbenchError as exc:
             yield type(exc)(f"{file.name}: {exc}")
             continue
+        if old is not None and lockfile.sealed(old) == content:
+            content = old  # as it was before locks had digests of their content
         if content != old:
             write_whole(place, content)
         yield f"{place}: {'as it was' if content == old else 'written'}"

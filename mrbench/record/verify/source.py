@@ -12,7 +12,7 @@ from mrbench.model.record import RunRecord
 from mrbench.prepare import environment
 from mrbench.prepare import source as workspace
 from mrbench.prepare.environment.installed import changes, words
-from mrbench.recipe import load
+from mrbench.recipe import load, lockfile
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.record.verify.base import Evidence, differs
@@ -37,6 +37,7 @@ def check_source(evidence: Evidence) -> Iterator[Finding]:
     else:
         yield file
         yield _checkout(record, ())
+    yield from _requirements(record)
     yield from _environment(record, deep=evidence.deep)
 
 
@@ -132,6 +133,21 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
         yield Finding("recipe", "note", f"{named}{more}", SINCE)
     else:
         yield Finding("recipe", "ok", "makes this very plan today")
+
+
+def _requirements(record: RunRecord) -> Iterator[Finding]:
+    """Hold what was installed against the exact versions that the plan asks for."""
+    env, ready = record.plan.environment, record.environment
+    if env.kind != "venv" or ready is None or ready.image:
+        return
+    pairs = (line.partition("==") for line in ready.frozen)
+    installed = {lockfile.normalized(name): version for name, _, version in pairs}
+    for requirement in (*env.requirements, *env.build_requirements):
+        pin = lockfile.PIN.match(requirement)
+        found = installed.get(lockfile.normalized(requirement), "")
+        if pin and found and not lockfile.same(found, pin[2]):
+            meaning = "what ran is not what the recipe asks for"
+            yield differs("packages", "environment.frozen", requirement, found, meaning)
 
 
 def _environment(record: RunRecord, *, deep: bool) -> Iterator[Finding]:
