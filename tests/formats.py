@@ -32,6 +32,12 @@ FORMATS: list[tuple[str, renderers.Render, float, float]] = [
     ("matterport", renderers.keras_terminal, 0.5 * 8, 1e-2),
     ("torchvision", renderers.torchvision, 5e-5 * 400, 0),
     ("minimask", renderers.minimask, 5e-5 * 400, 0),
+    ("pytorch-imagenet", renderers.pytorch_imagenet, 5e-4 * 602, 0),
+    ("swin", renderers.swin, 5e-5 * 602, 0),
+    ("timm", renderers.timm, 5e-4 * 602, 0),
+    ("yolox", renderers.yolox, 5e-4 * 400, 0),
+    ("paddledetection", renderers.paddledetection, 5e-5 * 400, 0),
+    ("mllog", renderers.mllog, 5e-6 * 400, 0),
 ]
 
 

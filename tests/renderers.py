@@ -237,3 +237,81 @@ def mxnet(seconds: Sequence[float], images: int) -> list[str]:
             "\taccuracy=0.554313\tcross-entropy=1.5\n"
         )
     return lines
+
+
+def pytorch_imagenet(seconds: Sequence[float], _images: int) -> list[str]:
+    return [
+        f"Epoch: [0][{i + 1:5d}/5005]\tTime {seconds[i]:6.3f} ({fmean(seconds[: i + 1]):6.3f})"
+        f"\tData  0.002 ({WAITING * fmean(seconds[: i + 1]):6.3f})\tLoss 6.9e+00 (6.9e+00)"
+        "\tAcc@1   0.39 (  0.39)\n"
+        for i in range(0, len(seconds), 50)
+    ]
+
+
+def swin(seconds: Sequence[float], _images: int) -> list[str]:
+    return [
+        f"[{at(seconds, i + 1, '%Y-%m-%d %H:%M:%S')} swin_tiny] (main.py 222): INFO"
+        f" Train: [0/300][{i}/1251]\teta 0:10:00 lr 0.000001\t wd 0.0500"
+        f"\ttime {seconds[i]:.4f} ({fmean(seconds[: i + 1]):.4f})\tloss 6.9000 (6.9000)"
+        "\tgrad_norm 1.0000 (1.0000)\tmem 9000MB\n"
+        for i in range(0, len(seconds), 10)
+    ]
+
+
+def timm(seconds: Sequence[float], images: int) -> list[str]:
+    lines = []
+    for i in range(0, len(seconds), 50):
+        own, mean = seconds[i], fmean(seconds[: i + 1])
+        lines.append(
+            f"Train: 0 [{i:>4d}/1251 ({100 * i / 1250:>3.0f}%)]  Loss: 1.46 (1.46)"
+            f"  Time: {own:.3f}s, {images / own:>7.2f}/s  ({mean:.3f}s, {images / mean:>7.2f}/s)"
+            f"  LR: 1.000e-03  Data: 0.057 ({WAITING * mean:.3f})\n"
+        )
+        lines.append("Test: [   0/15]  Time: 0.098 (0.098)  Loss: 1.3 (1.3)  Acc@1: 0.1 (0.1)\n")
+    return lines
+
+
+def yolox(seconds: Sequence[float], _images: int) -> list[str]:
+    return [
+        f"{at(seconds, i, '%Y-%m-%d %H:%M:%S.%f')} | INFO     | yolox.core.trainer:after_iter:261 -"
+        f" epoch: 1/300, iter: {i}/1849, gpu mem: 5707Mb, mem: 9.1Gb,"
+        f" iter_time: {fmean(seconds[i - 20 : i]):.3f}s,"
+        f" data_time: {WAITING * fmean(seconds[i - 20 : i]):.3f}s, total_loss: 18.7, iou_loss: 4.8,"
+        " lr: 5.722e-09, size: 640, ETA: 11:30:01\n"
+        for i in range(20, len(seconds) + 1, 20)
+    ]
+
+
+def paddledetection(seconds: Sequence[float], _images: int) -> list[str]:
+    return [
+        f"[{at(seconds, i + 1, '%m/%d %H:%M:%S')}] ppdet.engine.callbacks INFO: Epoch: [0]"
+        f" [{i:4d}/7329] learning_rate: 0.000001 loss_mask: 178.14 loss: 224.737350 eta: 0:06:50"
+        f" batch_cost: {fmean(seconds[max(0, i - 19) : i + 1]):.4f}"
+        f" data_cost: {WAITING * fmean(seconds[max(0, i - 19) : i + 1]):.4f} ips: 0.33 images/s\n"
+        for i in range(0, len(seconds), 20)
+    ]
+
+
+def mllog(seconds: Sequence[float], _images: int) -> list[str]:
+    lines = []
+    for i in range(50, len(seconds) + 1, 50):
+        event = {"time_ms": round(1000 * (1.7e9 + sum(seconds[:i]))), "event_type": "POINT_IN_TIME"}
+        value = {"time": round(fmean(seconds[i - 50 : i]), 5), "loss": 1.5}
+        event |= {"key": "tracked_stats", "value": value, "metadata": {"lineno": 562, "step": i}}
+        lines.append(f":::MLLOG {json.dumps({'namespace': '', **event})}\n")
+    return lines
+
+
+def tqdm(seconds: Sequence[float], _images: int) -> list[str]:
+    text = "Epoch 0:   0%|          | 0/1000 [00:00<?, ?it/s]"
+    for n in range(1, len(seconds) + 1):
+        minutes, whole = divmod(int(sum(seconds[:n])), 60)
+        text += f"\rEpoch 0: {n // 10:3d}%|###       | {n}/1000 [{minutes:02d}:{whole:02d}<00:07,"
+        text += f"  {n / sum(seconds[:n]):.2f}it/s, loss=2.5]"
+    return (text + "\n").splitlines(keepends=True)
+
+
+def ultralytics_csv(seconds: Sequence[float], _images: int) -> list[str]:
+    epochs = range(1, len(seconds) // 50 + 1)
+    rows = [f"{e},{sum(seconds[: 50 * e]):.6g},0.93,0.001\n" for e in epochs]
+    return ["epoch,time,train/box_loss,lr/pg0\n", *rows]

@@ -44,6 +44,14 @@ RENDERERS: Mapping[str, tuple[str, ...]] = {
     "tensorpack": ("tensorpack", "tensorpack_without_rates"),
     "tensorpack-stats": ("tensorpack_stats",),
     "matterport": ("keras", "keras_terminal"),
+    "pytorch-imagenet": ("pytorch_imagenet",),
+    "swin": ("swin",),
+    "timm": ("timm",),
+    "yolox": ("yolox",),
+    "paddledetection": ("paddledetection",),
+    "mllog": ("mllog",),
+    "tqdm": ("tqdm",),
+    "ultralytics-csv": ("ultralytics_csv",),
 }
 METRICS = '{{"data_time": 0.01, "iteration": {}, "lr": 0.01, "time": 0.5, "total_loss": 1.5}}\n'
 PATTERN = LogFormat(

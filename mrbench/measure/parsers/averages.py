@@ -39,7 +39,7 @@ IMAGENET = TextFormat(
 )
 SWIN = TextFormat(
     number=re.compile(
-        rb"Train: \[(?P<epoch>\d{1,9})/\d{1,9}\]\[ *(?P<iteration>\d{1,12})/"
+        rb"Train:[ \t]{1,40}\[(?P<epoch>\d{1,9})/\d{1,9}\]\[ *(?P<iteration>\d{1,12})/"
         rb"(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=re.compile(rb"\btime" + GAP + _OWN + _MEAN),
@@ -51,13 +51,13 @@ SWIN = TextFormat(
 )
 TIMM = TextFormat(
     number=re.compile(
-        rb"Train: (?P<epoch>\d{1,9}) \[ *(?P<iteration>\d{1,12})/"
-        rb"(?P<per_epoch>\d{1,12}) \( *\d{1,3}%\)\](?=\s)"
+        rb"Train:[ \t]{1,40}(?P<epoch>\d{1,9})[ \t]{1,40}\[ *(?P<iteration>\d{1,12})/"
+        rb"(?P<per_epoch>\d{1,12})[ \t]{1,40}\( *\d{1,3}%\)\](?=\s)"
     ),
     # 0.295s,   27.10/s  (0.295s,   27.10/s)
-    value=re.compile(rb"\bTime: " + _OWN + rb",[^()\r\n]{0,40}\(" + NUMBER + rb"s,"),
-    loss=re.compile(rb"\bLoss: +" + LOSS + GAP + rb"\("),
-    data=re.compile(rb"\bData: +" + _OWN + _MEAN),
+    value=re.compile(rb"\bTime:" + GAP + _OWN + rb",[^()\r\n]{0,40}\(" + NUMBER + rb"s,"),
+    loss=re.compile(rb"\bLoss:" + GAP + LOSS + GAP + rb"\("),
+    data=re.compile(rb"\bData:" + GAP + _OWN + _MEAN),
     timing="running_mean",
     counts_from=0,
     epochs_from=0,

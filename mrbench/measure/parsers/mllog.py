@@ -18,18 +18,19 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import Mark, last_digit
+from mrbench.measure.parsers.base import Mark, blank_colours, last_digit
 from mrbench.measure.parsers.samples import from_intervals, to_steps
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, Printed
 
 _EVENT = re.compile(
-    rb':::MLLOG (?P<event>\{[^\r\n]{0,400}?"key": "'
-    rb'(?P<key>tracked_stats|block_start|epoch_start)"[,}][^\r\n]{0,4000})[\r\n]'
+    rb':::MLLOG[ \t]{1,40}(?P<event>\{[^\r\n]{0,400}?"key":[ \t]{0,40}"'
+    rb'(?P<key>tracked_stats|block_start|epoch_start)"[ \t]{0,40}[,}][^\r\n]{0,4000})'
 )
 _NEAR = 0.1  # of a ratio: time stamps and figures tell of the same thing
 _STEP_S = 0.001
+_DECODER = json.JSONDecoder(parse_float=str)
 
 
 class _Event(NamedTuple):
@@ -58,8 +59,9 @@ def parse(
 
 def _events(blocks: Iterable[Block]) -> Iterator[_Event]:
     began: tuple[int, Printed] | None = None
-    last = -1
-    for offset, block in blocks:
+    last, step = -1, 1.0  # the finest of the figures; JSON drops zeros at their end
+    for offset, raw in blocks:
+        block = blank_colours(raw)
         for match in _EVENT.finditer(block):
             event = _decoded(match["event"])
             stamp = _number(event.get("time_ms"))
@@ -71,6 +73,9 @@ def _events(blocks: Iterable[Block]) -> Iterator[_Event]:
                 began = here, printed
                 continue
             found = _stats(event, here, printed, began)
+            if found:
+                step = min(step, 2 * found.error)
+                found = found._replace(error=step / 2)
             if found and found.step != last:  # the same again is another rank's
                 last, began = found.step, None
                 yield found
@@ -79,7 +84,7 @@ def _events(blocks: Iterable[Block]) -> Iterator[_Event]:
 def _decoded(text: bytes) -> dict[str, object]:
     """Return the event with its fractions as they are printed; empty where it is none."""
     try:
-        event = json.loads(text, parse_float=str)
+        event, _ = _DECODER.raw_decode(text.decode(errors="replace"))
     except (ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
