@@ -65,6 +65,45 @@ def test_when_the_window_was() -> None:
     assert (whole.began_s, whole.ended_s) == (1000, 1250), "the first mark's begin is worked out"
 
 
+def stretches(found: Measurement) -> list[tuple[float, float, int]]:
+    return [(s.began_s, s.ended_s, s.iterations) for s in found.timed or ()]
+
+
+def test_the_stretches_that_the_number_covers_leave_an_evaluation_out() -> None:
+    """Where in its span it was cannot be told, so that all of the span is left out."""
+
+    def late(offset: int) -> float:
+        return 1000 + offset / 200 + (20 if offset > 31000 else 0)
+
+    found = measure(samples(), WINDOW, 16, stamps=Arrivals(late))
+    assert (found.began_s, found.ended_s) == (1050, 1270)
+    assert stretches(found) == [(1050, 1150, 200), (1180, 1270, 180)]
+    at_first = measure(samples(), Window(first=0, last=500), 16, stamps=Arrivals(late))
+    assert at_first.began_s == 1000, "no mark stands before it, and the evaluation is no part of it"
+    quiet = Arrivals(lambda offset: 1000 + offset / 200)
+    assert measure(samples(), WINDOW, 16, stamps=quiet).timed is None
+    alike = Arrivals(lambda offset: 1000 + offset / 200 * 1.06)
+    assert measure(samples(), WINDOW, 16, stamps=alike).timed is None
+    bursts = Arrivals(lambda offset: math.ceil(offset / 13000) * 13000 / 200)
+    assert measure(samples(), WINDOW, 16, stamps=bursts).timed is None
+
+
+def test_what_happens_between_epochs_is_left_out() -> None:
+    """Each epoch of 100 iterations begins with a headline, 5 s after the last one's end."""
+
+    def epochs() -> Iterator[IterationSample]:
+        for last in range(20, 541, 20):
+            headline = 100 * (last - 20) + 50 if last % 100 == 20 else None
+            yield IterationSample(last, 20, 10.0, 100 * last, headline)
+
+    def late(offset: int) -> float:
+        at = offset - 50 if offset % 10000 == 50 else offset
+        return at / 200 + 5 * ((offset - 50) // 10000)
+
+    found = measure(epochs(), WINDOW, 16, stamps=Arrivals(late))
+    assert stretches(found) == [(55 * i, 50 + 55 * i, 100) for i in (1, 2, 3, 4)]
+
+
 def test_several_checkpoints_are_all_named() -> None:
     def late(offset: int) -> float:
         return offset / 200 + 4 * (offset > 15000) + 4 * (offset > 30500) + 4 * (offset > 45500)

@@ -9,7 +9,7 @@ import pytest
 
 from mrbench.launch.telemetry import summary, wording
 from mrbench.model.clocks import Disagreement
-from mrbench.model.run import Measurement
+from mrbench.model.run import Measurement, TimedStretch
 from mrbench.model.telemetry import TelemetrySummary
 
 if TYPE_CHECKING:
@@ -161,6 +161,48 @@ def test_energy_by_power_where_no_counter_is(tmp_path: Path) -> None:
     one = summarize(write(tmp_path, *lines, END), PLAN, MEASURED)["gpus"][0]
     assert one["energy_by"] == "power"
     assert one["energy_j"] == pytest.approx(10.5 * (100 + 10 * 15.5))
+
+
+def test_energy_and_utilisation_are_those_of_what_the_number_covers(tmp_path: Path) -> None:
+    """A GPU that draws 300 W, and 100 W while an evaluation runs that the number leaves out."""
+
+    def gpu_at(second: int) -> dict[str, Any]:
+        rests = 113 < second <= 117
+        energy_j = 300.0 * second - 200 * min(4, max(0, second - 113))
+        power_w = 100.0 if rests else 300.0
+        return gpu(
+            second, power_w=power_w, energy_j=energy_j, utilisation_percent=5 if rests else 95
+        )
+
+    timed = tuple(
+        TimedStretch(began_s=began_s, ended_s=ended_s, iterations=45)
+        for began_s, ended_s in ((BEGAN_S, 113), (117, ENDED_S))
+    )
+    measured = msgspec.structs.replace(MEASURED, timed=timed)
+    lines = [sample(s, gpus={"GPU-0": gpu_at(s)}) for s in range(100, 130)]
+    plan = cast("Plan", FewFacts(gpus=1))
+    found = summarize(write(tmp_path, *lines, END), plan, measured)
+    (one,) = found["gpus"]
+    assert one["energy_j"] == pytest.approx(300 * 6.5)
+    assert found["joules_per_image"] == pytest.approx(300 * 6.5 / 900)
+    assert found["span_s"] == 10.5
+    assert one["utilisation_percent"]["mean"] == pytest.approx(95, abs=20)
+    whole = summarize(tmp_path / "telemetry.jsonl", plan, MEASURED)
+    assert whole["joules_per_image"] == pytest.approx((300 * 10.5 - 800) / 1000)
+    assert found["bound_by"] == "unknown"
+
+
+def test_mean_power_is_weighted_by_time(tmp_path: Path) -> None:
+    """Samples that come late stand for longer."""
+    seconds = [s for s in range(100, 130) if not 111 < s < 116]
+    lines = [
+        sample(s, gpus={"GPU-0": gpu(s, energy_j=None, power_w=100.0 if s < 116 else 300.0)})
+        for s in seconds
+    ]
+    plan = cast("Plan", FewFacts(gpus=1))
+    (one,) = summarize(write(tmp_path, *lines, END), plan, MEASURED)["gpus"]
+    # 100 W for 0.75 s, then a straight line to 300 W for 5 s, and 300 W for 4.75 s
+    assert one["power_w"]["mean"] == pytest.approx((0.75 * 100 + 5 * 200 + 4.75 * 300) / 10.5)
 
 
 def test_a_lost_gpu_has_no_energy(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mrbench.measure.interval import drift, within_run
 from mrbench.measure.parsers import counts_images
 from mrbench.measure.shortfall import shortfall
 from mrbench.measure.spans import ArrivalClock, Process, split_processes
+from mrbench.measure.timed import timed_stretches
 from mrbench.measure.totals import Totals
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
@@ -128,7 +129,10 @@ def _conclude(
     measured = _with_rate(measured, process, lead)
     if stamps is not None:
         began_s, ended_s = _window_times(process, stamps, lead.seconds)
-        measured = replace(measured, began_s=began_s, ended_s=ended_s)
+        timed = timed_stretches(process.spans, stamps, lead.clock)
+        if timed:
+            began_s = min(began_s, timed[0].began_s)
+        measured = replace(measured, began_s=began_s, ended_s=ended_s, timed=timed)
     texts = (*_edge_warnings(process, window), *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
 

@@ -232,6 +232,14 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
         return self.p_value < FALSE_ALARMS
 
 
+class TimedStretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of the window that the number covers, in seconds of the monotonic clock."""
+
+    began_s: Annotated[float, Meta(description="When it began.")]
+    ended_s: Annotated[float, Meta(description="When it ended.")]
+    iterations: Annotated[int, Meta(description="Iterations in it.")]
+
+
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """Throughput over a window of iterations."""
 
@@ -339,6 +347,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     ended_s: Annotated[
         float | None,
         Meta(description="When the covered iterations ended, in seconds of the monotonic clock."),
+    ] = None
+    timed: Annotated[
+        tuple[TimedStretch, ...] | None,
+        Meta(
+            description="Stretches that the number covers, where it leaves out others, such as an "
+            "evaluation; null: all from began_s to ended_s."
+        ),
     ] = None
     reason: Annotated[str, Meta(description="Why there is no number, in words; else empty.")] = ""
     remedy: Annotated[str, Meta(description="What to do about that; else empty.")] = ""

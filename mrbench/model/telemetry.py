@@ -166,7 +166,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A GPU over the window."""
+    """A GPU over what the number covers of the window; the mean of its power weighs by time."""
 
     index: Annotated[Count, Meta(description="Number of the GPU, from 0, as NVML counts.")]
     uuid: Annotated[str, Meta(description="NVIDIA's identifier.")]
@@ -203,7 +203,9 @@ class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
     nvlink_received_bytes_per_s: Annotated[
         Statistics | None, Meta(description="Bytes received over NVLink a second.")
     ] = None
-    energy_j: Annotated[float | None, Meta(description="Energy over the window in joules.")] = None
+    energy_j: Annotated[
+        float | None, Meta(description="Energy over what the number covers, in joules.")
+    ] = None
     energy_by: Annotated[
         Literal["counter", "power"] | None,
         Meta(description="Where the energy comes from: the GPU's counter, or power times time."),

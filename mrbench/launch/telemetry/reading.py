@@ -124,28 +124,45 @@ Pick = Callable[[TelemetrySample], float | None]
 COVERED = 0.98  # of the window, before a counter's rise is known
 
 
-class Span(msgspec.Struct, frozen=True):
-    """The window, in seconds of the monotonic clock."""
+Stretch = tuple[float, float]
 
-    began_s: float
-    ended_s: float
+
+class Span(msgspec.Struct, frozen=True):
+    """The window, or the stretches of it that count, in seconds of the monotonic clock."""
+
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def began_s(self) -> float:
+        """Return when it began."""
+        return self.stretches[0][0]
+
+    @property
+    def ended_s(self) -> float:
+        """Return when it ended."""
+        return self.stretches[-1][1]
 
     @property
     def seconds(self) -> float:
         """Return how long it was."""
-        return self.ended_s - self.began_s
+        return sum(end - begin for begin, end in self.stretches)
+
+    def shared(self, began_s: float, ended_s: float) -> list[Stretch]:
+        """Return the stretches that it shares with others."""
+        both = [(max(b, began_s), min(e, ended_s)) for b, e in self.stretches]
+        return [(b, e) for b, e in both if e > b]
 
     def overlap(self, began_s: float, ended_s: float) -> float:
-        """Return the seconds that it shares with another span."""
-        return max(0.0, min(self.ended_s, ended_s) - max(self.began_s, began_s))
+        """Return the seconds that it shares with others."""
+        return sum(end - begin for begin, end in self.shared(began_s, ended_s))
 
     def shifted(self, seconds: float) -> "Span":
         """Return the same span by a clock that is ahead by so many seconds."""
-        return Span(self.began_s + seconds, self.ended_s + seconds)
+        return Span(tuple((b + seconds, e + seconds) for b, e in self.stretches))
 
     def has(self, at_s: float) -> bool:
         """Return whether a time lies in it."""
-        return self.began_s <= at_s <= self.ended_s
+        return any(begin <= at_s <= end for begin, end in self.stretches)
 
 
 def inside(samples: Sequence[TelemetrySample], span: Span) -> list[TelemetrySample]:
@@ -185,11 +202,10 @@ def integral(samples: Sequence[TelemetrySample], span: Span, pick: Pick) -> floa
     known = [(s.at_s, v) for s in samples if (v := pick(s)) is not None]
     total = covered_s = 0.0
     for (a, one), (b, two) in pairwise(known):
-        seconds = span.overlap(a, b)
-        if seconds > 0:
-            middle_s = (max(a, span.began_s) + min(b, span.ended_s)) / 2
-            total += seconds * (one + (two - one) * (middle_s - a) / (b - a))
-            covered_s += seconds
+        for begin, end in span.shared(a, b):
+            middle_s = (begin + end) / 2
+            total += (end - begin) * (one + (two - one) * (middle_s - a) / (b - a))
+            covered_s += end - begin
     return total if covered_s >= COVERED * span.seconds else None
 
 

@@ -69,19 +69,20 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
     """
     if measured.began_s is None or measured.ended_s is None or measured.status != "ok":
         return _nothing("no window was measured, so none is summarized")
-    span = Span(measured.began_s, measured.ended_s)
+    span = Span(((measured.began_s, measured.ended_s),))
+    timed = Span(tuple((s.began_s, s.ended_s) for s in measured.timed)) if measured.timed else span
     try:
         telemetry = read_telemetry(path, span.began_s, span.ended_s)
     except MrbenchError as exc:
         return _nothing(exc.seen_from(path.parent))
     needed = plan.gpus if plan.accelerator == "gpu" else 0
-    first = _describe(telemetry, span, needed)
+    first = _describe(telemetry, span, timed, needed)
     nodes, problems, gpus = [first], list(first.problems), list(first.gpus)
     gpus_in_use, foreign = first.gpus_in_use, first.foreign
     for other in sorted(path.parent.glob(f"{path.stem}.*{path.suffix}")):
         lacking = needed - len(gpus)
         try:
-            node = _other(other, telemetry.header, span, lacking)
+            node = _other(other, telemetry.header, span, timed, lacking)
         except MrbenchError as exc:
             problems.append(exc.seen_from(path.parent))
             continue
@@ -137,13 +138,14 @@ def _nothing(why: str) -> TelemetrySummary:
     return TelemetrySummary(samples=0, problems=(why,))
 
 
-def _other(path: Path, header: Header, span: Span, gpus: int) -> Node:
+def _other(path: Path, header: Header, span: Span, timed: Span, gpus: int) -> Node:
     """Summarize another machine by its own clock. MrbenchError if its file can't be read."""
     seconds = ahead_s(header, path)
     if seconds is None:
         raise MrbenchError("has no header of telemetry", file=path)
     there = span.shifted(seconds)
-    return _describe(read_telemetry(path, there.began_s, there.ended_s), there, gpus)
+    telemetry = read_telemetry(path, there.began_s, there.ended_s)
+    return _describe(telemetry, there, timed.shifted(seconds), gpus)
 
 
 def _plus(one: int | None, two: int | None) -> int | None:
@@ -165,22 +167,27 @@ def _lacking(telemetry: Telemetry, gpus: Sequence[GpuSummary], needed: int) -> l
 
 
 def _joules_per_image(gpus: Sequence[GpuSummary], measured: Measurement) -> float | None:
-    images = measured.iterations * (measured.images_per_iteration or 0)
+    timed = sum(s.iterations for s in measured.timed) if measured.timed else measured.iterations
+    images = timed * (measured.images_per_iteration or 0)
     energies_j = [gpu.energy_j for gpu in gpus if gpu.energy_j is not None]
     if not gpus or not images or len(energies_j) < len(gpus):
         return None
     return sum(energies_j) / images
 
 
-def _describe(telemetry: Telemetry, span: Span, gpus: int) -> Node:
-    """Summarize a machine. gpus: how many the run uses, at most all that are here."""
+def _describe(telemetry: Telemetry, span: Span, timed: Span, gpus: int) -> Node:
+    """Summarize a machine. gpus: how many the run uses, at most all that are here.
+
+    timed: what the number covers of the window. What a GPU did goes by that, as its energy is
+    divided by the images that were counted.
+    """
     used = telemetry.header.used_gpus(gpus)
     gpus_in_use, foreign = _programs(telemetry, span, used)
     return Node(
         samples=sum(span.has(s.at_s) for s in telemetry.samples),
-        host=_host(telemetry, span),
+        host=_host(telemetry, span, timed),
         tree=_tree(telemetry, span),
-        gpus=tuple(_gpu(telemetry, span, gpu) for gpu in used),
+        gpus=tuple(_gpu(telemetry, timed, gpu) for gpu in used),
         own=_own(telemetry, span),
         problems=tuple(_problems(telemetry, span, _gpu_problems(telemetry.header, used), gpus)),
         gpus_in_use=gpus_in_use,
@@ -201,6 +208,9 @@ def _gpu(telemetry: Telemetry, span: Span, gpu: GpuFacts) -> GpuSummary:
         return rate(samples, span, of(pick))
 
     energy_j, energy_by = _energy(samples, span, of(lambda g: g.energy_j), of(lambda g: g.power_w))
+    power_w = level(lambda g: g.power_w)
+    if power_w and energy_j is not None:  # weighted by time, which a mean of samples is not
+        power_w = msgspec.structs.replace(power_w, mean=energy_j / span.seconds)
     return GpuSummary(
         index=gpu.index,
         uuid=uuid,
@@ -210,7 +220,7 @@ def _gpu(telemetry: Telemetry, span: Span, gpu: GpuFacts) -> GpuSummary:
         utilisation_percent=level(lambda g: g.utilisation_percent),
         memory_utilisation_percent=level(lambda g: g.memory_utilisation_percent),
         memory_used_bytes=level(lambda g: g.memory_used_bytes),
-        power_w=level(lambda g: g.power_w),
+        power_w=power_w,
         sm_clock_mhz=level(lambda g: g.sm_clock_mhz),
         memory_clock_mhz=level(lambda g: g.memory_clock_mhz),
         temperature_c=level(lambda g: g.temperature_c),
@@ -245,7 +255,7 @@ def _slowed(telemetry: Telemetry, span: Span, uuid: str) -> dict[str, float] | N
     return {why: count / len(bits) for why, count in counts.items() if count}
 
 
-def _host(telemetry: Telemetry, span: Span) -> HostSummary:
+def _host(telemetry: Telemetry, span: Span, timed: Span) -> HostSummary:
     samples = telemetry.samples
 
     def speed(pick: Callable[[HostSample], float | None]) -> Statistics | None:
@@ -263,7 +273,7 @@ def _host(telemetry: Telemetry, span: Span) -> HostSummary:
         cpu_busy_cores=busy,
         cpu_stolen_cores=speed(lambda h: h.cpu_stolen_s),
         cpu_others_cores=others,
-        cpu_load=_cpu_load(telemetry, span),
+        cpu_load=_cpu_load(telemetry, timed),
         memory_used_bytes=gauge(samples, span, lambda s: s.host.memory_used_bytes),
         disk_read_bytes_per_s=speed(lambda h: h.disk_read_bytes),
         disk_written_bytes_per_s=speed(lambda h: h.disk_written_bytes),
