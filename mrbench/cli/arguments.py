@@ -104,6 +104,31 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_waits(parser: argparse.ArgumentParser) -> None:
+    """Add what to wait for before each run: --cool-down and --wait-until-quiet."""
+    parser.add_argument(
+        "--cool-down",
+        type=degrees,
+        metavar="C",
+        help="wait before each run until GPUs are at most C degrees Celsius",
+    )
+    parser.add_argument(
+        "--cool-down-limit",
+        type=positive,
+        default=600,
+        metavar="S",
+        help="wait at most S seconds for that; default: 600",
+    )
+    parser.add_argument(
+        "--wait-until-quiet",
+        type=positive,
+        nargs="?",
+        const=600,
+        metavar="S",
+        help="wait before each run for other programs to end, at most S seconds; default: 600",
+    )
+
+
 def add_executor(parser: argparse.ArgumentParser) -> None:
     """Add --executor, and what executors may be asked for."""
     parser.add_argument(
@@ -143,6 +168,9 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
     cluster.add_argument("--account", metavar="A", help="Slurm account; default: the cluster's")
     cluster.add_argument(
         "--constraint", metavar="C", help="node features to require; default: none"
+    )
+    cluster.add_argument(
+        "--nodelist", metavar="NODES", help="names of the nodes to run on; default: any"
     )
     cluster.add_argument(
         "--container", metavar="IMAGE", help="train in this image, by pyxis or apptainer"

@@ -54,6 +54,16 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     repeats: Annotated[int, Meta(description="How often each plan is run.")]
 
 
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's place in an old-against-new test of `mrbench ab`, and what that agreed upon."""
+
+    test: Annotated[str, Meta(description="Name of the test; all its runs have the same.")]
+    side: Annotated[Literal["old", "new"], Meta(description="Which side was trained.")]
+    pair: Annotated[int, Meta(description="Number of the pair, from 1.")]
+    max_pairs: Annotated[int, Meta(description="Most pairs that the test makes.")]
+    margin: Annotated[float, Meta(description="Slowdown that is too much, a share.")]
+
+
 class StatedFact(msgspec.Struct, frozen=True, kw_only=True):
     """What a log states of its workload."""
 
@@ -160,6 +170,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     default_rules: Annotated[
         tuple[Rule, ...] | None,
         Meta(description="Rules that hold beside the suite's; null: none, as in older runs."),
+    ] = None
+    turn: Annotated[
+        Turn | None, Meta(description="Its place in a test of old against new, if it is of one.")
     ] = None
     forced: Annotated[
         tuple[str, ...] | None, Meta(description="Refusals that --force overruled.")

@@ -1,13 +1,15 @@
 """The life of a run, the same for every executor: plan, prepare, train, judge, record."""
 
+import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 from mrbench.doctor import preflight
 from mrbench.errors import MrbenchError
+from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.model.record import RunRecord, Series
+from mrbench.model.record import RunRecord, Series, Turn
 from mrbench.model.reporter import Reporter
 from mrbench.prepare import inherited, run_copy
 from mrbench.prepare.job import prepare
@@ -33,6 +35,23 @@ def run_all(
     then tells what. MrbenchError where nothing can be started; nothing was made then.
     """
     plans = tuple(plan for plan, _ in planned)
+    with begin(plans, places, reporter, executor, force=force) as runs:
+        for plan, file, series in _in_turns(planned, repeat):
+            runs.start(plan, file, series)
+        runs.wait()
+    return runs.records
+
+
+@contextlib.contextmanager
+def begin(
+    plans: Sequence[Plan],
+    places: Places,
+    reporter: Reporter,
+    executor: Executor,
+    *,
+    force: bool = False,
+) -> Iterator["Runs"]:
+    """Look whether runs of these plans can be started, and take them; see `run_all`."""
     forced = preflight.refuse_lacking(plans, places, executor, force=force)
     executor.check(plans)
     for finding in forced:
@@ -43,18 +62,48 @@ def run_all(
     recorder = Recorder(reporter)
     with executor.session(recorder) as session:
         try:
-            for plan, file, series in _in_turns(planned, repeat):
-                overruled = tuple(
-                    f.text for f in forced if plan.implementation in f.implementations
-                )
-                run = Run.begin(plan, file, places, series=series, forced=overruled)
-                recorder.show(run)
-                _start(run, file, places, executor, session, recorder)
-            session.wait()
+            yield Runs(places, executor, session, recorder, forced)
         except BaseException:
             session.cancel()
             raise
-    return recorder.records
+
+
+class Runs:
+    """The runs of one command, started one after the other."""
+
+    def __init__(
+        self,
+        places: Places,
+        executor: Executor,
+        session: Session,
+        recorder: Recorder,
+        forced: Sequence[Finding],
+    ) -> None:
+        self._places, self._executor, self._session = places, executor, session
+        self._recorder, self._forced = recorder, forced
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """Those of all runs that have one, in the order of their ends."""
+        return self._recorder.records
+
+    def start(
+        self, plan: Plan, file: RecipeFile, series: Series, *, turn: Turn | None = None
+    ) -> None:
+        """Prepare a run and hand it to the executor; turn: its place in an old-against-new test."""
+        named = [f.text for f in self._forced if plan.implementation in f.implementations]
+        run = Run.begin(plan, file, self._places, series=series, forced=tuple(named))
+        run.know(turn=turn)
+        self._recorder.show(run)
+        _start(run, file, self._places, self._executor, self._session, self._recorder)
+
+    def wait(self) -> None:
+        """Wait until each run has its record, or is left to a cluster."""
+        self._session.wait()
+
+    def stay_with(self, record: RunRecord) -> None:
+        """Train further runs on the machine of this one, where there are several."""
+        self._session.stay_with(record)
 
 
 def _start(  # noqa: PLR0917 - the life's parts, each used once

@@ -8,6 +8,7 @@ from mrbench.launch.executors.base import Site
 from mrbench.model.job import PreparedRun
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 from mrbench.prepare.run_copy import Scratch
 from mrbench.run.recorder import Recorder, Run
 
@@ -24,6 +25,10 @@ class Session(Protocol):
 
     def wait(self) -> None:
         """Wait until each run has its record, or is left to the cluster."""
+        ...
+
+    def stay_with(self, record: RunRecord) -> None:
+        """Train further runs on the machine of this one, where there are several."""
         ...
 
     def cancel(self) -> None:

@@ -40,7 +40,16 @@ EXECUTORS: "Mapping[str, Callable[[ExecutorOptions], Executor]]" = {
 OPTIONS = {
     "local": ("cool_down", "wait_until_quiet"),
     "docker": ("cool_down", "wait_until_quiet", "image", "base_image", "shm", "memory"),
-    "slurm": ("nodes", "partition", "time", "account", "constraint", "container", "detach"),
+    "slurm": (
+        "nodes",
+        "partition",
+        "time",
+        "account",
+        "constraint",
+        "nodelist",
+        "container",
+        "detach",
+    ),
 }
 # Where a process of mrbench on this machine starts the training; it can be started ahead.
 STARTED_HERE = ("local", "docker")

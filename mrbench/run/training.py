@@ -31,6 +31,7 @@ from mrbench.model.machine import Machine
 from mrbench.model.options import ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter, RunProgress
 from mrbench.model.run import Exit, IterationSample
 from mrbench.prepare import environment, source
@@ -291,6 +292,9 @@ class InTurn:
             run.know(quiet_wait=quiet.wait(options.wait_until_quiet, plan, stage, problem))
         elif text := quiet.warning(plan, self._before):
             self._recorder.reporter.note(f"{plan.implementation}: {text}")
+
+    def stay_with(self, _record: RunRecord) -> None:
+        """Have no other machine than this one."""
 
     def wait(self) -> None:
         """Have nothing to wait for: all were trained when they were submitted."""

@@ -1,5 +1,6 @@
 """`make bench`: how fast and how right mrbench is, as ratios and differences within one run."""
 
+import ab
 import accuracy
 import coverage
 import gate
@@ -18,6 +19,7 @@ BENCHES = {
     "accuracy of ways to read a log": accuracy,
     "coverage of the 95 % interval": coverage,
     "the gate's verdicts": gate,
+    "old against new in turns": ab,
 }
 
 for name, bench in BENCHES.items():

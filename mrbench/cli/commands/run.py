@@ -11,8 +11,8 @@ from mrbench.cli.arguments import (
     add_gpus,
     add_pass_variable,
     add_runs,
+    add_waits,
     commit,
-    degrees,
     positive,
 )
 from mrbench.cli.commands import Command
@@ -55,28 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeat", type=positive, default=1, metavar="N", help="rounds; default: 1"
     )
-    parser.add_argument(
-        "--cool-down",
-        type=degrees,
-        metavar="C",
-        help="wait before each run until GPUs are at most C degrees Celsius",
-    )
-    parser.add_argument(
-        "--cool-down-limit",
-        type=positive,
-        default=600,
-        metavar="S",
-        help="wait at most S seconds for that; default: 600",
-    )
+    add_waits(parser)
     add_pass_variable(parser)
-    parser.add_argument(
-        "--wait-until-quiet",
-        type=positive,
-        nargs="?",
-        const=600,
-        metavar="S",
-        help="wait before each run for other programs to end, at most S seconds; default: 600",
-    )
     add_executor(parser)
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)

@@ -3,10 +3,13 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from mrbench.model.job import PreparedRun
 from mrbench.model.options import ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 from mrbench.prepare.run_copy import Scratch
 from mrbench.prepare.surroundings import HERE
 from mrbench.recipe.plan import run_folder_name
@@ -65,6 +68,11 @@ class Submitted:
         """Follow the jobs to their ends."""
         self._following.to_the_end()
 
+    def stay_with(self, record: RunRecord) -> None:
+        """Ask for the same nodes from now on."""
+        if record.slurm is not None and record.slurm.nodes:
+            self._options = replace(self._options, nodelist=record.slurm.nodes)
+
     def cancel(self) -> None:
         """Cancel the jobs that are left, and wait until they are gone."""
         self._following.cancel()
@@ -87,6 +95,9 @@ class Detached:
         """Say which jobs there are."""
         for line in self._submitted:
             self._recorder.reporter.note(line)
+
+    def stay_with(self, _record: RunRecord) -> None:
+        """Have no record of a run yet."""
 
     def cancel(self) -> None:
         """Leave the jobs alone."""

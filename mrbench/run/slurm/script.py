@@ -27,6 +27,7 @@ class Order(Struct, frozen=True, kw_only=True):
     partition: str | None = None
     account: str | None = None
     constraint: str | None = None
+    nodelist: str | None = None
 
 
 def render(order: Order) -> str:
@@ -57,7 +58,7 @@ def _directives(order: Order) -> Iterator[str]:
     yield "--mem=0"  # all that they have
     yield "--no-requeue"  # a run that began twice would be measured once
     yield f"--time={order.time_limit or _minutes(order.wall_clock_limit_s)}"
-    for option in ("partition", "account", "constraint"):
+    for option in ("partition", "account", "constraint", "nodelist"):
         value = getattr(order, option)
         if value is not None:
             yield f"--{option}={_quoted(option, value)}"

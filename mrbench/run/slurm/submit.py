@@ -104,6 +104,7 @@ def render(plan: Plan, options: ExecutorOptions, folder: Path, name: str) -> str
             partition=options.partition,
             account=options.account,
             constraint=options.constraint,
+            nodelist=options.nodelist,
         )
     )
 
