@@ -58,3 +58,21 @@ def test_a_gate_that_breaks_its_promise_ends_with_an_error(
     with pytest.raises(SystemExit, match="does not keep its promise"):
         gate.main(CHECKS, followed=0)
     assert "really 5% slower" in capsys.readouterr().out
+
+
+def test_ratios_cover_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    import ratios
+
+    for runs, noises in (
+        ((3, 3), (0.01, 0.01)),
+        ((3, 10), (0.03, 0.005)),
+        ((2, 10), (0.01, 0.005)),
+    ):
+        found = ratios.coverage(runs, noises, 1500)
+        assert found is not None
+        assert 92.5 <= found[0] <= 98.5
+    assert ratios.coverage((1, 3), (0.01, 0.01), 10) is None
+    known = ratios.coverage((1, 3), (0.01, 0.01), 1500, stored=True)
+    assert known is not None
+    assert 93 <= known[0] <= 97.5

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench.measure import repeats, student
-from mrbench.measure.repeats import between_runs, log_sample, pooled, sample, welch
+from mrbench.measure.repeats import Noise, between_runs, log_sample, pooled, sample, welch
 
 
 # Table 26.10 of Abramowitz and Stegun
@@ -131,11 +131,15 @@ def test_a_single_run_has_no_noise_but_what_others_told() -> None:
         assert both.interval() is None
         assert both.p_below(0.1) == both.p_above(-0.1) == 1.0
     assert repeats.ratio([57.0], ONE).low is None
-    told = repeats.ratio([57.0], ONE, noise=(0.01, 9))
+    noise = Noise(deviation=0.01, freedom=9)
+    told = repeats.ratio([57.0], ONE, noise=noise)
     assert told.low is not None
     assert told.high is not None
     assert told.low < told.ratio < told.high
     assert told.ratio == pytest.approx(57 / statistics.harmonic_mean(ONE))
+    assert repeats.ratio(ONE, [57.0], noise=noise).low is None, "it is of the other side"
+    singles = repeats.ratio([50.0], [50.0], noise=noise, by_noise=noise)
+    assert singles.high == pytest.approx(math.exp(2.262157 * 0.01 * math.sqrt(2)), rel=1e-6)
 
 
 def test_runs_with_equal_numbers_are_as_far_apart_as_their_digits_allow() -> None:

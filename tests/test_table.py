@@ -13,6 +13,7 @@ from mrbench.errors import RecipeError
 from mrbench.model.inputs import Window
 from mrbench.model.suite import Hardware, Reference, Suite
 from mrbench.record.formats import record_of
+from mrbench.results import names
 from mrbench.results.rows import TableRun, make_rows, table_run
 from mrbench.results.table import render
 
@@ -151,7 +152,33 @@ def test_another_window_is_a_row_of_its_own() -> None:
     other = record("a", 10, started="2", plan=window, plan_digest="other")
     rows = make_rows(SUITE, [record("a", 60), other])
     assert [r.window for r in rows] == ["100:500", "20:60"]
-    assert "a (20:60)" in render(SUITE, rows, "plain")
+    assert "a 20:60" in render(SUITE, rows, "plain")
+
+
+def test_a_row_is_named_by_its_devices_window_and_commit() -> None:
+    plans: list[dict[str, Any]] = [
+        {},
+        {"gpus": 8},
+        {"gpus": 8, "nodes": 2, "window": {"first": 20, "last": 60}},
+        {"source": {"commit": "d" * 40}},  # both are their recipe's own
+    ]
+    runs = [
+        record("a", 60 - i, plan={"pinned": True, **plan}, plan_digest=str(i))
+        for i, plan in enumerate(plans)
+    ]
+    rows = make_rows(SUITE, runs)
+    own = ["a@cccccccccccc", "a x8", "a x8 2nodes 20:60", "a@dddddddddddd"]
+    assert [row.name for row in rows] == own
+    assert names.one(rows, "a@c 100:500 x2", "here") is rows[0]
+    assert names.one(rows, "a x8", "here") is rows[1]
+    assert names.one(rows, "a 20:60", "here") is rows[2]
+    assert names.family(rows[:3], "a", "here") == rows[:3]
+    for text in ("", "a x3", "a two", "a@", "b"):
+        with pytest.raises(RecipeError) as told:
+            names.one(rows, text, "here")
+        assert f"the rows are: {', '.join(own)}" in told.value.remedy
+    with pytest.raises(RecipeError, match="'a' fits 4 rows"):
+        names.one(rows, "a", "here")
 
 
 def test_no_ratio_on_other_hardware() -> None:

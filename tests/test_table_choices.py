@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import re
 import shutil
 import statistics
@@ -13,7 +12,6 @@ import pytest
 
 from manyruns import KEPT, make
 from mrbench.record.rundir import write
-from mrbench.results.table.relative import ratio
 from terminal import mrbench_on
 from toy import mrbench
 
@@ -104,11 +102,8 @@ def changed(run: Path, **change: Any) -> None:  # noqa: ANN401 - JSON
     write(run / "record.json", json.dumps(record))
 
 
-def test_ratios_to_a_row_with_intervals_where_runs_may_be_compared(tmp_path: Path) -> None:
+def test_ratios_to_a_row_where_runs_may_be_compared(tmp_path: Path) -> None:
     for folder in make(tmp_path / "runs", 8):
-        rate = json.loads((folder / "record.json").read_bytes())["measurement"]["images_per_second"]
-        sure = {"images_per_second": rate, "low": rate / 1.03, "high": rate * 1.04}
-        changed(folder, measurement={"interval": sure})
         if folder.parent.name == "simpledet":
             changed(folder, machine={"cpu": "another \x1b[31mCPU"})
         if folder.parent.name == "mmdetection":
@@ -121,9 +116,7 @@ def test_ratios_to_a_row_with_intervals_where_runs_may_be_compared(tmp_path: Pat
     assert (by["relative"], by["low_relative"], by["relative_reason"]) == (1, None, None)
     row = rows["tensorpack"]
     assert row["relative"] == pytest.approx(row["images_per_second"] / by["images_per_second"])
-    wide = math.hypot(math.log(1.03), math.log(1.04))
-    assert row["low_relative"] == pytest.approx(row["relative"] * math.exp(-wide))
-    assert row["high_relative"] == pytest.approx(row["relative"] * math.exp(wide))
+    assert row["low_relative"] is row["high_relative"] is None, "one run each tells no noise"
     for name, reason in (("simpledet", "another CPU"), ("torchvision", "other iterations")):
         assert rows[name]["relative"] is None
         assert reason in rows[name]["relative_reason"]
@@ -131,26 +124,55 @@ def test_ratios_to_a_row_with_intervals_where_runs_may_be_compared(tmp_path: Pat
     text = mrbench(*words, "--format", "markdown", cwd=tmp_path).stdout
     assert r"another CPU (another \[31mCPU" in text
     assert "\x1b" not in text
-    assert "follows from both intervals" in text
+    assert "where both rows have two runs or more" in text
     done = mrbench("table", "--suite", "smoke", "--relative-to", "d2", cwd=tmp_path)
     assert done.returncode == 2
-    assert "known: tensorpack, detectron2," in done.stderr
+    assert "--relative-to: no row 'd2'; the rows are: tensorpack, detectron2, " in done.stderr
     words = ("table", "--suite", "smoke", "--relative-to", "mmdetection")
     (row, *_) = rows_of(*words, cwd=tmp_path)
     assert row["relative_reason"] == "mmdetection: no number"
 
 
-def test_a_ratios_interval_covers_the_true_ratio() -> None:
-    draw = random.Random(1)
-    covered = []
-    for _ in range(2000):
-        sides = []
-        for true, deviation in ((50.0, 1.0), (20.0, 0.6)):
-            rate = draw.gauss(true, deviation)
-            sides.append((rate, rate - 1.96 * deviation, rate + 1.96 * deviation))
-        _, low, high = ratio(*sides)
-        covered.append(low < 2.5 < high)
-    assert 0.935 < statistics.mean(covered) < 0.965
+def repeated(folder: Path, name: str, **plan: Any) -> None:  # noqa: ANN401 - JSON
+    """Lay down three runs of the kept detectron2 that vary by 1 %, with another plan."""
+    rate = plan.pop("rate")
+    (run,) = (KEPT / "smoke" / "detectron2").iterdir()
+    for number, factor in enumerate((0.99, 1.0, 1.01)):
+        place = shutil.copytree(run, folder / "smoke" / "detectron2" / f"{name}-{number}")
+        changed(
+            place,
+            plan=plan,
+            id=f"smoke/detectron2/{name}-{number}",
+            started=f"2026-01-0{number + 1}T00:00:00Z",
+            plan_digest=name,
+            measurement={"images_per_second": rate * factor},
+        )
+
+
+def test_two_commits_are_two_rows_and_each_can_be_named(tmp_path: Path) -> None:
+    (run,) = (KEPT / "smoke" / "detectron2").iterdir()
+    source = json.loads((run / "record.json").read_bytes())["plan"]["source"]
+    runs = tmp_path / "runs"
+    repeated(runs, "own", rate=2.0)
+    repeated(runs, "new", rate=1.9, pinned=False, source=source | {"commit": "beef123" + "0" * 33})
+    repeated(runs, "other", rate=1.8, pinned=False, source=source | {"commit": "bee1" + "1" * 36})
+    words = ("table", "--suite", "smoke", "--relative-to")
+    rows = {row["name"]: row for row in rows_of(*words, "detectron2@beef123", cwd=tmp_path)}
+    assert list(rows) == ["detectron2", "detectron2@beef12300000", "detectron2@bee111111111"]
+    assert rows["detectron2@beef12300000"]["relative"] == 1
+    found = rows["detectron2"]
+    assert found["relative"] == pytest.approx(2 / 1.9)
+    # by scipy.stats.ttest_ind of the logarithms, equal_var=False
+    error = math.sqrt(2 / 3) * statistics.stdev(map(math.log, (0.99, 1.0, 1.01)))
+    assert found["low_relative"] == pytest.approx(2 / 1.9 * math.exp(-2.776445 * error), rel=1e-6)
+    assert found["relative_to"] == "detectron2@beef12300000"
+    plain = {row["name"]: row["relative"] for row in rows_of(*words, "detectron2", cwd=tmp_path)}
+    assert plain["detectron2"] == 1
+    assert plain["detectron2@bee111111111"] == pytest.approx(0.9)
+    done = mrbench(*words, "detectron2@bee", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "fits 2 rows; give one of: detectron2@beef12300000, detectron2@bee11" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_links_lead_to_the_run(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from mrbench.measure.student import t_quantile, t_tail
 from mrbench.model.run import Interval, Repeats
 
 LEVEL = 0.95
+MANY = 5  # degrees of freedom, beside which one side's single one makes Welch's interval too short
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NONE = Sample(count=0, mean=0.0, squares=0.0, freedom=0)
+
+
+class Noise(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one run's noise: its standard deviation, as a share, and by how much."""
+
+    deviation: float
+    freedom: int
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +155,20 @@ def welch(base: Sample, new: Sample, *, least: float = 0.0) -> Difference:
     return Difference(change=change, error=math.sqrt(total * largest), freedom=freedom)
 
 
+def cautious_t(base: Sample, new: Sample, outside: float, *, least: float = 0.0) -> float:
+    """Return the t of Cochran and Cox, Experimental Designs (1950), in place of Welch's.
+
+    It is the mean of both sides' own t, weighted by the variances of their means. Both noises must
+    be known. Its intervals are never too short; Welch's are where one side has two runs and the
+    other many: those of 95 % cover 88 %.
+    """
+    parts = [max(side.variance, least) / side.count for side in (base, new)]
+    each = [t_quantile(side.freedom, outside) for side in (base, new)]
+    if not sum(parts):
+        return max(each)
+    return (parts[0] * each[0] + parts[1] * each[1]) / sum(parts)
+
+
 def pooled(base: Sample, new: Sample, *, least: float = 0.0) -> Difference:
     """Return new - base, with one noise for both; arguments as for `welch`."""
     change, freedom = new.mean - base.mean, base.freedom + new.freedom
@@ -161,29 +183,41 @@ def ratio(
     rates: Sequence[float],
     by: Sequence[float],
     *,
-    noise: tuple[float, int] | None = None,
+    noise: Noise | None = None,
+    by_noise: Noise | None = None,
     rounding: float = 0.0,
 ) -> Ratio:
     """Return the speed of runs by that of others, each the mean that `between_runs` gives.
 
-    rates, by: images per second of each run. The interval is Welch's, on the logarithmic scale;
-    there is none where a side has one run only, unless its `noise` is known: one run's standard
-    deviation, as a share, and its degrees of freedom; it then counts for both sides. rounding: the
-    largest relative error that the digits of the runs' logs allow.
+    rates, by: images per second of each run. The interval is Welch's, on the logarithmic scale.
+    There is none where a side has one run only, unless that side's noise is known from elsewhere
+    (noise, by_noise; a share). rounding: the largest relative error that the digits of the runs'
+    logs allow.
     """
     value = mean_rate(rates) / mean_rate(by)
-    samples = [log_sample(by), log_sample(rates)]
-    if noise is not None:
-        samples = [side.with_noise(*noise) for side in samples]
     # an error that is spread evenly between two bounds deviates by their root of three
-    found = welch(*samples, least=rounding**2 / 3).interval()
-    if found is None:
+    least = rounding**2 / 3
+    base, new = _with_known(log_sample(by), by_noise), _with_known(log_sample(rates), noise)
+    if len(rates) == len(by) == 1 and noise == by_noise:  # one estimate, not two
+        found = pooled(base, log_sample(rates), least=least)
+    else:
+        found = welch(base, new, least=least)
+    interval = found.interval()
+    if interval is None or found.error is None:
         return Ratio(ratio=value, low=None, high=None)
-    reach = (found[1] - found[0]) / 2
+    reach = (interval[1] - interval[0]) / 2
+    if min(base.freedom, new.freedom) == 1 and max(base.freedom, new.freedom) >= MANY:
+        reach = cautious_t(base, new, 1 - LEVEL, least=least) * found.error
     try:
         return Ratio(ratio=value, low=value * math.exp(-reach), high=value * math.exp(reach))
     except OverflowError:  # two runs that have nothing in common
         return Ratio(ratio=value, low=None, high=None)
+
+
+def _with_known(side: Sample, noise: Noise | None) -> Sample:
+    if noise is None or side.freedom:
+        return side
+    return side.with_noise(noise.deviation, noise.freedom)
 
 
 def mean_rate(rates: Sequence[float]) -> float:

@@ -15,6 +15,9 @@ Rate = Annotated[float, Meta(gt=0)]
 class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     """Like runs together: the valid runs of one plan on machines of one kind, or why none is."""
 
+    name: Annotated[
+        str, Meta(description="Name of the row; --relative-to and `mrbench compare` take it.")
+    ] = ""
     implementation: Annotated[str, Meta(description="Name of the recipe.")]
     title: Annotated[str, Meta(description="The recipe's title.")]
     framework: Annotated[str, Meta(description="Deep learning framework.")]
@@ -41,9 +44,22 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
             " is ideal."
         ),
     ] = None
+    low_scaling_efficiency: Annotated[
+        float | None,
+        Meta(
+            description="Low end of its 95 % confidence interval; null unless both have two runs."
+        ),
+    ] = None
+    high_scaling_efficiency: Annotated[float | None, Meta(description="High end of it.")] = None
     scaling_from_gpus: Annotated[int | None, Meta(description="The fewest devices there.")] = None
     repeats: Annotated[int, Meta(description="Number of valid runs.")]
     failed_repeats: Annotated[int, Meta(description="Number of the others.")]
+    run_images_per_second: Annotated[
+        tuple[Rate, ...], Meta(description="Images per second of each valid run, oldest first.")
+    ] = ()
+    rounding: Annotated[
+        float, Meta(description="Largest relative error that the digits of their logs allow.")
+    ] = 0.0
     low_images_per_second: Annotated[
         float | None,
         Meta(
@@ -82,14 +98,17 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="With --relative-to: images_per_second by those of relative_to."),
     ] = UNSET
     low_relative: Annotated[
-        float | UnsetType | None, Meta(description="Low end of its 95 % confidence interval.")
+        float | UnsetType | None,
+        Meta(
+            description="Low end of its 95 % confidence interval; null unless both have two runs."
+        ),
     ] = UNSET
     high_relative: Annotated[float | UnsetType | None, Meta(description="High end of it.")] = UNSET
     relative_reason: Annotated[
         str | UnsetType | None, Meta(description="Why the runs may not be compared.")
     ] = UNSET
     relative_to: Annotated[
-        str | UnsetType, Meta(description="The implementation that relative is by.")
+        str | UnsetType, Meta(description="The row, or rows, that relative is by.")
     ] = UNSET
 
     def plain(self) -> dict[str, object]:

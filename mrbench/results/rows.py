@@ -1,20 +1,21 @@
 """The comparison's rows: runs grouped, like with like, and what each group says."""
 
-import operator
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from mrbench.errors import RecipeError
-from mrbench.measure.repeats import between_runs
+from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Verdict
 from mrbench.model.run import Interval, Repeats, Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.record.machine_rules import slowed_by
-from mrbench.results import footnotes
+from mrbench.results import footnotes, names
+
+Noises = tuple[Noise | None, Noise | None]
 
 
 class TableRun(NamedTuple):
@@ -38,6 +39,7 @@ class TableRun(NamedTuple):
     why_not: str
     images_per_second: float | None
     interval: Interval | None
+    rounding: float
     verdict: Verdict | None
     notes: Sequence[str]
 
@@ -59,6 +61,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         why_not=why_not(record),
         images_per_second=record.images_per_second,
         interval=record.measurement.interval if record.measurement else None,
+        rounding=_rounding(record),
         verdict=record.validity.verdict if record.validity else None,
         notes=notes_of(record),
     )
@@ -82,6 +85,7 @@ def make_rows(
             latest[key] = group
     rows = [_row(suite, reference, group) for group in latest.values()]
     rows = _with_scaling(rows, [group[-1].series for group in latest.values()])
+    rows = names.with_names(suite, rows)
     rows.sort(
         key=lambda row: (
             row.images_per_second is None,
@@ -121,6 +125,11 @@ def notes_of(record: RunRecord) -> Sequence[str]:
     if not record.validity:
         return record.measurement.warnings if record.measurement else ()
     return tuple(dict.fromkeys((*record.validity.notes, *slowed_by(record).values())))
+
+
+def _rounding(record: RunRecord) -> float:
+    bound = record.measurement.rounding if record.measurement else None
+    return bound if bound and 0 <= bound < 1 else 0.0
 
 
 def _groups(runs: Iterable[TableRun]) -> list[list[TableRun]]:
@@ -197,6 +206,8 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
         high_images_per_second_per_gpu=_per_gpu(high, plan),
         repeats=len(valid),
         failed_repeats=len(group) - len(valid),
+        run_images_per_second=tuple(run.images_per_second or 0.0 for run in valid),
+        rounding=max((run.rounding for run in valid), default=0.0),
         low_images_per_second=low,
         high_images_per_second=high,
         deviation_images_per_second=repeats.deviation if repeats else None,
@@ -251,16 +262,42 @@ def _with_scaling(rows: Sequence[TableRow], series: Sequence[Hashable | None]) -
 
     series: for each row what its series is known by. A row without a number belongs to none.
     """
-    members: dict[Hashable, list[tuple[int, int, float]]] = {}
+    members: dict[Hashable, list[int]] = {}
     for i, (row, key) in enumerate(zip(rows, series, strict=True)):
         if key is not None and row.images_per_second_per_gpu:
-            members.setdefault(key, []).append((row.gpus, i, row.images_per_second_per_gpu))
+            members.setdefault(key, []).append(i)
     scaled = list(rows)
-    for parts in members.values():
-        fewest, _, base = min(parts, key=operator.itemgetter(0))
-        several = len({gpus for gpus, _, _ in parts}) > 1
-        for _, i, per_gpu in parts if several else ():
-            scaled[i] = msgspec.structs.replace(
-                scaled[i], scaling_efficiency=per_gpu / base, scaling_from_gpus=fewest
-            )
+    for places in members.values():
+        base = rows[min(places, key=lambda i: rows[i].gpus)]
+        several = len({rows[i].gpus for i in places}) > 1
+        for i in places if several else ():
+            scaled[i] = _scaled(rows[i], base)
     return scaled
+
+
+def _scaled(row: TableRow, base: TableRow) -> TableRow:
+    """Return a row with its scaling efficiency; base: the row of the fewest devices."""
+    found = ratio_of(row, base)
+    share = base.gpus / row.gpus
+    low, high = (None, None) if row is base else (found.low, found.high)
+    return msgspec.structs.replace(
+        row,
+        scaling_efficiency=found.ratio * share,
+        low_scaling_efficiency=None if low is None else low * share,
+        high_scaling_efficiency=None if high is None else high * share,
+        scaling_from_gpus=base.gpus,
+    )
+
+
+def ratio_of(row: TableRow, by: TableRow, noises: Noises = (None, None)) -> Ratio:
+    """Return the throughput of a row by that of another; both must have one.
+
+    noises: what is known from elsewhere of their runs' noise, for a row of one run.
+    """
+    return ratio(
+        row.run_images_per_second,
+        by.run_images_per_second,
+        noise=noises[0],
+        by_noise=noises[1],
+        rounding=max(row.rounding, by.rounding),
+    )

@@ -5,6 +5,7 @@ import accuracy
 import coverage
 import gate
 import parse_speed
+import ratios
 import run_overhead
 import startup
 import table_speed
@@ -18,6 +19,7 @@ BENCHES = {
     "reading a log": parse_speed,
     "accuracy of ways to read a log": accuracy,
     "coverage of the 95 % interval": coverage,
+    "coverage of ratios": ratios,
     "the gate's verdicts": gate,
     "old against new in turns": ab,
 }

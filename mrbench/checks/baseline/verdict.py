@@ -11,9 +11,8 @@ one 90 % interval held against the margin. So a slowdown of the margin or more p
 
 A new commit may vary more than the old one, or less, and few runs cannot rule that out. So each
 side keeps its own noise (`welch`), and one run, whose noise nobody knows, decides nothing. Where a
-side's noise is known by one degree of freedom, as of two runs, Welch's interval is too short (8 of
-100 wrong); there the t of Cochran and Cox, Experimental Designs (1950), takes its place, the mean
-of both sides' t weighted by their variances.
+side's noise is known by one degree of freedom, as of two runs, Welch's interval may be too short (8
+of 100 wrong); there the t of Cochran and Cox takes its place (`cautious_t`).
 
 Who looks again after further runs has another chance to be wrong. So a further look at the same
 runs is put at a stricter level (`level_of`), which keeps the wrong answers of all looks together
@@ -28,7 +27,7 @@ from typing import Literal
 
 import msgspec
 
-from mrbench.measure.repeats import Difference, Sample, welch
+from mrbench.measure.repeats import Difference, Sample, cautious_t, welch
 from mrbench.measure.student import t_quantile
 
 GateVerdict = Literal["pass", "fail", "inconclusive"]
@@ -107,12 +106,9 @@ def decides(base: Sample, new: Sample, terms: Terms) -> bool:
 
 
 def _t(base: Sample, new: Sample, found: Difference, terms: Terms) -> float:
-    outside, least = 2 * terms.level, terms.floor**2
-    parts = [max(side.variance, least) / side.count for side in (base, new)]
-    if min(base.freedom, new.freedom) > 1 or not sum(parts):
-        return t_quantile(found.freedom, outside)
-    each = [t_quantile(side.freedom, outside) for side in (base, new)]
-    return (parts[0] * each[0] + parts[1] * each[1]) / sum(parts)
+    if min(base.freedom, new.freedom) > 1:
+        return t_quantile(found.freedom, 2 * terms.level)
+    return cautious_t(base, new, 2 * terms.level, least=terms.floor**2)
 
 
 def _verdict(low: float, high: float, terms: Terms) -> GateVerdict:

@@ -53,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--relative-to",
-        metavar="IMPL",
-        help="show each row's ratio to IMPL, where their runs may be compared",
+        metavar="ROW",
+        help="show each row's ratio to ROW, where their runs may be compared; a row is named as in"
+        " the table, e.g. detectron2@d01c861 or 'minimask x2'",
     )
     add_reference(parser)
     parser.add_argument(

@@ -183,7 +183,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     suite = chapter.suite
     known = [(row, runs) for row in chapter.rows if (runs := chapter.runs_of(row))]
     newest = [runs[-1] for _, runs in known]
-    names = [ranking.name_of(row, chapter) for row, _ in known]
+    names = [row.name for row, _ in known]
     labels = [f"{run.plan.implementation}, {run.label}" for run in chapter.runs]
     return PageChapter(
         key=key,
@@ -192,8 +192,8 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         about=f"{suite.model}. Measured: iterations {suite.window.first + 1} to"
         f" {suite.window.last}. Stated hardware: {suite.hardware.count} x {suite.hardware.name}.",
         parts=_parts(chapter, key, most),
-        ranked=[_row(row, chapter) for row in ranking.ranked(chapter)],
-        unranked=[_row(row, chapter) for row in ranking.left_out(chapter)],
+        ranked=[_row(row) for row in ranking.ranked(chapter)],
+        unranked=[_row(row) for row in ranking.left_out(chapter)],
         footnotes=footnotes.texts(chapter.rows),
         concerns=concerns(chapter),
         origins=[
@@ -206,12 +206,12 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     )
 
 
-def _row(row: TableRow, chapter: Chapter) -> PageRow:
+def _row(row: TableRow) -> PageRow:
     verdict: str = row.validity
     if row.failed_repeats:
         verdict += f", {row.failed_repeats} of {row.failed_repeats + row.repeats} runs left out"
     return PageRow(
-        name=ranking.name_of(row, chapter),
+        name=row.name,
         framework=row.framework,
         throughput=ranking.throughput(row),
         count=row.repeats,

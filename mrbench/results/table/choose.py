@@ -68,6 +68,8 @@ def order(rows: Sequence[TableRow], text: str | None) -> list[TableRow]:
 
 def _key(name: str, rows: Sequence[TableRow], where: str) -> str:
     """Return the key of rows that a column, or a key as JSON has it, stands for."""
+    if name == "implementation":  # the column has the rows' names
+        return name
     if name in COLUMNS:
         return COLUMNS[name].keys[0]
     keys = list(rows[0].plain()) if rows else []

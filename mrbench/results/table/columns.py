@@ -39,20 +39,6 @@ def value(row: TableRow, key: str) -> object:
     return None if content is UNSET else content
 
 
-def name_of(suite: Suite, row: TableRow, mark: str = "") -> str:
-    """Return what a row is called: implementation, mark, and in what it differs from its suite."""
-    name = f"{row.implementation}{mark}"
-    if not row.pinned:
-        name += f" @{row.commit[:12]}"
-    if row.window != str(suite.window):
-        name += f" ({row.window})"
-    if row.gpus != suite.hardware.count or row.nodes > 1:
-        what = "GPU" if row.accelerator == "gpu" else "device"
-        name += f" ({row.gpus} {what}{'s' * (row.gpus != 1)}"
-        name += f", {row.nodes} nodes)" if row.nodes > 1 else ")"
-    return name
-
-
 def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> str:
     """Return `59.1 ± 0.4`, or the number alone if it has no interval.
 
@@ -74,8 +60,8 @@ def shortened(reason: str) -> str:
     return textwrap.shorten(one_line(reason), LONGEST_REASON, placeholder=" ...")
 
 
-def _implementation(suite: Suite, row: TableRow) -> str:
-    return name_of(suite, row, f" [{row.footnote_number}]" if row.footnote else "")
+def _implementation(_: Suite, row: TableRow) -> str:
+    return f"{row.name} [{row.footnote_number}]" if row.footnote else row.name
 
 
 def _low_to_high(_: Suite, row: TableRow) -> str:
@@ -92,7 +78,11 @@ def _between_runs(_: Suite, row: TableRow) -> str:
 
 
 def _scaling(_: Suite, row: TableRow) -> str:
-    return f"{row.scaling_efficiency:.1%}" if row.scaling_efficiency else "-"
+    if not row.scaling_efficiency:
+        return "-"
+    text, low, high = f"{row.scaling_efficiency:.1%}", row.low_scaling_efficiency, None
+    high = row.high_scaling_efficiency
+    return text if low is None or high is None else f"{text} ({100 * low:.1f} to {high:.1%})"
 
 
 def _published(_: Suite, row: TableRow) -> str:
@@ -113,7 +103,7 @@ def _relative(_: Suite, row: TableRow) -> str:
     if not isinstance(ratio, float):
         return row.relative_reason or "-"
     if not isinstance(low, float) or not isinstance(high, float):
-        return "1" if row.implementation == row.relative_to else f"{ratio:.3f}"
+        return "1" if ratio == 1 else f"{ratio:.3f}"
     return str(Interval(images_per_second=ratio, low=low, high=high))
 
 
@@ -138,7 +128,7 @@ def _plain(key: str) -> Callable[[Suite, TableRow], str]:
 
 COLUMNS: Mapping[str, Column] = {
     "implementation": Column(
-        "Implementation", _implementation, ("implementation", "footnote_number", "footnote")
+        "Implementation", _implementation, ("name", "implementation", "footnote_number", "footnote")
     ),
     "title": Column("Title", _plain("title"), ("title",), default=False),
     "framework": Column("Framework", _plain("framework"), ("framework",)),
@@ -183,11 +173,16 @@ COLUMNS: Mapping[str, Column] = {
     "scaling": Column(
         "Scaling",
         _scaling,
-        ("scaling_efficiency", "scaling_from_gpus"),
+        (
+            "scaling_efficiency",
+            "low_scaling_efficiency",
+            "high_scaling_efficiency",
+            "scaling_from_gpus",
+        ),
         right=True,
         meaning=(
             "Scaling: images per second per device, as a share of those on the fewest devices of"
-            " the same plan and machine."
+            " the same plan and machine; with its 95 % interval where both have two runs or more."
         ),
     ),
     "relative": Column(
@@ -234,10 +229,9 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
             sentences.append(column.meaning)
         if name == "relative" and any(row.relative_to for row in rows):
             base = next(row.relative_to for row in rows if row.relative_to)
-            intervals = any(row.low_relative for row in rows)
-            follows = " \u00b1 what follows from both intervals," if intervals else ""
             sentences.append(
-                f"Relative: images per second by those of {base},{follows} where"
-                " `mrbench compare` finds that the runs may be compared."
+                f"Relative: images per second by those of {base}, where `mrbench compare` finds"
+                " that the runs may be compared; with a 95 % interval where both rows have two runs"
+                " or more. A single run does not show how far the next one would be."
             )
     return list(dict.fromkeys(sentences))

@@ -1,18 +1,20 @@
-"""Each row's throughput by that of one implementation, where their runs may be compared."""
+"""Each row's throughput by that of another row, where their runs may be compared."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from mrbench.errors import MrbenchError, RecipeError
+from mrbench.errors import MrbenchError
+from mrbench.measure.repeats import Ratio
 from mrbench.model.comparison import MUST
 from mrbench.model.record import RunRecord
 from mrbench.model.table import TableRow
 from mrbench.record import rundir
 from mrbench.record.provenance import differing
-from mrbench.text import shorten
+from mrbench.results import names
+from mrbench.results.rows import ratio_of
+from mrbench.text import one_line, shorten
 
 Record = RunRecord | str  # or why there is none
 
@@ -20,21 +22,19 @@ Record = RunRecord | str  # or why there is none
 def with_relative(rows: Sequence[TableRow], base: str) -> list[TableRow]:
     """Return the rows with relative, low_relative, high_relative or relative_reason, relative_to.
 
-    base: an implementation of these rows. Where it has several rows (counts of GPUs, commits), each
-    row is put by the first of them that it may be compared with. Of each row the latest run that
-    counts is read whole, and all that `mrbench compare` looks at must allow it.
+    base: the name of a row, or as much of it as tells it from the others (results/names.py). Where
+    that fits rows of several counts of devices, each row is put by the first of them that it may be
+    compared with. Of each row the latest run that counts is read whole, and all that `mrbench
+    compare` looks at must allow it. RecipeError where base names no row, or several commits.
     """
-    known = list(dict.fromkeys(row.implementation for row in rows))
-    if base not in known:
-        raise RecipeError(
-            f"--relative-to {base!r}: the table has no such implementation",
-            f"known: {', '.join(known) or 'none'}",
-        )
+    wanted = [row.name for row in names.family(rows, base, "--relative-to")]
     records = [_record(row) for row in rows]
-    bases = [pair for pair in zip(rows, records, strict=True) if pair[0].implementation == base]
+    pairs = list(zip(rows, records, strict=True))
+    bases = [pair for pair in pairs if pair[0].name in wanted]
+    called = wanted[0] if len(wanted) == 1 else one_line(base)
     return [
-        _by_first(row, record, [(row, record)] if row.implementation == base else bases, base)
-        for row, record in zip(rows, records, strict=True)
+        _by_first(row, record, [(row, record)] if row.name in wanted else bases, called)
+        for row, record in pairs
     ]
 
 
@@ -49,12 +49,12 @@ def _by_first(
     for other, other_record in others:
         reason = _reason(row, record, other, other_record)
         if reason is None:
-            rate, low, high = _ratio(row, other)
+            found = Ratio(ratio=1.0, low=None, high=None) if row is other else ratio_of(row, other)
             return msgspec.structs.replace(
                 row,
-                relative=rate,
-                low_relative=low,
-                high_relative=high,
+                relative=found.ratio,
+                low_relative=found.low,
+                high_relative=found.high,
                 relative_reason=None,
                 relative_to=base,
             )
@@ -67,34 +67,6 @@ def _by_first(
         relative_reason=reasons[0] or None,
         relative_to=base,
     )
-
-
-def ratio(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    """Return one / other with its 95 % interval; each is a rate, its low and its high end.
-
-    The ends are recovered from both intervals on the logarithmic scale, where a ratio is a
-    difference (MOVER: Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702). Both must be
-    independent: two runs, or sets of runs, are.
-    """
-    (rate, low, high), (by, by_low, by_high) = one, other
-    down = math.hypot(math.log(rate / low), math.log(by_high / by))
-    up = math.hypot(math.log(high / rate), math.log(by / by_low))
-    return rate / by, rate / by * math.exp(-down), rate / by * math.exp(up)
-
-
-def _ratio(row: TableRow, other: TableRow) -> tuple[float | None, float | None, float | None]:
-    if row is other:
-        return 1.0, None, None
-    one, by = _with_ends(row), _with_ends(other)
-    if one and by:
-        return ratio(one, by)
-    rate, base = row.images_per_second, other.images_per_second
-    return (rate / base if rate and base else None), None, None
-
-
-def _with_ends(row: TableRow) -> tuple[float, float, float] | None:
-    rate, low, high = row.images_per_second, row.low_images_per_second, row.high_images_per_second
-    return None if rate is None or low is None or high is None else (rate, low, high)
 
 
 def _record(row: TableRow) -> Record:
@@ -116,7 +88,7 @@ def _reason(row: TableRow, record: Record, other: TableRow, other_record: Record
     if row is other:
         return None
     if isinstance(other_record, str):
-        return f"{other.implementation}: {other_record}"
+        return f"{other.name}: {other_record}"
     forbidding = [d for d in differing(record, other_record) if d.kind == MUST]
     if not forbidding:
         return None

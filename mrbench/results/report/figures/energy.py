@@ -10,7 +10,7 @@ from mrbench.results.report.figures.base import (
     show,
     value_axis,
 )
-from mrbench.results.report.figures.ranking import ROW_PX, name_of, ranked
+from mrbench.results.report.figures.ranking import ROW_PX, ranked
 from mrbench.results.report.gather import Chapter
 
 
@@ -29,7 +29,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         colour=5,
         hovertemplate="%{x:.4g} J per image<extra></extra>",
     )
-    unknown = [name_of(row, chapter) for row, joules in measured if not joules]
+    unknown = [row.name for row, joules in measured if not joules]
     return Figure(
         key=key,
         title="Energy per image",
@@ -42,13 +42,13 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         traces=[trace],
         layout={
             "xaxis": value_axis("joules per image"),
-            "yaxis": rows_axis([name_of(row, chapter) for row, _ in pairs]),
+            "yaxis": rows_axis([row.name for row, _ in pairs]),
         },
         table=Numbers(
             head=("Row", "J per image", "lowest run", "highest run", "runs"),
             rows=[
                 (
-                    name_of(row, chapter),
+                    row.name,
                     show(mean, ".4g"),
                     show(min(joules), ".4g"),
                     show(max(joules), ".4g"),

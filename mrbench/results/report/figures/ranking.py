@@ -22,11 +22,6 @@ PUBLISHED = 3
 ROW_PX = 34
 
 
-def name_of(row: TableRow, chapter: Chapter) -> str:
-    """Return what a row is called, as tables have it."""
-    return columns.name_of(chapter.suite, row)
-
-
 def ranked(chapter: Chapter) -> list[TableRow]:
     """Return the rows that have a number that counts, the fastest first."""
     return [row for row in chapter.rows if row.images_per_second is not None]
@@ -56,7 +51,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
             legend.append(LegendEntry(key=verdict, label=verdict, colour=colour, kind="bar"))
-    unsure = [name_of(r, chapter) for r in rows if r.low_images_per_second is None]
+    unsure = [r.name for r in rows if r.low_images_per_second is None]
     unsure = ["all rows"] if len(unsure) == len(rows) else unsure
     published = [
         (i, rate)
@@ -78,12 +73,12 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         traces=traces,
         layout={
             "xaxis": value_axis("images per second"),
-            "yaxis": rows_axis([name_of(row, chapter) for row in rows]),
+            "yaxis": rows_axis([row.name for row in rows]),
             "barmode": "overlay",
         },
         legend=legend,
         missing=[f"intervals of {', '.join(unsure)}; the records have none."] * bool(unsure),
-        table=_table(chapter, rows),
+        table=_table(rows),
     )
 
 
@@ -132,12 +127,12 @@ def _published(known: list[tuple[int, float]], name: str) -> Json:
     }
 
 
-def _table(chapter: Chapter, rows: list[TableRow]) -> Numbers:
+def _table(rows: list[TableRow]) -> Numbers:
     return Numbers(
         head=("Row", "img/s", "low", "high", "per device", "published", "verdict"),
         rows=[
             (
-                name_of(row, chapter),
+                row.name,
                 show(row.images_per_second),
                 show(row.low_images_per_second),
                 show(row.high_images_per_second),

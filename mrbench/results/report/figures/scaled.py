@@ -54,7 +54,10 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         },
         legend=legend,
         table=Numbers(
-            head=("Series", unit, "img/s", "low", "high", f"img/s per {unit[:-1]}", "efficiency"),
+            head=(
+                *("Series", unit, "img/s", "low", "high", f"img/s per {unit[:-1]}"),
+                *("efficiency", "from", "to"),
+            ),
             rows=[
                 (
                     row.implementation,
@@ -64,11 +67,14 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                     show(row.high_images_per_second),
                     show(row.images_per_second_per_gpu),
                     show(row.scaling_efficiency, ".1%"),
+                    show(row.low_scaling_efficiency, ".1%"),
+                    show(row.high_scaling_efficiency, ".1%"),
                 )
                 for rows in curves
                 for row in rows
             ],
-            note=f"Efficiency: images per second per {unit[:-1]}, as a share of the fewest's.",
+            note=f"Efficiency: images per second per {unit[:-1]}, as a share of the fewest's; from,"
+            " to: its 95 % interval, where both have two runs or more.",
         ),
     )
 

@@ -12,7 +12,7 @@ from mrbench.results.report.figures.base import (  # fmt: skip
     show,
     value_axis,
 )
-from mrbench.results.report.figures.ranking import ROW_PX, name_of, ranked
+from mrbench.results.report.figures.ranking import ROW_PX, ranked
 from mrbench.results.report.gather import Chapter
 
 Split = tuple[float, float | None]  # seconds of an iteration, and of those waiting for data
@@ -43,7 +43,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 hovertemplate="%{x:.4g} s per iteration<extra>%{fullData.name}</extra>",
             )
             traces.append(trace)
-    silent = [name_of(row, chapter) for row, (_, waiting) in pairs if waiting is None]
+    silent = [row.name for row, (_, waiting) in pairs if waiting is None]
     silent = ["all rows"] if len(silent) == len(pairs) else silent
     return Figure(
         key=key,
@@ -57,7 +57,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         traces=traces,
         layout={
             "xaxis": value_axis("seconds per iteration"),
-            "yaxis": rows_axis([name_of(row, chapter) for row, _ in pairs]),
+            "yaxis": rows_axis([row.name for row, _ in pairs]),
             "barmode": "stack",
         },
         legend=[
@@ -69,7 +69,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             head=("Row", "s per iteration", "waiting for data", "the rest", "share waiting"),
             rows=[
                 (
-                    name_of(row, chapter),
+                    row.name,
                     show(seconds, ".4f"),
                     show(waiting, ".4f"),
                     show(None if waiting is None else seconds - waiting, ".4f"),
