@@ -41,7 +41,12 @@ FORMATS: list[tuple[str, renderers.Render, float, float]] = [
 ]
 
 
+def log_format(name: str) -> LogFormat:
+    """Return the format, with what its files leave out."""
+    return LogFormat(format=name, smoothing=50 if name == "mmdetection3-scalars" else None)
+
+
 def measured(text: bytes, name: str, images: int = 16) -> Measurement:
     """Measure a log of that format over the window."""
-    samples = parse_samples(whole_lines([text]), LogFormat(format=name), images, WINDOW)
+    samples = parse_samples(whole_lines([text]), log_format(name), images, WINDOW)
     return measure(samples, WINDOW, images)

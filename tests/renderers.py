@@ -86,7 +86,10 @@ def mmdetection_json(seconds: Sequence[float], _images: int) -> list[str]:
 
 
 def mmdetection3(seconds: Sequence[float], _images: int) -> list[str]:
-    lines = ["05/23 23:57:16 - mmengine - INFO - Checkpoints will be saved to /out.\n"]
+    lines = [
+        "log_processor = dict(by_epoch=True, type='LogProcessor', window_size=50)\n",
+        "05/23 23:57:16 - mmengine - INFO - Checkpoints will be saved to /out.\n",
+    ]
     for i in range(50, len(seconds) + 1, 50):
         mean = fmean(seconds[max(0, i - 50) : i])
         now = at(seconds, i, "%m/%d %H:%M:%S")

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 import renderers
-from formats import WINDOW, measured
+from formats import WINDOW, log_format, measured
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
 from mrbench.model.run import Measurement
 
 STEADY = [0.5] * 540
@@ -20,7 +19,7 @@ PREFIXES = ["[1,{}]<stderr>:", "{}: ", "[rank{}]:", "[default{}]: "]
 
 
 def found_in(text: str, name: str, window: Window = WINDOW) -> Measurement:
-    samples = parse_samples(whole_lines([text.encode()]), LogFormat(format=name), 16, window)
+    samples = parse_samples(whole_lines([text.encode()]), log_format(name), 16, window)
     return measure(samples, window, 16)
 
 

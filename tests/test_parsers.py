@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import renderers
-from formats import FORMATS, ITERATIONS, WINDOW, measured
+from formats import FORMATS, ITERATIONS, WINDOW, log_format, measured
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import FORMAT_NAMES, parse_samples, resolve_format
@@ -65,7 +65,7 @@ def test_the_window_is_right_to_the_logs_resolution(
     sizes: list[int],
 ) -> None:
     text = "".join(render(seconds, 16)).encode()
-    samples = list(parse_samples(whole_lines(cut(text, sizes)), LogFormat(format=name), 16))
+    samples = list(parse_samples(whole_lines(cut(text, sizes)), log_format(name), 16))
     found = measure(samples, WINDOW, 16)
     assert found.status == "ok", found.reason
     assert found.first in (101, 102)  # Detectron, SimpleDet and torchvision count from 0
@@ -85,13 +85,13 @@ def test_offsets_stand_behind_the_mark(
 ) -> None:
     text = "".join(render([0.5] * 220, 16)).encode()
     for cutting in ([10**6], [7, 300]):
-        samples = list(parse_samples(whole_lines(cut(text, cutting)), LogFormat(format=name), 16))
+        samples = list(parse_samples(whole_lines(cut(text, cutting)), log_format(name), 16))
         ends = [s.ended_at for s in samples]
         assert len(ends) > 1
         assert ends == sorted(set(ends))
         assert all(0 < end <= len(text) for end in ends)
         # What stands before the offset is all that the sample needs.
-        again = list(parse_samples(whole_lines([text[: ends[-1]]]), LogFormat(format=name), 16))
+        again = list(parse_samples(whole_lines([text[: ends[-1]]]), log_format(name), 16))
         assert again[-1].last == samples[-1].last
 
 
@@ -127,7 +127,7 @@ def test_who_follows_a_training_sees_it_pass_the_window(
     name: str, render: renderers.Render, _absolute: float, _relative: float
 ) -> None:
     text = "".join(render([0.5] * 1000, 16)).encode()
-    followed = parse_samples(whole_lines([text]), LogFormat(format=name), 16, WINDOW)
+    followed = parse_samples(whole_lines([text]), log_format(name), 16, WINDOW)
     enough = next(s for s in followed if s.last >= WINDOW.last + s.count)
     assert enough.last <= (600 if name == "gluoncv" else 551)
 

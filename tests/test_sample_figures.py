@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import renderers
+from formats import log_format
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers import parse_samples
@@ -54,7 +55,7 @@ def samples_of(text: str, log: LogFormat) -> list[IterationSample]:
 def test_the_error_of_printing_is_bounded(
     name: str, render: renderers.Render, tells: str, seconds: list[float]
 ) -> None:
-    found = samples_of("".join(render(seconds, 16)), LogFormat(format=name))
+    found = samples_of("".join(render(seconds, 16)), log_format(name))
     assert len(found) > 1
     for sample in found:
         truth = sum(seconds[sample.last - sample.count : sample.last])
@@ -77,7 +78,7 @@ def test_the_error_of_printing_is_bounded(
 def test_the_wait_for_data_is_told_where_the_log_tells(
     name: str, render: renderers.Render, tells: str, seconds: list[float]
 ) -> None:
-    found = samples_of("".join(render(seconds, 16)), LogFormat(format=name))
+    found = samples_of("".join(render(seconds, 16)), log_format(name))
     for sample in found:
         assert (sample.data_s is not None) == ("d" in tells)
         truth = renderers.WAITING * sum(seconds[sample.last - sample.count : sample.last])
@@ -91,7 +92,7 @@ def test_the_wait_for_data_is_told_where_the_log_tells(
 def test_printed_stamps_time_what_the_sample_times(
     name: str, render: renderers.Render, tells: str, seconds: list[float]
 ) -> None:
-    found = samples_of("".join(render(seconds, 16)), LogFormat(format=name))
+    found = samples_of("".join(render(seconds, 16)), log_format(name))
     before = None
     for sample in found:
         assert (sample.printed is not None) == ("p" in tells)

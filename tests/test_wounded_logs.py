@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 import renderers
 import wounds
-from formats import FORMATS, ITERATIONS, WINDOW, measured
+from formats import FORMATS, ITERATIONS, WINDOW, log_format, measured
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
-from mrbench.model.recipe import LogFormat
 
 IDS = [render.__name__ for _, render, _, _ in FORMATS]
 INTERVAL = {"mxnet": 20, "gluoncv": 100}  # of what a line tells, where the first may claim more
@@ -32,7 +31,7 @@ def rendered(render: renderers.Render, seconds: list[float]) -> list[bytes]:
 
 def check_samples(text: bytes, name: str, seconds: list[float]) -> int:
     """Hold each sample's seconds against the truth, to within the log's own digits."""
-    samples = list(parse_samples(whole_lines([text]), LogFormat(format=name), 16))
+    samples = list(parse_samples(whole_lines([text]), log_format(name), 16))
     for sample in samples:
         if math.isnan(sample.seconds):
             continue

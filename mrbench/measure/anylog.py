@@ -30,6 +30,11 @@ from mrbench.text import did_you_mean
 
 ENOUGH = 100  # samples that prove a format
 SAMPLED_BYTES = 1 << 16  # of a block, looked at first
+UNREAD = f"no line is of a format that mrbench knows ({', '.join(FORMAT_NAMES)})"
+OWN_FORMAT = (
+    "give a recipe whose log.pattern says how to parse it (--recipe FILE), or name its format"
+    " (--impl NAME)"
+)
 Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
 
 
@@ -84,36 +89,40 @@ def parse_log(
     window: Window,
     implementation: str | None = None,
     images_per_iteration: int | None = None,
+    given: Mapping[str, int] = {},
 ) -> ParsedLog:
     """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
 
     implementation: name of a recipe or of a format; without one the format is detected.
     Images per iteration are those given, or those that the log states, or, with a note, those of
     the named recipe. They are never guessed: without them, only seconds per iteration are known.
+    given: keys of LogFormat that count instead of the recipe's or the format's.
     """
     readings = _readings(recipes, implementation)
     marks = Marks()
     reading, blocks = _detect(read_blocks(path), readings)
     if reading is None:
         measured = measure((), window, images_per_iteration)
+        if measured.status == "no_iterations":
+            measured = structs.replace(measured, reason=UNREAD, remedy=OWN_FORMAT)
         named = readings[0].implementation if implementation else None
         return _with_failure(measured, path, marks, named, None)
-    stated = _stated_images(path, reading.log)
+    log = resolve_format(structs.replace(reading.log, **given))
+    stated = _stated_images(path, log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     images = images_per_iteration or stated or (reading.images if trusted else None)
-    resolved = resolve_format(reading.log)
-    read_for = None if resolved.format in NEEDS_TOTALS else window
-    stamps, totals = _stamps_beside(path), Totals(resolved, read_for)
-    if not images and counts_images(reading.log):
+    read_for = None if log.format in NEEDS_TOTALS else window
+    stamps, totals = _stamps_beside(path), Totals(log, read_for)
+    if not images and counts_images(log):
         # its seconds are those of one image, which no other clock can check
-        samples = parse_samples(blocks, reading.log, 0, read_for)
+        samples = parse_samples(blocks, log, 0, read_for)
         unstamped = (s._replace(printed=None, printed_began=None) for s in samples)
-        measured = measure(marks.watch(unstamped), window, images, log=resolved)
+        measured = measure(marks.watch(unstamped), window, images, log=log)
     else:
-        samples = parse_samples(totals.watch(blocks), reading.log, images or 0, read_for)
+        samples = parse_samples(totals.watch(blocks), log, images or 0, read_for)
         measured = measure(
-            marks.watch(samples), window, images, stamps=stamps, log=resolved, totals=totals
+            marks.watch(samples), window, images, stamps=stamps, log=log, totals=totals
         )
     if path.is_file():
         measured = with_evidence(measured, functools.partial(read_range, path))

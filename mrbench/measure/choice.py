@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from mrbench.measure.causes import Figures, longest_burst_s
-from mrbench.measure.clocks import ClockComparison, LineClock, compare, compare_total
+from mrbench.measure.clocks import GROSS, ClockComparison, LineClock, compare, compare_total
 from mrbench.measure.shortfall import LEAST_COVERED
 from mrbench.measure.spans import Process, Span
 from mrbench.model.clocks import ComparedClock, ComparedName
+from mrbench.model.finding import Problem
 from mrbench.model.recipe import Clock
 from mrbench.model.run import LeadingClock
 
@@ -54,12 +55,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """The clock that leads, how another checks it, and what to know about that.
 
     check: None without a second clock. refuted: that check, or another one, if the two differ so
-    much that neither can be a number.
+    much that neither can be a number. unsure: why the log's figures, which lead, may be no such.
     """
 
     lead: Lead
     check: ClockComparison | None
     refuted: ClockComparison | None
+    unsure: Problem | None
     compared: Sequence[ComparedClock]
     warnings: Sequence[str]
 
@@ -75,6 +77,12 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
     everything = [*checks.values(), *([total] if total else [])]
     leading, warnings = _leading(process, clock, checks, stamped=stamped)
     refuted = None
+    unsure = process.unsure if not any(map(_establishes, everything)) else None
+    if unsure and checks and leading == "log":
+        leading = "arrival" if "arrival" in checks else "printed"
+        warnings.append(f"{unsure.text}; the {_NAMES[leading]} are used instead")
+        unsure = None
+        checks = {}  # which cannot be held against figures of no known meaning
     if leading != "log":
         check = checks.get(leading)
         refuted = check if check and check.gross else None
@@ -91,6 +99,7 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
         lead=_lead(process, leading),
         check=check,
         refuted=refuted,
+        unsure=unsure if leading == "log" else None,
         compared=[each.compared for each in everything if each.compared],
         warnings=warnings,
     )
@@ -122,6 +131,13 @@ def _best_check(checks: Mapping[LineClock, ClockComparison]) -> ClockComparison 
     """Return the check that tells most of the log's clock: one that confirms it, and no bursts."""
     ranked = sorted(checks.values(), key=lambda each: (not _confirms(each), each.bursts))
     return ranked[0] if ranked else None
+
+
+def _establishes(check: ClockComparison) -> bool:
+    """Return whether a clock shows what the log's figures mean, if not how exact they are."""
+    if check.agreement is None or check.bursts or (check.error or 0.0) > GROSS:
+        return False
+    return abs(check.agreement - 1) <= CONFIRMED + (check.error or 0.0)
 
 
 def _confirms(check: ClockComparison) -> bool:

@@ -45,6 +45,8 @@ def _flaw(process: Process, clock: Clock) -> tuple[Status, Problem] | None:
         reason = f"the seconds up to iteration {process.backwards} are not positive"
         return "non_monotonic", Problem(reason, "was the clock set, or lines mixed?")
     if process.untimed and all(s.arrival_s is None and s.printed_s is None for s in process.spans):
+        if process.unknown:
+            return "incomplete_window", process.unknown
         return "incomplete_window", Problem(
             f"the seconds up to iteration {process.untimed} cannot be told: the process did not"
             " begin at iteration 1, or they contain a validation"

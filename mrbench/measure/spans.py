@@ -8,6 +8,7 @@ import msgspec
 
 from mrbench.measure.log.stated import elapsed
 from mrbench.measure.totals import Tally, Totals
+from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.run import IterationSample, LeadingClock, Printed
 
@@ -53,8 +54,9 @@ class Process(msgspec.Struct):
     """One process's spans in the window, and the problems that prevent measuring them.
 
     earliest: iterations done before its first sample. longest: iterations of its longest sample in
-    the window. begin_edge_s, end_edge_s: the errors of a running sum at the window's two edges.
-    tally: its figures by the totals that the log prints.
+    the window. untimed: the last iteration of the first sample without seconds; unknown: why it has
+    none; unsure: why it is unknown what its figures mean. begin_edge_s, end_edge_s: the errors of a
+    running sum at the window's two edges. tally: its figures by the totals that the log prints.
     """
 
     earliest: int
@@ -65,6 +67,8 @@ class Process(msgspec.Struct):
     end: int = 0
     iterations: int = 0
     untimed: int | None = None
+    unknown: Problem | None = None
+    unsure: Problem | None = None
     backwards: int | None = None
     diverged: int | None = None
     begin_edge_s: float = 0.0
@@ -126,8 +130,11 @@ def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None,
     process.longest = max(process.longest, sample.count)
     if not math.isfinite(sample.seconds):
         process.untimed = process.untimed or sample.last
+        process.unknown = process.unknown or sample.unknown
     elif sample.seconds <= 0:
         process.backwards = process.backwards or sample.last
+    if sample.unknown and math.isfinite(sample.seconds):
+        process.unsure = process.unsure or sample.unknown
     if sample.loss is not None and not math.isfinite(sample.loss):
         process.diverged = process.diverged or sample.last
     process.spans.append(_span(process, sample, previous, stamps))

@@ -15,7 +15,7 @@ from mrbench.measure.choice import Choice, Lead, choose
 from mrbench.measure.clocks import GROSS
 from mrbench.measure.interval import drift, within_run
 from mrbench.measure.parsers import counts_images
-from mrbench.measure.shortfall import shortfall
+from mrbench.measure.shortfall import LEAST_COVERED, shortfall
 from mrbench.measure.spans import ArrivalClock, Process, split_processes
 from mrbench.measure.timed import timed_stretches
 from mrbench.measure.totals import Totals
@@ -113,19 +113,9 @@ def _conclude(
     if chosen.refuted and chosen.refuted.disagreement:
         why = Problem(chosen.refuted.reason, chosen.refuted.disagreement.remedy)
         return replace(measured, status="clocks_disagree", reason=why.text, remedy=why.remedy)
-    if lead.seconds <= 0:
-        reason = "the log's own seconds are unknown in the window, and no arrival times are at hand"
-        return replace(measured, status="incomplete_window", reason=reason)
-    if lead.clock == "arrival" and lead.error_s > GROSS * lead.seconds:
-        text = f"its lines came in bursts, up to {lead.error_s:.4g} s apart"
-        text += f", which is too coarse for a window of {lead.seconds:.4g} s"
-        remedy = f"{UNBUFFERED}, or choose a longer window"
-        return replace(measured, status="incomplete_window", reason=text, remedy=remedy)
-    if lead.error_s > GROSS * lead.seconds:
-        text = f"its figures may be off by {lead.error_s:.4g} s for their digits"
-        text += f", which is too coarse for a window of {lead.seconds:.4g} s"
-        remedy = "choose a longer window, or let mrbench run the training: arrival times are finer"
-        return replace(measured, status="incomplete_window", reason=text, remedy=remedy)
+    doubt = _doubt(process, chosen)
+    if doubt:
+        return replace(measured, status="incomplete_window", reason=doubt.text, remedy=doubt.remedy)
     measured = _with_rate(measured, process, lead)
     if stamps is not None:
         began_s, ended_s = _window_times(process, stamps, lead.seconds)
@@ -135,6 +125,25 @@ def _conclude(
         measured = replace(measured, began_s=began_s, ended_s=ended_s, timed=timed)
     texts = (*_edge_warnings(process, window), *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
+
+
+def _doubt(process: Process, chosen: Choice) -> Problem | None:
+    """Return why the leading clock gives no number, or None."""
+    lead = chosen.lead
+    if chosen.unsure:
+        return chosen.unsure
+    if lead.iterations < LEAST_COVERED * process.iterations or lead.seconds <= 0:
+        text = "the log's own seconds are unknown in the window, and no arrival times are at hand"
+        return process.unknown or Problem(text)
+    if lead.error_s <= GROSS * lead.seconds:
+        return None
+    coarse = f"which is too coarse for a window of {lead.seconds:.4g} s"
+    if lead.clock == "arrival":
+        text = f"its lines came in bursts, up to {lead.error_s:.4g} s apart, {coarse}"
+        return Problem(text, f"{UNBUFFERED}, or choose a longer window")
+    text = f"its figures may be off by {lead.error_s:.4g} s for their digits, {coarse}"
+    remedy = "choose a longer window, or let mrbench run the training: arrival times are finer"
+    return Problem(text, remedy)
 
 
 def _sum(process: Process, clock: LeadingClock) -> float | None:

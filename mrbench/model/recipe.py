@@ -25,7 +25,15 @@ from mrbench.model.inputs import (
 )
 
 Clock = Literal["log", "arrival"]
-Timing = Literal["interval_mean", "running_mean", "rate", "interval_total"]
+Timing = Literal[
+    "interval_mean",
+    "running_mean",
+    "rate",
+    "iterations_per_second",
+    "interval_total",
+    "cumulative",
+]
+Unit = Literal["s", "ms", "us"]
 
 
 class MultiNode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,6 +179,12 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to parse the log: a format that mrbench knows, or a pattern and what its number means."""
 
+    LATER: ClassVar[Mapping[str, object]] = {
+        "smoothing": None,
+        "unit": "s",
+        "epochs_from": None,
+    }
+
     format: Annotated[
         str | None,
         Meta(
@@ -193,20 +207,43 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="What value is. interval_mean: seconds per iteration, mean since the last"
             " log line. running_mean: the same, mean over all iterations since `skipped`. rate:"
-            " images per second since the last log line. interval_total: seconds since the last"
-            " log line."
+            " images per second since the last log line. iterations_per_second: the same of"
+            " iterations. interval_total: seconds since the last log line. cumulative: seconds"
+            " since the training began."
         ),
     ] = None
+    unit: Annotated[
+        Unit, Meta(description="Unit of value where it is a time, and of data: s, ms or us.")
+    ] = "s"
     every: Annotated[
-        Count | None, Meta(description="Iterations from one log line to the next, e.g. 20.")
+        Count | None,
+        Meta(
+            description="Iterations from one log line to the next, e.g. 20. Where the lines show"
+            " another interval, that counts."
+        ),
     ] = None
     counts_from: Annotated[
         int, Meta(description="Number that the log prints for the first iteration: 0 or 1.")
     ] = 1
+    epochs_from: Annotated[
+        Literal[0, 1] | None,
+        Meta(
+            description="Number that the log prints for the first epoch: 0 or 1. Default: the"
+            " format's; for a pattern, 0 if the log prints an epoch 0, else 1."
+        ),
+    ] = None
     skipped: Annotated[
         int,
         Meta(ge=0, description="Iterations at the start that a running_mean leaves out, e.g. 2."),
     ] = 0
+    smoothing: Annotated[
+        Count | None,
+        Meta(
+            description="Iterations that value is the mean of, however often a line comes, e.g. 50;"
+            " for an interval_mean, and for formats whose log does not state it. Default: what the"
+            " log states; of a pattern: value covers the iterations since the last log line."
+        ),
+    ] = None
     clock: Annotated[
         Clock,
         Meta(description="Clock that leads: the log's own numbers, or the arrival of its lines."),

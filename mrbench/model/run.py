@@ -80,7 +80,8 @@ class IterationSample(NamedTuple):
     time stamps there. loss is None where the log says nothing. rounding_s: bound of the error of
     `seconds` that printing with few digits makes. edge_s: where seconds are differences of one
     running sum, the bound of that sum's error at this mark, so that only a window's two edges
-    count; else None. data_s: how much of `seconds` was spent waiting for data.
+    count; else None. data_s: how much of `seconds` was spent waiting for data. unknown: why seconds
+    are nan; or, where they are not, why the log cannot tell whether they are these.
     """
 
     last: int
@@ -94,6 +95,7 @@ class IterationSample(NamedTuple):
     data_s: float | None = None
     printed: Printed | None = None
     printed_began: Printed | None = None
+    unknown: Problem | None = None
 
 
 FailureCause = Literal[

@@ -68,7 +68,8 @@ def by_stamps(case: Case, text: str) -> float | None:
 
 def by_mrbench(case: Case, text: str) -> Measurement:
     """Measure as `mrbench parse` does."""
-    log = LogFormat(format=case.format)
+    smoothing = 50 if case.format == "mmdetection3-scalars" else None  # it does not say so itself
+    log = LogFormat(format=case.format, smoothing=smoothing)
     samples = parse_samples(whole_lines([text.encode()]), log, case.images, WINDOW)
     return measure(samples, WINDOW, case.images)
 

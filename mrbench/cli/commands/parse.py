@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mrbench.cli.arguments import positive
 from mrbench.cli.commands import Command
-from mrbench.errors import MeasureError
-from mrbench.measure.anylog import ParsedLog, parse_log
+from mrbench.errors import MeasureError, RecipeError
+from mrbench.measure.anylog import Known, ParsedLog, parse_log
+from mrbench.model.inputs import Window
 from mrbench.recipe import load, plan
 
 COMMAND = Command(
@@ -17,7 +18,8 @@ COMMAND = Command(
     help="Measure an existing log.",
     examples="""\
 mrbench parse train.log
-mrbench parse train.log --images-per-iteration 16 --window 100:500""",
+mrbench parse train.log --images-per-iteration 16 --window 100:500
+mrbench parse train.log --recipe mine.yaml""",
 )
 
 
@@ -27,7 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--suite", default="2019", metavar="NAME", help="suite of the recipes to try; default: 2019"
     )
-    parser.add_argument("--impl", metavar="NAME", help="default: detected from the log")
+    parser.add_argument(
+        "--impl",
+        metavar="NAME",
+        help="implementation or log format; default: detected from the log",
+    )
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="parse it by this recipe's log section, over its suite's window",
+    )
     parser.add_argument(
         "--images-per-iteration",
         type=positive,
@@ -35,26 +47,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the log does not state it; never guessed",
     )
     parser.add_argument("--window", metavar="A:B", help="iterations A+1 to B; default: the suite's")
+    meaning = parser.add_argument_group("what the log does not say itself")
+    meaning.add_argument(
+        "--every", type=positive, metavar="N", help="iterations from one log line to the next"
+    )
+    meaning.add_argument(
+        "--smoothing",
+        type=positive,
+        metavar="N",
+        help="iterations that each printed time is the mean of (mmengine's window_size)",
+    )
+    meaning.add_argument(
+        "--epochs-from", type=int, choices=(0, 1), help="number of the first epoch"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(args: argparse.Namespace) -> int:
     """Measure an existing log."""
-    suite = load.load_suite(args.suite)
-    known = {name: load.load_named(args.suite, name) for name in load.implementations(args.suite)}
-    formats = {}
-    for name, file in known.items():
-        recipe_plan = plan.make_plan(file)
-        formats[name] = (recipe_plan.log, recipe_plan.images_per_iteration)
+    known, window = _own(args) if args.recipe else _carried(args)
+    keys = {"every": args.every, "smoothing": args.smoothing, "epochs_from": args.epochs_from}
     parsed = parse_log(
         args.log,
-        recipes=formats,
-        implementation=args.impl,
+        recipes=known,
+        implementation=args.recipe.stem if args.recipe else args.impl,
         images_per_iteration=args.images_per_iteration,
-        window=plan.parse_window(args.window) if args.window else suite.window,
+        window=plan.parse_window(args.window) if args.window else window,
+        given={key: value for key, value in keys.items() if value is not None},
     )
     print(json.dumps(parsed.as_json(), indent=1) if args.json else _as_text(parsed))
     return 0 if parsed.measurement.status == "ok" else MeasureError.exit_code
+
+
+def _carried(args: argparse.Namespace) -> tuple[Known, Window]:
+    """Return how the logs of a suite's recipes read, and the suite's window."""
+    names = load.implementations(args.suite)
+    plans = {name: plan.make_plan(load.load_named(args.suite, name)) for name in names}
+    logs = {name: (made.log, made.images_per_iteration) for name, made in plans.items()}
+    return logs, load.load_suite(args.suite).window
+
+
+def _own(args: argparse.Namespace) -> tuple[Known, Window]:
+    """Return how a recipe's log reads, and its window; its lock may be missing."""
+    if args.impl:
+        raise RecipeError("--impl and --recipe exclude each other", "give one of them")
+    made = plan.make_plan(load.load_path(args.recipe, args.suite, locked=False))
+    return {made.implementation: (made.log, made.images_per_iteration)}, made.window
 
 
 def _as_text(parsed: ParsedLog) -> str:

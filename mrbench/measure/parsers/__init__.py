@@ -107,6 +107,9 @@ def resolve_format(log: LogFormat) -> LogFormat:
         hint = did_you_mean(log.format, FORMAT_NAMES) or f"known are {', '.join(FORMAT_NAMES)}"
         raise RecipeError(f"log.format {log.format!r} is unknown", hint)
     rule = _named(log.format)
+    if log.smoothing and rule.smoothing is None:
+        why = f"log.smoothing (--smoothing) is not for log.format {log.format}"
+        raise RecipeError(f"{why}, whose lines tell of all iterations between them", "leave it out")
     return replace(
         log,
         timing=rule.timing,

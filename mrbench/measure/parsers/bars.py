@@ -23,7 +23,7 @@ import msgspec
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import LOSS, Mark, blank_colours, line_around, rank_and_stamp
-from mrbench.measure.parsers.samples import to_steps
+from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample

@@ -9,6 +9,7 @@ import msgspec
 
 from mrbench.measure.log import stated
 from mrbench.measure.log.blocks import Block
+from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat, Timing
 from mrbench.model.run import IterationSample, Printed
@@ -60,10 +61,13 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     data, timed like value) are searched after it in the same line or JSON object.
     head: pattern of the line before the number. timing, every, counts_from and skipped
     are those of LogFormat. smoothing: value is the mean of the last so many iterations, however
-    often it is printed. restarts: that mean, or a running one, begins anew in each
-    epoch. data_over: data is the mean of the last so many, though value is not.
-    step: the step of rounding, if the digits of value do not show it. begins: a line that a new
-    process prints before its first mark; its group, if any, is the number of iterations done.
+    often it is printed; 0 if only the log knows of how many: states_smoothing finds the settings
+    that say so, usual is what is likely. restarts: that mean, or a running one, begins anew in each
+    epoch. data_over: data is the mean of the last so many, though value is not. step: the step of
+    rounding, if the digits of value do not show it. begins: a line that a new process prints before
+    its first mark; its group, if any, is the number of iterations done. unit_s: seconds of one unit
+    of value. told_by: what a line has if its value means what this format says; what
+    that of another one means is unknown, for the reason `untold`.
     """
 
     number: re.Pattern[bytes]
@@ -76,8 +80,13 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     every: int | None = None
     counts_from: int = 1
     epochs_from: int = 1
+    unit_s: float = 1.0
+    told_by: re.Pattern[bytes] | None = None
+    untold: Problem | None = None
     skipped: int = 0
-    smoothing: int = 0
+    smoothing: int | None = None
+    states_smoothing: re.Pattern[bytes] | None = None
+    usual: str = ""
     restarts: bool = False
     data_over: int = 0
     step: float | None = None
@@ -85,13 +94,18 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     warning: str = ""
 
 
+RATES = ("rate", "iterations_per_second")
+UNPLACED = 10**9  # iterations: where an epoch's place is unknown, it is out of every window
+
+
 class Mark(NamedTuple):
     """One line of a log that reports iterations.
 
     iteration: 1-based, counted over epochs; floor: iterations done before its epoch began;
     closes: it is the epoch's last; error: bound of value's error by its printing; rank: what the
-    launcher put before the line. A process's first line is a mark too (`begins`), whose value is
-    nan where it does not say how many iterations were done before.
+    launcher put before the line. untold: why it is unknown what value means. What a process prints
+    first is a mark too (`begins`): its value is nan where it does not say how many iterations were
+    done before; smoothing: what it states.
     """
 
     iteration: int
@@ -107,10 +121,39 @@ class Mark(NamedTuple):
     printed: Printed | None = None
     printed_began: Printed | None = None
     rank: bytes | None = None
+    smoothing: int = 0
+    untold: Problem | None = None
 
 
 # Marks far behind the window are skipped; only a repeated one is reported: every rank prints it.
 REPEAT = Mark(0, math.nan, 0)
+
+
+def to_sample(
+    mark: Mark,
+    count: int,
+    seconds: float,
+    *,
+    rounding_s: float,
+    edge_s: float | None = None,
+    data_s: float | None = None,
+    unknown: Problem | None = None,
+) -> IterationSample:
+    """Return the sample of a mark's last `count` iterations; see IterationSample."""
+    return IterationSample(
+        last=mark.iteration,
+        count=count,
+        seconds=seconds,
+        ended_at=mark.ended_at,
+        began_at=mark.began_at,
+        loss=mark.loss,
+        rounding_s=rounding_s,
+        edge_s=edge_s,
+        data_s=None if data_s is None or not math.isfinite(data_s) else max(0.0, data_s),
+        printed=mark.printed,
+        printed_began=mark.printed_began,
+        unknown=unknown,
+    )
 
 
 LONGEST = 1 << 14  # bytes of a line looked at on either side of its number
@@ -125,6 +168,15 @@ def blank_colours(block: bytes) -> bytes:
     if b"\x1b" not in block:
         return block
     return _COLOUR.sub(lambda colour: b" " * len(colour[0]), block)
+
+
+_THOUSANDS = re.compile(rb"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+
+
+def plain(text: bytes) -> bytes:
+    """Return a printed number without quotes, blanks and commas between thousands."""
+    text = text.strip(b" \t\"'")
+    return text.replace(b",", b"") if _THOUSANDS.fullmatch(text) else text
 
 
 def number(text: bytes) -> float:

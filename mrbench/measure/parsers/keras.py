@@ -18,7 +18,8 @@ from mrbench.measure.parsers.base import (
     line_around,
     rank_and_stamp,
 )
-from mrbench.measure.parsers.samples import from_intervals, to_steps
+from mrbench.measure.parsers.samples import from_intervals
+from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import Mark, blank_colours, last_digit
-from mrbench.measure.parsers.samples import from_intervals, to_steps
+from mrbench.measure.parsers.samples import from_intervals
+from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, Printed

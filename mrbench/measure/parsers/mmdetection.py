@@ -1,9 +1,9 @@
 """mmdetection 1 and 2 (mmcv) and 3 (mmengine): text, .log.json and scalars.json.
 
 mmcv prints the mean over the iterations since its last line, whose buffer is emptied at the end of
-an epoch: the tail of an epoch is never printed. mmengine smooths over a window (50 in mmdetection)
-however often it prints. Iterations are counted from 1 in each epoch. Lines of a validation say so:
-`Epoch(val)`, `"mode": "val"`, or no "iter".
+an epoch: the tail of an epoch is never printed. mmengine smooths over a window, however often it
+prints; the configuration that it prints first says over which. Iterations are counted from 1 in
+each epoch. Lines of a validation say so: `Epoch(val)`, `"mode": "val"`, or no "iter".
 """
 
 import re
@@ -15,6 +15,10 @@ _ANY = rb"[^{}\r\n]*"  # within one object, whose keys come in any order
 _ITER = _ANY + rb'"iter' + _IS + rb'(?P<iteration>\d{1,12})"?[ \t]{0,40}[,}]'
 _EPOCH = rb"(?=" + _ANY + rb'"epoch' + _IS + rb'(?P<epoch>\d{1,9})"?[ \t]{0,40}[,}])'
 _TRAIN = rb"\{(?=" + _ANY + rb'"mode' + _IS + rb'train")'
+_PROCESSOR = re.compile(
+    rb"log_processor[ \t]{0,9}=[ \t]{0,9}dict\((?P<settings>(?:[^()]|\([^()]{0,999}\)){0,2000})\)"
+)
+_USUAL = " (10 in mmengine, 50 in mmdetection, unless changed)"
 
 TEXT = TextFormat(
     number=re.compile(
@@ -47,7 +51,9 @@ MMENGINE = TextFormat(
     loss=field(b"loss", LOSS),
     data=field(b"data_time"),
     timing="interval_mean",
-    smoothing=50,
+    smoothing=0,
+    states_smoothing=_PROCESSOR,
+    usual=_USUAL,
     begins=re.compile(rb"Checkpoints will be saved to "),
 )
 SCALARS = TextFormat(
@@ -57,6 +63,7 @@ SCALARS = TextFormat(
     data=json_field(b"data_time"),
     json=True,
     timing="interval_mean",
-    smoothing=50,
+    smoothing=0,
+    usual=_USUAL,
     step=0.0,
 )

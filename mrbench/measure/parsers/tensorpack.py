@@ -27,7 +27,8 @@ from mrbench.measure.parsers.base import (
     rank_and_stamp,
     significant_step,
 )
-from mrbench.measure.parsers.samples import from_intervals, to_steps
+from mrbench.measure.parsers.samples import from_intervals
+from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, Printed

@@ -14,7 +14,9 @@ import msgspec
 from mrbench.errors import RecipeError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
+    RATES,
     REPEAT,
+    UNPLACED,
     Mark,
     TextFormat,
     blank_colours,
@@ -22,6 +24,7 @@ from mrbench.measure.parsers.base import (
     line_around,
     number,
     number_ends,
+    plain,
     rank_and_stamp,
 )
 from mrbench.measure.parsers.samples import to_samples
@@ -30,7 +33,11 @@ from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
 
 FOLLOWED = 1000  # iterations yielded behind the window; a follower of a run ends it there
-_FAR = 10**9  # iterations: where an epoch's place is unknown, it is out of every window
+DEFAULT_SMOOTHING = 10  # of mmengine's LogProcessor
+_WINDOW = re.compile(rb"window_size[ \t]{0,9}=[ \t]{0,9}(\d{1,6})")
+_OF_TIME = re.compile(rb"data_src[ \t]{0,9}=[ \t]{0,9}['\"]time")
+_NESTED = re.compile(rb"\([^()]*\)")
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
 def parse(
@@ -43,6 +50,8 @@ def parse(
 ) -> Iterator[IterationSample]:
     """Yield the samples of a log in which each mark is one line."""
     limit = skip_after(window) if window else None
+    if log.epochs_from is not None:
+        rule = msgspec.structs.replace(rule, epochs_from=log.epochs_from)
     return to_samples(_marks(blocks, rule, limit), rule, log, images_per_iteration)
 
 
@@ -65,6 +74,9 @@ def from_pattern(log: LogFormat) -> TextFormat:
     if missing or log.timing is None:
         requirement = f"the group {min(missing)!r}" if missing else "`timing` beside it"
         raise RecipeError(f"log.pattern needs {requirement}", "see the documentation of recipes")
+    if log.smoothing and log.timing != "interval_mean":
+        text = f"log.smoothing is for log.timing interval_mean, not {log.timing}"
+        raise RecipeError(text, "leave it out")
     return TextFormat(
         number=expression,
         value=expression,
@@ -74,6 +86,8 @@ def from_pattern(log: LogFormat) -> TextFormat:
         every=log.every,
         counts_from=log.counts_from,
         skipped=log.skipped,
+        smoothing=log.smoothing,
+        unit_s=UNITS[log.unit],
     )
 
 
@@ -81,6 +95,7 @@ class _Numbering(msgspec.Struct):
     """Turns printed numbers into iterations counted from 1 over all epochs."""
 
     rule: TextFormat
+    epochs_from: int
     epoch: int | None = None
     floor: int = 0
     last: int = 0
@@ -97,10 +112,15 @@ class _Numbering(msgspec.Struct):
 
     def _place(self, match: re.Match[bytes]) -> tuple[int, int, bool]:
         groups = self.rule.number.groupindex
-        within = int(match["iteration"]) - self.rule.counts_from + 1
+        within = int(plain(match["iteration"])) - self.rule.counts_from + 1
         if "epoch" not in groups or match["epoch"] is None:
             return within, 0, False
-        epoch = int(match["epoch"]) - self.rule.epochs_from
+        printed = int(match["epoch"])
+        self.epochs_from = min(self.epochs_from, printed) if printed >= 0 else self.epochs_from
+        epoch = printed - self.epochs_from
+        if "overall" in groups and match["overall"] is not None:
+            overall = int(match["overall"]) - self.rule.counts_from + 1
+            return overall, max(0, overall - within), False
         if "per_epoch" in groups and match["per_epoch"] is not None:
             length = int(match["per_epoch"])
             if within > length:
@@ -109,7 +129,7 @@ class _Numbering(msgspec.Struct):
         # The log does not say how long an epoch is: it is as long as its last mark. Where the
         # numbers go on over an epoch's end, they are not counted within epochs at all.
         if self.epoch is None or epoch < self.epoch:
-            self.floor = epoch * _FAR
+            self.floor = epoch * UNPLACED
         elif epoch > self.epoch and within <= self.last - self.floor:
             self.floor = self.last
         self.epoch, self.last = epoch, self.floor + within
@@ -145,8 +165,8 @@ class _Blocks(msgspec.Struct):
 
 def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) -> Iterator[Mark]:
     limit = math.inf if skip_after is None else skip_after
-    numbering = _Numbering(rule)
-    plain = rule.number.groups == 1  # no epochs, and no pattern of a user's
+    numbering = _Numbering(rule, rule.epochs_from)
+    simple = rule.number.groups == 1  # no epochs, and no pattern of a user's
     shift = 1 - rule.counts_from
     last = 0
     stream = _Blocks(blocks)
@@ -154,7 +174,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
         previous_end, stream.resume = stream.resume, 0
         block = _readable(raw, rule, behind_window=last > limit)
         begins = _begins(block, offset, rule, previous_end)
-        if plain and last > limit and not begins:
+        if simple and last > limit and not begins:
             numbers = [last - shift, *map(int, rule.number.findall(block, previous_end))]
             if numbers == sorted(set(numbers)):
                 last = numbers[-1] + shift
@@ -208,14 +228,26 @@ def _readable(raw: bytes, rule: TextFormat, *, behind_window: bool) -> bytes:
 
 
 def _begins(block: bytes, offset: int, rule: TextFormat, start: int) -> list[tuple[int, Mark]]:
-    if rule.begins is None:
-        return []
-    matches = rule.begins.finditer(block, start)
-    return [(m.start(), _begin(block, offset, m)) for m in matches]
+    """Return what a starting process says before its first mark, and where."""
+    found = rule.begins.finditer(block, start) if rule.begins else ()
+    begins = [(match.start(), _begin(block, offset, match)) for match in found]
+    for match in rule.states_smoothing.finditer(block, start) if rule.states_smoothing else ():
+        mark = _begin(block, offset, match)._replace(smoothing=_smoothing(match))
+        begins.append((match.start(), mark))
+    return sorted(begins, key=lambda pair: pair[0])
+
+
+def _smoothing(match: re.Match[bytes]) -> int:
+    """Return the window that the settings of mmengine's LogProcessor state; 0 if they change it."""
+    settings = match["settings"]
+    if _OF_TIME.search(settings):
+        return 0
+    window = _WINDOW.search(_NESTED.sub(b"", settings))
+    return int(window[1]) if window else DEFAULT_SMOOTHING
 
 
 def _begin(block: bytes, offset: int, match: re.Match[bytes]) -> Mark:
-    stated = match["iteration"] if match.re.groups else None
+    stated = match["iteration"] if "iteration" in match.re.groupindex else None
     value = math.nan if stated is None else 0.0
     left, _ = line_around(block, match.start(), match.end())
     rank, printed = rank_and_stamp(block[left : match.start()])
@@ -260,7 +292,8 @@ def _matched(
     block: bytes, offset: int, match: re.Match[bytes], rule: TextFormat, *, final: bool
 ) -> Mark | None:
     """Read a match of a recipe's own pattern; at the block's end it may be incomplete."""
-    value = number(match["value"])
+    text = plain(match["value"])
+    value = number(text)
     last = max(match.end("value"), match.end("iteration"))
     if math.isnan(value):
         return None
@@ -268,13 +301,15 @@ def _matched(
         ends = number_ends(block, last, rule, final=final)
         if not ends:
             return PENDING if ends is None else None
+    unit_s = 1.0 if rule.timing in RATES else rule.unit_s
+    data = number(plain(match["data"])) if rule.data and match["data"] else None
     return Mark(
         0,
-        value,
+        value * unit_s,
         offset + match.end(),
-        loss=number(match["loss"]) if rule.loss and match["loss"] else None,
-        error=_error(match["value"], rule),
-        data=number(match["data"]) if rule.data and match["data"] else None,
+        loss=number(plain(match["loss"])) if rule.loss and match["loss"] else None,
+        error=_error(text, rule) * unit_s,
+        data=None if data is None else data * rule.unit_s,
     )
 
 
@@ -305,7 +340,12 @@ def _looked_up(
         loss=float(loss[1]) if loss else None,
         error=_error(value[1], rule),
         data=float(data[1]) if data else None,
+        untold=None if _tells(rule, block, start, end) else rule.untold,
     )
+
+
+def _tells(rule: TextFormat, block: bytes, start: int, end: int) -> bool:
+    return rule.told_by is None or rule.told_by.search(block, start, end) is not None
 
 
 def _extent(

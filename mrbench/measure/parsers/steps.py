@@ -1,0 +1,141 @@
+"""Turns marks into the steps of processes: ranks and restarts told apart, the interval found."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from mrbench.measure.parsers.base import REPEAT, Mark
+from mrbench.measure.parsers.intervals import Interval
+
+
+class Step(NamedTuple):
+    """A mark that counts, with its process's beginning and the printing interval.
+
+    interval: iterations from one mark to the next as the marks themselves show it, 0 if unknown;
+    irregular: the marks keep none. smoothing: iterations that its values are the mean of, where the
+    process says so, else 0.
+    """
+
+    mark: Mark
+    first: bool
+    start: int | None
+    interval: int
+    irregular: bool
+    smoothing: int
+
+
+class _Process(msgspec.Struct):
+    """One process: its printing interval, and the marks that wait, grouped by iteration.
+
+    ranks: marks of one iteration, at most.
+    """
+
+    interval: Interval
+    begin: Mark | None = None
+    smoothing: int = 0
+    rank: bytes | None = None
+    last: int = 0
+    released: int = 0
+    repeats: bool = False
+    ranks: int = 1
+    waiting: list[list[Mark]] = []
+
+    def lags(self, mark: Mark) -> bool:
+        return self.repeats and 0 < self.last - mark.iteration <= self.interval.usual
+
+    def foreign(self, mark: Mark) -> bool:
+        """Return whether a mark is of another rank, by the prefix of its line."""
+        return None not in (self.rank, mark.rank) and self.rank != mark.rank
+
+    @property
+    def start(self) -> int | None:
+        """Iterations done before the process's first; None if it does not say."""
+        known = self.begin is not None and not math.isnan(self.begin.value)
+        return self.begin.iteration if self.begin and known else None
+
+    def add(self, mark: Mark) -> None:
+        if not self.last:
+            self.rank = mark.rank
+        self.interval.add(mark, self.start)
+        self.last = mark.iteration
+        self.waiting.append([mark])
+
+    def release(self, *, keep: int = 0) -> Iterator[Step]:
+        """Yield the steps of all iterations that wait but the last `keep`.
+
+        An iteration with fewer marks than there are ranks lost one, and counts as missing: the
+        running mean of the others is another.
+        """
+        self.ranks = max([self.ranks, *map(len, self.waiting)])
+        ready = self.waiting[: len(self.waiting) - keep]
+        self.waiting = self.waiting[len(ready) :]
+        for marks in ready:
+            if len(marks) == self.ranks:
+                yield Step(
+                    _mean_mark(marks),
+                    first=not self.released,
+                    start=self.start,
+                    interval=self.interval.usual,
+                    irregular=self.interval.irregular,
+                    smoothing=self.smoothing,
+                )
+                self.released += 1
+
+
+def to_steps(
+    marks: Iterable[Mark], *, every: int | None = None, mean_ranks: bool = False
+) -> Iterator[Step]:
+    """Split marks into processes, and take those that several ranks print as one.
+
+    Where the lines name their rank, only that of the process's first mark counts. Elsewhere the
+    same iteration again is another rank: it is dropped or, with mean_ranks, its value is meaned
+    with the others', for which each mark of such a log waits until the next iteration comes. (Ranks
+    start seconds apart, so the running mean of one minus that of another is no interval.) A number
+    lower by at most one interval, in a log where marks have come twice before, is a rank that lags,
+    and is dropped. Any other fall-back, and any line that only a starting process prints, begins a
+    new process, whose first marks wait until they agree on the printing interval. every: the
+    interval that is expected, one vote among theirs.
+    """
+    process = _Process(Interval.expecting(every))
+    for mark in marks:
+        if mark is REPEAT:
+            process.repeats = True
+            continue
+        if process.foreign(mark) or (not mark.begins and process.lags(mark)):
+            continue
+        if not mark.begins and mark.iteration == process.last:
+            process.repeats = True
+            if process.waiting and mean_ranks:
+                process.waiting[-1].append(mark)
+            continue
+        if (mark.begins and process.last) or mark.iteration < process.last:
+            yield from process.release()
+            process = _Process(Interval.expecting(every))
+        if mark.begins:
+            process.begin = process.begin or mark
+            process.smoothing = mark.smoothing or process.smoothing
+            continue
+        process.add(mark)
+        if process.interval.settled:
+            yield from process.release(keep=int(process.repeats and mean_ranks))
+    yield from process.release()
+
+
+def _mean_mark(marks: Sequence[Mark]) -> Mark:
+    """Return the ranks' marks of one iteration as one: the first, its numbers meaned."""
+    if len(marks) == 1:
+        return marks[0]
+    waits = [mark.data for mark in marks if mark.data is not None]
+    stamps = [mark.printed.seconds for mark in marks if mark.printed is not None]
+    printed = marks[0].printed
+    if printed is not None and len(stamps) == len(marks):
+        between = printed.seconds + sum(s - printed.seconds for s in stamps) / len(stamps)
+        printed = printed._replace(seconds=between)
+    return marks[0]._replace(
+        value=sum(mark.value for mark in marks) / len(marks),
+        error=max(mark.error for mark in marks),
+        printed=printed,
+        data=sum(waits) / len(waits) if len(waits) == len(marks) else None,
+    )

@@ -1,0 +1,203 @@
+"""What a printed number means is established by the log or the recipe; else there is no number."""
+
+import json
+from statistics import fmean
+
+import pytest
+
+from formats import WINDOW
+from mrbench.errors import RecipeError
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import parse_samples, resolve_format
+from mrbench.measure.window import measure
+from mrbench.model.inputs import Window
+from mrbench.model.recipe import LogFormat
+from mrbench.model.run import Measurement
+
+SECONDS = [0.5 + 2.0 * (i % 50 == 49) for i in range(640)]  # 0.54 in the mean
+STEADY = [0.5] * 640
+
+
+def measured(text: str, log: LogFormat, window: Window = WINDOW, images: int = 16) -> Measurement:
+    resolved = resolve_format(log)
+    samples = parse_samples(whole_lines([text.encode()]), resolved, images, window)
+    return measure(samples, window, images, log=resolved)
+
+
+def smoothed(seconds: list[float], i: int, window: int, origin: int = 0) -> float:
+    return fmean(seconds[max(origin, i - window) : i])
+
+
+def mmengine(every: int, window: int, *, stated: str = "", stamps: bool = False) -> str:
+    text = stated
+    for i in range(every, len(SECONDS) + 1, every):
+        now = int(sum(SECONDS[:i]))
+        stamp = f"2025/01/01 10:{now // 60:02d}:{now % 60:02d} - mmengine - INFO - "
+        text += stamp if stamps else ""
+        text += f"Iter(train) [{i:4d}/9600]  lr: 1e-05  time: {smoothed(SECONDS, i, window):.4f}"
+        text += "  data_time: 0.0400  loss: 0.5000\n"
+    return text
+
+
+def scalars(every: int, window: int) -> str:
+    return "".join(
+        json.dumps({"time": smoothed(SECONDS, i, window), "iter": i, "step": i}) + "\n"
+        for i in range(every, len(SECONDS) + 1, every)
+    )
+
+
+@pytest.mark.parametrize(("every", "window"), [(1, 1), (10, 10), (20, 20), (10, 50), (50, 50)])
+def test_mmengine_says_over_how_many_iterations_it_smooths(every: int, window: int) -> None:
+    stated = (
+        f"log_processor = dict(\n    by_epoch=False, type='LogProcessor', window_size={window})\n"
+    )
+    found = measured(mmengine(every, window, stated=stated), LogFormat(format="mmdetection3"))
+    assert (found.status, found.iterations, found.clock) == ("ok", 400, "log")
+    assert found.seconds_per_iteration == pytest.approx(0.54, abs=1e-4)
+
+
+def test_mmengines_own_default_counts_where_the_configuration_leaves_it_out() -> None:
+    stated = "model = dict(window_size=7)\nlog_processor = dict(type='LogProcessor')\n"
+    found = measured(mmengine(10, 10, stated=stated), LogFormat(format="mmdetection3"))
+    assert found.seconds_per_iteration == pytest.approx(0.54, abs=1e-4)
+    changed = "log_processor = dict(custom_cfg=[dict(data_src='time', window_size='global')])\n"
+    assert measured(mmengine(10, 10, stated=changed), LogFormat(format="mmdetection3")).reason
+
+
+def test_smoothing_that_nothing_states_is_no_guess() -> None:
+    log = LogFormat(format="mmdetection3-scalars")
+    for every, window in ((10, 10), (50, 50), (20, 50)):
+        unknown = measured(scalars(every, window), log)
+        assert (unknown.status, unknown.seconds_per_iteration) == ("incomplete_window", None)
+        assert "--smoothing" in unknown.remedy
+        assert "log.smoothing" in unknown.remedy
+        if window % every == 0:
+            given = LogFormat(format="mmdetection3-scalars", smoothing=window)
+            known = measured(scalars(every, window), given)
+            assert known.seconds_per_iteration == pytest.approx(0.54)
+    # three lines in a row, of which the middle one is more than both others together
+    shown = measured(scalars(1, 1), log)
+    assert shown.iterations == 400
+    assert shown.seconds_per_iteration == pytest.approx(0.54)
+    stamped = measured(mmengine(20, 10, stamps=True), LogFormat(format="mmdetection3"))
+    assert (stamped.status, stamped.clock) == ("ok", "printed")
+    assert stamped.seconds_per_iteration == pytest.approx(0.54, abs=0.005)
+
+
+def torchvision(seconds: list[float], length: int, every: int) -> str:
+    text = ""
+    for i in range(len(seconds)):
+        epoch, batch = divmod(i, length)
+        if batch % every == 0 or batch == length - 1:
+            value = smoothed(seconds, i + 1, 20, epoch * length)
+            text += f"Epoch: [{epoch}]  [{batch:3d}/{length}]  eta: 0:01:00  loss: 5.0 (5.0)"
+            text += f"  time: {value:.4f}  data: 0.0100  max mem: 9000\n"
+    return text
+
+
+def test_torchvisions_first_iteration_of_an_epoch_counts() -> None:
+    seconds = [3.0 if i % 128 == 0 else 0.5 for i in range(640)]
+    log = LogFormat(format="torchvision")
+    found = measured(torchvision(seconds, 128, 10), log, Window(first=128, last=384), 2)
+    assert (found.first, found.last, found.iterations) == (129, 384, 256)
+    assert found.seconds_per_iteration == pytest.approx(fmean(seconds[128:384]), abs=5e-5)
+
+
+def test_a_log_that_its_smoothing_cannot_tell_says_so() -> None:
+    log = LogFormat(format="torchvision")
+    far = measured(torchvision(STEADY, 640, 50), log)
+    assert (far.status, far.images_per_second) == ("incomplete_window", None)
+    assert "50 iterations apart" in far.reason
+    assert "longer" not in far.remedy
+    short = measured(torchvision(STEADY[:11], 640, 10), log)
+    assert short.reason.startswith("the log has iterations 1-11,")
+
+
+def test_gluoncvs_speed_of_one_batch_is_no_mean() -> None:
+    lines = "".join(
+        f"[Epoch 0][Batch {i}], {{}}Speed: 32.000 samples/sec, {{}}\n" for i in range(99, 640, 100)
+    )
+    log = LogFormat(format="gluoncv")
+    for lr, metrics in (("LR: 2.7E-05, ", "ObjLoss=12.3"), ("", "CrossEntropy=2.3, SmoothL1=1.2")):
+        found = measured(lines.replace("{}", lr, 1).format(*[lr, metrics] * 6), log)
+        assert (found.status, found.images_per_second) == ("incomplete_window", None)
+        assert "one batch" in found.reason
+    assert measured(lines.format(*["", "RPN_Conf=0.2"] * 6), log).images_per_second == 32
+
+
+def own(line: str, **keys: object) -> LogFormat:
+    values: dict[str, object] = {"timing": "interval_mean", "every": 10} | keys
+    return LogFormat(pattern=line, **values)  # type: ignore[arg-type]  # the test's own words
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_epochs_are_counted_from_the_number_that_the_log_prints_first(first: int) -> None:
+    text = "".join(
+        f"Epoch {first + i // 200}: {i % 200 + 10}/200 took {1 + i // 200:.2f} s\n"
+        for i in range(0, 640, 10)
+    )
+    log = own(r"Epoch (?P<epoch>\d+): (?P<iteration>\d+)/(?P<per_epoch>\d+) took (?P<value>\S+) s")
+    window = Window(first=0, last=200)
+    assert measured(text, log, window).seconds_per_iteration == 1
+    later = text[text.index(f"Epoch {first + 1}") :]
+    told = own(log.pattern or "", epochs_from=first)
+    assert measured(later, told, Window(first=200, last=400)).seconds_per_iteration == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "pattern", "keys"),
+    [
+        (
+            "iter {i}: time 500.00ms,",
+            r"iter (?P<iteration>\d+): time (?P<value>[\d.]+)ms,",
+            {"unit": "ms"},
+        ),
+        (
+            "iter {i}: time 500000us,",
+            r"iter (?P<iteration>\d+): time (?P<value>[\d.]+)us,",
+            {"unit": "us"},
+        ),
+        (
+            "iter {i}: 2.00it/s,",
+            r"iter (?P<iteration>\d+): (?P<value>[\d.]+)it/s",
+            {"timing": "iterations_per_second"},
+        ),
+        (
+            '"step": "{i}", "tps": "16,000",',
+            r'"step": (?P<iteration>\S+), "tps": (?P<value>"[\d,]+"),',
+            {"timing": "rate"},
+        ),
+        (
+            "step:{i}/640 train_time:{ms}ms step_avg:9ms",
+            r"step:(?P<iteration>\d+)/\d+ train_time:(?P<value>\d+)ms ",
+            {"timing": "cumulative", "unit": "ms"},
+        ),
+    ],
+)
+def test_a_value_may_be_of_any_unit_and_kind(
+    line: str, pattern: str, keys: dict[str, object]
+) -> None:
+    text = "".join(line.format(i=i, ms=500 * i) + "\n" for i in range(10, 641, 10))
+    images = 8000 if keys.get("timing") == "rate" else 16
+    found = measured(text, own(pattern, **keys), images=images)
+    assert (found.status, found.iterations) == ("ok", 400), found.reason
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+
+
+def test_smoothing_is_for_means_alone() -> None:
+    with pytest.raises(RecipeError, match="interval_mean"):
+        resolve_format(own(r"(?P<iteration>\d+) (?P<value>\S+)", timing="rate", smoothing=20))
+    with pytest.raises(RecipeError, match="--smoothing"):
+        resolve_format(LogFormat(format="detectron2", smoothing=20))
+
+
+def test_simpledets_iteration_counts_where_it_resumed() -> None:
+    text = "".join(
+        f"06-11 19:00:10 Epoch[5] Batch [{k}]\tIter: {2500 + k}/3000\tLr: 0.0025\t"
+        "Speed: 2.00 samples/sec\tTrain-RpnAcc=0.99,\n"
+        for k in range(10, 500, 10)
+    )
+    log = LogFormat(format="simpledet")
+    found = measured(text, log, Window(first=2600, last=2900), 2)
+    assert (found.first, found.last) == (2602, 2901)
+    assert "begins at iteration 2502" in measured(text, log).reason
