@@ -12,7 +12,7 @@ import pytest
 from mrbench.files import digest_of
 from mrbench.record.rundir import RunDir
 from test_checks_gpus import build
-from toy import commit_all, edit, make_suite, mrbench
+from toy import commit_all, edit, make_suite, mrbench, on_any_count
 
 KEPT = Path(__file__).parent / "kept"
 HOSTILE = "</script><img src=x onerror=alert(1)><b>&amp;\u202e\x1b[31m"
@@ -29,7 +29,8 @@ def on_gpus(folder: Path, git: Callable[..., str]) -> Path:
         patched.setenv("STUB_GPUS", "8")
         patched.setenv("STUB_LOAD", "88")
         patched.setenv("STUB_PIDS", str(folder / "pids"))
-        toy = make_suite(folder, git)
+        toy = on_any_count(make_suite(folder, git))
+        edit(toy, "launch:\n", "launch:\n  inherit: [STUB_PIDS]\n")
         suite = toy.parent / "suite.yaml"
         edit(
             suite,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from needs import skip_without
-from toy import edit, make_suite, mrbench, records
+from toy import edit, make_suite, mrbench, on_any_count, records
 
 STUB = Path(__file__).with_name("nvml_stub.c")
 
@@ -32,7 +32,7 @@ def gpu_toy(tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyP
     build(tmp_path)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    path = make_suite(tmp_path, git)
+    path = on_any_count(make_suite(tmp_path, git))
     edit(path.parent / "suite.yaml", "accelerator: cpu, count: 1", "accelerator: gpu, count: 2")
     text = "current\n  system:\n    - GPUs of compute capability 6.0 to 7.5\n"
     edit(path, "current\n", f"{text}    - NVIDIA driver 418.39 or later (CUDA 10.1)\n")

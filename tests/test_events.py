@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from paced import Paced
-from toy import edit, events, make_suite, mrbench, records
+from toy import edit, events, make_suite, mrbench, on_any_count, records
 
 README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.fixture
 def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
-    return make_suite(tmp_path, git)
+    return on_any_count(make_suite(tmp_path, git))
 
 
 def documented() -> dict[str, set[str]]:

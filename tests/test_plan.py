@@ -2,16 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from mrbench.errors import MrbenchError
-from mrbench.model.plan import FORMAT
+from mrbench.errors import MrbenchError, RecipeError
+from mrbench.model.plan import FORMAT, Plan
 from mrbench.recipe import load
-from mrbench.recipe.plan import make_plan
+from mrbench.recipe.plan import make_plan, parse_window
 from mrbench.record.formats import plan_of, read_plan
 from mrbench.run.recorder import family
+from toy import edit
 
 KEPT = sorted((Path(__file__).parent / "kept" / "smoke").glob("*/*/plan.json"))
 OLDER = Path(__file__).parent / "kept" / "format2" / "smoke"
@@ -107,3 +109,41 @@ def test_a_digest_follows_from_everything_but_one_node() -> None:
     assert '"nodes": 2' in several.canonical()
     assert '"nodes"' not in plan.canonical()
     assert plan_of(several.canonical().encode(), "f") == several
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    path = tmp_path / "toy.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def planned(path: Path, **asked: Any) -> Plan:
+    suite = load.read_suite(path.with_name("suite.yaml"))
+    return make_plan(load.load_file(path, suite_name="toys", suite=suite), **asked)
+
+
+def test_a_number_of_gpus_that_nothing_consumes_is_refused(recipe: Path) -> None:
+    with pytest.raises(RecipeError, match="nothing tells toy to train on 2 GPUs") as caught:
+        planned(recipe, gpus=2)
+    assert caught.value.line == 14
+    assert planned(recipe, gpus=1).gpus == 1  # the suite's
+    edit(recipe, "THREADS: 2", 'THREADS: "{gpus}"')
+    assert planned(recipe, gpus=2).variables == {"THREADS": "2"}
+    edit(recipe, "{gpus}", "2")
+    recipe.write_text(recipe.read_text() + 'other_gpus: {arguments: "--batch 8"}\n')
+    assert planned(recipe, gpus=2).command[-2:] == ("--batch", "8")
+
+
+def test_a_window_beyond_the_trainings_own_end_is_refused(recipe: Path) -> None:
+    beyond = parse_window("100:9000")
+    assert planned(recipe, window=beyond).window == beyond  # nobody says where it ends
+    edit(recipe, "launch:\n", "launch:\n  iterations: 5000\n")
+    with pytest.raises(
+        RecipeError, match="100:9000 reaches beyond the end of toy, which trains 50"
+    ):
+        planned(recipe, window=beyond)
+    last = planned(recipe, window=parse_window("100:5000"))
+    edit(recipe, "  iterations: 5000\n", "")
+    assert planned(recipe, window=parse_window("100:5000")).digest == last.digest

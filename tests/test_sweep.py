@@ -11,12 +11,12 @@ from mrbench.results.rows import TableRun, make_rows
 from mrbench.results.table import render
 from test_checks_gpus import build
 from test_table import SUITE, record
-from toy import edit, events, make_suite, mrbench, records
+from toy import edit, events, make_suite, mrbench, on_any_count, records
 
 
 @pytest.fixture
 def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
-    return make_suite(tmp_path, git)
+    return on_any_count(make_suite(tmp_path, git))
 
 
 def twin(toy: Path) -> Path:

@@ -58,7 +58,7 @@ class MultiNode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The training command and its limits."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {"inherit": ()}
+    LATER: ClassVar[Mapping[str, Any]] = {"inherit": (), "iterations": None}
 
     command: Annotated[
         Command,
@@ -78,6 +78,13 @@ class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " command's placeholders are filled in here as well."
         ),
     ] = {}
+    iterations: Annotated[
+        Count | None,
+        Meta(
+            description="Iterations after which the training ends by itself, e.g. 5000; a window"
+            " that reaches beyond is refused. Default: unknown."
+        ),
+    ] = None
     inherit: Annotated[
         tuple[VariableName, ...],
         Meta(

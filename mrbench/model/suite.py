@@ -58,6 +58,7 @@ RuleName = Literal[
     "throttling",
     "foreign_load",
     "clocks",
+    "batch_confirmed",
 ]
 
 
@@ -72,7 +73,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " from iteration 1 on; that nobody else used the GPUs; that they were not throttled;"
             " that other programs and the hypervisor left the CPUs to the training; that two clocks"
             " agree. Suites without foreign_load get it twice: a note above 0.05, invalid above"
-            " 0.2. Where a rule stands twice, the worst finding counts."
+            " 0.2. batch_confirmed, a note by default: that the log states a batch that the launch"
+            " does not set. Where a rule stands twice, the worst finding counts."
         ),
     ]
     reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]

@@ -36,6 +36,9 @@ def make_plan(
     count = gpus_per_node * nodes
     resized = count != suite.hardware.count
     _check_gpus(file, count)
+    if resized:
+        _check_consumed(file, count, nodes)
+    _check_end(file, window or suite.window)
     check_lock(file)
     work = recipe.workload
     per_iteration = work.images_per_gpu * count
@@ -143,6 +146,39 @@ def _check_gpus(file: RecipeFile, count: int) -> None:
         raise RecipeError(
             f"{file.name} cannot train on {count} GPUs, only on {allowed}{more}",
             "choose such a count with --gpus, or leave this implementation out with --impl",
+        )
+
+
+def _check_consumed(file: RecipeFile, count: int, nodes: int) -> None:
+    """Refuse a number of GPUs that nothing tells the training: twice the images, on one GPU."""
+    other = file.recipe.other_gpus
+    launch = file.recipe.launch
+    command = launch.multi_node.command if nodes > 1 and launch.multi_node else launch.command
+    texts = (*command, *launch.variables.values())
+    told = ("gpus", "gpus_per_node", *(("nodes", "node_rank") if nodes > 1 else ()))
+    if (
+        other.arguments
+        or other.substitutions
+        or any(f"{{{name}}}" in text for text in texts for name in told)
+    ):
+        return
+    raise RecipeError(
+        f"nothing tells {file.name} to train on {count} GPUs: neither launch.command nor"
+        " launch.variables has {gpus}, and other_gpus changes nothing",
+        "leave --gpus out, or say in the recipe how",
+        file=file.place.file,
+        line=file.place.line("launch.command"),
+    )
+
+
+def _check_end(file: RecipeFile, window: Window) -> None:
+    """Refuse a window that reaches beyond the training's own end."""
+    end = file.recipe.launch.iterations
+    if end is not None and window.last > end:
+        raise RecipeError(
+            f"window {window} reaches beyond the end of {file.name}, which trains {end} iterations"
+            " (launch.iterations)",
+            f"choose one with --window A:B that ends at {end} or before",
         )
 
 

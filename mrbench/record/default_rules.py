@@ -1,5 +1,6 @@
 """Rules that hold for the runs of every suite, unless it has its own of that name."""
 
+from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Rule, Suite
 
 # The rules about the machine: what breaks one stands in the run's last line.
@@ -15,10 +16,26 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         reason="Beside so much load the number tells more of the other programs than of this one.",
         at_most=0.20,
     ),
+    Rule(
+        rule="batch_confirmed",
+        reason="Throughput is images over seconds; a batch that is only said may be another.",
+        otherwise="note",
+    ),
 )
+BATCH = ("{images_per_gpu}", "{images_per_iteration}")
 
 
-def default_rules(suite: Suite) -> tuple[Rule, ...]:
-    """Return the rules that hold for a suite's runs beside its own."""
-    own = {rule.rule for rule in suite.rules}
-    return tuple(rule for rule in DEFAULT_RULES if rule.rule not in own)
+def default_rules(suite: Suite, *, batch_told: bool = True) -> tuple[Rule, ...]:
+    """Return the rules that hold for a suite's runs beside its own.
+
+    batch_told: whether the training is told the plan's batch, as tells_batch says.
+    """
+    without = {rule.rule for rule in suite.rules} | ({"batch_confirmed"} if batch_told else set())
+    return tuple(rule for rule in DEFAULT_RULES if rule.rule not in without)
+
+
+def tells_batch(recipe: Recipe) -> bool:
+    """Tell whether the launch sets the batch, so that it is more than the recipe's word."""
+    launch = recipe.launch
+    texts = (*launch.command, *launch.variables.values(), *recipe.other_gpus.arguments)
+    return any(name in text for text in texts for name in BATCH)

@@ -36,6 +36,19 @@ def images_per_iteration(record: RunRecord, _rule: Rule) -> Answer:
     return _equal("images per GPU", stated, record.plan.images_per_gpu, where)
 
 
+def batch_confirmed(record: RunRecord, _rule: Rule) -> Answer:
+    """Ask whether the log states the batch at all."""
+    for name, what in (("images_per_iteration", "iteration"), ("images_per_gpu", "GPU")):
+        stated, where = _stated(record, name)
+        if stated is not None:
+            return "ok", f"images per {what}: {stated} ({where})"
+    images = record.plan.images_per_iteration
+    return "failed", (
+        f"{images} images per iteration are the recipe's word: no line of the log confirms them"
+        " (log.states)"
+    )
+
+
 def gpus(record: RunRecord, _rule: Rule) -> Answer:
     """Compare GPUs: those on which the training was seen, else what the log states."""
     plan = record.plan
@@ -141,6 +154,7 @@ def _measured(record: RunRecord) -> Measurement:
 
 RULES: Mapping[str, RuleCheck] = {
     "images_per_iteration": images_per_iteration,
+    "batch_confirmed": batch_confirmed,
     "gpus": gpus,
     "precision": precision,
     "image_size": image_size,

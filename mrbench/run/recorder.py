@@ -28,7 +28,7 @@ from mrbench.prepare.removal import remove_tree
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import run_folder_name
 from mrbench.record import rundir
-from mrbench.record.default_rules import MACHINE_RULES, default_rules
+from mrbench.record.default_rules import MACHINE_RULES, default_rules, tells_batch
 from mrbench.record.rundir import RunDir
 from mrbench.run.held import HeldFiles
 
@@ -218,7 +218,7 @@ def blank(
         status="failed",
         series=series,
         forced=forced,
-        default_rules=default_rules(file.suite),
+        default_rules=default_rules(file.suite, batch_told=tells_batch(file.recipe)),
     )
 
 
@@ -228,6 +228,7 @@ def family(file: RecipeFile, plan: Plan) -> str:
     Runs of one family on different counts are a scaling series.
     """
     recipe = as_ever(file.recipe) | {"notes": ""}
+    recipe["launch"].pop("iterations", None)  # told since; the command had it all along
     parts: list[object] = [
         recipe,
         plan.suite,
