@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from mrbench.errors import MrbenchError, RecipeError
+from mrbench.model.inputs import Window
 from mrbench.model.plan import FORMAT, Plan
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan, parse_window
@@ -119,15 +119,15 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def planned(path: Path, **asked: Any) -> Plan:
+def planned(path: Path, *, gpus: int | None = None, window: Window | None = None) -> Plan:
     suite = load.read_suite(path.with_name("suite.yaml"))
-    return make_plan(load.load_file(path, suite_name="toys", suite=suite), **asked)
+    return make_plan(load.load_file(path, suite_name="toys", suite=suite), gpus=gpus, window=window)
 
 
 def test_a_number_of_gpus_that_nothing_consumes_is_refused(recipe: Path) -> None:
     with pytest.raises(RecipeError, match="nothing tells toy to train on 2 GPUs") as caught:
         planned(recipe, gpus=2)
-    assert caught.value.line == 14
+    assert caught.value.line == 12
     assert planned(recipe, gpus=1).gpus == 1  # the suite's
     edit(recipe, "THREADS: 2", 'THREADS: "{gpus}"')
     assert planned(recipe, gpus=2).variables == {"THREADS": "2"}
@@ -140,9 +140,7 @@ def test_a_window_beyond_the_trainings_own_end_is_refused(recipe: Path) -> None:
     beyond = parse_window("100:9000")
     assert planned(recipe, window=beyond).window == beyond  # nobody says where it ends
     edit(recipe, "launch:\n", "launch:\n  iterations: 5000\n")
-    with pytest.raises(
-        RecipeError, match="100:9000 reaches beyond the end of toy, which trains 50"
-    ):
+    with pytest.raises(RecipeError, match="100:9000 reaches beyond the end of toy, which"):
         planned(recipe, window=beyond)
     last = planned(recipe, window=parse_window("100:5000"))
     edit(recipe, "  iterations: 5000\n", "")

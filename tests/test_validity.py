@@ -300,9 +300,7 @@ def test_others_on_the_gpus_and_heat_are_found(gpus: Path, monkeypatch: pytest.M
     assert "GPU 1 by heat (hardware)" in broken["throttling"]
 
 
-def test_a_batch_that_nothing_tells_and_no_line_confirms_is_a_note(
-    toy: Path, git: Callable[..., str]
-) -> None:
+def test_a_batch_that_nothing_tells_and_no_line_confirms_is_a_note(toy: Path) -> None:
     word = "4 images per iteration are the recipe's word: no line of the log confirms them"
     code, found, said = run(toy)
     assert (code, found["validity"]["verdict"]) == (0, "valid with notes")

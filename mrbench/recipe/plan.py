@@ -156,11 +156,9 @@ def _check_consumed(file: RecipeFile, count: int, nodes: int) -> None:
     command = launch.multi_node.command if nodes > 1 and launch.multi_node else launch.command
     texts = (*command, *launch.variables.values())
     told = ("gpus", "gpus_per_node", *(("nodes", "node_rank") if nodes > 1 else ()))
-    if (
-        other.arguments
-        or other.substitutions
-        or any(f"{{{name}}}" in text for text in texts for name in told)
-    ):
+    if other.arguments or other.substitutions:
+        return
+    if any(f"{{{name}}}" in text for text in texts for name in told):
         return
     raise RecipeError(
         f"nothing tells {file.name} to train on {count} GPUs: neither launch.command nor"
