@@ -179,9 +179,33 @@ def test_a_value_may_be_of_any_unit_and_kind(
 ) -> None:
     text = "".join(line.format(i=i, ms=500 * i) + "\n" for i in range(10, 641, 10))
     images = 8000 if keys.get("timing") == "rate" else 16
-    found = measured(text, own(pattern, **keys), images=images)
-    assert (found.status, found.iterations) == ("ok", 400), found.reason
-    assert found.seconds_per_iteration == pytest.approx(0.5)
+    shown = {key: value for key, value in keys.items() if key != "unit"}  # by the lines themselves
+    for log in (own(pattern, **keys), own(pattern, **shown)):
+        found = measured(text, log, images=images)
+        assert (found.status, found.iterations) == ("ok", 400), found.reason
+        assert found.seconds_per_iteration == pytest.approx(0.5)
+
+
+def test_a_line_that_shows_its_unit_is_believed() -> None:
+    number = r"(?P<iteration>\d+)"
+    for text, pattern in (
+        ("{i} elapsed (ms): 500.0 |", number + r" elapsed \(ms\): (?P<value>[\d.]+) \|"),
+        ("{i} elapsed (ms): 9.0/500.0 |", number + r" elapsed \(ms\): [\d.]+/(?P<value>[\d.]+) "),
+        ('{{"iter": {i}, "step_ms": 500.0}}', rf'"iter": {number}, "step_ms": (?P<value>[\d.]+)'),
+        ("{i}/640 [00:30<00:00, 2.00it/s]", number + r"/640 \[[^,]+, (?P<value>[\d.]+)it/s"),
+    ):
+        log = "".join(text.format(i=i) + "\n" for i in range(10, 641, 10))
+        assert measured(log, own(pattern)).seconds_per_iteration == pytest.approx(0.5), text
+    bar = "".join(
+        f"{i}/640 [00:30<00:00, {'2.00s/it' if i <= 300 else '2.00it/s'}]\n"
+        for i in range(10, 641, 10)
+    )
+    pattern = number + r"/640 \[[^,]+, (?P<value>[\d.]+)(?:it/s|s/it)"
+    found = measured(bar, own(pattern, timing="iterations_per_second"))
+    assert found.seconds_per_iteration == pytest.approx((200 * 2.0 + 200 * 0.5) / 400)
+    images = measured(log, own(number + r"/640 \[[^,]+, (?P<value>[\d.]+)it/s", timing="rate"))
+    assert (images.status, images.images_per_second) == ("incomplete_window", None)
+    assert "iterations_per_second" in images.remedy
 
 
 def test_smoothing_is_for_means_alone() -> None:

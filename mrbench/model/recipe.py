@@ -188,7 +188,7 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     LATER: ClassVar[Mapping[str, object]] = {
         "smoothing": None,
-        "unit": "s",
+        "unit": None,
         "epochs_from": None,
     }
 
@@ -220,8 +220,12 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     unit: Annotated[
-        Unit, Meta(description="Unit of value where it is a time, and of data: s, ms or us.")
-    ] = "s"
+        Unit | None,
+        Meta(
+            description="Unit of value where it is a time, and of data: s, ms or us. Default: what"
+            " stands right behind the value (500ms) or in brackets before it ((ms): 500), else s."
+        ),
+    ] = None
     every: Annotated[
         Count | None,
         Meta(

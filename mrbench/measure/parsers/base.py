@@ -66,8 +66,8 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     epoch. data_over: data is the mean of the last so many, though value is not. step: the step of
     rounding, if the digits of value do not show it. begins: a line that a new process prints before
     its first mark; its group, if any, is the number of iterations done. unit_s: seconds of one unit
-    of value. told_by: what a line has if its value means what this format says; what
-    that of another one means is unknown, for the reason `untold`.
+    of value; None: the line shows it. told_by: what a line has if its value means what this format
+    says; what that of another one means is unknown, for the reason `untold`.
     """
 
     number: re.Pattern[bytes]
@@ -80,7 +80,7 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     every: int | None = None
     counts_from: int = 1
     epochs_from: int = 1
-    unit_s: float = 1.0
+    unit_s: float | None = 1.0
     told_by: re.Pattern[bytes] | None = None
     untold: Problem | None = None
     skipped: int = 0

@@ -13,8 +13,8 @@ import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.log.blocks import Block
+from mrbench.measure.parsers import units
 from mrbench.measure.parsers.base import (
-    RATES,
     REPEAT,
     UNPLACED,
     Mark,
@@ -87,7 +87,7 @@ def from_pattern(log: LogFormat) -> TextFormat:
         counts_from=log.counts_from,
         skipped=log.skipped,
         smoothing=log.smoothing,
-        unit_s=UNITS[log.unit],
+        unit_s=UNITS[log.unit] if log.unit else None,
     )
 
 
@@ -301,15 +301,18 @@ def _matched(
         ends = number_ends(block, last, rule, final=final)
         if not ends:
             return PENDING if ends is None else None
-    unit_s = 1.0 if rule.timing in RATES else rule.unit_s
+    left, right = match.span("value")
+    what = units.meaning(block, left, right, rule, min(len(block), right + units.NEAR))
+    value, error = units.apply(value, _error(text, rule), what)
     data = number(plain(match["data"])) if rule.data and match["data"] else None
     return Mark(
         0,
-        value * unit_s,
+        value,
         offset + match.end(),
         loss=number(plain(match["loss"])) if rule.loss and match["loss"] else None,
-        error=_error(text, rule) * unit_s,
-        data=None if data is None else data * rule.unit_s,
+        error=error,
+        data=None if data is None else data * (rule.unit_s or what.seconds),
+        untold=what.untold,
     )
 
 
