@@ -142,6 +142,39 @@ def test_what_others_and_the_hypervisor_took_is_neither_training_nor_mrbench(
     assert load == pytest.approx(expected)
 
 
+def limited(second: int, **values: float) -> dict[str, Any]:
+    """Return a sample: throttled in 3 of 10 periods, 0.2 s of memory stalls and 0.4 s of heat."""
+    told = {"periods": 10 * second, "throttled": 3 * second, "memory_stalled_s": 0.2 * second}
+    told |= {"heat_s": 0.4 * second, "group_cpu_s": 2.5 * second} | values
+    if second % 5 == 0:
+        told["cpu_mhz"] = 1500
+    busy = {"cpu_busy_s": 2.75 * second, "cpu_stolen_s": 0.0}
+    return sample(second, host=busy, limits=told, mrbench_cpu_s=0.0)
+
+
+def test_what_limited_the_processors(tmp_path: Path) -> None:
+    head = header(quota_cores=2.5, group_holds_us=True, cpu_max_mhz=3000)
+    file = write(tmp_path, *(limited(s) for s in range(100, 130)), END, head=head)
+    host = summarize(file, CPU, MEASURED)["host"]
+    assert host["cpu_limits"] == pytest.approx(
+        {
+            "quota_cores": 2.5,
+            "throttled_share": 0.3,
+            "memory_stalled_share": 0.2,
+            "heat_share": 0.4,
+            "clock_share": 0.5,
+        }
+    )
+    # of four cores 0.75 are busy with others, which leaves the quota of 2.5; within the group 0.5
+    assert host["cpu_load"]["usable_cores"] == 2.5
+    assert host["cpu_load"]["others_cores"] == pytest.approx(0.5 - 0.001)
+    untold = [sample(s, limits={"memory_stalled_s": 0.0}) for s in range(100, 130)]
+    host = summarize(write(tmp_path, *untold, END), CPU, MEASURED)["host"]
+    assert host["cpu_limits"]["throttled_share"] is None
+    assert host["cpu_limits"]["heat_share"] is None
+    assert host["cpu_limits"]["memory_stalled_share"] == 0
+
+
 @pytest.mark.parametrize(
     "change", [{"mrbench_cpu_s": None}, {"own_cpu_s": None}, {"host": {"cpu_busy_s": None}}]
 )

@@ -179,6 +179,45 @@ def test_foreign_load_is_a_rule_of_every_suite(
     assert "foreign_load" not in {rule.rule for rule in default_rules(lenient)}
 
 
+def limits(**shares: float | None) -> dict[str, Any]:
+    told: dict[str, float | None] = {
+        "quota_cores": 1.5,
+        "throttled_share": 0.0,
+        "memory_stalled_share": 0.0,
+    }
+    told |= {"heat_share": 0.0, "clock_share": 0.7} | shares
+    return seen(host={"name": "a", "processors": 2, "cpu_limits": told})
+
+
+@pytest.mark.parametrize(
+    ("change", "broken", "says"),
+    [
+        (limits(), "", ""),
+        (limits(throttled_share=0.4), "cpu_throttling", "quota of 1.5 cores stopped it in 40% of"),
+        (limits(heat_share=0.06), "cpu_throttling", "heat slowed the CPUs for 6% of the window"),
+        (limits(clock_share=0.3), "cpu_throttling", "the fastest CPU ran at 30% of its highest"),
+        (limits(memory_stalled_share=0.1), "memory_pressure", "for 10% of the window processes"),
+    ],
+)
+def test_what_slowed_the_processors_is_a_note(
+    change: dict[str, Any], broken: str, says: str
+) -> None:
+    found = record(**change)
+    validity = judge_record(found, default_rules(found.suite))
+    failed = [f for f in validity.findings if f.outcome == "failed"]
+    assert [f.rule for f in failed] == ([broken] if broken else [])
+    assert says in "".join(validity.notes)
+
+
+def test_what_is_not_told_is_not_checked() -> None:
+    found = record(**limits(heat_share=None, clock_share=None))
+    told = {f.rule: f for f in judge_record(found, default_rules(found.suite)).findings}
+    assert told["cpu_throttling"].outcome == "not checked"
+    assert told["cpu_throttling"].text == "heat and clocks of the CPUs are not reported here"
+    older = judge_record(record(), default_rules(found.suite)).findings
+    assert {f.outcome for f in older} <= {"not checked", "ok"}
+
+
 def test_every_rule_that_can_be_written_is_checked() -> None:
     assert set(rules.RULES) == set(typing.get_args(RuleName))
 

@@ -76,6 +76,8 @@ window: {first: 10, last: 40}
 hardware: {accelerator: cpu, count: 1, name: any CPU}
 rules:
   - {rule: foreign_load, at_most: 99, reason: no test of this suite is about speed}
+  - {rule: cpu_throttling, at_most: 99, at_least: 0, reason: the same}
+  - {rule: memory_pressure, at_most: 99, reason: the same}
 """
 
 

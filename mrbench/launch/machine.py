@@ -8,6 +8,7 @@ import psutil
 
 from mrbench import __version__
 from mrbench.launch.gpus import list_gpus
+from mrbench.launch.telemetry.cgroups import tightest
 from mrbench.model.job import Job
 from mrbench.model.machine import Machine
 from mrbench.prepare import inherited
@@ -20,6 +21,7 @@ def facts(job: Job) -> Machine:
     job: what trains here, whose inherited variables are told.
     """
     gpus, gpu_error, driver = list_gpus()
+    group = tightest(os.getpid())
     return Machine(
         host=socket.gethostname(),
         mrbench=__version__,
@@ -28,6 +30,7 @@ def facts(job: Job) -> Machine:
         cpu=_cpu_name(),
         cpu_count=os.cpu_count(),
         cpus_usable=len(os.sched_getaffinity(0)),
+        cpu_quota_cores=group.quota_cores if group else None,
         memory_bytes=psutil.virtual_memory().total,
         load_average_1min=os.getloadavg()[0],
         gpus=gpus,

@@ -25,6 +25,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cpu: Annotated[str | None, Meta(description="Processor's name.")] = None
     cpu_count: Annotated[int | None, Meta(description="Logical processors.")] = None
     cpus_usable: Annotated[int | None, Meta(description="Those that mrbench may use.")] = None
+    cpu_quota_cores: Annotated[
+        float | None, Meta(description="How many its control group lets it use; null: all.")
+    ] = None
     memory_bytes: Annotated[int | None, Meta(description="Main memory in bytes.")] = None
     load_average_1min: Annotated[
         float | None, Meta(description="Load average over a minute, at the start.")

@@ -57,6 +57,8 @@ RuleName = Literal[
     "alone",
     "throttling",
     "foreign_load",
+    "cpu_throttling",
+    "memory_pressure",
     "clocks",
     "batch_confirmed",
 ]
@@ -71,10 +73,12 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="What is checked: the batch, number of GPUs, precision and image size that"
             " the log states; how much of the window is timed; the loss; that one process trained"
             " from iteration 1 on; that nobody else used the GPUs; that they were not throttled;"
-            " that other programs and the hypervisor left the CPUs to the training; that two clocks"
-            " agree. Suites without foreign_load get it twice: a note above 0.05, invalid above"
-            " 0.2. batch_confirmed, a note by default: that the log states a batch that the launch"
-            " does not set. Where a rule stands twice, the worst finding counts."
+            " that other programs and the hypervisor left the CPUs to the training; that no quota"
+            " of a control group, heat or low clock slowed the CPUs; that no process waited for"
+            " memory; that two clocks agree; batch_confirmed: that the log states a batch that the"
+            " launch does not set. Every suite has the rules about the machine and batch_confirmed"
+            " as notes, and foreign_load above 0.2 as invalid, too; an entry here takes their"
+            " place. Where a rule stands twice, the worst finding counts."
         ),
     ]
     reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]
@@ -86,6 +90,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float | None,
         Meta(
             description="Lower bound. window: share of its iterations that the log times, 0 to 1."
+            " cpu_throttling: clock of the fastest CPU by its highest, 0 to 1; 0.5 if left out."
         ),
     ] = None
     at_most: Annotated[
@@ -93,8 +98,9 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="Upper bound. loss: mean of the window's last quarter by that of its first."
             " clocks: how far their ratio is from 1, e.g. 0.01. throttling: share of the window's"
-            " samples, 0 to 1. foreign_load: share of the cores that the training may use, 0 to 1;"
-            " 0.05 if left out."
+            " samples, 0 to 1. foreign_load: share of the cores that the training may use;"
+            " cpu_throttling: of the scheduler's periods, or of the time; memory_pressure: of the"
+            " time; each 0 to 1, and 0.05 if left out."
         ),
     ] = None
 

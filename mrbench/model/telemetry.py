@@ -32,7 +32,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The first line: the machine, its clocks, and the process whose descendants are the training.
 
     visible: CUDA_VISIBLE_DEVICES. before: the processes on the GPUs before the training started.
-    cpus: the processors that the training may use.
+    cpus: the processors that the training may use. quota_cores: how many of them its control group
+    lets it use at a time; group_holds_us: whether the telemetry program is in that group, too.
     """
 
     format: Count
@@ -50,6 +51,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     driver: str | None = None
     before: tuple[Count, ...] | None = None
     cpus: tuple[Count, ...] | None = None
+    quota_cores: float | None = None
+    group_holds_us: bool | None = None
+    cpu_max_mhz: Count | None = None
 
     def used_gpus(self, number: int) -> list[GpuFacts]:
         """Return the GPUs that CUDA gave the training, at most so many."""
@@ -90,6 +94,22 @@ class TreeSample(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: Count
 
 
+class LimitsSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What limits the training's processors; counters, and cpu_mhz of the fastest of them.
+
+    periods, throttled: of the control group with the tightest quota, those in which it was used up;
+    group_cpu_s: processor time of that group. memory_stalled_s: for which a process waited for
+    memory. heat_s: for which heat slowed the processors.
+    """
+
+    periods: Count | None = None
+    throttled: Count | None = None
+    group_cpu_s: float | None = None
+    memory_stalled_s: float | None = None
+    heat_s: float | None = None
+    cpu_mhz: Count | None = None
+
+
 class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One GPU; None where its driver doesn't say. slowed_bits: NVML's clocks event reasons."""
 
@@ -127,6 +147,7 @@ class TelemetrySample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     monotonic_ns: Count
     host: HostSample
     tree: TreeSample
+    limits: LimitsSample | None = None
     gpus: dict[str, GpuSample] | None = None
     processes: dict[str, tuple[GpuProgram, ...]] | None = None
     own_cpu_s: float | None = None
@@ -235,6 +256,27 @@ class CpuLoad(msgspec.Struct, frozen=True, kw_only=True):
         return lost / self.usable_cores if self.usable_cores else 0.0
 
 
+class CpuLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What limited the training's processors over what the number covers; null: unknown."""
+
+    quota_cores: Annotated[
+        float | None, Meta(description="Cores that its control group may use; null: all.")
+    ] = None
+    throttled_share: Annotated[
+        float | None, Meta(description="Share of periods in which that was used up, 0 to 1.")
+    ] = None
+    memory_stalled_share: Annotated[
+        float | None, Meta(description="Share of time in which a process waited for memory.")
+    ] = None
+    heat_share: Annotated[
+        float | None, Meta(description="Share of time in which heat slowed processors.")
+    ] = None
+    clock_share: Annotated[
+        float | None,
+        Meta(description="Clock of the fastest processor by the highest it can have, 0 to 1."),
+    ] = None
+
+
 class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A machine over the window."""
 
@@ -250,6 +292,10 @@ class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
     cpu_load: Annotated[
         CpuLoad | None,
         Meta(description="Who used the training's processors; null: unknown, as in older runs."),
+    ] = None
+    cpu_limits: Annotated[
+        CpuLimits | None,
+        Meta(description="What limited the processors; null: unknown, as in older runs."),
     ] = None
     memory_used_bytes: Annotated[
         Statistics | None, Meta(description="Memory in use, in bytes.")

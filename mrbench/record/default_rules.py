@@ -4,7 +4,13 @@ from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Rule, Suite
 
 # The rules about the machine: what breaks one stands in the run's last line.
-MACHINE_RULES: tuple[str, ...] = ("alone", "throttling", "foreign_load")
+MACHINE_RULES: tuple[str, ...] = (
+    "alone",
+    "throttling",
+    "foreign_load",
+    "cpu_throttling",
+    "memory_pressure",
+)
 DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(
         rule="foreign_load",
@@ -17,8 +23,30 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         at_most=0.20,
     ),
     Rule(
+        rule="cpu_throttling",
+        reason="CPUs that a quota, heat or a low clock slows make a number of their own.",
+        otherwise="note",
+    ),
+    Rule(
+        rule="memory_pressure",
+        reason="A machine short of memory waits for its disk instead of computing.",
+        otherwise="note",
+    ),
+    Rule(
         rule="batch_confirmed",
         reason="Throughput is images over seconds; a batch that is only said may be another.",
+        otherwise="note",
+    ),
+)
+OF_GPUS: tuple[Rule, ...] = (
+    Rule(
+        rule="alone",
+        reason="Another program takes memory, time and power from the GPUs.",
+        otherwise="note",
+    ),
+    Rule(
+        rule="throttling",
+        reason="A GPU that heat or power failure slows down measures the machine's cooling.",
         otherwise="note",
     ),
 )
@@ -31,7 +59,8 @@ def default_rules(suite: Suite, *, batch_told: bool = True) -> tuple[Rule, ...]:
     batch_told: whether the training is told the plan's batch, as tells_batch says.
     """
     without = {rule.rule for rule in suite.rules} | ({"batch_confirmed"} if batch_told else set())
-    return tuple(rule for rule in DEFAULT_RULES if rule.rule not in without)
+    rules = (*DEFAULT_RULES, *(OF_GPUS if suite.hardware.accelerator == "gpu" else ()))
+    return tuple(rule for rule in rules if rule.rule not in without)
 
 
 def tells_batch(recipe: Recipe) -> bool:

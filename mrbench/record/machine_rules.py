@@ -12,6 +12,7 @@ from mrbench.record.default_rules import MACHINE_RULES
 POWER_CAP = "power cap"  # at full load every GPU runs into it; that is how it is built
 MOST_LOST = 0.05  # of the usable processors; a quiet machine's own services take less
 FULL = 0.9  # of the usable processors: then whatever others take is missing to the training
+LOWEST_CLOCK = 0.5  # of the highest: on all cores it is lower than on one, but hardly by that much
 LEAST_SAMPLES = 3
 Answer = tuple[RuleOutcome, str]
 
@@ -33,6 +34,43 @@ def foreign_load(record: RunRecord, rule: Rule) -> Answer:
     if len(known) < len(hosts):
         return "not checked", f"{text}; of {len(hosts) - len(known)} nodes the load is unknown"
     return "ok", text
+
+
+def cpu_throttling(record: RunRecord, rule: Rule) -> Answer:
+    """Ask for which share of the window a quota, heat or a low clock slowed the processors."""
+    most = MOST_LOST if rule.at_most is None else rule.at_most
+    least = LOWEST_CLOCK if rule.at_least is None else rule.at_least
+    known = [host.cpu_limits for host in _hosts(record.telemetry) if host.cpu_limits]
+    slowed, unknown = [], []
+    for limits in known:
+        held, heat, clock = limits.throttled_share, limits.heat_share, limits.clock_share
+        if held is not None and held > most:
+            quota = f"the quota of {limits.quota_cores or 0:g} cores"
+            slowed.append(f"{quota} stopped it in {held:.0%} of the scheduler's periods")
+        if heat is not None and heat > most:
+            slowed.append(f"heat slowed the CPUs for {heat:.0%} of the window")
+        if clock is not None and clock < least:
+            slowed.append(f"the fastest CPU ran at {clock:.0%} of its highest clock")
+        unknown += [n for n, v in (("heat", heat), ("clocks", clock)) if v is None]
+    if slowed:
+        return "failed", f"the CPUs were slowed: {'; '.join(dict.fromkeys(slowed))}"
+    if unknown or not known:
+        what = " and ".join(dict.fromkeys(unknown)) or "quota, heat and clocks"
+        return "not checked", f"{what} of the CPUs are not reported here"
+    return "ok", "neither quota, heat nor a low clock slowed the CPUs"
+
+
+def memory_pressure(record: RunRecord, rule: Rule) -> Answer:
+    """Ask for which share of the window a process waited for memory."""
+    most = MOST_LOST if rule.at_most is None else rule.at_most
+    limits = [host.cpu_limits for host in _hosts(record.telemetry)]
+    shares = [at.memory_stalled_share if at else None for at in limits]
+    known = [share for share in shares if share is not None]
+    if known and max(known) > most:
+        return "failed", f"for {max(known):.0%} of the window processes waited for memory"
+    if not known or len(known) < len(shares):
+        return "not checked", "how long processes waited for memory is not reported here"
+    return "ok", "no process waited for memory for long"
 
 
 def slowed_by(record: RunRecord) -> dict[str, str]:

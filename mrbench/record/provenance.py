@@ -85,6 +85,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
 ON_CPU: dict[str, tuple[Kind, str]] = {
     "machine.cpu": (MUST, "another CPU"),
     "machine.cpus_usable": (MUST, "another number of CPUs"),
+    "machine.cpu_quota_cores": (MUST, "another quota of CPU time"),
 }
 # Between two implementations of a suite the suite has decided that these do not forbid it.
 BETWEEN: dict[str, tuple[Kind, str]] = {

@@ -165,4 +165,6 @@ RULES: Mapping[str, RuleCheck] = {
     "alone": machine_rules.alone,
     "throttling": machine_rules.throttling,
     "foreign_load": machine_rules.foreign_load,
+    "cpu_throttling": machine_rules.cpu_throttling,
+    "memory_pressure": machine_rules.memory_pressure,
 }

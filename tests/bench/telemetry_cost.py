@@ -103,7 +103,8 @@ def _loss(pairs: int) -> None:
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
         os.environ["BENCH_TRUTH"] = str(folder / "truth")
         mrbench = str(Path(sys.executable).parent / "mrbench")
-        watched = How([mrbench, "run", "--quiet", "--recipe", str(recipe)], folder, {})
+        passed = ["--pass-variable", "BENCH_TRUTH", "--pass-variable", "OPENBLAS_NUM_THREADS"]
+        watched = How([mrbench, "run", "--quiet", *passed, "--recipe", str(recipe)], folder, {})
         how = _train(watched)["how"]  # makes what later runs find made
         bare = How(how["argv"], Path(how["folder"]), how["variables"])
         bare.folder.mkdir(parents=True, exist_ok=True)

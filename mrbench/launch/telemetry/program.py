@@ -18,6 +18,7 @@ import psutil
 from mrbench.launch import gpus
 from mrbench.launch.telemetry.gpu_sampler import GpuSampler, open_all
 from mrbench.launch.telemetry.host import Host
+from mrbench.launch.telemetry.limits import Limits
 from mrbench.launch.telemetry.tree import Tree
 from mrbench.model.telemetry import (
     FORMAT,
@@ -52,12 +53,14 @@ class Observer:
                 self.error = str(exc)
         self.tree = Tree(root)
         cpus = self.tree.cpus or set()
+        self.limits = Limits(root, cpus, self.note)
         self.host = Host(self.note, cpus if len(cpus) != os.cpu_count() else ())
         self._strangers: set[int] = set()
         self._count = 0
 
     def start(self, before: tuple[int, ...] | None) -> None:
         """Write the header. before: the processes on the GPUs when the training was not started."""
+        group = self.limits.group
         header = Header(
             format=FORMAT,
             period_s=PERIOD_S,
@@ -74,6 +77,9 @@ class Observer:
             driver=self.driver,
             before=before,
             cpus=tuple(sorted(self.tree.cpus)) if self.tree.cpus else None,
+            quota_cores=group.quota_cores if group else None,
+            group_holds_us=group.holds_us if group else None,
+            cpu_max_mhz=self.limits.max_mhz,
         )
         self._has_header = True
         self._write(header)
@@ -100,6 +106,7 @@ class Observer:
                 monotonic_ns=at_ns,
                 host=host,
                 tree=tree,
+                limits=self.limits.sample(),
                 gpus=on_gpus if self.gpus else None,
                 processes=self._processes() if self.gpus and look else None,
                 own_cpu_s=time.process_time(),

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from mrbench.errors import MrbenchError
+from mrbench.launch.telemetry import cpus
 from mrbench.launch.telemetry.reading import (
     Pick,
     Span,
@@ -26,7 +27,6 @@ from mrbench.model.plan import Plan
 from mrbench.model.run import Measurement
 from mrbench.model.telemetry import (
     BoundBy,
-    CpuLoad,
     GpuFacts,
     GpuProgram,
     GpuSample,
@@ -273,35 +273,13 @@ def _host(telemetry: Telemetry, span: Span, timed: Span) -> HostSummary:
         cpu_busy_cores=busy,
         cpu_stolen_cores=speed(lambda h: h.cpu_stolen_s),
         cpu_others_cores=others,
-        cpu_load=_cpu_load(telemetry, timed),
+        cpu_load=cpus.load(telemetry, timed),
+        cpu_limits=cpus.limits(telemetry, timed),
         memory_used_bytes=gauge(samples, span, lambda s: s.host.memory_used_bytes),
         disk_read_bytes_per_s=speed(lambda h: h.disk_read_bytes),
         disk_written_bytes_per_s=speed(lambda h: h.disk_written_bytes),
         network_received_bytes_per_s=speed(lambda h: h.network_received_bytes),
         network_sent_bytes_per_s=speed(lambda h: h.network_sent_bytes),
-    )
-
-
-def _cpu_load(telemetry: Telemetry, span: Span) -> CpuLoad | None:
-    """Return who used the processors that the training may use; None where a part is unknown.
-
-    A window in which no sample fell is shorter than what the counters resolve.
-    """
-    samples, cpus = telemetry.samples, telemetry.header.cpus
-    some = any(s.host.usable_busy_s is not None for s in samples)
-    busy = rate(samples, span, lambda s: s.host.usable_busy_s if some else s.host.cpu_busy_s)
-    stolen = rate(samples, span, lambda s: s.host.usable_stolen_s if some else s.host.cpu_stolen_s)
-    training = rate(samples, span, lambda s: s.tree.cpu_s)
-    own = rate(samples, span, lambda s: s.own_cpu_s)
-    mrbench = rate(samples, span, lambda s: s.mrbench_cpu_s)
-    if not (busy and training and own and mrbench and any(span.has(s.at_s) for s in samples)):
-        return None
-    others = busy.mean - training.mean - own.mean - mrbench.mean
-    return CpuLoad(
-        usable_cores=len(cpus or ()) or telemetry.header.processors,
-        training_cores=training.mean,
-        others_cores=max(0.0, others),
-        stolen_cores=stolen.mean if stolen else None,
     )
 
 
