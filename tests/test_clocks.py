@@ -294,7 +294,8 @@ def test_a_clock_that_was_set_is_no_evaluation() -> None:
         WINDOW,
         16,
     )
-    assert back.disagreement is None
+    assert "set by -1 h in iterations 241-260" in disagreement(back).text
+    assert back.seconds_per_iteration == pytest.approx(0.5)
     assert back.agreement == pytest.approx(1)  # that one interval is left out
 
 

@@ -70,27 +70,55 @@ def test_the_nearest_marks_are_the_edges_and_are_told(
     assert told == ((window.first + 1, window.last) != (first, last))
 
 
+FAR = [IterationSample(last, 20, 10.0, last) for last in range(20, 541, 50)]
+
+
 @pytest.mark.parametrize(
-    ("samples", "says"),
+    ("samples", "says", "remedy"),
     [
-        ([], "no line tells"),
-        (list(steady(end=300)), "1-300, 200 of the window's 400"),
-        (list(steady(end=480)), "380 of the window's 400"),
-        (list(steady(end=80)), "1-80, the window is 101-500"),
-        (list(steady(start=400, end=540)), "begins at iteration 401"),
-        (list(steady(start=540, end=900)), "begins at iteration 541"),
-        (list(steady(step=500, end=1000)), "too far apart: the nearest cover 1-500"),
-        ([s for s in steady() if not 200 < s.last <= 320], "280 of the window's 400"),
+        ([], "no line tells", "right format"),
+        (list(steady(end=300)), "1-300, 200 of the window's 400", "a window up to iteration 300"),
+        (list(steady(end=480)), "380 of the window's 400", "let it train longer"),
+        (list(steady(end=80)), "1-80, the window is 101-500", "let it train longer"),
+        (list(steady(start=400, end=540)), "begins at iteration 401", "a later window"),
+        (list(steady(start=300, end=400)), "iterations 301-400", "begins earlier, and let it"),
+        (list(steady(start=540, end=900)), "begins at iteration 541", "begins earlier"),
+        (list(steady(step=500, end=1000)), "500 iterations apart, too far", "--window 0:500,"),
+        (list(steady(step=200, end=1000)), "the nearest cover 201-400", "--window 200:400,"),
+        ([s for s in steady() if not 200 < s.last <= 320], "280 of the", "without the gap"),
+        (FAR, "160 of the window's 400", "without the gap"),
     ],
 )
 def test_a_window_that_is_not_covered_gets_no_number(
-    samples: list[IterationSample], says: str
+    samples: list[IterationSample], says: str, remedy: str
 ) -> None:
     found = measure(samples, WINDOW, 16)
     assert found.status == ("incomplete_window" if samples else "no_iterations")
     assert says in found.reason
+    assert remedy in found.remedy
     assert found.images_per_second is None
     assert found.seconds_per_iteration is None
+
+
+def test_a_window_without_lines_is_answered_with_the_nearest_that_has_some() -> None:
+    found = measure(steady(), Window(first=100, last=110), 16)
+    assert found.status == "incomplete_window"
+    assert found.explanation == (
+        "its lines are 20 iterations apart, too far apart for 101-110;"
+        " choose --window 100:120, the nearest that its lines fit"
+    )
+    assert measure(steady(), Window(first=100, last=120), 16).status == "ok"
+
+
+def test_a_process_that_began_late_is_told() -> None:
+    found = measure(steady(start=90, step=10), WINDOW, 16)
+    assert found.status == "ok"
+    assert len(found.warnings) == 1
+    assert "began at iteration 90: it was resumed there, or the log is cut" in found.warnings[0]
+    assert "slow start lies in or before the window" in found.warnings[0]
+    skipping = LogFormat(timing="running_mean", skipped=2)
+    after_two = [s._replace(count=8) if s.last == 100 else s for s in steady(start=90, step=10)]
+    assert "at iteration 90" in measure(after_two, WINDOW, 16, log=skipping).warnings[0]
 
 
 def test_a_hole_is_told_while_three_quarters_are_covered() -> None:

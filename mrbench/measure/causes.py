@@ -18,6 +18,7 @@ MARGIN = 0.1  # of a ratio that has a reason
 MUCH = 3.0  # times the log's seconds: more than data loading adds to every iteration
 SKIPPED = 0.8  # times the log's seconds: less is not explained by skipped iterations
 HOUR_S = 3600.0
+LEAST_SET_BACK_S = 1.0  # less is two lines whose order changed
 
 
 class Pair(NamedTuple):
@@ -93,11 +94,11 @@ def jumps(pairs: Sequence[Pair], other: LeadingClock) -> list[Pair]:
     """Return where a clock of the day was set: by hours, or back."""
     if other != "printed":
         return []
-    return [
-        p
-        for p in pairs
-        if p.other_s < 0 or (abs(p.excess_s) >= HOUR_S / 2 and _whole_hours(p.excess_s))
-    ]
+    return [p for p in pairs if p.other_s < -LEAST_SET_BACK_S or _ahead(p.excess_s)]
+
+
+def _ahead(excess_s: float) -> bool:
+    return excess_s >= HOUR_S / 2 and _whole_hours(excess_s)
 
 
 def set_clock(places: Sequence[Pair]) -> Explanation:

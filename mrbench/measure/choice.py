@@ -7,14 +7,13 @@ import msgspec
 
 from mrbench.measure.causes import Figures, longest_burst_s
 from mrbench.measure.clocks import GROSS, ClockComparison, LineClock, compare, compare_total
-from mrbench.measure.shortfall import LEAST_COVERED
+from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import Process, Span
 from mrbench.model.clocks import ComparedClock, ComparedName
 from mrbench.model.finding import Problem
 from mrbench.model.recipe import Clock
 from mrbench.model.run import LeadingClock
 
-COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
 MOST_UNSURE = 0.1  # of the log's seconds: a coarser clock confirms nothing
 CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
 

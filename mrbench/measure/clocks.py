@@ -61,10 +61,11 @@ def compare(
     every = [
         Pair(span, log_s, other_s)
         for span in spans
-        if (log_s := span.by("log")) is not None and (other_s := span.by(other)) is not None
+        if (log_s := span.by("log")) is not None
+        and (other_s := span.arrival_s if other == "arrival" else span.printed_s) is not None
     ]
     jumped = jumps(every, other)
-    pairs = [pair for pair in every if pair not in jumped] if jumped else every
+    pairs = [pair for pair in every if pair not in jumped and pair.other_s >= 0]
     log_s, other_s = sum(p.log_s for p in pairs), sum(p.other_s for p in pairs)
     if log_s <= 0 or other_s <= 0:
         return ClockComparison(other)

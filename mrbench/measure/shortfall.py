@@ -7,33 +7,66 @@ from mrbench.model.recipe import Clock
 from mrbench.model.run import Status
 
 LEAST_COVERED = 0.75  # of the window's iterations; below, no number
-MOST_OUTSIDE = 0.1  # of the window's length; marks further apart do not resolve it
+MOST_OUTSIDE = 0.1  # of the window's length; lines further apart do not resolve it
+COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
+TIMED = "let mrbench run the training: it times the lines as they arrive"
+EARLIER = "give a log that begins earlier"
 
 
 def shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, Problem] | None:
     """Return why there can be no number of a process, or None."""
+    problem = _uncovered(process, window)
+    return ("incomplete_window", problem) if problem else _flaw(process, clock)
+
+
+def _uncovered(process: Process, window: Window) -> Problem | None:
+    """Return why the window is not covered, with what helps, or None."""
     requested = f"{window.first + 1}-{window.last}"
-    available = f"the log has iterations {process.earliest + 1}-{process.latest}"
-    if process.latest > window.last:  # where reading may have skipped the rest
-        available = f"the log begins at iteration {process.earliest + 1}"
-    length = window.last - window.first
-    late = process.earliest > window.first
-    advice = "give a log that begins earlier" if late else "let it train longer"
+    begins = f"the log begins at iteration {process.earliest + 1}"
+    timed = f"{process.iterations} of the window's {window.last - window.first}"
+    timed = f"{timed} iterations ({requested}) are timed"
     if process.begin is None:
-        return "incomplete_window", Problem(f"{available}, the window is {requested}", advice)
-    tail = window.last - process.end
-    unfinished = process.latest < window.last and tail >= INSIDE * process.longest
-    gap = max(process.begin - window.first, tail)
-    if unfinished or gap > process.longest or process.iterations < LEAST_COVERED * length:
-        covered = f"{process.iterations} of the window's {length}"
-        text = f"{available}, {covered} ({requested}) are timed"
-        return "incomplete_window", Problem(text, advice)
-    outside = max(0, window.first - process.begin) + max(0, process.end - window.last)
-    if outside > MOST_OUTSIDE * length:
-        marks = f"{process.begin + 1}-{process.end}"
-        reason = f"its marks are too far apart: the nearest cover {marks}, not {requested}"
-        return "incomplete_window", Problem(reason, "choose another window")
-    return _flaw(process, clock)
+        timed = f"the window is {requested}"
+    if process.earliest >= window.last:
+        return Problem(f"{begins}, {timed}", f"{EARLIER}, or choose a later window (--window)")
+    unfinished = process.latest < window.last
+    if process.latest <= window.first or (
+        unfinished and window.last - process.end >= INSIDE * process.longest
+    ):
+        text = f"the log has iterations {process.earliest + 1}-{process.latest}, {timed}"
+        if process.earliest > window.first:
+            return Problem(text, f"{EARLIER}, and let it train longer")
+        shorter = f"choose a window up to iteration {process.latest} (--window)"
+        return Problem(text, f"let it train longer, or {shorter}")
+    if process.begin is None:
+        text = f"its lines are {process.widest} iterations apart, too far apart for {requested}"
+        return Problem(text, _other_window(process, window))
+    return _badly_covered(process, window, begins, timed)
+
+
+def _badly_covered(process: Process, window: Window, begins: str, timed: str) -> Problem | None:
+    """Return why lines on both sides of a window do not cover it, or None."""
+    begin, length = process.begin or 0, window.last - window.first
+    late, tail = begin - window.first, window.last - process.end
+    enough = process.iterations >= LEAST_COVERED * length and max(late, tail) <= process.longest
+    outside = max(0, -late) + max(0, -tail)
+    if enough and outside <= MOST_OUTSIDE * length:
+        return None
+    if process.earliest > window.first and late > tail:
+        return Problem(f"{begins}, {timed}", f"{EARLIER}, or choose a later window (--window)")
+    if not enough and process.iterations < process.end - begin:
+        text = f"{timed}; the lines of the others are missing"
+        return Problem(text, "give the whole log, or choose a window without the gap (--window)")
+    nearest = f"the nearest cover {begin + 1}-{process.end}, not {window.first + 1}-{window.last}"
+    text = f"its lines are {process.widest} iterations apart, too far apart: {nearest}"
+    return Problem(text, _other_window(process, window))
+
+
+def _other_window(process: Process, window: Window) -> str:
+    nearest = process.edges.nearest(window)
+    if nearest is None:
+        return "choose a longer window (--window)"
+    return f"choose --window {nearest.first}:{nearest.last}, the nearest that its lines fit"
 
 
 def _flaw(process: Process, clock: Clock) -> tuple[Status, Problem] | None:
@@ -45,10 +78,23 @@ def _flaw(process: Process, clock: Clock) -> tuple[Status, Problem] | None:
         reason = f"the seconds up to iteration {process.backwards} are not positive"
         return "non_monotonic", Problem(reason, "was the clock set, or lines mixed?")
     if process.untimed and all(s.arrival_s is None and s.printed_s is None for s in process.spans):
-        if process.unknown:
-            return "incomplete_window", process.unknown
-        return "incomplete_window", Problem(
-            f"the seconds up to iteration {process.untimed} cannot be told: the process did not"
-            " begin at iteration 1, or they contain a validation"
-        )
+        return "incomplete_window", untimed(process)
     return None
+
+
+def untimed(process: Process) -> Problem:
+    """Return why the log does not tell its seconds and no other clock does."""
+    if process.unknown:
+        return process.unknown
+    printed_s = sum(s.printed_s for s in process.spans if s.printed_s and s.printed_s > 0)
+    if printed_s > 0 and process.step_s > COARSEST * printed_s:
+        text = (
+            f"the log does not tell its seconds, and its time stamps, {process.step_s:g} s apart at"
+            f" least, are too coarse for a window of {printed_s:.4g} s"
+        )
+        return Problem(text, f"choose a longer window (--window), or {TIMED}")
+    text = (
+        f"the seconds up to iteration {process.untimed} cannot be told: the process did not begin"
+        " at iteration 1, or they contain a validation; no other clock covers the window"
+    )
+    return Problem(text, f"give a log with time stamps, or {TIMED}")

@@ -47,7 +47,51 @@ class Span(NamedTuple):
         """Return the seconds by a clock; None if they are unknown."""
         if clock == "log":
             return self.log_s if math.isfinite(self.log_s) else None
-        return self.arrival_s if clock == "arrival" else self.printed_s
+        if clock == "arrival":
+            return self.arrival_s
+        return None if self.printed_s is None or self.printed_s < 0 else self.printed_s
+
+
+class Edges(msgspec.Struct):
+    """The ends of a process's intervals that are nearest to a window's two edges.
+
+    Each pair: the last one up to the edge, and the first one from it on; iterations done.
+    """
+
+    first: tuple[int | None, int | None] = (None, None)
+    last: tuple[int | None, int | None] = (None, None)
+
+    def add(self, sample: IterationSample, window: Window) -> None:
+        """Add both ends of a sample's iterations."""
+        for end in (sample.last - sample.count, sample.last):
+            self.first = _nearer(self.first, end, window.first)
+            self.last = _nearer(self.last, end, window.last)
+
+    def nearest(self, window: Window) -> Window | None:
+        """Return the window nearest to this one that begins and ends with an interval; or None."""
+        pairs = [
+            Window(first=first, last=last)
+            for first in self.first
+            for last in self.last
+            if first is not None and last is not None and first < last
+        ]
+
+        def distance(found: Window) -> tuple[int, int]:
+            outside = max(0, window.first - found.first) + max(0, found.last - window.last)
+            return abs(found.first - window.first) + abs(found.last - window.last), outside
+
+        return min(pairs, key=distance, default=None)
+
+
+def _nearer(
+    pair: tuple[int | None, int | None], end: int, edge: int
+) -> tuple[int | None, int | None]:
+    below, above = pair
+    if end <= edge:
+        below = end if below is None else max(below, end)
+    if end >= edge:
+        above = end if above is None else min(above, end)
+    return below, above
 
 
 class Process(msgspec.Struct):
@@ -57,12 +101,14 @@ class Process(msgspec.Struct):
     the window. untimed: the last iteration of the first sample without seconds; unknown: why it has
     none; unsure: why it is unknown what its figures mean. begin_edge_s, end_edge_s: the errors of a
     running sum at the window's two edges. tally: its figures by the totals that the log prints.
+    edges: where another window could begin and end. widest: iterations of its longest sample.
     """
 
     earliest: int
     tally: Tally
     latest: int = 0
     longest: int = 0
+    widest: int = 0
     begin: int | None = None
     end: int = 0
     iterations: int = 0
@@ -75,6 +121,7 @@ class Process(msgspec.Struct):
     end_edge_s: float | None = None
     step_s: float = 0.0  # of the printed clock
     spans: list[Span] = []
+    edges: Edges = msgspec.field(default_factory=Edges)
     previous: IterationSample | None = None
 
 
@@ -109,6 +156,8 @@ def split_processes(
         if in_window(sample, window):
             _add(process, sample, stamps, most)
         process.tally.add(sample)
+        process.edges.add(sample, window)
+        process.widest = max(process.widest, sample.count)
         process.latest = sample.last
         process.previous = sample
     if process is not None:
@@ -205,19 +254,22 @@ class Marks(msgspec.Struct):
     """Offsets in bytes into the log, and whether the loss is still a number.
 
     last: behind the last mark; near: behind the last but two; nan_at: behind the first mark whose
-    loss is not finite. ends_nan: the loss of the last mark is not finite.
+    loss is not finite. ends_nan: the loss of the last mark is not finite. latest: the highest
+    iteration.
     """
 
     last: int = 0
     near: int = 0
     nan_at: int | None = None
     ends_nan: bool = False
+    latest: int = 0
 
     def watch(self, samples: Iterable[IterationSample]) -> Iterator[IterationSample]:
         """Yield the samples unchanged and note their offsets."""
         before = 0
         for sample in samples:
             self.near, before, self.last = before, self.last, sample.ended_at
+            self.latest = max(self.latest, sample.last)
             if sample.loss is not None:
                 self.ends_nan = not math.isfinite(sample.loss)
                 if self.ends_nan and self.nan_at is None:

@@ -15,7 +15,7 @@ from mrbench.measure.choice import Choice, Lead, choose
 from mrbench.measure.clocks import GROSS
 from mrbench.measure.interval import drift, within_run
 from mrbench.measure.parsers import counts_images
-from mrbench.measure.shortfall import LEAST_COVERED, shortfall
+from mrbench.measure.shortfall import LEAST_COVERED, shortfall, untimed
 from mrbench.measure.spans import ArrivalClock, Process, split_processes
 from mrbench.measure.timed import timed_stretches
 from mrbench.measure.totals import Totals
@@ -72,6 +72,21 @@ def missing_lines(timed: int, covered: int) -> str:
     return f"only {timed} of {covered} iterations are in the log"
 
 
+def began_late(measured: Measurement, skipped: int) -> str:
+    """Return the warning that a process did not begin at iteration 1; empty if it did.
+
+    skipped: iterations at a process's start that its figures leave out. Some formats' first line
+    covers nothing but the start of their clock, an interval's length.
+    """
+    interval = measured.iterations / max(1, measured.intervals)
+    if measured.began is None or measured.began <= interval:
+        return ""
+    return (
+        f"the process began at iteration {max(0, measured.began - skipped)}: it was resumed there,"
+        " or the log is cut; its slow start lies in or before the window"
+    )
+
+
 def _preferred(earlier: Measurement, later: Measurement) -> Measurement:
     """Return the later, unless it does not cover the window and the earlier does or is longer."""
     if later.status != "incomplete_window":
@@ -123,7 +138,9 @@ def _conclude(
         if timed:
             began_s = min(began_s, timed[0].began_s)
         measured = replace(measured, began_s=began_s, ended_s=ended_s, timed=timed)
-    texts = (*_edge_warnings(process, window), *chosen.warnings, *_warnings(measured))
+    resumed = began_late(measured, log.skipped)
+    edges = [*_edge_warnings(process, window), *([resumed] if resumed else [])]
+    texts = (*edges, *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
 
 
@@ -133,8 +150,7 @@ def _doubt(process: Process, chosen: Choice) -> Problem | None:
     if chosen.unsure:
         return chosen.unsure
     if lead.iterations < LEAST_COVERED * process.iterations or lead.seconds <= 0:
-        text = "the log's own seconds are unknown in the window, and no arrival times are at hand"
-        return process.unknown or Problem(text)
+        return untimed(process)
     if lead.error_s <= GROSS * lead.seconds:
         return None
     coarse = f"which is too coarse for a window of {lead.seconds:.4g} s"

@@ -100,7 +100,8 @@ def _explain(
     from mrbench.measure.failure.verdict import explain, failure_of_run, shortfall  # noqa: PLC0415 - few runs need it
 
     failure = failure_of_run(folder.log, marks, exit_, measurement.status)
-    if failure is None:
+    covered = marks.latest >= plan.window.last  # then it is not the training that was too short
+    if failure is None or (failure.cause == "ended_early" and covered):
         return measurement
     end = {
         "timed_out": f"not done within {plan.wall_clock_limit_s:g} s",

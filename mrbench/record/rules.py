@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import UNSET
 
-from mrbench.measure.window import missing_lines, several_processes
+from mrbench.measure.window import began_late, missing_lines, several_processes
 from mrbench.model.record import RunRecord
 from mrbench.model.run import Measurement
 from mrbench.model.suite import Rule
@@ -123,11 +123,9 @@ def single_process(record: RunRecord, _rule: Rule) -> Answer:
         return "failed", several_processes(measured.processes)
     if measured.began is None:
         return "not checked", "the first iteration was not recorded"
-    # Some formats' first line covers nothing but the start of their clock: an interval's length.
-    interval = measured.iterations / max(1, measured.intervals)
-    if measured.began > interval:
-        text = f"the log begins behind iteration {measured.began}: it was resumed, or is cut"
-        return "failed", text
+    late = began_late(measured, record.plan.log.skipped)
+    if late:
+        return "failed", late
     return "ok", "one process, from the first iteration on"
 
 

@@ -112,7 +112,7 @@ def read_stamp(line: bytes) -> Printed | None:
 
 
 def elapsed(begin: Printed, end: Printed) -> float | None:
-    """Return the seconds from one stamp to the next; None where the clock went back.
+    """Return the seconds from one stamp to the next; negative where the clock went back.
 
     What the stamps leave out is what makes the time shortest: midnight and New Year pass once at
     most, and a 29 February that neither of them names was none. More than half of what they leave
@@ -122,10 +122,10 @@ def elapsed(begin: Printed, end: Printed) -> float | None:
         return None
     seconds = end.seconds - begin.seconds
     if math.isinf(begin.period_s):
-        return seconds if seconds >= 0 else None
+        return seconds
     seconds %= begin.period_s
     if seconds > begin.period_s / 2:
-        return None
+        return seconds - begin.period_s
     from_before = begin.seconds < _MARCH_S - DAY_S or begin.seconds > end.seconds
     if begin.period_s == YEAR_S and from_before and end.seconds >= _MARCH_S:
         seconds -= DAY_S
