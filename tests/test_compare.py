@@ -1,6 +1,7 @@
 """Two runs: what differs, what that means, and whether their numbers may be compared."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,99 @@ def test_two_runs_of_one_plan_may_be_compared(runs: list[Path], tmp_path: Path) 
     rates = [record_of(run)["measurement"]["images_per_second"] for run in runs]
     assert answer["ratio_b_to_a"] == pytest.approx(rates[1] / rates[0])
     assert [answer[side]["images_per_second"] for side in "ab"] == rates
+    assert answer["low_ratio_b_to_a"] is None, "one run a side tells no noise"
     sure = {"images_per_second": rates[0], "low": rates[0] - 1, "high": rates[0] + 1}
     rewrite(runs[0], lambda r: r["measurement"].update(interval=sure), digest=True)
-    told = mrbench("compare", runs[0].name, runs[1].name, cwd=tmp_path).stdout
-    assert f"B / A: {rates[1] / rates[0]:.4f}" in told
-    assert f"{rates[0]:.3f} img/s ({rates[0] - 1:.3f} to {rates[0] + 1:.3f})" in told
+    lines = mrbench("compare", runs[0].name, runs[1].name, cwd=tmp_path).stdout.splitlines()
+    assert lines[0].startswith(f"B / A: {rates[1] / rates[0]:.4f}: B is ")
+    assert "both are single runs" in " ".join(lines[:2])
+    within = f"(within this run {rates[0] - 1:.3f} to {rates[0] + 1:.3f}), 1 run"
+    assert any(f"{rates[0]:.3f} img/s {within}" in line for line in lines)
+
+
+def repeats(run: Path, name: str, rates: Sequence[float], **plan: Any) -> list[Path]:  # noqa: ANN401 - JSON
+    """Lay down copies of a run that differ by their speed and in their plan."""
+
+    def change(record: dict[str, Any], number: int) -> None:
+        record["plan"] |= plan
+        record["plan_digest"] = name
+        record["id"] += f"-{name}-{number}"
+        record["started"] = f"2030-01-0{number + 1}T00:00:00Z"
+        record["measurement"].update(images_per_second=rates[number], interval=None)
+
+    made = []
+    for number in range(len(rates)):
+        place = shutil.copytree(run, run.with_name(f"{run.name}-{name}-{number}"))
+        rewrite(place, lambda r, n=number: change(r, n), digest=True)  # type: ignore[misc]
+        made.append(place)
+    return made
+
+
+OLD, NEW = (100.0, 101.0, 99.0), (95.0, 96.0, 94.5)
+
+
+def test_repeats_are_compared_as_rows_or_by_their_names(runs: list[Path], tmp_path: Path) -> None:
+    source = record_of(runs[0])["plan"]["source"] | {"commit": "abc1234" + "0" * 33}
+    old = repeats(runs[0], "old", OLD)
+    new = repeats(runs[0], "new", NEW, source=source, pinned=False)
+    for run in runs:
+        shutil.rmtree(run)
+    answer = compare(["toy", "toy@abc1234"], tmp_path, 0)
+    assert [answer[side]["run"] for side in "ab"] == ["toy", "toy@abc1234"]
+    assert answer["a"]["run_images_per_second"] == list(OLD)
+    # by scipy.stats.ttest_ind of the logarithms, equal_var=False
+    assert answer["ratio_b_to_a"] == pytest.approx(0.951689, abs=1e-6)
+    assert answer["low_ratio_b_to_a"] == pytest.approx(0.931974, abs=1e-5)
+    assert answer["high_ratio_b_to_a"] == pytest.approx(0.971822, abs=1e-5)
+    assert answer["conclusion"].startswith("B is 4.8 % slower (95 % interval 2.8 to ")
+    told = mrbench("compare", "toy", "toys/toy@abc", cwd=tmp_path).stdout
+    assert told.startswith("B / A: 0.9517 (95 % interval 0.9320 to 0.9718): B is 4.8 % slower")
+    assert told.index("\ncode\n") < told.index("source.commit: ")
+    assert "What may explain a difference: code." in " ".join(told.split()[-12:])
+    words = [*map(str, old), "vs", *map(str, new)]
+    again = compare(words, tmp_path, 0)
+    assert again["high_ratio_b_to_a"] == answer["high_ratio_b_to_a"]
+    (tmp_path / "mine").mkdir()
+    for run in old:
+        shutil.move(run, tmp_path / "mine")
+    again = compare(["mine", "toy"], tmp_path, 0)
+    assert again["ratio_b_to_a"] == answer["ratio_b_to_a"], "a folder of runs is a side, too"
+
+
+def test_one_run_beside_repeats_takes_its_noise_from_a_baseline(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    first, second = runs
+    repeats(first, "old", OLD)
+    shutil.rmtree(first)
+    (new,) = repeats(second, "new", NEW[:1])
+    shutil.move(new, tmp_path / "new")
+    shutil.rmtree(second)
+    saved = mrbench("baseline", "save", "b.json", "--suite", "toys", cwd=tmp_path)
+    assert saved.returncode == 0, saved.stderr
+    assert compare(["toy", "new"], tmp_path, 0)["low_ratio_b_to_a"] is None
+    told = mrbench("compare", "toy", "new", "--baseline", "b.json", cwd=tmp_path).stdout
+    assert told.startswith("B / A: 0.9501 (95 % interval 0.9")
+    assert "1 run, noise 1 % by the baseline" in " ".join(told.split())
+
+
+def test_sides_are_told_apart(runs: list[Path], tmp_path: Path) -> None:
+    for words in (["a"], ["a", "b", "c"], ["vs", "b"], ["a", "vs"], ["a", "vs", "b", "vs", "c"]):
+        done = mrbench("compare", *words, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "give two runs or rows, or several with vs between them" in done.stderr
+    done = mrbench("compare", "toy@fff", runs[0], cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no row 'toy@fff'; " in done.stderr
+    assert "the rows are: toy" in done.stderr
+    answer = compare([*runs, "vs", runs[1], *repeats(runs[0], "x", [9.0, 9.1])], tmp_path, 0)
+    assert answer["low_ratio_b_to_a"] is None
+    assert answer["conclusion"].endswith("is not known, as a run stands on both sides")
+    twice = compare([runs[0], runs[0], "vs", runs[1]], tmp_path, 0)
+    assert len(twice["a"]["runs"]) == 1
+    other = repeats(runs[1], "other", [50.0], gpus=8)
+    answer = compare([runs[0], "vs", runs[1], other[0]], tmp_path, 7)
+    assert "the runs of B differ, plan.gpus: " in answer["verdict"]
 
 
 DRAWN = {"images": 2, "width": 32, "height": 32, "seed": 1}

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from mrbench.checks.baseline.choice import Candidate, ValidRuns, latest
 from mrbench.checks.baseline.file import read_baseline
+from mrbench.checks.baseline.likeness import forbidding, kept_facts
 from mrbench.errors import MrbenchError, RecipeError
+from mrbench.measure.repeats import Noise
 from mrbench.model.baseline import Baseline, Key
+from mrbench.model.record import RunRecord
 from mrbench.record import rundir
 from mrbench.text import one_line
 
@@ -36,3 +39,14 @@ def read_series(runs: Path, suite: str, names: Sequence[str] | None = None) -> d
         if not names or record.plan.implementation in names:
             candidates.append(Candidate(record=record, edited=edited))
     return latest(candidates)
+
+
+def noise_of(stored: Baseline, record: RunRecord) -> Noise | None:
+    """Return what a baseline knows of the noise between runs like this one, or None."""
+    key = record.plan.implementation, record.plan.gpus, record.plan.nodes
+    for entry in stored.entries:
+        if entry.key != key or entry.noise is None:
+            continue
+        if not forbidding(entry.provenance, kept_facts(record)):
+            return Noise(deviation=entry.noise, freedom=entry.noise_freedom)
+    return None

@@ -29,27 +29,58 @@ class Difference(msgspec.Struct, frozen=True):
         return f"{self.key}: {shorten(self.a, LONGEST)} / {shorten(self.b, LONGEST)}"
 
 
-class ComparedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the two."""
+class ComparedSide(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the two: a run, or repeats of one."""
 
-    run: Annotated[str, Meta(description="The run's folder or archive.")]
-    id: Annotated[str, Meta(description="suite/implementation/folder.")]
-    status: Annotated[Status, Meta(description="ok, or why there is no number.")]
+    run: Annotated[str, Meta(description="What it was called: a run's folder, archive, or a row.")]
+    id: Annotated[str, Meta(description="suite/implementation/folder of its newest run.")]
+    status: Annotated[Status, Meta(description="ok, or why the newest run has no number.")]
     images_per_second: Annotated[
-        float | None, Meta(description="Throughput, if its number can be used.")
+        float | None, Meta(description="Throughput of the runs whose number can be used.")
     ]
-    interval: Annotated[Interval | None, Meta(description="Its 95 % confidence interval.")]
+    interval: Annotated[
+        Interval | None,
+        Meta(
+            description="Its 95 % confidence interval: of several runs for their mean, of a single"
+            " one within that run."
+        ),
+    ]
+    runs: Annotated[tuple[str, ...], Meta(description="Ids of the runs that count, oldest first.")]
+    run_images_per_second: Annotated[
+        tuple[float, ...], Meta(description="Images per second of each of them.")
+    ]
+    assumed_noise: Annotated[
+        float | None,
+        Meta(
+            description="Standard deviation from run to run, a share, that a baseline gave for a"
+            " single run."
+        ),
+    ]
+    left_out: Annotated[
+        tuple[str, ...], Meta(description="The other runs, each with why it does not count.")
+    ]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What `mrbench compare --json` prints."""
 
-    a: Annotated[ComparedRun, Meta(description="The first run.")]
-    b: Annotated[ComparedRun, Meta(description="The second run.")]
+    a: Annotated[ComparedSide, Meta(description="The first side.")]
+    b: Annotated[ComparedSide, Meta(description="The second side.")]
     comparable: Annotated[bool, Meta(description="Whether the numbers may be compared.")]
     verdict: Annotated[str, Meta(description="The same in words.")]
     ratio_b_to_a: Annotated[
         float | None, Meta(description="Throughput of b by that of a, if comparable.")
+    ]
+    low_ratio_b_to_a: Annotated[
+        float | None,
+        Meta(
+            description="Low end of its 95 % confidence interval; null where a side has one run and"
+            " nothing is known of its noise."
+        ),
+    ]
+    high_ratio_b_to_a: Annotated[float | None, Meta(description="High end of it.")]
+    conclusion: Annotated[
+        str, Meta(description="What the ratio says, in words; empty if not comparable.")
     ]
     differences: Annotated[
         tuple[Difference, ...], Meta(description="Those that forbid a comparison come first.")

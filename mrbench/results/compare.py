@@ -1,23 +1,16 @@
-"""`mrbench compare`: whether the numbers of two runs may be compared, and then how they do."""
+"""Whether the numbers of two runs, or of repeats, may be compared, and then how they do."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from mrbench.errors import CheckFailed
-from mrbench.model.comparison import (
-    EXPLAINS,
-    HARMLESS,
-    MUST,
-    ComparedRun,
-    Comparison,
-    Difference,
-)
-from mrbench.model.finding import Finding, Outcome
+from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
+from mrbench.model.comparison import EXPLAINS, MUST, ComparedSide, Comparison, Difference
 from mrbench.model.record import RunRecord
-from mrbench.record.provenance import differing
+from mrbench.record.provenance import Facts, between, differing, facts, rules_for
+from mrbench.text import ABSENT, equal
 
+LARGE = 100  # percent
 MOST = 4  # facts that the verdict names
 
 
@@ -28,26 +21,124 @@ class Side(NamedTuple):
     record: RunRecord
     edited: bool = False
 
+    @property
+    def why_not(self) -> str | None:
+        """Why its number cannot be used, or None."""
+        return no_number(self.record, edited=self.edited)
+
+
+class Group(NamedTuple):
+    """Runs that stand for one side, oldest first, at least one; name: what they are called.
+
+    noise: what a baseline knows of it, for a side of one run.
+    """
+
+    name: str
+    runs: Sequence[Side]
+    noise: Noise | None = None
+
+    @property
+    def usable(self) -> Sequence[Side]:
+        """The runs whose numbers can be used; where there is none, all."""
+        return [run for run in self.runs if run.why_not is None] or self.runs
+
 
 def compare(one: Side, other: Side) -> Comparison:
     """Compare two records by their provenance, then by their numbers."""
-    differences = tuple(differing(one.record, other.record))
+    return compare_groups(Group(one.name, [one]), Group(other.name, [other]))
+
+
+def compare_groups(one: Group, other: Group) -> Comparison:
+    """Compare repeats with repeats: each side's runs must be alike, too."""
+    known = [_joined([facts(run.record) for run in group.usable]) for group in (one, other)]
+    differences = tuple(between(known[0], known[1], rules_for(known[0], known[1])))
     reasons = [str(d) for d in differences if d.kind == MUST]
-    for label, side in (("A", one), ("B", other)):
-        reason = no_number(side.record, edited=side.edited)
-        reasons += [f"{label} has no number: {reason}"] if reason else []
+    for label, group in (("A", one), ("B", other)):
+        reasons += [f"{label} has no number: {_why(group)}"] * all(r.why_not for r in group.runs)
+        reasons += [f"the runs of {label} differ, {d}" for d in _apart(group)]
     a, b = _compared(one), _compared(other)
-    ratio = None
-    if not reasons and a.images_per_second and b.images_per_second:
-        ratio = b.images_per_second / a.images_per_second
+    found = None
+    if not reasons and a.run_images_per_second and b.run_images_per_second:
+        found = ratio(
+            b.run_images_per_second,
+            a.run_images_per_second,
+            noise=other.noise,
+            by_noise=one.noise,
+            rounding=max(map(_rounding, (*one.usable, *other.usable))),
+        )
+        if {*a.runs} & {*b.runs}:  # the interval is one of independent runs
+            found = Ratio(ratio=found.ratio, low=None, high=None)
     return Comparison(
         a=a,
         b=b,
         comparable=not reasons,
-        verdict=_verdict((one.record, other.record), differences, reasons),
-        ratio_b_to_a=ratio,
+        verdict=_verdict((one.runs[-1].record, other.runs[-1].record), differences, reasons),
+        ratio_b_to_a=found.ratio if found else None,
+        low_ratio_b_to_a=found.low if found else None,
+        high_ratio_b_to_a=found.high if found else None,
+        conclusion=concluded(found, a, b) if found else "",
         differences=differences,
     )
+
+
+def _joined(known: Sequence[Facts]) -> Facts:
+    """Return the facts of several runs as those of one: what differs among them has all values."""
+    if len(known) == 1:
+        return known[0]
+    joined: dict[str, object] = {}
+    for key in dict.fromkeys(key for one in known for key in one):
+        values: list[object] = []
+        for one in known:
+            value = one.get(key, ABSENT)
+            if not any(equal(value, other) for other in values):
+                values.append(value)
+        joined[key] = values[0] if len(values) == 1 else " | ".join(sorted(map(str, values)))
+    return joined
+
+
+def _apart(group: Group) -> list[str]:
+    """Return what forbids to take the runs of one side together."""
+    first, *others = (run.record for run in group.usable)
+    found = (str(d) for other in others for d in differing(first, other) if d.kind == MUST)
+    return list(dict.fromkeys(found))
+
+
+def _why(group: Group) -> str:
+    reasons = list(dict.fromkeys(str(run.why_not) for run in group.runs))
+    return reasons[0] + (f"; and {len(reasons) - 1} more" if len(reasons) > 1 else "")
+
+
+def _rounding(run: Side) -> float:
+    bound = run.record.measurement.rounding if run.record.measurement else None
+    return bound if bound and 0 <= bound < 1 else 0.0
+
+
+def concluded(found: Ratio, a: ComparedSide, b: ComparedSide) -> str:
+    """Say what a ratio of b to a says."""
+    if found.low is None or found.high is None:
+        single = [name for name, side in (("A", a), ("B", b)) if len(side.runs) == 1]
+        who = "both are single runs" if single[1:] else f"{''.join(single)} is a single run"
+        if {*a.runs} & {*b.runs}:
+            who = "a run stands on both sides"
+        return f"B is {_faster(found.ratio)}; whether the next runs would be is not known, as {who}"
+    ends = sorted((found.low, found.high))
+    if ends[0] <= 1 <= ends[1]:
+        return (
+            f"No difference is shown: B is between {_faster(ends[0])} and {_faster(ends[1])} (95 %"
+            " interval)"
+        )
+    shares = sorted(100 * abs(end - 1) for end in ends)
+    both = f"{_share(shares[0])} to {_share(shares[1])} %"
+    return f"B is {_faster(found.ratio)} (95 % interval {both})"
+
+
+def _faster(value: float) -> str:
+    word = "faster" if value > 1 else "slower"
+    return f"{_share(100 * abs(value - 1))} % {word}" if value != 1 else "as fast"
+
+
+def _share(percent: float) -> str:
+    return f"{percent:.1f}" if percent < LARGE else f"{percent:.4g}"
 
 
 def exit_code(comparison: Comparison) -> int:
@@ -66,15 +157,24 @@ def no_number(record: RunRecord, *, edited: bool) -> str | None:
     return None
 
 
-def _compared(side: Side) -> ComparedRun:
-    usable = no_number(side.record, edited=side.edited) is None
-    measurement = side.record.measurement if usable else None
-    return ComparedRun(
-        run=side.name,
-        id=side.record.id,
-        status=side.record.status,
-        images_per_second=measurement.images_per_second if measurement else None,
-        interval=measurement.interval if measurement else None,
+def _compared(group: Group) -> ComparedSide:
+    newest = group.runs[-1]
+    counted = [run for run in group.runs if run.why_not is None]
+    rates = [run.record.images_per_second or 0.0 for run in counted]
+    repeats = between_runs(rates) if rates else None
+    interval = repeats.interval if repeats else None
+    if len(counted) == 1 and counted[0].record.measurement:
+        interval = counted[0].record.measurement.interval
+    return ComparedSide(
+        run=group.name,
+        id=newest.record.id,
+        status=newest.record.status,
+        images_per_second=repeats.images_per_second if repeats else None,
+        interval=interval,
+        runs=tuple(run.record.id for run in counted),
+        run_images_per_second=tuple(rates),
+        assumed_noise=group.noise.deviation if group.noise and len(rates) == 1 else None,
+        left_out=tuple(f"{run.name}: {run.why_not}" for run in group.runs if run.why_not),
     )
 
 
@@ -91,33 +191,3 @@ def _verdict(
         return "May be compared: same plan, same machine."
     things = "1 thing differs that" if count == 1 else f"{count} things differ that"
     return f"May be compared:{between} {things} may explain a difference."
-
-
-def findings(comparison: Comparison) -> list[Finding]:
-    """Return the differences, those that forbid a comparison failed; the harmless in one line."""
-    lines: list[Finding] = []
-    for d in comparison.differences:
-        if d.kind != HARMLESS:
-            part, _, rest = d.key.partition(".")
-            text = str(msgspec.structs.replace(d, key=rest or part))
-            forbids = d.kind == MUST
-            outcome: Outcome = "failed" if forbids else "note"
-            lines.append(Finding(part, outcome, text, d.reason * forbids, subject=d.kind))
-    harmless = ", ".join(d.key for d in comparison.differences if d.kind == HARMLESS)
-    if harmless:
-        lines.append(Finding("differ too", "ok", harmless, subject=HARMLESS))
-    return lines
-
-
-def numbers(comparison: Comparison) -> str:
-    """Return both numbers with their intervals, and their ratio, as text."""
-    lines = []
-    for label, side in (("A", comparison.a), ("B", comparison.b)):
-        rate, interval = side.images_per_second, side.interval
-        text = f"{side.status}, no number" if rate is None else f"{rate:.3f} img/s"
-        if rate is not None and interval:
-            text += f" ({interval.low:.3f} to {interval.high:.3f})"
-        lines.append(f"{label}: {text}  {side.run}")
-    if comparison.ratio_b_to_a is not None:
-        lines.append(f"B / A: {comparison.ratio_b_to_a:.4f}")
-    return "\n".join(lines)

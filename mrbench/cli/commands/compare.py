@@ -1,38 +1,54 @@
-"""`mrbench compare`: two runs, by where their numbers come from, then by their numbers."""
+"""`mrbench compare`: two runs, or repeats with repeats: the ratio, and what may explain it."""
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from mrbench.cli import baselines
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
+from mrbench.cli.stored import runs_named
 from mrbench.console.report import print_report
-from mrbench.record import rundir
-from mrbench.record.archive import opened
-from mrbench.results import compare
+from mrbench.errors import RecipeError
+from mrbench.results import compare, compare_words
 
 COMMAND = Command(
     group="Look at runs",
     order=2,
-    brief="differences of two runs",
+    brief="ratio of two runs or rows",
     help=(
-        "Show how two runs differ, and whether their numbers may be compared; ends with 7 if they "
-        "may not."
+        "Compare two runs, or the repeats of two rows of a table: their ratio (with its 95 %"
+        " interval where both sides have two runs or more), and what may explain a difference. Ends"
+        " with 7 if their numbers may not be compared."
     ),
-    examples="mrbench compare RUN theirs.tar.gz",
+    examples="""\
+mrbench compare RUN theirs.tar.gz
+mrbench compare minimask minimask@abc1234         # rows of a table, by name
+mrbench compare RUN vs theirs.tar.gz run.tar.gz   # several runs a side""",
 )
+BETWEEN = "vs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench compare`."""
-    for name in ("a", "b"):
-        parser.add_argument(
-            name,
-            metavar=name.upper(),
-            help="a run: its folder, the end of its path, or a `mrbench pack` archive",
-        )
+    parser.add_argument(
+        "run",
+        nargs="+",
+        metavar="RUN|ROW",
+        help="two sides, A and B: of each a run (its folder, the end of its path, or a `mrbench"
+        " pack` archive), a row of a table ('minimask x2', demo/minimask@abc1234) or a folder of"
+        f" runs; with several a side write {BETWEEN} between the sides",
+    )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="take the noise between runs from a baseline where a side is a single run",
+    )
     add_runs(parser)
     parser.add_argument(
         "--json", action="store_true", help="print JSON, with harmless differences too"
@@ -40,16 +56,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print what differs; 7 if the numbers may not be compared."""
-    comparison = compare.compare(_side(args.a, args.runs), _side(args.b, args.runs))
+    """Print the ratio and what differs; 7 if the numbers may not be compared."""
+    one, other = (_group(names, args) for names in _sides(args.run))
+    comparison = compare.compare_groups(one, other)
     if args.json:
         print(json.dumps(msgspec.to_builtins(comparison), indent=1))
     else:
-        findings = compare.findings(comparison)
-        print_report(compare.numbers(comparison), findings, comparison.verdict)
+        findings = compare_words.findings(comparison)
+        print_report(compare_words.heading(comparison), findings, compare_words.last(comparison))
     return compare.exit_code(comparison)
 
 
-def _side(name: str, runs: Path) -> compare.Side:
-    with opened(name, runs) as run:
-        return compare.Side(run.called, *rundir.load_checked(run.folder.record, run.record_name))
+def _sides(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the names of both sides."""
+    at = words.index(BETWEEN) if BETWEEN in words else 1
+    one, other = words[:at], words[at + (BETWEEN in words) :]
+    several = len(other) > 1 and BETWEEN not in words
+    if one and other and not several and BETWEEN not in other:
+        return one, other
+    raise RecipeError(
+        "compare takes two sides", f"give two runs or rows, or several with {BETWEEN} between them"
+    )
+
+
+def _group(names: Sequence[str], args: argparse.Namespace) -> compare.Group:
+    found = [run for name in names for run in runs_named(name, args.runs)]
+    once = {(run.record.id, run.record.digest): run for run in found}  # a run counts once
+    runs = sorted(once.values(), key=lambda run: run.record.started)
+    called = runs[0].name if len(runs) == 1 else " ".join(names)
+    group = compare.Group(called, runs)
+    if args.baseline is None or len(group.usable) > 1:
+        return group
+    stored, _ = baselines.read_stored(args.baseline)
+    noise = baselines.noise_of(stored, group.usable[0].record)
+    if noise is None:
+        print(f"mrbench: {args.baseline} knows no noise of runs like {called}", file=sys.stderr)
+    return group._replace(noise=noise)

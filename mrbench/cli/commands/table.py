@@ -2,19 +2,16 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from mrbench.cli.arguments import add_reference, add_runs
 from mrbench.cli.commands import Command
+from mrbench.cli.stored import read_runs
 from mrbench.console.listing import encodable
 from mrbench.errors import MrbenchError, RecipeError
-from mrbench.model.suite import Suite
 from mrbench.recipe import load
-from mrbench.record import listing, rundir
 from mrbench.results import rows as making
 from mrbench.results import table as tables
 from mrbench.results.table import choose, relative
-from mrbench.text import one_line
 
 COMMAND = Command(
     group="Begin with",
@@ -68,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
     names = choose.columns(args.columns)
     if args.reference_only:
         return _published(args)
-    runs, suite, broken = _read(args)
+    runs, suite, broken = read_runs(args.runs, args.suite)
     rows = making.make_rows(suite, runs, args.reference)
     if args.relative_to is not None and rows:
         rows = relative.with_relative(rows, args.relative_to)
@@ -80,27 +77,6 @@ def main(args: argparse.Namespace) -> int:
         raise MrbenchError(f"none of {len(rows)} rows meets --filter {' '.join(args.filter)}")
     _print(tables.render(suite, shown, args.format, names))
     return broken
-
-
-def _read(args: argparse.Namespace) -> tuple[list[making.TableRun], Suite, int]:
-    """Return the suite's runs, the suite, and the exit code: that of a record with a fault."""
-    runs, newest, broken = [], None, 0
-    first: dict[str, making.TableRun] = {}  # of each plan: the memory of the others is not filled
-    for entry in listing.list_runs(args.runs, args.suite):
-        if isinstance(entry, listing.StoredRun):
-            run = making.table_run(*entry)
-            like = first.setdefault(entry.record.plan_digest, run)
-            runs.append(run._replace(plan=like.plan) if like.plan == run.plan else run)
-            newest = entry.record.suite
-            continue
-        if isinstance(entry, Path):
-            text = f"{entry} {rundir.why_unfinished(entry)}"
-        else:
-            text, broken = str(entry), entry.exit_code
-        print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
-    if newest is None or args.suite in load.suite_names():
-        newest = load.load_suite(args.suite)  # else one that mrbench does not carry, as it was then
-    return runs, newest, broken
 
 
 def _published(args: argparse.Namespace) -> int:

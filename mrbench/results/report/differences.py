@@ -11,7 +11,7 @@ import msgspec
 
 from mrbench.model.comparison import EXPLAINS, HARMLESS, LONGEST, MUST, Difference
 from mrbench.record.provenance import UNSAID, Rules, facts, meaning, rules_for
-from mrbench.results.compare import Side, compare, no_number
+from mrbench.results.compare import Group, Side, compare_groups, no_number
 from mrbench.results.report.gather import ReportRun
 from mrbench.text import equal, shorten
 
@@ -57,7 +57,7 @@ class CodedFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FromFirst(msgspec.Struct, frozen=True, kw_only=True):
-    """In what a run differs from the first; the harmless differences are only counted."""
+    """In what a row differs from the first; the harmless differences are only counted."""
 
     label: str
     verdict: str
@@ -125,20 +125,22 @@ def _code(known: dict[str, object], key: str, values: list[object]) -> int:
     return len(values) - 1
 
 
-def from_first(runs: Sequence[ReportRun], labels: Sequence[str]) -> list[FromFirst]:
-    """Return for each run but the first how it compares with that."""
-    if not runs:
-        return []
-    sides = [Side(label, run.record, run.edited) for run, label in zip(runs, labels, strict=True)]
+def from_first(groups: Sequence[Sequence[ReportRun]], names: Sequence[str]) -> list[FromFirst]:
+    """Return for each row but the first how its runs compare with those of the first."""
+    sides = [
+        Group(name, [Side(run.called, run.record, run.edited) for run in runs])
+        for runs, name in zip(groups, names, strict=True)
+    ]
     return [_from_first(sides[0], side) for side in sides[1:]]
 
 
-def _from_first(first: Side, side: Side) -> FromFirst:
-    comparison = compare(first, side)
+def _from_first(first: Group, side: Group) -> FromFirst:
+    comparison = compare_groups(first, side)
+    told = f"{comparison.conclusion}. " if comparison.conclusion else ""
     matter = [d for d in comparison.differences if d.kind != HARMLESS]
     return FromFirst(
         label=side.name,
-        verdict=comparison.verdict,
+        verdict=f"{told}{comparison.verdict}",
         differences=[
             Difference(shorten(d.key), d.kind, d.reason, *(shorten(v, LONGEST) for v in (d.a, d.b)))
             for d in matter[:MOST]

@@ -202,7 +202,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         ],
         facts=differences.coded(chapter.runs, labels),
         first=names[0] if names else "",
-        from_first=differences.from_first(newest, names),
+        from_first=differences.from_first([runs for _, runs in known], names),
     )
 
 

@@ -1,0 +1,110 @@
+"""Runs as people name them: those of a suite, of a row of its table, single ones, and folders."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mrbench.errors import MrbenchError
+from mrbench.model.suite import Suite
+from mrbench.model.table import TableRow
+from mrbench.recipe import load
+from mrbench.record import listing, rundir
+from mrbench.record.archive import opened
+from mrbench.results import names
+from mrbench.results.compare import Side
+from mrbench.results.rows import TableRun, make_rows, table_run
+from mrbench.text import one_line
+
+RUNS = ("*/record.json", "*/*/record.json", "*/*/*/record.json")  # in a folder of runs
+
+
+def read_runs(folder: Path, suite: str) -> tuple[list[TableRun], Suite, int]:
+    """Return a suite's runs, the suite, and the exit code: that of a record with a fault.
+
+    What cannot be read is named on stderr. RecipeError for a suite that nobody knows.
+    """
+    runs, newest, broken = [], None, 0
+    first: dict[str, TableRun] = {}  # of each plan: the memory of the others is not filled
+    for entry in listing.list_runs(folder, suite):
+        if isinstance(entry, listing.StoredRun):
+            run = table_run(*entry)
+            like = first.setdefault(entry.record.plan_digest, run)
+            runs.append(run._replace(plan=like.plan) if like.plan == run.plan else run)
+            newest = entry.record.suite
+            continue
+        if isinstance(entry, Path):
+            text = f"{entry} {rundir.why_unfinished(entry)}"
+        else:
+            text, broken = str(entry), entry.exit_code
+        print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
+    if newest is None or suite in load.suite_names():
+        newest = load.load_suite(suite)  # else one that mrbench does not carry, as it was then
+    return runs, newest, broken
+
+
+def runs_named(text: str, folder: Path) -> list[Side]:
+    """Return the runs that a name means, oldest first, at least one.
+
+    text: a run (its folder, the end of its path, an archive), a row of a suite's table
+    (`minimask@abc1234`, `demo/minimask x2`), or a folder of runs. MrbenchError where it is none,
+    or several.
+    """
+    if not _is_run(text):
+        row = _row(text, folder)
+        if row is not None:
+            return [_loaded(name, folder) for name in row.folders]
+        if beneath := list(_beneath(Path(text))):
+            return [_loaded(str(run), folder) for run in beneath]
+    try:
+        return [_loaded(text, folder)]
+    except MrbenchError as exc:
+        rows = list(_known_rows(folder))
+        if _is_run(text) or not rows:
+            raise
+        listed = ", ".join(rows[: names.MOST])
+        raise type(exc)(exc.text, f"{exc.remedy}; the rows are: {listed}") from exc
+
+
+def _is_run(text: str) -> bool:
+    path = Path(text)
+    return path.is_file() or (path / "record.json").is_file()
+
+
+def _row(text: str, folder: Path) -> TableRow | None:
+    """Return the row that a name means, or None where no implementation is called so."""
+    head = text.partition(" ")[0].partition("@")[0]
+    suite, _, name = head.rpartition("/")
+    if not name or name in (".", ".."):
+        return None
+    found = [s for s in _suites(folder) if suite in ("", s) and (folder / s / name).is_dir()]
+    if not found:
+        return None
+    row = text.removeprefix(f"{suite}/")
+    return names.one([r for s in found for r in _rows(folder, s)], row, "compare")
+
+
+def _suites(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*/") if path.is_dir())
+
+
+def _rows(folder: Path, suite: str) -> Sequence[TableRow]:
+    runs, found, _ = read_runs(folder, suite)
+    return make_rows(found, runs)
+
+
+def _known_rows(folder: Path) -> Iterator[str]:
+    """Yield the names of all rows; what is no suite has none."""
+    for suite in _suites(folder):
+        with contextlib.suppress(MrbenchError):
+            yield from (row.name for row in _rows(folder, suite))
+
+
+def _beneath(folder: Path) -> Iterator[Path]:
+    found = [path.parent for pattern in RUNS for path in folder.glob(pattern)]
+    yield from sorted(found, key=lambda path: path.name)
+
+
+def _loaded(name: str, folder: Path) -> Side:
+    with opened(name, folder) as run:
+        return Side(run.called, *rundir.load_checked(run.folder.record, run.record_name))
