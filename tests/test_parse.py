@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 import renderers
+from mrbench import cli
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.log.blocks import LONGEST_LINE_BYTES, read_blocks, whole_lines
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
+from mrbench.recipe import load
 
 LOGS = Path(__file__).parent / "logs"
 WINDOW = Window(first=100, last=500)
@@ -283,3 +285,36 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(log)], capture_output=True, text=True, check=False
     )
     assert done.stdout == "ok\n", done.stderr
+
+
+def test_a_recipe_of_ones_own_parses_a_log_over_its_suites_window(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "train.log"
+    log.write_text("".join(f"step {i}, 500.0 ms each\n" for i in range(10, 700, 10)))
+    carried = Path(load.__file__).parents[2] / "recipes" / "demo"
+    head, _, _ = (carried / "minimask.yaml").read_text().partition("\nlog:\n")
+    guards = "guards: {evaluation: a, checkpoint: b, resume: c, stop: d}\n"
+    pattern = "step (?P<iteration>\\d+), (?P<value>[\\d.]+) ms each"
+    head = head.replace("  patches: [demo/minimask.patch]\n", "")
+    text = f"{head}\nlog: {{pattern: '{pattern}', timing: interval_mean}}\n{guards}"
+    (tmp_path / "mine.yaml").write_text(text)
+    suite = (carried / "suite.yaml").read_text()
+    (tmp_path / "suite.yaml").write_text(suite.replace("order: [minimask]", "order: [mine]"))
+    words = ["parse", str(log), "--recipe", str(tmp_path / "mine.yaml"), "--json"]
+    assert cli.main(words) == 0, capsys.readouterr().err
+    found = json.loads(capsys.readouterr().out)
+    window = load.read_suite(tmp_path / "suite.yaml").window
+    assert (found["implementation"], found["first"]) == ("mine", window.first + 1)
+    assert (found["last"], found["seconds_per_iteration"]) == (window.last, pytest.approx(0.5))
+    assert cli.main([*words, "--impl", "detectron2"]) == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_a_log_of_no_known_format_is_told_which_there_are(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("epoch one of twenty done\n" * 20)
+    m = parsed(log).measurement
+    assert (m.status, m.reason) == ("no_iterations", "no line is of a format that mrbench knows")
+    assert "detectron2" in m.remedy
+    assert "--recipe FILE" in m.remedy

@@ -30,10 +30,10 @@ from mrbench.text import did_you_mean
 
 ENOUGH = 100  # samples that prove a format
 SAMPLED_BYTES = 1 << 16  # of a block, looked at first
-UNREAD = f"no line is of a format that mrbench knows ({', '.join(FORMAT_NAMES)})"
+UNREAD = "no line is of a format that mrbench knows"
 OWN_FORMAT = (
-    "give a recipe whose log.pattern says how to parse it (--recipe FILE), or name its format"
-    " (--impl NAME)"
+    f"known are {', '.join(FORMAT_NAMES)}; for another, give a recipe whose log.pattern says how to"
+    " parse it (--recipe FILE)"
 )
 Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
 

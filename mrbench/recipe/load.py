@@ -182,8 +182,8 @@ def _check_log(log: LogFormat, place: Place) -> None:
         raise place.error("log", "has both or neither of two", "give either `format` or `pattern`")
     if log.pattern is not None:
         _check_pattern(log.pattern, place)
-        if log.timing is None or log.every is None:
-            raise place.error("log", "a `pattern` needs `timing` and `every` beside it", "add them")
+        if log.timing is None:
+            raise place.error("log", "a `pattern` needs `timing` beside it", "add it")
 
 
 def _check_keep(pattern: str, place: Place) -> None:
