@@ -209,7 +209,7 @@ def test_a_program_that_is_none(tmp_path: Path) -> None:
         ({"gpus": 2}, {}, r"cannot give GPUs to containers; install the NVIDIA Container Toolkit"),
         ({"read_only": (Path("/no/such"),)}, {}, r"/no/such: the engine finds no such folder; use"),
         ({}, {"memory": "1zz"}, r"--memory or --shm is no size; write it as 64g"),
-        ({}, {"memory": "1k"}, r"the Docker engine refused: Minimum memory limit"),
+        ({}, {"memory": "1k"}, r"--memory gives too little .* give more with --memory"),
     ],
 )
 def test_what_cannot_start_is_one_line(

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import BASE, containers, docker
+from cluster import wait_for
+from engine import BASE, containers, docker, import_base, running_engine
 from jobs import MARK, SAFETY_S, marked, wait_for_file, wait_until_none
+from mrbench import locks
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.docker import STATE, engine
 from mrbench.measure.log.blocks import read_stamps
@@ -216,3 +218,40 @@ def test_a_run_that_is_interrupted(
     if number == signal.SIGINT:
         record = json.loads(logs[0].with_name("record.json").read_text())
         assert record["status"] == "interrupted"
+
+
+def test_an_engine_that_is_killed_leaves_the_devices_locked(
+    tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training goes on; what comes after it must not measure beside it."""
+    toy = edit(make_suite(tmp_path, git), "60 0.002", "1000000 1")
+    with running_engine() as host:
+        monkeypatch.setenv("DOCKER_HOST", host)
+        import_base(host)
+        words = ["run", "--recipe", str(toy), "--executor", "docker", "--image", BASE]
+        with subprocess.Popen(
+            [sys.executable, "-m", "mrbench", *words], cwd=tmp_path, stderr=subprocess.DEVNULL
+        ) as run:
+            wait_for(lambda: any(tmp_path.glob("runs/*/*/*/train.log")))
+            (log,) = tmp_path.glob("runs/*/*/*/train.log")
+            wait_for(lambda: log.stat().st_size)
+            folder = Path(host.removeprefix("unix://")).parent
+            (name,) = containers(host)
+            inspect = docker(host, "inspect", "--format", "{{.State.Pid}}", name.split()[0])
+            pid = int(inspect.stdout)
+            os.kill(int((folder / "dockerd.pid").read_text()), signal.SIGKILL)
+            assert run.wait(SAFETY_S) == 5
+        try:
+            record = json.loads(log.with_name("record.json").read_text())
+            assert f"the training may still run (process {pid})" in record["reason"]
+            assert "`mrbench cleanup`" in record["reason"]
+            with locks.attempt(tmp_path / "mrbench.cpu.lock") as held:
+                assert held is None
+        finally:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: is_free(tmp_path / "mrbench.cpu.lock"))
+
+
+def is_free(lock: Path) -> bool:
+    with locks.attempt(lock) as held:
+        return held is not None

@@ -33,7 +33,8 @@ DRIVER = """
     from mrbench.model.job import Job
     folder = pathlib.Path(sys.argv[1])
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
-    job = Job(argv=("bash", "-c", sys.argv[2]), directory=folder, variables={},
+    own = {name: os.environ[name] for name in ("MRBENCH_TEST_TREE", "READY")}
+    job = Job(argv=("bash", "-c", sys.argv[2]), directory=folder, variables=own,
               terminal=False, wall_clock_limit_s=float(sys.argv[3]), stall_limit_s=1000.0)
     with start(job, folder, grace_s=0.5, keep_open=(lock,)) as running:
         for _ in running.blocks(tick=lambda: None):

@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from cluster import wait_for
 from toy import as_a_user, commit_all, edit, make_suite, mrbench, records
 
 FULL = """
@@ -201,3 +203,24 @@ def test_cleanup_tries_again_and_says_what_stays(tmp_path: Path) -> None:
     done = mrbench("cleanup", cwd=tmp_path)
     assert done.returncode == 0
     assert f"removed folder {folder}" in done.stdout
+
+
+def test_the_record_of_a_run_whose_mrbench_was_killed(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "60 0.002", "1000000 0.3")
+    command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
+        wait_for(lambda: any('"machine"' in d.read_text() for d in drafts(tmp_path)))
+        assert "still at work" in mrbench("collect", cwd=tmp_path).stderr
+        running.kill()
+    (folder,) = (draft.parent for draft in drafts(tmp_path))
+    wait_for((folder / "exit.json").exists)
+    wait_for(lambda: "at work" not in mrbench("collect", folder, cwd=tmp_path).stderr)
+    record = json.loads((folder / "record.json").read_text())
+    assert record["status"] == "interrupted"
+    assert record["machine"]
+    assert mrbench("verify", folder, cwd=tmp_path).returncode == 0
+    assert "has its record" in mrbench("collect", folder, cwd=tmp_path).stderr
+
+
+def drafts(folder: Path) -> list[Path]:
+    return list(folder.glob("runs/*/*/*/draft.json"))

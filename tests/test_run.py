@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from toy import edit, make_suite, mrbench, records
+from toy import commit_all, edit, make_suite, mrbench, records
 
 DEADLINE_S = 60  # a safety net; no test depends on how long anything takes
 
@@ -213,3 +213,29 @@ def test_the_gpus_that_are_locked_are_those_that_are_used(
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert device_names(plan) == names
+
+
+def test_a_training_that_changes_its_own_source_is_told_what_it_did(
+    toy: Path, tmp_path: Path
+) -> None:
+    train = tmp_path / "upstream" / "train.py"
+    train.write_text("open(__file__, 'a').write('# more')\n" + train.read_text())
+    old = toy.read_text().partition("commit: ")[2][:40]
+    edit(toy, old, commit_all(tmp_path / "upstream"))
+    edit(toy, "60 0.002", "1000000 0.1")
+    done = mrbench("run", "--recipe", toy, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "the training, or a step of data.prepare, changed train.py of its own" in done.stderr
+    assert "remove both" not in done.stderr
+
+
+def test_a_training_that_stops_its_shim_is_ended_by_one_signal(toy: Path, tmp_path: Path) -> None:
+    loop = "echo up; while :; do kill -STOP $PPID; sleep 0.05; done"
+    edit(toy, '"{python} train.py 60 0.002"', json.dumps(["bash", "-c", loop, tmp_path.name]))
+    command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
+        wait_for(lambda: any(p.stat().st_size for p in tmp_path.glob("runs/*/*/*/train.log")))
+        os.kill(running.pid, signal.SIGTERM)
+        assert running.wait(DEADLINE_S) == 130
+    assert not commands_of(tmp_path)
+    assert only_record(tmp_path)["status"] == "interrupted"

@@ -52,6 +52,7 @@ def test_a_run_is_measured_as_a_local_one(toy: Path, tmp_path: Path) -> None:
     assert record["machine"]["cpu_count"] == os.cpu_count()
     assert any(line.startswith("mrbench==") for line in record["environment"]["frozen"])
     assert record["slurm"]["job"].isdecimal()
+    assert record["slurm"]["state"] == "COMPLETED"
     assert "of 1 that wait" in done.stderr
     (folder,) = (tmp_path / "runs").glob("*/*/*")
     left = {path.name for path in folder.iterdir()}
@@ -59,7 +60,13 @@ def test_a_run_is_measured_as_a_local_one(toy: Path, tmp_path: Path) -> None:
     assert not left & {"lease", "draft.json", "prepared.json"}
     assert not list((tmp_path / "mrbench-home" / "scratch").iterdir())
     local = mrbench("run", "--recipe", toy, "--json", cwd=tmp_path)
-    assert toy_records(local.stdout)[0]["plan_digest"] == record["plan_digest"]
+    (here,) = toy_records(local.stdout)
+    assert here["plan_digest"] == record["plan_digest"]
+    # no GPU was asked for, here or there
+    assert (
+        "CUDA_VISIBLE_DEVICES"
+        not in record["machine"]["variables"].keys() ^ here["machine"]["variables"].keys()
+    )
 
 
 def test_training_finds_its_gpus_and_no_batch_system(toy: Path, tmp_path: Path) -> None:

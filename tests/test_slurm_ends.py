@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -233,3 +234,44 @@ def test_following_survives_the_controller(toy: Path, tmp_path: Path, slurm: Clu
 def _log(folder: Path) -> bytes:
     (path,) = folder.glob("runs/*/*/*/train.log")
     return path.read_bytes()
+
+
+def test_what_a_partition_never_gives_ends_the_run(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "wall_clock_limit_s: 120", "wall_clock_limit_s: 1200")  # the partition gives 5 min
+    done = mrbench(*command(toy), "--partition", "short", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr
+    said = done.stderr
+    if "could never start" in said:
+        assert "never start: it asks for more time than the partition gives" in said
+        assert only_record(tmp_path)["status"] == "failed"
+    assert "lower --time" not in said
+    assert "--partition" in said
+
+
+def test_what_hides_jobs_from_squeue_hides_none_from_mrbench(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(toy, "1000000 0.5", "60 0.002")
+    monkeypatch.setenv("SQUEUE_PARTITION", "urgent")
+    monkeypatch.setenv("SQUEUE_STATES", "SUSPENDED")
+    monkeypatch.setenv("SLURM_CLUSTERS", "another")
+    done = mrbench(*command(toy), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = only_record(tmp_path)
+    assert record["slurm"]["state"] == "COMPLETED"
+    assert record["machine"]
+
+
+def test_a_controller_that_is_restarted_is_waited_for(
+    toy: Path, tmp_path: Path, slurm: Cluster
+) -> None:
+    edit(toy, "1000000 0.5", "60 0.002")
+    slurm.stop_controller()
+    words = [sys.executable, "-m", "mrbench", *map(str, command(toy)), "--no-exclusive"]
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        time.sleep(1)  # the first question finds nobody
+        slurm.start_controller()
+        said = running.communicate(timeout=SAFETY_S)[1]
+    assert running.returncode == 0, said
+    assert only_record(tmp_path)["status"] == "ok"
+    assert "--exclusive" not in next(tmp_path.glob("runs/*/*/*/job.sh")).read_text()

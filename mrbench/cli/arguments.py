@@ -169,6 +169,11 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
     cluster.add_argument(
         "--constraint", metavar="C", help="node features to require; default: none"
     )
+    cluster.add_argument("--qos", metavar="Q", help="quality of service; default: the cluster's")
+    cluster.add_argument("--reservation", metavar="R", help="reservation; default: none")
+    cluster.add_argument(
+        "--no-exclusive", action="store_true", help="share nodes with others' jobs"
+    )
     cluster.add_argument(
         "--nodelist", metavar="NODES", help="names of the nodes to run on; default: any"
     )

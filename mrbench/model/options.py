@@ -17,8 +17,8 @@ class ExecutorOptions(msgspec.Struct, frozen=True, kw_only=True):
     it is; base_image: build the recipe's environment upon this one. shm: size of /dev/shm as Docker
     writes it (16g), or `host` for this machine's own. memory: limit of a container, as 64g. time:
     Slurm's limit, as sbatch takes it. container: the image that a training on a cluster runs in.
-    nodelist: the nodes to run on, by name. detach: leave runs to the cluster once they are
-    submitted.
+    nodelist: the nodes to run on, by name. no_exclusive: share nodes with other jobs. detach: leave
+    runs to the cluster once they are submitted.
     """
 
     cool_down: CoolDown | None = None
@@ -33,5 +33,8 @@ class ExecutorOptions(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
     constraint: str | None = None
     nodelist: str | None = None
+    qos: str | None = None
+    reservation: str | None = None
+    no_exclusive: bool = False
     container: str | None = None
     detach: bool = False

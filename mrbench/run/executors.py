@@ -41,14 +41,8 @@ OPTIONS = {
     "local": ("cool_down", "wait_until_quiet"),
     "docker": ("cool_down", "wait_until_quiet", "image", "base_image", "shm", "memory"),
     "slurm": (
-        "nodes",
-        "partition",
-        "time",
-        "account",
-        "constraint",
-        "nodelist",
-        "container",
-        "detach",
+        *("nodes", "partition", "time", "account", "constraint", "qos", "reservation"),
+        *("nodelist", "no_exclusive", "container", "detach"),
     ),
 }
 # Where a process of mrbench on this machine starts the training; it can be started ahead.

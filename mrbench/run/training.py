@@ -123,15 +123,27 @@ def _meanwhile(
     from mrbench.record import judge  # noqa: F401, PLC0415 - the same: the recorder needs it
 
     if not source.verify_tree(prepared.workspace, prepared.folder / "src"):
-        raise WorkspaceError(
-            f"what runs is not tree {prepared.workspace.tree}: {prepared.workspace.path} or"
-            f" {prepared.environment.template} was changed",
-            "remove both and run again",
-        )
+        raise _other_source(prepared)
     # mrbench's own interpreter, whose packages no lock tells
     own = plan.environment.kind == "current" and prepared.environment.image is None
     knowing.know_machine(
         machine.facts(prepared.job), tuple(environment.installed()) if own else None
+    )
+
+
+def _other_source(prepared: PreparedRun) -> WorkspaceError:
+    """Say what of the source that runs is not the plan's, and who changed it."""
+    workspace, template = prepared.workspace, prepared.environment.template
+    text = f"what runs is not tree {workspace.tree}"
+    file = source.changed_file(workspace, prepared.folder / "src")
+    if file and source.verify_tree(workspace, template):
+        return WorkspaceError(
+            f"{text}: the training, or a step of data.prepare, changed {shorten(file)} of its own"
+            " source",
+            "have it write elsewhere, as below {output}, or make the change a patch of the recipe",
+        )
+    return WorkspaceError(
+        f"{text}: {workspace.path} or {template} was changed", "remove both and run again"
     )
 
 

@@ -35,6 +35,9 @@ REMEDIES = {
 }
 
 
+WAKE_S = 0.5
+PATIENCE_S = 45.0  # beyond the grace period: the shim itself gives up after 30 s
+
 surroundings = HERE
 trains_here = True
 
@@ -83,7 +86,7 @@ def start(
         raise
     finally:
         run.stop("enough")
-        run.finish()
+        run.finish(grace_s)
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,20 +139,29 @@ class LocalRun:
         self._main = start.pid
         return start
 
-    def finish(self) -> None:
-        """Wait until nothing of the job is left."""
+    def finish(self, grace_s: float) -> None:
+        """Wait until nothing of the job is left.
+
+        A shim that does not end one in time, as it can, is killed; the kernel ends the job then.
+        """
+        until_s = time.monotonic() + grace_s + PATIENCE_S
         try:
-            self.ended(None)
+            while not self.ended(WAKE_S):
+                if time.monotonic() > until_s:
+                    self._shim.kill()
             self._shim.wait()
         finally:
             self._reports.close()
 
-    def ended(self, wait_s: float | None) -> bool:
-        """Wait at most so long for the end (None: until it comes); tell whether it has come."""
+    def ended(self, wait_s: float) -> bool:
+        """Wait at most so long for the end; tell whether it has come."""
         if self._end is None:
             poller = select.poll()
             poller.register(self._reports, select.POLLIN)
-            if poller.poll(None if wait_s is None else wait_s * 1000):
+            if wait_s:  # the job may have stopped the shim (SIGSTOP), which then sees no limit
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(self._shim.pid, signal.SIGCONT)
+            if poller.poll(wait_s * 1000):
                 # The start is said first, if an interrupt came before that was heard.
                 lines = self._reports.read().splitlines()
                 try:

@@ -9,9 +9,16 @@ from collections.abc import Callable
 from mrbench.model.inputs import Source
 from mrbench.model.job import Workspace
 from mrbench.prepare.source import address
-from mrbench.prepare.source.tree import checkout_path, expect, lookup, untouched, verify_tree
+from mrbench.prepare.source.tree import (
+    changed_file,
+    checkout_path,
+    expect,
+    lookup,
+    untouched,
+    verify_tree,
+)
 
-__all__ = ["checkout_path", "lookup", "prepare", "verify_tree"]
+__all__ = ["changed_file", "checkout_path", "lookup", "prepare", "verify_tree"]
 
 
 def prepare(

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,11 +78,16 @@ def looks_untouched(folder: Path, record: Record) -> bool:
 def intact(folder: Path, record: Record) -> bool:
     """Tell whether the files on disk, hashed, have the recorded tree id."""
     root, _ = tree_objects((f.mode, f.oid, os.fsencode(f.path)) for f in record.files)
-    return root == record.tree and all(
-        _looks(folder, file, exact=False) and _hash(folder / file.path, file.mode) == file.oid
-        for file in record.files
-        if file.size != ABSENT
-    )
+    return root == record.tree and next(_changed(folder, record), None) is None
+
+
+def _changed(folder: Path, record: Record) -> Iterator[str]:
+    """Yield the paths of tracked files that are not as recorded."""
+    for file in record.files:
+        if file.size != ABSENT and not (
+            _looks(folder, file, exact=False) and _hash(folder / file.path, file.mode) == file.oid
+        ):
+            yield file.path
 
 
 def _looks(folder: Path, file: Tracked, *, exact: bool) -> bool:
@@ -222,6 +227,12 @@ def verify_tree(workspace: Workspace, folder: Path | None = None) -> bool:
     if record is None or record.tree != workspace.tree:
         return False
     return intact(folder or workspace.path, record)
+
+
+def changed_file(workspace: Workspace, folder: Path) -> str | None:
+    """Return the first tracked file in a copy that is not as recorded, if any."""
+    record = _recorded(workspace.path)
+    return next(_changed(folder, record), None) if record else None
 
 
 def _recorded(path: Path) -> Record | None:

@@ -1,20 +1,27 @@
 """The door to Slurm's commands, each call with a time limit: without its controller they hang."""
 
+import datetime as dt
 import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
-from mrbench.errors import LaunchError, UnavailableError
+from mrbench.errors import LaunchError, MrbenchError, UnavailableError
 from mrbench.model.finding import Problem
 from mrbench.run.slurm import states
 
 ANSWER_S = 30.0
 SUBMIT_S = 90.0  # sbatch itself tries again for a while where the queue is full
+PATIENCE_S, FIRST_PAUSE_S = 60.0, 1.0  # for a controller that is being restarted
+STARTING_S = 60.0
+# Users' defaults for these commands, which hide jobs from them or ask another cluster.
+HIDING = ("SQUEUE_", "SCANCEL_", "SACCT_", "SCONTROL_", "SINFO_")
+HIDING_ALSO = ("SLURM_CLUSTERS", "SLURM_TIME_FORMAT")
 # A user's defaults that stand for what no option names; all else of SBATCH_* would go before the
 # script's own lines, which say how a run is kept undisturbed.
 DEFAULTS = ("ACCOUNT", "PARTITION", "CONSTRAINT", "QOS", "RESERVATION")
@@ -47,16 +54,43 @@ def unavailable() -> Problem | None:
     return None
 
 
-def dry_submit(script: Path, options: Iterable[str] = ()) -> None:
+def dry_submit(script: Path) -> None:
     """Ask whether such a job could ever run, without submitting it; Refused if not."""
-    _ask("sbatch", "--test-only", *options, str(script), limit_s=SUBMIT_S, variables=_quiet(script))
+    _patiently("--test-only", script)
 
 
 def submit(script: Path) -> tuple[str, str]:
     """Submit the script; return the job's id and the cluster's name (empty where it is the one)."""
-    answer = _ask("sbatch", "--parsable", str(script), limit_s=SUBMIT_S, variables=_quiet(script))
+    answer = _patiently("--parsable", script)
     number, _, cluster = answer.strip().splitlines()[-1].partition(";")
     return number, cluster
+
+
+def _patiently(option: str, script: Path) -> str:
+    """Run sbatch, again as long as the controller is only being restarted."""
+    until_s, pause_s = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+    while True:
+        try:
+            return _ask("sbatch", option, str(script), limit_s=SUBMIT_S, variables=_quiet(script))
+        except Refused as exc:
+            passes = states.passes(exc.message) or (
+                states.comes_late(exc.message) and _has_just_started()
+            )
+            if not passes or time.monotonic() + pause_s > until_s:
+                raise
+        time.sleep(pause_s)
+        pause_s *= 2
+
+
+def _has_just_started() -> bool:
+    """Tell whether the controller may not have heard of all its nodes yet."""
+    try:
+        answer = _ask("scontrol", "show", "config")
+        (line,) = (line for line in answer.splitlines() if line.startswith("BOOT_TIME"))
+        began = dt.datetime.fromisoformat(line.partition("= ")[2].strip())
+    except (MrbenchError, ValueError):
+        return False
+    return abs((dt.datetime.now() - began).total_seconds()) < STARTING_S  # noqa: DTZ005 - as Slurm prints it
 
 
 def cancel(*names: str) -> None:
@@ -90,8 +124,26 @@ def jobs(ids: Iterable[str]) -> dict[str, JobState]:
     for line in answer.splitlines():
         number, state, reason, nodes = line.split("|", 3)
         known_jobs[number] = JobState(id=number, state=state, reason=reason, nodes=nodes)
+    for number in numbers:  # squeue may hide some, by a cluster's own settings
+        shown = None if number in known_jobs else _shown(number)
+        if shown:
+            known_jobs[number] = shown
     over = [n for n in numbers if n not in known_jobs or known_jobs[n].state in states.ENDED]
     return known_jobs | _accounted(over)
+
+
+def _shown(number: str) -> JobState | None:
+    """Ask the controller for one job; None where it does not know it."""
+    try:
+        answer = _ask("scontrol", "--oneliner", "show", "job", number)
+    except Refused as exc:
+        if "Invalid job id" not in exc.message:
+            raise
+        return None
+    facts = dict(word.partition("=")[::2] for word in answer.split())
+    nodes = facts.get("NodeList", "").replace("(null)", "")
+    state, reason = facts.get("JobState", ""), facts.get("Reason", "")
+    return JobState(id=number, state=state, reason=reason, nodes=nodes) if state else None
 
 
 def _accounted(ids: list[str]) -> dict[str, JobState]:
@@ -155,7 +207,7 @@ def _ask(
     try:
         done = subprocess.run(
             [command, *words],
-            env={**(os.environ if variables is None else variables), "LC_ALL": "C"},
+            env={**_unfiltered(os.environ if variables is None else variables), "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -181,6 +233,11 @@ def _ask(
         message = _last(done.stderr) or f"ended with {done.returncode}"
         raise Refused(f"{command}: {message}", states.remedy(message), message=message)
     return done.stdout
+
+
+def _unfiltered(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without what changes the answers to mrbench's own questions."""
+    return {n: v for n, v in variables.items() if not n.startswith(HIDING) and n not in HIDING_ALSO}
 
 
 def _last(text: str) -> str:

@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
-from mrbench.errors import MrbenchError
+from mrbench.errors import LaunchError, MrbenchError
 from mrbench.model.finding import Problem
+from mrbench.model.job import RunError
 from mrbench.model.machine import Machine
 from mrbench.model.record import SlurmJob
 from mrbench.model.run import Exit
@@ -27,8 +28,20 @@ def settled(folder: RunDir, job: JobState | None) -> bool:
     return report is not None or not folder.output.exists()
 
 
-def finish(run: Run, job: JobState | None, recorder: Recorder, interrupted: str = "") -> None:
-    """Have the run recorded; interrupted: why mrbench itself ended the job, if it did."""
+def finish(
+    run: Run,
+    job: JobState | None,
+    recorder: Recorder,
+    interrupted: str = "",
+    never: Problem | None = None,
+) -> None:
+    """Have the run recorded.
+
+    interrupted: why mrbench itself ended the job, if it did; never: why it would not have started.
+    """
+    if never:
+        recorder.finish(run, RunError(reason=str(never), exit_code=LaunchError.exit_code))
+        return
     try:
         _await_telemetry(run.folder)
         submission = handover.submission_of(run.folder)

@@ -62,6 +62,7 @@ class Submitted:
         """Submit the run's job."""
         self._recorder.reporter.stage(run.plan.implementation, "submitting the job")
         number = submit.submit(run, prepared, scratch, self._options, self._watcher)
+        run.close()  # hundreds may wait; slurm.json tells that it is with the cluster
         self._following.add(number, run)
 
     def wait(self) -> None:
@@ -89,6 +90,7 @@ class Detached:
         """Submit the run's job."""
         self._recorder.reporter.stage(run.plan.implementation, "submitting the job")
         number = submit.submit(run, prepared, scratch, self._options, None)
+        run.close()
         self._submitted.append(f"job {number}: {run.folder.path}")
 
     def wait(self) -> None:

@@ -6,14 +6,19 @@ from collections.abc import Callable, Sequence
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import follow_blocks
 from mrbench.measure.parsers import parse_samples, until_past
-from mrbench.run.recorder import Recorder, Run
+from mrbench.model.finding import Problem
+from mrbench.run.recorder import BY_USER, Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
 from mrbench.run.slurm.client import JobState
 from mrbench.run.training import Progress
 
 ASK_S = 2.0  # between two questions to the controller, for all jobs at once
+LONGEST_S = 30.0  # the same, once nothing has changed for a while
+GROWTH = 1.3
 QUEUE_S = 10.0  # the whole queue may be long
+LAST_STATE_S = 15.0  # until Slurm's state of a job whose node has reported is its last one
 VISIBLE_S = 15.0  # until a shared file system shows what a node wrote last
+CANCELLED_ASK_S = 0.5
 CANCELLED_S = 90.0  # Slurm kills what does not end within KillWait, 30 s as a rule
 POLL_S = 0.25
 PAUSE_S = 0.1
@@ -30,15 +35,22 @@ class Following:
     ) -> None:
         self._recorder, self._over = recorder, over
         self._open: dict[str, Run] = {}  # by the job's number
+        self._names: dict[str, str] = {}
         self._jobs: dict[str, JobState] = {}  # as Slurm told last
         self._ended_s: dict[str, float] = {}
         self._asked_s = self._queue_s = float("-inf")
+        self._pause_s = ASK_S
+        self._seen: object = None  # the jobs' states as they were then
+        self._files_then: list[bool] = []
+        self._settled_s: dict[str, float] = {}
+        self._never: set[str] = set()  # have been seen once to wait for what cannot come
         self._queue: list[str] = []  # of everybody
         self._lines: dict[str, str] = {}  # said last, by the job's number
 
     def add(self, number: str, run: Run) -> None:
-        """Take a job that was submitted."""
+        """Take a job that was submitted; MrbenchError where its run's folder is damaged."""
         self._open[number] = run
+        self._names[number] = handover.submission_of(run.folder).name
 
     def to_the_end(self) -> None:
         """Follow one after the other until all are recorded."""
@@ -52,7 +64,8 @@ class Following:
     def once(self) -> None:
         """Record those that are over, and leave the others."""
         self.look()
-        while self._ended_s.keys() & self._open.keys():  # over, but not all can be seen of it yet
+        # over, but not all can be seen of it yet
+        while (self._ended_s.keys() | self._settled_s.keys() | self._never) & self._open.keys():
             self.look()
             time.sleep(PAUSE_S)
 
@@ -67,9 +80,11 @@ class Following:
             return
         until_s = time.monotonic() + CANCELLED_S
         while self._open:
-            self._asked_s = float("-inf")
+            self._pause_s = CANCELLED_ASK_S
             last = time.monotonic() >= until_s
-            self.look(interrupted="interrupted by the user", patient=not last)
+            if last:
+                self._asked_s = float("-inf")
+            self.look(interrupted=BY_USER.text, patient=not last)
             if last:
                 return
             time.sleep(PAUSE_S)
@@ -80,29 +95,70 @@ class Following:
         interrupted: why mrbench itself ends them, if it does. patient: whether to wait until a
         shared file system shows all of a job that is over.
         """
-        if time.monotonic() - self._asked_s < ASK_S:
+        if time.monotonic() - self._asked_s < self._due_s():
             return
         self._asked_s = time.monotonic()
         try:
             self._jobs = client.jobs(self._open)
             waits = any(job.state == "PENDING" for job in self._jobs.values())
-            if waits and time.monotonic() - self._queue_s >= QUEUE_S:
+            if waits and time.monotonic() - self._queue_s >= max(QUEUE_S, 2 * self._pause_s):
                 self._queue, self._queue_s = client.queue(), time.monotonic()
         except MrbenchError as exc:
             self._note("", f"{exc} (following goes on)")
             return
+        self._slow_down()
         for number, run in list(self._open.items()):
             job = self._jobs.get(number)
-            if self._is_over(number, run, job, patient=patient):
+            never = self._never_starts(number, job)
+            if never or self._is_over(number, run, job, patient=patient):
+                try:
+                    if never or not job:  # Slurm's word, not an answer that lacks it, ends a run
+                        client.cancel(number)
+                except MrbenchError as exc:
+                    self._note(number, f"{exc} (following goes on)")
+                    continue
                 del self._open[number]
-                self._over(handover.submission_of(run.folder).name)
-                collect.finish(run, job, self._recorder, interrupted)
+                self._over(self._names[number])
+                collect.finish(run, job, self._recorder, interrupted, never)
             elif job:
                 self._tell(number, run.plan.implementation, job)
 
+    def _due_s(self) -> float:
+        """Return the pause between two questions; a short one where a file is new."""
+        return self._pause_s if self._files() == self._files_then else min(self._pause_s, ASK_S)
+
+    def _files(self) -> list[bool]:
+        """Tell which jobs have begun, and which have ended, as far as the folders show it."""
+        return [
+            path.exists()
+            for run in self._open.values()
+            for path in (run.folder.log, run.folder.node_report)
+        ]
+
+    def _slow_down(self) -> None:
+        """Ask less often as long as nothing changes: others ask the same controller."""
+        states_now = {n: (job.state, job.reason) for n, job in self._jobs.items()}
+        news = self._seen != states_now or self._files() != self._files_then
+        self._seen, self._files_then = states_now, self._files()
+        # once a node has reported, Slurm's last word is a moment away
+        news = news or any(run.folder.node_report.exists() for run in self._open.values())
+        self._pause_s = ASK_S if news else min(self._pause_s * GROWTH, LONGEST_S)
+
+    def _never_starts(self, number: str, job: JobState | None) -> Problem | None:
+        """Return why a job can never start; at the second look, for Slurm may be changing it."""
+        reason = job.reason.partition(",")[0] if job and job.state == "PENDING" else ""
+        why = states.NEVER.get(reason)
+        if why is None:
+            return None
+        known = number in self._never
+        self._never.add(number)
+        return Problem(f"job {number} could never start: {why.text}", why.remedy) if known else None
+
     def _is_over(self, number: str, run: Run, job: JobState | None, *, patient: bool) -> bool:
         if collect.settled(run.folder, job) and job is not None:
-            return True
+            since_s = self._settled_s.setdefault(number, time.monotonic())
+            last = job.state in states.ENDED or not patient
+            return last or time.monotonic() - since_s >= LAST_STATE_S
         if job is not None and job.state not in states.ENDED:
             return False
         since_s = self._ended_s.setdefault(number, time.monotonic())

@@ -51,9 +51,14 @@ def head_job(folder: RunDir, plan: Plan, job: Job, container: Container | None) 
 
 
 def show_gpus(plan: Plan) -> None:
-    """Hide the GPUs that the plan has no use for: an exclusive node comes with all of its own."""
+    """Hide the GPUs that the plan has no use for: an exclusive node comes with all of its own.
+
+    Where it has no use for any, Slurm's word on them goes: a local run has none either.
+    """
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given and plan.accelerator == "gpu":
+    if plan.accelerator != "gpu":
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    elif given:
         own = given.split(",")[: plan.gpus // plan.nodes]
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
 

@@ -28,6 +28,9 @@ class Order(Struct, frozen=True, kw_only=True):
     account: str | None = None
     constraint: str | None = None
     nodelist: str | None = None
+    qos: str | None = None
+    reservation: str | None = None
+    exclusive: bool = True
 
 
 def render(order: Order) -> str:
@@ -54,11 +57,12 @@ def _directives(order: Order) -> Iterator[str]:
     yield "--ntasks-per-node=1"
     if order.gpus_per_node:
         yield f"--gres=gpu:{order.gpus_per_node}"
-    yield "--exclusive"  # nobody else on the nodes
-    yield "--mem=0"  # all that they have
+    if order.exclusive:
+        yield "--exclusive"  # nobody else on the nodes
+        yield "--mem=0"  # all that they have
     yield "--no-requeue"  # a run that began twice would be measured once
     yield f"--time={order.time_limit or _minutes(order.wall_clock_limit_s)}"
-    for option in ("partition", "account", "constraint", "nodelist"):
+    for option in ("partition", "account", "constraint", "qos", "reservation", "nodelist"):
         value = getattr(order, option)
         if value is not None:
             yield f"--{option}={_quoted(option, value)}"

@@ -41,20 +41,28 @@ ENDS: dict[str, End] = {
 ENDED = frozenset({*ENDS, "COMPLETED", "FAILED"})
 RUNNING = frozenset({"RUNNING", "COMPLETING", "CONFIGURING", "STAGE_OUT", "SUSPENDED", "SIGNALING"})
 
-# What no waiting will change.
-HOPELESS: dict[str, Problem] = {
-    "PartitionTimeLimit": Problem("it asks for more time than the partition gives", "lower --time"),
+# What no waiting will change, and nobody but who submitted the job.
+NEVER: dict[str, Problem] = {
+    "PartitionTimeLimit": Problem(
+        "it asks for more time than the partition gives",
+        "choose another with --partition (`sinfo --format '%P %l'`), or ask for less with --time",
+    ),
     "PartitionNodeLimit": Problem(
         "it asks for more nodes than the partition gives", "lower --nodes"
-    ),
-    "PartitionDown": Problem("the partition is down", "choose another with --partition, or wait"),
-    "PartitionInactive": Problem(
-        "the partition is inactive", "choose another with --partition, or wait"
     ),
     "BadConstraints": Problem("no node has what it asks for", "correct --constraint"),
     "AccountNotAllowed": Problem("the account may not use the partition", "correct --account"),
     "InvalidAccount": Problem("there is no such account", "correct --account"),
-    "InvalidQOS": Problem("there is no such QOS", "unset SBATCH_QOS"),
+    "InvalidQOS": Problem("there is no such QOS", "correct --qos, or unset SBATCH_QOS"),
+    "QOSNotAllowed": Problem("the partition does not take that QOS", "correct --qos"),
+}
+# What somebody else has to change.
+HOPELESS: dict[str, Problem] = {
+    **NEVER,
+    "PartitionDown": Problem("the partition is down", "choose another with --partition, or wait"),
+    "PartitionInactive": Problem(
+        "the partition is inactive", "choose another with --partition, or wait"
+    ),
     "JobHeldAdmin": Problem("the admins hold it", "ask them"),
     "JobHeldUser": Problem("it is held", "`scontrol release` lets it go"),
     "ReqNodeNotAvail": Problem("nodes that it needs are down or reserved", "`sinfo` shows which"),
@@ -70,10 +78,12 @@ REFUSALS = (
     ),
     ("Node count specification invalid", "lower --nodes; `sinfo` shows how many there are"),
     ("More processors requested than permitted", "lower --nodes; `sinfo` shows how many there are"),
-    ("QOS", "name another partition or account, or wait until jobs of yours have ended"),
+    ("reservation", "name one that `scontrol show reservation` lists, with --reservation"),
+    ("Invalid qos", "name one of yours with --qos; `sacctmgr show associations` lists them"),
+    ("QOS", "name another with --qos, or wait until jobs of yours have ended"),
     ("account", "name one of yours with --account; `sacctmgr show associations` lists them"),
     ("feature", "name one that `sinfo --format %f` lists, with --constraint"),
-    ("time limit", "correct --time; `sinfo --format '%P %l'` shows what partitions give"),
+    ("time limit", "choose another partition (`sinfo --format '%P %l'`), or less with --time"),
     ("--time", "give minutes, [hours:]minutes:seconds or days-hours, with --time"),
     ("gres", "its nodes have no GPUs in Slurm's books; choose others with --partition"),
     ("temporarily unable to accept", "the queue is full; wait until jobs have ended"),
@@ -81,6 +91,21 @@ REFUSALS = (
     ("Access/permission denied", "these nodes are not for you; choose others with --partition"),
     ("submission disabled", "the partition takes no jobs; choose another with --partition"),
 )
+
+
+# What sbatch says while the controller is being restarted, or changed for another.
+PASSING = ("contact slurm controller", "socket timed out", "connection refused", "standby mode")
+LATE = ("node configuration is not available", "requested nodes are busy")
+
+
+def passes(message: str) -> bool:
+    """Tell whether a refusal may be over in a moment."""
+    return any(sign in message.lower() for sign in PASSING)
+
+
+def comes_late(message: str) -> bool:
+    """Tell whether a controller says so that has not heard of its nodes yet."""
+    return any(sign in message.lower() for sign in LATE)
 
 
 def remedy(message: str) -> str:

@@ -105,6 +105,9 @@ def render(plan: Plan, options: ExecutorOptions, folder: Path, name: str) -> str
             account=options.account,
             constraint=options.constraint,
             nodelist=options.nodelist,
+            qos=options.qos,
+            reservation=options.reservation,
+            exclusive=not options.no_exclusive,
         )
     )
 

@@ -9,6 +9,7 @@ power cut leaves carries labels for `mrbench cleanup`.
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -90,8 +91,12 @@ class Docker:
             last = _read(state)
             if run:
                 run.last = last
+                run.lives_on = not last.removed and _lives(run.root(), started)
+            if run and run.lives_on:
+                _keep_while(run.root(), keep_open)
             _conclude(folder, order, last, job)
-            state.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                state.unlink()
         if last.failed and last.code is not None:  # the container's init found nothing to start
             raise _launch_error(last.failed)
 
@@ -127,6 +132,7 @@ class DockerRun:
     def __init__(self, inner: local.LocalRun, memory: str | None, root: int | None) -> None:
         self._inner, self._memory, self._root = inner, memory, root
         self.last = ContainerState()
+        self.lives_on = False  # nobody could end the container
 
     def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
         """Follow the log; see base.Running."""
@@ -153,6 +159,10 @@ class DockerRun:
         if last.failed or last.code is None:
             lost = "the process that watched the container was killed"
             cause = last.failed or Problem(lost, local.SHORT_OF_MEMORY)
+            if self.lives_on:
+                text = f"{cause.text}; the training may still run (process {self._root}), and its"
+                text += " devices stay locked"
+                cause = Problem(text, "start the engine, then `mrbench cleanup` ends it")
             return replace(end, code=None, message=cause.text, remedy=cause.remedy)
         return end
 
@@ -178,6 +188,31 @@ def _removed(order: ContainerOrder) -> Iterator[None]:
             with contextlib.suppress(MrbenchError), connect() as client:
                 for container in labelled(client, label):
                     remove(container)
+
+
+KEEPER = """
+import os, sys, time
+while os.path.exists(f"/proc/{sys.argv[1]}"):
+    time.sleep(1)
+"""
+
+
+def _lives(root: int | None, started: ContainerState) -> bool:
+    """Tell whether the container's first process is still there."""
+    return root is not None and _root(started) == root
+
+
+def _keep_while(root: int | None, files: tuple[int, ...]) -> None:
+    """Keep the locks of a training that nobody could end, as long as its first process lives."""
+    with contextlib.suppress(OSError):
+        subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", KEEPER, str(root)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=files,
+            start_new_session=True,
+        )
 
 
 def _conclude(folder: Path, order: ContainerOrder, last: ContainerState, job: Job) -> None:

@@ -49,6 +49,8 @@ MEANINGS = (
     (r"chdir to cwd \(\"?(?P<what>/[^\")]*)",
      "{what}: cannot be entered in the container", "correct launch.directory"),
     (r"no space left on device", "the engine's disk is full", "`docker system prune` makes room"),
+    (r"[Mm]inimum memory limit|memory limit too low",
+     "--memory gives too little for a container to start", "give more with --memory"),
     (r"specified value for memory|Failed converting the string value",
      "--memory or --shm is no size", "write it as 64g"),
     (r"No such container", "the container was removed by somebody else", "run again"),
