@@ -63,6 +63,8 @@ REMEDIES = {
     errno.EACCES: "ask for the permission, or choose another path",
     errno.EPERM: "ask for the permission, or choose another path",
     errno.EROFS: "choose a place that can be written to",
+    errno.EEXIST: "something else stands there; move it away",
+    errno.ENOTDIR: "something else stands there; move it away",
     errno.EMFILE: "allow more open files (ulimit -n)",
     errno.ENFILE: "this machine has too many files open; wait, or end what opened them",
     errno.EAGAIN: "allow more processes (ulimit -u)",

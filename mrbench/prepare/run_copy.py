@@ -125,7 +125,7 @@ def remove(path: Path) -> Problem | None:
     """
     try:
         names = [entry.name for entry in os.scandir(path) if entry.name not in (OWNER, RUN)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         return Problem(f"{path} cannot be removed ({exc.strerror})", REMOVE)
