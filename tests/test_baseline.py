@@ -90,6 +90,15 @@ def test_the_same_speed_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not slower by 3 % or more; 3 runs with noise 0.6 % against 3 with noise 0.6 %" in told
 
 
+def test_a_run_that_was_interrupted_stands_for_no_plan(here: Path) -> None:
+    """Somebody tried another window, and left: the runs before it still count."""
+    last = runs_of(here / "runs")[-1]
+    tried = shutil.copytree(last, last.with_name("tried"))
+    interrupted = {"status": "interrupted", "reason": "by the user", "started": "2999-01-01"}
+    rewrite(tried, lambda r: r.update(**interrupted, plan_digest="0" * 64), digest=True)
+    assert check("--baseline", "base.json") == 0
+
+
 @pytest.mark.usefixtures("here")
 def test_a_slower_commit_fails(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check("--baseline", "base.json", "--runs", made / "slower") == 7
