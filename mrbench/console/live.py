@@ -46,7 +46,8 @@ class LiveReporter:
 
     def __enter__(self) -> Self:
         """Begin to draw."""
-        self._painter.start()
+        with contextlib.suppress(RuntimeError):  # the user may start no more threads
+            self._painter.start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -26,7 +26,8 @@ class PlainReporter:
     def __enter__(self) -> Self:
         """Start the heartbeat."""
         if not self._quiet:
-            threading.Thread(target=self._keep_alive, daemon=True).start()
+            with contextlib.suppress(RuntimeError):  # the user may start no more of them
+                threading.Thread(target=self._keep_alive, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
