@@ -20,6 +20,8 @@ from os import (
     fspath,
 )  # not pathlib.Path: importing that takes a tenth of `mrbench --version`
 
+from mrbench.text import without_secrets
+
 
 class MrbenchError(Exception):
     """A failure that is understood: one line, no traceback.
@@ -55,7 +57,7 @@ class MrbenchError(Exception):
     def _line(self, file: str | PathLike[str] | None) -> str:
         lined = f"{file}" if self.line is None else f"{file}:{self.line}"
         what = ": ".join(filter(None, (lined if file is not None else "", self.key, self.text)))
-        return f"{what}; {self.remedy}" if self.remedy else what
+        return without_secrets(f"{what}; {self.remedy}" if self.remedy else what)
 
 
 class NewerFormatError(MrbenchError):

@@ -71,7 +71,8 @@ def one_line(text: str) -> str:
 
 # Parts of a variable's name, between underscores, that end so hold a secret.
 _SECRET = re.compile(
-    r"(KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|COOKIES?|BEARER|PRIVATE)$"
+    r"(KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|COOKIES?|BEARER|PRIVATE|"
+    r"SIGNATURE)$"
 )
 _USERINFO = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 _QUERY = re.compile(r"([?&;][^=&;#\s]*=)([^&;#\s\"']+)")

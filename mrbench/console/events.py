@@ -23,6 +23,7 @@ from mrbench.model.events import (
 )
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter, RunProgress, RunStart
+from mrbench.text import without_secrets
 
 INTERRUPTED = 130
 
@@ -60,12 +61,12 @@ class EventReporter:
 
     def stage(self, who: str, text: str) -> None:
         """Write a stage."""
-        self._tell(Stage(time=now(), run=self._run, implementation=who, text=text))
+        self._tell(Stage(time=now(), run=self._run, implementation=who, text=without_secrets(text)))
         self._beside.stage(who, text)
 
     def note(self, text: str, *, problem: bool = False) -> None:
         """Write a note."""
-        self._tell(Note(time=now(), run=self._run, text=text, problem=problem))
+        self._tell(Note(time=now(), run=self._run, text=without_secrets(text), problem=problem))
         self._beside.note(text, problem=problem)
 
     def run_started(self, start: RunStart) -> None:

@@ -20,6 +20,7 @@ from mrbench.console.frame import State, compose
 from mrbench.console.meters import ASCII, UTF8, Signs
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunProgress, RunStart
+from mrbench.text import without_secrets
 
 LOOK_S = 0.25  # how soon another stage or another size is seen
 CLOCK_S = 1.0  # how soon figures are: drawing costs time that a training on CPUs could have
@@ -163,7 +164,8 @@ class LiveReporter:
 
 def _printable(text: str) -> str:
     """Replace what would move the cursor: messages quote what programs printed."""
-    return "".join(char if char.isprintable() else "?" for char in text.expandtabs())
+    shown = without_secrets(text).expandtabs()
+    return "".join(char if char.isprintable() else "?" for char in shown)
 
 
 def signs_of(stream: TextIO) -> Signs:

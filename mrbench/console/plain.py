@@ -8,6 +8,7 @@ from typing import NamedTuple, Self, TextIO
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunProgress, RunStart
 from mrbench.model.run import plus_minus
+from mrbench.text import without_secrets
 
 SILENCE_S = 10.0  # says at least this often that it is alive
 EVERY_S = 2.0
@@ -65,7 +66,8 @@ class PlainReporter:
         if always or not self._quiet:
             with contextlib.suppress(OSError):  # nobody reads it any more; the run need not care
                 seconds = self._last_line_s - self._started
-                print(f"[{seconds:6.1f} s] {text}", file=self._stream, flush=True)
+                shown = without_secrets(text)
+                print(f"[{seconds:6.1f} s] {shown}", file=self._stream, flush=True)
 
     def _keep_alive(self) -> None:
         while not self._ended:

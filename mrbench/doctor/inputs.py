@@ -18,6 +18,7 @@ from mrbench.prepare.environment.interpreter import find_interpreter
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source import address
 from mrbench.recipe import lockfile
+from mrbench.text import without_secrets
 
 
 def executor(plans: Plans, _places: Places) -> list[Finding]:
@@ -121,13 +122,14 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
     """Check that the mirror exists and holds the repositories."""
     if not places.mirror:
         return [Finding("mirror", "ok", "none; all comes from its own host")]
+    named = without_secrets(places.mirror)
     local = places.mirror.startswith("file://") or "://" not in places.mirror
     if not local:
-        return [Finding("mirror", "ok", f"{places.mirror} (not asked now)")]
+        return [Finding("mirror", "ok", f"{named} (not asked now)")]
     base = mirrored.git_base(places.mirror)
     folder = Path(places.mirror.removeprefix("file://"))
     if not folder.is_dir():
-        text, remedy = f"--mirror {places.mirror}: no such folder", "check the path"
+        text, remedy = f"--mirror {named}: no such folder", "check the path"
         return [Finding("mirror", "failed", text, remedy, names(plans))]
     findings = []
     for plan in plans:
@@ -135,10 +137,12 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
             try:
                 address.candidates(url, base)
             except WorkspaceError as exc:
-                findings.append(Finding("mirror", "note", exc.text, exc.remedy, names([plan])))
+                findings.append(
+                    Finding("mirror", "note", without_secrets(exc.text), exc.remedy, names([plan]))
+                )
     complete = mirrored.complete_folder(places.mirror)
     how = "made by mrbench, nothing else is used" if complete else "a base"
-    return findings or [Finding("mirror", "ok", f"{places.mirror}: {how}, has all repositories")]
+    return findings or [Finding("mirror", "ok", f"{named}: {how}, has all repositories")]
 
 
 def _wheels(requirement: str) -> Iterator[Path]:

@@ -27,7 +27,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
 class NodeOrder(PreparedRun, frozen=True, kw_only=True):
     """prepared.json, for the nodes: what was prepared, and the container to train in, if any.
 
-    No secrets: the job's variables are the recipe's.
+    The job's variables are as the training gets them, secrets too: for the owner's eyes alone.
     """
 
     container: Container | None = None

@@ -5,6 +5,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -20,6 +21,7 @@ from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.step import activated
 from mrbench.prepare.surroundings import Surroundings
 from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.plan import hidden_variables
 from mrbench.text import fill_placeholders
 
 Progress = Callable[[str], None]
@@ -71,7 +73,9 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     progress("copying the checkout, linking data and weights")
     source = run_copy.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)
-    job = make_job(plan, places, ready.python, source, image=ready.image)
+    job = make_job(
+        plan, places, ready.python, source, image=ready.image, secrets=hidden_variables(file, plan)
+    )
     values = path_values(plan, places, ready.python, source)
     activation = _activated(plan, ready.python, ready.image)
     for command in plan.data.prepare if plan.data else ():
@@ -90,8 +94,12 @@ def make_job(
     source: Path,
     *,
     image: str | None = None,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> Job:
-    """Fill in this machine's paths; nothing but the port is left to fill afterwards."""
+    """Fill in this machine's paths; nothing but the port is left to fill afterwards.
+
+    secrets: the variables whose values the plan hides; without them they stay hidden.
+    """
     values = path_values(plan, places, python, source)
     words = tuple(fill_placeholders(word, values) for word in plan.command)
     argv = ("/bin/bash", "-c", " ".join(words)) if plan.shell else words
@@ -99,7 +107,10 @@ def make_job(
         argv=argv,
         directory=source / plan.directory,
         variables=_activated(plan, python, image)
-        | {name: fill_placeholders(text, values) for name, text in plan.variables.items()},
+        | {
+            name: fill_placeholders(text, values)
+            for name, text in {**plan.variables, **secrets}.items()
+        },
         terminal=plan.terminal,
         wall_clock_limit_s=plan.wall_clock_limit_s,
         stall_limit_s=plan.stall_limit_s,

@@ -13,7 +13,7 @@ from mrbench.model.plan import FORMAT, Plan
 from mrbench.model.recipe import LogFormat, MultiNode, OtherGpus
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
-from mrbench.text import fill_placeholders
+from mrbench.text import fill_placeholders, shown
 
 
 def make_plan(
@@ -46,14 +46,7 @@ def make_plan(
         per_iteration = work.images_total
     rate = work.learning_rate_per_image
     learning_rate = None if rate is None else rate * per_iteration
-    values = {
-        "gpus": str(count),
-        "nodes": str(nodes),
-        "gpus_per_node": str(gpus_per_node),
-        "images_per_gpu": str(work.images_per_gpu),
-        "images_per_iteration": str(per_iteration),
-        "learning_rate": "" if learning_rate is None else f"{learning_rate:g}",
-    }
+    values = _values(count, nodes, work.images_per_gpu, per_iteration, learning_rate)
     launch = recipe.launch
     multi_node = _multi_node(file) if nodes > 1 else None
     command = (multi_node or launch).command + (recipe.other_gpus.arguments if resized else ())
@@ -76,7 +69,7 @@ def make_plan(
         starts_from=recipe.starts_from,
         directory=launch.directory,
         command=tuple(fill_placeholders(word, values) for word in command),
-        variables={n: fill_placeholders(v, values) for n, v in launch.variables.items()},
+        variables={n: shown(n, fill_placeholders(v, values)) for n, v in launch.variables.items()},
         shell=launch.shell,
         terminal=launch.terminal,
         accelerator=suite.hardware.accelerator,
@@ -95,6 +88,28 @@ def make_plan(
         on_each_node=multi_node is not None and multi_node.start == "each_node",
         inherit=tuple(dict.fromkeys((*launch.inherit, *inherit))),
     )
+
+
+def hidden_variables(file: RecipeFile, plan: Plan) -> dict[str, str]:
+    """Return the variables whose values the plan hides, as the training is to be given them."""
+    values = _values(
+        plan.gpus, plan.nodes, plan.images_per_gpu, plan.images_per_iteration, plan.learning_rate
+    )
+    whole = {n: fill_placeholders(v, values) for n, v in file.recipe.launch.variables.items()}
+    return {n: v for n, v in whole.items() if plan.variables.get(n) != v}
+
+
+def _values(
+    gpus: int, nodes: int, images_per_gpu: int, per_iteration: int, learning_rate: float | None
+) -> dict[str, str]:
+    return {
+        "gpus": str(gpus),
+        "nodes": str(nodes),
+        "gpus_per_node": str(gpus // nodes),
+        "images_per_gpu": str(images_per_gpu),
+        "images_per_iteration": str(per_iteration),
+        "learning_rate": "" if learning_rate is None else f"{learning_rate:g}",
+    }
 
 
 def parse_window(text: str) -> Window:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from mrbench.text import did_you_mean
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
 RECENT = 100  # runs whose names a misspelt one is compared with
 # Not in a record's `files`: it itself, what is gone once it is written, what others may add to.
-UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out")
+UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out", "secrets.json")
 
 
 class RunDir(msgspec.Struct, frozen=True):
@@ -106,6 +106,11 @@ class RunDir(msgspec.Struct, frozen=True):
         return self.path / "kept"
 
     @property
+    def secrets(self) -> Path:
+        """The variables whose values plan and record hide, for `mrbench pack`; for nobody else."""
+        return self.path / "secrets.json"
+
+    @property
     def record(self) -> Path:
         """All that is known of the run; written last, by rename."""
         return self.path / "record.json"
@@ -125,6 +130,14 @@ def create(runs: Path, name: Path) -> RunDir:
             ) from exc
         return RunDir(path)
     raise MrbenchError("1000 runs in one second", "look into that folder", file=runs / name)
+
+
+def write_secrets(folder: RunDir, values: Mapping[str, str]) -> None:
+    """Write down what no other file of the run holds, readable for its owner alone."""
+    if values:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(folder.secrets, flags, 0o600), "w") as out:
+            json.dump(values, out)
 
 
 def stamp() -> str:

@@ -14,6 +14,7 @@ from mrbench.prepare import job, run_copy, source
 from mrbench.prepare.mirror import base
 from mrbench.prepare.surroundings import HERE
 from mrbench.recipe.load import RecipeFile
+from mrbench.text import shown
 
 RUN_NAME = "prepared"  # one copy per implementation, made anew each time
 
@@ -81,4 +82,5 @@ def _add_all(row: Preparation, prepared: PreparedRun) -> None:
     _add(row, prepared.workspace)
     row.path, row.checkout = str(prepared.folder / "src"), str(prepared.workspace.path)
     row.directory, row.python = str(command.directory), str(prepared.environment.python)
-    row.command, row.variables = command.argv, command.variables
+    row.command = command.argv
+    row.variables = {name: shown(name, value) for name, value in command.variables.items()}

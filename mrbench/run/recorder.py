@@ -23,14 +23,15 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord, Series
 from mrbench.model.reporter import Reporter, RunStart
 from mrbench.model.run import Exit, Status
-from mrbench.prepare import run_copy
+from mrbench.prepare import inherited, run_copy
 from mrbench.prepare.removal import remove_tree
 from mrbench.recipe.load import RecipeFile
-from mrbench.recipe.plan import run_folder_name
+from mrbench.recipe.plan import hidden_variables, run_folder_name
 from mrbench.record import rundir
 from mrbench.record.default_rules import MACHINE_RULES, default_rules, tells_batch
 from mrbench.record.rundir import RunDir
 from mrbench.run.held import HeldFiles
+from mrbench.text import is_secret
 
 BUG = 70
 BY_USER = Problem("interrupted by the user")
@@ -73,6 +74,8 @@ class Run(msgspec.Struct):
         """
         folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
         rundir.write(folder.plan, plan.canonical())
+        named = {n: v for n, v in inherited.chosen(plan.inherit).items() if is_secret(n)}
+        rundir.write_secrets(folder, hidden_variables(file, plan) | named)
         own = run_copy.folder(plan.suite, plan.implementation, folder.path.name)
         run = cls(folder, own, blank(plan, file, folder, series, forced), locks.take(folder.plan))
         run.save()

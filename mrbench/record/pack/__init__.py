@@ -9,7 +9,6 @@ import getpass
 import gzip
 import itertools
 import json
-import os
 import re
 import tarfile
 import tempfile
@@ -17,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mrbench import files
 from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.files import create_beside
 from mrbench.measure.log.blocks import read_blocks
@@ -80,6 +80,8 @@ def _mismatch(run: Opened) -> str | None:
 def _masks(run: Opened, record: RunRecord) -> tuple[list[Mask], list[Mask], tuple[str, ...]]:
     """Return masks of secrets, of names, and which names are too common to be looked for."""
     values = set(secrets_of(record))
+    hidden = files.cached(run.folder.secrets, dict[str, str]) or {}
+    values |= {value.encode("utf-8", "surrogateescape") for value in hidden.values()}
     users = _me()
     for machine in record.machines:
         users |= {v for n, v in machine.variables.items() if n in ("USER", "LOGNAME")}
@@ -104,8 +106,6 @@ def secrets_of(record: RunRecord) -> Iterator[bytes]:
         for name, value in variables.items():
             if is_secret(name):
                 yield value.encode("utf-8", "surrogateescape")
-                if name in os.environ:  # of an inherited one the record has only stars
-                    yield os.environ[name].encode("utf-8", "surrogateescape")
     for option, value in itertools.pairwise(record.plan.command):
         if option.startswith("-") and "=" not in option and is_secret(option.strip("-")):
             yield value.encode("utf-8", "surrogatepass")
