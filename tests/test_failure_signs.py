@@ -327,3 +327,21 @@ def test_the_answer_to_a_question_is_less_than_an_error(tmp_path: Path, asked: s
     assert of_text(tmp_path, f"{asked}\n" + "iteration\n" * 100) is None
     end = Exit(reason="exited", code=0, seconds=1.0)
     assert failure_of_run(tmp_path / "log", Marks(), end, "non_monotonic") is None
+
+
+@pytest.mark.parametrize("width", [48, 60, 72, 79, 80, 90])
+def test_a_message_that_a_terminal_wrapped_is_read_whole(width: int) -> None:
+    message = (
+        "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.25 GiB (GPU 0; 23.50"
+        " GiB total capacity; 9.10 GiB already allocated)"
+    )
+    lines = ["(env) user@host:~$ python tools/train.py", "Traceback (most recent call last):"]
+    lines += ['  File "/opt/lab/project/tools/train.py", line 208, in <module>', "    main(args)"]
+    lines += [f'  File "/opt/{"module/" * 12}a.py", line 1194, in inference_on_dataset']
+    lines += ["    return forward(*input)", message, "(env) user@host:~$"]
+    wrapped = [line[i : i + width] for line in lines for i in range(0, len(line), width)]
+    (best, *_) = find_errors([(0, "\n".join(wrapped).encode())], Marks())
+    assert (best.sign.cause, best.line.decode()) == ("gpu_out_of_memory", message)
+    stripped = "\n".join(line.rstrip(" ") for line in wrapped).encode()  # as copying does
+    assert find_errors([(0, stripped)], Marks())[0].line.decode().split() == message.split()
+    assert best.at == "\n".join(wrapped).index("torch.cuda")

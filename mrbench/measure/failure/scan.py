@@ -9,6 +9,7 @@ import msgspec
 
 from mrbench.measure.failure import code, ends, files, gpus, memory, network
 from mrbench.measure.failure.base import Sign, Weight
+from mrbench.measure.failure.wrapped import whole_lines
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.spans import Marks
 
@@ -36,7 +37,6 @@ HINTS = tuple(
     b"(1) |following: ".split(b"|")
 )
 COLOUR = re.compile(rb"\x1b\[[\d;]*[A-Za-z]")
-LINE = re.compile(rb"[^\r\n]+")
 PREFIX = re.compile(  # mpirun, horovodrun, torchrun, srun --label
     rb"(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})?"
     rb"(?P<stream>\[(?:rank|default|\d{1,5},)?(\d{1,5})\](?:<\w{1,9}>)?:? ?|(\d{1,4}): )"
@@ -142,8 +142,8 @@ def find_errors(blocks: Iterable[Block], marks: Marks) -> list[ErrorLine]:
     """Return the lines with signs, the likeliest root first. Blocks are whole lines."""
     scanner = _Scanner()
     for offset, block in blocks:
-        for line in LINE.finditer(block):
-            scanner.read_line(offset + line.start(), line[0])
+        for at, line in whole_lines(block):
+            scanner.read_line(offset + at, line)
     errors = [_weigh(each, scanner.ordinary - each.later_lines, marks) for each in scanner.errors]
     return sorted(errors, key=lambda each: each.weight)  # stable: of equals the first
 
