@@ -92,3 +92,17 @@ def test_what_is_passed_on_by_name_is_planned_recorded_and_compared(
     assert "variables.OMP_NUM_THREADS" in told
     edit(toy, "launch:\n", "launch:\n  inherit: [OMP_*]\n")
     assert once(toy)[1] == "threads 1"
+
+
+def test_packages_of_another_python_on_the_path_are_not_mrbenchs(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `module load`, ROS or conda leave them there; also a module of the standard library."""
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    for name in ("psutil", "yaml", "git", "msgspec", "statistics", "mrbench_of_mine"):
+        (foreign / f"{name}.py").write_text("raise ImportError('made for another Python')\n")
+    monkeypatch.setenv("PYTHONPATH", str(foreign))
+    record, first, _ = once(toy)
+    assert (record["status"], first) == ("ok", "threads None")
+    assert "PYTHONPATH" in record["machine"]["not_passed"]

@@ -151,10 +151,15 @@ def require_as_made(ready: UsableEnvironment) -> None:
 
 
 def installed() -> list[str]:
-    """Return what is installed beside mrbench itself: the frozen list of kind `current`."""
+    """Return what is installed beside mrbench itself: the frozen list of kind `current`.
+
+    Without PYTHONPATH's packages, which the training does not see.
+    """
     from importlib import metadata  # noqa: PLC0415 - looked at while the training runs
 
-    packages = {f"{d.name}=={d.version}" for d in metadata.distributions()}
+    named = {str(Path(p).absolute()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+    seen = [path for path in sys.path if path not in named]
+    packages = {f"{d.name}=={d.version}" for d in metadata.distributions(path=seen)}
     return sorted(packages, key=str.lower)
 
 
