@@ -9,7 +9,7 @@ from mrbench.checks.baseline.file import read_baseline
 from mrbench.checks.baseline.likeness import forbidding, kept_facts
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.measure.repeats import Noise
-from mrbench.model.baseline import Baseline, Key
+from mrbench.model.baseline import Baseline, BaselineEntry, Key
 from mrbench.model.record import RunRecord
 from mrbench.record import rundir
 from mrbench.text import one_line
@@ -27,8 +27,16 @@ def read_stored(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mappi
     return stored, lines
 
 
-def read_series(runs: Path, suite: str, names: Sequence[str] | None = None) -> dict[Key, ValidRuns]:
-    """Read the runs of a suite, by series; what cannot be read is named on stderr and left out."""
+def read_series(
+    runs: Path,
+    suite: str,
+    names: Sequence[str] | None = None,
+    entries: Sequence[BaselineEntry] = (),
+) -> dict[Key, ValidRuns]:
+    """Read the runs of a suite, by series; what cannot be read is named on stderr and left out.
+
+    entries: those of a baseline that they are held against.
+    """
     candidates = []
     for path in rundir.find_records(runs, suite):
         try:
@@ -38,7 +46,7 @@ def read_series(runs: Path, suite: str, names: Sequence[str] | None = None) -> d
             continue
         if not names or record.plan.implementation in names:
             candidates.append(Candidate(record=record, edited=edited))
-    return latest(candidates)
+    return latest(candidates, entries)
 
 
 def noise_of(stored: Baseline, record: RunRecord) -> Noise | None:

@@ -1,4 +1,8 @@
-"""Which runs count: for each implementation the valid repeats of what was planned last."""
+"""Which runs count: for each implementation the valid repeats of what was planned last.
+
+Held against a baseline, runs of its own plan go first: what was tried meanwhile with another window
+or batch does not stand in their way. An interrupted run alone is no plan.
+"""
 
 import math
 from collections.abc import Collection, Iterable, Sequence
@@ -6,9 +10,10 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from mrbench.checks.baseline.likeness import forbidding, kept_facts
+from mrbench.checks.baseline.likeness import Facts, differing, forbidding, kept_facts
 from mrbench.measure.repeats import Sample, log_sample
-from mrbench.model.baseline import Key
+from mrbench.model.baseline import BaselineEntry, Key
+from mrbench.model.comparison import MUST, Difference
 from mrbench.model.record import RunRecord
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import SLOWED
@@ -70,23 +75,28 @@ class ValidRuns(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(_half_width(record) for record in self.records)
 
 
-def latest(candidates: Iterable[Candidate]) -> dict[Key, ValidRuns]:
+def latest(
+    candidates: Iterable[Candidate], entries: Iterable[BaselineEntry] = ()
+) -> dict[Key, ValidRuns]:
     """Group the runs of one suite; of each implementation what was planned last counts.
 
-    Repeats are runs of one plan that may be compared with the newest valid one of them.
+    Repeats are runs of one plan that may be compared with the newest valid one of them. entries:
+    those of a baseline that the runs are held against.
     """
     series: dict[Key, list[Candidate]] = {}
     for candidate in sorted(candidates, key=lambda c: c.record.started):
         plan = candidate.record.plan
         key = plan.implementation, plan.gpus, plan.nodes
         series.setdefault(key, []).append(candidate)
-    return {key: _newest(runs) for key, runs in sorted(series.items())}
+    stored = {entry.key: entry for entry in entries}
+    return {key: _newest(runs, stored.get(key)) for key, runs in sorted(series.items())}
 
 
-def _newest(runs: Sequence[Candidate]) -> ValidRuns:
-    # one that was interrupted tells of nobody's plan: another window, say, that was tried
-    ended = [run for run in runs if run.record.status != "interrupted"]
-    last = (ended or runs)[-1].record
+def _newest(runs: Sequence[Candidate], entry: BaselineEntry | None) -> ValidRuns:
+    plans = [run for run in runs if run.record.status != "interrupted"] or runs
+    if entry is not None:
+        plans = [run for run in plans if _is_new(run.record, entry)] or plans
+    last = plans[-1].record
     planned = [run for run in runs if run.record.plan_digest == last.plan_digest]
     reasons = [run.unusable for run in planned]
     valid = [run.record for run, why in zip(planned, reasons, strict=True) if why is None]
@@ -100,8 +110,30 @@ def _newest(runs: Sequence[Candidate]) -> ValidRuns:
         records=records,
         facts={**facts, **_slowed(records)},
         commit=last.plan.source.commit,
-        left_out=tuple(why for why in reasons if why is not None),
+        left_out=(*(why for why in reasons if why is not None), *_later(runs, last)),
     )
+
+
+def _is_new(record: RunRecord, entry: BaselineEntry) -> bool:
+    """Tell whether a run is of the entry's plan, but for what a gate tests, and not in it."""
+    known = record.id in entry.known_runs
+    return not known and not _other_plan(entry.provenance, kept_facts(record))
+
+
+def _other_plan(facts: Facts, others: Facts) -> list[Difference]:
+    found = differing(facts, others)
+    return [d for d in found if d.kind == MUST and d.key.startswith("plan.")]
+
+
+def _later(runs: Sequence[Candidate], last: RunRecord) -> list[str]:
+    """Say which runs were started later, and are of another plan."""
+    later = [run.record for run in runs if run.record.started > last.started]
+    others = [record for record in later if record.plan_digest != last.plan_digest]
+    if not others:
+        return []
+    found = _other_plan(kept_facts(last), kept_facts(others[-1]))
+    what = f"another plan ({found[0]})" if found else f"another plan: {others[-1].status}"
+    return [f"{len(others)} later run{'s' * (len(others) != 1)} of {what}"]
 
 
 def _slowed(records: Sequence[RunRecord]) -> dict[str, str]:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from mrbench import files
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.files import digest_of, read_regular, write_whole
-from mrbench.measure.repeats import log_sample
-from mrbench.model.baseline import FORMAT, Baseline, BaselineEntry, Key
+from mrbench.measure.repeats import Sample, log_sample
+from mrbench.model.baseline import FORMAT, MOST_FREEDOM, Baseline, BaselineEntry, Key
 from mrbench.recipe import yamlfile
 
 REMEDY = "restore it, or make one with `mrbench baseline save`"
@@ -114,14 +114,36 @@ def _contradictions(entry: BaselineEntry) -> dict[str, str]:
         wrong["half_widths"] = f"{len(entry.half_widths)} widths of {len(rates)} repeats"
     if len(now.runs) != len(rates):
         wrong["now.runs"] = f"{len(now.runs)} runs of {len(rates)} repeats"
-    if (entry.noise is None) != (entry.noise_freedom == 0):
-        wrong["noise"] = "does not belong to this noise_freedom"
-    mean = math.exp(log_sample(rates).mean)
+    if len(set(now.runs)) < len(now.runs):
+        wrong["now.runs"] = "names a run twice"
+    sample = log_sample(rates)
+    wrong |= _wrong_noise(entry, sample)
+    mean = math.exp(sample.mean)
     if not math.isclose(now.images_per_second, mean, rel_tol=ROUNDING):
         wrong["now.images_per_second"] = (
             f"{now.images_per_second:.6g} is not the mean of its repeats, {mean:.6g}"
         )
+    if entry.anchor.saved == now.saved and entry.anchor != now:
+        wrong["anchor"] = "is of the same time as `now`, and not the same"
     return wrong
+
+
+def _wrong_noise(entry: BaselineEntry, sample: Sample) -> dict[str, str]:
+    """Return what contradicts in the noise, which is that of the repeats and maybe earlier ones."""
+    if (entry.noise is None) != (entry.noise_freedom == 0):
+        return {"noise": "does not belong to this noise_freedom"}
+    least = min(sample.freedom, MOST_FREEDOM)
+    if entry.noise_freedom < least:
+        return {"noise_freedom": f"{entry.noise_freedom} is less than its repeats give, {least}"}
+    if entry.noise_freedom == sample.freedom < MOST_FREEDOM and entry.noise is not None:
+        own = math.sqrt(sample.variance)
+        if not math.isclose(entry.noise, own, rel_tol=ROUNDING, abs_tol=ROUNDING):
+            return {"noise": f"{entry.noise:.6g} is not that of its repeats, {own:.6g}"}
+    elif entry.noise_freedom < MOST_FREEDOM and entry.noise is not None:
+        squares = entry.noise**2 * entry.noise_freedom
+        if squares < sample.squares * (1 - ROUNDING) - ROUNDING**2:
+            return {"noise": f"{entry.noise:.6g} is less than its repeats alone show"}
+    return {}
 
 
 def _whole(entry: BaselineEntry, baseline: Baseline) -> BaselineEntry:

@@ -15,6 +15,7 @@ from mrbench.checks.baseline.verdict import Terms, judge
 from mrbench.checks.baseline.words import share, signed
 from mrbench.model.baseline import (
     FORMAT,
+    MOST_FREEDOM,
     Baseline,
     BaselineEntry,
     Key,
@@ -23,8 +24,6 @@ from mrbench.model.baseline import (
 )
 from mrbench.text import shorten
 
-# Noise of long ago counts less and less: machines and trainings change.
-MOST_FREEDOM = 30
 MOST_HISTORY = 100
 
 

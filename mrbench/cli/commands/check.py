@@ -139,7 +139,8 @@ def _against_baseline(args: argparse.Namespace) -> list[Finding]:
         file=str(args.baseline),
         lines=lines,
     )
-    findings = list(check_runs(gate, baselines.read_series(args.runs, stored.suite, names)))
+    series = baselines.read_series(args.runs, stored.suite, names, stored.entries)
+    findings = list(check_runs(gate, series))
     for style, path in args.export:
         exports.export(findings, style, path)
     return findings
