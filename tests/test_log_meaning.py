@@ -1,6 +1,7 @@
 """What a printed number means is established by the log or the recipe; else there is no number."""
 
 import json
+import re
 from statistics import fmean
 
 import pytest
@@ -225,3 +226,17 @@ def test_simpledets_iteration_counts_where_it_resumed() -> None:
     found = measured(text, log, Window(first=2600, last=2900), 2)
     assert (found.first, found.last) == (2602, 2901)
     assert "begins at iteration 2502" in measured(text, log).reason
+    bare = measured(re.sub(r"Iter: \d+/3000\t", "", text), log)
+    assert bare.reason.startswith("the log begins in a later epoch and does not say how long")
+
+
+def test_time_stamps_too_coarse_to_lead_still_refute() -> None:
+    for value, images in (("100.00", 16), ("0.001", 16), ("0.10", 16)):
+        text = "".join(
+            f"2026-01-01 00:00:{i // 10:02d} iter {i}: took {value} s,\n"
+            for i in range(10, 591, 10)
+        )
+        log = own(r"iter (?P<iteration>\d+): took (?P<value>\S+) s,")
+        found = measured(text, log, Window(first=100, last=300), images)
+        assert found.status == ("ok" if value == "0.10" else "clocks_disagree")
+        assert ("milliseconds" in found.reason) == (value == "100.00")

@@ -74,6 +74,8 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
     checks = {other: _check(process, other, figures) for other in _usable_clocks(process)}
     total = _total(process, figures)
     everything = [*checks.values(), *([total] if total else [])]
+    if "printed" not in checks and _usable(process, "printed"):
+        everything.append(_check(process, "printed", figures))  # too coarse to lead, or to warn
     leading, warnings = _leading(process, clock, checks, stamped=stamped)
     refuted = None
     unsure = process.unsure if not any(map(_establishes, everything)) else None

@@ -1,5 +1,6 @@
 """Why a window gives no number: what of it the log lacks, and what is wrong with its figures."""
 
+from mrbench.measure.parsers.base import UNPLACED
 from mrbench.measure.spans import INSIDE, Process
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
@@ -10,6 +11,11 @@ LEAST_COVERED = 0.75  # of the window's iterations; below, no number
 MOST_OUTSIDE = 0.1  # of the window's length; lines further apart do not resolve it
 COARSEST = 0.01  # of the window's seconds: a printed clock with longer steps measures nothing
 TIMED = "let mrbench run the training: it times the lines as they arrive"
+UNNUMBERED = Problem(
+    "the log begins in a later epoch and does not say how long an epoch is, so that its iterations"
+    " have no numbers",
+    "give a log that begins with the first epoch",
+)
 EARLIER = "give a log that begins earlier"
 
 
@@ -22,6 +28,8 @@ def shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, P
 def _uncovered(process: Process, window: Window) -> Problem | None:
     """Return why the window is not covered, with what helps, or None."""
     requested = f"{window.first + 1}-{window.last}"
+    if process.earliest >= UNPLACED:
+        return UNNUMBERED
     begins = f"the log begins at iteration {process.earliest + 1}"
     timed = f"{process.iterations} of the window's {window.last - window.first}"
     timed = f"{timed} iterations ({requested}) are timed"
