@@ -208,7 +208,9 @@ def test_load_by_other_programs_is_told_of_both_sides(
     assert "measure again on a quiet machine" in told
     assert "the baseline, 1" not in told
     (here / "base.json").unlink()
-    assert mrbench(*SAVE, "runs", cwd=here).returncode == 0
+    saved = mrbench(*SAVE, "runs", cwd=here)
+    assert saved.returncode == 0
+    assert f"toy: 1 of 3 runs: {TOOK}" in saved.stderr
     change(here / "runs", renamed("-later"))
     assert check("--baseline", "base.json") == 0
     assert f"the baseline, 1 of 3 runs: {TOOK}" in " ".join(capsys.readouterr().out.split())

@@ -108,6 +108,21 @@ def test_eight_gpus_under_load(stub: Callable[..., Any], options: tuple[str, ...
     assert watched.problems() == []
 
 
+@pytest.mark.parametrize("itself", [True, False])
+def test_a_root_that_is_the_training_itself_counts(tmp_path: Path, *, itself: bool) -> None:
+    """As on each node of several; elsewhere the root is mrbench's shim, no part of the training."""
+    burn = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ntime.sleep(999)"
+    with subprocess.Popen([sys.executable, "-c", burn], stdout=subprocess.PIPE) as root:
+        assert root.stdout
+        root.stdout.readline()
+        with watching(tmp_path, root.pid, *(["--itself"] if itself else [])) as watched:
+            (first, *_) = watched.wait(lambda seen: len(seen) > 0)
+        root.kill()
+    assert first["tree"]["processes"] == itself
+    burned_s = first["tree"]["cpu_s"] if itself else first["mrbench_cpu_s"]
+    assert burned_s > 0.4  # counted in ticks of 10 ms
+
+
 def test_a_gpu_is_lost_on_the_way(stub: Callable[..., Any], tmp_path: Path) -> None:
     fail = tmp_path / "fail"
     with stub(STUB_FAIL=str(fail)) as watched:

@@ -3,17 +3,19 @@
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 
 import psutil
 
 from mrbench import __version__
-from mrbench.doctor import stated
+from mrbench.doctor import quiet, stated
 from mrbench.doctor.base import Plans, memory_size, names
+from mrbench.launch.processors import look
+from mrbench.launch.telemetry.cgroups import tightest
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 
-IDLE_LOAD_PER_CPU = 0.25  # above, somebody else computes
 # The largest process tree seen in a training of the seven at the smallest sizes (tensorpack).
 LEAST_MEMORY_BYTES = 3 << 30
 # Loaders of PyTorch pass images through it; Docker gives 64 MiB unless told otherwise, which one
@@ -32,11 +34,17 @@ def itself(_plans: Plans, _places: Places) -> list[Finding]:
 
 def processors(_plans: Plans, _places: Places) -> list[Finding]:
     """Report the CPUs that this process may use, and whether others use them."""
-    usable, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
-    text = f"{usable} of {os.cpu_count()} usable, load {load:.1f}"
-    if load > usable * IDLE_LOAD_PER_CPU:
-        remedy = "wait for other programs; they slow the training"
-        return [Finding("CPUs", "note", f"{text} in the last minute", remedy)]
+    usable, before = len(os.sched_getaffinity(0)), look()
+    time.sleep(quiet.FRESH_S)
+    busy = quiet.others(before, look())
+    text = f"{usable} of {os.cpu_count()} usable, load {os.getloadavg()[0]:.1f} in the last minute"
+    group = tightest(os.getpid())
+    if group:
+        text += f", {group.quota_cores:g} by the quota of {group.folder}"
+    if busy is not None and busy > usable * quiet.NOTE_SHARE:
+        text += f", {busy:.1f} busy with other programs now"
+        remedy = "wait for them, they slow the training: `mrbench run --wait-until-quiet`"
+        return [Finding("CPUs", "note", text, remedy)]
     return [Finding("CPUs", "ok", text)]
 
 

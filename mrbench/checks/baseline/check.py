@@ -96,7 +96,7 @@ def _entry(gate: Gate, entry: BaselineEntry, repeats: ValidRuns | None) -> Itera
     yield gate.finding(entry.key, "provenance", "ok", words.explained(explain))
     for whose, facts in (("the baseline", entry.provenance), ("the new runs", new.facts)):
         for key, text in facts.items():
-            if key.startswith(SLOWED):
+            if key.startswith(f"{SLOWED}."):
                 yield gate.finding(entry.key, "machine", "note", f"{whose}, {text}", NOT_QUIET)
     yield _throughput(gate, entry, new)
 

@@ -21,6 +21,7 @@ from mrbench.cli.commands import Command
 from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
+from mrbench.record.provenance import SLOWED
 from mrbench.text import shorten
 
 COMMAND = Command(
@@ -92,6 +93,7 @@ def _save(args: argparse.Namespace) -> int:
         hint = f"`mrbench run --suite {args.suite} --repeat 3` makes some"
         raise MrbenchError(f"no valid runs of suite {args.suite}", hint, file=args.runs)
     write_baseline(args.baseline, baseline)
+    _print_slowed(groups)
     _print(baseline, args.baseline, MARGIN)
     return 0
 
@@ -123,6 +125,7 @@ def _update(args: argparse.Namespace) -> int:
             file=args.baseline,
         )
     write_baseline(args.baseline, new)
+    _print_slowed(groups)
     for change in changes:
         print(change.text)
     return 0
@@ -133,6 +136,14 @@ def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:
         for reason in repeats.left_out:
             text = f"a run of {shorten(key[0])}: {shorten(reason)}"
             print(f"mrbench: left out: {text}", file=sys.stderr)
+
+
+def _print_slowed(groups: Mapping[Key, ValidRuns]) -> None:
+    """Say which runs of a baseline were slowed: it will be beaten too easily."""
+    for key, repeats in groups.items():
+        for fact, text in repeats.facts.items():
+            if fact.startswith(f"{SLOWED}."):
+                print(f"mrbench: {shorten(key[0])}: {shorten(text, 400)}", file=sys.stderr)
 
 
 def _print(stored: Baseline, path: object, margin: float) -> None:

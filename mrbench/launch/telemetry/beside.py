@@ -56,14 +56,15 @@ class Beside:
     def start(self, root: int | None, *, apart: bool = False) -> None:
         """Start it; it then watches the descendants of `root`, and ends with that process.
 
-        apart: by that alone, not also with the process that started it.
+        apart: by that alone, not also with the process that started it; and that process is the
+        training's own, not a shim that starts it.
         """
         if root is None:
             return
         # without it, its file is missing, which the summary tells
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
-                command(self._file, root, *self._options),
+                command(self._file, root, *self._options, *(["--itself"] if apart else [])),
                 stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -38,7 +38,7 @@ LAST_LOOK_S = 0.2  # for memory with shared pages counted once
 class Observer:
     """All that is looked at, and the file that it is written to."""
 
-    def __init__(self, out: int, root: int, *, with_gpus: bool) -> None:
+    def __init__(self, out: int, root: int, *, with_gpus: bool, shim: bool) -> None:
         self._out = out
         self._encoder = msgspec.json.Encoder()
         self._held: list[TelemetryProblem] = []  # until the header is written
@@ -51,7 +51,7 @@ class Observer:
                 self.gpus, self.driver = open_all(self.note)
             except gpus.Unavailable as exc:
                 self.error = str(exc)
-        self.tree = Tree(root)
+        self.tree = Tree(root, shim=shim)
         cpus = self.tree.cpus or set()
         self.limits = Limits(root, cpus, self.note)
         self.host = Host(self.note, cpus if len(cpus) != os.cpu_count() else ())
@@ -182,7 +182,7 @@ def main(words: list[str]) -> None:
         listed = words[words.index("--before") + 1].split(",")
         before = tuple(int(pid) for pid in listed if pid)
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
-    observer = Observer(out, root, with_gpus="--gpus" in words)
+    observer = Observer(out, root, with_gpus="--gpus" in words, shim="--itself" not in words)
     try:
         observer.start(before)
         why = watch(observer, 0)

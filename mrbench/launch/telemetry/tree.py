@@ -23,17 +23,19 @@ SEARCH_SHARE = 0.0005  # of a core, at most, on a machine of many processes
 class Tree:
     """The descendants of a process; they stay in it when their parents end.
 
-    cpus: the processors that they may use; None where that is unknown.
+    shim: whether the root is mrbench's shim, and no part of the training. cpus: the processors that
+    they may use; None where that is unknown.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, *, shim: bool = True) -> None:
         self.root = root
+        self._shim = root if shim else None
         self.cpus: set[int] | None = None
         with contextlib.suppress(OSError):
             self.cpus = os.sched_getaffinity(root)
         self._mrbench = [
             os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-            for pid in {root, os.getppid()}
+            for pid in ({root, os.getppid()} if shim else ())
             if Path(f"/proc/{pid}/stat").exists()
         ]
         self._files: dict[int, int] = {}  # the open /proc/PID/stat
@@ -70,19 +72,19 @@ class Tree:
                 os.close(self._files.pop(pid))
                 continue
             # utime, stime, cutime, cstime of proc(5); the root is the shim, no part of the training
-            ticks += sum(map(int, fields[13 if pid == self.root else 11 : 15]))
-            if pid != self.root:
+            ticks += sum(map(int, fields[13 if pid == self._shim else 11 : 15]))
+            if pid != self._shim:
                 pages += int(fields[21])
                 threads += int(fields[17])
         return TreeSample(
-            processes=len(self._files) - (not self.gone),
+            processes=len(self._files) - (self._shim in self._files),
             threads=threads,
             cpu_s=ticks / TICKS_PER_S,
             memory_bytes=pages * PAGE_BYTES,
         )
 
     def mrbench_s(self) -> float | None:
-        """Return the processor time of the root, which is the shim, and of what started this.
+        """Return the processor time of the shim, and of the mrbench that started this.
 
         None once one of them has ended: a counter that falls back tells nothing.
         """
@@ -101,7 +103,7 @@ class Tree:
         for pid in self._files:
             if time.monotonic() > until_s:
                 return None
-            if pid != self.root:
+            if pid != self._shim:
                 try:
                     total += psutil.Process(pid).memory_full_info().pss
                 except psutil.Error:
