@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from mrbench.errors import MrbenchError
 from mrbench.record import archive
 from mrbench.record.archive import unpack
 from mrbench.record.pack import masking, secrets_of
-from mrbench.record.rundir import describe, load
+from mrbench.record.rundir import RunDir, describe, load
 from mrbench.text import is_secret
 from toy import mrbench
 from toyruns import copy, make_runs, record_of, rewrite
@@ -257,6 +258,39 @@ def test_an_archive_that_unpacks_to_any_size_is_refused(
     (tmp_path / "into").mkdir()
     with pytest.raises(MrbenchError, match="unpacks to more than"):
         unpack(tmp_path / "bomb.tar.gz", tmp_path / "into")
+
+
+def test_an_archive_with_holes_is_refused(tmp_path: Path) -> None:
+    """GNU tar packs a sparse file of any size into a few bytes."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "record.json").write_text("{}")
+    with (tmp_path / "a" / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+    for form in ("gnu", "posix"):
+        words = ["tar", f"--format={form}", "-S", "-czf", f"{form}.tar.gz", "a"]
+        subprocess.run(words, cwd=tmp_path, check=True)
+        done = mrbench("verify", f"{form}.tar.gz", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, ""), form
+        assert "'a/sparse', which is no plain file" in done.stderr
+
+
+def test_what_is_too_large_to_verify_is_not_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "a"
+    (run / "kept").mkdir(parents=True)
+    (run / "record.json").write_text("{}")
+    with (run / "kept" / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(MrbenchError, match=r"2 files, 1024\.0 GiB together, more than"):
+        archive.check_bounds(RunDir(run), "a")
+    (run / "kept" / "sparse").unlink()
+    monkeypatch.setattr(archive, "MAX_FILES", 3)
+    archive.check_bounds(RunDir(run), "a")
+    for name in "xyz":
+        (run / "kept" / name).touch()
+    with pytest.raises(MrbenchError, match="4 files"):
+        archive.check_bounds(RunDir(run), "a")
 
 
 @pytest.mark.parametrize(

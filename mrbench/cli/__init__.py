@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         sys.stdout.flush()  # a full disk has not taken what was printed
         return code  # noqa: TRY300 - all of it may fail
     except MrbenchError as exc:
-        print(f"mrbench: {exc}", file=sys.stderr)
+        print(f"mrbench: {printable(str(exc))}", file=sys.stderr)
         return exc.exit_code
     except KeyboardInterrupt:
         print("mrbench: interrupted", file=sys.stderr)
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
     except OSError as exc:
         from mrbench.files import translated  # noqa: PLC0415 - 20 ms, for failures only
 
-        print(f"mrbench: {translated(exc)}", file=sys.stderr)
+        print(f"mrbench: {printable(str(translated(exc)))}", file=sys.stderr)
         return MrbenchError.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _crashed()

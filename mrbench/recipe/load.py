@@ -275,7 +275,7 @@ def load_path(path: Path, default_suite: str, *, locked: bool = True) -> RecipeF
     """
     base = base_of(path)
     beside = path.resolve().parent / SUITE
-    if beside.is_file():
+    if beside.exists() or beside.is_symlink():
         name, suite = suite_name_of(path), read_suite(beside)
     else:
         name, suite = default_suite, load_suite(default_suite)

@@ -68,6 +68,7 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
     if not lacking:
         yield Opened(RunDir(folder), str(folder))
         return
+    check_bounds(run, str(folder))
     with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
         copy = Path(temporary) / folder.resolve().name
         try:
@@ -78,6 +79,18 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
         for n in lacking:
             _gunzip(copy / f"{n}.gz", copy / n)
         yield Opened(RunDir(copy), str(folder), unpacked=lacking)
+
+
+def check_bounds(folder: RunDir, called: str) -> None:
+    """Refuse a run that is larger than what is unpacked of an archive. Raises MrbenchError."""
+    names = names_in(folder)
+    size_bytes = sum((folder.path / name).lstat().st_size for name in names)
+    files = len(names) + 1  # its record
+    if size_bytes > MAX_BYTES or files > MAX_FILES:
+        size = f"{files} files, {size_bytes / (1 << 30):.1f} GiB together"
+        most = f"more than a copy may have ({MAX_FILES} files, {MAX_BYTES >> 30} GiB)"
+        remedy = "hand the folder on as it is, or remove what it kept"
+        raise MrbenchError(f"{called}: has {size}, {most}", remedy)
 
 
 def unpack(path: Path, into: Path) -> Path:
@@ -106,7 +119,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, path
         raise _refusal(path, f"holds {shown}, which would leave the folder")
     if member.isdir():
         return  # made where a file needs them
-    if not member.isreg():
+    if not member.isreg() or member.sparse is not None:  # few bytes may stand for any number
         raise _refusal(path, f"holds {shown}, which is no plain file")
     if hasattr(tarfile, "data_filter"):  # Python 3.11.4; it agrees with the above
         tarfile.data_filter(member, str(into))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from mrbench.errors import RecipeError
+from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
 from mrbench.model.record import StatedFact
 from mrbench.model.run import Printed
@@ -63,7 +64,8 @@ def check_patterns(states: Mapping[str, str]) -> None:
 def read_stated(blocks: Iterable[Block], states: Mapping[str, str]) -> dict[str, StatedFact]:
     """Return each fact's value and line in the log; the last of several statements counts.
 
-    blocks: as read_blocks yields them. Facts that the log does not state are left out.
+    blocks: as read_blocks yields them. Facts that the log does not state are left out. Raises
+    MeasureError for a pattern that takes too long.
     """
     if not states:
         return {}
@@ -73,12 +75,13 @@ def read_stated(blocks: Iterable[Block], states: Mapping[str, str]) -> dict[str,
         if len(text) >= SEARCHED_BYTES:
             break
     head = bytes(text[:SEARCHED_BYTES])
-    facts = {name: _last_statement(head, pattern) for name, pattern in states.items()}
+    facts = {name: _last_statement(head, name, pattern) for name, pattern in states.items()}
     return {name: fact for name, fact in facts.items() if fact}
 
 
-def _last_statement(text: bytes, pattern: str) -> StatedFact | None:
-    last = deque(re.finditer(pattern.encode(), text, re.MULTILINE), maxlen=1)
+def _last_statement(text: bytes, name: str, pattern: str) -> StatedFact | None:
+    found = re.finditer(pattern.encode(), text, re.MULTILINE)
+    last = patience.within(lambda: deque(found, maxlen=1), key=f"log.states.{name}")
     if not last:
         return None
     match = last.pop()

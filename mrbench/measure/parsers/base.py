@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from mrbench.measure.log import stated
+from mrbench.measure.log import patience, stated
 from mrbench.measure.log.blocks import Block
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
@@ -232,9 +232,11 @@ def number_ends(block: bytes, right: int, rule: TextFormat, *, final: bool) -> b
 
 def _begins_record(block: bytes, at: int, rule: TextFormat) -> bool:
     head = block[at : at + 200]
-    return rule.number.match(block, at) is not None or (
-        stated.RANK.match(head) is not None or stated.read_stamp(head) is not None
-    )
+    if stated.RANK.match(head) is not None or stated.read_stamp(head) is not None:
+        return True
+    if rule.value is not rule.number:
+        return rule.number.match(block, at) is not None
+    return patience.within(lambda: rule.number.match(block, at), key="log.pattern") is not None
 
 
 def last_digit(text: bytes) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from mrbench.errors import RecipeError
+from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import units
 from mrbench.measure.parsers.base import (
@@ -179,7 +180,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
             if numbers == sorted(set(numbers)):
                 last = numbers[-1] + shift
                 continue
-        for match in rule.number.finditer(block, previous_end):
+        for match in _numbers(rule, block, previous_end):
             if begins and begins[0][0] < match.start():
                 yield from (mark for at, mark in begins if at < match.start())
                 begins = [pair for pair in begins if pair[0] >= match.start()]
@@ -202,6 +203,12 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
         yield from (mark for _, mark in begins)
         if begins:
             last = 0
+
+
+def _numbers(rule: TextFormat, block: bytes, start: int) -> Iterable[re.Match[bytes]]:
+    if rule.value is rule.number:  # a pattern of a user's
+        return patience.matches(rule.number, block, start, key="log.pattern")
+    return rule.number.finditer(block, start)
 
 
 def _repeat(

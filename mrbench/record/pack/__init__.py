@@ -22,7 +22,7 @@ from mrbench.files import create_beside
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.model.record import RunRecord
 from mrbench.record import rundir
-from mrbench.record.archive import MAX_BYTES, Opened
+from mrbench.record.archive import Opened, check_bounds
 from mrbench.record.pack import masking
 from mrbench.record.pack.copy import files_of, is_binary, masked_copy
 from mrbench.record.pack.masking import HOST, USER, Mask
@@ -44,6 +44,7 @@ def pack(run: Opened, out: Path) -> RunRecord:
         raise MrbenchError("exists already", "choose another name, or remove it", file=out)
     if run.is_archive:
         raise MrbenchError(f"{run.called}: is an archive already", "give a run's folder")
+    check_bounds(run.folder, run.called)
     record = rundir.load(run.folder.record, run.record_name)
     # Digests are made anew: what was edited before would look untouched afterwards.
     edited = _mismatch(run)
@@ -130,12 +131,6 @@ def _me() -> set[str]:
 def _write(folder: RunDir, record: RunRecord, out: Path) -> None:
     """Write a .tar.gz that depends on the files alone: sorted, no owner, the record's time."""
     names = [*rundir.names_in(folder), "record.json"]
-    if sum((folder.path / name).stat().st_size for name in names) > MAX_BYTES:
-        raise MrbenchError(
-            f"would hold more than {MAX_BYTES >> 30} GiB, which `mrbench verify` does not unpack",
-            "hand the folder on as it is",
-            file=out,
-        )
     number, beside = create_beside(out)
     try:
         with (

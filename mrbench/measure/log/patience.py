@@ -1,0 +1,55 @@
+"""Patterns that recipes bring: how long they may take, for `(a+)+$` takes a century over a line.
+
+Python's `re` cannot be given a limit, but it looks for signals while it matches. The timer counts
+the seconds that this process computes, not those that pass: a busy machine is no reason to fail.
+Signals reach the main thread only; patterns in others run without a limit.
+"""
+
+import re
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+from mrbench.errors import MeasureError
+
+MOST_S = 10.0  # for a MiB of a log; a plain pattern needs 0.1
+T = TypeVar("T")
+
+
+class _TooLong(Exception):  # noqa: N818 - it never leaves this module
+    """The timer has run out."""
+
+
+def matches(
+    expression: re.Pattern[bytes], text: bytes, start: int = 0, *, key: str
+) -> list[re.Match[bytes]]:
+    """Return all matches of a recipe's pattern. Raises MeasureError where that takes too long.
+
+    key: of the recipe, which has the pattern.
+    """
+    return within(lambda: list(expression.finditer(text, start)), key=key)
+
+
+def within(call: Callable[[], T], *, key: str) -> T:
+    """Return what a call returns that matches a recipe's pattern. Raises MeasureError likewise."""
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    before = signal.signal(signal.SIGVTALRM, _ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MOST_S)
+    try:
+        return call()
+    except _TooLong:
+        raise MeasureError(
+            f"the pattern takes more than {MOST_S:g} s over a part of the log",
+            "repeat nothing that is repeated itself, as in (a+)+, and begin with a fixed word",
+            key=key,
+        ) from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _ring(_number: int, _frame: FrameType | None) -> None:
+    raise _TooLong
