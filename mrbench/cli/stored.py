@@ -63,7 +63,8 @@ def runs_named(text: str, folder: Path) -> list[Side]:
         if _is_run(text) or not rows:
             raise
         listed = ", ".join(rows[: names.MOST])
-        raise type(exc)(exc.text, f"{exc.remedy}; the rows are: {listed}") from exc
+        exc.remedy = f"{exc.remedy}; the rows are: {listed}"
+        raise
 
 
 def _is_run(text: str) -> bool:

@@ -131,7 +131,10 @@ def _me() -> set[str]:
 def _write(folder: RunDir, record: RunRecord, out: Path) -> None:
     """Write a .tar.gz that depends on the files alone: sorted, no owner, the record's time."""
     names = [*rundir.names_in(folder), "record.json"]
-    number, beside = create_beside(out)
+    try:
+        number, beside = create_beside(out)
+    except OSError as exc:
+        raise _unwritable(out, exc) from exc
     try:
         with (
             open(number, "wb") as raw,  # noqa: PTH123 - it is open already
@@ -146,12 +149,15 @@ def _write(folder: RunDir, record: RunRecord, out: Path) -> None:
                     archive.addfile(member, content)
         beside.rename(out)
     except OSError as exc:
-        raise MrbenchError(
-            f"cannot be written ({exc.strerror})", "make room there, or name another file", file=out
-        ) from exc
+        raise _unwritable(out, exc) from exc
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _unwritable(out: Path, exc: OSError) -> MrbenchError:
+    text = f"cannot be written ({exc.strerror})"
+    return MrbenchError(text, "make room there, or name another file", file=out)
 
 
 def _time_s(started: str) -> int:
