@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from mrbench.measure.causes import Figures, longest_burst_s
-from mrbench.measure.clocks import GROSS, ClockComparison, LineClock, compare, compare_total
+from mrbench.measure.clocks import ClockComparison, LineClock, compare, compare_total
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import Process, Span
 from mrbench.model.clocks import ComparedClock, ComparedName
@@ -15,6 +15,7 @@ from mrbench.model.recipe import Clock
 from mrbench.model.run import LeadingClock
 
 MOST_UNSURE = 0.1  # of the log's seconds: a coarser clock confirms nothing
+ANOTHER_UNIT = 100  # times the log's seconds: even coarse time stamps show that much
 CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
 
 _NAMES: Mapping[ComparedName, str] = {
@@ -75,7 +76,9 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
     total = _total(process, figures)
     everything = [*checks.values(), *([total] if total else [])]
     if "printed" not in checks and _usable(process, "printed"):
-        everything.append(_check(process, "printed", figures))  # too coarse to lead, or to warn
+        coarse = _check(process, "printed", figures)
+        if coarse.agreement and not 1 / ANOTHER_UNIT < coarse.agreement < ANOTHER_UNIT:
+            everything.append(coarse)
     leading, warnings = _leading(process, clock, checks, stamped=stamped)
     refuted = None
     unsure = process.unsure if not any(map(_establishes, everything)) else None
@@ -135,10 +138,10 @@ def _best_check(checks: Mapping[LineClock, ClockComparison]) -> ClockComparison 
 
 
 def _establishes(check: ClockComparison) -> bool:
-    """Return whether a clock shows what the log's figures mean, if not how exact they are."""
-    if check.agreement is None or check.bursts or (check.error or 0.0) > GROSS:
+    """Return whether a clock shows what the log's figures mean, whatever rounding excuses."""
+    if check.agreement is None or check.bursts:
         return False
-    return abs(check.agreement - 1) <= CONFIRMED + (check.error or 0.0)
+    return abs(check.agreement - 1) <= CONFIRMED
 
 
 def _confirms(check: ClockComparison) -> bool:
