@@ -346,3 +346,57 @@ def test_a_batch_that_nothing_tells_and_no_line_confirms_is_a_note(toy: Path) ->
     assert word in said
     edit(toy, "launch:\n", 'launch:\n  variables: {BATCH: "{images_per_gpu}"}\n')
     assert word not in run(toy)[2]
+
+
+def epoch(images: int, tall: int, size: int) -> int:
+    """Return the batches of an epoch by maskrcnn-benchmark's GroupedBatchSampler (drop_uneven off).
+
+    Wide and tall images are batched apart, and of each what is left makes a smaller batch.
+    """
+    return -(-(images - tall) // size) + -(-tall // size)
+
+
+def counted(images: int, batch: int, told: int | None = None) -> tuple[str, str]:
+    """Return verdict and words on a data set's size, trained on one GPU in iterations 101-500."""
+    plan = {"images_per_iteration": batch, "images_per_gpu": batch, "gpus": 1}
+    stated = {} if told is None else {"iterations_per_epoch": {"value": str(told), "line": 7}}
+    found = replace(record(plan=plan, stated=stated), data_images=images)
+    rules = [rule for rule in default_rules(found.suite) if rule.rule == "whole_batches"]
+    validity = judge_record(found, rules)
+    return validity.verdict, validity.findings[0].text
+
+
+@pytest.mark.parametrize(
+    ("images", "tall", "batch", "more", "bound"),
+    [(100, 30, 16, 12.0, 30.0), (118, 48, 16, 8.5, 25.4), (64, 21, 2, 3.1, 3.1)],
+)
+def test_images_of_a_small_data_set_are_counted(
+    images: int, tall: int, batch: int, more: float, bound: float
+) -> None:
+    verdict, text = counted(images, batch, epoch(images, tall, batch))
+    assert verdict == "invalid"
+    assert f"(line 7) count {epoch(images, tall, batch) * batch} images of {images}" in text
+    assert f"the number is {more}% too high" in text
+    verdict, text = counted(images, batch)
+    assert verdict == "valid with notes"
+    assert f"the number is up to {bound}% too high (workload.whole_batches says" in text
+
+
+def test_where_batches_are_whole_or_the_data_set_large_nothing_is_said() -> None:
+    assert counted(64, 1)[0] == "valid"  # no batch is smaller than one image
+    assert counted(112, 16, 7)[0] == "valid"
+    assert counted(117_266, 16)[0] == "valid"
+    found = record().suite
+    rules = default_rules(found, whole_batches=True)
+    assert "whole_batches" not in {rule.rule for rule in rules}
+
+
+def test_the_images_of_a_small_data_set_are_recorded(toy: Path, tmp_path: Path) -> None:
+    images = [{"id": i, "file_name": f"{i}.jpg"} for i in range(10)]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.json").write_text(json.dumps({"images": images}))
+    toy.write_text(toy.read_text() + "data: {layout: any, needs: [train.json]}\n")
+    done = mrbench("run", "--recipe", toy, "--data", tmp_path / "data", "--json", cwd=tmp_path)
+    (found,) = records(done.stdout)
+    assert found["data_images"] == 10
+    assert "10 images: if batches are smaller there" in " ".join(found["validity"]["notes"])

@@ -93,6 +93,7 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     job: Job
     weights: tuple[UsedWeights, ...]
+    data_images: int | None = None
 
 
 class RunError(msgspec.Struct, frozen=True, kw_only=True):

@@ -141,6 +141,8 @@ class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one iteration is."""
 
+    LATER: ClassVar[Mapping[str, Any]] = {"whole_batches": None}
+
     images_per_gpu: Annotated[
         Count, Meta(description="Images of one GPU in one iteration, e.g. 2.")
     ]
@@ -161,6 +163,14 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precision: Annotated[
         str, Meta(description="Number format of the training, e.g. float32, float16, bfloat16.")
     ] = "float32"
+    whole_batches: Annotated[
+        bool | None,
+        Meta(
+            description="Whether all iterations have their full number of images; false where the"
+            " last batch of an epoch, or of a group of images, may be smaller. Default: unknown,"
+            " which is a note where a small data set makes it matter."
+        ),
+    ] = None
     image_size: Annotated[
         str | None,
         Meta(
@@ -271,7 +281,7 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="What else the log states of its workload, as regular expressions with a"
             " group around the value. Keys: images_per_iteration, images_per_gpu, gpus, precision,"
-            " image_size (groups short and long)."
+            " image_size (groups short and long), iterations_per_epoch."
         ),
     ] = {}
 

@@ -184,6 +184,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     weights: Annotated[
         tuple[UsedWeights, ...] | None, Meta(description="What it trained from.")
     ] = None
+    data_images: Annotated[
+        int | None,
+        Meta(description="Images of the data set, where it is small enough to be counted."),
+    ] = None
     machine: Annotated[Machine | None, Meta(description="The (first) machine.")] = None
     other_machines: Annotated[
         tuple[Machine, ...] | None, Meta(description="Further nodes of a cluster.")

@@ -61,6 +61,7 @@ RuleName = Literal[
     "memory_pressure",
     "clocks",
     "batch_confirmed",
+    "whole_batches",
 ]
 
 
@@ -76,9 +77,11 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " that other programs and the hypervisor left the CPUs to the training; that no quota"
             " of a control group, heat or low clock slowed the CPUs; that no process waited for"
             " memory; that two clocks agree; batch_confirmed: that the log states a batch that the"
-            " launch does not set. Every suite has the rules about the machine and batch_confirmed"
-            " as notes, and foreign_load above 0.2 as invalid, too; an entry here takes their"
-            " place. Where a rule stands twice, the worst finding counts."
+            " launch does not set; whole_batches: that smaller batches of a small data set leave no"
+            " more than 0.01 of the images out. Every suite has the rules about the machine and the"
+            " last two as notes, and foreign_load above 0.2 and images that were counted and not"
+            " there as invalid, too; an entry here takes their place. Where a rule stands twice, the"
+            " worst finding counts."
         ),
     ]
     reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]

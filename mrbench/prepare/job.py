@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from mrbench.files import home
+from mrbench.files import home, read_regular
 from mrbench.model.inputs import SyntheticData, as_source
 from mrbench.model.job import Job, PreparedRun
 from mrbench.model.places import DRAWING, Places
@@ -23,6 +23,13 @@ from mrbench.prepare.surroundings import Surroundings
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import hidden_variables
 from mrbench.text import fill_placeholders
+
+MOST_ANNOTATIONS_BYTES = 16 << 20  # of some 4,000 images: where there are more it does not matter
+
+
+class _Annotations(msgspec.Struct):
+    images: list[msgspec.Raw]
+
 
 Progress = Callable[[str], None]
 Patches = tuple[tuple[str, bytes], ...]
@@ -84,7 +91,37 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         variables = {**activation, "PYTHONPATH": str(source)}
         step = msgspec.structs.replace(job, argv=words, directory=source, variables=variables)
         surroundings.step(step, folder / "data.log", "data")
-    return PreparedRun(workspace=checkout, environment=ready, folder=folder, job=job, weights=used)
+    return PreparedRun(
+        workspace=checkout,
+        environment=ready,
+        folder=folder,
+        job=job,
+        weights=used,
+        data_images=_images(plan, places),
+    )
+
+
+def _images(plan: Plan, places: Places) -> int | None:
+    """Return how many images a small data set has: its size matters where it is small only."""
+    if plan.data is None:
+        return None
+    if plan.data.synthetic:
+        return plan.data.synthetic.images
+    folder = places.data
+    listed = [need for need in plan.data.needs if need.endswith(".json")]
+    trained = [need for need in listed if "train" in need] or listed
+    if folder is None or not trained:
+        return None
+    total = 0
+    for need in trained:
+        try:
+            if (folder / need).stat().st_size > MOST_ANNOTATIONS_BYTES:
+                return None
+            raw = read_regular(folder / need, MOST_ANNOTATIONS_BYTES)
+            total += len(msgspec.json.decode(raw, type=_Annotations).images)
+        except (OSError, msgspec.DecodeError):  # none of COCO's
+            return None
+    return total
 
 
 def make_job(

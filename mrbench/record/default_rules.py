@@ -37,6 +37,17 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         reason="Throughput is images over seconds; a batch that is only said may be another.",
         otherwise="note",
     ),
+    Rule(
+        rule="whole_batches",
+        reason="Smaller batches at the ends of epochs have fewer images than are counted.",
+        at_most=0.01,
+        otherwise="note",
+    ),
+    Rule(
+        rule="whole_batches",
+        reason="The number counts images that were not there.",
+        at_most=0.01,
+    ),
 )
 OF_GPUS: tuple[Rule, ...] = (
     Rule(
@@ -53,12 +64,16 @@ OF_GPUS: tuple[Rule, ...] = (
 BATCH = ("{images_per_gpu}", "{images_per_iteration}")
 
 
-def default_rules(suite: Suite, *, batch_told: bool = True) -> tuple[Rule, ...]:
+def default_rules(
+    suite: Suite, *, batch_told: bool = True, whole_batches: bool = False
+) -> tuple[Rule, ...]:
     """Return the rules that hold for a suite's runs beside its own.
 
-    batch_told: whether the training is told the plan's batch, as tells_batch says.
+    batch_told: whether the training is told the plan's batch, as tells_batch says. whole_batches:
+    whether the recipe says that none is smaller.
     """
-    without = {rule.rule for rule in suite.rules} | ({"batch_confirmed"} if batch_told else set())
+    sure = {"batch_confirmed": batch_told, "whole_batches": whole_batches}
+    without = {rule.rule for rule in suite.rules} | {name for name in sure if sure[name]}
     rules = (*DEFAULT_RULES, *(OF_GPUS if suite.hardware.accelerator == "gpu" else ()))
     return tuple(rule for rule in rules if rule.rule not in without)
 

@@ -49,6 +49,38 @@ def batch_confirmed(record: RunRecord, _rule: Rule) -> Answer:
     )
 
 
+def whole_batches(record: RunRecord, rule: Rule) -> Answer:
+    """Ask which share of the counted images were none, as batches at epochs' ends are smaller.
+
+    With the epoch's length in the log the share is exact; else two smaller batches an epoch and
+    GPU (images are grouped by aspect) bound it, and no bound makes a run invalid.
+    """
+    plan, images = record.plan, record.data_images
+    if images is None:
+        return "not checked", "the images of the data set were not counted"
+    batch, most = plan.images_per_iteration, 0.01 if rule.at_most is None else rule.at_most
+    told, where = _stated(record, "iterations_per_epoch")
+    if told is not None and told.isdecimal() and int(told):
+        counted = int(told) * batch
+        share = counted / images - 1
+        text = f"epochs of {told} iterations ({where}) count {counted} images of {images}"
+        if share > most:
+            return "failed", f"{text}: the number is {share:.1%} too high"
+        return "ok", text
+    lacking = 2 * max(batch - plan.gpus, 0)  # images of an epoch, at most
+    first, last = plan.window.first, plan.window.last
+    ends = (last + 2) * batch // images - first * batch // (images + lacking)
+    counted = (last - first) * batch
+    share = min(lacking * ends / max(counted - lacking * ends, 1), lacking / images)
+    text = f"the window passes the ends of {ends} epochs of {images} images"
+    if share > most and rule.otherwise == "note":
+        return "failed", (
+            f"{text}: if batches are smaller there, the number is up to {share:.1%} too high"
+            " (workload.whole_batches says that they are not)"
+        )
+    return "ok" if share <= most else "not checked", text
+
+
 def gpus(record: RunRecord, _rule: Rule) -> Answer:
     """Compare GPUs: those on which the training was seen, else what the log states."""
     plan = record.plan
@@ -153,6 +185,7 @@ def _measured(record: RunRecord) -> Measurement:
 RULES: Mapping[str, RuleCheck] = {
     "images_per_iteration": images_per_iteration,
     "batch_confirmed": batch_confirmed,
+    "whole_batches": whole_batches,
     "gpus": gpus,
     "precision": precision,
     "image_size": image_size,

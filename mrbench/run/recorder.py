@@ -124,6 +124,7 @@ class Run(msgspec.Struct):
             workspace=prepared.workspace,
             environment=prepared.environment,
             weights=prepared.weights,
+            data_images=prepared.data_images,
         )
 
     def know_machine(self, machine: Machine, frozen: tuple[str, ...] | None) -> None:
@@ -221,7 +222,11 @@ def blank(
         status="failed",
         series=series,
         forced=forced,
-        default_rules=default_rules(file.suite, batch_told=tells_batch(file.recipe)),
+        default_rules=default_rules(
+            file.suite,
+            batch_told=tells_batch(file.recipe),
+            whole_batches=bool(file.recipe.workload.whole_batches),
+        ),
     )
 
 
@@ -231,7 +236,9 @@ def family(file: RecipeFile, plan: Plan) -> str:
     Runs of one family on different counts are a scaling series.
     """
     recipe = as_ever(file.recipe) | {"notes": ""}
-    recipe["launch"].pop("iterations", None)  # told since; the command had it all along
+    # told since; the training had them all along
+    recipe["launch"].pop("iterations", None)
+    recipe["workload"].pop("whole_batches", None)
     parts: list[object] = [
         recipe,
         plan.suite,

@@ -17,6 +17,7 @@ FACTS: Mapping[str, str] = {
     "images_per_iteration": "images of all GPUs together",
     "images_per_gpu": "images of one GPU",
     "gpus": "GPUs, or processes that train",
+    "iterations_per_epoch": "by which the images of a small data set are counted",
     "precision": "as workload.precision",
     "image_size": "shorter and longer side, as workload.image_size",
 }
