@@ -94,3 +94,36 @@ def test_digits_are_those_that_the_width_leaves(value: float, half: float, text:
 def test_an_interval_prints_its_wider_side() -> None:
     found = Interval(images_per_second=59.1, low=58.5, high=59.5)
     assert str(found) == "59.1 ± 0.6"
+
+
+def test_one_long_pause_and_a_schedule_of_pauses_are_taken_as_given() -> None:
+    steady = within_run(series(3))
+    assert steady is not None
+    for places in ((7,), (4, 9, 14, 19)):
+        times = series(3)
+        for i in places:
+            times[i] = (20, times[i][1] + 40)
+        found = within_run(times)
+        assert found is not None
+        assert found.images_per_second == pytest.approx(400 / sum(seconds for _, seconds in times))
+        # in seconds, the noise is that of the rest
+        width, narrow = (1 / one.low - 1 / one.high for one in (found, steady))
+        assert width == pytest.approx(narrow, rel=0.25)
+    by_chance = series(3)
+    by_chance[7], by_chance[8 + 3] = (20, 60.0), (20, 50.0)
+    found = within_run(by_chance)
+    assert found is not None
+    assert found.high - found.low > 0.3 * found.images_per_second
+
+
+def test_a_warm_up_is_not_taken_for_noise() -> None:
+    def warm(seed: int) -> Times:
+        times = series(seed, noise=0.02)
+        return [(c, s + 2 * math.exp(-i / 3)) for i, (c, s) in enumerate(times)]
+
+    truth = 1 + sum(2 * math.exp(-i / 3) for i in range(20)) / 400
+    found = [within_run(warm(seed)) for seed in range(300)]
+    covered = sum(i is not None and i.low <= 1 / truth <= i.high for i in found)
+    assert 0.91 <= covered / len(found) <= 0.985
+    widths = [(i.high - i.low) / i.images_per_second for i in found if i]
+    assert statistics.median(widths) < 0.01  # 0.04 with the warm-up taken for noise

@@ -21,6 +21,7 @@ from itertools import accumulate
 from operator import mul
 from typing import NamedTuple
 
+from mrbench.measure.steadiness import find_change, given_pauses, pace, without
 from mrbench.measure.student import t_quantile, t_tail
 from mrbench.model.run import Drift, Interval
 
@@ -33,6 +34,9 @@ NEGLIGIBLE = 1e-9  # of the mean: not noise of the times but of the arithmetic
 COSINES = 5
 ITERATIONS = 400
 MOST_COSINES = 20
+NORMAL = 1.96  # quantile, two-sided
+FITTED = 1.08  # a decay that is taken out takes that much of the noise with it
+FEW_STALLS = 3.0  # their number is as good as unknown
 
 
 class LongRunEstimate(NamedTuple):
@@ -112,45 +116,75 @@ def within_run(
     which an interval's seconds are known; with one_clock they are differences of one clock, or
     running sum, that has this step, so that all errors but those at the window's two ends cancel.
 
-    What is covered is the mean over the window that the run would show if only its noise, not its
-    trend, were drawn anew. tests/bench/coverage.py shows how often: 93 to 97 of 100 times for
-    windows of 400 iterations with autocorrelation up to 0.9, stalls or straight trends. It cannot
-    be so where the window does not show what matters. Stalls that come less than 4 times in a
-    window may be missing from it: where 2 are to be expected, about 86 of 100 intervals cover. And
-    with autocorrelation 0.9 a window of 40 iterations covers but 83 to 85 of 100 times.
+    What is covered is the mean over this window that the run would show if only its noise were
+    drawn anew. Trends, warm-ups, and pauses that are given (steadiness.given_pauses) stay as they
+    were. tests/bench/coverage.py shows how often: about 95 of 100 times for windows of 400
+    iterations with autocorrelation up to 0.9, and 94 or more with stalls by chance of which 4 are
+    to be expected. What is slower or rarer a window does not show. Of a wander of the clock with a
+    time constant of an eighth of the window 81 of 100 intervals cover, of one as long as the window
+    31. Stalls of which 2 are to be expected are covered by 85, a long pause that comes by
+    chance by 60 or fewer. And with autocorrelation 0.9 a window of 40 iterations covers 83 to 85.
 
     estimate_long_run gives the noise of the mean. Rare long stalls make the mean's distribution
     lopsided, and the t interval then is too short on the slow side (90 of 100). There the limit of
     Byar takes its place, for the n equal stalls with the variance and skewness of the times
     (Breslow and Day, Statistical Methods in Cancer Research II, 1987; the gamma interval for
     unequal weights is Fay's and Feuer's, Statistics in Medicine 16 (1997) 791-801), with t for the
-    normal quantile, so that it becomes the t interval where nothing is skewed.
+    normal quantile where the stalls are so few that their number is as good as unknown.
     """
-    estimate = estimate_long_run(times)
+    paused = given_pauses(times)
+    beside_pauses = without(times, paused)
+    calm = _beside_changes(beside_pauses, resolution_s)
+    estimate = estimate_long_run(calm)
     if estimate is None:
         return None
     t = t_quantile(estimate.cosines)
-    error = estimate.noise / math.sqrt(estimate.iterations) / estimate.mean_s
-    excess = [seconds - count * estimate.mean_s for count, seconds in times]
-    rounding = _rounding(excess, resolution_s, one_clock=one_clock)
-    rounding /= estimate.mean_s * estimate.iterations
+    iterations, total_s = sum(count for count, _ in times), sum(seconds for _, seconds in times)
+    error_s = estimate.noise * math.sqrt(iterations)
+    if calm is not beside_pauses:
+        error_s *= FITTED
+    excess = [seconds - count * estimate.mean_s for count, seconds in calm]
+    # where there are lines enough, Byar's limit has the uncertainty of few stalls in it already
+    least = NORMAL if estimate.cosines >= COSINES else t
+    slow_s, fast_s = max(t, _stalls(excess, t, least)) * error_s, t * error_s
+    rounding = _rounding(excess, resolution_s, one_clock=one_clock) / total_s
     if rounding >= 1:
         return None
-    rate = images_per_iteration / estimate.mean_s
+    rate = images_per_iteration * iterations / total_s
     # the exponential: however wide this side is, it needs no seconds below zero
-    high_factor = math.exp(t * error) / (1 - rounding)
-    low_factor = 1 + max(t, _stalls(excess, t)) * error + rounding
+    high_factor = math.exp(fast_s / total_s) / (1 - rounding)
+    low_factor = 1 + slow_s / total_s + rounding
     return Interval(images_per_second=rate, low=rate / low_factor, high=rate * high_factor)
 
 
-def _stalls(excess: Sequence[float], t: float) -> float:
-    """Return by how many standard errors rare stalls may have been missed."""
+def _beside_changes(times: Times, resolution_s: float) -> Times:
+    """Return the times without a warm-up or its like; a straight trend is taken out elsewhere.
+
+    Steps stay in: slow wander looks like steps, and its width must not be taken away.
+    """
+    change = find_change(times, resolution_s=resolution_s)
+    if change is None or change.kind not in {"warm-up", "slowing"}:
+        return times
+    mean = pace(times)
+    return [
+        (count, seconds - count * (fitted - mean))
+        for (count, seconds), fitted in zip(times, change.paces, strict=True)
+    ]
+
+
+def _stalls(excess: Sequence[float], t: float, least: float) -> float:
+    """Return by how many standard errors rare stalls may have been missed.
+
+    t: quantile where they are so few that their number is as good as unknown; least: of many.
+    """
     skew = sum(x**3 for x in excess)
     if skew <= 0:
         return t
     root = skew / math.sqrt(sum(x**2 for x in excess)) ** 3
     stalls = 1 / root**2
-    limit = (stalls + 1) * (1 - 1 / (9 * (stalls + 1)) + t / (3 * math.sqrt(stalls + 1))) ** 3
+    quantile = least + (t - least) * min(1.0, FEW_STALLS / stalls)
+    more = stalls + 1
+    limit = more * (1 - 1 / (9 * more) + quantile / (3 * math.sqrt(more))) ** 3
     return (limit - stalls) * root
 
 

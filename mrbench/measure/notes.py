@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from mrbench.measure import steadiness
 from mrbench.measure.interval import LEAST_DRIFT
 from mrbench.measure.spans import Span
-from mrbench.measure.steadiness import Times, without
+from mrbench.measure.steadiness import Times, pace, without
 from mrbench.model.run import Measurement
 from mrbench.model.steadiness import Pause, Pauses, Unsteady
 
@@ -22,38 +22,37 @@ def pauses(spans: Sequence[Span], times: Times, indices: Sequence[int]) -> Pause
     """Return the pauses in these of the intervals, or None."""
     if not indices:
         return None
-    calm = without(times, indices)
-    pace = sum(seconds for _, seconds in calm) / sum(count for count, _ in calm)
+    usual = pace(without(times, indices))
     each = tuple(
         Pause(
             first=spans[i].first + 1,
             last=spans[i].last,
-            seconds=times[i][1] - times[i][0] * pace,
+            seconds=times[i][1] - times[i][0] * usual,
         )
         for i in indices
     )
-    return Pauses(each=each, seconds_per_iteration_without=pace)
+    return Pauses(each=each, seconds_per_iteration_without=usual)
 
 
-def unsteady(spans: Sequence[Span], times: Times, *, resolution_s: float) -> Unsteady | None:
+def unsteady(
+    spans: Sequence[Span], times: Times, paused: Sequence[int], *, resolution_s: float
+) -> Unsteady | None:
     """Return the change of speed within a window beside its pauses, or None."""
-    short = steadiness.find_pauses(times, least=0.0)  # too short to be named, they make no step
-    calm, places = without(times, short), without(spans, short)
-    change = steadiness.find_change(calm, resolution_s=resolution_s)
+    change = steadiness.find_change(times, resolution_s=resolution_s)
     if change is None:
         return None
-    at = tuple(places[i].first for i in change.places)
+    at = tuple(spans[i].first for i in change.places)
     if change.steady is None:
         return Unsteady(kind=change.kind, at=at, change=change.change)
     begin, end = change.steady
-    part = calm[begin:end]
+    part = [times[i] for i in range(begin, end) if i not in paused]
     return Unsteady(
         kind=change.kind,
         at=at,
         change=change.change,
-        first=places[begin].first + 1,
-        last=places[end - 1].last,
-        seconds_per_iteration=sum(seconds for _, seconds in part) / sum(count for count, _ in part),
+        first=spans[begin].first + 1,
+        last=spans[end - 1].last,
+        seconds_per_iteration=pace(part or times[begin:end]),
     )
 
 

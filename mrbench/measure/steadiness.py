@@ -29,6 +29,7 @@ LEAST_PAUSE = 0.01  # of the window's seconds; less is not worth a note
 ALONE = 0.25  # of a pause: what a neighbour may have of it; more, and it is a slow stretch
 MOST_PAUSES = 0.2  # of the intervals; more are how this training runs
 DEVIATION = 1.4826  # standard deviations of a normal distribution by median absolute deviations
+LONG, OUTSTANDING = 0.05, 5.0  # of one pause: share of the window, and times the next largest
 LEAST_REGULAR = 3  # pauses that come by a schedule
 ALIKE = 2.0  # of these the longest by the shortest, at most
 
@@ -55,12 +56,14 @@ class Change(NamedTuple):
 
     places: intervals before which the speed is another. change: of the throughput, the largest.
     steady: first interval of the longest steady part, and the one behind it; None if there is none.
+    paces: seconds per iteration of each interval, as fitted.
     """
 
     kind: ChangeKind
     places: tuple[int, ...]
     change: float
     steady: tuple[int, int] | None
+    paces: Sequence[float]
 
 
 def find_pauses(times: Times, *, least: float = LEAST_PAUSE) -> tuple[int, ...]:
@@ -69,7 +72,7 @@ def find_pauses(times: Times, *, least: float = LEAST_PAUSE) -> tuple[int, ...]:
     Seconds beyond the median pace are a pause where they exceed the noise (by the median absolute
     deviation) PAUSE times and a share of the window, and the neighbours have no part in them.
     """
-    if len(times) < LEAST_FOR_PAUSES:
+    if len(times) < LEAST_FOR_PAUSES or not _timed(times):
         return ()
     excess = _excess(times)
     roots = [math.sqrt(count) for count, _ in times]
@@ -82,6 +85,10 @@ def find_pauses(times: Times, *, least: float = LEAST_PAUSE) -> tuple[int, ...]:
         if x > max(least_s, beyond * root) and max(_around(excess, i)) <= ALONE * x
     )
     return pauses if len(pauses) <= MOST_PAUSES * len(times) else ()
+
+
+def _timed(times: Times) -> bool:
+    return all(count > 0 and 0 < seconds < math.inf for count, seconds in times)
 
 
 def _excess(times: Times) -> list[float]:
@@ -97,6 +104,29 @@ def without(intervals: Sequence[T], pauses: Sequence[int]) -> Sequence[T]:
     """Return the other intervals."""
     left_out = set(pauses)
     return [one for i, one in enumerate(intervals) if i not in left_out]
+
+
+def _bridged(times: Times, pauses: Sequence[int]) -> Times:
+    """Return the times with each pause replaced by what its neighbours take."""
+    bridged = list(times)
+    for i in pauses:
+        count, seconds = times[i]
+        near = [times[j] for j in (i - 1, i + 1) if 0 <= j < len(times)]
+        bridged[i] = (count, min(seconds, count * pace(near)))
+    return bridged
+
+
+def given_pauses(times: Times) -> tuple[int, ...]:
+    """Return the pauses that an interval of this window takes as given, not as chance.
+
+    One that is long and like nothing else in the window, or several that come by a schedule.
+    """
+    paused = find_pauses(times)
+    if len(paused) != 1:
+        return paused if are_regular(times, paused) else ()
+    *_, next_largest, largest = sorted(_excess(times))
+    long_s = LONG * sum(seconds for _, seconds in times)
+    return paused if largest > max(long_s, OUTSTANDING * next_largest) else ()
 
 
 def are_regular(times: Times, pauses: Sequence[int]) -> bool:
@@ -120,12 +150,13 @@ def are_regular(times: Times, pauses: Sequence[int]) -> bool:
 
 
 def find_change(times: Times, *, resolution_s: float = 0.0) -> Change | None:
-    """Return the change of speed in the times of a window without pauses, or None.
+    """Return the change of speed in the times of a window beside its pauses, or None.
 
     resolution_s: the step in which an interval's seconds are known; what it could make is none.
     """
-    if len(times) < LEAST_FOR_CHANGES:
+    if len(times) < LEAST_FOR_CHANGES or not _timed(times):
         return None
+    times = _bridged(times, find_pauses(times, least=0.0))  # the shortest, too, would make a step
     blocks = _blocks(times)
     noise = _noise(blocks, resolution_s)
     if _largest_sum(blocks) <= ALARM * noise:
@@ -171,7 +202,7 @@ def _described(times: Times, shape: _Shape) -> Change:
         begin = next(near)
         if ends[begin] <= (1 - LEAST_STEADY) * ends[-1]:
             places, steady = (begin,), (begin, len(times))
-    return Change(shape.kind, places, change, steady)
+    return Change(shape.kind, places, change, steady, paces)
 
 
 def _shapes(times: Times, places: tuple[int, ...]) -> list[_Shape]:
@@ -189,7 +220,7 @@ def _shapes(times: Times, places: tuple[int, ...]) -> list[_Shape]:
 def _stepped(times: Times, places: tuple[int, ...]) -> _Shape:
     paces: list[float] = []
     for begin, end in pairwise((0, *places, len(times))):
-        paces += [_pace(times[begin:end])] * (end - begin)
+        paces += [pace(times[begin:end])] * (end - begin)
     return _Shape("step", paces, _misfit(times, paces), 1 + 2 * len(places), places)
 
 
@@ -202,15 +233,15 @@ def _stretch(blocks: Times) -> _Shape:
 def _line(times: Times, at: Sequence[float]) -> list[float]:
     """Return the paces that are linear in `at`, by least squares."""
     iterations = sum(count for count, _ in times)
-    pace = _pace(times)
+    mean = pace(times)
     middle = sum(count * x for (count, _), x in zip(times, at, strict=True)) / iterations
     square = sum(count * (x - middle) ** 2 for (count, _), x in zip(times, at, strict=True))
     product = sum(
-        (x - middle) * (seconds - count * pace)
+        (x - middle) * (seconds - count * mean)
         for (count, seconds), x in zip(times, at, strict=True)
     )
     slope = product / square if square else 0.0
-    return [pace + slope * (x - middle) for x in at]
+    return [mean + slope * (x - middle) for x in at]
 
 
 def _misfit(times: Times, paces: Sequence[float]) -> float:
@@ -242,13 +273,13 @@ def _noise(times: Times, resolution_s: float) -> float:
         squares[-jumps:] = [CUT * squares[-jumps - 1]] * jumps
     counts = statistics.fmean(count for count, _ in times)
     variance = sum(squares) / len(squares) + resolution_s**2 / 12 / counts
-    return max(math.sqrt(variance), NEGLIGIBLE * _pace(times))
+    return max(math.sqrt(variance), NEGLIGIBLE * pace(times))
 
 
 def _sums(times: Times) -> list[float]:
     """Return the cumulative sums of deviations from the mean, in seconds; the last is left out."""
-    pace = _pace(times)
-    return list(accumulate(seconds - count * pace for count, seconds in times))[:-1]
+    mean = pace(times)
+    return list(accumulate(seconds - count * mean for count, seconds in times))[:-1]
 
 
 def _largest_sum(times: Times) -> float:
@@ -292,6 +323,6 @@ def _autocorrelation(times: Times, shape: _Shape) -> float:
     return sum(a * b for a, b in pairwise(rest)) / square if square else 0.0
 
 
-def _pace(times: Times) -> float:
+def pace(times: Times) -> float:
     """Return seconds per iteration."""
     return sum(seconds for _, seconds in times) / sum(count for count, _ in times)

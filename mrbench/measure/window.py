@@ -208,7 +208,7 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
         interval=interval,
         drift=trend,
         pauses=notes.pauses(lead.spans, lead.times, paused),
-        unsteady=notes.unsteady(lead.spans, lead.times, resolution_s=lead.resolution_s),
+        unsteady=notes.unsteady(lead.spans, lead.times, paused, resolution_s=lead.resolution_s),
         rounding=lead.error_s / lead.seconds,
         data_share=min(1.0, sum(data for data, _ in data_waits) / total) if total > 0 else None,
         loss_first=sum(losses[:quarter]) / quarter if quarter else None,

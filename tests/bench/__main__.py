@@ -10,6 +10,7 @@ import run_overhead
 import startup
 import table_speed
 import telemetry_cost
+import unsteady
 
 BENCHES = {
     "startup": startup,
@@ -20,6 +21,7 @@ BENCHES = {
     "accuracy of ways to read a log": accuracy,
     "coverage of the 95 % interval": coverage,
     "coverage of ratios": ratios,
+    "windows that are not steady": unsteady,
     "the gate's verdicts": gate,
     "old against new in turns": ab,
 }
