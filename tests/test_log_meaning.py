@@ -212,8 +212,11 @@ def test_a_line_that_shows_its_unit_is_believed() -> None:
 def test_smoothing_is_for_means_alone() -> None:
     with pytest.raises(RecipeError, match="interval_mean"):
         resolve_format(own(r"(?P<iteration>\d+) (?P<value>\S+)", timing="rate", smoothing=20))
-    with pytest.raises(RecipeError, match="--smoothing"):
-        resolve_format(LogFormat(format="detectron2", smoothing=20))
+    for name in ("detectron2", "tensorpack"):
+        with pytest.raises(RecipeError, match="--smoothing"):
+            resolve_format(LogFormat(format=name, smoothing=20))
+    with pytest.raises(RecipeError, match=r"log\.unit is for log\.pattern"):
+        resolve_format(LogFormat(format="detectron2", unit="ms"))
 
 
 def test_simpledets_iteration_counts_where_it_resumed() -> None:

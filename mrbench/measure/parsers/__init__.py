@@ -95,6 +95,13 @@ def resolve_format(log: LogFormat) -> LogFormat:
     if log.format is None:
         text.from_pattern(log)
         return log
+    if log.unit:
+        raise RecipeError(
+            f"log.unit is for log.pattern, not log.format {log.format}", "leave it out"
+        )
+    if log.smoothing and (log.format in PARSERS or _smoothing_of(log.format) is None):
+        why = f"log.smoothing (--smoothing) is not for log.format {log.format}"
+        raise RecipeError(f"{why}, whose lines tell of all iterations between them", "leave it out")
     if log.format in PARSERS:
         if log.format in OF_EPOCHS and not log.every:
             raise RecipeError(
@@ -107,9 +114,6 @@ def resolve_format(log: LogFormat) -> LogFormat:
         hint = did_you_mean(log.format, FORMAT_NAMES) or f"known are {', '.join(FORMAT_NAMES)}"
         raise RecipeError(f"log.format {log.format!r} is unknown", hint)
     rule = _named(log.format)
-    if log.smoothing and rule.smoothing is None:
-        why = f"log.smoothing (--smoothing) is not for log.format {log.format}"
-        raise RecipeError(f"{why}, whose lines tell of all iterations between them", "leave it out")
     return replace(
         log,
         timing=rule.timing,
@@ -132,6 +136,10 @@ def counts_images(log: LogFormat) -> bool:
     if log.format in ("tensorpack", "tensorpack-stats"):
         return True
     return (log.timing or resolve_format(log).timing) == "rate"
+
+
+def _smoothing_of(name: str) -> int | None:
+    return _named(name).smoothing if name in FORMATS else 0
 
 
 def _named(name: str) -> TextFormat:

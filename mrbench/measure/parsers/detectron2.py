@@ -34,6 +34,7 @@ METRICS = TextFormat(
     timing="interval_mean",
     every=20,
     counts_from=0,
+    smoothing=20,
     step=0.0,
     warning="metrics.json holds medians of 20 iterations, not means; measure from log.txt",
 )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers.base import REPEAT, Mark
 from mrbench.measure.parsers.intervals import Interval
 
@@ -128,11 +129,11 @@ def _mean_mark(marks: Sequence[Mark]) -> Mark:
     if len(marks) == 1:
         return marks[0]
     waits = [mark.data for mark in marks if mark.data is not None]
-    stamps = [mark.printed.seconds for mark in marks if mark.printed is not None]
+    stamps = [mark.printed for mark in marks if mark.printed is not None]
     printed = marks[0].printed
     if printed is not None and len(stamps) == len(marks):
-        between = printed.seconds + sum(s - printed.seconds for s in stamps) / len(stamps)
-        printed = printed._replace(seconds=between)
+        later_s = [(elapsed(printed, s) or 0.0) - (elapsed(s, printed) or 0.0) for s in stamps]
+        printed = printed._replace(seconds=printed.seconds + sum(later_s) / len(later_s))
     return marks[0]._replace(
         value=sum(mark.value for mark in marks) / len(marks),
         error=max(mark.error for mark in marks),
