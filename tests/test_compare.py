@@ -134,6 +134,8 @@ def test_one_run_beside_repeats_takes_its_noise_from_a_baseline(
     told = mrbench("compare", "toy", "new", "--baseline", "b.json", cwd=tmp_path).stdout
     assert told.startswith("B / A: 0.9501 (95 % interval 0.9")
     assert "1 run, noise 1 % by the baseline" in " ".join(told.split())
+    words = ("table", "--suite", "toys", "--relative-to", "toy", "--baseline", "b.json")
+    assert mrbench(*words, cwd=tmp_path).returncode == 0
 
 
 def test_sides_are_told_apart(runs: list[Path], tmp_path: Path) -> None:

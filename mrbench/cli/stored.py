@@ -10,7 +10,7 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
 from mrbench.record import listing, rundir
-from mrbench.record.archive import opened
+from mrbench.record.archive import SUFFIXES, opened
 from mrbench.results import names
 from mrbench.results.compare import Side
 from mrbench.results.rows import TableRun, make_rows, table_run
@@ -19,10 +19,12 @@ from mrbench.text import one_line
 RUNS = ("*/record.json", "*/*/record.json", "*/*/*/record.json")  # in a folder of runs
 
 
-def read_runs(folder: Path, suite: str) -> tuple[list[TableRun], Suite, int]:
+def read_runs(
+    folder: Path, suite: str, *, quiet: bool = False
+) -> tuple[list[TableRun], Suite, int]:
     """Return a suite's runs, the suite, and the exit code: that of a record with a fault.
 
-    What cannot be read is named on stderr. RecipeError for a suite that nobody knows.
+    What cannot be read is named on stderr, unless quiet. RecipeError for a suite that nobody knows.
     """
     runs, newest, broken = [], None, 0
     first: dict[str, TableRun] = {}  # of each plan: the memory of the others is not filled
@@ -37,7 +39,8 @@ def read_runs(folder: Path, suite: str) -> tuple[list[TableRun], Suite, int]:
             text = f"{entry} {rundir.why_unfinished(entry)}"
         else:
             text, broken = str(entry), entry.exit_code
-        print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
+        if not quiet:
+            print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
     if newest is None or suite in load.suite_names():
         newest = load.load_suite(suite)  # else one that mrbench does not carry, as it was then
     return runs, newest, broken
@@ -59,8 +62,8 @@ def runs_named(text: str, folder: Path) -> list[Side]:
     try:
         return [_loaded(text, folder)]
     except MrbenchError as exc:
-        rows = list(_known_rows(folder))
-        if _is_run(text) or not rows:
+        rows = [] if _is_run(text) or text.endswith(SUFFIXES) else list(_known_rows(folder))
+        if not rows:
             raise
         listed = ", ".join(rows[: names.MOST])
         exc.remedy = f"{exc.remedy}; the rows are: {listed}"
@@ -98,7 +101,8 @@ def _known_rows(folder: Path) -> Iterator[str]:
     """Yield the names of all rows; what is no suite has none."""
     for suite in _suites(folder):
         with contextlib.suppress(MrbenchError):
-            yield from (row.name for row in _rows(folder, suite))
+            runs, found, _ = read_runs(folder, suite, quiet=True)
+            yield from (row.name for row in make_rows(found, runs))
 
 
 def _beneath(folder: Path) -> Iterator[Path]:

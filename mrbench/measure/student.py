@@ -1,7 +1,7 @@
 """Student's t and Fisher's F, for any degrees of freedom, whole or not; no library is needed."""
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 
 OUTSIDE = 0.05  # of 95 % intervals
 NEWTON_STEPS = 100  # a handful do; the bound is for what rounding keeps from settling
@@ -56,18 +56,6 @@ def f_tail(ratio: float, above: float, below: float) -> float:
         return 1.0
     x = below / (below + above * ratio)
     return _beta(x, below / 2, above / 2)
-
-
-@cache
-def f_critical(above: int, below: int, level: float) -> float:
-    """Return the ratio that F exceeds with that probability; relative error below 1e-9."""
-    low, high = 0.0, 1.0
-    while f_tail(high, above, below) > level:
-        low, high = high, 2 * high
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if f_tail(middle, above, below) > level else (low, middle)
-    return high
 
 
 def _beta(x: float, a: float, b: float) -> float:

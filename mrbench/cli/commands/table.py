@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
+from mrbench.cli import baselines
 from mrbench.cli.arguments import add_reference, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import read_runs
@@ -54,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show each row's ratio to ROW, where their runs may be compared; a row is named as in"
         " the table, e.g. detectron2@d01c861 or 'minimask x2'",
     )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="with --relative-to: take the noise between runs from a baseline where a row is a"
+        " single run",
+    )
     add_reference(parser)
     parser.add_argument(
         "--reference-only", action="store_true", help="print only the published table, no runs"
@@ -68,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
     runs, suite, broken = read_runs(args.runs, args.suite)
     rows = making.make_rows(suite, runs, args.reference)
     if args.relative_to is not None and rows:
-        rows = relative.with_relative(rows, args.relative_to)
+        rows = relative.with_relative(rows, args.relative_to, _noise_of(args.baseline))
     shown = choose.order(choose.keep(rows, args.filter), args.sort)
     if not rows and args.format not in tables.DATA:
         hint = f"`mrbench run --suite {args.suite}` makes some"
@@ -79,8 +88,16 @@ def main(args: argparse.Namespace) -> int:
     return broken
 
 
+def _noise_of(path: Path | None) -> relative.NoiseOf:
+    """Return what tells the noise between runs like one, by a baseline's file if there is one."""
+    if path is None:
+        return lambda _: None
+    stored, _ = baselines.read_stored(path)
+    return lambda record: baselines.noise_of(stored, record)
+
+
 def _published(args: argparse.Namespace) -> int:
-    if args.columns or args.sort or args.filter or args.relative_to:
+    if args.columns or args.sort or args.filter or args.relative_to or args.baseline:
         raise RecipeError("--reference-only goes with --suite, --reference and --format alone")
     suite = load.load_suite(args.suite)
     reference = making.choose_reference(suite, args.reference)

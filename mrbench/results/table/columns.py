@@ -232,6 +232,6 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
             sentences.append(
                 f"Relative: images per second by those of {base}, where `mrbench compare` finds"
                 " that the runs may be compared; with a 95 % interval where both rows have two runs"
-                " or more. A single run does not show how far the next one would be."
+                " or more, or --baseline tells the noise of a single one."
             )
     return list(dict.fromkeys(sentences))

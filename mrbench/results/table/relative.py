@@ -1,12 +1,12 @@
 """Each row's throughput by that of another row, where their runs may be compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from mrbench.errors import MrbenchError
-from mrbench.measure.repeats import Ratio
+from mrbench.measure.repeats import Noise, Ratio
 from mrbench.model.comparison import MUST
 from mrbench.model.record import RunRecord
 from mrbench.model.table import TableRow
@@ -17,15 +17,20 @@ from mrbench.results.rows import ratio_of
 from mrbench.text import one_line, shorten
 
 Record = RunRecord | str  # or why there is none
+NoiseOf = Callable[[RunRecord], Noise | None]
+ITSELF = Ratio(ratio=1.0, low=None, high=None)
 
 
-def with_relative(rows: Sequence[TableRow], base: str) -> list[TableRow]:
+def with_relative(
+    rows: Sequence[TableRow], base: str, noise_of: NoiseOf = lambda _: None
+) -> list[TableRow]:
     """Return the rows with relative, low_relative, high_relative or relative_reason, relative_to.
 
     base: the name of a row, or as much of it as tells it from the others (results/names.py). Where
     that fits rows of several counts of devices, each row is put by the first of them that it may be
     compared with. Of each row the latest run that counts is read whole, and all that `mrbench
-    compare` looks at must allow it. RecipeError where base names no row, or several commits.
+    compare` looks at must allow it. noise_of: what a baseline knows of the noise between runs like
+    one, for rows of one run. RecipeError where base names no row, or several commits.
     """
     wanted = [row.name for row in names.family(rows, base, "--relative-to")]
     records = [_record(row) for row in rows]
@@ -33,7 +38,7 @@ def with_relative(rows: Sequence[TableRow], base: str) -> list[TableRow]:
     bases = [pair for pair in pairs if pair[0].name in wanted]
     called = wanted[0] if len(wanted) == 1 else one_line(base)
     return [
-        _by_first(row, record, [(row, record)] if row.name in wanted else bases, called)
+        _by_first(row, record, [(row, record)] if row.name in wanted else bases, called, noise_of)
         for row, record in pairs
     ]
 
@@ -43,13 +48,15 @@ def _by_first(
     record: Record,
     others: Sequence[tuple[TableRow, Record]],
     base: str,
+    noise_of: NoiseOf,
 ) -> TableRow:
     """Put a row by the first of these rows that it may be compared with, or say why by none."""
     reasons = []
     for other, other_record in others:
         reason = _reason(row, record, other, other_record)
         if reason is None:
-            found = Ratio(ratio=1.0, low=None, high=None) if row is other else ratio_of(row, other)
+            noises = (_noise(record, noise_of), _noise(other_record, noise_of))
+            found = ratio_of(row, other, noises) if row is not other else ITSELF
             return msgspec.structs.replace(
                 row,
                 relative=found.ratio,
@@ -67,6 +74,10 @@ def _by_first(
         relative_reason=reasons[0] or None,
         relative_to=base,
     )
+
+
+def _noise(record: Record, noise_of: NoiseOf) -> Noise | None:
+    return None if isinstance(record, str) else noise_of(record)
 
 
 def _record(row: TableRow) -> Record:
