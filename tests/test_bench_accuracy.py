@@ -68,3 +68,23 @@ def test_a_reading_that_is_wrong_is_marked_and_ends_with_an_error(
     rows = capsys.readouterr().out.splitlines()
     assert "!" in next(row for row in rows if row.startswith("detectron2 "))
     assert "!" not in next(row for row in rows if row.startswith("matterport "))
+
+
+def test_no_clock_that_is_wrong_makes_a_wrong_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    import clocks
+
+    clocks.main(2)
+    rows = {row[:32].strip(): row[32:].split() for row in capsys.readouterr().out.splitlines()[2:]}
+    for fault in ("nothing wrong", "a buffer of 4,096 bytes", "own: right means"):
+        logs, right, *_ = rows[fault]
+        assert right == logs, fault
+    for fault in (
+        "milliseconds",
+        "cumulative time",
+        "rate of one GPU of 8",
+        "dispatch of the call",
+    ):
+        assert rows[f"own: {fault}"][1:4] == ["0", "2", "0"], fault

@@ -13,6 +13,7 @@ from mrbench.model.recipe import LogFormat, Timing
 from mrbench.model.run import IterationSample, Measurement, Printed
 
 WINDOW = Window(first=100, last=500)
+OWN = LogFormat(pattern="(?P<iteration>.)(?P<value>.)", timing="interval_mean")
 
 
 class Arrivals:
@@ -142,7 +143,7 @@ def test_output_in_bursts_is_buffered() -> None:
             "wrong_unit",
             "iterations of 4 images, not of 16; or they are those of one",
         ),
-        (1000, "rate", "wrong_unit", "thousands of images per second"),
+        (1000, "rate", "wrong_unit", "in thousands"),
         (20, "interval_mean", "wrong_timing", "the seconds of all 20 iterations"),
         (1 / 20, "interval_total", "wrong_timing", "the seconds of one iteration"),
         (2, "interval_mean", "changed_format", "more often than thought"),
@@ -154,7 +155,7 @@ def test_a_gross_difference_is_no_number_but_its_likely_cause(
     factor: float, timing: Timing, cause: str, says: str
 ) -> None:
     stamps = Arrivals(lambda offset: offset / 200)
-    log = LogFormat(timing=timing)
+    log = LogFormat(pattern=OWN.pattern, timing=timing)
     found = measure(samples(lambda _: 0.5 * factor), WINDOW, 16, stamps=stamps, log=log)
     assert (found.status, found.images_per_second) == ("clocks_disagree", None)
     assert found.agreement == pytest.approx(1 / factor)
@@ -206,7 +207,7 @@ def test_two_clocks_that_agree_outvote_the_third() -> None:
         return offset / 200 if offset <= 10000 else 50 + max(0, (offset - 44000) / 200)
 
     log = samples(printed=lambda i: stamp(0.5 * i))
-    found = measure(log, WINDOW, 16, stamps=Arrivals(stopped))
+    found = measure(log, WINDOW, 16, stamps=Arrivals(stopped), log=OWN)
     assert (found.status, found.clock, found.second_clock) == ("ok", "log", "printed")
     assert found.seconds_per_iteration == pytest.approx(0.5)
     assert any("the printed time stamps agree with the log" in text for text in found.warnings)
@@ -215,7 +216,9 @@ def test_two_clocks_that_agree_outvote_the_third() -> None:
         ("arrival", 101, 500),
         ("printed", 101, 500),
     ]
-    alone = measure(samples(), WINDOW, 16, stamps=Arrivals(stopped))
+    known = measure(samples(), WINDOW, 16, stamps=Arrivals(stopped))
+    assert known.seconds_per_iteration == pytest.approx(0.5), "of a format with one meaning"
+    alone = measure(samples(), WINDOW, 16, stamps=Arrivals(stopped), log=OWN)
     assert alone.status == "clocks_disagree"
     both = measure(
         samples(lambda _: 1.0, lambda i: stamp(0.5 * i)),
@@ -237,7 +240,8 @@ def test_arrival_in_bursts_does_not_lead() -> None:
     # half of the log in one burst refutes nothing, but a log that tells ten times more is refuted
     coarse = Arrivals(lambda offset: math.ceil(offset / 27000) * 27000 / 200)
     assert measure(samples(), WINDOW, 16, stamps=coarse, log=led).seconds_per_iteration == 0.5
-    wrong = measure(samples(lambda _: 5.0), WINDOW, 16, stamps=coarse, log=led)
+    own = LogFormat(pattern="(?P<iteration>.)(?P<value>.)", timing="rate", clock="arrival")
+    wrong = measure(samples(lambda _: 5.0), WINDOW, 16, stamps=coarse, log=own)
     assert wrong.status == "clocks_disagree"
     # no clock is left where the log has no seconds of its own
     none = measure(samples(lambda _: math.nan), WINDOW, 16, stamps=late, log=led)

@@ -36,15 +36,16 @@ def test_an_evaluation_that_the_log_leaves_out_is_named_with_its_line(
     run: Callable[..., dict[str, Any]],
 ) -> None:
     pause = '    if i == 25:\n        print("Start inference on 5000 images", flush=True)\n'
-    pause += "        time.sleep(0.3)\n        began += 0.3\n"
+    pause += "        time.sleep(0.15)\n        began += 0.15\n"
     record = run("    if i % 10 == 0:\n", pause + "    if i % 10 == 0:\n")
     found = record["measurement"]["disagreement"]
     assert found["cause"] == "evaluation_or_checkpoint"
     assert (found["first"], found["last"]) == (21, 30)
-    assert found["seconds"] == pytest.approx(0.3, abs=0.1)
+    assert found["seconds"] == pytest.approx(0.15, abs=0.1)
     assert found["text"].endswith("tells of an evaluation: Start inference on 5000 images")
     assert record["validity"]["verdict"] == "valid with notes"
-    assert record["validity"]["notes"] == [found["text"]]  # told once, as the rule and the warning
+    told = record["validity"]["notes"].count(found["text"])
+    assert told == 1, "the rule and the warning say the same"
 
 
 def test_figures_in_milliseconds_give_no_number(
@@ -64,3 +65,16 @@ def test_a_clock_without_data_loading_is_a_partial_one(
     record = run("(now - began) / 10:.6f", "0.5 * (now - began) / 10:.6f")
     assert record["measurement"]["disagreement"]["cause"] == "partial_clock"
     assert record["measurement"]["agreement"] == pytest.approx(2, rel=0.2)
+
+
+def test_output_that_waits_in_a_buffer_does_not_lead(
+    tmp_path: Path, run: Callable[..., dict[str, Any]]
+) -> None:
+    """Lines of 36 bytes through a buffer of 100: two or three arrive at once."""
+    edit(tmp_path / "toys" / "toy.yaml", "  every: 10\n", "  every: 10\n  clock: arrival\n")
+    edit(tmp_path / "upstream" / "train.py", ", flush=True", "")
+    buffer = "io.BufferedWriter(io.FileIO(1, 'w', closefd=False), 100)"
+    stdout = f"sys.stdout = io.TextIOWrapper({buffer}, write_through=True)\n"
+    record = run("import sys, time\n", f"import io, sys, time\n{stdout}")
+    assert record["measurement"]["clock"] == "log"
+    assert record["measurement"]["seconds_per_iteration"] == pytest.approx(0.002, rel=0.5)

@@ -12,6 +12,8 @@ from mrbench.model.run import LeadingClock
 
 SHORT = 0.05  # of its share of all seconds: a line that came so soon had waited in a buffer
 BURSTS = 0.25  # of the spans
+UNEVEN = 0.05  # of an interval's seconds: less is noise
+BURST = 0.01  # of all seconds: the longest wait between two bursts, if it matters
 CONCENTRATED = 0.7  # of all that is too much: in few spans it is an event, else a habit
 FEW = 0.2  # of the spans
 MARGIN = 0.1  # of a ratio that has a reason
@@ -37,12 +39,20 @@ class Pair(NamedTuple):
 class Figures(NamedTuple):
     """How a log's figures are read: LogFormat's timing, and the images of one iteration.
 
-    rates: they are images per second, whatever a parser makes of them.
+    rates: they are images per second, whatever a parser makes of them. own: a recipe's pattern
+    reads them, so that its keys can be corrected.
     """
 
     timing: Timing | None = None
     images: int | None = None
     rates: bool = False
+    own: bool = False
+
+    def correct(self, key: str) -> str:
+        """Return what to do about figures that are read in a wrong way; key: with its value."""
+        if self.own:
+            return f"correct the recipe: {key}"
+        return "check that the log is of this format and version, or parse it by a log.pattern"
 
 
 class Explanation(NamedTuple):
@@ -63,23 +73,34 @@ class _Factor(NamedTuple):
     remedy: str
 
 
-_UNITS = (
-    (1e-3, "milliseconds", "seconds"),
-    (1e-6, "microseconds", "seconds"),
-    (60.0, "minutes", "seconds"),
-    (1e3, "seconds", "milliseconds"),
-)
-_RATE_UNITS = ((1e-3, "thousands of images per second", "images per second"),)
 EVENT = "keep it out of the window (guards), or choose another window"
 UNBUFFERED = "make the training print at once (PYTHONUNBUFFERED=1, or launch.terminal)"
-FORMAT = "check that log.format, or log.timing, every and counts_from, fit this log"
 
 
 def in_bursts(pairs: Sequence[Pair]) -> bool:
-    """Return whether many lines arrived at once, as those of a buffer do that is full."""
-    usual = sum(p.other_s for p in pairs) / sum(p.log_s for p in pairs)
-    short = sum(p.other_s < SHORT * usual * p.log_s for p in pairs)
-    return short >= BURSTS * len(pairs)
+    """Return whether lines waited in a buffer: many arrived at once, or some early, others late."""
+    log_s, other_s = sum(p.log_s for p in pairs), sum(p.other_s for p in pairs)
+    short = sum(p.other_s * log_s < SHORT * other_s * p.log_s for p in pairs)
+    matters = max(p.other_s for p in pairs) >= BURST * other_s
+    return matters and (short >= BURSTS * len(pairs) or _uneven(pairs))
+
+
+def _uneven(pairs: Sequence[Pair]) -> bool:
+    """Return whether many intervals are too short, and others so much longer, though the log's not.
+
+    So they are where a buffer holds the lines of less than one interval.
+    """
+    beyond = [p.excess_s for p in pairs if abs(p.excess_s) > UNEVEN * p.log_s + p.span.rounding_s]
+    soon, late = [e for e in beyond if e < 0], [e for e in beyond if e > 0]
+    if len(soon) < BURSTS * len(pairs) or sum(late) < -sum(soon) / 2:
+        return False
+    own = [p.log_s / p.span.count for p in pairs]
+    arrived = [p.other_s / p.span.count for p in pairs]
+    return _spread(arrived) > 2 * _spread(own)
+
+
+def _spread(paces: Sequence[float]) -> float:
+    return statistics.pstdev(paces) / statistics.fmean(paces)
 
 
 def longest_burst_s(spans: Sequence[Span]) -> float:
@@ -125,21 +146,20 @@ def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Exp
             return Explanation(factor.cause, factor.text, factor.remedy)
     if _grow(pairs):
         text = "its figures grow from line to line as the time since the start does"
-        return Explanation("wrong_timing", text, FORMAT)
+        return Explanation("wrong_timing", text, figures.correct("log.timing: cumulative"))
     outliers = _outliers(pairs)
     if outliers and agreement > 1:
         return _event(outliers)
-    return _habit(agreement, typical, figures)
+    return _habit(agreement, typical, figures, pairs)
 
 
 def explain_total(agreement: float, figures: Figures) -> Explanation:
     """Return the likely cause where the figures of many iterations differ from their total."""
     if figures.rates and (batch := _other_batch(agreement, figures.images or 1)):
         return batch
-    for ratio, unit, taken_for in _RATE_UNITS if figures.rates else _UNITS:
-        if abs(agreement / ratio - 1) <= MARGIN:
-            text = f"its figures seem to be {unit}, taken for {taken_for}"
-            return Explanation("wrong_unit", text, "correct the unit of log.pattern's value")
+    for factor in _units(figures):
+        if abs(agreement / factor.ratio - 1) <= MARGIN:
+            return Explanation(factor.cause, factor.text, factor.remedy)
     text = "a figure may be that of one batch, not the mean of all since the line before"
     remedy = "give a log with time stamps, or run the training with mrbench, for a second clock"
     return Explanation("wrong_timing", text, remedy)
@@ -150,43 +170,52 @@ def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[_Factor]:
     each = round(statistics.median(p.span.count for p in pairs))
     if each > 1 and timing == "interval_mean":
         text = f"its figures seem to be the seconds of all {each} iterations since the line before"
-        yield _Factor(1 / each, "wrong_timing", text, "log.timing: interval_total says so")
+        remedy = figures.correct("log.timing: interval_total")
+        yield _Factor(1 / each, "wrong_timing", text, remedy)
     if each > 1 and timing == "interval_total":
         text = "its figures seem to be the seconds of one iteration"
-        yield _Factor(each, "wrong_timing", text, "log.timing: interval_mean says so")
-    if images > 1 and not figures.rates:
+        yield _Factor(each, "wrong_timing", text, figures.correct("log.timing: interval_mean"))
+    if images > 1 and timing == "iterations_per_second":
+        text = "its figures seem to be images per second, taken for iterations per second"
+        yield _Factor(images, "wrong_unit", text, figures.correct("log.timing: rate"))
+    elif images > 1 and not figures.rates:
         text = "its figures seem to be seconds per image, taken for seconds per iteration"
-        yield _Factor(images, "wrong_unit", text, "correct log.timing, or the batch")
-    unit = "thousands of images per second" if timing == "rate" else "milliseconds"
-    small = (
-        f"its figures seem to be {unit}, taken for {'images' if timing == 'rate' else 'seconds'}"
-    )
-    yield _Factor(1e-3, "wrong_unit", small, "correct the unit of log.pattern's value")
-    if timing == "rate":
+        yield _Factor(
+            images, "wrong_unit", text, figures.correct("log.timing: rate, of its inverse")
+        )
+    yield from _units(figures)
+
+
+def _units(figures: Figures) -> Iterator[_Factor]:
+    if figures.rates or figures.timing == "iterations_per_second":
+        text = "its figures seem to be in thousands"
+        yield _Factor(1e-3, "wrong_unit", text, figures.correct("log.pattern, log.timing"))
         return
-    for ratio, is_, taken in (
-        (1e-6, "microseconds", "seconds"),
-        (60.0, "minutes", "seconds"),
-        (1e3, "seconds", "milliseconds"),
+    for ratio, unit, taken_for, key in (
+        (1e-3, "milliseconds", "seconds", "log.unit: ms"),
+        (1e-6, "microseconds", "seconds", "log.unit: us"),
+        (60.0, "minutes", "seconds", "log.pattern, as its value must be seconds"),
+        (1e3, "seconds", "milliseconds", "log.unit: s"),
     ):
-        text = f"its figures seem to be {is_}, taken for {taken}"
-        yield _Factor(ratio, "wrong_unit", text, "correct the unit of log.pattern's value")
+        text = f"its figures seem to be {unit}, taken for {taken_for}"
+        yield _Factor(ratio, "wrong_unit", text, figures.correct(key))
 
 
 def _other_batch(agreement: float, images: int) -> Explanation | None:
-    """Explain rates that fit an iteration of a whole number of images, but not of so many."""
+    """Explain rates that fit an iteration of a part of the images."""
     fits = round(agreement * images)
     if not (0 < fits < images and images % fits == 0):
         return None
     if abs(agreement * images / fits - 1) > MARGIN / 2:
         return None
-    text = f"its rates fit iterations of {fits} images, not of {images}"
-    text = text.replace(" 1 images", " 1 image")
+    remedy = "give the batch that was trained (--images-per-iteration, workload.images_per_gpu)"
     if fits == 1:
-        text += "; or they are iterations per second"
-    else:
-        text += f"; or they are those of one GPU of {images // fits}"
-    return Explanation("wrong_unit", text, "correct the batch, or log.timing")
+        text = f"its rates fit iterations of 1 image, not of {images}; or they are iterations per"
+        return Explanation(
+            "wrong_unit", f"{text} second", f"{remedy}, or log.timing: iterations_per_second"
+        )
+    text = f"its rates fit iterations of {fits} images, not of {images}; or they are those of one"
+    return Explanation("wrong_unit", f"{text} GPU of {images // fits}", remedy)
 
 
 def _event(outliers: Sequence[Pair]) -> Explanation:
@@ -201,7 +230,9 @@ def _event(outliers: Sequence[Pair]) -> Explanation:
     return Explanation("evaluation_or_checkpoint", text, EVENT, [p.span for p in outliers])
 
 
-def _habit(agreement: float, typical: float, figures: Figures) -> Explanation:
+def _habit(
+    agreement: float, typical: float, figures: Figures, pairs: Sequence[Pair]
+) -> Explanation:
     """Explain a difference that no place explains."""
     if typical >= MUCH:
         text = (
@@ -224,20 +255,26 @@ def _habit(agreement: float, typical: float, figures: Figures) -> Explanation:
         )
         remedy = "look in the log for what it skips, or choose another window"
         return Explanation("skipped_iterations", text, remedy)
+    each = round(statistics.median(p.span.count for p in pairs))
     text = (
-        "less than its figures make: its lines may come more often than thought, or each tells"
-        " of more iterations than lie between two of them"
+        "less than its figures make: its lines may come more often than thought; each seems to tell"
+        f" of about {round(each / agreement)} iterations, though one comes every {each}"
     )
-    return Explanation("changed_format", text, FORMAT)
+    keys = "log.every, log.smoothing, log.timing or log.counts_from"
+    return Explanation("changed_format", text, figures.correct(keys))
 
 
 def _grow(pairs: Sequence[Pair]) -> bool:
-    """Return whether each figure is in proportion to its iteration: a cumulative time."""
-    least = 4
-    if len(pairs) < least or pairs[-1].span.last < 2 * pairs[0].span.last:
-        return False
-    shares = [p.log_s / p.span.count / p.span.last for p in pairs]
-    return min(shares) > 0 and max(shares) <= (1 + MARGIN) ** 2 * min(shares)
+    """Return whether the figures grow from line to line by what passed: a cumulative time."""
+    passed_s = sum(p.other_s for p in pairs[1:])
+    each = statistics.median(p.span.count for p in pairs)
+    grown = pairs[-1].log_s - pairs[0].log_s
+    rises = all(one.log_s < two.log_s for one, two in pairwise(pairs))
+    return (
+        passed_s > 0
+        and rises
+        and any(abs(by / passed_s - 1) <= MARGIN for by in (grown, grown / each))
+    )
 
 
 def _whole_hours(seconds: float) -> bool:

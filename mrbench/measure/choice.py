@@ -164,7 +164,8 @@ def _leading(
         leading = "log"
         lack = "tell nothing of the window" if stamped else "are missing"
         warnings.append(f"the arrival times {lack}; the log's own rounded seconds are used instead")
-    if clock == "arrival" and not process.untimed and _misled(checks.get("arrival")):
+    bursts = "arrival" in checks and checks["arrival"].bursts
+    if clock == "arrival" and bursts and not process.untimed:
         leading = "log"
         warnings.append("its lines came in bursts; the log's own seconds are used instead")
     if leading == "log" and process.untimed:
@@ -176,11 +177,6 @@ def _leading(
             text = f"its time stamps, {process.step_s:g} s apart at least, are used instead"
             warnings.append(f"the log does not tell its seconds; {text}")
     return leading, warnings
-
-
-def _misled(arrival: ClockComparison | None) -> bool:
-    """Return whether a buffer, and nothing else, makes the arrival times differ from the log."""
-    return bool(arrival and arrival.bursts and arrival.disagreement)
 
 
 def _usable(process: Process, clock: LeadingClock) -> bool:

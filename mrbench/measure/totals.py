@@ -89,8 +89,8 @@ _ANY = (_COST, _TIME_COST, _TOTAL_TIME, _TAKES, _FINISHED, _RUNTIME)
 class Total(NamedTuple):
     """A total and the log's own figures over the same iterations, those after `first` up to `last`.
 
-    error_s: bound of the difference that printing makes, and what comes behind an epoch's last
-    line. more: it may cover more than the figures do. ended_at: offset in bytes behind it.
+    error_s: bound of the difference that printing makes; behind_s: of what comes behind an epoch's
+    last line. more: it may cover more than the figures do. ended_at: offset in bytes behind it.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Total(NamedTuple):
     seconds: float
     log_s: float
     error_s: float
+    behind_s: float
     more: bool
 
 
@@ -150,7 +151,8 @@ class Tally:
                 self.last,
                 seconds,
                 own.log_s,
-                printed.error_s * times + behind_s,
+                printed.error_s * times,
+                behind_s,
                 printed.whole or own.count < length,
             )
         )

@@ -121,7 +121,12 @@ def _conclude(
         return replace(
             measured, status=status, reason=why.text, remedy=why.remedy, log_seconds=None
         )
-    figures = Figures(log.timing, images_per_iteration, rates=counts_images(log))
+    figures = Figures(
+        log.timing,
+        images_per_iteration,
+        rates=counts_images(log),
+        own=log.pattern is not None,
+    )
     chosen = choose(process, log.clock, figures, stamped=stamps is not None)
     lead = chosen.lead
     measured = replace(_checked(measured, chosen), clock=lead.clock)

@@ -2,6 +2,7 @@
 
 import ab
 import accuracy
+import clocks
 import coverage
 import gate
 import parse_speed
@@ -19,6 +20,7 @@ BENCHES = {
     "tables of many runs": table_speed,
     "reading a log": parse_speed,
     "accuracy of ways to read a log": accuracy,
+    "clocks that are wrong": clocks,
     "coverage of the 95 % interval": coverage,
     "coverage of ratios": ratios,
     "windows that are not steady": unsteady,

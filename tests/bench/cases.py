@@ -93,6 +93,11 @@ class Case:
             now = began[done] if 0 < done < len(began) else now
         return "".join(text)
 
+    def iteration_of(self, line: str) -> int:
+        """Return the iteration that a line tells of, counted from 1; 0 if it tells of none."""
+        found = re.search(self.number, line, re.MULTILINE)
+        return self._iteration(found[1]) if found else 0
+
     def stamps(self, text: str) -> Iterator[Shown]:
         """Yield each mark's iteration and time stamp in seconds, from the text alone."""
         for line in text.splitlines() if self.stamp else ():
