@@ -80,8 +80,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " launch does not set; whole_batches: that smaller batches of a small data set leave no"
             " more than 0.01 of the images out. Every suite has the rules about the machine and the"
             " last two as notes, and foreign_load above 0.2 and images that were counted and not"
-            " there as invalid, too; an entry here takes their place. Where a rule stands twice, the"
-            " worst finding counts."
+            " there as invalid, too; an entry here takes their place. Where a rule stands twice,"
+            " the worst finding counts."
         ),
     ]
     reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]
