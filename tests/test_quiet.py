@@ -1,7 +1,6 @@
 """Other programs before a launch: told, waited for, and gone on beside after the limit."""
 
 import itertools
-import json
 import subprocess
 import sys
 import time
@@ -55,7 +54,7 @@ def test_a_process_of_somebody_else_shows_and_a_child_does_not() -> None:
     between = look()
     assert before
     assert between
-    assert between.own_s - before.own_s >= child_s
+    assert between.own_s - before.own_s >= child_s - quiet.SLACK_S
     with subprocess.Popen(
         [sys.executable, "-c", nobody, sys.executable, "-c", BURN], stdout=subprocess.PIPE
     ) as other:
@@ -109,6 +108,6 @@ def test_the_record_tells_of_the_wait(tmp_path: Path, git: Callable[..., str]) -
     waited = record["quiet_wait"]
     assert waited["limit_s"] == 1
     assert waited["waited_s"] >= 1
-    assert json.loads(json.dumps(waited)).keys() == {
-        *("limit_s", "waited_s", "before_cores", "after_cores", "reached")
-    }
+    assert waited.keys() == {*("limit_s", "waited_s", "before_cores", "after_cores", "reached")}
+    shown = mrbench("show", record["id"], cwd=tmp_path).stdout
+    assert "quiet wait      1 s, cores busy with others:" in shown

@@ -6,7 +6,7 @@ from pathlib import Path
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
 from mrbench.model.machine import Machine
-from mrbench.model.record import CooledDown, RunRecord
+from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure, Measurement
 from mrbench.record import rundir
 from mrbench.results import footnotes
@@ -44,6 +44,7 @@ def describe_run(folder: Path) -> str:
         "machine": f"{machine.host}, {machine.cpu}, {machine.system}",
         "gpus": ", ".join(gpus) or machine.gpu_error,
         "cool-down": _cooled(record.cooled_down),
+        "quiet wait": _quiet(record.quiet_wait),
         "ended": f"{end.reason} (code {end.code}) after {end.seconds} s"
         if end
         else "never started",
@@ -126,6 +127,15 @@ def _cooled(wait: CooledDown | None) -> str:
         for celsius in (wait.before_c, wait.after_c)
     )
     return f"{wait.waited_s:.0f} s: {before} to {after}, {wait.celsius:g} °C asked for"
+
+
+def _quiet(wait: QuietWait | None) -> str:
+    if not wait:
+        return "not asked for"
+    before, after = (_number(cores, ".1f") for cores in (wait.before_cores, wait.after_cores))
+    end = {True: "it became quiet", False: "it did not become quiet", None: "unknown if quiet"}
+    text = f"{wait.waited_s:.0f} s, cores busy with others: {before} to {after}"
+    return f"{text}; {end[wait.reached]}"
 
 
 def _validity(record: RunRecord) -> str:
