@@ -234,8 +234,11 @@ def test_a_training_that_stops_its_shim_is_ended_by_one_signal(toy: Path, tmp_pa
     edit(toy, '"{python} train.py 60 0.002"', json.dumps(["bash", "-c", loop, tmp_path.name]))
     command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
-        wait_for(lambda: any(p.stat().st_size for p in tmp_path.glob("runs/*/*/*/train.log")))
-        os.kill(running.pid, signal.SIGTERM)
-        assert running.wait(DEADLINE_S) == 130
+        try:
+            wait_for(lambda: any(p.stat().st_size for p in tmp_path.glob("runs/*/*/*/train.log")))
+            os.kill(running.pid, signal.SIGTERM)
+            assert running.wait(DEADLINE_S) == 130
+        finally:
+            running.kill()
     assert not commands_of(tmp_path)
     assert only_record(tmp_path)["status"] == "interrupted"

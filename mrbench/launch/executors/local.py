@@ -105,6 +105,7 @@ class LocalRun:
         self._log = log
         self._main: int | None = None
         self._began_s = time.monotonic()
+        self._heard = b""
         self._end: Exit | None = None
 
     def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
@@ -134,6 +135,8 @@ class LocalRun:
 
     def hear_start(self) -> Start:
         """Wait until the command was started or has failed to."""
+        while not self._hears(WAKE_S):
+            pass
         line = self._reports.readline()
         start = msgspec.json.decode(line, type=Start) if line else Start(failed="shim")
         self._main = start.pid
@@ -155,20 +158,26 @@ class LocalRun:
 
     def ended(self, wait_s: float) -> bool:
         """Wait at most so long for the end; tell whether it has come."""
-        if self._end is None:
-            poller = select.poll()
-            poller.register(self._reports, select.POLLIN)
-            if wait_s:  # the job may have stopped the shim (SIGSTOP), which then sees no limit
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(self._shim.pid, signal.SIGCONT)
-            if poller.poll(wait_s * 1000):
-                # The start is said first, if an interrupt came before that was heard.
-                lines = self._reports.read().splitlines()
-                try:
-                    self._end = msgspec.json.decode(lines[-1], type=Exit)
-                except (IndexError, msgspec.DecodeError):
+        if self._end is None and self._hears(wait_s):
+            words = os.read(self._reports.fileno(), 1 << 16)
+            self._heard += words
+            # The start is said first, if an interrupt came before that was heard.
+            last = self._heard.rpartition(b"\n")[0].rpartition(b"\n")[2]
+            try:
+                self._end = msgspec.json.decode(last, type=Exit)
+            except msgspec.DecodeError:
+                if not words:
                     self._end = self._lost()  # the end is the last thing that the shim says
         return self._end is not None
+
+    def _hears(self, wait_s: float) -> bool:
+        """Wait at most so long for a word of the shim's; tell whether it has come."""
+        if wait_s:  # the job may have stopped the shim (SIGSTOP), which then sees no limit
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._shim.pid, signal.SIGCONT)
+        poller = select.poll()
+        poller.register(self._reports, select.POLLIN)
+        return bool(poller.poll(wait_s * 1000))
 
     def _lost(self) -> Exit:
         """Return the end of a job whose shim was killed; the kernel may have ended the job, too."""
