@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from mrbench.errors import MeasureError
 
-MOST_S = 10.0  # for a MiB of a log; a plain pattern needs 0.1
+MOST_S = 5.0  # for a MiB of a log; a plain pattern needs 0.1
 T = TypeVar("T")
 
 
