@@ -523,7 +523,7 @@ BAD: list[tuple[str, int, str, Callable[[Path], object]]] = [
     (
         "another anchor",
         1,
-        "entries[0].anchor: is of the same time as `now`, and not the same",
+        "entries[0].anchor: is neither `now` nor in `history`",
         spoiled(lambda c: c["entries"][0]["anchor"].update(images_per_second=99.0)),
     ),
     (

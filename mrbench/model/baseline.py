@@ -9,6 +9,7 @@ from msgspec import Meta
 FORMAT = 1
 # Noise of long ago counts less and less: machines and trainings change.
 MOST_FREEDOM = 30
+MOST_HISTORY = 100  # earlier speeds that the file keeps
 Key = tuple[str, int, int]  # implementation, devices in all, nodes
 
 Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]

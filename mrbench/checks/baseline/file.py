@@ -12,7 +12,7 @@ from mrbench import files
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.files import digest_of, read_regular, write_whole
 from mrbench.measure.repeats import Sample, log_sample
-from mrbench.model.baseline import FORMAT, MOST_FREEDOM, Baseline, BaselineEntry, Key
+from mrbench.model.baseline import FORMAT, MOST_FREEDOM, MOST_HISTORY, Baseline, BaselineEntry, Key
 from mrbench.recipe import yamlfile
 
 REMEDY = "restore it, or make one with `mrbench baseline save`"
@@ -123,8 +123,8 @@ def _contradictions(entry: BaselineEntry) -> dict[str, str]:
         wrong["now.images_per_second"] = (
             f"{now.images_per_second:.6g} is not the mean of its repeats, {mean:.6g}"
         )
-    if entry.anchor.saved == now.saved and entry.anchor != now:
-        wrong["anchor"] = "is of the same time as `now`, and not the same"
+    if entry.anchor not in (now, *entry.history) and len(entry.history) < MOST_HISTORY:
+        wrong["anchor"] = "is neither `now` nor in `history`"
     return wrong
 
 

@@ -16,6 +16,7 @@ from mrbench.checks.baseline.words import share, signed
 from mrbench.model.baseline import (
     FORMAT,
     MOST_FREEDOM,
+    MOST_HISTORY,
     Baseline,
     BaselineEntry,
     Key,
@@ -23,8 +24,6 @@ from mrbench.model.baseline import (
     series_name,
 )
 from mrbench.text import shorten
-
-MOST_HISTORY = 100
 
 
 class Change(NamedTuple):
