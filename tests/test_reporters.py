@@ -54,7 +54,7 @@ anything = st.builds(
 
 def written(name: str, checks: Sequence[Finding]) -> str:
     out = io.StringIO()
-    FORMATS[name](checks, out)
+    FORMATS[name](checks, out, "check")
     return out.getvalue()
 
 

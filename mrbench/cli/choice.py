@@ -22,27 +22,36 @@ def plans(args: argparse.Namespace) -> Planned:
 
     What cannot be is told for all of them at once.
     """
-    window = plan.parse_window(args.window) if args.window else None
     files = chosen_files(args)
     planned, problems = [], []
     for count in args.gpus or (None,):
         for file in files:
             try:
-                made = plan.make_plan(
-                    file,
-                    gpus=count,
-                    window=window,
-                    commit=args.commit,
-                    nodes=getattr(args, "nodes", 1),
-                    image=getattr(args, "container", None),
-                    inherit=tuple(getattr(args, "pass_variable", None) or ()),
-                )
-                planned.append((made, file))
+                planned.append((plan_of(args, file, gpus=count, commit=args.commit), file))
             except RecipeError as exc:
                 problems.append(str(exc))
     if problems:
         raise RecipeError("\n".join(dict.fromkeys(problems)))
     return planned
+
+
+def plan_of(
+    args: argparse.Namespace,
+    file: RecipeFile,
+    *,
+    commit: str | None = None,
+    gpus: int | None = None,
+) -> Plan:
+    """Resolve one recipe with all else that the arguments say."""
+    return plan.make_plan(
+        file,
+        gpus=gpus,
+        window=plan.parse_window(args.window) if args.window else None,
+        commit=commit,
+        nodes=getattr(args, "nodes", 1),
+        image=getattr(args, "container", None),
+        inherit=tuple(getattr(args, "pass_variable", None) or ()),
+    )
 
 
 def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[RecipeFile, ...]:

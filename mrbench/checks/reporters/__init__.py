@@ -1,4 +1,4 @@
-"""How `mrbench check` prints findings: each format is a function of them and of where it writes."""
+"""How `mrbench check` and `mrbench ab` print findings, as functions of these and an output."""
 
 from collections.abc import Callable, Sequence
 from typing import TextIO
@@ -9,7 +9,7 @@ from mrbench.checks.reporters.formats import write_json, write_junit, write_plai
 from mrbench.model.finding import Finding
 
 __all__ = ["FORMATS", "exit_code", "summary"]
-Write = Callable[[Sequence[Finding], TextIO], None]
+Write = Callable[[Sequence[Finding], TextIO, str], None]  # str: of which command
 FORMATS: dict[str, Write] = {
     "plain": write_plain,
     "json": write_json,

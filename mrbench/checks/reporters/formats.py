@@ -17,12 +17,12 @@ FORMAT = 2  # of the JSON; 1 said passed and skipped, and named the topic `check
 ELEMENTS = {"failed": "failure", "inconclusive": "error", "not checked": "skipped"}
 
 
-def write_plain(findings: Sequence[Finding], out: TextIO) -> None:
+def write_plain(findings: Sequence[Finding], out: TextIO, command: str = "check") -> None:
     """Print a row for each, by subject, and the count last."""
-    print_report("mrbench check", findings, summary(findings), out)
+    print_report(f"mrbench {command}", findings, summary(findings), out)
 
 
-def write_json(findings: Sequence[Finding], out: TextIO) -> None:
+def write_json(findings: Sequence[Finding], out: TextIO, _command: str = "check") -> None:
     """Print one object: counts, the outcome of all together, and every finding."""
     counts = Counter(finding.outcome for finding in findings)
     whole = {
@@ -36,12 +36,12 @@ def write_json(findings: Sequence[Finding], out: TextIO) -> None:
     out.write(json.dumps(whole, indent=1, allow_nan=False) + "\n")
 
 
-def write_junit(findings: Sequence[Finding], out: TextIO) -> None:
+def write_junit(findings: Sequence[Finding], out: TextIO, command: str = "check") -> None:
     """Write JUnit's XML, one <testsuites>; subjects that come together make one <testsuite>.
 
     What is inconclusive is an error, as CI servers tell it apart from a failure.
     """
-    root = ET.Element("testsuites", {"name": "mrbench check", **_counts(findings)})
+    root = ET.Element("testsuites", {"name": f"mrbench {command}", **_counts(findings)})
     for subject, group in groupby(findings, key=lambda finding: finding.subject):
         members = list(group)
         suite = ET.SubElement(root, "testsuite", {"name": one_line(subject), **_counts(members)})

@@ -24,17 +24,17 @@ FEW = 20  # rows that all are shown
 LARGEST_BYTES = 900_000  # GitHub drops a summary of more than a mebibyte
 
 
-def write(findings: Sequence[Finding], out: TextIO) -> None:
+def write(findings: Sequence[Finding], out: TextIO, command: str = "check") -> None:
     """Print annotations; append to the step's summary where GITHUB_STEP_SUMMARY names its file."""
     for finding in findings:
         if finding.outcome in LEVELS:
             out.write(annotation(finding) + "\n")
-    out.write(f"mrbench check: {summary(findings)}\n")
+    out.write(f"mrbench {command}: {summary(findings)}\n")
     place_ = os.environ.get("GITHUB_STEP_SUMMARY")
     if place_:
         try:
             with Path(place_).open("a", encoding="utf-8") as file:
-                file.write(step_summary(findings))
+                file.write(step_summary(findings, command))
         except OSError as exc:
             raise UnavailableError(
                 f"cannot be written ({exc.strerror})", "correct GITHUB_STEP_SUMMARY", file=place_
@@ -52,12 +52,12 @@ def annotation(finding: Finding) -> str:
     return f"::{LEVELS[finding.outcome]} {inner}::{_data(sentence(finding))}"
 
 
-def step_summary(findings: Sequence[Finding]) -> str:
+def step_summary(findings: Sequence[Finding], command: str = "check") -> str:
     """Return markdown: the count, what did not pass, and of many the rest folded away."""
     few = len(findings) <= FEW
     loud = [finding for finding in findings if few or finding.outcome != "ok"]
     rest = [finding for finding in findings if not few and finding.outcome == "ok"]
-    parts = [f"## mrbench check\n\n{_text(summary(findings))}\n"]
+    parts = [f"## mrbench {command}\n\n{_text(summary(findings))}\n"]
     if loud:
         parts.append(_table(loud))
     if rest:

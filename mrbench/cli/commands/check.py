@@ -1,7 +1,6 @@
 """`mrbench check`: whether recipes still hold, and whether runs got slower than a baseline."""
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mrbench.checks import recipes as checking
-from mrbench.checks import reporters
 from mrbench.checks.baseline import exports
 from mrbench.checks.baseline.check import Gate, check_runs
 from mrbench.checks.baseline.verdict import Terms
@@ -18,8 +16,8 @@ from mrbench.checks.recipes import chosen
 from mrbench.cli import baselines
 from mrbench.cli.arguments import add_impl, add_margin, add_recipe, add_runs
 from mrbench.cli.commands import Command
-from mrbench.errors import RecipeError, UnavailableError
-from mrbench.files import write_whole
+from mrbench.cli.findings import add_formats, print_findings
+from mrbench.errors import RecipeError
 from mrbench.model.baseline import Baseline
 from mrbench.model.finding import Finding
 from mrbench.text import did_you_mean
@@ -83,20 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the numbers for github-action-benchmark or bencher",
     )
     add_runs(parser)
-    parser.add_argument(
-        "--format",
-        choices=reporters.FORMATS,
-        default="plain",
-        help="format of stdout; github: annotations and the step's summary; default: plain",
-    )
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML to FILE")
-    parser.add_argument(
-        "--json",
-        nargs="?",
-        const="-",
-        metavar="FILE",
-        help="also write JSON to FILE; without FILE: as --format json",
-    )
+    add_formats(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -109,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
             raise RecipeError(
                 "--baseline looks at runs, --recipe, --network and --mirror at recipes", "give one"
             )
-        return _print(_against_baseline(args), args)
+        return print_findings(_against_baseline(args), args)
     findings = checking.check_recipes(
         args.recipe or chosen.carried(args.suite, args.impl),
         network=network,
@@ -117,7 +102,7 @@ def main(args: argparse.Namespace) -> int:
         default_suite=args.suite[0] if args.suite else "2019",
         say=_say if network else _say_nothing,
     )
-    return _print(tuple(findings), args)
+    return print_findings(tuple(findings), args)
 
 
 def _say(text: str) -> None:
@@ -155,30 +140,6 @@ def _only(stored: Baseline, names: Sequence[str]) -> Baseline:
             raise RecipeError(f"--impl {name!r}: is not in the baseline", hint)
     entries = tuple(entry for entry in stored.entries if entry.implementation in names)
     return replace(stored, entries=entries)
-
-
-def _print(checks: Sequence[Finding], args: argparse.Namespace) -> int:
-    """Print and write the checks as the arguments ask; return the exit code."""
-    if args.junit:
-        _write("junit", checks, args.junit)
-    if args.json and args.json != "-":
-        _write("json", checks, Path(args.json))
-    shown = "json" if args.json == "-" else args.format
-    if shown != "plain" and isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # what readers of these formats expect
-    reporters.FORMATS[shown](checks, sys.stdout)
-    return reporters.exit_code(checks)
-
-
-def _write(form: str, checks: Sequence[Finding], path: Path) -> None:
-    text = io.StringIO()
-    reporters.FORMATS[form](checks, text)
-    try:
-        write_whole(path, text.getvalue().encode())
-    except OSError as exc:
-        raise UnavailableError(
-            f"cannot be written ({exc.strerror})", "name another file", file=path
-        ) from exc
 
 
 def _exported(text: str) -> tuple[str, Path]:

@@ -1,0 +1,97 @@
+"""What `mrbench ab` says: after each pair, and in the end; in words and figures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from mrbench.checks.baseline.words import explained, share
+from mrbench.errors import CheckFailed, Inconclusive
+from mrbench.measure.sequential import Judgement, Terms, Verdict
+from mrbench.model.finding import Outcome
+
+__all__ = ["OUTCOMES", "REMEDIES", "UNLIKE", "answer", "explained", "figures", "mean", "progress"]
+OUTCOMES: Mapping[Verdict, tuple[Outcome, int]] = {
+    "pass": ("ok", 0),
+    "fail": ("failed", CheckFailed.exit_code),
+    "undecided": ("inconclusive", Inconclusive.exit_code),
+}
+REMEDIES: Mapping[Verdict, str] = {
+    "pass": "",
+    "fail": "",
+    "undecided": "the change is about as large as the margin, or the machine is not steady: begin"
+    " anew with another --margin or more --max-pairs",
+}
+UNLIKE = "compare two that differ in code, packages, command or variables only"
+
+
+def answer(
+    judgement: Judgement, terms: Terms, old: float, new: float, labels: tuple[str, str]
+) -> str:
+    """Say in one line what came out; old, new: mean images per second."""
+    margin = share(terms.margin)
+    verdict = {
+        "pass": f"not slower by {margin} or more",
+        "fail": f"slower by more than {margin}",
+        "undecided": f"whether it is slower by {margin} or more is undecided",
+    }[judgement.verdict]
+    pairs = counted(judgement.pairs)
+    rates = f"{old:.4g} and {new:.4g} img/s"
+    return f"{_change(judgement)}: {verdict}; {pairs} of {labels[0]} and {labels[1]}, {rates}"
+
+
+def progress(judgement: Judgement, terms: Terms) -> str:
+    """Say after a pair how sure the answer is."""
+    text = f"after {counted(judgement.pairs)}: {_change(judgement)}"
+    if judgement.verdict != "undecided":
+        return f"{text}; decided"
+    if not judgement.level:
+        return text
+    slower = judgement.p_fail < judgement.p_pass
+    least = min(judgement.p_fail, judgement.p_pass)
+    what = "slower by more than" if slower else "not slower by"
+    sure = f"{_percent(1 - least)} sure that it is {what} {share(terms.margin)}"
+    return f"{text}; {sure}, {_percent(1 - judgement.level)} would decide"
+
+
+def figures(judgement: Judgement, terms: Terms, old: float, new: float) -> dict[str, float]:
+    """Return all numbers of the answer; the interval is a 95 % one."""
+    known: dict[str, float | None] = {
+        "images_per_second": new,
+        "old_images_per_second": old,
+        "pairs": judgement.pairs,
+        "max_pairs": terms.max_pairs,
+        "margin": terms.margin,
+        "ratio": math.exp(judgement.change),
+        "ratio_low": None if judgement.low is None else math.exp(judgement.low),
+        "ratio_high": None if judgement.high is None else math.exp(judgement.high),
+        "p_slower": judgement.p_fail,
+        "p_not_slower": judgement.p_pass,
+        "level": judgement.level,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def mean(rates: Sequence[float]) -> float:
+    """Return the geometric mean: the ratio of two such is that of the pairs."""
+    return math.exp(fmean(map(math.log, rates)))
+
+
+def counted(pairs: int) -> str:
+    """Return `1 pair`, `3 pairs`."""
+    return f"{pairs} pair{'s' * (pairs != 1)}"
+
+
+def _change(judgement: Judgement) -> str:
+    """Return `slower by 4.8 % (95 % interval 3.9 to 5.7)`."""
+    slower = 100 * (1 - math.exp(judgement.change))
+    sign = 1 if slower >= 0 else -1
+    text = f"{'slower' if sign > 0 else 'faster'} by {abs(slower):.1f} %"
+    if judgement.low is None or judgement.high is None:
+        return text
+    ends = sorted(sign * 100 * (1 - math.exp(end)) for end in (judgement.low, judgement.high))
+    return f"{text} (95 % interval {ends[0]:.1f} to {ends[1]:.1f})"
+
+
+def _percent(value: float) -> str:
+    """Return a probability below one, never rounded to it."""
+    return f"{min(100 * value, 99.9):.1f} %"

@@ -1,0 +1,130 @@
+"""`mrbench ab`: old against new, in turns, until it is decided."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mrbench.checks.ab import AbTest
+from mrbench.checks.ab_words import counted
+from mrbench.cli import choice
+from mrbench.cli.arguments import (
+    add_choice,
+    add_executor,
+    add_gpus,
+    add_margin,
+    add_pass_variable,
+    add_runs,
+    add_waits,
+    commit,
+)
+from mrbench.cli.baselines import read_stored
+from mrbench.cli.commands import Command
+from mrbench.cli.findings import add_formats, print_findings
+from mrbench.cli.sides import sides, variable
+from mrbench.console import make_reporter
+from mrbench.errors import RecipeError
+from mrbench.measure.sequential import FEWEST, MOST, Terms
+from mrbench.model.baseline import BaselineEntry, series_name
+from mrbench.model.plan import Plan
+
+COMMAND = Command(
+    group="Look at runs",
+    order=14,
+    brief="old against new, in turns",
+    help=(
+        "Train old and new in turns (A B, B A, ...) until it is decided whether new is slower by"
+        " the margin. Ends with 7 if it is, 8 if that stays open."
+    ),
+    examples="""\
+mrbench ab --impl detectron2 --data DIR --commit SHA --commit SHA
+mrbench ab --recipe old.yaml new.yaml --margin 2%
+mrbench ab --recipe mine.yaml --variable THREADS=1 --variable THREADS=2""",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench ab`."""
+    add_choice(parser)
+    parser.add_argument(
+        "--commit",
+        type=commit,
+        action="append",
+        metavar="SHA",
+        help="the old commit (40 hex digits), and again for the new one",
+    )
+    parser.add_argument(
+        "--variable",
+        type=variable,
+        action="append",
+        metavar="NAME=VALUE",
+        help="a variable of the training's environment with its old value, and again with its new",
+    )
+    add_margin(parser)
+    parser.add_argument(
+        "--max-pairs",
+        type=_pairs,
+        default=10,
+        metavar="N",
+        help=f"undecided after N pairs of runs, {FEWEST} to {MOST}; default: 10",
+    )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="use the noise between runs that this baseline knows of the old side",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the newest test of these two in the folder of runs",
+    )
+    add_gpus(parser)
+    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
+    add_waits(parser)
+    add_pass_variable(parser)
+    add_executor(parser)
+    parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
+    add_runs(parser)
+    add_formats(parser)
+    parser.add_argument("--quiet", action="store_true", help="print problems and the answer only")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the test; 0 if new is not slower by the margin, 7 if it is, 8 if that stays open."""
+    old, new = sides(args)
+    if args.detach:
+        raise RecipeError("--detach: each run is judged before the next", "leave it out")
+    terms = Terms(margin=args.margin, max_pairs=args.max_pairs)
+    test = AbTest(old, new, terms, _entry(args.baseline, old.plan) if args.baseline else None)
+    executor, places = choice.executor(args), choice.places(args)
+    if args.resume:
+        test.go_on(places)
+    try:
+        with make_reporter(quiet=args.quiet) as reporter:
+            findings, code = test.run(places, reporter, executor, force=args.force)
+    except KeyboardInterrupt:
+        if test.pairs.complete:
+            pairs = counted(test.pairs.complete)
+            print(f"mrbench: {pairs} made; --resume goes on with them", file=sys.stderr)
+        raise
+    print_findings(findings, args)
+    return code
+
+
+def _entry(path: Path, plan: Plan) -> BaselineEntry:
+    """Return what a baseline knows of the old side; RecipeError if it does not know its noise."""
+    stored, _ = read_stored(path, (plan.suite,))
+    key = plan.implementation, plan.gpus, plan.nodes
+    entry = next((entry for entry in stored.entries if entry.key == key), None)
+    if entry is None or not entry.noise_freedom:
+        name = series_name(key, {entry.key for entry in stored.entries})
+        lacks = "has no" if entry is None else "has a single run and so no noise of"
+        raise RecipeError(f"{lacks} {name}", "leave --baseline out", file=path)
+    return entry
+
+
+def _pairs(text: str) -> int:
+    """Read a number of pairs for which levels are known."""
+    if text.isdecimal() and FEWEST <= int(text) <= MOST:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: give a number from {FEWEST} to {MOST}")

@@ -1,0 +1,54 @@
+"""How commands that check something are asked for formats, and print their findings in them."""
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrbench.checks import reporters
+from mrbench.errors import UnavailableError
+from mrbench.files import write_whole
+from mrbench.model.finding import Finding
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Add --format, --junit and --json."""
+    parser.add_argument(
+        "--format",
+        choices=reporters.FORMATS,
+        default="plain",
+        help="format of stdout; github: annotations and the step's summary; default: plain",
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML to FILE")
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="also write JSON to FILE; without FILE: as --format json",
+    )
+
+
+def print_findings(findings: Sequence[Finding], args: argparse.Namespace) -> int:
+    """Print and write the findings as the arguments ask; return their exit code."""
+    if args.junit:
+        _write("junit", findings, args.junit, args.command)
+    if args.json and args.json != "-":
+        _write("json", findings, Path(args.json), args.command)
+    shown = "json" if args.json == "-" else args.format
+    if shown != "plain" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # what readers of these formats expect
+    reporters.FORMATS[shown](findings, sys.stdout, args.command)
+    return reporters.exit_code(findings)
+
+
+def _write(form: str, findings: Sequence[Finding], path: Path, command: str) -> None:
+    text = io.StringIO()
+    reporters.FORMATS[form](findings, text, command)
+    try:
+        write_whole(path, text.getvalue().encode())
+    except OSError as exc:
+        raise UnavailableError(
+            f"cannot be written ({exc.strerror})", "name another file", file=path
+        ) from exc

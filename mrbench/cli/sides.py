@@ -1,0 +1,61 @@
+"""The two sides of `mrbench ab`, as the arguments name them: commits, recipes, or variables."""
+
+import argparse
+import re
+
+from msgspec.structs import replace
+
+from mrbench.checks.ab import Side
+from mrbench.cli import choice
+from mrbench.errors import RecipeError
+from mrbench.recipe.load import RecipeFile
+
+GIVE = (
+    "give two --commit of one --impl or --recipe, two --recipe, or two --variable of one --impl or"
+    " --recipe"
+)
+SHORT = 10  # digits of a commit that people are shown
+
+
+def sides(args: argparse.Namespace) -> tuple[Side, Side]:
+    """Return old and new; RecipeError where the arguments do not name exactly two."""
+    commits, variables = args.commit or (), args.variable or ()
+    files = choice.chosen_files(args) if args.recipe or args.impl else ()
+    match (len(files), len(commits), len(variables)):
+        case (1, 2, 0):
+            made = [(sha[:SHORT], files[0], sha) for sha in commits]
+        case (1, 0, 2):
+            if len({text.partition("=")[0] for text in variables}) > 1:
+                raise RecipeError("--variable: two names", "give two values of one variable")
+            made = [(text, _with(files[0], text), None) for text in variables]
+        case (2, 0, 0):
+            names = [str(path) for path in args.recipe or ()] or [file.name for file in files]
+            made = [(name, file, None) for name, file in zip(names, files, strict=True)]
+        case _:
+            raise RecipeError("not two sides that differ in one thing", GIVE)
+    if len(args.gpus or ()) > 1:
+        raise RecipeError("--gpus: both sides train on the same number", "give one number")
+    gpus = args.gpus[0] if args.gpus else None
+    old, new = (
+        Side(label, choice.plan_of(args, file, commit=sha, gpus=gpus), file)
+        for label, file, sha in made
+    )
+    if old.plan.suite != new.plan.suite:
+        suites = f"{old.plan.suite} and {new.plan.suite}"
+        raise RecipeError(f"the recipes are of two suites, {suites}", "compare within one")
+    return old, new
+
+
+def variable(text: str) -> str:
+    """Read NAME=VALUE."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*=[^\0]*", text):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, as OMP_NUM_THREADS=2")
+
+
+def _with(file: RecipeFile, text: str) -> RecipeFile:
+    """Return the recipe with another value of a variable of its training."""
+    name, _, value = text.partition("=")
+    launch = file.recipe.launch
+    variables = {**launch.variables, name: value}
+    return replace(file, recipe=replace(file.recipe, launch=replace(launch, variables=variables)))
