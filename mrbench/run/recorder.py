@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -31,7 +33,7 @@ from mrbench.record import rundir
 from mrbench.record.default_rules import MACHINE_RULES, default_rules, tells_batch
 from mrbench.record.rundir import RunDir
 from mrbench.run.held import HeldFiles
-from mrbench.text import is_secret
+from mrbench.text import is_secret, one_line
 
 BUG = 70
 BY_USER = Problem("interrupted by the user")
@@ -183,7 +185,7 @@ class Recorder:
         if left:
             self.reporter.note(f"{name}: {left}", problem=True)
         if problem:
-            self.reporter.note(f"{name}: {problem}; {unwritten(record)}", problem=True)
+            self.reporter.note(f"{name}: {problem}; {_how_to_finish(run.folder)}", problem=True)
 
     def interrupted(self, run: Run) -> None:
         """Record a run whose training the user interrupted; of one that never began, keep nothing.
@@ -278,9 +280,18 @@ def now() -> str:
     return f"{whole}.{ns // 10**6 % 1000:03d}Z"
 
 
-def unwritten(record: RunRecord) -> str:
-    """Return what to do about a record that could not be written."""
-    return f"its record was not written; then `mrbench collect {record.id}` finishes it"
+def unwritten(records: Iterable[RunRecord], runs: Path) -> Iterator[str]:
+    """Yield a line for each record that could not be written: its number, and what to do."""
+    for record in records:
+        if record.digest is None:  # as only those have none
+            yield f"{one_line(summary(record))}; {_how_to_finish(RunDir(runs / record.id))}"
+
+
+def _how_to_finish(folder: RunDir) -> str:
+    if not folder.draft.exists():
+        return "its record was not written, and there is nothing to finish it from"
+    collect = f"mrbench collect {shlex.quote(str(folder.path))}"
+    return f"its record was not written; once that is mended, `{collect}` finishes it"
 
 
 def summary(record: RunRecord) -> str:

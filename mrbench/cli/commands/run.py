@@ -18,7 +18,6 @@ from mrbench.cli.arguments import (
 from mrbench.cli.commands import Command
 from mrbench.launch import processors, shim_process
 from mrbench.run.executors import STARTED_HERE
-from mrbench.text import one_line
 
 COMMAND = Command(
     group="Begin with",
@@ -78,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
     from mrbench.cli import choice  # noqa: PLC0415 - see above
     from mrbench.console import make_reporter  # noqa: PLC0415 - the same
     from mrbench.run.cycle import exit_code, run_all  # noqa: PLC0415 - the same
-    from mrbench.run.recorder import summary, unwritten  # noqa: PLC0415 - the same
+    from mrbench.run.recorder import unwritten  # noqa: PLC0415 - the same
 
     gc.freeze()
     gc.enable()
@@ -90,9 +89,8 @@ def main(args: argparse.Namespace) -> int:
     with make_reporter(quiet=args.quiet, events=events) as reporter:
         records = run_all(planned, places, args.repeat, reporter, executor, force=args.force)
     if not args.json:
-        for record in records:
-            if record.digest is None:  # as only those that could not be written
-                print(f"{one_line(summary(record))}; {unwritten(record)}")
+        for line in unwritten(records, args.runs):
+            print(line)
     return exit_code(records)
 
 
