@@ -79,3 +79,22 @@ def test_a_torn_line_of_one_of_several_ranks_counts_as_missing() -> None:
     assert (found.status, found.first, found.last) == ("ok", 121, 500)
     assert found.seconds_per_iteration is not None
     assert abs(found.seconds_per_iteration - 0.5) < 2e-4
+
+
+def test_lines_may_come_regularly_over_epochs_ends_or_anew_in_each() -> None:
+    pattern = r"epoch (?P<epoch>\d+) (?P<iteration>\d+)/(?P<per_epoch>\d+): (?P<value>[\d.]+) s"
+    for length in (60, 130):
+        text = "".join(
+            f"epoch {1 + (i - 1) // length} {1 + (i - 1) % length}/{length}: 25.0 s\n"
+            for i in range(50, 700, 50)
+        )
+        log = LogFormat(pattern=pattern, timing="interval_total")
+        found = measure(parse_samples(whole_lines([text.encode()]), log, 16, WINDOW), WINDOW, 16)
+        assert (found.iterations, found.seconds_per_iteration) == (400, 0.5)
+    for length in (70, 130):
+        text = "".join(
+            f"epoch {e} {i}/{length}: 25.0 s\n" for e in range(1, 12) for i in range(50, length, 50)
+        )
+        found = measure(parse_samples(whole_lines([text.encode()]), log, 16, WINDOW), WINDOW, 16)
+        assert found.status == ("ok" if length == 130 else "incomplete_window")
+        assert found.seconds_per_iteration in (0.5, None)

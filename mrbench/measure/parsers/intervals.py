@@ -17,7 +17,8 @@ class Interval(msgspec.Struct):
     """What a process's marks show of their interval: the most frequent, of several the shortest.
 
     An epoch's last line comes when the epoch ends, and line 1 of logs that count from 0 tells of
-    one iteration: neither shows the interval. votes: marks by their distance from the one before;
+    one iteration: neither shows the interval. Lines may come at multiples of it over all epochs, or
+    in each. votes: marks by their distance from the one before;
     within: those whose mark before is of the same epoch.
     """
 
@@ -52,6 +53,8 @@ class Interval(msgspec.Struct):
         self.latest = 0 if begins or mark.closes else gap
         if not mark.closes and not (begins and gap == 1):
             self._vote(gap, 1, within=not begins)
+            if begins and self.marks and mark.iteration - self.last > gap:
+                self._vote(mark.iteration - self.last, 1, within=False)
         self.marks += 1
         self.last, self.floor = mark.iteration, mark.floor
 

@@ -28,7 +28,7 @@ def to_samples(
 def from_intervals(
     steps: Iterable[Step], timing: Timing, images: int = 1
 ) -> Iterator[IterationSample]:
-    """Take each number as the time since the line before it, in one epoch.
+    """Take each number as the time since the line before it, in one epoch if each begins anew.
 
     Of a longer stretch than the printing interval a line is missing: the number tells of the last
     interval only. Where lines come at irregular steps, none is missing.
@@ -37,6 +37,8 @@ def from_intervals(
     for mark, first, start, interval, irregular, _ in steps:
         base = (start or 0) if first else last
         count = mark.iteration - max(base, mark.floor)
+        if count < mark.iteration - base == interval:
+            count = interval  # lines come regularly over epochs' ends
         if interval and (first or not irregular):
             count = min(count, interval)
         last = mark.iteration
