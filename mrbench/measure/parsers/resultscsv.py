@@ -17,8 +17,8 @@ from mrbench.model.run import IterationSample
 
 _ROW = re.compile(
     rb"^[ \t]{0,40}(?:(?P<head>epoch)[ \t]{0,40},[ \t]{0,40}(?P<time>time)[ \t]{0,40},|"
-    rb"(?P<epoch>\d{1,9})[ \t]{0,40},[ \t]{0,40}(?P<seconds>\d{1,12}(?:\.\d{1,12})?)[ \t]{0,40},"
-    rb"[^\r\n]{0,9999})[^\r\n]{0,9999}[\r\n]",
+    rb"(?P<epoch>\d{1,9})[ \t]{0,40},[ \t]{0,40}(?P<seconds>\d{1,12}(?:\.\d{1,12})?)[ \t]{0,40},)"
+    rb"[^\r\n]{0,9999}+[\r\n]",
     re.MULTILINE,
 )
 
