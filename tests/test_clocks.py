@@ -1,11 +1,16 @@
 """Two clocks: where they differ, which cause is named, and what the log itself says there."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 import pytest
 
+from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
+from mrbench.measure.log.blocks import whole_lines
+from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.window import measure
 from mrbench.model.clocks import Disagreement
 from mrbench.model.inputs import Window
@@ -386,3 +391,20 @@ def test_any_window_fits_into_memory() -> None:
     assert found.intervals <= 4096
     assert found.seconds_per_iteration == pytest.approx(0.5)
     assert found.data_share == pytest.approx(0.2)
+
+
+def test_a_pattern_without_a_value_leaves_the_seconds_to_the_arrival_of_its_lines() -> None:
+    text = "".join(f"completed step: {i}, seconds: 0.002, loss: 1.5\n" for i in range(541))
+    ends = list(accumulate(len(line) for line in text.splitlines(keepends=True)))
+    pattern = r"step: (?P<iteration>\d+), .*loss: (?P<loss>[\d.]+)"
+    log = LogFormat(pattern=pattern, clock="arrival", counts_from=0)
+    stamps = Arrivals(lambda offset: 0.5 * (bisect_left(ends, offset) + 1))
+    samples_ = parse_samples(whole_lines([text.encode()]), log, 16, WINDOW)
+    found = measure(samples_, WINDOW, 16, stamps=stamps, log=resolve_format(log))
+    assert (found.status, found.clock, found.iterations) == ("ok", "arrival", 400), found.reason
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+    assert found.loss_first == 1.5
+    bare = measure(parse_samples(whole_lines([text.encode()]), log, 16), WINDOW, 16, log=log)
+    assert (bare.status, "no group `value`" in bare.reason) == ("incomplete_window", True)
+    with pytest.raises(RecipeError, match=r"'value', or log\.clock: arrival"):
+        resolve_format(LogFormat(pattern=log.pattern, timing="interval_mean"))

@@ -239,7 +239,7 @@ def _habit(
             "everywhere alike; its figures may be the time of a call that returns before the work"
             " is done (asynchronous dispatch)"
         )
-        remedy = "print the time after a synchronization, e.g. where the loss is read"
+        remedy = figures.correct("leave value out of log.pattern and give log.clock: arrival")
         return Explanation("asynchronous_calls", text, remedy)
     if agreement > 1:
         text = (

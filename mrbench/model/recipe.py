@@ -212,7 +212,8 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pattern: Annotated[
         str | None,
         Meta(
-            description="Regular expression of a log line with the groups iteration and value;"
+            description="Regular expression of a log line with the groups iteration and value"
+            " (without value only the arrival of the lines tells the seconds: clock: arrival);"
             " where the log counts within epochs, epoch and per_epoch; where it has them, loss and"
             " data (seconds spent waiting for data, meaned or summed as value is; with a rate,"
             " those of the interval).",

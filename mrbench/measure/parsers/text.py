@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.measure.log import patience
@@ -29,6 +30,7 @@ from mrbench.measure.parsers.base import (
     rank_and_stamp,
 )
 from mrbench.measure.parsers.samples import to_samples
+from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
@@ -39,6 +41,12 @@ _WINDOW = re.compile(rb"window_size[ \t]{0,9}=[ \t]{0,9}(\d{1,6})")
 _OF_TIME = re.compile(rb"data_src[ \t]{0,9}=[ \t]{0,9}['\"]time")
 _NESTED = re.compile(rb"\([^()]*\)")
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+
+
+NO_VALUE = Problem(
+    "log.pattern has no group `value`, so that only another clock tells the seconds",
+    "let mrbench run the training: it times the lines as they arrive",
+)
 
 
 def parse(
@@ -72,8 +80,12 @@ def from_pattern(log: LogFormat) -> TextFormat:
     except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
         raise RecipeError(f"log.pattern is no regular expression: {exc}", "correct it") from exc
     missing = {"iteration", "value"} - set(expression.groupindex)
+    if missing == {"value"} and log.clock == "arrival":
+        missing, log = set(), replace(log, timing="interval_mean", smoothing=None)
     if missing or log.timing is None:
         requirement = f"the group {min(missing)!r}" if missing else "`timing` beside it"
+        if missing == {"value"}:
+            requirement += ", or log.clock: arrival"
         raise RecipeError(f"log.pattern needs {requirement}", "see the documentation of recipes")
     if log.smoothing and log.timing != "interval_mean":
         text = f"log.smoothing is for log.timing interval_mean, not {log.timing}"
@@ -299,15 +311,19 @@ def _matched(
     block: bytes, offset: int, match: re.Match[bytes], rule: TextFormat, *, final: bool
 ) -> Mark | None:
     """Read a match of a recipe's own pattern; at the block's end it may be incomplete."""
-    text = plain(match["value"])
+    timed = "value" in match.re.groupindex
+    text = plain(match["value"]) if timed else b""
     value = number(text)
-    last = max(match.end("value"), match.end("iteration"))
-    if math.isnan(value):
+    last = max(match.end("value") if timed else 0, match.end("iteration"))
+    if timed and math.isnan(value):
         return None
     if block[last : last + 1] in (b"", b"\r", b"\n"):
         ends = number_ends(block, last, rule, final=final)
         if not ends:
             return PENDING if ends is None else None
+    loss = number(plain(match["loss"])) if rule.loss and match["loss"] else None
+    if not timed:
+        return Mark(0, math.nan, offset + match.end(), loss=loss, untold=NO_VALUE)
     left, right = match.span("value")
     what = units.meaning(block, left, right, rule, min(len(block), right + units.NEAR))
     value, error = units.apply(value, _error(text, rule), what)
@@ -316,7 +332,7 @@ def _matched(
         0,
         value,
         offset + match.end(),
-        loss=number(plain(match["loss"])) if rule.loss and match["loss"] else None,
+        loss=loss,
         error=error,
         data=None if data is None else data * (rule.unit_s or what.seconds),
         untold=what.untold,
