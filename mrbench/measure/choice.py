@@ -169,13 +169,14 @@ def _leading(
         leading = "log"
         warnings.append("its lines came in bursts; the log's own seconds are used instead")
     if leading == "log" and process.untimed:
+        why = process.unknown.text if process.unknown else "the log does not tell its seconds"
         if _seconds(process.spans, "arrival") > 0:
             leading = "arrival"
-            warnings.append("the log does not tell its seconds; arrival times are used instead")
+            warnings.append(f"{why}; arrival times are used instead")
         elif "printed" in checks:
             leading = "printed"
             text = f"its time stamps, {process.step_s:g} s apart at least, are used instead"
-            warnings.append(f"the log does not tell its seconds; {text}")
+            warnings.append(f"{why}; {text}")
     return leading, warnings
 
 
