@@ -56,7 +56,7 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
     ("line", "code", "message", "remedy"),
     [
         ("rnu", 2, "'rnu' is not known", "did you mean 'run'?"),
-        ("nothing-like-it", 2, "'nothing-like-it' is not known", "known: baseline, "),
+        ("nothing-like-it", 2, "'nothing-like-it' is not known", "known: ab, baseline, "),
         ("-- run", 2, "'--' is not known", HELP),
         ("--json run", 2, "no option '--json'", "`mrbench --help`"),
         ("run --windwo 1:2", 2, "no option '--windwo'", "did you mean '--window'?"),

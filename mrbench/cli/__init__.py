@@ -101,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         sys.stdout.flush()  # a full disk has not taken what was printed
         return code  # noqa: TRY300 - all of it may fail
     except MrbenchError as exc:
-        print(f"mrbench: {printable(str(exc))}", file=sys.stderr)
+        lines = map(printable, str(exc).split("\n"))  # where several things are lacking
+        print("mrbench: " + "\n".join(lines), file=sys.stderr)
         return exc.exit_code
     except KeyboardInterrupt:
         print("mrbench: interrupted", file=sys.stderr)

@@ -36,6 +36,7 @@ def make_plan(
     count = gpus_per_node * nodes
     resized = count != suite.hardware.count
     _check_gpus(file, count)
+    multi_node = _multi_node(file) if nodes > 1 else None
     if resized:
         _check_consumed(file, count, nodes)
     _check_end(file, window or suite.window)
@@ -48,7 +49,6 @@ def make_plan(
     learning_rate = None if rate is None else rate * per_iteration
     values = _values(count, nodes, work.images_per_gpu, per_iteration, learning_rate)
     launch = recipe.launch
-    multi_node = _multi_node(file) if nodes > 1 else None
     command = (multi_node or launch).command + (recipe.other_gpus.arguments if resized else ())
     return Plan(
         format=FORMAT,
