@@ -91,9 +91,12 @@ def test_digits_are_those_that_the_width_leaves(value: float, half: float, text:
     assert plus_minus(value, half) == text
 
 
-def test_an_interval_prints_its_wider_side() -> None:
-    found = Interval(images_per_second=59.1, low=58.5, high=59.5)
-    assert str(found) == "59.1 ± 0.6"
+def test_an_interval_prints_both_ends_where_one_side_is_much_the_larger() -> None:
+    assert str(Interval(images_per_second=59.1, low=58.6, high=59.5)) == "59.1 \u00b1 0.5"
+    assert str(Interval(images_per_second=33.27, low=14.12, high=153.9)) == "33 (14 to 154)"
+    assert str(Interval(images_per_second=99.3, low=94.1, high=101.6)) == "99.3 (94.1 to 101.6)"
+    assert str(Interval(images_per_second=20.0, low=20.0, high=20.0)) == "20.00"
+    assert plus_minus(33.27, 121.0) == "33.27"  # never beyond the number
 
 
 def test_one_long_pause_and_a_schedule_of_pauses_are_taken_as_given() -> None:

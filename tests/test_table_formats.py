@@ -269,7 +269,7 @@ def test_every_format_tells_what_its_columns_mean(tmp_path: Path) -> None:
     alone = record("a", 60, measurement=measurement, folder=str(tmp_path))
     rows = make_rows(SUITE, [alone])
     for style in table.MARKUP:
-        assert "by what varies within its window" in table.render(SUITE, rows, style)
+        assert "within that run, which says" in table.render(SUITE, rows, style)
     text = table.render(SUITE, rows, "markdown", ["implementation", "interval", "per_gpu"])
     assert "| a " in text
     assert "59.6 to 60.5" in text

@@ -167,6 +167,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     detail: Annotated[str, Meta(description="What else is known, e.g. who held the memory.")] = ""
 
 
+LOPSIDED = 1.5  # times: one side of an interval by the other
+
+
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """A 95 % confidence interval, low to high; images per second, as the point estimate."""
 
@@ -176,12 +179,33 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def half_width(self) -> float:
-        """The larger of the two sides: what follows the ± sign. Images per second."""
-        return max(self.images_per_second - self.low, self.high - self.images_per_second)
+        """The larger of the two sides, images per second."""
+        return max(self._sides)
+
+    @property
+    def _sides(self) -> tuple[float, float]:
+        return self.images_per_second - self.low, self.high - self.images_per_second
 
     def __str__(self) -> str:
-        """Return `59.1 ± 0.4`."""
-        return plus_minus(self.images_per_second, self.half_width)
+        """Return `59.1 ± 0.4`, or `33 (14 to 154)` where one side is much the larger."""
+        narrow, wide = sorted(self._sides)
+        if wide <= LOPSIDED * narrow:
+            return plus_minus(self.images_per_second, wide)
+        return f"{self.point} ({self.ends})"
+
+    @property
+    def point(self) -> str:
+        """`59.1`, with the digits that the width leaves."""
+        return self._rounded(self.images_per_second)
+
+    @property
+    def ends(self) -> str:
+        """`58.7 to 59.5`, with the digits that the width leaves."""
+        return f"{self._rounded(self.low)} to {self._rounded(self.high)}"
+
+    def _rounded(self, value: float) -> str:
+        narrow, wide = sorted(self._sides)
+        return f"{value:.{_decimals(narrow if narrow > 0 else wide)}f}"
 
 
 class Repeats(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,13 +222,22 @@ class Repeats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plus_minus(value: float, half_width: float) -> str:
-    """Return `59.1 ± 0.4`: the half width to one digit, to two where it begins with 1 or 2."""
-    if not 0 < half_width < math.inf:
+    """Return `59.1 ± 0.4`: the half width to one digit, to two where it begins with 1 or 2.
+
+    The value alone where the half width is none, or beyond it.
+    """
+    if not 0 < half_width < min(value, math.inf):
         return f"{value:.2f}"
-    digits = f"{half_width:.1e}"  # rounded first: 0.0996 is 0.10
-    decimals = -int(digits[4:]) + (digits[0] in "12")
-    decimals = min(max(decimals, 0), 4)
+    decimals = _decimals(half_width)
     return f"{value:.{decimals}f} ± {half_width:.{decimals}f}"
+
+
+def _decimals(width: float) -> int:
+    if not 0 < width < math.inf:
+        return 2
+    digits = f"{width:.1e}"  # rounded first: 0.0996 is 0.10
+    decimals = -int(digits[4:]) + (digits[0] in "12")
+    return min(max(decimals, 0), 4)
 
 
 FALSE_ALARMS = 0.01
@@ -255,8 +288,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     interval: Annotated[
         Interval | None,
         Meta(
-            description="95 % confidence interval of the throughput; without images per "
-            "iteration, of iterations per second."
+            description="95 % confidence interval of the throughput within this run: what it"
+            " would show over this window if only its noise were drawn anew; it says nothing about"
+            " the next run. Without images per iteration, of iterations per second."
         ),
     ] = None
     drift: Annotated[Drift | None, Meta(description="Trend within the window.")] = None

@@ -98,7 +98,8 @@ def _throughput(measured: Measurement) -> str:
     interval = measured.interval
     if interval:
         lines.append(
-            f"95 % interval {interval.low:.3f} to {interval.high:.3f} img/s, within this run"
+            f"95 % interval within this run {interval.low:.3f} to {interval.high:.3f} img/s;"
+            " the next run may lie outside"
         )
     if measured.rounding:
         lines.append(f"right to {measured.rounding:.3%} by the digits that the log prints")

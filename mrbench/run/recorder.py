@@ -299,9 +299,10 @@ def summary(record: RunRecord) -> str:
     name, measured, validity = record.plan.implementation, record.measurement, record.validity
     if record.status != "ok" or measured is None or validity is None:
         return f"{name}: {record.status}: {record.reason} ({record.id})"
-    rate = str(measured.interval or f"{measured.images_per_second:.2f}")
-    where = f"in iterations {measured.first}-{measured.last}"
-    text = f"{name}: {rate} img/s {where}, {validity.verdict}"
+    rate, where = f"{measured.images_per_second:.2f}", f"{measured.first}-{measured.last}"
+    if measured.interval and measured.interval.half_width > 0:
+        rate, where = measured.interval.point, f"{where} (within this run {measured.interval.ends})"
+    text = f"{name}: {rate} img/s in iterations {where}, {validity.verdict}"
     # what slowed the run belongs to its number: it stands in the same line
     slowed = validity.noted(*MACHINE_RULES)
     if validity.why or slowed:

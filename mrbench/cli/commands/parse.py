@@ -112,10 +112,11 @@ def _as_text(parsed: ParsedLog) -> str:
         f"  iterations {covered}, {images}, {m.clock} clock",
     ]
     if interval and rate is not None:
-        lines.append(f"  95 % interval {interval.low:.3f} to {interval.high:.3f} img/s")
+        span = f"{interval.low:.3f} to {interval.high:.3f} img/s"
+        lines.append(f"  95 % interval within this run {span}")
     elif interval:  # of iterations per second
         span = f"{1 / interval.high:.6f} to {1 / interval.low:.6f}"
-        lines.append(f"  95 % interval {span} s per iteration")
+        lines.append(f"  95 % interval within this run {span} s per iteration")
     if m.rounding:
         lines.append(f"  right to {m.rounding:.3%} by the digits that it prints")
     if m.data_share is not None:

@@ -13,8 +13,8 @@ from mrbench.text import one_line
 
 LONGEST_REASON = 50
 INTERVAL = (
-    "\u00b1: 95 % interval; of a single run (n = 1) by what varies within its window, of several by"
-    " how they differ."
+    "\u00b1, or low to high: 95 % interval; of a single run (n = 1) within that run, which says"
+    " nothing about the next run; of several for the mean of the next runs."
 )
 
 
@@ -40,7 +40,7 @@ def value(row: TableRow, key: str) -> object:
 
 
 def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> str:
-    """Return `59.1 ± 0.4`, or the number alone if it has no interval.
+    """Return `59.1 ± 0.4` or `33 (14 to 154)`, or the number alone if it has no interval.
 
     per_gpu: images per second and GPU. none: what stands for no number.
     """

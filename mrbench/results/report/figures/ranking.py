@@ -66,8 +66,9 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         key=key,
         title="Images per second",
         caption=(
-            "Throughput of each row, with its 95 % interval: of a single run by what varies within"
-            " its window, of several by how they differ. Only runs that count are in it."
+            "Throughput of each row, with its 95 % interval: of a single run within that run, which"
+            " says nothing about the next; of several for the mean of the next runs. Only runs"
+            " that count are in it."
         ),
         height_px=90 + ROW_PX * len(rows),
         traces=traces,
