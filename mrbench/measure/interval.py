@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 from mrbench.measure.steadiness import find_change, given_pauses, pace, without
 from mrbench.measure.student import t_quantile, t_tail
-from mrbench.model.run import Drift, Interval
+from mrbench.model.run import Interval
+from mrbench.model.steadiness import Drift
 
 Times = Sequence[tuple[int, float]]  # (count, seconds): these count iterations took seconds
 LEAST_INTERVALS = 4  # one for the mean, one for the trend, two for the noise

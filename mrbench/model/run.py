@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from mrbench.model.clocks import ComparedClock, Disagreement
 from mrbench.model.finding import Problem
-from mrbench.model.steadiness import Pauses, Unsteady
+from mrbench.model.steadiness import Drift, Pauses, Unsteady
 
 LeadingClock = Literal["log", "arrival", "printed"]
 Status = Literal[
@@ -238,33 +238,6 @@ def _decimals(width: float) -> int:
     digits = f"{width:.1e}"  # rounded first: 0.0996 is 0.10
     decimals = -int(digits[4:]) + (digits[0] in "12")
     return min(max(decimals, 0), 4)
-
-
-FALSE_ALARMS = 0.01
-
-
-class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """The trend of the throughput within the window."""
-
-    change: Annotated[
-        float,
-        Meta(
-            description="Throughput of the window's last quarter by that of its first, less one, "
-            "e.g. -0.02."
-        ),
-    ]
-    p_value: Annotated[
-        float,
-        Meta(
-            description="How often a run without drift would show a trend as strong as this one, "
-            "0 to 1."
-        ),
-    ]
-
-    @property
-    def beyond_noise(self) -> bool:
-        """Whether the trend is more than noise; wrong in about 1 of 100 runs without drift."""
-        return self.p_value < FALSE_ALARMS
 
 
 class TimedStretch(msgspec.Struct, frozen=True, kw_only=True):

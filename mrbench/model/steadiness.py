@@ -1,4 +1,4 @@
-"""What a window shows beside noise: pauses and changes of speed; no I/O."""
+"""What a window shows beside noise: drift, pauses and changes of speed; no I/O."""
 
 from typing import Annotated, Literal
 
@@ -6,6 +6,32 @@ import msgspec
 from msgspec import Meta
 
 ChangeKind = Literal["step", "warm-up", "slowing", "trend"]
+
+FALSE_ALARMS = 0.01  # of runs without drift
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """The trend of the throughput within the window."""
+
+    change: Annotated[
+        float,
+        Meta(
+            description="Throughput of the window's last quarter by that of its first, less one, "
+            "e.g. -0.02."
+        ),
+    ]
+    p_value: Annotated[
+        float,
+        Meta(
+            description="How often a run without drift would show a trend as strong as this one, "
+            "0 to 1."
+        ),
+    ]
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the trend is more than noise; wrong in about 1 of 100 runs without drift."""
+        return self.p_value < FALSE_ALARMS
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
