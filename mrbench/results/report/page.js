@@ -232,7 +232,8 @@
       if (rows.length) scroll.append(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
       answer.replaceChildren(
         element("p", { className: "verdict", textContent: verdict }),
-        ...(ratio === null ? [] : [element("p", { textContent: `B / A: ${ratio.toFixed(4)}` })]),
+        ...(ratio === null ? [] : [element("p", { textContent:
+          `B / A: ${ratio.toFixed(4)}; whether the next runs would differ so is not known, as both are single runs` })]),
         scroll,
         ...(harmless ? [element("p", { className: "soft", textContent: `Harmless: ${harmless}` })] : []));
     };
