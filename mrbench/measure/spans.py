@@ -156,6 +156,8 @@ def split_processes(
         if in_window(sample, window):
             _add(process, sample, stamps, most)
         process.tally.add(sample)
+        if totals is not None:
+            totals.beyond = sample.last > totals.limit
         if math.isfinite(sample.seconds) or stamps is not None or sample.printed is not None:
             process.edges.add(sample, window)
         process.widest = max(process.widest, sample.count)

@@ -162,12 +162,14 @@ class Totals:
     """Notes the totals in the blocks of a log.
 
     window: what the log is read for; samples far behind it are not read, so that totals there
-    cover more than is known. None: all samples are read.
+    cover more than is known. None: all samples are read. beyond: they are, so that none is looked
+    for.
     """
 
     def __init__(self, log: LogFormat, window: Window | None) -> None:
         self.kinds = _ANY if log.format is None else KINDS.get(log.format, ())
         self.limit = math.inf if window is None else skip_after(window)
+        self.beyond = False
         self._printed: list[PrintedTotal] = []
 
     def watch(self, blocks: Iterable[Block]) -> Iterable[Block]:
@@ -185,7 +187,7 @@ class Totals:
 
     def _watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for offset, block in blocks:
-            for kind in self.kinds:
+            for kind in () if self.beyond else self.kinds:
                 if kind.literal in block:
                     self._printed += [
                         _read(kind, match, offset) for match in kind.pattern.finditer(block)
