@@ -115,11 +115,10 @@ def jumps(pairs: Sequence[Pair], other: LeadingClock) -> list[Pair]:
     """Return where a clock of the day was set: by hours, or back."""
     if other != "printed":
         return []
-    return [p for p in pairs if p.other_s < -LEAST_SET_BACK_S or _ahead(p.excess_s)]
-
-
-def _ahead(excess_s: float) -> bool:
-    return excess_s >= HOUR_S / 2 and _whole_hours(excess_s)
+    hours = [p for p in pairs if _whole_hours(p.excess_s) and (p.excess_s > 0 or p.other_s < 0)]
+    back = [p for p in pairs if p.other_s < -LEAST_SET_BACK_S]
+    # often: the lines of ranks whose clocks differ; their differences add up to nothing
+    return hours or (back if len(back) == 1 else [])
 
 
 def set_clock(places: Sequence[Pair]) -> Explanation:

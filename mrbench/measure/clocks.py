@@ -65,7 +65,7 @@ def compare(
         and (other_s := span.arrival_s if other == "arrival" else span.printed_s) is not None
     ]
     jumped = jumps(every, other)
-    pairs = [pair for pair in every if pair not in jumped and pair.other_s >= 0]
+    pairs = [pair for pair in every if pair not in jumped] if jumped else every
     log_s, other_s = sum(p.log_s for p in pairs), sum(p.other_s for p in pairs)
     if log_s <= 0 or other_s <= 0:
         return ClockComparison(other)
