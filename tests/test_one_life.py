@@ -151,6 +151,7 @@ def test_a_run_is_prepared_before_it_waits_for_the_machine(toy: Path, tmp_path: 
                 if "waiting for cpu" in line:
                     held.close()
     assert running.returncode == 0
+    stages = [text for text in stages if "other programs keep" not in text]  # on a busy machine
     waits = next(i for i, text in enumerate(stages) if "waiting for cpu" in text)
     assert f"process {os.getpid()} of " in stages[waits]
     assert stages[waits - 1].startswith("copying the checkout")
