@@ -132,7 +132,7 @@ def _mean_mark(marks: Sequence[Mark]) -> Mark:
     stamps = [mark.printed for mark in marks if mark.printed is not None]
     printed = marks[0].printed
     if printed is not None and len(stamps) == len(marks):
-        later_s = [(elapsed(printed, s) or 0.0) - (elapsed(s, printed) or 0.0) for s in stamps]
+        later_s = [elapsed(printed, s) or 0.0 for s in stamps]
         printed = printed._replace(seconds=printed.seconds + sum(later_s) / len(later_s))
     return marks[0]._replace(
         value=sum(mark.value for mark in marks) / len(marks),
