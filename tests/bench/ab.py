@@ -260,7 +260,7 @@ def rows() -> Iterator[tuple[str, Case]]:
         yield f"15 % of runs 5 % slower: {slower:.0%} slower", case
 
 
-def main(tests: int = 40_000) -> None:
+def main(tests: int = 20_000) -> None:
     """Simulate, print the table, and end with an error where the promise is not kept."""
     print(f"{tests} tests a row; margin {MARGIN:.0%}, at most {PAIRS} pairs")
     names = ("fail", "pass", "undecided", "pairs", "95 % covers", "printed")
