@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from mrbench.checks import ab_words as words
 from mrbench.checks.baseline.likeness import differing, forbidding, kept_facts
+from mrbench.checks.baseline.words import explained
 from mrbench.errors import CheckFailed, Inconclusive, MrbenchError, RecipeError
 from mrbench.measure.sequential import Judgement, Terms, judge
 from mrbench.model.baseline import BaselineEntry
@@ -209,14 +210,15 @@ class AbTest:
         one, other = kept_facts(self.pairs.old[-1]), kept_facts(self.pairs.new[-1])
         alike = replace(
             self._finding(
-                "ok", words.explained([d for d in differing(one, other) if d.kind == EXPLAINS])
+                "ok", explained([d for d in differing(one, other) if d.kind == EXPLAINS])
             ),
             topic="provenance",
         )
         old, new = (_mean(side) for side in (self.pairs.old, self.pairs.new))
         outcome, code = words.OUTCOMES[judgement.verdict]
+        text = words.answer(judgement, self.terms, old, new, self.labels)
         throughput = replace(
-            self._finding(outcome, words.answer(judgement, self.terms, old, new, self.labels)),
+            self._finding(outcome, text + words.slowed(self.pairs.old + self.pairs.new)),
             remedy=words.REMEDIES[judgement.verdict],
             figures=words.figures(judgement, self.terms, old, new),
         )

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from mrbench.checks.baseline.words import explained, share
+from mrbench.checks.baseline.words import share
 from mrbench.errors import CheckFailed, Inconclusive
 from mrbench.measure.sequential import Judgement, Terms, Verdict
 from mrbench.model.finding import Outcome
+from mrbench.model.record import RunRecord
+from mrbench.record.machine_rules import slowed_by
 
-__all__ = ["OUTCOMES", "REMEDIES", "UNLIKE", "answer", "explained", "figures", "mean", "progress"]
 OUTCOMES: Mapping[Verdict, tuple[Outcome, int]] = {
     "pass": ("ok", 0),
     "fail": ("failed", CheckFailed.exit_code),
@@ -37,6 +38,15 @@ def answer(
     pairs = counted(judgement.pairs)
     rates = f"{old:.4g} and {new:.4g} img/s"
     return f"{_change(judgement)}: {verdict}; {pairs} of {labels[0]} and {labels[1]}, {rates}"
+
+
+def slowed(records: Sequence[RunRecord]) -> str:
+    """Say how many runs something else slowed, and by what the last of them; or nothing."""
+    texts = [tuple(slowed_by(record).values()) for record in records]
+    known = [each for each in texts if each]
+    if not known:
+        return ""
+    return f"; {len(known)} of {len(records)} runs were slowed: {known[-1][0]}"
 
 
 def progress(judgement: Judgement, terms: Terms) -> str:
