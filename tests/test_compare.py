@@ -14,7 +14,7 @@ from mrbench.record.formats import record_of as decoded
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import differing, facts
 from toy import mrbench
-from toyruns import copy, load, make_runs, record_of, rewrite
+from toyruns import TOOK, copy, load, make_runs, record_of, rewrite
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
 GPUS: list[dict[str, Any]] = [
@@ -238,6 +238,8 @@ def test_load_by_other_programs_is_no_harmless_difference(runs: list[Path], tmp_
     answer = compare(runs, tmp_path, 0)
     assert kinds(answer)["slowed.foreign_load"] == "may explain"
     assert "same machine" not in answer["verdict"]
+    table = mrbench("table", "--suite", "toys", cwd=tmp_path).stdout
+    assert f"toy: {TOOK}" in " ".join(table.split())
     told = mrbench("compare", *runs, cwd=tmp_path).stdout
     assert "other programs took 0.21 of 2 cores" in " ".join(told.split())
 

@@ -87,6 +87,9 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     ]
     reason: Annotated[str, Meta(description="Why there is no number; else empty.")]
     notes: Annotated[tuple[str, ...], Meta(description="Notes on the valid runs.")]
+    slowed: Annotated[
+        tuple[str, ...], Meta(description="Those of them that say what slowed the machine.")
+    ]
     footnote: Annotated[str, Meta(description="What the suite changed; else empty.")]
     stand_ins: Annotated[tuple[str, ...], Meta(description="Parts that are not upstream's.")]
     runs: Annotated[tuple[str, ...], Meta(description="Ids of all runs, oldest first.")]

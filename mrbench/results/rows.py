@@ -42,6 +42,7 @@ class TableRun(NamedTuple):
     rounding: float
     verdict: Verdict | None
     notes: Sequence[str]
+    slowed: Sequence[str]
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -64,6 +65,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         rounding=_rounding(record),
         verdict=record.validity.verdict if record.validity else None,
         notes=notes_of(record),
+        slowed=tuple(slowed_by(record).values()),
     )
 
 
@@ -219,6 +221,7 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
         validity=_verdict(valid, notes),
         reason="" if valid else last.why_not,
         notes=notes,
+        slowed=tuple(dict.fromkeys(text for run in valid for text in run.slowed)),
         footnote=footnotes.of_plan(plan),
         stand_ins=tuple(sorted(plan.adaptation.stand_ins)) if plan.adaptation else (),
         runs=tuple(run.id for run in group),

@@ -32,7 +32,13 @@ DATA: dict[str, Callable[[Sequence[data.Values], Sequence[str]], str]] = {
     "json": data.as_json,
 }
 FORMATS = (*MARKUP, *DATA)
-LISTS = ("notes", "runs", "folders", "stand_ins")  # what CSV leaves out unless it is asked for
+LISTS = (
+    "notes",
+    "slowed",
+    "runs",
+    "folders",
+    "stand_ins",
+)  # what CSV leaves out unless it is asked for
 
 
 def render(

@@ -63,17 +63,22 @@ def make(suite: Suite, rows: Sequence[TableRow], names: Sequence[str], title: st
         reasons=_reasons(rows) if "status" in names else (),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
-        remarks=[one_line(f"{row.implementation}: {note}") for row in rows for note in row.notes],
+        remarks=[
+            one_line(f"{row.implementation}: {note}")
+            for row in rows
+            for note in row.notes
+            if note not in row.slowed
+        ],
     )
 
 
 def _reasons(rows: Sequence[TableRow]) -> list[str]:
-    """Return the whole of each reason that its cell has only the beginning of."""
+    """Return each reason that its cell has only the beginning of, and what slowed valid runs."""
     return [
         one_line(f"{row.implementation}: {row.reason}")
         for row in rows
         if shortened(row.reason) != one_line(row.reason)
-    ]
+    ] + [one_line(f"{row.implementation}: {text}") for row in rows for text in row.slowed]
 
 
 def _link(folder: str | None) -> str:
