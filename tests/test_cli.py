@@ -51,7 +51,10 @@ def test_one_line_with_a_remedy(words: list[str], code: int, message: str, tmp_p
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "the log is empty"), (bytes(range(256)) * 400, "no line tells of an iteration")],
+    [
+        (b"", "the log is empty"),
+        (bytes(range(256)) * 400, "no line is of a format that mrbench knows"),
+    ],
 )
 def test_a_log_without_iterations_is_told_so(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.log").write_bytes(content)

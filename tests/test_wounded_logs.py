@@ -16,7 +16,8 @@ from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 
 IDS = [render.__name__ for _, render, _, _ in FORMATS]
-INTERVAL = {"mxnet": 20, "gluoncv": 100}  # of what a line tells, where the first may claim more
+# Of what a line tells, where a longer step may be the log's own: these have no usual interval.
+INTERVAL = {"mxnet": 20, "gluoncv": 100, "mllog": 50, "yolox": 20, "paddledetection": 20}
 JSON_FILES = ("tensorpack-stats",)  # one line: nothing can come between
 
 seeds = st.integers(0, 10**9)

@@ -72,9 +72,12 @@ class Pairs(msgspec.Struct):
 class StoppedError(MrbenchError):
     """The test ends without an answer: a run failed, or is invalid each time."""
 
-    def __init__(self, text: str, remedy: str, code: int) -> None:
-        super().__init__(text, remedy)
-        self.exit_code = code
+    @classmethod
+    def with_code(cls, text: str, remedy: str, code: int) -> "StoppedError":
+        """Return the error that ends the command with this exit code: the failed run's own."""
+        error = cls(text, remedy)
+        error.exit_code = code
+        return error
 
 
 class AbTest:
@@ -190,12 +193,14 @@ class AbTest:
             ):  # else it has a number, and a rule of its suite speaks against
                 text = f"{name} ({side.label}) has no number in pair {pair}: {why}"
                 code = record.exit_code or CheckFailed.exit_code
-                raise StoppedError(text, "see its folder: " + record.id, code)
+                raise StoppedError.with_code(text, "see its folder: " + record.id, code)
             if tries == TRIES:
                 break
             reporter.note(f"{name} ({side.label}) is {why}; it is run again", problem=True)
         text = f"{name} ({side.label}) is invalid {TRIES} times in pair {pair}: {why}"
-        raise StoppedError(text, "see to that, then go on with --resume", Inconclusive.exit_code)
+        raise StoppedError.with_code(
+            text, "see to that, then go on with --resume", Inconclusive.exit_code
+        )
 
     def _forbidding(self) -> list[str]:
         """Say why the two may not be compared; all runs are of one machine and one way to time."""
