@@ -21,6 +21,7 @@ class Groups:
         options = "rw" if unified else "rw,cpu,cpuacct"
         mount = f"31 24 0:27 {root} {self.mount} rw,nosuid - {kind} none {options}\n"
         noise = "24 1 0:5 / /sys rw - sysfs sysfs rw\n32 24 0:28 / /x rw - cgroup none rw,cpuset\n"
+        noise += "33 24 0:9 / /y rw - tmpfs  rw\n"  # mounted without a name
         for who in ("7", "self"):
             (self.proc / who).mkdir(parents=True)
         (self.proc / "self" / "mountinfo").write_text(noise + mount)

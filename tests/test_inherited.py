@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from jobs import make_job, python, run
+from mrbench.prepare.surroundings import HERE
 from toy import commit_all, edit, make_suite, mrbench, records
 
 # Each of these changed a training unseen: by a factor of 39, or by joining a job that is long over.
@@ -30,19 +32,39 @@ LEFTOVERS = {
     "OMPI_COMM_WORLD_RANK": "1",
     "PMI_RANK": "1",
 }
+# What a cluster or its modules set, without which a training hangs or loads what is there.
+NEEDED = {
+    "LD_LIBRARY_PATH": "/lib/a",
+    "NCCL_IB_GID_INDEX": "3",
+    "NCCL_SOCKET_IFNAME": "ib0",
+    "HF_HOME": "/scratch/hf",
+    "TRITON_CACHE_DIR": "/scratch/triton",
+}
 UNTOLD = {"SLURM_PROCID": "1", "MRBENCH_MIRROR": "/m", "SOME_SETTING": "of mine"}
 
 
 def test_a_training_gets_the_list_and_what_it_sets_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {**LEFTOVERS, **UNTOLD, "LD_LIBRARY_PATH": "/lib/a"}.items():
+    for name, value in {**LEFTOVERS, **UNTOLD, **NEEDED}.items():
         monkeypatch.setenv(name, value)
     job = make_job(*python("import json, os; print(json.dumps(dict(os.environ)))"))
     given = json.loads(run(job, tmp_path)[0])
     assert not {*LEFTOVERS, *UNTOLD} & set(given)
-    assert given["LD_LIBRARY_PATH"] == "/lib/a"
+    assert {name: given[name] for name in NEEDED} == NEEDED
     assert {"PATH", "HOME", "PYTHONUNBUFFERED", *job.variables} <= set(given)
+
+
+def test_a_step_gets_what_is_passed_on_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a step of data.prepare that fetches what needs a token."""
+    monkeypatch.setenv("HF_TOKEN", "of mine")
+    monkeypatch.setenv("RANK", "1")
+    job = make_job(*python("import os; print(os.environ.get('HF_TOKEN'), 'RANK' in os.environ)"))
+    job = msgspec.structs.replace(job, inherit=("HF_TOKEN",))
+    HERE.step(job, tmp_path / "log", "data")
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "of mine False"
 
 
 def test_a_module_of_the_callers_path_does_not_reach_the_training(

@@ -222,5 +222,19 @@ def test_the_record_of_a_run_whose_mrbench_was_killed(toy: Path, tmp_path: Path)
     assert "has its record" in mrbench("collect", folder, cwd=tmp_path).stderr
 
 
+def test_a_damaged_draft_does_not_keep_collect_from_the_others(tmp_path: Path) -> None:
+    for name in ("20260101-000000-a", "20260102-000000-b"):
+        folder = tmp_path / "runs" / "suite" / "impl" / name
+        folder.mkdir(parents=True)
+        for file in ("plan.json", "train.log"):
+            (folder / file).touch()
+        (folder / "draft.json").write_text("{")
+    done = mrbench("collect", cwd=tmp_path)
+    assert done.stderr.count("draft.json") == 2
+    assert "Traceback" not in done.stderr
+    named = mrbench("collect", folder, cwd=tmp_path)
+    assert (named.returncode, len(named.stderr.splitlines())) == (1, 1), named.stderr
+
+
 def drafts(folder: Path) -> list[Path]:
     return list(folder.glob("runs/*/*/*/draft.json"))

@@ -197,6 +197,13 @@ def _environment_bytes(plan: Plan) -> float:
     return max(known, default=OTHER_ENVIRONMENT_BYTES)
 
 
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:  # in containers, and where a network's list of users is out of reach
+        return f"user {path.stat().st_uid}"
+
+
 def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) -> Finding:
     existing = folder
     while not existing.exists():
@@ -209,7 +216,7 @@ def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) ->
         return Finding(topic, "failed", text, f"change its owner, or {remedy}", names(plans))
     for path in [existing, *sorted(existing.iterdir())] if existing == home() else []:
         if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
-            text = f"{path} is {path.owner()}'s, and not yours to write to"
+            text = f"{path} is {_owner(path)}'s, and not yours to write to"
             return Finding(topic, "failed", text, SHARE, names(plans))
     disk = os.statvfs(existing)
     free = disk.f_bavail * disk.f_frsize

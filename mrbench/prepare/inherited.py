@@ -9,8 +9,8 @@ from collections.abc import Container, Iterable
 
 from mrbench.model.job import Job
 
-# Who runs it, where programs and libraries of this machine lie, how the network is reached, which
-# devices there are. A * stands for any ending.
+# Who runs it, where programs, libraries and caches of this machine lie, how the network is reached,
+# which devices there are. A * stands for any ending.
 PASSED = (
     *("HOME", "USER", "LOGNAME", "SHELL", "PATH", "TERM", "TZ", "LANG", "LANGUAGE", "LC_*"),
     *("TMPDIR", "XDG_CACHE_HOME", "TORCH_HOME", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH"),
@@ -18,7 +18,13 @@ PASSED = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
     *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
-    *("NCCL_SOCKET_IFNAME", "NCCL_IB_HCA", "NCCL_TOPO_FILE", "GLOO_SOCKET_IFNAME"),
+    # a cluster's network: without them several nodes do not find each other, or hang
+    *("NCCL_SOCKET_*", "NCCL_IB_*", "NCCL_NET", "NCCL_NET_PLUGIN", "NCCL_TOPO_FILE"),
+    *("NCCL_CONF_FILE", "GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME", "FI_PROVIDER"),
+    # caches that do not fit into a home, or are filled where nodes reach no network
+    *("HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "TRANSFORMERS_CACHE", "KERAS_HOME"),
+    *("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"),
+    *("TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"),
 )
 # Of one program that starts a training on several nodes by itself, as mpirun does.
 STARTERS = ("SLURM_*", "OMPI_MCA_*", "PRTE_MCA_*", "PMIX_*", "I_MPI_*", "HYDRA_*", "UCX_*", "FI_*")
@@ -46,6 +52,7 @@ TELLING = (
     *("MKL_", "DNNL_", "ONEDNN_", "OPENBLAS_", "KMP_", "ATEN_", "TORCH", "PYTORCH_", "JAX_"),
     *("TF_CPP_", "TF_CUDNN_", "TF_DISABLE_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_", "TF_NUM_"),
     *("TF_DETERMINISTIC_", "TF_XLA_", "TF_USE_", "TF_AUTOTUNE_", "TF_CUDA_", "XLA_", "TRITON_"),
+    *("HF_", "TRANSFORMERS_"),
     *("MXNET_", "HOROVOD_", "GLIBC_TUNABLES", "MALLOC_", "LD_PRELOAD", "LD_AUDIT", "LD_BIND_NOW"),
     *("PYTHONPATH", "PYTHONHOME", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHONOPTIMIZE"),
     *("PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONASYNCIODEBUG"),

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
 from mrbench.model.job import Job, UsableEnvironment
-from mrbench.prepare import environment
+from mrbench.prepare import environment, inherited
 from mrbench.prepare.step import run_step
 
 
@@ -71,7 +71,8 @@ class OnThisMachine:
 
     def step(self, job: Job, log: Path, what: str) -> None:
         """Run a command to its end; see step.run_step."""
-        run_step(job.argv, directory=job.directory, log=log, variables=job.variables, what=what)
+        variables = {**inherited.chosen(job.inherit), **job.variables}
+        run_step(job.argv, directory=job.directory, log=log, variables=variables, what=what)
 
 
 HERE = OnThisMachine()

@@ -32,7 +32,12 @@ def collect(runs: Path, names: Sequence[str], reporter: Reporter, *, wait: bool)
     detached.record_those_over((f for f in folders if f.submission.exists()), recorder, wait=wait)
     for folder in folders:
         if not folder.submission.exists():
-            problem = _finish(folder, recorder)
+            try:
+                problem = _finish(folder, recorder)
+            except MrbenchError as exc:
+                if names:
+                    raise
+                problem = str(exc)  # the others may be whole
             if problem and names:
                 raise MrbenchError(problem, file=folder.path)
             if problem:

@@ -98,7 +98,7 @@ def _mounts(proc: Path) -> list[Mount]:
     for line in lines:
         before, _, after = line.partition(" - ")
         _, _, _, root, place, *_ = before.split()
-        kind, _, options = after.split(maxsplit=2)
+        kind, _, options = after.split(" ", maxsplit=2)  # what is mounted may have no name
         if kind == "cgroup2":
             found.append(Mount(Path(place), root, unified=True))
         elif kind == "cgroup" and "cpu" in options.split(","):

@@ -149,6 +149,7 @@ class Following:
         reason = job.reason.partition(",")[0] if job and job.state == "PENDING" else ""
         why = states.NEVER.get(reason)
         if why is None:
+            self._never.discard(number)
             return None
         known = number in self._never
         self._never.add(number)
