@@ -1,4 +1,4 @@
-"""Printable values, differences between trees of them, placeholders, and similar names."""
+"""Printable values and ranges, differences between trees of them, placeholders, similar names."""
 
 import math
 import re
@@ -62,6 +62,11 @@ def shorten(value: object, longest: int = LONGEST) -> str:
 def printable(text: str) -> str:
     """Replace each control character by a space: a quoted text may come from a stranger."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def numbers(first: int, last: int) -> str:
+    """Return the numbers from first to last as people write them: `7-9`, or `7` for one."""
+    return f"{first}-{last}" if last != first else f"{first}"
 
 
 def one_line(text: str) -> str:

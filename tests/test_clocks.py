@@ -171,6 +171,19 @@ def test_a_gross_difference_is_no_number_but_its_likely_cause(
     assert found.remedy
 
 
+def test_a_small_difference_gets_no_cause_that_it_does_not_show() -> None:
+    stamps = Arrivals(lambda offset: 0.97 * offset / 200)
+    found = disagreement(measure(samples(), WINDOW, 16, stamps=stamps, log=OWN))
+    assert found.cause == "unknown"
+    assert "0.970 times the log's own seconds: less than its figures make; " in found.text
+
+
+def test_a_single_iteration_is_no_range() -> None:
+    stamps = Arrivals(lambda offset: offset / 200 + 10 * (offset >= 31000) + 10 * (offset >= 41000))
+    found = disagreement(measure(samples(step=1), WINDOW, 16, stamps=stamps))
+    assert "in iterations 310, 410, where" in found.text
+
+
 def test_cumulative_seconds_are_named() -> None:
     stamps = Arrivals(lambda offset: offset / 200)
     grown = samples(lambda last: 0.5 * last / 20)

@@ -229,3 +229,8 @@ def test_results_csv_needs_to_be_told_how_long_an_epoch_is(tmp_path: Path) -> No
     assert [(s.last, s.count) for s in samples] == [(100, 100), (200, 100), (300, 100), (400, 100)]
     m = measure(samples, Window(first=100, last=300), 16)
     assert m.images_per_second == pytest.approx(200 * 16 / (1748.96 - 599.92))
+    path = tmp_path / "results.csv"
+    path.write_bytes(RESULTS)
+    told = parse_log(path, recipes={}, window=Window(first=100, last=300), given={"every": 100})
+    seconds = told.measurement.seconds_per_iteration  # known without any number of images
+    assert seconds == pytest.approx((1748.96 - 599.92) / 200)

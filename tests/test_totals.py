@@ -46,7 +46,7 @@ def test_speeds_of_single_batches_are_refuted_by_the_epochs_cost() -> None:
     assert mean.images_per_second == pytest.approx(32)
     assert mean.compared is not None
     assert [(c.clock, c.name, c.first, c.last) for c in mean.compared] == [
-        ("total", "its Training cost", 1, 400)
+        ("total", "its 'Training cost'", 1, 400)
     ]
     single = read(gluoncv(400 * 0.5, lambda batch: 20.0 if batch % 100 == 49 else 12.0), GLUONCV)
     assert (single.status, single.images_per_second) == ("clocks_disagree", None)

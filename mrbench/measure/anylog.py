@@ -108,6 +108,7 @@ def parse_log(
         named = readings[0].implementation if implementation else None
         return _with_failure(measured, path, marks, named, None)
     log = resolve_format(structs.replace(reading.log, **given))
+    reading = structs.replace(reading, log=log)
     stated = _stated_images(path, log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None

@@ -9,6 +9,7 @@ from mrbench.measure.spans import Span
 from mrbench.model.clocks import Cause
 from mrbench.model.recipe import Timing
 from mrbench.model.run import LeadingClock
+from mrbench.text import numbers
 
 SHORT = 0.05  # of its share of all seconds: a line that came so soon had waited in a buffer
 BURSTS = 0.25  # of the spans
@@ -255,11 +256,14 @@ def _habit(
         remedy = "look in the log for what it skips, or choose another window"
         return Explanation("skipped_iterations", text, remedy)
     each = round(statistics.median(p.span.count for p in pairs))
+    keys = "log.every, log.smoothing, log.timing or log.counts_from"
+    if agreement > 1 - MARGIN:  # near 1, and no cause is known that makes it
+        return Explanation("unknown", "less than its figures make", figures.correct(keys))
+    often = f"every {each}" if each > 1 else "after each"
     text = (
         "less than its figures make: its lines may come more often than thought; each seems to tell"
-        f" of about {round(each / agreement)} iterations, though one comes every {each}"
+        f" of about {round(each / agreement)} iterations, though one comes {often}"
     )
-    keys = "log.every, log.smoothing, log.timing or log.counts_from"
     return Explanation("changed_format", text, figures.correct(keys))
 
 
@@ -299,6 +303,7 @@ def _outliers(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _at(pairs: Sequence[Pair]) -> str:
-    places = [f"{p.span.first + 1}-{p.span.last}" for p in pairs[:3]]
+    places = [numbers(p.span.first + 1, p.span.last) for p in pairs[:3]]
     more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""  # noqa: PLR2004 - named above
-    return f"in iterations {', '.join(places)}{more}"
+    one = len(pairs) == 1 and pairs[0].span.last == pairs[0].span.first + 1
+    return f"in iteration{'s' * (not one)} {', '.join(places)}{more}"

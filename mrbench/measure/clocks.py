@@ -106,7 +106,7 @@ def compare_total(total: Total, figures: Figures) -> ClockComparison:
     agreement, error = total.seconds / total.log_s, total.error_s / total.log_s
     compared = ComparedClock(
         clock="total",
-        name=f"its {total.name}",
+        name=f"its {total.name!r}",
         first=total.first + 1,
         last=total.last,
         log_seconds=total.log_s,

@@ -13,6 +13,7 @@ from mrbench.measure.spans import Span
 from mrbench.measure.steadiness import Times, pace, without
 from mrbench.model.run import Measurement
 from mrbench.model.steadiness import Pause, Pauses, Unsteady
+from mrbench.text import numbers
 
 PLACES = 3  # are named of several pauses
 FEW_DIGITS = 4
@@ -74,16 +75,17 @@ def of(measured: Measurement) -> Iterator[str]:
 
 def _paused(found: Pauses, images: int | None) -> str:
     each = found.each
-    places = ", ".join(f"{pause.first}-{pause.last}" for pause in each[:PLACES])
+    places = ", ".join(numbers(pause.first, pause.last) for pause in each[:PLACES])
     if len(each) > PLACES:
         places += f" and {len(each) - PLACES} more"
     total_s = sum(pause.seconds for pause in each)
     what = f"a pause of {total_s:.3g} s"
     if len(each) > 1:
         what = f"{len(each)} pauses, {total_s:.3g} s together,"
+    one = len(each) == 1 and each[0].first == each[0].last
     without_it = f"without {'it' if len(each) == 1 else 'them'}"
     return (
-        f"{what} in iterations {places}; {without_it}"
+        f"{what} in iteration{'s' * (not one)} {places}; {without_it}"
         f" {speed(found.seconds_per_iteration_without, images)}"
     )
 

@@ -6,6 +6,7 @@ from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import Clock
 from mrbench.model.run import Status
+from mrbench.text import numbers
 
 LEAST_COVERED = 0.75  # of the window's iterations; below, no number
 MOST_OUTSIDE = 0.1  # of the window's length; lines further apart do not resolve it
@@ -27,7 +28,7 @@ def shortfall(process: Process, window: Window, clock: Clock) -> tuple[Status, P
 
 def _uncovered(process: Process, window: Window) -> Problem | None:
     """Return why the window is not covered, with what helps, or None."""
-    requested = f"{window.first + 1}-{window.last}"
+    requested = numbers(window.first + 1, window.last)
     if process.earliest >= UNPLACED:
         return UNNUMBERED
     begins = f"the log begins at iteration {process.earliest + 1}"
@@ -65,7 +66,8 @@ def _badly_covered(process: Process, window: Window, begins: str, timed: str) ->
     if not enough and process.iterations < process.end - begin:
         text = f"{timed}; the lines of the others are missing"
         return Problem(text, "give the whole log, or choose a window without the gap (--window)")
-    nearest = f"the nearest cover {begin + 1}-{process.end}, not {window.first + 1}-{window.last}"
+    requested = numbers(window.first + 1, window.last)
+    nearest = f"the nearest cover {numbers(begin + 1, process.end)}, not {requested}"
     text = f"its lines are {process.widest} iterations apart, too far apart: {nearest}"
     return Problem(text, _other_window(process, window))
 

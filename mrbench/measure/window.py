@@ -1,7 +1,7 @@
 """Throughput over a window of iterations: total images over total seconds, by two clocks.
 
 The seconds of the samples inside the window are added up; rates and running means are never meaned.
-Where the marks do not fall on the window's edges the nearest ones count. Of several processes in
+Where no line ends on the window's edges the nearest ones count. Of several processes in
 one log the last that covers the window counts. Only what concerns the window is kept.
 """
 
@@ -23,6 +23,7 @@ from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, LeadingClock, Measurement
+from mrbench.text import numbers
 
 LOG = LogFormat(timing="interval_total")
 
@@ -224,7 +225,7 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
 def _window_times(process: Process, stamps: ArrivalClock, seconds: float) -> tuple[float, float]:
     """Return the arrival times of the window's begin and end, in seconds.
 
-    Without a mark at its begin, the begin is the end minus the measured seconds.
+    Without a line at its begin, the begin is the end minus the measured seconds.
     """
     first, last = process.spans[0], process.spans[-1]
     ended_s = stamps.at(last.ended_at)
@@ -238,12 +239,13 @@ def _warnings(measured: Measurement) -> Iterable[str]:
 
 
 def _edge_warnings(process: Process, window: Window) -> Iterator[str]:
-    """Warn if the marks miss the window's edges or iterations are missing between them."""
+    """Warn if the lines miss the window's edges or iterations are missing between them."""
     begin = process.begin or 0
     if (begin, process.end) != (window.first, window.last):
         yield (
-            f"the log's nearest marks cover iterations {begin + 1}-{process.end}"
-            f" instead of {window.first + 1}-{window.last}"
+            "its nearest lines cover iterations"
+            f" {numbers(begin + 1, process.end)} instead of"
+            f" {numbers(window.first + 1, window.last)}"
         )
     if process.iterations < process.end - begin:
         yield missing_lines(process.iterations, process.end - begin)

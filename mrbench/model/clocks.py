@@ -15,6 +15,7 @@ Cause = Literal[
     "wrong_timing",
     "changed_format",
     "clock_set",
+    "unknown",
 ]
 
 
@@ -45,7 +46,7 @@ class ComparedClock(msgspec.Struct, frozen=True, kw_only=True):
             " prints elsewhere."
         ),
     ]
-    name: Annotated[str, Meta(description="What it is in words, e.g. its Training cost.")]
+    name: Annotated[str, Meta(description="What it is in words, e.g. its 'Training cost'.")]
     first: Annotated[int, Meta(description="First iteration compared (1-based).")]
     last: Annotated[int, Meta(description="Last iteration compared (1-based, inclusive).")]
     log_seconds: Annotated[float, Meta(description="Their seconds by the log's own figures.")]

@@ -149,8 +149,10 @@ def _unstated(rule: TextFormat) -> Problem:
 
 
 def _too_far_apart(interval: int, window: int) -> Problem:
+    told, often = f"the mean of the last {window} alone", f"every {window} iterations or more often"
+    if window == 1:
+        told, often = "the last one's time alone", "after every iteration"
     return Problem(
-        f"its lines are {interval} iterations apart, but each tells the mean of the last {window}"
-        " alone",
-        f"print every {window} iterations or more often, or give a log with time stamps",
+        f"its lines are {interval} iterations apart, but each tells {told}",
+        f"print {often}, or give a log with time stamps",
     )
