@@ -31,9 +31,12 @@ def home() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache").resolve() / "mrbench"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside and rename: the file has all of `content`, or is as it was before."""
-    number, beside = create_beside(path)
+def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write beside and rename: the file has all of `content`, or is as it was before.
+
+    private: readable for its owner alone.
+    """
+    number, beside = create_beside(path, private=private)
     try:
         with open(number, "wb", buffering=0) as file:  # noqa: PTH123 - it is open already
             while content:
@@ -45,7 +48,7 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def create_beside(path: Path) -> tuple[int, Path]:
+def create_beside(path: Path, *, private: bool = False) -> tuple[int, Path]:
     """Create a file beside `path`, open for writing, under a name that nobody can have laid there.
 
     It gets the usual permissions, unlike those of tempfile, for it will be renamed. OSError where
@@ -53,7 +56,7 @@ def create_beside(path: Path) -> tuple[int, Path]:
     """
     beside = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    return os.open(beside, flags, 0o666), beside
+    return os.open(beside, flags, 0o600 if private else 0o666), beside
 
 
 REMEDIES = {

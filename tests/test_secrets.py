@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mrbench.record.rundir import RunDir, write_secrets
+from mrbench.run.held import HeldFiles
 from mrbench.text import without_secrets
 from toy import commit_all, edit, make_suite, mrbench
 
@@ -42,6 +45,20 @@ def test_the_training_alone_is_given_a_token(toy: Path, tmp_path: Path) -> None:
     assert mrbench("pack", run, "-o", archive, cwd=tmp_path).returncode == 0
     unpacked = subprocess.run(["tar", "xOzf", archive], capture_output=True, text=True, check=True)
     assert WORD not in unpacked.stdout
+
+
+def test_they_are_known_to_pack_after_the_folder_was_removed(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path / "run")
+    folder.path.mkdir()
+    folder.log.touch()
+    write_secrets(folder, {"HUB_TOKEN": WORD})
+    held = HeldFiles(folder)
+    held.take()
+    shutil.rmtree(folder.path)
+    held.restore("{}")
+    held.close()
+    assert WORD in folder.secrets.read_text()
+    assert folder.secrets.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ def test_apptainer() -> None:
     assert "--nv" not in wrap(job, inside, gpus=False).argv
 
 
+def test_a_secret_stands_in_no_command_line() -> None:
+    job = make_job("python", directory=Path("/s"), variables={"HUB_TOKEN": "of mine", "SIZE": "3"})
+    inside = Container(tool="apptainer", image="the.sif", mounts=())
+    wrapped = wrap(job, inside, gpus=False)
+    assert "SIZE=3" in wrapped.argv
+    assert "of mine" not in " ".join(wrapped.argv)
+    assert wrapped.variables.items() >= job.variables.items()
+
+
 def test_a_cluster_without_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "has_pyxis", lambda: False)  # no cluster is asked here
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -173,10 +173,10 @@ def write_record(folder: RunDir, record: RunRecord) -> RunRecord:
     return msgspec.structs.replace(record, digest=digest)
 
 
-def write(path: Path, text: str) -> None:
-    """Write one of the folder's files whole or not at all."""
+def write(path: Path, text: str, *, private: bool = False) -> None:
+    """Write one of the folder's files whole or not at all; private: for its owner alone."""
     try:
-        write_whole(path, text.encode())
+        write_whole(path, text.encode(), private=private)
     except OSError as exc:
         raise MrbenchError(
             f"cannot be written ({exc.strerror})",

@@ -18,7 +18,8 @@ class HeldFiles:
 
     def take(self) -> None:
         """Open what is there now; may be called again for what comes later."""
-        for path in (self._folder.log, self._folder.stamps, self._folder.telemetry):
+        folder = self._folder
+        for path in (folder.log, folder.stamps, folder.telemetry, folder.secrets):
             if path.name not in self._open:
                 with contextlib.suppress(OSError):
                     self._open[path.name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -51,4 +52,6 @@ class HeldFiles:
         folder.mkdir(parents=True, exist_ok=True)
         RunDir(folder).plan.write_text(plan)
         for name in names:
+            if name == RunDir(folder).secrets.name:
+                (folder / name).touch(0o600)
             shutil.copyfile(f"/proc/self/fd/{self._open[name]}", folder / name)

@@ -12,6 +12,7 @@ from mrbench.model.job import Job
 from mrbench.model.slurm import Container, Tool
 from mrbench.prepare import inherited
 from mrbench.run.slurm import client
+from mrbench.text import shown
 
 # Upstream code that finds these behaves otherwise; a step of srun has them even in a container.
 BATCH = ("JOB_ID", "JOBID", "STEP_ID", "PROCID", "LOCALID", "NODEID", "NTASKS", "NPROCS")
@@ -64,10 +65,12 @@ def wrap(job: Job, container: Container, *, gpus: bool) -> Job:
         words += ["--pwd", str(job.directory)]
         words += [container.image, "env"]
     # The image sets variables of its own, PATH above all; the recipe's go before them.
-    variables = [f"{name}={value}" for name, value in _own(job).items()]
-    own = inherited.chosen(OWN[container.tool])
+    # A secret, which others would read in the list of processes, comes in by the tool's own.
+    own = {n: v for n, v in _own(job).items() if shown(n, v) == v}
+    variables = [f"{name}={value}" for name, value in own.items()]
+    tools = inherited.chosen(OWN[container.tool])
     return msgspec.structs.replace(
-        job, argv=(*words, *variables, *job.argv), variables={**own, **job.variables}
+        job, argv=(*words, *variables, *job.argv), variables={**tools, **job.variables}
     )
 
 

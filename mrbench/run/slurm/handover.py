@@ -38,8 +38,12 @@ def report_of(folder: RunDir) -> NodeReport | None:
 
 
 def write(path: Path, value: msgspec.Struct) -> None:
-    """Write one of these files whole or not at all."""
-    rundir.write(path, json.dumps(msgspec.to_builtins(value, enc_hook=str), indent=1) + "\n")
+    """Write one of these files whole or not at all.
+
+    An order has the variables as they are, secrets too: it is for its owner alone.
+    """
+    text = json.dumps(msgspec.to_builtins(value, enc_hook=str), indent=1) + "\n"
+    rundir.write(path, text, private=isinstance(value, NodeOrder))
 
 
 def read(path: Path, cls: type[T]) -> T:

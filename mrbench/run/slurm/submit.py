@@ -58,7 +58,6 @@ def submit(
         order = msgspec.structs.replace(order, container=container)
         run.know(cluster_container=container)
     handover.write(folder.prepared, order)
-    folder.prepared.chmod(0o600)  # it has the variables as they are, secrets too
     rundir.write(folder.draft, json.dumps(run.record.plain(), indent=1) + "\n")
     name = f"mrbench-{run.plan.implementation}-{uuid.uuid4().hex[:8]}"
     text = render(run.plan, options, folder.path, name)

@@ -241,7 +241,9 @@ def _read(path: Path) -> ContainerState:
 
 
 def _write(path: Path, content: ContainerOrder | DockerContainer) -> None:
-    write_whole(path, json.dumps(msgspec.to_builtins(content), indent=1).encode() + b"\n")
+    # an order has the variables as they are, secrets too
+    text = json.dumps(msgspec.to_builtins(content), indent=1)
+    write_whole(path, f"{text}\n".encode(), private=isinstance(content, ContainerOrder))
 
 
 def _root(started: ContainerState) -> int | None:
