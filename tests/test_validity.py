@@ -386,6 +386,12 @@ def test_where_batches_are_whole_or_the_data_set_large_nothing_is_said() -> None
     assert counted(64, 1)[0] == "valid"  # no batch is smaller than one image
     assert counted(112, 16, 7)[0] == "valid"
     assert counted(117_266, 16)[0] == "valid"
+    assert counted(0, 16, 7)[0] == "valid"
+    # mmdetection's RepeatDataset goes through them three times an epoch
+    assert counted(4800, 16, 900)[0] == "valid"
+    verdict, text = counted(100, 16, 19)
+    assert verdict == "invalid"
+    assert "304 images of 100 taken 3 times: the number is 1.3% too high" in text
     found = record().suite
     rules = default_rules(found, whole_batches=True)
     assert "whole_batches" not in {rule.rule for rule in rules}
@@ -400,3 +406,12 @@ def test_the_images_of_a_small_data_set_are_recorded(toy: Path, tmp_path: Path) 
     (found,) = records(done.stdout)
     assert found["data_images"] == 10
     assert "10 images: if batches are smaller there" in " ".join(found["validity"]["notes"])
+
+
+def test_images_that_are_only_evaluated_are_not_counted(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "val.json").write_text('{"images": [{}]}')
+    toy.write_text(toy.read_text() + "data: {layout: any, needs: [val.json]}\n")
+    done = mrbench("run", "--recipe", toy, "--data", tmp_path / "data", "--json", cwd=tmp_path)
+    (found,) = records(done.stdout)
+    assert "data_images" not in found

@@ -24,6 +24,7 @@ from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import hidden_variables
 from mrbench.text import fill_placeholders
 
+EVALUATED = ("val", "test", "dev")  # in names of annotations that nothing is trained with
 MOST_ANNOTATIONS_BYTES = 16 << 20  # of some 4,000 images: where there are more it does not matter
 
 
@@ -109,7 +110,8 @@ def _images(plan: Plan, places: Places) -> int | None:
         return plan.data.synthetic.images
     folder = places.data
     listed = [need for need in plan.data.needs if need.endswith(".json")]
-    trained = [need for need in listed if "train" in need] or listed
+    others = [need for need in listed if not any(word in need.lower() for word in EVALUATED)]
+    trained = [need for need in listed if "train" in need] or others
     if folder is None or not trained:
         return None
     total = 0
@@ -121,7 +123,7 @@ def _images(plan: Plan, places: Places) -> int | None:
             total += len(msgspec.json.decode(raw, type=_Annotations).images)
         except (OSError, msgspec.DecodeError):  # none of COCO's
             return None
-    return total
+    return total or None
 
 
 def make_job(

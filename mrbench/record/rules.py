@@ -56,18 +56,21 @@ def whole_batches(record: RunRecord, rule: Rule) -> Answer:
     GPU (images are grouped by aspect) bound it, and no bound makes a run invalid.
     """
     plan, images = record.plan, record.data_images
-    if images is None:
+    if not images:
         return "not checked", "the images of the data set were not counted"
     batch, most = plan.images_per_iteration, 0.01 if rule.at_most is None else rule.at_most
     told, where = _stated(record, "iterations_per_epoch")
+    lacking = 2 * max(batch - plan.gpus, 0)  # images of an epoch, at most
     if told is not None and told.isdecimal() and int(told):
         counted = int(told) * batch
-        share = counted / images - 1
+        # more than batches can lack: epochs that go through the data several times
+        passes = 1 if counted <= images + lacking else counted // images
+        share = counted / (passes * images) - 1
         text = f"epochs of {told} iterations ({where}) count {counted} images of {images}"
+        text += f" taken {passes} times" if passes > 1 else ""
         if share > most:
             return "failed", f"{text}: the number is {share:.1%} too high"
         return "ok", text
-    lacking = 2 * max(batch - plan.gpus, 0)  # images of an epoch, at most
     first, last = plan.window.first, plan.window.last
     ends = (last + 2) * batch // images - first * batch // (images + lacking)
     counted = (last - first) * batch
