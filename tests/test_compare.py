@@ -155,6 +155,10 @@ def test_sides_are_told_apart(runs: list[Path], tmp_path: Path) -> None:
     other = repeats(runs[1], "other", [50.0], gpus=8)
     answer = compare([runs[0], "vs", runs[1], other[0]], tmp_path, 7)
     assert "the runs of B differ, plan.gpus: " in answer["verdict"]
+    source = record_of(runs[1])["plan"]["source"] | {"commit": "f" * 40}
+    other = repeats(runs[1], "commit", [50.0], source=source)
+    answer = compare([runs[0], "vs", runs[1], other[0]], tmp_path, 7)
+    assert "the runs of B differ, plan.source.commit: " in answer["verdict"], "they are no repeats"
 
 
 DRAWN = {"images": 2, "width": 32, "height": 32, "seed": 1}

@@ -58,9 +58,12 @@ def measure(
             remedy="is it the right log, and the right format?",
         )
     result = replace(result, processes=processes)
-    if processes > 1:
-        return replace(result, warnings=(*result.warnings, several_processes(processes)))
-    return result
+    if processes == 1:
+        return result
+    if result.status == "incomplete_window":
+        text = f"of {processes} processes that wrote this log none gives a number of the window"
+        return replace(result, reason=f"{text}; the longest: {result.reason}")
+    return replace(result, warnings=(*result.warnings, several_processes(processes)))
 
 
 def several_processes(count: int) -> str:

@@ -12,6 +12,7 @@ from mrbench.text import ABSENT, equal
 
 LARGE = 100  # percent
 MOST = 4  # facts that the verdict names
+TRAINED = ("plan.", "workspace.tree")  # begin the facts on what was trained
 
 
 class Side(NamedTuple):
@@ -97,9 +98,14 @@ def _joined(known: Sequence[Facts]) -> Facts:
 
 
 def _apart(group: Group) -> list[str]:
-    """Return what forbids to take the runs of one side together."""
+    """Return what forbids to take the runs of one side together: they are no repeats."""
     first, *others = (run.record for run in group.usable)
-    found = (str(d) for other in others for d in differing(first, other) if d.kind == MUST)
+    found = (
+        str(d)
+        for other in others
+        for d in differing(first, other)
+        if d.kind == MUST or (d.kind == EXPLAINS and d.key.startswith(TRAINED))
+    )
     return list(dict.fromkeys(found))
 
 
