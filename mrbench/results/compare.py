@@ -13,6 +13,7 @@ from mrbench.text import ABSENT, equal
 LARGE = 100  # percent
 MOST = 4  # facts that the verdict names
 TRAINED = ("plan.", "workspace.tree")  # begin the facts on what was trained
+TELLING = ("plan.implementation", "plan.source.commit")  # tell most of them
 
 
 class Side(NamedTuple):
@@ -100,13 +101,12 @@ def _joined(known: Sequence[Facts]) -> Facts:
 def _apart(group: Group) -> list[str]:
     """Return what forbids to take the runs of one side together: they are no repeats."""
     first, *others = (run.record for run in group.usable)
-    found = (
-        str(d)
-        for other in others
-        for d in differing(first, other)
-        if d.kind == MUST or (d.kind == EXPLAINS and d.key.startswith(TRAINED))
-    )
-    return list(dict.fromkeys(found))
+    found = []
+    for unlike in (differing(first, other) for other in others):
+        trained = [d for d in unlike if d.kind == EXPLAINS and d.key.startswith(TRAINED)]
+        trained.sort(key=lambda d: d.key not in TELLING)
+        found += [d for d in unlike if d.kind == MUST] + trained[:1]  # one tells enough of another
+    return list(dict.fromkeys(map(str, found)))
 
 
 def _why(group: Group) -> str:

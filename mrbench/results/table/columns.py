@@ -80,8 +80,8 @@ def _between_runs(_: Suite, row: TableRow) -> str:
 def _scaling(_: Suite, row: TableRow) -> str:
     if not row.scaling_efficiency:
         return "-"
-    text, low, high = f"{row.scaling_efficiency:.1%}", row.low_scaling_efficiency, None
-    high = row.high_scaling_efficiency
+    text = f"{row.scaling_efficiency:.1%}"
+    low, high = row.low_scaling_efficiency, row.high_scaling_efficiency
     return text if low is None or high is None else f"{text} ({100 * low:.1f} to {high:.1%})"
 
 

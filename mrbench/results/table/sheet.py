@@ -64,7 +64,7 @@ def make(suite: Suite, rows: Sequence[TableRow], names: Sequence[str], title: st
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
         remarks=[
-            one_line(f"{row.implementation}: {note}")
+            one_line(f"{row.name}: {note}")
             for row in rows
             for note in row.notes
             if note not in row.slowed
@@ -75,10 +75,10 @@ def make(suite: Suite, rows: Sequence[TableRow], names: Sequence[str], title: st
 def _reasons(rows: Sequence[TableRow]) -> list[str]:
     """Return each reason that its cell has only the beginning of, and what slowed valid runs."""
     return [
-        one_line(f"{row.implementation}: {row.reason}")
+        one_line(f"{row.name}: {row.reason}")
         for row in rows
         if shortened(row.reason) != one_line(row.reason)
-    ] + [one_line(f"{row.implementation}: {text}") for row in rows for text in row.slowed]
+    ] + [one_line(f"{row.name}: {text}") for row in rows for text in row.slowed]
 
 
 def _link(folder: str | None) -> str:
