@@ -158,7 +158,18 @@ def test_mllog_with_throughput_counts_iterations_or_samples(
 def test_mllog_whose_steps_are_neither_gives_no_number(tmp_path: Path) -> None:
     lines = [mllog(10**12 + 1000 * i, '{"throughput": 500}', i) for i in range(1, 20)]
     m = read("".join(lines).encode(), tmp_path, 2, 12, images=16).measurement
-    assert m.images_per_second is None or m.clock == "printed"
+    assert (m.status, m.images_per_second) == ("incomplete_window", None)
+    assert "a step is 500 samples, neither 1 nor the 16 of an iteration" in m.reason
+
+
+def test_mllog_whose_steps_may_be_samples_is_asked_for_its_batch(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text(
+        "".join(mllog(10**12 + 6000 * i, '{"throughput": 426.7}', 2560 * i) for i in range(1, 40))
+    )
+    m = parse_log(path, recipes={}, window=Window(first=25600, last=51200)).measurement
+    assert (m.status, m.seconds_per_iteration) == ("incomplete_window", None), "they are of images"
+    assert "give the batch that was trained (--images-per-iteration N)" in m.explanation
 
 
 def test_paddledetection(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@
 
 `time` is seconds per iteration and `throughput` samples per second, both since the event before.
 `step` counts iterations in some submissions and samples in others. Which, follows from the events'
-own time stamps: throughput x seconds is the samples in between. Where it is neither, the seconds
-are unknown. An interval begins at the event before it or, if that is later, where training went on
-(block_start, epoch_start): evaluations lie in between.
+own time stamps: throughput x seconds is the samples in between. Where it is neither, or nobody
+knows the images of an iteration, no clock tells the seconds of one. An interval begins at the event
+before it or, if that is later, where training went on (block_start, epoch_start): evaluations lie
+in between.
 """
 
 import itertools
@@ -21,6 +22,7 @@ from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import Mark, blank_colours, last_digit
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
+from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, Printed
@@ -134,32 +136,43 @@ def _marks(events: Iterator[_Event], images: int) -> Iterator[Mark]:
     if first is None:
         return
     per_step = _iterations_per_step(first, second, images) if second else 1.0
+    if isinstance(per_step, Problem):
+        for event in itertools.chain([first, second] if second else [], events):
+            yield Mark(event.step, math.nan, event.ended_at, loss=event.loss, untold=per_step)
+        return
     for event in itertools.chain([first], [second] if second else [], events):
         yield _mark(event, per_step, images)
 
 
-def _iterations_per_step(first: _Event, second: _Event, images: int) -> float:
-    """Return how many iterations a step is, 1 or less; nan where it is neither of the two."""
+def _iterations_per_step(first: _Event, second: _Event, images: int) -> float | Problem:
+    """Return how many iterations a step is, 1 or less, or why that is not known."""
     began = second.began[1] if second.began else first.printed
     elapsed_s, steps = second.printed.seconds - began.seconds, second.step - first.step
     if second.seconds is not None or steps <= 0 or elapsed_s <= 0:
         return 1.0  # a time is that of an iteration; the other clock checks it
     samples = (second.throughput or 0.0) * elapsed_s / steps  # of one step
-    if abs(samples - 1) <= _NEAR and images != 1:
-        return 1 / images if images else math.nan
-    return 1.0 if images and abs(samples / images - 1) <= _NEAR else math.nan
+    if images and abs(samples / images - 1) <= _NEAR:
+        return 1.0
+    if images and abs(samples - 1) <= _NEAR:
+        return 1 / images
+    count = f"{samples:.4g}"
+    told = f"by its throughput and time stamps a step is {count} sample{'s' * (count != '1')}"
+    if images:
+        told += f", neither 1 nor the {images} of an iteration"
+    else:
+        told += ", and the images of an iteration are not known"
+    return Problem(told, "give the batch that was trained (--images-per-iteration N)")
 
 
 def _mark(event: _Event, per_step: float, images: int) -> Mark:
-    iteration = event.step if math.isnan(per_step) else round(event.step * per_step)
     seconds, error = event.seconds, event.error
     if seconds is None:
         rate = event.throughput or math.nan
-        seconds = math.nan if math.isnan(per_step) else images / rate
+        seconds = images / rate
         error = seconds * event.error / rate
     began_at, printed_began = event.began or (None, None)
     return Mark(
-        iteration,
+        round(event.step * per_step),
         seconds,
         event.ended_at,
         began_at=began_at,
