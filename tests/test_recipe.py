@@ -30,6 +30,12 @@ def test_a_recipe_is_read(toy: Path) -> None:
     assert read.log.every == 10
 
 
+def test_a_pattern_needs_no_value_where_arrivals_tell_the_seconds(toy: Path) -> None:
+    edit(toy, "(?P<value>[\\d.]+)", "[\\d.]+")
+    edit(toy, "  every: 10", "  every: 10\n  clock: arrival")
+    assert load(toy).recipe.log.clock == "arrival"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [

@@ -163,7 +163,9 @@ def _leading(
     if clock == "arrival" and "arrival" not in checks:
         leading = "log"
         lack = "tell nothing of the window" if stamped else "are missing"
-        warnings.append(f"the arrival times {lack}; the log's own rounded seconds are used instead")
+        if not process.untimed:  # else what is used instead is told below
+            text = f"the arrival times {lack}; the log's own rounded seconds are used instead"
+            warnings.append(text)
     bursts = "arrival" in checks and checks["arrival"].bursts
     if clock == "arrival" and bursts and not process.untimed:
         leading = "log"

@@ -181,8 +181,8 @@ def _check_log(log: LogFormat, place: Place) -> None:
     if (log.format is None) == (log.pattern is None):
         raise place.error("log", "has both or neither of two", "give either `format` or `pattern`")
     if log.pattern is not None:
-        _check_pattern(log.pattern, place)
-        if log.timing is None:
+        timed = _check_pattern(log.pattern, place, untimed=log.clock == "arrival")
+        if timed and log.timing is None:
             raise place.error("log", "a `pattern` needs `timing` beside it", "add it")
 
 
@@ -198,16 +198,18 @@ def _names_nothing(part: str) -> bool:
     return ("**" in part and part != "**") or "\0" in part or len(part.encode()) > LONGEST_PART
 
 
-def _check_pattern(pattern: str, place: Place) -> None:
+def _check_pattern(pattern: str, place: Place, *, untimed: bool) -> bool:
+    """Return whether a pattern has a value; untimed: it need not, arrivals tell the seconds."""
     try:
         groups = re.compile(pattern).groupindex
     except (re.error, OverflowError, RecursionError) as exc:
         text = f"is no regular expression: {exc}"
         raise place.error("log.pattern", text, "correct it") from exc
     missing = {"iteration", "value"} - set(groups)
-    if missing:
+    if missing - ({"value"} if untimed else set()):
         text = f"lacks the group {', '.join(sorted(missing))}"
-        raise place.error("log.pattern", text, "add it, as (?P<value>...)")
+        raise place.error("log.pattern", text, f"add it, as (?P<{min(missing)}>...)")
+    return not missing
 
 
 def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
