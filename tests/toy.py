@@ -132,7 +132,9 @@ def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     if texts and texts[0] in READING:
         return _here(texts, cwd)
     command = [sys.executable, "-m", "mrbench", *texts]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 def _here(words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
