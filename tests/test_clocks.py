@@ -301,6 +301,11 @@ def test_a_coarse_stamp_is_not_held_against_the_log() -> None:
     assert fast.second_clock is None  # it could tell nothing
 
 
+def test_a_log_that_claims_far_more_time_than_passed_is_refuted_by_coarse_stamps() -> None:
+    found = measure(samples(printed=lambda last: stamp(0.01 * last)), WINDOW, 16)  # 4 s, not 200
+    assert (found.status, found.images_per_second) == ("clocks_disagree", None)
+
+
 def test_a_clock_that_was_set_is_no_evaluation() -> None:
     found = measure(
         samples(printed=lambda i: stamp(0.5 * i + 3600 * (i > 250), 1e-3)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from mrbench.measure.causes import Figures, longest_burst_s
+from mrbench.measure.causes import MUCH, Figures, longest_burst_s
 from mrbench.measure.clocks import ClockComparison, LineClock, compare, compare_total
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import Process, Span
@@ -77,7 +77,8 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
     everything = [*checks.values(), *([total] if total else [])]
     if "printed" not in checks and _usable(process, "printed"):
         coarse = _check(process, "printed", figures)
-        if coarse.agreement and not 1 / ANOTHER_UNIT < coarse.agreement < ANOTHER_UNIT:
+        # no pause makes a log claim more time than passed
+        if coarse.agreement and not 1 / MUCH < coarse.agreement < ANOTHER_UNIT:
             everything.append(coarse)
     leading, warnings = _leading(process, clock, checks, stamped=stamped)
     refuted = None
