@@ -12,11 +12,13 @@ PROGRAM = '''
 No line ends with the number: that would count only once another line shows that it is all there.
 """
 import pathlib, sys, time
-done = 0
+honest, began, done = sys.argv[2:] == ["honest"], time.monotonic(), 0
 while True:
     limit = int(pathlib.Path(sys.argv[1]).read_text() or 0)
     while done < limit:
         done += 10
+        if honest:
+            time.sleep(max(0.0, began + done * 0.01 - time.monotonic()))
         print(f"iter: {done} loss: {5 / (1 + done / 100):.4f} time: 0.010000 s", flush=True)
     time.sleep(0.01)
 '''
@@ -34,6 +36,10 @@ class Paced:
         edit(self.recipe, "train.py 60 0.002", f"{program} {self._limit}")
         edit(self.recipe.parent / "suite.yaml", "first: 10, last: 40", "first: 50, last: 400")
         self.until(0)
+
+    def keep_its_pace(self) -> None:
+        """Let each iteration really take the 0.01 s that it prints, so that no clock refutes it."""
+        edit(self.recipe, str(self._limit), f"{self._limit} honest")
 
     def until(self, iteration: int) -> None:
         """Let it train up to this iteration."""

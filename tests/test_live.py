@@ -137,6 +137,7 @@ def test_a_dumb_terminal_gets_plain_lines(paced: Paced, tmp_path: Path) -> None:
 
 
 def test_quiet_tells_problems_only(paced: Paced, tmp_path: Path) -> None:
+    paced.keep_its_pace()
     paced.until(410)
     words = ("run", "--quiet", "--recipe", paced.recipe)
     with mrbench_on(80, 24, *words, cwd=tmp_path) as (terminal, run):
