@@ -15,6 +15,8 @@ import pathlib, sys, time
 honest, began, done = sys.argv[2:] == ["honest"], time.monotonic(), 0
 while True:
     limit = int(pathlib.Path(sys.argv[1]).read_text() or 0)
+    if done >= limit:  # it waits
+        began = time.monotonic() - done * 0.01
     while done < limit:
         done += 10
         if honest:

@@ -84,6 +84,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(
     tmp_path: Path, git: Callable[..., str]
 ) -> None:
     paced = Paced(tmp_path, git)
+    paced.keep_its_pace()
     command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(paced.recipe), "--json"]
     with subprocess.Popen(
         [*command, "--quiet"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -102,6 +103,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(
 
 def test_nor_does_one_of_the_plain_lines(tmp_path: Path, git: Callable[..., str]) -> None:
     paced = Paced(tmp_path, git)
+    paced.keep_its_pace()
     command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(paced.recipe)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as running:
         assert running.stderr is not None
