@@ -35,6 +35,7 @@ def running(folder: Path) -> Iterator[webdriver.Chrome]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = Service(shutil.which("chromedriver"))
     driver = webdriver.Chrome(options=options, service=service)
+    driver.set_script_timeout(300)  # a safety net: the default of 30 s runs out on a busy machine
     try:
         yield driver
     finally:

