@@ -93,14 +93,29 @@ def test_patches_of_a_repository_of_recipes_lie_beside_recipes(tmp_path: Path) -
     path = tmp_path / "recipes" / "2019" / "mmdetection.yaml"
     for folder in ("recipes/2019", "patches/2019"):
         shutil.copytree(recipe.root() / folder, tmp_path / folder)
-    file = recipe.load_path(path, "demo")
+    file = recipe.load_path(path)
     assert file.suite_name == "2019"
     assert file.patches == recipe.load_named("2019", "mmdetection").patches
     done = mrbench("run", "--dry-run", "--recipe", path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     shutil.move(tmp_path / "patches", tmp_path / "recipes" / "2019")
     with pytest.raises(RecipeError, match=r"patches\[0\]: "):
-        recipe.load_path(path, "demo")
+        recipe.load_path(path)
+
+
+def test_a_recipe_without_a_suite_beside_it_is_refused_with_the_file_to_write(toy: Path) -> None:
+    suite = toy.with_name("suite.yaml")
+    suite.unlink()
+    for words in (("run", "--dry-run"), ("parse", "train.log"), ("run", "--suite", "demo")):
+        done = mrbench(*words, "--recipe", toy, cwd=toy.parent)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert f"{toy}: there is no suite.yaml beside it" in done.stderr
+        assert f"write {suite}" in done.stderr
+    assert mrbench("check", "--recipe", toy, cwd=toy.parent).returncode == 7
+    edit(toy, "title: Toy", "titel: Toy")
+    with pytest.raises(RecipeError, match="titel"):  # its own faults come first
+        recipe.load_path(toy)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\x00", b"- a\n", b"a: &x [*x]\n", b"[" * 100_000])

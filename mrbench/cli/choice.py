@@ -59,7 +59,7 @@ def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[Reci
     if args.recipe:
         if args.impl:
             raise RecipeError("--impl and --recipe exclude each other", "give one of them")
-        return tuple(load.load_path(path, args.suite, locked=locked) for path in args.recipe)
+        return tuple(load.load_path(path, locked=locked) for path in args.recipe)
     names = dict.fromkeys(args.impl or load.implementations(args.suite))
     return tuple(load.load_named(args.suite, name, locked=locked) for name in names)
 

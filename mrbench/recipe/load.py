@@ -269,22 +269,25 @@ def suite_name_of(path: Path) -> str:
     return path.resolve().parent.name
 
 
-def load_path(path: Path, default_suite: str, *, locked: bool = True) -> RecipeFile:
-    """Read a recipe with the suite.yaml beside it, else with a suite that mrbench carries.
+def load_path(path: Path, *, locked: bool = True) -> RecipeFile:
+    """Read a recipe with the suite.yaml beside it; RecipeError where there is none.
 
     Its patches lie in the patches/ of its layout, else beside it. Not locked: its lock may be
     missing.
     """
     base = base_of(path)
     beside = path.resolve().parent / SUITE
-    if beside.exists() or beside.is_symlink():
-        name, suite = suite_name_of(path), read_suite(beside)
-    else:
-        name, suite = default_suite, load_suite(default_suite)
+    if not (beside.exists() or beside.is_symlink()):
+        yamlfile.load_yaml(Recipe, path)  # what is wrong with the recipe itself comes first
+        raise RecipeError(
+            f"there is no {SUITE} beside it, which states the window and the hardware",
+            f"write {beside}; `mrbench new FILE` writes a recipe with one",
+            file=path,
+        )
     return load_file(
         path,
-        suite_name=name,
-        suite=suite,
+        suite_name=suite_name_of(path),
+        suite=read_suite(beside),
         patches=base / "patches" if base else None,
         locked=locked,
     )

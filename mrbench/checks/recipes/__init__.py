@@ -41,13 +41,11 @@ def check_recipes(
     *,
     network: bool,
     mirror: str | None,
-    default_suite: str,
     say: Callable[[str], None],
 ) -> Iterator[Finding]:
     """Check recipes and files called suite.yaml, in their order; network: upstreams, too.
 
-    mirror: asked instead of the upstreams' own hosts. default_suite: for a recipe
-    that has no suite.yaml beside it.
+    mirror: asked instead of the upstreams' own hosts.
     """
     unasked = set()
     with tempfile.TemporaryDirectory(prefix="mrbench-check-") as folder:
@@ -57,7 +55,7 @@ def check_recipes(
             if path.name == load.SUITE:
                 yield from suite.check_suite(path)
                 continue
-            subject = _read(path, default_suite)
+            subject = _read(path)
             if not isinstance(subject, Subject):
                 yield from subject
                 continue
@@ -81,10 +79,10 @@ def check_recipes(
         )
 
 
-def _read(path: Path, default_suite: str) -> Subject | list[Finding]:
+def _read(path: Path) -> Subject | list[Finding]:
     name = f"{load.suite_name_of(path)}/{path.stem}"
     try:
-        file = load.load_path(path, default_suite)
+        file = load.load_path(path)
         resolved = plan.make_plan(msgspec.structs.replace(file, lock=None))
     except RecipeError as exc:
         return [refused(_topic(each), name, each, path) for each in exc.parts or (exc,)]

@@ -99,7 +99,6 @@ def main(args: argparse.Namespace) -> int:
         args.recipe or chosen.carried(args.suite, args.impl),
         network=network,
         mirror=args.mirror or (os.environ.get("MRBENCH_MIRROR") if args.network else None) or None,
-        default_suite=args.suite[0] if args.suite else "2019",
         say=_say if network else _say_nothing,
     )
     return print_findings(tuple(findings), args)

@@ -105,7 +105,7 @@ def _current(made: Manifest, args: argparse.Namespace) -> Iterable[RecipeFile]:
                 if suite in made.suites or f"{suite}/{name}" in made.recipes:
                     yield load.load_named(suite, name)
     for path in args.recipe or ():
-        yield load.load_path(path, "2019")
+        yield load.load_path(path)
 
 
 def _size(made: Manifest) -> str:

@@ -91,7 +91,7 @@ def _own(args: argparse.Namespace) -> tuple[Known, Window]:
     """Return how a recipe's log reads, and its window; its lock may be missing."""
     if args.impl:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
-    made = plan.make_plan(load.load_path(args.recipe, args.suite, locked=False))
+    made = plan.make_plan(load.load_path(args.recipe, locked=False))
     return {made.implementation: (made.log, made.images_per_iteration)}, made.window
 
 
