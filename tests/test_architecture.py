@@ -162,7 +162,7 @@ def test_programs_started_by_their_path_need_nothing_installed() -> None:
 
 HEAVY = (
     *("yaml", "git", "psutil", "pynvml", "rich", "tabulate", "PIL", "uv"),
-    *("jinja2", "plotext", "plotly", "msgspec"),
+    *("jinja2", "plotext", "msgspec"),
 )
 
 

@@ -294,14 +294,12 @@ def test_where_it_cannot_be_written_is_said(runs: Path, capsys: pytest.CaptureFi
     assert fifo.is_fifo()
 
 
-@pytest.mark.parametrize("missing", ["plotly", "jinja2", "plotext"])
+@pytest.mark.parametrize("missing", ["jinja2", "plotext"])
 def test_without_the_extra_one_line_says_what_to_install(
     runs: Path, missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # as if it were not installed; an environment without it would take a minute to make
     monkeypatch.setitem(sys.modules, missing, None)
-    if missing == "plotly":
-        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     run = str(next((runs / "smoke" / "simpledet").iterdir()))
     shows = missing == "plotext"
     assert cli.main(["show", run, "--plot"] if shows else ["report", run, "-o", f"{runs}/r"]) == 4

@@ -48,6 +48,9 @@ def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
     assert "mrbench/py.typed" in names  # or type checkers do not read its types
     assert {"mrbench/Dockerfile", "mrbench/launch/executors/docker/docker_install.sh"} <= names
     assert {f"mrbench/results/report/page.{suffix}" for suffix in ("html", "css", "js")} <= names
+    assert {
+        f"mrbench/results/report/plotly/{n}" for n in ("plotly-basic.min.js", "LICENSE")
+    } <= names
     assert not [n for n in names if "__pycache__" in n]
 
 

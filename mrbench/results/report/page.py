@@ -7,7 +7,6 @@ security policy lets no other script run and nothing be fetched, should either f
 
 import base64
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     import jinja2
 
 HERE = Path(__file__).parent
+PLOTLY = HERE / "plotly"  # see its README.md
 MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
@@ -91,9 +91,11 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(report: ReportContent) -> str:
-    """Return the page. UnavailableError where plotly or jinja2 is missing."""
-    plotly = _plotly()
+    """Return the page. UnavailableError if jinja2 is missing."""
     environment = _environment()
+    plotly, licence = (
+        (PLOTLY / name).read_text(encoding="utf-8") for name in ("plotly-basic.min.js", "LICENSE")
+    )
     most = _points(report)
     chapters = [_chapter(chapter, f"suite{i}", most) for i, chapter in enumerate(report.chapters)]
     arrays: dict[tuple[object, ...], int] = {}
@@ -123,6 +125,7 @@ def build(report: ReportContent) -> str:
         style=markup(style),
         script=markup(script),
         plotly=markup(plotly),
+        licence=markup(licence),
     )
     return page
 
@@ -131,24 +134,10 @@ def _environment() -> "jinja2.Environment":
     try:
         import jinja2  # noqa: PLC0415 - 23 ms, optional: only a report needs it
     except ImportError as exc:
-        raise _lacking("jinja2") from exc
+        raise UnavailableError("a report needs jinja2: pip install 'mrbench[report]'") from exc
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-
-
-def _plotly() -> str:
-    """Return plotly.js, which plotly's wheel holds; nothing of plotly is imported."""
-    spec = importlib.util.find_spec("plotly")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        path = Path(folder) / "package_data" / "plotly.min.js"
-        if path.is_file():
-            return path.read_text(encoding="utf-8").replace("</script", "<\\/script")
-    raise _lacking("plotly")
-
-
-def _lacking(what: str) -> UnavailableError:
-    return UnavailableError(f"a report needs {what}: pip install 'mrbench[report]'")
 
 
 def _sha256(text: str) -> str:
