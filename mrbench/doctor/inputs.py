@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mrbench.doctor.base import Plans, lacking, names, size
 from mrbench.errors import WorkspaceError
@@ -71,7 +71,7 @@ def supplied(plans: Plans, places: Places) -> list[Finding]:
         if installed(plan) or mirrored.complete_folder(places.mirror):
             continue
         for requirement in plan.environment.supplied:
-            if not any(_wheels(requirement)):
+            if not any(_wheels(requirement, plan.environment.find_links)):
                 text = f"no wheel of {requirement} in a folder that UV_FIND_LINKS names"
                 remedy = "build it as environment.system tells, and set UV_FIND_LINKS"
                 findings.append(Finding("wheels", "note", text, remedy, names([plan])))
@@ -145,9 +145,10 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
     return findings or [Finding("mirror", "ok", f"{named}: {how}, has all repositories")]
 
 
-def _wheels(requirement: str) -> Iterator[Path]:
+def _wheels(requirement: str, links: Iterable[str]) -> Iterator[Path]:
     name = lockfile.normalized(requirement)
-    for word in os.environ.get("UV_FIND_LINKS", "").replace(",", " ").split():
+    folders = [unquote(urlsplit(url).path) for url in links if url.startswith("file:")]
+    for word in (*folders, *os.environ.get("UV_FIND_LINKS", "").replace(",", " ").split()):
         for path in Path(word).glob("*.whl"):
             if lockfile.normalized(path.name.partition("-")[0]) == name:
                 yield path

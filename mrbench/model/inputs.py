@@ -4,7 +4,7 @@ A recipe's YAML keys are the field names of these types; loader and JSON Schema 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -126,6 +126,8 @@ class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The interpreter and libraries: the caller's own, a virtual environment, or an image."""
 
+    LATER: ClassVar[Mapping[str, Any]] = {"index": None, "find_links": ()}
+
     kind: Annotated[
         Literal["current", "venv", "image"],
         Meta(
@@ -154,9 +156,24 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str | None,
         Meta(
             description="Lock file beside the recipe: every package with version and hashes."
-            " `mrbench lock` writes it."
+            " `mrbench lock` writes it. Several recipes may name the same file."
         ),
     ] = None
+    index: Annotated[
+        str | None,
+        Meta(
+            description="Package index to ask before PyPI (or MRBENCH_INDEX), an https or file"
+            " URL, e.g. https://download.pytorch.org/whl/cpu. A package that it has is taken from"
+            " there only."
+        ),
+    ] = None
+    find_links: Annotated[
+        Words,
+        Meta(
+            description="Pages or folders that list wheels, as https or file URLs, e.g."
+            " file:///data/wheels."
+        ),
+    ] = ()
     packages: Annotated[
         tuple[Package, ...],
         Meta(description="Python packages to build from repositories instead of an index."),

@@ -9,11 +9,12 @@ import msgspec
 
 from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.files import read_regular
+from mrbench.model.inputs import Environment
 from mrbench.model.recipe import LogFormat, Recipe
 from mrbench.model.suite import Suite
 from mrbench.recipe import yamlfile
 from mrbench.recipe.yamlfile import Place
-from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten
+from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten, without_secrets
 
 SUITE = "suite.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -144,13 +145,10 @@ def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
 
 def _validate(recipe: Recipe, place: Place) -> None:
     _check_url(recipe.source.url, place, "source.url")
-    for i, package in enumerate(recipe.environment.packages):
-        _check_url(package.url, place, f"environment.packages[{i}].url")
+    _check_environment(recipe.environment, place)
     _check_log(recipe.log, place)
     for pattern in recipe.log.keep:
         _check_keep(pattern, place)
-    if recipe.environment.kind == "image" and not recipe.environment.image:
-        raise place.error("environment.image", "missing", "kind image needs one")
     for key, text in _relative_paths(recipe):
         if PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
             raise place.error(
@@ -175,6 +173,27 @@ def _check_url(url: str, place: Place, key: str) -> None:
     user, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
     if at and (scheme == "https" or ":" in user):
         raise place.error(key, "holds a user or password", "keep secrets out of recipes")
+
+
+def _check_environment(env: Environment, place: Place) -> None:
+    for i, package in enumerate(env.packages):
+        _check_url(package.url, place, f"environment.packages[{i}].url")
+    if env.index is not None:
+        _check_index(env.index, place, "environment.index")
+    for i, url in enumerate(env.find_links):
+        _check_index(url, place, f"environment.find_links[{i}]")
+    if env.kind == "image" and not env.image:
+        raise place.error("environment.image", "missing", "kind image needs one")
+
+
+def _check_index(url: str, place: Place, key: str) -> None:
+    """Refuse what uv and pip would not take as one URL, and what would tell others a secret."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("https", "file") or not rest.strip("/") or re.search(r"[\s,$\"'`\\]", rest):
+        raise place.error(key, f"{without_secrets(url)!r} is no https or file URL", "give one")
+    if without_secrets(url) != url:
+        remedy = "keep secrets out of recipes; pip and uv take them from ~/.netrc"
+        raise place.error(key, "holds a password or a token", remedy)
 
 
 def _check_log(log: LogFormat, place: Place) -> None:

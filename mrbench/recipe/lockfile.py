@@ -39,14 +39,16 @@ class Pinned(NamedTuple):
 
 def inputs_digest(env: Environment) -> str:
     """Return the digest of a lock's inputs; a lock with another digest is out of date."""
-    inputs = [env.python, env.requirements, env.build_requirements]
+    inputs: list[object] = [env.python, env.requirements, env.build_requirements]
+    if env.index or env.find_links:
+        inputs += [env.index, env.find_links]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
 def sealed(lock: bytes) -> bytes:
     """Return a lock with the digest of its packages in its header."""
     added = rb"\1 content: " + _content_digest(lock).encode()
-    return re.sub(rb"^(# inputs: \w+)$", added, lock, flags=re.MULTILINE)
+    return re.sub(rb"^(# inputs:(?: \w+)+)$", added, lock, flags=re.MULTILINE)
 
 
 def fault(env: Environment, lock: bytes) -> Fault | None:
@@ -56,8 +58,9 @@ def fault(env: Environment, lock: bytes) -> Fault | None:
     found where `mrbench lock` wrote a digest of the packages.
     """
     text = lock.decode("utf-8", "replace")
-    header = next((line for line in text.splitlines() if line.startswith(HEADER)), "").split()
-    if header[2:3] != [inputs_digest(env)]:
+    header = next((line for line in text.splitlines() if line.startswith(HEADER)), "")
+    inputs, seal, content = header.removeprefix(HEADER).partition(f" {CONTENT}")
+    if inputs_digest(env) not in inputs.split():  # several recipes may share it
         return Fault("was not made from these requirements")
     for number, line in _logical(text):
         if not _LINE.fullmatch(line):
@@ -66,12 +69,17 @@ def fault(env: Environment, lock: bytes) -> Fault | None:
     for requirement in (*env.requirements, *env.build_requirements):
         alike = [p for p in packages if p.name == normalized(requirement)]
         exact = PIN.match(requirement)
-        if not alike or (exact and not any(same(p.version, exact[2]) for p in alike)):
+        if not alike or (exact and not any(meets(p.version, exact[2]) for p in alike)):
             lack = f"has no {requirement}, which the recipe asks for"
             return Fault(lack, alike[0].line if alike else 1)
-    if header[3:4] == [CONTENT] and header[4:] != [_content_digest(lock)]:
+    if seal and content.strip() != _content_digest(lock):
         return Fault("was changed since `mrbench lock` wrote it")
     return None
+
+
+def is_sealed(lock: bytes) -> bool:
+    """Tell whether `mrbench lock` wrote a digest of the packages into it: it does since 0.3."""
+    return re.search(rb"^# inputs:.* content:", lock, re.MULTILINE) is not None
 
 
 def pins(lock: bytes) -> Iterator[Pinned]:
@@ -114,6 +122,11 @@ def normalized(requirement: str) -> str:
 def same(one: str, other: str) -> bool:
     """Tell whether two versions compare as equal, as 1.0 and 1.0.0 do."""
     return _plain(one) == _plain(other)
+
+
+def meets(version: str, pinned: str) -> bool:
+    """Tell whether a version is the one that `==pinned` asks for: 2.4+cpu is 2.4 (PEP 440)."""
+    return same(version if "+" in pinned else version.partition("+")[0], pinned)
 
 
 def _plain(version: str) -> str:

@@ -67,6 +67,8 @@ def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
         "build_requirements": list(plan.environment.build_requirements),
         "lock": plan.environment.lock,
         "lock_sha256": plan.lock_sha256,
+        "index": plan.environment.index,
+        "find_links": list(plan.environment.find_links),
         "packages": [f"{p.url}@{p.commit}" for p in plan.environment.packages],
         "supplied": list(plan.environment.supplied),
         "build": [shlex.join(step) for step in plan.environment.build],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mrbench.checks.recipes.base import Subject, shown
 from mrbench.model.finding import Finding
-from mrbench.recipe import lockfile
+from mrbench.recipe import load, lockfile
 
 NAME = "lock"
 
@@ -26,6 +26,8 @@ def check_lock(subject: Subject) -> Iterator[Finding]:
     if fault is None:
         packages, hashes = len(list(lockfile.pins(lock))), lock.count(b"--hash=")
         contents = f"{packages} packages, {hashes} hashes, with all that the recipe asks for"
+        if not lockfile.is_sealed(lock) and subject.base != load.root():
+            contents += "; it has no digest of its own: `mrbench lock` finds what was added to it"
         yield subject.ok(NAME, contents, packages=packages, hashes=hashes)
     elif fault.line is None:
         text = f"{env.lock} {fault.text}"

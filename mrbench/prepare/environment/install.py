@@ -36,11 +36,11 @@ def make(
     place.mkdir(parents=True)
     venv = place / "venv"
     python = venv / "bin" / "python"
-    offline = variables_for(wheels)
+    sources = variables_for(env, wheels)
 
     def step(command: Sequence[str], directory: Path) -> None:
         log = place.with_suffix(".log")  # beside, so that it outlives a failed attempt
-        variables = {**activated(venv), "PYTHONPATH": str(directory), **offline}
+        variables = {**activated(venv), "PYTHONPATH": str(directory), **sources}
         run_step(command, directory=directory, log=log, variables=variables, what="environment")
 
     progress("making the virtual environment")
@@ -50,7 +50,7 @@ def make(
         _install_listed(env, install, place, step, progress)
     else:
         _install_locked(env, lock, install, place, step, progress)
-    sources = _install_packages(env, packages, install, place, step, progress)
+    origins = _install_packages(env, packages, install, place, step, progress)
     require_recorded(place)
     source = checkout
     if env.build:
@@ -63,7 +63,7 @@ def make(
     if env.probe:
         progress(f"probing: import {', '.join(env.probe)}")
         step([str(python), "-c", f"import {', '.join(env.probe)}"], source)
-    frozen = _freeze(python, sources)
+    frozen = _freeze(python, origins)
     if lock is not None:
         _require_locked(env, lock, frozen)
     write_list(place)
@@ -94,16 +94,30 @@ def options_for(wheels: Path | None) -> list[str]:
     return ["--offline", "--no-index", "--find-links", str(wheels.resolve())]
 
 
-def variables_for(wheels: Path | None) -> dict[str, str]:
-    """Return the same for pip and uv within build steps."""
-    if wheels is None:
-        return {}
-    folder = str(wheels.resolve())
+def variables_for(env: Environment, wheels: Path | None) -> dict[str, str]:
+    """Return where pip and uv look for packages: in that folder only, or also where `env` says.
+
+    What the user's own variables name is looked at after that.
+    """
+    if wheels is not None:
+        folder = str(wheels.resolve())
+        return {
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": folder,
+            "UV_OFFLINE": "1",
+            "UV_FIND_LINKS": folder,
+        }
+    named = (
+        ("UV_INDEX", " ", env.index),
+        ("PIP_EXTRA_INDEX_URL", " ", env.index),
+        ("UV_FIND_LINKS", ",", ",".join(env.find_links)),
+        ("PIP_FIND_LINKS", " ", " ".join(env.find_links)),
+    )
+    own = for_steps()
     return {
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": folder,
-        "UV_OFFLINE": "1",
-        "UV_FIND_LINKS": folder,
+        name: between.join(filter(None, (value, own.get(name))))
+        for name, between, value in named
+        if value
     }
 
 

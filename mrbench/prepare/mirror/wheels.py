@@ -2,7 +2,7 @@
 
 uv resolves the lock once more for the environment's Python, without dependencies, into a
 pylock.toml (PEP 751): each package with the wheels that this machine and that Python accept, and
-the sdist. It asks the indexes that the user's uv is set to.
+the sdist. It asks the indexes that the environment names, and those that the user's uv is set to.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -21,7 +21,7 @@ from msgspec import Struct
 from mrbench import files
 from mrbench.errors import UnavailableError
 from mrbench.model.inputs import Environment
-from mrbench.prepare.environment.install import options_for
+from mrbench.prepare.environment.install import options_for, variables_for
 from mrbench.prepare.environment.interpreter import uv
 from mrbench.prepare.inherited import for_steps
 from mrbench.prepare.mirror.base import wheels_folder
@@ -45,6 +45,7 @@ class PylockFile(Struct, frozen=True):
     """A wheel or sdist in a pylock.toml."""
 
     url: str = ""
+    path: str = ""  # of a folder of wheels
     hashes: Mapping[str, str] = {}
 
 
@@ -106,6 +107,8 @@ def inputs_sha256(env: Environment, lock: bytes | None) -> str:
     """Name what the files of an environment follow from: where it differs, others are needed."""
     own = hashlib.sha256(lock or b"").hexdigest()
     inputs = [env.kind, env.python, own, env.supplied, list(named_in_steps(env))]
+    if env.index or env.find_links:
+        inputs += [env.index, env.find_links]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
@@ -147,7 +150,7 @@ def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candi
             *options_for(wheels_folder(mirror)),
         ],
         input="\n".join(requirements),
-        env=for_steps(),
+        env={**for_steps(), **variables_for(env, wheels_folder(mirror))},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -176,8 +179,9 @@ def _choose(candidates: list[File], hashes: set[str]) -> list[File]:
 def _candidates(package: PylockPackage) -> tuple[str, list[File]]:
     files = []
     for item in (*package.wheels, *filter(None, (package.sdist,))):
-        name = unquote(urlsplit(item.url).path.rpartition("/")[2])
+        url = item.url or Path(item.path).absolute().as_uri()
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
         sha256 = item.hashes.get("sha256")
         if sha256 and PurePosixPath(name).suffix in {".whl", ".gz", ".zip", ".bz2"}:
-            files.append(File(name, item.url, sha256))
+            files.append(File(name, url, sha256))
     return lockfile.normalized(package.name), files

@@ -145,7 +145,7 @@ def _requirements(record: RunRecord) -> Iterator[Finding]:
     for requirement in (*env.requirements, *env.build_requirements):
         pin = lockfile.PIN.match(requirement)
         found = installed.get(lockfile.normalized(requirement), "")
-        if pin and found and not lockfile.same(found, pin[2]):
+        if pin and found and not lockfile.meets(found, pin[2]):
             meaning = "what ran is not what the recipe asks for"
             yield differs("packages", "environment.frozen", requirement, found, meaning)
 

@@ -111,6 +111,8 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
         tar.add(INSTALL, "mrbench/launch/executors/docker/docker_install.sh", filter=_anonymous)
         _add_bytes(tar, "requirements.lock", lock or b"")
         offline: list[str] = []
+        for name, value in index_variables(env).items() if wheels is None else ():
+            text = re.sub(r"^(?=RUN )", f"ARG {name}={value}\n", text, count=1, flags=re.MULTILINE)
         if wheels is not None:
             for path in _needed_wheels(wheels, env, lock or b""):
                 tar.add(path, f"wheels/{path.name}", filter=_anonymous)
@@ -131,6 +133,17 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
                 text += _run(["env", f"PYTHONPATH={SOURCE}", *offline, *words])
         _add_bytes(tar, "Dockerfile", text.encode())
     out.seek(0)
+
+
+def index_variables(env: Environment) -> dict[str, str]:
+    """Return where pip looks beside the usual index, as variables of the build."""
+    local = [url for url in (env.index, *env.find_links) if url and url.startswith("file:")]
+    if local:
+        remedy = "name an https URL, or give --mirror a folder of `mrbench mirror create`"
+        raise LaunchError(f"{local[0]} is not seen in an image", remedy)
+    links = " ".join(env.find_links)
+    named = {"PIP_EXTRA_INDEX_URL": env.index, "PIP_FIND_LINKS": links and json.dumps(links)}
+    return {name: value for name, value in named.items() if value}
 
 
 def _needed_wheels(wheels: Path, env: Environment, lock: bytes) -> Iterator[Path]:
