@@ -14,6 +14,8 @@ from mrbench.errors import UnavailableError
 from mrbench.launch.executors import local
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
+from mrbench.recipe import load
+from mrbench.recipe.plan import make_plan
 from toy import edit, make_suite, mrbench
 
 
@@ -27,6 +29,25 @@ def test_too_little_room_refuses(toy: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(inputs, "RUN_BYTES", 1e18)
     with pytest.raises(UnavailableError, match=r"about 1000000000.0 GB needed; make room there"):
         refuse_lacking([resolved(toy)], NOWHERE, local)
+
+
+def test_a_refusal_says_where_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MRBENCH_DATA", "MRBENCH_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    done = mrbench("run", "--suite", "modern", cwd=tmp_path)
+    assert done.returncode == 4
+    *_, coco, weights, doctor, demo = done.stderr.splitlines()
+    assert "http://images.cocodataset.org/zips/train2017.zip (19.3 GB)" in coco
+    assert "annotations_trainval2017.zip" in coco
+    assert "2014" not in coco
+    assert "the run downloads them" in weights
+    assert "`mrbench doctor --suite modern`" in doctor
+    assert "`mrbench run --suite demo` works here" in demo
+    monkeypatch.setattr(inputs, "RUN_BYTES", 1e18)
+    plan = make_plan(load.load_named("demo", "minimask"))
+    with pytest.raises(UnavailableError) as caught:
+        refuse_lacking([plan], NOWHERE, local)
+    assert "works here" not in str(caught.value)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -1,15 +1,17 @@
 """What this machine lacks for a run: all of it, before anything is cloned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from mrbench.doctor import gpus, inputs, tools
-from mrbench.doctor.base import lacking, merged
+from mrbench.doctor.base import Plans, lacking, merged
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors.base import Site
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare.surroundings import Surroundings
+from mrbench.recipe.load import suite_names
 
 # All that can refuse a run: the cheap ones among the checks of `mrbench doctor`.
 REFUSING = (
@@ -24,6 +26,8 @@ REFUSING = (
 
 # Of no account where the jobs run in images.
 OF_THIS_MACHINE = (inputs.environments, tools.programs)
+# What nothing could start without, not even the demo.
+STOPS_ALL = {"system", "git", "MRBENCH_HOME", "runs"}
 
 
 def refuse_lacking(
@@ -33,13 +37,34 @@ def refuse_lacking(
 
     site: where they are to train. force: what may be forced is returned instead.
     """
-    failures = refusals(tuple(plans), places, site)
+    plans = tuple(plans)
+    failures = refusals(plans, places, site)
     forced = [finding for finding in failures if force and finding.forcible]
     refused = [finding for finding in failures if finding not in forced]
     if refused:
         lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in refused]
+        lines += _where_to_go_on(tuple(plans), places, refused)
         raise UnavailableError("nothing was started; this machine lacks:\n" + "\n".join(lines))
     return forced
+
+
+def _where_to_go_on(plans: Plans, places: Places, refused: Iterable[Finding]) -> Iterator[str]:
+    """Yield where COCO is had, what tells more, and what trains on this machine as it is."""
+    from mrbench.prepare.data.inspect import archives  # noqa: PLC0415 - 76 ms, where nothing starts
+
+    topics = {finding.topic for finding in refused}
+    needs = [need for plan in plans if plan.data for need in plan.data.needs]
+    names = archives.holding(needs)
+    if "data" in topics and names:
+        yield f"COCO: {archives.remedy(names, places.data or Path('DIR'), {})}"
+    if places.weights is None and any(plan.weights for plan in plans):
+        yield "pretrained weights: the run downloads them, or `--weights DIR` has them"
+    suites = dict.fromkeys(plan.suite for plan in plans)
+    for suite in suites:
+        if suite in suite_names():
+            yield f"`mrbench doctor --suite {suite}` checks this machine for it"
+    if not topics & STOPS_ALL and "demo" not in suites:
+        yield "`mrbench run --suite demo` works here: it trains a small model on any CPU"
 
 
 def refusals(plans: tuple[Plan, ...], places: Places, site: Site) -> list[Finding]:

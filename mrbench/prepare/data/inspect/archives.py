@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mrbench.model.finding import Finding
-from mrbench.prepare.data.inspect.facts import ARCHIVES, Archive
+from mrbench.prepare.data.inspect.facts import ARCHIVES, SETS, Archive
 from mrbench.prepare.weights import file_digest
 
 
@@ -49,6 +49,17 @@ def finding(looked: Looked) -> Finding | None:
         return None
     remedy = f"get {ARCHIVES[looked.name].url} again, and unpack it anew"
     return Finding("archives", "failed", looked.problem, remedy, file=str(looked.path))
+
+
+def holding(needs: Iterable[str]) -> list[str]:
+    """Return the names of COCO's archives that have these paths of a data folder."""
+    names = dict[str, None]()
+    for need in needs:
+        known = SETS.get(Path(need).stem.removeprefix("instances_"))
+        name = known.archive if known and need.endswith(".json") else f"{need}.zip"
+        if name in ARCHIVES:
+            names[name] = None
+    return list(names)
 
 
 def remedy(names: Sequence[str], folder: Path, good: dict[str, Path]) -> str:
