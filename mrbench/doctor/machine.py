@@ -37,13 +37,13 @@ def processors(_plans: Plans, _places: Places) -> list[Finding]:
     usable, before = len(os.sched_getaffinity(0)), look()
     time.sleep(quiet.FRESH_S)
     busy = quiet.others(before, look())
-    text = f"{usable} of {os.cpu_count()} usable, load {os.getloadavg()[0]:.1f} in the last minute"
+    text = f"{usable} of {os.cpu_count()} usable, load {os.getloadavg()[0]:.1f}"
     group = tightest(os.getpid())
     if group:
         text += f", {group.quota_cores:g} by the quota of {group.folder}"
     if busy is not None and busy > usable * quiet.NOTE_SHARE:
-        text += f", {busy:.1f} busy with other programs now"
-        remedy = "wait for them, they slow the training: `mrbench run --wait-until-quiet`"
+        text += f"; others keep {busy:.1f} busy"
+        remedy = "`mrbench run --wait-until-quiet` waits for them"
         return [Finding("CPUs", "note", text, remedy)]
     return [Finding("CPUs", "ok", text)]
 
