@@ -183,6 +183,15 @@ def test_lines_that_are_lost_are_a_hole_or_told(
     check_measured(text, name, seconds, (absolute, relative))
 
 
+def test_an_epoch_whose_rate_is_lost_does_not_take_the_next_ones() -> None:
+    seconds = [1 + 0.1 * (i // 50) for i in range(ITERATIONS)]
+    lines = rendered(renderers.tensorpack, seconds)
+    *_, rate, _cost, start, end, _rate, _last = range(len(lines))
+    assert b"Start Epoch 10" in lines[start]
+    text = b"".join(line for i, line in enumerate(lines) if i not in (rate, start, end))
+    check_samples(text, "tensorpack", seconds)
+
+
 @pytest.mark.parametrize(
     ("name", "render"), [(name, render) for name, render, _, _ in FORMATS if name == "matterport"]
 )

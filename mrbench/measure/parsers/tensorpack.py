@@ -17,6 +17,7 @@ import msgspec
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.log.durations import read_words
+from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers.base import (
     GAP,
     LOSS,
@@ -97,7 +98,9 @@ class _Epochs(msgspec.Struct):
             return done.mark if done else None
         elif self.open and not (line["rate"] and _WRAPPED.match(block, line.end())):
             self.unsure = self.open if line["rate"] and line.end() == len(block) else None
-            self.open = _with(self.open, line, self.images, self.began)
+            _, printed = _head(block, line)
+            if not (line["rate"] and _too_late(printed, self.open.mark)):
+                self.open = _with(self.open, line, self.images, self.began)
             if line["cost"] and self.open.rated:
                 done, self.open = self.open, None
                 return done.mark
@@ -117,6 +120,14 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
                 yield mark
     if epochs.open:
         yield epochs.open.mark
+
+
+def _too_late(printed: Printed | None, epoch: Mark) -> bool:
+    """Tell whether a rate is that of the epoch after this one, whose other lines are missing."""
+    if printed is None or epoch.printed is None:
+        return False
+    after_s = elapsed(epoch.printed, printed)
+    return after_s is not None and after_s - printed.step_s > epoch.value / 2
 
 
 def _with(
