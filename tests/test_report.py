@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from mrbench import cli
 from mrbench.record.rundir import RunDir
 from mrbench.results.report import gather, iterations, machine, page
-from mrbench.results.report.figures import during, ranking
-from mrbench.results.report.figures.base import downsample
+from mrbench.results.report.fastest import to_fastest
+from mrbench.results.report.figures import course, during, ranking
+from mrbench.results.report.figures.base import STYLES, downsample, style_of
 from reported import HOSTILE, KEPT, change, hostile, kept, many
 from toy import mrbench
 
@@ -65,6 +66,64 @@ def test_thinned_series_keep_extremes_gaps_and_ends(values: list[float | None], 
     assert places[-1] == len(values) - 1
 
 
+def test_no_two_lines_of_a_figure_share_colour_and_dash() -> None:
+    assert len({style_of(i) for i in range(STYLES)}) == STYLES
+
+
+def test_a_suite_says_what_it_is_and_what_it_has_no_section_for(runs: Path) -> None:
+    (run,) = (runs / "smoke" / "simpledet").iterdir()
+    text = page.build(gather.gather([str(run)], runs))
+    assert "It is no comparison of speed" in text
+    assert "No section for: Data loading and the rest (no log reports the wait for data)" in text
+    assert "Energy</h3>" not in text
+    assert len(text.encode()) < 2e6
+
+
+def test_courses_share_their_axis_and_show_the_window_of_each_run(runs: Path) -> None:
+    (run,) = (runs / "smoke" / "simpledet").iterdir()
+    copy = shutil.copytree(run, run.with_name("other"))
+
+    def alter(record: Record) -> None:
+        record["id"] += "-other"
+        record["measurement"] |= {"first": 32, "last": 51}
+
+    change(copy, alter)
+    (chapter,) = gather.gather([], runs).chapters
+    figures = course.figures(chapter, "smoke", 100)
+    assert len({json.dumps(figure.layout["yaxis"]) for figure in figures}) == 1
+    (two,) = (figure for figure in figures if figure.title == "simpledet")
+    shades = [(s["x0"], s["x1"]) for s in two.layout["shapes"]]  # type: ignore[attr-defined]
+    assert shades == [(21, 61), (31, 51)]
+    assert [entry.label.partition(", window ")[2] for entry in two.legend] == [
+        "22\u201361",
+        "32\u201351",
+    ]
+
+
+def test_ratios_are_to_the_fastest_row_that_may_be_compared(runs: Path) -> None:
+    (run,) = (runs / "smoke" / "simpledet").iterdir()
+    copy = shutil.copytree(run, runs / "smoke" / "twice" / run.name)
+
+    def alter(record: Record) -> None:
+        record |= {"id": f"smoke/twice/{run.name}", "plan_digest": "2" * 64}
+        record["plan"] |= {"implementation": "twice", "gpus": 2}
+
+    change(copy, alter)
+    (chapter,) = gather.gather([], runs).chapters
+    rows = ranking.ranked(chapter)
+    shares = {r.name: s for r, s in zip(rows, to_fastest(chapter, rows), strict=True)}
+    best, other = rows[0], next(row for row in rows if row.name == "simpledet")
+    assert shares[best.name].ratio == 1
+    assert other.images_per_second
+    assert best.images_per_second
+    expected = other.images_per_second / best.images_per_second
+    assert shares["simpledet"].ratio == pytest.approx(expected)
+    assert (shares["twice x2"].ratio, shares["twice x2"].why) == (
+        None,
+        "another number of devices (2 / 1)",
+    )
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in (KEPT / "smoke").iterdir()))
 def test_the_curve_adds_up_to_the_number(name: str) -> None:
     (path,) = (KEPT / "smoke" / name).iterdir()
@@ -101,7 +160,7 @@ def test_an_invalid_run_is_told_with_its_reason_and_not_ranked(runs: Path) -> No
     assert "tensorpack" not in json.dumps(figure.spec({}))
     text = page.build(gather.gather(["smoke"], runs))
     assert why in text
-    assert "1 of them does not count" in text
+    assert "1 is not valid" in text
 
 
 def test_iterations_and_telemetry_share_their_seconds(trained: Path) -> None:
@@ -364,7 +423,5 @@ def test_stretches_of_slowing_are_joined() -> None:
 
 def test_a_log_that_begins_anew_has_a_gap() -> None:
     piece = iterations.Piece(0, 10, 5.0, None, None)
-    from mrbench.results.report.figures.course import _gapped
-
-    rates = [p.images_per_second for p in _gapped([piece, piece])]
+    rates = [p.images_per_second for p in course._gapped([piece, piece])]
     assert rates == [None, 5.0, 5.0, None, 5.0, 5.0]

@@ -123,7 +123,8 @@ def test_legends_hide_and_show_by_mouse_and_keyboard(driver: webdriver.Chrome) -
     scroll_through(driver)
     figures = driver.find_elements(By.CSS_SELECTOR, "figure[id*='-during-']")
     figure = next(figure for figure in figures if "GPU" in figure.text)
-    button = figure.find_element(By.CSS_SELECTOR, ".legend button")
+    buttons = figure.find_elements(By.CSS_SELECTOR, ".legend button")
+    button = next(button for button in buttons if button.text.startswith("GPU"))
     js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
     before = len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace"))
     ActionChains(driver).move_to_element(button).click().perform()
@@ -147,6 +148,15 @@ def test_no_window_scrolls_sideways(driver: webdriver.Chrome, width: int) -> Non
         ".filter(s => s.getBoundingClientRect().right > innerWidth + 1).length",
     )
     assert wide == 0
+    cut = js(
+        driver,
+        "return [...document.querySelectorAll('.plot')]"
+        ".flatMap(p => [...p.querySelectorAll('text')]"
+        ".filter(t => { const r = t.getBoundingClientRect(), f = p.getBoundingClientRect();"
+        " return r.width && (r.left < f.left - 2 || r.right > f.right + 2); })"
+        ".map(t => [p.dataset.figure, t.textContent]))",
+    )
+    assert cut == []
 
 
 def test_dark_follows_the_system_and_the_button(driver: webdriver.Chrome) -> None:
@@ -236,7 +246,7 @@ def test_without_scripts_the_tables_are_there(driver: webdriver.Chrome) -> None:
     assert js(driver, seen, ".plot, .script-only, form") == 0
     every = js(driver, "return document.querySelectorAll('figure table').length")
     assert js(driver, seen, "figure table") == every >= len(plots(driver))
-    assert "Without JavaScript" in driver.find_element(By.TAG_NAME, "header").text
+    assert "Figures need JavaScript" in driver.find_element(By.TAG_NAME, "header").text
 
 
 def test_downloads_hold_the_numbers(
@@ -283,6 +293,10 @@ def test_headings_are_in_order_and_all_is_named(driver: webdriver.Chrome) -> Non
         " !document.getElementById(e.getAttribute('aria-labelledby'))).length",
     )
     assert unnamed == 0
+    nested = "summary, h1, h2, h3, h4, h5, button, a, label, [role=img]"
+    inside = "button, a, input, [tabindex]"
+    query = "return document.querySelectorAll(`:is(${arguments[0]}) :is(${arguments[1]})`).length"
+    assert js(driver, query, nested, inside) == 0
     assert js(driver, "return document.querySelectorAll('th:not([scope])').length") == 0
     assert (
         js(driver, "return document.querySelectorAll('figure:not(:has(figcaption))').length") == 0

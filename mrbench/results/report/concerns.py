@@ -1,4 +1,4 @@
-"""What a reader must know of runs: why they do not count, what was noted, and what to do."""
+"""What a reader must know about runs: why they are not valid, their notes, and what to do."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -7,9 +7,9 @@ from mrbench.results.report.gather import Chapter, ReportRun
 from mrbench.results.rows import notes_of, why_not
 
 GENERAL = {
-    "does not count": "run again once the reason is gone; the number is kept and left out",
-    "telemetry": "the number stands without it; see the figures for what is missing",
-    "forced": "run where the recipe's conditions hold, without --force",
+    "not valid": "run again once the cause is fixed; the number is recorded but not used",
+    "telemetry": "the number does not depend on it; the figures say what is missing",
+    "forced": "run on a machine that meets the recipe's conditions, without --force",
 }
 
 
@@ -29,7 +29,7 @@ def concerns(chapter: Chapter) -> list[Concern]:
         name = f"{run.plan.implementation}, {run.label}"
         for key in dict.fromkeys(_of(run)):
             names.setdefault(key, []).append(name)
-    order = ("does not count", "failed", "rule", "note", "forced", "telemetry")
+    order = ("not valid", "failed", "rule", "note", "forced", "telemetry")
     unsorted = [Concern(*key, runs) for key, runs in names.items()]
     return sorted(unsorted, key=lambda concern: order.index(concern.kind))
 
@@ -39,10 +39,10 @@ def _of(run: ReportRun) -> Iterator[tuple[str, str, str]]:
     failure = run.measured.failure if run.measured else None
     if not run.counts:
         remedy = failure.remedy if failure else run.measured.remedy if run.measured else ""
-        remedy = remedy or GENERAL["does not count"]
-        yield "does not count", why_not(record), remedy
+        remedy = remedy or GENERAL["not valid"]
+        yield "not valid", why_not(record), remedy
     if failure and failure.line:
-        yield "failed", f"the log says: {failure.line}", failure.remedy
+        yield "failed", f"log: {failure.line}", failure.remedy
     notes = notes_of(record) if run.counts else ()
     above = " ".join([*notes, why_not(record)])
     for finding in record.validity.findings if record.validity else ():

@@ -17,6 +17,43 @@ from mrbench.text import equal, shorten
 
 KINDS = (MUST, EXPLAINS, HARMLESS)
 CONTEXTS = [(on_cpu, between) for on_cpu in (False, True) for between in (False, True)]
+# What a difference is about, by the beginning of a fact's dotted key; the longest counts. Facts are
+# listed in this order, so that what explains most comes first.
+WORKLOAD, CODE, SOFTWARE = "Commit, batch, size, framework", "Code and command", "Software"
+DATA, MACHINE, REST = "Data and weights", "Machine", "Log, suite and the rest"
+GROUPS = (WORKLOAD, CODE, SOFTWARE, DATA, MACHINE, REST)
+ABOUT = {
+    "plan.source.commit": WORKLOAD,
+    "plan.images_per_iteration": WORKLOAD,
+    "plan.images_per_gpu": WORKLOAD,
+    "plan.image_size": WORKLOAD,
+    "stated": WORKLOAD,
+    "plan.framework": WORKLOAD,
+    "plan.precision": WORKLOAD,
+    "plan.gpus": WORKLOAD,
+    "plan.nodes": WORKLOAD,
+    "plan.accelerator": WORKLOAD,
+    "plan.window": WORKLOAD,
+    "plan.implementation": WORKLOAD,
+    "plan.suite": WORKLOAD,
+    "plan": CODE,
+    "workspace": CODE,
+    "environment": SOFTWARE,
+    "plan.environment": SOFTWARE,
+    "plan.lock": SOFTWARE,
+    "plan.lock_sha256": SOFTWARE,
+    "package": SOFTWARE,
+    "mrbench": SOFTWARE,
+    "plan.data": DATA,
+    "weights": DATA,
+    "machine": MACHINE,
+    "clock_mhz": MACHINE,
+    "slowed": MACHINE,
+    "forced": MACHINE,
+    "plan.log": REST,
+    "suite": REST,
+}
+ORDER = list(ABOUT)
 MOST = 60  # differences from the first run that are written down for each; the page has all
 
 
@@ -37,11 +74,14 @@ class CodedRun(msgspec.Struct, frozen=True, kw_only=True):
 class CodedFact(msgspec.Struct, frozen=True, kw_only=True):
     """A fact that differs between any two runs.
 
+    group: number of CodedFacts.groups; place: of the fact within its group.
     unsaid: whether silence about it forbids nothing. kinds: for each of CONTEXTS the numbers of its
     kind and reason. values: as text, in the order of their codes.
     """
 
     key: str
+    group: int
+    place: int
     unsaid: bool
     kinds: Sequence[tuple[int, int]]
     values: Sequence[str]
@@ -50,6 +90,7 @@ class CodedFact(msgspec.Struct, frozen=True, kw_only=True):
 class CodedFacts(msgspec.Struct, frozen=True, kw_only=True):
     """All facts that differ between any two runs."""
 
+    groups: Sequence[str]
     kinds: Sequence[str]
     reasons: Sequence[str]
     keys: Sequence[CodedFact]
@@ -57,11 +98,14 @@ class CodedFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FromFirst(msgspec.Struct, frozen=True, kw_only=True):
-    """In what a row differs from the first; the harmless differences are only counted."""
+    """How a row differs from the first; harmless differences are only counted.
+
+    groups: title and differences, those that forbid a comparison first.
+    """
 
     label: str
     verdict: str
-    differences: Sequence[Difference]
+    groups: Sequence[tuple[str, Sequence[Difference]]]
     more: int
     harmless: int
 
@@ -84,10 +128,21 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
             kinds.append((KINDS.index(kind), reasons.setdefault(reason, len(reasons))))
         texts = [shorten(value, LONGEST) for value in values]
         unsaid = key.startswith(UNSAID)
-        keys.append(CodedFact(key=shorten(key), unsaid=unsaid, kinds=kinds, values=texts))
+        group, place = _place(key)
+        keys.append(
+            CodedFact(
+                key=shorten(key),
+                group=group,
+                place=place,
+                unsaid=unsaid,
+                kinds=kinds,
+                values=texts,
+            )
+        )
         for mine, code in zip(codes, row, strict=True):
             mine.append(code)
     return CodedFacts(
+        groups=GROUPS,
         kinds=KINDS,
         reasons=list(reasons),
         keys=keys,
@@ -103,6 +158,22 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
             for run, label, mine in zip(runs, labels, codes, strict=True)
         ],
     )
+
+
+def _beginning(key: str) -> str:
+    """Return the longest key of ABOUT that a fact's key begins with, or nothing."""
+    fits = [k for k in ABOUT if key == k or (key.startswith(k) and key[len(k)] in ".[")]
+    return max(fits, key=len, default="")
+
+
+def _group(key: str) -> str:
+    return ABOUT.get(_beginning(key), REST)
+
+
+def _place(key: str) -> tuple[int, int]:
+    """Return where a fact stands in a list: that of its group, then that of ABOUT."""
+    begins = _beginning(key)
+    return GROUPS.index(_group(key)), ORDER.index(begins) if begins else len(ORDER)
 
 
 def _rules(*, on_cpu: bool, between: bool) -> Rules:
@@ -141,10 +212,17 @@ def _from_first(first: Group, side: Group) -> FromFirst:
     return FromFirst(
         label=side.name,
         verdict=f"{told}{comparison.verdict}",
-        differences=[
-            Difference(shorten(d.key), d.kind, d.reason, *(shorten(v, LONGEST) for v in (d.a, d.b)))
-            for d in matter[:MOST]
-        ],
+        groups=_grouped(matter[:MOST]),
         more=max(0, len(matter) - MOST),
         harmless=len(comparison.differences) - len(matter),
     )
+
+
+def _grouped(differences: Sequence[Difference]) -> list[tuple[str, list[Difference]]]:
+    """Put differences into their groups; within one, those that forbid a comparison first."""
+    order = sorted(differences, key=lambda d: (KINDS.index(d.kind), _place(d.key)))
+    groups: dict[str, list[Difference]] = {title: [] for title in GROUPS}
+    for d in order:
+        texts = (shorten(v, LONGEST) for v in (d.a, d.b))
+        groups[_group(d.key)].append(Difference(shorten(d.key), d.kind, d.reason, *texts))
+    return [(title, of) for title, of in groups.items() if of]

@@ -43,7 +43,7 @@ MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 
 
 class PageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the ranking, or of the rows that are not in it, in words."""
+    """A row of the ranking, or of the rows without a valid run, in words."""
 
     name: str
     framework: str
@@ -63,23 +63,26 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a chapter with its figures; about: what stands in their place."""
+    """A part of a chapter with its figures; missing: what is not shown, and why."""
 
     kind: str
     key: str
     title: str
     figures: Sequence[Figure]
-    about: str
+    missing: Sequence[str]
 
 
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the template shows of a suite."""
+    """All that the template shows of a suite. empty: titles of parts left out, and why."""
 
     key: str
     name: str
     title: str
+    lead: str
+    notes: str
     about: str
     parts: Sequence[Part]
+    empty: Sequence[tuple[str, str]]
     ranked: Sequence[PageRow]
     unranked: Sequence[PageRow]
     footnotes: Sequence[str]
@@ -161,11 +164,11 @@ def _summary(runs: Sequence[ReportRun], chapters: Sequence[Chapter]) -> str:
     rows = sum(len(chapter.rows) for chapter in chapters)
     both = f"{len(runs)} run{'s' * (len(runs) != 1)} in {rows} row{'s' * (rows != 1)}"
     if out:
-        return f"{both}; {out} of them do{'es' * (out == 1)} not count, for reasons given below."
+        return f"{both}; {out} {'is' if out == 1 else 'are'} not valid, for the reasons below."
     unjudged = sum(not run.record.validity for run in runs)
     if unjudged:
-        return f"{both}; {unjudged} of them were made before suites had rules: not judged."
-    return f"{both}; all of them count."
+        return f"{both}; {unjudged} not judged, as suites had no rules when they were made."
+    return f"{both}; all valid."
 
 
 def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
@@ -174,13 +177,17 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     newest = [runs[-1] for _, runs in known]
     names = [row.name for row, _ in known]
     labels = [f"{run.plan.implementation}, {run.label}" for run in chapter.runs]
+    parts, empty = _parts(chapter, key, most)
     return PageChapter(
         key=key,
         name=chapter.name,
         title=f"{chapter.name}: {suite.title}",
+        lead="",
+        notes=suite.notes,
         about=f"{suite.model}. Measured: iterations {suite.window.first + 1} to"
-        f" {suite.window.last}. Stated hardware: {suite.hardware.count} x {suite.hardware.name}.",
-        parts=_parts(chapter, key, most),
+        f" {suite.window.last}. Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
+        parts=parts,
+        empty=empty,
         ranked=[_row(row) for row in ranking.ranked(chapter)],
         unranked=[_row(row) for row in ranking.left_out(chapter)],
         footnotes=footnotes.texts(chapter.rows),
@@ -211,43 +218,54 @@ def _row(row: TableRow) -> PageRow:
     )
 
 
-def _parts(chapter: Chapter, key: str, most: int) -> list[Part]:
-    """Return the parts of a chapter in their order, each with its figures."""
-    silent: dict[str, int] = {}
-    machines: list[Figure] = []
-    for i, run in enumerate(chapter.runs):
-        name = f"{run.plan.implementation}, {run.label}"
-        figure = during.figure(run, f"{key}-during-{i}", name, most)
-        if figure:
-            machines.append(figure)
-        else:
-            why = "; ".join(run.activity.problems) or "its telemetry is empty"
-            silent[why] = silent.get(why, 0) + 1
-    missing = [f"{why} ({count} run{'s' * (count != 1)})" for why, count in silent.items()]
-    one: dict[str, list[Figure]] = {
+def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tuple[str, str]]]:
+    """Return the parts of a chapter in their order, and title and reason of those left out."""
+    courses = course.figures(chapter, key, most)
+    machines, dark = _machines(chapter, key, most)
+    untimed = [
+        f"{figure.title}: {'; '.join(figure.missing)}" for figure in courses if not figure.traces
+    ]
+    one = {
         name: [figure] if (figure := module.figure(chapter, f"{key}-{name}-figure")) else []
         for name, module in {
             "ranking": ranking, "split": split, "scaling": scaled, "energy": energy,
         }.items()
     }  # fmt: skip
-    parts: list[tuple[str, str, Sequence[Figure], str]] = [
-        ("ranking", "Ranking", one["ranking"], "No run has a number that counts."),
-        ("course", "Throughput over iterations", course.figures(chapter, key, most), ""),
-        ("split", "Data loading and the rest", one["split"], ""),
-        ("scaling", "Scaling", one["scaling"], ""),
-        ("energy", "Energy", one["energy"], "No run tells of energy."),
-        ("during", "The machine during each run", machines, "; ".join(missing)),
-        ("concerns", "What to know, and what to do", [], ""),
-        ("origins", "Where the numbers come from", [], ""),
+    timed = [figure for figure in courses if figure.traces]
+    # kind, title, figures, what is missing in it or why it is left out
+    parts: list[tuple[str, str, Sequence[Figure], Sequence[str]]] = [
+        ("ranking", "Ranking", one["ranking"], ["no run is valid"] * (not one["ranking"])),
+        ("course", "Throughput over iterations", timed, untimed),
+        ("split", "Data loading and the rest", one["split"], ["no log reports the wait for data"]),
+        ("scaling", "Scaling", one["scaling"], ()),
+        ("energy", "Energy", one["energy"], ["no record has the energy of GPUs"]),
+        ("during", "The machine during each run", machines, dark),
+        ("concerns", "Notes and what to do", (), ["every run is valid without a note"]),
+        ("origins", "Where the numbers come from", (), ()),
     ]
-    return [
-        Part(
-            kind=kind,
-            key=f"{key}-{kind}",
-            title=title,
-            figures=figures,
-            about=about if kind == "during" or not figures else "",
-        )
-        for kind, title, figures, about in parts
-        if figures or kind not in ("split", "scaling")
-    ]
+    always = ("ranking", "origins", *["concerns"] * bool(concerns(chapter)))
+    shown, left_out = [], []
+    for kind, title, figures, missing in parts:
+        if figures or kind in always:
+            notes = missing if kind in ("ranking", "course", "during") else ()
+            shown.append(
+                Part(kind=kind, key=f"{key}-{kind}", title=title, figures=figures, missing=notes)
+            )
+        elif missing:
+            left_out.append((title, "; ".join(missing)))
+    return shown, left_out
+
+
+def _machines(chapter: Chapter, key: str, most: int) -> tuple[list[Figure], list[str]]:
+    """Return the figures of the runs' machines, and why those of other runs are missing."""
+    figures: list[Figure] = []
+    silent: dict[str, int] = {}
+    for i, run in enumerate(chapter.runs):
+        name = f"{run.plan.implementation}, {run.label}"
+        figure = during.figure(run, f"{key}-during-{i}", name, most)
+        if figure:
+            figures.append(figure)
+        else:
+            why = "; ".join(run.activity.problems) or "its telemetry is empty"
+            silent[why] = silent.get(why, 0) + 1
+    return figures, [f"{count} run{'s' * (count != 1)}: {why}" for why, count in silent.items()]

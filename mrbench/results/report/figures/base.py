@@ -1,11 +1,13 @@
 """What figures are made of: traces and layouts as plotly.js takes them, legends, tables.
 
-Colours are numbers into the page's palettes (`meta.c`), one for light and one for dark; each colour
-comes with a dash, a marker and a pattern of its own, so that none of them is needed. `meta.g` is
-the entry of the legend that shows and hides a trace.
+Colours are numbers into the page's palettes (`meta.c`), one for light and one for dark. Each comes
+with a dash, a marker or a pattern, so that nobody needs to tell colours apart: `style_of` numbers
+pairs of colour and dash, no two alike. `meta.g` is the entry of the legend that shows and hides a
+trace.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,6 +15,8 @@ from mrbench.text import printable
 
 Json = dict[str, object]  # as plotly.js takes it
 COLOURS = 8
+STYLES = COLOURS * COLOURS  # pairs of a colour and a dash
+TEXT = "text"  # the colour of text, where a mark has no series of its own
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px 2px", "2px 2px 8px")
 SYMBOLS = (
     "circle", "square", "diamond", "triangle-up", "x", "cross", "star", "triangle-down",
@@ -32,17 +36,27 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LegendEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of a legend."""
+    """One entry of a legend. style: of a line; of bars and markers the colour."""
 
     key: str
     label: str
-    colour: int
-    kind: str = "line"  # or bar, marker
-    dash: str | None = None  # instead of the colour's own
+    style: int | str
+    kind: str = "line"  # or bar, circle, diamond
+
+
+class RowLabel(NamedTuple):
+    """A row of a bar chart: its name, the value to print, and where the marks of its row end."""
+
+    name: str
+    value: str
+    end: float
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure of the page. missing: what is not in it, and why."""
+    """One figure of the page. missing: what is not shown in it, and why.
+
+    bars: labels of the rows of a bar chart; the page places them by its width.
+    """
 
     key: str
     title: str
@@ -53,6 +67,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     legend: Sequence[LegendEntry] = ()
     table: Numbers
     missing: Sequence[str] = ()
+    bars: Sequence[RowLabel] = ()
 
     def spec(self, arrays: dict[tuple[object, ...], int]) -> Json:
         """Return what the page's script draws it from; a trace has the number of its x in `arrays`.
@@ -64,19 +79,28 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             "height": self.height_px,
             "traces": [trace | {"x": _place(trace["x"], arrays)} for trace in self.traces],
             "layout": self.layout,
-            "legend": [
-                {
-                    "key": entry.key,
-                    "label": entry.label,
-                    "colour": entry.colour % COLOURS,
-                    "dash": entry.dash or DASHES[entry.colour % len(DASHES)],
-                    "kind": entry.kind,
-                    "pattern": PATTERNS[entry.colour % len(PATTERNS)],
-                    "hollow": entry.colour in HOLLOW,
-                }
-                for entry in self.legend
-            ],
+            "legend": [_legend(entry) for entry in self.legend],
+            "bars": [[plain(name), value, brief(end)] for name, value, end in self.bars],
         }
+
+
+def _legend(entry: LegendEntry) -> Json:
+    colour, dash = (entry.style, 0) if isinstance(entry.style, str) else style_of(entry.style)
+    return {
+        "key": entry.key,
+        "label": entry.label,
+        "colour": colour,
+        "dash": DASHES[dash],
+        "kind": entry.kind,
+        "pattern": PATTERNS[dash],
+        "hollow": entry.style in HOLLOW,
+    }
+
+
+def style_of(number: int) -> tuple[int, int]:
+    """Return the numbers of a colour and of a dash; no two numbers below STYLES share both."""
+    colour = number % COLOURS
+    return colour, (colour + number // COLOURS) % COLOURS
 
 
 def _place(x: object, arrays: dict[tuple[object, ...], int]) -> int:
@@ -104,26 +128,27 @@ def line(
     *,
     name: str,
     group: str,
-    colour: int,
+    style: int,
     marked: bool = False,
-    style: Mapping[str, object] = {},
+    shape: Mapping[str, object] = {},
     **more: object,
 ) -> Json:
-    """Return a line, with a marker at each point if it is `marked`.
+    """Return a line in one of the STYLES, with a marker at each point if it is `marked`.
 
-    style: keys of plotly's `line` that are other than usual; more: further keys of the trace.
+    shape: keys of plotly's `line` that are other than usual; more: further keys of the trace.
     """
+    colour, dash = style_of(style)
     trace: Json = {
         "type": "scatter",
         "mode": "lines+markers" if marked else "lines",
         "name": plain(name),
         "x": list(x),
         "y": list(y),
-        "line": {"dash": DASHES[colour % len(DASHES)], "width": 1.8, **style},
-        "meta": {"c": colour % COLOURS, "g": group},
+        "line": {"dash": DASHES[dash], "width": 1.8, **shape},
+        "meta": {"c": colour, "g": group},
     }
     if marked:
-        trace["marker"] = {"symbol": SYMBOLS[colour % len(SYMBOLS)], "size": 6}
+        trace["marker"] = {"symbol": SYMBOLS[dash], "size": 6}
     return trace | more
 
 
@@ -144,22 +169,9 @@ def bars(
         "x": list(x),
         "y": list(y),
         "width": 0.62,
-        "marker": {"pattern": {"shape": PATTERNS[colour % len(PATTERNS)], "size": 6}},
-        "meta": {"c": colour % COLOURS, "g": group, "hollow": colour in HOLLOW},
+        "marker": {"pattern": {"shape": PATTERNS[colour], "size": 6}},
+        "meta": {"c": colour, "g": group, "hollow": colour in HOLLOW},
         **more,
-    }
-
-
-def rows_axis(labels: Sequence[str]) -> Json:
-    """Return a vertical axis with a name for each of 0, 1, 2 ..., from the top down."""
-    return {
-        "tickvals": list(range(len(labels))),
-        "ticktext": [plain(label, 28) for label in labels],
-        "range": [len(labels) - 0.4, -0.6],
-        "automargin": True,
-        "showgrid": False,
-        "zeroline": False,
-        "fixedrange": True,
     }
 
 
@@ -168,10 +180,13 @@ def value_axis(title: str) -> Json:
     return {"title": {"text": title}, "rangemode": "tozero", "automargin": True}
 
 
-def window(first: float, last: float) -> Json:
-    """Return the shade of the measured window; the page gives it its colour."""
+def window(first: float, last: float, groups: Sequence[str] = ()) -> Json:
+    """Return the shade of a measured window; the page gives it its colour.
+
+    groups: entries of the legend; where all of them are hidden, so is the shade.
+    """
     return {
-        "name": "window",
+        "name": " ".join(groups),
         "type": "rect",
         "xref": "x",
         "yref": "paper",

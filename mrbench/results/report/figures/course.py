@@ -1,5 +1,6 @@
-"""The course of the runs: images per second over the iterations, the measured window shaded."""
+"""Images per second of the runs over their iterations, the measured windows shaded."""
 
+import math
 from collections.abc import Sequence
 
 from mrbench.results.report.figures.base import (  # fmt: skip
@@ -18,6 +19,7 @@ from mrbench.results.report.figures.base import (  # fmt: skip
 from mrbench.results.report.gather import Chapter, ReportRun
 from mrbench.results.report.iterations import Piece
 
+NEWEST = 16  # runs of one implementation that are drawn
 STRETCHES = 20  # that a table parts a run into
 HEIGHT_PX = 260
 
@@ -25,65 +27,88 @@ HEIGHT_PX = 260
 def figures(chapter: Chapter, key: str, most: int) -> list[Figure]:
     """Return a figure for each implementation, all its runs in it, by most points each."""
     names = dict.fromkeys(row.implementation for row in chapter.rows)
+    top = _top(chapter.runs)
     figures = []
     for i, name in enumerate(names):
         runs = [run for run in chapter.runs if run.plan.implementation == name]
-        drawn = [run for run in runs if any(p.images_per_second for p in run.curve.pieces)]
+        timed = [run for run in runs if _rates(run)]
         missing = [f"{run.label}: {run.curve.problem or 'nothing is timed'}"
-                   for run in runs if run not in drawn]  # fmt: skip
-        figures.append(_figure(f"{key}-course-figure-{i}", name, drawn, missing, most))
+                   for run in runs if run not in timed]  # fmt: skip
+        if older := len(timed) - NEWEST:
+            missing += [f"the {older} oldest runs of {len(timed)}"] * (older > 0)
+        figures.append(
+            _figure(
+                name, timed[-NEWEST:], missing, key=f"{key}-course-figure-{i}", most=most, top=top
+            )
+        )
     return figures
 
 
+def _top(runs: Sequence[ReportRun]) -> float:
+    """Return the upper end of the axis that all figures of a suite share.
+
+    The fastest rate is in view, unless it is more than twice that of any measured window, as that
+    of lines which arrived together.
+    """
+    measured = [run.measured.images_per_second or 0.0 for run in runs if run.measured]
+    limit = 2 * max(measured, default=0.0) or math.inf
+    return 1.05 * min(max((max(_rates(run), default=0.0) for run in runs), default=1.0), limit)
+
+
+def _rates(run: ReportRun) -> list[float]:
+    return [p.images_per_second for p in run.curve.pieces if p.images_per_second]
+
+
 def _figure(
-    key: str, name: str, runs: Sequence[ReportRun], missing: Sequence[str], most: int
+    name: str, runs: Sequence[ReportRun], missing: Sequence[str], *, key: str, most: int, top: float
 ) -> Figure:
-    windows = {run.curve.window for run in runs if run.curve.window}
+    windows: dict[tuple[int, int], list[str]] = {}
+    for i, run in enumerate(runs):
+        if run.curve.window:
+            windows.setdefault(run.curve.window, []).append(f"run{i}")
     layout: Json = {
         "xaxis": {"title": {"text": "iteration"}, "rangemode": "tozero"},
-        "yaxis": value_axis("images per second"),
-        "shapes": [window(first, last) for first, last in sorted(windows)[:1]],
+        "yaxis": {**value_axis("images per second"), "range": [0, brief(top)]},
+        "shapes": [window(*measured, groups) for measured, groups in sorted(windows.items())],
     }
     whole = all(len(run.curve.pieces) <= most for run in runs)
-    note = (
-        "" if whole else (" Long runs are thinned to the lowest and the highest of each stretch.")
-    )
-    clocks = sorted({f"{run.curve.clock} clock" for run in runs})
+    note = "" if whole else " Of long runs, the lowest and highest point of each stretch."
+    beyond = sum(rate > top for run in runs for rate in _rates(run))
+    note += f" {beyond} faster points are above the axis; zoom out to see them." * bool(beyond)
+    clocks = " or ".join(sorted({f"{run.curve.clock} clock" for run in runs}))
+    labels = [_label(run, alone=len(windows) <= 1) for run in runs]
     return Figure(
         key=key,
         title=name,
-        caption=(
-            f"{name}: images per second between two marks of its log, over the iterations, by the"
-            f" {' or '.join(clocks) or 'log'}. Shaded: the measured window; what is before it is"
-            f" warm-up, and dips are stalls.{note}"
-        ),
+        caption=f"{name}, by the {clocks or 'log'}.{note}",
         height_px=HEIGHT_PX,
-        traces=[_trace(run, i, most) for i, run in enumerate(runs)],
+        traces=[_trace(run, labels[i], i, most) for i, run in enumerate(runs)],
         layout=layout,
-        legend=[
-            LegendEntry(key=f"run{i}", label=_label(run), colour=i) for i, run in enumerate(runs)
-        ],
-        table=_table(runs),
+        legend=[LegendEntry(key=f"run{i}", label=text, style=i) for i, text in enumerate(labels)],
+        table=_table(runs, labels),
         missing=missing,
     )
 
 
-def _label(run: ReportRun) -> str:
-    return run.label if run.counts else f"{run.label}, does not count"
+def _label(run: ReportRun, *, alone: bool) -> str:
+    """Return what the legend calls a run; alone: whether its window is the figure's only one."""
+    window = run.curve.window
+    where = "" if alone or not window else f", window {window[0] + 1}\u2013{window[1]}"
+    return f"{run.label}{where}{'' if run.counts else ', does not count'}"
 
 
-def _trace(run: ReportRun, number: int, most: int) -> Json:
+def _trace(run: ReportRun, label: str, number: int, most: int) -> Json:
     pieces = _gapped(run.curve.pieces)
     kept = downsample([p.last for p in pieces], [p.images_per_second for p in pieces], most)
     chosen = [pieces[i] for i in kept]
     return line(
         [p.last for p in chosen],
         [brief(p.images_per_second) for p in chosen],
-        name=_label(run),
+        name=label,
         group=f"run{number}",
-        colour=number,
+        style=number,
         marked=len(chosen) <= FEW,
-        style={"shape": "vh"},  # an interval has its rate from its beginning to its end
+        shape={"shape": "vh"},  # an interval has its rate from its beginning to its end
         customdata=[p.first + 1 for p in chosen],
         hovertemplate="iterations %{customdata}\u2013%{x}<br>%{y:.4g} img/s"
         "<extra>%{fullData.name}</extra>",
@@ -102,9 +127,9 @@ def _gapped(pieces: Sequence[Piece]) -> list[Piece]:
     return gapped
 
 
-def _table(runs: Sequence[ReportRun]) -> Numbers:
+def _table(runs: Sequence[ReportRun], labels: Sequence[str]) -> Numbers:
     rows = []
-    for run in runs:
+    for run, label in zip(runs, labels, strict=True):
         pieces = run.curve.pieces
         for i in range(min(STRETCHES, len(pieces))):
             count = min(STRETCHES, len(pieces))
@@ -113,7 +138,7 @@ def _table(runs: Sequence[ReportRun]) -> Numbers:
             shares = [p.data_share for p in part if p.data_share is not None]
             rows.append(
                 (
-                    _label(run),
+                    label,
                     f"{part[0].first + 1}\u2013{part[-1].last}",
                     show(_mean(part)),
                     show(min(rates, default=None)),
@@ -122,7 +147,7 @@ def _table(runs: Sequence[ReportRun]) -> Numbers:
                 )
             )
     return Numbers(
-        head=("Run", "iterations", "img/s", "slowest", "fastest", "most waiting for data"),
+        head=("Run", "iterations", "img/s", "slowest", "fastest", "largest share waiting for data"),
         rows=rows,
         note=f"Each run in at most {STRETCHES} stretches; series.csv has every point drawn.",
     )

@@ -19,11 +19,9 @@ from mrbench.results.report.machine import CORES, GPU, MEMORY, Slowed, TimeSerie
 
 PANELS = (*(panel for _, panel, _, _ in GPU), CORES, MEMORY)
 THROUGHPUT, SLOWED = "Throughput", "Slowed, and why"
-PANEL_PX, FRAME_PX, GAP = 118, 120, 0.3  # the gap as a share of a panel
+PANEL_PX, FRAME_PX, GAP = 118, 120, 0.32  # the gap as a share of a panel
 TICKS = 6
-ITERATIONS = 6  # its colour
-# colour and dash of what is no GPU, for no GPU has both
-OTHERS = {"the machine": (6, "solid"), "the training": (7, "dot")}
+HOST = ("the machine", "the training")  # have the same style in all figures, whatever the GPUs are
 
 
 def figure(run: ReportRun, key: str, name: str, most: int) -> Figure | None:
@@ -34,37 +32,33 @@ def figure(run: ReportRun, key: str, name: str, most: int) -> Figure | None:
     panels = [THROUGHPUT, *(p for p in PANELS if any(line.panel == p for line in lines))]
     panels += [SLOWED] * bool(slowed)
     names = list(dict.fromkeys(line.name for line in lines))
-    colours = {name: _colour(name, i) for i, name in enumerate(names)}
+    names.sort(key=lambda name: name.rpartition("/")[2] not in HOST)
+    styles = {name: i for i, name in enumerate(names, 1)}  # 0 is that of throughput
     axes = {panel: f"y{_number(i)}" for i, panel in enumerate(panels)}
     traces = [_throughput(run, most)]
-    traces += [_trace(one, axes[one.panel], colours[one.name], most) for one in lines]
+    traces += [_trace(one, axes[one.panel], styles[one.name], most) for one in lines]
     reasons = list(dict.fromkeys(one.why for one in slowed))
-    traces += [_stretches(one, axes[SLOWED], colours.get(one.name, 0), reasons) for one in slowed]
+    slow = list(dict.fromkeys(one.name for one in slowed))
+    traces += [
+        _stretches(
+            one,
+            axes[SLOWED],
+            styles.get(one.name, 0),
+            reasons.index(one.why) + (slow.index(one.name) + 0.5) / len(slow) * 0.8 - 0.4,
+        )
+        for one in slowed
+    ]
     return Figure(
         key=key,
         title=name,
-        caption=(
-            f"{name}: throughput (iterations on the upper axis) and the machine over"
-            " the same seconds since the log's first line. Shaded: the measured window."
-        ),
+        caption=(f"{name}: throughput and the machine over the same seconds."),
         height_px=FRAME_PX + PANEL_PX * len(panels),
         traces=traces,
         layout=_layout(run, panels, {panel: _unit(panel, lines) for panel in panels}, reasons),
-        legend=[
-            LegendEntry(key=name, label=name, colour=colours[name], dash=_dash(name))
-            for name in names
-        ],
+        legend=[LegendEntry(key=name, label=name, style=styles[name]) for name in names],
         table=_table(run),
         missing=run.activity.problems,
     )
-
-
-def _colour(name: str, place: int) -> int:
-    return OTHERS.get(name.rpartition("/")[2], (place, ""))[0]
-
-
-def _dash(name: str) -> str | None:
-    return OTHERS[name.rpartition("/")[2]][1] if name.rpartition("/")[2] in OTHERS else None
 
 
 def _unit(panel: str, lines: Sequence[TimeSeries]) -> str:
@@ -93,8 +87,8 @@ def _throughput(run: ReportRun, most: int) -> Json:
         [brief(p.images_per_second) for p in chosen],
         name="throughput",
         group="",
-        colour=ITERATIONS,
-        style={"shape": "vh", "dash": "solid"},
+        style=0,
+        shape={"shape": "vh"},
         customdata=[f"{p.first + 1}\u2013{p.last}" for p in chosen],
         hovertemplate="iterations %{customdata}: %{y:.4g} img/s<extra></extra>",
         xaxis="x2",
@@ -102,34 +96,33 @@ def _throughput(run: ReportRun, most: int) -> Json:
     )
 
 
-def _trace(one: TimeSeries, axis: str, colour: int, most: int) -> Json:
+def _trace(one: TimeSeries, axis: str, style: int, most: int) -> Json:
     kept = downsample(one.seconds, one.values, most)
-    dash = _dash(one.name)
     return line(
         [round(one.seconds[i], 1) for i in kept],
         [brief(one.values[i]) for i in kept],
         name=one.name,
         group=one.name,
-        colour=colour,
-        style={"width": 1.4} | ({"dash": dash} if dash else {}),
+        style=style,
+        shape={"width": 1.4},
         hovertemplate=f"%{{x:.0f}} s: %{{y:.4g}} {one.unit}<extra>%{{fullData.name}}</extra>",
         xaxis="x",
         yaxis=axis,
     )
 
 
-def _stretches(one: Slowed, axis: str, colour: int, reasons: Sequence[str]) -> Json:
+def _stretches(one: Slowed, axis: str, style: int, place: float) -> Json:
+    """Return when a GPU was slowed, at its own height within the row of the reason."""
     x: list[float | None] = []
     for began_s, ended_s in one.stretches:
         x += [began_s, max(ended_s, began_s + 0.2), None]
-    place = reasons.index(one.why) + colour % 8 / 12 - 0.3  # GPUs beside one another
     return line(
         x,
         [None if value is None else place for value in x],
         name=f"{one.name} slowed by {one.why}",
         group=one.name,
-        colour=colour,
-        style={"width": 4, "dash": "solid"},
+        style=style,
+        shape={"width": 4, "dash": "solid"},
         hovertemplate="%{x:.0f} s<extra>%{fullData.name}</extra>",
         xaxis="x",
         yaxis=axis,
@@ -143,17 +136,21 @@ def _layout(
     last = f"y{len(panels)}"
     times, labels = _iterations(run)
     layout: Json = {
-        "xaxis": {"title": {"text": "seconds since the log's first line"}, "anchor": last},
+        "xaxis": {
+            "title": {"text": "seconds since the log's first line"},
+            "anchor": last,
+            "zeroline": False,
+        },
         "xaxis2": {
             "side": "top",
             "anchor": "y",
             "matches": "x",
             "tickvals": times,
             "ticktext": labels,
-            "title": {"text": "iteration"},
+            "zeroline": False,
         },
         "annotations": [
-            _title(panel, units[panel], _number(i), within=i == 0) for i, panel in enumerate(panels)
+            _title(panel, units[panel], _number(i), upper=i == 0) for i, panel in enumerate(panels)
         ],
         "shapes": [window(*measured)] if (measured := span(run)) else [],
     }
@@ -175,15 +172,20 @@ def _number(i: int) -> str:
     return str(i + 1) if i else ""
 
 
-def _title(panel: str, unit: str, number: str, *, within: bool) -> Json:
-    """Name a panel at its upper left, where narrow windows have room; the first one within it."""
+def _title(panel: str, unit: str, number: str, *, upper: bool) -> Json:
+    """Name a panel above its left end, where narrow windows have room.
+
+    upper: whether the ticks of the iterations are between.
+    """
+    text = f"<b>{panel}</b> ({unit})" if unit else f"<b>{panel}</b>"
     return {
-        "text": f"{panel} ({unit})" if unit else panel,
+        "text": f"{text}, iterations above" if upper else text,
         "xref": "paper",
         "x": 0,
         "xanchor": "left",
         "yref": f"y{number} domain",
-        "y": 0.02 if within else 1.0,
+        "y": 1.0,
+        "yshift": 20 if upper else 0,
         "yanchor": "bottom",
         "showarrow": False,
         "name": "panel",

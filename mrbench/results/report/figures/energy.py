@@ -1,12 +1,12 @@
-"""Energy: joules that the GPUs took for each image."""
+"""Energy of the GPUs per image, in joules."""
 
 from mrbench.model.table import TableRow
 from mrbench.results.report.figures.base import (
     Figure,
     Numbers,
+    RowLabel,
     bars,
     brief,
-    rows_axis,
     show,
     value_axis,
 )
@@ -15,7 +15,7 @@ from mrbench.results.report.gather import Chapter
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
-    """Return the joules per image of each row; None where no run tells them."""
+    """Return the joules per image of each row; None where no record has them."""
     measured = [(row, _joules(chapter, row)) for row in ranked(chapter)]
     pairs = [(row, joules) for row, joules in measured if joules]
     if not pairs:
@@ -34,15 +34,14 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         key=key,
         title="Energy per image",
         caption=(
-            "Energy that a run's GPUs took in the measured window, by their own counters, or by"
-            " their power where they have none, per image; the mean of the runs that count."
-            " Processors and the rest of the machine are not in it."
+            "Energy of the GPUs in the measured window per image, by their energy counters, or by"
+            " their power if they have none; mean of the valid runs. CPUs and the rest of the"
+            " machine are not included."
         ),
         height_px=90 + ROW_PX * len(pairs),
         traces=[trace],
         layout={
             "xaxis": value_axis("joules per image"),
-            "yaxis": rows_axis([row.name for row, _ in pairs]),
         },
         table=Numbers(
             head=("Row", "J per image", "lowest run", "highest run", "runs"),
@@ -57,7 +56,11 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 for (row, joules), mean in zip(pairs, means, strict=True)
             ],
         ),
-        missing=[f"{', '.join(unknown)}; no energy is told."] * bool(unknown),
+        missing=[f"{', '.join(unknown)}: no energy in the records."] * bool(unknown),
+        bars=[
+            RowLabel(row.name, f"{mean:.3g} J", mean)
+            for (row, _), mean in zip(pairs, means, strict=True)
+        ],
     )
 
 

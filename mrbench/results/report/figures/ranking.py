@@ -3,23 +3,29 @@
 from collections.abc import Sequence
 
 from mrbench.model.table import TableRow
+from mrbench.results.report.fastest import Share, to_fastest
 from mrbench.results.report.figures.base import (  # fmt: skip
+    TEXT,
     Figure,
     Json,
     LegendEntry,
     Numbers,
+    RowLabel,
     bars,
+    brief,
     plain,
-    rows_axis,
     show,
     value_axis,
 )
 from mrbench.results.report.gather import Chapter
 from mrbench.results.table import columns
 
+DOT = {"symbol": "circle", "size": 6, "line": {"width": 1}}
+RATIO = " \u00d7: ratio to the fastest row that it may be compared with."
+SPREAD = 0.3  # height that the dots of a row take, in rows
 VERDICTS = {"valid": 0, "valid with notes": 1, "not judged": 2}
 PUBLISHED = 3
-ROW_PX = 34
+ROW_PX = 36
 
 
 def ranked(chapter: Chapter) -> list[TableRow]:
@@ -42,6 +48,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     rows = ranked(chapter)
     if not rows:
         return None
+    shares = to_fastest(chapter, rows)
     traces: list[Json] = []
     legend: list[LegendEntry] = []
     for verdict, colour in VERDICTS.items():
@@ -50,7 +57,9 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         parts = [part for part in (known, [i for i in places if i not in known]) if part]
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
-            legend.append(LegendEntry(key=verdict, label=verdict, colour=colour, kind="bar"))
+            legend.append(LegendEntry(key=verdict, label=verdict, style=colour, kind="bar"))
+    traces.append(_single_runs(rows))
+    legend.append(LegendEntry(key="runs", label="single runs", style=TEXT, kind="circle"))
     unsure = [r.name for r in rows if r.low_images_per_second is None]
     unsure = ["all rows"] if len(unsure) == len(rows) else unsure
     published = [
@@ -61,26 +70,65 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     if published:
         name = f"published ({rows[published[0][0]].reference})"
         traces.append(_published(published, name))
-        legend.append(LegendEntry(key="published", label=name, colour=PUBLISHED, kind="marker"))
+        legend.append(LegendEntry(key="published", label=name, style=PUBLISHED, kind="diamond"))
     return Figure(
         key=key,
         title="Images per second",
         caption=(
-            "Throughput of each row, with its 95 % interval: of a single run within that run, which"
-            " says nothing about the next; of several for the mean of the next runs. Only runs"
-            " that count are in it."
+            "Bar: mean of the row's valid runs, which are the dots. Line: its 95 % interval; for a"
+            " single run within that run, which says nothing about the next run; for several, of"
+            " the mean of the next runs." + RATIO * any(share.ratio for share in shares)
         ),
         height_px=90 + ROW_PX * len(rows),
         traces=traces,
         layout={
             "xaxis": value_axis("images per second"),
-            "yaxis": rows_axis([row.name for row in rows]),
             "barmode": "overlay",
         },
         legend=legend,
-        missing=[f"intervals of {', '.join(unsure)}; the records have none."] * bool(unsure),
-        table=_table(rows),
+        missing=[
+            *[f"intervals of {', '.join(unsure)}; the records have none."] * bool(unsure),
+            *_without_ratio(rows, shares),
+        ],
+        table=_table(rows, shares),
+        bars=[_label(row, share) for row, share in zip(rows, shares, strict=True)],
     )
+
+
+def _label(row: TableRow, share: Share) -> RowLabel:
+    ratio = "" if share.ratio is None else f", \u00d7{share.ratio:.2f}"
+    known = (
+        *(row.images_per_second, row.high_images_per_second, row.published_images_per_second),
+        *row.run_images_per_second,
+    )
+    return RowLabel(row.name, f"{throughput(row)} img/s{ratio}", max(v for v in known if v))
+
+
+def _without_ratio(rows: Sequence[TableRow], shares: Sequence[Share]) -> list[str]:
+    names: dict[str, list[str]] = {}
+    for row, share in zip(rows, shares, strict=True):
+        if share.why:
+            names.setdefault(share.why, []).append(row.name)
+    return [f"ratio of {', '.join(rows)} to the fastest: {why}." for why, rows in names.items()]
+
+
+def _single_runs(rows: Sequence[TableRow]) -> Json:
+    """Return a dot for each run, those of a row above one another."""
+    points = [
+        (rate, i + SPREAD * ((k + 0.5) / len(row.run_images_per_second) - 0.5))
+        for i, row in enumerate(rows)
+        for k, rate in enumerate(row.run_images_per_second)
+    ]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "single run",
+        "x": [brief(rate) for rate, _ in points],
+        "y": [round(place, 3) for _, place in points],
+        "marker": DOT,
+        "hovertemplate": "%{x} img/s<extra>%{fullData.name}</extra>",
+        "meta": {"c": TEXT, "g": "runs"},
+    }
 
 
 def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) -> Json:
@@ -92,7 +140,7 @@ def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) ->
         group=verdict,
         colour=colour,
         text=[f"{plain(row.implementation)}: {throughput(row)} img/s" for row in rows],
-        textposition="none",  # the table below has them
+        textposition="none",  # the page writes them beside the bars
         hovertemplate="%{text}<extra>%{fullData.name}</extra>",
     )
     if rows[0].low_images_per_second is not None:
@@ -128,19 +176,35 @@ def _published(known: list[tuple[int, float]], name: str) -> Json:
     }
 
 
-def _table(rows: list[TableRow]) -> Numbers:
+def _table(rows: list[TableRow], shares: Sequence[Share]) -> Numbers:
     return Numbers(
-        head=("Row", "img/s", "low", "high", "per device", "published", "verdict"),
+        head=(
+            "Row",
+            "img/s",
+            "low",
+            "high",
+            "to fastest",
+            "low",
+            "high",
+            "per device",
+            "published",
+            "verdict",
+        ),
         rows=[
             (
                 row.name,
                 show(row.images_per_second),
                 show(row.low_images_per_second),
                 show(row.high_images_per_second),
+                show(share.ratio),
+                show(share.low),
+                show(share.high),
                 show(row.images_per_second_per_gpu),
                 show(row.published_images_per_second, "g"),
                 row.validity,
             )
-            for row in rows
+            for row, share in zip(rows, shares, strict=True)
         ],
+        note="To fastest: ratio to the fastest row that this one may be compared with; low, high:"
+        " its 95 % interval, if both have two runs or more.",
     )

@@ -17,7 +17,7 @@ from mrbench.results.report.figures.base import (  # fmt: skip
 from mrbench.results.report.figures.ranking import error_bars, ranked
 from mrbench.results.report.gather import Chapter
 
-IDEAL = 6
+FEW = 3  # series that get labels; those of more would overlap
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
@@ -33,18 +33,20 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     traces: list[Json] = []
     legend: list[LegendEntry] = []
     for i, rows in enumerate(curves):
-        colour = i if i < IDEAL else i + 1
-        traces += [_ideal(rows, f"series{i}"), _curve(rows, f"series{i}", colour)]
-        name = rows[0].implementation
-        legend.append(LegendEntry(key=f"series{i}", label=name, colour=colour))
+        traces += [
+            _ideal(rows, f"series{i}"),
+            _curve(rows, f"series{i}", i, labelled=len(curves) <= FEW),
+        ]
+        legend.append(LegendEntry(key=f"series{i}", label=rows[0].name, style=i))
     counts = sorted({row.gpus for rows in curves for row in rows})
     unit = "GPUs" if curves[0][0].accelerator == "gpu" else "devices"
     return Figure(
         key=key,
         title="Scaling",
         caption=(
-            f"Images per second over the number of {unit}, with 95 % intervals. Thin and grey: what"
-            f" the fewest {unit} of the series would give, were each further one worth as much."
+            f"Images per second over the number of {unit}, with 95 % intervals. Labels: scaling"
+            " efficiency. Thin and grey: proportional scaling from the fewest"
+            f" {unit} of the series."
         ),
         height_px=360,
         traces=traces,
@@ -60,7 +62,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             ),
             rows=[
                 (
-                    row.implementation,
+                    rows[0].name,
                     str(row.gpus),
                     show(row.images_per_second),
                     show(row.low_images_per_second),
@@ -79,18 +81,20 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     )
 
 
-def _curve(rows: Sequence[TableRow], group: str, colour: int) -> Json:
-    return line(
+def _curve(rows: Sequence[TableRow], group: str, style: int, *, labelled: bool) -> Json:
+    text: Json = {"mode": "lines+markers+text", "textposition": "top left", "cliponaxis": False}
+    curve = line(
         [row.gpus for row in rows],
         [brief(row.images_per_second) for row in rows],
-        name=rows[0].implementation,
+        name=rows[0].name,
         group=group,
-        colour=colour,
+        style=style,
         marked=True,
         error_y={**error_bars(rows), "width": 4},
         text=[f"{row.scaling_efficiency:.1%}" for row in rows],
         hovertemplate="%{x}: %{y:.4g} img/s, %{text} of ideal<extra>%{fullData.name}</extra>",
     )
+    return curve | (text if labelled else {})
 
 
 def _ideal(rows: Sequence[TableRow], group: str) -> Json:
@@ -103,5 +107,5 @@ def _ideal(rows: Sequence[TableRow], group: str) -> Json:
         "y": [0, *(brief(each * count) for count in counts)],
         "line": {"width": 1, "dash": "dot"},
         "hoverinfo": "skip",
-        "meta": {"c": IDEAL, "g": group},
+        "meta": {"c": "soft", "g": group},
     }

@@ -6,9 +6,9 @@ from mrbench.results.report.figures.base import (  # fmt: skip
     Json,
     LegendEntry,
     Numbers,
+    RowLabel,
     bars,
     brief,
-    rows_axis,
     show,
     value_axis,
 )
@@ -19,18 +19,18 @@ Split = tuple[float, float | None]  # seconds of an iteration, and of those wait
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
-    """Return the time of an iteration of each row, parted where the log tells; None without any."""
+    """Return the time of an iteration of each row, split if its log allows; None if none does."""
     pairs = [(row, part) for row in ranked(chapter) if (part := _split(chapter, row))]
-    if not pairs:
+    if all(waiting is None for _, (_, waiting) in pairs):
         return None
-    parts: dict[str, dict[int, float]] = {"waiting for data": {}, "the rest": {}, "not parted": {}}
+    parts: dict[str, dict[int, float]] = {"waiting for data": {}, "the rest": {}, "not split": {}}
     for i, (_, (seconds, waiting)) in enumerate(pairs):
         if waiting is None:
-            parts["not parted"][i] = seconds
+            parts["not split"][i] = seconds
         else:
             parts["waiting for data"][i] = waiting
             parts["the rest"][i] = seconds - waiting
-    colours = {"waiting for data": 1, "the rest": 0, "not parted": 6}
+    colours = {"waiting for data": 1, "the rest": 0, "not split": 6}
     traces: list[Json] = []
     for name, values in parts.items():
         if values:
@@ -49,19 +49,18 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         key=key,
         title="Time of an iteration",
         caption=(
-            "Seconds per iteration in the measured window, parted into waiting for data and the"
-            " rest (forward, backward, update, communication) where the log tells the wait; the"
-            " mean of the runs that count."
+            "Seconds per iteration in the measured window, split into waiting for data and the"
+            " rest (forward, backward, update, communication) if the log reports the wait; mean of"
+            " the valid runs."
         ),
         height_px=90 + ROW_PX * len(pairs),
         traces=traces,
         layout={
             "xaxis": value_axis("seconds per iteration"),
-            "yaxis": rows_axis([row.name for row, _ in pairs]),
             "barmode": "stack",
         },
         legend=[
-            LegendEntry(key=name, label=name, colour=colours[name], kind="bar")
+            LegendEntry(key=name, label=name, style=colours[name], kind="bar")
             for name, values in parts.items()
             if values
         ],
@@ -78,9 +77,14 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 for row, (seconds, waiting) in pairs
             ],
         ),
-        missing=[f"the parts of {', '.join(silent)}; the logs do not tell the wait."]
-        * bool(silent),
+        missing=[f"the wait of {', '.join(silent)}; the logs do not report it."] * bool(silent),
+        bars=[RowLabel(row.name, _value(*part), part[0]) for row, part in pairs],
     )
+
+
+def _value(seconds: float, waiting: float | None) -> str:
+    share = "" if waiting is None else f", {waiting / seconds:.1%} waiting"
+    return f"{seconds:.3g} s{share}"
 
 
 def _split(chapter: Chapter, row: TableRow) -> Split | None:
