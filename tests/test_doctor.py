@@ -63,7 +63,7 @@ def test_doctor_and_run_agree(tmp_path: Path) -> None:
     told = json.loads(mrbench("doctor", "--json", "--weights", ".", cwd=tmp_path).stdout)
     missing = [f for found in told["groups"].values() for f in found if f["outcome"] == "failed"]
     refused = mrbench("run", "--weights", ".", cwd=tmp_path)
-    said = sorted(line.strip() for line in refused.stderr.splitlines()[1:])
+    said = sorted(line[2:] for line in refused.stderr.splitlines() if line.startswith("  "))
     assert said == sorted(
         f"{', '.join(f['implementations'])}: {f['text']}; {f['remedy']}" for f in missing
     )
