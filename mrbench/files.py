@@ -12,6 +12,7 @@ import json
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -46,6 +47,15 @@ def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+
+
+def unfinished(folder: Path, older_than_s: float) -> Iterator[Path]:
+    """Yield the files of `create_beside` that nobody has written to for so long: of killed runs."""
+    for path in folder.glob(".*.part") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > older_than_s:
+                yield path
 
 
 def create_beside(path: Path, *, private: bool = False) -> tuple[int, Path]:

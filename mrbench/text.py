@@ -74,10 +74,12 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-# Parts of a variable's name, between underscores, that end so hold a secret.
+# Words of a variable's name, between underscores, that mean a secret. Nothing ordinary ends as the
+# first ones do; KEY and its like count by themselves, not as the end of MONKEY or BYPASS.
 _SECRET = re.compile(
-    r"(KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|COOKIES?|BEARER|PRIVATE|"
-    r"SIGNATURE)$"
+    r".*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)|"
+    r"(?:API|ACCESS|APP|AUTH|DB|LICENSE|PG|PRIVATE|SSH)?(?:KEY|PASS)|"
+    r"AUTH|COOKIES?|BEARER|PRIVATE|SIGNATURE"
 )
 _USERINFO = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 _QUERY = re.compile(r"([?&;][^=&;#\s]*=)([^&;#\s\"']+)")
@@ -86,7 +88,7 @@ HIDDEN = "***"
 
 def is_secret(name: str) -> bool:
     """Tell whether a variable of that name holds a secret."""
-    return any(_SECRET.search(part) for part in re.split("[_-]", name.upper()))
+    return any(map(_SECRET.fullmatch, re.split("[_-]", name.upper())))
 
 
 def shown(name: str, value: str) -> str:

@@ -40,6 +40,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.cut: dict[str, int] = {}  # path: bytes after which the connection ends
         self.sizeless: set[str] = set()
         self.trickling: set[str] = set()
+        self.greeting: set[str] = set()  # paths whose headers never end
         self.asked: list[str] = []
 
     @property
@@ -60,6 +61,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", self.server.leads[self.path])
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif self.path in self.server.greeting:
+            self.send_response(200)
+            self.flush_headers()
+            with contextlib.suppress(OSError):  # until the other side has enough
+                while True:
+                    self.wfile.write(b"X")
+                    time.sleep(0.02)
         elif self.path in self.server.files:
             content = self.server.files[self.path]
             self.send_response(200)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manyruns import KEPT, leaves, make
+from manyruns import KEPT, leaves, make, seal
 from mrbench.errors import MrbenchError
 from mrbench.recipe.load import load_suite
 from mrbench.record import rundir
@@ -20,6 +20,7 @@ from mrbench.record.formats import record_of
 from mrbench.record.listing import StoredRun, list_runs
 from mrbench.results.rows import make_rows, table_run
 from mrbench.results.table import FORMATS, render
+from toy import mrbench
 
 COUNTER = """
 import collections, contextlib, cProfile, io, os, pstats, sys
@@ -87,6 +88,9 @@ def test_an_edited_record_is_read_anew_even_with_the_same_size_and_time(tmp_path
     )  # one digit, the rest as it was
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert path.stat().st_size == status.st_size
+    (edited,) = list_runs(tmp_path, "smoke")
+    assert f"{path}: is not as its own digest says" in str(edited)
+    seal(folder)
     (after,) = list_runs(tmp_path, "smoke")
     assert isinstance(after, StoredRun)
     assert after.record.images_per_second == pytest.approx(rate + 1, abs=1e-9)
@@ -111,12 +115,28 @@ def test_what_is_no_record_is_told_and_what_has_none_is_named(tmp_path: Path) ->
     assert len([f for f in found if isinstance(f, StoredRun)]) == 1
 
 
+def test_a_table_names_an_edited_record_and_leaves_it_out(tmp_path: Path) -> None:
+    folders = make(tmp_path / "runs", 2)
+    path = folders[0] / "record.json"
+    path.write_text(path.read_text().replace('"status": "ok"', '"status":  "ok"'))
+    assert mrbench("table", "--suite", "smoke", cwd=tmp_path).returncode == 0  # only laid out anew
+    record = json.loads(path.read_bytes())
+    record["measurement"]["images_per_second"] *= 2
+    path.write_text(json.dumps(record))
+    done = mrbench("table", "--suite", "smoke", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 7
+    assert "is not as its own digest says: it was edited or damaged" in done.stderr
+    assert "`mrbench verify` says more" in done.stderr
+    assert len(json.loads(done.stdout)) == 1
+
+
 def test_a_record_with_nan_is_read_as_before(tmp_path: Path) -> None:
     (folder,) = make(tmp_path, 1)
     path = folder / "record.json"
     path.write_text(
         path.read_text().replace('"load_average_1min": ', '"load_average_1min": NaN, "x": ')
     )
+    seal(folder)
     (found,) = list_runs(tmp_path, "smoke")
     assert isinstance(found, StoredRun)
     path.write_text(

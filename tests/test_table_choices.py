@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from manyruns import KEPT, make
+from manyruns import KEPT, make, seal
 from mrbench.record.rundir import write
 from terminal import mrbench_on
 from toy import mrbench
@@ -100,6 +100,7 @@ def changed(run: Path, **change: Any) -> None:  # noqa: ANN401 - JSON
     for key, value in change.items():
         record[key] = record[key] | value if isinstance(record[key], dict) else value
     write(run / "record.json", json.dumps(record))
+    seal(run)
 
 
 def test_ratios_to_a_row_where_runs_may_be_compared(tmp_path: Path) -> None:

@@ -186,6 +186,15 @@ def test_a_trickle_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
     assert left() == set()
 
 
+def test_headers_that_never_end_are_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "ANSWER_S", 0.5)
+    server.greeting.add("/R-50.pkl")
+    assert "no answer within 0.5 s" in refused(item(f"{server.base}/R-50.pkl"))
+    assert left() == set()
+
+
 def test_a_named_folder_is_used_and_nothing_is_fetched(server: Server, tmp_path: Path) -> None:
     wanted = item(f"{server.base}/R-50.pkl", md5=MD5)
     assert "are missing" in str(weights.problem(wanted, tmp_path))

@@ -133,6 +133,12 @@ def test_a_patch_cannot_write_through_a_link(upstream: Source, tmp_path: Path) -
     assert not list(tmp_path.rglob("outside"))
 
 
+def test_links_that_lead_outside_together_are_refused(upstream: Source) -> None:
+    links = (("d/e", ".."), ("f", "d/e/.."))  # each stays inside as it is written
+    patch = "".join(ADD.format(name=n, mode="120000", text=t) for n, t in links)
+    assert "make f a link to d/e/.., outside the checkout" in refused(upstream, patch.encode())
+
+
 def test_a_link_within_the_checkout_may_be_patched_in(upstream: Source) -> None:
     made = prepare(upstream, ADD.format(name="pkg/link", mode="120000", text="../README").encode())
     assert (made.path / "pkg" / "link").read_bytes() == FILES["README"]

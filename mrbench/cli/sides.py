@@ -9,6 +9,7 @@ from mrbench.checks.ab import Side
 from mrbench.cli import choice
 from mrbench.errors import RecipeError
 from mrbench.recipe.load import RecipeFile
+from mrbench.text import shown
 
 GIVE = (
     "give two --commit of one --impl or --recipe, two --recipe, or two --variable of one --impl or"
@@ -27,7 +28,7 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
         case (1, 0, 2):
             if len({text.partition("=")[0] for text in variables}) > 1:
                 raise RecipeError("--variable: two names", "give two values of one variable")
-            made = [(text, _with(files[0], text), None) for text in variables]
+            made = [(_label(text), _with(files[0], text), None) for text in variables]
         case (2, 0, 0):
             names = [str(path) for path in args.recipe or ()] or [file.name for file in files]
             made = [(name, file, None) for name, file in zip(names, files, strict=True)]
@@ -51,6 +52,12 @@ def variable(text: str) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*=[^\0]*", text):
         return text
     raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, as OMP_NUM_THREADS=2")
+
+
+def _label(text: str) -> str:
+    """Return NAME=VALUE for others to read."""
+    name, _, value = text.partition("=")
+    return f"{name}={shown(name, value)}"
 
 
 def _with(file: RecipeFile, text: str) -> RecipeFile:

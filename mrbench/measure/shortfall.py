@@ -103,8 +103,9 @@ def untimed(process: Process) -> Problem:
             f" least, are too coarse for a window of {printed_s:.4g} s"
         )
         return Problem(text, f"choose a longer window (--window), or {TIMED}")
+    which = f"seconds up to iteration {process.untimed}" if process.untimed else "window's seconds"
     text = (
-        f"the seconds up to iteration {process.untimed} cannot be told: the process did not begin"
+        f"the {which} cannot be told: the process did not begin"
         " at iteration 1, or they contain a validation; no other clock covers the window"
     )
     return Problem(text, f"give a log with time stamps, or {TIMED}")

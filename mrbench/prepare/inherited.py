@@ -30,9 +30,13 @@ PASSED = (
 STARTERS = ("SLURM_*", "OMPI_MCA_*", "PRTE_MCA_*", "PMIX_*", "I_MPI_*", "HYDRA_*", "UCX_*", "FI_*")
 # Of a step that makes something: where compilers find what machines have in unusual places, how pip
 # and uv reach their indexes. Flags for compilers stay outside, and uv's other settings.
-BUILD = (
+COMPILERS = (
     *("CC", "CXX", "CUDAHOSTCXX", "CUDACXX", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"),
-    *("LIBRARY_PATH", "PKG_CONFIG_PATH", "CUDA_ROOT", "CUDNN_*", "NCCL_HOME", "NCCL_ROOT"),
+    "LIBRARY_PATH",
+)
+BUILD = (
+    *COMPILERS,
+    *("PKG_CONFIG_PATH", "CUDA_ROOT", "CUDNN_*", "NCCL_HOME", "NCCL_ROOT"),
     *("HOROVOD_NCCL_HOME", "HOROVOD_CUDA_HOME", "TORCH_CUDA_ARCH_LIST", "FORCE_CUDA"),
 )
 STEPS = (
@@ -45,7 +49,8 @@ STEPS = (
     *("UV_PYTHON_INSTALL_DIR",),
 )
 INDEX = "MRBENCH_INDEX"
-# Of what is left out, the beginnings of what would have changed the training.
+# Of what is left out, the beginnings of what would have changed the training; and COMPILERS, which
+# torch.compile, Triton and extensions that are built on the fly would have used.
 TELLING = (
     *("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_", "OMPI_", "PMI", "MPI"),
     *("CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_", "NCCL_", "GLOO_", "UCX_", "FI_", "OMP_", "GOMP_"),
@@ -100,5 +105,5 @@ def left_out(names: Iterable[str], own: Container[str]) -> tuple[str, ...]:
     names: passed on all the same; own: what the training sets itself.
     """
     given = passed(names)
-    would = chosen(f"{beginning}*" for beginning in TELLING)
+    would = chosen((*COMPILERS, *(f"{beginning}*" for beginning in TELLING)))
     return tuple(name for name in would if name not in given and name not in own)

@@ -154,6 +154,9 @@ def _validate(recipe: Recipe, place: Place) -> None:
             raise place.error(
                 key, f"{text!r} must stay inside its folder", "relative, without '..'"
             )
+    for key, words in _commands(recipe):
+        if not words[0].strip():
+            raise place.error(key, "its first word is empty", "name the program to start")
     for key, text in _templates(recipe):
         for name in PLACEHOLDER.findall(text):
             if name not in PLACEHOLDERS:
@@ -251,22 +254,24 @@ def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "weights", item.link or "."
 
 
+def _commands(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "launch.command", recipe.launch.command
+    if recipe.launch.multi_node:
+        yield "launch.multi_node.command", recipe.launch.multi_node.command
+    for i, step in enumerate(recipe.environment.build):
+        yield f"environment.build[{i}]", step
+    for i, step in enumerate(recipe.data.prepare if recipe.data else ()):
+        yield f"data.prepare[{i}]", step
+
+
 def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    for text in recipe.launch.command:
-        yield "launch.command", text
-    for text in recipe.launch.multi_node.command if recipe.launch.multi_node else ():
-        yield "launch.multi_node.command", text
+    for key, words in _commands(recipe):
+        for text in words:
+            yield key, text
     for name, text in recipe.launch.variables.items():
         yield f"launch.variables.{name}", text
     for text in recipe.other_gpus.arguments:
         yield "other_gpus.arguments", text
-    for step in recipe.environment.build:
-        for text in step:
-            yield "environment.build", text
-    if recipe.data:
-        for step in recipe.data.prepare:
-            for text in step:
-                yield "data.prepare", text
 
 
 def _suggest(name: str, known: tuple[str, ...]) -> str:

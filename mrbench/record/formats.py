@@ -1,7 +1,10 @@
 """Reading record.json and plan.json: decoded by type, older formats lifted, newer ones refused."""
 
+import contextlib
+import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -23,6 +26,9 @@ from mrbench.model.record import (
 from mrbench.model.run import Exit
 from mrbench.model.slurm import Container
 
+_PLAIN = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode()))
+_SORTED = msgspec.json.Encoder(order="sorted")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 S = TypeVar("S", bound=msgspec.Struct)
 
 OLDEST = 2
@@ -157,4 +163,22 @@ def _sound(record: RunRecord, file: str) -> RunRecord:
 
 def is_edited(raw: bytes, record: RunRecord) -> bool:
     """Tell whether a record.json has another digest than it says; older formats have none."""
-    return record.digest is not None and files.digest_of(json.loads(raw)) != record.digest
+    if record.digest is None:
+        return False
+    with contextlib.suppress(msgspec.DecodeError):  # as NaN: `json` reads it
+        if _quick_digest(raw) == record.digest:
+            return False
+    return files.digest_of(json.loads(raw)) != record.digest
+
+
+def _quick_digest(raw: bytes) -> str:
+    """Return files.digest_of in a quarter of the time, of thousands of records.
+
+    Numbers are left as they are written; one that was written anew gives another digest.
+    """
+    content = _PLAIN.decode(raw)
+    content.pop("digest", None)
+    text = _SORTED.encode(content)
+    if not text.isascii():
+        text = _NOT_ASCII.sub(lambda m: json.dumps(m[0])[1:-1], text.decode()).encode()
+    return hashlib.sha256(text).hexdigest()

@@ -1,7 +1,7 @@
 """All runs of a suite that lie in a folder of runs, read fast: each record is opened once.
 
-There is no cache and no index, so that a table shows what lies there now. A record's type is
-checked; its own digest is not, `mrbench verify` does that.
+There is no cache and no index, so that a table shows what lies there now. A record's type and its
+own digest are checked; `mrbench verify` checks the rest.
 """
 
 import contextlib
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from mrbench.errors import MrbenchError
+from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.files import read_regular
 from mrbench.model.record import RunRecord
-from mrbench.record.formats import record_of
+from mrbench.record.formats import is_edited, record_of
 from mrbench.record.rundir import MOST_BYTES, cannot_read
 
 
@@ -28,8 +28,8 @@ class StoredRun(NamedTuple):
 def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Path]:
     """Yield for each run of a suite, oldest first, one of three.
 
-    The run; an error that says what is wrong with its record.json; the folder of a run that has a
-    plan and no record.
+    The run; an error that says what is wrong with its record.json, as that it was edited; the
+    folder of a run that has a plan and no record.
     """
     folders = []
     for implementation in _entries(os.path.join(runs, suite)):  # noqa: PTH118 - 10,000 of them
@@ -39,7 +39,8 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
             folder = f"{implementation}/{name}"
             try:
                 raw = read_regular(f"{folder}/record.json", MOST_BYTES)
-                yield StoredRun(record_of(raw, f"{folder}/record.json"), folder)
+                record = record_of(raw, f"{folder}/record.json")
+                yield _edited(folder) if is_edited(raw, record) else StoredRun(record, folder)
             except NotADirectoryError:
                 continue
             except FileNotFoundError:
@@ -49,6 +50,12 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
                 yield cannot_read(f"{folder}/record.json", exc)
             except MrbenchError as exc:
                 yield exc
+
+
+def _edited(folder: str) -> MrbenchError:
+    text = "is not as its own digest says: it was edited or damaged"
+    remedy = "restore it, or remove the run; `mrbench verify` says more"
+    return CheckFailed(text, remedy, file=f"{folder}/record.json")
 
 
 def _entries(folder: str) -> list[str]:

@@ -44,6 +44,7 @@ from mrbench.text import shorten
 POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
 MOST_TIMES = 512  # of the window; more are joined in pairs, so that each look costs little
 MOST_KEPT_BYTES = 64 << 20  # of a file that the recipe asks to keep
+MOST_KEPT_FILES, MOST_KEPT_TOTAL_BYTES = 1000, 256 << 20  # of all of them: `pack` takes a GiB
 GROWTH = 1.05  # the interval is computed anew when the window has grown so much
 
 
@@ -153,11 +154,20 @@ def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Iterator[str]:
     Yields what could not be kept: the window is over, and nothing here may cost its number.
     """
     output = prepared.folder / "output"
+    files = total_bytes = 0
     for pattern in plan.log.keep:
         try:
             for path in output.glob(pattern):
-                if path.is_file() and path.resolve().is_relative_to(output.resolve()):
-                    yield from _keep_one(path, folder.kept / path.relative_to(output))
+                if not (path.is_file() and path.resolve().is_relative_to(output.resolve())):
+                    continue
+                size_bytes = path.stat().st_size
+                if size_bytes <= MOST_KEPT_BYTES:
+                    files, total_bytes = files + 1, total_bytes + size_bytes
+                if files > MOST_KEPT_FILES or total_bytes > MOST_KEPT_TOTAL_BYTES:
+                    most = f"{MOST_KEPT_FILES} files, {MOST_KEPT_TOTAL_BYTES >> 20} MiB together"
+                    yield f"log.keep: {path.name} and what follows were not kept (more than {most})"
+                    return
+                yield from _keep_one(path, folder.kept / path.relative_to(output))
         except (OSError, ValueError, RuntimeError) as exc:  # too deep, or links in a circle
             yield f"log.keep: {shorten(pattern)}: {_why(exc)}"
 

@@ -2,12 +2,17 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, UnavailableError
-from mrbench.files import home
+from mrbench.files import home, unfinished
 from mrbench.launch.executors.docker import engine
+from mrbench.model.finding import Problem
 from mrbench.prepare import run_copy
+
+UNTOUCHED_S = 3600  # a download that is silent for a minute is given up
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -31,6 +36,12 @@ def main(args: argparse.Namespace) -> int:
     """Remove containers and folders whose mrbench is dead, and say which."""
     folders, left = run_copy.sweep(home() / "scratch")
     removed = [f"folder {path}" for path in folders]
+    for path in _parts():
+        try:
+            path.unlink()
+            removed.append(f"file {path}")
+        except OSError as exc:
+            left.append(Problem(f"{path} cannot be removed ({exc.strerror})", run_copy.REMOVE))
     for problem in left:
         print(f"mrbench: {problem}", file=sys.stderr)
     code = MrbenchError.exit_code if left else 0
@@ -47,6 +58,15 @@ def main(args: argparse.Namespace) -> int:
     if not removed and not left:
         print("nothing to remove")
     return code
+
+
+def _parts() -> Iterator[Path]:
+    """Yield files of mrbench's home that were being written when all was killed."""
+    weights = home() / "weights"
+    folders = [home(), *(path for path in home().glob("*/") if path.name != "scratch")]
+    folders += [path for path in weights.rglob("*") if path.is_dir()]
+    for folder in folders:
+        yield from unfinished(folder, UNTOUCHED_S)
 
 
 def _containers(*, others: bool) -> tuple[list[str], list[str]]:

@@ -25,7 +25,7 @@ mrbench parse train.log --recipe mine.yaml""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench parse`."""
-    parser.add_argument("log", metavar="LOG", type=Path, help="a log; may be .gz or JSON")
+    parser.add_argument("log", metavar="LOG", type=Path, help="a log, also .gz or JSON; - is stdin")
     parser.add_argument(
         "--suite", default="2019", metavar="NAME", help="suite of the recipes to try; default: 2019"
     )
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
     known, window = _own(args) if args.recipe else _carried(args)
     keys = {"every": args.every, "smoothing": args.smoothing, "epochs_from": args.epochs_from}
     parsed = parse_log(
-        args.log,
+        Path("/dev/stdin") if str(args.log) == "-" else args.log,
         recipes=known,
         implementation=args.recipe.stem if args.recipe else args.impl,
         images_per_iteration=args.images_per_iteration,

@@ -5,9 +5,11 @@ order: `<monotonic clock, ns> <offset of the chunk's end>`, the offset in bytes 
 chunk is what one read of the job's output returned.
 """
 
+import errno
 import gzip
 import itertools
 import operator
+import stat
 import zlib
 from array import array
 from bisect import bisect_left
@@ -76,8 +78,13 @@ def read_range(path: Path, begin: int, end: int) -> bytes:
     return b"".join(parts)
 
 
+# Where a pipe is one that somebody writes into: standard input, and the shell's <(...).
+PIPES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+
 def _chunks(path: Path) -> Iterator[bytes]:
     try:
+        _require_end(path)
         with path.open("rb") as file:
             packed = file.peek(2)[:2] == _GZIP
             yield from _unpacked(file) if packed else _read_chunks(file)
@@ -86,6 +93,13 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise MeasureError(
             f"cannot be read as a log ({text})", "give a readable file", file=path
         ) from exc
+
+
+def _require_end(path: Path) -> None:
+    """Refuse a device, and a pipe into which nobody may ever write."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and str(path).startswith(PIPES))):
+        raise OSError(errno.EINVAL, "it is no regular file; `-` reads standard input")
 
 
 def _growing(

@@ -102,9 +102,11 @@ def _stats(
     step = metadata.get("step")
     figure = value.get("time", value.get("throughput"))
     number = _number(figure)
-    if not isinstance(step, int) or not 0 < step < _MOST or not number or number <= 0:
+    if not isinstance(step, int) or not 0 < step < _MOST or number is None:
         return None
     timed = "time" in value
+    if number < 0 or (number == 0 and not timed):
+        return None
     return _Event(
         step=step,
         seconds=number if timed else None,

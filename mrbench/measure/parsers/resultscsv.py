@@ -7,6 +7,7 @@ file does not say. Versions before 8.2.83 have no column for the time.
 import re
 from collections.abc import Iterable, Iterator
 
+from mrbench.errors import MeasureError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import Mark, last_digit
 from mrbench.measure.parsers.samples import from_intervals
@@ -36,7 +37,7 @@ def parse(
 
 def _marks(blocks: Iterable[Block], every: int) -> Iterator[Mark]:
     named, first, before_s, before_error = False, 1, 0.0, 0.0
-    rows = 0
+    rows, fell = 0, False
     for offset, block in blocks:
         for row in _ROW.finditer(block):
             if row["head"]:
@@ -48,8 +49,14 @@ def _marks(blocks: Iterable[Block], every: int) -> Iterator[Mark]:
             rows += 1
             if rows == 1:
                 first = min(epoch, 1)  # older versions count from 0
-            if seconds < before_s:  # resumed: the time began anew
+            falls = seconds < before_s
+            if falls and fell:
+                text = f"its column time falls row by row up to epoch {epoch}"
+                remedy = "it must be the seconds since the training began: give the right file"
+                raise MeasureError(text, remedy)
+            if falls:  # resumed: the time began anew
                 before_s = before_error = 0.0
+            fell = falls
             error = last_digit(row["seconds"]) / 2
             yield Mark(
                 (epoch - first + 1) * every,

@@ -93,6 +93,10 @@ def _from_sums(steps: Iterable[Step]) -> Iterator[IterationSample]:
         last, total, edge_s, waited = mark.iteration, mark.value, mark.error, mark.data
 
 
+ALL_ZERO = Problem(
+    "the log prints 0 as the time of an iteration",
+    "print more digits, give a log with time stamps, or let mrbench run the training",
+)
 BEGAN_LATER = Problem(
     "the seconds up to the log's first line are unknown: the training began before it",
     "choose a window behind it, or give a log with its beginning",
@@ -130,6 +134,9 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
         count = mark.iteration - base
         if start_known and abs(elapsed - total) <= before_s + edge_s:
             edge_s = before_s
+            if mark.value == 0 and count > 0:
+                yield to_sample(mark, count, math.nan, rounding_s=0.0, unknown=ALL_ZERO)
+                base = mark.iteration
             continue  # far into a mean its digits do not resolve an interval; the next is longer
         if count > 0:
             data_s = _over_last(mark, count, rule.data_over)

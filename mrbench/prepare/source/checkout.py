@@ -204,14 +204,23 @@ def _headline(line: str, patch: bytes) -> str:
 
 
 def _check_links(folder: Path, before: Iterable[Tracked], after: Iterable[Tracked]) -> None:
-    """Refuse a symbolic link that was patched in and leads out of the checkout."""
+    """Refuse a symbolic link that leads out of the checkout by what was patched in.
+
+    Upstream's own may lead anywhere, unless the patches turn one of the links on its way.
+    """
     known = {(file.path, file.oid) for file in before if file.mode == LINK}
-    for file in after:
-        if file.mode != LINK or file.size == ABSENT or (file.path, file.oid) in known:
-            continue
+    links = [file for file in after if file.mode == LINK and file.size != ABSENT]
+    if all((file.path, file.oid) in known for file in links):
+        return
+    for file in links:
         target = (folder / file.path).readlink()
         place = Path(os.path.normpath(folder / Path(file.path).parent / target))
-        if target.is_absolute() or not place.is_relative_to(folder) or ".git" in target.parts:
+        inside = not target.is_absolute() and place.is_relative_to(folder)
+        if not inside and (file.path, file.oid) in known:
+            continue
+        real = Path(os.path.realpath(folder / file.path))  # through other links
+        inside &= real.is_relative_to(folder.resolve())
+        if not inside or ".git" in (*target.parts, *real.parts):
             raise WorkspaceError(
                 f"the patches make {file.path} a link to {target}, outside the checkout",
                 "remove it",

@@ -1,12 +1,15 @@
 """Get a file from one URL, https or file: all of it, or an error."""
 
+import contextlib
 import http.client
 import io
 import os
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -16,10 +19,61 @@ from mrbench.errors import UnavailableError
 from mrbench.prepare.weights.digests import CHUNK_BYTES, Digests, Hashing
 
 SILENCE_LIMIT_S = 60.0
+ANSWER_S = 120.0  # until all headers are there
 SLOW_S, LEAST_BYTES = 60.0, 120_000  # 2 kB/s: less than that, for a minute, is no download
 LIMIT_S = 12 * 3600.0
 
 Tell = Callable[[int, int | None], None]
+
+
+class _NoAnswerError(TimeoutError):
+    """The headers were not there in time."""
+
+    def __init__(self) -> None:
+        super().__init__(f"no answer within {ANSWER_S:g} s")
+
+
+class _Bounded(http.client.HTTPSConnection):
+    """Gives up a server that has not answered in ANSWER_S: a byte now and then is no silence."""
+
+    def connect(self) -> None:
+        """Connect, through a proxy too, and agree on keys."""
+        with self._soon():
+            super().connect()
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        """Read the headers."""
+        with self._soon():
+            return super().getresponse()
+
+    @contextlib.contextmanager
+    def _soon(self) -> Iterator[None]:
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            with contextlib.suppress(TypeError, OSError):  # there is none yet, or no more
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # the reader sees its end
+
+        timer = threading.Timer(ANSWER_S, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as exc:
+            if late.is_set():
+                raise _NoAnswerError from exc
+            raise
+        finally:
+            timer.cancel()
+        if late.is_set():  # headers that were cut off look complete
+            raise _NoAnswerError
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """Open by a connection that gives up."""
+        return self.do_open(_Bounded, req)
 
 
 class _OnlyToHttps(urllib.request.HTTPRedirectHandler):
@@ -63,6 +117,8 @@ def download(
         raise UnavailableError(f"{url}: cannot be reached ({exc.reason})") from exc
     except http.client.HTTPException as exc:
         raise UnavailableError(f"{url}: the connection broke ({exc!r})") from exc
+    except _NoAnswerError as exc:
+        raise UnavailableError(f"{url}: {exc}") from exc
     except TimeoutError as exc:
         raise UnavailableError(f"{url}: silent for {SILENCE_LIMIT_S:g} s") from exc
     except OSError as exc:
@@ -76,7 +132,7 @@ def _open(url: str) -> io.BufferedReader | http.client.HTTPResponse:
     opener = urllib.request.OpenerDirector()  # not the default one, which knows http, ftp and data
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPSHandler(),
+        _Https(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.UnknownHandler(),

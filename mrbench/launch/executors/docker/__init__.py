@@ -24,7 +24,7 @@ from mrbench.errors import LaunchError, MrbenchError
 from mrbench.files import write_whole
 from mrbench.launch.executors import local
 from mrbench.launch.executors.base import CONTAINER, Running
-from mrbench.launch.executors.docker.engine import RUN, connect, labelled, remove
+from mrbench.launch.executors.docker.engine import RUN, began, connect, labelled, remove
 from mrbench.launch.executors.docker.image import InImage
 from mrbench.launch.executors.docker.order import make_order
 from mrbench.model.container import ContainerOrder, ContainerState, DockerContainer
@@ -190,9 +190,17 @@ def _removed(order: ContainerOrder) -> Iterator[None]:
                     remove(container)
 
 
+# A number alone may be another process's by now, and would keep the locks for ever.
 KEEPER = """
-import os, sys, time
-while os.path.exists(f"/proc/{sys.argv[1]}"):
+import sys, time
+def began():
+    try:
+        with open(f"/proc/{sys.argv[1]}/stat", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+while began() == sys.argv[2]:
     time.sleep(1)
 """
 
@@ -204,9 +212,11 @@ def _lives(root: int | None, started: ContainerState) -> bool:
 
 def _keep_while(root: int | None, files: tuple[int, ...]) -> None:
     """Keep the locks of a training that nobody could end, as long as its first process lives."""
+    if root is None or (since := began(root)) is None:
+        return
     with contextlib.suppress(OSError):
         subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", KEEPER, str(root)],
+            [sys.executable, "-I", "-S", "-c", KEEPER, str(root), since],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -141,7 +141,7 @@ def owner() -> dict[str, str]:
         BOOT: _boot(),
         SPACE: _pid_space(),
         PID: str(os.getpid()),
-        BEGAN: _began(os.getpid()) or "",
+        BEGAN: began(os.getpid()) or "",
     }
 
 
@@ -153,7 +153,7 @@ def orphaned(labels: dict[str, str]) -> bool | None:
         return True
     if labels.get(SPACE) != _pid_space():
         return None
-    return _began(int(labels.get(PID, "0"))) != labels.get(BEGAN)
+    return began(int(labels.get(PID, "0"))) != labels.get(BEGAN)
 
 
 def _boot() -> str:
@@ -164,7 +164,7 @@ def _pid_space() -> str:
     return os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - no path, a name in brackets
 
 
-def _began(pid: int) -> str | None:
+def began(pid: int) -> str | None:
     """Return when a process began, in ticks since the boot; None if it is gone.
 
     Not by psutil, whose time of creation moves when the machine's clock is set: a run that lives
