@@ -1,14 +1,4 @@
-"""Errors that end a command, each with the exit code it ends with.
-
-MrbenchError 1
- +-- NewerFormatError 1   a file was written by a newer mrbench
- +-- RecipeError 2        the recipe, the suite or the command line asks for something impossible
- +-- WorkspaceError 3     the pinned source cannot be fetched, checked out or patched
- +-- UnavailableError 4   this machine lacks what the plan needs
- +-- LaunchError 5        training could not be started, or ended badly
- +-- MeasureError 6       the log yields no number to trust, or the run breaks a rule of its suite
- +-- CheckFailed 7        a run, a log or a comparison does not hold what it claims
- +-- Inconclusive 8       what was measured does not suffice for an answer
+"""Errors that end a command, each with the exit code it ends with; MEANINGS tells what each means.
 
 Library code raises; only cli prints and exits. Each error says what is wrong, where, and what to do
 next, in parts that stay parts: nobody takes a printed line apart again.
@@ -21,6 +11,22 @@ from os import (
 )  # not pathlib.Path: importing that takes a tenth of `mrbench --version`
 
 from mrbench.text import without_secrets
+
+# What `mrbench help exit-codes` prints. Codes 3 to 8 belong to the errors below.
+MEANINGS = {
+    0: "done",
+    1: "another failure: a file that cannot be read or written, or nothing to show",
+    2: "the command line, the recipe or the suite asks for something impossible",
+    3: "the pinned source cannot be fetched, checked out or patched",
+    4: "this machine lacks what the plan needs: GPUs, data, weights, a program, a server's answer",
+    5: "a step of the environment or the training could not be started, or ended badly",
+    6: "the log yields no number to trust, or the run breaks a rule of its suite",
+    7: "a run, a log or a comparison does not hold what it claims",
+    8: "what was measured does not suffice for an answer",
+    70: "a bug in mrbench; the message names a file with the details",
+    130: "interrupted, by Ctrl-C or a signal",
+    141: "whoever read the output ended, as in `mrbench table | head`",
+}
 
 
 class MrbenchError(Exception):

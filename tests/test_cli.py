@@ -34,7 +34,7 @@ from toy import edit, make_suite, mrbench
             2,
             "is for --executor local or docker",
         ),
-        (["table"], 1, "no runs of suite 2019"),
+        (["table"], 1, "no such folder of runs; `mrbench run --suite demo`"),
         (["table", "--suite", "nope"], 2, "no suite is called"),
         (["show", "nope"], 1, "no run 'nope'"),
         (["parse", "gone.log"], 6, "gone.log"),

@@ -56,7 +56,12 @@ def ask(line: str, cwd: Path, point: int | None = None) -> list[str]:
     [
         ("mrbench ", {"run", "table", "completion"}, {"--suite", "--version"}),
         ("mrbench --", {"--version", "--help"}, {"run"}),
-        ("mrbench run ", {"--suite", "--dry-run"}, {"run", "runs/"}),
+        ("mrbench run ", {"--suite", "--dry-run", "demo"}, {"run", "runs/"}),
+        (
+            "mrbench run --suite smoke --impl detectron2,t",
+            {"detectron2,torchvision"},
+            {"torchvision"},
+        ),
         ("mrbench ver", {"verify"}, {"run"}),
         ("mrbench run --", {"--suite", "--dry-run", "--executor"}, {"--format"}),
         ("mrbench run --suite ", {"2019", "demo", "modern", "smoke"}, {"--impl"}),

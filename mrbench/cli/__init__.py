@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from mrbench import __version__
-from mrbench.errors import MrbenchError
+from mrbench.errors import MEANINGS, MrbenchError
 from mrbench.text import did_you_mean, printable
 
 
@@ -60,8 +60,7 @@ class Parser(argparse.ArgumentParser):
 
     def _meant(self, word: str) -> str:
         """Return the option whose value the word could be, as a question; or nothing."""
-        from mrbench.recipe import load  # noqa: PLC0415 - 20 ms, for mistakes only
-
+        load = _load()
         suites = load.suite_names()
         values = {"--suite": suites, "--impl": sum(map(load.implementations, suites), ())}
         options = [o for o in self._option_string_actions if word in values.get(o, ())]
@@ -70,12 +69,22 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - argparse's
         """Answer an unknown word with the nearest that is known, or with all."""
         if action.choices is not None and value not in action.choices:
+            if action.dest == "command" and value in _load().suite_names():
+                text = f"{value!r} is a suite; give a command before it: `mrbench run {value}`"
+                raise argparse.ArgumentError(action, text)
             known = tuple(map(str, action.choices))
             hint = did_you_mean(str(value), known) or f"known: {', '.join(known)}"
             raise argparse.ArgumentError(action, f"{value!r} is not known; {hint}")
 
 
+def _load() -> Any:  # noqa: ANN401 - a module
+    from mrbench.recipe import load  # noqa: PLC0415 - 20 ms, for mistakes only
+
+    return load
+
+
 FEW = 3  # options that a usage line can name one by one
+EXIT_CODES = "exit-codes"
 BAD_USAGE = 2
 BUG = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
@@ -89,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         return complete(make_parser, command_names())
     _open_what_is_closed()
     words = sys.argv[1:] if argv is None else argv
-    if words == ["--version"]:  # by itself, it is not worth the 5 ms of making the parser
+    if words in (["--version"], ["-V"]):  # by itself, it is not worth the 5 ms of making the parser
         print(f"mrbench {__version__}")
         return 0
     try:
@@ -181,8 +190,18 @@ def command_names() -> list[str]:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read the words; ends the process with 2 and one line if they are no command line."""
+    if words and words[0] == "help":
+        words = _helped(words[1:])
     known = words and words[0] in command_names()
     return make_parser(words[0] if known else "").parse_args(words)
+
+
+def _helped(words: Sequence[str]) -> Sequence[str]:
+    """Return the words that print what `mrbench help WORDS` asks for; prints exit codes itself."""
+    if list(words) == [EXIT_CODES]:
+        print("\n".join(f"{code:3}  {meaning}" for code, meaning in MEANINGS.items()))
+        raise SystemExit(0)
+    return ["--help"] if list(words) == ["help"] else [*words, "--help"]
 
 
 def make_parser(wanted: str, briefs: Mapping[str, str] | None = None) -> argparse.ArgumentParser:
@@ -191,7 +210,7 @@ def make_parser(wanted: str, briefs: Mapping[str, str] | None = None) -> argpars
     briefs: what zsh and fish show beside the names of commands.
     """
     parser = Overall(prog="mrbench")
-    parser.add_argument("--version", action="version", version=f"mrbench {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"mrbench {__version__}")
     parser.set_defaults(main=parser.no_command)
     tree = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name in (wanted,) if wanted else command_names():

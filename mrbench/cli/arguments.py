@@ -2,23 +2,82 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mrbench.run.executors import EXECUTORS
 
 MARGIN = 0.03  # the slowdown that is too much
 
 
-def add_recipes(parser: argparse.ArgumentParser) -> None:
-    """Add --suite, --impl and --recipe."""
-    parser.add_argument("--suite", default="2019", metavar="NAME", help="default: 2019")
+class OneSuite(argparse.Action):
+    """Takes a suite from SUITE or --suite; both may name it, but not two different ones."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        _option: str | None = None,
+    ) -> None:
+        """Store the name; ArgumentError where another one is there."""
+        said = vars(namespace).setdefault("suite_said", values)
+        if said != values:
+            raise argparse.ArgumentError(None, f"suite {said} or suite {values}? give one of them")
+        namespace.suite = values
+
+
+class Names(argparse.Action):
+    """Takes names as `a b`, `a,b`, or one after another."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        _option: str | None = None,
+    ) -> None:
+        """Add the names to those that are there."""
+        words = [name for text in values or () for name in text.split(",")]
+        before = getattr(namespace, self.dest) or []
+        setattr(namespace, self.dest, [*before, *filter(None, words)])
+
+
+def add_suite(parser: argparse.ArgumentParser, default: str | None, told: str = "") -> None:
+    """Add SUITE and --suite, which mean the same. told: the default, in words."""
+    purpose = f"suite; default: {told or default}"
+    parser.add_argument(
+        "suite",
+        nargs="?",
+        action=OneSuite,
+        default=argparse.SUPPRESS,
+        metavar="SUITE",
+        help=purpose,
+    )
+    add_suite_option(parser, default, "the same")
+
+
+def add_suite_option(
+    parser: argparse.ArgumentParser, default: str | None = "2019", told: str = "default: 2019"
+) -> None:
+    """Add --suite alone, for commands whose other words leave SUITE no place."""
+    parser.add_argument("--suite", action=OneSuite, default=default, metavar="NAME", help=told)
+
+
+def add_recipes(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
+    """Add SUITE, --suite, --impl and --recipe. named: whether SUITE may stand without --suite."""
+    if named:
+        add_suite(parser, "2019")
+    else:
+        add_suite_option(parser)
     add_impl(parser, "implementations; default: the whole suite")
     add_recipe(parser, "recipe files to use instead of the suite's")
 
 
 def add_impl(parser: argparse.ArgumentParser, purpose: str) -> None:
     """Add --impl."""
-    parser.add_argument("--impl", nargs="+", action="extend", metavar="NAME", help=purpose)
+    parser.add_argument("--impl", nargs="+", action=Names, metavar="NAME", help=purpose)
 
 
 def add_recipe(parser: argparse.ArgumentParser, purpose: str) -> None:
@@ -33,9 +92,9 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="NAME", help="published table to compare with")
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add what chooses recipes, and where data, weights and mirror are."""
-    add_recipes(parser)
+def add_choice(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
+    """Add what chooses recipes, and where data, weights and mirror are; named: as add_recipes."""
+    add_recipes(parser, named=named)
     parser.add_argument(
         "--data",
         type=Path,

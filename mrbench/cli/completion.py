@@ -40,8 +40,9 @@ def complete(make_parser: Callable[..., argparse.ArgumentParser], names: Sequenc
     parser = make_parser(command, briefs)
     _equip(parser)
     try:
-        # behind a command that takes nothing else, options come without their dashes being typed
-        options = "long" if command and not _positionals(parser, command) else False
+        # behind a command that takes at most suites, options come without their dashes being typed
+        taken = {a.dest for a in _positionals(parser, command)} if command else set()
+        options = "long" if command and taken <= {"suite", "suites"} else False
         argcomplete.autocomplete(parser, always_complete_options=options)
     except Exception:  # noqa: BLE001 - whatever it is, nobody wants to read it amid the typing
         return 1
@@ -83,8 +84,11 @@ def _suites(parser: argparse.ArgumentParser, parsed_args: object, **_: object) -
     return sorted(filter(str.isprintable, names))
 
 
-def _implementations(parsed_args: object, **_: object) -> Iterable[str]:
-    return {name for suite in _chosen(parsed_args) for name in load.implementations(suite)}
+def _implementations(prefix: str, parsed_args: object, **_: object) -> Iterable[str]:
+    """Offer implementations; behind a comma, the next of several."""
+    head = "".join(prefix.rpartition(",")[:2])
+    found = {name for suite in _chosen(parsed_args) for name in load.implementations(suite)}
+    return {f"{head}{name}" for name in found}
 
 
 def _references(parsed_args: object, **_: object) -> Iterable[str]:
@@ -149,6 +153,7 @@ def _paths(prefix: str, endings: tuple[str, ...], *, folders: bool = True) -> It
 
 BY_NAME: dict[str, Completer] = {
     "suite": _suites,
+    "suites": _suites,
     "impl": _implementations,
     "recipe": _recipes,
     "reference": _references,

@@ -11,11 +11,11 @@ from mrbench.cli.commands import Command
 ABOUT = (
     "Reproducible training-throughput benchmarks of other people's code.",
     "",
-    "usage: mrbench [--version] COMMAND [OPTION ...]    more: mrbench COMMAND --help",
+    "usage: mrbench COMMAND [OPTION ...]    more: mrbench help COMMAND|exit-codes",
 )
 FIRST = "Begin with"  # its commands have a line each; those of the other groups share lines
 GROUPS = (FIRST, "Look at runs", "Get ready", "Clusters and containers")
-TRY = "  mrbench run --suite demo && mrbench table --suite demo    try it, on any CPU"
+TRY = "  mrbench run demo && mrbench table demo    try it, on any CPU"
 COLUMN = 40  # of two, on 80
 
 

@@ -46,6 +46,17 @@ def read_runs(
     return runs, newest, broken
 
 
+def chosen_suites(folder: Path) -> list[str]:
+    """Return the suites that have runs in a folder; MrbenchError where there is none."""
+    found = [name for name in _suites(folder) if any((folder / name).glob("*/*/record.json"))]
+    if found:
+        return found
+    why = "no runs here" if folder.is_dir() else "no such folder of runs"
+    raise MrbenchError(
+        why, "`mrbench run --suite demo` makes one, or name another with --runs", file=folder
+    )
+
+
 def runs_named(text: str, folder: Path) -> list[Side]:
     """Return the runs that a name means, oldest first, at least one.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from mrbench.errors import LaunchError
+from mrbench.errors import LaunchError, UnavailableError
 from mrbench.prepare.inherited import for_steps
 
 LIMIT_S = 3600
@@ -17,6 +17,13 @@ GRACE_S = 3.0
 TAIL_BYTES = 65536
 QUOTED = 400
 ERROR = re.compile(r"(?:^|[\s:])(?:fatal )?error:|^\w+(?:Error|Exception)\b", re.IGNORECASE)
+# What uv, pip, git and curl print where a server does not answer.
+SILENT = re.compile(
+    r"error sending request|dns error|failed to lookup address|tcp connect error|"
+    r"could not resolve host|temporary failure in name resolution|network is unreachable|"
+    r"failed to establish a new connection|connection timed out",
+    re.IGNORECASE,
+)
 # What tells only that something else failed, as builds' and pip's own lines do.
 ECHO = re.compile(r"^error: (?:command|subprocess-exited)\b", re.IGNORECASE)
 
@@ -24,7 +31,10 @@ ECHO = re.compile(r"^error: (?:command|subprocess-exited)\b", re.IGNORECASE)
 def run_step(
     command: Sequence[str], *, directory: Path, log: Path, variables: Mapping[str, str], what: str
 ) -> None:
-    """Run a command to its end, its output appended to `log`; LaunchError if it fails."""
+    """Run a command to its end, its output appended to `log`.
+
+    LaunchError if it fails; UnavailableError if a server that it asks does not answer.
+    """
     with log.open("ab") as out:
         out.write(f"$ {shlex.join(command)}\n".encode())
         out.flush()
@@ -33,10 +43,11 @@ def run_step(
         except (OSError, subprocess.TimeoutExpired) as exc:
             raise LaunchError(f"{what}: {exc}", f"the output is in {log}") from exc
     if code:
-        raise LaunchError(
-            f"{what}: `{shlex.join(command)[:120]}` ended with {code}: {_telling_lines(log)}",
-            f"the whole output is in {log}",
-        )
+        told = _telling_lines(log)
+        text = f"{what}: `{shlex.join(command)[:120]}` ended with {code}: {told}"
+        if SILENT.search(told):
+            raise UnavailableError(text, f"check the network; the whole output is in {log}")
+        raise LaunchError(text, f"the whole output is in {log}")
 
 
 def _run(

@@ -60,7 +60,7 @@ def suite_path(name: str) -> Path:
     """Return the file of a suite that this mrbench carries; RecipeError if there is none."""
     known = suite_names()
     if name not in known:
-        raise RecipeError(f"no suite is called {name!r}", _suggest(name, known))
+        raise RecipeError(f"no suite is called {name!r}", _of_suites(name) or _suggest(name, known))
     return root() / "recipes" / name / SUITE
 
 
@@ -272,6 +272,13 @@ def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield f"launch.variables.{name}", text
     for text in recipe.other_gpus.arguments:
         yield "other_gpus.arguments", text
+
+
+def _of_suites(name: str) -> str:
+    """Return what to type where an implementation was named as a suite; else nothing."""
+    found = [suite for suite in suite_names() if name in implementations(suite)]
+    hint = f"it is an implementation of {', '.join(found)}: give --suite {{}} --impl {name}"
+    return hint.format(found[0] if len(found) == 1 else "NAME") if found else ""
 
 
 def _suggest(name: str, known: tuple[str, ...]) -> str:

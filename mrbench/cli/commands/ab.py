@@ -44,7 +44,7 @@ mrbench ab --recipe mine.yaml --variable THREADS=1 --variable THREADS=2""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench ab`."""
-    add_choice(parser)
+    add_choice(parser, named=False)
     parser.add_argument(
         "--commit",
         type=commit,

@@ -16,9 +16,10 @@ from mrbench.checks.baseline.sample import stored_sample
 from mrbench.checks.baseline.verdict import Terms
 from mrbench.checks.baseline.words import counted, share
 from mrbench.cli import baselines
-from mrbench.cli.arguments import MARGIN, add_impl, add_margin, add_runs
+from mrbench.cli.arguments import MARGIN, add_impl, add_margin, add_runs, add_suite
 from mrbench.cli.commands import Command
-from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.cli.stored import chosen_suites
+from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.record.provenance import SLOWED
@@ -38,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     save = actions.add_parser(
         "save",
         help="store the latest valid repeats of a suite",
-        examples="mrbench baseline save demo.json --suite demo",
+        examples="mrbench baseline save demo.json demo",
     )
     _add_file(save, "a new JSON file; readable diffs in git")
-    save.add_argument("--suite", default="2019", help="default: 2019")
+    add_suite(save, None, "the one that has runs")
     _add_runs(save)
     show = actions.add_parser(
         "show", help="print a baseline", examples="mrbench baseline show demo.json"
@@ -86,6 +87,11 @@ def _save(args: argparse.Namespace) -> int:
             "`mrbench baseline update` keeps its history, or remove it",
             file=args.baseline,
         )
+    if args.suite is None:
+        args.suite, *more = chosen_suites(args.runs)
+        if more:
+            listed = " or ".join([args.suite, *more])
+            raise RecipeError("a baseline is of one suite", f"name it: {listed}")
     groups = baselines.read_series(args.runs, args.suite, args.impl)
     baseline = keeping.save(args.suite, groups)
     _print_left_out(groups)

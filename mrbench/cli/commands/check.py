@@ -34,14 +34,15 @@ COMMAND = Command(
     ),
     examples="""\
 mrbench check
-mrbench check --suite 2019 --network              # from the repositories
+mrbench check 2019 --network                      # from the repositories
 mrbench check --baseline demo.json --margin 3%    # did runs get slower?""",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench check`."""
-    parser.add_argument("--suite", nargs="+", action="extend", metavar="S", help="default: all")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="suites; default: all")
+    parser.add_argument("--suite", nargs="+", action="extend", metavar="S", help="the same")
     add_impl(parser, "default: all of these suites")
     add_recipe(parser, "recipe and suite files to check instead")
     asked = parser.add_argument_group("upstream repositories, not used by default")
@@ -86,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Check what the arguments choose; 7 if anything failed, 8 if anything is inconclusive."""
+    args.suite = [*args.suites, *(args.suite or ())]
     if args.recipe and args.impl:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
     network = args.network or bool(args.mirror)
@@ -96,7 +98,7 @@ def main(args: argparse.Namespace) -> int:
             )
         return print_findings(_against_baseline(args), args)
     findings = checking.check_recipes(
-        args.recipe or chosen.carried(args.suite, args.impl),
+        args.recipe or chosen.carried(args.suite or None, args.impl),
         network=network,
         mirror=args.mirror or (os.environ.get("MRBENCH_MIRROR") if args.network else None) or None,
         say=_say if network else _say_nothing,

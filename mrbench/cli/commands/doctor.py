@@ -15,7 +15,7 @@ COMMAND = Command(
     brief="what this machine lacks",
     help="Report what this machine lacks for a run.",
     examples="""\
-mrbench doctor --suite demo
+mrbench doctor demo
 mrbench doctor --gpus 8 --data DIR    # for the published table""",
 )
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         examples="mrbench mirror create DIR --suite smoke    # where there is internet",
     )
     gather.add_argument("folder", metavar="DIR", type=Path, help="a new folder, or a mirror")
-    add_recipes(gather)
+    add_recipes(gather, named=False)
     add_mirror(
         gather, "source of repositories instead of https://github.com/; a mirror serves all files"
     )

@@ -17,7 +17,7 @@ COMMAND = Command(
     brief="set up without training",
     help="Set up everything that a run needs, without training.",
     examples="""\
-mrbench prepare --suite demo
+mrbench prepare demo
 mrbench prepare --recipe mine.yaml --checkout-only    # prints the tree id""",
 )
 

@@ -25,7 +25,7 @@ COMMAND = Command(
     brief="train and measure; writes a record for each run",
     help="Train and measure; writes a record for each run.",
     examples="""\
-mrbench run --suite demo                      # a small training, on any CPU
+mrbench run demo                              # a small training, on any CPU
 mrbench run --dry-run --impl detectron2       # print all that would happen
 mrbench run --data DIR --gpus 1,2,4,8 --repeat 3
 mrbench run --recipe mine.yaml --data DIR     # an implementation of yours

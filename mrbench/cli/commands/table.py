@@ -5,15 +5,16 @@ import sys
 from pathlib import Path
 
 from mrbench.cli import baselines
-from mrbench.cli.arguments import add_reference, add_runs
+from mrbench.cli.arguments import add_reference, add_runs, add_suite
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import read_runs
+from mrbench.cli.stored import chosen_suites, read_runs
 from mrbench.console.listing import encodable
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.recipe import load
 from mrbench.results import rows as making
 from mrbench.results import table as tables
 from mrbench.results.table import choose, relative
+from mrbench.text import printable
 
 COMMAND = Command(
     group="Begin with",
@@ -21,14 +22,14 @@ COMMAND = Command(
     brief="compare the runs of a suite, beside the published numbers",
     help="Compare the runs of a suite with each other and with the published numbers.",
     examples="""\
-mrbench table --suite demo
+mrbench table demo
 mrbench table --reference 2020-05 --format rst    # a grid, as published""",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench table`."""
-    parser.add_argument("--suite", default="2019", metavar="NAME", help="default: 2019")
+    add_suite(parser, None, "all that have runs; with --reference-only 2019")
     add_runs(parser)
     parser.add_argument(
         "--format", choices=tables.FORMATS, default="plain", help="github: for $GITHUB_STEP_SUMMARY"
@@ -70,20 +71,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the comparison table of a suite."""
+    """Print the comparison tables of one suite, or of all that have runs."""
     names = choose.columns(args.columns)
     if args.reference_only:
+        args.suite = args.suite or "2019"
         return _published(args)
-    runs, suite, broken = read_runs(args.runs, args.suite)
+    suites = [args.suite] if args.suite else chosen_suites(args.runs)
+    if args.reference and not args.suite:
+        published = [name for name in load.suite_names() if _publishes(name, args.reference)]
+        suites = [name for name in suites if name in published] or published or suites
+    if len(suites) > 1 and args.format in tables.DATA:
+        listed = " or ".join(suites)
+        raise RecipeError(f"--format {args.format} is of one suite", f"name it: {listed}")
+    return max(_of_suite(args, suite, names, headed=len(suites) > 1) for suite in suites)
+
+
+def _publishes(suite: str, reference: str) -> bool:
+    return any(one.name == reference for one in load.load_suite(suite).references)
+
+
+def _of_suite(args: argparse.Namespace, name: str, names: list[str] | None, *, headed: bool) -> int:
+    """Print the table of one suite; headed: under a line that names it."""
+    runs, suite, broken = read_runs(args.runs, name)
     rows = making.make_rows(suite, runs, args.reference)
     if args.relative_to is not None and rows:
         rows = relative.with_relative(rows, args.relative_to, _noise_of(args.baseline))
     shown = choose.order(choose.keep(rows, args.filter), args.sort)
     if not rows and args.format not in tables.DATA:
-        hint = f"`mrbench run --suite {args.suite}` makes some"
-        raise MrbenchError(f"no runs of suite {args.suite}", hint, file=args.runs)
+        hint = f"`mrbench run --suite {name}` makes some"
+        raise MrbenchError(f"no runs of suite {name}", hint, file=args.runs)
     if not shown and args.format not in tables.DATA:
         raise MrbenchError(f"none of {len(rows)} rows meets --filter {' '.join(args.filter)}")
+    if headed:
+        _print(f"\nsuite {printable(name)}\n")
     _print(tables.render(suite, shown, args.format, names))
     return broken
 

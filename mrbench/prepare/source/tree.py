@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench import files
-from mrbench.errors import WorkspaceError
+from mrbench.errors import UnavailableError, WorkspaceError
 from mrbench.files import home, write_whole
 from mrbench.model.inputs import Source
 from mrbench.model.job import Workspace
@@ -152,6 +152,8 @@ def _tree(items: Sequence[tuple[list[bytes], str, str]], contents: dict[str, byt
 
 class UnreachableError(WorkspaceError):
     """Whoever has the repository gave no answer, or is not there: it says nothing of the recipe."""
+
+    exit_code = UnavailableError.exit_code
 
 
 LAYOUT = 1  # of what is made; another number makes every checkout anew
