@@ -19,9 +19,11 @@ class OneSuite(argparse.Action):
         _parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
         values: str | Sequence[Any] | None,
-        _option: str | None = None,
+        option_string: str | None = None,  # noqa: ARG002 - argcomplete gives it by this name
     ) -> None:
         """Store the name; ArgumentError where another one is there."""
+        if values == argparse.SUPPRESS:  # argcomplete calls it also where no SUITE stands
+            return
         said = vars(namespace).setdefault("suite_said", values)
         if said != values:
             raise argparse.ArgumentError(None, f"suite {said} or suite {values}? give one of them")
@@ -36,7 +38,7 @@ class Names(argparse.Action):
         _parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
         values: str | Sequence[Any] | None,
-        _option: str | None = None,
+        option_string: str | None = None,  # noqa: ARG002 - argcomplete gives it by this name
     ) -> None:
         """Add the names to those that are there."""
         words = [name for text in values or () for name in text.split(",")]

@@ -15,6 +15,7 @@ import argcomplete
 from argcomplete.shell_integration import shellcode
 
 from mrbench.cli import overview
+from mrbench.cli.arguments import OneSuite
 from mrbench.recipe import load
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
@@ -39,6 +40,7 @@ def complete(make_parser: Callable[..., argparse.ArgumentParser], names: Sequenc
     briefs = {} if command else {name: one.brief for name, one in overview.read(names).items()}
     parser = make_parser(command, briefs)
     _equip(parser)
+    argcomplete.safe_actions.add(OneSuite)  # it only stores; completers read that
     try:
         # behind a command that takes at most suites, options come without their dashes being typed
         taken = {a.dest for a in _positionals(parser, command)} if command else set()
