@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import argcomplete
+from argcomplete.finders import safe_actions
 from argcomplete.shell_integration import shellcode
 
 from mrbench.cli import overview
@@ -40,7 +41,7 @@ def complete(make_parser: Callable[..., argparse.ArgumentParser], names: Sequenc
     briefs = {} if command else {name: one.brief for name, one in overview.read(names).items()}
     parser = make_parser(command, briefs)
     _equip(parser)
-    argcomplete.safe_actions.add(OneSuite)  # it only stores; completers read that
+    safe_actions.add(OneSuite)  # it only stores; completers read that
     try:
         # behind a command that takes at most suites, options come without their dashes being typed
         taken = {a.dest for a in _positionals(parser, command)} if command else set()
