@@ -68,7 +68,7 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         ("demo", 2, "'demo' is a suite", "`mrbench run demo`"),
         ("help runn", 2, "'runn' is not known", "did you mean 'run'?"),
         ("mirror create m demo", 2, "unexpected argument 'demo'", "did you mean --suite demo?"),
-        ("prepare minimask", 2, "unexpected argument 'minimask'", "did you mean --impl minimask?"),
+        ("prepare minimask", 2, "no suite is called 'minimask'", "--suite demo --impl minimask"),
         ("data", 2, "required: ACTION", "`mrbench data --help`"),
         ("data draw", 2, "'draw' is not known", "known: synth, check"),
         ("show", 2, "required: RUN", "`mrbench show --help`"),

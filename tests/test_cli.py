@@ -1,5 +1,6 @@
 """Bad input gets one clear line and the exit code of its kind; never a traceback."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mrbench.errors import MrbenchError
 from toy import edit, make_suite, mrbench
 
 
@@ -126,3 +128,53 @@ def test_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
         ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list --json",
+        "status --json",
+        "table --json --runs {kept}",
+        "table smoke --format json --runs {kept}",
+        "baseline save kept.json smoke --json --runs {kept}",
+        "prepare demo --checkout-only --json",
+    ],
+)
+def test_with_json_stdout_has_nothing_else(tmp_path: Path, line: str) -> None:
+    kept = Path(__file__).parent / "kept"
+    done = mrbench(*line.format(kept=kept).split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) is not None
+
+
+def test_every_error_ends_with_a_code_that_the_help_explains(tmp_path: Path) -> None:
+    told = mrbench("help", "exit-codes", cwd=tmp_path).stdout
+    codes = {int(line.split()[0]) for line in told.splitlines()}
+    waiting = [MrbenchError]
+    while waiting:
+        error = waiting.pop()
+        assert error.exit_code in codes, error
+        waiting += error.__subclasses__()
+
+
+def test_help_and_version_have_short_ways(tmp_path: Path) -> None:
+    def said(*words: str) -> str:
+        return mrbench(*words, cwd=tmp_path).stdout
+
+    assert said("help", "baseline", "save") == said("baseline", "save", "--help") != ""
+    assert said("help") == said("--help") != ""
+    assert said("-V") == said("--version") != ""
+
+
+def test_names_may_be_parted_by_commas_and_a_suite_needs_no_option(tmp_path: Path) -> None:
+    plans = [
+        mrbench("run", "--dry-run", *words.split(), cwd=tmp_path).stdout
+        for words in (
+            "--suite smoke --impl torchvision detectron2",
+            "smoke --impl torchvision,detectron2",
+            "smoke --suite smoke --impl torchvision --impl detectron2",
+        )
+    ]
+    assert plans[0]
+    assert plans == plans[:1] * 3

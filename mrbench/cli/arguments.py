@@ -155,6 +155,16 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_json(parser: argparse.ArgumentParser, told: str = "print JSON") -> None:
+    """Add --json: stdout has JSON only."""
+    parser.add_argument("--json", action="store_true", help=told)
+
+
+def add_quiet(parser: argparse.ArgumentParser, told: str) -> None:
+    """Add -q and --quiet. told: what is printed still."""
+    parser.add_argument("-q", "--quiet", action="store_true", help=told)
+
+
 def add_gpus(parser: argparse.ArgumentParser) -> None:
     """Add --gpus."""
     parser.add_argument(

@@ -13,6 +13,7 @@ from mrbench.cli.arguments import (
     add_gpus,
     add_margin,
     add_pass_variable,
+    add_quiet,
     add_runs,
     add_waits,
     commit,
@@ -86,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
     add_formats(parser)
-    parser.add_argument("--quiet", action="store_true", help="print problems and the answer only")
+    add_quiet(parser, "print problems and the answer only")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from mrbench.checks.baseline.sample import stored_sample
 from mrbench.checks.baseline.verdict import Terms
 from mrbench.checks.baseline.words import counted, share
 from mrbench.cli import baselines
-from mrbench.cli.arguments import MARGIN, add_impl, add_margin, add_runs, add_suite
+from mrbench.cli.arguments import MARGIN, add_impl, add_json, add_margin, add_runs, add_suite
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import chosen_suites
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
@@ -43,13 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_file(save, "a new JSON file; readable diffs in git")
     add_suite(save, None, "the one that has runs")
+    add_json(save, "print the baseline as JSON")
     _add_runs(save)
     show = actions.add_parser(
         "show", help="print a baseline", examples="mrbench baseline show demo.json"
     )
     _add_file(show, "a baseline file")
     add_margin(show)
-    show.add_argument("--json", action="store_true", help="print JSON")
+    add_json(show)
     update = actions.add_parser(
         "update",
         help="replace the stored runs by later ones",
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_file(update, "a baseline file")
     _add_runs(update)
+    add_json(update, "print the baseline as JSON")
     add_margin(update)
     update.add_argument(
         "--accept",
@@ -100,14 +102,17 @@ def _save(args: argparse.Namespace) -> int:
         raise MrbenchError(f"no valid runs of suite {args.suite}", hint, file=args.runs)
     write_baseline(args.baseline, baseline)
     _print_slowed(groups)
-    _print(baseline, args.baseline, MARGIN)
+    if args.json:
+        _print_json(baseline)
+    else:
+        _print(baseline, args.baseline, MARGIN)
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
     stored, _ = baselines.read_stored(args.baseline)
     if args.json:
-        print(json.dumps(msgspec.to_builtins(stored), indent=1))
+        _print_json(stored)
         return 0
     _print(stored, args.baseline, args.margin)
     return 0
@@ -132,6 +137,9 @@ def _update(args: argparse.Namespace) -> int:
         )
     write_baseline(args.baseline, new)
     _print_slowed(groups)
+    if args.json:
+        _print_json(new)
+        return 0
     for change in changes:
         print(change.text)
     return 0
@@ -150,6 +158,10 @@ def _print_slowed(groups: Mapping[Key, ValidRuns]) -> None:
         for fact, text in repeats.facts.items():
             if fact.startswith(f"{SLOWED}."):
                 print(f"mrbench: {shorten(key[0])}: {shorten(text, 400)}", file=sys.stderr)
+
+
+def _print_json(stored: Baseline) -> None:
+    print(json.dumps(msgspec.to_builtins(stored), indent=1))
 
 
 def _print(stored: Baseline, path: object, margin: float) -> None:

@@ -1,10 +1,14 @@
 """`mrbench cleanup`: remove what runs left that were killed with all their processes."""
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
+from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.files import home, unfinished
@@ -23,8 +27,16 @@ COMMAND = Command(
 )
 
 
+class Cleaned(msgspec.Struct, frozen=True):
+    """What `cleanup --json` prints: what was removed, and containers that were left alone."""
+
+    removed: list[str]
+    left_alone: list[str]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench cleanup`."""
+    add_json(parser)
     parser.add_argument(
         "--all",
         action="store_true",
@@ -45,14 +57,18 @@ def main(args: argparse.Namespace) -> int:
     for problem in left:
         print(f"mrbench: {problem}", file=sys.stderr)
     code = MrbenchError.exit_code if left else 0
+    kept: list[str] = []
     try:
         found, kept = _containers(others=args.all)
         removed += found
-        for line in kept:
-            print(f"left alone: {line}")
     except MrbenchError as exc:
         code = code if isinstance(exc, UnavailableError) else exc.exit_code
         print(f"mrbench: no containers looked at: {exc}", file=sys.stderr)
+    if args.json:
+        print(json.dumps(msgspec.to_builtins(Cleaned(removed, kept)), indent=1))
+        return code
+    for line in kept:
+        print(f"left alone: {line}")
     for line in removed:
         print(f"removed {line}")
     if not removed and not left:

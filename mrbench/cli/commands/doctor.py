@@ -4,7 +4,7 @@ import argparse
 import json
 
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice, add_gpus, add_runs
+from mrbench.cli.arguments import add_choice, add_gpus, add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.console.report import print_report
 from mrbench.doctor import diagnosis
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_choice(parser)
     add_gpus(parser)
     add_runs(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def main(args: argparse.Namespace) -> int:

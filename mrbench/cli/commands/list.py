@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
 from mrbench.recipe import load
 
@@ -41,7 +42,7 @@ class ListedSuite(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench list`."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,11 +1,21 @@
 """`mrbench mirror create` and `mrbench mirror verify`: their arguments, and what they print."""
 
 import argparse
+import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from mrbench.cli.arguments import add_mirror, add_recipe, add_recipes, add_weights
+import msgspec
+
+from mrbench.cli.arguments import (
+    add_json,
+    add_mirror,
+    add_quiet,
+    add_recipe,
+    add_recipes,
+    add_weights,
+)
 from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
@@ -23,6 +33,14 @@ COMMAND = Command(
     brief="for offline machines",
     help="Gather everything that a suite needs, for machines without internet.",
 )
+
+
+class VerifiedMirror(msgspec.Struct, frozen=True):
+    """What `mirror verify --json` prints. not_compared: recipes that are none of mrbench's."""
+
+    recipes: list[str]
+    problems: list[str]
+    not_compared: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         gather, "source of repositories instead of https://github.com/; a mirror serves all files"
     )
     add_weights(gather, "folder of pretrained weights that are there already")
-    gather.add_argument("--quiet", action="store_true", help="print no progress")
+    add_quiet(gather, "print no progress")
+    add_json(gather)
     verify = actions.add_parser(
         "verify",
         help="check each file, and that the mirror has what today's recipes need",
@@ -51,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         examples="mrbench mirror verify DIR    # after it was copied",
     )
     verify.add_argument("folder", metavar="DIR", type=Path, help="folder of the mirror")
+    add_json(verify)
     add_recipe(verify, "recipe files that the mirror covers, beside those of mrbench")
 
 
@@ -74,6 +94,9 @@ def _create(args: argparse.Namespace) -> int:
             weights=args.weights,
             stage=reporter.stage,
         )
+    if args.json:
+        print(json.dumps(msgspec.to_builtins(made), indent=1))
+        return UnavailableError.exit_code if made.missing else 0
     print(f"{args.folder}: for {', '.join(sorted(made.recipes))}")
     print(f"{_size(made)}, in {time.monotonic() - began:.0f} s")
     for lacking in made.missing:
@@ -86,9 +109,14 @@ def _verify(args: argparse.Namespace) -> int:
     files = list(_current(made, args))
     names = {f"{file.suite_name}/{file.name}" for file in files}
     wrong = list(problems(args.folder, made, files))
+    unknown = sorted(made.recipes.keys() - names)
+    if args.json:
+        told = VerifiedMirror(sorted(names), list(map(str, wrong)), unknown)
+        print(json.dumps(msgspec.to_builtins(told), indent=1))
+        return UnavailableError.exit_code if wrong else 0
     for problem in wrong:
         print(problem)
-    for name in sorted(made.recipes.keys() - names):
+    for name in unknown:
         print(f"note: {name} is none of mrbench's; name it with --recipe to have it compared")
     if wrong:
         return UnavailableError.exit_code

@@ -6,7 +6,7 @@ import json
 import msgspec
 
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice
+from mrbench.cli.arguments import add_choice, add_json
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.run import prepare_only as preparing
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkout-only", action="store_true", help="make no environment and no links"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def main(args: argparse.Namespace) -> int:

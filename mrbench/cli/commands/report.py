@@ -54,7 +54,9 @@ def main(args: argparse.Namespace) -> int:
         print(f"mrbench: left out: {reason}", file=sys.stderr)
     if not report.chapters:
         names = ", ".join(args.run) or "any suite"
-        raise MrbenchError(f"no runs of {names}", "`mrbench run` makes some", file=args.runs)
+        raise MrbenchError(
+            f"no runs of {names}", "`mrbench run --suite demo` makes one", file=args.runs
+        )
     text = page.build(report).encode()
     if args.output.exists() and not args.output.is_file():
         args.output.write_bytes(text)  # /dev/stdout and its like are not to be replaced

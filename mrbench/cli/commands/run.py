@@ -10,6 +10,7 @@ from mrbench.cli.arguments import (
     add_executor,
     add_gpus,
     add_pass_variable,
+    add_quiet,
     add_runs,
     add_waits,
     commit,
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print JSON: plans, or one line per event"
     )
-    parser.add_argument("--quiet", action="store_true", help="print problems only")
+    add_quiet(parser, "print problems only")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import json
 
 import msgspec
 
-from mrbench.cli.arguments import add_runs
+from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.record.rundir import find_submitted, unusable
 from mrbench.run.slurm import detached
@@ -22,7 +22,7 @@ COMMAND = Command(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench status`."""
     add_runs(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from mrbench.cli import baselines
-from mrbench.cli.arguments import add_reference, add_runs, add_suite
+from mrbench.cli.arguments import add_json, add_reference, add_runs, add_suite
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import chosen_suites, read_runs
 from mrbench.console.listing import encodable
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=tables.FORMATS, default="plain", help="github: for $GITHUB_STEP_SUMMARY"
     )
+    add_json(parser, "the same as --format json")
     parser.add_argument(
         "--columns",
         metavar="A,B,...",
@@ -72,6 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the comparison tables of one suite, or of all that have runs."""
+    if args.json and args.format not in ("plain", "json"):
+        raise RecipeError(f"--json and --format {args.format} exclude each other", "give one")
+    args.format = "json" if args.json else args.format
     names = choose.columns(args.columns)
     if args.reference_only:
         args.suite = args.suite or "2019"
