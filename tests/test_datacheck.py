@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -110,9 +111,21 @@ def smaller(path: Path) -> None:
     path.write_bytes(written.getvalue())
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
+        (pipe, "cannot be read (Not a regular file)"),
+        (endless, "cannot be read (Not a regular file)"),
         (cut, "is cut off"),
         (blank, "is empty"),
         (png, "is no JPEG file"),

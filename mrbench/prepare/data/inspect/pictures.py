@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from mrbench.files import read_regular
+
 START, END = b"\xff\xd8", b"\xff\xd9"
+MOST_BYTES = 256 << 20
 TAIL_BYTES = 4096  # some writers put other things behind the end
 EIGHTH = 8  # the decoder reads every coefficient, but makes only one pixel of 8 by 8
 
@@ -39,7 +42,10 @@ def look(folder: Path, names: Sequence[str]) -> Batch:
 def _look(path: Path) -> OpenedPicture:
     width = height = 0
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_BYTES)
+    except OSError as exc:
+        return OpenedPicture(path.name, 0, 0, f"cannot be read ({exc.strerror})")
+    try:
         if not content.startswith(START):
             return OpenedPicture(path.name, 0, 0, "is no JPEG file" if content else "is empty")
         if END not in content[-TAIL_BYTES:]:
