@@ -81,7 +81,7 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         ("run --repeat 0", 2, "--repeat: '0' is not a positive number", HELP),
         ("run --repeat 1.5", 2, "--repeat: '1.5' is not a positive number", HELP),
         ("run --cool-down nan", 2, "--cool-down: 'nan' is no temperature", "degrees Celsius"),
-        ("run --commit main", 2, "--commit: 'main' is not a commit", "`git rev-parse` prints"),
+        ("run --commit main", 2, "--commit: 'main' is not a commit", "`git rev-parse main` prints"),
         ("run --executor docker --shm x", 2, "--shm: 'x' is no amount", "give it as 64g"),
         ("run --executor docker --memory -1", 2, "--memory: '-1' is no amount", "give it as 64g"),
         ("run --executor slurm --nodes 0", 2, "--nodes: '0' is not a positive", HELP),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,7 +56,8 @@ def test_one_line_with_a_remedy(words: list[str], code: int, message: str, tmp_p
     ("content", "message"),
     [
         (b"", "the log is empty"),
-        (bytes(range(256)) * 400, "no line is of a format that mrbench knows"),
+        (b"nothing here\n" * 400, "no line is of a format that mrbench knows"),
+        (bytes(range(256)) * 400, "holds zero bytes, as no text log does"),
     ],
 )
 def test_a_log_without_iterations_is_told_so(content: bytes, message: str, tmp_path: Path) -> None:
@@ -178,3 +180,26 @@ def test_names_may_be_parted_by_commas_and_a_suite_needs_no_option(tmp_path: Pat
     ]
     assert plans[0]
     assert plans == plans[:1] * 3
+
+
+def test_all_suites_with_runs_are_shown_under_their_names(tmp_path: Path) -> None:
+    kept = Path(__file__).parent / "kept" / "smoke"
+    for name in ("smoke", "other"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        shutil.copytree(kept / "torchvision", tmp_path / "runs" / name / "torchvision")
+    both = mrbench("table", cwd=tmp_path)
+    assert both.returncode == 0, both.stderr
+    assert both.stdout.index("suite other") < both.stdout.index("suite smoke")
+    one = mrbench("table", "smoke", cwd=tmp_path).stdout
+    assert one in both.stdout
+    shutil.rmtree(tmp_path / "runs" / "other")
+    shutil.copytree(kept / "detectron2", tmp_path / "runs" / "other" / "detectron2")
+    for choice in ("--filter=name~detectron2", "--relative-to=detectron2"):
+        found = mrbench("table", choice, cwd=tmp_path)
+        assert found.returncode == 0, found.stderr
+        assert "suite other" in found.stdout
+        assert "suite smoke" not in found.stdout
+    assert mrbench("table", "--filter=name~nowhere", cwd=tmp_path).returncode == 1
+    refused = mrbench("table", "--json", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "name it: other or smoke" in refused.stderr

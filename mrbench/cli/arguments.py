@@ -295,7 +295,8 @@ def commit(text: str) -> str:
     if len(text) == 40 and set(text) <= set("0123456789abcdef"):  # noqa: PLR2004 - SHA-1 in hex
         return text
     raise argparse.ArgumentTypeError(
-        f"{text!r} is not a commit of 40 hex digits; give the id that `git rev-parse` prints"
+        f"{text!r} is not a commit of 40 hex digits; give what `git rev-parse {text}` prints in the"
+        " repository of the recipe"
     )
 
 

@@ -35,6 +35,7 @@ OWN_FORMAT = (
     f"known are {', '.join(FORMAT_NAMES)}; for another, give a recipe whose log.pattern says how to"
     " parse it (--recipe FILE)"
 )
+BINARY = "holds zero bytes, as no text log does", "give the log that the training printed"
 Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
 
 
@@ -104,7 +105,9 @@ def parse_log(
     if reading is None:
         measured = measure((), window, images_per_iteration)
         if measured.status == "no_iterations":
-            measured = structs.replace(measured, reason=UNREAD, remedy=OWN_FORMAT)
+            binary = path.is_file() and b"\0" in read_range(path, 0, 4096)
+            unlike = BINARY if binary else (UNREAD, OWN_FORMAT)
+            measured = structs.replace(measured, reason=unlike[0], remedy=unlike[1])
         named = readings[0].implementation if implementation else None
         return _with_failure(measured, path, marks, named, None)
     log = resolve_format(structs.replace(reading.log, **given))

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from mrbench.cli.arguments import add_runs
+from mrbench.cli.arguments import add_json, add_quiet, add_runs
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.record.rundir import unusable
@@ -28,12 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_runs(parser)
     parser.add_argument("--wait", action="store_true", help="follow runs that are not over yet")
-    parser.add_argument("--json", action="store_true", help="print the records as JSON")
+    add_json(parser, "print the records as JSON")
+    add_quiet(parser, "print problems only")
 
 
 def main(args: argparse.Namespace) -> int:
     """Write the records of all runs that are over; say where the others are."""
-    with make_reporter(quiet=False) as reporter:
+    with make_reporter(quiet=args.quiet) as reporter:
         records = collect(args.runs, args.run, reporter, wait=args.wait)
     if args.json:
         print(json.dumps([record.plain() for record in records], indent=1))

@@ -6,7 +6,7 @@ import json
 import msgspec
 
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice, add_json
+from mrbench.cli.arguments import add_choice, add_json, add_quiet
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.run import prepare_only as preparing
@@ -29,13 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkout-only", action="store_true", help="make no environment and no links"
     )
     add_json(parser)
+    add_quiet(parser, "print problems and where things are only")
 
 
 def main(args: argparse.Namespace) -> int:
     """Make checkouts, environments and links, and print where they are."""
     args.gpus = args.window = args.commit = None
     planned, places = choice.plans(args), choice.places(args)
-    with make_reporter(quiet=False) as reporter:
+    with make_reporter(quiet=args.quiet) as reporter:
         rows, code = preparing.prepare_all(
             planned, places, checkout_only=args.checkout_only, reporter=reporter
         )

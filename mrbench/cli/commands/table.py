@@ -87,7 +87,19 @@ def main(args: argparse.Namespace) -> int:
     if len(suites) > 1 and args.format in tables.DATA:
         listed = " or ".join(suites)
         raise RecipeError(f"--format {args.format} is of one suite", f"name it: {listed}")
-    return max(_of_suite(args, suite, names, headed=len(suites) > 1) for suite in suites)
+    if len(suites) == 1:
+        return _of_suite(args, suites[0], names, headed=False)
+    codes, without = [], []
+    for suite in suites:
+        try:
+            codes.append(_of_suite(args, suite, names, headed=True))
+        except MrbenchError as exc:
+            if not (args.filter or args.relative_to):
+                raise
+            without.append(exc)  # what is asked for need not be in each suite
+    if not codes:
+        raise without[0]
+    return max(codes)
 
 
 def _publishes(suite: str, reference: str) -> bool:
@@ -102,6 +114,9 @@ def _of_suite(args: argparse.Namespace, name: str, names: list[str] | None, *, h
         rows = relative.with_relative(rows, args.relative_to, _noise_of(args.baseline))
     shown = choose.order(choose.keep(rows, args.filter), args.sort)
     if not rows and args.format not in tables.DATA:
+        if not args.runs.is_dir():
+            hint = f"name another with --runs; `mrbench run --suite {name}` makes it"
+            raise MrbenchError("no such folder of runs", hint, file=args.runs)
         hint = f"`mrbench run --suite {name}` makes some"
         raise MrbenchError(f"no runs of suite {name}", hint, file=args.runs)
     if not shown and args.format not in tables.DATA:
