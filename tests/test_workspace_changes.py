@@ -1,7 +1,9 @@
 """What a recipe changes in its checkout: patches and substitutions, exactly or not at all."""
 
+import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mrbench.model.inputs import Source, Substitution
@@ -216,3 +218,21 @@ def test_a_substitution_does_not_follow_links(folder: Path, tmp_path: Path, git:
     made = prepare(source(folder, commit, substitutions=(edit,)))
     assert outside.read_text() == "lr\n"
     assert (made.path / "link.py").is_symlink()
+
+
+def test_an_empty_patch_is_told_as_such(upstream: Source) -> None:
+    assert "is empty; put the change into it" in refused(upstream, b"\n")
+
+
+@pytest.mark.parametrize("name", ["..", ".git", "GIT~1"])
+def test_a_path_that_git_does_not_check_out_is_told(
+    upstream: Source, folder: Path, git: Git, name: str
+) -> None:
+    blob = git(folder, "rev-parse", "HEAD:README")
+    entry = f"100644 {name}".encode() + b"\0" + bytes.fromhex(blob)
+    words = ("git", "-C", str(folder), "hash-object", "-t", "tree", "--literally", "-w", "--stdin")
+    tree = subprocess.run(words, input=entry, capture_output=True, check=True).stdout.decode()
+    commit = git(folder, "commit-tree", "-m", "odd", tree.strip())
+    git(folder, "update-ref", "refs/heads/odd", commit)
+    text = refused(msgspec.structs.replace(upstream, commit=commit, tree=None))
+    assert f"holds {name!r}, which git does not check out; pin another commit" in text

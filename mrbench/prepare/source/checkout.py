@@ -173,6 +173,8 @@ def _selected(path: str, pattern: str) -> bool:
 
 def _apply(folder: Path, name: str, patch: bytes, source: Source, lock: int) -> None:
     """Apply a patch to index and files: every context line must be there, byte for byte."""
+    if not patch.strip():
+        raise WorkspaceError(f"patch {name} is empty", "put the change into it, or leave it out")
     try:
         git(
             *(folder / ".git", "apply", "--index", "--whitespace=nowarn", "-"),

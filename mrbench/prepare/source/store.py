@@ -19,6 +19,7 @@ from mrbench.model.inputs import Source
 from mrbench.prepare.source import address, embedded
 from mrbench.prepare.source.git import GitError, git, meaningful, objects
 from mrbench.prepare.source.tree import UnreachableError, framed, repository_name
+from mrbench.text import shorten
 
 if TYPE_CHECKING:
     from mrbench.prepare.source.git import IndexObject
@@ -45,6 +46,8 @@ UNREACHABLE = re.compile(
 # The line that names what is missing: the programs of the other side print in any order.
 MISSING = re.compile(r"^.*(?:unable to read [0-9a-f]{40}|missing blob).*$", re.MULTILINE)
 INCOMPLETE = re.compile(r"unable to read [0-9a-f]{40}|corruption on the remote side|missing blob")
+# Of a tree: git's own folder by its names on all systems, and what leads out of the checkout.
+ODD = re.compile(r"(?:^|/)(?:\.git|git~\d+|\.{0,2})(?:/|$)", re.IGNORECASE)
 NO_SPACE = re.compile(
     r"^.*(?:no space left|file too large|disk quota|unable to (?:write|create)|write error).*$",
     re.IGNORECASE | re.MULTILINE,
@@ -87,6 +90,7 @@ def size_bytes(store: Path) -> int:
 
 def missing_blobs(store: Path, source: Source, lock: int) -> list[str]:
     """Return the blobs under source.paths that are not in the store."""
+    _require_plain_paths(store, source, lock)
     listing = git(
         *(store, "rev-list", "--objects", "--no-object-names", "--missing=print"),
         *("--max-count=1", source.commit),
@@ -105,6 +109,19 @@ def missing_blobs(store: Path, source: Source, lock: int) -> list[str]:
         names = ", ".join(sorted(unknown))
         raise WorkspaceError(f"source.paths: {source.url} has no {names} at {source.commit}")
     return sorted(missing & needed)
+
+
+def _require_plain_paths(store: Path, source: Source, lock: int) -> None:
+    """Refuse a commit with a path that git does not check out, as it would lead elsewhere."""
+    words = ("ls-tree", "-r", "-t", "-z", "--name-only", source.commit)
+    paths = git(store, *words, lock=lock).decode("utf-8", "replace").split("\0")[:-1]
+    odd = next((path for path in paths if ODD.search(path)), None)
+    if odd is not None:
+        raise WorkspaceError(
+            f"{source.url} at {source.commit[:12]} holds {shorten(odd)!r}, which git does not check"
+            " out",
+            "pin another commit",
+        )
 
 
 def _pin(store: Path, source: Source) -> Path:
