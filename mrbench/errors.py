@@ -12,7 +12,7 @@ from os import (
 
 from mrbench.text import without_secrets
 
-# What `mrbench help exit-codes` prints. Codes 3 to 8 belong to the errors below.
+# What `mrbench help exit-codes` prints. Codes 1 to 8 belong to the errors below.
 MEANINGS = {
     0: "done",
     1: "another failure: a file that cannot be read or written, or nothing to show",
@@ -20,7 +20,7 @@ MEANINGS = {
     3: "the pinned source cannot be fetched, checked out or patched",
     4: "this machine lacks what the plan needs: GPUs, data, weights, a program, a server's answer",
     5: "a step of the environment or the training could not be started, or ended badly",
-    6: "the log yields no number to trust, or the run breaks a rule of its suite",
+    6: "the log cannot be read or yields no number to trust, or the run breaks a rule of its suite",
     7: "a run, a log or a comparison does not hold what it claims",
     8: "what was measured does not suffice for an answer",
     70: "a bug in mrbench; the message names a file with the details",
