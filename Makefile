@@ -1,12 +1,12 @@
 # make demo: see the whole pipeline in a minute; make smoke MIRROR=folder: really train all
 # implementations on a CPU; make test: the whole test suite from nothing; make test-fast: the tests
-# to run while one works, in less than a minute.
+# to run while one works, in less than a minute; make docs: the documentation's site.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo smoke test test-fast coverage damage bench fuzz clean
+.PHONY: demo smoke test test-fast coverage damage docs bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
@@ -42,6 +42,10 @@ TIMES := 2000
 damage: $(VENV)/.dev
 	MRBENCH_DAMAGE=$(TIMES) $(BIN)/python -m pytest -q tests/test_damage.py
 
+# The site, into site/; dead links and anchors fail.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 # Needs hyperfine.
 bench: $(VENV)/.bench
 	$(BIN)/python tests/bench
@@ -52,7 +56,7 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(TARGETS)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -64,6 +68,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --progress-bar off --editable '.[dev]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --progress-bar off --editable '.[docs]'
+	touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --progress-bar off --editable '.[bench]'

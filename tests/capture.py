@@ -1,4 +1,4 @@
-"""Print what a terminal shows while mrbench runs: `python tests/capture.py` made the README's.
+"""Print what a terminal shows while mrbench runs: `python tests/capture.py` made that of the docs.
 
 Words after the script's name are mrbench's, by default those of the demo.
 """

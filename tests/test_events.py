@@ -1,4 +1,4 @@
-"""`mrbench run --json`: one event a line, as README.md lists them, flushed as they happen."""
+"""`mrbench run --json`: one event a line, as docs/watching.md lists them, flushed as they happen."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import pytest
 from paced import Paced
 from toy import edit, events, make_suite, mrbench, on_any_count, records
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "watching.md"
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
 
 
 def documented() -> dict[str, set[str]]:
-    """Return the events and keys of README.md's table."""
-    rows = re.findall(r"^\| `(\w+)` \| (`.*) \|$", README.read_text(), re.MULTILINE)
+    """Return the events and keys of the page's table."""
+    rows = re.findall(r"^\| `(\w+)` \| (`.*) \|$", PAGE.read_text(), re.MULTILINE)
     return {event: set(re.findall(r"`(\w+)`", keys)) for event, keys in rows}
 
 
-def test_every_event_has_the_keys_that_the_readme_lists(toy: Path, tmp_path: Path) -> None:
+def test_every_event_has_the_keys_that_the_page_lists(toy: Path, tmp_path: Path) -> None:
     bad = tmp_path / "toys" / "bad.yaml"
     bad.write_text(toy.read_text())
     edit(bad, "60 0.002", "20 0.002 broken")

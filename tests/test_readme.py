@@ -1,4 +1,4 @@
-"""Every command in README.md works: it is run, or parsed where it needs what a test has not."""
+"""Every command in README.md and docs/ works: it is run, or parsed where it needs what a test has not."""
 
 import re
 import subprocess
@@ -8,7 +8,8 @@ import pytest
 
 import cmdlines
 
-TEXT = (cmdlines.ROOT / "README.md").read_text()
+PAGES = [cmdlines.ROOT / "README.md", *sorted((cmdlines.ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
 LINES = list(dict.fromkeys([*cmdlines.fenced(TEXT), *cmdlines.inline(TEXT)]))
 COMMANDS = {line: cmdlines.commands(line) for line in LINES}
 # Whole lines that are not mrbench's alone, and why they are not run.
@@ -16,6 +17,8 @@ OTHERS = {
     "pip install --editable *": "installs from an index; make's .dev does the same",
     "make *": "test_every_target_of_make_is_there",
     "pre-commit run": "test_the_readme_shows_what_hook_and_annotation_say",
+    "git *": "the reader's own repository, or a clone of this one",
+    "python3 -m venv *": "make does the same",
     "docker build --target *": "test_every_target_of_docker_is_there",
     "docker run *": "needs a container engine; its command of mrbench is parsed",
 }

@@ -1,4 +1,4 @@
-"""One line of JSON per event, for programs that follow a run; README.md lists events and keys."""
+"""One line of JSON per event, for programs that follow a run; docs/watching.md lists them."""
 
 import json
 import math
