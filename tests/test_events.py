@@ -1,4 +1,4 @@
-"""`mrbench run --json`: one event a line, as docs/watching.md lists them, flushed as they happen."""
+"""`mrbench run --json`: one event a line, as docs/watching.md lists them, as they happen."""
 
 import json
 import re

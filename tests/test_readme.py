@@ -1,4 +1,4 @@
-"""Every command in README.md and docs/ works: it is run, or parsed where it needs what a test has not."""
+"""Every command in README.md and docs/ works: it is run, or parsed where that is not possible."""
 
 import re
 import subprocess

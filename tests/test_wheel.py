@@ -34,6 +34,7 @@ def test_the_source_distribution_is_enough_to_work_on_mrbench(built: Path) -> No
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"CONTRIBUTING.md", "Makefile", "pyproject.toml", "tests/conftest.py"} <= names
+    assert {"mkdocs.yml", "docs/number.md", "CITATION.cff"} <= names
 
 
 def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
@@ -51,7 +52,7 @@ def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
     assert {
         f"mrbench/results/report/plotly/{n}" for n in ("plotly-basic.min.js", "LICENSE")
     } <= names
-    assert not [n for n in names if "__pycache__" in n]
+    assert not [n for n in names if "__pycache__" in n or n.startswith("docs/")]
 
 
 def test_the_demo_is_planned_and_all_is_checked_from_an_empty_folder(

@@ -52,7 +52,7 @@ def errors() -> str:
 def _worst_errors() -> Mapping[str, Sequence[float]]:
     """Return the worst error in percent by way and log format; a format may lack a way."""
     lines = ACCURACY.read_text().splitlines()
-    names = [name for name in lines if name.startswith(" ")][0]
+    names = next(name for name in lines if name.startswith(" "))
     width = 16
     columns = [names[24 + width * i : 24 + width * (i + 1)].strip() for i in range(8)]
     found: dict[str, list[float]] = {name: [] for name in WAYS}
@@ -82,8 +82,10 @@ def window() -> str:
     marks = list(range(20, ITERATIONS + 1, 20))
     truth = IMAGES * (LAST - FIRST) / sum(seconds[FIRST:LAST])
     parts = [
-        f'<rect x="{x(FIRST):.1f}" y="{top}" width="{x(LAST) - x(FIRST):.1f}"'
-        f' height="{bottom - top}" fill="{SHADE}"/>',
+        (
+            f'<rect x="{x(FIRST):.1f}" y="{top}" width="{x(LAST) - x(FIRST):.1f}"'
+            f' height="{bottom - top}" fill="{SHADE}"/>'
+        ),
         _text(x((FIRST + LAST) / 2), top + 18, "window: iterations 101 to 500", SOFT, "middle"),
     ]
     for rate in (30, 40, 50, 60, 70):
@@ -112,7 +114,7 @@ def window() -> str:
 
 def clocks() -> str:
     """Draw the two clocks of one window, with an evaluation that the log's figures leave out."""
-    left, right, height = 120, WIDTH - 24, 210
+    left, height = 120, 210
     spans = [58.0] * 5
     pause = 72.0
     parts: list[str] = []
@@ -146,7 +148,6 @@ def clocks() -> str:
             SOFT,
         )
     )
-    assert at < right
     return _svg(height, parts, "The arrival clock and the log's clock of one window")
 
 
@@ -171,7 +172,8 @@ def _legend(rows: Sequence[tuple[str, str]], x: float, y: float) -> Iterator[str
 
 
 def _bar(x: float, y: float, width: float, colour: str, label: str) -> str:
-    box = f'<rect x="{x + 1:.1f}" y="{y}" width="{width - 2:.1f}" height="34" rx="3" fill="{colour}"/>'
+    place = f'x="{x + 1:.1f}" y="{y}" width="{width - 2:.1f}" height="34" rx="3"'
+    box = f'<rect {place} fill="{colour}"/>'
     return box + _text(x + width / 2, y + 22, label, "#ffffff", "middle", 12)
 
 
@@ -189,7 +191,9 @@ def _line(
     )
 
 
-def _text(x: float, y: float, text: str, colour: str, anchor: str = "start", size: int = 14) -> str:
+def _text(  # noqa: PLR0917 - many calls, in SVG's order
+    x: float, y: float, text: str, colour: str, anchor: str = "start", size: int = 14
+) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}"'
         f' text-anchor="{anchor}">{text}</text>'

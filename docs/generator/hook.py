@@ -5,15 +5,16 @@ mkdocs calls on_files and on_post_page by their names. Nothing is written beside
 
 import re
 
-import commands
-import exits
-import figures
-import formats
-import reference
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+import commandline
+import exits
+import figures
+import logformats
+import reference
 from pages import ROOT, from_root
 
 # What a browser would load from another server.
@@ -26,8 +27,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "index.md": from_root("README.md"),
         "contributing.md": from_root("CONTRIBUTING.md"),
         "changelog.md": from_root("CHANGELOG.md"),
-        "reference/commands.md": commands.page(),
-        "reference/formats.md": formats.page(),
+        "reference/commands.md": commandline.page(),
+        "reference/formats.md": logformats.page(),
         "reference/exit-codes.md": exits.page(),
         **{f"reference/{kind}.md": reference.page(kind) for kind in reference.TITLES},
         **{f"images/{name}.svg": draw() for name, draw in figures.FIGURES.items()},

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pages import cell
-
 from mrbench.recipe.schema import Schema, make_schema
+from pages import cell
 
 TITLES = {
     "recipe": "Recipe",
@@ -85,7 +84,7 @@ def _of_json(value: Schema, parts: Schema) -> str:
         ordered = sorted(kinds, key=lambda kind: kind == "array")  # "list of text or text" misleads
         return " or ".join(_of_json({**value, "type": kind}, parts) for kind in ordered)
     if kinds == "array":
-        items = value.get("items") or next(iter(value.get("prefixItems", ())), {})
+        items: Schema = value.get("items") or next(iter(value.get("prefixItems", ())), {})
         return f"list of {_type(items, parts)}" if items else "list"
     if kinds == "object":
         values = value.get("additionalProperties")

@@ -1,12 +1,14 @@
 """The page of log formats, made from the parsers' registry."""
 
 from importlib import import_module
-
-from pages import cell
+from typing import TYPE_CHECKING
 
 from mrbench.measure import parsers
-from mrbench.measure.parsers.base import TextFormat
 from mrbench.model.recipe import LogFormat
+from pages import cell
+
+if TYPE_CHECKING:
+    from mrbench.measure.parsers.base import TextFormat
 
 INTRO = """\
 # Log formats
@@ -32,7 +34,7 @@ def page() -> str:
     """Return the page."""
     rows = [_row(name) for name in parsers.FORMAT_NAMES]
     modules: dict[str, list[str]] = {}
-    for name, (module, _) in (parsers.FORMATS | parsers.PARSERS).items():
+    for name, (module, _) in {**parsers.FORMATS, **parsers.PARSERS}.items():
         modules.setdefault(module, []).append(name)
     lines = [INTRO + "\n".join(rows)]
     for module, names in sorted(modules.items(), key=lambda item: item[1]):
