@@ -1,6 +1,5 @@
 """Reading record.json and plan.json: decoded by type, older formats lifted, newer ones refused."""
 
-import contextlib
 import hashlib
 import json
 import math
@@ -26,9 +25,8 @@ from mrbench.model.record import (
 from mrbench.model.run import Exit
 from mrbench.model.slurm import Container
 
-_PLAIN = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode()))
-_SORTED = msgspec.json.Encoder(order="sorted")
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_INDENT = re.compile(rb"\n *")
+_QUOTED = rb"\": "  # within a text, where no blank may be taken away
 S = TypeVar("S", bound=msgspec.Struct)
 
 OLDEST = 2
@@ -165,20 +163,17 @@ def is_edited(raw: bytes, record: RunRecord) -> bool:
     """Tell whether a record.json has another digest than it says; older formats have none."""
     if record.digest is None:
         return False
-    with contextlib.suppress(msgspec.DecodeError):  # as NaN: `json` reads it
-        if _quick_digest(raw) == record.digest:
-            return False
+    if _QUOTED not in raw and _digest_as_written(raw) == record.digest:
+        return False
     return files.digest_of(json.loads(raw)) != record.digest
 
 
-def _quick_digest(raw: bytes) -> str:
-    """Return files.digest_of in a quarter of the time, of thousands of records.
+def _digest_as_written(raw: bytes) -> str:
+    """Return files.digest_of, in a quarter of the time, of a record laid out as mrbench writes it.
 
-    Numbers are left as they are written; one that was written anew gives another digest.
+    Of any other layout, it is another digest.
     """
-    content = _PLAIN.decode(raw)
-    content.pop("digest", None)
-    text = _SORTED.encode(content)
-    if not text.isascii():
-        text = _NOT_ASCII.sub(lambda m: json.dumps(m[0])[1:-1], text.decode()).encode()
-    return hashlib.sha256(text).hexdigest()
+    begin = raw.find(b'\n "digest": ')
+    end = raw.find(b"\n", begin + 1)
+    text = _INDENT.sub(b"", raw[:begin] + raw[end:])
+    return hashlib.sha256(text.replace(b'": ', b'":')).hexdigest()

@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))  # manyruns is the tests'
 from timing import time_commands
 
-from manyruns import make
+from manyruns import make, seal
 
 COUNTS = (1000, 3000, 10_000)
 LIMIT_S = 1.0
@@ -66,6 +66,7 @@ def grow(path: Path) -> None:
     count = max(0, (RECORD_BYTES - path.stat().st_size) // one)
     record["telemetry"] |= {"gpus": [gpu] * count}
     path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    seal(path.parent)
 
 
 def dropped(command: list[str]) -> float | None:
