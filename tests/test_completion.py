@@ -81,6 +81,7 @@ def ask(line: str, cwd: Path, point: int | None = None) -> list[str]:
         ("mrbench completion ", {"bash", "zsh", "fish"}, {"runs/"}),
         ("mrbench data ", {"synth", "check"}, {"runs/"}),
         ("mrbench data check --", {"--archives", "--json"}, {"--seed"}),
+        ("mrbench new own.yaml --from dem", {"demo/minimask"}, {"smoke/detectron"}),
         ("mrbench parse ", {"x.log", "runs/"}, set()),
         ("mrbench show ", {"smoke/", "mine/", "theirs.tar.gz"}, {"x.log", "--runs"}),
         ("mrbench show smoke/detectron2/", {f"smoke/detectron2/{RUN}"}, {"smoke/detectron2/"}),

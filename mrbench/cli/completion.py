@@ -94,6 +94,11 @@ def _implementations(prefix: str, parsed_args: object, **_: object) -> Iterable[
     return {f"{head}{name}" for name in found}
 
 
+def _whole_names(**_: object) -> Iterable[str]:
+    names = load.suite_names()
+    return [f"{suite}/{name}" for suite in names for name in load.implementations(suite)]
+
+
 def _references(parsed_args: object, **_: object) -> Iterable[str]:
     return {r.name for suite in _chosen(parsed_args) for r in load.load_suite(suite).references}
 
@@ -159,6 +164,7 @@ BY_NAME: dict[str, Completer] = {
     "suites": _suites,
     "impl": _implementations,
     "recipe": _recipes,
+    "origin": _whole_names,
     "reference": _references,
     "mirror": _folders,
     "a": _runs,

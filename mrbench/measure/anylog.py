@@ -36,7 +36,7 @@ OWN_FORMAT = (
     " parse it (--recipe FILE)"
 )
 BINARY = "holds zero bytes, as no text log does", "give the log that the training printed"
-Known = Mapping[str, tuple[LogFormat, int]]  # implementation: its log, images per iteration
+Known = Mapping[str, tuple[LogFormat, int | None]]  # implementation: its log, images per iteration
 
 
 class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,9 +106,7 @@ def load_file(
 ) -> RecipeFile:
     """Read a recipe from anywhere; its patches are named relative to `patches`, or to itself."""
     recipe, place = yamlfile.load_yaml(Recipe, path)
-    if not _NAME.fullmatch(path.stem):
-        remedy = "name it with letters, digits, '.', '_' and '-' only"
-        raise RecipeError("its name cannot be that of an implementation", remedy, file=path)
+    check_name(path)
     _validate(recipe, place)
     beside = path.resolve().parent
     contents = tuple(
@@ -124,6 +122,13 @@ def load_file(
         patches=contents,
         lock=_read_beside(beside, lock, "environment.lock", place) if lock and locked else None,
     )
+
+
+def check_name(path: Path) -> None:
+    """Refuse a recipe whose file cannot name an implementation."""
+    if not _NAME.fullmatch(path.stem):
+        remedy = "name it with letters, digits, '.', '_' and '-' only"
+        raise RecipeError("its name cannot be that of an implementation", remedy, file=path)
 
 
 def _patches(recipe: Recipe) -> Iterator[tuple[str, str]]:

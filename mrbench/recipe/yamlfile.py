@@ -98,6 +98,11 @@ def parse_yaml(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
         raise reader.type_error(*files.explain(exc, plain, cls), plain) from exc
 
 
+def dump(value: object) -> str:
+    """Return plain values as YAML that `parse_yaml` reads."""
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=96))
+
+
 def _compose(raw: bytes, file: str) -> yaml.Node:
     try:
         if len(raw) > MAX_BYTES:

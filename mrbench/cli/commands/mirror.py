@@ -28,8 +28,8 @@ from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import check_lock
 
 COMMAND = Command(
-    group="Get ready",
-    order=6,
+    group="Clusters and containers",
+    order=4,
     brief="for offline machines",
     help="Gather everything that a suite needs, for machines without internet.",
 )

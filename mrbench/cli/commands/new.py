@@ -1,0 +1,232 @@
+"""`mrbench new`: begin a recipe of one's own."""
+
+import argparse
+import shlex
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mrbench.cli.arguments import commit, positive
+from mrbench.cli.commands import Command
+from mrbench.errors import RecipeError
+from mrbench.launch import gpus
+from mrbench.measure import proposal
+from mrbench.measure.proposal import Proposal
+from mrbench.model.recipe import Recipe, Timing
+from mrbench.model.suite import Accelerator
+from mrbench.prepare.source.here import Repository, repository
+from mrbench.recipe import load, new, yamlfile
+from mrbench.recipe.plan import make_plan
+from mrbench.text import one_line, shorten
+
+COMMAND = Command(
+    group="Get ready",
+    order=0,
+    brief="begin a recipe of your own",
+    help="Write a recipe of your own, with a comment on each key, and a suite.yaml beside it.",
+    examples="""\
+mrbench new own.yaml                         # in your git repository
+mrbench new own.yaml --log train.log         # and find out how to parse its log
+mrbench new own.yaml --from demo/minimask    # like one that mrbench carries
+mrbench new own.yaml --command 'python train.py --batch {images_per_gpu}'""",
+)
+SCRIPTS = ("train.py", "main.py")
+LONGEST, WIDTH = 100, 90  # characters of a line that is shown, and of text
+MEANINGS: Mapping[Timing, str] = {
+    "interval_mean": "seconds per iteration since the last line",
+    "running_mean": "seconds per iteration since the beginning",
+    "rate": "images per second since the last line",
+    "iterations_per_second": "iterations per second since the last line",
+    "interval_total": "seconds since the last line",
+    "cumulative": "seconds since the training began",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench new`."""
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="recipe to write, e.g. mine.yaml; never overwritten"
+    )
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        metavar="IMPL",
+        help="begin with a recipe that mrbench carries, e.g. 2019/detectron2",
+    )
+    parser.add_argument(
+        "--log",
+        type=Path,
+        metavar="LOG",
+        help="a log of this training: find out how to parse it",
+    )
+    parser.add_argument("--command", dest="train", metavar="LINE", help="command that trains")
+    parser.add_argument(
+        "--images-per-iteration",
+        type=positive,
+        metavar="N",
+        help="images (or other samples) in one iteration of one GPU",
+    )
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="repository to train; default: the one in the current folder",
+    )
+    parser.add_argument(
+        "--commit", type=commit, metavar="SHA", help="its commit (40 hex digits); default: HEAD"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write a recipe and a suite, and say what they rest on and what to type next."""
+    _check_name(args.file)
+    base = new.find(args.origin) if args.origin else None
+    command = None if args.train is None else new.command_of(args.train)
+    found = proposal.propose(args.log, images=args.images_per_iteration) if args.log else None
+    here = None if base or args.url else repository(Path.cwd())
+    accelerator, machine = _machine()
+    facts = new.Facts(
+        name=args.file.stem,
+        url=args.url or (here.url if here else None),
+        commit=args.commit or (here.commit if here else None),
+        origin=here.origin if here else None,
+        command=command or (_guess(here) if here else None),
+        sure=command is not None,
+        images=args.images_per_iteration,
+        log=found.log if found else None,
+        window=found.window if found else None,
+        accelerator=accelerator,
+        machine=machine,
+    )
+    draft = new.from_recipe(base, facts) if base else new.from_nothing(facts, proposal.ANY_STEPS)
+    suite = args.file.parent / load.SUITE
+    kept = suite.exists() or suite.is_symlink()
+    _write(args.file, draft, suite=None if kept else suite)
+    print(f"wrote {args.file}" + (f"; {suite} is there and stays" if kept else f" and {suite}"))
+    for line in (*_source_lines(here), *_log_lines(args, found), *_open_lines(args.file, draft)):
+        print(f"  {line}")
+    print("next:")
+    for line in _next(args.file):
+        print(f"  {line}")
+    return 0
+
+
+def _check_name(path: Path) -> None:
+    if path.suffix != ".yaml" or path.name == load.SUITE:
+        raise RecipeError("is no name of a recipe", "call it mine.yaml, say", file=path)
+    if path.exists() or path.is_symlink():
+        raise RecipeError("is there already", "choose another name, or remove it", file=path)
+    load.check_name(path)
+
+
+def _machine() -> tuple[Accelerator, str]:
+    """Return what this machine trains on, and its name."""
+    found, _, _ = gpus.list_gpus()
+    return ("gpu", found[0].name or "any GPU") if found else ("cpu", "any CPU")
+
+
+def _guess(here: Repository) -> tuple[str, ...] | None:
+    """Return the command of the repository's one script with a usual name."""
+    named = [path for path in here.files if path.rpartition("/")[2] in SCRIPTS]
+    shallow = sorted(named, key=lambda path: (path.count("/"), SCRIPTS.index(Path(path).name)))
+    return ("{python}", shallow[0]) if shallow else None
+
+
+def _write(path: Path, draft: new.Draft, *, suite: Path | None) -> None:
+    """Write the files, and read them as `mrbench run` will; neither stays if that fails."""
+    written: list[Path] = []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for target, text in ((path, draft.recipe), (suite, draft.suite)):
+            if target is not None:
+                with target.open("x", encoding="utf-8") as out:
+                    written.append(target)
+                    out.write(text)
+        make_plan(load.load_path(path, locked=False))
+    except FileExistsError as exc:
+        _remove(written)
+        raise RecipeError(
+            "is there already", "choose another name, or remove it", file=exc.filename
+        ) from exc
+    except BaseException:
+        _remove(written)
+        raise
+
+
+def _remove(written: list[Path]) -> None:
+    for path in written:
+        path.unlink(missing_ok=True)
+
+
+def _source_lines(here: Repository | None) -> Iterator[str]:
+    if here is None:
+        return
+    yield f"source: commit {here.commit[:12]} of {here.url.removeprefix('file://')}"
+    if here.changed:
+        yield "note: what is not committed there will not be trained; commit it, and change"
+        yield "  source.commit to what `git rev-parse HEAD` prints"
+
+
+def _log_lines(args: argparse.Namespace, found: Proposal | None) -> Iterator[str]:
+    """Yield how the log will be parsed, and what that finds in the log at hand."""
+    if args.log is None:
+        if not args.origin:
+            yield "log: finds the iterations behind `step` or `iter`, timed as lines arrive;"
+            yield "  give a log that you have with --log, and it is parsed by its own lines"
+        return
+    if found is None:
+        yield f"log: no number in {args.log} grows from line to line as iterations do; put the"
+        yield "  pattern of your log's lines into log.pattern"
+        return
+    if found.known:
+        yield f"log: of the format {found.log.format}, which mrbench knows"
+    else:
+        yield f"log: {found.log.pattern}"
+    yield f"  {found.lines} lines match, up to iteration {found.end}"
+    yield f"  first: {shorten(one_line(found.first), LONGEST)}"
+    if found.lines > 1:
+        yield f"  last:  {shorten(one_line(found.last), LONGEST)}"
+    yield from (f"  {line}" for line in _value_lines(found))
+
+
+def _value_lines(found: Proposal) -> Iterator[str]:
+    """Yield what the value is taken for, and the number over the window."""
+    if found.log.clock == "arrival":
+        for why in found.rejected:
+            yield f"not {shorten(one_line(why), LONGEST)}"
+        yield "clock: arrival; no number in these lines is surely a time, so mrbench times the"
+        yield "  lines as they arrive"
+    elif not found.known:
+        yield f"timing: {found.log.timing}, {MEANINGS[found.log.timing or 'rate']}"
+    m = found.measured
+    if m is None or (m.status != "ok" and found.log.clock == "arrival"):
+        return
+    if m.status != "ok":
+        yield f"no number from this log: {m.explanation}"
+        return
+    rate = [] if m.images_per_second is None else [f"{m.images_per_second:.3f} img/s"]
+    each = (
+        []
+        if m.seconds_per_iteration is None
+        else [f"{m.seconds_per_iteration:.6f} s per iteration"]
+    )
+    yield f"number: {', '.join([*rate, *each])} in iterations {m.first}-{m.last}"
+
+
+def _open_lines(path: Path, draft: new.Draft) -> Iterator[str]:
+    yield from (f"left out {what}" for what in draft.dropped)
+    if draft.open_keys:
+        _, place = yamlfile.load_yaml(Recipe, path)
+        where = ", ".join(f"{key} (line {place.line(key)})" for key in draft.open_keys)
+        yield from textwrap.wrap(f"to fill in: {where}", WIDTH, subsequent_indent="  ")
+
+
+def _next(path: Path) -> Iterator[str]:
+    """Yield the commands to type next."""
+    file = load.load_path(path, locked=False)
+    named = shlex.quote(str(path))
+    yield f"mrbench run --recipe {named} --dry-run    # what would happen"
+    if file.recipe.environment.kind == "venv":
+        yield f"mrbench lock --recipe {named}    # once environment.lock names a file"
+    data = " --data DIR" if file.recipe.data and not file.recipe.data.synthetic else ""
+    yield f"mrbench run --recipe {named}{data}"
+    yield f"mrbench table --suite {shlex.quote(file.suite_name)}"
