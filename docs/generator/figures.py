@@ -27,7 +27,7 @@ def errors() -> str:
     table = _worst_errors()
     left, right, top, row = 190, WIDTH - 30, 44, 40
     height = top + row * len(WAYS) + 52
-    low, high = -3.0, 3.0  # powers of ten, percent
+    low, high = -3.0, 2.0  # powers of ten, percent
 
     def x(percent: float) -> float:
         return left + (math.log10(max(percent, 10**low)) - low) / (high - low) * (right - left)
@@ -75,7 +75,7 @@ def window() -> str:
         return left + iteration / ITERATIONS * (right - left)
 
     def y(rate: float) -> float:
-        return bottom - (rate - 30) / 40 * (bottom - top)
+        return bottom - (rate - 20) / 50 * (bottom - top)
 
     rates = [IMAGES / fmean(seconds[i - 20 : i]) for i in range(20, ITERATIONS + 1, 20)]
     means = [IMAGES / fmean(seconds[2:i]) for i in range(20, ITERATIONS + 1, 20)]
@@ -88,7 +88,7 @@ def window() -> str:
         ),
         _text(x((FIRST + LAST) / 2), top + 18, "window: iterations 101 to 500", SOFT, "middle"),
     ]
-    for rate in (30, 40, 50, 60, 70):
+    for rate in (20, 30, 40, 50, 60, 70):
         parts += [
             _line([(left, y(rate)), (right, y(rate))], FRAME, 1),
             _text(left - 8, y(rate) + 4, str(rate), SOFT, anchor="end", size=12),
@@ -108,8 +108,8 @@ def window() -> str:
         (ORANGE, f"what the log prints: mean since the start; {last:.1f} in the last line"),
         (GREEN, f"total images / total seconds of the window: {truth:.1f}"),
     ]
-    parts += list(_legend(legend, left, bottom + 44))
-    return _svg(height + 24, parts, "A training, its window and the running mean that a log prints")
+    parts += list(_legend(legend, left, bottom + 50))
+    return _svg(height + 34, parts, "A training, its window and the running mean that a log prints")
 
 
 def clocks() -> str:
@@ -166,7 +166,7 @@ def _training() -> Sequence[float]:
 
 def _legend(rows: Sequence[tuple[str, str]], x: float, y: float) -> Iterator[str]:
     for i, (colour, text) in enumerate(rows):
-        at = y + 14 * i
+        at = y + 18 * i
         yield _line([(x, at - 4), (x + 22, at - 4)], colour, 3)
         yield _text(x + 30, at, text, INK, size=12)
 
