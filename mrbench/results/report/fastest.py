@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrbench.model.comparison import MUST
-from mrbench.model.record import RunRecord
 from mrbench.model.table import TableRow
-from mrbench.record.provenance import differing
+from mrbench.record.provenance import Facts, between, facts, rules_for
 from mrbench.results.report.gather import Chapter
 from mrbench.results.rows import ratio_of
 from mrbench.text import shorten
@@ -29,15 +28,17 @@ def to_fastest(chapter: Chapter, rows: Sequence[TableRow]) -> list[Share]:
     A row that may be compared with no faster one is itself the fastest of those that may be
     compared with it; its ratio is 1 where there are any, and None where there are none.
     """
-    fastest: list[tuple[TableRow, RunRecord]] = []
+    fastest: list[tuple[TableRow, Facts]] = []
     shares: list[Share] = []
     found: dict[int, int] = {}  # number of a row among `fastest`, by number among `rows`
     used: set[int] = set()
     for i, row in enumerate(rows):
-        record = _newest(chapter, row)
+        known = _facts(chapter, row)
         reasons = []
-        for k, (other, other_record) in enumerate(fastest):
-            forbidding = [d for d in differing(record, other_record) if d.kind == MUST]
+        for k, (other, theirs) in enumerate(fastest):
+            forbidding = [
+                d for d in between(known, theirs, rules_for(known, theirs)) if d.kind == MUST
+            ]
             if not forbidding:
                 ratio = ratio_of(row, other)
                 shares.append(Share(ratio.ratio, ratio.low, ratio.high))
@@ -48,10 +49,11 @@ def to_fastest(chapter: Chapter, rows: Sequence[TableRow]) -> list[Share]:
             reasons.append(f"{first.reason} ({values})")
         else:
             found[i] = len(fastest)
-            fastest.append((row, record))
+            fastest.append((row, known))
             shares.append(Share(why="".join(reasons[:1])))
     return [Share(1.0) if found.get(i) in used else share for i, share in enumerate(shares)]
 
 
-def _newest(chapter: Chapter, row: TableRow) -> RunRecord:
-    return [run.record for run in chapter.runs_of(row) if run.counts][-1]
+def _facts(chapter: Chapter, row: TableRow) -> Facts:
+    """Return the facts of a row's newest valid run."""
+    return facts([run.record for run in chapter.runs_of(row) if run.counts][-1])

@@ -102,7 +102,8 @@ def _read(path: Path, plan: Plan, start_s: float) -> Activity:
         where = f"{shorten(telemetry.header.host, LONGEST)}/" if others else ""
         used = telemetry.header.used_gpus(gpus_left)
         gpus_left -= len(used)
-        node = _Node(telemetry.samples, start_s + seconds, where)
+        times_s = [round(sample.at_s - start_s - seconds, 2) for sample in telemetry.samples]
+        node = _Node(telemetry.samples, times_s, where)
         lines += [*node.gpus(used), *node.host()]
         slowed += node.slowed(used)
         problems += [f"{where}{shorten(problem)}" for problem in telemetry.problems]
@@ -116,15 +117,14 @@ def _file(path: Path) -> Telemetry:
 
 
 class _Node(msgspec.Struct, frozen=True):
-    """The samples of one machine; where: what goes before its GPUs' names."""
+    """The samples of one machine and their times; where: what goes before its GPUs' names."""
 
     samples: Sequence[TelemetrySample]
-    start_s: float
+    times_s: Sequence[float]
     where: str
 
-    def _series(self, pick: Pick) -> tuple[list[float], list[float | None]]:
-        seconds = [round(s.at_s - self.start_s, 2) for s in self.samples]
-        return seconds, [_finite(pick(s)) for s in self.samples]
+    def _series(self, pick: Pick) -> tuple[Sequence[float], list[float | None]]:
+        return self.times_s, [_finite(pick(s)) for s in self.samples]
 
     def gpus(self, used: Sequence[GpuFacts]) -> Iterator[TimeSeries]:
         """Yield each value of each GPU."""
