@@ -44,6 +44,10 @@ PLACEHOLDERS = {
 # a number is the exit code with which it must end; a text is why it is only parsed.
 HOW: dict[str, int | str] = {
     "mrbench *--help": 0,
+    "mrbench verify *runs/toy/*": "needs the tutorial's run; test_tutorial.py makes it",
+    "mrbench new mine.yaml": "is there in the tests' folder; test_new.py writes others",
+    "mrbench report toy *": "needs the tutorial's run; test_tutorial.py makes it",
+    "mrbench *--recipe toy.yaml*": "needs the tutorial's recipe; test_tutorial.py makes it",
     "mrbench run *--executor slurm*": "needs a cluster; test_slurm.py has one",
     "mrbench run *--dry-run*": 0,
     "mrbench run demo": "the demo that all these are run beside",

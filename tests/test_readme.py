@@ -19,6 +19,7 @@ OTHERS = {
     "pre-commit run": "test_the_readme_shows_what_hook_and_annotation_say",
     "git *": "the reader's own repository, or a clone of this one",
     "python3 -m venv *": "make does the same",
+    "python3 train.py *": "test_tutorial.py runs it",
     "docker build --target *": "test_every_target_of_docker_is_there",
     "docker run *": "needs a container engine; its command of mrbench is parsed",
 }

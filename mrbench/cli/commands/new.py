@@ -25,9 +25,9 @@ COMMAND = Command(
     brief="begin a recipe of your own",
     help="Write a recipe of your own, with a comment on each key, and a suite.yaml beside it.",
     examples="""\
-mrbench new own.yaml                         # in your git repository
-mrbench new own.yaml --log train.log         # and find out how to parse its log
-mrbench new own.yaml --from demo/minimask    # like one that mrbench carries
+mrbench new own.yaml                       # in your git repository
+mrbench new own.yaml --log train.log       # and how to parse its log
+mrbench new own.yaml --from demo/minimask  # like one that mrbench carries
 mrbench new own.yaml --command 'python train.py --batch {images_per_gpu}'""",
 )
 SCRIPTS = ("train.py", "main.py")
