@@ -49,6 +49,7 @@ HOW: dict[str, int | str] = {
     "mrbench report toy *": "needs the tutorial's run; test_tutorial.py makes it",
     "mrbench *--recipe toy.yaml*": "needs the tutorial's recipe; test_tutorial.py makes it",
     "mrbench run *--executor slurm*": "needs a cluster; test_slurm.py has one",
+    "mrbench run --recipe own.yaml*": "of a recipe that mrbench new wrote; test_new.py runs one",
     "mrbench run *--dry-run*": 0,
     "mrbench run demo": "the demo that all these are run beside",
     "mrbench run --suite demo": "the demo that all these are run beside",
