@@ -27,6 +27,13 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     nodes: Annotated[int, Meta(description="Number of nodes.")]
     accelerator: Annotated[Accelerator, Meta(description="What trained: gpu or cpu.")]
     hardware: Annotated[str, Meta(description="Names of the devices.")]
+    comparison_group: Annotated[
+        int,
+        Meta(
+            description="Equal for rows of the same number and kind of devices, window, precision"
+            " and data, whose numbers may be compared; `mrbench compare` checks more."
+        ),
+    ] = 0
     started: Annotated[str, Meta(description="UTC time of the newest run's start.")]
     window: Annotated[str, Meta(description="Measured iterations, as 100:500.")]
     images_per_second: Annotated[

@@ -22,8 +22,9 @@ class TableRun(NamedTuple):
     """What a table needs of one run; the whole records of thousands would fill the memory.
 
     like: equal for runs that may be averaged. series: equal for the runs of one scaling series,
-    None if the record does not say. gpus: names of the first machine's. why_not: why the number
-    does not count.
+    None if the record does not say. terms: equal for runs whose numbers may be compared; variant:
+    what runs of one implementation must share besides (`mrbench compare` checks more). gpus: names
+    of the first machine's. why_not: why the number does not count.
     """
 
     id: str
@@ -32,6 +33,8 @@ class TableRun(NamedTuple):
     plan: Plan
     like: Hashable
     series: Hashable | None
+    terms: Hashable
+    variant: Hashable
     hardware: str
     gpus: Sequence[str]
     status: Status
@@ -47,14 +50,16 @@ class TableRun(NamedTuple):
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
     """Take from a record what a table needs of it; folder: where the run lies."""
-    gpus = record.machine.gpus if record.machine else ()
+    plan, gpus = record.plan, record.machine.gpus if record.machine else ()
     return TableRun(
         id=record.id,
         folder=folder,
         started=record.started,
-        plan=record.plan,
+        plan=plan,
         like=(record.plan_digest, _machine(record), _image(record)),
         series=_series(record),
+        terms=_terms(record),
+        variant=(plan.images_per_iteration, plan.image_size, _image(record)),
         hardware=_hardware(record),
         gpus=[gpu.name or "" for gpu in gpus],
         status=record.status,
@@ -87,6 +92,7 @@ def make_rows(
             latest[key] = group
     rows = [_row(suite, reference, group) for group in latest.values()]
     rows = _with_scaling(rows, [group[-1].series for group in latest.values()])
+    rows = _with_groups(rows, [group[-1] for group in latest.values()])
     rows = names.with_names(suite, rows)
     rows.sort(
         key=lambda row: (
@@ -158,6 +164,18 @@ def _series(record: RunRecord) -> Hashable | None:
     cpus = frozenset(machine.cpu for machine in record.machines)
     gpus = frozenset(gpu.name for machine in record.machines for gpu in machine.gpus)
     return record.family, _place(record), cpus, gpus, _image(record)
+
+
+def _terms(record: RunRecord) -> Hashable:
+    """Return what two implementations must share for their numbers to be compared."""
+    plan, machine = record.plan, record.machine
+    synthetic = plan.data.synthetic if plan.data else None
+    shared = (plan.window, plan.gpus, plan.accelerator, plan.precision, synthetic)
+    if machine is None:
+        return shared
+    if plan.accelerator == "cpu":
+        return shared, machine.cpu, machine.cpus_usable, machine.cpu_quota_cores
+    return shared, tuple([gpu.name for gpu in machine.gpus])
 
 
 def _place(record: RunRecord) -> tuple[str, str | None]:
@@ -258,6 +276,24 @@ def _same_hardware(suite: Suite, run: TableRun) -> bool:
         and len(run.gpus) >= suite.hardware.count
         and all(name in gpu for gpu in run.gpus)
     )
+
+
+def _with_groups(rows: Sequence[TableRow], runs: Sequence[TableRun]) -> list[TableRow]:
+    """Return the rows with their comparison_group; runs: the newest of each row.
+
+    Where rows of one implementation differ in batch, image size or container, which may not be
+    compared, those that come later stand in groups of their own.
+    """
+    variants: dict[Hashable, dict[Hashable, int]] = {}
+    groups: dict[Hashable, int] = {}
+    grouped = []
+    for row, run in zip(rows, runs, strict=True):
+        of_name = variants.setdefault((run.terms, row.implementation), {})
+        variant = of_name.setdefault(run.variant, len(of_name))
+        key = (run.terms, variant and (row.implementation, variant))
+        number = groups.setdefault(key, len(groups) + 1)
+        grouped.append(msgspec.structs.replace(row, comparison_group=number))
+    return grouped
 
 
 def _with_scaling(rows: Sequence[TableRow], series: Sequence[Hashable | None]) -> list[TableRow]:

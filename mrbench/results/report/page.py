@@ -18,6 +18,7 @@ from mrbench import __version__
 from mrbench.errors import UnavailableError
 from mrbench.model.table import TableRow
 from mrbench.results import footnotes
+from mrbench.results.lead import lead
 from mrbench.results.report import differences, origins
 from mrbench.results.report.concerns import Concern, concerns
 from mrbench.results.report.differences import CodedFacts, FromFirst
@@ -182,7 +183,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         key=key,
         name=chapter.name,
         title=f"{chapter.name}: {suite.title}",
-        lead="",
+        lead=lead(chapter.rows),
         notes=suite.notes,
         about=f"{suite.model}. Measured: iterations {suite.window.first + 1} to"
         f" {suite.window.last}. Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",

@@ -12,11 +12,12 @@ from mrbench.results.table.sheet import WIDTH, Sheet, make, wrapped
 
 
 def plain(sheet: Sheet, stream: TextIO | None = None) -> str:
-    """Return the table for a terminal, or a pipe, and below it what it means."""
+    """Return the table for a terminal, or a pipe, under its lead and above what it means."""
     table = listing(sheet.headers, sheet.right, sheet.cells, sheet.links, stream)
     width = width_of(stream, WIDTH)
     below = ["\n".join(wrapped(text, width) for text in part) for part in sheet.parts]
-    return "\n\n".join([table, *below])
+    above = [wrapped(sheet.lead, width)] if sheet.lead else []
+    return "\n\n".join([*above, table, *below])
 
 
 MARKUP: dict[str, Callable[[Sheet], str]] = {

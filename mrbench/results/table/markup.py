@@ -41,7 +41,8 @@ LATEX = {
 def markdown(sheet: Sheet) -> str:
     """Return GitHub's Markdown: the table, and below it what it means."""
     below = [escape_markdown(text) for text in sheet.below]
-    return "\n\n".join([_table(sheet, _markdown_cells(sheet), "pipe"), *below])
+    above = [escape_markdown(sheet.lead)] if sheet.lead else []
+    return "\n\n".join([*above, _table(sheet, _markdown_cells(sheet), "pipe"), *below])
 
 
 def github(sheet: Sheet) -> str:
@@ -50,7 +51,9 @@ def github(sheet: Sheet) -> str:
         [f"{mark} {cells[0]}".strip(), *cells[1:]]
         for cells, mark in zip(_markdown_cells(sheet), sheet.marks, strict=True)
     ]
-    parts = [f"## {escape_markdown(sheet.title)}", _table(sheet, marked, "pipe")]
+    parts = [f"## {escape_markdown(sheet.title)}"]
+    parts += [escape_markdown(sheet.lead)] if sheet.lead else []
+    parts.append(_table(sheet, marked, "pipe"))
     parts += [escape_markdown(text) for text in sheet.below]
     if sheet.remarks:
         lines = "\n".join(f"- {escape_markdown(text)}" for text in sheet.remarks)
@@ -66,7 +69,9 @@ def rst(sheet: Sheet) -> str:
 
     cells = _cells(sheet, escape_rst, linked)
     below = [escape_rst(text) for text in sheet.below]  # in one line: a second may underline it
-    return "\n\n".join([grid([[*map(escape_rst, sheet.headers)], *cells], sheet.right), *below])
+    above = [escape_rst(sheet.lead)] if sheet.lead else []
+    table = grid([[*map(escape_rst, sheet.headers)], *cells], sheet.right)
+    return "\n\n".join([*above, table, *below])
 
 
 def html(sheet: Sheet) -> str:
@@ -78,14 +83,19 @@ def html(sheet: Sheet) -> str:
     table = _table(sheet, _cells(sheet, escape_html, linked), "unsafehtml", escape_html)
     caption = f"<table>\n<caption>{escape_html(sheet.title)}</caption>"
     below = "".join(f"\n<p>{escape_html(text)}</p>" for text in sheet.below)
-    return f"<section>\n{table.replace('<table>', caption, 1)}{below}\n</section>"
+    above = f"<p>{escape_html(sheet.lead)}</p>\n" if sheet.lead else ""
+    return f"<section>\n{above}{table.replace('<table>', caption, 1)}{below}\n</section>"
 
 
 def latex(sheet: Sheet) -> str:
     """Return a tabular, which needs no package, and a paragraph for each text below it."""
     cells = _cells(sheet, escape_latex, lambda text, _: escape_latex(text))
     table = _table(sheet, cells, "latex_raw", escape_latex)
-    return "\n\n".join([table, *(wrapped(f"\\noindent {escape_latex(t)}") for t in sheet.below)])
+    above, below = (
+        [wrapped(f"\\noindent {escape_latex(text)}") for text in texts if text]
+        for texts in ([sheet.lead], sheet.below)
+    )
+    return "\n\n".join([*above, table, *below])
 
 
 def _markdown_cells(sheet: Sheet) -> list[list[str]]:

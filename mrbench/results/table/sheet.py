@@ -9,6 +9,7 @@ from pathlib import Path
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.results import footnotes
+from mrbench.results.lead import lead
 from mrbench.results.table.columns import COLUMNS, meanings, shortened
 from mrbench.text import one_line
 
@@ -23,12 +24,14 @@ NOTED = "\u26a0\ufe0f"
 class Sheet:
     """Clean text, not yet escaped. cells[row][column]; links[row][column]: a run's folder or "".
 
+    lead: the sentences above the table, or "".
     meanings: what the columns mean; reasons: those for no number that are too long for their cell;
     notes: the footnotes, each beginning with its [number].
     marks: of each row, for formats that show one.
     """
 
     title: str
+    lead: str = ""
     headers: Sequence[str]
     right: Sequence[bool]
     cells: Sequence[Sequence[str]]
@@ -55,6 +58,7 @@ def make(suite: Suite, rows: Sequence[TableRow], names: Sequence[str], title: st
     linked = [name for name in names if name in LINKED] or names[:1]
     return Sheet(
         title=one_line(title),
+        lead=lead(rows),
         headers=[COLUMNS[name].header for name in names],
         right=[COLUMNS[name].right for name in names],
         cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
