@@ -1,5 +1,6 @@
 """`mrbench new` writes a recipe that can be planned at once, and says what it rests on."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -183,6 +184,38 @@ def test_a_format_that_mrbench_knows_is_named(name: str) -> None:
     known = load.load_path(Path("own.yaml")).recipe.log
     assert known.format == name.removesuffix("-2019")
     assert f"of the format {known.format}" in out
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_log_of_epochs_of_unknown_length_gives_no_number() -> None:
+    Path("results.csv").write_text(
+        "epoch,time,train/box_loss\n" + "".join(f"{i},{i * 7.5},1.{i}\n" for i in range(1, 9))
+    )
+    code, out, _ = mrbench("new", "own.yaml", "--log", "results.csv")
+    assert code == 0
+    assert "s per iteration" not in out
+    assert "log.every (line" in out
+    assert "# TODO: give the iterations of one epoch" in Path("own.yaml").read_text()
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_log_that_ends_before_the_window_of_a_suite_that_stays_is_told() -> None:
+    Path("train.log").write_text(lines("step {i} 2.0 s/it", range(1, 301)))
+    assert "note" not in mrbench("new", "own.yaml", "--log", "train.log")[1]
+    assert load.load_path(Path("own.yaml")).suite.window.last == 300
+    Path("train.log").write_text(lines("step {i} 2.0 s/it", range(1, 201)))
+    code, out, _ = mrbench("new", "other.yaml", "--log", "train.log")
+    assert code == 0
+    assert "suite.yaml is there and stays" in out
+    assert "iterations to 300, but this log ends at 200" in out
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_pipe_is_no_log() -> None:
+    os.mkfifo("train.log")
+    code, _, err = mrbench("new", "own.yaml", "--log", "train.log")
+    assert (code, "train.log" in err) == (6, True)
+    assert not Path("own.yaml").exists()
 
 
 @pytest.mark.usefixtures("repository")

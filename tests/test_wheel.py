@@ -86,3 +86,9 @@ def test_the_demo_is_planned_and_all_is_checked_from_an_empty_folder(
     assert ("sample", "mrbench is installed here without its tests") in skipped
     assert {c["outcome"] for c in checks} == {"ok", "not checked"}
     assert not list(empty.iterdir())
+    for words in (
+        ["new", "own.yaml", "--from", "demo/minimask"],
+        ["run", "--recipe", "own.yaml", "--dry-run"],
+    ):
+        command = [f"{venv}/bin/mrbench", *words]
+        subprocess.run(command, cwd=empty, env=variables, capture_output=True, check=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.errors import MrbenchError
+from mrbench.errors import MeasureError, MrbenchError
 from mrbench.measure import columns
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.columns import Column, Kind, Kindred
@@ -46,13 +46,15 @@ ANY_NUMBER = r"\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?"
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """How to parse a log, and what that finds in it.
 
-    known: the log has one of mrbench's formats. lines: how many lines tell of iterations; first and
-    last of them. end: the last iteration. measured: over `window`. rejected: what was tried, and
-    why it is not the value.
+    known: the log has one of mrbench's formats. every_open: log.every is a stand-in, for the log
+    does not say how many iterations a line is about, so that there is no number. lines: how many
+    lines tell of iterations; first and last of them. end: the last iteration. measured: over
+    `window`. rejected: what was tried, and why it is not the value.
     """
 
     log: LogFormat
     known: bool
+    every_open: bool = False
     lines: int
     first: str
     last: str
@@ -70,9 +72,14 @@ def propose(
     images: per iteration, if known. window: to measure; default: one that fits the log. Raises
     MeasureError where the log cannot be read.
     """
+    if not path.is_file():  # it is read more than once, which a pipe cannot be
+        raise MeasureError("is no file that can be read as a log", "give a log file", file=path)
     known = _known(path)
     if known is not None:
-        return _described(path, known, images, window, known=True)
+        proposal = _described(path, known, images, window, known=True)
+        every_open = known.every is not None
+        measured = None if every_open else proposal.measured
+        return msgspec.structs.replace(proposal, every_open=every_open, measured=measured)
     kindred = columns.find(_lines(path))
     if kindred is None:
         return None
@@ -83,7 +90,7 @@ def propose(
         why = _doubt(proposal, sure=sure or kindred.step == 1)
         if why is None:
             return msgspec.structs.replace(proposal, rejected=tuple(rejected))
-        rejected.append(f"{timing} of the number behind {column.before.strip()!r}: {why}")
+        rejected.append(f"the number behind {column.before.strip()!r} as {timing}: {why}")
     log = _format(kindred, None, None)
     proposal = _described(path, log, images, window, known=False)
     return msgspec.structs.replace(proposal, rejected=tuple(dict.fromkeys(rejected)))

@@ -60,6 +60,7 @@ OPEN: Mapping[str, str] = {
     " Write {images_per_gpu} where the command takes that number, so that the two cannot differ.",
     "launch.command": "check the command that trains. Filled in: {python}, {checkout}, {output} (a"
     " fresh folder), {data}, {weights}, {gpus}, {images_per_gpu}, {port}.",
+    "log.every": "give the iterations of one epoch; the log does not state them.",
     "guards.evaluation": "say what keeps the training from evaluating inside the window.",
     "guards.checkpoint": "say what keeps the training from saving inside the window.",
 }
@@ -104,6 +105,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an implementation beforehand; None is unknown.
 
     origin: where the repository was cloned from. sure: the command was given, and is no guess.
+    every_open: the log's `every` is a stand-in.
     accelerator and machine: what this machine would train on, and its name.
     """
 
@@ -115,6 +117,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     sure: bool = False
     images: int | None = None
     log: LogFormat | None = None
+    every_open: bool = False
     window: Window | None = None
     accelerator: Accelerator = "cpu"
     machine: str = "any CPU"
@@ -140,6 +143,7 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
         "source.commit": facts.commit,
         "workload.images_per_gpu": facts.images,
         "launch.command": facts.sure or None,
+        "log.every": not facts.every_open or None,
     }
     open_keys = {key: text for key, text in OPEN.items() if known.get(key) is None}
     recipe = Recipe(
@@ -254,7 +258,7 @@ def find(name: str) -> RecipeFile:
     if slash or having:
         return load.load_named(having[0] if having else suite, short, locked=False)
     known = [f"{each}/{impl}" for each in suites for impl in load.implementations(each)]
-    hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
+    hint = did_you_mean(name, known) or "`mrbench list` prints all"
     raise RecipeError(f"--from {name}: no such recipe", hint)
 
 

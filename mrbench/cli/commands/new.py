@@ -93,6 +93,7 @@ def main(args: argparse.Namespace) -> int:
         sure=command is not None,
         images=args.images_per_iteration,
         log=found.log if found else None,
+        every_open=found is not None and found.every_open,
         window=found.window if found else None,
         accelerator=accelerator,
         machine=machine,
@@ -186,15 +187,23 @@ def _log_lines(args: argparse.Namespace, found: Proposal | None) -> Iterator[str
     if found.lines > 1:
         yield f"  last:  {shorten(one_line(found.last), LONGEST)}"
     yield from (f"  {line}" for line in _value_lines(found))
+    window = load.load_path(args.file, locked=False).suite.window
+    if window.last > found.end:
+        end = found.end
+        yield f"note: the suite measures iterations to {window.last}, but this log ends at {end}"
+        yield "  (train longer, or change the window in suite.yaml)"
 
 
 def _value_lines(found: Proposal) -> Iterator[str]:
     """Yield what the value is taken for, and the number over the window."""
     if found.log.clock == "arrival":
         for why in found.rejected:
-            yield f"not {shorten(one_line(why), LONGEST)}"
+            yield f"not used: {shorten(one_line(why), LONGEST)}"
         yield "clock: arrival; no number in these lines is surely a time, so mrbench times the"
         yield "  lines as they arrive"
+    elif found.every_open:
+        yield "no number: the log does not say how many iterations an epoch has; put that into"
+        yield "  log.every"
     elif not found.known:
         yield f"timing: {found.log.timing}, {MEANINGS[found.log.timing or 'rate']}"
     m = found.measured
