@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import cmdlines
+from mrbench.record.default_rules import MACHINE_RULES
 
 TEXT = (cmdlines.ROOT / "docs" / "tutorial.md").read_text()
 MOST_COMMANDS = 6
@@ -26,8 +27,11 @@ def test_six_commands_lead_from_a_script_to_a_number(tmp_path: Path) -> None:
         assert done.returncode in allowed, f"{line}: {done.stdout}{done.stderr}"
         if line.startswith("mrbench new"):
             _looks_as_shown(done.stdout)
-    (record,) = toy.glob("runs/toy/toy/*/record.json")
-    measured = json.loads(record.read_text())["measurement"]
+    (path,) = toy.glob("runs/toy/toy/*/record.json")
+    record = json.loads(path.read_text())
+    failed = [each for each in record["validity"]["findings"] if each["outcome"] == "failed"]
+    assert {each["rule"] for each in failed} <= {*MACHINE_RULES}
+    measured = record["measurement"]
     assert (measured["first"], measured["last"]) == (101, 500)
     assert measured["images_per_second"] > 0
     assert (toy / "toy.html").stat().st_size
