@@ -18,8 +18,8 @@ from mrbench.errors import UnavailableError
 
 POLL_S = 0.1
 FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # other users may have laid something there
-HOLDER = re.compile(rb"(\d{1,10})(?: ([-\d]{10}T[:\d]{8}Z) ([\w.@-]{1,64}))?\n?")
-HOLDER_BYTES = 128
+HOLDER = re.compile(rb"(\d{1,10})(?: ([-\d]{10}T[:\d]{8}Z) ([\w.@-]{1,64})(?: [!-~]{0,200})?)?\n?")
+HOLDER_BYTES = 512
 Say = Callable[[str], None]
 
 
@@ -31,17 +31,17 @@ def hold(path: Path, what: str, waiting: Say, *, shared: bool = False) -> Iterat
     call waits. The file may be removed by its holder: then another is made. shared: all users of
     the machine may write to it. OSError where the file cannot be opened or locked.
     """
-    file = _open(path, shared=shared)
+    file = open_file(path, shared=shared)
     try:
-        while not _try(file):
+        while not try_lock(file):
             waiting(f"waiting for {what}: {_holder(file)} has {path}")
-            while not _try(file):
+            while not try_lock(file):
                 time.sleep(POLL_S)  # a blocking flock would not see a Ctrl-C just before it
-        if not _is_at(file, path):
+        if not is_at(file, path):
             with hold(path, what, waiting, shared=shared) as newer:
                 yield newer
             return
-        _sign(file)
+        sign(file)
         yield file
     finally:
         os.close(file)
@@ -56,7 +56,7 @@ def attempt(path: Path) -> Iterator[int | None]:
     writable = os.O_RDONLY if path.is_dir() else os.O_RDWR
     file = os.open(path, FLAGS | writable)
     try:
-        yield file if _try(file) and _is_at(file, path) else None
+        yield file if try_lock(file) and is_at(file, path) else None
     finally:
         os.close(file)
 
@@ -71,7 +71,7 @@ def take(path: Path) -> int | None:
     except OSError:
         return None
     with contextlib.suppress(OSError):
-        if _try(file):
+        if try_lock(file):
             return file
     os.close(file)
     return None
@@ -107,7 +107,11 @@ def folder() -> Path:
     return Path(os.environ.get("MRBENCH_LOCKS") or "/tmp")  # noqa: S108 - see above
 
 
-def _open(path: Path, *, shared: bool) -> int:
+def open_file(path: Path, *, shared: bool) -> int:
+    """Open a lock file, made if need be; shared: all users of the machine may write to it.
+
+    UnavailableError where something else stands there, OSError where it cannot be opened.
+    """
     try:
         # Not O_CREAT alone: the kernel refuses that for another user's file in /tmp
         # (fs.protected_regular), even to root.
@@ -126,15 +130,16 @@ def _open(path: Path, *, shared: bool) -> int:
     return file
 
 
-def _try(file: int) -> bool:
+def try_lock(file: int, *, shared: bool = False) -> bool:
+    """Lock an open file without waiting; shared: beside other shared locks of it."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _is_at(file: int, path: Path) -> bool:
+def is_at(file: int, path: Path) -> bool:
     """Tell whether the open file is still the one at that path."""
     try:
         return os.path.samestat(os.fstat(file), path.stat(follow_symlinks=False))
@@ -142,15 +147,16 @@ def _is_at(file: int, path: Path) -> bool:
         return False
 
 
-def _sign(file: int) -> None:
-    """Write down who holds the lock: process id, UTC time, user."""
+def sign(file: int, what: str = "") -> None:
+    """Write down who holds the lock: process id, UTC time, user, and what for if that is given."""
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with contextlib.suppress(OSError):  # opened for reading, or a full disk: nobody depends on it
         os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()} {since} {_user()}\n".encode(), 0)
+        os.pwrite(file, f"{os.getpid()} {since} {user()} {what}".rstrip().encode() + b"\n", 0)
 
 
-def _user() -> str:
+def user() -> str:
+    """Return the name of this process's user, or the number of one without a name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a user id without a name, as in containers

@@ -176,7 +176,21 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
 
 
 def add_waits(parser: argparse.ArgumentParser) -> None:
-    """Add what to wait for before each run: --cool-down and --wait-until-quiet."""
+    """Add what to wait for before each run: other runs, --cool-down and --wait-until-quiet."""
+    busy = parser.add_mutually_exclusive_group()
+    busy.add_argument(
+        "--wait",
+        type=positive,
+        metavar="S",
+        help="wait at most S seconds for other runs on this machine; default: as long as it takes",
+    )
+    busy.add_argument(
+        "--no-wait",
+        dest="wait",
+        action="store_const",
+        const=0,
+        help="exit with 4 where other runs train or wait on this machine",
+    )
     parser.add_argument(
         "--cool-down",
         type=degrees,

@@ -59,10 +59,10 @@ class EventReporter:
         self._tell(Ended(time=now(), exit_code=code, error=str(error) if known else None))
         self._beside.__exit__(kind, error, trace)  # type: ignore[arg-type]  # as it was given
 
-    def stage(self, who: str, text: str) -> None:
+    def stage(self, who: str, text: str, *, waits: bool = False) -> None:
         """Write a stage."""
         self._tell(Stage(time=now(), run=self._run, implementation=who, text=without_secrets(text)))
-        self._beside.stage(who, text)
+        self._beside.stage(who, text, waits=waits)
 
     def note(self, text: str, *, problem: bool = False) -> None:
         """Write a note."""

@@ -41,6 +41,7 @@ class LiveReporter:
         self._messages: deque[str] = deque(maxlen=KEPT_MESSAGES)
         self._lines: list[str] = []  # of the frame that stands there, without their styles
         self._size = (0, 0)
+        self._waits = False
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._painter = threading.Thread(target=self._paint_on, daemon=True)
@@ -57,11 +58,15 @@ class LiveReporter:
         with self._lock:
             self._write(self._begin(0) + ERASE)
 
-    def stage(self, who: str, text: str) -> None:
-        """Show the stage; it also stays as a message."""
+    def stage(self, who: str, text: str, *, waits: bool = False) -> None:
+        """Show the stage; it also stays as a message, of a wait only the first."""
+        again = waits and self._waits
+        self._waits = waits
         self._state.who, self._state.stage, self._state.progress = who, _printable(text), None
-        self._since, self._changed = time.monotonic(), True
-        self.note(f"{who}: {text}")
+        self._changed = True
+        if not again:
+            self._since = time.monotonic()
+            self.note(f"{who}: {text}")
 
     def note(self, text: str, *, problem: bool = False) -> None:  # noqa: ARG002 - shown alike
         """Print above the lines."""

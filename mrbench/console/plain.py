@@ -22,7 +22,7 @@ class PlainReporter:
         self._quiet = quiet
         self._started = self._last_line_s = time.monotonic()
         self._who = self._what = ""
-        self._ended = False
+        self._ended = self._waits = False
 
     def __enter__(self) -> Self:
         """Start the heartbeat."""
@@ -35,10 +35,10 @@ class PlainReporter:
         """Stop the heartbeat."""
         self._ended = True
 
-    def stage(self, who: str, text: str) -> None:
+    def stage(self, who: str, text: str, *, waits: bool = False) -> None:
         """Print the stage."""
-        self._who, self._what = who, text
-        self._say(f"{who}: {text}")
+        self._who, self._what, self._waits = who, text, waits
+        self._say(f"{who}: {text}", always=waits)
 
     def note(self, text: str, *, problem: bool = False) -> None:
         """Print the line."""
@@ -72,7 +72,8 @@ class PlainReporter:
     def _keep_alive(self) -> None:
         while not self._ended:
             time.sleep(1.0)
-            if not self._ended and self._who and time.monotonic() - self._last_line_s >= SILENCE_S:
+            idle = self._who and not self._waits
+            if not self._ended and idle and time.monotonic() - self._last_line_s >= SILENCE_S:
                 self._say(f"{self._who}: still {self._what}")
 
 

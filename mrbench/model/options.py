@@ -13,6 +13,7 @@ class CoolDown(msgspec.Struct, frozen=True, kw_only=True):
 class ExecutorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of all executors; each takes its own.
 
+    wait: seconds to wait at most for other runs on the same devices; 0: not at all.
     wait_until_quiet: seconds to wait at most for other programs to end. image: run in this one as
     it is; base_image: build the recipe's environment upon this one. shm: size of /dev/shm as Docker
     writes it (16g), or `host` for this machine's own. memory: limit of a container, as 64g. time:
@@ -23,6 +24,7 @@ class ExecutorOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     cool_down: CoolDown | None = None
     wait_until_quiet: int | None = None
+    wait: int | None = None
     image: str | None = None
     base_image: str | None = None
     shm: str | None = None

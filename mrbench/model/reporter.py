@@ -50,8 +50,11 @@ class RunProgress(Struct, frozen=True, kw_only=True):
 class Reporter(AbstractContextManager["Reporter"], Protocol):
     """Reports what happens to a person or a program."""
 
-    def stage(self, who: str, text: str) -> None:
-        """Say what `who` is doing from now on."""
+    def stage(self, who: str, text: str, *, waits: bool = False) -> None:
+        """Say what `who` is doing from now on; waits: for others, said also where all is quiet.
+
+        Who waits says so again each minute.
+        """
 
     def note(self, text: str, *, problem: bool = False) -> None:
         """Print what stays; a problem also where all else is quiet."""

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 from mrbench.doctor import preflight
-from mrbench.errors import MrbenchError
+from mrbench.errors import BusyError, MrbenchError
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
@@ -122,6 +122,9 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
             prepared = prepare(run.plan, file, places, own.path, stage, executor.surroundings)
             run.know_prepared(prepared)
             session.submit(run, prepared, own)
+    except BusyError:
+        recorder.withdraw(run)
+        raise
     except (MrbenchError, OSError) as exc:  # the next run may fare better
         recorder.finish(run, failure(exc))
     except KeyboardInterrupt:

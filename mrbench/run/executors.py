@@ -38,8 +38,11 @@ EXECUTORS: "Mapping[str, Callable[[ExecutorOptions], Executor]]" = {
 }
 # The fields of ExecutorOptions that each takes, which are the command line's words for them.
 OPTIONS = {
-    "local": ("cool_down", "wait_until_quiet"),
-    "docker": ("cool_down", "wait_until_quiet", "image", "base_image", "shm", "memory"),
+    "local": ("cool_down", "wait_until_quiet", "wait"),
+    "docker": (
+        *("cool_down", "wait_until_quiet", "wait"),
+        *("image", "base_image", "shm", "memory"),
+    ),
     "slurm": (
         *("nodes", "partition", "time", "account", "constraint", "qos", "reservation"),
         *("nodelist", "no_exclusive", "container", "detach"),

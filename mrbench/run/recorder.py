@@ -195,6 +195,14 @@ class Recorder:
         if run.folder.log.exists() or run.folder.node_report.exists():
             self.finish(run, interruption(exit_of(run.folder), BY_USER))
             return
+        left = self.withdraw(run)
+        self.show(run)
+        kept = f"{run.folder.path} cannot be removed ({left})" if left else "nothing is kept of it"
+        name = run.plan.implementation
+        self.reporter.note(f"{name}: interrupted before its training began; {kept}", problem=True)
+
+    def withdraw(self, run: Run) -> str | None:
+        """Remove a run that never began; returns what could not be removed."""
         if run.scratch:
             run_copy.remove(run.scratch)
         left = remove_tree(run.folder.path)
@@ -202,10 +210,7 @@ class Recorder:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         run.close()
-        self.show(run)
-        kept = f"{run.folder.path} cannot be removed ({left})" if left else "nothing is kept of it"
-        name = run.plan.implementation
-        self.reporter.note(f"{name}: interrupted before its training began; {kept}", problem=True)
+        return left
 
 
 def blank(

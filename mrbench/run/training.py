@@ -17,7 +17,6 @@ from typing import Protocol
 
 import msgspec
 
-from mrbench import locks
 from mrbench.doctor import cooldown, quiet
 from mrbench.errors import WorkspaceError
 from mrbench.launch import processors
@@ -38,9 +37,11 @@ from mrbench.prepare import environment, source
 from mrbench.prepare.job import with_port
 from mrbench.prepare.run_copy import Scratch
 from mrbench.record.rundir import RunDir
+from mrbench.run import queue
 from mrbench.run.recorder import Recorder, Run
 from mrbench.text import shorten
 
+FIRST = "first iteration (loading data; compiling, if the framework does)"
 POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core from the training
 MOST_TIMES = 512  # of the window; more are joined in pairs, so that each look costs little
 MOST_KEPT_BYTES = 64 << 20  # of a file that the recipe asks to keep
@@ -82,6 +83,7 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
     telemetry = _telemetry(plan, prepared, folder)
     with launcher.start(prepared.job, folder.path, keep_open=keep_open) as running, telemetry:
         knowing.began()
+        reporter.stage(plan.implementation, FIRST)
         # of several nodes each starts its own, beside its own part of the training
         root = None if plan.nodes > 1 and plan.on_each_node else running.root()
         meanwhile = _meanwhile(plan, prepared, knowing, telemetry, root)
@@ -197,12 +199,13 @@ class Progress:
         self._reporter = reporter
         self._times: list[tuple[int, float]] = []
         self._seconds = self._data_s = self._timed_data_s = self._rounding_s = 0.0
-        self._iterations = self._judged = 0
+        self._iterations = self._judged = self._lines = 0
         self._relative: float | None = None
 
     def show(self, sample: IterationSample) -> None:
         """Add a sample and report."""
         window, images = self._plan.window, self._plan.images_per_iteration
+        self._lines += 1  # the first has the start in it: no time left follows from it
         if self._inside(sample):
             self._add(sample)
         rate = self._iterations * images / self._seconds if self._seconds > 0 else None
@@ -218,7 +221,7 @@ class Progress:
                 half_width=self._half_width(sample) if rate is not None else None,
                 loss=sample.loss,
                 data_share=self._data_s / self._timed_data_s if self._timed_data_s else None,
-                left_s=left_s if 0 <= left_s < math.inf else None,
+                left_s=left_s if self._lines > 1 and 0 <= left_s < math.inf else None,
             )
         )
 
@@ -266,7 +269,9 @@ class OnThisMachine:
         self._launcher, self._options = launcher, options
 
     def check(self, plans: Sequence[Plan]) -> None:
-        """Know of nothing to ask beyond what was looked at already."""
+        """Raise BusyError where a run would have to wait and shall not."""
+        for devices in {device_names(plan) for plan in plans} if self._options.wait == 0 else ():
+            queue.refuse_busy(devices)
 
     def details(self, _plan: Plan, _places: Places) -> Mapping[str, str]:
         """Have nothing to show beyond what all runs have."""
@@ -289,7 +294,9 @@ class InTurn:
         """Wait for the devices, train to the end, and record it."""
         reporter, plan = self._recorder.reporter, run.plan
         stage = functools.partial(reporter.stage, plan.implementation)
-        with locks.machine_wide(device_names(plan), stage) as held:
+        what = f"{plan.suite}/{plan.implementation}"
+        waits = functools.partial(stage, waits=True)
+        with queue.turn(device_names(plan), what, waits, self._options.wait) as held:
             self._see_to_the_machine(run, stage)
             stage("starting the training")
             end = train(
