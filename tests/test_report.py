@@ -333,7 +333,7 @@ def test_names_are_of_suites_runs_and_archives(runs: Path, tmp_path: Path) -> No
 
 def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", "--runs", str(tmp_path)]) == 1
-    assert "no runs of any suite; `mrbench run` makes some" in capsys.readouterr().err
+    assert "no runs of any suite; `mrbench run --suite demo` makes one" in capsys.readouterr().err
     assert cli.main(["report", "nowhere", "--runs", str(tmp_path)]) == 1
     assert "no run 'nowhere'" in capsys.readouterr().err
 
