@@ -73,7 +73,7 @@ def test_no_two_lines_of_a_figure_share_colour_and_dash() -> None:
 def test_a_suite_says_what_it_is_and_what_it_has_no_section_for(runs: Path) -> None:
     (run,) = (runs / "smoke" / "simpledet").iterdir()
     text = page.build(gather.gather([str(run)], runs))
-    assert "It is no comparison of speed" in text
+    assert "This suite is no comparison of speed" in text
     assert "No section for: Data loading and the rest (no log reports the wait for data)" in text
     assert "Energy</h3>" not in text
     assert len(text.encode()) < 2e6

@@ -31,7 +31,7 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
 
 def test_columns_by_name_in_any_order(tmp_path: Path) -> None:
     done = mrbench(*SMOKE, "--columns", "throughput, implementation", cwd=tmp_path)
-    assert done.stdout.splitlines()[0].split() == ["Throughput", "(img/s)", "Implementation"]
+    assert done.stdout.split("\n\n")[1].split()[:3] == ["Throughput", "(img/s)", "Implementation"]
     (first, *_) = rows_of(*SMOKE, "--columns", "n,throughput", cwd=tmp_path)
     keys = ["repeats", "images_per_second", "low_images_per_second", "high_images_per_second"]
     assert list(first) == keys
@@ -203,6 +203,21 @@ def test_links_lead_to_the_run(tmp_path: Path) -> None:
         whole = (*words, "--runs", tmp_path / "my runs", "--format", style)
         assert form in mrbench(*whole, cwd=tmp_path).stdout
     assert "\x1b" not in mrbench(*words, cwd=tmp_path).stdout
+
+
+def test_notes_are_short_and_whole_with_notes(tmp_path: Path) -> None:
+    short, whole = (mrbench(*SMOKE, *words, cwd=tmp_path).stdout for words in ((), ("--notes",)))
+    for text in (short, whole):
+        assert "no comparison of speed" in text
+        assert "\nsimpledet: the log's nearest marks cover iterations 22-61" in text
+    lines = short.splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    assert sum(line.startswith(("[", "    ")) for line in lines) == 6
+    assert "pycocotools" in whole
+    assert "pycocotools" not in short
+    assert "--notes prints" in short
+    assert "--notes prints" not in whole
+    assert "runs through the whole pipeline" in " ".join(whole.split())
 
 
 @pytest.mark.parametrize("columns", [50, 80, 120])

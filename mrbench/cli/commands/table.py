@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --relative-to: take the noise between runs from a baseline where a row is a"
         " single run",
     )
+    parser.add_argument(
+        "--notes",
+        action="store_true",
+        help="print all of the suite's notes, of the notes on runs and of the footnotes; default:"
+        " a sentence or a line of each",
+    )
     add_reference(parser)
     parser.add_argument(
         "--reference-only", action="store_true", help="print only the published table, no runs"
@@ -123,7 +129,7 @@ def _of_suite(args: argparse.Namespace, name: str, names: list[str] | None, *, h
         raise MrbenchError(f"none of {len(rows)} rows meets --filter {' '.join(args.filter)}")
     if headed:
         _print(f"\nsuite {printable(name)}\n")
-    _print(tables.render(suite, shown, args.format, names))
+    _print(tables.render(suite, shown, args.format, names, whole=args.notes))
     return broken
 
 

@@ -8,15 +8,24 @@ from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.results.table import data, markup, published
 from mrbench.results.table.columns import COLUMNS, shown_by_default
-from mrbench.results.table.sheet import WIDTH, Sheet, make, wrapped
+from mrbench.results.table.sheet import WIDTH, Sheet, cut, make, wrapped
 
 
-def plain(sheet: Sheet, stream: TextIO | None = None) -> str:
-    """Return the table for a terminal, or a pipe, under its lead and above what it means."""
+def plain(sheet: Sheet, stream: TextIO | None = None, *, whole: bool = True) -> str:
+    """Return the table for a terminal, or a pipe, under its lead and above what it means.
+
+    whole: all of each footnote and note, else a line of each.
+    """
     table = listing(sheet.headers, sheet.right, sheet.cells, sheet.links, stream)
     width = width_of(stream, WIDTH)
-    below = ["\n".join(wrapped(text, width) for text in part) for part in sheet.parts]
     above = [wrapped(sheet.lead, width)] if sheet.lead else []
+    below = []
+    for part in sheet.parts:
+        lines = cut if not whole and part in (sheet.remarks, sheet.notes) else wrapped
+        below.append("\n".join(lines(text, width) for text in part))
+    texts = (*sheet.remarks, *sheet.notes)
+    if not whole and any(cut(text, width) != text for text in texts):
+        below.append(wrapped("A note that ends in ... goes on: --notes prints all of it.", width))
     return "\n\n".join([*above, table, *below])
 
 
@@ -43,12 +52,17 @@ LISTS = (
 
 
 def render(
-    suite: Suite, rows: Sequence[TableRow], style: str, names: list[str] | None = None
+    suite: Suite,
+    rows: Sequence[TableRow],
+    style: str,
+    names: list[str] | None = None,
+    *,
+    whole: bool = False,
 ) -> str:
     """Render rows in one of FORMATS, with the named columns; default: all that say something.
 
     CSV and JSON have by default all keys of a row. Whatever others wrote is escaped, but in JSON,
-    which has it as it was.
+    which has it as it was. whole: all of the suite's notes, and plain all of each footnote.
     """
     if style in DATA:
         values = [row.plain() for row in rows]
@@ -58,7 +72,8 @@ def render(
             keys = [k for k in (values[0] if values else ()) if style == "json" or k not in LISTS]
         return DATA[style](values, keys or ["implementation"])
     names = names or shown_by_default(suite, rows)
-    return MARKUP[style](make(suite, rows, names, suite.title))
+    sheet = make(suite, rows, names, whole=whole)
+    return plain(sheet, whole=False) if style == "plain" and not whole else MARKUP[style](sheet)
 
 
 def render_published(name: str, suite: Suite, reference: Reference, style: str) -> str:

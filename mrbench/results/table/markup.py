@@ -7,6 +7,7 @@ import html as htmllib
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from mrbench.results.table.sheet import Sheet, wrapped
@@ -54,7 +55,7 @@ def github(sheet: Sheet) -> str:
     parts = [f"## {escape_markdown(sheet.title)}"]
     parts += [escape_markdown(sheet.lead)] if sheet.lead else []
     parts.append(_table(sheet, marked, "pipe"))
-    parts += [escape_markdown(text) for text in sheet.below]
+    parts += [escape_markdown(text) for text in replace(sheet, remarks=()).below]
     if sheet.remarks:
         lines = "\n".join(f"- {escape_markdown(text)}" for text in sheet.remarks)
         parts.append(f"<details><summary>Notes</summary>\n\n{lines}\n\n</details>")

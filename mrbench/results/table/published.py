@@ -2,7 +2,7 @@
 
 from mrbench.model.suite import Reference, Suite
 from mrbench.results.table.markup import grid
-from mrbench.results.table.sheet import Sheet
+from mrbench.results.table.sheet import Sheet, about
 from mrbench.text import one_line
 
 HEADERS = ("Implementation", "Throughput (img/s)")
@@ -14,6 +14,7 @@ def sheet(suite: Suite, reference: Reference) -> Sheet:
     origin = f"Published {reference.date} in {reference.source}"
     return Sheet(
         title=one_line(f"{suite.title}: as published, {reference.name}"),
+        about=about(suite),
         headers=HEADERS,
         right=(False, True),
         cells=[(one_line(n), f"{rate:g}") for n, rate in reference.images_per_second.items()],

@@ -1,6 +1,7 @@
 """A table as text before it has a format: headers, cells, links to runs, texts below it."""
 
 import os
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ LINKED = ("throughput", "per_gpu", "run")
 WIDTH = 100
 # a verdict's first word, and the mark that stands before it in a step summary
 MARKS = {"valid": "\u2705", "not judged": "\u2754", "invalid": "\u274c"}
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_])")
 NOTED = "\u26a0\ufe0f"
 
 
@@ -24,14 +26,15 @@ NOTED = "\u26a0\ufe0f"
 class Sheet:
     """Clean text, not yet escaped. cells[row][column]; links[row][column]: a run's folder or "".
 
-    lead: the sentences above the table, or "".
+    lead: the sentences above the table, or "". about: the suite's notes, or their first sentence.
     meanings: what the columns mean; reasons: those for no number that are too long for their cell;
-    notes: the footnotes, each beginning with its [number].
+    remarks: the notes on valid rows; notes: the footnotes, each beginning with its [number].
     marks: of each row, for formats that show one.
     """
 
     title: str
     lead: str = ""
+    about: str = ""
     headers: Sequence[str]
     right: Sequence[bool]
     cells: Sequence[Sequence[str]]
@@ -45,7 +48,9 @@ class Sheet:
     @property
     def parts(self) -> list[Sequence[str]]:
         """Return the texts below the table, in paragraphs that belong together."""
-        return [part for part in (self.meanings, self.reasons, self.notes) if part]
+        about = [self.about] if self.about else []
+        parts = (about, self.meanings, self.reasons, self.remarks, self.notes)
+        return [part for part in parts if part]
 
     @property
     def below(self) -> list[str]:
@@ -53,12 +58,15 @@ class Sheet:
         return [text for part in self.parts for text in part]
 
 
-def make(suite: Suite, rows: Sequence[TableRow], names: Sequence[str], title: str) -> Sheet:
-    """Lay out rows in the named columns of COLUMNS."""
+def make(
+    suite: Suite, rows: Sequence[TableRow], names: Sequence[str], *, whole: bool = False
+) -> Sheet:
+    """Lay out rows in the named columns of COLUMNS; whole: with all of the suite's notes."""
     linked = [name for name in names if name in LINKED] or names[:1]
     return Sheet(
-        title=one_line(title),
+        title=one_line(suite.title),
         lead=lead(rows),
+        about=about(suite, whole=whole),
         headers=[COLUMNS[name].header for name in names],
         right=[COLUMNS[name].right for name in names],
         cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
@@ -74,6 +82,12 @@ def make(suite: Suite, rows: Sequence[TableRow], names: Sequence[str], title: st
             if note not in row.slowed
         ],
     )
+
+
+def about(suite: Suite, *, whole: bool = False) -> str:
+    """Return the suite's notes as one line, or their first sentence."""
+    text = one_line(suite.notes)
+    return text if whole else SENTENCE.split(text, maxsplit=1)[0]
 
 
 def _reasons(rows: Sequence[TableRow]) -> list[str]:
@@ -95,6 +109,11 @@ def _link(folder: str | None) -> str:
 
 def _mark(row: TableRow) -> str:
     return NOTED if row.notes else MARKS.get(row.validity, "")
+
+
+def cut(text: str, width: int = WIDTH) -> str:
+    """Return a paragraph as one line of at most that width, which ends in ... if it was longer."""
+    return textwrap.shorten(text, width, placeholder=" ...")
 
 
 def wrapped(text: str, width: int = WIDTH) -> str:
