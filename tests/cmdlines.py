@@ -76,6 +76,7 @@ HOW: dict[str, int | str] = {
     "mrbench check *--mirror*": "needs a mirror of the upstream repositories",
     "mrbench check *--baseline*": "needs several repeats; the tests of the gate make them",
     "mrbench baseline*": "needs several repeats; the tests of the gate make them",
+    "mrbench compare minimask": "needs two runs; test_stored.py makes them",
     "mrbench compare minimask *": "needs runs of two commits; test_compare.py makes them",
     "mrbench check --recipe *": "of a wrong recipe; test_workflows.py makes it",
     "mrbench parse tests/logs/simpledet-missing-operator.log": 6,

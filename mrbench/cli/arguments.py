@@ -155,7 +155,9 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_json(parser: argparse.ArgumentParser, told: str = "print JSON") -> None:
+def add_json(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, told: str = "print JSON"
+) -> None:
     """Add --json: stdout has JSON only."""
     parser.add_argument("--json", action="store_true", help=told)
 

@@ -110,7 +110,10 @@ def _chosen(parsed_args: object) -> Iterable[str]:
 
 
 def _runs(prefix: str, parsed_args: object, **_: object) -> Iterable[str]:
-    """Offer runs as suite/implementation/time, a part at a time; archives; else times alone."""
+    """Offer runs as suite/implementation/time, a part at a time; implementations; archives.
+
+    Where nothing begins so: times alone.
+    """
     runs, depth, found = _runs_of(parsed_args), prefix.count("/"), []
     if depth <= LEVELS and not prefix.startswith(("/", ".", "~")):
         for path in runs.glob(f"{glob.escape(prefix)}*"):
@@ -119,6 +122,8 @@ def _runs(prefix: str, parsed_args: object, **_: object) -> Iterable[str]:
                 found.append(f"{name}/")
             elif (path / "record.json").is_file():
                 found.append(name)
+    if not depth:
+        found += {p.parents[1].name for p in runs.glob(f"*/{glob.escape(prefix)}*/*/record.json")}
     found += _paths(prefix, ARCHIVES, folders=bool(prefix))
     if not found:
         found = [p.parent.name for p in runs.glob(f"*/*/{glob.escape(prefix)}*/record.json")]

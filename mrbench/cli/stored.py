@@ -1,11 +1,11 @@
-"""Runs as people name them: those of a suite, of a row of its table, single ones, and folders."""
+"""Runs as people name them: a suite's, a table row's, an implementation's latest, and folders."""
 
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mrbench.errors import MrbenchError
+from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
@@ -48,11 +48,51 @@ def read_runs(
 
 def chosen_suites(folder: Path) -> list[str]:
     """Return the suites that have runs in a folder; MrbenchError where there is none."""
-    found = [name for name in _suites(folder) if any((folder / name).glob("*/*/record.json"))]
+    found = [name for name in suites_in(folder) if any((folder / name).glob("*/*/record.json"))]
     if found:
         return found
+    raise _no_runs(folder)
+
+
+def latest(name: str | None, folder: Path) -> str:
+    """Return the run that a name means, as its path, where the name is an implementation's.
+
+    name: an implementation or suite/implementation means its latest run, None the latest of all;
+    any other name is returned as it is. RecipeError for an implementation of several suites.
+    """
+    if name is None:
+        records = rundir.find_records(folder)
+        if not records:
+            raise _no_runs(folder)
+        return str(records[-1].parent)
+    found = implementation_runs(name, folder)
+    return str(found[-1]) if found else name
+
+
+def implementation_runs(name: str, folder: Path) -> list[Path]:
+    """Return the runs with a record of an implementation, oldest first; none for other names.
+
+    name: an implementation, or suite/implementation. RecipeError where several suites have it.
+    """
+    suite, _, implementation = name.rpartition("/")
+    if _is_run(name) or implementation in ("", ".", "..") or "/" in suite:
+        return []
+    found = {
+        candidate: records
+        for candidate in suites_in(folder)
+        if suite in ("", candidate)
+        and (records := list((folder / candidate / implementation).glob("*/record.json")))
+    }
+    if len(found) > 1:
+        names_there = ", ".join(f"{candidate}/{implementation}" for candidate in found)
+        raise RecipeError(f"{name!r} has runs in {len(found)} suites", f"give one of: {names_there}")
+    records = next(iter(found.values()), [])
+    return sorted((path.parent for path in records), key=lambda path: path.name)
+
+
+def _no_runs(folder: Path) -> MrbenchError:
     why = "no runs here" if folder.is_dir() else "no such folder of runs"
-    raise MrbenchError(
+    return MrbenchError(
         why, "`mrbench run --suite demo` makes one, or name another with --runs", file=folder
     )
 
@@ -92,14 +132,15 @@ def _row(text: str, folder: Path) -> TableRow | None:
     suite, _, name = head.rpartition("/")
     if not name or name in (".", ".."):
         return None
-    found = [s for s in _suites(folder) if suite in ("", s) and (folder / s / name).is_dir()]
+    found = [s for s in suites_in(folder) if suite in ("", s) and (folder / s / name).is_dir()]
     if not found:
         return None
     row = text.removeprefix(f"{suite}/")
     return names.one([r for s in found for r in _rows(folder, s)], row, "compare")
 
 
-def _suites(folder: Path) -> list[str]:
+def suites_in(folder: Path) -> list[str]:
+    """Return the suites of a folder of runs: its folders, sorted."""
     return sorted(path.name for path in folder.glob("*/") if path.is_dir())
 
 
@@ -110,7 +151,7 @@ def _rows(folder: Path, suite: str) -> Sequence[TableRow]:
 
 def _known_rows(folder: Path) -> Iterator[str]:
     """Yield the names of all rows; what is no suite has none."""
-    for suite in _suites(folder):
+    for suite in suites_in(folder):
         with contextlib.suppress(MrbenchError):
             runs, found, _ = read_runs(folder, suite, quiet=True)
             yield from (row.name for row in make_rows(found, runs))

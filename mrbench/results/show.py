@@ -1,28 +1,25 @@
 """Everything about one run, for reading."""
 
 import json
-from pathlib import Path
 
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
 from mrbench.model.machine import Machine
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure, Measurement
-from mrbench.record import rundir
 from mrbench.results import footnotes
 from mrbench.text import printable
 
 
-def describe_run(folder: Path) -> str:
-    """Lay out a record as text, one fact per line."""
-    record = rundir.load(folder / "record.json")
+def describe_run(record: RunRecord, called: str) -> str:
+    """Lay out a record as text, one fact per line. called: the run's folder or archive."""
     plan, measured = record.plan, record.measurement
     machine, environment = record.machine or Machine(), record.environment
     digest, frozen = (environment.digest, environment.frozen) if environment else ("", ())
     end = record.exit
     gpus = [str(gpu.name) for gpu in machine.gpus]
     lines = {
-        "run": folder,
+        "run": called,
         "status": f"{record.status} {record.reason}".strip(),
         **(_measured(measured) if measured else {"throughput": "none"}),
         "validity": _validity(record),

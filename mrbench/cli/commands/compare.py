@@ -11,10 +11,11 @@ import msgspec
 from mrbench.cli import baselines
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import runs_named
+from mrbench.cli.stored import implementation_runs, runs_named
 from mrbench.console.report import print_report
 from mrbench.errors import RecipeError
 from mrbench.results import compare, compare_words
+from mrbench.text import printable
 
 COMMAND = Command(
     group="Look at runs",
@@ -27,6 +28,7 @@ COMMAND = Command(
     ),
     examples="""\
 mrbench compare RUN theirs.tar.gz
+mrbench compare minimask                          # its latest run with the one before it
 mrbench compare minimask minimask@abc1234         # rows of a table, by name
 mrbench compare RUN vs theirs.tar.gz run.tar.gz   # several runs a side""",
 )
@@ -41,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN|ROW",
         help="two sides, A and B: of each a run (its folder, the end of its path, or a `mrbench"
         " pack` archive), a row of a table ('minimask x2', demo/minimask@abc1234) or a folder of"
-        f" runs; with several a side write {BETWEEN} between the sides",
+        f" runs; with several a side write {BETWEEN} between the sides; an implementation alone: A is"
+        " the run before its latest, B its latest",
     )
     parser.add_argument(
         "--baseline",
@@ -57,14 +60,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the ratio and what differs; 7 if the numbers may not be compared."""
-    one, other = (_group(names, args) for names in _sides(args.run))
+    pair = _latest_two(args.run, args.runs)
+    one, other = (_group(names, args) for names in pair or _sides(args.run))
     comparison = compare.compare_groups(one, other)
     if args.json:
         print(json.dumps(msgspec.to_builtins(comparison), indent=1))
     else:
+        if pair:
+            print(f"{printable(args.run[0])}: A is the run before its latest, B its latest run")
         findings = compare_words.findings(comparison)
         print_report(compare_words.heading(comparison), findings, compare_words.last(comparison))
     return compare.exit_code(comparison)
+
+
+def _latest_two(words: Sequence[str], runs: Path) -> tuple[Sequence[str], Sequence[str]] | None:
+    """Return the two latest runs of the implementation that stands alone, the older one first."""
+    found = implementation_runs(words[0], runs) if len(words) == 1 else []
+    if len(found) == 1:
+        raise RecipeError(f"{printable(words[0])} has one run only", "run it again, or name a second run")
+    return ([str(found[-2])], [str(found[-1])]) if found else None
 
 
 def _sides(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

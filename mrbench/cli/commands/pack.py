@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
+from mrbench.cli.stored import latest
 from mrbench.record.archive import opened
 from mrbench.record.pack import pack
 
@@ -23,7 +24,11 @@ COMMAND = Command(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench pack`."""
-    parser.add_argument("run", metavar="RUN", help="the run's folder, or the end of its path")
+    parser.add_argument(
+        "run",
+        metavar="RUN",
+        help="the run's folder, the end of its path, or an implementation (its latest run)",
+    )
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=_archive, required=True, help="a new .tar.gz"
     )
@@ -39,7 +44,7 @@ def _archive(text: str) -> Path:
 
 def main(args: argparse.Namespace) -> int:
     """Make the archive, and tell what was hidden in it and what could not be."""
-    with opened(args.run, args.runs) as run:
+    with opened(latest(args.run, args.runs), args.runs) as run:
         record = pack(run, args.output)
     files = len(record.files or ()) + 1
     size = args.output.stat().st_size

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mrbench.cli.arguments import add_reference, add_runs
 from mrbench.cli.commands import Command
+from mrbench.cli.stored import latest, suites_in
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.results.report import gather, page
@@ -32,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "run",
         nargs="*",
         metavar="RUN|SUITE",
-        help="a run's folder, the end of its path, an archive, or a suite; default: all runs",
+        help="a run's folder, the end of its path, an archive, a suite, or an implementation (its"
+        " latest run); default: all runs",
     )
     add_runs(parser)
     add_reference(parser)
@@ -48,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write the report; say where it is and what is not in it."""
-    report = gather.gather(args.run, args.runs, args.reference)
+    suites = suites_in(args.runs)
+    names = [name if name in suites else latest(name, args.runs) for name in args.run]
+    report = gather.gather(names, args.runs, args.reference)
     for left in report.left_out:
         reason = f"{shorten(left.name, 400)}: {shorten(left.why, 400)}"
         print(f"mrbench: left out: {reason}", file=sys.stderr)

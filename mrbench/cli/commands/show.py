@@ -1,14 +1,16 @@
 """`mrbench show`: everything about one run."""
 
 import argparse
+import json
 import shutil
 import sys
 
-from mrbench.cli.arguments import add_runs
+from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
+from mrbench.cli.stored import latest
+from mrbench.model.record import RunRecord
 from mrbench.record import rundir
-from mrbench.record.archive import opened
-from mrbench.record.rundir import find_run
+from mrbench.record.archive import Opened, opened
 from mrbench.results.report import terminal
 from mrbench.results.show import describe_run
 
@@ -17,28 +19,43 @@ COMMAND = Command(
     order=1,
     brief="details of one run",
     help="Show everything about one run.",
-    examples="mrbench show RUN",
+    examples="""\
+mrbench show                # the latest run
+mrbench show minimask       # its latest run
+mrbench show run.tar.gz     # a packed run
+mrbench show RUN --json""",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench show`."""
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or the end of its path")
-    add_runs(parser)
     parser.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="a run's folder, the end of its path, an archive, or an implementation (its latest"
+        " run); default: the latest run",
+    )
+    add_runs(parser)
+    shown = parser.add_mutually_exclusive_group()
+    add_json(shown, "print the record as JSON")
+    shown.add_argument(
         "--plot", action="store_true", help="only draw throughput and GPU utilisation"
     )
 
 
 def main(args: argparse.Namespace) -> int:
     """Print everything about one run."""
-    print(_plotted(args) if args.plot else describe_run(find_run(args.run, args.runs)))
+    with opened(latest(args.run, args.runs), args.runs) as run:
+        record = rundir.load(run.folder.record, run.record_name)
+        if args.json:
+            print(json.dumps(record.plain(), indent=1, sort_keys=True))
+        else:
+            print(_plotted(run, record) if args.plot else describe_run(record, run.called))
     return 0
 
 
-def _plotted(args: argparse.Namespace) -> str:
+def _plotted(run: Opened, record: RunRecord) -> str:
     """Draw as wide as the terminal is; a pipe has 80 columns."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    with opened(args.run, args.runs) as run:
-        record = rundir.load(run.folder.record, run.record_name)
-        return terminal.draw(run, record, shutil.get_terminal_size().columns, utf8=utf8)
+    return terminal.draw(run, record, shutil.get_terminal_size().columns, utf8=utf8)

@@ -6,6 +6,7 @@ import sys
 
 from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
+from mrbench.cli.stored import latest
 from mrbench.console.report import print_report
 from mrbench.errors import MrbenchError
 from mrbench.record.archive import opened
@@ -21,6 +22,7 @@ COMMAND = Command(
     ),
     examples="""\
 mrbench verify RUN
+mrbench verify minimask                    # its latest run
 mrbench verify runs/demo/*/* run.tar.gz    # folders and archives""",
 )
 
@@ -31,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "run",
         nargs="+",
         metavar="RUN",
-        help="a run's folder, the end of its path, or a `mrbench pack` archive",
+        help="a run's folder, the end of its path, a `mrbench pack` archive, or an implementation (its"
+        " latest run)",
     )
     parser.add_argument(
         "--deep",
@@ -47,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
     code, answers = 0, []
     for name in args.run:
         try:
-            with opened(name, args.runs) as run:
+            with opened(latest(name, args.runs), args.runs) as run:
                 checked = verify(run, deep=args.deep)
                 code = max(code, checked.exit_code)
                 answers.append(checked.plain())
