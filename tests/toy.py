@@ -16,7 +16,7 @@ from typing import Any
 from mrbench import cli
 
 READING = {"compare", "list", "pack", "parse", "report", "schema", "show", "table", "verify"}
-READING |= {"baseline", "check", "new"}
+READING |= {"baseline", "check", "new", "runs"}
 
 TRAIN = '''
 """Prints an iteration log; the first argument is the number of iterations."""

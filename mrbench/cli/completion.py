@@ -82,7 +82,7 @@ def _nothing(**_: object) -> Iterable[str]:
 def _suites(parser: argparse.ArgumentParser, parsed_args: object, **_: object) -> Iterable[str]:
     """Offer mrbench's suites; to who reads runs, those of runs too."""
     names = set(load.suite_names())
-    if parser.prog.endswith((" table", " report")):
+    if parser.prog.endswith((" table", " report", " runs")):
         names |= {p.name for p in _runs_of(parsed_args).glob("*/") if p.is_dir()}
     return sorted(filter(str.isprintable, names))
 

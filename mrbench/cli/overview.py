@@ -10,7 +10,6 @@ from mrbench.cli.commands import Command
 
 ABOUT = (
     "Reproducible training-throughput benchmarks of other people's code.",
-    "",
     "usage: mrbench COMMAND [OPTION ...]    more: mrbench help COMMAND|exit-codes",
 )
 FIRST = "Begin with"  # its commands have a line each; those of the other groups share lines

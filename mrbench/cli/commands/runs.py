@@ -1,0 +1,239 @@
+"""`mrbench runs`: list the stored runs, or remove some."""
+
+import argparse
+import datetime as dt
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
+from mrbench.cli.commands import Command
+from mrbench.cli.stored import suites_in
+from mrbench.errors import MrbenchError, RecipeError
+from mrbench.record import listing, removal
+from mrbench.record.rundir import unusable
+from mrbench.results.rows import counts, notes_of, why_not
+from mrbench.text import one_line, printable
+
+COMMAND = Command(
+    group="Look at runs",
+    order=0,
+    brief="list or remove runs",
+    help=(
+        "List stored runs, the newest last; ends with 1 or 7 if a record could not be read or was"
+        " edited."
+    ),
+    examples="""\
+mrbench runs
+mrbench runs --suite demo --impl minimask --since 7d
+mrbench runs --since 2026-01-31 --json""",
+)
+AGE = re.compile(r"(\d{1,6})([mhd])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+UNFINISHED = "no record"
+STAMP = "%Y%m%dT%H%M%SZ"  # as a run's folder begins
+SINCE = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
+STARTED = f"{SINCE}Z"
+LONGEST = 60  # characters of a cell
+HEADINGS = ("run", "implementation", "started (UTC)", "throughput", "verdict")
+
+
+class ListedRun(msgspec.Struct, frozen=True):
+    """A run as listed. started: ISO 8601 in UTC. verdict: or the status of a run without one.
+
+    images_per_second: null unless the number counts; why: why it does not.
+    """
+
+    id: str
+    suite: str
+    implementation: str
+    started: str
+    images_per_second: float | None
+    verdict: str
+    why: str
+    folder: str
+
+
+class RemovedRun(msgspec.Struct, frozen=True):
+    """What `runs rm --json` prints of each run."""
+
+    folder: str
+    size_bytes: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench runs`."""
+    add_suite_option(parser, None, "only runs of this suite")
+    add_impl(parser, "only runs of these implementations")
+    parser.add_argument(
+        "--since",
+        type=_since,
+        metavar="WHEN",
+        help="only runs that started since then: 30m, 2h or 7d ago, or a date (UTC)",
+    )
+    add_runs(parser)
+    add_json(parser, "print JSON, a list of runs")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    parser.usage = f"{parser.prog} [rm RUN ...] [OPTION ...]"  # the action may be left out
+    rm = actions.add_parser(
+        "rm",
+        help="remove the named runs",
+        description="Remove the named runs, each with all its files. A run whose mrbench is still"
+        " at work is refused, and then none is removed.",
+        examples="""\
+mrbench runs rm RUN --dry-run
+mrbench runs rm RUN""",
+    )
+    rm.add_argument(
+        "run",
+        nargs="+",
+        metavar="RUN",
+        help="a run's folder, or its id as `mrbench runs` prints it",
+    )
+    rm.add_argument("--dry-run", action="store_true", help="print what would be removed")
+    # no defaults: those would replace what stands before `rm`
+    rm.add_argument(
+        "--runs",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help="folder of runs; default: ./runs",
+    )
+    rm.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print JSON, a list of the removed runs",
+    )
+
+
+def _since(text: str) -> str:
+    """Read a moment as it stands in records, which sorts as it reads."""
+    try:
+        if age := AGE.fullmatch(text):
+            ago = dt.timedelta(**{UNITS[age[2]]: int(age[1])})
+            return (dt.datetime.now(dt.UTC) - ago).strftime(SINCE)
+        moment = dt.datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=moment.tzinfo or dt.UTC)
+        return moment.astimezone(dt.UTC).strftime(SINCE)
+    except (ValueError, OverflowError):
+        example = "give 30m, 2h, 7d or a date such as 2026-01-31"
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; {example}") from None
+
+
+def main(args: argparse.Namespace) -> int:
+    """List runs, or remove those that are named."""
+    return _remove(args) if args.action == "rm" else _list(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    suites = suites_in(args.runs)
+    if args.suite is not None:
+        suites = [name for name in suites if name == args.suite]
+    listed: list[ListedRun] = []
+    code = 0
+    for suite in suites:
+        for entry in listing.list_runs(args.runs, suite):
+            if isinstance(entry, MrbenchError):
+                print(f"mrbench: left out: {one_line(str(entry))}", file=sys.stderr)
+                code = entry.exit_code
+                continue
+            run = _unfinished(entry) if isinstance(entry, Path) else _listed(entry)
+            if run.started >= (args.since or "") and (not args.impl or run.implementation in args.impl):
+                listed.append(run)
+    listed.sort(key=lambda run: run.started)
+    if args.json:
+        print(json.dumps(msgspec.to_builtins(listed), indent=1))
+    elif listed:
+        print("\n".join(_table(listed)))
+    else:
+        chosen = args.suite or args.impl or args.since
+        nothing = "no runs like these" if chosen else "no runs"
+        print("; ".join(filter(None, (f"{args.runs}: {nothing}", unusable(args.runs)))))
+    return code
+
+
+def _listed(entry: listing.StoredRun) -> ListedRun:
+    record, folder = entry
+    usable, validity = counts(record), record.validity
+    verdict = record.status if record.status != "ok" else validity.verdict if validity else "ok"
+    return ListedRun(
+        id="/".join(Path(folder).parts[-3:]),
+        suite=record.plan.suite,
+        implementation=record.plan.implementation,
+        started=record.started,
+        images_per_second=record.images_per_second if usable else None,
+        verdict=verdict,
+        why="; ".join(notes_of(record)) if usable else why_not(record),
+        folder=folder,
+    )
+
+
+def _unfinished(folder: Path) -> ListedRun:
+    suite, implementation, name = folder.parts[-3:]
+    try:
+        moment = dt.datetime.strptime(name[:16], STAMP).replace(tzinfo=dt.UTC)
+        started = moment.strftime(STARTED)
+    except ValueError:
+        started = ""
+    return ListedRun(
+        id=f"{suite}/{implementation}/{name}",
+        suite=suite,
+        implementation=implementation,
+        started=started,
+        images_per_second=None,
+        verdict=UNFINISHED,
+        why="",
+        folder=str(folder),
+    )
+
+
+def _table(listed: Sequence[ListedRun]) -> Iterator[str]:
+    """Yield lines of columns; the last one is not filled up."""
+    rows = [HEADINGS, *(_row(run) for run in listed)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _row(run: ListedRun) -> tuple[str, ...]:
+    rate = "" if run.images_per_second is None else f"{run.images_per_second:.3f} img/s"
+    verdict = run.verdict.replace("_", " ")
+    cells = (
+        run.id.rpartition("/")[2],
+        f"{run.suite}/{run.implementation}",
+        run.started[:16].replace("T", " "),
+        rate,
+        verdict,
+    )
+    return tuple(printable(cell)[:LONGEST] for cell in cells)
+
+
+def _remove(args: argparse.Namespace) -> int:
+    if args.suite or args.impl or args.since:
+        raise RecipeError("--suite, --impl and --since do not choose what rm removes", "name runs")
+    folders = removal.find_removable(args.run, args.runs)
+    removed = []
+    for folder in folders:
+        size_bytes = removal.size_of(folder)
+        if not args.dry_run:
+            removal.remove(folder)
+        removed.append(RemovedRun(str(folder), size_bytes))
+        if not args.json:
+            done = "would remove" if args.dry_run else "removed"
+            print(f"{done} {printable(str(folder))}: {_megabytes(size_bytes)}")
+    if args.json:
+        print(json.dumps(msgspec.to_builtins(removed), indent=1))
+    else:
+        total = _megabytes(sum(run.size_bytes for run in removed))
+        print(f"{'would free' if args.dry_run else 'freed'} {total}")
+    return 0
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.2f} MB"
