@@ -50,9 +50,7 @@ def test_runs_are_listed_newest_last_with_unit_and_verdict(
     assert f"smoke/{runs[3].parent.name}" in lines[3]
 
 
-def test_runs_are_chosen_by_suite_implementation_and_time(
-    runs: list[Path], tmp_path: Path
-) -> None:
+def test_runs_are_chosen_by_suite_implementation_and_time(runs: list[Path], tmp_path: Path) -> None:
     name = runs[0].parent.name
     of_name = [run.name for run in runs if run.parent.name == name]
     assert names_listed(cwd=tmp_path) == names(runs)

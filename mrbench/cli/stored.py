@@ -84,8 +84,8 @@ def implementation_runs(name: str, folder: Path) -> list[Path]:
         and (records := list((folder / candidate / implementation).glob("*/record.json")))
     }
     if len(found) > 1:
-        names_there = ", ".join(f"{candidate}/{implementation}" for candidate in found)
-        raise RecipeError(f"{name!r} has runs in {len(found)} suites", f"give one of: {names_there}")
+        listed = ", ".join(f"{candidate}/{implementation}" for candidate in found)
+        raise RecipeError(f"{name!r} has runs in {len(found)} suites", f"give one of: {listed}")
     records = next(iter(found.values()), [])
     return sorted((path.parent for path in records), key=lambda path: path.name)
 

@@ -28,7 +28,7 @@ COMMAND = Command(
     ),
     examples="""\
 mrbench compare RUN theirs.tar.gz
-mrbench compare minimask                          # its latest run with the one before it
+mrbench compare minimask                          # its latest two runs
 mrbench compare minimask minimask@abc1234         # rows of a table, by name
 mrbench compare RUN vs theirs.tar.gz run.tar.gz   # several runs a side""",
 )
@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN|ROW",
         help="two sides, A and B: of each a run (its folder, the end of its path, or a `mrbench"
         " pack` archive), a row of a table ('minimask x2', demo/minimask@abc1234) or a folder of"
-        f" runs; with several a side write {BETWEEN} between the sides; an implementation alone: A is"
-        " the run before its latest, B its latest",
+        f" runs; with several a side write {BETWEEN} between the sides; an implementation"
+        " alone: A is the run before its latest, B its latest",
     )
     parser.add_argument(
         "--baseline",
@@ -77,7 +77,9 @@ def _latest_two(words: Sequence[str], runs: Path) -> tuple[Sequence[str], Sequen
     """Return the two latest runs of the implementation that stands alone, the older one first."""
     found = implementation_runs(words[0], runs) if len(words) == 1 else []
     if len(found) == 1:
-        raise RecipeError(f"{printable(words[0])} has one run only", "run it again, or name a second run")
+        raise RecipeError(
+            f"{printable(words[0])} has one run only", "run it again, or name a second run"
+        )
     return ([str(found[-2])], [str(found[-1])]) if found else None
 
 

@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Write the report; say where it is and what is not in it."""
     suites = suites_in(args.runs)
-    names = [name if name in suites else latest(name, args.runs) for name in args.run]
-    report = gather.gather(names, args.runs, args.reference)
+    wanted = [name if name in suites else latest(name, args.runs) for name in args.run]
+    report = gather.gather(wanted, args.runs, args.reference)
     for left in report.left_out:
         reason = f"{shorten(left.name, 400)}: {shorten(left.why, 400)}"
         print(f"mrbench: left out: {reason}", file=sys.stderr)

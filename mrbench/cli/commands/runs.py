@@ -143,7 +143,8 @@ def _list(args: argparse.Namespace) -> int:
                 code = entry.exit_code
                 continue
             run = _unfinished(entry) if isinstance(entry, Path) else _listed(entry)
-            if run.started >= (args.since or "") and (not args.impl or run.implementation in args.impl):
+            is_of_impl = not args.impl or run.implementation in args.impl
+            if is_of_impl and run.started >= (args.since or ""):
                 listed.append(run)
     listed.sort(key=lambda run: run.started)
     if args.json:

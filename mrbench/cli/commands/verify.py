@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "run",
         nargs="+",
         metavar="RUN",
-        help="a run's folder, the end of its path, a `mrbench pack` archive, or an implementation (its"
-        " latest run)",
+        help="a run's folder, the end of its path, a `mrbench pack` archive, or an implementation"
+        " (its latest run)",
     )
     parser.add_argument(
         "--deep",
