@@ -1,9 +1,20 @@
-"""mrbench: reproducible training-throughput benchmarks of other people's code."""
+"""mrbench: reproducible training-throughput benchmarks of other people's code.
+
+`load_runs`, `load_run` and `parse_log` are for other Python programs; see docs/python.md.
+"""
 
 import os
 import sys
 
 __version__ = "0.3.0"
+__all__ = ("__version__", "load_run", "load_runs", "parse_log")
+
+
+def __getattr__(name: str) -> object:
+    """Import what is offered to Python when it is asked for: the command line does not need it."""
+    if name in __all__:
+        return getattr(__import__("mrbench.api", fromlist=[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _own_packages_first() -> None:

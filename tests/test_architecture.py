@@ -15,7 +15,7 @@ PACKAGE = ROOT / "mrbench"
 # The rooms from the top floor down, and below them the modules that all rooms use. Programs,
 # which nothing imports, stand above.
 FLOORS = (
-    *("cli", "checks", "results", "run", "record", "doctor", "launch", "prepare"),
+    *("cli", "api", "checks", "results", "run", "record", "doctor", "launch", "prepare"),
     *("recipe", "measure", "console", "model", "embedded"),
     *("locks", "files", "errors", "text", "__init__"),
 )

@@ -54,7 +54,7 @@ def parsed(
 
 
 def as_printed(log: ParsedLog) -> Any:  # noqa: ANN401 - what `--json` prints
-    return json.loads(json.dumps(log.as_json()))
+    return json.loads(json.dumps(log.to_dict()))
 
 
 # Real trainings on a busy CPU, with the arrival times of their output. The truth is those times;
@@ -240,7 +240,7 @@ def test_empty_and_binary_files_have_no_iterations(tmp_path: Path, name: str | N
     for file in ("empty", "binary"):
         found = parsed(tmp_path / file, implementation=name)
         assert found.measurement.status == "no_iterations"
-        assert found.as_json()["images_per_second"] is None
+        assert found.to_dict()["images_per_second"] is None
 
 
 def test_blocks_end_at_a_lines_end_and_lose_nothing(tmp_path: Path) -> None:

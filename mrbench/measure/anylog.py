@@ -46,7 +46,7 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
     implementation: str | None
     format: str | None
 
-    def as_json(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """Return the keys of `mrbench parse --json`."""
         m = self.measurement
         return {

@@ -227,6 +227,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         content["plan"] = self.plan.plain()
         return {n: v for n, v in content.items() if v is not None or n not in ABSENT}
 
+    def to_dict(self) -> dict[str, Any]:  # any: whatever JSON holds
+        """Return the record as `mrbench show --json` prints it: keys and values of JSON."""
+        return self.plain()
+
     @property
     def images_per_second(self) -> float | None:
         """The run's throughput, if it has one."""

@@ -40,7 +40,7 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
             try:
                 raw = read_regular(f"{folder}/record.json", MOST_BYTES)
                 record = record_of(raw, f"{folder}/record.json")
-                yield _edited(folder) if is_edited(raw, record) else StoredRun(record, folder)
+                yield edited(folder) if is_edited(raw, record) else StoredRun(record, folder)
             except NotADirectoryError:
                 continue
             except FileNotFoundError:
@@ -52,7 +52,8 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
                 yield exc
 
 
-def _edited(folder: str) -> MrbenchError:
+def edited(folder: str) -> MrbenchError:
+    """Return the error for a run whose record is not as its own digest says."""
     text = "is not as its own digest says: it was edited or damaged"
     remedy = "restore it, or remove the run; `mrbench verify` says more"
     return CheckFailed(text, remedy, file=f"{folder}/record.json")

@@ -132,7 +132,7 @@ def detected(data: bytes) -> None:
             if "--every" in exc.remedy:
                 return  # results.csv does not say how many iterations an epoch has
             raise
-        assert json.dumps(found.as_json(), allow_nan=False)
+        assert json.dumps(found.to_dict(), allow_nan=False)
         check_measurement(found.measurement)
         if found.measurement.images_per_iteration is None:
             counted = any(words in data for words in COUNTED)

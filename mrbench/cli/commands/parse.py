@@ -4,12 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
+from mrbench import api
 from mrbench.cli.arguments import positive
 from mrbench.cli.commands import Command
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.measure.anylog import Known, ParsedLog, parse_log
-from mrbench.model.inputs import Window
-from mrbench.recipe import load, plan
+from mrbench.measure.anylog import ParsedLog
 
 COMMAND = Command(
     group="Look at runs",
@@ -65,34 +64,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Measure an existing log."""
-    known, window = _own(args) if args.recipe else _carried(args)
-    keys = {"every": args.every, "smoothing": args.smoothing, "epochs_from": args.epochs_from}
-    parsed = parse_log(
-        Path("/dev/stdin") if str(args.log) == "-" else args.log,
-        recipes=known,
-        implementation=args.recipe.stem if args.recipe else args.impl,
-        images_per_iteration=args.images_per_iteration,
-        window=plan.parse_window(args.window) if args.window else window,
-        given={key: value for key, value in keys.items() if value is not None},
-    )
-    print(json.dumps(parsed.as_json(), indent=1) if args.json else _as_text(parsed))
-    return 0 if parsed.measurement.status == "ok" else MeasureError.exit_code
-
-
-def _carried(args: argparse.Namespace) -> tuple[Known, Window]:
-    """Return how the logs of a suite's recipes read, and the suite's window."""
-    names = load.implementations(args.suite)
-    plans = {name: plan.make_plan(load.load_named(args.suite, name)) for name in names}
-    logs = {name: (made.log, made.images_per_iteration) for name, made in plans.items()}
-    return logs, load.load_suite(args.suite).window
-
-
-def _own(args: argparse.Namespace) -> tuple[Known, Window]:
-    """Return how a recipe's log reads, and its window; its lock may be missing."""
-    if args.impl:
+    if args.recipe and args.impl:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
-    made = plan.make_plan(load.load_path(args.recipe, locked=False))
-    return {made.implementation: (made.log, made.images_per_iteration)}, made.window
+    parsed = api.parse_log(
+        "/dev/stdin" if str(args.log) == "-" else args.log,
+        recipe=args.recipe,
+        suite=args.suite,
+        implementation=args.impl,
+        images_per_iteration=args.images_per_iteration,
+        window=args.window or None,
+        every=args.every,
+        smoothing=args.smoothing,
+        epochs_from=args.epochs_from,
+    )
+    print(json.dumps(parsed.to_dict(), indent=1) if args.json else _as_text(parsed))
+    return 0 if parsed.measurement.status == "ok" else MeasureError.exit_code
 
 
 def _as_text(parsed: ParsedLog) -> str:

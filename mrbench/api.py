@@ -1,0 +1,114 @@
+"""What `import mrbench` offers: stored runs and measured logs as typed values.
+
+docs/python.md describes it. `mrbench/__init__.py` imports this module when one of its functions is
+first asked for, so that `import mrbench` alone stays light.
+"""
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+from mrbench.errors import MrbenchError, RecipeError
+from mrbench.measure import anylog
+from mrbench.measure.anylog import Known, ParsedLog
+from mrbench.model.inputs import Window
+from mrbench.model.record import RunRecord
+from mrbench.recipe import load, plan
+from mrbench.record import listing, rundir
+from mrbench.record.archive import opened
+
+
+def load_runs(
+    folder: str | PathLike[str] = "runs",
+    *,
+    suite: str | None = None,
+    on_error: Callable[[MrbenchError], object] | None = None,
+) -> list[RunRecord]:
+    """Return the records of all runs in a folder of runs, oldest first.
+
+    suite: only runs of this suite. Runs without a record, which still run or were killed, are left
+    out. A record that cannot be read raises MrbenchError, one that was edited CheckFailed; with
+    on_error, that is called with each of these errors instead, and the run is left out.
+    MrbenchError if there is no such folder.
+    """
+    runs = Path(folder)
+    if fault := rundir.unusable(runs):
+        raise MrbenchError("no runs can be loaded", fault, file=runs)
+    suites = [suite] if suite is not None else [p.name for p in runs.glob("*/") if p.is_dir()]
+    records = []
+    for name in suites:
+        for entry in listing.list_runs(runs, name):
+            if isinstance(entry, listing.StoredRun):
+                records.append(entry.record)
+            elif isinstance(entry, MrbenchError):
+                if on_error is None:
+                    raise entry
+                on_error(entry)
+    return sorted(records, key=lambda record: record.started)
+
+
+def load_run(path: str | PathLike[str]) -> RunRecord:
+    """Return the record of one run: its folder, or an archive of `mrbench pack`.
+
+    Raises MrbenchError if there is none or it cannot be read, CheckFailed if it was edited.
+    """
+    named = Path(path)
+    if not named.is_file() and not (named / "record.json").is_file():
+        remedy = "give a run's folder or an archive of `mrbench pack`"
+        raise MrbenchError("is no run with a record", remedy, file=named)
+    with opened(str(named), named.parent) as run:
+        record, edited = rundir.load_checked(run.folder.record, run.record_name)
+    if edited:
+        raise listing.edited(run.called)
+    return record
+
+
+def parse_log(
+    path: str | PathLike[str],
+    *,
+    recipe: str | PathLike[str] | None = None,
+    suite: str = "2019",
+    implementation: str | None = None,
+    images_per_iteration: int | None = None,
+    window: str | None = None,
+    every: int | None = None,
+    smoothing: int | None = None,
+    epochs_from: int | None = None,
+) -> ParsedLog:
+    """Measure a log as `mrbench parse` does; `measurement.status` is "ok" where there is a number.
+
+    recipe: parse the log by this file's log section, over its suite's window. suite: else the
+    suite whose recipes are tried. implementation: name of a recipe or of a log format; by default,
+    the format is detected. images_per_iteration: where the log does not state it. window: "A:B",
+    iterations A+1 to B. every: iterations from one log line to the next. smoothing: iterations
+    that each printed time is the mean of. epochs_from: number of the first epoch, 0 or 1.
+
+    A log without a number is no exception: `measurement.reason` says why. Raises MeasureError if
+    the log cannot be read, RecipeError if the arguments or the recipe are wrong.
+    """
+    if recipe is not None and implementation is not None:
+        raise RecipeError("a recipe and an implementation exclude each other", "give one of them")
+    known, usual = _of_suite(suite) if recipe is None else _of_recipe(Path(recipe))
+    keys = {"every": every, "smoothing": smoothing, "epochs_from": epochs_from}
+    return anylog.parse_log(
+        Path(path),
+        recipes=known,
+        implementation=implementation if recipe is None else Path(recipe).stem,
+        images_per_iteration=images_per_iteration,
+        window=plan.parse_window(window) if window is not None else usual,
+        given={key: value for key, value in keys.items() if value is not None},
+    )
+
+
+def _of_suite(suite: str) -> tuple[Known, Window]:
+    """Return how to parse the logs of a suite's recipes, and the suite's window."""
+    names = load.implementations(suite)
+    plans = {name: plan.make_plan(load.load_named(suite, name)) for name in names}
+    logs = {name: (made.log, made.images_per_iteration) for name, made in plans.items()}
+    return logs, load.load_suite(suite).window
+
+
+def _of_recipe(recipe: Path) -> tuple[Known, Window]:
+    """Return how to parse a recipe's log, and its window; its lock may be missing."""
+    made = plan.make_plan(load.load_path(recipe, locked=False))
+    return {made.implementation: (made.log, made.images_per_iteration)}, made.window
