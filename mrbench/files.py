@@ -32,6 +32,43 @@ def home() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache").resolve() / "mrbench"
 
 
+def mark_used(path: Path) -> None:
+    """Note that a run uses an entry of the home now: `mrbench cache gc` goes by that.
+
+    In a file of its own: times within an entry say what it was made from.
+    """
+    marker = _marker(path)
+    with contextlib.suppress(OSError):  # a home that cannot be written to
+        try:
+            os.utime(marker)
+        except FileNotFoundError:
+            marker.parent.mkdir(exist_ok=True)
+            marker.touch()
+
+
+def forget_use(path: Path) -> None:
+    """Remove the note of an entry that is removed."""
+    with contextlib.suppress(OSError):
+        _marker(path).unlink()
+
+
+def last_used_s(path: Path) -> float:
+    """Return when a run last used an entry of the home, in seconds since 1970, else its own time.
+
+    0 where it is not there.
+    """
+    times = [0.0]
+    for file in (path, _marker(path)):
+        with contextlib.suppress(OSError):
+            times.append(file.lstat().st_mtime)
+    return max(times)
+
+
+def _marker(path: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    return home() / ".used" / name
+
+
 def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
     """Write beside and rename: the file has all of `content`, or is as it was before.
 

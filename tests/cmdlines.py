@@ -71,6 +71,8 @@ HOW: dict[str, int | str] = {
     "mrbench data check /data/*": "needs COCO; test_datacheck.py makes datasets",
     "mrbench table modern": "needs runs on GPUs",
     "mrbench report modern *": "needs runs on GPUs",
+    "mrbench cache gc *--dry-run*": 0,
+    "mrbench cache gc*": "would remove what other tests use; test_cache.py makes a home",
     "mrbench cleanup*": "removes containers of others' tests; test_docker_deaths.py has an engine",
     "mrbench check *--network*": "needs GitHub",
     "mrbench check *--mirror*": "needs a mirror of the upstream repositories",

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from mrbench.files import home, read_regular
+from mrbench.files import home, mark_used, read_regular
 from mrbench.model.inputs import SyntheticData, as_source
 from mrbench.model.job import Job, PreparedRun
 from mrbench.model.places import DRAWING, Places
@@ -73,6 +73,8 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         wheels=mirrored.wheels_folder(places.mirror),
     )
     drawn = plan.data.synthetic if plan.data else None
+    if drawn is not None:
+        mark_used(_synthetic_folder(drawn))
     if drawn is not None and not _synthetic_folder(drawn).is_dir():
         from mrbench.prepare.data.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
 

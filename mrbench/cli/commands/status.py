@@ -11,8 +11,8 @@ from mrbench.record.rundir import find_submitted, unusable
 from mrbench.run.slurm import detached
 
 COMMAND = Command(
-    group="Clusters and containers",
-    order=1,
+    group="Look at runs",
+    order=9,
     brief="what is queued or running",
     help="List what is queued or running on a cluster.",
     examples="mrbench status",

@@ -108,6 +108,7 @@ def prepare(
             interpreter=interpreter.mine(),
         )
     place = folder(name)
+    files.mark_used(place)
     ready = _lookup(env, place, checkout, name)
     if ready:
         return ready

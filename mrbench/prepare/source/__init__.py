@@ -6,6 +6,7 @@ address.py knows URLs and mirrors, git.py runs git.
 
 from collections.abc import Callable
 
+from mrbench.files import mark_used
 from mrbench.model.inputs import Source
 from mrbench.model.job import Workspace
 from mrbench.prepare.source import address
@@ -32,6 +33,7 @@ def prepare(
     patches: name and content, in the order to apply. An existing checkout is
     compared by sizes and times, not hashed: verify_tree does that.
     """
+    mark_used(checkout_path(source, tuple(content for _, content in patches)))
     workspace = untouched(source, tuple(content for _, content in patches))
     if workspace is None:
         from mrbench.prepare.source.checkout import make  # noqa: PLC0415 - git and all that

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mrbench import locks
 from mrbench.errors import UnavailableError
-from mrbench.files import create_beside, home
+from mrbench.files import create_beside, home, mark_used
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.model.job import UsedWeights
@@ -58,6 +58,8 @@ def obtain(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWei
     if fault:
         raise UnavailableError(fault.text, fault.remedy)
     path = folder(named) / item.file
+    if named is None:
+        mark_used(path)
     source = str(path)
     if named is None and not path.is_file():
         name = f"weights-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"

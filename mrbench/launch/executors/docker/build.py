@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mrbench.errors import LaunchError
-from mrbench.files import home
+from mrbench.files import home, mark_used
 from mrbench.launch.executors.docker.containerfile import only, python_of, target_of
 from mrbench.launch.executors.docker.engine import (
     ENVIRONMENT,
@@ -224,6 +224,7 @@ def template(
     if not env.build:
         return checkout
     place = home() / "envs" / f"{str(image.id).removeprefix('sha256:')[:16]}-built"
+    mark_used(place)
     if place.is_dir():
         return place
     beside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))

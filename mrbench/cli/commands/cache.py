@@ -1,0 +1,114 @@
+"""`mrbench cache` and `mrbench cache gc`: what lies in mrbench's home, and its removal."""
+
+import argparse
+import json
+import re
+import sys
+import time
+
+import msgspec
+
+from mrbench.cli.arguments import add_json
+from mrbench.cli.commands import Command
+from mrbench.errors import MrbenchError
+from mrbench.files import home
+from mrbench.prepare import cache
+
+COMMAND = Command(
+    group="Clusters and containers",
+    order=5,
+    brief="what is kept, and how large",
+    help=(
+        "List what $MRBENCH_HOME holds, with size and last use; `gc` removes what is old."
+        " The download caches of uv and pip are their own: `uv cache prune`, `pip cache purge`."
+    ),
+    examples="mrbench cache",
+)
+DAY_S = 86400
+UNITS = {"h": 3600, "d": DAY_S, "w": 7 * DAY_S}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench cache`."""
+    add_json(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    gc = actions.add_parser(
+        "gc",
+        help="remove what no run has used for a while",
+        description=(
+            "Remove what no run has used for a while: it is made or fetched again when needed."
+            " What a living run may use is kept. Files that uv's cache shares free no room."
+        ),
+        examples="mrbench cache gc --older 60d --dry-run    # what would be removed",
+    )
+    gc.add_argument(
+        "--older",
+        type=_age,
+        default=30 * DAY_S,
+        metavar="AGE",
+        help="least age of the last use: 12h, 30d, 8w; default: 30d",
+    )
+    gc.add_argument("--weights", action="store_true", help="remove old pretrained weights, too")
+    gc.add_argument("--dry-run", action="store_true", help="print what would be removed")
+    # SUPPRESS: `cache --json gc` means the same
+    gc.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print what is kept, or remove what is old."""
+    if args.action == "gc":
+        return _collect(args)
+    found = cache.entries()
+    if args.json:
+        print(json.dumps(msgspec.to_builtins(found, enc_hook=str), indent=1))
+        return 0
+    print(f"{home()}: {_size(cache.total_bytes(found))}")
+    for kind, told in cache.KINDS.items():
+        these = [entry for entry in found if entry.kind == kind]
+        if these:
+            print(f"{kind}: {told}, {_size(cache.total_bytes(these))}")
+            print("\n".join(map(_line, these)))
+    return 0
+
+
+def _collect(args: argparse.Namespace) -> int:
+    swept = cache.collect(args.older, weights=args.weights, dry_run=args.dry_run)
+    for problem in swept.problems:
+        print(f"mrbench: {problem}", file=sys.stderr)
+    code = MrbenchError.exit_code if swept.problems else 0
+    if args.json:
+        print(json.dumps(msgspec.to_builtins(swept, enc_hook=str), indent=1))
+        return code
+    for entry in swept.in_use:
+        print(f"in use: {_line(entry).strip()}")
+    word = "would remove" if args.dry_run else "removed"
+    for entry in swept.removed:
+        print(f"{word} {_line(entry).strip()}")
+    if swept.removed:
+        print(f"{word} {_size(cache.total_bytes(swept.removed))}")
+    elif not swept.problems:
+        print("nothing to remove")
+    return code
+
+
+def _line(entry: cache.Entry) -> str:
+    days = max(0.0, time.time() - entry.last_used) / DAY_S
+    used = "today" if days < 1 else f"{days:.0f} d ago"
+    path = entry.path.relative_to(home())
+    return f"  {_size(entry.size_bytes):>9}  used {used:9}  {path}"
+
+
+def _size(size_bytes: int) -> str:
+    value = float(size_bytes)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:  # noqa: PLR2004 - of the next unit
+            return f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def _age(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,5})([hdw])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no age; give it as 12h, 30d or 8w")
+    return int(match[1]) * UNITS[match[2]]
