@@ -17,7 +17,7 @@ from mrbench.prepare import cache
 COMMAND = Command(
     group="Clusters and containers",
     order=5,
-    brief="what is kept, and how large",
+    brief="what is kept, and its size",
     help=(
         "List what $MRBENCH_HOME holds, with size and last use; `gc` removes what is old."
         " The download caches of uv and pip are their own: `uv cache prune`, `pip cache purge`."
