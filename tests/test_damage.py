@@ -50,6 +50,9 @@ OF_BASELINES: list[Words] = [
 OF_RUNS: list[Words] = [
     ("show", RUN),
     ("show", RUN, "--plot"),
+    ("show", RUN, "--json"),
+    ("runs",),
+    ("runs", "--json"),
     *TABLES,
     ("table", "--suite", "smoke", "--relative-to", "torchvision", "--sort", "gpus"),
     ("compare", RUN, OTHER),
