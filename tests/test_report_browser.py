@@ -17,6 +17,7 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 import browser as chromium
 from browser import js, scroll_through
@@ -134,6 +135,31 @@ def test_legends_hide_and_show_by_mouse_and_keyboard(driver: webdriver.Chrome) -
     button.send_keys(Keys.SPACE)
     assert button.get_attribute("aria-pressed") == "true"
     assert len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace")) == before
+
+
+def test_a_zoom_outlives_a_legend_click_and_can_be_reset(driver: webdriver.Chrome) -> None:
+    scroll_through(driver)
+    figure = driver.find_element(By.CSS_SELECTOR, "figure[id*='course-figure']")
+    ranges = (
+        "const l = arguments[0].querySelector('.plot')._fullLayout;"
+        "return [...l.xaxis.range, ...l.yaxis.range].map(v => +v.toFixed(6))"
+    )
+    whole = js(driver, ranges, figure)
+    area = figure.find_element(By.CSS_SELECTOR, ".nsewdrag")
+    js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", area)
+    start = ActionChains(driver).move_to_element_with_offset(area, -80, -40).click_and_hold()
+    start.move_by_offset(150, 60).release().perform()
+    reset = figure.find_element(By.XPATH, ".//button[text()='Reset zoom']")
+    WebDriverWait(driver, 60).until(lambda _: reset.is_displayed())
+    zoomed = js(driver, ranges, figure)
+    assert zoomed != whole
+    button = figure.find_element(By.CSS_SELECTOR, ".legend button")
+    button.click()
+    button.click()
+    assert js(driver, ranges, figure)[2:] == zoomed[2:]
+    reset.click()
+    assert js(driver, ranges, figure) == whole
+    assert not reset.is_displayed()
 
 
 @pytest.mark.parametrize("width", [360, 768, 1920])

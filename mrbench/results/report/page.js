@@ -5,7 +5,7 @@
   const report = JSON.parse(document.getElementById("report").textContent);
   const drawn = new Map(); // id of a figure: the keys of its legend that are hidden
   const NARROW = 500;
-  let zooms = 0; // how often a zoom was reset
+  const resets = new Map(); // id of a figure: how often its zoom was reset
   let before = null; // the colours before the page was printed; null while it is not
   const PRINT_WIDTH = 670, PRINT_HEIGHT = 740; // px of a page's inside, A4 or letter, less legend and caption
   const element = (name, properties = {}, ...children) => {
@@ -89,7 +89,7 @@
   const layout = (spec, size, width, hidden) => {
     const text = colour("--text"), grid = colour("--grid"), soft = colour("--soft");
     const made = {
-      ...spec.layout,
+      ...structuredClone(spec.layout), // plotly.js writes zooms into ranges
       ...size,
       autosize: false,
       font: { family: "system-ui, 'DejaVu Sans', sans-serif", size: 12, color: text },
@@ -100,12 +100,11 @@
       margin: { l: 54, r: 14, t: spec.layout.xaxis2 ? 46 : 10, b: 48 },
       showlegend: false,
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-      uirevision: zooms,
       bargap: 0.3,
     };
     if (spec.bars.length) made.barWidth = placeBars(spec, made, width);
     for (const name of Object.keys(made).filter((key) => /^[xy]axis/.test(key))) {
-      made[name] = { gridcolor: grid, zerolinecolor: soft, linecolor: soft, ...made[name] };
+      made[name] = { gridcolor: grid, zerolinecolor: soft, linecolor: soft, autorange: !made[name].range, ...made[name] };
     }
     if (made.shapes) { // the shade of a window goes with the runs that have it
       made.shapes = made.shapes.filter(({ name }) => !name || name.split(" ").some((key) => !hidden.has(key)))
@@ -122,7 +121,7 @@
     const hidden = before || new Set();
     const width = size.width ?? node.clientWidth;
     const height = spec.bars.length ? geometry(spec, width).height : spec.height;
-    const full = { height, width, ...size };
+    const full = { height, width, uirevision: `${id} ${resets.get(id) ?? 0}`, ...size };
     drawn.set(id, hidden);
     node.style.height = `${full.height}px`;
     const { barWidth, ...made } = layout(spec, full, width, hidden);
@@ -208,7 +207,8 @@
     }
     tool("Save as PNG", () => Plotly.downloadImage(node, { format: "png", filename: node.dataset.figure, scale: 2 }));
     const reset = tool("Reset zoom", () => {
-      zooms += 1; // a state that the drawing does not keep
+      const id = node.dataset.figure;
+      resets.set(id, (resets.get(id) ?? 0) + 1); // another uirevision: the zoom is not kept
       draw(node);
       reset.hidden = true;
     });

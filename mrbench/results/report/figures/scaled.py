@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mrbench.model.table import TableRow
+from mrbench.results.names import COMMIT
 from mrbench.results.report.figures.base import (  # fmt: skip
     Figure,
     Json,
@@ -30,14 +31,15 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     curves = [sorted(rows, key=lambda row: row.gpus) for rows in series.values()]
     if not curves:
         return None
+    names = _names(curves)
     traces: list[Json] = []
     legend: list[LegendEntry] = []
     for i, rows in enumerate(curves):
         traces += [
             _ideal(rows, f"series{i}"),
-            _curve(rows, f"series{i}", i, labelled=len(curves) <= FEW),
+            _curve(rows, names[i], i, labelled=len(curves) <= FEW),
         ]
-        legend.append(LegendEntry(key=f"series{i}", label=rows[0].name, style=i))
+        legend.append(LegendEntry(key=f"series{i}", label=names[i], style=i))
     counts = sorted({row.gpus for rows in curves for row in rows})
     unit = "GPUs" if curves[0][0].accelerator == "gpu" else "devices"
     return Figure(
@@ -62,7 +64,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             ),
             rows=[
                 (
-                    rows[0].name,
+                    name,
                     str(row.gpus),
                     show(row.images_per_second),
                     show(row.low_images_per_second),
@@ -72,7 +74,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                     show(row.low_scaling_efficiency, ".1%"),
                     show(row.high_scaling_efficiency, ".1%"),
                 )
-                for rows in curves
+                for name, rows in zip(names, curves, strict=True)
                 for row in rows
             ],
             note=f"Efficiency: images per second per {unit[:-1]}, as a share of the fewest's; from,"
@@ -81,13 +83,13 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     )
 
 
-def _curve(rows: Sequence[TableRow], group: str, style: int, *, labelled: bool) -> Json:
+def _curve(rows: Sequence[TableRow], name: str, style: int, *, labelled: bool) -> Json:
     text: Json = {"mode": "lines+markers+text", "textposition": "top left", "cliponaxis": False}
     curve = line(
         [row.gpus for row in rows],
         [brief(row.images_per_second) for row in rows],
-        name=rows[0].name,
-        group=group,
+        name=name,
+        group=f"series{style}",
         style=style,
         marked=True,
         error_y={**error_bars(rows), "width": 4},
@@ -95,6 +97,15 @@ def _curve(rows: Sequence[TableRow], group: str, style: int, *, labelled: bool) 
         hovertemplate="%{x}: %{y:.4g} img/s, %{text} of ideal<extra>%{fullData.name}</extra>",
     )
     return curve | (text if labelled else {})
+
+
+def _names(curves: Sequence[Sequence[TableRow]]) -> list[str]:
+    """Return what each series is called; commit and window are added where names are alike."""
+    names = [rows[0].implementation for rows in curves]
+    return [
+        name if names.count(name) == 1 else f"{name}@{rows[0].commit[:COMMIT]} {rows[0].window}"
+        for name, rows in zip(names, curves, strict=True)
+    ]
 
 
 def _ideal(rows: Sequence[TableRow], group: str) -> Json:
