@@ -56,7 +56,7 @@ def test_a_run_from_its_stages_to_its_summary(paced: Paced, tmp_path: Path) -> N
         lines = terminal.wait_for(shows("iteration 210/410  window 160/350"))
         # four images in each hundredth of a second; the log's digits leave the rest open
         assert "400.000 ± 0.020 img/s  loss 1.613" in lines
-        (progress,) = [line for line in lines if "iteration" in line]
+        (progress,) = [line for line in lines if "iteration 210" in line]
         assert progress.startswith("━━━━━━━━━━━━━━━━━─────────────────  iteration")
         paced.until(410)
         terminal.wait_for(shows("run 2 of 2"))
