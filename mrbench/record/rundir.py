@@ -13,13 +13,17 @@ from mrbench import files
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular, write_whole
 from mrbench.model.record import FileDigest, RunRecord
+from mrbench.record import tags
 from mrbench.record.formats import is_edited, record_of
 from mrbench.text import did_you_mean
 
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
 RECENT = 100  # runs whose names a misspelt one is compared with
 # Not in a record's `files`: it itself, what is gone once it is written, what others may add to.
-UNSEALED = ("record.json", "draft.json", "prepared.json", "lease", "slurm.out", "secrets.json")
+UNSEALED = (
+    *("record.json", "draft.json", "prepared.json", "lease", "slurm.out"),
+    *("secrets.json", tags.FILE),
+)
 
 
 class RunDir(msgspec.Struct, frozen=True):
@@ -211,11 +215,13 @@ def cannot_read(path: str | Path, exc: OSError) -> MrbenchError:
 
 
 def find_run(name: str, runs: Path) -> Path:
-    """Return the run's folder, given as a path, as suite/impl/time or as the end of that."""
+    """Return the run's folder, given as a path, the end of suite/impl/time, or a tag."""
     for direct in (Path(name), runs / name):
         if (direct / "record.json").is_file():
             return direct
-    matches = [p.parent for p in find_records(runs) if str(p.parent).endswith(name)]
+    matches = tags.tagged(name, runs) or [
+        p.parent for p in find_records(runs) if str(p.parent).endswith(name)
+    ]
     if len(matches) == 1:
         return matches[0]
     if matches:

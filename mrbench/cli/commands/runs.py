@@ -14,7 +14,7 @@ from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import suites_in
 from mrbench.errors import MrbenchError, RecipeError
-from mrbench.record import listing, removal
+from mrbench.record import listing, removal, rundir, tags
 from mrbench.record.rundir import unusable
 from mrbench.results.rows import counts, notes_of, why_not
 from mrbench.text import one_line, printable
@@ -22,7 +22,7 @@ from mrbench.text import one_line, printable
 COMMAND = Command(
     group="Look at runs",
     order=0,
-    brief="list or remove runs",
+    brief="list, tag or remove runs",
     help=(
         "List stored runs, the newest last; ends with 1 or 7 if a record could not be read or was"
         " edited."
@@ -39,7 +39,7 @@ STAMP = "%Y%m%dT%H%M%SZ"  # as a run's folder begins
 SINCE = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
 STARTED = f"{SINCE}Z"
 LONGEST = 60  # characters of a cell
-HEADINGS = ("run", "implementation", "started (UTC)", "throughput", "verdict")
+HEADINGS = ("run", "implementation", "started (UTC)", "throughput", "verdict", "tags")
 
 
 class ListedRun(msgspec.Struct, frozen=True):
@@ -55,6 +55,7 @@ class ListedRun(msgspec.Struct, frozen=True):
     images_per_second: float | None
     verdict: str
     why: str
+    tags: tuple[str, ...]
     folder: str
 
 
@@ -67,6 +68,7 @@ class RemovedRun(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench runs`."""
+    parser.add_argument("--tag", metavar="TAG", help="only runs with this tag")
     add_suite_option(parser, None, "only runs of this suite")
     add_impl(parser, "only runs of these implementations")
     parser.add_argument(
@@ -78,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_runs(parser)
     add_json(parser, "print JSON, a list of runs")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    parser.usage = f"{parser.prog} [rm RUN ...] [OPTION ...]"  # the action may be left out
+    parser.usage = f"{parser.prog} [rm|tag|untag RUN ...] [OPTION ...]"
     rm = actions.add_parser(
         "rm",
         help="remove the named runs",
@@ -95,19 +97,34 @@ mrbench runs rm RUN""",
         help="a run's folder, or its id as `mrbench runs` prints it",
     )
     rm.add_argument("--dry-run", action="store_true", help="print what would be removed")
-    # no defaults: those would replace what stands before `rm`
-    rm.add_argument(
+    _add_common(rm)
+    for name, purpose in (("tag", "give a run tags"), ("untag", "take tags from a run")):
+        action = actions.add_parser(
+            name,
+            help=purpose,
+            description="A tag names its run wherever a command takes one. Tags change no digest"
+            " of the run, and `mrbench pack` leaves them out.",
+            examples=f"mrbench runs {name} RUN before-upgrade",
+        )
+        action.add_argument("run", metavar="RUN", help="a run's folder, id or tag")
+        action.add_argument("tags", nargs="+", metavar="TAG", help="letters, digits and . _ + -")
+        _add_common(action)
+
+
+def _add_common(action: argparse.ArgumentParser) -> None:
+    # no defaults: those would replace what stands before the action
+    action.add_argument(
         "--runs",
         type=Path,
         default=argparse.SUPPRESS,
         metavar="DIR",
         help="folder of runs; default: ./runs",
     )
-    rm.add_argument(
+    action.add_argument(
         "--json",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="print JSON, a list of the removed runs",
+        help="print JSON",
     )
 
 
@@ -127,7 +144,26 @@ def _since(text: str) -> str:
 
 def main(args: argparse.Namespace) -> int:
     """List runs, or remove those that are named."""
-    return _remove(args) if args.action == "rm" else _list(args)
+    match args.action:
+        case "rm":
+            return _remove(args)
+        case "tag" | "untag":
+            return _tag(args)
+    return _list(args)
+
+
+def _tag(args: argparse.Namespace) -> int:
+    tags.check(args.tags)
+    folder = rundir.find_run(args.run, args.runs)
+    if args.action == "tag":
+        now = tags.change(folder, add=args.tags)
+    else:
+        now = tags.change(folder, remove=args.tags)
+    if args.json:
+        print(json.dumps({"folder": str(folder), "tags": now}, indent=1))
+    else:
+        print(f"{printable(str(folder))}: {', '.join(now) or 'no tags'}")
+    return 0
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -142,7 +178,14 @@ def _list(args: argparse.Namespace) -> int:
                 print(f"mrbench: left out: {one_line(str(entry))}", file=sys.stderr)
                 code = entry.exit_code
                 continue
-            run = _unfinished(entry) if isinstance(entry, Path) else _listed(entry)
+            try:
+                run = _unfinished(entry) if isinstance(entry, Path) else _listed(entry)
+            except MrbenchError as exc:  # of its tags; the others are listed all the same
+                print(f"mrbench: left out: {one_line(str(exc))}", file=sys.stderr)
+                code = exc.exit_code
+                continue
+            if args.tag is not None and args.tag not in run.tags:
+                continue
             is_of_impl = not args.impl or run.implementation in args.impl
             if is_of_impl and run.started >= (args.since or ""):
                 listed.append(run)
@@ -152,7 +195,7 @@ def _list(args: argparse.Namespace) -> int:
     elif listed:
         print("\n".join(_table(listed)))
     else:
-        chosen = args.suite or args.impl or args.since
+        chosen = args.suite or args.impl or args.since or args.tag
         nothing = "no runs like these" if chosen else "no runs"
         print("; ".join(filter(None, (f"{args.runs}: {nothing}", unusable(args.runs)))))
     return code
@@ -170,6 +213,7 @@ def _listed(entry: listing.StoredRun) -> ListedRun:
         images_per_second=record.images_per_second if usable else None,
         verdict=verdict,
         why="; ".join(notes_of(record)) if usable else why_not(record),
+        tags=tags.read(Path(folder)),
         folder=folder,
     )
 
@@ -189,6 +233,7 @@ def _unfinished(folder: Path) -> ListedRun:
         images_per_second=None,
         verdict=UNFINISHED,
         why="",
+        tags=(),
         folder=str(folder),
     )
 
@@ -211,13 +256,16 @@ def _row(run: ListedRun) -> tuple[str, ...]:
         run.started[:16].replace("T", " "),
         rate,
         verdict,
+        " ".join(run.tags),
     )
     return tuple(printable(cell)[:LONGEST] for cell in cells)
 
 
 def _remove(args: argparse.Namespace) -> int:
-    if args.suite or args.impl or args.since:
-        raise RecipeError("--suite, --impl and --since do not choose what rm removes", "name runs")
+    if args.suite or args.impl or args.since or args.tag:
+        raise RecipeError(
+            "--suite, --impl, --since and --tag do not choose what rm removes", "name runs"
+        )
     folders = removal.find_removable(args.run, args.runs)
     removed = []
     for folder in folders:

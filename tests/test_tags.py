@@ -1,0 +1,52 @@
+"""Tags name a run wherever one is taken, and change nothing of it."""
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+from manyruns import KEPT, make
+from toy import mrbench
+
+
+def test_tags_name_a_run_and_change_no_digest(tmp_path: Path) -> None:
+    (kept,) = KEPT.glob("smoke/tensorpack/*")
+    run = shutil.copytree(kept, tmp_path / "runs" / "smoke" / "tensorpack" / kept.name)
+    before = printed(tmp_path, "verify", f"runs/smoke/tensorpack/{run.name}", "--json")
+    printed(tmp_path, "runs", "tag", run, "before-upgrade", "b")
+    assert printed(tmp_path, "verify", "before-upgrade", "--json") == before
+    (listed,) = json.loads(printed(tmp_path, "runs", "--tag", "b", "--json"))
+    assert listed["tags"] == ["before-upgrade", "b"]
+    assert json.loads(printed(tmp_path, "runs", "--tag", "upgrade", "--json")) == []
+    printed(tmp_path, "pack", "b", "-o", "x.tgz")
+    with tarfile.open(tmp_path / "x.tgz") as archive:
+        assert not [name for name in archive.getnames() if "tags" in name]
+    printed(tmp_path, "runs", "untag", "b", "b", "before-upgrade")
+    assert not (run / "tags.json").exists()
+    bad = mrbench("runs", "tag", run, "../x", cwd=tmp_path)
+    assert bad.returncode == 2
+    assert "cannot be a tag" in bad.stderr
+
+
+def test_a_tag_of_two_runs_names_none(tmp_path: Path) -> None:
+    for run in make(tmp_path / "runs", 2):
+        printed(tmp_path, "runs", "tag", run, "twice")
+    done = mrbench("show", "twice", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "fits 2 runs" in done.stderr
+
+
+def test_a_damaged_tag_file_is_named_and_the_rest_listed(tmp_path: Path) -> None:
+    runs = make(tmp_path / "runs", 3)
+    (runs[0] / "tags.json").write_text('{"format": 1, "tags": ["\\u001b[2J"]}')
+    (runs[1] / "tags.json").symlink_to("/dev/zero")
+    done = mrbench("runs", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("tags.json") == 2
+    assert len(json.loads(done.stdout)) == 1
+
+
+def printed(folder: Path, *words: object) -> str:
+    done = mrbench(*words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
