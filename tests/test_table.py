@@ -238,3 +238,28 @@ def test_what_is_not_upstreams_stands_in_footnotes() -> None:
         if "b" in r["implementation"]
     ]
     assert "RoIAlign" in row["footnote"]
+
+
+def test_energy_and_memory_stand_in_the_table_where_they_are_known() -> None:
+    def telemetry(joules: float, gib: float) -> dict[str, Any]:
+        statistics = {"mean": 0.0, "p5": 0.0, "p95": gib * (1 << 30)}
+        gpus = [
+            {"index": i, "uuid": str(i), "memory_used_bytes": statistics if i else None}
+            for i in range(2)
+        ]
+        tree = {"memory_bytes": statistics}
+        found = {"joules_per_image": joules, "gpus": gpus, "tree": tree}
+        return {"samples": 9, "problems": [], **found}
+
+    runs = [record("a", 60, telemetry=telemetry(5.0, 10.5))]
+    runs += [record("a", 60, started="2", telemetry=telemetry(6.0, 9.0)), record("b", 50)]
+    rows = make_rows(SUITE, runs)
+    assert rows[0].joules_per_image == 5.5
+    assert rows[0].gpu_memory_p95_bytes == rows[0].process_memory_p95_bytes == 10.5 * (1 << 30)
+    text = render(SUITE, rows, "plain")
+    assert "J/image  GPU memory (GiB)" in text
+    assert "5.5             10.50" in text
+    assert "NVML" in text
+    assert "Process memory" not in text
+    assert "10.50" in render(SUITE, rows, "markdown", ["implementation", "process_memory"])
+    assert "J/image" not in render(SUITE, rows[1:], "plain")

@@ -97,6 +97,25 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     slowed: Annotated[
         tuple[str, ...], Meta(description="Those of them that say what slowed the machine.")
     ]
+    joules_per_image: Annotated[
+        float | None,
+        Meta(description="Energy of the GPUs for one image, in joules: mean of the valid runs."),
+    ] = None
+    gpu_memory_p95_bytes: Annotated[
+        int | None,
+        Meta(
+            description="Memory in use on the fullest GPU, as NVML reports it, by all programs:"
+            " 95 % of the window lies below; the largest of the valid runs."
+        ),
+    ] = None
+    process_memory_p95_bytes: Annotated[
+        int | None,
+        Meta(
+            description="Resident memory of the training's processes on the fullest machine,"
+            " shared pages once for each process: 95 % of the window lies below; the largest of"
+            " the valid runs."
+        ),
+    ] = None
     footnote: Annotated[str, Meta(description="What the suite changed; else empty.")]
     stand_ins: Annotated[tuple[str, ...], Meta(description="Parts that are not upstream's.")]
     runs: Annotated[tuple[str, ...], Meta(description="Ids of all runs, oldest first.")]

@@ -1,5 +1,6 @@
 """The comparison's rows: runs grouped, like with like, and what each group says."""
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from mrbench.model.record import RunRecord, Verdict
 from mrbench.model.run import Interval, Repeats, Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
+from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record.machine_rules import slowed_by
 from mrbench.results import footnotes, names
 
@@ -46,6 +48,19 @@ class TableRun(NamedTuple):
     verdict: Verdict | None
     notes: Sequence[str]
     slowed: Sequence[str]
+    use: "Use"
+
+
+class Use(NamedTuple):
+    """What a run took over its window, as telemetry has it; None where it does not say.
+
+    gpu_memory_bytes: of the fullest GPU; process_memory_bytes: of the training's processes on the
+    fullest machine; both the value that 95 % of the window lies below.
+    """
+
+    joules_per_image: float | None = None
+    gpu_memory_bytes: float | None = None
+    process_memory_bytes: float | None = None
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -71,6 +86,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         verdict=record.validity.verdict if record.validity else None,
         notes=notes_of(record),
         slowed=tuple(slowed_by(record).values()),
+        use=_use(record.telemetry),
     )
 
 
@@ -133,6 +149,20 @@ def notes_of(record: RunRecord) -> Sequence[str]:
     if not record.validity:
         return record.measurement.warnings if record.measurement else ()
     return tuple(dict.fromkeys((*record.validity.notes, *slowed_by(record).values())))
+
+
+def _use(telemetry: TelemetrySummary | None) -> Use:
+    if telemetry is None:
+        return Use()
+    trees = [telemetry.tree, *[node.tree for node in telemetry.other_nodes or ()]]
+    gpus = [gpu.memory_used_bytes for gpu in telemetry.gpus or ()]
+    processes = [tree.memory_bytes for tree in trees if tree]
+    joules = telemetry.joules_per_image
+    return Use(
+        joules_per_image=joules if isinstance(joules, float) and joules > 0 else None,
+        gpu_memory_bytes=max([one.p95 for one in gpus if one], default=None),
+        process_memory_bytes=max([one.p95 for one in processes if one], default=None),
+    )
 
 
 def _rounding(record: RunRecord) -> float:
@@ -208,6 +238,7 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
     published = reference.images_per_second.get(plan.implementation) if reference else None
     comparable = plan.pinned and _same_hardware(suite, last)
     newest = (valid or group)[-1]
+    joules = [j for run in valid if (j := run.use.joules_per_image) is not None]
     return TableRow(
         implementation=plan.implementation,
         title=plan.title,
@@ -240,12 +271,20 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
         reason="" if valid else last.why_not,
         notes=notes,
         slowed=tuple(dict.fromkeys(text for run in valid for text in run.slowed)),
+        joules_per_image=sum(joules) / len(joules) if joules else None,
+        gpu_memory_p95_bytes=_most([run.use.gpu_memory_bytes for run in valid]),
+        process_memory_p95_bytes=_most([run.use.process_memory_bytes for run in valid]),
         footnote=footnotes.of_plan(plan),
         stand_ins=tuple(sorted(plan.adaptation.stand_ins)) if plan.adaptation else (),
         runs=tuple(run.id for run in group),
         folders=tuple(run.folder for run in group if run.folder),
         folder=newest.folder,
     )
+
+
+def _most(values: Sequence[float | None]) -> int | None:
+    known = [value for value in values if value is not None and 0 <= value < math.inf]
+    return round(max(known)) if known else None
 
 
 def _per_gpu(value: float | None, plan: Plan) -> float | None:

@@ -12,6 +12,8 @@ from mrbench.model.table import TableRow
 from mrbench.text import one_line
 
 LONGEST_REASON = 50
+GIB = 1 << 30
+BELOW = "the value that 95 % of the window lies below, of the run with the most"
 INTERVAL = (
     "\u00b1, or low to high: 95 % interval; of a single run (n = 1) within that run, which says"
     " nothing about the next run; of several for the mean of the next runs."
@@ -118,6 +120,14 @@ def _status(_: Suite, row: TableRow) -> str:
     return text
 
 
+def _gib(key: str) -> Callable[[Suite, TableRow], str]:
+    def cell(_: Suite, row: TableRow) -> str:
+        content = value(row, key)
+        return f"{content / GIB:.2f}" if isinstance(content, int) else "-"
+
+    return cell
+
+
 def _plain(key: str) -> Callable[[Suite, TableRow], str]:
     def cell(_: Suite, row: TableRow) -> str:
         content = value(row, key)
@@ -185,6 +195,31 @@ COLUMNS: Mapping[str, Column] = {
             " the same plan and machine; with its 95 % interval where both have two runs or more."
         ),
     ),
+    "energy": Column(
+        "J/image",
+        lambda _, row: "-" if row.joules_per_image is None else f"{row.joules_per_image:.3g}",
+        ("joules_per_image",),
+        right=True,
+        meaning="J/image: joules that the GPUs took for each image of the window.",
+    ),
+    "gpu_memory": Column(
+        "GPU memory (GiB)",
+        _gib("gpu_memory_p95_bytes"),
+        ("gpu_memory_p95_bytes",),
+        right=True,
+        meaning=f"GPU memory: in use on the fullest GPU, as NVML reports it; {BELOW}.",
+    ),
+    "process_memory": Column(
+        "Process memory (GiB)",
+        _gib("process_memory_p95_bytes"),
+        ("process_memory_p95_bytes",),
+        right=True,
+        default=False,
+        meaning=(
+            "Process memory: resident memory of the training's processes on one machine, shared"
+            f" pages once for each process; {BELOW}."
+        ),
+    ),
     "relative": Column(
         "Relative",
         _relative,
@@ -215,6 +250,9 @@ def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
         left_out.add("scaling")
     if not any(row.relative_to for row in rows):
         left_out.add("relative")
+    for name in ("energy", "gpu_memory"):
+        if not any(value(row, COLUMNS[name].keys[0]) is not None for row in rows):
+            left_out.add(name)
     return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
 
 
