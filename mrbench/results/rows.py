@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from mrbench.errors import RecipeError
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
@@ -61,6 +62,9 @@ class Use(NamedTuple):
     joules_per_image: float | None = None
     gpu_memory_bytes: float | None = None
     process_memory_bytes: float | None = None
+
+
+UNKNOWN = Use()
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -152,17 +156,24 @@ def notes_of(record: RunRecord) -> Sequence[str]:
 
 
 def _use(telemetry: TelemetrySummary | None) -> Use:
+    """Return what a run took; loops, as each call counts where there are 10,000 runs."""
     if telemetry is None:
-        return Use()
-    trees = [telemetry.tree, *[node.tree for node in telemetry.other_nodes or ()]]
-    gpus = [gpu.memory_used_bytes for gpu in telemetry.gpus or ()]
-    processes = [tree.memory_bytes for tree in trees if tree]
+        return UNKNOWN
+    gpu_memory = process_memory = None
+    for gpu in telemetry.gpus or ():
+        used = gpu.memory_used_bytes
+        if used is not None and (gpu_memory is None or used.p95 > gpu_memory):
+            gpu_memory = used.p95
+    trees = [telemetry.tree]
+    for node in telemetry.other_nodes or ():
+        trees.append(node.tree)  # noqa: PERF401 - one machine: no call
+    for tree in trees:
+        used = tree.memory_bytes if tree else None
+        if used is not None and (process_memory is None or used.p95 > process_memory):
+            process_memory = used.p95
     joules = telemetry.joules_per_image
-    return Use(
-        joules_per_image=joules if isinstance(joules, float) and joules > 0 else None,
-        gpu_memory_bytes=max([one.p95 for one in gpus if one], default=None),
-        process_memory_bytes=max([one.p95 for one in processes if one], default=None),
-    )
+    known = joules if joules is not UNSET and joules is not None and joules > 0 else None
+    return Use(known, gpu_memory, process_memory)
 
 
 def _rounding(record: RunRecord) -> float:
