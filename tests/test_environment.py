@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs import MARK, SAFETY_S, wait_for_file, wait_until_none
-from mrbench.errors import LaunchError
+from mrbench.errors import LaunchError, UnavailableError
 from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
 from mrbench.prepare import environment
@@ -186,5 +186,5 @@ def test_what_the_user_set_for_uv_makes_no_other_environment(
     monkeypatch.setenv("MRBENCH_INDEX", nowhere)  # and this is how one asks for another index
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
-    with pytest.raises(LaunchError, match=r"127\.0\.0\.1:9"):
+    with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:9"):
         make(Environment(kind="venv", requirements=("six==1.16.0",)), checkout)
