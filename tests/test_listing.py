@@ -130,6 +130,22 @@ def test_a_table_names_an_edited_record_and_leaves_it_out(tmp_path: Path) -> Non
     assert len(json.loads(done.stdout)) == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"gpus": ": (', '"gpus": ":  ('),  # a blank within a text, not behind a key
+        (',\n "ended"', ', "turn": null,\n "ended"'),  # on the line of the digest itself
+    ],
+)
+def test_no_blank_or_key_is_edited_unseen(old: str, new: str, tmp_path: Path) -> None:
+    (path,) = (run / "record.json" for run in make(tmp_path, 8) if "torchvision" in str(run))
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    found = [f for f in list_runs(tmp_path, "smoke") if not isinstance(f, StoredRun)]
+    assert [str(path) in str(f) for f in found] == [True]
+
+
 def test_a_record_with_nan_is_read_as_before(tmp_path: Path) -> None:
     (folder,) = make(tmp_path, 1)
     path = folder / "record.json"
