@@ -34,7 +34,7 @@ def load_runs(
     runs = Path(folder)
     if fault := rundir.unusable(runs):
         raise MrbenchError("no runs can be loaded", fault, file=runs)
-    suites = [suite] if suite is not None else [p.name for p in runs.glob("*/") if p.is_dir()]
+    suites = [suite] if suite is not None else listing.suites_in(runs)
     records = []
     for name in suites:
         for entry in listing.list_runs(runs, name):

@@ -87,16 +87,26 @@ def machine_wide(names: tuple[str, ...], waiting: Say) -> Iterator[tuple[int, ..
     with contextlib.ExitStack() as held:
         files = []
         for name in sorted(set(names)):  # everybody in the same order: nobody waits in a circle
-            path = folder() / f"mrbench.{name}.lock"
+            path = path_of(name)
             try:
                 files.append(held.enter_context(hold(path, name, waiting, shared=True)))
             except OSError as exc:
-                raise UnavailableError(
-                    f"cannot be locked ({exc.strerror})",
-                    "set MRBENCH_LOCKS to a local folder that all users of this machine can write",
-                    file=path,
-                ) from exc
+                raise no_lock(path, exc) from exc
         yield tuple(files)
+
+
+def path_of(name: str) -> Path:
+    """Return the lock file of a device, or of another thing that the whole machine shares."""
+    return folder() / f"mrbench.{name}.lock"
+
+
+def no_lock(path: Path, cause: OSError) -> UnavailableError:
+    """Return the error for a lock file of the machine that cannot be opened or locked."""
+    return UnavailableError(
+        f"cannot be locked ({cause.strerror})",
+        "set MRBENCH_LOCKS to a local folder that all users of this machine can write",
+        file=path,
+    )
 
 
 def folder() -> Path:

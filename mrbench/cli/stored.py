@@ -48,7 +48,9 @@ def read_runs(
 
 def chosen_suites(folder: Path) -> list[str]:
     """Return the suites that have runs in a folder; MrbenchError where there is none."""
-    found = [name for name in suites_in(folder) if any((folder / name).glob("*/*/record.json"))]
+    found = [
+        name for name in listing.suites_in(folder) if any((folder / name).glob("*/*/record.json"))
+    ]
     if found:
         return found
     raise _no_runs(folder)
@@ -79,7 +81,7 @@ def implementation_runs(name: str, folder: Path) -> list[Path]:
         return []
     found = {
         candidate: records
-        for candidate in suites_in(folder)
+        for candidate in listing.suites_in(folder)
         if suite in ("", candidate)
         and (records := list((folder / candidate / implementation).glob("*/record.json")))
     }
@@ -132,16 +134,13 @@ def _row(text: str, folder: Path) -> TableRow | None:
     suite, _, name = head.rpartition("/")
     if not name or name in (".", ".."):
         return None
-    found = [s for s in suites_in(folder) if suite in ("", s) and (folder / s / name).is_dir()]
+    found = [
+        s for s in listing.suites_in(folder) if suite in ("", s) and (folder / s / name).is_dir()
+    ]
     if not found:
         return None
     row = text.removeprefix(f"{suite}/")
     return names.one([r for s in found for r in _rows(folder, s)], row, "compare")
-
-
-def suites_in(folder: Path) -> list[str]:
-    """Return the suites of a folder of runs: its folders, sorted."""
-    return sorted(path.name for path in folder.glob("*/") if path.is_dir())
 
 
 def _rows(folder: Path, suite: str) -> Sequence[TableRow]:
@@ -151,7 +150,7 @@ def _rows(folder: Path, suite: str) -> Sequence[TableRow]:
 
 def _known_rows(folder: Path) -> Iterator[str]:
     """Yield the names of all rows; what is no suite has none."""
-    for suite in suites_in(folder):
+    for suite in listing.suites_in(folder):
         with contextlib.suppress(MrbenchError):
             runs, found, _ = read_runs(folder, suite, quiet=True)
             yield from (row.name for row in make_rows(found, runs))

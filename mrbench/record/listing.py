@@ -25,6 +25,11 @@ class StoredRun(NamedTuple):
     folder: str
 
 
+def suites_in(runs: Path) -> list[str]:
+    """Return the suites of a folder of runs: its folders, sorted."""
+    return sorted(path.name for path in runs.glob("*/") if path.is_dir())
+
+
 def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Path]:
     """Yield for each run of a suite, oldest first, one of three.
 

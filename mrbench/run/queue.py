@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mrbench import locks
-from mrbench.errors import BusyError, UnavailableError
+from mrbench.errors import BusyError
 
 POLL_S = 0.2  # a few system calls: a ten-thousandth of a core
 TELL_S = 60.0
@@ -100,7 +100,7 @@ def _who(names: Sequence[str], before: int) -> str:
     """Return which device is taken, by whom, and how many wait before this run."""
     queue = f"{before or 'no'} other run{'s' * (before != 1)} before this one"
     for name in names:
-        path = _path(name)
+        path = locks.path_of(name)
         with contextlib.suppress(OSError):
             file = os.open(path, locks.FLAGS | os.O_RDONLY)
             try:
@@ -191,25 +191,17 @@ def _take_all(names: Sequence[str], held: contextlib.ExitStack) -> list[int]:
     with contextlib.ExitStack() as taken:
         files = []
         for name in names:
-            path = _path(name)
+            path = locks.path_of(name)
             try:
                 file = locks.open_file(path, shared=True)
                 taken.callback(os.close, file)
                 if not (locks.try_lock(file) and locks.is_at(file, path)):
                     return []
             except OSError as exc:
-                raise UnavailableError(
-                    f"cannot be locked ({exc.strerror})",
-                    "set MRBENCH_LOCKS to a local folder that all users of this machine can write",
-                    file=path,
-                ) from exc
+                raise locks.no_lock(path, exc) from exc
             files.append(file)
         held.push(taken.pop_all())
         return files
-
-
-def _path(name: str) -> Path:
-    return locks.folder() / f"mrbench.{name}.lock"
 
 
 def _ago(since: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mrbench.cli import baselines
-from mrbench.cli.arguments import add_runs
+from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import implementation_runs, runs_named
 from mrbench.console.report import print_report
@@ -53,9 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the noise between runs from a baseline where a side is a single run",
     )
     add_runs(parser)
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON, with harmless differences too"
-    )
+    add_json(parser, "print JSON, with harmless differences too")
 
 
 def main(args: argparse.Namespace) -> int:

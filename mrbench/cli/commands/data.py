@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mrbench.cli.arguments import positive, whole
+from mrbench.cli.arguments import add_json, positive, whole
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.console.report import print_report
@@ -58,7 +58,7 @@ mrbench data check DIR --archives DIR    # compare the archives' digests, too"""
     whole_folder.add_argument(
         "--archives", metavar="DIR", type=Path, help="folder of COCO's archives"
     )
-    whole_folder.add_argument("--json", action="store_true", help="print JSON")
+    add_json(whole_folder)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mrbench import api
-from mrbench.cli.arguments import positive
+from mrbench.cli.arguments import add_json, positive
 from mrbench.cli.commands import Command
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     meaning.add_argument(
         "--epochs-from", type=int, choices=(0, 1), help="number of the first epoch"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def main(args: argparse.Namespace) -> int:

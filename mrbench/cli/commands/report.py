@@ -6,9 +6,10 @@ from pathlib import Path
 
 from mrbench.cli.arguments import add_reference, add_runs
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import latest, suites_in
+from mrbench.cli.stored import latest
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
+from mrbench.record import listing
 from mrbench.results.report import gather, page
 from mrbench.text import shorten
 
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write the report; say where it is and what is not in it."""
-    suites = suites_in(args.runs)
+    suites = listing.suites_in(args.runs)
     wanted = [name if name in suites else latest(name, args.runs) for name in args.run]
     report = gather.gather(wanted, args.runs, args.reference)
     for left in report.left_out:

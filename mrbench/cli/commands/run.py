@@ -9,6 +9,7 @@ from mrbench.cli.arguments import (
     add_choice,
     add_executor,
     add_gpus,
+    add_json,
     add_pass_variable,
     add_quiet,
     add_runs,
@@ -61,9 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans and change nothing")
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON: plans, or one line per event"
-    )
+    add_json(parser, "print JSON: plans, or one line per event")
     add_quiet(parser, "print problems only")
 
 

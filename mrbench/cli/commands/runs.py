@@ -12,7 +12,6 @@ import msgspec
 
 from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import suites_in
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.record import listing, removal, rundir, tags
 from mrbench.record.rundir import unusable
@@ -167,7 +166,7 @@ def _tag(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    suites = suites_in(args.runs)
+    suites = listing.suites_in(args.runs)
     if args.suite is not None:
         suites = [name for name in suites if name == args.suite]
     listed: list[ListedRun] = []

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from mrbench.cli.arguments import add_runs
+from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.console.report import print_report
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read all files of its environment, if that is still in the cache",
     )
     add_runs(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, a list of runs")
+    add_json(parser, "print JSON, a list of runs")
 
 
 def main(args: argparse.Namespace) -> int:
