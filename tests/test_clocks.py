@@ -148,6 +148,7 @@ def test_output_in_bursts_is_buffered() -> None:
             "wrong_unit",
             "iterations of 4 images, not of 16; or they are those of one",
         ),
+        (1 / 32, "rate", "wrong_unit", "iterations of 512 images, not of 16; or they are those of"),
         (1000, "rate", "wrong_unit", "in thousands"),
         (20, "interval_mean", "wrong_timing", "the seconds of all 20 iterations"),
         (1 / 20, "interval_total", "wrong_timing", "the seconds of one iteration"),

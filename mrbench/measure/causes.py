@@ -202,9 +202,10 @@ def _units(figures: Figures) -> Iterator[_Factor]:
 
 
 def _other_batch(agreement: float, images: int) -> Explanation | None:
-    """Explain rates that fit an iteration of a part of the images."""
+    """Explain rates that fit an iteration of a part of the images, or of several times as many."""
     fits = round(agreement * images)
-    if not (0 < fits < images and images % fits == 0):
+    part = 0 < fits < images and images % fits == 0
+    if not part and not (agreement >= MUCH and fits % images == 0):
         return None
     if abs(agreement * images / fits - 1) > MARGIN / 2:
         return None
@@ -214,8 +215,11 @@ def _other_batch(agreement: float, images: int) -> Explanation | None:
         return Explanation(
             "wrong_unit", f"{text} second", f"{remedy}, or log.timing: iterations_per_second"
         )
-    text = f"its rates fit iterations of {fits} images, not of {images}; or they are those of one"
-    return Explanation("wrong_unit", f"{text} GPU of {images // fits}", remedy)
+    text = f"its rates fit iterations of {fits} images, not of {images}; or they are those of"
+    if fits > images:
+        text = f"{text} calls that return before the work is done (asynchronous dispatch)"
+        return Explanation("wrong_unit", text, f"{remedy}, or let log.clock: arrival lead")
+    return Explanation("wrong_unit", f"{text} one GPU of {images // fits}", remedy)
 
 
 def _event(outliers: Sequence[Pair]) -> Explanation:
