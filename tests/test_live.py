@@ -46,7 +46,8 @@ def test_a_run_from_its_stages_to_its_summary(paced: Paced, tmp_path: Path) -> N
     words = ("run", "--recipe", paced.recipe, "--repeat", 2)
     with mrbench_on(80, 24, *words, cwd=tmp_path) as (terminal, process):
         terminal.wait_for(shows("starting the training"))
-        assert "toy  run 1 of 2  1 device  round 1 of 2" in terminal.look()
+        # the moving lines are away while a message is printed
+        terminal.wait_for(lambda lines: "toy  run 1 of 2  1 device  round 1 of 2" in lines)
         paced.until(20)  # of the first line alone no parser knows what it spans
         lines = terminal.wait_for(shows("iteration 20/410  warm-up of 50"))
         assert lines[lines.index("toy  run 1 of 2  1 device  round 1 of 2") + 2] == (

@@ -49,7 +49,6 @@ def file(found: gather.ReportContent, tmp_path_factory: pytest.TempPathFactory) 
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     skip_without("browser")
     with chromium.running(tmp_path_factory.mktemp("chromium")) as driver:
-        driver.set_script_timeout(60)
         yield driver
 
 

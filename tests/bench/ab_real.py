@@ -1,9 +1,10 @@
 """`mrbench ab` on minimask with a planted slowdown of 0 and 5 %, beside `check --baseline`.
 
 Each iteration really takes longer by the planted share: minimask sleeps that long. It says
-something only on a machine that nothing else uses. Three tests took half an hour there though
-their window is half the demo's, so it is not part of `make bench`:
-`python tests/bench/ab_real.py [TESTS]`.
+something only where nothing else uses the processors it runs on; one that it has for itself gives
+steadier numbers than two that other programs share. Ten tests take more than an hour though their
+window is half the demo's, so it is not part of `make bench`:
+`taskset -c 0 python tests/bench/ab_real.py [TESTS]`.
 """
 
 import json
