@@ -17,7 +17,7 @@ from mrbench.launch.executors.docker.engine import meaning
 from mrbench.model.inputs import Environment, Package
 from mrbench.model.options import ExecutorOptions
 from mrbench.recipe import load, lockfile
-from toy import edit, make_suite, mrbench, records
+from toy import commit_all, edit, make_suite, mrbench, records
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
@@ -252,6 +252,26 @@ def test_a_run_out_of_memory(tmp_path: Path, docker_host: str, git: Callable[...
     record = only_record(tmp_path)
     assert (record["status"], done.returncode) == ("out_of_memory", 5)
     assert "its limit of 80m" in record["reason"]
+
+
+def test_old_and_new_are_compared_in_containers(
+    tmp_path: Path, docker_host: str, git: Callable[..., str]
+) -> None:
+    toy = make_suite(tmp_path, git)
+    train = tmp_path / "upstream" / "train.py"
+    edit(train, "float(sys.argv[2])", 'float(os.environ["SECONDS"])')
+    edit(train, "import sys, time", "import os, sys, time")
+    edit(toy, toy.read_text().partition("commit: ")[2][:40], commit_all(tmp_path / "upstream"))
+    edit(toy, "launch:\n", "launch:\n  variables: {SECONDS: 0.01}\n")
+    sides = ("--variable", "SECONDS=0.01", "--variable", "SECONDS=0.03", "--max-pairs", "3")
+    words = ("ab", "--recipe", toy, *sides, "--executor", "docker", "--image", BASE)
+    done = mrbench(*words, cwd=tmp_path)
+    assert done.returncode in {7, 8}, done.stdout + done.stderr  # on a busy machine it stays open
+    found = [json.loads(p.read_text()) for p in tmp_path.glob("runs/*/*/*/record.json")]
+    assert len({record["container"]["image"]["id"] for record in found}) == 1
+    pairs = {(record["turn"]["pair"], record["turn"]["side"]) for record in found}
+    assert pairs == {(pair, side) for pair in (1, 2, 3) for side in ("old", "new")}
+    assert containers(docker_host) == []
 
 
 def test_an_image_that_is_nowhere(
