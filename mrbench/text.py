@@ -64,6 +64,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def size_text(size_bytes: float) -> str:
+    """Return a number of bytes as people read it, in B, KiB, MiB or GiB: `812 KiB`, `1.4 GiB`."""
+    value, unit = float(size_bytes), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if value < 1024:  # noqa: PLR2004 - of the next unit
+            break
+        value, unit = value / 1024, larger
+    digits = unit == "GiB" or (unit != "B" and value < 10)  # noqa: PLR2004 - two digits are enough
+    return f"{value:.{int(digits)}f} {unit}"
+
+
 def numbers(first: int, last: int) -> str:
     """Return the numbers from first to last as people write them: `7-9`, or `7` for one."""
     return f"{first}-{last}" if last != first else f"{first}"

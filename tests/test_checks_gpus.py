@@ -59,7 +59,7 @@ def test_two_good_gpus(gpu_toy: Path) -> None:
     assert {f["outcome"] for f in found.values()} == {"ok"}
     assert found["driver"]["text"] == "470.57.02, for CUDA up to 11.4"
     assert found["kind"]["text"] == "2 x Tesla V100-SXM2-16GB; compute capability 7.0"
-    assert found["in use"]["text"] == "by nobody; at most 3 MiB of 16.0 GiB taken"
+    assert found["in use"]["text"] == "by nobody; at most 3.0 MiB of 16.0 GiB taken"
     assert found["clocks"]["text"] == "1380 of 1530 MHz, for applications 1312"
     assert found["ECC"]["text"] == "on, no uncorrected errors"
 

@@ -27,7 +27,7 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
 def test_too_little_room_refuses(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the need is patched, not the disk: a test cannot fill one
     monkeypatch.setattr(inputs, "RUN_BYTES", 1e18)
-    with pytest.raises(UnavailableError, match=r"about 1000000000.0 GB needed; make room there"):
+    with pytest.raises(UnavailableError, match=r"about 931322574.6 GiB needed; make room there"):
         refuse_lacking([resolved(toy)], NOWHERE, local)
 
 
@@ -37,7 +37,7 @@ def test_a_refusal_says_where_to_go_on(tmp_path: Path, monkeypatch: pytest.Monke
     done = mrbench("run", "--suite", "modern", cwd=tmp_path)
     assert done.returncode == 4
     *_, coco, weights, doctor, demo = done.stderr.splitlines()
-    assert "http://images.cocodataset.org/zips/train2017.zip (19.3 GB)" in coco
+    assert "http://images.cocodataset.org/zips/train2017.zip (18.0 GiB)" in coco
     assert "annotations_trainval2017.zip" in coco
     assert "2014" not in coco
     assert "the run downloads them" in weights

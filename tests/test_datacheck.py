@@ -257,7 +257,9 @@ def test_an_empty_folder_lacks_both_years(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     report = look(tmp_path / "empty")
     assert [f.outcome for f in report.findings] == ["failed", "failed"]
-    assert "http://images.cocodataset.org/zips/train2017.zip (19.3 GB)" in report.findings[0].remedy
+    assert (
+        "http://images.cocodataset.org/zips/train2017.zip (18.0 GiB)" in report.findings[0].remedy
+    )
 
 
 @pytest.fixture

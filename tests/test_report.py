@@ -139,7 +139,7 @@ def test_rows_are_those_of_the_table(runs: Path) -> None:
     shown = mrbench("table", "--suite", "smoke", "--runs", runs, "--format", "json", cwd=runs)
     done = mrbench("report", "smoke", "--runs", runs, "-o", runs / "r.html", cwd=runs)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"\S+r\.html: 8 runs, \d\.\d MB\n", done.stdout)
+    assert re.fullmatch(r"\S+r\.html: 8 runs, \d\.\d MiB\n", done.stdout)
     rows = payload((runs / "r.html").read_text())["rows"]
     table = json.loads(shown.stdout)
     keys = rows[0].keys() & table[0].keys() - {"folder", "folders"}  # each in its own words

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from mrbench.run.executors import EXECUTORS
 
 MARGIN = 0.03  # the slowdown that is too much
+AGE = re.compile(r"(\d{1,6})([mhdw])")
+UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class OneSuite(argparse.Action):
@@ -144,22 +147,27 @@ def add_pass_variable(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Add --runs."""
+def add_runs(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:
+    """Add --runs. inner: to an action whose command has it too; where it stands does not matter."""
     parser.add_argument(
         "--runs",
         type=Path,
         metavar="DIR",
-        default=os.environ.get("MRBENCH_RUNS") or "runs",
+        # a default of the action would replace what stands before the action
+        default=argparse.SUPPRESS if inner else os.environ.get("MRBENCH_RUNS") or "runs",
         help="folder of runs; default: ./runs",
     )
 
 
 def add_json(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, told: str = "print JSON"
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
+    told: str = "print JSON",
+    *,
+    inner: bool = False,
 ) -> None:
-    """Add --json: stdout has JSON only."""
-    parser.add_argument("--json", action="store_true", help=told)
+    """Add --json: stdout has JSON only. inner: as add_runs."""
+    default = argparse.SUPPRESS if inner else False
+    parser.add_argument("--json", action="store_true", default=default, help=told)
 
 
 def add_quiet(parser: argparse.ArgumentParser, told: str) -> None:
@@ -296,6 +304,13 @@ def positive(text: str) -> int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+
+
+def age(text: str) -> int:
+    """Read an age, such as 30m, 12h, 7d or 8w; returns seconds."""
+    if match := AGE.fullmatch(text):
+        return int(match[1]) * UNITS_S[match[2]]
+    raise argparse.ArgumentTypeError(f"{text!r} is no age; give it as 30m, 12h, 7d or 8w")
 
 
 def whole(text: str) -> int:

@@ -36,16 +36,3 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
         )
         for alike in groups.values()
     ]
-
-
-def memory_size(size_bytes: float) -> str:
-    """Write a size of memory for a reader: powers of two, as memory is sold."""
-    if size_bytes < 1 << 30:
-        return f"{size_bytes / (1 << 20):.0f} MiB"
-    return f"{size_bytes / (1 << 30):.1f} GiB"
-
-
-def size(size_bytes: float) -> str:
-    """Write a size for a reader: powers of ten, as disks are sold."""
-    unit, divisor = ("GB", 1e9) if size_bytes // 1e9 else ("MB", 1e6)
-    return f"{size_bytes / divisor:.{1 if unit == 'GB' else 0}f} {unit}"

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from mrbench.doctor import stated
-from mrbench.doctor.base import Plans, memory_size, names
+from mrbench.doctor.base import Plans, names
 from mrbench.launch import gpus as nvml
 from mrbench.model.finding import Finding
 from mrbench.model.gpus import Gpu, GpuInspection, cuda_order
 from mrbench.model.places import Places
+from mrbench.text import size_text
 
 Gpus = Sequence[Gpu]
 BUSY_SHARE = 0.05  # of a GPU's memory; the driver alone takes less
@@ -109,12 +110,12 @@ def in_use(number: int) -> list[str]:
 def _users(used: Gpus) -> list[str]:
     users = [
         f"GPU {g.index}: pid {p.pid} {p.name or '(not visible from here)'}"
-        + (f", {memory_size(p.memory_bytes)}" if p.memory_bytes is not None else "")
+        + (f", {size_text(p.memory_bytes)}" if p.memory_bytes is not None else "")
         for g in used
         for p in g.processes
     ]
     return users + [
-        f"GPU {g.index}: {memory_size(g.memory_used_bytes)} taken, by whom is unknown"
+        f"GPU {g.index}: {size_text(g.memory_used_bytes)} taken, by whom is unknown"
         for g in used
         if not g.processes and g.memory_used_bytes > BUSY_SHARE * g.memory_total_bytes
     ]
@@ -125,8 +126,8 @@ def _in_use(used: Gpus) -> Finding:
     if users:
         remedy = "wait for them, or choose others with CUDA_VISIBLE_DEVICES"
         return Finding("in use", "note", "; ".join(users), remedy)
-    most = memory_size(max(g.memory_used_bytes for g in used))
-    total = memory_size(min(g.memory_total_bytes for g in used))
+    most = size_text(max(g.memory_used_bytes for g in used))
+    total = size_text(min(g.memory_total_bytes for g in used))
     return Finding("in use", "ok", f"by nobody; at most {most} of {total} taken")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mrbench.doctor.base import Plans, lacking, names, size
+from mrbench.doctor.base import Plans, lacking, names
 from mrbench.errors import WorkspaceError
 from mrbench.files import home
 from mrbench.launch.executors import local
@@ -18,7 +18,7 @@ from mrbench.prepare.environment.interpreter import find_interpreter
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source import address
 from mrbench.recipe import lockfile
-from mrbench.text import without_secrets
+from mrbench.text import size_text, without_secrets
 
 
 def executor(plans: Plans, _places: Places) -> list[Finding]:
@@ -221,7 +221,7 @@ def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) ->
             return Finding(topic, "failed", text, SHARE, names(plans))
     disk = os.statvfs(existing)
     free = disk.f_bavail * disk.f_frsize
-    text = f"{size(free)} free at {folder}, about {size(needed)} needed"
+    text = f"{size_text(free)} free at {folder}, about {size_text(needed)} needed"
     if free < needed:
         return Finding(topic, "failed", text, f"make room there, or {remedy}", names(plans))
     return Finding(topic, "ok", text)

@@ -10,11 +10,12 @@ import psutil
 
 from mrbench import __version__
 from mrbench.doctor import quiet, stated
-from mrbench.doctor.base import Plans, memory_size, names
+from mrbench.doctor.base import Plans, names
 from mrbench.launch.processors import look
 from mrbench.launch.telemetry.cgroups import tightest
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
+from mrbench.text import size_text
 
 # The largest process tree seen in a training of the seven at the smallest sizes (tensorpack).
 LEAST_MEMORY_BYTES = 3 << 30
@@ -53,9 +54,9 @@ def memory(_plans: Plans, _places: Places) -> list[Finding]:
     machine = psutil.virtual_memory()
     total = min(machine.total, *map(_limit, LIMITS))
     free = min(machine.available, total)
-    text = f"{memory_size(free)} free of {memory_size(total)}"
+    text = f"{size_text(free)} free of {size_text(total)}"
     if free < LEAST_MEMORY_BYTES:
-        remedy = f"end other programs; small trainings take {memory_size(LEAST_MEMORY_BYTES)}"
+        remedy = f"end other programs; small trainings take {size_text(LEAST_MEMORY_BYTES)}"
         return [Finding("memory", "note", text, remedy)]
     return [Finding("memory", "ok", text)]
 
@@ -71,7 +72,7 @@ def shared_memory(_plans: Plans, _places: Places) -> list[Finding]:
         disk.f_blocks * disk.f_frsize,
         disk.f_bavail * disk.f_frsize,
     )
-    text = f"{memory_size(free)} free of {memory_size(total)}"
+    text = f"{size_text(free)} free of {size_text(total)}"
     if free < LEAST_SHARED_BYTES:
         remedy = "mount -o remount,size=8G /dev/shm (as root); in Docker: --shm-size 8g"
         return [Finding(SHARED, "note", text, remedy)]

@@ -14,6 +14,7 @@ from typing import IO
 
 from mrbench.errors import MrbenchError
 from mrbench.record.rundir import RunDir, find_run, names_in
+from mrbench.text import size_text
 
 MAX_BYTES = 1 << 30  # of an archive, unpacked; they come from strangers
 MAX_FILES = 10_000
@@ -87,7 +88,7 @@ def check_bounds(folder: RunDir, called: str) -> None:
     size_bytes = sum((folder.path / name).lstat().st_size for name in names)
     files = len(names) + 1  # its record
     if size_bytes > MAX_BYTES or files > MAX_FILES:
-        size = f"{files} files, {size_bytes / (1 << 30):.1f} GiB together"
+        size = f"{files} files, {size_text(size_bytes)} together"
         most = f"more than a copy may have ({MAX_FILES} files, {MAX_BYTES >> 30} GiB)"
         remedy = "hand the folder on as it is, or remove what it kept"
         raise MrbenchError(f"{called}: has {size}, {most}", remedy)

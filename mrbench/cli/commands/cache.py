@@ -2,17 +2,17 @@
 
 import argparse
 import json
-import re
 import sys
 import time
 
 import msgspec
 
-from mrbench.cli.arguments import add_json
+from mrbench.cli.arguments import UNITS_S, add_json, age
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError
 from mrbench.files import home
 from mrbench.prepare import cache
+from mrbench.text import size_text
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -24,8 +24,6 @@ COMMAND = Command(
     ),
     examples="mrbench cache",
 )
-DAY_S = 86400
-UNITS = {"h": 3600, "d": DAY_S, "w": 7 * DAY_S}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,15 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     gc.add_argument(
         "--older",
-        type=_age,
-        default=30 * DAY_S,
+        type=age,
+        default=30 * UNITS_S["d"],
         metavar="AGE",
-        help="least age of the last use: 12h, 30d, 8w; default: 30d",
+        help="least age of the last use, as 12h, 30d or 8w; default: 30d",
     )
     gc.add_argument("--weights", action="store_true", help="remove old pretrained weights, too")
     gc.add_argument("--dry-run", action="store_true", help="print what would be removed")
-    # SUPPRESS: `cache --json gc` means the same
-    gc.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    add_json(gc, inner=True)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -62,11 +59,11 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(msgspec.to_builtins(found, enc_hook=str), indent=1))
         return 0
-    print(f"{home()}: {_size(cache.total_bytes(found))}")
+    print(f"{home()}: {size_text(cache.total_bytes(found))}")
     for kind, told in cache.KINDS.items():
         these = [entry for entry in found if entry.kind == kind]
         if these:
-            print(f"{kind}: {told}, {_size(cache.total_bytes(these))}")
+            print(f"{kind}: {told}, {size_text(cache.total_bytes(these))}")
             print("\n".join(map(_line, these)))
     return 0
 
@@ -85,30 +82,14 @@ def _collect(args: argparse.Namespace) -> int:
     for entry in swept.removed:
         print(f"{word} {_line(entry).strip()}")
     if swept.removed:
-        print(f"{word} {_size(cache.total_bytes(swept.removed))}")
+        print(f"{word} {size_text(cache.total_bytes(swept.removed))}")
     elif not swept.problems:
         print("nothing to remove")
     return code
 
 
 def _line(entry: cache.Entry) -> str:
-    days = max(0.0, time.time() - entry.last_used) / DAY_S
+    days = max(0.0, time.time() - entry.last_used) / UNITS_S["d"]
     used = "today" if days < 1 else f"{days:.0f} d ago"
     path = entry.path.relative_to(home())
-    return f"  {_size(entry.size_bytes):>9}  used {used:9}  {path}"
-
-
-def _size(size_bytes: int) -> str:
-    value = float(size_bytes)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:  # noqa: PLR2004 - of the next unit
-            return f"{value:.0f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
-
-
-def _age(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,5})([hdw])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no age; give it as 12h, 30d or 8w")
-    return int(match[1]) * UNITS[match[2]]
+    return f"  {size_text(entry.size_bytes):>9}  used {used:9}  {path}"

@@ -26,6 +26,7 @@ from mrbench.prepare.mirror.verify import problems
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import check_lock
+from mrbench.text import size_text
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -138,4 +139,4 @@ def _current(made: Manifest, args: argparse.Namespace) -> Iterable[RecipeFile]:
 
 def _size(made: Manifest) -> str:
     size_bytes = sum(entry.size_bytes for entry in made.files.values())
-    return f"{len(made.files)} files, {size_bytes / 1e6:.1f} MB"
+    return f"{len(made.files)} files, {size_text(size_bytes)}"

@@ -11,7 +11,7 @@ from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.record import listing
 from mrbench.results.report import gather, page
-from mrbench.text import shorten
+from mrbench.text import shorten, size_text
 
 COMMAND = Command(
     group="Look at runs",
@@ -71,5 +71,5 @@ def main(args: argparse.Namespace) -> int:
     else:
         write_whole(args.output, text)
     runs = sum(len(chapter.runs) for chapter in report.chapters)
-    print(f"{args.output}: {runs} run{'s' * (runs != 1)}, {len(text) / 1e6:.1f} MB")
+    print(f"{args.output}: {runs} run{'s' * (runs != 1)}, {size_text(len(text))}")
     return max((left.exit_code for left in report.left_out), default=0)

@@ -3,20 +3,19 @@
 import argparse
 import datetime as dt
 import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
+from mrbench.cli.arguments import AGE, add_impl, add_json, add_runs, add_suite_option, age
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.record import listing, removal, rundir, tags
 from mrbench.record.rundir import unusable
 from mrbench.results.rows import counts, notes_of, why_not
-from mrbench.text import one_line, printable
+from mrbench.text import one_line, printable, size_text
 
 COMMAND = Command(
     group="Look at runs",
@@ -31,8 +30,6 @@ mrbench runs
 mrbench runs --suite demo --impl minimask --since 7d
 mrbench runs --since 2026-01-31 --json""",
 )
-AGE = re.compile(r"(\d{1,6})([mhd])")
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 UNFINISHED = "no record"
 STAMP = "%Y%m%dT%H%M%SZ"  # as a run's folder begins
 SINCE = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
@@ -74,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since",
         type=_since,
         metavar="WHEN",
-        help="only runs that started since then: 30m, 2h or 7d ago, or a date (UTC)",
+        help="only runs that started since then: 30m, 12h, 7d or 8w ago, or a date (UTC)",
     )
     add_runs(parser)
     add_json(parser, "print JSON, a list of runs")
@@ -96,7 +93,8 @@ mrbench runs rm RUN""",
         help="a run's folder, or its id as `mrbench runs` prints it",
     )
     rm.add_argument("--dry-run", action="store_true", help="print what would be removed")
-    _add_common(rm)
+    add_runs(rm, inner=True)
+    add_json(rm, inner=True)
     for name, purpose in (("tag", "give a run tags"), ("untag", "take tags from a run")):
         action = actions.add_parser(
             name,
@@ -107,37 +105,21 @@ mrbench runs rm RUN""",
         )
         action.add_argument("run", metavar="RUN", help="a run's folder, id or tag")
         action.add_argument("tags", nargs="+", metavar="TAG", help="letters, digits and . _ + -")
-        _add_common(action)
-
-
-def _add_common(action: argparse.ArgumentParser) -> None:
-    # no defaults: those would replace what stands before the action
-    action.add_argument(
-        "--runs",
-        type=Path,
-        default=argparse.SUPPRESS,
-        metavar="DIR",
-        help="folder of runs; default: ./runs",
-    )
-    action.add_argument(
-        "--json",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="print JSON",
-    )
+        add_runs(action, inner=True)
+        add_json(action, inner=True)
 
 
 def _since(text: str) -> str:
     """Read a moment as it stands in records, which sorts as it reads."""
     try:
-        if age := AGE.fullmatch(text):
-            ago = dt.timedelta(**{UNITS[age[2]]: int(age[1])})
+        if AGE.fullmatch(text):
+            ago = dt.timedelta(seconds=age(text))
             return (dt.datetime.now(dt.UTC) - ago).strftime(SINCE)
         moment = dt.datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=moment.tzinfo or dt.UTC)
         return moment.astimezone(dt.UTC).strftime(SINCE)
     except (ValueError, OverflowError):
-        example = "give 30m, 2h, 7d or a date such as 2026-01-31"
+        example = "give 30m, 12h, 7d, 8w or a date such as 2026-01-31"
         raise argparse.ArgumentTypeError(f"{text!r} is no time; {example}") from None
 
 
@@ -274,14 +256,10 @@ def _remove(args: argparse.Namespace) -> int:
         removed.append(RemovedRun(str(folder), size_bytes))
         if not args.json:
             done = "would remove" if args.dry_run else "removed"
-            print(f"{done} {printable(str(folder))}: {_megabytes(size_bytes)}")
+            print(f"{done} {printable(str(folder))}: {size_text(size_bytes)}")
     if args.json:
         print(json.dumps(msgspec.to_builtins(removed), indent=1))
     else:
-        total = _megabytes(sum(run.size_bytes for run in removed))
+        total = size_text(sum(run.size_bytes for run in removed))
         print(f"{'would free' if args.dry_run else 'freed'} {total}")
     return 0
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.2f} MB"

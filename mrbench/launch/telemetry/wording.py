@@ -11,7 +11,7 @@ from mrbench.model.telemetry import (
     TreeSummary,
 )
 
-GIB, MB = 1 << 30, 1e6
+GIB, MIB = 1 << 30, 1 << 20
 
 
 def describe(summary: TelemetrySummary | None) -> str:
@@ -28,7 +28,7 @@ def _lines(summary: TelemetrySummary) -> Iterator[str]:
     yield (
         f"{summary.samples} samples in {_number(summary.span_s, 1, '.1f')} s;"
         f" it took {_number(own.cpu_cores, 100, '.2f')} % of a core itself"
-        f" and {_number(own.memory_bytes, 1 / MB, '.0f')} MB"
+        f" and {_number(own.memory_bytes, 1 / MIB, '.0f')} MiB"
     )
     yield f"bound by: {summary.bound_by} ({summary.bound_by_reason})"
     for gpu in summary.gpus or ():
@@ -57,10 +57,10 @@ def _node(host: HostSummary, tree: TreeSummary) -> Iterator[str]:
         f" with other programs; {_mean(host.memory_used_bytes, 1 / GIB, '.1f')} GiB in use"
     )
     yield (
-        f"disk {_mean(host.disk_read_bytes_per_s, 1 / MB, '.1f')} MB/s read,"
-        f" {_mean(host.disk_written_bytes_per_s, 1 / MB, '.1f')} written; network"
-        f" {_mean(host.network_received_bytes_per_s, 1 / MB, '.1f')} MB/s received,"
-        f" {_mean(host.network_sent_bytes_per_s, 1 / MB, '.1f')} sent"
+        f"disk {_mean(host.disk_read_bytes_per_s, 1 / MIB, '.1f')} MiB/s read,"
+        f" {_mean(host.disk_written_bytes_per_s, 1 / MIB, '.1f')} written; network"
+        f" {_mean(host.network_received_bytes_per_s, 1 / MIB, '.1f')} MiB/s received,"
+        f" {_mean(host.network_sent_bytes_per_s, 1 / MIB, '.1f')} sent"
     )
 
 

@@ -18,6 +18,7 @@ from mrbench.model.inputs import WeightsFile
 from mrbench.model.job import UsedWeights
 from mrbench.prepare.weights import first_use
 from mrbench.prepare.weights.digests import Digests, digests_of, file_digest
+from mrbench.text import size_text
 
 __all__ = ["file_digest", "folder", "obtain", "problem"]
 Progress = Callable[[str], None]
@@ -131,8 +132,8 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
         nonlocal shown
         if time.monotonic() - shown >= EVERY_S:
             shown = time.monotonic()
-            of = f" of {total / 1e6:.0f}" if total else ""
-            progress(f"fetching weights {item.file}: {done / 1e6:.0f}{of} MB")
+            of = f" of {size_text(total)}" if total else ""
+            progress(f"fetching weights {item.file}: {size_text(done)}{of}")
 
     failures = []
     try:

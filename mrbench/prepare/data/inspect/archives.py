@@ -7,6 +7,7 @@ from typing import NamedTuple
 from mrbench.model.finding import Finding
 from mrbench.prepare.data.inspect.facts import ARCHIVES, SETS, Archive
 from mrbench.prepare.weights import file_digest
+from mrbench.text import size_text
 
 
 class Looked(NamedTuple):
@@ -77,4 +78,4 @@ def remedy(names: Sequence[str], folder: Path, good: dict[str, Path]) -> str:
 def _source(archive: Archive) -> str:
     if archive.size_bytes is None:
         return archive.url
-    return f"{archive.url} ({archive.size_bytes / 1e9:.1f} GB)"
+    return f"{archive.url} ({size_text(archive.size_bytes)})"
