@@ -223,8 +223,8 @@ def _lay_out(demo: Path, folder: Path) -> None:
     shutil.copytree(ROOT / "patches" / "demo", folder / "demo")
     (folder / "minimask.yaml").rename(folder / "mine.yaml")
     made = run(
-        "mrbench data synth coco --images 4 --size 64x48; mrbench pack runs/demo/minimask/* -o"
-        " theirs.tar.gz",
+        "mrbench data synth coco --images 4 --size 64x48; mrbench runs tag runs/demo/minimask/*"
+        " before-upgrade; mrbench pack runs/demo/minimask/* -o theirs.tar.gz",
         folder,
         demo / "home",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mrbench.record import tags
 from needs import skip_without
 from terminal import Terminal
 
@@ -87,6 +88,8 @@ def ask(line: str, cwd: Path, point: int | None = None) -> list[str]:
         ("mrbench runs ", {"rm"}, {"smoke/"}),
         ("mrbench runs --", {"--since", "--impl"}, {"--dry-run"}),
         ("mrbench runs --suite ", {"smoke", "mine"}, {"runs/"}),
+        ("mrbench runs --tag ", {"night"}, {"smoke"}),
+        ("mrbench run --name n", {"night"}, set()),
         ("mrbench runs rm smoke/detectron2/", {f"smoke/detectron2/{RUN}"}, {"mine/"}),
         ("mrbench verify tens", {"tensorpack"}, {"detectron2", "smoke/"}),
         ("mrbench show smoke/detectron2/", {f"smoke/detectron2/{RUN}"}, {"smoke/detectron2/"}),
@@ -111,6 +114,7 @@ def test_what_is_offered(line: str, there: set[str], not_there: set[str], tmp_pa
 
 def lay_out(folder: Path) -> None:
     shutil.copytree(KEPT / "smoke", folder / "runs" / "smoke")
+    tags.change(folder / "runs" / "smoke" / "detectron2" / RUN, add=["night"])
     (folder / "runs" / "mine" / "toy").mkdir(parents=True)
     (folder / "other" / "demo").mkdir(parents=True)
     (folder / "a b").mkdir()

@@ -33,7 +33,7 @@ def test_a_tag_of_two_runs_names_none(tmp_path: Path) -> None:
         printed(tmp_path, "runs", "tag", run, "twice")
     done = mrbench("show", "twice", cwd=tmp_path)
     assert done.returncode == 1
-    assert "fits 2 runs" in done.stderr
+    assert "'twice' is a tag of 2 runs; `mrbench runs --tag twice` lists them" in done.stderr
 
 
 def test_a_damaged_tag_file_is_named_and_the_rest_listed(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ nothing else is printed.
 """
 
 import argparse
+import contextlib
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,9 @@ from argcomplete.shell_integration import shellcode
 
 from mrbench.cli import overview
 from mrbench.cli.arguments import OneSuite
+from mrbench.errors import MrbenchError
 from mrbench.recipe import load
+from mrbench.record import tags
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
 LEVELS = 2  # of folders above a run's: suite and implementation
@@ -134,6 +137,14 @@ def _runs_and_suites(**known: Any) -> Iterable[str]:  # noqa: ANN401 - argcomple
     return [*_suites(**known), *_runs(**known)]
 
 
+def _tags(parsed_args: object, **_: object) -> Iterable[str]:
+    found: set[str] = set()
+    for path in _runs_of(parsed_args).glob(f"*/*/*/{tags.FILE}"):
+        with contextlib.suppress(MrbenchError):  # `mrbench runs` names it
+            found.update(tags.read(path.parent))
+    return sorted(found)
+
+
 def _runs_of(parsed_args: object) -> Path:
     return Path(getattr(parsed_args, "runs", None) or os.environ.get("MRBENCH_RUNS") or "runs")
 
@@ -181,4 +192,5 @@ BY_METAVAR: dict[str, Completer] = {
     "DIR": _folders,
     "FILE": _files,
     "LOG": _files,
+    "TAG": _tags,
 }

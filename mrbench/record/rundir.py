@@ -219,11 +219,14 @@ def find_run(name: str, runs: Path) -> Path:
     for direct in (Path(name), runs / name):
         if (direct / "record.json").is_file():
             return direct
-    matches = tags.tagged(name, runs) or [
-        p.parent for p in find_records(runs) if str(p.parent).endswith(name)
-    ]
+    tagged = tags.tagged(name, runs)
+    matches = tagged or [p.parent for p in find_records(runs) if str(p.parent).endswith(name)]
     if len(matches) == 1:
         return matches[0]
+    if tagged:
+        raise MrbenchError(
+            f"{name!r} is a tag of {len(tagged)} runs", f"`mrbench runs --tag {name}` lists them"
+        )
     if matches:
         ends = ", ".join(repr("/".join(path.parts[-3:])) for path in matches[-2:])
         raise MrbenchError(

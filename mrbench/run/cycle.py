@@ -28,16 +28,18 @@ def run_all(
     executor: Executor,
     *,
     force: bool = False,
+    name: str | None = None,
 ) -> list[RunRecord]:
     """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
 
     Returns the records of all runs that have one. force: go on where that may be forced; the record
-    then tells what. MrbenchError where nothing can be started; nothing was made then.
+    then tells what. name: a tag of all these runs. MrbenchError where nothing can be started;
+    nothing was made then.
     """
     plans = tuple(plan for plan, _ in planned)
     with begin(plans, places, reporter, executor, force=force) as runs:
         for plan, file, series in _in_turns(planned, repeat):
-            runs.start(plan, file, series)
+            runs.start(plan, file, series, name=name)
         runs.wait()
     return runs.records
 
@@ -88,11 +90,20 @@ class Runs:
         return self._recorder.records
 
     def start(
-        self, plan: Plan, file: RecipeFile, series: Series, *, turn: Turn | None = None
+        self,
+        plan: Plan,
+        file: RecipeFile,
+        series: Series,
+        *,
+        turn: Turn | None = None,
+        name: str | None = None,
     ) -> None:
-        """Prepare a run and hand it to the executor; turn: its place in an old-against-new test."""
-        named = [f.text for f in self._forced if plan.implementation in f.implementations]
-        run = Run.begin(plan, file, self._places, series=series, forced=tuple(named))
+        """Prepare a run and hand it to the executor.
+
+        turn: its place in an old-against-new test. name: a tag of the run.
+        """
+        forced = [f.text for f in self._forced if plan.implementation in f.implementations]
+        run = Run.begin(plan, file, self._places, series=series, forced=tuple(forced), name=name)
         run.know(turn=turn)
         self._recorder.show(run)
         _start(run, file, self._places, self._executor, self._session, self._recorder)

@@ -29,7 +29,7 @@ from mrbench.prepare import inherited, run_copy
 from mrbench.prepare.removal import remove_tree
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import hidden_variables, run_folder_name
-from mrbench.record import rundir
+from mrbench.record import rundir, tags
 from mrbench.record.default_rules import MACHINE_RULES, default_rules, tells_batch
 from mrbench.record.rundir import RunDir
 from mrbench.run.held import HeldFiles
@@ -69,13 +69,16 @@ class Run(msgspec.Struct):
         *,
         series: Series,
         forced: tuple[str, ...],
+        name: str | None = None,
     ) -> Self:
         """Make the run's folder, with its plan in it. forced: refusals that were overruled.
 
-        MrbenchError where that cannot be.
+        name: a tag that the run has from the beginning. MrbenchError where that cannot be.
         """
         folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
         rundir.write(folder.plan, plan.canonical())
+        if name is not None:
+            tags.change(folder.path, add=[name])
         named = {n: v for n, v in inherited.chosen(plan.inherit).items() if is_secret(n)}
         rundir.write_secrets(folder, hidden_variables(file, plan) | named)
         own = run_copy.folder(plan.suite, plan.implementation, folder.path.name)

@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeat", type=positive, default=1, metavar="N", help="rounds; default: 1"
     )
+    parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
     add_pass_variable(parser)
     add_executor(parser)
@@ -76,18 +77,23 @@ def main(args: argparse.Namespace) -> int:
     gc.disable()
     from mrbench.cli import choice  # noqa: PLC0415 - see above
     from mrbench.console import make_reporter  # noqa: PLC0415 - the same
+    from mrbench.record import tags  # noqa: PLC0415 - the same
     from mrbench.run.cycle import exit_code, run_all  # noqa: PLC0415 - the same
     from mrbench.run.recorder import unwritten  # noqa: PLC0415 - the same
 
     gc.freeze()
     gc.enable()
+    if args.name is not None:
+        tags.check([args.name])
     executor = choice.executor(args)
     planned, places = choice.plans(args), choice.places(args)
     if args.dry_run:
         return _dry_run(planned, places, executor, as_json=args.json)
     events = sys.stdout if args.json else None
     with make_reporter(quiet=args.quiet, events=events) as reporter:
-        records = run_all(planned, places, args.repeat, reporter, executor, force=args.force)
+        records = run_all(
+            *(planned, places, args.repeat, reporter, executor), force=args.force, name=args.name
+        )
     if not args.json:
         for line in unwritten(records, args.runs):
             print(line)

@@ -214,7 +214,7 @@ def _unfinished(folder: Path) -> ListedRun:
         images_per_second=None,
         verdict=UNFINISHED,
         why="",
-        tags=(),
+        tags=tags.read(folder),
         folder=str(folder),
     )
 
