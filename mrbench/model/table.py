@@ -18,6 +18,9 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         str, Meta(description="Name of the row; --relative-to and `mrbench compare` take it.")
     ] = ""
+    suite: Annotated[
+        str | UnsetType, Meta(description="Name of the suite; `mrbench table` sets it.")
+    ] = UNSET
     implementation: Annotated[str, Meta(description="Name of the recipe.")]
     title: Annotated[str, Meta(description="The recipe's title.")]
     framework: Annotated[str, Meta(description="Deep learning framework.")]

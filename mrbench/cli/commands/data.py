@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=_size, default=(640, 480), metavar="WxH", help="default: 640x480"
     )
     synth.add_argument("--seed", type=whole, default=0, metavar="S", help="default: 0")
+    add_json(synth)
     whole_folder = actions.add_parser(
         "check",
         help="read a whole COCO dataset folder, and report what is wrong with it",
@@ -77,9 +78,15 @@ def _synth(args: argparse.Namespace) -> int:
     began = time.monotonic()
     width, height = args.size
     spec = SyntheticData(images=args.images, width=width, height=height, seed=args.seed)
-    if draw(args.folder, spec):
-        sets = ", ".join(f"{name} {number:,}" for name, number in counts(args.images).items())
-        seconds = time.monotonic() - began
+    drawn = draw(args.folder, spec)
+    images = counts(args.images)
+    seconds = time.monotonic() - began
+    if args.json:
+        made = {"folder": str(args.folder), "drawn": drawn, "images": images}
+        made |= {"width": width, "height": height, "seed": args.seed, "seconds": seconds}
+        print(json.dumps(made, indent=1))
+    elif drawn:
+        sets = ", ".join(f"{name} {number:,}" for name, number in images.items())
         print(f"{args.folder}: images of {width}x{height}: {sets}; in {seconds:.1f} s")
     else:
         print(f"{args.folder}: is there already")

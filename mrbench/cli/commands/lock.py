@@ -1,9 +1,12 @@
 """`mrbench lock`: write the lock files of environments."""
 
 import argparse
+import json
 import sys
 
-from mrbench.cli.arguments import add_recipes
+import msgspec
+
+from mrbench.cli.arguments import add_json, add_recipes
 from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, RecipeError
@@ -24,18 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench lock`."""
     add_recipes(parser)
     parser.add_argument("--upgrade", action="store_true", help="resolve the newest versions")
+    add_json(parser, "print JSON, a list of locks")
 
 
 def main(args: argparse.Namespace) -> int:
     """Write the lock files of the chosen recipes."""
     code, said = 0, False
+    locked = []
     for answer in relock(chosen_files(args, locked=False), upgrade=args.upgrade):
         said = True
         if isinstance(answer, MrbenchError):
             print(f"mrbench: {answer}", file=sys.stderr)
             code = max(code, answer.exit_code)
+        elif args.json:
+            locked.append(msgspec.to_builtins(answer))
         else:
             print(answer)
     if not said:
         raise RecipeError("none of these recipes names environment.lock", "add it, as NAME.lock")
+    if args.json:
+        print(json.dumps(locked, indent=1))
     return code

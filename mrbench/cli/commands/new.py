@@ -1,12 +1,15 @@
 """`mrbench new`: begin a recipe of one's own."""
 
 import argparse
+import json
 import shlex
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mrbench.cli.arguments import commit, positive
+import msgspec
+
+from mrbench.cli.arguments import add_json, commit, positive
 from mrbench.cli.commands import Command
 from mrbench.errors import RecipeError
 from mrbench.launch import gpus
@@ -74,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--commit", type=commit, metavar="SHA", help="its commit (40 hex digits); default: HEAD"
     )
+    add_json(parser, "print JSON: the files, how the log is parsed, what to fill in")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -102,13 +106,31 @@ def main(args: argparse.Namespace) -> int:
     suite = args.file.parent / load.SUITE
     kept = suite.exists() or suite.is_symlink()
     _write(args.file, draft, suite=None if kept else suite)
+    if args.json:
+        made = {"recipe": str(args.file), "suite": str(suite), "suite_written": not kept}
+        print(json.dumps(made | _as_json(args.file, here, found, draft), indent=1))
+        return 0
     print(f"wrote {args.file}" + (f"; {suite} is there and stays" if kept else f" and {suite}"))
     for line in (*_source_lines(here), *_log_lines(args, found), *_open_lines(args.file, draft)):
         print(f"  {line}")
     print("next:")
-    for line in _next(args.file):
-        print(f"  {line}")
+    for line, why in _next(args.file):
+        print(f"  {line}    # {why}" if why else f"  {line}")
     return 0
+
+
+def _as_json(
+    path: Path, here: Repository | None, found: Proposal | None, draft: new.Draft
+) -> dict[str, object]:
+    """Return what the recipe rests on: log is null where none was given or no line counts."""
+    return {
+        "commit": here.commit if here else None,
+        "uncommitted_changes": here.changed if here else None,
+        "log": msgspec.to_builtins(found),
+        "dropped": draft.dropped,
+        "to_fill_in": [{"key": key, "line": line} for key, line in _open_keys(path, draft)],
+        "next": [line for line, _ in _next(path)],
+    }
 
 
 def _check_name(path: Path) -> None:
@@ -224,18 +246,23 @@ def _value_lines(found: Proposal) -> Iterator[str]:
 def _open_lines(path: Path, draft: new.Draft) -> Iterator[str]:
     yield from (f"left out {what}" for what in draft.dropped)
     if draft.open_keys:
-        _, place = yamlfile.load_yaml(Recipe, path)
-        where = ", ".join(f"{key} (line {place.line(key)})" for key in draft.open_keys)
+        where = ", ".join(f"{key} (line {line})" for key, line in _open_keys(path, draft))
         yield from textwrap.wrap(f"to fill in: {where}", WIDTH, subsequent_indent="  ")
 
 
-def _next(path: Path) -> Iterator[str]:
-    """Yield the commands to type next."""
+def _open_keys(path: Path, draft: new.Draft) -> Iterator[tuple[str, int]]:
+    """Yield each key that somebody must fill in, and its line."""
+    _, place = yamlfile.load_yaml(Recipe, path)
+    yield from ((key, place.line(key)) for key in draft.open_keys)
+
+
+def _next(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the commands to type next, each with what it is good for where that needs a word."""
     file = load.load_path(path, locked=False)
     named = shlex.quote(str(path))
-    yield f"mrbench run --recipe {named} --dry-run    # what would happen"
+    yield f"mrbench run --recipe {named} --dry-run", "what would happen"
     if file.recipe.environment.kind == "venv":
-        yield f"mrbench lock --recipe {named}    # once environment.lock names a file"
+        yield f"mrbench lock --recipe {named}", "once environment.lock names a file"
     data = " --data DIR" if file.recipe.data and not file.recipe.data.synthetic else ""
-    yield f"mrbench run --recipe {named}{data}"
-    yield f"mrbench table --suite {shlex.quote(file.suite_name)}"
+    yield f"mrbench run --recipe {named}{data}", ""
+    yield f"mrbench table --suite {shlex.quote(file.suite_name)}", ""

@@ -1,9 +1,12 @@
 """`mrbench pack`: make one archive of a run."""
 
 import argparse
+import json
 from pathlib import Path
 
-from mrbench.cli.arguments import add_runs
+import msgspec
+
+from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.record.archive import opened
@@ -33,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", type=_archive, required=True, help="a new .tar.gz"
     )
     add_runs(parser)
+    add_json(parser, "print JSON: what is in the archive, what was masked and what was not")
 
 
 def _archive(text: str) -> Path:
@@ -48,8 +52,14 @@ def main(args: argparse.Namespace) -> int:
         record = pack(run, args.output)
     files = len(record.files or ()) + 1
     size = args.output.stat().st_size
-    print(f"{args.output}: {record.id}, {files} files, {size} bytes")
     packed = record.packed
+    if args.json:
+        masked = msgspec.to_builtins(packed.masked) if packed else {}
+        left = packed.left if packed else ()
+        made = {"file": str(args.output), "run": record.id, "files": files, "size_bytes": size}
+        print(json.dumps(made | {"masked": masked, "left": left}, indent=1))
+        return 0
+    print(f"{args.output}: {record.id}, {files} files, {size} bytes")
     for kind, masked in sorted(packed.masked.items()) if packed else ():
         print(f"masked: {kind}, {masked.count} times, in {', '.join(masked.files)}")
     for text in packed.left if packed else ():

@@ -1,10 +1,11 @@
 """`mrbench report`: all of many runs, as one HTML file."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from mrbench.cli.arguments import add_reference, add_runs
+from mrbench.cli.arguments import add_json, add_reference, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.errors import MrbenchError
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="report.html",
         help="default: report.html",
     )
+    add_json(parser, "print JSON: the file, its size and number of runs, what was left out")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -71,5 +73,10 @@ def main(args: argparse.Namespace) -> int:
     else:
         write_whole(args.output, text)
     runs = sum(len(chapter.runs) for chapter in report.chapters)
-    print(f"{args.output}: {runs} run{'s' * (runs != 1)}, {size_text(len(text))}")
+    if args.json:
+        left_out = [left._asdict() for left in report.left_out]
+        made = {"file": str(args.output), "runs": runs, "size_bytes": len(text)}
+        print(json.dumps(made | {"left_out": left_out}, indent=1))
+    else:
+        print(f"{args.output}: {runs} run{'s' * (runs != 1)}, {size_text(len(text))}")
     return max((left.exit_code for left in report.left_out), default=0)

@@ -4,12 +4,16 @@ import argparse
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from mrbench.cli import baselines
 from mrbench.cli.arguments import add_json, add_reference, add_runs, add_suite
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import chosen_suites, read_runs
 from mrbench.console.listing import encodable
 from mrbench.errors import MrbenchError, RecipeError
+from mrbench.model.suite import Suite
+from mrbench.model.table import TableRow
 from mrbench.recipe import load
 from mrbench.results import rows as making
 from mrbench.results import table as tables
@@ -86,34 +90,48 @@ def main(args: argparse.Namespace) -> int:
     if args.reference_only:
         args.suite = args.suite or "2019"
         return _published(args)
-    suites = [args.suite] if args.suite else chosen_suites(args.runs)
-    if args.reference and not args.suite:
-        published = [name for name in load.suite_names() if _publishes(name, args.reference)]
-        suites = [name for name in suites if name in published] or published or suites
-    if len(suites) > 1 and args.format in tables.DATA:
-        listed = " or ".join(suites)
-        raise RecipeError(f"--format {args.format} is of one suite", f"name it: {listed}")
-    if len(suites) == 1:
-        return _of_suite(args, suites[0], names, headed=False)
+    suites = _suites(args)
     codes, without = [], []
-    for suite in suites:
+    data: list[TableRow] = []
+    for name in suites:
         try:
-            codes.append(_of_suite(args, suite, names, headed=True))
+            suite, rows, code = _of_suite(args, name)
         except MrbenchError as exc:
             if not (args.filter or args.relative_to):
                 raise
             without.append(exc)  # what is asked for need not be in each suite
+            continue
+        codes.append(code)
+        if args.format in tables.DATA:
+            data += [replace(row, suite=name) for row in rows]
+            continue
+        if len(suites) > 1:
+            _print(f"\nsuite {printable(name)}\n")
+        _print(tables.render(suite, rows, args.format, names, whole=args.notes))
     if not codes:
         raise without[0]
+    if args.format in tables.DATA:
+        _print(tables.render_data(data, args.format, names))
     return max(codes)
+
+
+def _suites(args: argparse.Namespace) -> list[str]:
+    """Return the suites whose tables are asked for; with --reference, those that have that one."""
+    if args.suite:
+        return [args.suite]
+    suites = chosen_suites(args.runs)
+    if args.reference:
+        published = [name for name in load.suite_names() if _publishes(name, args.reference)]
+        suites = [name for name in suites if name in published] or published or suites
+    return suites
 
 
 def _publishes(suite: str, reference: str) -> bool:
     return any(one.name == reference for one in load.load_suite(suite).references)
 
 
-def _of_suite(args: argparse.Namespace, name: str, names: list[str] | None, *, headed: bool) -> int:
-    """Print the table of one suite; headed: under a line that names it."""
+def _of_suite(args: argparse.Namespace, name: str) -> tuple[Suite, list[TableRow], int]:
+    """Return one suite, the rows of its table as they are asked for, and the exit code."""
     runs, suite, broken = read_runs(args.runs, name)
     rows = making.make_rows(suite, runs, args.reference)
     if args.relative_to is not None and rows:
@@ -127,10 +145,7 @@ def _of_suite(args: argparse.Namespace, name: str, names: list[str] | None, *, h
         raise MrbenchError(f"no runs of suite {name}", hint, file=args.runs)
     if not shown and args.format not in tables.DATA:
         raise MrbenchError(f"none of {len(rows)} rows meets --filter {' '.join(args.filter)}")
-    if headed:
-        _print(f"\nsuite {printable(name)}\n")
-    _print(tables.render(suite, shown, args.format, names, whole=args.notes))
-    return broken
+    return suite, shown, broken
 
 
 def _noise_of(path: Path | None) -> relative.NoiseOf:

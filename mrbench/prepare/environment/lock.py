@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from mrbench.errors import LaunchError, MrbenchError, RecipeError
 from mrbench.files import home, write_whole
@@ -93,8 +93,21 @@ def head(env: Environment, others: Sequence[Environment] = ()) -> bytes:
     ).encode()
 
 
-def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[str | MrbenchError]:
-    """Write the lock of each recipe; yields a line on each lock, or its error, and goes on.
+class Locked(Struct, frozen=True):
+    """A lock that was looked after: its file, whether that was written, and for which recipes."""
+
+    file: str
+    written: bool
+    recipes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return it as people read it."""
+        shared = f", for {', '.join(self.recipes)}" if len(self.recipes) > 1 else ""
+        return f"{self.file}: {'written' if self.written else 'as it was'}{shared}"
+
+
+def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[Locked | MrbenchError]:
+    """Write the lock of each recipe; yields what was done of each lock, or its error, and goes on.
 
     A lock is made for all recipes in its folder that name it. Versions stay as they are in a lock
     that exists, unless `upgrade`.
@@ -122,8 +135,7 @@ def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[str | Mrbe
             content = old  # as it was before locks had digests of their content
         if content != old:
             write_whole(place, content)
-        shared = f", for {', '.join((file.name, *sharing))}" if sharing else ""
-        yield f"{place}: {'as it was' if content == old else 'written'}{shared}"
+        yield Locked(str(place), content != old, (file.name, *sharing))
 
 
 def _sharing(file: RecipeFile, lock: Path) -> dict[str, Environment]:

@@ -61,19 +61,28 @@ def render(
 ) -> str:
     """Render rows in one of FORMATS, with the named columns; default: all that say something.
 
-    CSV and JSON have by default all keys of a row. Whatever others wrote is escaped, but in JSON,
-    which has it as it was. whole: all of the suite's notes, and plain all of each footnote.
+    Whatever others wrote is escaped, but in JSON. whole: all of the suite's notes, and plain all
+    of each footnote.
     """
     if style in DATA:
-        values = [row.plain() for row in rows]
-        if names is not None:
-            keys = list(dict.fromkeys(key for name in names for key in COLUMNS[name].keys))
-        else:
-            keys = [k for k in (values[0] if values else ()) if style == "json" or k not in LISTS]
-        return DATA[style](values, keys or ["implementation"])
+        return render_data(rows, style, names)
     names = names or shown_by_default(suite, rows)
     sheet = make(suite, rows, names, whole=whole)
     return plain(sheet, whole=False) if style == "plain" and not whole else MARKUP[style](sheet)
+
+
+def render_data(rows: Sequence[TableRow], style: str, names: list[str] | None = None) -> str:
+    """Render rows, of several suites too, as CSV or JSON; default: all keys of a row.
+
+    JSON has what others wrote as it was.
+    """
+    values = [row.plain() for row in rows]
+    keys = [k for k in (values[0] if values else ()) if style == "json" or k not in LISTS]
+    if names is not None:
+        named = dict.fromkeys(key for name in names for key in COLUMNS[name].keys)
+        several = len({row.suite for row in rows}) > 1
+        keys = ["suite", *named] if several else list(named)
+    return DATA[style](values, keys or ["implementation"])
 
 
 def render_published(name: str, suite: Suite, reference: Reference, style: str) -> str:
