@@ -95,7 +95,7 @@ def mmdetection3(seconds: Sequence[float], _images: int) -> list[str]:
         now = at(seconds, i, "%m/%d %H:%M:%S")
         lines.append(
             f"{now} - mmengine - INFO - Epoch(train) [1][{i:4d}/7330]  lr: 3.9e-07  eta: 0:00:06"
-            f"  time: {mean:.4f}  data_time: {WAITING * mean:.4f}  loss: 9.3290\n"
+            f"  time: {mean:.4f}  data_time: {WAITING * mean:.4f}  memory: 3566  loss: 9.3290\n"
         )
         lines.append(
             f"{now} - mmengine - INFO - Epoch(val) [1][50/625]  eta: 0:00:06"
@@ -108,7 +108,13 @@ def scalars(seconds: Sequence[float], _images: int) -> list[str]:
     lines = []
     for i in range(50, len(seconds) + 1, 50):
         mean = fmean(seconds[i - 50 : i])
-        entry = {"lr": 1e-07, "data_time": WAITING * mean, "loss": 9.3, "time": mean}
+        entry = {
+            "lr": 1e-07,
+            "data_time": WAITING * mean,
+            "loss": 9.3,
+            "time": mean,
+            "memory": 3566,
+        }
         lines.append(json.dumps(entry | {"epoch": 1, "iter": i, "step": i}) + "\n")
         lines.append(json.dumps({"coco/bbox_mAP": 0.1, "time": 9.9, "step": 1}) + "\n")
     return lines
@@ -143,7 +149,7 @@ def detectron(seconds: Sequence[float], _images: int, *, bare: bool = False) -> 
         text = f'"{mean:.6f}"' if not bare else f"{mean:.6f}"
         lines.append(
             f'json_stats: {{"accuracy_cls": "0.882812", "eta": "0:01:11", "iter": {n},'
-            f' "loss": "1.364520", "loss_bbox": "1.0", "mb_qsize": 4, "mem": 0, "time": {text}}}\n'
+            f' "loss": "1.364520", "loss_bbox": "1.0", "mem": 4711, "time": {text}}}\n'
         )
     return lines
 
@@ -290,7 +296,8 @@ def paddledetection(seconds: Sequence[float], _images: int) -> list[str]:
         f"[{at(seconds, i + 1, '%m/%d %H:%M:%S')}] ppdet.engine.callbacks INFO: Epoch: [0]"
         f" [{i:4d}/7329] learning_rate: 0.000001 loss_mask: 178.14 loss: 224.737350 eta: 0:06:50"
         f" batch_cost: {fmean(seconds[max(0, i - 19) : i + 1]):.4f}"
-        f" data_cost: {WAITING * fmean(seconds[max(0, i - 19) : i + 1]):.4f} ips: 0.33 images/s\n"
+        f" data_cost: {WAITING * fmean(seconds[max(0, i - 19) : i + 1]):.4f} ips: 0.33 images/s,"
+        " max_mem_reserved: 4710 MB, max_mem_allocated: 3566 MB\n"
         for i in range(0, len(seconds), 20)
     ]
 

@@ -102,6 +102,7 @@ class Process(msgspec.Struct):
     none; unsure: why it is unknown what its figures mean. begin_edge_s, end_edge_s: the errors of a
     running sum at the window's two edges. tally: its figures by the totals that the log prints.
     edges: where another window could begin and end. widest: iterations of its longest sample.
+    allocated_bytes: the most GPU memory that was printed up to the window's end.
     """
 
     earliest: int
@@ -119,6 +120,7 @@ class Process(msgspec.Struct):
     diverged: int | None = None
     begin_edge_s: float = 0.0
     end_edge_s: float | None = None
+    allocated_bytes: int | None = None
     step_s: float = 0.0  # of the printed clock
     spans: list[Span] = []
     edges: Edges = msgspec.field(default_factory=Edges)
@@ -179,6 +181,7 @@ def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None,
         process.begin_edge_s = (previous.edge_s if previous else None) or 0.0
     process.end, process.end_edge_s = sample.last, sample.edge_s
     process.iterations += sample.count
+    process.allocated_bytes = sample.allocated_bytes
     process.longest = max(process.longest, sample.count)
     if not math.isfinite(sample.seconds):
         process.untimed = process.untimed or sample.last

@@ -118,6 +118,7 @@ def _conclude(
         arrival_seconds=_sum(process, "arrival"),
         printed_seconds=_sum(process, "printed"),
         began=process.earliest,
+        peak_allocated_bytes=process.allocated_bytes,
     )
     problem = shortfall(process, window, log.clock)
     if problem:

@@ -82,6 +82,7 @@ class IterationSample(NamedTuple):
     running sum, the bound of that sum's error at this mark, so that only a window's two edges
     count; else None. data_s: how much of `seconds` was spent waiting for data. unknown: why seconds
     are nan; or, where they are not, why the log cannot tell whether they are these.
+    allocated_bytes: the most memory of one GPU that the log has printed for this process so far.
     """
 
     last: int
@@ -96,6 +97,7 @@ class IterationSample(NamedTuple):
     printed: Printed | None = None
     printed_began: Printed | None = None
     unknown: Problem | None = None
+    allocated_bytes: int | None = None
 
 
 FailureCause = Literal[
@@ -342,6 +344,14 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     loss_last: Annotated[
         float | None, Meta(description="Mean loss of the window's last quarter.")
+    ] = None
+    peak_allocated_bytes: Annotated[
+        int | None,
+        Meta(
+            description="Most GPU memory that the framework had allocated on one GPU, up to the"
+            " window's end, as the log prints it in whole MiB; null: not printed, or an older"
+            " record."
+        ),
     ] = None
     processes: Annotated[
         int, Meta(description="Number of processes that wrote the log one after the other.")

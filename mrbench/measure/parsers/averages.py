@@ -44,6 +44,7 @@ SWIN = TextFormat(
     ),
     value=re.compile(rb"\btime" + GAP + _OWN + _MEAN),
     loss=re.compile(rb"\bloss" + GAP + LOSS + GAP + rb"\("),
+    allocated_mib=re.compile(rb"\bmem (\d{1,9})MB(?!\w)"),
     timing="running_mean",
     counts_from=0,
     epochs_from=0,

@@ -67,7 +67,8 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     rounding, if the digits of value do not show it. begins: a line that a new process prints before
     its first mark; its group, if any, is the number of iterations done. unit_s: seconds of one unit
     of value; None: the line shows it. told_by: what a line has if its value means what this format
-    says; what that of another one means is unknown, for the reason `untold`.
+    says; what that of another one means is unknown, for the reason `untold`. allocated_mib: the
+    most GPU memory that the framework had allocated on one GPU so far, or since the line before.
     """
 
     number: re.Pattern[bytes]
@@ -91,6 +92,7 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     data_over: int = 0
     step: float | None = None
     begins: re.Pattern[bytes] | None = None
+    allocated_mib: re.Pattern[bytes] | None = None
     warning: str = ""
 
 
@@ -105,7 +107,8 @@ class Mark(NamedTuple):
     closes: it is the epoch's last; error: bound of value's error by its printing; rank: what the
     launcher put before the line. untold: why it is unknown what value means. What a process prints
     first is a mark too (`begins`): its value is nan where it does not say how many iterations were
-    done before; smoothing: what it states.
+    done before; smoothing: what it states. allocated_bytes: the most GPU memory of its process that
+    was printed up to this line.
     """
 
     iteration: int
@@ -123,6 +126,7 @@ class Mark(NamedTuple):
     rank: bytes | None = None
     smoothing: int = 0
     untold: Problem | None = None
+    allocated_bytes: int | None = None
 
 
 # Marks far behind the window are skipped; only a repeated one is reported: every rank prints it.
@@ -153,9 +157,11 @@ def to_sample(
         printed=mark.printed,
         printed_began=mark.printed_began,
         unknown=unknown,
+        allocated_bytes=mark.allocated_bytes,
     )
 
 
+MOST_MIB = 1 << 24
 LONGEST = 1 << 14  # bytes of a line looked at on either side of its number
 _COLOUR = re.compile(
     rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b\r\n]{0,200}(?:\x07|\x1b\\))"
@@ -185,6 +191,12 @@ def number(text: bytes) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def bytes_of_mib(text: bytes) -> int | None:
+    """Return printed MiB as bytes; None for what no GPU can have: 0, as on a CPU, or too much."""
+    mib = number(text)
+    return round(mib * (1 << 20)) if 0 < mib < MOST_MIB else None
 
 
 def line_around(block: bytes, start: int, end: int) -> tuple[int, int]:

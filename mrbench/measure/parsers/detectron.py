@@ -16,6 +16,7 @@ TEXT = TextFormat(
     loss=json_field(b"loss", LOSS),
     head=re.compile(rb"json_stats:"),
     json=True,
+    allocated_mib=json_field(b"mem"),
     timing="running_mean",
     every=20,
     counts_from=0,

@@ -15,6 +15,7 @@ TEXT = TextFormat(
     value=field(b"time", end=rb"(?:[ \t]++(?!\()|[\r\n])"),  # the other's has a mean in parentheses
     loss=field(b"total_loss", LOSS),
     data=field(b"data_time"),
+    allocated_mib=re.compile(rb"\bmax_mem: (\d{1,9})M(?!\w)"),
     timing="running_mean",
     every=20,
     counts_from=0,

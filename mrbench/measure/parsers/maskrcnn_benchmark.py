@@ -18,6 +18,7 @@ TEXT = TextFormat(
     data=field(b"data", _MEAN, b""),
     # not `[Validation]: eta:`, of which a terminal may have wrapped the rest off its beginning
     head=re.compile(rb"\w:[ \t]{0,40}(?:eta:|$)"),
+    allocated_mib=field(b"max mem"),
     timing="running_mean",
     every=20,
     begins=re.compile(rb"trainer(?: INFO)?: ?Start training"),

@@ -18,6 +18,7 @@ TEXT = TextFormat(
     value=field(b"batch_cost"),
     loss=field(b"loss", LOSS),
     data=field(b"data_cost"),
+    allocated_mib=re.compile(rb"\bmax_mem_allocated: (\d{1,9}) MB(?!\w)"),
     timing="interval_mean",
     counts_from=0,
     epochs_from=0,

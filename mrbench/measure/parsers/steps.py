@@ -30,7 +30,7 @@ class Step(NamedTuple):
 class _Process(msgspec.Struct):
     """One process: its printing interval, and the marks that wait, grouped by iteration.
 
-    ranks: marks of one iteration, at most.
+    ranks: marks of one iteration, at most. allocated_bytes: the most that its marks have printed.
     """
 
     interval: Interval
@@ -41,6 +41,7 @@ class _Process(msgspec.Struct):
     released: int = 0
     repeats: bool = False
     ranks: int = 1
+    allocated_bytes: int | None = None
     waiting: list[list[Mark]] = []
 
     def lags(self, mark: Mark) -> bool:
@@ -61,7 +62,15 @@ class _Process(msgspec.Struct):
             self.rank = mark.rank
         self.interval.add(mark, self.start)
         self.last = mark.iteration
-        self.waiting.append([mark])
+        self.waiting.append([self.with_peak(mark)])
+
+    def with_peak(self, mark: Mark) -> Mark:
+        """Return a mark with the most memory printed so far: some formats print it since a line."""
+        printed, most = mark.allocated_bytes, self.allocated_bytes
+        if printed is not None and (most is None or printed >= most):
+            self.allocated_bytes = printed
+            return mark
+        return mark if most is None else mark._replace(allocated_bytes=most)
 
     def release(self, *, keep: int = 0) -> Iterator[Step]:
         """Yield the steps of all iterations that wait but the last `keep`.
@@ -109,7 +118,7 @@ def to_steps(
         if not mark.begins and mark.iteration == process.last:
             process.repeats = True
             if process.waiting and mean_ranks:
-                process.waiting[-1].append(mark)
+                process.waiting[-1].append(process.with_peak(mark))
             continue
         if (mark.begins and process.last) or mark.iteration < process.last:
             yield from process.release()
@@ -139,4 +148,5 @@ def _mean_mark(marks: Sequence[Mark]) -> Mark:
         error=max(mark.error for mark in marks),
         printed=printed,
         data=sum(waits) / len(waits) if len(waits) == len(marks) else None,
+        allocated_bytes=marks[-1].allocated_bytes,
     )

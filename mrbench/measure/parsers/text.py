@@ -22,6 +22,7 @@ from mrbench.measure.parsers.base import (
     Mark,
     TextFormat,
     blank_colours,
+    bytes_of_mib,
     last_digit,
     line_around,
     number,
@@ -359,6 +360,7 @@ def _looked_up(
             return PENDING if ends is None else None
     loss = rule.loss.search(block, start, end) if rule.loss else None
     data = rule.data.search(block, start, end) if rule.data else None
+    mib = rule.allocated_mib.search(block, start, end) if rule.allocated_mib else None
     return Mark(
         0,
         float(value[1]),
@@ -367,6 +369,7 @@ def _looked_up(
         error=_error(value[1], rule),
         data=float(data[1]) if data else None,
         untold=None if _tells(rule, block, start, end) else rule.untold,
+        allocated_bytes=bytes_of_mib(mib[1]) if mib else None,
     )
 
 

@@ -17,6 +17,7 @@ TEXT = TextFormat(
     value=field(b"time"),
     loss=field(b"loss", LOSS),
     data=field(b"data"),
+    allocated_mib=field(b"max mem"),
     timing="interval_mean",
     counts_from=0,
     epochs_from=0,

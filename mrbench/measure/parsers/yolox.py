@@ -17,6 +17,7 @@ TEXT = TextFormat(
     value=re.compile(rb"\biter_time: " + NUMBER + rb"s,"),
     loss=field(b"total_loss", LOSS),
     data=re.compile(rb"\bdata_time: " + NUMBER + rb"s,"),
+    allocated_mib=re.compile(rb"\bmem: (\d{1,9})Mb,"),
     timing="interval_mean",
     begins=re.compile(rb"init prefetcher, this might take"),
 )
