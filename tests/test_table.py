@@ -240,26 +240,51 @@ def test_what_is_not_upstreams_stands_in_footnotes() -> None:
     assert "RoIAlign" in row["footnote"]
 
 
-def test_energy_and_memory_stand_in_the_table_where_they_are_known() -> None:
-    def telemetry(joules: float, gib: float) -> dict[str, Any]:
-        statistics = {"mean": 0.0, "p5": 0.0, "p95": gib * (1 << 30)}
-        gpus = [
-            {"index": i, "uuid": str(i), "memory_used_bytes": statistics if i else None}
-            for i in range(2)
-        ]
-        tree = {"memory_bytes": statistics}
-        found = {"joules_per_image": joules, "gpus": gpus, "tree": tree}
-        return {"samples": 9, "problems": [], **found}
+def taken(joules: float, gib: float, *, older: bool = False) -> dict[str, Any]:
+    """Return telemetry of two GPUs, of which the second has so much in use at its fullest."""
+    known = {} if older else {"max": gib * (1 << 30)}
+    statistics = {"mean": 0.0, "p5": 0.0, "p95": (gib - 0.5) * (1 << 30), **known}
+    gpus = [
+        {"index": i, "uuid": str(i), "memory_used_bytes": statistics if i else None}
+        for i in range(2)
+    ]
+    found = {"joules_per_image": joules, "gpus": gpus, "tree": {"memory_bytes": statistics}}
+    return {"samples": 9, "problems": [], **found}
 
-    runs = [record("a", 60, telemetry=telemetry(5.0, 10.5))]
-    runs += [record("a", 60, started="2", telemetry=telemetry(6.0, 9.0)), record("b", 50)]
+
+def test_energy_and_memory_stand_in_the_table_where_they_are_known() -> None:
+    runs = [record("a", 60, telemetry=taken(5.0, 10.5))]
+    runs += [record("a", 60, started="2", telemetry=taken(6.0, 9.0)), record("b", 50)]
     rows = make_rows(SUITE, runs)
     assert rows[0].joules_per_image == 5.5
-    assert rows[0].gpu_memory_p95_bytes == rows[0].process_memory_p95_bytes == 10.5 * (1 << 30)
+    assert rows[0].gpu_memory_peak_bytes == rows[0].process_memory_peak_bytes == 10.5 * (1 << 30)
+    assert rows[0].gpu_memory_p95_bytes == 10 * (1 << 30)
     text = render(SUITE, rows, "plain")
     assert "J/image  GPU memory (GiB)" in text
     assert "5.5             10.50" in text
     assert "NVML" in text
+    assert "(p95)" not in text
+    assert "Allocated" not in text
     assert "Process memory" not in text
     assert "10.50" in render(SUITE, rows, "markdown", ["implementation", "process_memory"])
     assert "J/image" not in render(SUITE, rows[1:], "plain")
+
+
+def test_memory_without_a_peak_is_marked_as_a_quantile() -> None:
+    runs = [record("a", 60, telemetry=taken(5.0, 10.5, older=True))]
+    runs += [record("a", 60, started="2", telemetry=taken(6.0, 11.0))]
+    (row,) = make_rows(SUITE, runs)
+    assert row.gpu_memory_peak_bytes is None  # of one of the runs it is unknown
+    text = render(SUITE, [row], "plain")
+    assert "10.50 (p95)" in text
+    assert "95 % of the window lies below" in text
+
+
+def test_memory_that_the_log_prints_has_a_column() -> None:
+    printed = {"images_per_second": 60, "peak_allocated_bytes": 4710 << 20}
+    rows = make_rows(SUITE, [record("a", 60, measurement=printed), record("b", 50)])
+    assert [row.peak_allocated_bytes for row in rows] == [4710 << 20, None]
+    text = render(SUITE, rows, "plain")
+    assert "Allocated (GiB)" in text
+    assert "4.60" in text
+    assert "as the log prints it" in text.replace("\n", " ")

@@ -185,6 +185,14 @@ def test_eight_gpus_are_summarized(toy: Path, monkeypatch: pytest.MonkeyPatch) -
     images = 30 * record["plan"]["images_per_iteration"]
     watts = told["joules_per_image"] * images / told["span_s"]
     assert 8 * (40 + 2.4 * 87) < watts < 8 * (40 + 2.4 * 103)
+    (file,) = (toy.parent / "runs").glob("*/*/*/telemetry.jsonl")
+    looks = [json.loads(line) for line in file.read_text().splitlines()]
+    began_s, ended_s = (record["measurement"][key] for key in ("began_s", "ended_s"))
+    inside = [look for look in looks if began_s <= look["monotonic_ns"] / 1e9 <= ended_s]
+    assert inside
+    for gpu in told["gpus"]:
+        used = [look["gpus"][gpu["uuid"]]["memory_used_bytes"] for look in inside]
+        assert gpu["memory_used_bytes"]["max"] == max(used)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

@@ -102,7 +102,9 @@ def test_the_window_alone_counts(file: Path) -> None:
     assert (found["samples"], found["span_s"]) == (10, 10.5)
     assert [g["uuid"] for g in found["gpus"]] == ["GPU-0", "GPU-1"]
     one = found["gpus"][0]
-    assert one["utilisation_percent"] == pytest.approx({"mean": 94.5, "p5": 90.45, "p95": 98.55})
+    assert one["utilisation_percent"] == pytest.approx(
+        {"mean": 94.5, "p5": 90.45, "p95": 98.55, "max": 99}
+    )
     assert one["power_w"]["mean"] == 200
     assert one["slowed_share"] == {"heat": 0.2}
     # from 110.25 on the counter rises by 200 J/s
@@ -110,7 +112,7 @@ def test_the_window_alone_counts(file: Path) -> None:
     assert found["joules_per_image"] == pytest.approx(2 * 2100 / 1000)
     assert one["temperature_c"] is None
     assert one["pcie_sent_bytes_per_s"] is None
-    assert found["tree"]["cpu_cores"] == pytest.approx({"mean": 2, "p5": 2, "p95": 2})
+    assert found["tree"]["cpu_cores"] == pytest.approx({"mean": 2, "p5": 2, "p95": 2, "max": 2})
     assert found["host"]["cpu_others_cores"] == pytest.approx(3 - 2 - 0.001)
     assert found["host"]["disk_read_bytes_per_s"] is None
     assert found["own"] == {"cpu_cores": pytest.approx(0.001), "memory_bytes": None}

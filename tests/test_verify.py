@@ -200,6 +200,23 @@ def test_tampering_is_found_where_all_digests_were_made_anew(
     assert not {key for key in found if key.startswith(("files.", "digest"))}
 
 
+def test_a_peak_of_memory_is_computed_again_and_may_lack_in_an_older_record(
+    run: Path, tmp_path: Path
+) -> None:
+    def used(record: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = record["telemetry"]["host"]["memory_used_bytes"]
+        return found
+
+    before = used(record_of(run))["max"]
+    assert before >= used(record_of(run))["p95"]
+    rewrite(run, lambda r: used(r).update(max=before / 2), digest=True)
+    assert mismatches(verify(run, tmp_path)).keys() == {"telemetry.host.memory_used_bytes.max"}
+    rewrite(run, lambda r: used(r).pop("max"), digest=True)
+    answer = verify(run, tmp_path, code=0)
+    texts = [f["text"] for group in answer["groups"].values() for f in group]
+    assert "not recorded by that version: max" in texts
+
+
 def test_swapped_logs_are_found(two: list[Path], tmp_path: Path) -> None:
     runs = [copy(path, tmp_path) for path in two]
     logs = [(path / "train.log").read_bytes() for path in runs]

@@ -104,20 +104,34 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Meta(description="Energy of the GPUs for one image, in joules: mean of the valid runs."),
     ] = None
-    gpu_memory_p95_bytes: Annotated[
+    peak_allocated_bytes: Annotated[
+        int | None,
+        Meta(
+            description="Most GPU memory that the framework had allocated on one GPU, as the log"
+            " prints it; the largest of the valid runs."
+        ),
+    ] = None
+    gpu_memory_peak_bytes: Annotated[
         int | None,
         Meta(
             description="Memory in use on the fullest GPU, as NVML reports it, by all programs:"
-            " 95 % of the window lies below; the largest of the valid runs."
+            " highest sample of the window; the largest of the valid runs. null if one of them has"
+            " an older record."
         ),
     ] = None
-    process_memory_p95_bytes: Annotated[
+    gpu_memory_p95_bytes: Annotated[
+        int | None, Meta(description="The same: the value that 95 % of the window lies below.")
+    ] = None
+    process_memory_peak_bytes: Annotated[
         int | None,
         Meta(
             description="Resident memory of the training's processes on the fullest machine,"
-            " shared pages once for each process: 95 % of the window lies below; the largest of"
-            " the valid runs."
+            " shared pages once for each process: highest sample of the window; the largest of"
+            " the valid runs. null if one of them has an older record."
         ),
+    ] = None
+    process_memory_p95_bytes: Annotated[
+        int | None, Meta(description="The same: the value that 95 % of the window lies below.")
     ] = None
     footnote: Annotated[str, Meta(description="What the suite changed; else empty.")]
     stand_ins: Annotated[tuple[str, ...], Meta(description="Parts that are not upstream's.")]

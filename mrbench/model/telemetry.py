@@ -179,11 +179,12 @@ Line = Header | TelemetrySample | TelemetryProblem | Ending
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
-    """A value over the window: its mean, and the quantiles below which 5 % and 95 % of it lie."""
+    """A value over the window: its mean, the quantiles below which 5 % and 95 % lie, its most."""
 
     mean: Annotated[float, Meta(description="Mean over the window.")]
     p5: Annotated[float, Meta(description="Value that 5 % of the window lies below.")]
     p95: Annotated[float, Meta(description="Value that 95 % of the window lies below.")]
+    max: Annotated[float | None, Meta(description="Highest value; null in older records.")] = None
 
 
 class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):

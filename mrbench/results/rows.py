@@ -1,11 +1,9 @@
 """The comparison's rows: runs grouped, like with like, and what each group says."""
 
-import math
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from mrbench.errors import RecipeError
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
@@ -14,9 +12,9 @@ from mrbench.model.record import RunRecord, Verdict
 from mrbench.model.run import Interval, Repeats, Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
-from mrbench.model.telemetry import TelemetrySummary
 from mrbench.record.machine_rules import slowed_by
 from mrbench.results import footnotes, names
+from mrbench.results.use import Use, highest_peak, most, use_of
 
 Noises = tuple[Noise | None, Noise | None]
 
@@ -49,22 +47,7 @@ class TableRun(NamedTuple):
     verdict: Verdict | None
     notes: Sequence[str]
     slowed: Sequence[str]
-    use: "Use"
-
-
-class Use(NamedTuple):
-    """What a run took over its window, as telemetry has it; None where it does not say.
-
-    gpu_memory_bytes: of the fullest GPU; process_memory_bytes: of the training's processes on the
-    fullest machine; both the value that 95 % of the window lies below.
-    """
-
-    joules_per_image: float | None = None
-    gpu_memory_bytes: float | None = None
-    process_memory_bytes: float | None = None
-
-
-UNKNOWN = Use()
+    use: Use
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -90,7 +73,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         verdict=record.validity.verdict if record.validity else None,
         notes=notes_of(record),
         slowed=tuple(slowed_by(record).values()),
-        use=_use(record.telemetry),
+        use=use_of(record),
     )
 
 
@@ -153,27 +136,6 @@ def notes_of(record: RunRecord) -> Sequence[str]:
     if not record.validity:
         return record.measurement.warnings if record.measurement else ()
     return tuple(dict.fromkeys((*record.validity.notes, *slowed_by(record).values())))
-
-
-def _use(telemetry: TelemetrySummary | None) -> Use:
-    """Return what a run took; loops, as each call counts where there are 10,000 runs."""
-    if telemetry is None:
-        return UNKNOWN
-    gpu_memory = process_memory = None
-    for gpu in telemetry.gpus or ():
-        used = gpu.memory_used_bytes
-        if used is not None and (gpu_memory is None or used.p95 > gpu_memory):
-            gpu_memory = used.p95
-    trees = [telemetry.tree]
-    for node in telemetry.other_nodes or ():
-        trees.append(node.tree)  # noqa: PERF401 - one machine: no call
-    for tree in trees:
-        used = tree.memory_bytes if tree else None
-        if used is not None and (process_memory is None or used.p95 > process_memory):
-            process_memory = used.p95
-    joules = telemetry.joules_per_image
-    known = joules if joules is not UNSET and joules is not None and joules > 0 else None
-    return Use(known, gpu_memory, process_memory)
 
 
 def _rounding(record: RunRecord) -> float:
@@ -283,19 +245,17 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
         notes=notes,
         slowed=tuple(dict.fromkeys(text for run in valid for text in run.slowed)),
         joules_per_image=sum(joules) / len(joules) if joules else None,
-        gpu_memory_p95_bytes=_most([run.use.gpu_memory_bytes for run in valid]),
-        process_memory_p95_bytes=_most([run.use.process_memory_bytes for run in valid]),
+        peak_allocated_bytes=most([run.use.allocated_bytes for run in valid]),
+        gpu_memory_peak_bytes=highest_peak([run.use.gpu_memory for run in valid]),
+        gpu_memory_p95_bytes=most([run.use.gpu_memory.p95 for run in valid]),
+        process_memory_peak_bytes=highest_peak([run.use.process_memory for run in valid]),
+        process_memory_p95_bytes=most([run.use.process_memory.p95 for run in valid]),
         footnote=footnotes.of_plan(plan),
         stand_ins=tuple(sorted(plan.adaptation.stand_ins)) if plan.adaptation else (),
         runs=tuple(run.id for run in group),
         folders=tuple(run.folder for run in group if run.folder),
         folder=newest.folder,
     )
-
-
-def _most(values: Sequence[float | None]) -> int | None:
-    known = [value for value in values if value is not None and 0 <= value < math.inf]
-    return round(max(known)) if known else None
 
 
 def _per_gpu(value: float | None, plan: Plan) -> float | None:

@@ -111,6 +111,9 @@ def _window(measured: Measurement) -> str:
         lines.append(f"{change} (p = {drift.p_value:.2g})")
     if measured.data_share is not None:
         lines.append(f"{measured.data_share:.1%} of the time was spent waiting for data")
+    if measured.peak_allocated_bytes is not None:
+        mib = measured.peak_allocated_bytes / (1 << 20)
+        lines.append(f"{mib:.0f} MiB of a GPU's memory allocated at most, as the log prints it")
     if measured.loss_first is not None:
         first, last = (_number(loss, ".4g") for loss in (measured.loss_first, measured.loss_last))
         lines.append(f"loss {first} to {last}")

@@ -210,7 +210,7 @@ def integral(samples: Sequence[TelemetrySample], span: Span, pick: Pick) -> floa
 
 
 def statistics(values: Sequence[float]) -> Statistics:
-    """Return mean, p5 and p95 of values, by straight lines between the sorted ones."""
+    """Return mean, highest, p5 and p95 of values, by straight lines between the sorted ones."""
     ordered = sorted(values)
 
     def quantile(part: float) -> float:
@@ -218,7 +218,9 @@ def statistics(values: Sequence[float]) -> Statistics:
         low = ordered[int(at)]
         return low + (at - int(at)) * (ordered[min(int(at) + 1, len(ordered) - 1)] - low)
 
-    return Statistics(mean=sum(values) / len(values), p5=quantile(0.05), p95=quantile(0.95))
+    return Statistics(
+        mean=sum(values) / len(values), p5=quantile(0.05), p95=quantile(0.95), max=ordered[-1]
+    )
 
 
 def _rises(

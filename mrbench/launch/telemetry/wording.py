@@ -48,7 +48,7 @@ def _node(host: HostSummary, tree: TreeSummary) -> Iterator[str]:
     yield (
         f"training: {_mean(tree.processes, 1, '.0f')} processes,"
         f" {_mean(tree.cpu_cores, 1, '.2f')} cores,"
-        f" {_mean(tree.memory_bytes, 1 / GIB, '.2f')} GiB"
+        f" {_memory(tree.memory_bytes, '.2f')}"
         f" ({_number(tree.memory_proportional_bytes, 1 / GIB, '.2f')} with shared pages once)"
     )
     yield (
@@ -68,7 +68,7 @@ def _gpu(gpu: GpuSummary, where: str) -> str:
     words = [
         f"{_range(gpu.utilisation_percent)} % busy",
         f"{_range(gpu.power_w)} W",
-        f"{_mean(gpu.memory_used_bytes, 1 / GIB, '.1f')} GiB",
+        _memory(gpu.memory_used_bytes, ".1f"),
         f"{_range(gpu.sm_clock_mhz)} MHz",
         f"{_range(gpu.temperature_c)} C",
     ]
@@ -84,6 +84,12 @@ def _number(value: float | None, factor: float, form: str) -> str:
 
 def _mean(stats: Statistics | None, factor: float, form: str) -> str:
     return _number(stats.mean if stats else None, factor, form)
+
+
+def _memory(stats: Statistics | None, form: str) -> str:
+    """Return the mean and the peak; of older records the mean alone."""
+    mean = f"{_mean(stats, 1 / GIB, form)} GiB"
+    return mean if stats is None or stats.max is None else f"{mean}, peak {stats.max / GIB:{form}}"
 
 
 def _range(stats: Statistics | None) -> str:

@@ -23,6 +23,7 @@ from mrbench.text import ABSENT, differences, leaves
 
 FIRST = ("images_per_second", "status", "verdict")  # what all the rest is for
 WORDS = {"reason", "remedy", "warnings", "text", "why", "notes"}
+NEWER_STATISTICS = ("max",)  # that no older record has of a value over the window
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"
 
 
@@ -103,6 +104,8 @@ def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Findi
         missing = [key for key in computed if key not in recorded]
         unknown = [key for key in recorded if key not in computed]
     ours = {key: value for key, value in computed.items() if key not in missing}
+    if part == "telemetry":
+        missing += _without_newer(ours, recorded)
     missing = [key for key in missing if key != "remedy"]  # was a part of `reason` up to format 3
     theirs = {key: value for key, value in recorded.items() if key not in unknown}
     unlike = [
@@ -125,6 +128,23 @@ def _compare(evidence: Evidence, part: str, actual: RunRecord) -> Iterator[Findi
             yield Finding(topic, "note", f"{text}: {', '.join(names)}")
     if not wrong:
         yield Finding(topic, "ok", PARTS[part](actual, len(list(leaves(ours)))))
+
+
+def _without_newer(computed: object, recorded: object) -> list[str]:
+    """Take out what older statistics lack, in place; return its name where there was any."""
+    lacking: list[str] = []
+    pairs: list[tuple[object, object]] = []
+    if isinstance(computed, dict) and isinstance(recorded, dict):
+        for name in NEWER_STATISTICS:
+            if name in computed and name not in recorded:
+                del computed[name]
+                lacking.append(name)
+        pairs = [(computed[key], recorded[key]) for key in computed if key in recorded]
+    elif isinstance(computed, list | tuple) and isinstance(recorded, list | tuple):
+        pairs = list(zip(computed, recorded, strict=False))
+    for one, other in pairs:
+        lacking += _without_newer(one, other)
+    return list(dict.fromkeys(lacking))
 
 
 def _recorded(evidence: Evidence, part: str) -> dict[str, object]:

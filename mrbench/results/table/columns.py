@@ -13,7 +13,9 @@ from mrbench.text import one_line
 
 LONGEST_REASON = 50
 GIB = 1 << 30
-BELOW = "the value that 95 % of the window lies below, of the run with the most"
+PEAK = "the highest sample of the window, of the run with the most"
+P95 = " (p95)"
+ONLY_P95 = "(p95): the value that 95 % of the window lies below; older records have no peak."
 INTERVAL = (
     "\u00b1, or low to high: 95 % interval; of a single run (n = 1) within that run, which says"
     " nothing about the next run; of several for the mean of the next runs."
@@ -24,7 +26,7 @@ INTERVAL = (
 class Column:
     """One column: its header, its cell, the keys of a row that it is made of (CSV, JSON, sorting).
 
-    meaning: printed below the table where a row has the first of `keys`.
+    meaning: printed below the table where a row has one of `keys`.
     """
 
     header: str
@@ -120,10 +122,15 @@ def _status(_: Suite, row: TableRow) -> str:
     return text
 
 
-def _gib(key: str) -> Callable[[Suite, TableRow], str]:
+def _gib(*keys: str) -> Callable[[Suite, TableRow], str]:
+    """Return what writes the first of these that is known, in GiB: a peak, or else the p95."""
+
     def cell(_: Suite, row: TableRow) -> str:
-        content = value(row, key)
-        return f"{content / GIB:.2f}" if isinstance(content, int) else "-"
+        for key, mark in zip(keys, ("", P95), strict=False):
+            content = value(row, key)
+            if isinstance(content, int):
+                return f"{content / GIB:.2f}{mark}"
+        return "-"
 
     return cell
 
@@ -202,22 +209,32 @@ COLUMNS: Mapping[str, Column] = {
         right=True,
         meaning="J/image: joules that the GPUs took for each image of the window.",
     ),
+    "allocated": Column(
+        "Allocated (GiB)",
+        _gib("peak_allocated_bytes"),
+        ("peak_allocated_bytes",),
+        right=True,
+        meaning=(
+            "Allocated: the most GPU memory that the framework had allocated on one GPU, as the"
+            " log prints it."
+        ),
+    ),
     "gpu_memory": Column(
         "GPU memory (GiB)",
-        _gib("gpu_memory_p95_bytes"),
-        ("gpu_memory_p95_bytes",),
+        _gib("gpu_memory_peak_bytes", "gpu_memory_p95_bytes"),
+        ("gpu_memory_peak_bytes", "gpu_memory_p95_bytes"),
         right=True,
-        meaning=f"GPU memory: in use on the fullest GPU, as NVML reports it; {BELOW}.",
+        meaning=f"GPU memory: in use on the fullest GPU, as NVML reports it; {PEAK}.",
     ),
     "process_memory": Column(
         "Process memory (GiB)",
-        _gib("process_memory_p95_bytes"),
-        ("process_memory_p95_bytes",),
+        _gib("process_memory_peak_bytes", "process_memory_p95_bytes"),
+        ("process_memory_peak_bytes", "process_memory_p95_bytes"),
         right=True,
         default=False,
         meaning=(
             "Process memory: resident memory of the training's processes on one machine, shared"
-            f" pages once for each process; {BELOW}."
+            f" pages once for each process; {PEAK}."
         ),
     ),
     "relative": Column(
@@ -250,10 +267,18 @@ def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
         left_out.add("scaling")
     if not any(row.relative_to for row in rows):
         left_out.add("relative")
-    for name in ("energy", "gpu_memory"):
-        if not any(value(row, COLUMNS[name].keys[0]) is not None for row in rows):
-            left_out.add(name)
+    left_out |= {n for n in ("energy", "allocated", "gpu_memory") if not _known(COLUMNS[n], rows)}
     return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
+
+
+def _known(column: Column, rows: Sequence[TableRow]) -> bool:
+    contents = (value(row, key) for row in rows for key in column.keys)
+    return any(content is not None and content is not False for content in contents)
+
+
+def _only_p95(column: Column, row: TableRow) -> bool:
+    peak, p95 = (value(row, key) for key in column.keys)
+    return peak is None and p95 is not None
 
 
 def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
@@ -263,8 +288,10 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
         column = COLUMNS[name]
         if name in ("throughput", "per_gpu") and any(r.low_images_per_second for r in rows):
             sentences.append(INTERVAL)
-        if column.meaning and any(value(row, column.keys[0]) is not None for row in rows):
+        if column.meaning and _known(column, rows):
             sentences.append(column.meaning)
+        if name in ("gpu_memory", "process_memory") and any(_only_p95(column, r) for r in rows):
+            sentences.append(ONLY_P95)
         if name == "relative" and any(row.relative_to for row in rows):
             base = next(row.relative_to for row in rows if row.relative_to)
             sentences.append(
