@@ -100,6 +100,32 @@ def test_courses_share_their_axis_and_show_the_window_of_each_run(runs: Path) ->
     ]
 
 
+def test_panels_of_the_machine_share_their_axes(runs: Path) -> None:
+    (chapter,) = gather.gather([], runs).chapters
+    tops = during.tops(chapter.runs)
+    axes = set()
+    for run in chapter.runs:
+        figure = during.figure(run, "", "", 100, tops)
+        assert figure
+        axes.add(tuple(str(figure.layout[f"yaxis{n}"]["range"]) for n in ("", 2, 3)))  # type: ignore[index]
+        for trace in figure.traces[1:]:
+            panel = {"y2": machine.CORES, "y3": machine.MEMORY}[str(trace["yaxis"])]
+            assert all(y is None or y <= tops[panel] for y in trace["y"])  # type: ignore[attr-defined]
+    assert len(axes) == 1
+
+
+def test_memory_and_energy_are_columns_where_any_run_has_them(runs: Path, trained: Path) -> None:
+    heads = re.compile(r"<th scope=.col. class=.number.>(.*?)</th>")
+    on_cpu, on_gpus = (page.build(gather.gather([], folder)) for folder in (runs, trained))
+    assert heads.findall(on_cpu) == ["img/s", "Process memory (GiB)", "Runs"]
+    found = heads.findall(on_gpus)
+    assert found[1:4] == ["J/image", "GPU memory (GiB)", "Process memory (GiB)"]
+    (chapter,) = gather.gather([], trained).chapters
+    for row in chapter.rows:
+        assert f'data-label="J/image">{row.joules_per_image:.3g}</td>' in on_gpus
+    assert "J/image: joules that the GPUs took" in on_gpus
+
+
 def test_ratios_are_to_the_fastest_row_that_may_be_compared(runs: Path) -> None:
     (run,) = (runs / "smoke" / "simpledet").iterdir()
     copy = shutil.copytree(run, runs / "smoke" / "twice" / run.name)

@@ -28,7 +28,7 @@ Pick = Callable[[TelemetrySample], float | None]
 # what is drawn of a GPU: value, panel, unit, factor
 GPU: tuple[tuple[Callable[[GpuSample], float | None], str, str, float], ...] = (
     (lambda gpu: gpu.utilisation_percent, "Utilisation", "%", 1.0),
-    (lambda gpu: gpu.memory_used_bytes, "Memory", "GiB", 1 / GIB),
+    (lambda gpu: gpu.memory_used_bytes, "GPU memory", "GiB", 1 / GIB),
     (lambda gpu: gpu.power_w, "Power", "W", 1.0),
     (lambda gpu: gpu.sm_clock_mhz, "SM clock", "MHz", 1.0),
     (lambda gpu: gpu.temperature_c, "Temperature", "\u00b0C", 1.0),

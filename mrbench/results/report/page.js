@@ -311,7 +311,7 @@
       });
       const harmless = found.filter((d) => d.kind === 2).map((d) => d.key).join(", ");
       const scroll = element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Differences" });
-      if (bodies.length) scroll.append(element("table", { className: "wide" }, element("thead", {}, head), ...bodies));
+      if (bodies.length) scroll.append(element("table", { className: "wide even" }, element("thead", {}, head), ...bodies));
       answer.replaceChildren(
         element("p", { className: "verdict", textContent: verdict }),
         ...(ratio === null ? [] : [element("p", { textContent:

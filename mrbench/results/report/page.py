@@ -31,6 +31,8 @@ from mrbench.results.report.gather import (
     download_rows,
     download_runs,
 )
+from mrbench.results.table import columns
+from mrbench.results.table.columns import Column
 
 if TYPE_CHECKING:
     import jinja2
@@ -40,15 +42,20 @@ PLOTLY = HERE / "plotly"  # see its README.md
 MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
+USED = ("_bytes", "joules_per_image")  # ends of keys of a row
 MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 
 
 class PageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the ranking, or of the rows without a valid run, in words."""
+    """A row of the ranking, or of the rows without a valid run, in words.
+
+    used: memory and energy, one cell for each of PageChapter.used.
+    """
 
     name: str
     framework: str
     throughput: str
+    used: Sequence[str]
     count: int
     verdict: str
     mark: str
@@ -74,7 +81,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the template shows of a suite. empty: titles of parts left out, and why."""
+    """All that the template shows of a suite. empty: titles of parts left out, and why.
+
+    used: heads of the columns on memory and energy; meanings: what stands in them.
+    """
 
     key: str
     name: str
@@ -84,6 +94,8 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     parts: Sequence[Part]
     empty: Sequence[tuple[str, str]]
+    used: Sequence[str]
+    meanings: Sequence[str]
     ranked: Sequence[PageRow]
     unranked: Sequence[PageRow]
     footnotes: Sequence[str]
@@ -179,6 +191,8 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     names = [row.name for row, _ in known]
     labels = [f"{run.plan.implementation}, {run.label}" for run in chapter.runs]
     parts, empty = _parts(chapter, key, most)
+    ranked = ranking.ranked(chapter)
+    used = _used(ranked)
     return PageChapter(
         key=key,
         name=chapter.name,
@@ -189,8 +203,10 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         f" {suite.window.last}. Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
         parts=parts,
         empty=empty,
-        ranked=[_row(row) for row in ranking.ranked(chapter)],
-        unranked=[_row(row) for row in ranking.left_out(chapter)],
+        used=[column.header for column in used.values()],
+        meanings=columns.meanings(list(used), ranked),
+        ranked=[_row(chapter, row, used) for row in ranked],
+        unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],
         footnotes=footnotes.texts(chapter.rows),
         concerns=concerns(chapter),
         origins=[
@@ -203,7 +219,17 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     )
 
 
-def _row(row: TableRow) -> PageRow:
+def _used(rows: Sequence[TableRow]) -> dict[str, Column]:
+    """Return the table's columns on memory and energy that any of the rows has a value in."""
+    return {
+        name: column
+        for name, column in columns.COLUMNS.items()
+        if column.keys[0].endswith(USED)
+        and any(columns.value(row, column.keys[0]) is not None for row in rows)
+    }
+
+
+def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow:
     verdict: str = row.validity
     if row.failed_repeats:
         verdict += f", {row.failed_repeats} of {row.failed_repeats + row.repeats} runs left out"
@@ -211,12 +237,17 @@ def _row(row: TableRow) -> PageRow:
         name=row.name,
         framework=row.framework,
         throughput=ranking.throughput(row),
+        used=[_dashed(column.cell(chapter.suite, row)) for column in used.values()],
         count=row.repeats,
         verdict="; ".join([verdict, *row.notes]),
         mark=MARKS.get(row.validity, "invalid"),
         reason=row.reason or row.status,
         footnote=row.footnote_number,
     )
+
+
+def _dashed(cell: str) -> str:
+    return "\u2013" if cell == "-" else cell
 
 
 def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tuple[str, str]]]:
@@ -260,10 +291,11 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
 def _machines(chapter: Chapter, key: str, most: int) -> tuple[list[Figure], list[str]]:
     """Return the figures of the runs' machines, and why those of other runs are missing."""
     figures: list[Figure] = []
+    tops = during.tops(chapter.runs)
     silent: dict[str, int] = {}
     for i, run in enumerate(chapter.runs):
         name = f"{run.plan.implementation}, {run.label}"
-        figure = during.figure(run, f"{key}-during-{i}", name, most)
+        figure = during.figure(run, f"{key}-during-{i}", name, most, tops)
         if figure:
             figures.append(figure)
         else:

@@ -27,7 +27,7 @@ HEIGHT_PX = 260
 def figures(chapter: Chapter, key: str, most: int) -> list[Figure]:
     """Return a figure for each implementation, all its runs in it, by most points each."""
     names = dict.fromkeys(row.implementation for row in chapter.rows)
-    top = _top(chapter.runs)
+    upper = top(chapter.runs)
     figures = []
     for i, name in enumerate(names):
         runs = [run for run in chapter.runs if run.plan.implementation == name]
@@ -38,13 +38,13 @@ def figures(chapter: Chapter, key: str, most: int) -> list[Figure]:
             missing += [f"the {older} oldest runs of {len(timed)}"] * (older > 0)
         figures.append(
             _figure(
-                name, timed[-NEWEST:], missing, key=f"{key}-course-figure-{i}", most=most, top=top
+                name, timed[-NEWEST:], missing, key=f"{key}-course-figure-{i}", most=most, top=upper
             )
         )
     return figures
 
 
-def _top(runs: Sequence[ReportRun]) -> float:
+def top(runs: Sequence[ReportRun]) -> float:
     """Return the upper end of the axis that all figures of a suite share.
 
     The fastest rate is in view, unless it is more than twice that of any measured window, as that

@@ -1,8 +1,9 @@
 """What the machine did during one run: iterations, GPUs and host over the same seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mrbench.launch.telemetry.reading import statistics
+from mrbench.results.report.figures import course
 from mrbench.results.report.figures.base import (
     Figure,
     Json,
@@ -18,14 +19,29 @@ from mrbench.results.report.gather import ReportRun
 from mrbench.results.report.machine import CORES, GPU, MEMORY, Slowed, TimeSeries
 
 PANELS = (*(panel for _, panel, _, _ in GPU), CORES, MEMORY)
+PERCENT = GPU[0][1]
 THROUGHPUT, SLOWED = "Throughput", "Slowed, and why"
 PANEL_PX, FRAME_PX, GAP = 118, 120, 0.32  # the gap as a share of a panel
 TICKS = 6
 HOST = ("the machine", "the training")  # have the same style in all figures, whatever the GPUs are
 
 
-def figure(run: ReportRun, key: str, name: str, most: int) -> Figure | None:
-    """Return the panels of a run, by most points each line; None where it has no telemetry."""
+def tops(runs: Sequence[ReportRun]) -> dict[str, float]:
+    """Return the upper end of each panel's axis, which all figures of a suite share."""
+    found = {THROUGHPUT: course.top(runs)}
+    for one in (one for run in runs for one in run.activity.lines):
+        most = 1.05 * max((v for v in one.values if v is not None), default=0.0)
+        found[one.panel] = max(most, found.get(one.panel, 0.0))
+    return found | {PERCENT: 105.0}
+
+
+def figure(
+    run: ReportRun, key: str, name: str, most: int, tops: Mapping[str, float]
+) -> Figure | None:
+    """Return the panels of a run, by most points each line; None where it has no telemetry.
+
+    tops: upper end of each panel's axis.
+    """
     lines, slowed = run.activity.lines, run.activity.slowed
     if not lines:
         return None
@@ -54,7 +70,9 @@ def figure(run: ReportRun, key: str, name: str, most: int) -> Figure | None:
         caption=(f"{name}: throughput and the machine over the same seconds."),
         height_px=FRAME_PX + PANEL_PX * len(panels),
         traces=traces,
-        layout=_layout(run, panels, {panel: _unit(panel, lines) for panel in panels}, reasons),
+        layout=_layout(
+            run, panels, {panel: _unit(panel, lines) for panel in panels}, tops, reasons
+        ),
         legend=[LegendEntry(key=name, label=name, style=styles[name]) for name in names],
         table=_table(run),
         missing=run.activity.problems,
@@ -130,7 +148,11 @@ def _stretches(one: Slowed, axis: str, style: int, place: float) -> Json:
 
 
 def _layout(
-    run: ReportRun, panels: Sequence[str], units: dict[str, str], reasons: Sequence[str]
+    run: ReportRun,
+    panels: Sequence[str],
+    units: Mapping[str, str],
+    tops: Mapping[str, float],
+    reasons: Sequence[str],
 ) -> Json:
     each = 1 / (len(panels) + GAP * (len(panels) - 1))
     last = f"y{len(panels)}"
@@ -156,13 +178,13 @@ def _layout(
     }
     for i, panel in enumerate(panels):
         top = 1 - i * each * (1 + GAP)
-        axis: Json = {"domain": [max(0.0, top - each), top], "rangemode": "tozero", "nticks": 4}
+        axis: Json = {"domain": [max(0.0, top - each), top], "nticks": 4}
         axis |= {"anchor": "x" if i else "x2", "automargin": True}
         if panel == SLOWED:
             axis |= {"tickvals": list(range(len(reasons))), "ticktext": list(reasons)}
             axis |= {"range": [len(reasons) - 0.5, -0.5], "showgrid": False, "zeroline": False}
-        if panel == "Utilisation":
-            axis["range"] = [0, 105]
+        else:
+            axis["range"] = [0, brief(tops[panel] or 1.0)]
         layout[f"yaxis{_number(i)}"] = axis
     return layout
 

@@ -26,7 +26,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         list(range(len(pairs))),
         name="joules per image",
         group="joules",
-        colour=5,
+        colour=0,
         hovertemplate="%{x:.4g} J per image<extra></extra>",
     )
     unknown = [row.name for row, joules in measured if not joules]
