@@ -104,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
     try:
         _take_signals()
         args = parse(words)
+        args.words = words
         gc.freeze()  # later collections need not look at what is imported
         gc.enable()
         code = int(args.main(args))
@@ -113,8 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         lines = map(printable, str(exc).split("\n"))  # where several things are lacking
         print("mrbench: " + "\n".join(lines), file=sys.stderr)
         return exc.exit_code
-    except KeyboardInterrupt:
-        print("mrbench: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as exc:
+        rest = f"; {printable(str(exc))}" if str(exc) else ""
+        print(f"mrbench: interrupted{rest}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `mrbench table | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,7 @@
 """Arguments that several commands share."""
 
 import argparse
+import datetime as dt
 import os
 import re
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from mrbench.run.executors import EXECUTORS
 
 MARGIN = 0.03  # the slowdown that is too much
+SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
 AGE = re.compile(r"(\d{1,6})([mhdw])")
 UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -311,6 +313,20 @@ def age(text: str) -> int:
     if match := AGE.fullmatch(text):
         return int(match[1]) * UNITS_S[match[2]]
     raise argparse.ArgumentTypeError(f"{text!r} is no age; give it as 30m, 12h, 7d or 8w")
+
+
+def moment(text: str) -> str:
+    """Read a moment, or an age, as times stand in records, which sort as they read."""
+    try:
+        if AGE.fullmatch(text):
+            read = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age(text))
+        else:
+            read = dt.datetime.fromisoformat(text)
+            read = read.replace(tzinfo=read.tzinfo or dt.UTC).astimezone(dt.UTC)
+        return read.strftime(SECOND)
+    except (ValueError, OverflowError):
+        example = "give 30m, 12h, 7d, 8w or a date such as 2026-01-31"
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; {example}") from None
 
 
 def whole(text: str) -> int:

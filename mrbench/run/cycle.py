@@ -2,7 +2,8 @@
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from mrbench.doctor import preflight
 from mrbench.errors import BusyError, MrbenchError
@@ -17,31 +18,62 @@ from mrbench.recipe.load import RecipeFile
 from mrbench.run.executor import Executor, Session
 from mrbench.run.recorder import Recorder, Run, failure
 
+Scheduled = tuple[Plan, RecipeFile, Series]
 MOST = 8  # variables that a note names
 
 
-def run_all(
+class SeriesInterrupted(KeyboardInterrupt):
+    """The user ended a series. records: of its runs, as far as they have one."""
+
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        super().__init__()
+        self.records = records
+
+
+def in_turns(
     planned: Sequence[tuple[Plan, RecipeFile]],
-    places: Places,
     repeat: int,
+    there: Mapping[str, int] = MappingProxyType({}),
+) -> list[Scheduled]:
+    """Return each plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
+
+    there: how many runs of a plan there are already, by its digest; its first rounds are left out.
+    """
+    each = [(there.get(plan.digest, 0) if there else 0, plan, file) for plan, file in planned]
+    rounds = range(1, repeat + 1)
+    due = [(n, plan, file) for n in rounds for known, plan, file in each if n > known]
+    return [
+        (plan, file, Series(run=number, runs=len(due), repeat=n, repeats=repeat))
+        for number, (n, plan, file) in enumerate(due, 1)
+    ]
+
+
+def run_all(
+    scheduled: Sequence[Scheduled],
+    places: Places,
     reporter: Reporter,
     executor: Executor,
     *,
     force: bool = False,
     name: str | None = None,
 ) -> list[RunRecord]:
-    """Run every plan `repeat` times, interleaved (A B C A B C): slow drift spreads evenly.
+    """Run a series, as `in_turns` orders it.
 
     Returns the records of all runs that have one. force: go on where that may be forced; the record
     then tells what. name: a tag of all these runs. MrbenchError where nothing can be started;
-    nothing was made then.
+    nothing was made then. SeriesInterrupted where the user ends it.
     """
-    plans = tuple(plan for plan, _ in planned)
-    with begin(plans, places, reporter, executor, force=force) as runs:
-        for plan, file, series in _in_turns(planned, repeat):
-            runs.start(plan, file, series, name=name)
-        runs.wait()
-    return runs.records
+    plans = tuple({id(plan): plan for plan, *_ in scheduled}.values())
+    records: list[RunRecord] = []
+    try:
+        with begin(plans, places, reporter, executor, force=force) as runs:
+            records = runs.records
+            for plan, file, series in scheduled:
+                runs.start(plan, file, series, name=name)
+            runs.wait()
+    except KeyboardInterrupt as exc:
+        raise SeriesInterrupted(records) from exc
+    return records
 
 
 @contextlib.contextmanager
@@ -161,16 +193,3 @@ def _tell_left_out(plans: Sequence[Plan], reporter: Reporter) -> None:
 def exit_code(records: Iterable[RunRecord]) -> int:
     """Return the largest of the runs' exit codes."""
     return max((record.exit_code for record in records), default=0)
-
-
-def _in_turns(
-    planned: Sequence[tuple[Plan, RecipeFile]], repeat: int
-) -> Iterator[tuple[Plan, RecipeFile, Series]]:
-    """Yield each plan `repeat` times, A B C A B C, with the run's place among all."""
-    runs = repeat * len(planned)
-    for number in range(runs):
-        turn, which = divmod(number, len(planned))
-        yield (
-            *planned[which],
-            Series(run=number + 1, runs=runs, repeat=turn + 1, repeats=repeat),
-        )

@@ -15,6 +15,7 @@ from mrbench.cli.arguments import (
     add_runs,
     add_waits,
     commit,
+    moment,
     positive,
 )
 from mrbench.cli.commands import Command
@@ -30,6 +31,7 @@ COMMAND = Command(
 mrbench run demo                              # a small training, on any CPU
 mrbench run --dry-run --impl detectron2       # print all that would happen
 mrbench run --data DIR --gpus 1,2,4,8 --repeat 3
+mrbench run --data DIR --repeat 3 --missing   # go on with a series that was interrupted
 mrbench run --recipe mine.yaml --data DIR     # an implementation of yours
 mrbench run --suite demo --executor docker    # builds the image it needs
 mrbench run --data DIR --executor slurm --partition gpu --detach""",
@@ -37,8 +39,10 @@ mrbench run --data DIR --executor slurm --partition gpu --detach""",
 
 TYPE_CHECKING = False  # see mrbench.run.executors
 if TYPE_CHECKING:
-    from mrbench.cli.choice import Planned
+    from collections.abc import Sequence
+
     from mrbench.model.places import Places
+    from mrbench.run.cycle import Scheduled
     from mrbench.run.executor import Executor
 
 
@@ -55,6 +59,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     parser.add_argument(
         "--repeat", type=positive, default=1, metavar="N", help="rounds; default: 1"
+    )
+    left = parser.add_mutually_exclusive_group()
+    left.add_argument(
+        "--missing",
+        action="store_true",
+        help="run only what lacks for --repeat valid runs of each plan, as after an interruption",
+    )
+    left.add_argument(
+        "--failed", action="store_true", help="run again what has no valid run and failed last"
+    )
+    parser.add_argument(
+        "--since",
+        type=moment,
+        metavar="WHEN",
+        help="with these two, count only runs that started since then, as `mrbench runs` takes it",
     )
     parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
@@ -78,7 +97,12 @@ def main(args: argparse.Namespace) -> int:
     from mrbench.cli import choice  # noqa: PLC0415 - see above
     from mrbench.console import make_reporter  # noqa: PLC0415 - the same
     from mrbench.record import tags  # noqa: PLC0415 - the same
-    from mrbench.run.cycle import exit_code, run_all  # noqa: PLC0415 - the same
+    from mrbench.run.cycle import (  # noqa: PLC0415 - the same
+        SeriesInterrupted,
+        exit_code,
+        in_turns,
+        run_all,
+    )
     from mrbench.run.recorder import unwritten  # noqa: PLC0415 - the same
 
     gc.freeze()
@@ -87,23 +111,51 @@ def main(args: argparse.Namespace) -> int:
         tags.check([args.name])
     executor = choice.executor(args)
     planned, places = choice.plans(args), choice.places(args)
+    scheduled: Sequence[Scheduled] = in_turns(planned, args.repeat)
+    lines: Sequence[str] = ()
+    done = 0
+    if args.missing or args.failed or args.since:
+        from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
+
+        scheduled, lines, done = remaining.choose(args, planned)
     if args.dry_run:
-        return _dry_run(planned, places, executor, as_json=args.json)
+        return _dry_run(scheduled, lines, places, executor, as_json=args.json)
     events = sys.stdout if args.json else None
-    with make_reporter(quiet=args.quiet, events=events) as reporter:
-        records = run_all(
-            *(planned, places, args.repeat, reporter, executor), force=args.force, name=args.name
-        )
+    try:
+        with make_reporter(quiet=args.quiet, events=events) as reporter:
+            for line in lines:
+                reporter.note(line)
+            if not scheduled:
+                return 0
+            records = run_all(
+                scheduled, places, reporter, executor, force=args.force, name=args.name
+            )
+    except SeriesInterrupted as exc:
+        from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
+
+        runs = done + len(scheduled)
+        exc.args = (remaining.how_to_go_on(args, planned, runs, done, exc.records),)
+        raise
     if not args.json:
         for line in unwritten(records, args.runs):
             print(line)
     return exit_code(records)
 
 
-def _dry_run(planned: "Planned", places: "Places", executor: "Executor", *, as_json: bool) -> int:
+def _dry_run(
+    scheduled: "Sequence[Scheduled]",
+    lines: "Sequence[str]",
+    places: "Places",
+    executor: "Executor",
+    *,
+    as_json: bool,
+) -> int:
     from mrbench.run.dry import as_text, describe  # noqa: PLC0415 - only now needed
 
-    described = [describe(plan, file.patches, places, executor) for plan, file in planned]
+    for line in lines:
+        print(line, file=sys.stderr if as_json else sys.stdout)
+    once = {id(plan): (plan, file.patches) for plan, file, _ in scheduled}
+    described = [describe(*each, places, executor) for each in once.values()]
     if as_json:
         print(json.dumps(described, indent=1))
     else:

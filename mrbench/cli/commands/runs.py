@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.cli.arguments import AGE, add_impl, add_json, add_runs, add_suite_option, age
+from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option, moment
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.record import listing, removal, rundir, tags
@@ -32,8 +32,7 @@ mrbench runs --since 2026-01-31 --json""",
 )
 UNFINISHED = "no record"
 STAMP = "%Y%m%dT%H%M%SZ"  # as a run's folder begins
-SINCE = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
-STARTED = f"{SINCE}Z"
+STARTED = "%Y-%m-%dT%H:%M:%SZ"
 LONGEST = 60  # characters of a cell
 HEADINGS = ("run", "implementation", "started (UTC)", "throughput", "verdict", "tags")
 
@@ -69,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_impl(parser, "only runs of these implementations")
     parser.add_argument(
         "--since",
-        type=_since,
+        type=moment,
         metavar="WHEN",
         help="only runs that started since then: 30m, 12h, 7d or 8w ago, or a date (UTC)",
     )
@@ -107,20 +106,6 @@ mrbench runs rm RUN""",
         action.add_argument("tags", nargs="+", metavar="TAG", help="letters, digits and . _ + -")
         add_runs(action, inner=True)
         add_json(action, inner=True)
-
-
-def _since(text: str) -> str:
-    """Read a moment as it stands in records, which sorts as it reads."""
-    try:
-        if AGE.fullmatch(text):
-            ago = dt.timedelta(seconds=age(text))
-            return (dt.datetime.now(dt.UTC) - ago).strftime(SINCE)
-        moment = dt.datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=moment.tzinfo or dt.UTC)
-        return moment.astimezone(dt.UTC).strftime(SINCE)
-    except (ValueError, OverflowError):
-        example = "give 30m, 12h, 7d, 8w or a date such as 2026-01-31"
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; {example}") from None
 
 
 def main(args: argparse.Namespace) -> int:
