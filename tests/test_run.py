@@ -242,3 +242,25 @@ def test_a_training_that_stops_its_shim_is_ended_by_one_signal(toy: Path, tmp_pa
             running.kill()
     assert not commands_of(tmp_path)
     assert only_record(tmp_path)["status"] == "interrupted"
+
+
+def test_verbose_prints_commands_and_what_the_training_prints(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    edit(toy, "workload:", "data: {layout: none, prepare: [sh -c 'exit 0']}\nworkload:")
+    train = tmp_path / "upstream" / "train.py"
+    edit(train, 'print("training"', 'print("bar 1\\rbar 2\\x1b[2J"')
+    edit(toy, toy.read_text().partition("commit: ")[2][:40], commit_all(tmp_path / "upstream"))
+    words = ("run", "--recipe", toy, "--data", tmp_path / "data")
+    done = mrbench(*words, "-v", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = [line.partition("] ")[2] for line in done.stderr.splitlines()]
+    (step,) = (line for line in said if line.startswith("| $ sh -c 'exit 0'"))
+    assert step.endswith("/data.log)")
+    (launch,) = (line for line in said if " train.py 60 0.002  (its output: " in line)
+    assert said.index(step) < said.index(launch) < said.index("| bar 2 [2J")
+    assert any(line.startswith("| iter: 40 loss: 0.5") for line in said)
+    assert any(line.startswith("toy: iteration ") for line in said)
+    assert "| " not in done.stdout, "events are as without it"
+    assert "| " not in mrbench(*words, cwd=tmp_path).stderr
+    both = mrbench(*words, "-v", "-q", cwd=tmp_path)
+    assert (both.returncode, len(both.stderr.splitlines())) == (2, 1)

@@ -172,7 +172,7 @@ def add_json(
     parser.add_argument("--json", action="store_true", default=default, help=told)
 
 
-def add_quiet(parser: argparse.ArgumentParser, told: str) -> None:
+def add_quiet(parser: argparse.ArgumentParser | argparse._ArgumentGroup, told: str) -> None:
     """Add -q and --quiet. told: what is printed still."""
     parser.add_argument("-q", "--quiet", action="store_true", help=told)
 

@@ -37,6 +37,7 @@ class EventReporter:
     def __init__(self, stream: TextIO, beside: Reporter) -> None:
         self._stream: TextIO | None = stream
         self._beside = beside
+        self.verbose = beside.verbose
         self._run: int | None = None
         self._exit_code = 0
 
@@ -68,6 +69,10 @@ class EventReporter:
         """Write a note."""
         self._tell(Note(time=now(), run=self._run, text=without_secrets(text), problem=problem))
         self._beside.note(text, problem=problem)
+
+    def output(self, text: str) -> None:
+        """Leave it to the reporter for people."""
+        self._beside.output(text)
 
     def run_started(self, start: RunStart) -> None:
         """Write which run begins."""

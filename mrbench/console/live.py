@@ -31,6 +31,8 @@ KEPT_MESSAGES = 200
 class LiveReporter:
     """Messages go up, as plain output has them; below them stand the lines of frame.compose."""
 
+    verbose = False
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._console = Console(file=stream, force_terminal=True, highlight=False, emoji=False)
@@ -79,6 +81,9 @@ class LiveReporter:
             self._lines, self._size = [], self._measured()
             if not self._ended.is_set():
                 self._draw()
+
+    def output(self, text: str) -> None:
+        """Tell nothing of it."""
 
     def run_started(self, start: RunStart) -> None:
         """Show which run it is."""

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self, TextIO
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunProgress, RunStart
 from mrbench.model.run import plus_minus
-from mrbench.text import without_secrets
+from mrbench.text import printable, without_secrets
 
 SILENCE_S = 10.0  # says at least this often that it is alive
 EVERY_S = 2.0
@@ -17,7 +17,8 @@ EVERY_S = 2.0
 class PlainReporter:
     """One line for each thing that happens; repeats the stage after a while without a line."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.verbose = verbose
         self._stream = stream
         self._quiet = quiet
         self._started = self._last_line_s = time.monotonic()
@@ -44,6 +45,12 @@ class PlainReporter:
         """Print the line."""
         self._say(text, always=problem)
 
+    def output(self, text: str) -> None:
+        """Print each line behind a bar; of a line that is drawn anew, as it was at last."""
+        for line in text.split("\n") if self.verbose else ():
+            if shown := printable(line.rstrip().rpartition("\r")[2]):
+                self._print(f"| {shown}")
+
     def run_started(self, start: RunStart) -> None:
         """Print which run it is, where there are several."""
         self._who, self._what = start.implementation, "starting"
@@ -64,10 +71,12 @@ class PlainReporter:
     def _say(self, text: str, *, always: bool = False) -> None:
         self._last_line_s = time.monotonic()
         if always or not self._quiet:
-            with contextlib.suppress(OSError):  # nobody reads it any more; the run need not care
-                seconds = self._last_line_s - self._started
-                shown = without_secrets(text)
-                print(f"[{seconds:6.1f} s] {shown}", file=self._stream, flush=True)
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it any more; the run need not care
+            seconds = time.monotonic() - self._started
+            print(f"[{seconds:6.1f} s] {without_secrets(text)}", file=self._stream, flush=True)
 
     def _keep_alive(self) -> None:
         while not self._ended:

@@ -48,7 +48,12 @@ class RunProgress(Struct, frozen=True, kw_only=True):
 
 
 class Reporter(AbstractContextManager["Reporter"], Protocol):
-    """Reports what happens to a person or a program."""
+    """Reports what happens to a person or a program.
+
+    verbose: whether it tells what programs print, too.
+    """
+
+    verbose: bool
 
     def stage(self, who: str, text: str, *, waits: bool = False) -> None:
         """Say what `who` is doing from now on; waits: for others, said also where all is quiet.
@@ -58,6 +63,9 @@ class Reporter(AbstractContextManager["Reporter"], Protocol):
 
     def note(self, text: str, *, problem: bool = False) -> None:
         """Print what stays; a problem also where all else is quiet."""
+
+    def output(self, text: str) -> None:
+        """Tell what a program printed, in whole lines, or which command runs; only if verbose."""
 
     def run_started(self, start: RunStart) -> None:
         """Say which run begins."""

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +28,19 @@ SILENT = re.compile(
 ECHO = re.compile(r"^error: (?:command|subprocess-exited)\b", re.IGNORECASE)
 
 
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextlib.contextmanager
+def told(say: Callable[[str], None]) -> Iterator[None]:
+    """Have each command, and the file with its output, said before it runs."""
+    _listeners.append(say)
+    try:
+        yield
+    finally:
+        _listeners.remove(say)
+
+
 def run_step(
     command: Sequence[str], *, directory: Path, log: Path, variables: Mapping[str, str], what: str
 ) -> None:
@@ -35,6 +48,8 @@ def run_step(
 
     LaunchError if it fails; UnavailableError if a server that it asks does not answer.
     """
+    for say in _listeners:
+        say(f"$ {shlex.join(command)}  (its output: {log})")
     with log.open("ab") as out:
         out.write(f"$ {shlex.join(command)}\n".encode())
         out.flush()

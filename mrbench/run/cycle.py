@@ -12,7 +12,7 @@ from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Series, Turn
 from mrbench.model.reporter import Reporter
-from mrbench.prepare import inherited, run_copy
+from mrbench.prepare import inherited, run_copy, step
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
 from mrbench.run.executor import Executor, Session
@@ -94,7 +94,7 @@ def begin(
     if not executor.surroundings.in_image:
         _tell_left_out(plans, reporter)
     recorder = Recorder(reporter)
-    with executor.session(recorder) as session:
+    with step.told(reporter.output), executor.session(recorder) as session:
         try:
             yield Runs(places, executor, session, recorder, forced)
         except BaseException:

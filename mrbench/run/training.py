@@ -10,6 +10,7 @@ import contextlib
 import functools
 import math
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from mrbench.launch import processors
 from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
 from mrbench.measure.interval import within_run
+from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.measure.spans import in_window
 from mrbench.model.job import PreparedRun
@@ -83,13 +85,16 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
     telemetry = _telemetry(plan, prepared, folder)
     with launcher.start(prepared.job, folder.path, keep_open=keep_open) as running, telemetry:
         knowing.began()
+        reporter.output(f"$ {shlex.join(prepared.job.argv)}  (its output: {folder.log})")
         reporter.stage(plan.implementation, FIRST)
         # of several nodes each starts its own, beside its own part of the training
         root = None if plan.nodes > 1 and plan.on_each_node else running.root()
         meanwhile = _meanwhile(plan, prepared, knowing, telemetry, root)
         progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
-        samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
+        samples = parse_samples(
+            echoed(blocks, reporter), plan.log, plan.images_per_iteration, plan.window
+        )
         for sample in until_past(samples, plan.window):
             progress.show(sample)
         telemetry.stop()  # before the training is, to see it behind the window
@@ -98,6 +103,14 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
             pass  # the training was over before it came to that
     knowing.lose(*_keep(plan, prepared, folder))
     return running.exit()
+
+
+def echoed(blocks: Iterator[Block], reporter: Reporter) -> Iterator[Block]:
+    """Pass on the blocks of a log, and tell the reporter what the training prints."""
+    for offset, block in blocks:
+        if reporter.verbose:
+            reporter.output(block.decode("utf-8", "replace"))
+        yield offset, block
 
 
 def _telemetry(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Beside:

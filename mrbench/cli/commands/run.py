@@ -83,7 +83,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans and change nothing")
     add_json(parser, "print JSON: plans, or one line per event")
-    add_quiet(parser, "print problems only")
+    amount = parser.add_mutually_exclusive_group()
+    add_quiet(amount, "print problems only")
+    amount.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also print the commands that are run and what the training prints",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -122,7 +129,7 @@ def main(args: argparse.Namespace) -> int:
         return _dry_run(scheduled, lines, places, executor, as_json=args.json)
     events = sys.stdout if args.json else None
     try:
-        with make_reporter(quiet=args.quiet, events=events) as reporter:
+        with make_reporter(quiet=args.quiet, verbose=args.verbose, events=events) as reporter:
             for line in lines:
                 reporter.note(line)
             if not scheduled:

@@ -10,7 +10,7 @@ from mrbench.model.finding import Problem
 from mrbench.run.recorder import BY_USER, Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
 from mrbench.run.slurm.client import JobState
-from mrbench.run.training import Progress
+from mrbench.run.training import Progress, echoed
 
 ASK_S = 2.0  # between two questions to the controller, for all jobs at once
 LONGEST_S = 30.0  # the same, once nothing has changed for a while
@@ -181,6 +181,7 @@ class Following:
         plan, log = run.plan, run.folder.log
         progress = Progress(plan, self._recorder.reporter)
         blocks = follow_blocks(log, ended, tick=lambda: None, poll_s=POLL_S)
+        blocks = echoed(blocks, self._recorder.reporter)
         samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
             if number in self._open:
