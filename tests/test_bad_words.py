@@ -65,6 +65,11 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         ("run demo --suite smoke", 2, "suite demo or suite smoke?", "give one of them"),
         ("run minimask", 2, "no suite is called 'minimask'", "give --suite demo --impl minimask"),
         ("table minimask", 2, "an implementation of demo", "give --suite demo --impl minimask"),
+        ("run empty", 2, "no suite is called 'empty'", "give --recipe empty.yaml"),
+        ("check empty.yaml", 2, "no suite is called 'empty.yaml'", "give --recipe empty.yaml"),
+        ("run --recipe empty", 2, "empty: cannot be read", "did you mean empty.yaml?"),
+        ("run demo --recipe empty.yaml", 2, "--recipe exclude each other", "give --recipe alone"),
+        ("table own2", 2, "no suite is called 'own2'", "did you mean 'own'?"),
         ("demo", 2, "'demo' is a suite", "`mrbench run demo`"),
         ("help runn", 2, "'runn' is not known", "did you mean 'run'?"),
         ("mirror create m demo", 2, "unexpected argument 'demo'", "did you mean --suite demo?"),
@@ -139,6 +144,7 @@ def test_what_is_wrong_where_and_what_to_do(
     (tmp_path / "junk").write_bytes(b"\xff\xfe" * 100)
     (tmp_path / "empty.yaml").touch()
     (tmp_path / "empty").mkdir()
+    (tmp_path / "runs" / "own").mkdir()
     done = mrbench(*line.split(), cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert done.stderr.startswith("mrbench: ")

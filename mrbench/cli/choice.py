@@ -59,6 +59,11 @@ def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[Reci
     if args.recipe:
         if args.impl:
             raise RecipeError("--impl and --recipe exclude each other", "give one of them")
+        if getattr(args, "suite_said", None):
+            text = f"suite {args.suite} and --recipe exclude each other"
+            raise RecipeError(
+                text, "a recipe's suite is the suite.yaml beside it: give --recipe alone"
+            )
         return tuple(load.load_path(path, locked=locked) for path in args.recipe)
     names = dict.fromkeys(args.impl or load.implementations(args.suite))
     return tuple(load.load_named(args.suite, name, locked=locked) for name in names)

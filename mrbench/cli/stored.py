@@ -41,8 +41,13 @@ def read_runs(
             text, broken = str(entry), entry.exit_code
         if not quiet:
             print(f"mrbench: left out: {one_line(text)}", file=sys.stderr)
-    if newest is None or suite in load.suite_names():
+    carried = load.suite_names()
+    if suite in carried:
         newest = load.load_suite(suite)  # else one that mrbench does not carry, as it was then
+    if newest is None:
+        raise load.unknown_suite(
+            suite, tuple(dict.fromkeys((*carried, *listing.suites_in(folder))))
+        )
     return runs, newest, broken
 
 

@@ -1,9 +1,11 @@
 """Read recipes and suites, and refuse whatever could move, escape or mislead."""
 
 import functools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 import msgspec
 
@@ -20,6 +22,7 @@ SUITE = "suite.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MOST_BYTES = 64 << 20  # of a patch or lock; ours have up to 200 kB
 SCHEMES = ("https", "ssh", "file", "package")
+_SSH_FORM = re.compile(r"[\w.-]+@[\w.-]+:.+")  # git@github.com:owner/name
 LONGEST_PATTERN, LONGEST_PART = 1000, 255  # bytes: of paths that file systems take, and names
 
 
@@ -60,8 +63,14 @@ def suite_path(name: str) -> Path:
     """Return the file of a suite that this mrbench carries; RecipeError if there is none."""
     known = suite_names()
     if name not in known:
-        raise RecipeError(f"no suite is called {name!r}", _of_suites(name) or _suggest(name, known))
+        raise unknown_suite(name, known, _of_own(name))
     return root() / "recipes" / name / SUITE
+
+
+def unknown_suite(name: str, known: tuple[str, ...], hint: str = "") -> RecipeError:
+    """Make the error for a suite that is none of the known; hint: what else it may mean."""
+    hint = hint or _of_suites(name) or _suggest(name, known)
+    return RecipeError(f"no suite is called {name!r}", hint)
 
 
 def read_suite(path: Path) -> Suite:
@@ -145,7 +154,10 @@ def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
         return read_regular(folder / name, MOST_BYTES)
     except OSError as exc:
         text = f"{folder / name} cannot be read ({exc.strerror})"
-        raise place.error(key, text, "put it there") from exc
+        remedy = "put it there"
+        if key == "environment.lock" and isinstance(exc, FileNotFoundError):
+            remedy = f"`mrbench lock --recipe {place.file}` writes it"
+        raise place.error(key, text, remedy) from exc
 
 
 def _validate(recipe: Recipe, place: Place) -> None:
@@ -177,10 +189,21 @@ def _validate(recipe: Recipe, place: Place) -> None:
 def _check_url(url: str, place: Place, key: str) -> None:
     scheme, _, rest = url.partition(":")
     if scheme not in SCHEMES:
-        raise place.error(key, f"{url!r}: only {', '.join(SCHEMES)} URLs are used", "give one")
+        text = f"{url!r}: only {', '.join(SCHEMES)} URLs are used"
+        raise place.error(key, text, _as_url(url, place) or "give one")
     user, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
     if at and (scheme == "https" or ":" in user):
         raise place.error(key, "holds a user or password", "keep secrets out of recipes")
+
+
+def _as_url(text: str, place: Place) -> str:
+    """Return what to write for a repository's path, or its address in ssh's form; else nothing."""
+    if _SSH_FORM.fullmatch(text):  # not spelled out: messages hide the user in a URL
+        return "put ssh:// before it, and / in place of the colon"
+    if ":" in text or not text:
+        return ""
+    folder = os.path.normpath(Path(place.file).absolute().parent / text)
+    return f"for a repository on this machine, give file://{quote(folder)}"
 
 
 def _check_environment(env: Environment, place: Place) -> None:
@@ -277,6 +300,12 @@ def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield f"launch.variables.{name}", text
     for text in recipe.other_gpus.arguments:
         yield "other_gpus.arguments", text
+
+
+def _of_own(name: str) -> str:
+    """Return what to type where a recipe of one's own was named as a suite; else nothing."""
+    path = Path(name if name.endswith(".yaml") else f"{name}.yaml")
+    return f"to train with a recipe of your own, give --recipe {path}" if path.is_file() else ""
 
 
 def _of_suites(name: str) -> str:

@@ -80,9 +80,9 @@ def load_yaml(cls: type[T], path: Path) -> tuple[T, Place]:
     try:
         raw = read_regular(path, MAX_BYTES + 1)
     except OSError as exc:
-        raise RecipeError(
-            f"cannot be read ({exc.strerror})", "check the path", file=str(path)
-        ) from exc
+        longer = Path(f"{path}.yaml")
+        remedy = f"did you mean {longer}?" if longer.is_file() else "check the path"
+        raise RecipeError(f"cannot be read ({exc.strerror})", remedy, file=str(path)) from exc
     return parse_yaml(cls, raw, str(path))
 
 
