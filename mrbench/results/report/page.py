@@ -224,8 +224,7 @@ def _used(rows: Sequence[TableRow]) -> dict[str, Column]:
     return {
         name: column
         for name, column in columns.COLUMNS.items()
-        if column.keys[0].endswith(USED)
-        and any(columns.value(row, column.keys[0]) is not None for row in rows)
+        if column.keys[0].endswith(USED) and columns.known(column, rows)
     }
 
 

@@ -267,11 +267,12 @@ def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
         left_out.add("scaling")
     if not any(row.relative_to for row in rows):
         left_out.add("relative")
-    left_out |= {n for n in ("energy", "allocated", "gpu_memory") if not _known(COLUMNS[n], rows)}
+    left_out |= {n for n in ("energy", "allocated", "gpu_memory") if not known(COLUMNS[n], rows)}
     return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
 
 
-def _known(column: Column, rows: Sequence[TableRow]) -> bool:
+def known(column: Column, rows: Sequence[TableRow]) -> bool:
+    """Tell whether any row has a value in a column."""
     contents = (value(row, key) for row in rows for key in column.keys)
     return any(content is not None and content is not False for content in contents)
 
@@ -288,7 +289,7 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
         column = COLUMNS[name]
         if name in ("throughput", "per_gpu") and any(r.low_images_per_second for r in rows):
             sentences.append(INTERVAL)
-        if column.meaning and _known(column, rows):
+        if column.meaning and known(column, rows):
             sentences.append(column.meaning)
         if name in ("gpu_memory", "process_memory") and any(_only_p95(column, r) for r in rows):
             sentences.append(ONLY_P95)
