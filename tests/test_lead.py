@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from mrbench.results.lead import lead
+from mrbench.model.table import Lead
+from mrbench.results.lead import lead, with_lead
 from mrbench.results.rows import TableRun, make_rows
 from test_table import SUITE, record
 
+ALONE = "a"
 A = (60.0, 60.3, 59.8)
 B = (50.0, 50.2, 49.9)
 NEAR = (59.7, 60.5, 59.9)
@@ -39,3 +41,48 @@ def test_what_is_established_is_said_and_no_more(runs: list[TableRun], says: str
     text = lead(make_rows(SUITE, runs))
     assert says in text.replace("a@cccccccccccc", "a")
     assert "is fastest: " not in text or says.startswith("a is fastest")
+
+
+def leads(runs: list[TableRun]) -> list[Lead | None]:
+    return [row.lead for row in with_lead(make_rows(SUITE, runs))]
+
+
+def test_the_lead_stands_in_the_row_that_has_it() -> None:
+    first, none = leads([*several("a", A), *several("b", B)])
+    assert none is None
+    assert first
+    assert (first.fastest, first.second, first.established) == (ALONE, "b" + ALONE[1:], True)
+    assert first.low
+    assert first.ratio
+    assert first.high
+    assert first.ratio == pytest.approx(1.2, rel=1e-2)
+    assert 1 < first.low < first.ratio < first.high
+    assert first.reason == ""
+    assert first.text == lead(make_rows(SUITE, [*several("a", A), *several("b", B)]))
+
+
+@pytest.mark.parametrize(
+    ("runs", "reason"),
+    [
+        ([*several("a", A), *several("b", NEAR)], "the interval contains 1"),
+        ([record("a", 60), record("b", 30)], f"{ALONE} and b{ALONE[1:]} are single runs"),
+        ([record("a", 60), *several("b", B)], f"{ALONE} is a single run"),
+        ([record("a", 60)], "it is the only row"),
+        ([record("a", 60), record("b", 30, plan=MORE)], "no other row may be compared with it"),
+    ],
+)
+def test_a_lead_that_is_not_established_says_why(runs: list[TableRun], reason: str) -> None:
+    found = leads(runs)[0]
+    assert found
+    assert not found.established
+    assert found.reason.replace("a@cccccccccccc", ALONE) == reason
+    assert (found.low is None) == ("contains" not in reason)
+
+
+def test_rows_without_a_number_have_no_lead() -> None:
+    assert leads([record("b", None)]) == [None]
+
+
+def test_why_rows_may_not_be_compared_is_said_by_name_and_value() -> None:
+    text = lead(make_rows(SUITE, [record("a", 60), record("b", 30, plan=MORE)]))
+    assert "1 row may not be compared with a: other iterations are measured (20 / 100)" in text

@@ -137,7 +137,7 @@ def test_ratios_are_to_the_fastest_row_that_may_be_compared(runs: Path) -> None:
     change(copy, alter)
     (chapter,) = gather.gather([], runs).chapters
     rows = ranking.ranked(chapter)
-    shares = {r.name: s for r, s in zip(rows, to_fastest(chapter, rows), strict=True)}
+    shares = {r.name: s for r, s in zip(rows, to_fastest(rows), strict=True)}
     best, other = rows[0], next(row for row in rows if row.name == "simpledet")
     assert shares[best.name].ratio == 1
     assert other.images_per_second

@@ -32,7 +32,8 @@ def read_runs(
         if isinstance(entry, listing.StoredRun):
             run = table_run(*entry)
             like = first.setdefault(entry.record.plan_digest, run)
-            runs.append(run._replace(plan=like.plan) if like.plan == run.plan else run)
+            alike = (like.plan, like.terms) == (run.plan, run.terms)
+            runs.append(run._replace(plan=like.plan, terms=like.terms) if alike else run)
             newest = entry.record.suite
             continue
         if isinstance(entry, Path):

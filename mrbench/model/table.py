@@ -12,6 +12,30 @@ from mrbench.model.suite import Accelerator
 Rate = Annotated[float, Meta(gt=0)]
 
 
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
+    """By how much the row with the highest number leads those that it may be compared with."""
+
+    fastest: Annotated[str, Meta(description="Name of that row.")]
+    second: Annotated[
+        str | None, Meta(description="Name of the next one; null: none may be compared with it.")
+    ] = None
+    ratio: Annotated[
+        float | None, Meta(description="images_per_second of the first by those of the second.")
+    ] = None
+    low: Annotated[
+        float | None,
+        Meta(
+            description="Low end of its 95 % confidence interval; null unless both have two runs."
+        ),
+    ] = None
+    high: Annotated[float | None, Meta(description="High end of it.")] = None
+    established: Annotated[
+        bool, Meta(description="Whether the first is faster than the second: the interval says so.")
+    ]
+    reason: Annotated[str, Meta(description="Why that is not established; else empty.")] = ""
+    text: Annotated[str, Meta(description="The line above the table.")]
+
+
 class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     """Like runs together: the valid runs of one plan on machines of one kind, or why none is."""
 
@@ -33,10 +57,13 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     comparison_group: Annotated[
         int,
         Meta(
-            description="Equal for rows of the same number and kind of devices, window, precision"
-            " and data, whose numbers may be compared; `mrbench compare` checks more."
+            description="Equal for rows whose numbers may be compared, by the rules of `mrbench"
+            " compare`; 1: the fastest row's."
         ),
     ] = 0
+    comparison_reason: Annotated[
+        str, Meta(description="Why not with those of group 1; empty in that group.")
+    ] = ""
     started: Annotated[str, Meta(description="UTC time of the newest run's start.")]
     window: Annotated[str, Meta(description="Measured iterations, as 100:500.")]
     images_per_second: Annotated[
@@ -139,6 +166,10 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     folders: Annotated[tuple[str, ...], Meta(description="Their folders.")]
     folder: Annotated[str | None, Meta(description="Folder of the newest valid run.")]
     footnote_number: Annotated[int | None, Meta(description="Number of the footnote.")] = None
+    lead: Annotated[
+        Lead | None,
+        Meta(description="Of the row with the highest number: by how much it leads; else null."),
+    ] = None
     relative: Annotated[
         float | UnsetType | None,
         Meta(description="With --relative-to: images_per_second by those of relative_to."),

@@ -3,14 +3,15 @@
 import itertools
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from mrbench.model.run import Interval
-from mrbench.model.table import TableRow
+from mrbench.model.table import Lead, TableRow
 from mrbench.results.rows import ratio_of
 from mrbench.text import one_line, shorten
 
 LONGEST = 60  # characters of a name
-MOST = 3  # names or pairs that a sentence lists
-APART = "another number or kind of devices, another window, precision or data set"
+MOST = 3  # names, pairs or reasons that a sentence lists
 
 
 def lead(rows: Sequence[TableRow]) -> str:
@@ -19,19 +20,62 @@ def lead(rows: Sequence[TableRow]) -> str:
     rows: those of one table, in any order. A ratio of two rows has a 95 % interval (Welch's) where
     both have two runs or more; without one, or where it contains 1, the order is not established.
     """
-    valid = [row for row in rows if row.images_per_second is not None]
+    valid = _by_speed(rows)
     if not valid:
         return "No row has a valid number; the reasons stand below."
-    valid.sort(key=lambda row: -(row.images_per_second or 0))
-    sentences = [_fastest(valid[0], valid)]
+    return _text(rows, valid, _leading(valid))
+
+
+def with_lead(rows: Sequence[TableRow]) -> list[TableRow]:
+    """Return the rows of one table, of which the one with the highest number has its lead."""
+    valid = _by_speed(rows)
+    if not valid:
+        return list(rows)
+    found = _leading(valid)
+    found = replace(found, text=_text(rows, valid, found))
+    return [replace(row, lead=found if row is valid[0] else None) for row in rows]
+
+
+def _by_speed(rows: Sequence[TableRow]) -> list[TableRow]:
+    valid = [row for row in rows if row.images_per_second is not None]
+    return sorted(valid, key=lambda row: -(row.images_per_second or 0))
+
+
+def _leading(valid: Sequence[TableRow]) -> Lead:
+    """Return by how much the first leads, its text still empty; valid: the fastest first."""
+    first = valid[0]
+    second = next((r for r in valid[1:] if r.comparison_group == first.comparison_group), None)
+    if second is None:
+        why = "it is the only row" if len(valid) == 1 else "no other row may be compared with it"
+        return Lead(fastest=first.name, established=False, reason=why, text="")
+    found = ratio_of(first, second)
+    why = ""
+    if found.low is None:
+        single = [row.name for row in (first, second) if row.repeats == 1]
+        why = f"{' and '.join(single)} {'are single runs' if single[1:] else 'is a single run'}"
+    elif found.low <= 1:
+        why = "the interval contains 1"
+    return Lead(
+        fastest=first.name,
+        second=second.name,
+        ratio=found.ratio,
+        low=found.low,
+        high=found.high,
+        established=not why,
+        reason=why,
+        text="",
+    )
+
+
+def _text(rows: Sequence[TableRow], valid: Sequence[TableRow], found: Lead) -> str:
+    sentences = [_fastest(valid[0], found, alone=len(valid) == 1)]
     groups: dict[int, list[TableRow]] = {}
     for row in valid:
         groups.setdefault(row.comparison_group, []).append(row)
     sentences += _not_established([group for group in groups.values() if len(group) > 1])
-    if len(valid) > 1 and len(groups) > 1:
-        fits = len(groups[valid[0].comparison_group])
-        others = len(valid) - fits
-        sentences.append(f"{_may_not(others)} with {_name(valid[0])}: {APART}.")
+    others = [row for row in valid if row.comparison_group != valid[0].comparison_group]
+    if others:
+        sentences.append(_may_not(others, valid[0]))
     out = len(rows) - len(valid)
     if out:
         has = "has" if out == 1 else "have"
@@ -39,29 +83,27 @@ def lead(rows: Sequence[TableRow]) -> str:
     return one_line(" ".join(sentences))
 
 
-def _fastest(first: TableRow, valid: Sequence[TableRow]) -> str:
-    rivals = [r for r in valid if r.comparison_group == first.comparison_group and r is not first]
-    if not rivals:
-        only = "is the only row" if len(valid) == 1 else "has the highest number"
-        text = f"{_name(first)} {only}: {_rate(first)}"
+def _fastest(first: TableRow, found: Lead, *, alone: bool) -> str:
+    name, second = _name(first), shorten(found.second or "", LONGEST)
+    if found.ratio is None:
+        only = "is the only row" if alone else "has the highest number"
+        text = f"{name} {only}: {_rate(first)}"
         more = "one run, which says nothing about the next" if first.repeats == 1 else ""
         return f"{text} ({more})." if more else f"{text}, {first.repeats} runs."
-    second = rivals[0]
-    found = ratio_of(first, second)
     if found.low is None or found.high is None:
         return (
-            f"{_name(first)} has the highest number: {_rate(first)},"
-            f" {found.ratio:.3g} times that of {_name(second)}."
+            f"{name} has the highest number: {_rate(first)}, {found.ratio:.3g} times that of"
+            f" {second}."
         )
     ratio = Interval(images_per_second=found.ratio, low=found.low, high=found.high)
-    if found.low > 1:
+    if found.established:
         return (
-            f"{_name(first)} is fastest: {_rate(first)}, {ratio.point} times as fast as"
-            f" {_name(second)} (95 % interval {ratio.ends})."
+            f"{name} is fastest: {_rate(first)}, {ratio.point} times as fast as {second} (95 %"
+            f" interval {ratio.ends})."
         )
     return (
-        f"Whether {_name(first)} or {_name(second)} is fastest is not established:"
-        f" {_rate(first)}, {ratio.point} times as fast (95 % interval {ratio.ends})."
+        f"Whether {name} or {second} is fastest is not established: {_rate(first)}, {ratio.point}"
+        f" times as fast (95 % interval {ratio.ends})."
     )
 
 
@@ -98,8 +140,13 @@ def _apart(faster: TableRow, slower: TableRow) -> bool:
     return found is not None and found > 1
 
 
-def _may_not(count: int) -> str:
-    return f"{_counted(count)} may not be compared"
+def _may_not(others: Sequence[TableRow], first: TableRow) -> str:
+    """Say which rows are of other groups, and why, where the first is of the one that says it."""
+    text = f"{_counted(len(others))} may not be compared with {_name(first)}"
+    reasons = list(dict.fromkeys(row.comparison_reason for row in others if row.comparison_reason))
+    if first.comparison_reason or not reasons:
+        return f"{text}; `mrbench compare` says why."
+    return f"{text}: {_listed(reasons)}."
 
 
 def _listed(names: Sequence[str]) -> str:

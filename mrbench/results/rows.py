@@ -13,7 +13,9 @@ from mrbench.model.run import Interval, Repeats, Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.record.machine_rules import slowed_by
+from mrbench.record.provenance import Facts, terms
 from mrbench.results import footnotes, names
+from mrbench.results.comparable import with_groups
 from mrbench.results.use import Use, highest_peak, most, use_of
 
 Noises = tuple[Noise | None, Noise | None]
@@ -23,9 +25,8 @@ class TableRun(NamedTuple):
     """What a table needs of one run; the whole records of thousands would fill the memory.
 
     like: equal for runs that may be averaged. series: equal for the runs of one scaling series,
-    None if the record does not say. terms: equal for runs whose numbers may be compared; variant:
-    what runs of one implementation must share besides (`mrbench compare` checks more). gpus: names
-    of the first machine's. why_not: why the number does not count.
+    None if the record does not say. terms: the facts that decide what its number may be compared
+    with. gpus: names of the first machine's. why_not: why the number does not count.
     """
 
     id: str
@@ -34,8 +35,7 @@ class TableRun(NamedTuple):
     plan: Plan
     like: Hashable
     series: Hashable | None
-    terms: Hashable
-    variant: Hashable
+    terms: Facts
     hardware: str
     gpus: Sequence[str]
     status: Status
@@ -60,8 +60,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         plan=plan,
         like=(record.plan_digest, _machine(record), _image(record)),
         series=_series(record),
-        terms=_terms(record),
-        variant=(plan.images_per_iteration, plan.image_size, _image(record)),
+        terms=terms(record),
         hardware=_hardware(record),
         gpus=[gpu.name or "" for gpu in gpus],
         status=record.status,
@@ -95,15 +94,16 @@ def make_rows(
             latest[key] = group
     rows = [_row(suite, reference, group) for group in latest.values()]
     rows = _with_scaling(rows, [group[-1].series for group in latest.values()])
-    rows = _with_groups(rows, [group[-1] for group in latest.values()])
     rows = names.with_names(suite, rows)
-    rows.sort(
-        key=lambda row: (
-            row.images_per_second is None,
-            -(row.images_per_second or 0),
-            row.implementation,
+    pairs = list(zip(rows, [_newest(group).terms for group in latest.values()], strict=True))
+    pairs.sort(
+        key=lambda pair: (
+            pair[0].images_per_second is None,
+            -(pair[0].images_per_second or 0),
+            pair[0].implementation,
         )
     )
+    rows = with_groups([row for row, _ in pairs], [of_row for _, of_row in pairs])
     return footnotes.number(rows)
 
 
@@ -169,18 +169,6 @@ def _series(record: RunRecord) -> Hashable | None:
     return record.family, _place(record), cpus, gpus, _image(record)
 
 
-def _terms(record: RunRecord) -> Hashable:
-    """Return what two implementations must share for their numbers to be compared."""
-    plan, machine = record.plan, record.machine
-    synthetic = plan.data.synthetic if plan.data else None
-    shared = (plan.window, plan.gpus, plan.accelerator, plan.precision, synthetic)
-    if machine is None:
-        return shared
-    if plan.accelerator == "cpu":
-        return shared, machine.cpu, machine.cpus_usable, machine.cpu_quota_cores
-    return shared, tuple([gpu.name for gpu in machine.gpus])
-
-
 def _place(record: RunRecord) -> tuple[str, str | None]:
     if record.slurm is not None:
         return "cluster", record.slurm.cluster
@@ -210,7 +198,7 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
     notes = tuple(dict.fromkeys(note for run in valid for note in run.notes))
     published = reference.images_per_second.get(plan.implementation) if reference else None
     comparable = plan.pinned and _same_hardware(suite, last)
-    newest = (valid or group)[-1]
+    newest = _newest(group)
     joules = [j for run in valid if (j := run.use.joules_per_image) is not None]
     return TableRow(
         implementation=plan.implementation,
@@ -258,6 +246,11 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
     )
 
 
+def _newest(group: Sequence[TableRun]) -> TableRun:
+    """Return the newest run that counts, or the newest of all."""
+    return next((run for run in reversed(group) if run.counts), group[-1])
+
+
 def _per_gpu(value: float | None, plan: Plan) -> float | None:
     return None if value is None else value / plan.gpus
 
@@ -286,24 +279,6 @@ def _same_hardware(suite: Suite, run: TableRun) -> bool:
         and len(run.gpus) >= suite.hardware.count
         and all(name in gpu for gpu in run.gpus)
     )
-
-
-def _with_groups(rows: Sequence[TableRow], runs: Sequence[TableRun]) -> list[TableRow]:
-    """Return the rows with their comparison_group; runs: the newest of each row.
-
-    Where rows of one implementation differ in batch, image size or container, which may not be
-    compared, those that come later stand in groups of their own.
-    """
-    variants: dict[Hashable, dict[Hashable, int]] = {}
-    groups: dict[Hashable, int] = {}
-    grouped = []
-    for row, run in zip(rows, runs, strict=True):
-        of_name = variants.setdefault((run.terms, row.implementation), {})
-        variant = of_name.setdefault(run.variant, len(of_name))
-        key = (run.terms, variant and (row.implementation, variant))
-        number = groups.setdefault(key, len(groups) + 1)
-        grouped.append(msgspec.structs.replace(row, comparison_group=number))
-    return grouped
 
 
 def _with_scaling(rows: Sequence[TableRow], series: Sequence[Hashable | None]) -> list[TableRow]:

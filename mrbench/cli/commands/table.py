@@ -17,6 +17,7 @@ from mrbench.model.table import TableRow
 from mrbench.recipe import load
 from mrbench.results import rows as making
 from mrbench.results import table as tables
+from mrbench.results.lead import with_lead
 from mrbench.results.table import choose, relative
 from mrbench.text import printable
 
@@ -103,7 +104,7 @@ def main(args: argparse.Namespace) -> int:
             continue
         codes.append(code)
         if args.format in tables.DATA:
-            data += [replace(row, suite=name) for row in rows]
+            data += [replace(row, suite=name) for row in with_lead(rows)]
             continue
         if len(suites) > 1:
             _print(f"\nsuite {printable(name)}\n")

@@ -1,16 +1,11 @@
 """Each row's throughput by that of the fastest row that it may be compared with."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mrbench.model.comparison import MUST
 from mrbench.model.table import TableRow
-from mrbench.record.provenance import Facts, between, facts, rules_for
-from mrbench.results.report.gather import Chapter
 from mrbench.results.rows import ratio_of
-from mrbench.text import shorten
-
-LONGEST = 24  # characters of a value in a reason
 
 
 class Share(NamedTuple):
@@ -22,38 +17,23 @@ class Share(NamedTuple):
     why: str = ""
 
 
-def to_fastest(chapter: Chapter, rows: Sequence[TableRow]) -> list[Share]:
+def to_fastest(rows: Sequence[TableRow]) -> list[Share]:
     """Return the share of each row; rows: those with a number, the fastest first.
 
-    A row that may be compared with no faster one is itself the fastest of those that may be
-    compared with it; its ratio is 1 where there are any, and None where there are none.
+    Ratios are within a comparison group; that of its fastest row is 1, and None where it is alone.
     """
-    fastest: list[tuple[TableRow, Facts]] = []
-    shares: list[Share] = []
-    found: dict[int, int] = {}  # number of a row among `fastest`, by number among `rows`
-    used: set[int] = set()
-    for i, row in enumerate(rows):
-        known = _facts(chapter, row)
-        reasons = []
-        for k, (other, theirs) in enumerate(fastest):
-            forbidding = [
-                d for d in between(known, theirs, rules_for(known, theirs)) if d.kind == MUST
-            ]
-            if not forbidding:
-                ratio = ratio_of(row, other)
-                shares.append(Share(ratio.ratio, ratio.low, ratio.high))
-                used.add(k)
-                break
-            first = forbidding[0]
-            values = f"{shorten(first.a, LONGEST)} / {shorten(first.b, LONGEST)}"
-            reasons.append(f"{first.reason} ({values})")
-        else:
-            found[i] = len(fastest)
-            fastest.append((row, known))
-            shares.append(Share(why="".join(reasons[:1])))
-    return [Share(1.0) if found.get(i) in used else share for i, share in enumerate(shares)]
+    members = Counter(row.comparison_group for row in rows)
+    fastest: dict[int, TableRow] = {}
+    return [
+        _share(row, fastest.setdefault(row.comparison_group, row), members[row.comparison_group])
+        for row in rows
+    ]
 
 
-def _facts(chapter: Chapter, row: TableRow) -> Facts:
-    """Return the facts of a row's newest valid run."""
-    return facts([run.record for run in chapter.runs_of(row) if run.counts][-1])
+def _share(row: TableRow, fastest: TableRow, members: int) -> Share:
+    if members == 1:
+        return Share(why=row.comparison_reason)
+    if row is fastest:
+        return Share(1.0)
+    ratio = ratio_of(row, fastest)
+    return Share(ratio.ratio, ratio.low, ratio.high)

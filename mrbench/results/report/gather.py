@@ -18,6 +18,7 @@ from mrbench.model.table import TableRow
 from mrbench.recipe import load
 from mrbench.record import rundir
 from mrbench.record.archive import opened
+from mrbench.results.lead import with_lead
 from mrbench.results.report.iterations import Curve, read_curve
 from mrbench.results.report.machine import Activity, read_activity
 from mrbench.results.rows import counts, make_rows, table_run
@@ -131,7 +132,11 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
 
 def download_rows(chapters: Sequence[Chapter]) -> list[dict[str, object]]:
     """Return the rows of all tables, as `mrbench table --format json` has them, and their suite."""
-    return [{"suite": chapter.name, **row.plain()} for chapter in chapters for row in chapter.rows]
+    return [
+        {"suite": chapter.name, **row.plain()}
+        for chapter in chapters
+        for row in with_lead(chapter.rows)
+    ]
 
 
 def download_runs(chapters: Sequence[Chapter]) -> list[dict[str, object]]:

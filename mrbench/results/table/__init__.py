@@ -48,6 +48,7 @@ LISTS = (
     "runs",
     "folders",
     "stand_ins",
+    "lead",
 )  # what CSV leaves out unless it is asked for
 
 

@@ -7,14 +7,14 @@ import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.measure.repeats import Noise, Ratio
-from mrbench.model.comparison import MUST
 from mrbench.model.record import RunRecord
 from mrbench.model.table import TableRow
 from mrbench.record import rundir
-from mrbench.record.provenance import differing
+from mrbench.record.provenance import facts
 from mrbench.results import names
+from mrbench.results.comparable import why_not
 from mrbench.results.rows import ratio_of
-from mrbench.text import one_line, shorten
+from mrbench.text import one_line
 
 Record = RunRecord | str  # or why there is none
 NoiseOf = Callable[[RunRecord], Noise | None]
@@ -100,9 +100,4 @@ def _reason(row: TableRow, record: Record, other: TableRow, other_record: Record
         return None
     if isinstance(other_record, str):
         return f"{other.name}: {other_record}"
-    forbidding = [d for d in differing(record, other_record) if d.kind == MUST]
-    if not forbidding:
-        return None
-    first = forbidding[0]
-    more = f", and {len(forbidding) - 1} more" if len(forbidding) > 1 else ""
-    return f"{first.reason} ({shorten(first.a, 24)} / {shorten(first.b, 24)}){more}"
+    return why_not(facts(record), facts(other_record)) or None

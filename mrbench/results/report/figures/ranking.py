@@ -48,7 +48,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     rows = ranked(chapter)
     if not rows:
         return None
-    shares = to_fastest(chapter, rows)
+    shares = to_fastest(rows)
     traces: list[Json] = []
     legend: list[LegendEntry] = []
     for verdict, colour in VERDICTS.items():
