@@ -193,7 +193,7 @@ def test_an_interrupted_series_goes_on_with_the_command_that_it_names(
 
 
 def test_a_series_whose_mrbench_was_killed_goes_on(paced: Path, tmp_path: Path) -> None:
-    words = ("--recipe", paced, "--repeat", 2)
+    words = ("--recipe", paced, "--repeat", 2, "--name", "night")
     with second_waits(tmp_path, *words) as running:
         dry = mrbench("run", *words, "--missing", "--dry-run", cwd=tmp_path)
         assert dry.stdout.splitlines() == [
@@ -210,6 +210,10 @@ def test_a_series_whose_mrbench_was_killed_goes_on(paced: Path, tmp_path: Path) 
             return lock is not None
 
     wait_for(is_over)
+    listed = json.loads(mrbench("runs", "--tag", "night", "--json", cwd=tmp_path).stdout)
+    assert [run["folder"] for run in listed if run["verdict"] == "no record"] == [
+        f"runs/toys/toy/{killed.name}"
+    ]
     dry = mrbench("run", *words, "--missing", "--dry-run", cwd=tmp_path)
     name = f"toys/toy/{killed.name}"
     rest = f"; {name} has no record (`mrbench collect` may finish it); 1 to run"
