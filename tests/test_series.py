@@ -223,3 +223,15 @@ def test_a_series_whose_mrbench_was_killed_goes_on(paced: Path, tmp_path: Path) 
         path.with_name("plan.json").unlink()
     failed = mrbench("run", *words[:2], "--failed", "--dry-run", cwd=tmp_path)
     assert failed.stdout.startswith(f"toy: again: killed ({name})\n")
+
+
+@pytest.mark.usefixtures("slurm")
+def test_what_is_with_a_cluster_is_not_submitted_twice(toy: Path, tmp_path: Path) -> None:
+    words = ("run", "--recipe", toy, "--executor", "slurm", "--detach")
+    assert mrbench(*words, cwd=tmp_path).returncode == 0
+    again = mrbench(*words, "--missing", cwd=tmp_path)
+    assert again.returncode == 0
+    assert "toy: skipped: has 0 of 1 valid runs, 1 at work\n" in again.stderr
+    assert mrbench("collect", "--wait", cwd=tmp_path).returncode == 0
+    again = mrbench(*words, "--missing", cwd=tmp_path)
+    assert "toy: skipped: has 1 of 1 valid runs\n" in again.stderr
