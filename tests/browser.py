@@ -78,6 +78,7 @@ def scroll_through(driver: webdriver.Chrome) -> None:
     """Bring every figure into view once, as a reader does, and wait until it is drawn."""
     driver.execute_async_script(
         """
+        document.querySelectorAll("details.more").forEach(d => { d.open = true; });
         const done = arguments[0], plots = [...document.querySelectorAll(".plot")];
         const next = () => {
           const node = plots.shift();

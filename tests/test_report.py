@@ -126,6 +126,28 @@ def test_memory_and_energy_are_columns_where_any_run_has_them(runs: Path, traine
     assert "J/image: joules that the GPUs took" in on_gpus
 
 
+def test_runs_of_other_batches_say_so_and_those_of_earlier_plans_are_counted(runs: Path) -> None:
+    (run,) = (runs / "smoke" / "simpledet").iterdir()
+    copy = shutil.copytree(run, run.with_name("earlier"))
+
+    def alter(record: Record) -> None:
+        record |= {"id": record["id"] + "-earlier", "plan_digest": "2" * 64}
+        record["started"] = "2026-11-24T10:00:00.000Z"
+        record["plan"] |= {"images_per_iteration": 7}
+
+    change(copy, alter)
+    found = gather.gather([], runs)
+    labels = {run.called: run.label for chapter in found.chapters for run in chapter.runs}
+    assert labels[str(copy)] == "2026-11-24 10:00:00, 1 device, 7 images per iteration"
+    assert labels[str(run)].endswith(", 1 image per iteration")
+    assert sum("per iteration" in label for label in labels.values()) == 2
+    text = page.build(found)
+    assert "9 valid runs, 8 of them in 8 rows; the others are earlier, of another plan" in text
+    folded = text[text.index('<details class="more"') :]
+    assert "The other runs (1)" in folded
+    assert "<h4>simpledet, 2026-11-24 10:00:00" in folded
+
+
 def test_ratios_are_to_the_fastest_row_that_may_be_compared(runs: Path) -> None:
     (run,) = (runs / "smoke" / "simpledet").iterdir()
     copy = shutil.copytree(run, runs / "smoke" / "twice" / run.name)

@@ -34,7 +34,8 @@ MEASURED = (
 class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run as a report shows it. called: its folder or archive.
 
-    edited: whether its record has another digest than it says.
+    edited: whether its record has another digest than it says. mixed: whether runs of its
+    implementation differ in images per device.
     """
 
     called: str
@@ -42,6 +43,7 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
     edited: bool
     curve: Curve
     activity: Activity
+    mixed: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -71,9 +73,12 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """What a legend calls it: when it began, and on how many devices."""
+        """What a legend calls it: when it began, on how many devices, and what makes it differ."""
         count, what = self.plan.gpus, "GPU" if self.plan.accelerator == "gpu" else "device"
-        return f"{self.began}, {count} {what}{'' if count == 1 else 's'}"
+        label = f"{self.began}, {count} {what}{'' if count == 1 else 's'}"
+        images = self.plan.images_per_iteration
+        batch = f"{images or '?'} image{'' if images == 1 else 's'} per iteration"
+        return f"{label}, {batch}" if self.mixed else label
 
 
 class Chapter(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,11 +220,23 @@ def _for_reading(record: RunRecord, file: Path) -> RunRecord:
 
 
 def _chapter(name: str, unsorted: Iterable[ReportRun], reference: str | None) -> Chapter:
-    runs = sorted(unsorted, key=lambda run: run.record.started)
+    runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
     # one that mrbench does not carry, as it was for the newest run
     suite = load.load_suite(name) if name in load.suite_names() else runs[-1].record.suite
     rows = make_rows(suite, [table_run(run.record) for run in runs], reference)
     return Chapter(name=name, suite=suite, runs=runs, rows=rows)
+
+
+def _with_mixed(runs: Sequence[ReportRun]) -> list[ReportRun]:
+    """Return the runs; those of an implementation whose runs differ in their batch say so."""
+    batches: dict[str, set[float]] = {}
+    for run in runs:
+        batch = (run.plan.images_per_iteration or 0) / run.plan.gpus
+        batches.setdefault(run.plan.implementation, set()).add(batch)
+    return [
+        msgspec.structs.replace(run, mixed=len(batches[run.plan.implementation]) > 1)
+        for run in runs
+    ]
 
 
 def _plain(value: Any, file: Path, key: str) -> Any:  # noqa: ANN401 - whatever JSON holds

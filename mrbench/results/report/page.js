@@ -15,7 +15,7 @@
   };
 
   root.classList.add("script");
-  for (const numbers of document.querySelectorAll("details.numbers")) numbers.open = false;
+  for (const numbers of document.querySelectorAll("details.numbers, .more")) numbers.open = false;
 
   // figures
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -132,8 +132,11 @@
   };
   const plots = [...document.querySelectorAll(".plot")];
   const redraw = () => {
-    for (const node of plots) if (drawn.has(node.dataset.figure)) draw(node);
+    for (const node of plots) if (drawn.has(node.dataset.figure) && node.clientWidth) draw(node);
   };
+  for (const more of document.querySelectorAll("details.more")) {
+    more.addEventListener("toggle", redraw); // what was folded may have other colours and width
+  }
   let shown = root.clientWidth;
   window.addEventListener("resize", () => { // not while a page is printed: that has its own width
     if (before === null && root.clientWidth !== shown) {

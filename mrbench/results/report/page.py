@@ -71,13 +71,17 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a chapter with its figures; missing: what is not shown, and why."""
+    """A part of a chapter with its figures; missing: what is not shown, and why.
+
+    folded: figures that a reader has to open.
+    """
 
     kind: str
     key: str
     title: str
     figures: Sequence[Figure]
     missing: Sequence[str]
+    folded: Sequence[Figure] = ()
 
 
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +119,8 @@ def build(report: ReportContent) -> str:
     most = _points(report)
     chapters = [_chapter(chapter, f"suite{i}", most) for i, chapter in enumerate(report.chapters)]
     arrays: dict[tuple[object, ...], int] = {}
-    figures = {f.key: f.spec(arrays) for c in chapters for part in c.parts for f in part.figures}
+    parts = [part for chapter in chapters for part in chapter.parts]
+    figures = {f.key: f.spec(arrays) for p in parts for f in (*p.figures, *p.folded)}
     payload: Json = {
         "arrays": [list(x) for x in arrays],
         "figures": figures,
@@ -174,14 +179,23 @@ def _points(report: ReportContent) -> int:
 
 def _summary(runs: Sequence[ReportRun], chapters: Sequence[Chapter]) -> str:
     out = sum(not run.counts for run in runs)
-    rows = sum(len(chapter.rows) for chapter in chapters)
-    both = f"{len(runs)} run{'s' * (len(runs) != 1)} in {rows} row{'s' * (rows != 1)}"
-    if out:
-        return f"{both}; {out} {'is' if out == 1 else 'are'} not valid, for the reasons below."
     unjudged = sum(not run.record.validity for run in runs)
-    if unjudged:
-        return f"{both}; {unjudged} not judged, as suites had no rules when they were made."
-    return f"{both}; all valid."
+    rows = [(chapter, row) for chapter in chapters for row in chapter.rows]
+    earlier = len(runs) - sum(len(chapter.runs_of(row)) for chapter, row in rows)
+    valid = "" if out or unjudged else "valid "
+    text = _count(len(runs), f"{valid}run")
+    text += f", {len(runs) - earlier} of them" if earlier else ""
+    text += f" in {_count(len(rows), 'row')}"
+    text += "; the others are earlier, of another plan or machine" if earlier else ""
+    if out:
+        text += f"; {out} {'is' if out == 1 else 'are'} not valid, for the reasons below"
+    elif unjudged:
+        text += f"; {unjudged} not judged, as suites had no rules when they were made"
+    return f"{text}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
@@ -252,7 +266,7 @@ def _dashed(cell: str) -> str:
 def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tuple[str, str]]]:
     """Return the parts of a chapter in their order, and title and reason of those left out."""
     courses = course.figures(chapter, key, most)
-    machines, dark = _machines(chapter, key, most)
+    machines, earlier, dark = _machines(chapter, key, most)
     untimed = [
         f"{figure.title}: {'; '.join(figure.missing)}" for figure in courses if not figure.traces
     ]
@@ -279,25 +293,39 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
     for kind, title, figures, missing in parts:
         if figures or kind in always:
             notes = missing if kind in ("ranking", "course", "during") else ()
-            shown.append(
-                Part(kind=kind, key=f"{key}-{kind}", title=title, figures=figures, missing=notes)
+            folded = earlier if kind == "during" else ()
+            part = Part(
+                kind=kind,
+                key=f"{key}-{kind}",
+                title=title,
+                figures=figures,
+                missing=notes,
+                folded=folded,
             )
+            shown.append(part)
         elif missing:
             left_out.append((title, "; ".join(missing)))
     return shown, left_out
 
 
-def _machines(chapter: Chapter, key: str, most: int) -> tuple[list[Figure], list[str]]:
-    """Return the figures of the runs' machines, and why those of other runs are missing."""
-    figures: list[Figure] = []
+def _machines(
+    chapter: Chapter, key: str, most: int
+) -> tuple[list[Figure], list[Figure], list[str]]:
+    """Return the figures of the rows' newest runs, those of other runs, and why any are missing."""
+    of_rows = [runs for row in chapter.rows if (runs := chapter.runs_of(row))]
+    newest = {runs[-1].called: i for i, runs in enumerate(of_rows)}
+    first: list[Figure] = []
+    others: list[Figure] = []
     tops = during.tops(chapter.runs)
     silent: dict[str, int] = {}
-    for i, run in enumerate(chapter.runs):
+    order = sorted(chapter.runs, key=lambda run: newest.get(run.called, len(newest)))
+    for i, run in enumerate(order):
         name = f"{run.plan.implementation}, {run.label}"
         figure = during.figure(run, f"{key}-during-{i}", name, most, tops)
         if figure:
-            figures.append(figure)
+            (first if run.called in newest else others).append(figure)
         else:
             why = "; ".join(run.activity.problems) or "its telemetry is empty"
             silent[why] = silent.get(why, 0) + 1
-    return figures, [f"{count} run{'s' * (count != 1)}: {why}" for why, count in silent.items()]
+    missing = [f"{_count(count, 'run')}: {why}" for why, count in silent.items()]
+    return first or others, others if first else [], missing

@@ -235,15 +235,15 @@ def _table(run: ReportRun) -> Numbers:
         values = one.within(*measured) if measured else [v for v in one.values if v is not None]
         if values:
             stats = statistics(values)
-            words = [show(value, ".4g") for value in (stats.mean, stats.p5, stats.p95)]
+            words = [show(value, ".4g") for value in (stats.mean, stats.p5, stats.p95, stats.max)]
             rows.append((f"{one.panel} ({one.unit})", one.name, *words))
     for slow in run.activity.slowed:
         began_s, ended_s = measured or (slow.stretches[0][0], slow.stretches[-1][1])
         parts = [max(0.0, min(e, ended_s) - max(b, began_s)) for b, e in slow.stretches]
         share = sum(parts) / (ended_s - began_s) if ended_s > began_s else None
-        rows.append((f"Slowed by {slow.why}", slow.name, show(share, ".0%"), "\u2013", "\u2013"))
+        rows.append((f"Slowed by {slow.why}", slow.name, show(share, ".0%"), *["\u2013"] * 3))
     return Numbers(
-        head=("Value", "Of", "mean", "5th percentile", "95th percentile"),
+        head=("Value", "Of", "mean", "5th percentile", "95th percentile", "highest"),
         rows=rows,
         note="Over the measured window."
         if measured
