@@ -91,6 +91,15 @@ def ask(line: str, cwd: Path, point: int | None = None) -> list[str]:
         ("mrbench runs --tag ", {"night"}, {"smoke"}),
         ("mrbench run --name n", {"night"}, set()),
         ("mrbench runs rm smoke/detectron2/", {f"smoke/detectron2/{RUN}"}, {"mine/"}),
+        ("mrbench runs rm ", {"smoke/"}, {"theirs.tar.gz", "detectron2", "night"}),
+        ("mrbench runs tag smoke/detectron2/", {f"smoke/detectron2/{RUN}"}, {"mine/"}),
+        (f"mrbench runs tag {RUN} ", {"night", "noon"}, {"smoke/"}),
+        (f"mrbench runs untag {RUN} ", {"night"}, {"noon"}),
+        ("mrbench show ni", {"night"}, {"noon"}),
+        ("mrbench table th", {"theirs.tar.gz"}, {"smoke"}),
+        ("mrbench baseline save b.json ", {"mine", "theirs.tar.gz"}, {"x.log"}),
+        ("mrbench check ", {"demo"}, {"theirs.tar.gz", "mine"}),
+        ("mrbench check --baseline b.json ", {"mine", "theirs.tar.gz"}, {"x.log"}),
         ("mrbench verify tens", {"tensorpack"}, {"detectron2", "smoke/"}),
         ("mrbench show smoke/detectron2/", {f"smoke/detectron2/{RUN}"}, {"smoke/detectron2/"}),
         ("mrbench show 2026", {RUN}, {"smoke/"}),
@@ -115,6 +124,8 @@ def test_what_is_offered(line: str, there: set[str], not_there: set[str], tmp_pa
 def lay_out(folder: Path) -> None:
     shutil.copytree(KEPT / "smoke", folder / "runs" / "smoke")
     tags.change(folder / "runs" / "smoke" / "detectron2" / RUN, add=["night"])
+    (other,) = (folder / "runs" / "smoke" / "torchvision").iterdir()
+    tags.change(other, add=["noon"])
     (folder / "runs" / "mine" / "toy").mkdir(parents=True)
     (folder / "other" / "demo").mkdir(parents=True)
     (folder / "a b").mkdir()

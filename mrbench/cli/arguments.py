@@ -72,6 +72,23 @@ def add_suite_option(
     parser.add_argument("--suite", action=OneSuite, default=default, metavar="NAME", help=told)
 
 
+def add_named_runs(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add SUITE|RUN ... and --suite, for mrbench.cli.stored.named. default: in words."""
+    parser.add_argument(
+        "run",
+        nargs="*",
+        metavar="SUITE|RUN",
+        help="a suite, or runs: folders, ends of their paths, archives, tags, or an implementation"
+        f" (its latest run); default: {default}",
+    )
+    add_suite_option(parser, None, "the same for a suite")
+
+
+def named_words(args: argparse.Namespace) -> list[str]:
+    """Return the words that add_named_runs took."""
+    return [*args.run, *([args.suite] if args.suite else ())]
+
+
 def add_recipes(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
     """Add SUITE, --suite, --impl and --recipe. named: whether SUITE may stand without --suite."""
     if named:

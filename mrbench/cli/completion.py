@@ -20,10 +20,12 @@ from mrbench.cli import overview
 from mrbench.cli.arguments import OneSuite
 from mrbench.errors import MrbenchError
 from mrbench.recipe import load
-from mrbench.record import tags
+from mrbench.record import rundir, tags
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
 LEVELS = 2  # of folders above a run's: suite and implementation
+READERS = (" table", " report", " runs", " save", " update")  # take suites that have runs
+CHANGERS = (" rm", " tag", " untag")  # take single runs, and no archives of them
 Completer = Callable[..., Iterable[str]]
 
 
@@ -85,7 +87,7 @@ def _nothing(**_: object) -> Iterable[str]:
 def _suites(parser: argparse.ArgumentParser, parsed_args: object, **_: object) -> Iterable[str]:
     """Offer mrbench's suites; to who reads runs, those of runs too."""
     names = set(load.suite_names())
-    if parser.prog.endswith((" table", " report", " runs")):
+    if parser.prog.endswith(READERS) or getattr(parsed_args, "baseline", None):
         names |= {p.name for p in _runs_of(parsed_args).glob("*/") if p.is_dir()}
     return sorted(filter(str.isprintable, names))
 
@@ -112,11 +114,14 @@ def _chosen(parsed_args: object) -> Iterable[str]:
     return [suite] if isinstance(suite, str) else suite
 
 
-def _runs(prefix: str, parsed_args: object, **_: object) -> Iterable[str]:
-    """Offer runs as suite/implementation/time, a part at a time; implementations; archives.
+def _runs(
+    prefix: str, parser: argparse.ArgumentParser, parsed_args: object, **_: object
+) -> Iterable[str]:
+    """Offer runs as suite/implementation/time, a part at a time; implementations; tags; archives.
 
     Where nothing begins so: times alone.
     """
+    changes = parser.prog.endswith(CHANGERS)
     runs, depth, found = _runs_of(parsed_args), prefix.count("/"), []
     if depth <= LEVELS and not prefix.startswith(("/", ".", "~")):
         for path in runs.glob(f"{glob.escape(prefix)}*"):
@@ -125,9 +130,10 @@ def _runs(prefix: str, parsed_args: object, **_: object) -> Iterable[str]:
                 found.append(f"{name}/")
             elif (path / "record.json").is_file():
                 found.append(name)
-    if not depth:
+    if not depth and not changes:
         found += {p.parents[1].name for p in runs.glob(f"*/{glob.escape(prefix)}*/*/record.json")}
-    found += _paths(prefix, ARCHIVES, folders=bool(prefix))
+        found += [tag for tag in _tags(parser, parsed_args) if prefix and tag.startswith(prefix)]
+    found += _paths(prefix, () if changes else ARCHIVES, folders=bool(prefix))
     if not found:
         found = [p.parent.name for p in runs.glob(f"*/*/{glob.escape(prefix)}*/record.json")]
     return sorted(filter(str.isprintable, found))
@@ -137,9 +143,19 @@ def _runs_and_suites(**known: Any) -> Iterable[str]:  # noqa: ANN401 - argcomple
     return [*_suites(**known), *_runs(**known)]
 
 
-def _tags(parsed_args: object, **_: object) -> Iterable[str]:
-    found: set[str] = set()
-    for path in _runs_of(parsed_args).glob(f"*/*/*/{tags.FILE}"):
+def _checked(**known: Any) -> Iterable[str]:  # noqa: ANN401 - argcomplete's keywords
+    """Offer suites; against a baseline, runs too."""
+    against = getattr(known["parsed_args"], "baseline", None)
+    return (_runs_and_suites if against else _suites)(**known)
+
+
+def _tags(parser: argparse.ArgumentParser, parsed_args: object, **_: object) -> Iterable[str]:
+    """Offer all tags; to who takes some from a run, that run's."""
+    runs, found = _runs_of(parsed_args), set[str]()
+    name = getattr(parsed_args, "run", None)
+    if parser.prog.endswith(" untag") and name:
+        return tags.read(rundir.find_run(name, runs))
+    for path in runs.glob(f"*/*/*/{tags.FILE}"):
         with contextlib.suppress(MrbenchError):  # `mrbench runs` names it
             found.update(tags.read(path.parent))
     return sorted(found)
@@ -177,7 +193,7 @@ def _paths(prefix: str, endings: tuple[str, ...], *, folders: bool = True) -> It
 
 BY_NAME: dict[str, Completer] = {
     "suite": _suites,
-    "suites": _suites,
+    "suites": _checked,
     "impl": _implementations,
     "recipe": _recipes,
     "origin": _whole_names,

@@ -1,16 +1,19 @@
 """Runs as people name them: a suite's, a table row's, an implementation's latest, and folders."""
 
 import contextlib
+import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
 from mrbench.record import listing, rundir
-from mrbench.record.archive import SUFFIXES, opened
+from mrbench.record.archive import SUFFIXES, identity, opened
+from mrbench.record.listing import StoredRun
 from mrbench.results import names
 from mrbench.results.compare import Side
 from mrbench.results.rows import TableRun, make_rows, table_run
@@ -19,17 +22,77 @@ from mrbench.text import one_line
 RUNS = ("*/record.json", "*/*/record.json", "*/*/*/record.json")  # in a folder of runs
 
 
+class Named(NamedTuple):
+    """What words name: suites, and single runs by their suite. code: of those left out, or 0."""
+
+    suites: Sequence[str]
+    runs: Mapping[str, Sequence[StoredRun]]
+    code: int
+
+    @property
+    def all_suites(self) -> list[str]:
+        """Those that are named, and those of the runs."""
+        return list(dict.fromkeys((*self.suites, *self.runs)))
+
+    def folder_of(self, suite: str, folder: Path) -> Path | None:
+        """Return where all runs of a suite are to be read; None where single ones were named."""
+        return folder if suite in self.suites or suite not in self.runs else None
+
+
+def named(words: Sequence[str], folder: Path, suite: str | None = None) -> Named:
+    """Read the runs among words, each once; the other words are suites.
+
+    A run is named by its folder, the end of its path, a tag, an archive, or an implementation: its
+    latest. One that cannot be read is named on stderr and left out. suite: one that may have no
+    runs. MrbenchError for a word that names nothing.
+    """
+    suites, runs, code = [], dict[str, list[StoredRun]](), 0
+    known = {*load.suite_names(), *listing.suites_in(folder), suite}
+    once = set[str]()
+    for word in dict.fromkeys(words):
+        if word in known:
+            suites.append(word)
+            continue
+        try:
+            run = _stored(latest(word, folder), folder)
+        except MrbenchError as exc:
+            if not Path(word).exists():
+                if "/" not in word and not word.endswith(SUFFIXES):
+                    raise _unknown_suite(word, folder) from exc  # meant most likely
+                raise
+            print(f"mrbench: left out: {one_line(str(exc))}", file=sys.stderr)
+            code = max(code, exc.exit_code)
+            continue
+        if identity(run.record) not in once:
+            once.add(identity(run.record))
+            runs.setdefault(run.record.plan.suite, []).append(run)
+    return Named(suites, runs, code)
+
+
+def _stored(name: str, folder: Path) -> StoredRun:
+    with opened(name, folder) as run:
+        record, edited = rundir.load_checked(run.folder.record, run.record_name)
+    if edited:
+        raise listing.edited(run.called)
+    return StoredRun(record, run.called)
+
+
 def read_runs(
-    folder: Path, suite: str, *, quiet: bool = False
+    folder: Path | None, suite: str, more: Sequence[StoredRun] = (), *, quiet: bool = False
 ) -> tuple[list[TableRun], Suite, int]:
     """Return a suite's runs, the suite, and the exit code: that of a record with a fault.
 
-    What cannot be read is named on stderr, unless quiet. RecipeError for a suite that nobody knows.
+    folder: of runs, if those in it count; more: further ones, which may be archives of them. What
+    cannot be read is named on stderr, unless quiet. RecipeError for a suite that nobody knows.
     """
     runs, newest, broken = [], None, 0
     first: dict[str, TableRun] = {}  # of each plan: the memory of the others is not filled
-    for entry in listing.list_runs(folder, suite):
-        if isinstance(entry, listing.StoredRun):
+    known = set[str]()
+    for entry in itertools.chain(listing.list_runs(folder, suite) if folder else (), more):
+        if isinstance(entry, StoredRun):
+            if more and identity(entry.record) in known:
+                continue
+            known.add(identity(entry.record))
             run = table_run(*entry)
             like = first.setdefault(entry.record.plan_digest, run)
             alike = (like.plan, like.terms) == (run.plan, run.terms)
@@ -46,10 +109,13 @@ def read_runs(
     if suite in carried:
         newest = load.load_suite(suite)  # else one that mrbench does not carry, as it was then
     if newest is None:
-        raise load.unknown_suite(
-            suite, tuple(dict.fromkeys((*carried, *listing.suites_in(folder))))
-        )
+        raise _unknown_suite(suite, folder)
     return runs, newest, broken
+
+
+def _unknown_suite(name: str, folder: Path | None) -> RecipeError:
+    there = listing.suites_in(folder) if folder else ()
+    return load.unknown_suite(name, tuple(dict.fromkeys((*load.suite_names(), *there))))
 
 
 def chosen_suites(folder: Path) -> list[str]:

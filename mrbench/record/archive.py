@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from mrbench.errors import MrbenchError
+from mrbench.model.record import RunRecord
 from mrbench.record.rundir import RunDir, find_run, names_in
 from mrbench.text import size_text
 
@@ -80,6 +81,12 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
         for n in lacking:
             _gunzip(copy / f"{n}.gz", copy / n)
         yield Opened(RunDir(copy), str(folder), unpacked=lacking)
+
+
+def identity(record: RunRecord) -> str:
+    """Return what a run and all archives of it share, and no other run has."""
+    packed = record.packed
+    return (packed.record.digest if packed else record.digest) or record.id
 
 
 def check_bounds(folder: RunDir, called: str) -> None:

@@ -172,7 +172,12 @@ def _series(record: RunRecord) -> Hashable | None:
 def _place(record: RunRecord) -> tuple[str, str | None]:
     if record.slurm is not None:
         return "cluster", record.slurm.cluster
-    return "host", record.machine.host if record.machine else None
+    machine = record.machine
+    if record.packed is None or machine is None:
+        return "host", machine.host if machine else None
+    # the stars of two hosts are alike, their memory and GPUs are not
+    apart = (machine.host, machine.memory_bytes, *(gpu.uuid for gpu in machine.gpus))
+    return "packed", repr(apart)
 
 
 def _image(record: RunRecord) -> str | None:

@@ -16,9 +16,17 @@ from mrbench.checks.baseline.sample import stored_sample
 from mrbench.checks.baseline.verdict import Terms
 from mrbench.checks.baseline.words import counted, share
 from mrbench.cli import baselines
-from mrbench.cli.arguments import MARGIN, add_impl, add_json, add_margin, add_runs, add_suite
+from mrbench.cli.arguments import (
+    MARGIN,
+    add_impl,
+    add_json,
+    add_margin,
+    add_named_runs,
+    add_runs,
+    named_words,
+)
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import chosen_suites
+from mrbench.cli.stored import chosen_suites, named
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
@@ -42,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         examples="mrbench baseline save demo.json demo",
     )
     _add_file(save, "a new JSON file; readable diffs in git")
-    add_suite(save, None, "the one that has runs")
+    add_named_runs(save, "the suite that has runs")
     add_json(save, "print the baseline as JSON")
     _add_runs(save)
     show = actions.add_parser(
@@ -57,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         examples="mrbench baseline update demo.json    # with the latest runs",
     )
     _add_file(update, "a baseline file")
+    add_named_runs(update, "all of the baseline's suite")
     _add_runs(update)
     add_json(update, "print the baseline as JSON")
     add_margin(update)
@@ -89,24 +98,25 @@ def _save(args: argparse.Namespace) -> int:
             "`mrbench baseline update` keeps its history, or remove it",
             file=args.baseline,
         )
-    if args.suite is None:
-        args.suite, *more = chosen_suites(args.runs)
-        if more:
-            listed = " or ".join([args.suite, *more])
-            raise RecipeError("a baseline is of one suite", f"name it: {listed}")
-    groups = baselines.read_series(args.runs, args.suite, args.impl)
-    baseline = keeping.save(args.suite, groups)
+    chosen = named(named_words(args) or chosen_suites(args.runs), args.runs, args.suite)
+    suites = chosen.all_suites
+    if len(suites) != 1:
+        listed = " or ".join(suites) or "none was named"
+        raise RecipeError("a baseline is of one suite", f"name it: {listed}")
+    (suite,) = suites
+    groups = baselines.read_series(chosen, args.runs, suite, args.impl)
+    baseline = keeping.save(suite, groups)
     _print_left_out(groups)
     if not baseline.entries:
-        hint = f"`mrbench run --suite {args.suite} --repeat 3` makes some"
-        raise MrbenchError(f"no valid runs of suite {args.suite}", hint, file=args.runs)
+        hint = f"`mrbench run --suite {suite} --repeat 3` makes some"
+        raise MrbenchError(f"no valid runs of suite {suite}", hint, file=args.runs)
     write_baseline(args.baseline, baseline)
     _print_slowed(groups)
     if args.json:
         _print_json(baseline)
     else:
         _print(baseline, args.baseline, MARGIN)
-    return 0
+    return chosen.code
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -120,7 +130,9 @@ def _show(args: argparse.Namespace) -> int:
 
 def _update(args: argparse.Namespace) -> int:
     stored, _ = baselines.read_stored(args.baseline)
-    groups = baselines.read_series(args.runs, stored.suite, args.impl)
+    chosen = named(named_words(args), args.runs, stored.suite)
+    baselines.require_suite(stored, chosen.all_suites, args.baseline)
+    groups = baselines.read_series(chosen, args.runs, stored.suite, args.impl)
     _print_left_out(groups)
     new, changes = keeping.update(stored, groups, Terms(margin=args.margin), args.accept)
     if not changes:
@@ -139,10 +151,10 @@ def _update(args: argparse.Namespace) -> int:
     _print_slowed(groups)
     if args.json:
         _print_json(new)
-        return 0
+        return chosen.code
     for change in changes:
         print(change.text)
-    return 0
+    return chosen.code
 
 
 def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:

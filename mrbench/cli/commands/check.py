@@ -12,11 +12,12 @@ from mrbench.checks import recipes as checking
 from mrbench.checks.baseline import exports
 from mrbench.checks.baseline.check import Gate, check_runs
 from mrbench.checks.baseline.verdict import Terms
-from mrbench.checks.recipes import chosen
+from mrbench.checks.recipes import chosen as recipes_chosen
 from mrbench.cli import baselines
 from mrbench.cli.arguments import add_impl, add_margin, add_recipe, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.findings import add_formats, print_findings
+from mrbench.cli.stored import named
 from mrbench.errors import RecipeError
 from mrbench.model.baseline import Baseline
 from mrbench.model.finding import Finding
@@ -41,7 +42,12 @@ mrbench check --baseline demo.json --margin 3%    # did runs get slower?""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench check`."""
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help="suites; default: all")
+    parser.add_argument(
+        "suites",
+        nargs="*",
+        metavar="SUITE|RUN",
+        help="suites; default: all; with --baseline also runs to check, such as archives",
+    )
     parser.add_argument("--suite", nargs="+", action="extend", metavar="S", help="the same")
     add_impl(parser, "default: all of these suites")
     add_recipe(parser, "recipe and suite files to check instead")
@@ -98,7 +104,7 @@ def main(args: argparse.Namespace) -> int:
             )
         return print_findings(_against_baseline(args), args)
     findings = checking.check_recipes(
-        args.recipe or chosen.carried(args.suite or None, args.impl),
+        args.recipe or recipes_chosen.carried(args.suite or None, args.impl),
         network=network,
         mirror=args.mirror or (os.environ.get("MRBENCH_MIRROR") if args.network else None) or None,
         say=_say if network else _say_nothing,
@@ -118,14 +124,16 @@ def _say_nothing(_text: str) -> None:
 def _against_baseline(args: argparse.Namespace) -> list[Finding]:
     """Check the runs that the arguments name, and write what they ask to export."""
     names = args.impl
-    stored, lines = baselines.read_stored(args.baseline, args.suite or ())
+    stored, lines = baselines.read_stored(args.baseline)
+    chosen = named(args.suite, args.runs, stored.suite)
+    baselines.require_suite(stored, chosen.all_suites, args.baseline)
     gate = Gate(
         baseline=_only(stored, names) if names else stored,
         terms=Terms(margin=args.margin, two_sided=args.two_sided, look=args.look),
         file=str(args.baseline),
         lines=lines,
     )
-    series = baselines.read_series(args.runs, stored.suite, names, stored.entries)
+    series = baselines.read_series(chosen, args.runs, stored.suite, names, stored.entries)
     findings = list(check_runs(gate, series))
     for style, path in args.export:
         exports.export(findings, style, path)

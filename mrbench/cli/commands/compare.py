@@ -14,6 +14,7 @@ from mrbench.cli.commands import Command
 from mrbench.cli.stored import implementation_runs, runs_named
 from mrbench.console.report import print_report
 from mrbench.errors import RecipeError
+from mrbench.record.archive import identity
 from mrbench.results import compare, compare_words
 from mrbench.text import printable
 
@@ -95,7 +96,7 @@ def _sides(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 def _group(names: Sequence[str], args: argparse.Namespace) -> compare.Group:
     found = [run for name in names for run in runs_named(name, args.runs)]
-    once = {(run.record.id, run.record.digest): run for run in found}  # a run counts once
+    once = {identity(run.record): run for run in found}  # as a folder and as an archive, too
     runs = sorted(once.values(), key=lambda run: run.record.started)
     called = runs[0].name if len(runs) == 1 else " ".join(names)
     group = compare.Group(called, runs)

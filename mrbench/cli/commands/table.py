@@ -2,14 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from mrbench.cli import baselines
-from mrbench.cli.arguments import add_json, add_reference, add_runs, add_suite
+from mrbench.cli.arguments import add_json, add_named_runs, add_reference, add_runs, named_words
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import chosen_suites, read_runs
+from mrbench.cli.stored import Named, chosen_suites, named, read_runs
 from mrbench.console.listing import encodable
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
@@ -28,13 +29,14 @@ COMMAND = Command(
     help="Compare the runs of a suite with each other and with the published numbers.",
     examples="""\
 mrbench table demo
+mrbench table run.tar.gz theirs.tar.gz            # packed runs
 mrbench table --reference 2020-05 --format rst    # a grid, as published""",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench table`."""
-    add_suite(parser, None, "all that have runs; with --reference-only 2019")
+    add_named_runs(parser, "all suites that have runs; with --reference-only 2019")
     add_runs(parser)
     parser.add_argument(
         "--format", choices=tables.FORMATS, default="plain", help="github: for $GITHUB_STEP_SUMMARY"
@@ -88,15 +90,16 @@ def main(args: argparse.Namespace) -> int:
         raise RecipeError(f"--json and --format {args.format} exclude each other", "give one")
     args.format = "json" if args.json else args.format
     names = choose.columns(args.columns)
+    words = named_words(args)
     if args.reference_only:
-        args.suite = args.suite or "2019"
-        return _published(args)
-    suites = _suites(args)
-    codes, without = [], []
+        return _published(args, words)
+    chosen = named(words or _suites(args), args.runs, args.suite)
+    suites = chosen.all_suites
+    codes, without = [chosen.code], []
     data: list[TableRow] = []
     for name in suites:
         try:
-            suite, rows, code = _of_suite(args, name)
+            suite, rows, code = _of_suite(args, name, chosen)
         except MrbenchError as exc:
             if not (args.filter or args.relative_to):
                 raise
@@ -109,7 +112,7 @@ def main(args: argparse.Namespace) -> int:
         if len(suites) > 1:
             _print(f"\nsuite {printable(name)}\n")
         _print(tables.render(suite, rows, args.format, names, whole=args.notes))
-    if not codes:
+    if without and len(without) == len(suites):
         raise without[0]
     if args.format in tables.DATA:
         _print(tables.render_data(data, args.format, names))
@@ -117,9 +120,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _suites(args: argparse.Namespace) -> list[str]:
-    """Return the suites whose tables are asked for; with --reference, those that have that one."""
-    if args.suite:
-        return [args.suite]
+    """Return the suites that have runs; with --reference, those of them that have that one."""
     suites = chosen_suites(args.runs)
     if args.reference:
         published = [name for name in load.suite_names() if _publishes(name, args.reference)]
@@ -131,10 +132,18 @@ def _publishes(suite: str, reference: str) -> bool:
     return any(one.name == reference for one in load.load_suite(suite).references)
 
 
-def _of_suite(args: argparse.Namespace, name: str) -> tuple[Suite, list[TableRow], int]:
+def _of_suite(
+    args: argparse.Namespace, name: str, chosen: Named
+) -> tuple[Suite, list[TableRow], int]:
     """Return one suite, the rows of its table as they are asked for, and the exit code."""
-    runs, suite, broken = read_runs(args.runs, name)
+    single = chosen.runs.get(name, ())
+    runs, suite, broken = read_runs(chosen.folder_of(name, args.runs), name, single)
     rows = making.make_rows(suite, runs, args.reference)
+    in_rows = {run for row in rows for run in row.runs}
+    for record, called in single:
+        if record.id not in in_rows:
+            why = "its row is of a later run by another plan or on another machine"
+            print(f"mrbench: left out: {printable(called)}: {why}", file=sys.stderr)
     if args.relative_to is not None and rows:
         rows = relative.with_relative(rows, args.relative_to, _noise_of(args.baseline))
     shown = choose.order(choose.keep(rows, args.filter), args.sort)
@@ -157,14 +166,17 @@ def _noise_of(path: Path | None) -> relative.NoiseOf:
     return lambda record: baselines.noise_of(stored, record)
 
 
-def _published(args: argparse.Namespace) -> int:
+def _published(args: argparse.Namespace, suites: Sequence[str]) -> int:
     if args.columns or args.sort or args.filter or args.relative_to or args.baseline:
         raise RecipeError("--reference-only goes with --suite, --reference and --format alone")
-    suite = load.load_suite(args.suite)
+    if len(set(suites)) > 1:
+        raise RecipeError("--reference-only: more than one suite", "name one")
+    name = suites[0] if suites else "2019"
+    suite = load.load_suite(name)
     reference = making.choose_reference(suite, args.reference)
     if reference is None:
-        raise RecipeError(f"--reference-only: suite {args.suite} has no published table")
-    _print(tables.render_published(args.suite, suite, reference, args.format))
+        raise RecipeError(f"--reference-only: suite {name} has no published table")
+    _print(tables.render_published(name, suite, reference, args.format))
     return 0
 
 

@@ -17,7 +17,7 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
 from mrbench.record import rundir
-from mrbench.record.archive import opened
+from mrbench.record.archive import identity, opened
 from mrbench.results.lead import with_lead
 from mrbench.results.report.iterations import Curve, read_curve
 from mrbench.results.report.machine import Activity, read_activity
@@ -128,8 +128,8 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
         except MrbenchError as exc:
             left_out.append(LeftOut(name, str(exc), exc.exit_code))
             continue
-        if run.called not in known:
-            known.add(run.called)
+        if identity(run.record) not in known:  # as a folder and as an archive, too
+            known.add(identity(run.record))
             by_suite.setdefault(run.plan.suite, []).append(run)
     chapters = [_chapter(suite, by_suite[suite], reference) for suite in sorted(by_suite)]
     return ReportContent(chapters=chapters, left_out=left_out)
