@@ -16,12 +16,12 @@ from mrbench.cli.arguments import (
     add_quiet,
     add_runs,
     add_waits,
-    commit,
 )
 from mrbench.cli.baselines import read_stored
 from mrbench.cli.commands import Command
 from mrbench.cli.findings import add_formats, print_findings
 from mrbench.cli.sides import sides, variable
+from mrbench.cli.values import commit
 from mrbench.console import make_reporter
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import FEWEST, MOST, Terms

@@ -7,8 +7,9 @@ import time
 
 import msgspec
 
-from mrbench.cli.arguments import UNITS_S, add_json, age
+from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
+from mrbench.cli.values import UNITS_S, age
 from mrbench.errors import MrbenchError
 from mrbench.files import home
 from mrbench.prepare import cache

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mrbench.cli.arguments import add_json, positive, whole
+from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
+from mrbench.cli.values import positive, whole
 from mrbench.console import make_reporter
 from mrbench.console.report import print_report
 from mrbench.errors import UnavailableError

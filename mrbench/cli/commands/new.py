@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.cli.arguments import add_json, commit, positive
+from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
+from mrbench.cli.values import commit, positive
 from mrbench.errors import RecipeError
 from mrbench.launch import gpus
 from mrbench.measure import proposal

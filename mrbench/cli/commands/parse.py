@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 from mrbench import api
-from mrbench.cli.arguments import add_json, positive
+from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
+from mrbench.cli.values import positive
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog
 

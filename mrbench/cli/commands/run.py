@@ -14,11 +14,9 @@ from mrbench.cli.arguments import (
     add_quiet,
     add_runs,
     add_waits,
-    commit,
-    moment,
-    positive,
 )
 from mrbench.cli.commands import Command
+from mrbench.cli.values import commit, moment, positive
 from mrbench.launch import processors, shim_process
 from mrbench.run.executors import STARTED_HERE
 

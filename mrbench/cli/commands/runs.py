@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option, moment
+from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
 from mrbench.cli.commands import Command
+from mrbench.cli.values import moment
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.record import listing, removal, rundir, tags
 from mrbench.record.rundir import unusable

@@ -8,7 +8,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mrbench.cli import baselines
-from mrbench.cli.arguments import add_json, add_named_runs, add_reference, add_runs, named_words
+from mrbench.cli.arguments import (
+    add_json,
+    add_named_runs,
+    add_reference,
+    add_runs,
+    named_words,
+)
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import Named, chosen_suites, named, read_runs
 from mrbench.console.listing import encodable

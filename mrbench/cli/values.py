@@ -1,0 +1,107 @@
+"""How the words behind options are read: ArgumentTypeError says what would do."""
+
+import argparse
+import datetime as dt
+import re
+
+AGE = re.compile(r"(\d{1,6})([mhdw])")
+UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
+
+
+def variable(text: str) -> str:
+    """Read the name of a variable; a * at its end stands for any ending."""
+    name = text.removesuffix("*")
+    if name.isidentifier() and name.isascii():
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable; give one, or NCCL_*")
+
+
+def positive(text: str) -> int:
+    """Read a whole number above zero."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+
+
+def age(text: str) -> int:
+    """Read an age, such as 30m, 12h, 7d or 8w; returns seconds."""
+    if match := AGE.fullmatch(text):
+        return int(match[1]) * UNITS_S[match[2]]
+    raise argparse.ArgumentTypeError(f"{text!r} is no age; give it as 30m, 12h, 7d or 8w")
+
+
+def moment(text: str) -> str:
+    """Read a moment, or an age, as times stand in records, which sort as they read."""
+    try:
+        if AGE.fullmatch(text):
+            read = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age(text))
+        else:
+            read = dt.datetime.fromisoformat(text)
+            read = read.replace(tzinfo=read.tzinfo or dt.UTC).astimezone(dt.UTC)
+        return read.strftime(SECOND)
+    except (ValueError, OverflowError):
+        example = "give 30m, 12h, 7d, 8w or a date such as 2026-01-31"
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; {example}") from None
+
+
+def whole(text: str) -> int:
+    """Read a whole number, negative ones too."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def commit(text: str) -> str:
+    """Read a full commit id; what is shorter, or a name, could mean another commit tomorrow."""
+    if len(text) == 40 and set(text) <= set("0123456789abcdef"):  # noqa: PLR2004 - SHA-1 in hex
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a commit of 40 hex digits; give what `git rev-parse {text}` prints in the"
+        " repository of the recipe"
+    )
+
+
+def size(text: str) -> str:
+    """Read an amount of memory as Docker's engine takes it."""
+    number = text.lower().removesuffix("b").rstrip("kmgt")
+    if number.isdecimal() and len(text) - len(number) <= 2:  # noqa: PLR2004 - as kb
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; give it as 64g or 512m")
+
+
+def shared(text: str) -> str:
+    """Read an amount of shared memory, or `host`."""
+    return text if text == "host" else size(text)
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Read whole numbers parted by commas, in order, each once; what is too small is told later."""
+    words = text.split(",")
+    if all(word.strip().isdecimal() for word in words):
+        return tuple(dict.fromkeys(map(int, words)))
+    raise argparse.ArgumentTypeError(f"{text!r}: give a number of GPUs, or several as 1,2,4,8")
+
+
+def degrees(text: str) -> float:
+    """Read a temperature in degrees Celsius that a GPU can have and a person can mean."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if 0 < value < 120:  # noqa: PLR2004 - above, GPUs switch off
+        return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no temperature of a GPU; give degrees Celsius")
+
+
+def margin(text: str) -> float:
+    """Read a share, as 3% or 0.03."""
+    number, percent = (text[:-1], 100) if text.endswith("%") else (text, 1)
+    try:
+        value = float(number) / percent
+    except ValueError:
+        value = -1.0
+    if 0 < value <= 0.5:  # noqa: PLR2004 - above half, nothing would be told apart
+        return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no margin; give a share up to 50%, as 3%")
