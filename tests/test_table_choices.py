@@ -12,7 +12,6 @@ import pytest
 
 from manyruns import KEPT, make, seal
 from mrbench.record.rundir import write
-from terminal import mrbench_on
 from toy import mrbench
 
 SMOKE = ("table", "--suite", "smoke", "--runs", KEPT)
@@ -218,20 +217,6 @@ def test_notes_are_short_and_whole_with_notes(tmp_path: Path) -> None:
     assert "--notes prints" in short
     assert "--notes prints" not in whole
     assert "runs through the whole pipeline" in " ".join(whole.split())
-
-
-@pytest.mark.parametrize("columns", [50, 80, 120])
-def test_a_terminal_gets_its_width_and_hyperlinks(columns: int, tmp_path: Path) -> None:
-    with mrbench_on(columns, 120, *SMOKE, cwd=tmp_path) as (terminal, process):
-        lines = terminal.wait_for_end(process)
-    named = "simpledet [3]" if columns >= 80 else "simplede"
-    assert any(line.startswith(named) for line in lines)
-    shown = " ".join(line for line in lines if line)
-    assert "1.90" in shown
-    assert "Between" in shown
-    uris = re.findall(rb"\x1b\]8;[^;]*;(file://[^\x1b\x07]+)", terminal.raw)
-    assert any(b"/smoke/detectron2/" in uri for uri in uris)
-    assert len(set(uris)) == 8
 
 
 def test_a_published_table_takes_no_rows(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 LEAST = 10  # columns for what is folded, where names and numbers are not
+READABLE = 24  # columns for the same, before a column is left out for it
+GAP = 2  # columns between two of a table
 WIDEST = 100_000  # columns of a pipe
 
 
@@ -72,24 +74,66 @@ def listing(
     return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
+def fitting(
+    headers: Sequence[str],
+    right: Sequence[bool],
+    cells: Sequence[Sequence[str]],
+    order: Sequence[int],
+    stream: TextIO | None = None,
+) -> list[int]:
+    """Return the columns that a terminal has room for without folding names and numbers.
+
+    In a pipe these are all. order: those that may be left out, the first to go first. Where the
+    rest is still too wide, `listing` folds it.
+    """
+    kept = list(range(len(headers)))
+    out = stream or sys.stdout
+    if not out.isatty():
+        return kept
+    width = Console(file=out).width
+    titles = _titles(headers, right)
+    texts = [[Text(cell) for cell in row] for row in cells]
+    least = [_least(titles, right, texts, i, READABLE) for i in kept]
+    for gone in order:
+        if sum(least[i] for i in kept) + GAP * (len(kept) - 1) <= width:
+            break
+        kept.remove(gone)
+    return kept
+
+
+def _titles(headers: Sequence[str], right: Sequence[bool]) -> list[str]:
+    """Return the headers, those of numbers with a word on each line."""
+    return [
+        title.replace(" ", "\n") if numbers else title
+        for title, numbers in zip(headers, right, strict=True)
+    ]
+
+
+def _least(
+    titles: Sequence[str],
+    right: Sequence[bool],
+    texts: Sequence[Sequence[Text]],
+    i: int,
+    folded: int,
+) -> int:
+    """Return how narrow a column may be: names and numbers are whole, others at least `folded`."""
+    words = max(map(len, titles[i].split("\n")))
+    widest = max([words, *(row[i].cell_len for row in texts)])
+    return widest if right[i] or i == 0 else min(widest, folded)
+
+
 def _tight(
-    headers: Sequence[str], right: Sequence[bool], texts: "Sequence[Sequence[Text]]", width: int
+    headers: Sequence[str], right: Sequence[bool], texts: Sequence[Sequence[Text]], width: int
 ) -> tuple[list[bool], list[str]]:
     """Return which columns should not be folded, if that can be, and headers in several lines.
 
     These are the names, which come first, and the numbers.
     """
-    titles = [
-        title.replace(" ", "\n") if numbers else title
-        for title, numbers in zip(headers, right, strict=True)
-    ]
+    titles = _titles(headers, right)
     whole = [numbers or i == 0 for i, numbers in enumerate(right)]
-    needed = 0
-    for i, kept in enumerate(whole):
-        words = max(map(len, titles[i].split("\n")))
-        widest = max([words, *(row[i].cell_len for row in texts)])
-        needed += 2 + (widest if kept else min(widest, LEAST))
-    return (whole if needed <= width else [False] * len(whole)), titles
+    least = sum(_least(titles, right, texts, i, LEAST) for i in range(len(titles)))
+    fits = least + GAP * (len(titles) - 1) <= width
+    return (whole if fits else [False] * len(whole)), titles
 
 
 def width_of(stream: TextIO | None, most: int) -> int:

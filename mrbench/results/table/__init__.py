@@ -1,13 +1,14 @@
 """The comparison table: rows in, text out, in any of FORMATS."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TextIO
 
-from mrbench.console.listing import listing, width_of
+from mrbench.console.listing import fitting, listing, width_of
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.results.table import data, markup, published
-from mrbench.results.table.columns import COLUMNS, shown_by_default
+from mrbench.results.table.columns import COLUMNS, DISPENSABLE, shown_by_default
 from mrbench.results.table.sheet import WIDTH, Sheet, cut, make, wrapped
 
 
@@ -67,9 +68,29 @@ def render(
     """
     if style in DATA:
         return render_data(rows, style, names)
-    names = names or shown_by_default(suite, rows)
-    sheet = make(suite, rows, names, whole=whole)
-    return plain(sheet, whole=False) if style == "plain" and not whole else MARKUP[style](sheet)
+    if style == "plain":
+        return plain(_fitted(suite, rows, names, whole=whole), whole=whole)
+    return MARKUP[style](make(suite, rows, names or shown_by_default(suite, rows), whole=whole))
+
+
+def _fitted(
+    suite: Suite, rows: Sequence[TableRow], names: list[str] | None, *, whole: bool
+) -> Sheet:
+    """Return a sheet of the columns that the terminal has room for.
+
+    Those without a value go first; of named ones the last.
+    """
+    wanted = names or shown_by_default(suite, rows)
+    order = wanted[:0:-1] if names else [name for name in DISPENSABLE if name in wanted]
+    sheet = make(suite, rows, wanted, whole=whole)
+    places = [wanted.index(name) for name in order]
+    places.sort(key=lambda i: any(row[i] != "-" for row in sheet.cells))
+    fits = fitting(sheet.headers, sheet.right, sheet.cells, places)
+    if len(fits) == len(wanted):
+        return sheet
+    gone = ", ".join(header for i, header in enumerate(sheet.headers) if i not in fits)
+    told = f"Not shown (terminal too narrow, `| cat` shows all): {gone}."
+    return replace(make(suite, rows, [wanted[i] for i in fits], whole=whole), left_out=told)
 
 
 def render_data(rows: Sequence[TableRow], style: str, names: list[str] | None = None) -> str:

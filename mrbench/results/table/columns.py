@@ -260,6 +260,13 @@ COLUMNS: Mapping[str, Column] = {
 }
 
 
+# Columns that a narrow terminal goes without, the first to go first.
+DISPENSABLE = (
+    *("framework", "published", "allocated", "energy", "gpu_memory", "spread"),
+    *("ratio", "scaling", "relative", "n"),
+)
+
+
 def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
     """Return the names of the columns that these rows have something to say in."""
     left_out = set() if suite.references else {"published", "ratio"}

@@ -29,7 +29,8 @@ class Sheet:
     lead: the sentences above the table, or "". about: the suite's notes, or their first sentence.
     meanings: what the columns mean; reasons: those for no number that are too long for their cell;
     remarks: the notes on valid rows; notes: the footnotes, each beginning with its [number].
-    marks: of each row, for formats that show one.
+    marks: of each row, for formats that show one. left_out: which columns a terminal has no room
+    for.
     """
 
     title: str
@@ -44,12 +45,14 @@ class Sheet:
     notes: Sequence[str] = ()
     marks: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    left_out: str = ""
 
     @property
     def parts(self) -> list[Sequence[str]]:
         """Return the texts below the table, in paragraphs that belong together."""
         about = [self.about] if self.about else []
-        parts = (about, self.meanings, self.reasons, self.remarks, self.notes)
+        left_out = [self.left_out] if self.left_out else []
+        parts = (left_out, about, self.meanings, self.reasons, self.remarks, self.notes)
         return [part for part in parts if part]
 
     @property
