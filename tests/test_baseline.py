@@ -415,7 +415,7 @@ def test_a_faster_commit_raises_the_anchor(here: Path) -> None:
 def test_a_baseline_is_not_overwritten(here: Path) -> None:
     done = mrbench(*SAVE, "runs", cwd=here)
     assert done.returncode == 1
-    assert "is there already; `mrbench baseline update` keeps its history" in done.stderr
+    assert "already exists; `mrbench baseline update` keeps its history" in done.stderr
     done = mrbench("baseline", "save", "new.json", "--suite", "toys", "--runs", "no", cwd=here)
     assert done.returncode == 1
     assert "no: no valid runs of suite toys; `mrbench run --suite toys" in done.stderr

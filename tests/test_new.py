@@ -54,6 +54,36 @@ def test_a_changed_file_is_told_since_it_would_not_train(repository: Path) -> No
     assert "not committed" in mrbench("new", "own.yaml")[1]
 
 
+@pytest.mark.parametrize(
+    ("script", "note"),
+    [
+        ("other.py", "note: other.py is not in that commit; commit it"),
+        ("train.py", "runs at the top of the repository; write tools/train.py in it"),
+        ("./tools/train.py", None),
+    ],
+)
+def test_a_script_that_the_commit_lacks_is_named(
+    repository: Path, script: str, note: str | None
+) -> None:
+    (repository / "other.py").touch()
+    out = mrbench("new", "own.yaml", "--command", f"python {script}")[1]
+    assert note in out if note else "note:" not in out
+
+
+def test_without_a_repository_it_says_where_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "in no git repository with a commit" in mrbench("new", "own.yaml")[1]
+
+
+def test_an_empty_log_is_refused_before_anything_is_written(repository: Path) -> None:
+    (repository / "train.log").touch()
+    code, _, err = mrbench("new", "own.yaml", "--log", "train.log")
+    assert (code, "train.log: is empty; give a log" in err) == (6, True)
+    assert not (repository / "own.yaml").exists()
+
+
 def test_each_key_has_a_comment_above_it(repository: Path) -> None:
     mrbench("new", "own.yaml")
     text = (repository / "own.yaml").read_text().splitlines()
@@ -67,7 +97,7 @@ def test_nothing_is_overwritten(repository: Path) -> None:
         (repository / name).write_text("mine")
     code, _, err = mrbench("new", "own.yaml")
     assert code == 2
-    assert err == "mrbench: own.yaml: is there already; choose another name, or remove it\n"
+    assert err == "mrbench: own.yaml: already exists; choose another name, or remove it\n"
     assert (repository / "own.yaml").read_text() == "mine"
     code, _, err = mrbench("new", "other.yaml")  # with a suite.yaml that cannot be read
     assert code == 2
@@ -206,7 +236,7 @@ def test_a_log_that_ends_before_the_window_of_a_suite_that_stays_is_told() -> No
     Path("train.log").write_text(lines("step {i} 2.0 s/it", range(1, 201)))
     code, out, _ = mrbench("new", "other.yaml", "--log", "train.log")
     assert code == 0
-    assert "suite.yaml is there and stays" in out
+    assert "suite.yaml exists and is kept" in out
     assert "iterations to 300, but this log ends at 200" in out
 
 

@@ -32,8 +32,8 @@ ENOUGH = 100  # samples that prove a format
 SAMPLED_BYTES = 1 << 16  # of a block, looked at first
 UNREAD = "no line is of a format that mrbench knows"
 OWN_FORMAT = (
-    f"known are {', '.join(FORMAT_NAMES)}; for another, `mrbench new FILE --log LOG` writes a"
-    " recipe with a pattern, which --recipe FILE takes"
+    "`mrbench new FILE --log LOG` writes a recipe with a pattern for it, which --recipe FILE takes;"
+    f" known formats: {', '.join(FORMAT_NAMES)}"
 )
 BINARY = "holds zero bytes, as no text log does", "give the log that the training printed"
 Known = Mapping[str, tuple[LogFormat, int | None]]  # implementation: its log, images per iteration

@@ -48,7 +48,7 @@ _BEFORE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
     ("epoch", re.compile(r"epoch\W*$", re.IGNORECASE)),
-    ("loss", re.compile(r"loss\W*$", re.IGNORECASE)),
+    ("loss", re.compile(r"(?:loss|\bnll)\W*$", re.IGNORECASE)),
     ("per_second", re.compile(rf"\b{_STEPS}{_PER}s(?:ec|econd)?\W*$", re.IGNORECASE)),
     ("images", re.compile(rf"\b{_IMAGES}{_PER}s(?:ec|econd)?\W*$", re.IGNORECASE)),
     (

@@ -74,6 +74,8 @@ def propose(
     """
     if not path.is_file():  # it is read more than once, which a pipe cannot be
         raise MeasureError("is no file that can be read as a log", "give a log file", file=path)
+    if path.stat().st_size == 0:
+        raise MeasureError("is empty", "give a log that the training printed", file=path)
     known = _known(path)
     if known is not None:
         proposal = _described(path, known, images, window, known=True)

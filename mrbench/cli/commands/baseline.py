@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
 def _save(args: argparse.Namespace) -> int:
     if args.baseline.exists():
         raise MrbenchError(
-            "is there already",
+            "already exists",
             "`mrbench baseline update` keeps its history, or remove it",
             file=args.baseline,
         )

@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import os
 import shlex
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,7 @@ mrbench new own.yaml --from demo/minimask  # like one that mrbench carries
 mrbench new own.yaml --command 'python train.py --batch {images_per_gpu}'""",
 )
 SCRIPTS = ("train.py", "main.py")
+SUFFIXES = (".py", ".sh")  # of a script in a command
 LONGEST, WIDTH = 100, 90  # characters of a line that is shown, and of text
 MEANINGS: Mapping[Timing, str] = {
     "interval_mean": "seconds per iteration since the last line",
@@ -111,8 +113,9 @@ def main(args: argparse.Namespace) -> int:
         made = {"recipe": str(args.file), "suite": str(suite), "suite_written": not kept}
         print(json.dumps(made | _as_json(args.file, here, found, draft), indent=1))
         return 0
-    print(f"wrote {args.file}" + (f"; {suite} is there and stays" if kept else f" and {suite}"))
-    for line in (*_source_lines(here), *_log_lines(args, found), *_open_lines(args.file, draft)):
+    print(f"wrote {args.file}" + (f"; {suite} exists and is kept" if kept else f" and {suite}"))
+    source = [] if base or args.url else _source_lines(here, facts.command or ())
+    for line in (*source, *_log_lines(args, found), *_open_lines(args.file, draft)):
         print(f"  {line}")
     print("next:")
     for line, why in _next(args.file):
@@ -136,9 +139,10 @@ def _as_json(
 
 def _check_name(path: Path) -> None:
     if path.suffix != ".yaml" or path.name == load.SUITE:
-        raise RecipeError("is no name of a recipe", "call it mine.yaml, say", file=path)
+        better = f"{path}.yaml" if path.suffix == "" and path.name else "mine.yaml, say"
+        raise RecipeError("is no name of a recipe", f"call it {better}", file=path)
     if path.exists() or path.is_symlink():
-        raise RecipeError("is there already", "choose another name, or remove it", file=path)
+        raise RecipeError("already exists", "choose another name, or remove it", file=path)
     load.check_name(path)
 
 
@@ -169,7 +173,7 @@ def _write(path: Path, draft: new.Draft, *, suite: Path | None) -> None:
     except FileExistsError as exc:
         _remove(written)
         raise RecipeError(
-            "is there already", "choose another name, or remove it", file=exc.filename
+            "already exists", "choose another name, or remove it", file=exc.filename
         ) from exc
     except BaseException:
         _remove(written)
@@ -181,13 +185,32 @@ def _remove(written: list[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _source_lines(here: Repository | None) -> Iterator[str]:
+def _source_lines(here: Repository | None, command: Sequence[str]) -> Iterator[str]:
+    """Yield which commit will be trained, and what of the command it lacks."""
     if here is None:
+        yield "note: this folder is in no git repository with a commit; mrbench trains a commit, so"
+        yield "  commit the training and type this again there, or fill in source by hand"
         return
     yield f"source: commit {here.commit[:12]} of {here.url.removeprefix('file://')}"
+    for word in command:
+        if word.endswith(SUFFIXES) and not word.startswith(("/", "{")):
+            yield from _script_lines(os.path.normpath(word), here)
     if here.changed:
         yield "note: what is not committed there will not be trained; commit it, and change"
         yield "  source.commit to what `git rev-parse HEAD` prints"
+
+
+def _script_lines(script: str, here: Repository) -> Iterator[str]:
+    """Yield what to do about a script of the command that is not where it will be run."""
+    if script in here.files:
+        return
+    deeper = [path for path in here.files if path.endswith(f"/{script}")]
+    if deeper:
+        yield f"note: the command runs at the top of the repository; write {deeper[0]} in it, or"
+        yield "  set launch.directory"
+    else:
+        yield f"note: {script} is not in that commit; commit it, and change source.commit to what"
+        yield "  `git rev-parse HEAD` prints"
 
 
 def _log_lines(args: argparse.Namespace, found: Proposal | None) -> Iterator[str]:
