@@ -29,7 +29,7 @@ COMMAND = Command(
 mrbench run demo                              # a small training, on any CPU
 mrbench run --dry-run --impl detectron2       # print all that would happen
 mrbench run --data DIR --gpus 1,2,4,8 --repeat 3
-mrbench run --data DIR --repeat 3 --missing   # go on with a series that was interrupted
+mrbench run --data DIR --repeat 3 --missing   # after Ctrl-C: the rest
 mrbench run --recipe mine.yaml --data DIR     # an implementation of yours
 mrbench run --suite demo --executor docker    # builds the image it needs
 mrbench run --data DIR --executor slurm --partition gpu --detach""",
