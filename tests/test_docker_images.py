@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from engine import BASE, containers, docker
-from mrbench.launch.executors.docker import Docker, containerfile
+from mrbench.errors import LaunchError, MrbenchError, UnavailableError
+from mrbench.launch.executors.docker import Docker, build, containerfile
 from mrbench.launch.executors.docker.engine import meaning
 from mrbench.model.inputs import Environment, Package
 from mrbench.model.options import ExecutorOptions
@@ -127,8 +128,12 @@ def test_what_a_recipe_builds_is_built_in_the_image(tmp_path: Path, docker_host:
     assert {"extra==1", "opt-einsum==3.4.0"} <= {f.replace("_", "-") for f in made.frozen}
     assert _prepare(env, checkout, small, lambda: [package]).reused
     broken = _environment(build=(("{python}", "-c", "raise SystemError('no luck')"),))
-    with pytest.raises(Exception, match="the image could not be built: SystemError: no luck; see"):
+    with pytest.raises(LaunchError, match="image could not be built: SystemError: no luck; see"):
         _prepare(broken, checkout, small, list)
+    silent = ("--index-url", "http://127.0.0.1:1/simple", "--retries", "1", "six==1.16.0")
+    offline = _environment(build=(("{python}", "-m", "pip", "install", *silent),))
+    with pytest.raises(UnavailableError, match=r"six==1\.16\.0.*; check the network; see"):
+        _prepare(offline, checkout, small, list)
 
 
 def test_a_mirrors_wheels_are_taken_and_no_index(tmp_path: Path, docker_host: str) -> None:
@@ -348,6 +353,37 @@ def by_hand(target: str) -> Environment:
     """Return the environment of the recipe whose lock a target takes where nothing is said."""
     lock = Path(containerfile.only(target).partition("ARG LOCK=")[2].split()[0])
     return load.load_named(lock.parent.name, lock.stem).recipe.environment
+
+
+RETRYING = (
+    "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(': Failed to"
+    " establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/six/"
+)
+NO_VERSION = "ERROR: Could not find a version that satisfies the requirement six (from versions: "
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        ((RETRYING, f"{NO_VERSION}none)"), UnavailableError),
+        ((f"{NO_VERSION}1.15.0)",), LaunchError),
+        ((RETRYING, "Step 7/9 : RUN build", f"{NO_VERSION}none)"), LaunchError),
+        ((RETRYING, "ERROR: Failed building wheel for six"), LaunchError),
+        (
+            (
+                "W: Failed to fetch http://deb.debian.org/x  Temporary failure resolving 'x'",
+                "error: this base image has no Python 3.7, nor Debian one for it",
+            ),
+            UnavailableError,
+        ),
+    ],
+)
+def test_an_index_that_does_not_answer_is_no_failed_build(
+    lines: Sequence[str], kind: type[MrbenchError], tmp_path: Path
+) -> None:
+    log = tmp_path / "image.log"
+    log.write_text("\n".join(("Step 6/9 : RUN install", *lines)))
+    assert type(build.failed(log, "The command returned a non-zero code: 1")) is kind
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_the_user_s_own_folders_are_looked_at_too(
     assert variables_for(env, None) == named
     assert variables_for(env, tmp_path)["UV_FIND_LINKS"] == str(tmp_path)  # a mirror, alone
     assert build.index_variables(env) == {"PIP_FIND_LINKS": '"https://host/a https://host/b"'}
-    with pytest.raises(LaunchError, match="is not seen in an image"):
+    with pytest.raises(RecipeError, match="is not seen in an image"):
         build.index_variables(msgspec.structs.replace(env, index="file:///own"))
 
 

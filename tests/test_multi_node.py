@@ -4,10 +4,12 @@ import msgspec
 import pytest
 
 from mrbench.errors import RecipeError
+from mrbench.model.options import ExecutorOptions
 from mrbench.model.plan import Plan
 from mrbench.model.recipe import MultiNode
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
+from mrbench.run.slurm.submit import check_submission
 from mrbench.text import PLACEHOLDER
 
 MEETING = "--master_addr={master_address} --master_port={master_port}"
@@ -42,6 +44,12 @@ def test_commands(suite: str, name: str, words: str) -> None:
 def test_those_that_cannot_say_so(name: str) -> None:
     with pytest.raises(RecipeError, match="cannot train over several nodes"):
         planned("2019", name, 2)
+
+
+def test_one_start_for_all_nodes_cannot_be_in_a_container() -> None:
+    options = ExecutorOptions(container="the.sif", nodes=2)
+    with pytest.raises(RecipeError, match=r"tensorpack starts once for all nodes, .*--container"):
+        check_submission([planned("2019", "tensorpack", 2)], options)
 
 
 def test_gpus_are_those_of_one_node() -> None:

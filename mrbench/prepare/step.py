@@ -17,11 +17,11 @@ GRACE_S = 3.0
 TAIL_BYTES = 65536
 QUOTED = 400
 ERROR = re.compile(r"(?:^|[\s:])(?:fatal )?error:|^\w+(?:Error|Exception)\b", re.IGNORECASE)
-# What uv, pip, git and curl print where a server does not answer.
+# What uv, pip, git, curl and apt-get print where a server does not answer.
 SILENT = re.compile(
     r"error sending request|dns error|failed to lookup address|tcp connect error|"
     r"could not resolve host|temporary failure in name resolution|network is unreachable|"
-    r"failed to establish a new connection|connection timed out",
+    r"failed to establish a new connection|connection timed out|temporary failure resolving",
     re.IGNORECASE,
 )
 # What tells only that something else failed, as builds' and pip's own lines do.

@@ -119,7 +119,7 @@ def _train(folder: RunDir, lease: Lease, news: Reporting) -> Exit:
     nodes.show_gpus(plan)
     job, container = order.job, order.container
     if plan.nodes > 1:
-        job = nodes.head_job(folder, plan, job, container)
+        job = nodes.head_job(folder, plan, job)
     elif container:
         job = wrap(job, container, gpus=plan.accelerator == "gpu")
     order = msgspec.structs.replace(order, job=job)

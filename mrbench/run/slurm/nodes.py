@@ -13,7 +13,6 @@ from mrbench.errors import LaunchError
 from mrbench.launch.telemetry import beside
 from mrbench.model.job import Job
 from mrbench.model.plan import Plan
-from mrbench.model.slurm import Container
 from mrbench.prepare import inherited
 from mrbench.prepare.job import filled, free_port
 from mrbench.record import rundir
@@ -25,17 +24,12 @@ FACTS_S = 120.0
 ADDRESS, PORT = "MRBENCH_MASTER_ADDRESS", "MRBENCH_MASTER_PORT"
 
 
-def head_job(folder: RunDir, plan: Plan, job: Job, container: Container | None) -> Job:
+def head_job(folder: RunDir, plan: Plan, job: Job) -> Job:
     """Return the job as the first node starts it: on each node by srun, or once for all."""
     meeting = {
         "master_address": client.first_node(os.environ["SLURM_JOB_NODELIST"]),
         "master_port": free_port(),
     }
-    if not plan.on_each_node and container:
-        raise LaunchError(
-            f"{plan.implementation} starts once for all nodes, which cannot reach into containers",
-            "leave out --container, or --nodes",
-        )
     each = (f"--nodes={plan.nodes}", f"--ntasks={plan.nodes}", "--ntasks-per-node=1")
     own = (sys.executable, "-m", "mrbench.run.slurm.node", str(folder.path))
     if not plan.on_each_node:

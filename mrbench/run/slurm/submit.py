@@ -6,13 +6,13 @@ import json
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from mrbench import __version__
-from mrbench.errors import MrbenchError
+from mrbench.errors import MrbenchError, RecipeError
 from mrbench.files import home
 from mrbench.model.job import PreparedRun
 from mrbench.model.options import ExecutorOptions
@@ -27,9 +27,14 @@ from mrbench.run.slurm.container import choose
 from mrbench.run.slurm.watcher import Watcher
 
 
-def check_submission(plans: Iterable[Plan], options: ExecutorOptions) -> None:
+def check_submission(plans: Sequence[Plan], options: ExecutorOptions) -> None:
     """Ask Slurm whether it could run such jobs, before anything is made; MrbenchError if not."""
     if options.container is not None:
+        for plan in plans:
+            if plan.nodes > 1 and not plan.on_each_node:
+                text = "starts once for all nodes, which cannot reach into containers"
+                remedy = "leave out --container, or --nodes"
+                raise RecipeError(f"{plan.implementation} {text}", remedy)
         choose(options.container, (), options.nodes)
     scripts = {render(plan, options, Path("/dev"), "mrbench-check") for plan in plans}
     with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:

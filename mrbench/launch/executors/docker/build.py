@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mrbench.errors import LaunchError
+from mrbench.errors import LaunchError, MrbenchError, RecipeError, UnavailableError
 from mrbench.files import home, mark_used
 from mrbench.launch.executors.docker.containerfile import only, python_of, target_of
 from mrbench.launch.executors.docker.engine import (
@@ -29,6 +29,7 @@ from mrbench.launch.executors.docker.engine import (
 )
 from mrbench.model.inputs import Environment
 from mrbench.prepare import environment
+from mrbench.prepare.step import SILENT
 from mrbench.recipe import lockfile
 from mrbench.text import fill_placeholders
 
@@ -42,6 +43,10 @@ PIP = (PYTHON, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--n
 SOURCE = f"{THERE}/src"  # beside the environment, as on a machine
 INSTALL = Path(__file__).with_name("docker_install.sh")
 TAG = "mrbench-environment"
+NOT_FOUND = re.compile(
+    r"no matching distribution|could not find a version|has no Python|unable to locate package",
+    re.IGNORECASE,
+)
 Progress = Callable[[str], None]
 
 
@@ -140,7 +145,7 @@ def index_variables(env: Environment) -> dict[str, str]:
     local = [url for url in (env.index, *env.find_links) if url and url.startswith("file:")]
     if local:
         remedy = "name an https URL, or give --mirror a folder of `mrbench mirror create`"
-        raise LaunchError(f"{local[0]} is not seen in an image", remedy)
+        raise RecipeError(f"{local[0]} is not seen in an image", remedy)
     links = " ".join(env.find_links)
     named = {"PIP_EXTRA_INDEX_URL": env.index, "PIP_FIND_LINKS": links and json.dumps(links)}
     return {name: value for name, value in named.items() if value}
@@ -182,7 +187,10 @@ def _build(  # noqa: PLR0917 - as above
     labels: dict[str, str],
     arguments: dict[str, str],
 ) -> None:
-    """Build; LaunchError quotes what failed. If mrbench ends, the engine gives the build up."""
+    """Build; the error quotes what failed. If mrbench ends, the engine gives the build up.
+
+    UnavailableError where a server did not answer, else LaunchError.
+    """
     messages: Iterator[dict[str, Any]] = client.api.build(  # any: the engine's
         fileobj=context,
         custom_context=True,
@@ -203,18 +211,23 @@ def _build(  # noqa: PLR0917 - as above
                 error = line["error"]
                 out.write(f"\n{error}\n")
                 out.flush()
-                raise LaunchError(
-                    f"the image could not be built: {_telling(log, error)}", f"see {log}"
-                )
+                raise failed(log, error)
 
 
-def _telling(log: Path, error: str) -> str:
+def failed(log: Path, error: str) -> MrbenchError:
+    """Return the error for a build that ended; error: what the engine says of it in the end."""
     plain = re.sub(r"\x1b\[[\d;]*m", "", log.read_text(errors="replace"))  # errors come in red
     lines = [line.strip() for line in plain.splitlines()]
     errors = [
         line for line in lines if re.match(r"error\b|\w*(?:Error|Exception):", line, re.IGNORECASE)
     ]
-    return errors[0][:300] if errors else meaning(error).text
+    telling = errors[0][:300] if errors else meaning(error).text
+    text = f"the image could not be built: {telling}"
+    # pip and apt-get warn that no server answers, and then call it a package that there is not
+    unanswered = SILENT.search(plain.rpartition("\nStep ")[2]) and NOT_FOUND.search(telling)
+    if unanswered or SILENT.search(telling):
+        return UnavailableError(text, f"check the network; see {log}")
+    return LaunchError(text, f"see {log}")
 
 
 def template(

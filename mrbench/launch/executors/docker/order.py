@@ -9,7 +9,7 @@ import os
 import uuid
 from pathlib import Path
 
-from mrbench.errors import LaunchError
+from mrbench.errors import LaunchError, RecipeError
 from mrbench.launch.executors.docker.engine import ENVIRONMENT, RUN, connect, facts, owner
 from mrbench.model.container import ContainerImage, ContainerOrder, ContainerSettings
 from mrbench.model.job import Job
@@ -24,7 +24,7 @@ TMPFS_SHARE = 0.5  # of the memory: what Linux itself gives to /dev/shm
 def make_order(job: Job, options: ExecutorOptions, state: Path, grace_s: float) -> ContainerOrder:
     """Write down all that a container is made of, and what its client must know."""
     if job.image is None:
-        raise LaunchError("nothing says which image to run in", "name one with --image")
+        raise RecipeError("nothing says which image to run in", "name one with --image")
     if not job.directory.is_dir():  # the engine would make it
         why = os.strerror(errno.ENOENT)
         text = f"{job.directory}: cannot be entered ({why})"
