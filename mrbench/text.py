@@ -80,6 +80,13 @@ def numbers(first: int, last: int) -> str:
     return f"{first}-{last}" if last != first else f"{first}"
 
 
+def counted(number: float, what: str) -> str:
+    """Return a number with its noun, as `1 core`, `0.5 cores` and `2 patches`."""
+    plural = f"{what}es" if what.endswith("ch") else f"{what}s"
+    shown = number if isinstance(number, int) else f"{number:g}"
+    return f"{shown} {what if number == 1 else plural}"
+
+
 def one_line(text: str) -> str:
     """Return a text as one printable line with single spaces."""
     return " ".join(printable(text).split())

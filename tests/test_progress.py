@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from mrbench.console.plain import figures
 from mrbench.measure.window import measure
+from mrbench.model.inputs import Window
 from mrbench.model.plan import Plan
 from mrbench.model.reporter import RunProgress
 from mrbench.model.run import IterationSample
@@ -75,3 +78,26 @@ def test_seconds_that_are_none_are_left_out(plan: Plan, seconds: float) -> None:
     assert (untimed.images_per_second, untimed.half_width) == (None, None)
     assert untimed.left_s in (None, 0)
     assert last.images_per_second == pytest.approx(40)
+
+
+def test_lines_without_seconds_are_timed_as_they_arrive(plan: Plan) -> None:
+    log = structs.replace(plan.log, clock="arrival")
+    recorder: Any = ProgressRecorder()
+    now_s = 0.0
+    progress = Progress(structs.replace(plan, log=log), recorder, clock=lambda: now_s)
+    for i in range(20, 301, 20):
+        now_s = i * 0.1 // 4 * 4  # two lines at each look
+        progress.show(IterationSample(i, 20, math.nan, 0))
+    rates = [report.images_per_second for report in recorder.reports]
+    assert rates[:5] == [None] * 5  # the warm-up
+    assert all(rate == pytest.approx(40, rel=0.7) for rate in rates if rate)
+    last = recorder.reports[-1]
+    assert last.images_per_second == pytest.approx(40)
+    assert last.left_s == pytest.approx((2120 - 300) * 0.1)
+    assert figures(last).rate.endswith("img/s")
+
+
+def test_what_is_not_timed_in_the_window_is_no_warm_up() -> None:
+    window = Window(first=100, last=500)
+    texts = [figures(RunProgress(iteration=i, end=520, window=window)).rate for i in (100, 120)]
+    assert texts == ["warm-up", "measuring"]

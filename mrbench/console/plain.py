@@ -105,7 +105,7 @@ class Figures(NamedTuple):
 
 def figures(progress: RunProgress) -> Figures:
     """Put into words how far a training is."""
-    rate = "warm-up"
+    rate = "warm-up" if progress.iteration <= progress.window.first else "measuring"
     if progress.images_per_second is not None:
         rate = f"{progress.images_per_second:.1f} img/s"
         if progress.half_width:

@@ -8,6 +8,7 @@ from mrbench.doctor.gpus import in_use
 from mrbench.launch.processors import Look, look
 from mrbench.model.plan import Plan
 from mrbench.model.record import QuietWait
+from mrbench.text import counted
 
 NOTE_SHARE = 0.05  # of the processors: from there on a run gets a note (rule foreign_load)
 SLACK_S = 0.04  # the kernel counts in ticks of 10 ms, on each processor
@@ -86,7 +87,7 @@ def _found(plan: Plan, busy_cores: float | None) -> Sequence[str]:
     found = []
     if busy_cores is not None and busy_cores > NOTE_SHARE * usable:
         found.append(
-            f"load {os.getloadavg()[0]:.1f} on {usable} cores, other programs keep"
+            f"load {os.getloadavg()[0]:.1f} on {counted(usable, 'core')}, other programs keep"
             f" {busy_cores:.1f} of them busy"
         )
     if plan.accelerator == "gpu":

@@ -33,8 +33,9 @@ class RunProgress(Struct, frozen=True, kw_only=True):
     """How far a training is, and what its log says about the window so far.
 
     iteration: the last one logged; end: where the run will be ended. images_per_second: None before
-    the window; half_width of its 95 % interval, None while too little is known. data_share: of the
-    window's seconds, spent waiting for data. left_s: seconds until `end`.
+    the window, and while nothing in it is timed; half_width of its 95 % interval, None while too
+    little is known. data_share: of the window's seconds, spent waiting for data. left_s: seconds
+    until `end`.
     """
 
     iteration: int

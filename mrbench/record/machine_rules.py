@@ -8,6 +8,7 @@ from mrbench.model.record import RuleOutcome, RunRecord
 from mrbench.model.suite import Rule
 from mrbench.model.telemetry import CpuLoad, HostSummary, TelemetrySummary
 from mrbench.record.default_rules import MACHINE_RULES
+from mrbench.text import counted
 
 POWER_CAP = "power cap"  # at full load every GPU runs into it; that is how it is built
 MOST_LOST = 0.05  # of the usable processors; a quiet machine's own services take less
@@ -96,14 +97,14 @@ def _older_load(telemetry: TelemetrySummary | None) -> str:
     for host in _hosts(telemetry):
         others = host.cpu_others_cores or 0.0
         if others > MOST_LOST * host.processors:
-            return f"other programs took {others:.2f} of {host.processors} cores"
+            return f"other programs took {others:.2f} of {counted(host.processors, 'core')}"
     return ""
 
 
 def _lost(load: CpuLoad) -> str:
     """Return `other programs took 1.16 of 2 cores`, and what the hypervisor withheld."""
     stolen = load.stolen_cores or 0.0
-    text = f"other programs took {load.others_cores:.2f} of {load.usable_cores:g} cores"
+    text = f"other programs took {load.others_cores:.2f} of {counted(load.usable_cores, 'core')}"
     return f"{text}, the hypervisor {stolen:.2f}" if f"{stolen:.2f}" != "0.00" else text
 
 

@@ -12,6 +12,7 @@ import math
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +49,7 @@ POLL_S = 0.5  # looking 20 times a second would take a quarter percent of a core
 MOST_TIMES = 512  # of the window; more are joined in pairs, so that each look costs little
 MOST_KEPT_BYTES = 64 << 20  # of a file that the recipe asks to keep
 MOST_KEPT_FILES, MOST_KEPT_TOTAL_BYTES = 1000, 256 << 20  # of all of them: `pack` takes a GiB
+LOOKS = 4  # at the log, before lines timed as they arrive make a rate
 GROWTH = 1.05  # the interval is computed anew when the window has grown so much
 
 
@@ -205,11 +207,18 @@ def _why(exc: Exception) -> str:
 
 
 class Progress:
-    """Passes the progress after each sample to a reporter."""
+    """Passes the progress after each sample to a reporter.
 
-    def __init__(self, plan: Plan, reporter: Reporter) -> None:
+    Where the log tells no seconds, they are those between two calls, as `clock` gives them.
+    """
+
+    def __init__(
+        self, plan: Plan, reporter: Reporter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._plan = plan
         self._reporter = reporter
+        self._clock = clock
+        self._arrived_s: float | None = None
         self._times: list[tuple[int, float]] = []
         self._seconds = self._data_s = self._timed_data_s = self._rounding_s = 0.0
         self._iterations = self._judged = self._lines = 0
@@ -219,12 +228,15 @@ class Progress:
         """Add a sample and report."""
         window, images = self._plan.window, self._plan.images_per_iteration
         self._lines += 1  # the first has the start in it: no time left follows from it
+        sample, least_s = self._timed(sample)
         if self._inside(sample):
             self._add(sample)
-        rate = self._iterations * images / self._seconds if self._seconds > 0 else None
+        rate = self._iterations * images / self._seconds if self._seconds > least_s else None
         end = window.last + sample.count
         per_iteration = self._seconds / self._iterations if rate else sample.seconds / sample.count
         left_s = max(0, end - sample.last) * per_iteration
+        if rate is None and least_s:
+            left_s = math.nan
         self._reporter.progress(
             RunProgress(
                 iteration=sample.last,
@@ -237,6 +249,19 @@ class Progress:
                 left_s=left_s if self._lines > 1 and 0 <= left_s < math.inf else None,
             )
         )
+
+    def _timed(self, sample: IterationSample) -> tuple[IterationSample, float]:
+        """Return a sample with its seconds, and how many of them are too few for a rate.
+
+        Lines that arrive between two looks at the log seem to come at once.
+        """
+        if not (math.isnan(sample.seconds) and self._plan.log.clock == "arrival"):
+            return sample, 0.0
+        before_s, self._arrived_s = self._arrived_s, self._clock()
+        if before_s is not None:
+            seconds = max(self._arrived_s - before_s, 1e-9)  # of lines that came together
+            sample = sample._replace(seconds=seconds, edge_s=POLL_S)
+        return sample, LOOKS * POLL_S
 
     def _inside(self, sample: IterationSample) -> bool:
         return in_window(sample, self._plan.window) and 0 < sample.seconds < math.inf

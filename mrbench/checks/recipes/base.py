@@ -83,9 +83,3 @@ def shown(path: Path) -> str:
     whole = path.absolute()
     here = Path.cwd()
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
-
-
-def counted(count: int, what: str) -> str:
-    """Return a count with its noun, as `1 patch` and `2 files`."""
-    plural = f"{what}es" if what.endswith("ch") else f"{what}s"
-    return f"{count} {what if count == 1 else plural}"

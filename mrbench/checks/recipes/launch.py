@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mrbench.checks.recipes.base import Subject, counted
+from mrbench.checks.recipes.base import Subject
 from mrbench.model.finding import Finding
+from mrbench.text import counted
 
 NAME = "files"
 # what a command reads of its source: scripts and configurations, relative to where it runs

@@ -6,9 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from mrbench.checks.recipes.base import Subject, counted, shown
+from mrbench.checks.recipes.base import Subject, shown
 from mrbench.model.finding import Finding
 from mrbench.prepare.source.git import GitError, git, meaningful
+from mrbench.text import counted
 
 NAME = "patches"
 HEADS = re.compile(rb"^diff --git ", re.MULTILINE)

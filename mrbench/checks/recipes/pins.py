@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from mrbench.checks.recipes.base import Subject, counted
+from mrbench.checks.recipes.base import Subject
 from mrbench.model.finding import Finding
-from mrbench.text import PLACEHOLDER, PLACEHOLDERS
+from mrbench.text import PLACEHOLDER, PLACEHOLDERS, counted
 
 # what a run on one node fills in when it knows its folders
 FILLED_LATER = {"python", "checkout", "output", "weights", "port"}

@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mrbench.checks.recipes.base import counted, placed, refused
+from mrbench.checks.recipes.base import placed, refused
 from mrbench.errors import RecipeError
 from mrbench.model.finding import Finding
 from mrbench.model.suite import Reference, Suite
 from mrbench.recipe import load as recipe
 from mrbench.recipe.yamlfile import Place, load_yaml
+from mrbench.text import counted
 
 # a file at GitHub, by the name of a branch or a commit
 AT_GITHUB = re.compile(r"https://(?:raw\.)?github(?:usercontent)?\.com/[^/]+/[^/]+/(?P<rest>.+)")

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from mrbench.checks.recipes import launch
-from mrbench.checks.recipes.base import Subject, counted
+from mrbench.checks.recipes.base import Subject
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model.finding import Finding
 from mrbench.model.inputs import Source, as_source
@@ -23,6 +23,7 @@ from mrbench.prepare.mirror import base
 from mrbench.prepare.source import address, store
 from mrbench.prepare.source.tree import UnreachableError
 from mrbench.recipe.plan import make_plan
+from mrbench.text import counted
 
 Say = Callable[[str], None]
 Patches = tuple[tuple[str, bytes], ...]
