@@ -1,6 +1,7 @@
 """The queue for this machine's devices, between real processes."""
 
 import contextlib
+import json
 import os
 import re
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jobs import SAFETY_S
-from mrbench import locks
+from mrbench import cli, locks
 from mrbench.errors import BusyError
 from mrbench.run import queue
 
@@ -25,6 +26,16 @@ RUN = """
     with queue.turn(sys.argv[2:], sys.argv[1], waiting):
         print("held", flush=True)
         sys.stdin.read()
+"""
+# Another user may not search pytest's folders: the paths are opened before the change.
+AS_NOBODY = """
+    import _strptime, os
+    from mrbench.run import queue
+    os.chdir(os.environ["MRBENCH_LOCKS"])
+    os.environ["MRBENCH_LOCKS"] = "."
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
 """
 Process = subprocess.Popen[str]
 
@@ -44,10 +55,10 @@ def started() -> Iterator[list[Process]]:
             process.kill()
 
 
-def _run(started: list[Process], what: str, *devices: str) -> Process:
+def _run(started: list[Process], what: str, *devices: str, before: str = "") -> Process:
     """Start a run that takes its place in the queue; it trains until its input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(RUN), what, *devices],
+        [sys.executable, "-c", textwrap.dedent(before) + textwrap.dedent(RUN), what, *devices],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -87,6 +98,71 @@ def test_the_first_that_waits_is_the_next_that_trains(started: list[Process], fo
     for process in waiting:
         assert _line(process) == "held"
         _end(process)
+    assert _tickets(folder) == []
+
+
+def test_status_says_who_trains_and_who_waits(
+    started: list[Process], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["status"]) == 0
+    assert capsys.readouterr().out.startswith("this machine: nobody trains\n")
+    both = _run(started, "2019/both", "gpu0", "gpu1")
+    assert _line(both) == "held"
+    late = _run(started, "2019/late", "gpu1")
+    assert _line(late).startswith("waiting for gpu1")
+    (folder / "mrbench.gpu7.lock").touch()  # of a run that is over
+    (folder / "mrbench.weights-0123.lock").touch()
+    with locks.attempt(folder / "mrbench.weights-0123.lock"):
+        assert cli.main(["status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (training,), (waiting,) = told["training"], told["waiting"]
+    assert (training["pid"], training["what"]) == (both.pid, "2019/both")
+    assert training["devices"] == ["gpu0", "gpu1"]
+    assert (waiting["pid"], waiting["what"], waiting["devices"]) == (
+        late.pid,
+        "2019/late",
+        ["gpu1"],
+    )
+    assert told["submitted"] == []
+    assert cli.main(["status"]) == 0
+    trains, waits, *_ = capsys.readouterr().out.splitlines()
+    user = training["user"]
+    who = rf"gpu0, gpu1: process {both.pid} of {user} trains 2019/both since \S+Z \(\d+ min\)"
+    assert re.fullmatch(who, trains)
+    who = rf"process {late.pid} of {user} waits to train 2019/late since \S+Z \(\d+ min\)"
+    assert re.fullmatch(f"gpu1: number 1 in the queue: {who}", waits)
+    (folder / "mrbench.gpu0.lock").write_text("4711\x1b[2J")
+    assert cli.main(["status"]) == 0
+    assert "gpu0: another process trains\n" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two users")
+def test_two_users_stand_in_one_queue(started: list[Process], folder: Path) -> None:
+    folder.chmod(0o1777)  # as /tmp: nobody may remove what is another user's
+    dead = folder / f"mrbench.ticket.{1:020}.{'0' * 12}"
+    dead.write_text("4711 2026-01-01T00:00:00Z root 2019/dead cpu\n")
+    one = _run(started, "2019/one", "cpu")
+    assert _line(one) == "held"
+    dead.write_text("4711 2026-01-01T00:00:00Z root 2019/dead cpu\n")
+    two = _run(started, "2019/two", "cpu", before=AS_NOBODY)
+    who = f"process {one.pid} of root trains 2019/one"
+    assert _line(two).startswith(f"waiting for cpu: {who}")
+    assert dead.exists()
+    three = _run(started, "2019/three", "cpu")
+    assert "; 1 other run before this one" in _line(three)
+    assert [(one.user, one.pid) for one in queue.look().waiting] == [
+        ("nobody", two.pid),
+        ("root", three.pid),
+    ]
+    _end(one)
+    assert _line(two) == "held"
+    four = _run(started, "2019/four", "cpu", before=AS_NOBODY)
+    assert "; 1 other run before this one" in _line(four)
+    _end(two)
+    assert _line(three) == "held"
+    _end(three)
+    assert _line(four) == "held"
+    _end(four)
     assert _tickets(folder) == []
 
 
@@ -134,7 +210,7 @@ def test_an_older_mrbench_that_has_the_lock_is_waited_for(folder: Path) -> None:
         ):
             pass
         (folder / "mrbench.gpu0.lock").write_text("4711\x1b[2J")
-        with pytest.raises(BusyError, match="gpu0: another process; no other runs"):
+        with pytest.raises(BusyError, match="gpu0: another process trains; no other runs"):
             queue.refuse_busy(["gpu0"])
     assert _tickets(folder) == []
 

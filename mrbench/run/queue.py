@@ -14,13 +14,16 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from mrbench import locks
 from mrbench.errors import BusyError
 
 POLL_S = 0.2  # a few system calls: a ten-thousandth of a core
 TELL_S = 60.0
+DEVICE = re.compile(r"mrbench\.(?!weights-)([\w-]{1,64})\.lock")
 TICKET = re.compile(r"mrbench\.ticket\.\d{20}\.[0-9a-f]{12}")
 WORDS = re.compile(
     rb"(\d{1,10})(?: ([-\d]{10}T[:\d]{8}Z) ([\w.@-]{1,64})(?: ([!-~]{1,200}))?((?: [\w-]{1,64})*))?"
@@ -29,21 +32,61 @@ MOST_BYTES = 4096
 Say = Callable[[str], None]
 
 
-class Holder(NamedTuple):
-    """Who trains or waits, as they wrote it down: `since` is UTC, `what` a suite/implementation."""
+class Holder(msgspec.Struct, frozen=True):
+    """Who trains or waits, as they wrote it down: `since` is UTC, `what` a suite/implementation.
+
+    pid is 0 where nothing says who it is; older versions of mrbench write down less.
+    """
 
     pid: int
-    since: str
-    user: str
-    what: str
-    devices: tuple[str, ...]
+    since: str = ""
+    user: str = ""
+    what: str = ""
+    devices: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return it as people read it."""
-        if not self.since:
-            return f"process {self.pid} trains"
-        doing = f"trains {self.what}" if self.what else "trains"
-        return f"process {self.pid} of {self.user} {doing} {_ago(self.since)}"
+        return self.told("trains")
+
+    def told(self, verb: str) -> str:
+        """Return who does something, since when; verb: trains, or waits to train."""
+        if not self.pid:
+            return f"another process {verb}"
+        doing = f"{verb} {self.what}" if self.what else verb
+        of = f" of {self.user}" if self.user else ""
+        since = f" {_ago(self.since)}" if self.since else ""
+        return f"process {self.pid}{of} {doing}{since}"
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Who trains on this machine, and who waits, the next one first."""
+
+    training: list[Holder]
+    waiting: list[Holder]
+
+
+def look() -> Standing:
+    """Return who trains on this machine's devices now, and who waits for them."""
+    taken: dict[Holder, list[str]] = {}  # one run holds a lock for each of its devices
+    for path in sorted(locks.folder().glob("mrbench.*.lock")):
+        if (device := DEVICE.fullmatch(path.name)) and _is_held(path):
+            taken.setdefault(_read(path) or Holder(0), []).append(device[1])
+    training = [replace(holder, devices=tuple(names)) for holder, names in taken.items()]
+    return Standing(training, [_read(path) or Holder(0) for path in _tickets()])
+
+
+def _is_held(path: Path) -> bool:
+    """Tell whether somebody holds a lock file."""
+    try:
+        file = os.open(path, locks.FLAGS | os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not locks.try_lock(file, shared=True)  # shared: as in _waits
+    except OSError:
+        return False
+    finally:
+        os.close(file)
 
 
 @contextlib.contextmanager
@@ -101,13 +144,8 @@ def _who(names: Sequence[str], before: int) -> str:
     queue = f"{before or 'no'} other run{'s' * (before != 1)} before this one"
     for name in names:
         path = locks.path_of(name)
-        with contextlib.suppress(OSError):
-            file = os.open(path, locks.FLAGS | os.O_RDONLY)
-            try:
-                if not locks.try_lock(file, shared=True):
-                    return f"{name}: {_read(path) or 'another process'}; {queue}"
-            finally:
-                os.close(file)
+        if _is_held(path):
+            return f"{name}: {_read(path) or Holder(0)}; {queue}"
     return f"{', '.join(names)}: nobody trains on it now; {queue}"
 
 

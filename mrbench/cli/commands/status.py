@@ -1,4 +1,4 @@
-"""`mrbench status`: what is queued or running on a cluster."""
+"""`mrbench status`: who trains on this machine, and what is queued or running on a cluster."""
 
 import argparse
 import json
@@ -8,13 +8,17 @@ import msgspec
 from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.record.rundir import find_submitted, unusable
+from mrbench.run import queue
 from mrbench.run.slurm import detached
 
 COMMAND = Command(
     group="Look at runs",
     order=9,
     brief="what is queued or running",
-    help="List what is queued or running on a cluster.",
+    help=(
+        "List who trains on this machine and who waits for it, of all users, and what was submitted"
+        " to a cluster and has no record yet."
+    ),
     examples="mrbench status",
 )
 
@@ -26,11 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print a line for each run that was submitted and has no record yet."""
+    """Print a line for each run that trains or waits here, or was submitted and has no record."""
+    here = queue.look()
     rows = detached.look(find_submitted(args.runs))
     if args.json:
-        print(json.dumps(msgspec.to_builtins(rows), indent=1))
-    else:
-        nothing = "; ".join(filter(None, (f"{args.runs}: nothing submitted", unusable(args.runs))))
-        print("\n".join(map(str, rows)) or nothing)
+        shown = msgspec.to_builtins(here) | {"submitted": msgspec.to_builtins(rows)}
+        print(json.dumps(shown, indent=1))
+        return 0
+    for one in here.training:
+        print(f"{', '.join(one.devices)}: {one}")
+    for number, one in enumerate(here.waiting, 1):
+        told = one.told("waits to train")
+        print(f"{', '.join(one.devices)}: number {number} in the queue: {told}")
+    if not here.training and not here.waiting:
+        print("this machine: nobody trains")
+    nothing = "; ".join(filter(None, (f"{args.runs}: nothing submitted", unusable(args.runs))))
+    print("\n".join(map(str, rows)) or nothing)
     return 0
