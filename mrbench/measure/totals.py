@@ -1,7 +1,8 @@
 """Totals that a log prints beside its lines: the seconds of an epoch, or of the whole training.
 
 They are a further clock, which covers iterations of its own, not the window's. They are looked for
-in blocks that are read anyway, and nothing is read for their sake.
+in blocks that are read anyway, and nothing is read for their sake; so are lines by which the
+training says that it changed its batch.
 """
 
 import math
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from mrbench.measure import resized
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.log.durations import read_clock, read_words
 from mrbench.measure.parsers.base import last_digit
@@ -83,6 +85,7 @@ KINDS: Mapping[str, tuple[Kind, ...]] = {
 }
 # What their figures mean is not established: nothing behind the window is skipped for the total.
 NEEDS_TOTALS = frozenset({"gluoncv"})
+MOST_RESIZED = 1000  # are kept, the last ones
 _ANY = (_COST, _TIME_COST, _TOTAL_TIME, _TAKES, _FINISHED, _RUNTIME)
 
 
@@ -171,10 +174,11 @@ class Totals:
         self.limit = math.inf if window is None else skip_after(window)
         self.beyond = False
         self._printed: list[PrintedTotal] = []
+        self._resized: list[resized.Resized] = []
 
-    def watch(self, blocks: Iterable[Block]) -> Iterable[Block]:
-        """Yield the blocks unchanged and note their totals."""
-        return self._watch(blocks) if self.kinds else blocks
+    def resized(self, before: float) -> resized.Resized | None:
+        """Return the last batch that the training chose itself before an offset in bytes."""
+        return next((each for each in reversed(self._resized) if each.at < before), None)
 
     def close(self, tally: Tally, before: float) -> None:
         """Hold a process's figures against the totals printed before an offset in bytes."""
@@ -185,8 +189,11 @@ class Totals:
                 tally.close(total, complete=tally.last <= self.limit)
         self._printed = [total for total in self._printed if total.ended_at >= before]
 
-    def _watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield the blocks unchanged and note their totals, and batches that changed."""
         for offset, block in blocks:
+            if not self.beyond:
+                self._resized = [*self._resized, *resized.find(block, offset)][-MOST_RESIZED:]
             for kind in () if self.beyond else self.kinds:
                 if kind.literal in block:
                     self._printed += [

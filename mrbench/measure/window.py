@@ -47,7 +47,9 @@ def measure(
     processes = 0
     for process in split_processes(samples, window, stamps, totals=totals):
         processes += 1
-        measured = _conclude(process, window, images_per_iteration, log, stamps)
+        measured = _conclude(
+            process, window, images_per_iteration, log=log, stamps=stamps, totals=totals
+        )
         result = measured if result is None else _preferred(result, measured)
     if result is None:
         return Measurement(
@@ -103,8 +105,10 @@ def _conclude(
     process: Process,
     window: Window,
     images_per_iteration: int | None,
+    *,
     log: LogFormat,
     stamps: ArrivalClock | None,
+    totals: Totals | None,
 ) -> Measurement:
     measured = Measurement(
         status="ok",
@@ -125,6 +129,11 @@ def _conclude(
         status, why = problem
         return replace(
             measured, status=status, reason=why.text, remedy=why.remedy, log_seconds=None
+        )
+    changed = _other_batch(process, images_per_iteration, totals)
+    if changed:
+        return replace(
+            measured, status="incomplete_window", reason=changed.text, remedy=changed.remedy
         )
     figures = Figures(
         log.timing,
@@ -152,6 +161,21 @@ def _conclude(
     edges = [*_edge_warnings(process, window), *([resumed] if resumed else [])]
     texts = (*edges, *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
+
+
+def _other_batch(process: Process, images: int | None, totals: Totals | None) -> Problem | None:
+    """Return why the images of an iteration are not known: the training changed them; or None."""
+    changed = totals.resized(process.spans[-1].ended_at) if totals and images else None
+    before = changed is not None and changed.at < process.spans[0].began_at
+    if changed is None or (changed.images == images and before):
+        return None
+    text = f"the training changed its batch itself, so {images} images per iteration are wrong"
+    remedy = "give it a batch that fits its memory from the start"
+    if before:
+        remedy += (
+            f"; a log at hand: --images-per-iteration {changed.images}, if that is of all GPUs"
+        )
+    return Problem(f"{text}: {changed.line}", remedy)
 
 
 def _doubt(process: Process, chosen: Choice) -> Problem | None:
