@@ -1,4 +1,4 @@
-"""What the tests use of the system beside Python: programs, Debian's packages of them, and tests.
+"""What tests use and a machine may lack: programs, Debian's packages of them, Python's modules.
 
 `python3 tests/needs.py` says what this machine lacks and which tests are skipped for it;
 with --packages it prints the names of those packages alone, for apt-get.
@@ -7,17 +7,22 @@ with --packages it prints the names of those packages alone, for apt-get.
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Need(NamedTuple):
-    """Programs (or files) that some tests use; root: whether these tests need that user, too."""
+    """Programs (or files) that some tests use; root: whether these tests need that user, too.
+
+    modules: of Python, each called as the package that brings it.
+    """
 
     programs: tuple[str, ...]
     packages: tuple[str, ...]
     tests: str
     root: bool = False
+    modules: tuple[str, ...] = ()
 
 
 NEEDS = {
@@ -58,6 +63,8 @@ NEEDS = {
         "Slurm's accounting",
     ),
     "mpi": Need(("mpirun",), ("openmpi-bin",), "Open MPI over the nodes of a cluster"),
+    "pandas": Need((), (), "the example of docs/python.md with pandas", modules=("pandas",)),
+    "torch": Need((), (), "torchvision's training script", modules=("torch", "torchvision")),
 }
 
 
@@ -67,6 +74,9 @@ def lacking(name: str) -> str | None:
     absent = [program for program in need.programs if not _is_here(program)]
     if absent:
         return f"no {', '.join(absent)} here (on Debian: apt-get install {' '.join(need.packages)})"
+    unknown = [module for module in need.modules if find_spec(module) is None]
+    if unknown:
+        return f"no {', '.join(unknown)} in this Python (pip install {' '.join(unknown)})"
     return "needs root" if need.root and os.geteuid() != 0 else None
 
 
@@ -96,7 +106,7 @@ def main() -> None:
         lines = [" ".join(p for name in lacks for p in NEEDS[name].packages)]
     else:
         lines = [f"not tested: {NEEDS[name].tests}: {text}" for name, text in lacks.items()]
-    sys.stdout.writelines(f"{line}\n" for line in lines or ["All system packages are here."])
+    sys.stdout.writelines(f"{line}\n" for line in lines or ["All that the tests use is here."])
 
 
 if __name__ == "__main__":

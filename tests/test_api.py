@@ -14,6 +14,7 @@ import pytest
 import mrbench
 from manyruns import KEPT, make
 from mrbench.errors import CheckFailed, MeasureError, MrbenchError, RecipeError
+from needs import skip_without
 from toy import mrbench as run_mrbench
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +79,7 @@ def test_a_log_is_measured_as_by_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=("pandas", "log"))
 def test_the_examples_work(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "pandas" in example:
-        pytest.importorskip("pandas")
+        skip_without("pandas")
     make(tmp_path / "runs", 10)
     (packed,) = LOG.glob("*/train.log.gz")
     (tmp_path / "train.log").write_bytes(gzip.decompress(packed.read_bytes()))

@@ -23,6 +23,7 @@ from mrbench.prepare.data.synth import synthesize
 from mrbench.prepare.source import embedded, prepare
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
+from needs import skip_without
 
 NAME = "torchvision_maskrcnn"
 SOURCE = Path(__file__).parents[1] / "mrbench" / "embedded" / NAME
@@ -189,8 +190,7 @@ def test_the_learning_rate_follows_the_number_of_gpus(part: Opener, gpus: int, r
 
 
 def test_it_trains(tmp_path: Path) -> None:
-    for name in ("torch", "torchvision"):
-        pytest.importorskip(name, reason=f"needs {name}, which mrbench does not")
+    skip_without("torch")
     synthesize(tmp_path / "coco", SyntheticData(images=44, width=96, height=64))
     sizes = ["--short-side", "64", "--long-side", "96", "--proposals", "50", "--regions", "8"]
     rest = ["--device", "cpu", "--images", "1", "--iterations", "46", "--random-backbone"]
