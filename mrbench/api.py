@@ -8,14 +8,14 @@ from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
-from mrbench.errors import MrbenchError, RecipeError
+from mrbench.errors import MeasureError, MrbenchError, RecipeError
 from mrbench.measure import anylog
 from mrbench.measure.anylog import Known, ParsedLog
 from mrbench.model.inputs import Window
 from mrbench.model.record import RunRecord
 from mrbench.recipe import load, plan
 from mrbench.record import listing, rundir
-from mrbench.record.archive import opened
+from mrbench.record.archive import is_archive, opened
 
 
 def load_runs(
@@ -88,6 +88,9 @@ def parse_log(
     """
     if recipe is not None and implementation is not None:
         raise RecipeError("a recipe and an implementation exclude each other", "give one of them")
+    if is_archive(Path(path)):
+        remedy = "`mrbench verify` measures a packed run again, `mrbench show` shows it"
+        raise MeasureError("is an archive, no log", remedy, file=path)
     known, usual = _of_suite(suite) if recipe is None else _of_recipe(Path(recipe))
     keys = {"every": every, "smoothing": smoothing, "epochs_from": epochs_from}
     return anylog.parse_log(

@@ -100,6 +100,12 @@ def test_a_baseline_is_saved_checked_and_updated_with_archives(
     assert updated["entries"][0]["now"]["runs"] == [str(Path(*runs[2].parts[-3:]))]
 
 
+def test_an_archive_is_no_log(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    name = archived(runs[0], "one.tar.gz")
+    assert cli.main(["parse", name]) == 6
+    assert "one.tar.gz: is an archive, no log; `mrbench verify` measures" in capsys.readouterr().err
+
+
 def test_what_names_no_run_is_refused_and_a_damaged_one_left_out(
     runs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,14 @@ def check_bounds(folder: RunDir, called: str) -> None:
         raise MrbenchError(f"{called}: has {size}, {most}", remedy)
 
 
+def is_archive(path: Path) -> bool:
+    """Tell whether a regular file is a tar archive, packed or not."""
+    try:
+        return path.is_file() and tarfile.is_tarfile(path)
+    except (OSError, *BROKEN):
+        return False
+
+
 def unpack(path: Path, into: Path) -> Path:
     """Unpack an archive of one run; return the run's folder. MrbenchError if it is none."""
     try:
