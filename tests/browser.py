@@ -3,13 +3,17 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common import exceptions
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+from waiting import SAFETY_S
 
 SWITCHES = (
     "--headless",
@@ -35,7 +39,9 @@ def running(folder: Path) -> Iterator[webdriver.Chrome]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = Service(shutil.which("chromedriver"))
     driver = webdriver.Chrome(options=options, service=service)
-    driver.set_script_timeout(300)  # a safety net: the default of 30 s runs out on a busy machine
+    driver.set_script_timeout(
+        SAFETY_S
+    )  # a safety net: the default of 30 s runs out on a busy machine
     try:
         yield driver
     finally:
@@ -90,6 +96,13 @@ def scroll_through(driver: webdriver.Chrome) -> None:
         next();
         """
     )
+
+
+def until(driver: webdriver.Chrome, condition: Callable[[], object], what: str) -> None:
+    """Wait until the page is so: what follows a click or the mouse is drawn when there is time."""
+    ignored = [exceptions.NoSuchElementException, exceptions.StaleElementReferenceException]
+    patient = WebDriverWait(driver, SAFETY_S, ignored_exceptions=ignored)
+    patient.until(lambda _: condition(), what)
 
 
 def js(driver: webdriver.Chrome, script: str, *words: object) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -12,14 +12,13 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from jobs import SAFETY_S
 from mrbench.launch.shim.tree import descendants
 from needs import search_path
+from waiting import SAFETY_S, wait_for
 
 GPUS = 8
 T = TypeVar("T", bound="Cluster")
@@ -197,15 +196,6 @@ def running(cluster: T) -> Iterator[T]:
         yield cluster
     finally:
         cluster.stop()
-
-
-def wait_for(condition: object, limit_s: float = SAFETY_S) -> None:
-    """Wait until it holds; the limit is a safety net."""
-    assert callable(condition)
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, "waited in vain"
-        time.sleep(0.05)
 
 
 def _is_step_of(process: Path, folder: Path, node: str) -> bool:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from needs import search_path
+from waiting import SAFETY_S
 
 HERE = Path(__file__).parent
 BASE = "test/python"  # this Python, nothing installed; where an image needs to know of pip's CA
-PATIENCE_S = 60.0  # decides no test
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -38,7 +38,7 @@ def running_engine(path: str | None = None) -> Iterator[str]:
     with log.open("w") as out:
         engine = subprocess.Popen(command, env=variables, stdout=out, stderr=out)
     try:
-        deadline_s = time.monotonic() + PATIENCE_S
+        deadline_s = time.monotonic() + SAFETY_S
         while docker(host, "version", check=False).returncode:
             if engine.poll() is not None or time.monotonic() > deadline_s:
                 pytest.skip(f"dockerd does not run here: {log.read_text()[-300:]}")
@@ -50,7 +50,7 @@ def running_engine(path: str | None = None) -> Iterator[str]:
     finally:
         engine.terminate()
         try:
-            engine.wait(PATIENCE_S)
+            engine.wait(SAFETY_S)
         except subprocess.TimeoutExpired:
             engine.kill()
             engine.wait()

@@ -1,7 +1,6 @@
 """Small jobs for the tests of the executor, and a search for whatever they left running."""
 
 import sys
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +9,8 @@ from mrbench.launch.executors.base import LOG
 from mrbench.launch.executors.local import start
 from mrbench.model.job import Job
 from mrbench.model.run import Exit
+from waiting import SAFETY_S, wait_for
 
-SAFETY_S = 60.0  # decides no test, only ends one that hangs
 MARK = "MRBENCH_TEST_TREE"
 
 
@@ -63,20 +62,14 @@ def marked(mark: str) -> list[int]:
     return found
 
 
-def wait_until_none(mark: str) -> list[int]:
-    """Wait until no process has the mark; return those that still do when patience ends."""
-    deadline_s = time.monotonic() + SAFETY_S
-    while (left := marked(mark)) and time.monotonic() < deadline_s:
-        time.sleep(0.05)
-    return left
+def wait_until_none(mark: str) -> None:
+    """Wait until no living process has the mark."""
+    wait_for(lambda: not marked(mark), lambda: marked(mark))
 
 
 def wait_for_file(path: Path) -> None:
     """Wait until a program has made this file."""
-    deadline_s = time.monotonic() + SAFETY_S
-    while not path.exists():
-        assert time.monotonic() < deadline_s, f"{path} never came"
-        time.sleep(0.02)
+    wait_for(path.exists, str(path))
 
 
 # bash that ignores SIGTERM, with children that do, too: one in a session of its own, one under

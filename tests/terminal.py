@@ -16,7 +16,9 @@ from types import MappingProxyType
 
 import pyte
 
-DEADLINE_S = 240  # a safety net; no test depends on how long anything takes
+from waiting import SAFETY_S
+
+LAST = b"\0"  # behind all that a program printed; terminals ignore it
 
 
 class Terminal:
@@ -53,15 +55,18 @@ class Terminal:
 
     def wait_for(self, seen: Callable[[list[str]], bool]) -> list[str]:
         """Look until the lines are such."""
-        end = time.monotonic() + DEADLINE_S
+        end = time.monotonic() + SAFETY_S
         while not seen(lines := self.look()):
             assert time.monotonic() < end, "waited in vain; the screen:\n" + "\n".join(lines)
         return lines
 
     def wait_for_end(self, process: "subprocess.Popen[bytes]") -> list[str]:
-        """Look until the program has ended, and once more."""
+        """Look until the program has ended and all that it printed is taken in."""
         self.wait_for(lambda _: process.poll() is not None)
-        return self.look()
+        os.write(self.slave, LAST)
+        lines = self.wait_for(lambda _: self.raw.endswith(LAST))
+        self.raw = self.raw.removesuffix(LAST)
+        return lines
 
 
 @contextlib.contextmanager

@@ -40,6 +40,10 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
     path = make_suite(tmp_path, git)
     train = tmp_path / "upstream" / "train.py"
     edit(train, "float(sys.argv[2])", 'float(os.environ["SECONDS"])')
+    # it keeps its pace, so that the load of the machine is no difference between the sides
+    pace = "time.sleep(max(0.0, start + i * seconds - time.monotonic()))"
+    edit(train, "    time.sleep(seconds)", f"    {pace}")
+    edit(train, "began = time.monotonic()\nprint", "start = began = time.monotonic()\nprint")
     edit(train, "import sys, time", "import os, sys, time")
     old = path.read_text().partition("commit: ")[2][:40]
     edit(path, old, commit_all(tmp_path / "upstream"))
@@ -49,7 +53,7 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
 
 def test_a_commit_that_is_half_as_fast_is_found_in_three_pairs(toy: Path, tmp_path: Path) -> None:
     old = toy.read_text().partition("commit: ")[2][:40]
-    edit(tmp_path / "upstream" / "train.py", "time.sleep(seconds)", "time.sleep(2 * seconds)")
+    edit(tmp_path / "upstream" / "train.py", "i * seconds", "i * 2 * seconds")
     new = commit_all(tmp_path / "upstream")
     words = ("--recipe", toy, "--commit", old, "--commit", new, "--margin", "10%")
     files = ("--junit", "out.xml", "--json", "out.json")

@@ -14,7 +14,8 @@ RULES = "  - {rule: clocks, reason: both must agree, otherwise: note}\n"
 @pytest.fixture
 def run(tmp_path: Path, git: Callable[..., str]) -> Callable[..., dict[str, Any]]:
     """Return a function that changes the toy's training and runs it."""
-    path = make_suite(tmp_path, git)
+    # a window of 0.6 s: how late lines arrive on a busy machine is little beside it
+    path = edit(make_suite(tmp_path, git), "60 0.002", "60 0.02")
     with (path.parent / "suite.yaml").open("a") as suite:
         suite.write(RULES)
 
@@ -36,12 +37,12 @@ def test_an_evaluation_that_the_log_leaves_out_is_named_with_its_line(
     run: Callable[..., dict[str, Any]],
 ) -> None:
     pause = '    if i == 25:\n        print("Start inference on 5000 images", flush=True)\n'
-    pause += "        time.sleep(0.15)\n        began += 0.15\n"
+    pause += "        time.sleep(0.3)\n        began += 0.3\n"
     record = run("    if i % 10 == 0:\n", pause + "    if i % 10 == 0:\n")
     found = record["measurement"]["disagreement"]
     assert found["cause"] == "evaluation_or_checkpoint"
     assert (found["first"], found["last"]) == (21, 30)
-    assert found["seconds"] == pytest.approx(0.15, abs=0.1)
+    assert found["seconds"] == pytest.approx(0.3, abs=0.2)
     assert found["text"].endswith("tells of an evaluation: Start inference on 5000 images")
     assert record["validity"]["verdict"] == "valid with notes"
     told = record["validity"]["notes"].count(found["text"])
@@ -64,7 +65,7 @@ def test_a_clock_without_data_loading_is_a_partial_one(
 ) -> None:
     record = run("(now - began) / 10:.6f", "0.5 * (now - began) / 10:.6f")
     assert record["measurement"]["disagreement"]["cause"] == "partial_clock"
-    assert record["measurement"]["agreement"] == pytest.approx(2, rel=0.2)
+    assert record["measurement"]["agreement"] == pytest.approx(2, rel=0.4)
 
 
 def test_output_that_waits_in_a_buffer_does_not_lead(
@@ -77,4 +78,4 @@ def test_output_that_waits_in_a_buffer_does_not_lead(
     stdout = f"sys.stdout = io.TextIOWrapper({buffer}, write_through=True)\n"
     record = run("import sys, time\n", f"import io, sys, time\n{stdout}")
     assert record["measurement"]["clock"] == "log"
-    assert record["measurement"]["seconds_per_iteration"] == pytest.approx(0.002, rel=0.5)
+    assert record["measurement"]["seconds_per_iteration"] >= 0.02  # no sleep is shorter

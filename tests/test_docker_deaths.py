@@ -8,21 +8,20 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cluster import wait_for
 from engine import BASE, containers, docker, import_base, running_engine
-from jobs import MARK, SAFETY_S, marked, wait_for_file, wait_until_none
+from jobs import MARK, marked, wait_for_file, wait_until_none
 from mrbench import locks
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.docker import STATE, engine
 from mrbench.measure.log.blocks import read_stamps
 from toy import edit, make_suite, mrbench
+from waiting import SAFETY_S, wait_for
 
 pytestmark = pytest.mark.usefixtures("docker_host")
 
@@ -57,11 +56,8 @@ def drive(folder: Path, mark: str, limit_s: float = SAFETY_S) -> subprocess.Pope
     )
 
 
-def until_no_container(host: str) -> list[str]:
-    deadline_s = time.monotonic() + SAFETY_S
-    while (left := containers(host)) and time.monotonic() < deadline_s:
-        time.sleep(0.1)
-    return left
+def until_no_container(host: str) -> None:
+    wait_for(lambda: not containers(host), lambda: containers(host))
 
 
 def ours(mark: str, word: bytes) -> int:
@@ -79,8 +75,8 @@ def test_no_container_outlives_mrbench(
         wait_for_file(tmp_path / "ready")
         assert len(containers(docker_host)) == 1
         driver.send_signal(number)
-    assert until_no_container(docker_host) == []
-    assert wait_until_none(mark) == []
+    until_no_container(docker_host)
+    wait_until_none(mark)
     assert json.loads((tmp_path / EXIT).read_text())["reason"] == "interrupted"
     size = (tmp_path / LOG).stat().st_size
     assert size == 3
@@ -96,8 +92,8 @@ def test_no_step_of_the_preparation_outlives_mrbench(tmp_path: Path, docker_host
     with subprocess.Popen([sys.executable, "-c", code, *words], env=variables) as driver:
         wait_for_file(tmp_path / "ready")
         driver.kill()
-    assert until_no_container(docker_host) == []
-    assert wait_until_none(mark) == []
+    until_no_container(docker_host)
+    wait_until_none(mark)
 
 
 def test_killed_while_the_container_is_made(tmp_path: Path, docker_host: str) -> None:
@@ -105,8 +101,8 @@ def test_killed_while_the_container_is_made(tmp_path: Path, docker_host: str) ->
     with drive(tmp_path, mark) as driver:
         wait_for_file(tmp_path / LOG)  # the client boots, or is making the container
         driver.kill()
-    assert wait_until_none(mark) == []
-    assert until_no_container(docker_host) == []
+    wait_until_none(mark)
+    until_no_container(docker_host)
 
 
 def test_no_container_outlives_mrbench_and_shim(tmp_path: Path, docker_host: str) -> None:
@@ -116,8 +112,8 @@ def test_no_container_outlives_mrbench_and_shim(tmp_path: Path, docker_host: str
         driver.send_signal(signal.SIGSTOP)  # it can do nothing more about it
         os.kill(ours(mark, b"/shim/"), signal.SIGKILL)
         driver.kill()
-    assert until_no_container(docker_host) == []
-    assert wait_until_none(mark) == []
+    until_no_container(docker_host)
+    wait_until_none(mark)
 
 
 @pytest.mark.parametrize("word", [b"/shim/", b"docker.client"])
@@ -132,7 +128,7 @@ def test_a_killed_helper_is_told(tmp_path: Path, docker_host: str, word: bytes) 
     assert b"look for a lack of memory" in said
     assert b"code=None" in said
     assert containers(docker_host) == []
-    assert wait_until_none(mark) == []
+    wait_until_none(mark)
 
 
 def test_limits_hold_while_mrbench_is_stopped(tmp_path: Path, docker_host: str) -> None:
@@ -205,19 +201,16 @@ def test_a_run_that_is_interrupted(
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as run:
-        logs: list[Path] = []
-        deadline_s = time.monotonic() + SAFETY_S
-        while not (logs and logs[0].stat().st_size) and time.monotonic() < deadline_s:
-            logs = list(tmp_path.glob("runs/*/*/*/train.log"))
-            time.sleep(0.1)
+        wait_for(lambda: any(p.stat().st_size for p in tmp_path.glob("runs/*/*/*/train.log")))
         # a terminal's Ctrl-C goes to all of the group
         os.killpg(run.pid, number)
         code = run.wait(SAFETY_S)
     assert code == (130 if number == signal.SIGINT else -number)
-    assert until_no_container(docker_host) == []
-    assert logs[0].read_bytes() == b"training\n"
+    until_no_container(docker_host)
+    (log,) = tmp_path.glob("runs/*/*/*/train.log")
+    assert log.read_bytes() == b"training\n"
     if number == signal.SIGINT:
-        record = json.loads(logs[0].with_name("record.json").read_text())
+        record = json.loads(log.with_name("record.json").read_text())
         assert record["status"] == "interrupted"
 
 

@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
 import pytest
 
-from jobs import MARK, SAFETY_S, wait_for_file, wait_until_none
+from jobs import MARK, wait_for_file, wait_until_none
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.model.inputs import Environment
 from mrbench.model.job import UsableEnvironment
@@ -18,6 +17,7 @@ from mrbench.prepare import environment
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.environment.installed import changes
 from mrbench.prepare.environment.interpreter import find_interpreter
+from waiting import SAFETY_S, wait_for
 
 TREE = "t" * 40
 
@@ -114,13 +114,10 @@ def test_a_step_that_is_cut_short_leaves_nothing_running(tmp_path: Path) -> None
     words = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(words, env=variables) as process:
         wait_for_file(log)
-        limit_s = time.monotonic() + SAFETY_S
-        while not log.read_text().splitlines()[1:]:
-            assert time.monotonic() < limit_s
-            time.sleep(0.02)
+        wait_for(lambda: log.read_text().splitlines()[1:])
         process.send_signal(signal.SIGINT)  # to this one alone, as `kill -INT` does
         assert process.wait(SAFETY_S)
-    assert wait_until_none(mark) == []
+    wait_until_none(mark)
 
 
 @pytest.fixture

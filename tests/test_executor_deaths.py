@@ -13,7 +13,6 @@ import pytest
 
 from jobs import (
     MARK,
-    SAFETY_S,
     STUBBORN,
     make_job,
     marked,
@@ -26,6 +25,7 @@ from mrbench.launch import shim_process
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.local import start
 from mrbench.measure.log.blocks import read_stamps
+from waiting import SAFETY_S
 
 DRIVER = """
     import os, pathlib, sys
@@ -64,7 +64,7 @@ def test_nothing_outlives_mrbench(tmp_path: Path, number: signal.Signals) -> Non
         assert len(marked(mark)) >= 7  # mrbench, shim, command and four children
         driver.send_signal(number)
         assert driver.wait(SAFETY_S) == -number
-    assert wait_until_none(mark) == []
+    wait_until_none(mark)
     assert json.loads((tmp_path / EXIT).read_text())["reason"] == "interrupted"
     size = (tmp_path / LOG).stat().st_size
     assert read_stamps(tmp_path / STAMPS).ends[-1] == size
@@ -75,7 +75,7 @@ def test_nothing_outlives_the_process_group_of_mrbench(tmp_path: Path) -> None:
     with _drive(tmp_path, STUBBORN, mark) as driver:
         wait_for_file(tmp_path / "ready")
         os.killpg(driver.pid, signal.SIGKILL)  # as terminals and batch systems do
-    assert wait_until_none(mark) == []
+    wait_until_none(mark)
 
 
 def test_main_process_outlives_neither_mrbench_nor_shim(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_main_process_outlives_neither_mrbench_nor_shim(tmp_path: Path) -> None:
         driver.send_signal(signal.SIGSTOP)  # it can do nothing more about it
         os.kill(_child_of(driver.pid), signal.SIGKILL)
         driver.kill()
-    assert wait_until_none(mark) == []
+    wait_until_none(mark)
 
 
 def test_limits_hold_while_mrbench_is_stopped(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_killed_shim_is_told(tmp_path: Path) -> None:
     end = running.exit()
     assert (end.reason, end.code) == ("exited", None)
     assert "watched the training was killed" in end.message
-    assert wait_until_none(job.variables[MARK]) == []
+    wait_until_none(job.variables[MARK])
 
 
 def test_full_disk_ends_the_job(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_full_disk_ends_the_job(tmp_path: Path) -> None:
     with _drive(tmp_path, script, mark, file_limit=64) as driver:
         said = driver.communicate(timeout=SAFETY_S)[0]
     assert b"output could not be written (File too large)', remedy='make room'" in said
-    assert wait_until_none(mark) == []
+    wait_until_none(mark)
     log = (tmp_path / LOG).read_bytes()
     assert log.startswith(b"first\n")
     assert len(log) <= 64 * 1024

@@ -12,7 +12,6 @@ from typing import Any, cast
 import pytest
 
 from formats import FORMATS
-from jobs import SAFETY_S
 from mrbench import cli, files
 from mrbench.cli.sides import sides
 from mrbench.errors import MeasureError, RecipeError
@@ -25,6 +24,7 @@ from mrbench.recipe import load
 from mrbench.record.rundir import RunDir
 from mrbench.run import training
 from toy import edit, make_suite, mrbench
+from waiting import SAFETY_S
 
 WINDOW = Window(first=100, last=500)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import wait_for
 from toy import as_a_user, commit_all, edit, make_suite, mrbench, records
+from waiting import wait_for
 
 FULL = """
 from pathlib import Path

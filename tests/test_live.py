@@ -185,13 +185,12 @@ def test_gpus_follow_the_telemetry(tmp_path: Path) -> None:
             }
             line = sample(gpus)
             path.write_text(f"{json.dumps(header)}\n{line}\n{line[:9]}")
-            terminal.wait_for(shows("GPU 4  ━━━─── util 50%   ━━━─── 8.0 GiB"))
-            gpus_shown = [line[:5] for line in terminal.look() if line.startswith("GPU")]
-            assert gpus_shown == ["GPU 5", "GPU 4"]
-            assert shows("212 W")(terminal.look())
+            lines = terminal.wait_for(shows("GPU 4  ━━━─── util 50%   ━━━─── 8.0 GiB"))
+            assert [line[:5] for line in lines if line.startswith("GPU")] == ["GPU 5", "GPU 4"]
+            assert shows("212 W")(lines)
             terminal.resize(80, 4)
             terminal.wait_for(shows("2 GPUs  ━━━─── util 50%"))
-    assert not shows("GPU")(terminal.look())
+    terminal.wait_for(lambda lines: not shows("GPU")(lines))
 
 
 def started(folder: Path, telemetry: Path) -> RunStart:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import SAFETY_S, make_job
+from jobs import make_job
 from mrbench import locks
 from mrbench.errors import UnavailableError
 from mrbench.launch.executors.local import start
+from waiting import SAFETY_S
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import pytest
 from mrbench.prepare.mirror.manifest import this_platform
 from needs import skip_without
 from toy import edit, make_suite, mrbench, records
+from waiting import SAFETY_S
 
 Git = Callable[..., str]
 # what the training cannot do without: a locked package, and one built from its repository
@@ -97,7 +98,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
     def run(*words: object) -> str:
         command = [*LOOPBACK_ONLY, "sh", sys.executable, "-m", "mrbench", *map(str, words)]
         done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=SAFETY_S, check=False
         )
         return f"{done.returncode}\n{done.stdout}{done.stderr}"
 

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from cluster import wait_for
 from engine import BASE
-from jobs import SAFETY_S
 from mrbench import locks
 from toy import edit, make_suite, mrbench
+from waiting import SAFETY_S, wait_for
 
 # How a recipe fails: what is changed of it, and the status that its run has then.
 FAILURES = {

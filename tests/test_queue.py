@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import SAFETY_S
 from mrbench import cli, locks
 from mrbench.errors import BusyError
 from mrbench.run import queue
+from waiting import SAFETY_S
 
 RUN = """
     import sys

@@ -6,7 +6,6 @@ import io
 import itertools
 import re
 import shutil
-import time
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,14 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 import browser as chromium
-from browser import js, scroll_through
+from browser import js, scroll_through, until
 from mrbench.results.compare import Side, compare
 from mrbench.results.report import gather, page
 from needs import skip_without
 from reported import HOSTILE, hostile, kept
+from waiting import wait_for
 
 READ = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")  # as a report shows it
 
@@ -103,20 +102,20 @@ def test_the_mouse_shows_values(driver: webdriver.Chrome) -> None:
     bar = driver.find_element(By.CSS_SELECTOR, "[data-figure$='ranking-figure'] .point path")
     js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", bar)
     ActionChains(driver).move_to_element(bar).perform()
-    told = driver.find_element(By.CSS_SELECTOR, ".hoverlayer .hovertext").text
-    assert "img/s" in told
+    hover = (By.CSS_SELECTOR, ".hoverlayer .hovertext")
+    until(driver, lambda: "img/s" in driver.find_element(*hover).text, "the bar's value")
     line = driver.find_element(By.CSS_SELECTOR, "[data-figure*='course-figure'] .nsewdrag")
     js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", line)
-    seen = ""
-    for part in (0.1, 0.3, 0.5, 0.7, 0.9):  # some place is near the line
-        for height in (-0.4, -0.3, -0.2, -0.1, 0.0):
-            x, y = line.size["width"] * (part - 0.5), line.size["height"] * height
-            ActionChains(driver).move_to_element_with_offset(line, int(x), int(y)).perform()
-            hovers = driver.find_elements(
-                By.CSS_SELECTOR, "[data-figure*='course-figure'] .hovertext"
-            )
-            seen += " ".join(hover.text for hover in hovers)
-    assert "iterations" in seen
+    places = itertools.cycle(itertools.product((0.1, 0.3, 0.5, 0.7, 0.9), range(5)))
+
+    def tells() -> bool:
+        part, height = next(places)  # some place is near the line
+        x, y = line.size["width"] * (part - 0.5), line.size["height"] * (height - 4) / 10
+        ActionChains(driver).move_to_element_with_offset(line, int(x), int(y)).perform()
+        hovers = driver.find_elements(By.CSS_SELECTOR, "[data-figure*='course-figure'] .hovertext")
+        return any("iterations" in hover.text for hover in hovers)
+
+    until(driver, tells, "a point's iterations")
 
 
 def test_legends_hide_and_show_by_mouse_and_keyboard(driver: webdriver.Chrome) -> None:
@@ -126,14 +125,17 @@ def test_legends_hide_and_show_by_mouse_and_keyboard(driver: webdriver.Chrome) -
     buttons = figure.find_elements(By.CSS_SELECTOR, ".legend button")
     button = next(button for button in buttons if button.text.startswith("GPU"))
     js(driver, "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
-    before = len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace"))
+
+    def lines() -> int:
+        return len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace"))
+
+    before = lines()
     ActionChains(driver).move_to_element(button).click().perform()
-    assert button.get_attribute("aria-pressed") == "false"
-    hidden = len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace"))
-    assert hidden <= before - 5  # in every panel
+    until(driver, lambda: button.get_attribute("aria-pressed") == "false", "the button's state")
+    until(driver, lambda: lines() <= before - 5, "they are hidden in every panel")
     button.send_keys(Keys.SPACE)
-    assert button.get_attribute("aria-pressed") == "true"
-    assert len(figure.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace")) == before
+    until(driver, lambda: button.get_attribute("aria-pressed") == "true", "the button's state")
+    until(driver, lambda: lines() == before, "they are shown again")
 
 
 def test_a_zoom_outlives_a_legend_click_and_can_be_reset(driver: webdriver.Chrome) -> None:
@@ -149,7 +151,7 @@ def test_a_zoom_outlives_a_legend_click_and_can_be_reset(driver: webdriver.Chrom
     start = ActionChains(driver).move_to_element_with_offset(area, -80, -40).click_and_hold()
     start.move_by_offset(150, 60).release().perform()
     reset = figure.find_element(By.XPATH, ".//button[text()='Reset zoom']")
-    WebDriverWait(driver, 60).until(lambda _: reset.is_displayed())
+    until(driver, reset.is_displayed, "the button to reset it")
     zoomed = js(driver, ranges, figure)
     assert zoomed != whole
     button = figure.find_element(By.CSS_SELECTOR, ".legend button")
@@ -157,8 +159,8 @@ def test_a_zoom_outlives_a_legend_click_and_can_be_reset(driver: webdriver.Chrom
     button.click()
     assert js(driver, ranges, figure)[2:] == zoomed[2:]
     reset.click()
-    assert js(driver, ranges, figure) == whole
-    assert not reset.is_displayed()
+    until(driver, lambda: js(driver, ranges, figure) == whole, "the whole is shown")
+    until(driver, lambda: not reset.is_displayed(), "the button is gone")
 
 
 @pytest.mark.parametrize("width", [360, 768, 1920])
@@ -196,10 +198,10 @@ def test_dark_follows_the_system_and_the_button(driver: webdriver.Chrome) -> Non
     assert js(driver, ground) == "rgb(20, 23, 28)"
     driver.find_element(By.ID, "theme").click()
     assert js(driver, ground) == "rgb(255, 255, 255)"
-    assert js(driver, stroke) == light
+    until(driver, lambda: js(driver, stroke) == light, "the lines are drawn light")
     driver.find_element(By.ID, "theme").click()
     assert js(driver, ground) == "rgb(20, 23, 28)"
-    assert js(driver, stroke) != light
+    until(driver, lambda: js(driver, stroke) != light, "the lines are drawn dark")
 
 
 def test_print_has_all_plots_without_scrolling(
@@ -246,8 +248,8 @@ def test_two_selects_tell_what_differs(driver: webdriver.Chrome) -> None:
     form = driver.find_element(By.CSS_SELECTOR, "form.compare")
     first, second = form.find_elements(By.TAG_NAME, "select")
     second.send_keys(Keys.END)
-    answer = form.find_element(By.XPATH, "../div[@class='answer']").text
-    assert "compared" in answer
+    answer = form.find_element(By.XPATH, "../div[@class='answer']")
+    until(driver, lambda: "compared" in answer.text, "the answer")
     assert first.get_attribute("value") == "0"
 
 
@@ -283,10 +285,10 @@ def test_downloads_hold_the_numbers(
     driver.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
     for name in page.DOWNLOADS:
         driver.find_element(By.CSS_SELECTOR, f"[data-download='{name}']").click()
-    deadline = time.monotonic() + 30
-    while {p.name for p in folder.iterdir()} != set(page.DOWNLOADS):
-        assert time.monotonic() < deadline, list(folder.iterdir())
-        time.sleep(0.1)
+    wait_for(
+        lambda: {p.name for p in folder.iterdir()} == set(page.DOWNLOADS),
+        lambda: list(folder.iterdir()),
+    )
     with (folder / "runs.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     runs = [run for chapter in found.chapters for run in chapter.runs]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
-from cluster import Cluster, wait_for
-from jobs import SAFETY_S
+from cluster import Cluster
 from mrbench.errors import UnavailableError
 from mrbench.run.slurm import client
 from needs import skip_without
 from test_slurm import only_record, run
 from toy import edit, make_suite, mrbench
+from waiting import SAFETY_S, wait_for
 
 QUEUE = 4  # jobs that the controller takes in all
 CONFIGURATION = """\

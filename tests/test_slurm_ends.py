@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from cluster import Cluster, wait_for
-from jobs import SAFETY_S, marked, wait_until_none
+from cluster import Cluster
+from jobs import marked, wait_until_none
 from test_slurm import only_record, records
 from toy import SHOW, commit_all, edit, make_suite, mrbench
+from waiting import SAFETY_S, wait_for
 
 pytestmark = pytest.mark.usefixtures("slurm")
 MARK = "MRBENCH_TEST_TREE"
@@ -59,7 +60,7 @@ def ended(folder: Path, running: subprocess.Popen[str]) -> dict[str, Any]:
     """Wait for mrbench; return the record, and see that nothing was left."""
     said = running.communicate(timeout=SAFETY_S)[1]
     assert "Traceback" not in said
-    assert wait_until_none(f"{MARK}={folder.name}") == []
+    wait_until_none(f"{MARK}={folder.name}")
     assert not list((folder / "mrbench-home" / "scratch").iterdir())
     return only_record(folder)
 
@@ -183,7 +184,7 @@ def test_leaving_cancels_all_jobs(
         "of what never began, nothing is kept"
     )
     assert all(r["reason"].startswith("interrupted by the user") for r in found)
-    assert wait_until_none(f"{MARK}={tmp_path.name}") == []
+    wait_until_none(f"{MARK}={tmp_path.name}")
 
 
 def test_killed_while_it_follows_it_leaves_no_job(
@@ -193,7 +194,7 @@ def test_killed_while_it_follows_it_leaves_no_job(
         wait_for(lambda: len(list(tmp_path.glob("runs/*/*/*/slurm.json"))) == 6)
         running.kill()
     wait_for(lambda: not slurm.ask("squeue", "-h").strip())
-    assert wait_until_none(f"{MARK}={tmp_path.name}") == []
+    wait_until_none(f"{MARK}={tmp_path.name}")
     assert mrbench("collect", cwd=tmp_path).returncode == 130
     assert [r["status"] for r in records(tmp_path)] == ["interrupted"] * 6
     assert not list((tmp_path / "mrbench-home" / "scratch").iterdir())
@@ -213,7 +214,7 @@ def test_a_login_node_that_fails_leaves_no_job(
         os.kill(watchers[0], signal.SIGKILL)  # both at once, as if the machine had gone
         running.kill()
     wait_for(lambda: not slurm.ask("squeue", "-h").strip())
-    assert wait_until_none(f"{MARK}={tmp_path.name}") == []
+    wait_until_none(f"{MARK}={tmp_path.name}")
     assert mrbench("collect", cwd=tmp_path).returncode == 130
     assert "has not renewed" in only_record(tmp_path)["reason"]
 

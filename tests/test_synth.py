@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from mrbench.prepare.data.synth import (
     synthesize,
 )
 from mrbench.prepare.data.workers import parallel_map
+from waiting import wait_for
 
 SPEC = SyntheticData(images=16, width=160, height=120, seed=3)
 SETS = {
@@ -113,23 +113,15 @@ def alive(group: int) -> list[int]:
     return found
 
 
-def wait_until(said: str, condition: object) -> None:
-    assert callable(condition)
-    end = time.monotonic() + 60  # a safety net; nothing is measured
-    while not condition():
-        assert time.monotonic() < end, said
-        time.sleep(0.05)
-
-
 def test_helping_processes_end_with_the_one_they_help(tmp_path: Path) -> None:
     script = tmp_path / "sleep.py"
     script.write_text(SLEEP)
     with subprocess.Popen(
         [sys.executable, script], stdout=subprocess.PIPE, start_new_session=True
     ) as first:
-        wait_until("helpers have started", lambda: len(alive(first.pid)) >= 3)
+        wait_for(lambda: len(alive(first.pid)) >= 3, "helpers have started")
         first.kill()
-    wait_until("all have ended", lambda: not alive(first.pid))
+    wait_for(lambda: not alive(first.pid), "all have ended")
 
 
 def test_a_helper_that_is_killed_is_told() -> None:

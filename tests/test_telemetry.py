@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from jobs import SAFETY_S
 from mrbench.launch.telemetry.beside import command
 from test_checks_gpus import build
+from waiting import SAFETY_S, wait_for
 
 Lines = list[dict[str, Any]]
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1000)"]
@@ -44,11 +43,8 @@ class Watched:
 
     def wait(self, condition: Callable[[Lines], bool]) -> Lines:
         """Wait until the samples are so."""
-        deadline_s = time.monotonic() + SAFETY_S
-        while not condition(found := self.samples()):
-            assert time.monotonic() < deadline_s, self.lines()
-            time.sleep(0.02)
-        return found
+        wait_for(lambda: condition(self.samples()), self.lines)
+        return self.samples()
 
     def end(self) -> dict[str, Any]:
         """End it by the end of its input; return its last line."""
@@ -98,8 +94,8 @@ def test_eight_gpus_under_load(stub: Callable[..., Any], options: tuple[str, ...
         assert set(one) == EVERYTHING
         assert abs(one["utilisation_percent"] - LOAD) <= 8
         assert LOWEST_W <= one["power_w"] <= HIGHEST_W
-        # how long each took to be asked for is the rest
-        assert LOWEST_W * 0.8 <= (two["energy_j"] - one["energy_j"]) / seconds <= HIGHEST_W * 1.2
+        # by the right unit; how much later than its line each was asked for is the rest
+        assert LOWEST_W * 0.5 <= (two["energy_j"] - one["energy_j"]) / seconds <= HIGHEST_W * 2
     assert first["gpus"] != second["gpus"]
     assert first["processes"]["GPU-00000000-aaaa"] == []
     (ours,) = first["processes"]["GPU-00000007-aaaa"]

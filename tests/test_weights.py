@@ -19,6 +19,7 @@ from mrbench.model.job import UsedWeights
 from mrbench.prepare import weights
 from mrbench.prepare.weights import digests, download
 from servers import Server, https
+from waiting import SAFETY_S
 
 CONTENT = b"weights " * 300_000  # more than one block
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -310,5 +311,5 @@ print(weights.obtain(wanted, None, lambda text: None).sha256)
 def test_two_at_once_fetch_once(server: Server) -> None:
     command = [sys.executable, "-c", FETCH, f"{server.base}/R-50.pkl"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [one.communicate(timeout=60)[0].strip() for one in both] == [SHA256] * 2
+    assert [one.communicate(timeout=SAFETY_S)[0].strip() for one in both] == [SHA256] * 2
     assert server.asked == ["/R-50.pkl"]

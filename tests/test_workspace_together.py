@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,8 @@ from mrbench.files import home
 from mrbench.model.inputs import Source
 from mrbench.prepare import source as workspace
 from upstreams import Git, make_upstream, prepare, served, source
+from waiting import SAFETY_S, wait_for
 
-DEADLINE_S = 60  # a safety net; no test depends on how long anything takes
 PREPARE = """
 import os, signal, sys
 from mrbench.prepare import source as workspace
@@ -47,19 +45,12 @@ def start(
 
 
 def last_line(child: subprocess.Popen[str]) -> str:
-    out, _ = child.communicate(timeout=DEADLINE_S)
+    out, _ = child.communicate(timeout=SAFETY_S)
     return out.strip().splitlines()[-1]
 
 
 def left_over() -> list[str]:
     return [p.name for p in (home() / "work").iterdir() if p.name.startswith(".")]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def mentioned(text: str) -> list[str]:
@@ -140,7 +131,7 @@ def test_killed_while_fetching_the_next_one_waits_and_makes_it(
     with served(folder.parents[1]) as server:
         server.gate.clear()
         first = start(pinned, mirror=server.base)
-        assert server.arrived.wait(DEADLINE_S)
+        assert server.arrived.wait(SAFETY_S)
         first.kill()
         last_line(first)
         second = start(pinned, mirror=server.base)
@@ -157,7 +148,7 @@ def test_ctrl_c_ends_git_too(upstream: Source, folder: Path) -> None:
     with served(folder.parents[1]) as server:
         server.gate.clear()
         child = start(pinned, mirror=server.base)
-        assert server.arrived.wait(DEADLINE_S)
+        assert server.arrived.wait(SAFETY_S)
         child.send_signal(signal.SIGINT)
         last_line(child)
         wait_for(lambda: not mentioned(server.base))
@@ -195,7 +186,7 @@ def test_a_full_disk_is_told(tmp_path: Path, git: Git, size: str, stage: str) ->
     pinned = source(tmp_path / "up", make_upstream(tmp_path / "up", git, files))
     script = f'"$@"; ls -A {small}/work | wc -l'
     inside = (*space, size, str(small), "sh", "-c", script, "sh")
-    out, _ = start(pinned, before=inside).communicate(timeout=DEADLINE_S)
+    out, _ = start(pinned, before=inside).communicate(timeout=SAFETY_S)
     lines = out.strip().splitlines()
     assert stage in lines[-3]
     assert lines[-1] == "0"

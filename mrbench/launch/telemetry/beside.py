@@ -13,7 +13,7 @@ from typing import Self
 from mrbench.launch.gpus import inspect
 
 PROGRAM = Path(__file__).with_name("__main__.py")
-STOP_S = 2.0  # for the last look; a driver that hangs may keep it, but not mrbench
+STOP_S = 10.0  # on a busy machine it may not have begun; a driver that hangs keeps nobody longer
 
 
 def command(file: Path, root: int, *options: str) -> list[str]:
