@@ -1,11 +1,13 @@
 """Control groups of both versions, laid out as Linux does: which quota holds a training up."""
 
+import math
 import os
 from pathlib import Path
 
 import pytest
 
 from mrbench.launch.telemetry import cgroups
+from mrbench.launch.telemetry import limits as limits_module
 from mrbench.launch.telemetry.limits import Limits
 
 STAT = "nr_periods 200\nnr_throttled 50\nthrottled_{unit} 1000\n"
@@ -104,3 +106,25 @@ def test_what_this_machine_tells() -> None:
         one, two = getattr(first, name), getattr(second, name)
         assert (one is None) == (two is None)
         assert one is None or two >= one >= 0
+
+
+def test_only_a_machine_that_is_always_slow_is_not_asked_for_its_clocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that had to wait, as any may on a busy machine, costs that look alone."""
+    for cpu, khz in enumerate((2_000_000, 3_000_000)):
+        folder = tmp_path / f"cpu{cpu}" / "cpufreq"
+        folder.mkdir(parents=True)
+        for name in ("scaling_cur_freq", "cpuinfo_max_freq"):
+            (folder / name).write_text(str(khz))
+    notes: list[str] = []
+    monkeypatch.setattr(limits_module, "CPUS", tmp_path)
+    monkeypatch.setattr(limits_module, "CLOCKS_EVERY", 1)
+    limits = Limits(os.getpid(), (0, 1), notes.append)
+    told = []
+    for slow in (False, True, True, False, True, True, True, False):
+        monkeypatch.setattr(limits_module, "SLOWEST_S", 0.0 if slow else math.inf)
+        told.append(limits.sample().cpu_mhz)
+    assert told == [3000, None, None, 3000, None, None, None, None]
+    assert len(notes) == 1
+    assert "too slowly" in notes[0]

@@ -49,7 +49,7 @@ def only_record(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("docker_host")
 def test_the_demo_is_built_upon_a_base_and_trained(tmp_path: Path) -> None:
-    words = ("--suite", "demo", "--base-image", BASE, "--window", "100:200", "--json")
+    words = ("--suite", "demo", "--base-image", BASE, "--window", "20:60", "--json")
     done = run(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = only_record(tmp_path)

@@ -206,7 +206,7 @@ def test_cleanup_tries_again_and_says_what_stays(tmp_path: Path) -> None:
 
 
 def test_the_record_of_a_run_whose_mrbench_was_killed(toy: Path, tmp_path: Path) -> None:
-    edit(toy, "60 0.002", "1000000 0.3")
+    edit(toy, "60 0.002", "1000000 3")
     command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
         wait_for(lambda: any('"machine"' in d.read_text() for d in drafts(tmp_path)))

@@ -161,7 +161,7 @@ def test_a_run_is_prepared_before_it_waits_for_the_machine(toy: Path, tmp_path: 
 @pytest.mark.usefixtures("slurm")
 @pytest.mark.parametrize("executor", WORKS_ALIKE)
 def test_an_interrupted_run_is_recorded_as_one(toy: Path, tmp_path: Path, executor: str) -> None:
-    edit(toy, "60 0.002", "1000000 0.1")
+    edit(toy, "60 0.002", "1000000 3")
     command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy), "--repeat", "2"]
     with subprocess.Popen([*command, "--executor", executor], cwd=tmp_path) as running:
         wait_for(lambda: prints_first(tmp_path))

@@ -25,11 +25,11 @@ MARK = "MRBENCH_TEST_TREE"
 
 @pytest.fixture
 def toy(tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a training that never ends, whose processes can be found."""
+    """Make a training whose processes can be found, and whose window takes two minutes."""
     monkeypatch.setenv(MARK, tmp_path.name)
     path = make_suite(tmp_path, git)
     edit(path, "launch:\n", f"launch:\n  inherit: [{MARK}]\n")
-    return edit(path, "60 0.002", "1000000 0.5")
+    return edit(path, "60 0.002", "1000000 3")
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def command(toy: Path, *words: object) -> tuple[object, ...]:
 def test_a_node_that_fails(toy: Path, tmp_path: Path, slurm: Cluster) -> None:
     upstream = tmp_path / "upstream" / "train.py"
     upstream.write_text(SHOW.replace("sys.exit()", "del sys.argv[3:]") + upstream.read_text())
-    several = "  multi_node:\n    command: '{python} train.py 100000 0.5 --rank {node_rank}'\n"
+    several = "  multi_node:\n    command: '{python} train.py 100000 3 --rank {node_rank}'\n"
     edit(toy, "  stall_limit_s", several + "  stall_limit_s")
     with started(toy, "--nodes", 2, "--commit", commit_all(tmp_path / "upstream")) as running:
         last = slurm.ask("squeue", "-h", "-o%N").strip()
@@ -139,7 +139,7 @@ def test_preempted(toy: Path, tmp_path: Path, slurm: Cluster) -> None:
 
 
 def test_slurms_time_limit(toy: Path, tmp_path: Path, slurm: Cluster) -> None:
-    edit(toy, "1000000 0.5", "1000000 30")  # the window would be over before
+    edit(toy, "1000000 3", "1000000 30")  # the window would be over before
     with started(toy) as running:
         slurm.ask("scontrol", "update", f"jobid={job_of(tmp_path)}", "endtime=now")
         record = ended(tmp_path, running)  # Slurm looks twice a minute
@@ -152,7 +152,7 @@ def test_slurms_time_limit(toy: Path, tmp_path: Path, slurm: Cluster) -> None:
     [
         ("wall_clock_limit_s: 120", "wall_clock_limit_s: 1", "timed_out", "not done within 1 s"),
         ("stall_limit_s: 60", "stall_limit_s: 1", "stalled", "nothing was printed for 1 s"),
-        ("1000000 0.5", "20 0.002 broken", "failed", "broken"),
+        ("1000000 3", "20 0.002 broken", "failed", "broken"),
         ("train.py 1000000", "gone.py 1000000", "failed", "gone.py"),
         ('"{python} train.py', '"/no/such/python train.py', "failed", "/no/such/python"),
     ],
@@ -161,7 +161,7 @@ def test_ends_of_the_training_itself(
     toy: Path, tmp_path: Path, old: str, new: str, status: str, reason: str
 ) -> None:
     if "stall" in old:
-        edit(toy, "1000000 0.5", "1000000 300")
+        edit(toy, "1000000 3", "1000000 300")
     edit(toy, old, new)
     done = mrbench(*command(toy), cwd=tmp_path)
     record = only_record(tmp_path)
@@ -203,7 +203,7 @@ def test_killed_while_it_follows_it_leaves_no_job(
 def test_a_login_node_that_fails_leaves_no_job(
     toy: Path, tmp_path: Path, slurm: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MRBENCH_LEASE_S", "6")
+    monkeypatch.setenv("MRBENCH_LEASE_S", "12")
     with started(toy) as running:
         watchers = [
             pid
@@ -220,7 +220,7 @@ def test_a_login_node_that_fails_leaves_no_job(
 
 
 def test_following_survives_the_controller(toy: Path, tmp_path: Path, slurm: Cluster) -> None:
-    edit(toy, "1000000 0.5", "1000000 0.2")
+    edit(toy, "1000000 3", "1000000 0.2")
     with started(toy) as running:
         slurm.stop_controller()
         try:
@@ -252,7 +252,7 @@ def test_what_a_partition_never_gives_ends_the_run(toy: Path, tmp_path: Path) ->
 def test_what_hides_jobs_from_squeue_hides_none_from_mrbench(
     toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edit(toy, "1000000 0.5", "60 0.002")
+    edit(toy, "1000000 3", "60 0.002")
     monkeypatch.setenv("SQUEUE_PARTITION", "urgent")
     monkeypatch.setenv("SQUEUE_STATES", "SUSPENDED")
     monkeypatch.setenv("SLURM_CLUSTERS", "another")
@@ -266,7 +266,7 @@ def test_what_hides_jobs_from_squeue_hides_none_from_mrbench(
 def test_a_controller_that_is_restarted_is_waited_for(
     toy: Path, tmp_path: Path, slurm: Cluster
 ) -> None:
-    edit(toy, "1000000 0.5", "60 0.002")
+    edit(toy, "1000000 3", "60 0.002")
     slurm.stop_controller()
     words = [sys.executable, "-m", "mrbench", *map(str, command(toy)), "--no-exclusive"]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:

@@ -39,6 +39,8 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
     old = git(tmp_path / "upstream", "rev-parse", "HEAD")
     git(tmp_path / "upstream", "commit", "-qam", "waits")
     edit(path, old, git(tmp_path / "upstream", "rev-parse", "HEAD"))
+    edit(path, "stall_limit_s: 60", "stall_limit_s: 600")  # a busy machine is slow to look
+    edit(path, "wall_clock_limit_s: 120", "wall_clock_limit_s: 600")
     return edit(path, "60 0.002", "6000 0.002")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from mrbench import cli
 
+LIMIT_S = 900  # a safety net
 READING = {"compare", "list", "pack", "parse", "report", "schema", "show", "table", "verify"}
 READING |= {"baseline", "check", "new", "runs"}
 
@@ -133,7 +134,7 @@ def mrbench(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         return _here(texts, cwd)
     command = [sys.executable, "-m", "mrbench", *texts]
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
 
 

@@ -13,6 +13,8 @@ CPUS = Path("/sys/devices/system/cpu")
 MOST_CLOCKS = 64  # processors whose clocks are read
 CLOCKS_EVERY = 5  # samples
 SLOWEST_S = 0.005  # to read one clock: some kernels ask the other processors, and wait
+TOO_SLOW = "the machine tells its processors' clocks too slowly to ask for them"
+SLOW_LOOKS = 3  # in a row: on a busy machine it is this program that waits, now and then
 
 
 class Limits:
@@ -27,7 +29,7 @@ class Limits:
         self._clocks = [f for cpu in chosen if (f := _open(_clock(cpu, "scaling_cur_freq")))]
         fastest_khz = max((_read(_clock(cpu, "cpuinfo_max_freq")) for cpu in chosen), default=0)
         self.max_mhz = fastest_khz // 1000 or None
-        self._count = 0
+        self._count = self._slow = 0
 
     def sample(self) -> LimitsSample:
         """Return counters, and the clock of the fastest processor in every fifth sample."""
@@ -48,15 +50,20 @@ class Limits:
         return sum(read) / 1000 / len(read) if read else None
 
     def _mhz(self) -> int | None:
-        began_s = time.monotonic()
         read = []
         for file in self._clocks:
+            began_s = time.monotonic()
             khz = _number(file)
             read += [khz] if khz else []
             if time.monotonic() - began_s > SLOWEST_S:
-                self._note("the machine tells its processors' clocks too slowly to ask for them")
-                self._clocks = []
-                break
+                self._slow += 1
+                if self._slow == SLOW_LOOKS:
+                    self._note(
+                        "the machine tells its processors' clocks too slowly to ask for them"
+                    )
+                    self._clocks = []
+                return None  # the fastest may be one that was not read
+        self._slow = 0
         return max(read) // 1000 if read else None
 
 

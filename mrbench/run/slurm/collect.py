@@ -16,7 +16,7 @@ from mrbench.run.slurm import handover, states
 from mrbench.run.slurm.client import JobState
 
 MESSAGE_BYTES = 1 << 12  # of what Slurm printed; its last line is quoted
-TELEMETRY_S = 5.0  # it samples once a second; where a node was lost its last word never comes
+TELEMETRY_S = 15.0  # on a busy node; where one was lost its last word never comes
 INTERRUPTED = Problem("interrupted")  # what a node writes where it was told by a signal alone
 
 
