@@ -1,5 +1,6 @@
 """A mirror holds all that a suite needs: it trains without any network, and damage is told."""
 
+import copy
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import pytest
 from mrbench.prepare.mirror.manifest import this_platform
 from needs import skip_without
 from toy import edit, make_suite, mrbench, records
+from toyruns import at_home
 from waiting import SAFETY_S
 
 Git = Callable[..., str]
@@ -35,11 +37,11 @@ class World:
     """A suite at GitHub's addresses, a folder of their repositories, and a mirror made of both."""
 
     def __init__(self, folder: Path, git: Git) -> None:
-        self.folder, self.git = folder, git
-        self.recipe = make_suite(folder, git)
-        self.upstreams, self.mirror = folder / "upstreams", folder / "mirror"
+        self.git = git
+        self._stand_in(folder)
+        make_suite(folder, git)
         (self.upstreams / "owner").mkdir(parents=True)
-        self.main = (folder / "upstream").rename(self.upstreams / "owner" / "toy")
+        (folder / "upstream").rename(self.main)
         self.old = git(self.main, "rev-parse", "HEAD")
         (self.main / "train.py").write_text(NEEDS + (self.main / "train.py").read_text())
         (self.main / "assets").mkdir()
@@ -54,6 +56,19 @@ class World:
         edit(self.recipe, f"file://{folder / 'upstream'}\n  commit: {self.old}", source)
         helped = ENVIRONMENT.format(helper=self._commit(helper))
         edit(self.recipe, "kind: current\n", helped)
+
+    def _stand_in(self, folder: Path) -> None:
+        self.folder, self.recipe = folder, folder / "toys" / "toy.yaml"
+        self.upstreams, self.mirror = folder / "upstreams", folder / "mirror"
+        self.main = self.upstreams / "owner" / "toy"
+
+    def copied(self, folder: Path) -> "World":
+        """Return the same in another folder, to do with as a test likes."""
+        for path in (self.recipe.parent, self.upstreams, self.mirror):
+            shutil.copytree(path, folder / path.name)
+        other = copy.copy(self)
+        other._stand_in(folder)
+        return other
 
     def _commit(self, folder: Path) -> str:
         self.git(folder, "add", ".")
@@ -71,14 +86,21 @@ class World:
         return mrbench("mirror", "verify", self.mirror, "--recipe", self.recipe, cwd=self.folder)
 
 
-@pytest.fixture
-def world(tmp_path: Path, git: Git) -> World:
-    made = World(tmp_path, git)
-    locked = mrbench("lock", "--recipe", made.recipe, cwd=tmp_path)
-    assert locked.returncode == 0, locked.stderr
-    done = made.create()
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, git: Git) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    with at_home(folder):
+        made = World(folder, git)
+        locked = mrbench("lock", "--recipe", made.recipe, cwd=folder)
+        assert locked.returncode == 0, locked.stderr
+        done = made.create()
+        assert done.returncode == 0, done.stdout + done.stderr
     return made
+
+
+@pytest.fixture
+def world(made: World, tmp_path: Path) -> World:
+    return made.copied(tmp_path)
 
 
 LOOPBACK_ONLY = ("unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set lo up; exec "$@"')

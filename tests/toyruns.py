@@ -21,6 +21,8 @@ def at_home(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         for name in [n for n in os.environ if n.startswith(("GIT_", "XDG_", "MRBENCH_"))]:
             patched.delenv(name)
+        cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
+        patched.setenv("UV_CACHE_DIR", cache)
         patched.setenv("HOME", str(folder))
         patched.setenv("MRBENCH_HOME", str(folder / "mrbench-home"))
         patched.setenv("MRBENCH_LOCKS", str(folder))
