@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster import wait_for
-from jobs import SAFETY_S
 from mrbench import locks
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 from toy import commit_all, edit, make_suite, mrbench, records
+from waiting import SAFETY_S, wait_for
 
 
 def implementations(folder: Path) -> list[str]:
