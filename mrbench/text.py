@@ -87,6 +87,11 @@ def counted(number: float, what: str) -> str:
     return f"{shown} {what if number == 1 else plural}"
 
 
+def four_digits(value: float) -> str:
+    """Return a number to four digits or to whole ones; as a power of ten only where it is huge."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"  # noqa: PLR2004
+
+
 def one_line(text: str) -> str:
     """Return a text as one printable line with single spaces."""
     return " ".join(printable(text).split())

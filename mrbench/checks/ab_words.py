@@ -10,6 +10,7 @@ from mrbench.measure.sequential import Judgement, Terms, Verdict
 from mrbench.model.finding import Outcome
 from mrbench.model.record import RunRecord
 from mrbench.record.machine_rules import slowed_by
+from mrbench.text import four_digits
 
 OUTCOMES: Mapping[Verdict, tuple[Outcome, int]] = {
     "pass": ("ok", 0),
@@ -36,7 +37,7 @@ def answer(
         "undecided": f"whether it is slower by {margin} or more is undecided",
     }[judgement.verdict]
     pairs = counted(judgement.pairs)
-    rates = f"{old:.4g} and {new:.4g} img/s"
+    rates = f"{four_digits(old)} and {four_digits(new)} img/s"
     return f"{_change(judgement)}: {verdict}; {pairs} of {labels[0]} and {labels[1]}, {rates}"
 
 

@@ -24,7 +24,7 @@ from mrbench.measure.spans import Span
 from mrbench.measure.totals import Total
 from mrbench.model.clocks import Cause, ComparedClock, ComparedName, Disagreement
 from mrbench.model.run import Measurement
-from mrbench.text import printable
+from mrbench.text import four_digits, printable
 
 TOLERANCE = 0.01  # of the log's seconds
 GROSS = 0.2  # of the shorter of the two: more is no number
@@ -92,8 +92,8 @@ def compare(
     difference = f"by {NAMES[other]} the window took {agreement:.3f} times the log's own seconds"
     if gross:
         difference = (
-            f"by the log's own figures the window took {_short(log_s)} s, by {NAMES[other]}"
-            f" {_short(other_s)} s ({_short(agreement)} times that)"
+            f"by the log's own figures the window took {four_digits(log_s)} s, by {NAMES[other]}"
+            f" {four_digits(other_s)} s ({four_digits(agreement)} times that)"
         )
     reason = f"{difference}: {why.text}"
     told = jumped if agreed else pairs
@@ -120,8 +120,8 @@ def compare_total(total: Total, figures: Figures) -> ClockComparison:
     length = total.last - total.first
     reason = (
         f"by the log's own figures iterations {total.first + 1}-{total.last} took"
-        f" {_short(total.log_s)} s, by its {total.name!r} {_short(total.seconds)} s, which is"
-        f" {_short(total.seconds / length)} s an iteration: {why.text}"
+        f" {four_digits(total.log_s)} s, by its {total.name!r} {four_digits(total.seconds)} s,"
+        f" which is {four_digits(total.seconds / length)} s an iteration: {why.text}"
     )
     told = Disagreement(
         cause=why.cause,
@@ -135,11 +135,6 @@ def compare_total(total: Total, figures: Figures) -> ClockComparison:
         remedy=why.remedy,
     )
     return ClockComparison("total", agreement, error, told, reason, gross=True, compared=compared)
-
-
-def _short(value: float) -> str:
-    """Return a number to four digits, never as a power of ten."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - of four digits
 
 
 def _disagreement(

@@ -56,7 +56,7 @@ def measure(
             status="no_iterations",
             images_per_iteration=images_per_iteration,
             clock=log.clock,
-            reason="no line tells of an iteration",
+            reason="no line reports an iteration",
             remedy="is it the right log, and the right format?",
         )
     result = replace(result, processes=processes)

@@ -23,7 +23,7 @@ from mrbench.model.baseline import (
     Speed,
     series_name,
 )
-from mrbench.text import shorten
+from mrbench.text import four_digits, shorten
 
 
 class Change(NamedTuple):
@@ -58,7 +58,7 @@ def update(
         name = series_name(key, {*entries, *groups})
         if known is None:
             entry = _entry(key, new)
-            text = f"{name}: new, {entry.now.images_per_second:.4g} img/s"
+            text = f"{name}: new, {four_digits(entry.now.images_per_second)} img/s"
             change = Change(name, text, (), entry)
         else:
             change = _changed(name, known, new, terms, why)
@@ -117,7 +117,7 @@ def _slower(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> Iterator[st
     """Yield why a new speed is too slow: by the test, or by what it adds up to since the anchor."""
     if judge(stored_sample(old), stored_sample(new), terms).verdict == "fail":
         before, after = old.now.images_per_second, new.now.images_per_second
-        speeds = f"{before:.4g} -> {after:.4g} img/s"
+        speeds = f"{four_digits(before)} -> {four_digits(after)} img/s"
         yield f"{speeds}, slower than the baseline by more than {share(terms.margin)}"
     since = new.now.images_per_second / old.anchor.images_per_second - 1
     if since < -terms.margin:
@@ -148,7 +148,7 @@ def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:
 def _change_text(old: BaselineEntry, new: BaselineEntry) -> str:
     before, after = old.now.images_per_second, new.now.images_per_second
     since = after / old.anchor.images_per_second - 1
-    text = f"{before:.4g} -> {after:.4g} img/s ({signed(after / before - 1)})"
+    text = f"{four_digits(before)} -> {four_digits(after)} img/s ({signed(after / before - 1)})"
     text += f", {signed(since)} since {old.anchor.saved[:10]}"
     if old.now.commit != new.now.commit:
         text += f"; commit {old.now.commit[:12]} -> {new.now.commit[:12]}"

@@ -8,6 +8,7 @@ from mrbench.checks.baseline.verdict import Judgement, Terms
 from mrbench.measure.repeats import Sample
 from mrbench.measure.student import t_quantile
 from mrbench.model.comparison import Difference
+from mrbench.text import four_digits
 
 FEW = 4  # facts that a line names
 LARGEST = 700.0  # the exponential of more is none
@@ -26,7 +27,7 @@ def signed(change: float) -> str:
 
 def compared(judgement: Judgement, base: Sample, new: Sample, terms: Terms) -> str:
     """Say what came out, and of what."""
-    text = f"{_percent(judgement.change)} of the baseline's {_exp(base.mean):.4g} img/s"
+    text = f"{_percent(judgement.change)} of the baseline's {four_digits(_exp(base.mean))} img/s"
     if judgement.low is not None and judgement.high is not None:
         text += f" ({share(judgement.confidence)} interval {_percent(judgement.low)} to"
         text += f" {_percent(judgement.high)})"

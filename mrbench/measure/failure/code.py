@@ -34,7 +34,8 @@ SIGNS = (
             rb"^(?:ModuleNotFoundError|ImportError): No module named",
             rb"^\S*python[\d.]*: No module named",
         ),
-        "add the module to environment.requirements, or build the extension that holds it",
+        "add the module to environment.requirements (of kind current: install it beside mrbench),"
+        " or build the extension that holds it",
     ),
     Sign(
         "api_changed",

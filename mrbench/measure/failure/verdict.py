@@ -43,7 +43,10 @@ SIGNALS: dict[int, tuple[FailureCause, str]] = {
 }
 # The output before these signals explains more than the signal does.
 EXPLAINED_SIGNALS = (signal.SIGABRT, signal.SIGTERM, signal.SIGHUP)
-UNREAD = "compare the log with the recipe's log.format or log.pattern, unless nothing was trained"
+UNREAD = (
+    "compare the log with the recipe's log.format or log.pattern (`mrbench parse LOG --recipe FILE`"
+    " tries another), unless nothing was trained"
+)
 ENDED_EARLY = (
     "let it train past the window: raise the number of iterations in launch.command or in the"
     " training's configuration"
@@ -96,7 +99,8 @@ def explain(failure: Failure, end: str) -> Problem:
     details = ", ".join(text for text in (rank, failure.detail, end) if text)
     message = failure.line or "it printed nothing"
     if failure.cause != failure.status:
-        message = f"{failure.cause.replace('_', ' ')}: {message}"
+        last = ", last line" if failure.cause == "unread_log" and failure.line else ""
+        message = f"{failure.cause.replace('_', ' ')}{last}: {message}"
     return Problem(f"{message} ({details})" if details else message, failure.remedy)
 
 

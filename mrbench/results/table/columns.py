@@ -9,7 +9,7 @@ from msgspec import UNSET
 from mrbench.model.run import Interval
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
-from mrbench.text import one_line
+from mrbench.text import four_digits, one_line
 
 LONGEST_REASON = 50
 GIB = 1 << 30
@@ -69,9 +69,8 @@ def _implementation(_: Suite, row: TableRow) -> str:
 
 
 def _low_to_high(_: Suite, row: TableRow) -> str:
-    if row.low_images_per_second is None:
-        return "-"
-    return f"{row.low_images_per_second:.4g} to {row.high_images_per_second:.4g}"
+    low, high = row.low_images_per_second, row.high_images_per_second
+    return "-" if low is None or high is None else f"{four_digits(low)} to {four_digits(high)}"
 
 
 def _between_runs(_: Suite, row: TableRow) -> str:
