@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mrbench.cli import command_names, make_parser, overview
 
-COLUMNS = "88"  # of a help text on the page
+COLUMNS = "80"  # of a help text on the page
 
 
 def page() -> str:
@@ -18,7 +18,7 @@ def page() -> str:
         "",
         "What `mrbench COMMAND --help` prints, command by command.",
         "",
-        "| command | |",
+        "| command | what it does |",
         "|---|---|",
     ]
     for group in overview.GROUPS:

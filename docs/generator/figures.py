@@ -15,7 +15,7 @@ WAYS = {  # column of that table: what a reader of the log did
     "time stamps": "printed time stamps",
     "mrbench": "mrbench",
 }
-WIDTH = 720
+WIDTH = 520  # so narrow that texts can be read on a phone
 INK, SOFT, FRAME = "#222222", "#666666", "#d8d8d8"
 BLUE, ORANGE, GREEN, SHADE = "#2364aa", "#d1495b", "#2e7d4f", "#e8f0fa"
 FIRST, LAST, ITERATIONS = 100, 500, 540
@@ -25,14 +25,14 @@ IMAGES = 16
 def errors() -> str:
     """Draw the worst error of each way to read a log, a dot for each log format."""
     table = _worst_errors()
-    left, right, top, row = 190, WIDTH - 30, 44, 40
+    left, right, top, row = 182, WIDTH - 30, 44, 36
     height = top + row * len(WAYS) + 52
     low, high = -3.0, 2.0  # powers of ten, percent
 
     def x(percent: float) -> float:
         return left + (math.log10(max(percent, 10**low)) - low) / (high - low) * (right - left)
 
-    parts = [_text(left, 22, "worst error in the images per second, one dot a log format", SOFT)]
+    parts = [_text(14, 22, "worst error in the images per second, one dot a log format", SOFT)]
     bottom = top + row * len(WAYS)
     for power in range(int(low), int(high) + 1):
         label = "&lt; 0.001 %" if power == low else f"{10.0**power:g} %"
@@ -133,7 +133,7 @@ def clocks() -> str:
         _text(left - 12, 68, "training", INK, anchor="end"),
         _text(left - 12, 121, "arrival clock", INK, anchor="end"),
         _text(left - 12, 163, "log's clock", INK, anchor="end"),
-        _text(at + 14, 121, "one line every 20 iterations", SOFT, size=12),
+        _text(left, 28, "one line every 20 iterations", SOFT, size=12),
     ]
     at_log = float(left)
     for span in spans:
@@ -146,6 +146,7 @@ def clocks() -> str:
             height - 8,
             f"arrival / log = {ratio:.2f}: the clocks disagree between lines 3 and 4",
             SOFT,
+            size=12,
         )
     )
     return _svg(height, parts, "The arrival clock and the log's clock of one window")
