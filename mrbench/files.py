@@ -209,10 +209,18 @@ def decode(
 
     NaN, infinities and lone surrogates are taken, as `json` writes them.
     """
-    with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):
-        return cast("T", _decoder(cast("Hashable", cls)).decode(raw))
+    found = decode_plain(raw, cls)
+    if found is not None:
+        return found
     plain = loads(raw, file, line=line, error=error, remedy=remedy)
     return convert(plain, cls, file, line=line, error=error, remedy=remedy)
+
+
+def decode_plain(raw: bytes, cls: type[T]) -> T | None:
+    """Read JSON as `cls`, or return None: `decode` says why, or reads what `json` alone takes."""
+    with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):
+        return cast("T", _decoder(cast("Hashable", cls)).decode(raw))
+    return None
 
 
 def loads(

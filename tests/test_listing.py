@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from manyruns import KEPT, leaves, make, seal
 from mrbench.errors import MrbenchError
+from mrbench.files import digest_of
 from mrbench.recipe.load import load_suite
 from mrbench.record import rundir
-from mrbench.record.formats import record_of
+from mrbench.record.formats import is_edited, record_of
 from mrbench.record.listing import StoredRun, list_runs
 from mrbench.results.rows import make_rows, table_run
 from mrbench.results.table import FORMATS, render
@@ -144,6 +145,25 @@ def test_no_blank_or_key_is_edited_unseen(old: str, new: str, tmp_path: Path) ->
     path.write_text(text.replace(old, new, 1))
     found = [f for f in list_runs(tmp_path, "smoke") if not isinstance(f, StoredRun)]
     assert [str(path) in str(f) for f in found] == [True]
+
+
+@given(
+    st.text(max_size=20),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(-(1 << 70), 1 << 70),
+)
+def test_a_digest_holds_for_any_text_and_number_and_for_no_other(
+    text: str, figure: float, count: int
+) -> None:
+    record = RECORD | {"reason": text, "unknown": [figure, {"n": count, ": ": [text]}]}
+    record |= {"digest": digest_of(record)}
+    written = json.dumps(record, indent=1, sort_keys=True)
+    read = record_of(written.encode(), "record.json")
+    assert not is_edited(written.encode(), read)
+    assert not is_edited(json.dumps(record).encode(), read)  # only laid out anew
+    for change in ({"reason": f"{text} "}, {"unknown": [figure, {"n": count + 1, ": ": [text]}]}):
+        edited = json.dumps(record | change, indent=1, sort_keys=True)
+        assert is_edited(edited.encode(), read)
 
 
 def test_a_record_with_nan_is_read_as_before(tmp_path: Path) -> None:

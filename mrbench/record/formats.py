@@ -3,10 +3,9 @@
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -25,9 +24,8 @@ from mrbench.model.record import (
 from mrbench.model.run import Exit
 from mrbench.model.slurm import Container
 
-_INDENT = re.compile(rb"\n *")
-# What may stand before a quote that begins a text, or before one within a text, as a blank.
-_BEFORE = bytes.maketrans(b"\\\n\r\t[{,", b"       ")
+_READER = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Raw)
+_WRITER = msgspec.json.Encoder()
 S = TypeVar("S", bound=msgspec.Struct)
 
 OLDEST = 2
@@ -79,6 +77,9 @@ class _Head(msgspec.Struct):
 
 def record_of(raw: bytes, file: str) -> RunRecord:
     """Read a record.json of this or an older format; MrbenchError names file and key."""
+    record = files.decode_plain(raw, RunRecord)  # as almost all are: spares a look at the head
+    if record is not None and record.format == FORMAT:
+        return _sound(record, file)
     head = files.decode(raw, _Head, file, remedy=DAMAGED)
     if head.format == FORMAT:
         return _sound(files.decode(raw, RunRecord, file, remedy=DAMAGED), file)
@@ -164,18 +165,20 @@ def is_edited(raw: bytes, record: RunRecord) -> bool:
     """Tell whether a record.json has another digest than it says; older formats have none."""
     if record.digest is None:
         return False
-    if _digest_as_written(raw, record.digest) == record.digest:
-        return False
-    return files.digest_of(json.loads(raw)) != record.digest
+    return _digest_at_once(raw) != record.digest and (
+        files.digest_of(json.loads(raw)) != record.digest
+    )
 
 
-def _digest_as_written(raw: bytes, own: str) -> str | None:
-    """Return files.digest_of, in less time, of a record laid out as mrbench writes it.
+def _digest_at_once(raw: bytes) -> str | None:
+    """Return files.digest_of in a tenth of the time, of a record as mrbench writes it.
 
-    own: the digest that it states. None, or another digest, for any other layout.
+    It is written again without blanks, its numbers as they stand there. Keys in another order,
+    numbers in another form, or letters beyond ASCII give another digest; what cannot be read, None.
     """
-    text = raw.replace(f'\n "digest": "{own}",'.encode(), b"", 1)
-    signs = text.translate(_BEFORE)
-    if b' ": ' in signs or b':": ' in signs:  # of a text, not between a key and its value
+    try:
+        content = _READER.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    return hashlib.sha256(_INDENT.sub(b"", text).replace(b'": ', b'":')).hexdigest()
+    content.pop("digest", None)
+    return hashlib.sha256(_WRITER.encode(content)).hexdigest()

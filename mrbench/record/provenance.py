@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
+from mrbench.model.inputs import SyntheticData
 from mrbench.model.record import RunRecord
 from mrbench.record.machine_rules import slowed_by
 from mrbench.text import ABSENT, differences, leaves
@@ -24,6 +25,7 @@ WHO = (
     *("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"),
     *("TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"),
 )
+DRAWN = tuple(sorted(field.name for field in msgspec.structs.fields(SyntheticData)))
 SLOWED = "slowed"  # begins the facts on what slowed a run: other programs, heat
 # The beginning of a fact's dotted key: what a difference there means, and why. The longest counts.
 KEYS: dict[str, tuple[Kind, str]] = {
@@ -167,8 +169,8 @@ def terms(record: RunRecord) -> dict[str, object]:
     plan, machine = record.plan, record.machine
     known: dict[str, object] = {"plan.accelerator": plan.accelerator}
     if plan.data and plan.data.synthetic:
-        synthetic = msgspec.structs.asdict(plan.data.synthetic)
-        known |= {f"plan.data.synthetic.{name}": synthetic[name] for name in sorted(synthetic)}
+        for name in DRAWN:
+            known[f"plan.data.synthetic.{name}"] = getattr(plan.data.synthetic, name)
     known |= {
         "plan.environment.image": plan.environment.image,
         "plan.gpus": plan.gpus,
@@ -187,7 +189,7 @@ def terms(record: RunRecord) -> dict[str, object]:
     known["machine.gpus.names"] = ", ".join([str(gpu.name) for gpu in gpus]) or "none"
     for name, fact in (record.stated or {}).items():
         known[f"stated.{name}"] = fact.value
-    return {key: value for key, value in known.items() if value not in (None, "")}
+    return {key: value for key, value in known.items() if value is not None and value != ""}
 
 
 def _packages(frozen: Sequence[str]) -> Iterator[tuple[str, str]]:
