@@ -192,6 +192,9 @@ def test_a_line_that_shows_its_unit_is_believed() -> None:
     for text, pattern in (
         ("{i} elapsed (ms): 500.0 |", number + r" elapsed \(ms\): (?P<value>[\d.]+) \|"),
         ("{i} elapsed (ms): 9.0/500.0 |", number + r" elapsed \(ms\): [\d.]+/(?P<value>[\d.]+) "),
+        ("{i} elapsed_ms_per_iter 500.0 |", number + r" \w+ (?P<value>[\d.]+) \|"),
+        ("{i} ms per step: 500.0,", number + r" ms per step: (?P<value>[\d.]+),"),
+        ("{i} time 0.5 min 0.4 max 0.9", number + r" time (?P<value>[\d.]+) min"),
         ('{{"iter": {i}, "step_ms": 500.0}}', rf'"iter": {number}, "step_ms": (?P<value>[\d.]+)'),
         ("{i}/640 [00:30<00:00, 2.00it/s]", number + r"/640 \[[^,]+, (?P<value>[\d.]+)it/s"),
     ):
@@ -207,6 +210,23 @@ def test_a_line_that_shows_its_unit_is_believed() -> None:
     images = measured(log, own(number + r"/640 \[[^,]+, (?P<value>[\d.]+)it/s", timing="rate"))
     assert (images.status, images.images_per_second) == ("incomplete_window", None)
     assert "iterations_per_second" in images.remedy
+
+
+@pytest.mark.parametrize("text", ["time 0.00833 min,", "500000000 ns,", "step_ns: 500000000,"])
+def test_a_unit_that_is_none_of_ours_is_not_taken_for_seconds(text: str) -> None:
+    log = "".join(f"{i} {text}\n" for i in range(10, 641, 10))
+    pattern = r"(?P<iteration>\d+) (?:time |step_ns: )?(?P<value>[\d.]+)(?: min| ns|),"
+    found = measured(log, own(pattern))
+    assert found.status == "incomplete_window"
+    assert "in minutes, hours or nanoseconds" in found.reason
+    assert measured(log, own(pattern, unit="us")).status == "ok"
+
+
+def test_a_quarter_with_a_comma_is_no_thousand() -> None:
+    pattern = r"(?P<iteration>\d+) time (?P<value>[\d.,]+) s"
+    for value, seconds in (("0,500", None), ("1,500.0", 1500.0)):
+        log = "".join(f"{i} time {value} s\n" for i in range(10, 641, 10))
+        assert measured(log, own(pattern)).seconds_per_iteration == seconds
 
 
 def test_smoothing_is_for_means_alone() -> None:

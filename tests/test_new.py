@@ -177,6 +177,49 @@ def test_a_value_whose_unit_says_what_it_is_is_used(
     assert found.measured.seconds_per_iteration == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "step {i} fwd 100.0 ms/step bwd 120.0 ms/step total 250.0 ms/step",
+        "step {i} forward 0.10 s, backward 0.15 s",
+    ],
+)
+@pytest.mark.parametrize("each", [1, 20])
+def test_of_several_times_alike_none_is_the_value(tmp_path: Path, line: str, each: int) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(lines(line, range(each, 601, each)))
+    found = propose(log)
+    assert found
+    assert (found.log.clock, found.log.timing, found.lines) == ("arrival", None, 600 // each)
+
+
+@pytest.mark.parametrize(
+    ("line", "group"),
+    [
+        ("2026-01-01 00:{m:02}:{s:04.1f}  {i}/600 4.0it/s", "iteration"),  # not of the date
+        ("train 640: {p}% --- {i}/600 4.0it/s", "iteration"),  # not the percents
+        ("[{e}/6][{b}/100] loss 2.0 0.25 s/it", "epoch"),
+        ("step {i}, ms per step: 250.0, lr 0.1", "iteration"),
+    ],
+)
+def test_the_number_that_counts_iterations_is_told_apart(
+    tmp_path: Path, line: str, group: str
+) -> None:
+    log = tmp_path / "train.log"
+    numbers = [
+        {"i": i, "p": i // 6, "e": (i - 1) // 100 + 1, "b": (i - 1) % 100 + 1}
+        | {"m": i // 240, "s": i % 240 / 4}
+        for i in range(6, 601, 6)
+    ]
+    log.write_text("".join(line.format(**each) + "\n" for each in numbers))
+    found = propose(log)
+    assert found
+    assert f"(?P<{group}>" in (found.log.pattern or "")
+    assert (found.log.clock, found.lines) == ("log", 100), found.rejected
+    assert found.measured
+    assert found.measured.seconds_per_iteration == pytest.approx(0.25)
+
+
 def test_a_time_that_may_be_of_one_iteration_or_of_all_is_not_used(tmp_path: Path) -> None:
     """It is 0.25 s every 20 iterations: per iteration, or of the last alone, nobody can tell."""
     log = tmp_path / "train.log"

@@ -65,6 +65,11 @@ _BEFORE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_MILLI_OR_MICRO = re.compile(r"\s?(?P<unit>ms|millis|us|micros)")
+# `(ms)`, `step_ms`, `ms per step`: a word of its own in a number's name
+_NAMED_UNIT = re.compile(
+    r"(?<![A-Za-z])(?P<unit>ms(?:ecs?)?|millisec\w*|us(?:ecs?)?|microsec\w*)(?![A-Za-z])"
+)
 _LABEL = re.compile(r"(?:.*[,|;\]]|.*\s{2})?(.*)", re.DOTALL)
 
 
@@ -102,9 +107,9 @@ class Column(msgspec.Struct, frozen=True):
         """Return `ms` or `us` where the texts around it name that unit of time."""
         if self.stated not in ("time", "per_iteration"):
             return None
-        near = re.match(r"\s?(ms|millis|us|micros)", self.behind)
-        near = near or re.search(r"(?:\b|_)(ms|us)\b[^A-Za-z]*(?:\w{1,9}\W*)?$", self.before)
-        return None if near is None else {"m": "ms", "u": "us"}[near[1].replace("micro", "u")[0]]
+        near = _MILLI_OR_MICRO.match(self.behind)
+        near = near or _NAMED_UNIT.search(_LABEL.sub(r"\1", self.before, count=1))
+        return None if near is None else "ms" if near["unit"][0] == "m" else "us"
 
 
 class Kindred(msgspec.Struct, frozen=True):
@@ -205,7 +210,7 @@ def _steady_step(column: Column) -> int | None:
 
     They may fall back where an epoch ends.
     """
-    if not column.whole or column.stated not in ("iteration", ""):
+    if not column.whole or column.stated not in ("iteration", "") or column.behind[:1] == "%":
         return None
     rises = [step for step in column.steps if step > 0]
     falls = len(column.steps) - len(rises)

@@ -30,6 +30,7 @@ FIRST, LAST = 100, 500  # of the usual window
 LOOKED_AT_BYTES = 8 << 20
 LINE_BYTES = 4096  # around a mark, to show its line
 GROWN = 5  # lines in which a time rises each time: no step time does
+MOST_OF = 0.5  # of the lines that look alike a pattern must find
 CONFIRMED = 0.05  # how far two clocks may be apart that mean the same
 # The likeliest first, each with whether its unit alone is enough to know.
 VALUES: tuple[tuple[Kind, tuple[Timing, ...], bool], ...] = (
@@ -40,6 +41,7 @@ VALUES: tuple[tuple[Kind, tuple[Timing, ...], bool], ...] = (
 )
 # A number as most logs print it, and with an exponent or thousands separators; a loss may be nan.
 DIGITS, PLAIN, LOSS = r"\d+", r"[\d.]+", r"[-+.\w]+"
+ANY_FIGURE = r"(?:[-+\d.,:/eE]+|nan|inf)"  # clock times, too
 ANY_NUMBER = r"\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?"
 
 
@@ -89,7 +91,7 @@ def propose(
     for column, timing, sure in _readings(kindred):
         log = _format(kindred, column, timing)
         proposal = _described(path, log, images, window, known=False)
-        why = _doubt(proposal, sure=sure or kindred.step == 1)
+        why = _doubt(proposal, kindred.lines, sure=sure)
         if why is None:
             return msgspec.structs.replace(proposal, rejected=tuple(rejected))
         rejected.append(f"the number behind {column.before.strip()!r} as {timing}: {why}")
@@ -146,21 +148,24 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _readings(kindred: Kindred) -> Iterator[tuple[Column, Timing, bool]]:
     """Yield what could be the value, the surest first."""
-    for kind, timings, sure in VALUES:
-        for column in kindred.columns:
-            if column.stated != kind or column is kindred.iteration:
-                continue
+    for kind, timings, by_unit in VALUES:
+        alike = [c for c in kindred.columns if c.stated == kind and c is not kindred.iteration]
+        # of a forward, a backward and a whole step's time no unit says which is which
+        only = sum(not column.grows for column in alike) == 1
+        for column in alike:
             if kind == "time" and column.grows:
                 yield column, "cumulative", kindred.lines >= GROWN
             elif kind == "time" and kindred.step == 1:
-                yield column, "interval_mean", False
+                yield column, "interval_mean", only
             else:
-                yield from ((column, timing, sure) for timing in timings)
+                yield from ((column, timing, by_unit and only) for timing in timings)
 
 
-def _doubt(proposal: Proposal, *, sure: bool) -> str | None:
-    """Return why a reading of a value is not to be relied on, or None."""
+def _doubt(proposal: Proposal, lines: int, *, sure: bool) -> str | None:
+    """Return why a reading of a value, of so many lines, is not to be relied on, or None."""
     measured = proposal.measured
+    if proposal.lines < MOST_OF * lines:
+        return f"a pattern finds {proposal.lines} of {lines} such lines"
     if measured is None or measured.status != "ok":
         return "no number" if measured is None else measured.explanation
     ratios = [measured.agreement, *(each.ratio for each in measured.compared or ())]
@@ -249,7 +254,8 @@ def _epochs(kindred: Kindred) -> dict[int, str]:
     falls = [i for i, step in enumerate(counter.steps) if step < 0]
     for column in kindred.columns:
         rises = [i for i, step in enumerate(column.steps) if step]
-        if column.stated == "epoch" and column.whole and rises == falls:
+        named = column.stated == "epoch" or (not column.stated and max(column.steps) == 1)
+        if named and column.whole and rises == falls:
             groups = {column.position: "epoch"}
             length = [c for c in kindred.columns if c.position == counter.position + 1]
             if length and length[0].before.strip() == "/" and len(set(length[0].texts)) == 1:
@@ -272,7 +278,9 @@ def _pattern(kindred: Kindred, chosen: Sequence[Column], groups: dict[int, str])
         adjacent = column.position == at + 1
         lead = column.before if adjacent and parts else _last_words(column.before)
         if not parts and not lead.strip():  # nothing but its place tells that number apart
-            parts.append("^" + r"\S+?".join(map(_literal, kindred.begins[: column.position + 1])))
+            parts.append(
+                "^" + ANY_FIGURE.join(map(_literal, kindred.begins[: column.position + 1]))
+            )
         elif adjacent or not parts:
             parts.append(_literal(lead))
         else:

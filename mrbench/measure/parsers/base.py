@@ -176,7 +176,8 @@ def blank_colours(block: bytes) -> bytes:
     return _COLOUR.sub(lambda colour: b" " * len(colour[0]), block)
 
 
-_THOUSANDS = re.compile(rb"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+# 0,250 is no thousand but a quarter, by a comma that may stand for a point in 1,250 as well
+_THOUSANDS = re.compile(rb"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 
 def plain(text: bytes) -> bytes:

@@ -12,8 +12,18 @@ _BEHIND = re.compile(
     rb"[\"']?[ \t]?(?:(?P<rate>it|iter|iters|iterations|batch|batches|steps?)/s(?:ec)?\b|"
     rb"(?P<time>s(?:ec)?/(?:it|iter|iteration|batch|step)\b)|" + _TIME + rb"(?![\w%]))"
 )
+_PER = rb"(?:(?: ?/ ?| per |_per_)(?:it|iter|iteration|batch|step)s?)"
+_COLON = rb"[)\]]?[\"']?[ \t]?[:=]?[ \t]{0,9}[\"']?(?:[\d.]{1,20}/)?$"
 _BEFORE = re.compile(
-    rb"(?:[(\[]|_)" + _TIME + rb"[)\]]?[\"']?[ \t]?[:=]?[ \t]{0,9}[\"']?(?:[\d.]{1,20}/)?$"
+    rb"(?:(?:[(\[]|_)" + _TIME + _PER + rb"?|"
+    rb"\b" + _TIME.replace(b"ms>", b"ms2>").replace(b"us>", b"us2>") + _PER + rb")" + _COLON
+)
+# Units that no value is turned from; `min` before a number or a colon is the least of something.
+_OTHER = re.compile(
+    rb"[ \t]?(?:min|mins|minutes?|hours?|h|ns|nanosec(?:ond)?s?)(?![\w%:=]|[ \t]{1,9}[-\d])"
+)
+_OTHER_BEFORE = re.compile(
+    rb"(?:[(\[](?:min|minutes?|hours?|ns)|_(?:ns|minutes|hours|nanosec(?:ond)?s))" + _COLON
 )
 NEAR = 32  # bytes before and behind a value
 
@@ -49,8 +59,11 @@ def meaning(block: bytes, start: int, end: int, rule: TextFormat, line_end: int)
     shown = behind if behind and (behind["ms"] or behind["us"]) else None
     shown = shown or _BEFORE.search(block, max(0, start - NEAR), start)
     if shown is None:
-        return Meaning(1.0)
-    return Meaning(1e-3 if shown["ms"] else 1e-6)
+        other = _OTHER.match(block, end, min(line_end, end + NEAR))
+        other = other or _OTHER_BEFORE.search(block, max(0, start - NEAR), start)
+        return Meaning(1.0) if other is None else Meaning(1.0, untold=_UNKNOWN_UNIT)
+    groups = shown.groupdict()
+    return Meaning(1e-3 if groups["ms"] or groups.get("ms2") else 1e-6)
 
 
 def apply(value: float, error: float, what: Meaning) -> tuple[float, float]:
@@ -65,4 +78,9 @@ def apply(value: float, error: float, what: Meaning) -> tuple[float, float]:
 _CONTRADICTED = Problem(
     "the log prints iterations per second where the recipe's log.timing says another kind of value",
     "say log.timing: iterations_per_second",
+)
+_UNKNOWN_UNIT = Problem(
+    "the log prints its time in minutes, hours or nanoseconds, which no log.unit stands for",
+    "leave value out of log.pattern and give log.clock: arrival, or state log.unit if it is one of"
+    " s, ms, us",
 )
