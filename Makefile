@@ -45,6 +45,7 @@ damage: $(VENV)/.dev
 # The site, into site/; dead links and anchors fail.
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo site/index.html
 
 # Needs hyperfine.
 bench: $(VENV)/.bench

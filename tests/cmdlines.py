@@ -50,6 +50,8 @@ HOW: dict[str, int | str] = {
     "mrbench *--recipe toy.yaml*": "needs the tutorial's recipe; test_tutorial.py makes it",
     "mrbench run *--executor slurm*": "needs a cluster; test_slurm.py has one",
     "mrbench run --recipe own.yaml*": "of a recipe that mrbench new wrote; test_new.py runs one",
+    "mrbench parse train.log --recipe own.yaml": "the same; test_parse.py has such a recipe",
+    "mrbench table a.tar.gz b.tar.gz": "needs two archives; test_named_runs.py packs some",
     "mrbench run *--dry-run*": 0,
     "mrbench run demo": "the demo that all these are run beside",
     "mrbench run --suite demo": "the demo that all these are run beside",

@@ -186,7 +186,7 @@ def _tell_left_out(plans: Sequence[Plan], reporter: Reporter) -> None:
         more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
         reporter.note(
             f"not passed on to the training: {', '.join(names[:MOST])}{more}"
-            " (--pass-variable NAME does so)"
+            " (to pass one on: --pass-variable NAME)"
         )
 
 
