@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import renderers
 from formats import FORMATS, ITERATIONS, measured
+from manyruns import KEPT
 from mrbench.measure.parsers import FORMAT_NAMES
 from mrbench.model.run import Measurement
+from mrbench.record import rundir
+from mrbench.results.show import describe_run
+from toy import mrbench
 
 SECONDS = [0.5] * ITERATIONS
 LOGS = Path(__file__).parent / "logs"
@@ -90,3 +95,16 @@ def test_real_logs_of_cpus_tell_of_no_gpu_memory() -> None:
         raw = (LOGS / file).read_bytes()
         log = gzip.decompress(raw) if file.endswith(".gz") else raw
         assert measured(log, name).peak_allocated_bytes is None
+
+
+def test_parse_and_show_print_it(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text("".join(renderers.detectron2(SECONDS, 16)))
+    done = mrbench("parse", log, "--window", "100:500", cwd=tmp_path)
+    assert "4710 MiB of a GPU's memory allocated at most" in done.stdout
+    record = rundir.load(next(KEPT.glob("smoke/detectron2/*/record.json")))
+    assert record.measurement
+    assert "allocated" not in describe_run(record, "a run")
+    printed = replace(record.measurement, peak_allocated_bytes=4710 * MIB)
+    text = describe_run(replace(record, measurement=printed), "a run")
+    assert "4710 MiB of a GPU's memory allocated at most, as the log prints it" in text

@@ -112,8 +112,8 @@ def _window(measured: Measurement) -> str:
     if measured.data_share is not None:
         lines.append(f"{measured.data_share:.1%} of the time was spent waiting for data")
     if measured.peak_allocated_bytes is not None:
-        mib = measured.peak_allocated_bytes / (1 << 20)
-        lines.append(f"{mib:.0f} MiB of a GPU's memory allocated at most, as the log prints it")
+        mib = measured.peak_allocated_bytes >> 20
+        lines.append(f"{mib} MiB of a GPU's memory allocated at most, as the log prints it")
     if measured.loss_first is not None:
         first, last = (_number(loss, ".4g") for loss in (measured.loss_first, measured.loss_last))
         lines.append(f"loss {first} to {last}")

@@ -108,6 +108,8 @@ def _as_text(parsed: ParsedLog) -> str:
         lines.append(f"  right to {m.rounding:.3%} by the digits that it prints")
     if m.data_share is not None:
         lines.append(f"  {m.data_share:.1%} of the time was spent waiting for data")
+    if m.peak_allocated_bytes is not None:
+        lines.append(f"  {m.peak_allocated_bytes >> 20} MiB of a GPU's memory allocated at most")
     if m.agreement is not None:
         other = (m.second_clock, m.clock)[m.second_clock == "log"]
         lines.append(f"  {other} clock / log clock: {m.agreement:.4f}")
