@@ -76,7 +76,7 @@ FAR = [IterationSample(last, 20, 10.0, last) for last in range(20, 541, 50)]
 @pytest.mark.parametrize(
     ("samples", "says", "remedy"),
     [
-        ([], "no line tells", "right format"),
+        ([], "no line reports", "right format"),
         (list(steady(end=300)), "1-300, 200 of the window's 400", "a window up to iteration 300"),
         (list(steady(end=480)), "380 of the window's 400", "let it train longer"),
         (list(steady(end=80)), "1-80, the window is 101-500", "let it train longer"),
