@@ -161,6 +161,28 @@ def test_a_line_torn_by_a_crash_does_not_lend_itself_to_the_next_run() -> None:
             assert found.seconds_per_iteration == pytest.approx(0.7, abs=2e-4)
 
 
+@pytest.mark.parametrize(
+    ("name", "render"),
+    [
+        ("detectron2", renderers.detectron2),
+        ("mmdetection", renderers.mmdetection),
+        ("mmdetection3", renderers.mmdetection3),
+        ("torchvision", renderers.torchvision),
+        ("minimask", renderers.minimask),
+    ],
+)
+def test_a_value_cut_off_within_its_digits_counts_as_missing(
+    name: str, render: renderers.Render
+) -> None:
+    lines = render([0.5678] * 540, 16)
+    torn = max(i for i, line in enumerate(lines[: len(lines) * 2 // 3]) if " time: 0.56" in line)
+    lines[torn] = lines[torn][: lines[torn].index("time: 0.5") + len("time: 0.5")] + "\n"
+    found = found_in("".join(lines), name)
+    assert found.seconds_per_iteration == pytest.approx(0.568, abs=5e-4)
+    assert found.rounding is not None
+    assert found.rounding < 0.002
+
+
 def test_two_records_on_one_line_keep_their_numbers() -> None:
     lines = renderers.mmdetection([0.1 * (1 + i // 50) for i in range(540)], 16)
     text = "".join(line.rstrip("\n") if i % 2 else line for i, line in enumerate(lines))

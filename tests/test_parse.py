@@ -318,3 +318,15 @@ def test_a_log_of_no_known_format_is_told_which_there_are(tmp_path: Path) -> Non
     assert (m.status, m.reason) == ("no_iterations", "no line is of a format that mrbench knows")
     assert "detectron2" in m.remedy
     assert "--recipe FILE" in m.remedy
+
+
+@pytest.mark.parametrize("value", ["0,5678", "3,5678"])
+def test_decimal_commas_are_named_and_not_cut_off(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    for name in ("mmdetection", "mmdetection3", "detectron2", "torchvision"):
+        lines = getattr(renderers, name)([float(value.replace(",", "."))] * 540, 16)
+        path.write_text("".join(lines).replace(value[:3].replace(",", "."), value[:3]))
+        for implementation in (None, name if name in RECIPES else None):
+            found = parsed(path, implementation=implementation).measurement
+            assert (found.status, found.seconds_per_iteration) == ("no_iterations", None), name
+            assert "comma" in found.reason

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from msgspec import structs
 
 from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
-from mrbench.measure.log.blocks import Block, read_blocks, read_range, read_stamps
+from mrbench.measure.log.blocks import BLOCK_BYTES, Block, read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import (
     FORMAT_NAMES,
@@ -36,6 +37,11 @@ OWN_FORMAT = (
     f" known formats: {', '.join(FORMAT_NAMES)}"
 )
 BINARY = "holds zero bytes, as no text log does", "give the log that the training printed"
+DECIMAL_COMMA = re.compile(rb"(?<=\d),(?=\d)")
+COMMAS = (
+    "its numbers have a comma where parsers expect a decimal point, as in 0,27",
+    "replace the commas between digits by points, and parse the result",
+)
 Known = Mapping[str, tuple[LogFormat, int | None]]  # implementation: its log, images per iteration
 
 
@@ -105,8 +111,7 @@ def parse_log(
     if reading is None:
         measured = measure((), window, images_per_iteration)
         if measured.status == "no_iterations":
-            binary = path.is_file() and b"\0" in read_range(path, 0, 4096)
-            unlike = BINARY if binary else (UNREAD, OWN_FORMAT)
+            unlike = _unlike(path, readings)
             measured = structs.replace(measured, reason=unlike[0], remedy=unlike[1])
         named = readings[0].implementation if implementation else None
         return _with_failure(measured, path, marks, named, None)
@@ -130,6 +135,8 @@ def parse_log(
         )
     if path.is_file():
         measured = with_evidence(measured, functools.partial(read_range, path))
+    if measured.status == "no_iterations" and _has_decimal_commas(path, [reading]):
+        measured = structs.replace(measured, reason=COMMAS[0], remedy=COMMAS[1])
     measured = _with_images(measured, reading, given=images_per_iteration, stated=stated)
     return _with_failure(measured, path, marks, reading.implementation, reading.log.format)
 
@@ -185,6 +192,21 @@ def _detect(
 
 def _samples_in(part: bytes, log: LogFormat) -> int:
     return sum(1 for _ in itertools.islice(parse_samples([(0, part)], log, 1), ENOUGH))
+
+
+def _unlike(path: Path, readings: list[_Reading]) -> tuple[str, str]:
+    """Return why no line was read, and what to do."""
+    if path.is_file() and b"\0" in read_range(path, 0, 4096):
+        return BINARY
+    return COMMAS if _has_decimal_commas(path, readings) else (UNREAD, OWN_FORMAT)
+
+
+def _has_decimal_commas(path: Path, readings: list[_Reading]) -> bool:
+    """Return whether a log that none of the readings reads is one with points for commas."""
+    if not path.is_file():  # a pipe can be read but once
+        return False
+    part = DECIMAL_COMMA.sub(b".", read_range(path, 0, BLOCK_BYTES))
+    return any(_samples_in(part, each.log) for each in readings)
 
 
 def _stamps_beside(path: Path) -> ArrivalClock | None:

@@ -18,9 +18,10 @@ NUMBER = rb"(\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf)"
 LOSS = rb"([-+]?(?:\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf|NaN|Infinity))"
 GAP = rb"[ \t]{0,40}"  # two blanks, a tab, a colour taken out, or what copy and paste left of them
 # What must stand behind a number, or it may be cut off: the end of a block or file does not count.
-END = rb"[ \t,\r\n]"
+# A comma between digits belongs to the number.
+END = rb"(?:[ \t\r\n]|,(?!\d))"
 ITER = re.compile(rb"iter:(?<![\w.]iter:)[ \t]{1,40}(?P<iteration>\d{1,12})(?=[ \t])")
-JSON_END = rb'"?[ \t]{0,40}[,}]'
+JSON_END = rb'"?[ \t]{0,40}(?:,(?!\d)|\})'
 
 
 def field(name: bytes, number: bytes = NUMBER, end: bytes = END) -> re.Pattern[bytes]:
@@ -230,16 +231,21 @@ def after_line(block: bytes, right: int) -> int:
     return right + 1 if block[right : right + 1] in (b"\r", b"\n") else right
 
 
-def number_ends(block: bytes, right: int, rule: TextFormat, *, final: bool) -> bool | None:
+def number_ends(
+    block: bytes, right: int, rule: TextFormat, *, final: bool, inner: bool = False
+) -> bool | None:
     """Return whether a number at a line's end is complete and not wrapped by a terminal.
 
-    None if that depends on a line that has not come yet. final: no line will follow.
+    None if that depends on a line that has not come yet. final: no line will follow. inner: in the
+    lines before, text follows the number; so this one is cut off, unless its rest comes next.
     """
     after = after_line(block, right)
     if after == right:
         return False
     if after == len(block) and not final:
         return None
+    if inner and (after == len(block) or _begins_record(block, after, rule)):
+        return False
     return _NUMBER_GOES_ON.match(block, after) is None or _begins_record(block, after, rule)
 
 

@@ -15,23 +15,18 @@ from msgspec.structs import replace
 from mrbench.errors import RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers import units
 from mrbench.measure.parsers.base import (
     REPEAT,
     UNPLACED,
     Mark,
     TextFormat,
     blank_colours,
-    bytes_of_mib,
-    last_digit,
     line_around,
-    number,
-    number_ends,
     plain,
     rank_and_stamp,
 )
+from mrbench.measure.parsers.line import PENDING, Shape, read_mark
 from mrbench.measure.parsers.samples import to_samples
-from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample
@@ -42,12 +37,6 @@ _WINDOW = re.compile(rb"window_size[ \t]{0,9}=[ \t]{0,9}(\d{1,6})")
 _OF_TIME = re.compile(rb"data_src[ \t]{0,9}=[ \t]{0,9}['\"]time")
 _NESTED = re.compile(rb"\([^()]*\)")
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-
-
-NO_VALUE = Problem(
-    "log.pattern has no group `value`, so that only another clock tells the seconds",
-    "let mrbench run the training: it times the lines as they arrive",
-)
 
 
 def parse(
@@ -182,7 +171,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
     numbering = _Numbering(rule, rule.epochs_from)
     simple = rule.number.groups == 1  # no epochs, and no pattern of a user's
     shift = 1 - rule.counts_from
-    last = 0
+    last, shape = 0, Shape()
     stream = _Blocks(blocks)
     for offset, raw, final in stream:
         previous_end, stream.resume = stream.resume, 0
@@ -201,10 +190,12 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
             iteration, floor, closes = numbering.place(match)
             if limit < last <= iteration:
                 again = iteration == last
-                yield from _repeat(block, offset, match, rule, previous_end, again=again)
+                yield from _repeat(
+                    block, offset, match, rule, previous_end, shape=shape, again=again
+                )
                 last, previous_end = iteration, match.end()
                 continue
-            mark = read_mark(block, offset, match, rule, previous_end, final=final)
+            mark = read_mark(block, offset, match, rule, previous_end, shape=shape, final=final)
             if mark is PENDING:
                 stream.carry(offset, raw, match)
                 begins = []  # the next block matches them again
@@ -231,10 +222,13 @@ def _repeat(
     rule: TextFormat,
     previous_end: int,
     *,
+    shape: Shape,
     again: bool,
 ) -> Iterator[Mark]:
     """Yield REPEAT for a number that comes again, if it is a mark's and not an evaluation's."""
-    mark = read_mark(block, offset, match, rule, previous_end, final=False) if again else None
+    if not again:
+        return
+    mark = read_mark(block, offset, match, rule, previous_end, shape=shape, final=False)
     if mark is not None and mark is not PENDING:
         yield REPEAT
 
@@ -274,127 +268,3 @@ def _begin(block: bytes, offset: int, match: re.Match[bytes]) -> Mark:
     return Mark(
         int(stated or 0), value, offset + match.end(), begins=True, printed=printed, rank=rank
     )
-
-
-PENDING = Mark(0, math.nan, -1)  # the next line decides whether its value is complete
-
-
-def read_mark(
-    block: bytes,
-    offset: int,
-    match: re.Match[bytes],
-    rule: TextFormat,
-    previous_end: int,
-    *,
-    final: bool,
-) -> Mark | None:
-    """Return the mark of a number, without its iteration; None if the line is no mark.
-
-    previous_end: of the previous number, which may be in the same line. final: the log ends
-    with this block; otherwise PENDING stands for a mark that needs the line after the block.
-    """
-    left, right = line_around(block, match.start(), match.end())
-    if rule.value is rule.number:
-        mark = _matched(block, offset, match, rule, final=final)
-    else:
-        mark = _looked_up(block, offset, match, rule, (left, right), final=final)
-    if mark is None or mark is PENDING:
-        return mark
-    left = max(left, previous_end)
-    if rule.head and not rule.head.search(block[left : match.start()]):
-        return None
-    start = match.start() if match.start() > left else match.start("iteration")
-    rank, printed = rank_and_stamp(block[left:start])
-    return mark._replace(printed=printed, rank=rank)
-
-
-def _matched(
-    block: bytes, offset: int, match: re.Match[bytes], rule: TextFormat, *, final: bool
-) -> Mark | None:
-    """Read a match of a recipe's own pattern; at the block's end it may be incomplete."""
-    timed = "value" in match.re.groupindex
-    text = plain(match["value"]) if timed else b""
-    value = number(text)
-    last = max(match.end("value") if timed else 0, match.end("iteration"))
-    if timed and math.isnan(value):
-        return None
-    if block[last : last + 1] in (b"", b"\r", b"\n"):
-        ends = number_ends(block, last, rule, final=final)
-        if not ends:
-            return PENDING if ends is None else None
-    loss = number(plain(match["loss"])) if rule.loss and match["loss"] else None
-    if not timed:
-        return Mark(0, math.nan, offset + match.end(), loss=loss, untold=NO_VALUE)
-    left, right = match.span("value")
-    what = units.meaning(block, left, right, rule, min(len(block), right + units.NEAR))
-    value, error = units.apply(value, _error(text, rule), what)
-    data = number(plain(match["data"])) if rule.data and match["data"] else None
-    return Mark(
-        0,
-        value,
-        offset + match.end(),
-        loss=loss,
-        error=error,
-        data=None if data is None else data * (rule.unit_s or what.seconds),
-        untold=what.untold,
-    )
-
-
-def _looked_up(
-    block: bytes,
-    offset: int,
-    match: re.Match[bytes],
-    rule: TextFormat,
-    line: tuple[int, int],
-    *,
-    final: bool,
-) -> Mark | None:
-    """Search a number's line, or its JSON object, for all that belongs to it."""
-    start, end = _extent(block, match, rule, line)
-    value = rule.value.search(block, start, end)
-    if value is None:
-        return None
-    if value.end() > line[1]:
-        ends = number_ends(block, line[1], rule, final=final)
-        if not ends:
-            return PENDING if ends is None else None
-    loss = rule.loss.search(block, start, end) if rule.loss else None
-    data = rule.data.search(block, start, end) if rule.data else None
-    mib = rule.allocated_mib.search(block, start, end) if rule.allocated_mib else None
-    return Mark(
-        0,
-        float(value[1]),
-        offset + (end if rule.json else max(match.end(), value.end())),
-        loss=float(loss[1]) if loss else None,
-        error=_error(value[1], rule),
-        data=float(data[1]) if data else None,
-        untold=None if _tells(rule, block, start, end) else rule.untold,
-        allocated_bytes=bytes_of_mib(mib[1]) if mib else None,
-    )
-
-
-def _tells(rule: TextFormat, block: bytes, start: int, end: int) -> bool:
-    return rule.told_by is None or rule.told_by.search(block, start, end) is not None
-
-
-def _extent(
-    block: bytes, match: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
-) -> tuple[int, int]:
-    """Return where to search: the JSON object, or the line behind the number up to the next one.
-
-    Where the line has an end, that counts as part of it.
-    """
-    left, right = line
-    if rule.json:
-        at = match.start("iteration")
-        opening, closing = block.rfind(b"{", left, at), block.find(b"}", at, right)
-        return max(left, opening), closing + 1 if closing >= 0 else right
-    following = rule.number.search(block, match.end(), right)
-    if following:
-        return match.start(), following.start()
-    return match.start(), min(right + 1, len(block))
-
-
-def _error(text: bytes, rule: TextFormat) -> float:
-    """Return the bound of a number's error by its printing: half of its last digit's worth."""
-    return (last_digit(text) if rule.step is None else rule.step) / 2

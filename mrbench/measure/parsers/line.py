@@ -1,0 +1,168 @@
+"""Reads one line whose number was found: what its value is, and whether the line is whole."""
+
+import math
+import re
+
+import msgspec
+
+from mrbench.measure.parsers import units
+from mrbench.measure.parsers.base import (
+    Mark,
+    TextFormat,
+    bytes_of_mib,
+    last_digit,
+    line_around,
+    number,
+    number_ends,
+    plain,
+    rank_and_stamp,
+)
+from mrbench.model.finding import Problem
+
+NO_VALUE = Problem(
+    "log.pattern has no group `value`, so that only another clock tells the seconds",
+    "let mrbench run the training: it times the lines as they arrive",
+)
+
+
+class Shape(msgspec.Struct):
+    """What the lines so far look like. inner: text follows their value."""
+
+    inner: bool = False
+
+
+PENDING = Mark(0, math.nan, -1)  # the next line decides whether its value is complete
+
+
+def read_mark(
+    block: bytes,
+    offset: int,
+    match: re.Match[bytes],
+    rule: TextFormat,
+    previous_end: int,
+    *,
+    shape: Shape,
+    final: bool,
+) -> Mark | None:
+    """Return the mark of a number, without its iteration; None if the line is no mark.
+
+    previous_end: of the previous number, which may be in the same line. shape: of the lines before,
+    which learns from this one. final: the log ends with this block; otherwise PENDING stands for a
+    mark that needs the line after the block.
+    """
+    left, right = line_around(block, match.start(), match.end())
+    if rule.value is rule.number:
+        mark = _matched(block, offset, match, rule, shape=shape, final=final)
+    else:
+        mark = _looked_up(block, offset, match, rule, (left, right), shape=shape, final=final)
+    if mark is None or mark is PENDING:
+        return mark
+    left = max(left, previous_end)
+    if rule.head and not rule.head.search(block[left : match.start()]):
+        return None
+    start = match.start() if match.start() > left else match.start("iteration")
+    rank, printed = rank_and_stamp(block[left:start])
+    return mark._replace(printed=printed, rank=rank)
+
+
+def _matched(
+    block: bytes,
+    offset: int,
+    match: re.Match[bytes],
+    rule: TextFormat,
+    *,
+    shape: Shape,
+    final: bool,
+) -> Mark | None:
+    """Read a match of a recipe's own pattern; at the block's end it may be incomplete."""
+    timed = "value" in match.re.groupindex
+    text = plain(match["value"]) if timed else b""
+    value = number(text)
+    last = max(match.end("value") if timed else 0, match.end("iteration"))
+    if timed and math.isnan(value):
+        return None
+    if block[last : last + 1] in (b"", b"\r", b"\n"):
+        ends = number_ends(block, last, rule, final=final, inner=shape.inner)
+        if not ends:
+            return PENDING if ends is None else None
+    else:
+        shape.inner = True
+    loss = number(plain(match["loss"])) if rule.loss and match["loss"] else None
+    if not timed:
+        return Mark(0, math.nan, offset + match.end(), loss=loss, untold=NO_VALUE)
+    left, right = match.span("value")
+    what = units.meaning(block, left, right, rule, min(len(block), right + units.NEAR))
+    value, error = units.apply(value, _error(text, rule), what)
+    data = number(plain(match["data"])) if rule.data and match["data"] else None
+    return Mark(
+        0,
+        value,
+        offset + match.end(),
+        loss=loss,
+        error=error,
+        data=None if data is None else data * (rule.unit_s or what.seconds),
+        untold=what.untold,
+    )
+
+
+def _looked_up(
+    block: bytes,
+    offset: int,
+    match: re.Match[bytes],
+    rule: TextFormat,
+    line: tuple[int, int],
+    *,
+    shape: Shape,
+    final: bool,
+) -> Mark | None:
+    """Search a number's line, or its JSON object, for all that belongs to it."""
+    start, end = _extent(block, match, rule, line)
+    value = rule.value.search(block, start, end)
+    if value is None:
+        return None
+    if value.end() > line[1]:
+        ends = number_ends(block, line[1], rule, final=final, inner=shape.inner)
+        if not ends:
+            return PENDING if ends is None else None
+    else:
+        shape.inner = True
+    loss = rule.loss.search(block, start, end) if rule.loss else None
+    data = rule.data.search(block, start, end) if rule.data else None
+    mib = rule.allocated_mib.search(block, start, end) if rule.allocated_mib else None
+    return Mark(
+        0,
+        float(value[1]),
+        offset + (end if rule.json else max(match.end(), value.end())),
+        loss=float(loss[1]) if loss else None,
+        error=_error(value[1], rule),
+        data=float(data[1]) if data else None,
+        untold=None if _tells(rule, block, start, end) else rule.untold,
+        allocated_bytes=bytes_of_mib(mib[1]) if mib else None,
+    )
+
+
+def _tells(rule: TextFormat, block: bytes, start: int, end: int) -> bool:
+    return rule.told_by is None or rule.told_by.search(block, start, end) is not None
+
+
+def _extent(
+    block: bytes, match: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
+) -> tuple[int, int]:
+    """Return where to search: the JSON object, or the line behind the number up to the next one.
+
+    Where the line has an end, that counts as part of it.
+    """
+    left, right = line
+    if rule.json:
+        at = match.start("iteration")
+        opening, closing = block.rfind(b"{", left, at), block.find(b"}", at, right)
+        return max(left, opening), closing + 1 if closing >= 0 else right
+    following = rule.number.search(block, match.end(), right)
+    if following:
+        return match.start(), following.start()
+    return match.start(), min(right + 1, len(block))
+
+
+def _error(text: bytes, rule: TextFormat) -> float:
+    """Return the bound of a number's error by its printing: half of its last digit's worth."""
+    return (last_digit(text) if rule.step is None else rule.step) / 2
