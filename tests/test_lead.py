@@ -1,13 +1,17 @@
 """The sentences above a table: which row is fastest, by how much, and what is not established."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from manyruns import KEPT
 from mrbench.model.table import Lead
 from mrbench.results.lead import lead, with_lead
 from mrbench.results.rows import TableRun, make_rows
 from test_table import SUITE, record
+from toy import mrbench
 
 ALONE = "a"
 A = (60.0, 60.3, 59.8)
@@ -86,3 +90,17 @@ def test_rows_without_a_number_have_no_lead() -> None:
 def test_why_rows_may_not_be_compared_is_said_by_name_and_value() -> None:
     text = lead(make_rows(SUITE, [record("a", 60), record("b", 30, plan=MORE)]))
     assert "1 row may not be compared with a: other iterations are measured (20 / 100)" in text
+
+
+def test_json_has_the_lead_of_each_suite_and_csv_has_none(tmp_path: Path) -> None:
+    done = mrbench("table", "smoke", "--json", "--runs", KEPT, cwd=tmp_path)
+    first, *others = json.loads(done.stdout)
+    assert first["lead"]["fastest"] == first["name"] == "tensorpack"
+    assert first["lead"]["reason"] == "tensorpack and detectron2 are single runs"
+    assert first["lead"]["low"] is None
+    assert all(row["lead"] is None for row in others)
+    words = ("table", "smoke", "--json", "--runs", KEPT, "--filter", "name=detectron2")
+    one = mrbench(*words, cwd=tmp_path)
+    assert json.loads(one.stdout)[0]["lead"]["reason"] == "it is the only row"
+    csv = mrbench("table", "smoke", "--format", "csv", "--runs", KEPT, cwd=tmp_path)
+    assert "lead" not in csv.stdout.splitlines()[0].split(",")

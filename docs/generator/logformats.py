@@ -17,8 +17,11 @@ The formats that `log.format` in a recipe and `mrbench parse --format` accept. m
 them by their lines; [Logs you already have](../logs.md) shows how to parse one. A log of another
 format needs a [pattern](../recipe.md#describe-the-log).
 
-| format | the printed number | iterations count from | to know |
-|---|---|---|---|
+Memory: whether the log prints the most GPU memory that the framework had allocated, in MiB (bytes
+of its allocator by 2^20), if the training has a GPU.
+
+| format | the printed number | iterations count from | memory | to know |
+|---|---|---|---|---|
 """
 TIMINGS = {
     "interval_mean": "seconds per iteration, mean since the last line",
@@ -47,7 +50,7 @@ def _row(name: str) -> str:
     if name not in parsers.FORMATS:
         clock = "; the arrival clock leads" if name in parsers.ROUGH else ""
         needs = "needs `--every N`" if name in parsers.OF_EPOCHS else ""
-        return f"| `{name}` | times of steps or epochs{clock} | | {needs} |"
+        return f"| `{name}` | times of steps or epochs{clock} | | | {needs} |"
     module, constant = parsers.FORMATS[name]
     rule: TextFormat = getattr(import_module(f"{parsers.__name__}.{module}"), constant)
     what = TIMINGS[rule.timing]
@@ -58,4 +61,5 @@ def _row(name: str) -> str:
     if rule.skipped:
         what += f", without the first {rule.skipped}"
     warning = parsers.warning_of(LogFormat(format=name))
-    return f"| `{name}` | {what} | {rule.counts_from} | {cell(warning)} |"
+    memory = "yes" if rule.allocated_mib else ""
+    return f"| `{name}` | {what} | {rule.counts_from} | {memory} | {cell(warning)} |"

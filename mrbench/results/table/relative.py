@@ -87,9 +87,11 @@ def _record(row: TableRow) -> Record:
     if not row.folder:
         return "where its run lies is not known"
     try:
-        return rundir.load(Path(row.folder) / "record.json")
+        path = Path(row.folder) / "record.json"
+        record, edited = rundir.load_checked(path, str(path))
     except MrbenchError as exc:
         return str(exc)
+    return "its record was edited" if edited else record
 
 
 def _reason(row: TableRow, record: Record, other: TableRow, other_record: Record) -> str | None:
