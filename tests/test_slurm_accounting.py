@@ -131,7 +131,7 @@ def test_who_cancelled(toy: Path, tmp_path: Path, accounted: Accounted) -> None:
 
 def test_an_account_that_is_not_there(toy: Path, tmp_path: Path) -> None:
     done = run(toy, "--account", "nobody")
-    assert done.returncode == 5
+    assert done.returncode == 2
     assert "name one of yours with --account" in done.stderr
     assert not (tmp_path / "runs").exists()
 

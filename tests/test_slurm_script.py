@@ -128,18 +128,19 @@ def test_who_cancelled_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "remedy"),
+    ("said", "remedy", "code"),
     [
-        ("Invalid account or account/partition combination specified", "--account"),
-        ("Requested node configuration is not available", "--gpus"),
-        ("Job violates accounting/QOS policy", "wait until jobs of yours have ended"),
-        ("Unable to contact slurm controller (connect failure)", "controller"),
-        ("Slurm temporarily unable to accept job, sleeping and retrying", "full"),
-        ("something never heard", "admins"),
+        ("Invalid account or account/partition combination specified", "--account", 2),
+        ("Requested node configuration is not available", "--gpus", 4),
+        ("Job violates accounting/QOS policy", "wait until jobs of yours have ended", 4),
+        ("Unable to contact slurm controller (connect failure)", "controller", 4),
+        ("Slurm temporarily unable to accept job, sleeping and retrying", "full", 4),
+        ("something never heard", "admins", 5),
     ],
 )
-def test_refusals_have_remedies(said: str, remedy: str) -> None:
+def test_refusals_have_remedies(said: str, remedy: str, code: int) -> None:
     assert remedy in states.remedy(said)
+    assert states.kind(said).exit_code == code
 
 
 def test_the_program_beside_mrbench_needs_nothing_of_it() -> None:

@@ -55,8 +55,14 @@ def unavailable() -> Problem | None:
 
 
 def dry_submit(script: Path) -> None:
-    """Ask whether such a job could ever run, without submitting it; Refused if not."""
-    _patiently("--test-only", script)
+    """Ask whether such a job could ever run, without submitting it.
+
+    RecipeError where an option is wrong, UnavailableError where the cluster lacks what it asks for.
+    """
+    try:
+        _patiently("--test-only", script)
+    except Refused as exc:
+        raise states.kind(exc.message)(exc.text, exc.remedy) from exc
 
 
 def submit(script: Path) -> tuple[str, str]:

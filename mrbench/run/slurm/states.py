@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mrbench.errors import LaunchError, MrbenchError, RecipeError, UnavailableError
 from mrbench.model.finding import Problem
 from mrbench.model.run import EndReason
 
@@ -69,29 +70,73 @@ HOPELESS: dict[str, Problem] = {
     "JobLaunchFailure": Problem("its nodes could not start it", "ask the admins"),
 }
 
-# What sbatch says: the remedy.
-REFUSALS = (
-    ("invalid partition", "choose one that `sinfo` lists, with --partition"),
+# What sbatch says, the remedy, and what it is: a wrong option, or what the cluster lacks now.
+REFUSALS: tuple[tuple[str, str, type[MrbenchError]], ...] = (
+    ("invalid partition", "choose one that `sinfo` lists, with --partition", RecipeError),
     (
         "node configuration is not available",
         "ask for less (--gpus, --nodes), or other nodes with --partition or --constraint",
+        UnavailableError,
     ),
-    ("Node count specification invalid", "lower --nodes; `sinfo` shows how many there are"),
-    ("More processors requested than permitted", "lower --nodes; `sinfo` shows how many there are"),
-    ("reservation", "name one that `scontrol show reservation` lists, with --reservation"),
-    ("Invalid qos", "name one of yours with --qos; `sacctmgr show associations` lists them"),
-    ("QOS", "name another with --qos, or wait until jobs of yours have ended"),
-    ("account", "name one of yours with --account; `sacctmgr show associations` lists them"),
-    ("feature", "name one that `sinfo --format %f` lists, with --constraint"),
-    ("time limit", "choose another partition (`sinfo --format '%P %l'`), or less with --time"),
-    ("--time", "give minutes, [hours:]minutes:seconds or days-hours, with --time"),
-    ("gres", "its nodes have no GPUs in Slurm's books; choose others with --partition"),
-    ("temporarily unable to accept", "the queue is full; wait until jobs have ended"),
-    ("contact slurm controller", "the controller does not answer; ask the admins, or wait"),
-    ("Access/permission denied", "these nodes are not for you; choose others with --partition"),
-    ("submission disabled", "the partition takes no jobs; choose another with --partition"),
+    (
+        "Node count specification invalid",
+        "lower --nodes; `sinfo` shows how many there are",
+        UnavailableError,
+    ),
+    (
+        "More processors requested than permitted",
+        "lower --nodes; `sinfo` shows how many there are",
+        UnavailableError,
+    ),
+    (
+        "reservation",
+        "name one that `scontrol show reservation` lists, with --reservation",
+        RecipeError,
+    ),
+    (
+        "Invalid qos",
+        "name one of yours with --qos; `sacctmgr show associations` lists them",
+        RecipeError,
+    ),
+    ("QOS", "name another with --qos, or wait until jobs of yours have ended", UnavailableError),
+    (
+        "account",
+        "name one of yours with --account; `sacctmgr show associations` lists them",
+        RecipeError,
+    ),
+    ("feature", "name one that `sinfo --format %f` lists, with --constraint", RecipeError),
+    (
+        "time limit",
+        "choose another partition (`sinfo --format '%P %l'`), or less with --time",
+        RecipeError,
+    ),
+    ("--time", "give minutes, [hours:]minutes:seconds or days-hours, with --time", RecipeError),
+    (
+        "gres",
+        "its nodes have no GPUs in Slurm's books; choose others with --partition",
+        UnavailableError,
+    ),
+    (
+        "temporarily unable to accept",
+        "the queue is full; wait until jobs have ended",
+        UnavailableError,
+    ),
+    (
+        "contact slurm controller",
+        "the controller does not answer; ask the admins, or wait",
+        UnavailableError,
+    ),
+    (
+        "Access/permission denied",
+        "these nodes are not for you; choose others with --partition",
+        UnavailableError,
+    ),
+    (
+        "submission disabled",
+        "the partition takes no jobs; choose another with --partition",
+        UnavailableError,
+    ),
 )
-
 
 # What sbatch says while the controller is being restarted, or changed for another.
 PASSING = ("contact slurm controller", "socket timed out", "connection refused", "standby mode")
@@ -110,9 +155,18 @@ def comes_late(message: str) -> bool:
 
 def remedy(message: str) -> str:
     """Return what to do about a refusal."""
+    return _refusal(message)[0]
+
+
+def kind(message: str) -> type[MrbenchError]:
+    """Return what a refusal of sbatch is: wrong usage, nothing to be had now, or neither known."""
+    return _refusal(message)[1]
+
+
+def _refusal(message: str) -> tuple[str, type[MrbenchError]]:
     lower = message.lower()
-    remedies = (what for sign, what in REFUSALS if sign.lower() in lower)
-    return next(remedies, "ask the cluster's admins, or correct the options")
+    known = ((what, kind) for sign, what, kind in REFUSALS if sign.lower() in lower)
+    return next(known, ("ask the cluster's admins, or correct the options", LaunchError))
 
 
 def explain(state: str, number: str, nodes: str = "", by: str = "") -> End | None:
