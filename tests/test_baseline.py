@@ -166,7 +166,7 @@ def test_one_run_decides_nothing(
     assert check("--baseline", "base.json", "--runs", made / "slower") == 8
     told = capsys.readouterr().out
     assert "against 1; a single run does not show how much the baseline's vary" in told
-    assert "-> the baseline has only 1 run; save one of 10" in told
+    assert "-> the baseline has only 1 run; save a baseline of 10 runs" in told
 
 
 def test_the_baselines_own_runs_are_no_test_of_it(

@@ -21,7 +21,8 @@ def test_tags_name_a_run_and_change_no_digest(tmp_path: Path) -> None:
     printed(tmp_path, "pack", "b", "-o", "x.tgz")
     with tarfile.open(tmp_path / "x.tgz") as archive:
         assert not [name for name in archive.getnames() if "tags" in name]
-    printed(tmp_path, "runs", "untag", "b", "b", "before-upgrade")
+    assert "latest" in printed(tmp_path, "runs", "tag", "tensorpack", "latest")
+    printed(tmp_path, "runs", "untag", "b", "b", "before-upgrade", "latest")
     assert not (run / "tags.json").exists()
     bad = mrbench("runs", "tag", run, "../x", cwd=tmp_path)
     assert bad.returncode == 2

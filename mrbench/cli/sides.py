@@ -12,8 +12,8 @@ from mrbench.recipe.load import RecipeFile
 from mrbench.text import shown
 
 GIVE = (
-    "give two --commit of one --impl or --recipe, two --recipe, or two --variable of one --impl or"
-    " --recipe"
+    "give the old and the new: --commit SHA --commit SHA, or --variable NAME=VALUE twice, each with"
+    " one --impl or --recipe; or --recipe OLD NEW"
 )
 SHORT = 10  # digits of a commit that people are shown
 
@@ -33,7 +33,7 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
             names = [str(path) for path in args.recipe or ()] or [file.name for file in files]
             made = [(name, file, None) for name, file in zip(names, files, strict=True)]
         case _:
-            raise RecipeError("not two sides that differ in one thing", GIVE)
+            raise RecipeError("two sides are needed that differ in one thing", GIVE)
     if len(args.gpus or ()) > 1:
         raise RecipeError("--gpus: both sides train on the same number", "give one number")
     gpus = args.gpus[0] if args.gpus else None

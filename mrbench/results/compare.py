@@ -126,7 +126,7 @@ def concluded(found: Ratio, a: ComparedSide, b: ComparedSide) -> str:
         who = "both are single runs" if single[1:] else f"{''.join(single)} is a single run"
         if {*a.runs} & {*b.runs}:
             who = "a run stands on both sides"
-        return f"B is {_faster(found.ratio)}; whether the next runs would be is not known, as {who}"
+        return f"B is {_faster(found.ratio)}; what the next runs would show is not known, as {who}"
     ends = sorted((found.low, found.high))
     if ends[0] <= 1 <= ends[1]:
         return (

@@ -42,7 +42,7 @@ def describe_run(record: RunRecord, called: str) -> str:
         "gpus": ", ".join(gpus) or machine.gpu_error,
         "cool-down": _cooled(record.cooled_down),
         "quiet wait": _quiet(record.quiet_wait),
-        "ended": f"{end.reason} (code {end.code}) after {end.seconds} s"
+        "ended": f"{end.reason} (code {end.code}) after {end.seconds:.3f} s"
         if end
         else "never started",
         "plan digest": record.plan_digest,
@@ -54,12 +54,17 @@ def _measured(measured: Measurement) -> dict[str, object]:
     return {
         **_failure(measured.failure),
         "throughput": _throughput(measured),
-        "iterations": f"{measured.first}-{measured.last}"
-        f" ({measured.iterations} timed,"
-        f" {measured.images_per_iteration} images each)",
+        "iterations": _iterations(measured),
         "clocks": _clocks(measured),
         "in the window": _window(measured),
     }
+
+
+def _iterations(measured: Measurement) -> str:
+    images = f"{measured.images_per_iteration} images each"
+    if measured.first is None or measured.last is None:
+        return f"none timed, {images}"
+    return f"{measured.first}-{measured.last} ({measured.iterations} timed, {images})"
 
 
 def _failure(failure: Failure | None) -> dict[str, object]:
@@ -99,7 +104,7 @@ def _throughput(measured: Measurement) -> str:
             " the next run may lie outside"
         )
     if measured.rounding:
-        lines.append(f"right to {measured.rounding:.3%} by the digits that the log prints")
+        lines.append(f"log rounding: ±{measured.rounding:.3%}")
     return "\n".join(lines)
 
 

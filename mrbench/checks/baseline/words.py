@@ -84,7 +84,7 @@ def remedy(count: int | None, base: Sample, again: Terms) -> str:
 
 
 def _larger(base: Sample) -> str:
-    return f"the baseline has only {counted(base.count)}; save one of {ENOUGH}"
+    return f"the baseline has only {counted(base.count)}; save a baseline of {ENOUGH} runs"
 
 
 def forbidden(differences: Sequence[Difference]) -> str:

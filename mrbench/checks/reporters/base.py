@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from mrbench.errors import CheckFailed, Inconclusive
 from mrbench.model.finding import Finding, Outcome
-from mrbench.text import one_line
+from mrbench.text import counted, one_line
 
 # In the order in which they are counted out, and the code that each makes the command end with.
 CODES: dict[Outcome, int] = {
@@ -32,7 +32,11 @@ def outcome(findings: Sequence[Finding]) -> Outcome:
 def summary(findings: Sequence[Finding]) -> str:
     """Count them out in one line, as `3 checks: 2 ok, 1 not checked`."""
     counts = Counter(finding.outcome for finding in findings)
-    parts = ", ".join(f"{counts[name]} {name}" for name in CODES if counts[name])
+    parts = ", ".join(
+        counted(counts[name], name) if name == "note" else f"{counts[name]} {name}"
+        for name in CODES
+        if counts[name]
+    )
     total = "1 check" if len(findings) == 1 else f"{len(findings)} checks"
     return f"{total}: {parts}" if findings else "nothing was checked"
 

@@ -105,7 +105,7 @@ def _as_text(parsed: ParsedLog) -> str:
         span = f"{1 / interval.high:.6f} to {1 / interval.low:.6f}"
         lines.append(f"  95 % interval within this run {span} s per iteration")
     if m.rounding:
-        lines.append(f"  right to {m.rounding:.3%} by the digits that it prints")
+        lines.append(f"  log rounding: ±{m.rounding:.3%}")
     if m.data_share is not None:
         lines.append(f"  {m.data_share:.1%} of the time was spent waiting for data")
     if m.peak_allocated_bytes is not None:

@@ -11,6 +11,7 @@ import msgspec
 
 from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
 from mrbench.cli.commands import Command
+from mrbench.cli.stored import latest
 from mrbench.cli.values import moment
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.record import listing, removal, rundir, tags
@@ -103,7 +104,11 @@ mrbench runs rm RUN""",
             " of the run, and `mrbench pack` leaves them out.",
             examples=f"mrbench runs {name} RUN before-upgrade",
         )
-        action.add_argument("run", metavar="RUN", help="a run's folder, id or tag")
+        action.add_argument(
+            "run",
+            metavar="RUN",
+            help="a run's folder, id or tag, or an implementation: its latest run",
+        )
         action.add_argument("tags", nargs="+", metavar="TAG", help="letters, digits and . _ + -")
         add_runs(action, inner=True)
         add_json(action, inner=True)
@@ -121,7 +126,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _tag(args: argparse.Namespace) -> int:
     tags.check(args.tags)
-    folder = rundir.find_run(args.run, args.runs)
+    folder = rundir.find_run(latest(args.run, args.runs), args.runs)
     if args.action == "tag":
         now = tags.change(folder, add=args.tags)
     else:
