@@ -47,6 +47,15 @@ def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> Non
     assert record["workspace"]["tree"] in told.stdout
 
 
+def test_packages_of_a_python_that_the_command_names_are_not_taken_for_mrbenchs(
+    toy: Path, tmp_path: Path
+) -> None:
+    edit(toy, "{python} train.py", f"{sys.executable} train.py")
+    assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 0
+    assert only_record(tmp_path)["environment"]["frozen"] == []
+    assert "packages        not recorded" in mrbench("show", cwd=tmp_path).stdout
+
+
 def test_the_number_comes_from_the_files_alone(toy: Path, tmp_path: Path) -> None:
     from mrbench.model.run import Exit
     from mrbench.record.formats import read_plan
