@@ -43,6 +43,11 @@ def test_a_refusal_says_where_to_go_on(tmp_path: Path, monkeypatch: pytest.Monke
     assert "the run downloads them" in weights
     assert "`mrbench doctor --suite modern`" in doctor
     assert "`mrbench run --suite demo` works here" in demo
+    assert done.stderr.startswith("mrbench: nothing was started; for suite modern this machine")
+    for name in ("suite.yaml", "own.yaml"):
+        (tmp_path / name).touch()
+    done = mrbench("run", "--suite", "modern", cwd=tmp_path)
+    assert "of its own: `mrbench run --recipe own.yaml`" in done.stderr.splitlines()[-1]
     monkeypatch.setattr(inputs, "RUN_BYTES", 1e18)
     plan = make_plan(load.load_named("demo", "minimask"))
     with pytest.raises(UnavailableError) as caught:

@@ -11,7 +11,7 @@ from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare.surroundings import Surroundings
-from mrbench.recipe.load import suite_names
+from mrbench.recipe.load import SUITE, recipe_paths, suite_names
 
 # All that can refuse a run: the cheap ones among the checks of `mrbench doctor`.
 REFUSING = (
@@ -44,7 +44,9 @@ def refuse_lacking(
     if refused:
         lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in refused]
         lines += _where_to_go_on(tuple(plans), places, refused)
-        raise UnavailableError("nothing was started; this machine lacks:\n" + "\n".join(lines))
+        suites = ", ".join(dict.fromkeys(plan.suite for plan in plans))
+        head = f"nothing was started; for suite {suites} this machine lacks:"
+        raise UnavailableError("\n".join([head, *lines]))
     return forced
 
 
@@ -63,7 +65,11 @@ def _where_to_go_on(plans: Plans, places: Places, refused: Iterable[Finding]) ->
     for suite in suites:
         if suite in suite_names():
             yield f"`mrbench doctor --suite {suite}` checks this machine for it"
-    if not topics & STOPS_ALL and "demo" not in suites:
+    carried = any(suite in suite_names() for suite in suites)
+    own = sorted(path.name for path in recipe_paths(Path())) if Path(SUITE).is_file() else []
+    if carried and own:
+        yield f"this folder has recipes of its own: `mrbench run --recipe {own[0]}`"
+    elif carried and not topics & STOPS_ALL and "demo" not in suites:
         yield "`mrbench run --suite demo` works here: it trains a small model on any CPU"
 
 
