@@ -119,6 +119,15 @@ def test_several_checkpoints_are_all_named() -> None:
     assert "in iterations 141-160, 301-320, 441-460" in found.text or "461-480" in found.text
 
 
+def test_what_most_intervals_are_free_of_is_not_everywhere() -> None:
+    def late(offset: int) -> float:  # in 8 of the 20 intervals
+        return offset / 200 + 3 * (offset // 5000)
+
+    found = disagreement(measure(samples(), WINDOW, 16, stamps=Arrivals(late)))
+    assert found.cause == "evaluation_or_checkpoint"
+    assert "everywhere" not in found.text
+
+
 def test_what_is_left_out_of_every_iteration_is_no_event() -> None:
     late = Arrivals(lambda offset: offset / 200 * 1.2)
     found = disagreement(measure(samples(), WINDOW, 16, stamps=late))

@@ -64,6 +64,18 @@ def test_an_epochs_mean_is_undone(
         assert m.agreement == pytest.approx(1, abs=(m.rounding or 0) + 0.001)
 
 
+def test_a_log_cut_within_an_epoch_begins_where_it_was_cut(tmp_path: Path) -> None:
+    text = "".join(
+        f"[2021-04-12 20:{i // 60:02d}:{i % 60:02d} swin] (main.py 200): INFO Train: [0/300]"
+        f"[{i}/1251]\teta 0:10:00 lr 0.000001\ttime 1.0000 (1.0000)\tloss 6.9 (6.9)\tmem 9000MB\n"
+        for i in range(300, 900, 10)
+    )
+    m = read(text.encode(), tmp_path, 100, 500).measurement
+    assert m.reason.startswith("the log begins at iteration 292, 210 of")
+    late = read(text.encode(), tmp_path, 400, 600).measurement
+    assert late.seconds_per_iteration == pytest.approx(1)
+
+
 def test_a_mean_begins_anew_with_the_epoch(tmp_path: Path) -> None:
     # epoch 0 ends with a line of its last batch in timm: all 30 batches are timed
     m = read(LOGS / "timm.log", tmp_path, 0, 30).measurement

@@ -29,11 +29,15 @@ def smoothed(seconds: list[float], i: int, window: int, origin: int = 0) -> floa
     return fmean(seconds[max(origin, i - window) : i])
 
 
-def mmengine(every: int, window: int, *, stated: str = "", stamps: bool = False) -> str:
+def mmengine(
+    every: int, window: int, *, stated: str = "", stamps: bool = False, set_by: int = 0
+) -> str:
+    """set_by: seconds by which the clock of the stamps is set after iteration 300."""
     text = stated
     for i in range(every, len(SECONDS) + 1, every):
-        now = int(sum(SECONDS[:i]))
-        stamp = f"2025/01/01 10:{now // 60:02d}:{now % 60:02d} - mmengine - INFO - "
+        now = int(sum(SECONDS[:i])) + (set_by if i > 300 else 0)
+        clock = f"{10 + now // 3600:02d}:{now // 60 % 60:02d}:{now % 60:02d}"
+        stamp = f"2025/01/01 {clock} - mmengine - INFO - "
         text += stamp if stamps else ""
         text += f"Iter(train) [{i:4d}/9600]  lr: 1e-05  time: {smoothed(SECONDS, i, window):.4f}"
         text += "  data_time: 0.0400  loss: 0.5000\n"
@@ -83,6 +87,47 @@ def test_smoothing_that_nothing_states_is_no_guess() -> None:
     stamped = measured(mmengine(20, 10, stamps=True), LogFormat(format="mmdetection3"))
     assert (stamped.status, stamped.clock) == ("ok", "printed")
     assert stamped.seconds_per_iteration == pytest.approx(0.54, abs=0.005)
+
+
+STATED = "log_processor = dict(type='LogProcessor', window_size={})\n"
+
+
+def test_lines_that_tell_of_few_iterations_just_once_leave_it_to_another_clock() -> None:
+    log = LogFormat(format="mmdetection3")
+    bare = measured(mmengine(7, 10, stated=STATED.format(10)), log)
+    assert bare.reason.startswith("its lines are 7 iterations apart, but each tells the mean of")
+    assert bare.remedy.startswith("print every 10 iterations,")
+    stamped = measured(mmengine(7, 10, stated=STATED.format(10), stamps=True), log)
+    assert (stamped.status, stamped.clock, stamped.iterations) == ("ok", "printed", 399)
+    assert stamped.seconds_per_iteration == pytest.approx(0.54, abs=0.01)
+    short = measured(
+        mmengine(50, 10, stated=STATED.format(10), stamps=True), log, Window(first=100, last=200)
+    )
+    assert "are too coarse for a window of" in short.reason
+    assert "with time stamps" not in short.remedy
+    assert "choose a longer window" in short.remedy
+
+
+def test_an_epochs_last_line_leaves_nothing_out_of_another_clock() -> None:
+    text = STATED.format(10)
+    for i in range(1, len(STEADY) + 1):
+        epoch, batch = divmod(i - 1, 130)
+        if (batch + 1) % 50 == 0 or batch == 129:
+            text += f"2025/01/01 10:{i // 120:02d}:{i // 2 % 60:02d} - mmengine - INFO - "
+            text += f"Epoch(train) [{epoch + 1}][{batch + 1:3d}/130]  time: 0.5000  loss: 1.0\n"
+    found = measured(text, LogFormat(format="mmdetection3"))
+    assert (found.status, found.clock, found.iterations) == ("ok", "printed", 390)
+    assert found.seconds_per_iteration == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_was_set_does_not_lead_over_the_place(hours: int) -> None:
+    text = mmengine(50, 10, stated=STATED.format(10), stamps=True, set_by=3600 * hours)
+    found = measured(text, LogFormat(format="mmdetection3"), Window(first=100, last=600))
+    assert (found.status, found.clock) == ("ok", "printed")
+    assert found.seconds_per_iteration == pytest.approx(0.54, abs=0.01)
+    assert any(f"was set by {hours:+} h in iterations 301-350" in w for w in found.warnings)
+    assert found.pauses is None
 
 
 def torchvision(seconds: list[float], length: int, every: int) -> str:

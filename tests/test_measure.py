@@ -86,6 +86,16 @@ FAR = [IterationSample(last, 20, 10.0, last) for last in range(20, 541, 50)]
         (list(steady(step=500, end=1000)), "500 iterations apart, too far", "--window 0:500,"),
         (list(steady(step=200, end=1000)), "the nearest cover 201-400", "--window 200:400,"),
         ([s for s in steady() if not 200 < s.last <= 320], "280 of the", "without the gap"),
+        (
+            [s for s in steady() if not 90 < s.last <= 160],
+            "no line tells of iterations 101-160",
+            "--window 160:500",
+        ),
+        (
+            [s for s in steady() if not 90 < s.last <= 520],
+            "tells of iterations 101-500",
+            "whole log",
+        ),
         (FAR, "160 of the window's 400", "without the gap"),
     ],
 )

@@ -57,6 +57,12 @@ def test_speeds_of_single_batches_are_refuted_by_the_epochs_cost() -> None:
     assert "iterations of 4 images, not of 16" in batch.reason
 
 
+def test_a_total_near_the_figures_does_not_make_single_batches_a_mean() -> None:
+    near = read(gluoncv(400 * 0.5 * 1.006, lambda _: 32.0), GLUONCV)
+    assert (near.status, near.images_per_second) == ("incomplete_window", None)
+    assert "one batch" in near.reason
+
+
 def test_of_several_epochs_the_one_with_most_of_the_window_counts() -> None:
     text = gluoncv(100 * 0.5, lambda _: 32.0, epochs=4, length=100)
     found = read(text.replace("ObjLoss", "RPN_Conf"), GLUONCV)

@@ -16,11 +16,12 @@ BURSTS = 0.25  # of the spans
 UNEVEN = 0.05  # of an interval's seconds: less is noise
 BURST = 0.01  # of all seconds: the longest wait between two bursts, if it matters
 CONCENTRATED = 0.7  # of all that is too much: in few spans it is an event, else a habit
-FEW = 0.2  # of the spans
+FEW = 0.45  # of the spans; what most of them have is a habit
 MARGIN = 0.1  # of a ratio that has a reason
 MUCH = 3.0  # times the log's seconds: more than data loading adds to every iteration
 SKIPPED = 0.8  # times the log's seconds: less is not explained by skipped iterations
 HOUR_S = 3600.0
+NEAR_HOUR_S = 60.0  # beyond whole hours, or a tenth of an interval: more is a pause
 LEAST_SET_BACK_S = 1.0  # less is two lines whose order changed
 
 
@@ -116,7 +117,7 @@ def jumps(pairs: Sequence[Pair], other: LeadingClock) -> list[Pair]:
     """Return where a clock of the day was set: by hours, or back."""
     if other != "printed":
         return []
-    hours = [p for p in pairs if _whole_hours(p.excess_s) and (p.excess_s > 0 or p.other_s < 0)]
+    hours = [p for p in pairs if _by_hours(p) and (p.excess_s > 0 or p.other_s < 0)]
     back = [p for p in pairs if p.other_s < -LEAST_SET_BACK_S]
     # often: the lines of ranks whose clocks differ; their differences add up to nothing
     return hours or (back if len(back) == 1 else [])
@@ -125,7 +126,7 @@ def jumps(pairs: Sequence[Pair], other: LeadingClock) -> list[Pair]:
 def set_clock(places: Sequence[Pair]) -> Explanation:
     """Explain a clock that was set."""
     change_s = places[0].excess_s
-    hours = f"{change_s / HOUR_S:+.0f} h" if _whole_hours(change_s) else f"{change_s:+.0f} s"
+    hours = f"{change_s / HOUR_S:+.0f} h" if _by_hours(places[0]) else f"{change_s:+.0f} s"
     text = f"the clock that stamps the lines was set by {hours} {_at(places)}"
     remedy = "trust the log's own seconds, or run again"
     return Explanation("clock_set", text, remedy, [p.span for p in places])
@@ -250,7 +251,7 @@ def _habit(
             "everywhere alike, so the log's clock leaves out a part of every iteration, such as"
             " data loading or the time between epochs"
         )
-        remedy = "let the arrival clock lead (log.clock: arrival) if it should count"
+        remedy = "if it should count, let mrbench run the training with log.clock: arrival"
         return Explanation("partial_clock", text, remedy)
     if agreement > SKIPPED and figures.timing == "running_mean":
         text = (
@@ -284,10 +285,11 @@ def _grow(pairs: Sequence[Pair]) -> bool:
     )
 
 
-def _whole_hours(seconds: float) -> bool:
-    return (
-        abs(seconds / HOUR_S - round(seconds / HOUR_S)) <= MARGIN and round(seconds / HOUR_S) != 0
-    )
+def _by_hours(pair: Pair) -> bool:
+    """Return whether a clock has whole hours too much or too little."""
+    hours = round(pair.excess_s / HOUR_S)
+    near_s = max(NEAR_HOUR_S, MARGIN * pair.log_s)
+    return hours != 0 and abs(pair.excess_s - hours * HOUR_S) <= near_s
 
 
 def _outliers(pairs: Sequence[Pair]) -> list[Pair]:

@@ -1,11 +1,12 @@
 """Which clock leads, and which checks it."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from mrbench.measure.causes import MUCH, Figures, longest_burst_s
+from mrbench.measure.causes import MUCH, Figures, Pair, jumps, longest_burst_s, set_clock
 from mrbench.measure.clocks import ClockComparison, LineClock, compare, compare_total
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import Process, Span
@@ -14,6 +15,9 @@ from mrbench.model.finding import Problem
 from mrbench.model.recipe import Clock
 from mrbench.model.run import LeadingClock
 
+# Of the log's seconds: so near another clock shows what its figures mean. The mean of many single
+# batches comes nearer to an epoch's total, but that of all batches is the total itself.
+ESTABLISHED, TOTALLED = 0.01, 0.002
 MOST_UNSURE = 0.1  # of the log's seconds: a coarser clock confirms nothing
 ANOTHER_UNIT = 100  # times the log's seconds: even coarse time stamps show that much
 CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
@@ -100,8 +104,11 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
             warnings.append(f"{gross.disagreement.text}; {text}")
         else:
             refuted = gross
+    jumped = _jumps(process) if leading == "printed" else []
+    if jumped:
+        warnings.append(f"{set_clock(jumped).text}, which are left out")
     return Choice(
-        lead=_lead(process, leading),
+        lead=_lead(process, leading, without=[pair.span for pair in jumped]),
         check=check,
         refuted=refuted,
         unsure=unsure if leading == "log" else None,
@@ -142,7 +149,7 @@ def _establishes(check: ClockComparison) -> bool:
     """Return whether a clock shows what the log's figures mean, whatever rounding excuses."""
     if check.agreement is None or check.bursts:
         return False
-    return abs(check.agreement - 1) <= CONFIRMED
+    return abs(check.agreement - 1) <= (TOTALLED if check.other == "total" else ESTABLISHED)
 
 
 def _confirms(check: ClockComparison) -> bool:
@@ -202,8 +209,16 @@ def _log_error_s(process: Process) -> float:
     return sum(filter(math.isfinite, errors))  # infinite figures give no seconds
 
 
-def _lead(process: Process, clock: LeadingClock) -> Lead:
-    timed = [(span, seconds) for span in process.spans if (seconds := span.by(clock)) is not None]
+def _jumps(process: Process) -> list[Pair]:
+    """Return where the clock of the time stamps was set, by the pace of the other intervals."""
+    stamped = [(span, span.printed_s) for span in process.spans if span.printed_s is not None]
+    usual = statistics.median(seconds / span.count for span, seconds in stamped)
+    return jumps([Pair(span, usual * span.count, seconds) for span, seconds in stamped], "printed")
+
+
+def _lead(process: Process, clock: LeadingClock, *, without: Sequence[Span] = ()) -> Lead:
+    spans = [span for span in process.spans if span not in without]
+    timed = [(span, seconds) for span in spans if (seconds := span.by(clock)) is not None]
     times = [(span.count, seconds) for span, seconds in timed]
     error_s = {
         "log": _log_error_s(process),

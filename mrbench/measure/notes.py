@@ -79,15 +79,20 @@ def _paused(found: Pauses, images: int | None) -> str:
     if len(each) > PLACES:
         places += f" and {len(each) - PLACES} more"
     total_s = sum(pause.seconds for pause in each)
-    what = f"a pause of {total_s:.3g} s"
+    what = f"a pause of {_plain(total_s)} s"
     if len(each) > 1:
-        what = f"{len(each)} pauses, {total_s:.3g} s together,"
+        what = f"{len(each)} pauses, {_plain(total_s)} s together,"
     one = len(each) == 1 and each[0].first == each[0].last
     without_it = f"without {'it' if len(each) == 1 else 'them'}"
     return (
         f"{what} in iteration{'s' * (not one)} {places}; {without_it}"
         f" {speed(found.seconds_per_iteration_without, images)}"
     )
+
+
+def _plain(seconds: float) -> str:
+    """Return seconds to three digits, never as a power of ten."""
+    return f"{seconds:.0f}" if seconds >= 1000 else f"{seconds:.3g}"  # noqa: PLR2004 - three digits
 
 
 def _changed(found: Unsteady, images: int | None) -> str:

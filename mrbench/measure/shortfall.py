@@ -6,7 +6,7 @@ from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.recipe import Clock
 from mrbench.model.run import Status
-from mrbench.text import numbers
+from mrbench.text import four_digits, numbers
 
 LEAST_COVERED = 0.75  # of the window's iterations; below, no number
 MOST_OUTSIDE = 0.1  # of the window's length; lines further apart do not resolve it
@@ -48,9 +48,18 @@ def _uncovered(process: Process, window: Window) -> Problem | None:
         shorter = f"choose a window up to iteration {process.latest} (--window)"
         return Problem(text, f"let it train longer, or {shorter}")
     if process.begin is None:
-        text = f"its lines are {process.widest} iterations apart, too far apart for {requested}"
-        return Problem(text, _other_window(process, window))
+        return _between_lines(process, window)
     return _badly_covered(process, window, begins, timed)
+
+
+def _between_lines(process: Process, window: Window) -> Problem:
+    """Return why no lines lie in a window, though there are some on both sides of it."""
+    requested = numbers(window.first + 1, window.last)
+    if 2 * process.widest <= window.last - window.first:
+        text = f"no line tells of iterations {requested}"
+        return Problem(text, "give the whole log, or choose another window (--window)")
+    text = f"its lines are {process.widest} iterations apart, too far apart for {requested}"
+    return Problem(text, _other_window(process, window))
 
 
 def _badly_covered(process: Process, window: Window, begins: str, timed: str) -> Problem | None:
@@ -64,8 +73,13 @@ def _badly_covered(process: Process, window: Window, begins: str, timed: str) ->
     if process.earliest > window.first and late > tail:
         return Problem(f"{begins}, {timed}", f"{EARLIER}, or choose a later window (--window)")
     if not enough and process.iterations < process.end - begin:
-        text = f"{timed}; the lines of the others are missing"
-        return Problem(text, "give the whole log, or choose a window without the gap (--window)")
+        text = f"{timed}; the lines of the others are missing, or come at another interval"
+        remedy = "give the whole log, or choose a window without the gap (--window)"
+        return Problem(text, remedy)
+    if max(late, tail) > process.longest:
+        gap = (window.first + 1, begin) if late > tail else (process.end + 1, window.last)
+        remedy = f"give the whole log, or choose --window {begin}:{process.end}"
+        return Problem(f"no line tells of iterations {numbers(*gap)}", remedy)
     requested = numbers(window.first + 1, window.last)
     nearest = f"the nearest cover {numbers(begin + 1, process.end)}, not {requested}"
     text = f"its lines are {process.widest} iterations apart, too far apart: {nearest}"
@@ -94,15 +108,19 @@ def _flaw(process: Process, clock: Clock) -> tuple[Status, Problem] | None:
 
 def untimed(process: Process) -> Problem:
     """Return why the log does not tell its seconds and no other clock does."""
-    if process.unknown:
-        return process.unknown
     printed_s = sum(s.printed_s for s in process.spans if s.printed_s and s.printed_s > 0)
     if printed_s > 0 and process.step_s > COARSEST * printed_s:
+        why = process.unknown.text if process.unknown else "the log does not tell its seconds"
         text = (
-            f"the log does not tell its seconds, and its time stamps, {process.step_s:g} s apart at"
-            f" least, are too coarse for a window of {printed_s:.4g} s"
+            f"{why}, and its time stamps, {process.step_s:g} s apart at least, are too coarse for a"
+            f" window of {four_digits(printed_s)} s"
         )
-        return Problem(text, f"choose a longer window (--window), or {TIMED}")
+        longer = "choose a longer window (--window)"
+        if process.unknown:
+            return Problem(text, f"{process.unknown.remedy}, or {longer}")
+        return Problem(text, f"{longer}, or {TIMED}")
+    if process.unknown:
+        return process.unknown
     which = f"seconds up to iteration {process.untimed}" if process.untimed else "window's seconds"
     text = (
         f"the {which} cannot be told: the process did not begin"

@@ -42,6 +42,7 @@ LOG_JSON = TextFormat(
     allocated_mib=json_field(b"memory"),
     timing="interval_mean",
     every=50,
+    begins=re.compile(rb'\{"env_info"[ \t]{0,40}:'),
     step=1e-5,  # rounded to five decimals, of which JSON drops the zeros
 )
 MMENGINE = TextFormat(

@@ -56,6 +56,8 @@ def _marks(blocks: Iterable[Block], every: int) -> Iterator[Mark]:
                 raise MeasureError(text, remedy)
             if falls:  # resumed: the time began anew
                 before_s = before_error = 0.0
+                done = (epoch - first) * every
+                yield Mark(done, 0.0, offset + row.start(), begins=True)
             fell = falls
             error = last_digit(row["seconds"]) / 2
             yield Mark(

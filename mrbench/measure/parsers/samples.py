@@ -124,6 +124,8 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
         if rule.restarts and (first or mark.floor > origin):
             base = origin = mark.floor
             start_known, dropped, total, edge_s, waited = True, 0, 0.0, 0.0, 0.0
+            if first and 0 < 2 * interval < mark.iteration - origin:  # the log begins here
+                base, total = mark.iteration - interval, math.nan
         n = mark.iteration - origin
         if n > rule.skipped > dropped:
             dropped, total, edge_s, waited = rule.skipped, 0.0, 0.0, 0.0
@@ -146,6 +148,7 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
                 mark,
                 count,
                 elapsed - total if start_known else math.nan,
+                unknown=BEGAN_LATER if math.isnan(total) else None,
                 rounding_s=before_s + edge_s,
                 edge_s=edge_s,
                 data_s=data_s,

@@ -14,6 +14,7 @@ from mrbench.measure.parsers.steps import Step
 from mrbench.model.finding import Problem
 from mrbench.model.run import IterationSample
 
+LEAST_TOLD = 0.75  # of all iterations: lines that tell of fewer leave too much out
 LONGEST_PROOF = 2000  # lines that are kept until they show that nothing is smoothed
 
 
@@ -91,7 +92,7 @@ class _Stretch(msgspec.Struct):
         mark, done = step.mark, step.mark.iteration - self.origin
         if not self.window:
             yield self._untold(step, _unstated(self.rule))
-        elif step.interval > self.window and done > self.window and not mark.closes:
+        elif done > self.window and self._leaves_out(step):
             yield self._untold(step, _too_far_apart(step.interval, self.window))
         elif done >= self.window:
             yield from self._beginning(done - self.window)
@@ -100,8 +101,23 @@ class _Stretch(msgspec.Struct):
                 yield self._told(mark, min(ahead, self.window))
         elif done > 0:
             self.early[done] = mark
-            if step.interval > self.window or (mark.closes and self.rule.restarts):
+            if self._far_apart(step.interval) or (mark.closes and self.rule.restarts):
                 yield self._whole(mark, done)
+
+    def _leaves_out(self, step: Step) -> bool:
+        """Return whether the lines leave too much out, unless this one tells of all since the last.
+
+        An epoch's last line may come sooner than the others.
+        """
+        told = step.mark.closes and step.mark.iteration - self.last <= self.window
+        return self._far_apart(step.interval) and not told
+
+    def _far_apart(self, interval: int) -> bool:
+        """Return whether lines at this interval tell of too few iterations, each of them once."""
+        if interval <= 0:
+            return False
+        reach = interval * math.ceil(self.window / interval)
+        return interval > self.window or self.window < LEAST_TOLD * reach
 
     def _beginning(self, head: int) -> Iterator[IterationSample]:
         """Yield the first `head` iterations, which the window's first full line leaves out."""
@@ -149,10 +165,12 @@ def _unstated(rule: TextFormat) -> Problem:
 
 
 def _too_far_apart(interval: int, window: int) -> Problem:
-    told, often = f"the mean of the last {window} alone", f"every {window} iterations or more often"
+    told, often = f"the mean of the last {window} alone", f"every {window} iterations"
     if window == 1:
         told, often = "the last one's time alone", "after every iteration"
+    elif interval < window:
+        told = f"the mean of the last {window}, so that no lines tell of most iterations just once"
     return Problem(
         f"its lines are {interval} iterations apart, but each tells {told}",
-        f"print {often}, or give a log with time stamps",
+        f"print {often}, or let mrbench run the training: it times the lines as they arrive",
     )

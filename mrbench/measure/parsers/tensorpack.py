@@ -35,6 +35,7 @@ from mrbench.model.recipe import LogFormat
 from mrbench.model.run import IterationSample, Printed
 
 _LINES = re.compile(
+    rb"(?P<begins>\] Argv: )|"
     rb"Start Epoch (?P<start>\d{1,9}) |"
     rb"Epoch (?P<epoch>\d{1,9}) \(global_step (?P<step>\d{1,12})\) finished, time:"
     rb"(?P<time>(?:\d[\d.e+-]{0,20} [a-z]{1,10} ?){1,4})\.|"
@@ -115,6 +116,12 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
             epochs.open = epochs.unsure
         epochs.unsure = None
         for line in _LINES.finditer(block):
+            if line["begins"]:
+                if epochs.open:
+                    yield epochs.open.mark
+                epochs = _Epochs(images)
+                yield Mark(0, math.nan, offset + line.end(), begins=True)
+                continue
             mark = epochs.take(block, offset, line)
             if mark:
                 yield mark
