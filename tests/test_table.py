@@ -97,6 +97,19 @@ def test_one_run_shows_its_own_interval_and_several_theirs() -> None:
     )  # Student's t with 2 degrees of freedom: 4.30 / sqrt(3)
 
 
+def test_runs_that_are_in_no_row_are_counted() -> None:
+    elsewhere = {"host": "other", "cpu": "c", "gpus": [{"name": "Tesla V100-SXM2"}] * 2}
+    runs = [record("a", 60, machine=elsewhere), record("a", 40, started="2"), record("b", 9)]
+    rows = make_rows(SUITE, runs)
+    assert [(row.name, row.images_per_second, row.earlier_runs) for row in rows] == [
+        ("a", 40, 1),
+        ("b", 9, 0),
+    ]
+    text = " ".join(render(SUITE, rows, "plain").split())
+    assert "Not shown: earlier runs of another plan or machine, 1 of a; `mrbench runs`" in text
+    assert "Not shown" not in render(SUITE, make_rows(SUITE, runs[1:]), "plain")
+
+
 def test_an_invalid_run_never_enters_a_comparison() -> None:
     invalid = {"verdict": "invalid", "why": "GPUs: 4 by the log", "notes": [], "findings": []}
     bad = record("a", 90, started="2", validity=invalid)

@@ -91,6 +91,13 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     scaling_from_gpus: Annotated[int | None, Meta(description="The fewest devices there.")] = None
     repeats: Annotated[int, Meta(description="Number of valid runs.")]
     failed_repeats: Annotated[int, Meta(description="Number of the others.")]
+    earlier_runs: Annotated[
+        int,
+        Meta(
+            description="Number of earlier runs of that implementation, commit, window and number"
+            " of GPUs that are not in the row: of another plan, or on another machine."
+        ),
+    ] = 0
     run_images_per_second: Annotated[
         tuple[Rate, ...], Meta(description="Images per second of each valid run, oldest first.")
     ] = ()

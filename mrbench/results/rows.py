@@ -1,5 +1,6 @@
 """The comparison's rows: runs grouped, like with like, and what each group says."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -82,17 +83,21 @@ def make_rows(
     """Group like runs, average each group, sort by throughput; failed groups come last.
 
     Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
-    implementation shows its latest group; another commit, window or number of GPUs makes a row of
-    its own.
+    implementation shows its latest group, and how many runs of other plans or machines that leaves
+    out; another commit, window or number of GPUs makes a row of its own.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[Hashable, list[TableRun]] = {}
+    counted: Counter[Hashable] = Counter()
     for group in _groups(runs):
         plan = group[-1].plan
         key = (plan.implementation, plan.source.commit, plan.window, plan.gpus, plan.nodes)
+        counted[key] += len(group)
         if key not in latest or latest[key][-1].started < group[-1].started:
             latest[key] = group
-    rows = [_row(suite, reference, group) for group in latest.values()]
+    rows = [
+        _row(suite, reference, group, counted[key] - len(group)) for key, group in latest.items()
+    ]
     rows = _with_scaling(rows, [group[-1].series for group in latest.values()])
     rows = names.with_names(suite, rows)
     pairs = list(zip(rows, [_newest(group).terms for group in latest.values()], strict=True))
@@ -193,7 +198,9 @@ def _hardware(record: RunRecord) -> str:
     return ", ".join(sorted(names))
 
 
-def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> TableRow:
+def _row(
+    suite: Suite, reference: Reference | None, group: list[TableRun], earlier: int
+) -> TableRow:
     plan, last = group[-1].plan, group[-1]
     valid = [run for run in group if run.counts]
     repeats = between_runs([run.images_per_second or 0.0 for run in valid]) if valid else None
@@ -223,6 +230,7 @@ def _row(suite: Suite, reference: Reference | None, group: list[TableRun]) -> Ta
         high_images_per_second_per_gpu=_per_gpu(high, plan),
         repeats=len(valid),
         failed_repeats=len(group) - len(valid),
+        earlier_runs=earlier,
         run_images_per_second=tuple(run.images_per_second or 0.0 for run in valid),
         rounding=max((run.rounding for run in valid), default=0.0),
         low_images_per_second=low,

@@ -45,13 +45,14 @@ class Sheet:
     notes: Sequence[str] = ()
     marks: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    earlier: str = ""
     left_out: str = ""
 
     @property
     def parts(self) -> list[Sequence[str]]:
         """Return the texts below the table, in paragraphs that belong together."""
         about = [self.about] if self.about else []
-        left_out = [self.left_out] if self.left_out else []
+        left_out = [text for text in (self.left_out, self.earlier) if text]
         parts = (left_out, about, self.meanings, self.reasons, self.remarks, self.notes)
         return [part for part in parts if part]
 
@@ -78,6 +79,7 @@ def make(
         reasons=_reasons(rows) if "status" in names else (),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
+        earlier=_earlier(rows),
         remarks=[
             one_line(f"{row.name}: {note}")
             for row in rows
@@ -100,6 +102,17 @@ def _reasons(rows: Sequence[TableRow]) -> list[str]:
         for row in rows
         if shortened(row.reason) != one_line(row.reason)
     ] + [one_line(f"{row.name}: {text}") for row in rows for text in row.slowed]
+
+
+def _earlier(rows: Sequence[TableRow]) -> str:
+    """Return how many earlier runs are in no row, or an empty text."""
+    of_rows = [f"{row.earlier_runs} of {row.name}" for row in rows if row.earlier_runs]
+    if not of_rows:
+        return ""
+    listed = ", ".join(of_rows)
+    return one_line(
+        f"Not shown: earlier runs of another plan or machine, {listed}; `mrbench runs` lists them."
+    )
 
 
 def _link(folder: str | None) -> str:
