@@ -272,6 +272,14 @@ def test_a_log_of_epochs_of_unknown_length_gives_no_number() -> None:
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_window_shorter_than_a_look_at_the_machine_is_told() -> None:
+    for each, told in (("2.0 ms/it", True), ("4.0 ms/it", False)):  # of 400 iterations
+        Path("train.log").write_text(lines(f"step {{i}} {each}", range(1, 601)))
+        out = mrbench("new", f"own{each[0]}.yaml", "--log", "train.log")[1]
+        assert ("the window takes 0.8 s" in out) == told
+
+
+@pytest.mark.usefixtures("repository")
 def test_a_log_that_ends_before_the_window_of_a_suite_that_stays_is_told() -> None:
     Path("train.log").write_text(lines("step {i} 2.0 s/it", range(1, 301)))
     assert "note" not in mrbench("new", "own.yaml", "--log", "train.log")[1]

@@ -50,4 +50,5 @@ def _looks_as_shown(printed: str) -> None:
 
 def _plain(text: str) -> str:
     text = re.sub(r"commit \w+ of \S+", "commit", text)
+    text = re.sub(r" *note: at this speed.*\n.*\n.*\n", "", text)  # on a fast machine
     return re.sub(r"\d+\.\d+", "N", text).strip()

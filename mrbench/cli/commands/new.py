@@ -37,6 +37,7 @@ mrbench new own.yaml --command 'python train.py --batch {images_per_gpu}'""",
 )
 SCRIPTS = ("train.py", "main.py")
 SUFFIXES = (".py", ".sh")  # of a script in a command
+SHORT_S = 1.0  # a window in which telemetry may take no sample
 LONGEST, WIDTH = 100, 90  # characters of a line that is shown, and of text
 MEANINGS: Mapping[Timing, str] = {
     "interval_mean": "seconds per iteration since the last line",
@@ -238,6 +239,13 @@ def _log_lines(args: argparse.Namespace, found: Proposal | None) -> Iterator[str
         end = found.end
         yield f"note: the suite measures iterations to {window.last}, but this log ends at {end}"
         yield "  (train longer, or change the window in suite.yaml)"
+    m = found.measured
+    if m is not None and m.status == "ok" and m.seconds_per_iteration is not None:
+        window_s = m.seconds_per_iteration * (window.last - window.first)
+        if window_s < SHORT_S:
+            yield f"note: at this speed the window takes {window_s:.1f} s, and mrbench looks at the"
+            yield "  machine once a second: lengthen the window in suite.yaml, so that it sees what"
+            yield "  slows a run"
 
 
 def _value_lines(found: Proposal) -> Iterator[str]:
