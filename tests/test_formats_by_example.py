@@ -254,6 +254,9 @@ def test_results_csv_needs_to_be_told_how_long_an_epoch_is(tmp_path: Path) -> No
     assert m.images_per_second == pytest.approx(200 * 16 / (1748.96 - 599.92))
     path = tmp_path / "results.csv"
     path.write_bytes(RESULTS)
+    resumed = RESULTS.replace(b"1748.96", b"600.5").replace(b"2325.92", b"1101.25")
+    again = measure(parse_samples([(0, resumed)], log, 16), Window(first=100, last=400), 16)
+    assert (again.status, again.processes) == ("incomplete_window", 2)
     told = parse_log(path, recipes={}, window=Window(first=100, last=300), given={"every": 100})
     seconds = told.measurement.seconds_per_iteration  # known without any number of images
     assert seconds == pytest.approx((1748.96 - 599.92) / 200)

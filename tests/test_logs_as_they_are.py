@@ -151,6 +151,33 @@ def test_a_run_resumed_at_70000_is_measured_from_there() -> None:
     assert found_in(text, "detectron2").status == "incomplete_window"
 
 
+def tensorpack(epochs: Sequence[int], seconds: float) -> str:
+    text = "[@logger.py:90] Argv: train.py\n"
+    for epoch in epochs:
+        text += f"[@base.py:275] Start Epoch {epoch} ...\n"
+        text += f"[@base.py:285] Epoch {epoch} (global_step {50 * epoch}) finished,"
+        text += f" time:{50 * seconds:.3g} seconds.\n"
+    return text
+
+
+def test_a_process_that_goes_on_where_another_ended_is_another() -> None:
+    """Both together are no training's speed: the second one began slowly, or on other devices."""
+    text = tensorpack(range(1, 6), 0.5) + tensorpack(range(6, 15), 0.7)
+    assert found_in(text, "tensorpack").status == "incomplete_window"
+    late = found_in(text, "tensorpack", Window(first=300, last=700))
+    assert late.seconds_per_iteration == pytest.approx(0.7)
+    assert late.processes == 2
+    rows = "".join(
+        f'{{"mode": "train", "epoch": 1, "iter": {i}, "time": {0.5 if i <= 300 else 0.7}}}\n'
+        for i in range(50, 641, 50)
+    )
+    middle = rows.index('{"mode": "train", "epoch": 1, "iter": 350')
+    head = '{"env_info": "sys.platform: linux"}\n'
+    assert found_in(head + rows, "mmdetection-json").processes == 1
+    resumed = found_in(head + rows[:middle] + head + rows[middle:], "mmdetection-json")
+    assert (resumed.status, resumed.processes) == ("incomplete_window", 2)
+
+
 def test_a_line_torn_by_a_crash_does_not_lend_itself_to_the_next_run() -> None:
     first, second = renderers.detectron2([0.5] * 540, 16), renderers.detectron2([0.7] * 540, 16)
     for cut in range(20, 120, 7):

@@ -244,9 +244,8 @@ def test_a_recipes_own_pattern_reads_a_log_that_no_format_fits() -> None:
     pattern = r"^step (?P<iteration>\d+), ms/step (?P<value>[\d.]+), loss (?P<loss>\S+)"
     log = LogFormat(pattern=pattern, timing="interval_mean", every=10, counts_from=0)
     found = samples_of(text, log)
-    assert found[0] == IterationSample(
-        10, 10, 2.5, len("step 9, ms/step 250.0, loss 1.5"), None, 1.5, rounding_s=0.0005
-    )
+    end = len("step 9, ms/step 250.0, loss 1.5")
+    assert found[0] == IterationSample(10, 10, 2.5, end, None, 1.5, rounding_s=0.0005, begins=True)
     assert fmean(s.seconds for s in found) == 2.5
     total = LogFormat(pattern=pattern, timing="interval_total", every=10, counts_from=0)
     assert samples_of(text, total)[-1].seconds == 0.25

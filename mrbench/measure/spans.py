@@ -141,7 +141,7 @@ def split_processes(
     totals: Totals | None = None,
     most: int = MOST_SPANS,
 ) -> Iterator[Process]:
-    """Yield the processes that wrote a log, in order: each time the numbers fall back.
+    """Yield the processes that wrote a log, in order: each time one begins or numbers fall back.
 
     totals: what was noted in the blocks that the samples come from. most: spans of a process that
     are kept apart.
@@ -151,7 +151,7 @@ def split_processes(
         began = sample.last - sample.count
         if process is not None and totals is not None:
             totals.close(process.tally, sample.ended_at)
-        if process is None or began < process.latest:
+        if process is None or sample.begins or began < process.latest:
             if process is not None:
                 yield process
             process = Process(earliest=began, tally=Tally(began))

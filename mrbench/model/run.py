@@ -83,6 +83,7 @@ class IterationSample(NamedTuple):
     count; else None. data_s: how much of `seconds` was spent waiting for data. unknown: why seconds
     are nan; or, where they are not, why the log cannot tell whether they are these.
     allocated_bytes: the most memory of one GPU that the log has printed for this process so far.
+    begins: it is the first of its process, whose numbers may go on where another one's ended.
     """
 
     last: int
@@ -98,6 +99,7 @@ class IterationSample(NamedTuple):
     printed_began: Printed | None = None
     unknown: Problem | None = None
     allocated_bytes: int | None = None
+    begins: bool = False
 
 
 FailureCause = Literal[

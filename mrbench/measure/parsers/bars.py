@@ -156,6 +156,7 @@ def parse(
             rounding_s=edge_s + mark.error,
             edge_s=mark.error,
             printed=mark.printed,
+            begins=step.first,
         )
         base, total_s, edge_s = mark.iteration, mark.value, mark.error
 

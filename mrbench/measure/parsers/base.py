@@ -143,6 +143,7 @@ def to_sample(
     edge_s: float | None = None,
     data_s: float | None = None,
     unknown: Problem | None = None,
+    begins: bool = False,
 ) -> IterationSample:
     """Return the sample of a mark's last `count` iterations; see IterationSample."""
     return IterationSample(
@@ -159,6 +160,7 @@ def to_sample(
         printed_began=mark.printed_began,
         unknown=unknown,
         allocated_bytes=mark.allocated_bytes,
+        begins=begins,
     )
 
 

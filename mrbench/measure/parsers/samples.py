@@ -33,8 +33,9 @@ def from_intervals(
     Of a longer stretch than the printing interval a line is missing: the number tells of the last
     interval only. Where lines come at irregular steps, none is missing.
     """
-    last = 0
+    last, begins = 0, False
     for mark, first, start, interval, irregular, _ in steps:
+        begins = begins or first
         base = (start or 0) if first else last
         count = mark.iteration - max(base, mark.floor)
         if count < mark.iteration - base == interval:
@@ -52,8 +53,15 @@ def from_intervals(
             each = (images or 1) if timing == "rate" else 1
             seconds, rounding_s = _from_rate(mark, count * each)
         yield to_sample(
-            mark, count, seconds, rounding_s=rounding_s, data_s=data_s, unknown=mark.untold
+            mark,
+            count,
+            seconds,
+            rounding_s=rounding_s,
+            data_s=data_s,
+            unknown=mark.untold,
+            begins=begins,
         )
+        begins = False
 
 
 def _from_rate(mark: Mark, images: int) -> tuple[float, float]:
@@ -89,6 +97,7 @@ def _from_sums(steps: Iterable[Step]) -> Iterator[IterationSample]:
                 edge_s=mark.error,
                 data_s=data_s,
                 unknown=None if math.isfinite(total) else BEGAN_LATER,
+                begins=first,
             )
         last, total, edge_s, waited = mark.iteration, mark.value, mark.error, mark.data
 
@@ -113,9 +122,11 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
     """
     base = origin = dropped = 0
     total = edge_s = 0.0
+    begins = False
     waited: float | None = 0.0
     start_known = True
     for mark, first, start, interval, _, _ in steps:
+        begins = begins or first
         if first:
             base = origin = start or 0
             start_known = start is not None or mark.iteration <= max(1, interval)
@@ -137,8 +148,10 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
         if start_known and abs(elapsed - total) <= before_s + edge_s:
             edge_s = before_s
             if mark.value == 0 and count > 0:
-                yield to_sample(mark, count, math.nan, rounding_s=0.0, unknown=ALL_ZERO)
-                base = mark.iteration
+                yield to_sample(
+                    mark, count, math.nan, rounding_s=0.0, unknown=ALL_ZERO, begins=begins
+                )
+                base, begins = mark.iteration, False
             continue  # far into a mean its digits do not resolve an interval; the next is longer
         if count > 0:
             data_s = _over_last(mark, count, rule.data_over)
@@ -152,7 +165,9 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
                 rounding_s=before_s + edge_s,
                 edge_s=edge_s,
                 data_s=data_s,
+                begins=begins,
             )
+            begins = False
         base, total, waited = mark.iteration, elapsed, wait
 
 

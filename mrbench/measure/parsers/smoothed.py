@@ -51,6 +51,7 @@ class _Stretch(msgspec.Struct):
     early: dict[int, Mark] = {}
     held: list[Step] = []
     undecided: bool = True
+    begun: bool = False  # whether the process has yielded a sample
 
     def take(self, step: Step) -> Iterator[IterationSample]:
         mark = step.mark
@@ -133,8 +134,14 @@ class _Stretch(msgspec.Struct):
     def _told(self, mark: Mark, count: int) -> IterationSample:
         self.last = mark.iteration
         data_s = None if mark.data is None else mark.data * count
+        first, self.begun = not self.begun, True
         return to_sample(
-            mark, count, mark.value * count, rounding_s=mark.error * count, data_s=data_s
+            mark,
+            count,
+            mark.value * count,
+            rounding_s=mark.error * count,
+            data_s=data_s,
+            begins=first,
         )
 
     def _untold(self, step: Step, why: Problem) -> IterationSample:
@@ -142,7 +149,8 @@ class _Stretch(msgspec.Struct):
         count = step.mark.iteration - self.last
         count = min(count, step.interval) if step.interval and not step.irregular else count
         self.last = step.mark.iteration
-        return to_sample(step.mark, count, math.nan, rounding_s=0.0, unknown=why)
+        first, self.begun = not self.begun, True
+        return to_sample(step.mark, count, math.nan, rounding_s=0.0, unknown=why, begins=first)
 
 
 def _unsmoothed(marks: list[Mark]) -> bool:
