@@ -10,7 +10,7 @@ from os import (
     fspath,
 )  # not pathlib.Path: importing that takes a tenth of `mrbench --version`
 
-from mrbench.text import without_secrets
+from mrbench.text import printable, without_secrets
 
 # What `mrbench help exit-codes` prints. Codes 1 to 8 belong to the errors below.
 MEANINGS = {
@@ -33,10 +33,13 @@ class MrbenchError(Exception):
     """A failure that is understood: one line, no traceback.
 
     `text` says what is wrong, `remedy` what to do about it. `file`, `line` (from 1) and `key` say
-    where, as far as known. `str()` joins the parts: `file:line: key: text; remedy`.
+    where, as far as known. `str()` joins the parts: `file:line: key: text; remedy`, in printable
+    characters, for a file's name may hold any. `more`: lines below that one, where it sums up
+    several things.
     """
 
     exit_code = 1
+    more: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -52,8 +55,8 @@ class MrbenchError(Exception):
         self.file, self.line, self.key = file, line, key
 
     def __str__(self) -> str:
-        """Return the one line that people see."""
-        return self._line(self.file)
+        """Return the one line that people see, and below it what more there is."""
+        return "\n".join([self._line(self.file), *map(printable, self.more)])
 
     def seen_from(self, folder: str | PathLike[str]) -> str:
         """Return the same line, with a file in `folder` called by its path from there."""
@@ -63,7 +66,7 @@ class MrbenchError(Exception):
     def _line(self, file: str | PathLike[str] | None) -> str:
         lined = f"{file}" if self.line is None else f"{file}:{self.line}"
         what = ": ".join(filter(None, (lined if file is not None else "", self.key, self.text)))
-        return without_secrets(f"{what}; {self.remedy}" if self.remedy else what)
+        return printable(without_secrets(f"{what}; {self.remedy}" if self.remedy else what))
 
 
 class NewerFormatError(MrbenchError):

@@ -27,9 +27,17 @@ def home() -> Path:
     """Return $MRBENCH_HOME, else $XDG_CACHE_HOME/mrbench, else ~/.cache/mrbench."""
     named = os.environ.get("MRBENCH_HOME")
     if named:
-        return Path(named).expanduser().resolve()
+        return real_path(Path(named).expanduser())
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache").resolve() / "mrbench"
+    return real_path(Path(cache) if cache else Path.home() / ".cache") / "mrbench"
+
+
+def real_path(path: Path) -> Path:
+    """Return an absolute path without links; of links that lead in a circle, as far as it goes.
+
+    Path.resolve() raises RuntimeError for those. Who opens them later gets an OSError.
+    """
+    return Path(os.path.realpath(path))
 
 
 def mark_used(path: Path) -> None:

@@ -140,3 +140,80 @@ def test_an_epochs_table_whose_times_fall_row_by_row_is_refused(tmp_path: Path) 
     assert measured(resumed) == pytest.approx(1.0)
     with pytest.raises(MeasureError, match="falls row by row up to epoch 3"):
         measured(list(range(1000, 400, -10)))
+
+
+def test_links_that_lead_in_a_circle_are_files_that_cannot_be_read(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = toy.parent / "loop"
+    loop.symlink_to(loop)
+    (toy.parent / "mine.lock").symlink_to(loop)
+    for words, code in (
+        (["run", "--dry-run", "--recipe", loop], 2),
+        (["lock", "--recipe", loop], 2),
+        (["check", "--recipe", loop], 7),
+        (["run", "--recipe", toy, "--runs", loop], 4),
+        (["show", "--runs", loop], 1),
+    ):
+        done = mrbench(*words, cwd=toy.parent)
+        assert done.returncode == code, (words, done.stderr)
+        assert loop.name in done.stderr + done.stdout
+    monkeypatch.setenv("MRBENCH_HOME", str(loop))
+    home = mrbench("run", "--recipe", toy, cwd=toy.parent)
+    assert home.returncode == 4
+    assert "is a link that leads nowhere" in home.stderr
+    assert "set MRBENCH_HOME" in home.stderr
+
+
+EVIL = "x\x1b[2J\nmrbench: all is well\u202e"  # as a file's name
+
+
+def test_a_files_name_reaches_no_terminal_raw_and_makes_no_line(toy: Path) -> None:
+    folder = toy.parent / EVIL
+    folder.mkdir()
+    (folder / "a.json").write_text("")
+    log = folder / "train.log"
+    log.write_text("".join(f"step {i} loss 1.0 0.1 s/it\n" for i in range(10, 601, 10)))
+    commit = ["--url", "https://example.org/x", "--commit", "0" * 40]
+    for words in (
+        ["show", folder / "a.json"],
+        ["check", "--baseline", folder / "a.json"],
+        ["run", "--recipe", toy, "--data", folder / "none"],
+        ["run", "--recipe", folder / "none.yaml"],
+        ["report", "-o", folder / "none" / "x.html"],
+        ["table", "--runs", folder / "none"],
+        ["runs", "--runs", folder / "none"],
+        ["status", "--runs", folder / "none"],
+        ["collect", "--runs", folder / "none"],
+        ["baseline", "show", folder / "a.json"],
+        ["data", "check", folder],
+        ["mirror", "verify", folder],
+        ["new", folder / "own.yaml", "--log", log, *commit],
+    ):
+        done = mrbench(*words, cwd=toy.parent)
+        assert done.returncode in (0, 1, 2, 4, 7), done.stderr
+        printed = done.stdout + done.stderr
+        assert "\x1b" not in printed, words
+        assert "\u202e" not in printed, words
+        assert not [line for line in printed.splitlines() if line.startswith("mrbench: all")], words
+
+
+def test_a_number_that_no_machine_can_hold_is_refused(toy: Path) -> None:
+    for words in (
+        ["run", "--recipe", toy, "--gpus", "9" * 400],
+        ["run", "--recipe", toy, "--repeat", "9" * 12],
+        ["parse", toy, "--images-per-iteration", "9" * 400],
+        ["data", "synth", "x", "--size", "9" * 400 + "x9"],
+    ):
+        done = mrbench(*words, cwd=toy.parent)
+        assert done.returncode == 2, done.stderr
+        assert len(done.stderr) < 600  # not all of its digits
+
+
+def test_a_recipe_holds_no_token(toy: Path) -> None:
+    recipe = load.load_path(toy)
+    url = recipe.recipe.source.url
+    edit(toy, url, "https://example.org/x.git?access_token=hidden-1")
+    with pytest.raises(RecipeError, match=r"source\.url: holds a token") as found:
+        load.load_path(toy)
+    assert "hidden-1" not in str(found.value)

@@ -111,8 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
         sys.stdout.flush()  # a full disk has not taken what was printed
         return code  # noqa: TRY300 - all of it may fail
     except MrbenchError as exc:
-        lines = map(printable, str(exc).split("\n"))  # where several things are lacking
-        print("mrbench: " + "\n".join(lines), file=sys.stderr)
+        print(f"mrbench: {exc}", file=sys.stderr)
         return exc.exit_code
     except KeyboardInterrupt as exc:
         rest = f"; {printable(str(exc))}" if str(exc) else ""
@@ -124,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per k
     except OSError as exc:
         from mrbench.files import translated  # noqa: PLC0415 - 20 ms, for failures only
 
-        print(f"mrbench: {printable(str(translated(exc)))}", file=sys.stderr)
+        print(f"mrbench: {translated(exc)}", file=sys.stderr)
         return MrbenchError.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _crashed()

@@ -31,7 +31,10 @@ def plans(args: argparse.Namespace) -> Planned:
             except RecipeError as exc:
                 problems.append(str(exc))
     if problems:
-        raise RecipeError("\n".join(dict.fromkeys(problems)))
+        first, *others = dict.fromkeys(problems)
+        error = RecipeError(first)
+        error.more = tuple(others)
+        raise error
     return planned
 
 

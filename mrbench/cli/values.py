@@ -4,8 +4,12 @@ import argparse
 import datetime as dt
 import re
 
+from mrbench.text import shorten
+
 AGE = re.compile(r"(\d{1,6})([mhdw])")
 UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+MOST_DIGITS = 15  # of a number: larger ones fit no floating-point number, or no memory
+MOST_ROUNDS = 10_000
 SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
 
 
@@ -19,9 +23,21 @@ def variable(text: str) -> str:
 
 def positive(text: str) -> int:
     """Read a whole number above zero."""
-    if text.isdecimal() and int(text) > 0:
+    if _is_number(text) and int(text) > 0:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    what = "too large a number" if text.isdecimal() and text.strip("0") else "not a positive number"
+    raise argparse.ArgumentTypeError(f"{shorten(repr(text))} is {what}")
+
+
+def rounds(text: str) -> int:
+    """Read how often to train."""
+    if positive(text) <= MOST_ROUNDS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} are too many; give at most {MOST_ROUNDS}")
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def age(text: str) -> int:
@@ -47,10 +63,9 @@ def moment(text: str) -> str:
 
 def whole(text: str) -> int:
     """Read a whole number, negative ones too."""
-    try:
+    if _is_number(text.removeprefix("-")):
         return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    raise argparse.ArgumentTypeError(f"{shorten(repr(text))} is not a whole number")
 
 
 def commit(text: str) -> str:
@@ -66,7 +81,7 @@ def commit(text: str) -> str:
 def size(text: str) -> str:
     """Read an amount of memory as Docker's engine takes it."""
     number = text.lower().removesuffix("b").rstrip("kmgt")
-    if number.isdecimal() and len(text) - len(number) <= 2:  # noqa: PLR2004 - as kb
+    if _is_number(number) and len(text) - len(number) <= 2:  # noqa: PLR2004 - as kb
         return text
     raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; give it as 64g or 512m")
 
@@ -79,9 +94,11 @@ def shared(text: str) -> str:
 def counts(text: str) -> tuple[int, ...]:
     """Read whole numbers parted by commas, in order, each once; what is too small is told later."""
     words = text.split(",")
-    if all(word.strip().isdecimal() for word in words):
+    if all(_is_number(word.strip()) for word in words):
         return tuple(dict.fromkeys(map(int, words)))
-    raise argparse.ArgumentTypeError(f"{text!r}: give a number of GPUs, or several as 1,2,4,8")
+    raise argparse.ArgumentTypeError(
+        f"{shorten(repr(text))}: give a number of GPUs, or several as 1,2,4,8"
+    )
 
 
 def degrees(text: str) -> float:

@@ -68,7 +68,7 @@ class LiveReporter:
         self._changed = True
         if not again:
             self._since = time.monotonic()
-            self.note(f"{who}: {text}")
+            self.note(_printable(f"{who}: {text}"))
 
     def note(self, text: str, *, problem: bool = False) -> None:  # noqa: ARG002 - shown alike
         """Print above the lines."""

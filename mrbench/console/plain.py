@@ -39,7 +39,7 @@ class PlainReporter:
     def stage(self, who: str, text: str, *, waits: bool = False) -> None:
         """Print the stage."""
         self._who, self._what, self._waits = who, text, waits
-        self._say(f"{who}: {text}", always=waits)
+        self._say(printable(f"{who}: {text}"), always=waits)
 
     def note(self, text: str, *, problem: bool = False) -> None:
         """Print the line."""
@@ -76,7 +76,8 @@ class PlainReporter:
     def _print(self, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads it any more; the run need not care
             seconds = time.monotonic() - self._started
-            print(f"[{seconds:6.1f} s] {without_secrets(text)}", file=self._stream, flush=True)
+            shown = "\n".join(map(printable, without_secrets(text).split("\n")))
+            print(f"[{seconds:6.1f} s] {shown}", file=self._stream, flush=True)
 
     def _keep_alive(self) -> None:
         while not self._ended:

@@ -60,10 +60,10 @@ def print_report(
 
     with console.capture() as printed:
         if title:
-            console.print(Text(plain(title), "bold"))
+            console.print(Text(plain(one_line(title)), "bold"))
         for subject, members in groups.items():
             console.print(Text(plain(one_line(subject)), "bold"), rule(members), sep="\n")
-        console.print(Text(plain(verdict), "bold"))
+        console.print(Text(plain(printable(verdict)), "bold"))
     out.writelines(f"{line.rstrip()}\n" for line in printed.get().splitlines())
 
 

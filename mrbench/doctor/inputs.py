@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from mrbench.doctor.base import Plans, lacking, names
 from mrbench.errors import WorkspaceError
-from mrbench.files import home
+from mrbench.files import home, real_path
 from mrbench.launch.executors import local
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
@@ -172,7 +172,7 @@ def space(plans: Plans, places: Places) -> list[Finding]:
     """Compare the free space for MRBENCH_HOME and the runs with what will be written."""
     return [
         _room("MRBENCH_HOME", home(), needed_bytes(plans, places), plans, "set MRBENCH_HOME"),
-        _room("runs", places.runs.resolve(), RECORD_BYTES * len(plans), plans, "name --runs DIR"),
+        _room("runs", real_path(places.runs), RECORD_BYTES * len(plans), plans, "name --runs DIR"),
     ]
 
 
@@ -207,10 +207,11 @@ def _owner(path: Path) -> str:
 
 def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) -> Finding:
     existing = folder
-    while not existing.exists():
+    while not existing.exists() and not existing.is_symlink():
         existing = existing.parent
     if not existing.is_dir():
-        text = f"{existing} is a file, and no folder"
+        what = "link that leads nowhere" if existing.is_symlink() else "file"
+        text = f"{existing} is a {what}, and no folder"
         return Finding(topic, "failed", text, remedy, names(plans))
     if not os.access(existing, os.W_OK):
         text = f"{existing} cannot be written to"

@@ -45,8 +45,9 @@ def refuse_lacking(
         lines = [f"  {', '.join(f.implementations)}: {f.text}; {f.remedy}" for f in refused]
         lines += _where_to_go_on(tuple(plans), places, refused)
         suites = ", ".join(dict.fromkeys(plan.suite for plan in plans))
-        head = f"nothing was started; for suite {suites} this machine lacks:"
-        raise UnavailableError("\n".join([head, *lines]))
+        lacking = UnavailableError(f"nothing was started; for suite {suites} this machine lacks:")
+        lacking.more = tuple(lines)
+        raise lacking
     return forced
 
 

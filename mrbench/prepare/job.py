@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from mrbench.files import home, mark_used, read_regular
+from mrbench.files import home, mark_used, read_regular, real_path
 from mrbench.model.inputs import SyntheticData, as_source
 from mrbench.model.job import Job, PreparedRun
 from mrbench.model.places import DRAWING, Places
@@ -202,7 +202,7 @@ def _read_only(plan: Plan, places: Places) -> tuple[Path, ...]:
         paths += [data, *(data / need for need in plan.data.needs)]
     if plan.weights:
         paths.append(weights.folder(places.weights))
-    real = sorted({path.resolve() for path in paths if path.exists()})
+    real = sorted({real_path(path) for path in paths if path.exists()})
     return tuple(p for p in real if not any(other in p.parents for other in real))
 
 
@@ -213,8 +213,8 @@ def path_values(plan: Plan, places: Places, python: Path, source: Path) -> dict[
         "python": str(python),
         "checkout": str(source),
         "output": str(source.parent / "output"),
-        "data": str(data.resolve()) if data else "{data}",
-        "weights": str(weights.folder(places.weights).resolve()),
+        "data": str(real_path(data)) if data else "{data}",
+        "weights": str(real_path(weights.folder(places.weights))),
     }
 
 

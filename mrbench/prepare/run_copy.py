@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError, WorkspaceError
-from mrbench.files import home
+from mrbench.files import home, real_path
 from mrbench.model.finding import Problem
 from mrbench.prepare.removal import remove_tree
 
@@ -41,7 +41,7 @@ def data_links(links: Mapping[str, str], data: Path) -> list[tuple[str, Path]]:
 def _link(folder: Path, name: str, target: Path) -> None:
     place = folder / name
     place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.parent.resolve().is_relative_to(folder.resolve()):
+    if not real_path(place.parent).is_relative_to(real_path(folder)):
         raise WorkspaceError(f"link {name} would leave the checkout", "correct the recipe")
     if place.is_symlink():
         place.unlink()
@@ -49,7 +49,7 @@ def _link(folder: Path, name: str, target: Path) -> None:
         place.rmdir()
     elif place.exists():
         raise WorkspaceError(f"link {name}: the checkout has a file there", "correct the recipe")
-    place.symlink_to(target.resolve())
+    place.symlink_to(real_path(target))
 
 
 def missing_data(needs: Iterable[str], data: Path | None) -> Problem | None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from mrbench.errors import PlaceholderError, RecipeError
-from mrbench.files import read_regular
+from mrbench.files import read_regular, real_path
 from mrbench.model.inputs import Environment
 from mrbench.model.recipe import LogFormat, Recipe
 from mrbench.model.suite import Suite
@@ -117,7 +117,7 @@ def load_file(
     recipe, place = yamlfile.load_yaml(Recipe, path)
     check_name(path)
     _validate(recipe, place)
-    beside = path.resolve().parent
+    beside = real_path(path).parent
     contents = tuple(
         (name, _read_beside(patches or beside, name, key, place)) for key, name in _patches(recipe)
     )
@@ -148,7 +148,7 @@ def _patches(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
-    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+    if not real_path(folder / name).is_relative_to(real_path(folder)):
         raise place.error(key, f"{name!r} leaves its folder", f"keep it inside {folder}")
     try:
         return read_regular(folder / name, MOST_BYTES)
@@ -194,6 +194,9 @@ def _check_url(url: str, place: Place, key: str) -> None:
     user, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
     if at and (scheme == "https" or ":" in user):
         raise place.error(key, "holds a user or password", "keep secrets out of recipes")
+    query = url[len(url.partition("?")[0]) :]
+    if without_secrets(query) != query:
+        raise place.error(key, "holds a token", "keep secrets out of recipes")
 
 
 def _as_url(text: str, place: Place) -> str:
@@ -324,14 +327,14 @@ def base_of(path: Path) -> Path | None:
 
     recipes/<suite>/<name>.yaml, with patches/ and tests/ beside recipes/.
     """
-    folder = path.resolve().parent.parent
+    folder = real_path(path).parent.parent
     has_patches = folder.parent == root() or (folder.parent / "patches").is_dir()
     return folder.parent if folder.name == "recipes" and has_patches else None
 
 
 def suite_name_of(path: Path) -> str:
     """Return what a recipe's suite is called: as the folder with the suite.yaml."""
-    return path.resolve().parent.name
+    return real_path(path).parent.name
 
 
 def load_path(path: Path, *, locked: bool = True) -> RecipeFile:
@@ -341,7 +344,7 @@ def load_path(path: Path, *, locked: bool = True) -> RecipeFile:
     missing.
     """
     base = base_of(path)
-    beside = path.resolve().parent / SUITE
+    beside = real_path(path).parent / SUITE
     if not (beside.exists() or beside.is_symlink()):
         yamlfile.load_yaml(Recipe, path)  # what is wrong with the recipe itself comes first
         raise RecipeError(

@@ -13,12 +13,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from mrbench.errors import MrbenchError
+from mrbench.files import real_path
 from mrbench.model.record import RunRecord
 from mrbench.record.rundir import RunDir, find_run, names_in
-from mrbench.text import size_text
+from mrbench.text import shorten, size_text
 
 MAX_BYTES = 1 << 30  # of an archive, unpacked; they come from strangers
 MAX_FILES = 10_000
+MAX_DEPTH, MAX_NAME_BYTES = 64, 1024  # of a file's path; folders are made one within the other
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 BROKEN = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError)
 PACKED = ("train.log", "train.stamps")  # may lie in a folder as NAME.gz
@@ -72,7 +74,7 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
         return
     check_bounds(run, str(folder))
     with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
-        copy = Path(temporary) / folder.resolve().name
+        copy = Path(temporary) / real_path(folder).name
         try:
             shutil.copytree(folder, copy, symlinks=True)
         except shutil.Error as exc:  # of each file that could not be read
@@ -99,6 +101,11 @@ def check_bounds(folder: RunDir, called: str) -> None:
         most = f"more than a copy may have ({MAX_FILES} files, {MAX_BYTES >> 30} GiB)"
         remedy = "hand the folder on as it is, or remove what it kept"
         raise MrbenchError(f"{called}: has {size}, {most}", remedy)
+    deep = next((name for name in names if _too_deep(f"{folder.path.name}/{name}")), None)
+    if deep is not None:
+        most = f"a copy's path has {MAX_DEPTH} parts and {MAX_NAME_BYTES} bytes at most"
+        remedy = "hand the folder on as it is, or remove that file"
+        raise MrbenchError(f"{called}: has {shorten(deep)}; {most}", remedy)
 
 
 def is_archive(path: Path) -> bool:
@@ -137,6 +144,8 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, path
         return  # made where a file needs them
     if not member.isreg() or member.sparse is not None:  # few bytes may stand for any number
         raise _refusal(path, f"holds {shown}, which is no plain file")
+    if _too_deep(member.name):
+        raise _refusal(path, f"holds {shorten(shown)}, which no run's file is called")
     if hasattr(tarfile, "data_filter"):  # Python 3.11.4; it agrees with the above
         tarfile.data_filter(member, str(into))
     target = into / name
@@ -146,6 +155,11 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, path
     content = archive.extractfile(member)
     with target.open("xb") as out:
         shutil.copyfileobj(content or io.BytesIO(), out)
+
+
+def _too_deep(name: str) -> bool:
+    length = len(name.encode(errors="surrogateescape"))
+    return name.count("/") >= MAX_DEPTH or length > MAX_NAME_BYTES
 
 
 def _refusal(path: Path, why: str) -> MrbenchError:

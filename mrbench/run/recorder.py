@@ -15,7 +15,7 @@ from msgspec import structs
 
 from mrbench import __version__, files, locks
 from mrbench.errors import MrbenchError
-from mrbench.files import translated
+from mrbench.files import real_path, translated
 from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
 from mrbench.model.later import as_ever
@@ -75,7 +75,7 @@ class Run(msgspec.Struct):
 
         name: a tag that the run has from the beginning. MrbenchError where that cannot be.
         """
-        folder = rundir.create(places.runs.resolve(), run_folder_name(plan, rundir.stamp()))
+        folder = rundir.create(real_path(places.runs), run_folder_name(plan, rundir.stamp()))
         rundir.write(folder.plan, plan.canonical())
         if name is not None:
             tags.change(folder.path, add=[name])

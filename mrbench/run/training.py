@@ -21,6 +21,7 @@ import msgspec
 
 from mrbench.doctor import cooldown, quiet
 from mrbench.errors import WorkspaceError
+from mrbench.files import real_path
 from mrbench.launch import processors
 from mrbench.launch.executors.base import Launcher
 from mrbench.launch.telemetry.beside import Beside, on_the_gpus
@@ -176,7 +177,7 @@ def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Iterator[str]:
     for pattern in plan.log.keep:
         try:
             for path in output.glob(pattern):
-                if not (path.is_file() and path.resolve().is_relative_to(output.resolve())):
+                if not (path.is_file() and real_path(path).is_relative_to(real_path(output))):
                     continue
                 size_bytes = path.stat().st_size
                 if size_bytes <= MOST_KEPT_BYTES:

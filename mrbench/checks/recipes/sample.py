@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mrbench.checks.recipes.base import Subject, shown
 from mrbench.errors import MrbenchError
+from mrbench.files import real_path
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.model.finding import Finding
 from mrbench.model.recipe import Sample
@@ -56,7 +57,7 @@ def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | 
     window = sample.window
     if not log.is_file():
         return f"{shown(log)} is not there", "put the log there", "sample.log"
-    if not log.resolve().is_relative_to(folder.resolve()):
+    if not real_path(log).is_relative_to(real_path(folder)):
         return f"{shown(log)} is a link that leads away", "put the log itself there", "sample.log"
     if window is not None and not 0 <= window.first < window.last:
         return "the window is none", "first must be at least 0 and below last", "sample.window"
@@ -90,4 +91,4 @@ def _folder(subject: Subject) -> Path:
     """Return where the log is looked for: under tests/, or beside a recipe on its own."""
     if subject.base is not None:
         return subject.base / "tests"
-    return Path(subject.file.place.file).resolve().parent
+    return real_path(Path(subject.file.place.file)).parent

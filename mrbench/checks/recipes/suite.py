@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrbench.checks.recipes.base import placed, refused
 from mrbench.errors import RecipeError
+from mrbench.files import real_path
 from mrbench.model.finding import Finding
 from mrbench.model.suite import Reference, Suite
 from mrbench.recipe import load as recipe
@@ -26,7 +27,7 @@ def check_suite(path: Path) -> Iterator[Finding]:
     except RecipeError as exc:
         yield from (refused("suite", name, each, path) for each in exc.parts or (exc,))
         return
-    there = {p.stem for p in path.resolve().parent.glob("*.yaml")}
+    there = {p.stem for p in real_path(path).parent.glob("*.yaml")}
     gone = [each for each in suite.order if each not in there]
     if gone:
         text = f"`order` names {', '.join(gone)}, of which there is no recipe"

@@ -31,7 +31,7 @@ from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.record.provenance import SLOWED
-from mrbench.text import four_digits, shorten
+from mrbench.text import four_digits, printable, shorten
 
 COMMAND = Command(
     group="Look at runs",
@@ -177,7 +177,8 @@ def _print_json(stored: Baseline) -> None:
 
 
 def _print(stored: Baseline, path: object, margin: float) -> None:
-    print(f"{path}: suite {shorten(stored.suite)}, by mrbench {shorten(stored.mrbench)}")
+    by = f"by mrbench {shorten(stored.mrbench)}"
+    print(f"{printable(str(path))}: suite {shorten(stored.suite)}, {by}")
     keys = {entry.key for entry in stored.entries}
     for entry in stored.entries:
         print(f"{shorten(series_name(entry.key, keys))}: {_described(entry, margin)}")

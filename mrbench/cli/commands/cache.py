@@ -13,7 +13,7 @@ from mrbench.cli.values import UNITS_S, age
 from mrbench.errors import MrbenchError
 from mrbench.files import home
 from mrbench.prepare import cache
-from mrbench.text import size_text
+from mrbench.text import printable, size_text
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(msgspec.to_builtins(found, enc_hook=str), indent=1))
         return 0
-    print(f"{home()}: {size_text(cache.total_bytes(found))}")
+    print(f"{printable(str(home()))}: {size_text(cache.total_bytes(found))}")
     for kind, told in cache.KINDS.items():
         these = [entry for entry in found if entry.kind == kind]
         if these:
@@ -72,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
 def _collect(args: argparse.Namespace) -> int:
     swept = cache.collect(args.older, weights=args.weights, dry_run=args.dry_run)
     for problem in swept.problems:
-        print(f"mrbench: {problem}", file=sys.stderr)
+        print(f"mrbench: {printable(str(problem))}", file=sys.stderr)
     code = MrbenchError.exit_code if swept.problems else 0
     if args.json:
         print(json.dumps(msgspec.to_builtins(swept, enc_hook=str), indent=1))
@@ -93,4 +93,4 @@ def _line(entry: cache.Entry) -> str:
     days = max(0.0, time.time() - entry.last_used) / UNITS_S["d"]
     used = "today" if days < 1 else f"{days:.0f} d ago"
     path = entry.path.relative_to(home())
-    return f"  {size_text(entry.size_bytes):>9}  used {used:9}  {path}"
+    return f"  {size_text(entry.size_bytes):>9}  used {used:9}  {printable(str(path))}"

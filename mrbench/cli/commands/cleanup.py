@@ -15,6 +15,7 @@ from mrbench.files import home, unfinished
 from mrbench.launch.executors.docker import engine
 from mrbench.model.finding import Problem
 from mrbench.prepare import run_copy
+from mrbench.text import printable
 
 UNTOUCHED_S = 3600  # a download that is silent for a minute is given up
 
@@ -55,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
         except OSError as exc:
             left.append(Problem(f"{path} cannot be removed ({exc.strerror})", run_copy.REMOVE))
     for problem in left:
-        print(f"mrbench: {problem}", file=sys.stderr)
+        print(f"mrbench: {printable(str(problem))}", file=sys.stderr)
     code = MrbenchError.exit_code if left else 0
     kept: list[str] = []
     try:
@@ -68,9 +69,9 @@ def main(args: argparse.Namespace) -> int:
         print(json.dumps(msgspec.to_builtins(Cleaned(removed, kept)), indent=1))
         return code
     for line in kept:
-        print(f"left alone: {line}")
+        print(f"left alone: {printable(line)}")
     for line in removed:
-        print(f"removed {line}")
+        print(f"removed {printable(line)}")
     if not removed and not left:
         print("nothing to remove")
     return code

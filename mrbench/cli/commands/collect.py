@@ -9,6 +9,7 @@ from mrbench.console import make_reporter
 from mrbench.record.rundir import unusable
 from mrbench.run.collect import collect
 from mrbench.run.cycle import exit_code
+from mrbench.text import printable
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -39,5 +40,11 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([record.plain() for record in records], indent=1))
     elif not records:
-        print("; ".join(filter(None, (f"{args.runs}: nothing to collect", unusable(args.runs)))))
+        print(
+            "; ".join(
+                filter(
+                    None, (f"{printable(str(args.runs))}: nothing to collect", unusable(args.runs))
+                )
+            )
+        )
     return exit_code(records)

@@ -16,6 +16,7 @@ from mrbench.model.inputs import SyntheticData
 from mrbench.model.reporter import Reporter
 from mrbench.prepare.data.inspect import Report, inspect_coco
 from mrbench.prepare.data.synth import counts, draw
+from mrbench.text import printable
 
 COMMAND = Command(
     group="Get ready",
@@ -65,7 +66,7 @@ mrbench data check DIR --archives DIR    # compare the archives' digests, too"""
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
-    if width.isdecimal() and height.isdecimal():
+    if width.isdecimal() and height.isdecimal() and len(text) < 32:  # noqa: PLR2004 - any size
         return int(width), int(height)
     raise argparse.ArgumentTypeError(f"{text!r} is not WxH, as 640x480")
 
@@ -88,9 +89,11 @@ def _synth(args: argparse.Namespace) -> int:
         print(json.dumps(made, indent=1))
     elif drawn:
         sets = ", ".join(f"{name} {number:,}" for name, number in images.items())
-        print(f"{args.folder}: images of {width}x{height}: {sets}; in {seconds:.1f} s")
+        print(
+            f"{printable(str(args.folder))}: images of {width}x{height}: {sets}; in {seconds:.1f} s"
+        )
     else:
-        print(f"{args.folder}: is there already")
+        print(f"{printable(str(args.folder))}: is there already")
     return 0
 
 

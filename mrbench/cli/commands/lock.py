@@ -11,6 +11,7 @@ from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.prepare.environment.lock import relock
+from mrbench.text import printable
 
 COMMAND = Command(
     group="Get ready",
@@ -42,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
         elif args.json:
             locked.append(msgspec.to_builtins(answer))
         else:
-            print(answer)
+            print(printable(str(answer)))
     if not said:
         raise RecipeError("none of these recipes names environment.lock", "add it, as NAME.lock")
     if args.json:

@@ -26,7 +26,7 @@ from mrbench.prepare.mirror.verify import problems
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import check_lock
-from mrbench.text import size_text
+from mrbench.text import printable, size_text
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -98,10 +98,10 @@ def _create(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(msgspec.to_builtins(made), indent=1))
         return UnavailableError.exit_code if made.missing else 0
-    print(f"{args.folder}: for {', '.join(sorted(made.recipes))}")
+    print(f"{printable(str(args.folder))}: for {', '.join(sorted(made.recipes))}")
     print(f"{_size(made)}, in {time.monotonic() - began:.0f} s")
     for lacking in made.missing:
-        print(f"missing: {', '.join(lacking.recipes)}: {lacking.missing}")
+        print(printable(f"missing: {', '.join(lacking.recipes)}: {lacking.missing}"))
     return UnavailableError.exit_code if made.missing else 0
 
 
@@ -116,13 +116,14 @@ def _verify(args: argparse.Namespace) -> int:
         print(json.dumps(msgspec.to_builtins(told), indent=1))
         return UnavailableError.exit_code if wrong else 0
     for problem in wrong:
-        print(problem)
+        print(printable(str(problem)))
     for name in unknown:
-        print(f"note: {name} is none of mrbench's; name it with --recipe to have it compared")
+        known = f"note: {printable(name)} is none of mrbench's"
+        print(f"{known}; name it with --recipe to have it compared")
     if wrong:
         return UnavailableError.exit_code
-    print(f"{args.folder}: {_size(made)}, as they were made; all is there for")
-    print(f"  {', '.join(sorted(names)) or 'no recipe'}")
+    print(f"{printable(str(args.folder))}: {_size(made)}, as they were made; all is there for")
+    print(printable(f"  {', '.join(sorted(names)) or 'no recipe'}"))
     return 0
 
 

@@ -22,7 +22,7 @@ from mrbench.model.suite import Accelerator
 from mrbench.prepare.source.here import Repository, repository
 from mrbench.recipe import load, new, yamlfile
 from mrbench.recipe.plan import make_plan
-from mrbench.text import one_line, shorten
+from mrbench.text import one_line, printable, shorten
 
 COMMAND = Command(
     group="Get ready",
@@ -114,13 +114,14 @@ def main(args: argparse.Namespace) -> int:
         made = {"recipe": str(args.file), "suite": str(suite), "suite_written": not kept}
         print(json.dumps(made | _as_json(args.file, here, found, draft), indent=1))
         return 0
-    print(f"wrote {args.file}" + (f"; {suite} exists and is kept" if kept else f" and {suite}"))
+    also = f"; {suite} exists and is kept" if kept else f" and {suite}"
+    print(printable(f"wrote {args.file}{also}"))
     source = [] if base or args.url else _source_lines(here, facts.command or ())
     for line in (*source, *_log_lines(args, found), *_open_lines(args.file, draft)):
-        print(f"  {line}")
+        print(printable(f"  {line}"))
     print("next:")
     for line, why in _next(args.file):
-        print(f"  {line}    # {why}" if why else f"  {line}")
+        print(printable(f"  {line}    # {why}" if why else f"  {line}"))
     return 0
 
 

@@ -11,7 +11,7 @@ from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.record.archive import opened
 from mrbench.record.pack import pack
-from mrbench.text import counted, size_text
+from mrbench.text import counted, printable, size_text
 
 COMMAND = Command(
     group="Look at runs",
@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
         made = {"file": str(args.output), "run": record.id, "files": files, "size_bytes": size}
         print(json.dumps(made | {"masked": masked, "left": left}, indent=1))
         return 0
-    print(f"{args.output}: {record.id}, {files} files, {size_text(size)}")
+    print(f"{printable(str(args.output))}: {record.id}, {files} files, {size_text(size)}")
     for kind, masked in sorted(packed.masked.items()) if packed else ():
         print(f"masked: {kind}, {counted(masked.count, 'time')}, in {', '.join(masked.files)}")
     for text in packed.left if packed else ():

@@ -10,6 +10,7 @@ from mrbench.cli.arguments import add_choice, add_json, add_quiet
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.run import prepare_only as preparing
+from mrbench.text import printable
 
 COMMAND = Command(
     group="Get ready",
@@ -43,5 +44,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(msgspec.to_builtins(rows), indent=1))
     else:
-        print("\n".join(map(str, rows)))
+        print("\n".join(printable(str(row)) for row in rows))
     return code

@@ -16,7 +16,7 @@ from mrbench.cli.arguments import (
     add_waits,
 )
 from mrbench.cli.commands import Command
-from mrbench.cli.values import commit, moment, positive
+from mrbench.cli.values import commit, moment, rounds
 from mrbench.launch import processors, shim_process
 from mrbench.run.executors import STARTED_HERE
 
@@ -55,9 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
-    parser.add_argument(
-        "--repeat", type=positive, default=1, metavar="N", help="rounds; default: 1"
-    )
+    parser.add_argument("--repeat", type=rounds, default=1, metavar="N", help="rounds; default: 1")
     left = parser.add_mutually_exclusive_group()
     left.add_argument(
         "--missing",

@@ -169,7 +169,11 @@ def _list(args: argparse.Namespace) -> int:
     else:
         chosen = args.suite or args.impl or args.since or args.tag
         nothing = "no runs like these" if chosen else "no runs"
-        print("; ".join(filter(None, (f"{args.runs}: {nothing}", unusable(args.runs)))))
+        print(
+            "; ".join(
+                filter(None, (f"{printable(str(args.runs))}: {nothing}", unusable(args.runs)))
+            )
+        )
     return code
 
 

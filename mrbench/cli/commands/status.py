@@ -10,6 +10,7 @@ from mrbench.cli.commands import Command
 from mrbench.record.rundir import find_submitted, unusable
 from mrbench.run import queue
 from mrbench.run.slurm import detached
+from mrbench.text import printable
 
 COMMAND = Command(
     group="Look at runs",
@@ -44,6 +45,8 @@ def main(args: argparse.Namespace) -> int:
         print(f"{', '.join(one.devices)}: number {number} in the queue: {told}")
     if not here.training and not here.waiting:
         print("this machine: nobody trains")
-    nothing = "; ".join(filter(None, (f"{args.runs}: nothing submitted", unusable(args.runs))))
+    nothing = "; ".join(
+        filter(None, (f"{printable(str(args.runs))}: nothing submitted", unusable(args.runs)))
+    )
     print("\n".join(map(str, rows)) or nothing)
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from mrbench.errors import LaunchError, MrbenchError, RecipeError
-from mrbench.files import home, write_whole
+from mrbench.files import home, real_path, write_whole
 from mrbench.model.inputs import Environment
 from mrbench.model.recipe import Recipe
 from mrbench.prepare.environment.install import variables_for
@@ -118,9 +118,9 @@ def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[Locked | M
         if env.lock is None:
             continue
         place = Path(file.place.file).parent / env.lock
-        if place.resolve() in done:
+        if real_path(place) in done:
             continue
-        done.add(place.resolve())
+        done.add(real_path(place))
         sharing = _sharing(file, place)
         log = home() / "logs" / f"lock-{file.suite_name}-{file.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -140,12 +140,12 @@ def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[Locked | M
 
 def _sharing(file: RecipeFile, lock: Path) -> dict[str, Environment]:
     """Return the environments of the other recipes beside this one that name the same lock."""
-    own = Path(file.place.file).resolve()
+    own = real_path(Path(file.place.file))
     sharing = {}
     for path in recipe_paths(own.parent):
         if path != own:
             with contextlib.suppress(RecipeError):  # what does not read names nothing
                 env = load_yaml(Recipe, path)[0].environment
-                if env.lock and (path.parent / env.lock).resolve() == lock.resolve():
+                if env.lock and real_path(path.parent / env.lock) == real_path(lock):
                     sharing[path.stem] = env
     return sharing

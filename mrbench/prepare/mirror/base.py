@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mrbench import files
 from mrbench.errors import UnavailableError
+from mrbench.files import real_path
 
 MANIFEST = "mirror.json"
 FORMAT = 1
@@ -30,8 +31,8 @@ def complete_folder(mirror: str | None) -> Path | None:
     folder = Path(mirror)
     if not (folder / MANIFEST).is_file():
         return None
-    _check_manifest(folder.resolve())
-    return folder.resolve()
+    _check_manifest(real_path(folder))
+    return real_path(folder)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
-from mrbench.files import create_beside
+from mrbench.files import create_beside, real_path
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.prepare import weights
@@ -92,8 +92,8 @@ def _check(folder: Path) -> None:
         )
     for pattern in ("*", "*/*", "*/*/*"):  # as deep as names are made
         for path in folder.glob(pattern):
-            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-                text = f"is a link to {path.resolve()}, outside the mirror"
+            if path.is_symlink() and not real_path(path).is_relative_to(real_path(folder)):
+                text = f"is a link to {real_path(path)}, outside the mirror"
                 raise UnavailableError(text, "remove it, or name a new folder", file=path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from mrbench.errors import WorkspaceError
-from mrbench.files import home
+from mrbench.files import home, real_path
 from mrbench.model.inputs import Source
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source.tree import UnreachableError, repository_name
@@ -96,7 +96,7 @@ def _in_folder(base: Path, tail: str) -> str:
     for place in (base / f"{tail}.git", base / tail):
         for folder in (place, place / ".git"):
             if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
-                return f"file://{quote(str(folder.resolve()))}"
+                return f"file://{quote(str(real_path(folder)))}"
     raise UnreachableError(
         f"mirror {base}: holds neither {tail}.git nor {tail}",
         "put the repository there, or name another --mirror",

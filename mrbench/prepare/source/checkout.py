@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mrbench.errors import WorkspaceError
+from mrbench.files import real_path
 from mrbench.model.inputs import Source, Substitution
 from mrbench.model.job import Workspace
 from mrbench.prepare.source import address, store, tree
@@ -221,7 +222,7 @@ def _check_links(folder: Path, before: Iterable[Tracked], after: Iterable[Tracke
         if not inside and (file.path, file.oid) in known:
             continue
         real = Path(os.path.realpath(folder / file.path))  # through other links
-        inside &= real.is_relative_to(folder.resolve())
+        inside &= real.is_relative_to(real_path(folder))
         if not inside or ".git" in (*target.parts, *real.parts):
             raise WorkspaceError(
                 f"the patches make {file.path} a link to {target}, outside the checkout",

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from mrbench.errors import WorkspaceError
+from mrbench.files import real_path
 from mrbench.prepare.source.git import git
 from mrbench.text import without_secrets
 
@@ -29,7 +30,7 @@ class Repository(msgspec.Struct, frozen=True):
 
 def repository(folder: Path) -> Repository | None:
     """Return the repository that a folder is in; None if there is none, or it has no commit."""
-    here = folder.resolve()
+    here = real_path(folder)
     top = next((each for each in (here, *here.parents) if (each / ".git").exists()), None)
     if top is None:
         return None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench import files
-from mrbench.files import home, write_whole
+from mrbench.files import home, real_path, write_whole
 
 CHUNK_BYTES = 1 << 20
 
@@ -55,7 +55,7 @@ def file_digest(path: Path, algorithm: str) -> str:
 
 def digests_of(path: Path) -> Digests:
     """Return the file's digests; a file that did not change since the last time is not read."""
-    path = path.resolve()
+    path = real_path(path)
     before = _state(path)
     known = _remembered().get(str(path))
     if known and known.state == before:

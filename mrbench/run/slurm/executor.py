@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from mrbench.files import real_path
 from mrbench.model.job import PreparedRun
 from mrbench.model.options import ExecutorOptions
 from mrbench.model.places import Places
@@ -36,7 +37,7 @@ class Slurm:
 
     def details(self, plan: Plan, places: Places) -> Mapping[str, str]:
         """Return the container and the script of a run of the plan."""
-        folder = places.runs.resolve() / run_folder_name(plan, "TIME")
+        folder = real_path(places.runs) / run_folder_name(plan, "TIME")
         name = f"mrbench-{plan.implementation}-RUN"
         container = {"container": self._options.container} if self._options.container else {}
         return {**container, "script": submit.render(plan, self._options, folder, name)}

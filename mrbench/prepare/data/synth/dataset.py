@@ -27,6 +27,7 @@ from PIL import Image, ImageDraw
 
 from mrbench import files
 from mrbench.errors import RecipeError, UnavailableError
+from mrbench.files import real_path
 from mrbench.model.inputs import SyntheticData
 from mrbench.model.places import DRAWING
 from mrbench.prepare.data.workers import cores, parallel_map
@@ -194,7 +195,7 @@ def draw(folder: Path, spec: SyntheticData) -> bool:
     Returns False where it holds this very set already. RecipeError for a folder with anything else
     in it; else as synthesize.
     """
-    folder = folder.resolve()  # a link stays one
+    folder = real_path(folder)  # a link stays one
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not names:
         _make(folder, spec, None, "name another folder")
