@@ -308,3 +308,58 @@ def test_time_stamps_too_coarse_to_lead_still_refute() -> None:
         found = measured(text, log, Window(first=100, last=300), images)
         assert found.status == ("ok" if value == "0.10" else "clocks_disagree")
         assert value != "100.00" or "milliseconds" in found.reason
+
+
+def stamped(value: str, seconds: float, every: int = 10) -> str:
+    """Return a log whose lines print that value of seconds, or of the iteration, and its time."""
+    text = ""
+    for i in range(every, 641, every):
+        now = int(seconds * i)
+        text += f"2025-01-01 {10 + now // 3600}:{now // 60 % 60:02d}:{now % 60:02d} step {i} "
+        text += value.format(i=i, s=seconds, t=seconds * i, r=1 / seconds) + "\n"
+    return text
+
+
+@pytest.mark.parametrize(
+    ("value", "timing", "says", "remedy"),
+    [
+        ("speed {r:.3f} loss 1", "interval_mean", "iterations per second", "iterations_per_second"),
+        ("time {t:.3f} loss 1", "interval_mean", "as the time since the start", "cumulative"),
+        ("rate 128.0 loss 1", "rate", "fit iterations of 32 images, not of 16", "images-per-it"),
+        ("rate 32.0 loss 1", "rate", "fit iterations of 8 images, not of 16", "images-per-it"),
+    ],
+)
+def test_figures_of_another_kind_are_named(value: str, timing: str, says: str, remedy: str) -> None:
+    text = stamped(value, 0.25)
+    log = own(r"step (?P<iteration>\d+) \w+ (?P<value>\S+)", timing=timing)
+    found = measured(text, log)
+    assert (found.status, found.images_per_second) == ("clocks_disagree", None)
+    assert says in found.reason
+    assert remedy in found.remedy
+
+
+def test_a_time_since_the_start_is_no_interval_without_another_clock_either() -> None:
+    text = re.sub("2025[^s]+", "", stamped("time {t:.3f} loss 1", 0.25))
+    for timing in ("interval_mean", "interval_total"):
+        found = measured(text, own(r"step (?P<iteration>\d+) time (?P<value>\S+)", timing=timing))
+        assert (found.status, found.images_per_second) == ("incomplete_window", None)
+        assert "log.timing: cumulative" in found.remedy
+    slower = [2.0 + 0.001 * i for i in range(640)]  # by 20 % over the window
+    lines = "".join(f"step {i} time {slower[i - 1]:.4f}\n" for i in range(10, 641, 10))
+    found = measured(lines, own(r"step (?P<iteration>\d+) time (?P<value>\S+)"))
+    assert found.status == "ok"
+
+
+@pytest.mark.parametrize("value", ["2,412", "0,998", "0,2412", "12,34"])
+def test_a_comma_that_may_be_a_decimal_point_is_no_guess(value: str) -> None:
+    log = own(r"step (?P<iteration>\d+) time (?P<value>[\d.,]+)")
+    text = stamped(f"time {value}", float(value.replace(",", ".")))
+    bare = measured(re.sub("2025[^s]+", "", text), log)
+    assert (bare.status, bare.images_per_second) == ("incomplete_window", None)
+    assert "decimal points" in bare.reason
+    if float(value.replace(",", ".")) > 0.5:
+        led = measured(text, log)
+        assert (led.status, led.clock) == ("ok", "printed")
+        assert led.seconds_per_iteration == pytest.approx(float(value.replace(",", ".")), rel=0.02)
+    shown = measured(stamped("time 2,412 ms", 2.412), log)
+    assert shown.seconds_per_iteration == pytest.approx(2.412)

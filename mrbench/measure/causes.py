@@ -17,6 +17,9 @@ UNEVEN = 0.05  # of an interval's seconds: less is noise
 BURST = 0.01  # of all seconds: the longest wait between two bursts, if it matters
 CONCENTRATED = 0.7  # of all that is too much: in few spans it is an event, else a habit
 FEW = 0.45  # of the spans; what most of them have is a habit
+ALIKE = 0.25  # of the others' ratio, though time stamps may have whole seconds
+LEAST_GROWING, GROWN = 8, 1.5  # lines, and times the first one's figure
+FEW_GROW = 0.2  # of the lines, that may have paused
 MARGIN = 0.1  # of a ratio that has a reason
 MUCH = 3.0  # times the log's seconds: more than data loading adds to every iteration
 SKIPPED = 0.8  # times the log's seconds: less is not explained by skipped iterations
@@ -140,14 +143,14 @@ def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Exp
         return Explanation("buffered_output", text, UNBUFFERED)
     ratios = [p.other_s / p.log_s for p in pairs if p.log_s > 0]
     typical = statistics.median(ratios)
-    if figures.rates and (batch := _other_batch(agreement, figures.images or 1)):
+    images = figures.images or 1
+    if figures.rates and (batch := _other_batch(agreement, typical, images)):
         return batch
     for factor in _factors(pairs, figures):
         if any(abs(ratio / factor.ratio - 1) <= MARGIN for ratio in (agreement, typical)):
             return Explanation(factor.cause, factor.text, factor.remedy)
-    if _grow(pairs):
-        text = "its figures grow from line to line as the time since the start does"
-        return Explanation("wrong_timing", text, figures.correct("log.timing: cumulative"))
+    if other_kind := _cumulative(pairs, figures) or _rate(pairs, figures):
+        return other_kind
     outliers = _outliers(pairs)
     if outliers and agreement > 1:
         return _event(outliers)
@@ -156,7 +159,7 @@ def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Exp
 
 def explain_total(agreement: float, figures: Figures) -> Explanation:
     """Return the likely cause where the figures of many iterations differ from their total."""
-    if figures.rates and (batch := _other_batch(agreement, figures.images or 1)):
+    if figures.rates and (batch := _other_batch(agreement, agreement, figures.images or 1)):
         return batch
     for factor in _units(figures):
         if abs(agreement / factor.ratio - 1) <= MARGIN:
@@ -202,13 +205,31 @@ def _units(figures: Figures) -> Iterator[_Factor]:
         yield _Factor(ratio, "wrong_unit", text, figures.correct(key))
 
 
-def _other_batch(agreement: float, images: int) -> Explanation | None:
+def _rate(pairs: Sequence[Pair], figures: Figures) -> Explanation | None:
+    """Explain figures whose inverse is the other clock's: they are no times, but rates."""
+    if not figures.own or figures.timing not in ("interval_mean", "running_mean"):
+        return None
+    inverse_s = sum(p.span.count**2 / p.log_s for p in pairs if p.log_s > 0)
+    other_s = sum(p.other_s for p in pairs)
+    for times, what, key in (
+        (1, "iterations per second", "iterations_per_second"),
+        (figures.images or 1, "images per second", "rate"),
+    ):
+        if abs(times * inverse_s / other_s - 1) <= MARGIN:
+            text = f"its figures seem to be {what}, taken for seconds"
+            return Explanation("wrong_unit", text, figures.correct(f"log.timing: {key}"))
+    return None
+
+
+def _other_batch(agreement: float, typical: float, images: int) -> Explanation | None:
     """Explain rates that fit an iteration of a part of the images, or of several times as many."""
     fits = round(agreement * images)
     part = 0 < fits < images and images % fits == 0
-    if not part and not (agreement >= MUCH and fits % images == 0):
+    if not part and not (fits > images and fits % images == 0):
         return None
-    if abs(agreement * images / fits - 1) > MARGIN / 2:
+    # a pause makes any ratio, in one place
+    near = abs(agreement * images / fits - 1) <= MARGIN / 2
+    if not near or abs(typical * images / fits - 1) > ALIKE:
         return None
     remedy = "give the batch that was trained (--images-per-iteration, workload.images_per_gpu)"
     if fits == 1:
@@ -217,6 +238,15 @@ def _other_batch(agreement: float, images: int) -> Explanation | None:
             "wrong_unit", f"{text} second", f"{remedy}, or log.timing: iterations_per_second"
         )
     text = f"its rates fit iterations of {fits} images, not of {images}; or they are those of"
+    if images < fits < MUCH * images:
+        text = (
+            f"its rates fit iterations of {fits} images, not of {images}; or they leave out a part"
+        )
+        return Explanation(
+            "wrong_unit",
+            f"{text} of every iteration, such as data loading",
+            f"{remedy}, or run it with log.clock: arrival",
+        )
     if fits > images:
         text = f"{text} calls that return before the work is done (asynchronous dispatch)"
         return Explanation("wrong_unit", text, f"{remedy}, or let log.clock: arrival lead")
@@ -251,7 +281,7 @@ def _habit(
             "everywhere alike, so the log's clock leaves out a part of every iteration, such as"
             " data loading or the time between epochs"
         )
-        remedy = "if it should count, let mrbench run the training with log.clock: arrival"
+        remedy = "if it should count, run it with log.clock: arrival"
         return Explanation("partial_clock", text, remedy)
     if agreement > SKIPPED and figures.timing == "running_mean":
         text = (
@@ -272,17 +302,38 @@ def _habit(
     return Explanation("changed_format", text, figures.correct(keys))
 
 
-def _grow(pairs: Sequence[Pair]) -> bool:
-    """Return whether the figures grow from line to line by what passed: a cumulative time."""
+def _cumulative(pairs: Sequence[Pair], figures: Figures) -> Explanation | None:
+    """Explain figures that grow from line to line by what passed."""
     passed_s = sum(p.other_s for p in pairs[1:])
     each = statistics.median(p.span.count for p in pairs)
-    grown = pairs[-1].log_s - pairs[0].log_s
+    rise_s = pairs[-1].log_s - pairs[0].log_s
     rises = all(one.log_s < two.log_s for one, two in pairwise(pairs))
-    return (
-        passed_s > 0
-        and rises
-        and any(abs(by / passed_s - 1) <= MARGIN for by in (grown, grown / each))
+    by_what_passed = passed_s > 0 and any(
+        abs(by / passed_s - 1) <= MARGIN for by in (rise_s, rise_s / each)
     )
+    return _since_start(figures) if rises and by_what_passed else None
+
+
+def _since_start(figures: Figures) -> Explanation:
+    text = "its figures grow from line to line as the time since the start does"
+    return Explanation("wrong_timing", text, figures.correct("log.timing: cumulative"))
+
+
+def grown(spans: Sequence[Span], figures: Figures) -> Explanation | None:
+    """Explain figures that rise from line to line by the same, as no training's seconds do."""
+    if not figures.own or figures.timing not in ("interval_mean", "interval_total"):
+        return None
+    paces = [span.log_s / span.count for span in spans]
+    if len(paces) < LEAST_GROWING or not paces[-1] >= GROWN * paces[0] > 0:
+        return None
+    rises = [
+        (two - one) / b.count for (one, two), b in zip(pairwise(paces), spans[1:], strict=True)
+    ]
+    usual = statistics.median(rises)
+    alike = sum(abs(rise - usual) <= ALIKE * usual for rise in rises)
+    if min(rises) <= 0 or alike < (1 - FEW_GROW) * len(rises):
+        return None
+    return _since_start(figures)
 
 
 def _by_hours(pair: Pair) -> bool:

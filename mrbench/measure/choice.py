@@ -92,6 +92,8 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
         warnings.append(f"{unsure.text}; the {_NAMES[leading]} are used instead")
         unsure = None
         checks = {}  # which cannot be held against figures of no known meaning
+    elif unsure and leading != "log":
+        checks = {}
     if leading != "log":
         check = checks.get(leading)
         refuted = check if check and check.gross else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from mrbench.measure import notes, steadiness
-from mrbench.measure.causes import UNBUFFERED, Figures
+from mrbench.measure.causes import UNBUFFERED, Figures, grown
 from mrbench.measure.choice import Choice, Lead, choose
 from mrbench.measure.clocks import GROSS
 from mrbench.measure.interval import drift, within_run
@@ -147,7 +147,7 @@ def _conclude(
     if chosen.refuted and chosen.refuted.disagreement:
         why = Problem(chosen.refuted.reason, chosen.refuted.disagreement.remedy)
         return replace(measured, status="clocks_disagree", reason=why.text, remedy=why.remedy)
-    doubt = _doubt(process, chosen)
+    doubt = _doubt(process, chosen, figures)
     if doubt:
         return replace(measured, status="incomplete_window", reason=doubt.text, remedy=doubt.remedy)
     measured = _with_rate(measured, process, lead)
@@ -178,11 +178,14 @@ def _other_batch(process: Process, images: int | None, totals: Totals | None) ->
     return Problem(f"{text}: {changed.line}", remedy)
 
 
-def _doubt(process: Process, chosen: Choice) -> Problem | None:
+def _doubt(process: Process, chosen: Choice, figures: Figures) -> Problem | None:
     """Return why the leading clock gives no number, or None."""
     lead = chosen.lead
     if chosen.unsure:
         return chosen.unsure
+    cumulative = grown(lead.spans, figures) if lead.clock == "log" else None
+    if cumulative:
+        return Problem(cumulative.text, cumulative.remedy)
     if lead.iterations < LEAST_COVERED * process.iterations or lead.seconds <= 0:
         return untimed(process)
     if lead.error_s <= GROSS * lead.seconds:

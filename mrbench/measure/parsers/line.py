@@ -79,7 +79,8 @@ def _matched(
     text = plain(match["value"]) if timed else b""
     value = number(text)
     last = max(match.end("value") if timed else 0, match.end("iteration"))
-    if timed and math.isnan(value):
+    comma = math.isnan(value) and units.HAS_COMMA.fullmatch(text) is not None
+    if timed and math.isnan(value) and not comma:
         return None
     if block[last : last + 1] in (b"", b"\r", b"\n"):
         ends = number_ends(block, last, rule, final=final, inner=shape.inner)
@@ -90,6 +91,8 @@ def _matched(
     loss = number(plain(match["loss"])) if rule.loss and match["loss"] else None
     if not timed:
         return Mark(0, math.nan, offset + match.end(), loss=loss, untold=NO_VALUE)
+    if comma:
+        return Mark(0, math.nan, offset + match.end(), loss=loss, untold=units.EITHER_COMMA)
     left, right = match.span("value")
     what = units.meaning(block, left, right, rule, min(len(block), right + units.NEAR))
     value, error = units.apply(value, _error(text, rule), what)

@@ -61,7 +61,8 @@ def meaning(block: bytes, start: int, end: int, rule: TextFormat, line_end: int)
     if shown is None:
         other = _OTHER.match(block, end, min(line_end, end + NEAR))
         other = other or _OTHER_BEFORE.search(block, max(0, start - NEAR), start)
-        return Meaning(1.0) if other is None else Meaning(1.0, untold=_UNKNOWN_UNIT)
+        comma = EITHER_COMMA if _EITHER_COMMA.fullmatch(block, start, end) else None
+        return Meaning(1.0, untold=comma if other is None else _UNKNOWN_UNIT)
     groups = shown.groupdict()
     return Meaning(1e-3 if groups["ms"] or groups.get("ms2") else 1e-6)
 
@@ -75,6 +76,13 @@ def apply(value: float, error: float, what: Meaning) -> tuple[float, float]:
     return 1 / value, error / value**2
 
 
+# 2,412 may be 2.412 s, but 412,000 or 2,412 ms are thousands
+_EITHER_COMMA = re.compile(rb"\d{1,2},\d{3}")
+HAS_COMMA = re.compile(rb"\d{1,9},\d{1,9}")
+EITHER_COMMA = Problem(
+    "the commas of its times may stand for decimal points or between thousands",
+    "replace those between digits by points, and parse the result; or state log.unit",
+)
 _CONTRADICTED = Problem(
     "the log prints iterations per second where the recipe's log.timing says another kind of value",
     "say log.timing: iterations_per_second",
