@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# What a shell says of its terminal, its user's settings, and the job that it runs in: none of it
+# may decide a test, nor what the fixtures of a whole session make.
+SHELLS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CUDA_VISIBLE_DEVICES", "PYTHONIOENCODING")
+OUTSIDE = (*SHELLS, "CLICOLOR", "TTY_", "GIT_", "XDG_", "SLURM_", "SBATCH_", "SQUEUE_", "STUB_")
+for variable in [name for name in os.environ if name.startswith(OUTSIDE)]:
+    del os.environ[variable]
+
 # A busy machine must not decide a test.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
-OUTSIDE = ("MRBENCH_", "GIT_", "XDG_")
 # Fixtures that start something big, the longest tests first, and the marker of tests that use one.
 BIG = {
     "engine": "docker",
@@ -104,7 +110,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's home, caches, settings or locks."""
     for name in list(os.environ):
-        if name.startswith(OUTSIDE) and name != "MRBENCH_TEST_MIRROR":
+        if name.startswith("MRBENCH_") and name != "MRBENCH_TEST_MIRROR":
             monkeypatch.delenv(name)
     # uv's cache of downloaded wheels is the one thing shared: it is content-addressed
     cache = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
