@@ -6,6 +6,7 @@ children of the test, on free ports, and end with it.
 
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -51,10 +52,11 @@ JobAcctGatherType=jobacct_gather/none
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=1000
-KillWait=2
+KillWait=30
 MinJobAge={kept_s}
-SlurmctldTimeout=30
-SlurmdTimeout=30
+SlurmctldTimeout=300
+SlurmdTimeout=300
+MessageTimeout=60
 InactiveLimit=0
 MailProg=/bin/true
 NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports}] CPUs=16 \
@@ -210,10 +212,13 @@ def _is_step_of(process: Path, folder: Path, node: str) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        found = []
-        for _ in range(count):
-            probe = held.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            found.append(probe.getsockname()[1])
-        return found
+    """Return ports that are free, and that the kernel gives to no connection meanwhile."""
+    range_file = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first_given = int(range_file.read_text().split()[0])
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(first_given // 2, first_given)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("", port))
+            found += [port] if port not in found else []
+    return found

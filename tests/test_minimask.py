@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from cluster import free_ports
 from mrbench.model.inputs import SyntheticData
 from mrbench.prepare.data.synth import synthesize
 
@@ -128,9 +128,7 @@ def test_the_patch_keeps_saving_out_of_the_window(patched: Trained) -> None:
 def test_eight_devices_in_two_processes_train_as_one_does(tmp_path: Path) -> None:
     data = tmp_path / "coco"
     synthesize(data, SyntheticData(images=24, width=160, height=120))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     many: tuple[str, ...] = (
         "--devices",
         "8",
