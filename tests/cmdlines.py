@@ -43,7 +43,7 @@ PLACEHOLDERS = {
 # What is done with a command that is not simply run to end with 0, by the first pattern that fits:
 # a number is the exit code with which it must end; a text is why it is only parsed.
 HOW: dict[str, int | str] = {
-    "mrbench *--help": 0,
+    "mrbench *--help": "test_help.py reads the help of every command",
     "mrbench verify *runs/toy/*": "needs the tutorial's run; test_tutorial.py makes it",
     "mrbench new mine.yaml": "is there in the tests' folder; test_new.py writes others",
     "mrbench report toy *": "needs the tutorial's run; test_tutorial.py makes it",

@@ -18,7 +18,7 @@ from mrbench.launch.executors.docker.engine import meaning
 from mrbench.model.inputs import Environment, Package
 from mrbench.model.options import ExecutorOptions
 from mrbench.recipe import load, lockfile
-from toy import commit_all, edit, make_suite, mrbench, records
+from toy import commit_all, edit, make_suite, mrbench
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
@@ -74,8 +74,6 @@ def test_the_demo_is_built_upon_a_base_and_trained(tmp_path: Path) -> None:
     assert f"image {container['image']['tags'][0]} (" in told
     plain = run("--suite", "demo", "--dry-run", cwd=tmp_path).stdout
     assert f"image: environment of the Dockerfile, on python:{OWN}-slim-bookworm" in plain
-    again = run(*words, cwd=tmp_path)
-    assert records(again.stdout)[0]["environment"]["reused"]
 
 
 def test_the_harness_runs_within_its_own_image(
