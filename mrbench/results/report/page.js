@@ -66,7 +66,7 @@
     const count = spec.bars.length, room = width - left - made.margin.r;
     const row = (height - made.margin.t - made.margin.b) / count; // px
     const most = Math.max(...spec.bars.map(([, , end]) => end));
-    const needs = spec.bars.map(([, value, end]) => end * room / Math.max(room / 4, room - wide(value) - 14));
+    const needs = spec.bars.map(([, value, end]) => end * room / Math.max(room / 4, room - wide(value) - 18));
     made.margin.l = left;
     made.xaxis = { ...made.xaxis, range: [0, above ? most * 1.04 : Math.max(most * 1.04, ...needs)], automargin: false };
     made.yaxis = {
@@ -81,7 +81,7 @@
       showarrow: false, align: "left", xanchor: "left", y: above ? i - size : i,
       ...(above
         ? { x: 0, yanchor: "bottom", text: `<b>${fitting(name, width - 40)}</b>${lines > 1 ? "<br>" : ": "}${value}` }
-        : { x: end, xshift: 8, yanchor: "middle", text: value }),
+        : { x: end, xshift: 12, yanchor: "middle", text: value }),
     }));
     return size * 2;
   };

@@ -40,14 +40,15 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             _curve(rows, names[i], i, labelled=len(curves) <= FEW),
         ]
         legend.append(LegendEntry(key=f"series{i}", label=names[i], style=i))
+    efficiency = "Labels:" if len(curves) <= FEW else "In the numbers of this figure:"
     counts = sorted({row.gpus for rows in curves for row in rows})
     unit = "GPUs" if curves[0][0].accelerator == "gpu" else "devices"
     return Figure(
         key=key,
         title="Scaling",
         caption=(
-            f"Images per second over the number of {unit}, with 95 % intervals. Labels: scaling"
-            " efficiency. Thin and grey: proportional scaling from the fewest"
+            f"Images per second over the number of {unit}, with 95 % intervals. {efficiency}"
+            " scaling efficiency. Thin and grey: proportional scaling from the fewest"
             f" {unit} of the series."
         ),
         height_px=360,
