@@ -184,6 +184,16 @@ def test_no_window_scrolls_sideways(driver: webdriver.Chrome, width: int) -> Non
         ".map(t => [p.dataset.figure, t.textContent]))",
     )
     assert cut == []
+    over = js(
+        driver,
+        "const meet = (a, b) => a.width && b.width && a.left < b.right && b.left < a.right"
+        " && a.top < b.bottom && b.top < a.bottom, box = (e) => e.getBoundingClientRect();"
+        "return [...document.querySelectorAll('.plot:has(.barlayer .point)')]"
+        ".flatMap(p => [...p.querySelectorAll('.annotation-text')].filter(text =>"
+        " [...p.querySelectorAll('.scatterlayer .point, .errorbar path')]"
+        ".some(mark => meet(box(text), box(mark)))).map(t => [p.dataset.figure, t.textContent]))",
+    )
+    assert over == []  # values beside the bars are clear of intervals, runs and published numbers
 
 
 def test_dark_follows_the_system_and_the_button(driver: webdriver.Chrome) -> None:
