@@ -134,6 +134,10 @@ def test_what_is_left_out_of_every_iteration_is_no_event() -> None:
     assert (found.cause, found.first, found.last) == ("partial_clock", 101, 500)
     assert "everywhere alike" in found.text
     assert "data loading" in found.text
+    assert found.remedy.endswith("log.clock: arrival")
+    led = LogFormat(clock="arrival", timing="interval_total")
+    counted = disagreement(measure(samples(), WINDOW, 16, stamps=late, log=led))
+    assert counted.remedy == "the number counts it, by the arrival clock"
 
 
 def test_output_in_bursts_is_buffered() -> None:

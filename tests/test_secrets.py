@@ -61,6 +61,20 @@ def test_they_are_known_to_pack_after_the_folder_was_removed(tmp_path: Path) -> 
     assert folder.secrets.stat().st_mode & 0o077 == 0
 
 
+def test_a_plan_that_was_removed_alone_is_written_anew(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path / "run")
+    folder.path.mkdir()
+    folder.log.touch()
+    held = HeldFiles(folder)
+    held.take()
+    assert held.restore('{"suite": "toy"}')[1] == (
+        "the run's folder was removed while it trained, or parts of it; restored: plan.json",
+    )
+    assert held.restore("{}") == (folder, ())
+    held.close()
+    assert folder.plan.read_text() == '{"suite": "toy"}'
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

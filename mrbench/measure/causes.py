@@ -45,13 +45,15 @@ class Figures(NamedTuple):
     """How a log's figures are read: LogFormat's timing, and the images of one iteration.
 
     rates: they are images per second, whatever a parser makes of them. own: a recipe's pattern
-    reads them, so that its keys can be corrected.
+    reads them, so that its keys can be corrected. checks: the arrival clock leads, which these
+    figures only check.
     """
 
     timing: Timing | None = None
     images: int | None = None
     rates: bool = False
     own: bool = False
+    checks: bool = False
 
     def correct(self, key: str) -> str:
         """Return what to do about figures that are read in a wrong way; key: with its value."""
@@ -282,6 +284,8 @@ def _habit(
             " data loading or the time between epochs"
         )
         remedy = "if it should count, run it with log.clock: arrival"
+        if figures.checks:
+            remedy = "the number counts it, by the arrival clock"
         return Explanation("partial_clock", text, remedy)
     if agreement > SKIPPED and figures.timing == "running_mean":
         text = (

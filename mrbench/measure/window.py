@@ -140,6 +140,7 @@ def _conclude(
         images_per_iteration,
         rates=counts_images(log),
         own=log.pattern is not None,
+        checks=log.clock == "arrival",
     )
     chosen = choose(process, log.clock, figures, stamped=stamps is not None)
     lead = chosen.lead

@@ -31,7 +31,7 @@ class HeldFiles:
         where the old one cannot be made again; OSError where neither can.
         """
         missing = [name for name in self._open if not (self._folder.path / name).exists()]
-        if not missing:
+        if not missing and self._folder.plan.exists():
             return self._folder, ()
         lost = "the run's folder was removed while it trained"
         try:
@@ -41,7 +41,8 @@ class HeldFiles:
             folder = Path(tempfile.mkdtemp(prefix="mrbench-runs-")).joinpath(*parts)
             self._write(folder, list(self._open), plan)
             return RunDir(folder), (f"{lost} and cannot be made again: it is at {folder}",)
-        return self._folder, (f"{lost}: {', '.join(missing)} were restored",)
+        again = ", ".join(missing) or self._folder.plan.name
+        return self._folder, (f"{lost}, or parts of it; restored: {again}",)
 
     def close(self) -> None:
         """Let go of the files."""
