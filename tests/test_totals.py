@@ -68,6 +68,16 @@ def test_of_several_epochs_the_one_with_most_of_the_window_counts() -> None:
     found = read(text.replace("ObjLoss", "RPN_Conf"), GLUONCV)
     assert found.compared is not None
     assert (found.status, [(c.first, c.last) for c in found.compared]) == ("ok", [(101, 200)])
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(("length", "epochs"), [(130, 5), (640, 1)])
+def test_epochs_of_unknown_length_are_told(length: int, epochs: int) -> None:
+    """Lines after 50 and 100 of 130 iterations: nothing tells of the last 30, nor that they are."""
+    text = gluoncv(length * 0.5, lambda _: 32.0, epochs=epochs, length=length)
+    found = read(text.replace("ObjLoss", "RPN_Conf"), GLUONCV)
+    told = [text for text in found.warnings if "how long an epoch is" in text]
+    assert (found.status, len(told)) == ("ok", int(epochs > 1))
 
 
 def test_totals_far_behind_the_window_are_not_held_against_figures_that_were_not_read() -> None:

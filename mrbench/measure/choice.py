@@ -60,6 +60,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     check: None without a second clock. refuted: that check, or another one, if the two differ so
     much that neither can be a number. unsure: why the log's figures, which lead, may be no such.
+    totalled: the log's figures are all of a total that it prints.
     """
 
     lead: Lead
@@ -68,6 +69,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     unsure: Problem | None
     compared: Sequence[ComparedClock]
     warnings: Sequence[str]
+    totalled: bool
 
 
 def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -> Choice:
@@ -116,6 +118,7 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
         unsure=unsure if leading == "log" else None,
         compared=[each.compared for each in everything if each.compared],
         warnings=warnings,
+        totalled=total is not None and _establishes(total),
     )
 
 

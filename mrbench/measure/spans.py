@@ -102,7 +102,8 @@ class Process(msgspec.Struct):
     none; unsure: why it is unknown what its figures mean. begin_edge_s, end_edge_s: the errors of a
     running sum at the window's two edges. tally: its figures by the totals that the log prints.
     edges: where another window could begin and end. widest: iterations of its longest sample.
-    allocated_bytes: the most GPU memory that was printed up to the window's end.
+    allocated_bytes: the most GPU memory that was printed up to the window's end. guessed: epochs
+    end within the window, and the log does not say how long they are.
     """
 
     earliest: int
@@ -116,6 +117,7 @@ class Process(msgspec.Struct):
     untimed: int | None = None
     unknown: Problem | None = None
     unsure: Problem | None = None
+    guessed: bool = False
     backwards: int | None = None
     diverged: int | None = None
     begin_edge_s: float = 0.0
@@ -182,6 +184,7 @@ def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None,
     process.end, process.end_edge_s = sample.last, sample.edge_s
     process.iterations += sample.count
     process.allocated_bytes = sample.allocated_bytes
+    process.guessed = process.guessed or (sample.guessed and process.iterations > sample.count)
     process.longest = max(process.longest, sample.count)
     if not math.isfinite(sample.seconds):
         process.untimed = process.untimed or sample.last

@@ -26,6 +26,10 @@ from mrbench.model.run import IterationSample, LeadingClock, Measurement
 from mrbench.text import numbers
 
 LOG = LogFormat(timing="interval_total")
+GUESSED = (
+    "the log does not say how long an epoch is: what comes behind an epoch's last line is neither"
+    " counted nor timed"
+)
 
 
 def measure(
@@ -160,6 +164,8 @@ def _conclude(
         measured = replace(measured, began_s=began_s, ended_s=ended_s, timed=timed)
     resumed = began_late(measured, log.skipped)
     edges = [*_edge_warnings(process, window), *([resumed] if resumed else [])]
+    if process.guessed and not chosen.totalled:
+        edges.append(GUESSED)
     texts = (*edges, *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
 

@@ -84,6 +84,7 @@ class IterationSample(NamedTuple):
     are nan; or, where they are not, why the log cannot tell whether they are these.
     allocated_bytes: the most memory of one GPU that the log has printed for this process so far.
     begins: it is the first of its process, whose numbers may go on where another one's ended.
+    guessed: an epoch ended before it, and how long that was the log does not say.
     """
 
     last: int
@@ -100,6 +101,7 @@ class IterationSample(NamedTuple):
     unknown: Problem | None = None
     allocated_bytes: int | None = None
     begins: bool = False
+    guessed: bool = False
 
 
 FailureCause = Literal[

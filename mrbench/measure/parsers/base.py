@@ -109,7 +109,8 @@ class Mark(NamedTuple):
     launcher put before the line. untold: why it is unknown what value means. What a process prints
     first is a mark too (`begins`): its value is nan where it does not say how many iterations were
     done before; smoothing: what it states. allocated_bytes: the most GPU memory of its process that
-    was printed up to this line.
+    was printed up to this line. guessed: it is the first of its epoch, and how long the one before
+    was the log does not say.
     """
 
     iteration: int
@@ -128,6 +129,7 @@ class Mark(NamedTuple):
     smoothing: int = 0
     untold: Problem | None = None
     allocated_bytes: int | None = None
+    guessed: bool = False
 
 
 # Marks far behind the window are skipped; only a repeated one is reported: every rank prints it.
@@ -161,6 +163,7 @@ def to_sample(
         unknown=unknown,
         allocated_bytes=mark.allocated_bytes,
         begins=begins,
+        guessed=mark.guessed,
     )
 
 

@@ -102,12 +102,14 @@ class _Numbering(msgspec.Struct):
     epoch: int | None = None
     floor: int = 0
     last: int = 0
+    guessed: bool = False  # the epoch's beginning that was placed last
 
     def place(self, match: re.Match[bytes]) -> tuple[int, int, bool]:
         """Return the iteration, how many came before its epoch, and whether it is its last.
 
         Iteration 0 stands for a text that is no number.
         """
+        self.guessed = False
         try:
             return self._place(match)
         except (ValueError, TypeError):
@@ -134,7 +136,7 @@ class _Numbering(msgspec.Struct):
         if self.epoch is None or epoch < self.epoch:
             self.floor = epoch * UNPLACED
         elif epoch > self.epoch and within <= self.last - self.floor:
-            self.floor = self.last
+            self.floor, self.guessed = self.last, True
         self.epoch, self.last = epoch, self.floor + within
         return self.last, self.floor, False
 
@@ -203,7 +205,9 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
             previous_end = match.end()
             if mark is not None and iteration > 0:
                 last = iteration
-                yield mark._replace(iteration=iteration, floor=floor, closes=closes)
+                yield mark._replace(
+                    iteration=iteration, floor=floor, closes=closes, guessed=numbering.guessed
+                )
         yield from (mark for _, mark in begins)
         if begins:
             last = 0
