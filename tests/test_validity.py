@@ -17,6 +17,7 @@ from mrbench.record import rules
 from mrbench.record.default_rules import default_rules
 from mrbench.record.formats import record_of
 from mrbench.record.judge import judge_record
+from mrbench.record.machine_rules import slowed_by
 from test_checks_gpus import build
 from toy import edit, make_suite, mrbench, outcomes, records
 
@@ -139,6 +140,9 @@ def test_each_rule(rule: Any, change: dict[str, Any], outcome: str, says: str) -
     assert says in found.text
 
 
+UNSEEN = seen(span_s=0.8, host={"name": "a", "processors": 2})
+
+
 def loaded(others: float, stolen: float = 0.0, *, nodes: bool = False) -> dict[str, Any]:
     def host(name: str, others: float, stolen: float) -> dict[str, Any]:
         load = {"usable_cores": 2, "training_cores": 1, "others_cores": others}
@@ -161,6 +165,7 @@ def loaded(others: float, stolen: float = 0.0, *, nodes: bool = False) -> dict[s
         (loaded(0.1, 0.4), "invalid", "took 0.10 of 2 cores, the hypervisor 0.40: it may"),
         (loaded(0.41, nodes=True), "invalid", "on b other programs took 0.41 of 2 cores"),
         ({}, "valid", "the load by other programs is unknown (there is no telemetry of it)"),
+        (UNSEEN, "valid with notes", "the window of 0.8 s is too short to see other programs"),
     ],
 )
 def test_foreign_load_is_a_rule_of_every_suite(
@@ -177,6 +182,12 @@ def test_foreign_load_is_a_rule_of_every_suite(
     own = Rule(rule="foreign_load", reason="r", otherwise="note", at_most=1.0)
     lenient = replace(found.suite, rules=(own,))
     assert "foreign_load" not in {rule.rule for rule in default_rules(lenient)}
+
+
+def test_a_window_in_which_nobody_could_be_seen_is_not_called_slowed() -> None:
+    found = record(**UNSEEN)
+    found = replace(found, validity=judge_record(found, default_rules(found.suite)))
+    assert slowed_by(found) == {}
 
 
 def limits(**shares: float | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ MOST_LOST = 0.05  # of the usable processors; a quiet machine's own services tak
 FULL = 0.9  # of the usable processors: then whatever others take is missing to the training
 LOWEST_CLOCK = 0.5  # of the highest: on all cores it is lower than on one, but hardly by that much
 LEAST_SAMPLES = 3
+SHORTEST_S = 2.0  # of a window: telemetry takes a sample a second
 Answer = tuple[RuleOutcome, str]
 
 
@@ -24,6 +25,8 @@ def foreign_load(record: RunRecord, rule: Rule) -> Answer:
     hosts = list(_hosts(record.telemetry))
     known = [(host, host.cpu_load) for host in hosts if host.cpu_load]
     if not known:
+        if hosts and rule.otherwise == "note" and (short := _too_short(record)):
+            return "failed", short
         return "not checked", f"the load by other programs is unknown ({_lack(record)})"
     host, load = max(known, key=lambda pair: pair[1].lost_share)
     where = f"on {host.name} " if len(hosts) > 1 else ""
@@ -35,6 +38,14 @@ def foreign_load(record: RunRecord, rule: Rule) -> Answer:
     if len(known) < len(hosts):
         return "not checked", f"{text}; of {len(hosts) - len(known)} nodes the load is unknown"
     return "ok", text
+
+
+def _too_short(record: RunRecord) -> str:
+    """Say that the window is too short for telemetry to see who used the processors; or nothing."""
+    seconds = record.telemetry.span_s if record.telemetry else None
+    if seconds is None or seconds >= SHORTEST_S:
+        return ""
+    return f"the window of {seconds:.1f} s is too short to see other programs: choose a longer one"
 
 
 def cpu_throttling(record: RunRecord, rule: Rule) -> Answer:
@@ -82,6 +93,8 @@ def slowed_by(record: RunRecord) -> dict[str, str]:
     findings = record.validity.findings if record.validity else ()
     known = [f for f in findings if f.rule in MACHINE_RULES]
     broken = {f.rule: f.text for f in known if f.outcome == "failed"}
+    if not any(host.cpu_load for host in _hosts(record.telemetry)):
+        broken.pop("foreign_load", None)  # a window in which nobody could be seen
     if all(f.rule != "foreign_load" for f in known) and (text := _older_load(record.telemetry)):
         broken["foreign_load"] = text
     return broken
