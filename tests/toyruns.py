@@ -78,6 +78,9 @@ def load(record: dict[str, Any]) -> None:
     """Make a record one of a run beside other programs."""
     finding = {"rule": "foreign_load", "outcome": "failed", "text": TOOK, "reason": "r"}
     validity = {"verdict": "valid with notes", "notes": [TOOK]}
+    known = {"usable_cores": 2, "training_cores": 1, "others_cores": 0.21, "stolen_cores": 0}
+    if host := (record["telemetry"] or {}).get("host"):
+        host["cpu_load"] = known
     record["validity"] = validity | {"findings": [finding | {"otherwise": "note"}]}
 
 

@@ -59,8 +59,8 @@ def print_report(
         return columns
 
     with console.capture() as printed:
-        if title:
-            console.print(Text(plain(one_line(title)), "bold"))
+        for line in title.split("\n") if title else ():
+            console.print(Text(plain(one_line(line)), "bold"))
         for subject, members in groups.items():
             console.print(Text(plain(one_line(subject)), "bold"), rule(members), sep="\n")
         console.print(Text(plain(printable(verdict)), "bold"))

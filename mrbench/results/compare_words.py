@@ -13,7 +13,7 @@ from mrbench.model.comparison import (  # fmt: skip
 )
 from mrbench.model.finding import Finding, Outcome
 from mrbench.record.provenance import SLOWED
-from mrbench.text import shorten
+from mrbench.text import one_line, shorten
 
 # What a difference concerns, by the beginning of its key; what mostly explains most comes first.
 CONCERNS: Mapping[str, tuple[str, ...]] = {
@@ -46,7 +46,7 @@ def heading(comparison: Comparison) -> str:
         lines.append(comparison.verdict)
     for label, side in (("A", comparison.a), ("B", comparison.b)):
         lines.append(f"{label}: {_number(side)}  {side.run}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _number(side: ComparedSide) -> str:

@@ -11,6 +11,7 @@ from mrbench.console.report import print_report
 from mrbench.errors import MrbenchError
 from mrbench.record.archive import opened
 from mrbench.record.verify import verify
+from mrbench.text import one_line
 
 COMMAND = Command(
     group="Look at runs",
@@ -55,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
                 code = max(code, checked.exit_code)
                 answers.append(checked.plain())
                 if not args.json:
-                    print_report(checked.title, checked.shown(), checked.verdict)
+                    print_report(one_line(checked.title), checked.shown(), checked.verdict)
         except MrbenchError as exc:  # the other runs are checked all the same
             print(f"mrbench: {exc}", file=sys.stderr)
             code = max(code, exc.exit_code)
