@@ -198,6 +198,25 @@ def test_paddledetection(tmp_path: Path) -> None:
     assert both.agreement == pytest.approx(1, abs=0.001)
 
 
+@pytest.mark.parametrize(("length", "iterations"), [(200, 400), (130, 360)])
+def test_paddles_line_of_an_epochs_first_iteration_counts_where_it_overlaps_none(
+    length: int, iterations: int
+) -> None:
+    seconds = [3.0 if i % length == 0 else 0.5 for i in range(640)]
+    text = ""
+    for i in range(640):
+        epoch, batch = divmod(i, length)
+        if batch % 20 == 0:
+            mean = sum(seconds[max(0, i - 19) : i + 1]) / min(20, i + 1)
+            text += f"Epoch: [{epoch}] [{batch:3d}/{length}] learning_rate: 0.002000 loss: 2.5"
+            text += f" eta: 0:04:12 batch_cost: {mean:.4f} data_cost: 0.0049 ips: 8.0 images/s\n"
+    log = LogFormat(format="paddledetection")
+    m = measure(parse_samples([(0, text.encode())], log, 16), Window(first=100, last=500), 16)
+    assert (m.status, m.iterations) == ("ok", iterations)
+    if length == 200:
+        assert m.seconds_per_iteration == pytest.approx(sum(seconds[101:501]) / 400, abs=1e-4)
+
+
 def test_a_bars_arrival_times_lead_and_its_own_time_serves_without_them(tmp_path: Path) -> None:
     log = LOGS / "tqdm.log.gz"
     found = read(log, tmp_path, 100, 500)

@@ -64,7 +64,8 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     are those of LogFormat. smoothing: value is the mean of the last so many iterations, however
     often it is printed; 0 if only the log knows of how many: states_smoothing finds the settings
     that say so, usual is what is likely. restarts: that mean, or a running one, begins anew in each
-    epoch. data_over: data is the mean of the last so many, though value is not. step: the step of
+    epoch. overlaps: a line that comes sooner than the others tells of iterations that were told of.
+    data_over: data is the mean of the last so many, though value is not. step: the step of
     rounding, if the digits of value do not show it. begins: a line that a new process prints before
     its first mark; its group, if any, is the number of iterations done. unit_s: seconds of one unit
     of value; None: the line shows it. told_by: what a line has if its value means what this format
@@ -91,6 +92,7 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     usual: str = ""
     restarts: bool = False
     data_over: int = 0
+    overlaps: bool = False
     step: float | None = None
     begins: re.Pattern[bytes] | None = None
     allocated_mib: re.Pattern[bytes] | None = None

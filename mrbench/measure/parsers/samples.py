@@ -22,11 +22,12 @@ def to_samples(
         return from_smoothed(to_steps(marks, every=every), rule, log.smoothing)
     if rule.timing == "cumulative":
         return _from_sums(to_steps(marks, every=every))
-    return from_intervals(to_steps(marks, every=every), rule.timing, images_per_iteration)
+    steps = to_steps(marks, every=every)
+    return from_intervals(steps, rule.timing, images_per_iteration, overlaps=rule.overlaps)
 
 
 def from_intervals(
-    steps: Iterable[Step], timing: Timing, images: int = 1
+    steps: Iterable[Step], timing: Timing, images: int = 1, *, overlaps: bool = False
 ) -> Iterator[IterationSample]:
     """Take each number as the time since the line before it, in one epoch if each begins anew.
 
@@ -37,6 +38,8 @@ def from_intervals(
     for mark, first, start, interval, irregular, _ in steps:
         begins = begins or first
         base = (start or 0) if first else last
+        if overlaps and not first and mark.iteration - base < interval:
+            continue
         count = mark.iteration - max(base, mark.floor)
         if count < mark.iteration - base == interval:
             count = interval  # lines come regularly over epochs' ends
