@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -159,8 +160,8 @@ def _update(args: argparse.Namespace) -> int:
 
 def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:
     for key, repeats in groups.items():
-        for reason in repeats.left_out:
-            text = f"a run of {shorten(key[0])}: {shorten(reason)}"
+        for reason, count in Counter(repeats.left_out).items():
+            text = f"{counted(count)} of {shorten(key[0])}: {shorten(reason)}"
             print(f"mrbench: left out: {text}", file=sys.stderr)
 
 
