@@ -55,7 +55,7 @@ def load_run(path: str | PathLike[str]) -> RunRecord:
     named = Path(path)
     if not named.is_file() and not (named / "record.json").is_file():
         remedy = "give a run's folder or an archive of `mrbench pack`"
-        raise MrbenchError("is no run with a record", remedy, file=named)
+        raise MrbenchError("is not a run with a record", remedy, file=named)
     with opened(str(named), named.parent) as run:
         record, edited = rundir.load_checked(run.folder.record, run.record_name)
     if edited:

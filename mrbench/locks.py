@@ -136,7 +136,7 @@ def open_file(path: Path, *, shared: bool) -> int:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(file)
-        raise UnavailableError("is no lock file of mrbench", "remove it", file=path)
+        raise UnavailableError("is not a lock file of mrbench", "remove it", file=path)
     return file
 
 

@@ -445,14 +445,14 @@ def beyond_doubles(path: Path) -> None:
 
 BAD: list[tuple[str, int, str, Callable[[Path], object]]] = [
     ("gone", 1, "cannot be read (No such file", lambda p: p.unlink()),
-    ("empty", 1, "is no JSON (", lambda p: p.write_text("")),
-    ("text", 1, "is no JSON (", lambda p: p.write_text("hello")),
+    ("empty", 1, "is not JSON (", lambda p: p.write_text("")),
+    ("text", 1, "is not JSON (", lambda p: p.write_text("hello")),
     ("bytes", 1, "is not UTF-8 text", lambda p: p.write_bytes(b"\xff\xfe")),
     ("list", 1, "expected keys and values, got a list", lambda p: p.write_text("[]")),
     ("record", 1, "digest: missing; restore it", lambda p: p.write_text('{"format": 3}')),
-    ("deep", 1, "is no JSON (", lambda p: p.write_text("[" * 100_000)),
+    ("deep", 1, "is not JSON (", lambda p: p.write_text("[" * 100_000)),
     ("huge", 1, "larger than 1 MiB", lambda p: p.write_text(" " * (1 << 20) + "{}")),
-    ("NaN", 1, "NaN is no number", lambda p: edit(p, '"noise_freedom": 2', '"x": NaN')),
+    ("NaN", 1, "NaN is not a number", lambda p: edit(p, '"noise_freedom": 2', '"x": NaN')),
     ("edited", 7, "was edited after it was saved", lambda p: edit(p, "39.7", "29.7")),
     (
         "format",
@@ -593,7 +593,7 @@ def test_a_margin_is_a_share(text: str, capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as left:
         check("--baseline", "base.json", f"--margin={text}")
     assert left.value.code == 2
-    assert "is no margin; give a share up to 50%, as 3%" in capsys.readouterr().err
+    assert "is not a margin; give a share up to 50%, as 3%" in capsys.readouterr().err
 
 
 def test_an_export_names_a_kind_and_a_file(capsys: pytest.CaptureFixture[str]) -> None:

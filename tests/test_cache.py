@@ -106,7 +106,7 @@ def test_links_are_not_followed(home: Path, tmp_path: Path) -> None:
 
 
 def test_an_age_is_read_or_refused(home: Path) -> None:
-    assert "'30' is no age; give it as 30m, 12h, 7d or 8w" in _mrbench(
+    assert "'30' is not an age; give it as 30m, 12h, 7d or 8w" in _mrbench(
         "gc", "--older", "30", code=2
     )
     assert _entries(home) == ALL

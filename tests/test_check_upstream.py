@@ -59,7 +59,7 @@ def test_a_patch_that_does_not_apply_is_told(world: World) -> None:
     failed = world.failure("--mirror", world.mirror)
     assert failed["topic"] == "applies"
     assert "patch toys/toy.patch does not apply" in failed["text"]
-    assert "make it anew" in failed["remedy"]
+    assert "make it again" in failed["remedy"]
 
 
 def test_a_substitution_that_finds_something_else_is_told(world: World) -> None:

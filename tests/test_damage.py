@@ -33,7 +33,7 @@ MOST_FAULTS = 40  # that are shown
 CODES = {0, 1, 2, 6, 7, 8}
 OF_A_GATE = (0, 1, 7, 8)  # what ends commands that read a baseline
 # What can be wrong with a file as a whole, so that no key is named.
-WHOLE = ("is not JSON", "is no JSON", "found invalid Unicode", "written by a newer", "nested too")
+WHOLE = ("is not JSON", "found invalid Unicode", "written by a newer", "nested too")
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e]")
 RUN = "runs/smoke/torchvision/20261125T102205Z-f527373c"
 OTHER = "detectron2/20261125T101200Z-d3d87a44"

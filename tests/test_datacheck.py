@@ -157,14 +157,14 @@ def test_images_that_nobody_names_are_a_warning(coco: Path) -> None:
 def test_a_part_that_is_missing_is_told(coco: Path, name: str) -> None:
     path = coco / name
     path.unlink() if path.is_file() else shutil.rmtree(path)
-    assert f"{path} is missing; remove it and draw it anew" in only(look(coco), "failed")
+    assert f"{path} is missing; remove it and draw it again" in only(look(coco), "failed")
 
 
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
         (lambda d: d["annotations"][0].update(image_id=999), "of images that are not listed"),
-        (lambda d: d["annotations"][0].update(image_id=[1]), "is no number"),
+        (lambda d: d["annotations"][0].update(image_id=[1]), "is not a number"),
         (lambda d: d["annotations"][0].update(category_id=12), "that COCO does not have"),
         (lambda d: d["annotations"][0].update(bbox=[1, 2, 3]), "left, top, width, height"),
         (lambda d: d["annotations"][0].update(segmentation=[]), "neither polygons nor a mask"),
@@ -172,7 +172,7 @@ def test_a_part_that_is_missing_is_told(coco: Path, name: str) -> None:
         (lambda d: d["annotations"].append(d["annotations"][0]), "with the id of another"),
         (lambda d: d["categories"].pop(), "not COCO's 80"),
         (lambda d: d["images"][0].update(width=0), "without a size in pixels"),
-        (lambda d: d["images"][0].update(file_name="../../x.jpg"), "is no plain name"),
+        (lambda d: d["images"][0].update(file_name="../../x.jpg"), "is not a plain name"),
         (lambda d: d["images"][1].update(file_name=d["images"][0]["file_name"]), "of another"),
         (lambda d: d["images"][0].update(id=d["images"][1]["id"]), "more than one image"),
         (lambda d: d["images"][0].pop("height"), "without id, file_name, width or height"),
@@ -211,7 +211,7 @@ def test_an_annotation_file_that_is_none_is_told(coco: Path, content: bytes) -> 
 def test_counts_are_compared(coco: Path) -> None:
     change(coco, "val2017", lambda d: d["images"].pop())
     text = "\n".join(f"{f.file}: {f.text}" for f in look(coco).findings)
-    assert "lists 1 images, as it was drawn it has 2" in text
+    assert "lists 1 images, as drawn it has 2" in text
     assert "val2017 does not list the images of minival2014, as COCO does" in text
 
 

@@ -196,7 +196,7 @@ def test_a_program_that_the_image_lacks(tmp_path: Path) -> None:
 
 def test_a_program_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("text")
-    told = "is no program that this user may run in the image; make it executable"
+    told = "is not a program that this user may run in the image; make it executable"
     with pytest.raises(LaunchError, match=told):
         run(in_container(tmp_path, str(tmp_path / "plain")), tmp_path)
 
@@ -208,7 +208,7 @@ def test_a_program_that_is_none(tmp_path: Path) -> None:
         ({"image": None}, {}, r"which image to run in; name one with --image"),
         ({"gpus": 2}, {}, r"cannot give GPUs to containers; install the NVIDIA Container Toolkit"),
         ({"read_only": (Path("/no/such"),)}, {}, r"/no/such: the engine finds no such folder; use"),
-        ({}, {"memory": "1zz"}, r"--memory or --shm is no size; write it as 64g"),
+        ({}, {"memory": "1zz"}, r"--memory or --shm is not a size; write it as 64g"),
         ({}, {"memory": "1k"}, r"--memory gives too little .* give more with --memory"),
     ],
 )

@@ -106,10 +106,10 @@ def test_the_user_s_own_folders_are_looked_at_too(
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("index: http://host/simple", "is no https or file URL"),
-        ("index: /srv/simple", "is no https or file URL"),
-        ("index: https://", "is no https or file URL"),
-        ("find_links: [wheels]", "is no https or file URL"),
+        ("index: http://host/simple", "is not an https or file URL"),
+        ("index: /srv/simple", "is not an https or file URL"),
+        ("index: https://", "is not an https or file URL"),
+        ("find_links: [wheels]", "is not an https or file URL"),
         ("index: https://me:hidden@host/simple", "holds a password or a token"),
         ("index: https://hidden@host/simple", "holds a password or a token"),
         ("find_links: ['https://host/?token=hidden']", "holds a password or a token"),
@@ -149,7 +149,7 @@ def test_recipes_share_a_lock_that_fits_them_all(tmp_path: Path, git: Callable[.
     lock = recipe.with_name("shared.lock")
     assert done.stdout == f"{lock}: written, for toy, other\n"
     again = mrbench("lock", "--recipe", other, recipe, cwd=tmp_path)
-    assert again.stdout == f"{lock}: as it was, for other, toy\n"
+    assert again.stdout == f"{lock}: unchanged, for other, toy\n"
     assert list(lockfile.blocks(lock.read_bytes())) == ["python-dateutil", "six"]
     for each in (recipe, other):
         assert mrbench("run", "--dry-run", "--recipe", each, cwd=tmp_path).returncode == 0

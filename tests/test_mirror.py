@@ -273,7 +273,7 @@ def test_a_folder_of_something_else_is_left_alone(world: World) -> None:
     done = mrbench("mirror", "create", "photos", "--recipe", world.recipe, cwd=world.folder)
     assert done.returncode == 4
     assert "holds me.jpg" in done.stderr
-    assert "is no mirror" in mrbench("mirror", "verify", "photos", cwd=world.folder).stderr
+    assert "is not a mirror" in mrbench("mirror", "verify", "photos", cwd=world.folder).stderr
 
 
 def test_a_suite_that_got_another_recipe_is_not_covered_any_more(tmp_path: Path) -> None:
@@ -296,8 +296,8 @@ def covered(**changed: object) -> dict[str, object]:
         ({"files": {"/etc/passwd": {"size_bytes": 1, "sha256": "0" * 64}}}, "no path within it"),
         ({"files": []}, "files: expected keys and values, got a list; copy"),
         ({"recipes": {"a/b": {}}}, "mirror.json: recipes.a/b.python: missing; copy the mirror"),
-        ({"recipes": {"a/b": covered(repos={"../r": []})}}, "a/b.repos: '../r' is no path"),
-        ({"recipes": {"a/b": covered(files=["/x"])}}, "a/b.files: '/x' is no path"),
+        ({"recipes": {"a/b": covered(repos={"../r": []})}}, "a/b.repos: '../r' is not a path"),
+        ({"recipes": {"a/b": covered(files=["/x"])}}, "a/b.files: '/x' is not a path"),
         ({"format": 99}, "newer mrbench (mirror format 99; this one reads up to 1); upgrade"),
     ],
 )

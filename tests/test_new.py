@@ -147,6 +147,14 @@ def test_a_recipe_of_several_suites_needs_the_suites_name() -> None:
     assert "2019/detectron2 or modern/detectron2" in err
     code, _, err = mrbench("new", "own.yaml", "--from", "demo/minimsk")
     assert (code, "minimask" in err) == (2, True)
+    code, _, err = mrbench("new", "own.yaml", "--from", "./other.yaml")
+    assert (code, "copy it and change the copy" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_log_that_is_not_there_is_said_so() -> None:
+    code, _, err = mrbench("new", "own.yaml", "--log", "no.log")
+    assert (code, "no.log: no such file; give a log" in err) == (6, True)
 
 
 @pytest.mark.parametrize(

@@ -208,10 +208,10 @@ EVIL = [
     (member("../record.json"), "would leave the folder"),
     (member("/tmp/record.json"), "would leave the folder"),  # noqa: S108 - refused
     (member("a/../../record.json"), "would leave the folder"),
-    (member("a/train.log", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "is no plain file"),
-    (member("a/train.log", type=tarfile.LNKTYPE, linkname="../x"), "is no plain file"),
-    (member("a/train.log", type=tarfile.FIFOTYPE), "is no plain file"),
-    (member("a/train.log", type=tarfile.CHRTYPE), "is no plain file"),
+    (member("a/train.log", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "is not a plain file"),
+    (member("a/train.log", type=tarfile.LNKTYPE, linkname="../x"), "is not a plain file"),
+    (member("a/train.log", type=tarfile.FIFOTYPE), "is not a plain file"),
+    (member("a/train.log", type=tarfile.CHRTYPE), "is not a plain file"),
 ]
 
 
@@ -271,7 +271,7 @@ def test_an_archive_with_holes_is_refused(tmp_path: Path) -> None:
         subprocess.run(words, cwd=tmp_path, check=True)
         done = mrbench("verify", f"{form}.tar.gz", cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, ""), form
-        assert "'a/sparse', which is no plain file" in done.stderr
+        assert "'a/sparse', which is not a plain file" in done.stderr
 
 
 def test_what_is_too_large_to_verify_is_not_packed(

@@ -63,7 +63,7 @@ def test_runs_are_chosen_by_suite_implementation_and_time(runs: list[Path], tmp_
     for text in ("7x", "9999999d", "yesterday", "-1d"):
         done = mrbench("runs", f"--since={text}", cwd=tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-        assert f"--since: '{text}' is no time; give 30m, 12h, 7d, 8w or a date" in done.stderr
+        assert f"--since: '{text}' is not a time; give 30m, 12h, 7d, 8w or a date" in done.stderr
 
 
 def test_a_number_that_does_not_count_is_not_listed(runs: list[Path], tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_failed_runs_again_what_failed_last_and_has_no_valid_run(toy: Path, tmp_
         (("--failed", "--repeat", 3), "give --missing --repeat 3"),
         (("--failed", "--missing"), "not allowed with argument"),
         (("--since", "7d"), "--since is for --missing and --failed"),
-        (("--missing", "--since", "noon"), "'noon' is no time; give 30m"),
+        (("--missing", "--since", "noon"), "'noon' is not a time; give 30m"),
     ],
 )
 def test_what_does_not_fit_together(
@@ -200,7 +200,7 @@ def test_a_series_whose_mrbench_was_killed_goes_on(paced: Path, tmp_path: Path) 
             "nothing is left to run",
         ]
         failed = mrbench("run", *words[:2], "--failed", "--dry-run", cwd=tmp_path)
-        assert failed.stdout.startswith("toy: skipped: a run of it is at work\n")
+        assert failed.stdout.startswith("toy: skipped: one of its runs is under way\n")
         running.kill()
     (killed,) = rundir.find_unfinished(tmp_path / "runs", "toys")
 

@@ -62,7 +62,7 @@ def test_compare_of_an_implementation_takes_its_latest_two_runs(
     older, newer = of_same(runs[0], runs)[-2:]
     name = newer.parent.name
     done = mrbench("compare", name, cwd=tmp_path)
-    assert f"{name}: A is the run before its latest, B its latest run\n" in done.stdout
+    assert f"{name}: A is its latest run but one, B its latest\n" in done.stdout
     sides = json.loads(mrbench("compare", name, "--json", cwd=tmp_path).stdout)
     rates = [rundir.load(run / "record.json").images_per_second for run in (older, newer)]
     assert [sides[side]["images_per_second"] for side in "ab"] == rates

@@ -184,4 +184,4 @@ def test_where_nobody_knows_a_line_says_so(
 def test_what_is_no_temperature_is_refused(toy: Path, tmp_path: Path, text: str) -> None:
     done = mrbench("run", "--recipe", toy, f"--cool-down={text}", cwd=tmp_path)
     assert done.returncode == 2
-    assert "is no temperature of a GPU" in done.stderr
+    assert "is not a temperature of a GPU" in done.stderr

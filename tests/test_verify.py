@@ -231,7 +231,7 @@ def test_a_folder_with_another_runs_name_is_found(run: Path, tmp_path: Path) -> 
     assert mismatches(verify(moved, tmp_path)).keys() == {"name"}
     other = moved.rename(moved.with_name("mine"))
     notes = [f["text"] for f in verify(other, tmp_path, code=0)["groups"]["plan and end"]]
-    assert any("mine is no name that mrbench gives" in text for text in notes)
+    assert any("mine is not a name that mrbench gives" in text for text in notes)
 
 
 def test_a_changed_checkout_in_the_cache_is_found(

@@ -236,7 +236,7 @@ def test_a_record_that_cannot_be_read_lets_nothing_pass(server: Server) -> None:
     wanted = item(f"{server.base}/R-50.pkl")
     obtain(wanted)
     (home() / "weights" / ".seen" / "net" / "R-50.pkl.json").write_text("{}")
-    assert "is no record of weights" in refused(wanted)
+    assert "is not a record of weights" in refused(wanted)
 
 
 def test_one_name_stands_for_one_origin(server: Server) -> None:

@@ -20,8 +20,8 @@ OUTCOMES: Mapping[Verdict, tuple[Outcome, int]] = {
 REMEDIES: Mapping[Verdict, str] = {
     "pass": "",
     "fail": "",
-    "undecided": "the change is about as large as the margin, or the machine is not steady: begin"
-    " anew with another --margin or more --max-pairs",
+    "undecided": "the change is about as large as the margin, or the machine is not steady: start"
+    " again with another --margin or more --max-pairs",
 }
 UNLIKE = "compare two that differ in code, packages, command or variables only"
 

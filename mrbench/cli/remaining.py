@@ -174,7 +174,7 @@ def _failed(plan: Plan, stored: Stored) -> tuple[bool, str]:
     """Tell whether a plan is to be run again as its latest run has no valid number; and why."""
     latest, killed = stored.latest, stored.killed
     if stored.at_work:
-        return False, "skipped: a run of it is at work"
+        return False, "skipped: one of its runs is under way"
     if stored.valid:
         return False, "skipped: has a valid run"
     if killed and (latest is None or latest.id.rpartition("/")[2] < killed):

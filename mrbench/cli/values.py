@@ -18,7 +18,7 @@ def variable(text: str) -> str:
     name = text.removesuffix("*")
     if name.isidentifier() and name.isascii():
         return text
-    raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable; give one, or NCCL_*")
+    raise argparse.ArgumentTypeError(f"{text!r} is not the name of a variable; give one, or NCCL_*")
 
 
 def positive(text: str) -> int:
@@ -44,7 +44,7 @@ def age(text: str) -> int:
     """Read an age, such as 30m, 12h, 7d or 8w; returns seconds."""
     if match := AGE.fullmatch(text):
         return int(match[1]) * UNITS_S[match[2]]
-    raise argparse.ArgumentTypeError(f"{text!r} is no age; give it as 30m, 12h, 7d or 8w")
+    raise argparse.ArgumentTypeError(f"{text!r} is not an age; give it as 30m, 12h, 7d or 8w")
 
 
 def moment(text: str) -> str:
@@ -58,7 +58,7 @@ def moment(text: str) -> str:
         return read.strftime(SECOND)
     except (ValueError, OverflowError):
         example = "give 30m, 12h, 7d, 8w or a date such as 2026-01-31"
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; {example}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; {example}") from None
 
 
 def whole(text: str) -> int:
@@ -83,7 +83,7 @@ def size(text: str) -> str:
     number = text.lower().removesuffix("b").rstrip("kmgt")
     if _is_number(number) and len(text) - len(number) <= 2:  # noqa: PLR2004 - as kb
         return text
-    raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; give it as 64g or 512m")
+    raise argparse.ArgumentTypeError(f"{text!r} is not an amount of memory; give it as 64g or 512m")
 
 
 def shared(text: str) -> str:
@@ -109,7 +109,9 @@ def degrees(text: str) -> float:
         value = -1.0
     if 0 < value < 120:  # noqa: PLR2004 - above, GPUs switch off
         return value
-    raise argparse.ArgumentTypeError(f"{text!r} is no temperature of a GPU; give degrees Celsius")
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a temperature of a GPU; give degrees Celsius"
+    )
 
 
 def margin(text: str) -> float:
@@ -121,4 +123,4 @@ def margin(text: str) -> float:
         value = -1.0
     if 0 < value <= 0.5:  # noqa: PLR2004 - above half, nothing would be told apart
         return value
-    raise argparse.ArgumentTypeError(f"{text!r} is no margin; give a share up to 50%, as 3%")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a margin; give a share up to 50%, as 3%")

@@ -37,7 +37,7 @@ def wait(
     elif _hot(now, cool_down):
         problem(
             f"{plan.implementation}: still not at {cool_down.celsius:g} °C after {waited_s:.0f} s"
-            f" ({_words(now)}); it is run all the same, --cool-down-limit waits longer"
+            f" ({_words(now)}); it runs anyway, --cool-down-limit waits longer"
         )
     return CooledDown(
         celsius=cool_down.celsius,

@@ -71,7 +71,7 @@ def wait(limit_s: float, plan: Plan, stage: Stage, problem: Stage) -> QuietWait:
     waited_s = time.monotonic() - began_s
     if found:
         text = f"still not quiet after {waited_s:.0f} s ({'; '.join(found)})"
-        problem(f"{plan.implementation}: {text}; it is run all the same")
+        problem(f"{plan.implementation}: {text}; it runs anyway")
     return QuietWait(
         limit_s=limit_s,
         waited_s=round(waited_s, 3),

@@ -97,7 +97,8 @@ def _plain(seconds: float) -> str:
 
 def _changed(found: Unsteady, images: int | None) -> str:
     size = f"{'rose' if found.change > 0 else 'fell'} by {abs(found.change):.1%}"
-    places = " and ".join(str(place) for place in found.at)
+    *first, last = map(str, found.at) if found.at else [""]
+    places = f"{', '.join(first)} and {last}" if first else last
     if found.kind == "step":
         text = f"throughput {size} after iteration {places}"
         if len(found.at) > 1:

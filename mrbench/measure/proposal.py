@@ -74,8 +74,10 @@ def propose(
     images: per iteration, if known. window: to measure; default: one that fits the log. Raises
     MeasureError where the log cannot be read.
     """
+    if not path.exists():
+        raise MeasureError("no such file", "give a log that the training printed", file=path)
     if not path.is_file():  # it is read more than once, which a pipe cannot be
-        raise MeasureError("is no file that can be read as a log", "give a log file", file=path)
+        raise MeasureError("is not a plain file", "give a log file", file=path)
     if path.stat().st_size == 0:
         raise MeasureError("is empty", "give a log that the training printed", file=path)
     known = _known(path)

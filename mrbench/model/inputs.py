@@ -24,7 +24,7 @@ Commit = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _PINNED})
 Tree = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _TREE})]
 Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]  # what arithmetic in floats can take
 Seconds = Annotated[float, Meta(gt=0)]
-_VARIABLE = ("is no name of a variable", "give its name, as OMP_NUM_THREADS, or NCCL_*")
+_VARIABLE = ("is not the name of a variable", "give its name, as OMP_NUM_THREADS, or NCCL_*")
 VariableName = Annotated[
     str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$", extra={PROBLEM: _VARIABLE})
 ]

@@ -224,7 +224,7 @@ def _check_index(url: str, place: Place, key: str) -> None:
     """Refuse what uv and pip would not take as one URL, and what would tell others a secret."""
     scheme, _, rest = url.partition("://")
     if scheme not in ("https", "file") or not rest.strip("/") or re.search(r"[\s,$\"'`\\]", rest):
-        raise place.error(key, f"{without_secrets(url)!r} is no https or file URL", "give one")
+        raise place.error(key, f"{without_secrets(url)!r} is not an https or file URL", "give one")
     if without_secrets(url) != url:
         remedy = "keep secrets out of recipes; pip and uv take them from ~/.netrc"
         raise place.error(key, "holds a password or a token", remedy)
@@ -256,7 +256,7 @@ def _check_pattern(pattern: str, place: Place, *, untimed: bool) -> bool:
     try:
         groups = re.compile(pattern).groupindex
     except (re.error, OverflowError, RecursionError) as exc:
-        text = f"is no regular expression: {exc}"
+        text = f"is not a valid regular expression: {exc}"
         raise place.error("log.pattern", text, "correct it") from exc
     missing = {"iteration", "value"} - set(groups)
     if missing - ({"value"} if untimed else set()):

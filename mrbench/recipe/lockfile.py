@@ -14,7 +14,7 @@ from mrbench.model.inputs import Environment
 
 HEADER = "# inputs:"
 CONTENT = "content:"
-REMEDY = "make it anew with `mrbench lock`"
+REMEDY = "make it again with `mrbench lock`"
 _NAME = r"([A-Za-z0-9][A-Za-z0-9._-]*)"
 PIN = re.compile(_NAME + r"(?:\[[^\]]*\])?\s*==\s*([^\s;\\,]+)")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}(?=\s|$)")

@@ -18,7 +18,7 @@ from mrbench.model.suite import Accelerator, Hardware, Rule, Suite
 from mrbench.recipe import load
 from mrbench.recipe.commented import as_yaml
 from mrbench.recipe.load import RecipeFile
-from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean
+from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, without_secrets
 
 NO_URL, NO_COMMIT = "https://github.com/OWNER/NAME", "0" * 40
 PYTHONS = ("python", "python3")
@@ -249,6 +249,9 @@ def _dropped(recipe: Recipe, *, moved: bool) -> Iterator[str]:
 
 def find(name: str) -> RecipeFile:
     """Return a recipe that mrbench carries, by suite/name or by its name; RecipeError else."""
+    if name.endswith(".yaml"):
+        text = f"--from {without_secrets(name)}: begins with a recipe that mrbench carries"
+        raise RecipeError(text, "to begin with a file of your own, copy it and change the copy")
     suite, slash, short = name.rpartition("/")
     suites = (suite,) if slash else load.suite_names()
     having = [each for each in suites if short in load.implementations(each)]

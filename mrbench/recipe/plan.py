@@ -117,7 +117,7 @@ def parse_window(text: str) -> Window:
     first, colon, last = text.partition(":")
     if colon and first.isdecimal() and last.isdecimal() and int(first) < int(last):
         return Window(first=int(first), last=int(last))
-    raise RecipeError(f"--window {text!r} is no window", "give A:B with A < B, as 100:500")
+    raise RecipeError(f"--window {text!r} is not a window", "give A:B with A < B, as 100:500")
 
 
 def run_folder_name(plan: Plan, stamp: str) -> Path:

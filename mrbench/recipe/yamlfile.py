@@ -106,13 +106,15 @@ def dump(value: object) -> str:
 def _compose(raw: bytes, file: str) -> yaml.Node:
     try:
         if len(raw) > MAX_BYTES:
-            raise RecipeError(f"larger than {MAX_BYTES >> 20} MiB", "this is no recipe", file=file)
+            raise RecipeError(
+                f"larger than {MAX_BYTES >> 20} MiB", "this is not a recipe", file=file
+            )
         text = raw.decode("utf-8")
         if _depth(text) > MAX_DEPTH:
-            raise RecipeError("nested too deeply", "this is no recipe", file=file)
+            raise RecipeError("nested too deeply", "this is not a recipe", file=file)
         node = yaml.compose(text, Loader=_LOADER)
     except UnicodeDecodeError as exc:
-        raise RecipeError("is not UTF-8 text", "this is no recipe", file=file) from exc
+        raise RecipeError("is not UTF-8 text", "this is not a recipe", file=file) from exc
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -207,7 +209,7 @@ class _Reader:
         if self.size > MAX_BYTES:
             raise RecipeError(
                 f"larger than {MAX_BYTES >> 20} MiB with what its aliases repeat",
-                "this is no recipe",
+                "this is not a recipe",
                 file=self.place.file,
             )
 

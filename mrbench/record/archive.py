@@ -65,7 +65,7 @@ def opened(name: str, runs: Path) -> Iterator[Opened]:
     run = RunDir(folder)
     for part in (run.log, run.stamps, *folder.glob(f"{run.telemetry.stem}*.jsonl")):
         if part.exists() and not part.is_file():  # a pipe would be waited for, a device never ends
-            raise MrbenchError("is no regular file", "restore it or remove the run", file=part)
+            raise MrbenchError("is not a regular file", "restore it or remove the run", file=part)
     lacking = tuple(
         n for n in PACKED if not (folder / n).exists() and (folder / f"{n}.gz").is_file()
     )
@@ -143,7 +143,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, path
     if member.isdir():
         return  # made where a file needs them
     if not member.isreg() or member.sparse is not None:  # few bytes may stand for any number
-        raise _refusal(path, f"holds {shown}, which is no plain file")
+        raise _refusal(path, f"holds {shown}, which is not a plain file")
     if _too_deep(member.name):
         raise _refusal(path, f"holds {shorten(shown)}, which no run's file is called")
     if hasattr(tarfile, "data_filter"):  # Python 3.11.4; it agrees with the above

@@ -156,7 +156,7 @@ def _sound(record: RunRecord, file: str) -> RunRecord:
         figures |= {f"interval.{name}": getattr(interval, name) for name in names}
     for name, figure in figures.items():
         if figure is not None and not 0 < figure < math.inf:
-            text = f"{figure} is no number of images per second"
+            text = f"{figure} is not a number of images per second"
             raise MrbenchError(text, DAMAGED, file=file, key=f"measurement.{name}")
     return record
 

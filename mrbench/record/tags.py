@@ -41,7 +41,7 @@ def read(run: Path) -> tuple[str, ...]:
     files.check_format(content.format, "tags", range(FORMAT, FORMAT + 1), path)
     wrong = [tag for tag in content.tags if not SHAPE.fullmatch(tag)]
     if wrong or len(content.tags) > MOST:
-        text = "holds what is no tag" if wrong else f"holds more than {MOST} tags"
+        text = "holds something that is not a tag" if wrong else f"holds more than {MOST} tags"
         raise MrbenchError(text, files.DAMAGED, file=path, key="tags")
     return content.tags
 

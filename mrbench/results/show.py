@@ -1,6 +1,7 @@
 """Everything about one run, for reading."""
 
 import json
+from collections.abc import Mapping
 
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
@@ -28,14 +29,14 @@ def describe_run(record: RunRecord, called: str) -> str:
         "source": plan.source.url,
         "commit": plan.source.commit + ("" if plan.pinned else "  NOT the pinned one"),
         "tree": record.workspace.tree if record.workspace else None,
-        "patches": json.dumps(plan.patch_sha256),
+        "patches": _pairs(plan.patch_sha256),
         "adaptation": footnotes.of_plan(plan) or "none",
         "starts from": plan.starts_from or _weights(record),
         "environment": f"{plan.environment.kind} {digest[:16]}",
         "container": _container(record),
         "packages": ", ".join(frozen) or "not recorded",
         "command": " ".join(plan.command),
-        "variables": json.dumps(plan.variables),
+        "variables": _pairs(plan.variables),
         "forced": "\n".join(record.forced or ()) or "nothing",
         "devices": f"{plan.gpus} x {plan.accelerator}",
         "machine": f"{machine.host}, {machine.cpu}, {machine.system}",
@@ -122,7 +123,7 @@ def _window(measured: Measurement) -> str:
     if measured.loss_first is not None:
         first, last = (_number(loss, ".4g") for loss in (measured.loss_first, measured.loss_last))
         lines.append(f"loss {first} to {last}")
-    return "\n".join(lines) or "the log tells nothing more"
+    return "\n".join(lines) or "the log states nothing more"
 
 
 def _cooled(wait: CooledDown | None) -> str:
@@ -180,6 +181,10 @@ def _clocks(measured: Measurement) -> str:
         if each.clock not in (measured.clock, measured.second_clock)
     ]
     return "\n".join([first, *others])
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return json.dumps(values) if values else "none"
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

@@ -33,7 +33,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         """Why the run's number cannot be used, or None."""
         reason = no_number(self.record, edited=self.edited)
         if reason is None and (self.record.images_per_second or 0) >= MOST:
-            return "its images per second are no speed"
+            return "its images per second are not a speed"
         return reason
 
 

@@ -63,7 +63,7 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
     except UnicodeDecodeError as exc:
         raise MrbenchError("is not UTF-8 text", REMEDY, file=path) from exc
     except (ValueError, RecursionError) as exc:
-        raise MrbenchError(f"is no JSON ({exc})", REMEDY, file=path) from exc
+        raise MrbenchError(f"is not JSON ({exc})", REMEDY, file=path) from exc
     head = files.convert(content, _Head, path, remedy=REMEDY)
     files.check_format(head.format, "baseline", range(FORMAT, FORMAT + 1), path)
     if digest_of(content) != head.digest:
@@ -98,12 +98,12 @@ def _bytes(path: Path) -> bytes:
         ) from exc
     if len(raw) > LARGEST_BYTES:
         text = f"larger than {LARGEST_BYTES >> 20} MiB"
-        raise MrbenchError(text, "this is no baseline", file=path)
+        raise MrbenchError(text, "this is not a baseline", file=path)
     return raw
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _contradictions(entry: BaselineEntry) -> dict[str, str]:

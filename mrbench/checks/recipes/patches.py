@@ -18,7 +18,7 @@ AT_LINE = re.compile(r"(?:at|on) line (\d+)|<stdin>:(\d+)|patch at line (\d+)")
 HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 SIGNATURE = b"-- "  # git format-patch writes its version behind it
 FULL = 40
-REMEDY = "make it anew: git diff --cached --full-index > FILE"
+REMEDY = "make it again: git diff --cached --full-index > FILE"
 
 
 def check_patches(subject: Subject) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def check_sample(subject: Subject) -> Iterator[Finding]:
     sample = subject.file.recipe.sample
     if sample is None:
         text = "no log is named that shows how its lines read"
-        remedy = "add `sample`: a log of it, and the images per second that it tells"
+        remedy = "add `sample`: a log of it, and the images per second that it gives"
         yield subject.lacking(NAME, text, remedy, "log")
         return
     if subject.base is not None and not (subject.base / "tests").is_dir():

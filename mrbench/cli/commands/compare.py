@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="two sides, A and B: of each a run (its folder, the end of its path, or a `mrbench"
         " pack` archive), a row of a table ('minimask x2', demo/minimask@abc1234) or a folder of"
         f" runs; with several a side write {BETWEEN} between the sides; an implementation"
-        " alone: A is the run before its latest, B its latest",
+        " alone: A is its latest run but one, B its latest",
     )
     parser.add_argument(
         "--baseline",
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
         print(json.dumps(msgspec.to_builtins(comparison), indent=1))
     else:
         if pair:
-            print(f"{printable(args.run[0])}: A is the run before its latest, B its latest run")
+            print(f"{printable(args.run[0])}: A is its latest run but one, B its latest")
         findings = compare_words.findings(comparison)
         print_report(compare_words.heading(comparison), findings, compare_words.last(comparison))
     return compare.exit_code(comparison)

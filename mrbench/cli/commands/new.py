@@ -142,7 +142,7 @@ def _as_json(
 def _check_name(path: Path) -> None:
     if path.suffix != ".yaml" or path.name == load.SUITE:
         better = f"{path}.yaml" if path.suffix == "" and path.name else "mine.yaml, say"
-        raise RecipeError("is no name of a recipe", f"call it {better}", file=path)
+        raise RecipeError("is not the name of a recipe", f"call it {better}", file=path)
     if path.exists() or path.is_symlink():
         raise RecipeError("already exists", "choose another name, or remove it", file=path)
     load.check_name(path)

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     left.add_argument(
         "--missing",
         action="store_true",
-        help="run only what lacks for --repeat valid runs of each plan, as after an interruption",
+        help="run only what is missing for --repeat valid runs of each plan, e.g. after Ctrl-C",
     )
     left.add_argument(
         "--failed", action="store_true", help="run again what has no valid run and failed last"

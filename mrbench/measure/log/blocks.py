@@ -99,7 +99,7 @@ def _require_end(path: Path) -> None:
     """Refuse a device, and a pipe into which nobody may ever write."""
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and str(path).startswith(PIPES))):
-        raise OSError(errno.EINVAL, "it is no regular file; `-` reads standard input")
+        raise OSError(errno.EINVAL, "it is not a regular file; `-` reads standard input")
 
 
 def _growing(

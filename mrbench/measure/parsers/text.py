@@ -68,7 +68,9 @@ def from_pattern(log: LogFormat) -> TextFormat:
     try:
         expression = re.compile((log.pattern or "").encode(), re.MULTILINE)
     except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
-        raise RecipeError(f"log.pattern is no regular expression: {exc}", "correct it") from exc
+        raise RecipeError(
+            f"log.pattern is not a valid regular expression: {exc}", "correct it"
+        ) from exc
     missing = {"iteration", "value"} - set(expression.groupindex)
     if missing == {"value"} and log.clock == "arrival":
         missing, log = set(), replace(log, timing="interval_mean", smoothing=None)

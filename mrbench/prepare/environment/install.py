@@ -16,7 +16,7 @@ from mrbench.prepare.environment.interpreter import base_python, uv
 from mrbench.prepare.inherited import for_steps
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
-from mrbench.text import fill_placeholders
+from mrbench.text import counted, fill_placeholders
 
 Progress = Callable[[str], None]
 Step = Callable[..., None]
@@ -127,7 +127,7 @@ def _install_listed(
     """Install what the recipe lists, and whatever the index gives today beneath it."""
     later = ["--no-build-isolation"] if env.build_requirements else []
     if env.build_requirements:
-        progress(f"installing {len(env.build_requirements)} build requirements")
+        progress(f"installing {counted(len(env.build_requirements), 'build requirement')}")
         step([*install, *env.build_requirements], place)
     if env.requirements or env.supplied:
         progress(f"installing {len(env.requirements)} requirements")
@@ -143,9 +143,9 @@ def _install_locked(  # noqa: PLR0917 - the parts of make, used once
     whole.write_bytes(lock)
     first.write_text(lockfile.subset(lock, env.build_requirements))
     if env.build_requirements:
-        progress(f"installing {len(env.build_requirements)} build requirements")
+        progress(f"installing {counted(len(env.build_requirements), 'build requirement')}")
         step([*exactly, "--requirements", str(first)], place)
-    progress(f"installing {len(lockfile.blocks(lock))} locked packages")
+    progress(f"installing {counted(len(lockfile.blocks(lock)), 'locked package')}")
     step([*exactly, "--requirements", str(whole)], place)
     if env.supplied:
         progress(f"installing {', '.join(env.supplied)}, as supplied")

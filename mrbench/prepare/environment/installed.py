@@ -100,7 +100,7 @@ def words(changed: list[Changed]) -> str:
     """Name what was changed, in one line."""
     named = "; ".join(f"{c.path} {c.how}" for c in changed[:FEW])
     more = f"; and {len(changed) - FEW} more" if len(changed) > FEW else ""
-    return f"the environment is not as it was made: {named}{more}"
+    return f"the environment was changed since it was made: {named}{more}"
 
 
 def _files(place: Path) -> Iterator[tuple[str, os.stat_result]]:

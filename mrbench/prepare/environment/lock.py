@@ -103,7 +103,7 @@ class Locked(Struct, frozen=True):
     def __str__(self) -> str:
         """Return it as people read it."""
         shared = f", for {', '.join(self.recipes)}" if len(self.recipes) > 1 else ""
-        return f"{self.file}: {'written' if self.written else 'as it was'}{shared}"
+        return f"{self.file}: {'written' if self.written else 'unchanged'}{shared}"
 
 
 def relock(files: Iterable[RecipeFile], *, upgrade: bool) -> Iterator[Locked | MrbenchError]:

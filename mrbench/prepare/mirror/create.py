@@ -88,7 +88,7 @@ def _check(folder: Path) -> None:
     other = sorted({p.name for p in folder.iterdir()} - own) if folder.is_dir() else []
     if other:
         raise UnavailableError(
-            f"{folder} holds {other[0]}, which is no part of a mirror", "name a new folder"
+            f"{folder} holds {other[0]}, which is not part of a mirror", "name a new folder"
         )
     for pattern in ("*", "*/*", "*/*/*"):  # as deep as names are made
         for path in folder.glob(pattern):

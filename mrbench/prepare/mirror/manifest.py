@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest:
         raw = manifest_bytes(folder)
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise UnavailableError(
-            f"{folder} is no mirror, it has no {MANIFEST}",
+            f"{folder} is not a mirror: it has no {MANIFEST}",
             f"`mrbench mirror create {folder}` makes one, and finishes one that was interrupted",
         ) from exc
     manifest = files.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)
@@ -105,7 +105,7 @@ def _check_paths(key: str, names: Iterable[str], file: Path) -> None:
     for name in names:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or str(path) != name:
-            raise UnavailableError(f"{name!r} is no path within it", REMEDY, file=file, key=key)
+            raise UnavailableError(f"{name!r} is not a path within it", REMEDY, file=file, key=key)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

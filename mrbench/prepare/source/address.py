@@ -22,7 +22,7 @@ def check_address(source: Source) -> None:
     """Refuse whatever git could take for something else than a URL, a commit and folders."""
     _check_url(source.url, SCHEMES, "source.url")
     if not re.fullmatch(r"[0-9a-f]{40}", source.commit):
-        raise WorkspaceError(f"{source.commit!r} is no commit id", "give all 40 hex digits")
+        raise WorkspaceError(f"{source.commit!r} is not a commit id", "give all 40 hex digits")
     for path in source.paths:
         parts = path.strip("/").split("/")
         if re.search(r"[*?\[\]\\!#\x00-\x1f]|^-|^ | $", path) or {"", ".", ".."} & set(parts):

@@ -187,7 +187,7 @@ def _apply(folder: Path, name: str, patch: bytes, source: Source, lock: int) -> 
         raise WorkspaceError(
             f"patch {name} does not apply to {source.url} at {source.commit[:12]}:"
             f" {_where(exc.stderr, patch)}",
-            "make it anew against that commit",
+            "make it again against that commit",
         ) from exc
 
 

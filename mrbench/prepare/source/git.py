@@ -136,7 +136,7 @@ def objects(git_dir: Path) -> Iterator["Repo"]:
     try:
         repository = Objects(git_dir, expand_vars=False)
     except gitpython.GitError as exc:
-        raise GitError("open", f"{git_dir} is no repository") from exc
+        raise GitError("open", f"{git_dir} is not a repository") from exc
     try:
         yield repository
     except (ValueError, TypeError, OSError, gitpython.GitError, gitpython.ODBError) as exc:

@@ -100,7 +100,7 @@ def _wrong_size(item: WeightsFile, size_bytes: int, where: object) -> Problem | 
         return None
     return Problem(
         f"weights {where}: {size_bytes} bytes, upstream's have {item.size_bytes}",
-        f"get them anew from {secure(item.url)}",
+        f"download them again from {secure(item.url)}",
     )
 
 
@@ -114,7 +114,7 @@ def _wrong_sum(item: WeightsFile, digests: Digests, where: object) -> Problem | 
         if expected is not None and not sum_.startswith(expected.lower()):
             return Problem(
                 f"weights {where}: {name} is {sum_}, upstream's is {expected}",
-                f"get them anew from {secure(item.url)}",
+                f"download them again from {secure(item.url)}",
             )
     return None if item.sha256 else first_use.problem(item, digests.sha256, str(where))
 

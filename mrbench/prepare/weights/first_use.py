@@ -75,5 +75,5 @@ def _read(item: WeightsFile) -> First | None:
         return None
     except OSError as exc:
         raise UnavailableError(f"cannot be read ({exc.strerror})", "remove it", file=path) from exc
-    remedy = "this is no record of weights; remove it"
+    remedy = "this is not a record of weights; remove it"
     return files.decode(raw, First, path, error=UnavailableError, remedy=remedy)

@@ -66,8 +66,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             return one_line(f"NOT as recorded: see {', '.join(topics)}; {counted}.")
         rate = self.record.images_per_second
         if rate is None:
-            return f"As recorded: all that is here matches; the run has no number; {counted}."
-        return f"As recorded: all that is here matches, {rate:.3f} img/s computed again; {counted}."
+            return f"As recorded: everything here matches; the run has no number; {counted}."
+        return f"As recorded: everything here matches, {rate:.3f} img/s computed again; {counted}."
 
     def shown(self) -> Iterator[Finding]:
         """Yield the findings for reading.

@@ -191,7 +191,9 @@ def _telemetry(actual: RunRecord, _values: int) -> str:
 
 
 def _validity(actual: RunRecord, _values: int) -> str:
-    return f"{actual.validity.verdict if actual.validity else ''}, by the suite's rules of then"
+    return (
+        f"{actual.validity.verdict if actual.validity else ''}, by the suite's rules at that time"
+    )
 
 
 # What is computed again: its text, if all of so many values are as recorded.

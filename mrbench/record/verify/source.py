@@ -62,7 +62,7 @@ def _at_hand(plan: Plan) -> RecipeFile | Finding:
     suite, name = plan.suite, plan.implementation
     try:
         if suite not in load.suite_names() or name not in load.implementations(suite):
-            text = f"{suite}/{name} is no recipe that mrbench carries: not compared"
+            text = f"{suite}/{name} is not a recipe that mrbench carries: not compared"
             return Finding("recipe", "note", text)
         return load.load_named(suite, name)
     except MrbenchError as exc:

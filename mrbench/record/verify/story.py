@@ -97,7 +97,7 @@ def _names(evidence: Evidence) -> Iterator[Finding]:
             yield differs("record.json", key, one, other, "the run's id is that of another plan")
     match = NAME.fullmatch(name)
     if match is None:
-        yield Finding("folder", "note", f"{name} is no name that mrbench gives: not compared")
+        yield Finding("folder", "note", f"{name} is not a name that mrbench gives: not compared")
     elif match["digest"] != digest8:
         meaning = "the folder is that of another run"
         yield differs("folder", "name", digest8, match["digest"], meaning)

@@ -76,7 +76,7 @@ def read_curve(run: Opened, record: RunRecord) -> Curve:
     start_s = stamps.times_ns[0] / 1e9 if stamps and stamps.times_ns else None
     pieces = [_piece(span, plan, order, stamps, start_s) for span in spans]
     if not pieces:
-        problem = problem or "its log tells of no iteration"
+        problem = problem or "its log shows no iteration"
     elif all(piece.images_per_second is None for piece in pieces):
         problem = problem or "the plan states no images per iteration, or the log no seconds"
     return Curve(

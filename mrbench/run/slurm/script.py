@@ -75,7 +75,7 @@ def check_time(text: str) -> None:
     """Refuse what Slurm does not read as a time limit."""
     if not _TIME.fullmatch(text):
         raise RecipeError(
-            f"--time {text!r} is no time limit",
+            f"--time {text!r} is not a time limit",
             "give minutes, [hours:]minutes:seconds or days-hours, as 90 or 1:30:00",
         )
 

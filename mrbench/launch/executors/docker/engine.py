@@ -39,7 +39,7 @@ MEANINGS = (
      "{what}: the image has no such program", NO_PROGRAM),
     ((r'exec: "?(?P<what>[^"]+?)"?: permission denied'
       r"|tini \(\d+\)\] exec (?P<init>.+) failed: Permission denied"),
-     "{what}: is no program that this user may run in the image",
+     "{what}: is not a program that this user may run in the image",
      "make it executable, or name its interpreter before it in launch.command"),
     (r"exec(?: /\S+| user process caused.*)?: exec format error|exec format error",
      "the image, or its program, is made for another kind of processor", "choose another image"),
@@ -52,7 +52,7 @@ MEANINGS = (
     (r"[Mm]inimum memory limit|memory limit too low",
      "--memory gives too little for a container to start", "give more with --memory"),
     (r"specified value for memory|Failed converting the string value",
-     "--memory or --shm is no size", "write it as 64g"),
+     "--memory or --shm is not a size", "write it as 64g"),
     (r"No such container", "the container was removed by somebody else", "run again"),
     (r"Connection aborted|Connection refused|FileNotFoundError|Read timed out",
      "the Docker engine went away", "start it and run again"),

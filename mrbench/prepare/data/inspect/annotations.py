@@ -74,7 +74,7 @@ def _images(listed: list[Any], wrong: dict[str, list[object]]) -> dict[str, List
             wrong.setdefault("images without id, file_name, width or height", []).append(image)
             continue
         if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
-            wrong.setdefault("images whose file_name is no plain name", []).append(name)
+            wrong.setdefault("images whose file_name is not a plain name", []).append(name)
         elif not all(isinstance(number, int) and number > 0 for number in entry[1:]):
             wrong.setdefault("images without a size in pixels", []).append(name)
         elif name in images:
@@ -97,7 +97,7 @@ def _annotations(
         if not isinstance(annotation, dict) or not annotation.keys() >= KEYS:
             what = f"annotations that lack one of {', '.join(sorted(KEYS))}"
         elif not all(isinstance(annotation[key], int | float) for key in NUMBERS):
-            what = f"annotations where one of {', '.join(NUMBERS)} is no number"
+            what = f"annotations where one of {', '.join(NUMBERS)} is not a number"
         elif annotation["image_id"] not in numbers:
             what = "annotations of images that are not listed"
         elif annotation["category_id"] not in known:

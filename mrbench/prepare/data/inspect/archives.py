@@ -48,7 +48,7 @@ def finding(looked: Looked) -> Finding | None:
     """Return the finding on an archive that has a problem."""
     if not looked.problem:
         return None
-    remedy = f"get {ARCHIVES[looked.name].url} again, and unpack it anew"
+    remedy = f"get {ARCHIVES[looked.name].url} again, and unpack it"
     return Finding("archives", "failed", looked.problem, remedy, file=str(looked.path))
 
 

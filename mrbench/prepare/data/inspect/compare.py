@@ -72,7 +72,7 @@ def _remedy(contents: Contents, *names: str) -> str:
         return archives.remedy(names, contents.folder, contents.good_archives)
     d = contents.drawn
     order = f"--images {d.images} --size {d.width}x{d.height} --seed {d.seed}"
-    return f"remove it and draw it anew: mrbench data synth {contents.folder} {order}"
+    return f"remove it and draw it again: mrbench data synth {contents.folder} {order}"
 
 
 def _years(contents: Contents) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ def _annotations(contents: Contents, name: str) -> Iterator[Finding]:
         return
     expected = facts.images if contents.drawn is None else counts(contents.drawn.images)[name]
     if len(read.images) != expected:
-        whose = "COCO's" if contents.drawn is None else "as it was drawn it"
+        whose = "COCO's" if contents.drawn is None else "as drawn it"
         text = f"lists {len(read.images):,} images, {whose} has {expected:,}"
         yield Finding("annotations", "failed", text, remedy, file=str(path))
     if contents.drawn is None and facts.annotations not in (None, read.annotations):
