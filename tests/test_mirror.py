@@ -292,8 +292,8 @@ def covered(**changed: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"files": {"../x": {"size_bytes": 1, "sha256": "0" * 64}}}, "no path within it"),
-        ({"files": {"/etc/passwd": {"size_bytes": 1, "sha256": "0" * 64}}}, "no path within it"),
+        ({"files": {"../x": {"size_bytes": 1, "sha256": "0" * 64}}}, "not a path within it"),
+        ({"files": {"/etc/passwd": {"size_bytes": 1, "sha256": "0" * 64}}}, "not a path within it"),
         ({"files": []}, "files: expected keys and values, got a list; copy"),
         ({"recipes": {"a/b": {}}}, "mirror.json: recipes.a/b.python: missing; copy the mirror"),
         ({"recipes": {"a/b": covered(repos={"../r": []})}}, "a/b.repos: '../r' is not a path"),
