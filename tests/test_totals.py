@@ -122,3 +122,12 @@ def test_a_total_decides_between_the_log_and_its_stamps() -> None:
     found = read("".join(lines) + "Epoch: [0] Total time: 0:03:20 (0.5000 s / it)\n", log)
     assert found.seconds_per_iteration == pytest.approx(0.5)
     assert any("the totals agree with the log's figures" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize(("each", "told"), [(0.503, False), (0.48, True), (0.55, True)])
+def test_a_total_that_differs_by_less_than_much_is_a_note(each: float, *, told: bool) -> None:
+    text = "".join(f"step {i} time 0.500 s\n" for i in range(10, 401, 10))
+    text += f"Epoch: [0] Total time: 0:03:20 ({each:.4f} s / it)\n"
+    found = read(text, LogFormat(pattern=PATTERN, timing="interval_mean"))
+    assert found.status == "ok"
+    assert any("by its 'Total time'" in warning for warning in found.warnings) == told

@@ -108,6 +108,8 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
             warnings.append(f"{gross.disagreement.text}; {text}")
         else:
             refuted = gross
+    if total and total.reason and not total.gross and leading == "log":
+        warnings.append(total.reason)
     jumped = _jumps(process) if leading == "printed" else []
     if jumped:
         warnings.append(f"{set_clock(jumped).text}, which are left out")

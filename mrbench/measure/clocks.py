@@ -27,6 +27,7 @@ from mrbench.model.run import Measurement
 from mrbench.text import four_digits, printable
 
 TOLERANCE = 0.01  # of the log's seconds
+NOTED = 0.02  # of the log's seconds over a total's iterations: more is a note
 GROSS = 0.2  # of the shorter of the two: more is no number
 LATENCY_S = 0.3  # a busy machine may read a line that much later than it was written
 LineClock = Literal["arrival", "printed"]
@@ -115,7 +116,14 @@ def compare_total(total: Total, figures: Figures) -> ClockComparison:
     beyond_s = abs(total.seconds - total.log_s) - total.error_s - total.behind_s
     gross = beyond_s > GROSS * min(total.seconds, total.log_s)
     if not gross or (total.more and agreement > 1):
-        return ClockComparison("total", agreement, error, compared=compared)
+        reason = ""
+        if beyond_s > NOTED * total.log_s and not (total.more and agreement > 1):
+            reason = (
+                f"by its {total.name!r} iterations {total.first + 1}-{total.last} took"
+                f" {agreement:.3f} times the log's own seconds: its lines may be means of other"
+                " iterations than thought"
+            )
+        return ClockComparison("total", agreement, error, reason=reason, compared=compared)
     why = explain_total(agreement, figures)
     length = total.last - total.first
     reason = (

@@ -145,7 +145,8 @@ class Tally:
             return
         times = length if printed.each else 1
         seconds = printed.seconds * times
-        behind_s = seconds * own.longest / (length + own.longest)
+        # a mean needs no iterations behind the last line
+        behind_s = 0.0 if printed.each else seconds * own.longest / (length + own.longest)
         self.totals.append(
             Total(
                 printed.name,
