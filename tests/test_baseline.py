@@ -593,7 +593,8 @@ def test_a_margin_is_a_share(text: str, capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as left:
         check("--baseline", "base.json", f"--margin={text}")
     assert left.value.code == 2
-    assert "is not a margin; give a share up to 50%, as 3%" in capsys.readouterr().err
+    remedy = "did you mean 3%?" if text == "3" else "give a share up to 50%, as 3%"
+    assert f"is not a margin; {remedy}" in capsys.readouterr().err
 
 
 def test_an_export_names_a_kind_and_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,4 +123,6 @@ def margin(text: str) -> float:
         value = -1.0
     if 0 < value <= 0.5:  # noqa: PLR2004 - above half, nothing would be told apart
         return value
-    raise argparse.ArgumentTypeError(f"{text!r} is not a margin; give a share up to 50%, as 3%")
+    meant = percent == 1 and 0.5 < value <= 50  # noqa: PLR2004 - a percentage without its sign
+    hint = f"did you mean {text}%?" if meant else "give a share up to 50%, as 3%"
+    raise argparse.ArgumentTypeError(f"{text!r} is not a margin; {hint}")
