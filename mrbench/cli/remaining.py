@@ -100,7 +100,9 @@ def survey(
             elif entry.record.started >= (since or ""):
                 record = entry.record
                 for each in by_key.get((suite, _key(record.plan)), ()):
-                    each.latest = record
+                    # names of runs have whole seconds: the order of a list does not suffice
+                    if each.latest is None or each.latest.started <= record.started:
+                        each.latest = record
                 if record.plan_digest in stored:
                     stored[record.plan_digest].valid += counts(record)
     return stored
