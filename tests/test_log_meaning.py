@@ -338,6 +338,14 @@ def test_figures_of_another_kind_are_named(value: str, timing: str, says: str, r
     assert remedy in found.remedy
 
 
+def test_running_means_that_stamps_refute_are_no_lines_that_come_too_often() -> None:
+    log = own(r"step (?P<iteration>\d+) time (?P<value>\S+)", timing="running_mean")
+    found = measured(stamped("time 1.1 loss 1", 0.25), log)
+    assert found.status == "clocks_disagree"
+    assert "more often" not in found.reason
+    assert "which no unit explains" in found.reason
+
+
 def test_a_time_since_the_start_is_no_interval_without_another_clock_either() -> None:
     text = re.sub("2025[^s]+", "", stamped("time {t:.3f} loss 1", 0.25))
     for timing in ("interval_mean", "interval_total"):

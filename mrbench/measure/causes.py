@@ -294,6 +294,12 @@ def _habit(
         )
         remedy = "look in the log for what it skips, or choose another window"
         return Explanation("skipped_iterations", text, remedy)
+    if agreement < SKIPPED and figures.timing == "running_mean":
+        text = (
+            "less than its figures make, which no unit explains; its mean may be that of other"
+            " iterations, or its time stamps are wrong"
+        )
+        return Explanation("changed_format", text, figures.correct("log.timing, log.counts_from"))
     each = round(statistics.median(p.span.count for p in pairs))
     keys = "log.every, log.smoothing, log.timing or log.counts_from"
     if agreement > 1 - MARGIN:  # near 1, and no cause is known that makes it
