@@ -330,3 +330,14 @@ def test_decimal_commas_are_named_and_not_cut_off(value: str, tmp_path: Path) ->
             found = parsed(path, implementation=implementation).measurement
             assert (found.status, found.seconds_per_iteration) == ("no_iterations", None), name
             assert "comma" in found.reason
+
+
+def test_a_log_shorter_than_its_printing_interval_is_of_a_known_format(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    for name in ("mmdetection", "mmdetection3", "maskrcnn-benchmark"):
+        render = getattr(renderers, name.replace("-", "_"))
+        path.write_text("".join(render([0.5] * 9, 16)))
+        found = parsed(path).measurement
+        assert found.status == "no_iterations"
+        assert f"a training of the format {name} begins" in found.reason
+        assert "longer" in found.remedy

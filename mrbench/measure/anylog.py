@@ -16,6 +16,7 @@ from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import (
     FORMAT_NAMES,
     KIN,
+    begun,
     counts_images,
     parse_samples,
     resolve_format,
@@ -198,7 +199,16 @@ def _unlike(path: Path, readings: list[_Reading]) -> tuple[str, str]:
     """Return why no line was read, and what to do."""
     if path.is_file() and b"\0" in read_range(path, 0, 4096):
         return BINARY
-    return COMMAS if _has_decimal_commas(path, readings) else (UNREAD, OWN_FORMAT)
+    if _has_decimal_commas(path, readings):
+        return COMMAS
+    format_ = begun(read_range(path, 0, BLOCK_BYTES)) if path.is_file() else None
+    if format_ is None:
+        return UNREAD, OWN_FORMAT
+    text = f"a training of the format {format_} begins, but no line reports an iteration"
+    return (
+        text,
+        "let it train longer, or print more often: it is shorter than its printing interval",
+    )
 
 
 def _has_decimal_commas(path: Path, readings: list[_Reading]) -> bool:

@@ -138,6 +138,12 @@ def counts_images(log: LogFormat) -> bool:
     return (log.timing or resolve_format(log).timing) == "rate"
 
 
+def begun(block: bytes) -> str | None:
+    """Return the format of a log in which a training begins, though no line of it need follow."""
+    rules = ((name, _named(name)) for name in FORMATS)
+    return next((name for name, r in rules if r.begins and r.begins.search(block)), None)
+
+
 def _smoothing_of(name: str) -> int | None:
     return _named(name).smoothing if name in FORMATS else 0
 
