@@ -205,10 +205,11 @@ def _unlike(path: Path, readings: list[_Reading]) -> tuple[str, str]:
     if format_ is None:
         return UNREAD, OWN_FORMAT
     text = f"a training of the format {format_} begins, but no line reports an iteration"
-    return (
-        text,
-        "let it train longer, or print more often: it is shorter than its printing interval",
+    remedy = (
+        "let it train longer than its printing interval; or, if it does report them,"
+        " `mrbench new FILE --log LOG` writes a recipe with a pattern, which --recipe FILE takes"
     )
+    return text, remedy
 
 
 def _has_decimal_commas(path: Path, readings: list[_Reading]) -> bool:
