@@ -149,6 +149,21 @@ def try_lock(file: int, *, shared: bool = False) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def of_folder(folder: Path) -> Iterator[None]:
+    """Have a folder alone for a moment, to change a file in it; waits for others that do.
+
+    Some file systems lock no folders; there it is not held. OSError if it cannot be opened.
+    """
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
 def is_at(file: int, path: Path) -> bool:
     """Tell whether the open file is still the one at that path."""
     try:

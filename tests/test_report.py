@@ -383,7 +383,9 @@ def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert cli.main(["report", "--runs", str(tmp_path)]) == 1
     assert "no runs of any suite; `mrbench run --suite demo` makes one" in capsys.readouterr().err
     assert cli.main(["report", "nowhere", "--runs", str(tmp_path)]) == 1
-    assert "no run 'nowhere'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no run 'nowhere'" in told
+    assert "no report was written; none of these runs could be read" in told
 
 
 def test_where_it_cannot_be_written_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 from manyruns import KEPT, make
+from mrbench.record import tags
 from toy import mrbench
 
 
@@ -35,6 +38,17 @@ def test_a_tag_of_two_runs_names_none(tmp_path: Path) -> None:
     done = mrbench("show", "twice", cwd=tmp_path)
     assert done.returncode == 1
     assert "'twice' is a tag of 2 runs; `mrbench runs --tag twice` lists them" in done.stderr
+
+
+def test_tags_that_are_added_at_once_are_all_kept(tmp_path: Path) -> None:
+    (run,) = make(tmp_path / "runs", 1)
+    names = [f"t{i}" for i in range(24)]
+    program = "import sys; from pathlib import Path; from mrbench.record import tags\n"
+    program += "for tag in sys.argv[2:]: tags.change(Path(sys.argv[1]), add=[tag])"
+    parts = [names[:8], names[8:16], names[16:]]
+    writers = [subprocess.Popen([sys.executable, "-c", program, run, *part]) for part in parts]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert set(tags.read(run)) == set(names)
 
 
 def test_a_damaged_tag_file_is_named_and_the_rest_listed(tmp_path: Path) -> None:

@@ -207,9 +207,9 @@ def _owner(path: Path) -> str:
 
 def _room(topic: str, folder: Path, needed: float, plans: Plans, remedy: str) -> Finding:
     existing = folder
-    while not existing.exists() and not existing.is_symlink():
+    while not os.path.lexists(existing):  # which asks no permission to look there
         existing = existing.parent
-    if not existing.is_dir():
+    if not os.path.isdir(existing):  # noqa: PTH112 - Path's raises where one may not look
         what = "link that leads nowhere" if existing.is_symlink() else "file"
         text = f"{existing} is a {what}, and no folder"
         return Finding(topic, "failed", text, remedy, names(plans))

@@ -41,6 +41,9 @@ def size_of(folder: Path) -> int:
 def remove(folder: Path) -> None:
     """Remove a run's folder. MrbenchError if a live mrbench has it, or some of it stays."""
     with _unused(folder):
+        if not os.access(folder.parent, os.W_OK | os.X_OK):  # else it would be emptied, and stay
+            remedy = "ask for the permission to write to its folder"
+            raise MrbenchError("cannot be removed; nothing of it was", remedy, file=folder)
         if why := remove_tree(folder):
             raise MrbenchError(f"cannot be removed: {why}", "remove it by hand", file=folder)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench import files
+from mrbench import files, locks
 from mrbench.errors import MrbenchError, RecipeError
 
 FILE = "tags.json"
@@ -57,19 +57,24 @@ def check(tags: Iterable[str]) -> None:
 def change(run: Path, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> tuple[str, ...]:
     """Add and remove tags of a run's folder; return those that it has then."""
     gone = set(remove)
-    tags = tuple(dict.fromkeys(tag for tag in (*read(run), *add) if tag not in gone))
-    check(tags)
-    if len(tags) > MOST:
-        raise RecipeError(f"a run has at most {MOST} tags", "remove some", file=run / FILE)
     try:
-        if tags:
-            content = msgspec.to_builtins(Tags(format=FORMAT, tags=tags))
-            files.write_whole(run / FILE, f"{json.dumps(content, indent=1)}\n".encode())
-        else:
-            (run / FILE).unlink(missing_ok=True)
+        with locks.of_folder(run):  # so that no other's tags are lost that are added just now
+            tags = tuple(dict.fromkeys(tag for tag in (*read(run), *add) if tag not in gone))
+            check(tags)
+            if len(tags) > MOST:
+                raise RecipeError(f"a run has at most {MOST} tags", "remove some", file=run / FILE)
+            _write(run, tags)
     except OSError as exc:
         raise files.translated(exc) from exc
     return tags
+
+
+def _write(run: Path, tags: tuple[str, ...]) -> None:
+    if tags:
+        content = msgspec.to_builtins(Tags(format=FORMAT, tags=tags))
+        files.write_whole(run / FILE, f"{json.dumps(content, indent=1)}\n".encode())
+    else:
+        (run / FILE).unlink(missing_ok=True)
 
 
 def tagged(tag: str, runs: Path) -> list[Path]:

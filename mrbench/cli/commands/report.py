@@ -60,6 +60,8 @@ def main(args: argparse.Namespace) -> int:
         reason = f"{shorten(left.name, 400)}: {shorten(left.why, 400)}"
         print(f"mrbench: left out: {reason}", file=sys.stderr)
     if not report.chapters:
+        if report.left_out:
+            raise MrbenchError("no report was written", "none of these runs could be read")
         names = ", ".join(args.run) or "any suite"
         raise MrbenchError(
             f"no runs of {names}", "`mrbench run --suite demo` makes one", file=args.runs
