@@ -146,7 +146,7 @@ def _may_not(others: Sequence[TableRow], first: TableRow) -> str:
     reasons = list(dict.fromkeys(row.comparison_reason for row in others if row.comparison_reason))
     if first.comparison_reason or not reasons:
         return f"{text}; `mrbench compare` says why."
-    return f"{text}: {_listed(reasons)}."
+    return f"{text}: {'; '.join(reasons[:MOST])}{'; and others' * (len(reasons) > MOST)}."
 
 
 def _listed(names: Sequence[str]) -> str:
