@@ -59,7 +59,7 @@ WRONG: list[tuple[str, str, str, str, str, str]] = [
     (RECIPE, "title: Toy", "tilte: Toy", "recipe", RECIPE, "unknown key"),
     (RECIPE, "title: Toy", "title: [", "recipe", "", "expected"),
     (RECIPE, "timing: interval_mean", "timing: median", "recipe", RECIPE, "is not one of"),
-    (RECIPE, "(?P<value>", "(?P<valu", "recipe", RECIPE, "no regular expression"),
+    (RECIPE, "(?P<value>", "(?P<valu", "recipe", RECIPE, "not a valid regular expression"),
     (RECIPE, "  commit: ", "  commit: v1.0 #", "commits", RECIPE, "not a commit of 40 hex digits"),
     (RECIPE, "  tree: ", "  # tree: ", "commits", "", "no tree id is recorded"),
     (RECIPE, "{checkout}", "{chekout}", "placeholders", "", "unknown placeholder {chekout}"),

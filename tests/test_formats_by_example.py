@@ -146,6 +146,10 @@ def test_mllog_with_seconds_per_iteration(tmp_path: Path) -> None:
     assert (found.format, m.status, m.first, m.last) == ("mllog", "ok", 101, 500)
     assert m.seconds_per_iteration == pytest.approx(0.061)
     assert m.agreement == pytest.approx(1)
+    start = mllog(1684011446569 + 61 * 300, "null", 300, "run_start")
+    resumed = "".join([*lines[:6], start, *lines[6:]])
+    again = read(resumed.encode(), tmp_path, 100, 500, images=16).measurement
+    assert (again.status, again.processes) == ("incomplete_window", 2)
 
 
 @pytest.mark.parametrize(("per_step", "images"), [(1, 8), (8, 8)])

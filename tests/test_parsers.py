@@ -256,7 +256,7 @@ def test_a_recipes_own_pattern_reads_a_log_that_no_format_fits() -> None:
 @pytest.mark.parametrize(
     ("log", "says"),
     [
-        (LogFormat(pattern="(", timing="rate"), "no regular expression"),
+        (LogFormat(pattern="(", timing="rate"), "not a valid regular expression"),
         (LogFormat(pattern=r"(?P<iteration>\d+)", timing="rate"), "'value'"),
         (LogFormat(pattern=r"(?P<iteration>\d+) (?P<value>\d+)"), "`timing`"),
         (LogFormat(format="detectron3"), "did you mean 'detectron"),

@@ -29,7 +29,7 @@ from mrbench.model.run import IterationSample, Printed
 
 _EVENT = re.compile(
     rb':::MLLOG[ \t]{1,40}(?P<event>\{[^\r\n]{0,400}?"key":[ \t]{0,40}"'
-    rb'(?P<key>tracked_stats|block_start|epoch_start)"[ \t]{0,40}[,}][^\r\n]{0,4000})'
+    rb'(?P<key>tracked_stats|block_start|epoch_start|run_start)"[ \t]{0,40}[,}][^\r\n]{0,4000})'
 )
 _NEAR = 0.1  # of a ratio: time stamps and figures tell of the same thing
 _STEP_S = 0.001
@@ -37,7 +37,10 @@ _DECODER = json.JSONDecoder(parse_float=str)
 
 
 class _Event(NamedTuple):
-    """A tracked_stats. began: offset and stamp of where training went on after the one before."""
+    """A tracked_stats. began: offset and stamp of where training went on after the one before.
+
+    first: of its process.
+    """
 
     step: int
     seconds: float | None  # per iteration
@@ -47,6 +50,7 @@ class _Event(NamedTuple):
     ended_at: int
     printed: Printed
     began: tuple[int, Printed] | None
+    first: bool = False
 
 
 def parse(
@@ -62,6 +66,7 @@ def parse(
 
 def _events(blocks: Iterable[Block]) -> Iterator[_Event]:
     began: tuple[int, Printed] | None = None
+    first = False
     last, step = -1, 1.0  # the finest of the figures; JSON drops zeros at their end
     for offset, raw in blocks:
         block = blank_colours(raw)
@@ -74,13 +79,15 @@ def _events(blocks: Iterable[Block]) -> Iterator[_Event]:
             here = offset + match.end("event")
             if match["key"] != b"tracked_stats":
                 began = here, printed
+                if match["key"] == b"run_start":
+                    first, last = True, -1
                 continue
             found = _stats(event, here, printed, began)
             if found:
                 step = min(step, 2 * found.error)
-                found = found._replace(error=step / 2)
+                found = found._replace(error=step / 2, first=first)
             if found and found.step != last:  # the same again is another rank's
-                last, began = found.step, None
+                last, began, first = found.step, None, False
                 yield found
 
 
@@ -143,6 +150,8 @@ def _marks(events: Iterator[_Event], images: int) -> Iterator[Mark]:
             yield Mark(event.step, math.nan, event.ended_at, loss=event.loss, untold=per_step)
         return
     for event in itertools.chain([first], [second] if second else [], events):
+        if event.first:
+            yield Mark(0, math.nan, event.ended_at, begins=True)
         yield _mark(event, per_step, images)
 
 
