@@ -190,5 +190,5 @@ def test_nothing_is_kept_of_a_run_that_was_interrupted_before_it_began(
             said = running.stderr.read()
     assert running.returncode == 130
     assert "toy: interrupted before its training began; nothing is kept of it" in said
-    assert not list((tmp_path / "runs").rglob("*"))
+    assert not (tmp_path / "runs").exists()  # which this run had made
     assert not list((tmp_path / "mrbench-home" / "scratch").iterdir())

@@ -51,7 +51,7 @@ class Run(msgspec.Struct):
 
     record: the draft, a record of a run that failed, until more is known. scratch: None where that
     is not this process's to remove. lock: the open plan.json, locked as long as somebody works on
-    the run; None where that cannot be.
+    the run; None where that cannot be. made_runs: the folder of runs did not exist before.
     """
 
     folder: RunDir
@@ -59,6 +59,7 @@ class Run(msgspec.Struct):
     record: RunRecord
     lock: int | None = None
     held: HeldFiles | None = None
+    made_runs: bool = False
 
     @classmethod
     def begin(
@@ -75,14 +76,17 @@ class Run(msgspec.Struct):
 
         name: a tag that the run has from the beginning. MrbenchError where that cannot be.
         """
-        folder = rundir.create(real_path(places.runs), run_folder_name(plan, rundir.stamp()))
+        runs = real_path(places.runs)
+        made_runs = not runs.exists()
+        folder = rundir.create(runs, run_folder_name(plan, rundir.stamp()))
         rundir.write(folder.plan, plan.canonical())
         if name is not None:
             tags.change(folder.path, add=[name])
         named = {n: v for n, v in inherited.chosen(plan.inherit).items() if is_secret(n)}
         rundir.write_secrets(folder, hidden_variables(file, plan) | named)
         own = run_copy.folder(plan.suite, plan.implementation, folder.path.name)
-        run = cls(folder, own, blank(plan, file, folder, series, forced), locks.take(folder.plan))
+        draft = blank(plan, file, folder, series, forced)
+        run = cls(folder, own, draft, locks.take(folder.plan), made_runs=made_runs)
         run.save()
         return run
 
@@ -209,7 +213,8 @@ class Recorder:
         if run.scratch:
             run_copy.remove(run.scratch)
         left = remove_tree(run.folder.path)
-        for parent in list(run.folder.path.parents)[:2]:  # of the implementation, of the suite
+        # Of the implementation, of the suite, and of all runs.
+        for parent in list(run.folder.path.parents)[: 3 if run.made_runs else 2]:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         run.close()
