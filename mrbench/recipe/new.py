@@ -250,7 +250,7 @@ def _dropped(recipe: Recipe, *, moved: bool) -> Iterator[str]:
 def find(name: str) -> RecipeFile:
     """Return a recipe that mrbench carries, by suite/name or by its name; RecipeError else."""
     if name.endswith(".yaml"):
-        text = f"--from {without_secrets(name)}: begins with a recipe that mrbench carries"
+        text = f"--from {without_secrets(name)}: is not the name of a recipe that mrbench carries"
         raise RecipeError(text, "to begin with a file of your own, copy it and change the copy")
     suite, slash, short = name.rpartition("/")
     suites = (suite,) if slash else load.suite_names()

@@ -182,7 +182,7 @@ def _number(actual: RunRecord, values: int) -> str:
 
 def _stated(actual: RunRecord, _values: int) -> str:
     facts = ", ".join(f"{name} {fact.value}" for name, fact in (actual.stated or {}).items())
-    return f"the log states {facts or 'nothing of its workload'}"
+    return f"the log states {facts or 'nothing about its workload'}"
 
 
 def _telemetry(actual: RunRecord, _values: int) -> str:

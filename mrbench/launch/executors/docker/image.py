@@ -158,7 +158,9 @@ class InImage:
         except LaunchError:
             raise
         except (OSError, MrbenchError) as exc:
-            raise LaunchError("the image's Python told nothing of itself", f"see {log}") from exc
+            raise LaunchError(
+                "the image's Python printed nothing about itself", f"see {log}"
+            ) from exc
         shutil.rmtree(folder, ignore_errors=True)
         return probed
 
