@@ -44,6 +44,14 @@ def test_show_takes_the_latest_and_an_implementations_latest(
     assert shown(runs[0].name, cwd=tmp_path).endswith(runs[0].name)
 
 
+def test_a_run_without_a_record_is_said_to_have_none(runs: list[Path], tmp_path: Path) -> None:
+    (runs[0] / "record.json").unlink()
+    for command in ("show", "verify"):
+        done = mrbench(command, runs[0].name, cwd=tmp_path)
+        assert done.returncode == 1
+        assert f"{runs[0].name} has no record (yet, or was killed)" in done.stderr
+
+
 def test_a_name_of_two_suites_is_refused_in_one_line(runs: list[Path], tmp_path: Path) -> None:
     name = runs[0].parent.name
     shutil.copytree(runs[0].parent, tmp_path / "runs" / "another" / name)

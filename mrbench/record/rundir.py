@@ -247,9 +247,16 @@ def _hint(name: str, runs: Path) -> str:
     """Say what somebody may have meant by the name of a run that is not there."""
     if fault := unusable(runs):
         return fault
+    planned = [path.parent for path in _find(runs, None, "plan.json")]
+    unfinished = [path for path in planned if not (path / "record.json").exists()]
+    for folder in unfinished:
+        if str(folder).endswith(name):
+            return f"{'/'.join(folder.parts[-3:])} {why_unfinished(folder)}"
     known = ["/".join(path.parts[-4:-1]) for path in find_records(runs)[-RECENT:]]
     if not known:
-        return "there are none at all, check --runs"
+        return (
+            "none there has a record yet" if unfinished else "there are none at all, check --runs"
+        )
     return did_you_mean(name, known) or f"the newest is {known[-1]!r}"
 
 
