@@ -161,3 +161,8 @@ def test_recipes_share_a_lock_that_fits_them_all(tmp_path: Path, git: Callable[.
     done = mrbench("lock", "--recipe", recipe, cwd=tmp_path)
     assert done.returncode == 2
     assert "shared.lock cannot be shared: environment.index is not set in one" in done.stderr
+    edit(other, "\n  index: https://host/simple", "")
+    edit(other, "python-dateutil==2.8.1", "six==1.15.0")
+    done = mrbench("lock", "--recipe", recipe, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "one recipe requires six==1.16.0 and another six==1.15.0; set it" in done.stderr

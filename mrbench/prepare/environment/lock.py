@@ -74,6 +74,15 @@ def _together(env: Environment, others: Sequence[Environment]) -> Environment:
                     "set it to the same in all of them, or name a lock for each",
                 )
     every = (env, *others)
+    pins = dict[str, str]()
+    for line in dict.fromkeys(r for e in every for r in e.requirements):
+        name, pinned, _ = ("", "", "") if ";" in line else line.partition("==")  # ; python_version
+        if pinned and pins.setdefault(name.lower(), line) != line and others:
+            raise RecipeError(
+                f"{env.lock} cannot be shared: one recipe requires {pins[name.lower()]} and"
+                f" another {line}",
+                "set it to the same in all of them, or name a lock for each",
+            )
     return structs.replace(
         env,
         requirements=tuple(dict.fromkeys(r for e in every for r in e.requirements)),
