@@ -50,7 +50,7 @@ def test_what_cannot_be_trusted_is_an_error(tmp_path: Path) -> None:
     errors: list[MrbenchError] = []
     assert len(mrbench.load_runs(tmp_path, on_error=errors.append)) == len(errors) == 1
     for missing in (tmp_path / "gone", tmp_path):
-        with pytest.raises(MrbenchError, match="no run"):
+        with pytest.raises(MrbenchError, match="not a run"):
             mrbench.load_run(missing)
     with pytest.raises(MrbenchError, match="no such folder"):
         mrbench.load_runs(tmp_path / "gone")

@@ -179,7 +179,7 @@ def test_a_record_with_nan_is_read_as_before(tmp_path: Path) -> None:
         path.read_text().replace('"images_per_second": ', '"images_per_second": NaN, "x": ')
     )
     (found,) = list_runs(tmp_path, "smoke")
-    assert "no number of images per second" in str(found)
+    assert "is not a number of images per second" in str(found)
 
 
 @given(st.sampled_from(sorted(leaves(RECORD), key=str)), JUNK, st.booleans())
