@@ -65,12 +65,21 @@ def make_recipe(folder: Path) -> Path:
             f"source:\n  substitutions:\n    - text: {json.dumps(START)}\n"
             f"      replacement: {json.dumps(f'{SLEEP}; {START}')}\n"
             "      files: train.py\n      expect_files: 1\n      expect_lines: 1\n",
-        ).replace("  variables:\n", "  variables:\n    PLANTED: 0\n")
+        ).replace("  variables:\n", f"  variables:\n    PLANTED: 0\n{cached(folder)}")
         + "\n"
     )
     path = place / "minimask.yaml"
     path.write_text(text)
     return path
+
+
+def cached(folder: Path) -> str:
+    """Let JAX keep what it compiles: half of a run here, and outside its window."""
+    return (
+        f"    JAX_COMPILATION_CACHE_DIR: {folder / 'compiled'}\n"
+        "    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS: 0\n"
+        "    JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES: -1\n"
+    )
 
 
 def without_sample(lines: Iterator[str]) -> Iterator[str]:
