@@ -202,8 +202,10 @@ def _doubt(process: Process, chosen: Choice, figures: Figures) -> Problem | None
         text = f"its lines came in bursts, up to {lead.error_s:.4g} s apart, {coarse}"
         return Problem(text, f"{UNBUFFERED}, or choose a longer window")
     text = f"its figures may be off by {lead.error_s:.4g} s for their digits, {coarse}"
-    remedy = "choose a longer window, or let mrbench run the training: arrival times are finer"
-    return Problem(text, remedy)
+    finer = "let mrbench run the training: arrival times are finer"
+    if _sum(process, "arrival") is not None:
+        finer = "give log.clock: arrival in its recipe"
+    return Problem(text, f"choose a longer window, or {finer}")
 
 
 def _sum(process: Process, clock: LeadingClock) -> float | None:

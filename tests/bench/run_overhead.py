@@ -13,7 +13,7 @@ TRAIN = """
 import time
 for i in range(10, 110, 10):
     time.sleep(0.2)
-    print(f"iter: {i} loss: 1.0 time: 0.02", flush=True)
+    print(f"iter: {i} loss: 1.0 time: 0.020000", flush=True)
 """
 RECIPE = """
 title: Two seconds
