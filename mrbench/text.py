@@ -87,9 +87,18 @@ def counted(number: float, what: str) -> str:
     return f"{shown} {what if number == 1 else plural}"
 
 
+def to_digits(value: float, digits: int) -> str:
+    """Return a number to so many digits or to whole ones; as a power of ten only where it is huge.
+
+    digits: at least 1.
+    """
+    whole = 10 ** (digits - 1) <= abs(value) < 1e15  # noqa: PLR2004 - larger ones are not exact
+    return f"{value:.0f}" if whole else f"{value:.{digits}g}"
+
+
 def four_digits(value: float) -> str:
-    """Return a number to four digits or to whole ones; as a power of ten only where it is huge."""
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"  # noqa: PLR2004
+    """Return a number to four digits, as to_digits."""
+    return to_digits(value, 4)
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from mrbench.measure.sequential import Judgement, Terms, Verdict
 from mrbench.model.finding import Outcome
 from mrbench.model.record import RunRecord
 from mrbench.record.machine_rules import slowed_by
-from mrbench.text import four_digits
+from mrbench.text import counted, four_digits
 
 OUTCOMES: Mapping[Verdict, tuple[Outcome, int]] = {
     "pass": ("ok", 0),
@@ -36,7 +36,7 @@ def answer(
         "fail": f"slower by more than {margin}",
         "undecided": f"whether it is slower by {margin} or more is undecided",
     }[judgement.verdict]
-    pairs = counted(judgement.pairs)
+    pairs = counted(judgement.pairs, "pair")
     rates = f"{four_digits(old)} and {four_digits(new)} img/s"
     return f"{_change(judgement)}: {verdict}; {pairs} of {labels[0]} and {labels[1]}, {rates}"
 
@@ -52,7 +52,7 @@ def slowed(records: Sequence[RunRecord]) -> str:
 
 def progress(judgement: Judgement, terms: Terms) -> str:
     """Say after a pair how sure the answer is."""
-    text = f"after {counted(judgement.pairs)}: {_change(judgement)}"
+    text = f"after {counted(judgement.pairs, 'pair')}: {_change(judgement)}"
     if judgement.verdict != "undecided":
         return f"{text}; decided"
     if not judgement.level:
@@ -85,11 +85,6 @@ def figures(judgement: Judgement, terms: Terms, old: float, new: float) -> dict[
 def mean(rates: Sequence[float]) -> float:
     """Return the geometric mean: the ratio of two such is that of the pairs."""
     return math.exp(fmean(map(math.log, rates)))
-
-
-def counted(pairs: int) -> str:
-    """Return `1 pair`, `3 pairs`."""
-    return f"{pairs} pair{'s' * (pairs != 1)}"
 
 
 def _change(judgement: Judgement) -> str:

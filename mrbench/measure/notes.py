@@ -13,7 +13,7 @@ from mrbench.measure.spans import Span
 from mrbench.measure.steadiness import Times, pace, without
 from mrbench.model.run import Measurement
 from mrbench.model.steadiness import Pause, Pauses, Unsteady
-from mrbench.text import numbers
+from mrbench.text import numbers, to_digits
 
 PLACES = 3  # are named of several pauses
 FEW_DIGITS = 4
@@ -79,20 +79,15 @@ def _paused(found: Pauses, images: int | None) -> str:
     if len(each) > PLACES:
         places += f" and {len(each) - PLACES} more"
     total_s = sum(pause.seconds for pause in each)
-    what = f"a pause of {_plain(total_s)} s"
+    what = f"a pause of {to_digits(total_s, 3)} s"
     if len(each) > 1:
-        what = f"{len(each)} pauses, {_plain(total_s)} s together,"
+        what = f"{len(each)} pauses, {to_digits(total_s, 3)} s together,"
     one = len(each) == 1 and each[0].first == each[0].last
     without_it = f"without {'it' if len(each) == 1 else 'them'}"
     return (
         f"{what} in iteration{'s' * (not one)} {places}; {without_it}"
         f" {speed(found.seconds_per_iteration_without, images)}"
     )
-
-
-def _plain(seconds: float) -> str:
-    """Return seconds to three digits, never as a power of ten."""
-    return f"{seconds:.0f}" if seconds >= 1000 else f"{seconds:.3g}"  # noqa: PLR2004 - three digits
 
 
 def _changed(found: Unsteady, images: int | None) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mrbench.measure.parsers.base import line_around
 from mrbench.text import shorten
 
 _SIZE = rb"batch[ _-]?size"
@@ -45,8 +46,7 @@ def find(block: bytes, offset: int) -> Iterator[Resized]:
     if not any(hint in block for hint in _HINTS):
         return
     for match in _LINES.finditer(block):
-        begin = max(block.rfind(b"\n", 0, match.start()), block.rfind(b"\r", 0, match.start())) + 1
-        ends = [at for c in (b"\n", b"\r") if (at := block.find(c, match.end())) >= 0]
-        line = block[max(begin, match.start() - _LONGEST_BYTES) : min(ends, default=len(block))]
+        left, right = line_around(block, match.start(), match.end())
+        line = block[max(left, match.start() - _LONGEST_BYTES) : right]
         text = shorten(line[: 2 * _LONGEST_BYTES].decode(errors="replace").strip())
         yield Resized(offset + match.start(), int(match["images"]), text)

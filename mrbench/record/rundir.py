@@ -15,7 +15,7 @@ from mrbench.files import read_regular, write_whole
 from mrbench.model.record import FileDigest, RunRecord
 from mrbench.record import tags
 from mrbench.record.formats import is_edited, record_of
-from mrbench.text import did_you_mean
+from mrbench.text import did_you_mean, printable
 
 MOST_BYTES = 16 << 20  # of a record.json; it has some 16 kB
 RECENT = 100  # runs whose names a misspelt one is compared with
@@ -243,12 +243,16 @@ def unusable(runs: Path) -> str:
     return "" if readable else "that folder cannot be read, ask for the permission"
 
 
+def nothing_in(runs: Path, what: str) -> str:
+    """Return one line that says so of a folder of runs, and why if it cannot be looked into."""
+    return "; ".join(filter(None, (f"{printable(str(runs))}: {what}", unusable(runs))))
+
+
 def _hint(name: str, runs: Path) -> str:
     """Say what somebody may have meant by the name of a run that is not there."""
     if fault := unusable(runs):
         return fault
-    planned = [path.parent for path in _find(runs, None, "plan.json")]
-    unfinished = [path for path in planned if not (path / "record.json").exists()]
+    unfinished = find_unfinished(runs)
     for folder in unfinished:
         if str(folder).endswith(name):
             return f"{'/'.join(folder.parts[-3:])} {why_unfinished(folder)}"
@@ -265,7 +269,7 @@ def find_records(runs: Path, suite: str | None = None) -> list[Path]:
     return _find(runs, suite, "record.json")
 
 
-def find_unfinished(runs: Path, suite: str) -> list[Path]:
+def find_unfinished(runs: Path, suite: str | None = None) -> list[Path]:
     """Return the runs that have a plan and no record: still running, or mrbench was killed."""
     planned = [path.parent for path in _find(runs, suite, "plan.json")]
     return [folder for folder in planned if not (folder / "record.json").exists()]

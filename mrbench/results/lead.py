@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from mrbench.model.run import Interval
 from mrbench.model.table import Lead, TableRow
 from mrbench.results.rows import ratio_of
-from mrbench.text import one_line, shorten
+from mrbench.text import counted, one_line, shorten
 
 LONGEST = 60  # characters of a name
 MOST = 3  # names, pairs or reasons that a sentence lists
@@ -79,7 +79,7 @@ def _text(rows: Sequence[TableRow], valid: Sequence[TableRow], found: Lead) -> s
     out = len(rows) - len(valid)
     if out:
         has = "has" if out == 1 else "have"
-        sentences.append(f"{_counted(out)} {has} no valid number.")
+        sentences.append(f"{counted(out, 'row')} {has} no valid number.")
     return one_line(" ".join(sentences))
 
 
@@ -142,7 +142,7 @@ def _apart(faster: TableRow, slower: TableRow) -> bool:
 
 def _may_not(others: Sequence[TableRow], first: TableRow) -> str:
     """Say which rows are of other groups, and why, where the first is of the one that says it."""
-    text = f"{_counted(len(others))} may not be compared with {_name(first)}"
+    text = f"{counted(len(others), 'row')} may not be compared with {_name(first)}"
     reasons = list(dict.fromkeys(row.comparison_reason for row in others if row.comparison_reason))
     if first.comparison_reason or not reasons:
         return f"{text}; `mrbench compare` says why."
@@ -152,10 +152,6 @@ def _may_not(others: Sequence[TableRow], first: TableRow) -> str:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MOST])
     return f"{shown} and {len(names) - MOST} more" if len(names) > MOST else shown
-
-
-def _counted(count: int) -> str:
-    return f"{count} row{'s' * (count != 1)}"
 
 
 def _name(row: TableRow) -> str:

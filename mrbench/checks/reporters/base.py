@@ -37,8 +37,7 @@ def summary(findings: Sequence[Finding]) -> str:
         for name in CODES
         if counts[name]
     )
-    total = "1 check" if len(findings) == 1 else f"{len(findings)} checks"
-    return f"{total}: {parts}" if findings else "nothing was checked"
+    return f"{counted(len(findings), 'check')}: {parts}" if findings else "nothing was checked"
 
 
 def sentence(finding: Finding) -> str:

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from mrbench.checks.ab import AbTest
-from mrbench.checks.ab_words import counted
 from mrbench.cli import choice
 from mrbench.cli.arguments import (
     add_choice,
@@ -27,6 +26,7 @@ from mrbench.errors import RecipeError
 from mrbench.measure.sequential import FEWEST, MOST, Terms
 from mrbench.model.baseline import BaselineEntry, series_name
 from mrbench.model.plan import Plan
+from mrbench.text import counted
 
 COMMAND = Command(
     group="Look at runs",
@@ -105,7 +105,7 @@ def main(args: argparse.Namespace) -> int:
             findings, code = test.run(places, reporter, executor, force=args.force)
     except KeyboardInterrupt:
         if test.pairs.complete:
-            pairs = counted(test.pairs.complete)
+            pairs = counted(test.pairs.complete, "pair")
             print(f"mrbench: {pairs} made; --resume goes on with them", file=sys.stderr)
         raise
     print_findings(findings, args)

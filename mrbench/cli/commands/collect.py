@@ -6,10 +6,9 @@ import json
 from mrbench.cli.arguments import add_json, add_quiet, add_runs
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
-from mrbench.record.rundir import unusable
+from mrbench.record.rundir import nothing_in
 from mrbench.run.collect import collect
 from mrbench.run.cycle import exit_code
-from mrbench.text import printable
 
 COMMAND = Command(
     group="Clusters and containers",
@@ -40,11 +39,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([record.plain() for record in records], indent=1))
     elif not records:
-        print(
-            "; ".join(
-                filter(
-                    None, (f"{printable(str(args.runs))}: nothing to collect", unusable(args.runs))
-                )
-            )
-        )
+        print(nothing_in(args.runs, "nothing to collect"))
     return exit_code(records)

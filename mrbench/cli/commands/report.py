@@ -12,7 +12,7 @@ from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.record import listing
 from mrbench.results.report import gather, page
-from mrbench.text import printable, shorten, size_text
+from mrbench.text import counted, printable, shorten, size_text
 
 COMMAND = Command(
     group="Look at runs",
@@ -80,7 +80,5 @@ def main(args: argparse.Namespace) -> int:
         made = {"file": str(args.output), "runs": runs, "size_bytes": len(text)}
         print(json.dumps(made | {"left_out": left_out}, indent=1))
     else:
-        print(
-            f"{printable(str(args.output))}: {runs} run{'s' * (runs != 1)}, {size_text(len(text))}"
-        )
+        print(f"{printable(str(args.output))}: {counted(runs, 'run')}, {size_text(len(text))}")
     return max((left.exit_code for left in report.left_out), default=0)

@@ -15,7 +15,6 @@ from mrbench.cli.stored import latest
 from mrbench.cli.values import moment
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.record import listing, removal, rundir, tags
-from mrbench.record.rundir import unusable
 from mrbench.results.rows import counts, notes_of, why_not
 from mrbench.text import one_line, printable, size_text
 
@@ -168,12 +167,7 @@ def _list(args: argparse.Namespace) -> int:
         print("\n".join(_table(listed)))
     else:
         chosen = args.suite or args.impl or args.since or args.tag
-        nothing = "no runs like these" if chosen else "no runs"
-        print(
-            "; ".join(
-                filter(None, (f"{printable(str(args.runs))}: {nothing}", unusable(args.runs)))
-            )
-        )
+        print(rundir.nothing_in(args.runs, "no runs like these" if chosen else "no runs"))
     return code
 
 

@@ -7,10 +7,9 @@ import msgspec
 
 from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
-from mrbench.record.rundir import find_submitted, unusable
+from mrbench.record.rundir import find_submitted, nothing_in
 from mrbench.run import queue
 from mrbench.run.slurm import detached
-from mrbench.text import printable
 
 COMMAND = Command(
     group="Look at runs",
@@ -45,8 +44,5 @@ def main(args: argparse.Namespace) -> int:
         print(f"{', '.join(one.devices)}: number {number} in the queue: {told}")
     if not here.training and not here.waiting:
         print("this machine: nobody trains")
-    nothing = "; ".join(
-        filter(None, (f"{printable(str(args.runs))}: nothing submitted", unusable(args.runs)))
-    )
-    print("\n".join(map(str, rows)) or nothing)
+    print("\n".join(map(str, rows)) or nothing_in(args.runs, "nothing submitted"))
     return 0

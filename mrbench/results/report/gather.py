@@ -22,6 +22,7 @@ from mrbench.results.lead import with_lead
 from mrbench.results.report.iterations import Curve, read_curve
 from mrbench.results.report.machine import Activity, read_activity
 from mrbench.results.rows import counts, make_rows, table_run
+from mrbench.text import counted
 
 LONGEST = 2000  # characters of any one text; records are written by others
 LARGEST = 1 << 63  # nothing that is measured is so large; a browser could not count it
@@ -75,7 +76,7 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """What a legend calls it: when it began, on how many devices, and what makes it differ."""
         count, what = self.plan.gpus, "GPU" if self.plan.accelerator == "gpu" else "device"
-        label = f"{self.began}, {count} {what}{'' if count == 1 else 's'}"
+        label = f"{self.began}, {counted(count, what)}"
         images = self.plan.images_per_iteration
         batch = f"{images or '?'} image{'' if images == 1 else 's'} per iteration"
         return f"{label}, {batch}" if self.mixed else label

@@ -33,6 +33,7 @@ from mrbench.results.report.gather import (
 )
 from mrbench.results.table import columns
 from mrbench.results.table.columns import Column
+from mrbench.text import counted
 
 if TYPE_CHECKING:
     import jinja2
@@ -183,19 +184,15 @@ def _summary(runs: Sequence[ReportRun], chapters: Sequence[Chapter]) -> str:
     rows = [(chapter, row) for chapter in chapters for row in chapter.rows]
     earlier = len(runs) - sum(len(chapter.runs_of(row)) for chapter, row in rows)
     valid = "" if out or unjudged else "valid "
-    text = _count(len(runs), f"{valid}run")
+    text = counted(len(runs), f"{valid}run")
     text += f", {len(runs) - earlier} of them" if earlier else ""
-    text += f" in {_count(len(rows), 'row')}"
+    text += f" in {counted(len(rows), 'row')}"
     text += "; the others are earlier, of another plan or machine" if earlier else ""
     if out:
         text += f"; {out} {'is' if out == 1 else 'are'} not valid, for the reasons below"
     elif unjudged:
         text += f"; {unjudged} not judged, as suites had no rules when they were made"
     return f"{text}."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
@@ -327,5 +324,5 @@ def _machines(
         else:
             why = "; ".join(run.activity.problems) or "its telemetry is empty"
             silent[why] = silent.get(why, 0) + 1
-    missing = [f"{_count(count, 'run')}: {why}" for why, count in silent.items()]
+    missing = [f"{counted(count, 'run')}: {why}" for why, count in silent.items()]
     return first or others, others if first else [], missing

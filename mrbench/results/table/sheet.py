@@ -29,8 +29,8 @@ class Sheet:
     lead: the sentences above the table, or "". about: the suite's notes, or their first sentence.
     meanings: what the columns mean; reasons: those for no number that are too long for their cell;
     remarks: the notes on valid rows; notes: the footnotes, each beginning with its [number].
-    marks: of each row, for formats that show one. left_out: which columns a terminal has no room
-    for.
+    marks: of each row, for formats that show one. earlier: which runs are in no row. left_out:
+    which columns a terminal has no room for.
     """
 
     title: str
