@@ -245,7 +245,7 @@ class Progress:
                 end=end,
                 window=window,
                 images_per_second=rate,
-                half_width=self._half_width(sample) if rate is not None else None,
+                half_width=None if rate is None or least_s else self._half_width(sample),
                 loss=sample.loss,
                 data_share=self._data_s / self._timed_data_s if self._timed_data_s else None,
                 left_s=left_s if self._lines > 1 and 0 <= left_s < math.inf else None,
@@ -255,14 +255,15 @@ class Progress:
     def _timed(self, sample: IterationSample) -> tuple[IterationSample, float]:
         """Return a sample with its seconds, and how many of them are too few for a rate.
 
-        Lines that arrive between two looks at the log seem to come at once.
+        Lines that arrive between two looks at the log seem to come at once, so that these seconds
+        vary as the looks do and tell nothing of an interval.
         """
         if not (math.isnan(sample.seconds) and self._plan.log.clock == "arrival"):
             return sample, 0.0
         before_s, self._arrived_s = self._arrived_s, self._clock()
         if before_s is not None:
             seconds = max(self._arrived_s - before_s, 1e-9)  # of lines that came together
-            sample = sample._replace(seconds=seconds, edge_s=POLL_S)
+            sample = sample._replace(seconds=seconds)
         return sample, LOOKS * POLL_S
 
     def _inside(self, sample: IterationSample) -> bool:
