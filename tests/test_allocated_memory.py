@@ -12,7 +12,7 @@ import renderers
 from formats import FORMATS, ITERATIONS, measured
 from manyruns import KEPT
 from mrbench.measure.parsers import FORMAT_NAMES
-from mrbench.model.run import Measurement
+from mrbench.model.measurement import Measurement
 from mrbench.record import rundir
 from mrbench.results.show import describe_run
 from toy import mrbench

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from mrbench.model.run import Measurement
+from mrbench.model.measurement import Measurement
 
 BENCH = Path(__file__).parent / "bench"
 RUNS = 20

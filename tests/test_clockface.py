@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench.measure.log.stated import DAY_S, YEAR_S, elapsed, read_stamp
-from mrbench.model.run import Printed
+from mrbench.model.measurement import Printed
 
 
 def epoch(*parts: int) -> float:

@@ -14,8 +14,8 @@ from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.window import measure
 from mrbench.model.clocks import Disagreement
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat, Timing
-from mrbench.model.run import IterationSample, Measurement, Printed
+from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.measurement import IterationSample, Measurement, Printed
 
 WINDOW = Window(first=100, last=500)
 OWN = LogFormat(pattern="(?P<iteration>.)(?P<value>.)", timing="interval_mean")

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from mrbench.measure.failure.scan import NOISE, SIGNS, find_errors, sign_of
 from mrbench.measure.failure.verdict import MOST_BYTES, failure_of_log, failure_of_run
 from mrbench.measure.spans import Marks
-from mrbench.model.run import Exit, Failure, IterationSample
+from mrbench.model.measurement import IterationSample
+from mrbench.model.run import Exit, Failure
 
 LOGS = Path(__file__).parent / "logs"
 STATUS = {

@@ -16,7 +16,7 @@ from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 
 LOGS = Path(__file__).parent / "logs"
 

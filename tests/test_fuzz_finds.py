@@ -57,7 +57,7 @@ def test_what_was_found_stays_mended(path: Path) -> None:
 def test_the_oracles_see_samples_that_cannot_be(wrong: dict[str, float]) -> None:
     from oracles import check_samples
 
-    from mrbench.model.run import IterationSample
+    from mrbench.model.measurement import IterationSample
 
     fine = IterationSample(last=120, count=20, seconds=9.0, ended_at=500)
     check_samples([fine, fine], 1000)
@@ -72,7 +72,7 @@ def test_the_oracles_see_numbers_that_cannot_be() -> None:
     from oracles import IMAGES, WINDOW, check_mean, check_measurement
 
     from mrbench.measure.window import measure
-    from mrbench.model.run import IterationSample
+    from mrbench.model.measurement import IterationSample
 
     samples = [
         IterationSample(last=i, count=20, seconds=9.0, ended_at=i) for i in range(20, 320, 20)

@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from mrbench.measure.interval import drift, estimate_long_run, within_run
-from mrbench.model.run import Interval, plus_minus
+from mrbench.model.measurement import Interval, plus_minus
 
 Times = list[tuple[int, float]]
 

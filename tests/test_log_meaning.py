@@ -12,8 +12,8 @@ from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import Measurement
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import Measurement
 
 SECONDS = [0.5 + 2.0 * (i % 50 == 49) for i in range(640)]  # 0.54 in the mean
 STEADY = [0.5] * 640

@@ -37,7 +37,7 @@ def peak_kb(pieces: Iterator[bytes]) -> int:
     code = (
         "import resource, sys; from pathlib import Path;"
         "from mrbench.measure.anylog import parse_log;"
-        "from mrbench.model.recipe import LogFormat, Window;"
+        "from mrbench.model.logformat import LogFormat; from mrbench.model.inputs import Window;"
         "known = {'detectron2': (LogFormat(format='detectron2'), 16)};"
         "found = parse_log(Path('/dev/stdin'), recipes=known, window=Window(first=100, last=500));"
         "m = found.measurement;"

@@ -12,7 +12,7 @@ from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.run import Measurement
+from mrbench.model.measurement import Measurement
 
 STEADY = [0.5] * 540
 PREFIXES = ["[1,{}]<stderr>:", "{}: ", "[rank{}]:", "[default{}]: "]

@@ -8,8 +8,8 @@ import pytest
 
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 WINDOW = Window(first=100, last=500)
 BY_ARRIVAL = LogFormat(clock="arrival", timing="interval_total")

@@ -16,7 +16,7 @@ from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.log.blocks import LONGEST_LINE_BYTES, read_blocks, whole_lines
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 from mrbench.recipe import load
 
 LOGS = Path(__file__).parent / "logs"
@@ -273,7 +273,7 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
             file.write(noise * 7_500)
     code = (
         "import sys; from pathlib import Path; from mrbench.measure.anylog import parse_log;"
-        "from mrbench.model.recipe import LogFormat, Window;"
+        "from mrbench.model.logformat import LogFormat; from mrbench.model.inputs import Window;"
         "import resource; limit = 24 << 20;"
         "base = int(open('/proc/self/statm').read().split()[5]) * resource.getpagesize();"
         "resource.setrlimit(resource.RLIMIT_DATA, (base + limit, base + limit));"

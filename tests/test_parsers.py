@@ -15,8 +15,8 @@ from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import FORMAT_NAMES, parse_samples, resolve_format
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 RENDERERS: list[renderers.Render] = [render for _, render, _, _ in FORMATS]
 IDS = [f"{render.__name__}" for render in RENDERERS]

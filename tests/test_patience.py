@@ -6,7 +6,7 @@ from mrbench.errors import MeasureError
 from mrbench.measure.log import patience
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import parse_samples
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 
 EVIL = b"1" + b"a" * 60 + b"!\n"
 

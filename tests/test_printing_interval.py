@@ -5,7 +5,7 @@ from formats import WINDOW, measured
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 
 MMDET = "2021-08-17 17:00:20,000 - mmdet - INFO - Epoch [{}][{}/{}]\ttime: {:.3f}, loss: 1.0000\n"
 

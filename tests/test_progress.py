@@ -11,9 +11,9 @@ from msgspec import structs
 from mrbench.console.plain import figures
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
+from mrbench.model.measurement import IterationSample
 from mrbench.model.plan import Plan
 from mrbench.model.reporter import RunProgress
-from mrbench.model.run import IterationSample
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
 from mrbench.run.training import MOST_TIMES, Progress

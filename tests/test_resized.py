@@ -7,8 +7,8 @@ from mrbench.measure.parsers import parse_samples
 from mrbench.measure.totals import Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import Measurement
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import Measurement
 
 WINDOW = Window(first=100, last=300)
 LOG = LogFormat(pattern=r"step (?P<iteration>\d+) time (?P<value>[\d.]+) s", timing="interval_mean")

@@ -13,8 +13,8 @@ from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.parsers.base import last_digit, significant_step
-from mrbench.model.recipe import LogFormat, Timing
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.measurement import IterationSample
 
 # format, renderer, what the log tells: d(ata), p(rinted stamps), e(dges of a running sum)
 TELLING: list[tuple[str, renderers.Render, str]] = [

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from mrbench import files
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 from mrbench.model.run import Exit
 from mrbench.prepare import source as workspace
 from mrbench.recipe import load as recipe

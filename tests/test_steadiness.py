@@ -9,7 +9,7 @@ import pytest
 from mrbench.measure.steadiness import are_regular, find_change, find_pauses
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.run import IterationSample, Measurement
+from mrbench.model.measurement import IterationSample, Measurement
 
 WINDOW = Window(first=100, last=500)
 Pace = Callable[[int], float]  # iteration to its seconds

@@ -9,7 +9,7 @@ import pytest
 
 from mrbench.launch.telemetry import summary, wording
 from mrbench.model.clocks import Disagreement
-from mrbench.model.run import Measurement, TimedStretch
+from mrbench.model.measurement import Measurement, TimedStretch
 from mrbench.model.telemetry import TelemetrySummary
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.inputs import SyntheticData, Window
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 from mrbench.prepare.data.synth import synthesize
 from mrbench.prepare.source import embedded, prepare
 from mrbench.recipe import load

@@ -9,8 +9,8 @@ from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.totals import Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import Measurement
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import Measurement
 
 WINDOW = Window(first=100, last=300)
 FINISHED = "[0913 16:46:17 @base.py:275] Epoch 1 (global_step 400) finished,"

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mrbench.measure import parsers
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 from pages import cell
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ import threading
 import time
 from typing import NamedTuple, Self, TextIO
 
+from mrbench.model.measurement import plus_minus
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunProgress, RunStart
-from mrbench.model.run import plus_minus
 from mrbench.text import printable, without_secrets
 
 SILENCE_S = 10.0  # says at least this often that it is alive

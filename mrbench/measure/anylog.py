@@ -26,8 +26,8 @@ from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.totals import NEEDS_TOTALS, Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import Measurement
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import Measurement
 from mrbench.text import did_you_mean
 
 ENOUGH = 100  # samples that prove a format

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from mrbench.measure.spans import Span
 from mrbench.model.clocks import Cause
-from mrbench.model.recipe import Timing
-from mrbench.model.run import LeadingClock
+from mrbench.model.logformat import Timing
+from mrbench.model.measurement import LeadingClock
 from mrbench.text import numbers
 
 SHORT = 0.05  # of its share of all seconds: a line that came so soon had waited in a buffer

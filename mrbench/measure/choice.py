@@ -12,8 +12,8 @@ from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import Process, Span
 from mrbench.model.clocks import ComparedClock, ComparedName
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import Clock
-from mrbench.model.run import LeadingClock
+from mrbench.model.logformat import Clock
+from mrbench.model.measurement import LeadingClock
 
 # Of the log's seconds: so near another clock shows what its figures mean. The mean of many single
 # batches comes nearer to an epoch's total, but that of all batches is the total itself.

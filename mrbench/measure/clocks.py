@@ -23,7 +23,7 @@ from mrbench.measure.causes import (
 from mrbench.measure.spans import Span
 from mrbench.measure.totals import Total
 from mrbench.model.clocks import Cause, ComparedClock, ComparedName, Disagreement
-from mrbench.model.run import Measurement
+from mrbench.model.measurement import Measurement
 from mrbench.text import four_digits, printable
 
 TOLERANCE = 0.01  # of the log's seconds

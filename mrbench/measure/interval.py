@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from mrbench.measure.steadiness import find_change, given_pauses, pace, without
 from mrbench.measure.student import t_quantile, t_tail
-from mrbench.model.run import Interval
+from mrbench.model.measurement import Interval
 from mrbench.model.steadiness import Drift
 
 Times = Sequence[tuple[int, float]]  # (count, seconds): these count iterations took seconds

@@ -11,7 +11,7 @@ from mrbench.measure import steadiness
 from mrbench.measure.interval import LEAST_DRIFT
 from mrbench.measure.spans import Span
 from mrbench.measure.steadiness import Times, pace, without
-from mrbench.model.run import Measurement
+from mrbench.model.measurement import Measurement
 from mrbench.model.steadiness import Pause, Pauses, Unsteady
 from mrbench.text import numbers, to_digits
 

@@ -18,8 +18,8 @@ from mrbench.measure.log.blocks import read_blocks, read_range
 from mrbench.measure.parsers import FORMAT_NAMES, parse_samples, resolve_format
 from mrbench.measure.parsers.base import blank_colours
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat, Timing
-from mrbench.model.run import IterationSample, Measurement
+from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.measurement import IterationSample, Measurement
 
 # Works for many logs; the arrival of the lines makes the number right whatever they print.
 ANY_STEPS = LogFormat(

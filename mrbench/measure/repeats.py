@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mrbench.measure.student import t_quantile, t_tail
-from mrbench.model.run import Interval, Repeats
+from mrbench.model.measurement import Interval, Repeats
 
 LEVEL = 0.95
 MANY = 5  # degrees of freedom, beside which one side's single one makes Welch's interval too short

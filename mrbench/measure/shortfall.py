@@ -4,7 +4,7 @@ from mrbench.measure.parsers.base import UNPLACED
 from mrbench.measure.spans import INSIDE, Process
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import Clock
+from mrbench.model.logformat import Clock
 from mrbench.model.run import Status
 from mrbench.text import four_digits, numbers
 

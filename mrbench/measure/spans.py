@@ -10,7 +10,7 @@ from mrbench.measure.log.stated import elapsed
 from mrbench.measure.totals import Tally, Totals
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.run import IterationSample, LeadingClock, Printed
+from mrbench.model.measurement import IterationSample, LeadingClock, Printed
 
 INSIDE = 0.6  # of a sample's iterations; so the nearest mark is the edge, near ties go to the inner
 MOST_SPANS = 4096  # of a window; more are joined in pairs, so that any window fits into memory

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from mrbench.measure.causes import Pair, in_bursts
 from mrbench.measure.clocks import LATENCY_S
 from mrbench.measure.spans import ArrivalClock, Span
-from mrbench.model.run import LeadingClock, TimedStretch
+from mrbench.model.measurement import LeadingClock, TimedStretch
 
 LEFT_OUT_S = 0.5  # more than a busy machine reads a line late
 LEFT_OUT = 0.05  # of a span's seconds

@@ -18,8 +18,8 @@ from mrbench.measure.log.durations import read_clock, read_words
 from mrbench.measure.parsers.base import last_digit
 from mrbench.measure.parsers.text import skip_after
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 
 class Kind(NamedTuple):

@@ -21,8 +21,8 @@ from mrbench.measure.timed import timed_stretches
 from mrbench.measure.totals import Totals
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample, LeadingClock, Measurement
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample, LeadingClock, Measurement
 from mrbench.text import numbers
 
 LOG = LogFormat(timing="interval_total")

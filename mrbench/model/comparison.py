@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from mrbench.model.run import Interval, Status
+from mrbench.model.measurement import Interval
+from mrbench.model.run import Status
 from mrbench.text import shorten
 
 Kind = Literal["must match", "may explain", "harmless"]

@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Count, Dataset, Environment, Seconds, Source, WeightsFile, Window
 from mrbench.model.later import as_ever
-from mrbench.model.recipe import Adaptation, LogFormat
+from mrbench.model.logformat import LogFormat
+from mrbench.model.recipe import Adaptation
 from mrbench.model.suite import Accelerator
 
 FORMAT = 3

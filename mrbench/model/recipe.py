@@ -23,17 +23,8 @@ from mrbench.model.inputs import (
     Window,
     Words,
 )
-
-Clock = Literal["log", "arrival"]
-Timing = Literal[
-    "interval_mean",
-    "running_mean",
-    "rate",
-    "iterations_per_second",
-    "interval_total",
-    "cumulative",
-]
-Unit = Literal["s", "ms", "us"]
+from mrbench.model.logformat import LogFormat
+from mrbench.model.workload import Workload
 
 
 class MultiNode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,48 +129,6 @@ class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
 
 
-class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one iteration is."""
-
-    LATER: ClassVar[Mapping[str, Any]] = {"whole_batches": None}
-
-    images_per_gpu: Annotated[
-        Count, Meta(description="Images of one GPU in one iteration, e.g. 2.")
-    ]
-    images_total: Annotated[
-        Count | None,
-        Meta(
-            description="Images of all GPUs in one iteration, where upstream's configuration fixes"
-            " the sum, e.g. 16. Default: images_per_gpu times the number of GPUs."
-        ),
-    ] = None
-    learning_rate_per_image: Annotated[
-        float | None,
-        Meta(
-            description="Learning rate for each image of an iteration, e.g. 0.00125;"
-            " {learning_rate} is that times {images_per_iteration}."
-        ),
-    ] = None
-    precision: Annotated[
-        str, Meta(description="Number format of the training, e.g. float32, float16, bfloat16.")
-    ] = "float32"
-    whole_batches: Annotated[
-        bool | None,
-        Meta(
-            description="Whether all iterations have their full number of images; false where the"
-            " last batch of an epoch, or of a group of images, may be smaller. Default: unknown,"
-            " which is a note where a small data set makes it matter."
-        ),
-    ] = None
-    image_size: Annotated[
-        str | None,
-        Meta(
-            description="Pixels of an image's shorter side and the most of its longer side, e.g."
-            " 800/1333."
-        ),
-    ] = None
-
-
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What keeps the window clean, in words: why each argument or patch line is there."""
 
@@ -191,100 +140,6 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     resume: Annotated[str, Meta(description="What keeps the training from resuming an old run.")]
     stop: Annotated[str, Meta(description="How the training ends once the window is complete.")]
-
-
-class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to parse the log: a format that mrbench knows, or a pattern and what its number means."""
-
-    LATER: ClassVar[Mapping[str, object]] = {
-        "smoothing": None,
-        "unit": None,
-        "epochs_from": None,
-    }
-
-    format: Annotated[
-        str | None,
-        Meta(
-            description="Name of a log format that mrbench knows, e.g. detectron2. Give either"
-            " this or pattern."
-        ),
-    ] = None
-    pattern: Annotated[
-        str | None,
-        Meta(
-            description="Regular expression of a log line with the groups iteration and value"
-            " (without value only the arrival of the lines tells the seconds: clock: arrival);"
-            " where the log counts within epochs, epoch and per_epoch; where it has them, loss and"
-            " data (seconds spent waiting for data, meaned or summed as value is; with a rate,"
-            " those of the interval).",
-            examples=["iter: (?P<iteration>\\d+) loss: (?P<loss>\\S+) time: (?P<value>[\\d.]+) s"],
-        ),
-    ] = None
-    timing: Annotated[
-        Timing | None,
-        Meta(
-            description="What value is. interval_mean: seconds per iteration, mean since the last"
-            " log line. running_mean: the same, mean over all iterations since `skipped`. rate:"
-            " images per second since the last log line. iterations_per_second: the same of"
-            " iterations. interval_total: seconds since the last log line. cumulative: seconds"
-            " since the training began."
-        ),
-    ] = None
-    unit: Annotated[
-        Unit | None,
-        Meta(
-            description="Unit of value where it is a time, and of data: s, ms or us. Default: what"
-            " stands right behind the value (500ms) or in brackets before it ((ms): 500), else s."
-        ),
-    ] = None
-    every: Annotated[
-        Count | None,
-        Meta(
-            description="Iterations from one log line to the next, e.g. 20. Where the lines show"
-            " another interval, that counts."
-        ),
-    ] = None
-    counts_from: Annotated[
-        int, Meta(description="Number that the log prints for the first iteration: 0 or 1.")
-    ] = 1
-    epochs_from: Annotated[
-        Literal[0, 1] | None,
-        Meta(
-            description="Number that the log prints for the first epoch: 0 or 1. Default: the"
-            " format's; for a pattern, 0 if the log prints an epoch 0, else 1."
-        ),
-    ] = None
-    skipped: Annotated[
-        int,
-        Meta(ge=0, description="Iterations at the start that a running_mean leaves out, e.g. 2."),
-    ] = 0
-    smoothing: Annotated[
-        Count | None,
-        Meta(
-            description="Iterations that value is the mean of, however often a line comes, e.g. 50;"
-            " for an interval_mean, and for formats whose log does not state it. Default: what the"
-            " log states; of a pattern: value covers the iterations since the last log line."
-        ),
-    ] = None
-    clock: Annotated[
-        Clock,
-        Meta(description="Clock that leads: the log's own numbers, or the arrival of its lines."),
-    ] = "log"
-    keep: Annotated[
-        Words,
-        Meta(
-            description="Small files below {output} to keep with the run, as glob patterns, e.g."
-            " metrics.json."
-        ),
-    ] = ()
-    states: Annotated[
-        Mapping[str, str],
-        Meta(
-            description="What else the log states of its workload, as regular expressions with a"
-            " group around the value. Keys: images_per_iteration, images_per_gpu, gpus, precision,"
-            " image_size (groups short and long), iterations_per_epoch."
-        ),
-    ] = {}
 
 
 class Adaptation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,8 +9,9 @@ from msgspec import Meta
 from mrbench.model.container import DockerContainer
 from mrbench.model.job import UsableEnvironment, UsedWeights, Workspace
 from mrbench.model.machine import Machine
+from mrbench.model.measurement import Measurement
 from mrbench.model.plan import Plan
-from mrbench.model.run import Exit, Measurement, Status
+from mrbench.model.run import Exit, Status
 from mrbench.model.slurm import Container
 from mrbench.model.suite import Rule, Suite
 from mrbench.model.telemetry import TelemetrySummary

@@ -12,7 +12,8 @@ import msgspec
 from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.files import read_regular, real_path
 from mrbench.model.inputs import Environment
-from mrbench.model.recipe import LogFormat, Recipe
+from mrbench.model.logformat import LogFormat
+from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Suite
 from mrbench.recipe import yamlfile
 from mrbench.recipe.yamlfile import Place

@@ -13,8 +13,10 @@ from msgspec import structs
 
 from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.model.inputs import Environment, Source, Window
-from mrbench.model.recipe import Guards, Launch, LogFormat, Recipe, Workload
+from mrbench.model.logformat import LogFormat
+from mrbench.model.recipe import Guards, Launch, Recipe
 from mrbench.model.suite import Accelerator, Hardware, Rule, Suite
+from mrbench.model.workload import Workload
 from mrbench.recipe import load
 from mrbench.recipe.commented import as_yaml
 from mrbench.recipe.load import RecipeFile

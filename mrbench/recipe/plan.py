@@ -9,8 +9,9 @@ from mrbench.errors import RecipeError
 from mrbench.measure.log.stated import check_patterns
 from mrbench.measure.parsers import resolve_format
 from mrbench.model.inputs import Source, Substitution, Window
+from mrbench.model.logformat import LogFormat
 from mrbench.model.plan import FORMAT, Plan
-from mrbench.model.recipe import LogFormat, MultiNode, OtherGpus
+from mrbench.model.recipe import MultiNode, OtherGpus
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
 from mrbench.text import fill_placeholders, shown

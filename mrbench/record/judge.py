@@ -19,9 +19,10 @@ from mrbench.measure.spans import Marks
 from mrbench.measure.totals import Totals
 from mrbench.measure.window import measure
 from mrbench.model.container import DockerContainer
+from mrbench.model.measurement import Measurement
 from mrbench.model.plan import Plan
 from mrbench.model.record import RuleFinding, RunRecord, StatedFact, Validity, Verdict
-from mrbench.model.run import Exit, Measurement, Status
+from mrbench.model.run import Exit, Status
 from mrbench.model.suite import Rule
 from mrbench.record.rules import RULES
 from mrbench.record.rundir import RunDir

@@ -6,8 +6,8 @@ from typing import Protocol
 from msgspec import UNSET
 
 from mrbench.measure.window import began_late, missing_lines, several_processes
+from mrbench.model.measurement import Measurement
 from mrbench.model.record import RunRecord
-from mrbench.model.run import Measurement
 from mrbench.model.suite import Rule
 from mrbench.record import machine_rules
 from mrbench.record.machine_rules import Answer

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from mrbench.model.run import Interval
+from mrbench.model.measurement import Interval
 from mrbench.model.table import Lead, TableRow
 from mrbench.results.rows import ratio_of
 from mrbench.text import counted, one_line, shorten

@@ -8,9 +8,10 @@ import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
+from mrbench.model.measurement import Interval, Repeats
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Verdict
-from mrbench.model.run import Interval, Repeats, Status
+from mrbench.model.run import Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.record.machine_rules import slowed_by

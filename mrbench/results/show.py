@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
 from mrbench.model.machine import Machine
+from mrbench.model.measurement import Measurement
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
-from mrbench.model.run import Failure, Measurement
+from mrbench.model.run import Failure
 from mrbench.results import footnotes
 from mrbench.text import printable
 

@@ -31,12 +31,13 @@ from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.measure.spans import in_window
 from mrbench.model.job import PreparedRun
 from mrbench.model.machine import Machine
+from mrbench.model.measurement import IterationSample
 from mrbench.model.options import ExecutorOptions
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter, RunProgress
-from mrbench.model.run import Exit, IterationSample
+from mrbench.model.run import Exit
 from mrbench.prepare import environment, source
 from mrbench.prepare.job import with_port
 from mrbench.prepare.run_copy import Scratch

@@ -21,8 +21,8 @@ from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import Measurement
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import Measurement
 
 WINDOW = Window(first=100, last=500)
 LIMIT = 1e-3

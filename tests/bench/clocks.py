@@ -22,8 +22,8 @@ from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.totals import Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat, Timing
-from mrbench.model.run import Measurement
+from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.measurement import Measurement
 
 WINDOW = Window(first=100, last=500)
 RIGHT = 0.01

@@ -27,7 +27,7 @@ def mrbench(log: Path, *, every_line: bool = False) -> float:
     from mrbench.measure.parsers import parse_samples
     from mrbench.measure.window import measure
     from mrbench.model.inputs import Window
-    from mrbench.model.recipe import LogFormat
+    from mrbench.model.logformat import LogFormat
 
     window = Window(first=FIRST, last=LAST)
     hint = None if every_line else window

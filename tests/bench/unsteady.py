@@ -16,7 +16,7 @@ from coverage import AT, ITERATIONS, Array, autocorrelated
 
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.run import IterationSample, Measurement
+from mrbench.model.measurement import IterationSample, Measurement
 
 EVERY = 20
 Course = Callable[[np.random.Generator], tuple[Array, tuple[int, ...]]]

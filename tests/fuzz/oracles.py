@@ -10,8 +10,8 @@ from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample, Measurement
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample, Measurement
 
 WINDOW = Window(first=100, last=300)
 IMAGES = 16

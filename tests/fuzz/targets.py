@@ -19,7 +19,7 @@ from mrbench.measure.failure.verdict import failure_of_log
 from mrbench.measure.log.blocks import read_stamps
 from mrbench.measure.parsers import FORMAT_NAMES, parse_samples
 from mrbench.measure.spans import Marks
-from mrbench.model.recipe import LogFormat
+from mrbench.model.logformat import LogFormat
 from mrbench.model.suite import Suite
 from mrbench.recipe import load
 

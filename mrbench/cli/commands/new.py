@@ -17,7 +17,8 @@ from mrbench.errors import RecipeError
 from mrbench.launch import gpus
 from mrbench.measure import proposal
 from mrbench.measure.proposal import Proposal
-from mrbench.model.recipe import Recipe, Timing
+from mrbench.model.logformat import Timing
+from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Accelerator
 from mrbench.prepare.source.here import Repository, repository
 from mrbench.recipe import load, new, yamlfile

@@ -23,8 +23,8 @@ from mrbench.launch.telemetry.reading import (
     rise,
 )
 from mrbench.model.gpus import SLOWED
+from mrbench.model.measurement import Measurement
 from mrbench.model.plan import Plan
-from mrbench.model.run import Measurement
 from mrbench.model.telemetry import (
     BoundBy,
     GpuFacts,

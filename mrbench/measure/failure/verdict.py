@@ -14,7 +14,8 @@ from mrbench.measure.failure.wrapped import LINE
 from mrbench.measure.log.blocks import Block, read_blocks
 from mrbench.measure.spans import Marks
 from mrbench.model.finding import Problem
-from mrbench.model.run import Exit, Failure, FailureCause, Measurement, Status
+from mrbench.model.measurement import Measurement
+from mrbench.model.run import Exit, Failure, FailureCause, Status
 
 BEFORE_BYTES = 1 << 16  # of the last mark: other ranks' errors may stand there
 MOST_BYTES = 1 << 24  # from there; then only the log's end

@@ -9,8 +9,8 @@ from datetime import date
 from mrbench.errors import RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
+from mrbench.model.measurement import Printed
 from mrbench.model.record import StatedFact
-from mrbench.model.run import Printed
 
 # Fact: what it is, as its expression's groups must give it; several groups are joined by a slash.
 FACTS: Mapping[str, str] = {

@@ -15,8 +15,8 @@ from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
 from mrbench.measure.parsers.base import Parse, TextFormat
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 from mrbench.text import did_you_mean
 
 # Format: the module of this package, and its TextFormat. A run needs one of them, and compiling

@@ -18,8 +18,8 @@ from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
 from mrbench.measure.parsers.base import GAP, LOSS, NUMBER, TextFormat
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 _OWN = rb"[\d.eE+-]{1,24}s?" + GAP  # the batch's own figure
 _MEAN = rb"\(" + GAP + NUMBER + rb"\)"

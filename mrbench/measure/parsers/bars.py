@@ -25,8 +25,8 @@ from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import LOSS, Mark, blank_colours, line_around, rank_and_stamp
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 _UNIT = rb"(?:it|iter|iters|batch|batches|step|steps)"
 _BAR = re.compile(

@@ -11,8 +11,8 @@ from mrbench.measure.log import patience, stated
 from mrbench.measure.log.blocks import Block
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat, Timing
-from mrbench.model.run import IterationSample, Printed
+from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.measurement import IterationSample, Printed
 
 NUMBER = rb"(\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf)"
 LOSS = rb"([-+]?(?:\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf|NaN|Infinity))"

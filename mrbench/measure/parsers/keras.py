@@ -21,8 +21,8 @@ from mrbench.measure.parsers.base import (
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 # The end of an epoch counts only with its line's end, and waits for the next bar: what is cut off,
 # or wrapped by a terminal, may belong to a validation.

@@ -24,8 +24,8 @@ from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample, Printed
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample, Printed
 
 _EVENT = re.compile(
     rb':::MLLOG[ \t]{1,40}(?P<event>\{[^\r\n]{0,400}?"key":[ \t]{0,40}"'

@@ -13,8 +13,8 @@ from mrbench.measure.parsers.base import Mark, last_digit
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 _ROW = re.compile(
     rb"^[ \t]{0,40}(?:(?P<head>epoch)[ \t]{0,40},[ \t]{0,40}(?P<time>time)[ \t]{0,40},|"

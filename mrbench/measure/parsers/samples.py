@@ -7,8 +7,8 @@ from mrbench.measure.parsers.base import RATES, Mark, TextFormat, to_sample
 from mrbench.measure.parsers.smoothed import from_smoothed
 from mrbench.measure.parsers.steps import Step, to_steps
 from mrbench.model.finding import Problem
-from mrbench.model.recipe import LogFormat, Timing
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.measurement import IterationSample
 
 
 def to_samples(

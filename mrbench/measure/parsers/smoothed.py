@@ -12,7 +12,7 @@ import msgspec
 from mrbench.measure.parsers.base import Mark, TextFormat, to_sample
 from mrbench.measure.parsers.steps import Step
 from mrbench.model.finding import Problem
-from mrbench.model.run import IterationSample
+from mrbench.model.measurement import IterationSample
 
 LEAST_TOLD = 0.75  # of all iterations: lines that tell of fewer leave too much out
 LONGEST_PROOF = 2000  # lines that are kept until they show that nothing is smoothed

@@ -31,8 +31,8 @@ from mrbench.measure.parsers.base import (
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample, Printed
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample, Printed
 
 _LINES = re.compile(
     rb"(?P<begins>\] Argv: )|"

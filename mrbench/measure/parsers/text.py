@@ -28,8 +28,8 @@ from mrbench.measure.parsers.base import (
 from mrbench.measure.parsers.line import PENDING, Shape, read_mark
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.inputs import Window
-from mrbench.model.recipe import LogFormat
-from mrbench.model.run import IterationSample
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import IterationSample
 
 FOLLOWED = 1000  # iterations yielded behind the window; a follower of a run ends it there
 DEFAULT_SMOOTHING = 10  # of mmengine's LogProcessor

@@ -10,9 +10,9 @@ import msgspec
 
 from mrbench import files
 from mrbench.errors import MrbenchError
+from mrbench.model.measurement import Measurement
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
-from mrbench.model.run import Measurement
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load

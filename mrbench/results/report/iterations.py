@@ -12,9 +12,9 @@ from mrbench.measure.log.blocks import Stamps, read_blocks, read_stamps
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.spans import Span, split_processes
 from mrbench.model.inputs import Window
+from mrbench.model.measurement import LeadingClock, Measurement
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
-from mrbench.model.run import LeadingClock, Measurement
 from mrbench.record.archive import Opened
 from mrbench.record.formats import read_plan
 from mrbench.text import shorten

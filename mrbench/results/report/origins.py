@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from mrbench.model.machine import Machine
+from mrbench.model.measurement import Measurement
 from mrbench.model.record import RunRecord
-from mrbench.model.run import Measurement
 from mrbench.results import footnotes
 from mrbench.results.report.gather import ReportRun
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
-from mrbench.model.run import Interval
+from mrbench.model.measurement import Interval
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.text import four_digits, one_line
