@@ -10,9 +10,11 @@ from pathlib import Path
 
 from mrbench.errors import MeasureError, MrbenchError, RecipeError
 from mrbench.measure import anylog
-from mrbench.measure.anylog import Known, ParsedLog
+from mrbench.measure.anylog import Known, KnownLog, ParsedLog
 from mrbench.model.inputs import Window
+from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
+from mrbench.model.work import Unit
 from mrbench.recipe import load, plan
 from mrbench.record import listing, rundir
 from mrbench.record.archive import is_archive, opened
@@ -69,7 +71,8 @@ def parse_log(
     recipe: str | PathLike[str] | None = None,
     suite: str = "2019",
     implementation: str | None = None,
-    images_per_iteration: int | None = None,
+    work_per_iteration: int | None = None,
+    unit: Unit | None = None,
     window: str | None = None,
     every: int | None = None,
     smoothing: int | None = None,
@@ -79,8 +82,9 @@ def parse_log(
 
     recipe: parse the log by this file's log section, over its suite's window. suite: else the
     suite whose recipes are tried. implementation: name of a recipe or of a log format; by default,
-    the format is detected. images_per_iteration: where the log does not state it. window: "A:B",
-    iterations A+1 to B. every: iterations from one log line to the next. smoothing: iterations
+    the format is detected. work_per_iteration: images (or unit) of all devices, where
+    the log does not state it. unit: default: the recipe's, else images. window: "A:B", iterations
+    A+1 to B. every: iterations from one log line to the next. smoothing: iterations
     that each printed time is the mean of. epochs_from: number of the first epoch, 0 or 1.
 
     A log without a number is no exception: `measurement.reason` says why. Raises MeasureError if
@@ -97,7 +101,8 @@ def parse_log(
         Path(path),
         recipes=known,
         implementation=implementation if recipe is None else Path(recipe).stem,
-        images_per_iteration=images_per_iteration,
+        work_per_iteration=work_per_iteration,
+        unit=unit,
         window=plan.parse_window(window) if window is not None else usual,
         given={key: value for key, value in keys.items() if value is not None},
     )
@@ -107,11 +112,15 @@ def _of_suite(suite: str) -> tuple[Known, Window]:
     """Return how to parse the logs of a suite's recipes, and the suite's window."""
     names = load.implementations(suite)
     plans = {name: plan.make_plan(load.load_named(suite, name)) for name in names}
-    logs = {name: (made.log, made.images_per_iteration) for name, made in plans.items()}
+    logs = {name: _known(made) for name, made in plans.items()}
     return logs, load.load_suite(suite).window
 
 
 def _of_recipe(recipe: Path) -> tuple[Known, Window]:
     """Return how to parse a recipe's log, and its window; its lock may be missing."""
     made = plan.make_plan(load.load_path(recipe, locked=False))
-    return {made.implementation: (made.log, made.images_per_iteration)}, made.window
+    return {made.implementation: _known(made)}, made.window
+
+
+def _known(made: Plan) -> KnownLog:
+    return KnownLog(made.log, made.work_per_iteration, made.unit)

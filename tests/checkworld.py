@@ -29,7 +29,7 @@ environment:
   requirements: [six==1.16.0, toml>=0.10]
   lock: toy.lock
 workload:
-  images_per_gpu: 4
+  per_device: 4
 launch:
   command: "{{python}} train.py --config configs/small.yaml {{weights}}/toy/r50.pth {{data}}"
   variables:
@@ -50,14 +50,14 @@ guards:
   stop: by mrbench, after the window
 sample:
   log: logs/toy.log
-  images_per_second: 1600.0
+  throughput: 1600.0
   origin: written by hand; 4 images in 2.5 ms
 """
 REFERENCES = """references:
   - name: paper
     date: "2020-01-02"
     source: https://github.com/owner/toy/blob/{commit}/README.md
-    images_per_second: {{toy: 1500}}
+    throughput: {{toy: 1500}}
 """
 
 

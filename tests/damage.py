@@ -178,7 +178,7 @@ def _repeat(runs: Path, into: Path, number: int) -> None:
     for path in runs.glob("*/*/*/record.json"):
         record = json.loads(path.read_text())
         record["id"] += f"-{number}"
-        record["measurement"]["images_per_second"] *= 1 + 0.004 * number
+        record["measurement"]["throughput"] *= 1 + 0.004 * number
         folder = into / path.parent.relative_to(runs)
         folder = folder.with_name(f"{folder.name}-{number}")
         folder.mkdir(parents=True)

@@ -41,7 +41,7 @@ def make(folder: Path, git: Callable[..., str]) -> dict[str, str]:
         commits = {"old": commit_all(folder / "upstream")}
         edit(train, "PACE = 0.025", "PACE = 0.0275")
         commits["slower"] = commit_all(folder / "upstream")
-        edit(recipe, "images_per_gpu: 4", "images_per_gpu: 1")
+        edit(recipe, "per_device: 4", "per_device: 1")
         edit(recipe, "60 0.002", f"60 {folder / 'turns'}")
         for name, commit in commits.items():
             done = mrbench(
@@ -86,7 +86,7 @@ def faster(by: float) -> Callable[[dict[str, Any]], object]:
     """Return what makes a record's run faster by a factor."""
 
     def how(record: dict[str, Any]) -> None:
-        record["measurement"]["images_per_second"] *= by
+        record["measurement"]["throughput"] *= by
         record["measurement"]["interval"] = None
 
     return how
@@ -102,6 +102,6 @@ def at(rates: Sequence[float]) -> Callable[[dict[str, Any]], object]:
     left = iter(rates)
 
     def how(record: dict[str, Any]) -> None:
-        record["measurement"].update(images_per_second=next(left), interval=None)
+        record["measurement"].update(throughput=next(left), interval=None)
 
     return how

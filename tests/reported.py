@@ -96,7 +96,7 @@ def many(run: Path, into: Path, count: int, seconds: int = 300) -> Path:
             record["plan"]["implementation"] = f"toy{number}"
             record["id"] = f"toys/toy{number}/{run.name}"
             record["plan_digest"] = f"{number:064d}"
-            record["measurement"]["images_per_second"] *= 1 + number / 100
+            record["measurement"]["throughput"] *= 1 + number / 100
 
         change(copy, alter)
         made, noise = [header], random.Random(i)

@@ -135,11 +135,11 @@ def test_a_side_that_cannot_be_prepared_costs_no_run(toy: Path, tmp_path: Path) 
 
 
 def test_a_run_that_is_invalid_is_made_again_and_not_counted(toy: Path, tmp_path: Path) -> None:
-    rule = "  - {rule: images_per_iteration, reason: another batch is another workload}\n"
+    rule = "  - {rule: work_per_iteration, reason: another batch is another workload}\n"
     edit(toy.with_name("suite.yaml"), "rules:\n", f"rules:\n{rule}")
     edit(tmp_path / "upstream" / "train.py", 'print("training"', 'print("batch 99"')
     edit(toy, toy.read_text().partition("commit: ")[2][:40], commit_all(tmp_path / "upstream"))
-    edit(toy, "  every: 10\n", "  every: 10\n  states: {images_per_iteration: 'batch (\\d+)'}\n")
+    edit(toy, "  every: 10\n", "  every: 10\n  states: {work_per_iteration: 'batch (\\d+)'}\n")
     words = ("--variable", "SECONDS=0.01", "--variable", "SECONDS=0.02", "--quiet")
     done = ab("--recipe", toy, *words, cwd=tmp_path)
     assert done.returncode == 8, done.stdout + done.stderr

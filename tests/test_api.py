@@ -60,7 +60,7 @@ def test_an_archive_is_loaded(tmp_path: Path) -> None:
     (run,) = LOG.iterdir()
     assert run_mrbench("pack", run, "-o", "run.tar.gz", cwd=tmp_path).returncode == 0
     loaded = mrbench.load_run(tmp_path / "run.tar.gz")
-    assert loaded.images_per_second == mrbench.load_run(run).images_per_second
+    assert loaded.throughput == mrbench.load_run(run).throughput
 
 
 def test_a_log_is_measured_as_by_the_command(tmp_path: Path) -> None:

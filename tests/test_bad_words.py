@@ -121,7 +121,7 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         ("table --suite smoke --format x", 2, "--format: 'x' is not known", "known: plain, "),
         ("parse runs", 6, "runs: cannot be read as a log", "give a readable file"),
         ("parse junk --window 5", 2, "--window '5' is not a window", "give A:B"),
-        ("parse junk --images-per-iteration 0", 2, "'0' is not a positive number", HELP),
+        ("parse junk --work-per-iteration 0", 2, "'0' is not a positive number", HELP),
         ("show gone", 1, "no run 'gone' under runs", f"the newest is 'smoke/detectron2/{RUN}'"),
         ("show smoke/detectron/20261124", 1, "no run", f"mean 'smoke/detectron2/{RUN}'?"),
         ("show 01", 1, "no run '01' under runs", "the newest is"),

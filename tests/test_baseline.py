@@ -70,7 +70,7 @@ def test_a_baseline_is_made_for_git(made: Path, here: Path) -> None:
     content = stored(here / "base.json")
     jsonschema.validate(content, json.loads(json.dumps(make_schema("baseline"))))
     (entry,) = content["entries"]
-    assert entry["images_per_second"] == pytest.approx([40, 40 / 1.006, 40 / 0.994], rel=1e-5)
+    assert entry["throughput"] == pytest.approx([40, 40 / 1.006, 40 / 0.994], rel=1e-5)
     assert entry["noise"] == pytest.approx(0.006, rel=1e-2)
     assert entry["noise_freedom"] == 2
     assert entry["now"]["commit"] == record(made / "old")["plan"]["source"]["commit"]
@@ -246,7 +246,7 @@ def test_runs_of_the_baselines_plan_go_first(
 
 UNLIKE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("plan.window.last", lambda r: r["plan"]["window"].update(last=30)),
-    ("plan.images_per_iteration", lambda r: r["plan"].update(images_per_iteration=8)),
+    ("plan.work_per_iteration", lambda r: r["plan"].update(work_per_iteration=8)),
     ("plan.precision", lambda r: r["plan"].update(precision="float16")),
     ("plan.gpus", lambda r: r["plan"].update(gpus=8)),
     ("plan.log.timing", lambda r: r["plan"]["log"].update(timing="rate")),
@@ -346,8 +346,8 @@ def test_an_update_tells_what_changes_and_keeps_history(here: Path) -> None:
     assert code == 0, told
     assert "toy: 40 -> 39.6 img/s (-1.0 %), -1.0 % since" in told
     (entry,) = stored(here / "base.json")["entries"]
-    assert entry["anchor"]["images_per_second"] == pytest.approx(40, rel=1e-4)
-    assert [v["images_per_second"] for v in entry["history"]] == pytest.approx([40], rel=1e-4)
+    assert entry["anchor"]["throughput"] == pytest.approx(40, rel=1e-4)
+    assert [v["throughput"] for v in entry["history"]] == pytest.approx([40], rel=1e-4)
     # the noise is known better now, by the runs of both
     assert entry["noise"] == pytest.approx(0.006, rel=1e-2)
     assert entry["noise_freedom"] == 4
@@ -439,7 +439,7 @@ def spoiled(how: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]
 
 
 def beyond_doubles(path: Path) -> None:
-    spoiled(lambda c: c["entries"][0].update(images_per_second=[float("inf")]))(path)
+    spoiled(lambda c: c["entries"][0].update(throughput=[float("inf")]))(path)
     edit(path, "Infinity", "1e999")
 
 
@@ -457,26 +457,26 @@ BAD: list[tuple[str, int, str, Callable[[Path], object]]] = [
     (
         "format",
         1,
-        "baseline format 99; this one reads up to 1",
+        "baseline format 99; this one reads up to 2",
         spoiled(lambda c: c.update(format=99)),
     ),
     (
         "infinite",
         1,
-        "entries[0].images_per_second[0]: '1e999' is not of type float",
+        "entries[0].throughput[0]: '1e999' is not of type float",
         beyond_doubles,
     ),
     (
         "negative",
         1,
-        "entries[0].images_per_second[0]: expected a number above 0",
-        spoiled(lambda c: c["entries"][0].update(images_per_second=[-1.0])),
+        "entries[0].throughput[0]: expected a number above 0",
+        spoiled(lambda c: c["entries"][0].update(throughput=[-1.0])),
     ),
     (
         "none",
         1,
-        "images_per_second: expected a list that is not empty",
-        spoiled(lambda c: c["entries"][0].update(images_per_second=[])),
+        "throughput: expected a list that is not empty",
+        spoiled(lambda c: c["entries"][0].update(throughput=[])),
     ),
     (
         "no noise",
@@ -493,8 +493,8 @@ BAD: list[tuple[str, int, str, Callable[[Path], object]]] = [
     (
         "another mean",
         1,
-        "entries[0].now.images_per_second: 50 is not the mean of its repeats, 40",
-        spoiled(lambda c: c["entries"][0]["now"].update(images_per_second=50.0)),
+        "entries[0].now.throughput: 50 is not the mean of its repeats, 40",
+        spoiled(lambda c: c["entries"][0]["now"].update(throughput=50.0)),
     ),
     (
         "less noise",
@@ -524,12 +524,12 @@ BAD: list[tuple[str, int, str, Callable[[Path], object]]] = [
         "another anchor",
         1,
         "entries[0].anchor: is neither `now` nor in `history`",
-        spoiled(lambda c: c["entries"][0]["anchor"].update(images_per_second=99.0)),
+        spoiled(lambda c: c["entries"][0]["anchor"].update(throughput=99.0)),
     ),
     (
         "old",
         1,
-        "has baseline format 0; this mrbench reads 1 to 1",
+        "has baseline format 0; this mrbench reads 1 to 2",
         spoiled(lambda c: c.update(format=0)),
     ),
     ("missing", 1, "entries[0].now: missing", spoiled(lambda c: c["entries"][0].pop("now"))),
@@ -571,7 +571,7 @@ def test_hostile_records_and_files_do_no_harm(
     multiply(here / "runs", 2)
     first, second, third = runs_of(here / "runs")[:3]
     rewrite(first, at([float("inf")]), digest=True)
-    rewrite(second, lambda r: r["measurement"].update(images_per_second="9"), digest=True)
+    rewrite(second, lambda r: r["measurement"].update(throughput="9"), digest=True)
     rewrite(third, lambda r: r["plan"].update(title="\x1b[31m"), digest=True)
     rewrite(third, lambda r: r["machine"].update(python="\x1b[2J\n"), digest=True)
     assert check("--baseline", "base.json") == 0
@@ -579,7 +579,7 @@ def test_hostile_records_and_files_do_no_harm(
     assert "\x1b" not in told.out + told.err
     left_out = [line for line in told.err.splitlines() if line.startswith("mrbench: left out: ")]
     assert len(left_out) == 2
-    assert all("record.json: measurement.images_per_second: " in line for line in left_out)
+    assert all("record.json: measurement.throughput: " in line for line in left_out)
     content = stored(here / "base.json")
     content["entries"][0]["implementation"] = "\x1b[31mtoy"
     reseal(here / "base.json", content)

@@ -59,8 +59,8 @@ def test_a_reading_that_is_wrong_is_marked_and_ends_with_an_error(
 
     def wrong(case: Case, text: str) -> Measurement:
         found = right(case, text)
-        rate = found.images_per_second
-        return replace(found, images_per_second=None if rate is None else 1.002 * rate)
+        rate = found.throughput
+        return replace(found, throughput=None if rate is None else 1.002 * rate)
 
     monkeypatch.setattr(accuracy, "by_mrbench", wrong)
     with pytest.raises(SystemExit, match="larger than"):

@@ -50,7 +50,7 @@ def test_a_good_recipe_passes(world: World) -> None:
         *(("toys/toy", name) for name in ("lock", "sample")),
     ]
     (sample,) = [c for c in checks if c["topic"] == "sample"]
-    assert sample["figures"] == pytest.approx({"images_per_second": 1600, "iterations": 30})
+    assert sample["figures"] == pytest.approx({"throughput": 1600, "iterations": 30})
 
 
 RECIPE = "recipes/toys/toy.yaml"
@@ -94,7 +94,7 @@ WRONG: list[tuple[str, str, str, str, str, str]] = [
     ("recipes/toys/toy.lock", "0f0f", "0f", "lock", "recipes/toys/toy.lock", "no SHA-256"),
     (RECIPE, "logs/toy.log", "logs/gone.log", "sample", RECIPE, "is not there"),
     (RECIPE, "logs/toy.log", "../toy.log", "sample", RECIPE, "must stay inside"),
-    (RECIPE, "second: 1600.0", "second: 1601.0", "sample", RECIPE, "reads as 1600 img/s"),
+    (RECIPE, "throughput: 1600.0", "throughput: 1601.0", "sample", RECIPE, "reads as 1600 img/s"),
     (RECIPE, "origin: written", "origin: '' # ", "sample", RECIPE, "what was run"),
     ("tests/logs/toy.log", "iter: 30", "item: 30", "sample", "", "incomplete_window"),
     ("tests/logs/toy.log", "0.0025", "0.0026", "sample", "", "noted are 1600"),
@@ -194,8 +194,8 @@ def test_a_recipe_on_its_own_may_lack_what_comes_later(
 SAMPLE = """
 sample:
   log: logs/toy.log
-  images_per_second: 8
-  images_per_iteration: 2
+  throughput: 8
+  work_per_iteration: 2
   window: {first: 20, last: 40}
   origin: written by hand
 """

@@ -176,7 +176,7 @@ def test_a_gross_difference_is_no_number_but_its_likely_cause(
     stamps = Arrivals(lambda offset: offset / 200)
     log = LogFormat(pattern=OWN.pattern, timing=timing)
     found = measure(samples(lambda _: 0.5 * factor), WINDOW, 16, stamps=stamps, log=log)
-    assert (found.status, found.images_per_second) == ("clocks_disagree", None)
+    assert (found.status, found.throughput) == ("clocks_disagree", None)
     assert found.agreement == pytest.approx(1 / factor)
     assert found.disagreement
     assert (found.disagreement.cause, found.disagreement.text) == (cause, found.explanation)
@@ -277,7 +277,7 @@ def test_arrival_in_bursts_does_not_lead() -> None:
     assert wrong.status == "clocks_disagree"
     # no clock is left where the log has no seconds of its own
     none = measure(samples(lambda _: math.nan), WINDOW, 16, stamps=late, log=led)
-    assert (none.status, none.images_per_second) == ("incomplete_window", None)
+    assert (none.status, none.throughput) == ("incomplete_window", None)
     assert "bursts, up to 65 s apart" in none.reason
     assert "PYTHONUNBUFFERED" in none.remedy
 
@@ -317,7 +317,7 @@ def test_a_coarse_stamp_is_not_held_against_the_log() -> None:
 
 def test_a_log_that_claims_far_more_time_than_passed_is_refuted_by_coarse_stamps() -> None:
     found = measure(samples(printed=lambda last: stamp(0.01 * last)), WINDOW, 16)  # 4 s, not 200
-    assert (found.status, found.images_per_second) == ("clocks_disagree", None)
+    assert (found.status, found.throughput) == ("clocks_disagree", None)
 
 
 def test_a_clock_that_was_set_is_no_evaluation() -> None:
@@ -392,7 +392,7 @@ def test_the_interval_and_the_drift_are_of_the_window() -> None:
     noisy = list(samples(lambda i: 0.5 + 0.01 * math.sin(1.7 * i)))
     found = measure(noisy, WINDOW, 16)
     assert found.interval is not None
-    assert found.interval.images_per_second == pytest.approx(found.images_per_second)
+    assert found.interval.throughput == pytest.approx(found.throughput)
     assert 0.001 < found.interval.half_width / 32 < 0.01
     assert found.drift is not None
     assert not found.drift.beyond_noise
@@ -403,9 +403,9 @@ def test_the_interval_and_the_drift_are_of_the_window() -> None:
     assert slower.drift.beyond_noise
     assert any("throughput fell by" in text for text in slower.warnings)
     bare = measure(noisy, WINDOW, None)
-    assert bare.images_per_second is None
+    assert bare.throughput is None
     assert bare.interval is not None
-    assert bare.interval.images_per_second == pytest.approx(2, rel=0.01)  # iterations
+    assert bare.interval.throughput == pytest.approx(2, rel=0.01)  # iterations
 
 
 def test_rounding_bounds_what_the_digits_hide() -> None:

@@ -54,7 +54,7 @@ def test_figures_in_milliseconds_give_no_number(
 ) -> None:
     record = run("(now - began) / 10:.6f", "1000 * (now - began) / 10:.6f")
     assert (record["status"], record["exit_code"]) == ("clocks_disagree", 6)
-    assert record["measurement"]["images_per_second"] is None
+    assert record["measurement"]["throughput"] is None
     assert record["measurement"]["disagreement"]["cause"] == "wrong_unit"
     assert "milliseconds" in record["reason"]
     assert record["validity"]["verdict"] == "invalid"

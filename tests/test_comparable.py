@@ -40,8 +40,8 @@ def variants() -> list[RunRecord]:
     changes: list[dict[str, Any]] = [
         {},
         {"window": {"first": 30, "last": 60}},
-        {"images_per_iteration": 3},
-        {"images_per_gpu": 2},
+        {"work_per_iteration": 3},
+        {"per_device": 2},
         {"gpus": 2},
         {"precision": "bfloat16"},
         {"image_size": None},

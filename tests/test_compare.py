@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.record import provenance, rundir
 from mrbench.record.formats import record_of as decoded
@@ -57,11 +58,11 @@ def test_two_runs_of_one_plan_may_be_compared(runs: list[Path], tmp_path: Path) 
     answer = compare(runs, tmp_path, 0)
     assert answer["verdict"] == "May be compared: same plan, same machine."
     assert set(kinds(answer).values()) <= {"harmless"}
-    rates = [record_of(run)["measurement"]["images_per_second"] for run in runs]
+    rates = [record_of(run)["measurement"]["throughput"] for run in runs]
     assert answer["ratio_b_to_a"] == pytest.approx(rates[1] / rates[0])
-    assert [answer[side]["images_per_second"] for side in "ab"] == rates
+    assert [answer[side]["throughput"] for side in "ab"] == rates
     assert answer["low_ratio_b_to_a"] is None, "one run a side tells no noise"
-    sure = {"images_per_second": rates[0], "low": rates[0] - 1, "high": rates[0] + 1}
+    sure = {"throughput": rates[0], "low": rates[0] - 1, "high": rates[0] + 1}
     rewrite(runs[0], lambda r: r["measurement"].update(interval=sure), digest=True)
     lines = mrbench("compare", runs[0].name, runs[1].name, cwd=tmp_path).stdout.splitlines()
     assert lines[0].startswith(f"B / A: {rates[1] / rates[0]:.4f}: B is ")
@@ -78,7 +79,7 @@ def repeats(run: Path, name: str, rates: Sequence[float], **plan: Any) -> list[P
         record["plan_digest"] = name
         record["id"] += f"-{name}-{number}"
         record["started"] = f"2030-01-0{number + 1}T00:00:00Z"
-        record["measurement"].update(images_per_second=rates[number], interval=None)
+        record["measurement"].update(throughput=rates[number], interval=None)
 
     made = []
     for number in range(len(rates)):
@@ -99,7 +100,7 @@ def test_repeats_are_compared_as_rows_or_by_their_names(runs: list[Path], tmp_pa
         shutil.rmtree(run)
     answer = compare(["toy", "toy@abc1234"], tmp_path, 0)
     assert [answer[side]["run"] for side in "ab"] == ["toy", "toy@abc1234"]
-    assert answer["a"]["run_images_per_second"] == list(OLD)
+    assert answer["a"]["run_throughput"] == list(OLD)
     # by scipy.stats.ttest_ind of the logarithms, equal_var=False
     assert answer["ratio_b_to_a"] == pytest.approx(0.951689, abs=1e-6)
     assert answer["low_ratio_b_to_a"] == pytest.approx(0.931974, abs=1e-5)
@@ -164,8 +165,8 @@ def test_sides_are_told_apart(runs: list[Path], tmp_path: Path) -> None:
 DRAWN = {"images": 2, "width": 32, "height": 32, "seed": 1}
 FORBIDDEN: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("plan.window.last", lambda r: r["plan"]["window"].update(last=30)),
-    ("plan.images_per_iteration", lambda r: r["plan"].update(images_per_iteration=8)),
-    ("plan.images_per_gpu", lambda r: r["plan"].update(images_per_gpu=8)),
+    ("plan.work_per_iteration", lambda r: r["plan"].update(work_per_iteration=8)),
+    ("plan.per_device", lambda r: r["plan"].update(per_device=8)),
     ("plan.gpus", lambda r: r["plan"].update(gpus=8)),
     ("plan.accelerator", lambda r: r["plan"].update(accelerator="gpu")),
     ("plan.precision", lambda r: r["plan"].update(precision="float16")),
@@ -277,11 +278,11 @@ def test_a_run_without_a_number_is_not_compared(
     rewrite(runs[1], change, digest=True)
     answer = compare(runs, tmp_path, 7)
     assert f"B has no number: {reason}" in answer["verdict"]
-    assert answer["b"]["images_per_second"] is None
+    assert answer["b"]["throughput"] is None
 
 
 def test_an_edited_record_is_not_compared(runs: list[Path], tmp_path: Path) -> None:
-    rewrite(runs[0], lambda r: r["measurement"].update(images_per_second=1e6), digest=False)
+    rewrite(runs[0], lambda r: r["measurement"].update(throughput=1e6), digest=False)
     answer = compare(runs, tmp_path, 7)
     assert "A has no number: its record was edited" in answer["verdict"]
 
@@ -300,7 +301,7 @@ def test_implementations_of_one_suite_may_be_compared(tmp_path: Path) -> None:
     assert kinds(answer)["plan.implementation"] == "may explain"
     # of another batch; between runs of one implementation that forbids it
     answer = compare([a, other], tmp_path, 0)
-    assert kinds(answer)["plan.images_per_iteration"] == "may explain"
+    assert kinds(answer)["plan.work_per_iteration"] == "may explain"
 
 
 SIZES = ("800/1333", "800/1333", "600/1000")
@@ -328,7 +329,7 @@ def test_every_key_of_the_table_begins_a_fact_that_records_have(two: list[Path])
     parts = {key.partition(".")[0] for key in known}
     assert parts <= {*provenance.PARTS, "package", "weights", "stated", "clock_mhz", "slowed"}
     plan = {key.split(".")[1] for key in known if key.startswith("plan.")}
-    assert plan <= record["plan"].keys()
+    assert plan <= record["plan"].keys() | Plan.LATER.keys()
     machine = {key.split(".")[1] for key in known if key.startswith("machine.")}
     assert machine <= record["machine"].keys()
     on_gpus = facts(decoded(json.dumps(record).encode(), "record.json"))

@@ -32,12 +32,12 @@ def test_the_demo_measures_what_the_training_itself_timed(demo: Path) -> None:
     assert (measured["first"], measured["last"]) == (101, 500)
     # the log prints 4 decimals of a mean over 20 iterations
     assert measured["log_seconds"] == pytest.approx(seconds, abs=400 * 0.00005)
-    assert measured["images_per_second"] == pytest.approx(800 / seconds, rel=0.01)
+    assert measured["throughput"] == pytest.approx(800 / seconds, rel=0.01)
     assert record["workspace"]["tree"] == record["plan"]["source"]["tree"]
     assert "jax==0.10.2" in record["environment"]["frozen"]
     assert "minimask" in mrbench("table", "--suite", "demo", cwd=demo).stdout
     read = mrbench("parse", run / "train.log", "--suite", "demo", "--json", cwd=demo)
     parsed = json.loads(read.stdout)
     assert parsed["implementation"] == "minimask"
-    assert parsed["images_per_second"] == measured["images_per_second"]
+    assert parsed["throughput"] == measured["throughput"]
     assert parsed["agreement"] == measured["agreement"]

@@ -81,7 +81,7 @@ def test_a_recipe_that_is_not_there_is_told_whole(toy: Path) -> None:
 def test_a_log_sample_that_cannot_be_read_is_told_whole(toy: Path) -> None:
     log = toy.with_name("lo; g.log")
     log.mkdir()
-    sample = "sample: {log: 'lo; g.log', images_per_second: 1, origin: here}\nguards:"
+    sample = "sample: {log: 'lo; g.log', throughput: 1, origin: here}\nguards:"
     edit(toy, "guards:", sample)
     one = failed(toy)
     assert (one["topic"], one["remedy"]) == ("sample", "put the log there")

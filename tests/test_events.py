@@ -57,9 +57,9 @@ def test_the_rate_so_far_becomes_the_records(toy: Path, tmp_path: Path) -> None:
     (record,) = records(done.stdout)
     seen = [event for event in events(done.stdout) if event["event"] == "iteration"]
     assert [event["iteration"] for event in seen] == [10, 20, 30, 40, 50]
-    assert seen[0]["images_per_second"] is None
+    assert seen[0]["throughput"] is None
     last = [event for event in seen if event["iteration"] == 40][-1]
-    assert last["images_per_second"] == pytest.approx(record["measurement"]["images_per_second"])
+    assert last["throughput"] == pytest.approx(record["measurement"]["throughput"])
     assert last["loss"] == 0.5
     assert last["left_s"] > 0
 

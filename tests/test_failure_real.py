@@ -90,7 +90,7 @@ def test_the_cause_is_named(records: dict[str, Record], name: str) -> None:
     assert failure["remedy"]
     assert failure["remedy"] in record["reason"]
     assert failure["line"] in record["reason"]
-    assert measured["images_per_second"] is None
+    assert measured["throughput"] is None
 
 
 def test_most_were_tried(records: dict[str, Record]) -> None:

@@ -27,7 +27,7 @@ def read(log: Path | bytes, tmp_path: Path, first: int, last: int, images: int =
         path.write_bytes(log)
         log = path
     window = Window(first=first, last=last)
-    return parse_log(log, recipes={}, window=window, images_per_iteration=images)
+    return parse_log(log, recipes={}, window=window, work_per_iteration=images)
 
 
 def from_pauses(log: str, first: int, last: int) -> float:
@@ -167,14 +167,14 @@ def test_mllog_with_throughput_counts_iterations_or_samples(
         now_s += 44.377  # its evaluation
     m = read(text.encode(), tmp_path, 96, 480, images=images).measurement
     assert (m.status, m.first, m.last) == ("ok", 97, 480)
-    assert m.images_per_second == pytest.approx(1.92579, rel=1e-5)
+    assert m.throughput == pytest.approx(1.92579, rel=1e-5)
     assert m.printed_seconds == pytest.approx(8 * 199.434, rel=1e-4)
 
 
 def test_mllog_whose_steps_are_neither_gives_no_number(tmp_path: Path) -> None:
     lines = [mllog(10**12 + 1000 * i, '{"throughput": 500}', i) for i in range(1, 20)]
     m = read("".join(lines).encode(), tmp_path, 2, 12, images=16).measurement
-    assert (m.status, m.images_per_second) == ("incomplete_window", None)
+    assert (m.status, m.throughput) == ("incomplete_window", None)
     assert "a step is 500 samples, neither 1 nor the 16 of an iteration" in m.reason
 
 
@@ -185,7 +185,7 @@ def test_mllog_whose_steps_may_be_samples_is_asked_for_its_batch(tmp_path: Path)
     )
     m = parse_log(path, recipes={}, window=Window(first=25600, last=51200)).measurement
     assert (m.status, m.seconds_per_iteration) == ("incomplete_window", None), "they are of images"
-    assert "give the batch that was trained (--images-per-iteration N)" in m.explanation
+    assert "give the batch that was trained (--work-per-iteration N)" in m.explanation
 
 
 def test_paddledetection(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_bars_arrival_times_lead_and_its_own_time_serves_without_them(tmp_path
 def test_a_bar_that_is_too_short_for_whole_seconds_gives_no_number(tmp_path: Path) -> None:
     frames = [f"\r{i // 6}%|#  | {i}/600 [00:08<00:07,  4.00it/s]" for i in range(1, 601)]
     m = read("".join(frames).encode() + b"\n", tmp_path, 100, 500).measurement
-    assert m.images_per_second is None
+    assert m.throughput is None
     assert "too coarse" in m.reason
 
 
@@ -274,7 +274,7 @@ def test_results_csv_needs_to_be_told_how_long_an_epoch_is(tmp_path: Path) -> No
     samples = list(parse_samples([(0, RESULTS)], log, 16))
     assert [(s.last, s.count) for s in samples] == [(100, 100), (200, 100), (300, 100), (400, 100)]
     m = measure(samples, Window(first=100, last=300), 16)
-    assert m.images_per_second == pytest.approx(200 * 16 / (1748.96 - 599.92))
+    assert m.throughput == pytest.approx(200 * 16 / (1748.96 - 599.92))
     path = tmp_path / "results.csv"
     path.write_bytes(RESULTS)
     resumed = RESULTS.replace(b"1748.96", b"600.5").replace(b"2325.92", b"1101.25")

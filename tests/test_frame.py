@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ FULL = Gauge(
 )
 
 
-def progress_at(iteration: int, **known: float | None) -> RunProgress:
+def progress_at(iteration: int, **known: Any) -> RunProgress:  # noqa: ANN401 - numbers
     return RunProgress(iteration=iteration, end=520, window=Window(first=100, last=500), **known)
 
 
@@ -50,9 +51,7 @@ STATES = [
     for progress in (
         None,
         progress_at(40, left_s=3700.0),
-        progress_at(
-            360, images_per_second=59.12, half_width=0.41, loss=1.7, data_share=0.01, left_s=4.0
-        ),
+        progress_at(360, throughput=59.12, half_width=0.41, loss=1.7, data_share=0.01, left_s=4.0),
     )
 ]
 

@@ -120,7 +120,7 @@ def test_a_log_that_prints_0_as_its_times_keeps_its_format(tmp_path: Path) -> No
     log = tmp_path / "train.log"
     for name, render, _, _ in FORMATS:
         log.write_text("".join(render([1e-9] * 540, 16)))
-        parsed = parse_log(log, recipes={}, window=WINDOW, images_per_iteration=16)
+        parsed = parse_log(log, recipes={}, window=WINDOW, work_per_iteration=16)
         assert parsed.format == name
         assert "None" not in parsed.measurement.explanation
 
@@ -132,7 +132,7 @@ def test_an_epochs_table_whose_times_fall_row_by_row_is_refused(tmp_path: Path) 
         rows = "".join(f"{i},{s},1.2\n" for i, s in enumerate(times, start=1))
         table.write_text(f"epoch,time,train/loss\n{rows}")
         parsed = parse_log(
-            table, recipes={}, window=WINDOW, images_per_iteration=4, given={"every": 10}
+            table, recipes={}, window=WINDOW, work_per_iteration=4, given={"every": 10}
         )
         return parsed.measurement.seconds_per_iteration
 
@@ -202,7 +202,7 @@ def test_a_number_that_no_machine_can_hold_is_refused(toy: Path) -> None:
     for words in (
         ["run", "--recipe", toy, "--gpus", "9" * 400],
         ["run", "--recipe", toy, "--repeat", "9" * 12],
-        ["parse", toy, "--images-per-iteration", "9" * 400],
+        ["parse", toy, "--work-per-iteration", "9" * 400],
         ["data", "synth", "x", "--size", "9" * 400 + "x9"],
     ):
         done = mrbench(*words, cwd=toy.parent)

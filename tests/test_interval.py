@@ -70,7 +70,7 @@ def test_rare_long_stalls_widen_the_slow_side() -> None:
     times[7], times[15] = (20, 16.0), (20, 16.0)
     found = within_run(times, 16)
     assert found is not None
-    below, above = found.images_per_second - found.low, found.high - found.images_per_second
+    below, above = found.throughput - found.low, found.high - found.throughput
     assert below > 1.2 * above
 
 
@@ -92,10 +92,10 @@ def test_digits_are_those_that_the_width_leaves(value: float, half: float, text:
 
 
 def test_an_interval_prints_both_ends_where_one_side_is_much_the_larger() -> None:
-    assert str(Interval(images_per_second=59.1, low=58.6, high=59.5)) == "59.1 \u00b1 0.5"
-    assert str(Interval(images_per_second=33.27, low=14.12, high=153.9)) == "33 (14 to 154)"
-    assert str(Interval(images_per_second=99.3, low=94.1, high=101.6)) == "99.3 (94.1 to 101.6)"
-    assert str(Interval(images_per_second=20.0, low=20.0, high=20.0)) == "20.00"
+    assert str(Interval(throughput=59.1, low=58.6, high=59.5)) == "59.1 \u00b1 0.5"
+    assert str(Interval(throughput=33.27, low=14.12, high=153.9)) == "33 (14 to 154)"
+    assert str(Interval(throughput=99.3, low=94.1, high=101.6)) == "99.3 (94.1 to 101.6)"
+    assert str(Interval(throughput=20.0, low=20.0, high=20.0)) == "20.00"
     assert plus_minus(33.27, 121.0) == "33.27"  # never beyond the number
 
 
@@ -108,7 +108,7 @@ def test_one_long_pause_and_a_schedule_of_pauses_are_taken_as_given() -> None:
             times[i] = (20, times[i][1] + 40)
         found = within_run(times)
         assert found is not None
-        assert found.images_per_second == pytest.approx(400 / sum(seconds for _, seconds in times))
+        assert found.throughput == pytest.approx(400 / sum(seconds for _, seconds in times))
         # in seconds, the noise is that of the rest
         width, narrow = (1 / one.low - 1 / one.high for one in (found, steady))
         assert width == pytest.approx(narrow, rel=0.25)
@@ -116,7 +116,7 @@ def test_one_long_pause_and_a_schedule_of_pauses_are_taken_as_given() -> None:
     by_chance[7], by_chance[8 + 3] = (20, 60.0), (20, 50.0)
     found = within_run(by_chance)
     assert found is not None
-    assert found.high - found.low > 0.3 * found.images_per_second
+    assert found.high - found.low > 0.3 * found.throughput
 
 
 def test_a_warm_up_is_not_taken_for_noise() -> None:
@@ -128,5 +128,5 @@ def test_a_warm_up_is_not_taken_for_noise() -> None:
     found = [within_run(warm(seed)) for seed in range(300)]
     covered = sum(i is not None and i.low <= 1 / truth <= i.high for i in found)
     assert 0.91 <= covered / len(found) <= 0.985
-    widths = [(i.high - i.low) / i.images_per_second for i in found if i]
+    widths = [(i.high - i.low) / i.throughput for i in found if i]
     assert statistics.median(widths) < 0.01  # 0.04 with the warm-up taken for noise

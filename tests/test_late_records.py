@@ -97,7 +97,7 @@ def test_a_full_disk_keeps_the_record_and_not_the_number(
     )
     assert done.returncode == 0, done.stderr
     (record,) = json.loads(done.stdout)
-    assert f"toy: {int(record['measurement']['images_per_second'])}" in last
+    assert f"toy: {int(record['measurement']['throughput'])}" in last
     assert record["machine"]
     assert record["workspace"]
     checked = mrbench("verify", folder, cwd=tmp_path)
@@ -109,7 +109,7 @@ def test_a_folder_of_runs_that_is_removed_is_made_again(toy: Path, tmp_path: Pat
     done = mrbench("run", "--recipe", toy, "--json", cwd=tmp_path)
     (record,) = records(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert record["measurement"]["images_per_second"] > 0
+    assert record["measurement"]["throughput"] > 0
     (note,) = record["not_kept"]
     assert note in record["validity"]["notes"]
     assert "removed while it trained" in note

@@ -18,7 +18,7 @@ A = (60.0, 60.3, 59.8)
 B = (50.0, 50.2, 49.9)
 NEAR = (59.7, 60.5, 59.9)
 MORE = {"window": {"first": 20, "last": 60}}
-BATCH = {"images_per_iteration": 99, "source": {"commit": "d" * 40}}
+BATCH = {"work_per_iteration": 99, "source": {"commit": "d" * 40}}
 
 
 def several(name: str, rates: tuple[float, ...], **change: Any) -> list[TableRun]:  # noqa: ANN401 - JSON

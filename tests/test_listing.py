@@ -82,7 +82,7 @@ def test_an_edited_record_is_read_anew_even_with_the_same_size_and_time(tmp_path
     status = path.stat()
     text = path.read_text()
     assert isinstance(before, StoredRun)
-    rate = before.record.images_per_second
+    rate = before.record.throughput
     assert rate is not None
     path.write_text(
         text.replace(f": {rate}"[:8], f": {rate + 1}"[:8])
@@ -94,7 +94,7 @@ def test_an_edited_record_is_read_anew_even_with_the_same_size_and_time(tmp_path
     seal(folder)
     (after,) = list_runs(tmp_path, "smoke")
     assert isinstance(after, StoredRun)
-    assert after.record.images_per_second == pytest.approx(rate + 1, abs=1e-9)
+    assert after.record.throughput == pytest.approx(rate + 1, abs=1e-9)
 
 
 def test_what_is_no_record_is_told_and_what_has_none_is_named(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_table_names_an_edited_record_and_leaves_it_out(tmp_path: Path) -> Non
     path.write_text(path.read_text().replace('"status": "ok"', '"status":  "ok"'))
     assert mrbench("table", "--suite", "smoke", cwd=tmp_path).returncode == 0  # only laid out anew
     record = json.loads(path.read_bytes())
-    record["measurement"]["images_per_second"] *= 2
+    record["measurement"]["throughput"] *= 2
     path.write_text(json.dumps(record))
     done = mrbench("table", "--suite", "smoke", "--format", "json", cwd=tmp_path)
     assert done.returncode == 7
@@ -175,11 +175,9 @@ def test_a_record_with_nan_is_read_as_before(tmp_path: Path) -> None:
     seal(folder)
     (found,) = list_runs(tmp_path, "smoke")
     assert isinstance(found, StoredRun)
-    path.write_text(
-        path.read_text().replace('"images_per_second": ', '"images_per_second": NaN, "x": ')
-    )
+    path.write_text(path.read_text().replace('"throughput": ', '"throughput": NaN, "x": '))
     (found,) = list_runs(tmp_path, "smoke")
-    assert "is not a number of images per second" in str(found)
+    assert "is not a throughput" in str(found)
 
 
 @given(st.sampled_from(sorted(leaves(RECORD), key=str)), JUNK, st.booleans())

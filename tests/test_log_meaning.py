@@ -152,7 +152,7 @@ def test_torchvisions_first_iteration_of_an_epoch_counts() -> None:
 def test_a_log_that_its_smoothing_cannot_tell_says_so() -> None:
     log = LogFormat(format="torchvision")
     far = measured(torchvision(STEADY, 640, 50), log)
-    assert (far.status, far.images_per_second) == ("incomplete_window", None)
+    assert (far.status, far.throughput) == ("incomplete_window", None)
     assert "50 iterations apart" in far.reason
     assert "longer" not in far.remedy
     short = measured(torchvision(STEADY[:11], 640, 10), log)
@@ -166,9 +166,9 @@ def test_gluoncvs_speed_of_one_batch_is_no_mean() -> None:
     log = LogFormat(format="gluoncv")
     for lr, metrics in (("LR: 2.7E-05, ", "ObjLoss=12.3"), ("", "CrossEntropy=2.3, SmoothL1=1.2")):
         found = measured(lines.replace("{}", lr, 1).format(*[lr, metrics] * 6), log)
-        assert (found.status, found.images_per_second) == ("incomplete_window", None)
+        assert (found.status, found.throughput) == ("incomplete_window", None)
         assert "one batch" in found.reason
-    assert measured(lines.format(*["", "RPN_Conf=0.2"] * 6), log).images_per_second == 32
+    assert measured(lines.format(*["", "RPN_Conf=0.2"] * 6), log).throughput == 32
 
 
 def own(line: str, **keys: object) -> LogFormat:
@@ -253,7 +253,7 @@ def test_a_line_that_shows_its_unit_is_believed() -> None:
     found = measured(bar, own(pattern, timing="iterations_per_second"))
     assert found.seconds_per_iteration == pytest.approx((200 * 2.0 + 200 * 0.5) / 400)
     images = measured(log, own(number + r"/640 \[[^,]+, (?P<value>[\d.]+)it/s", timing="rate"))
-    assert (images.status, images.images_per_second) == ("incomplete_window", None)
+    assert (images.status, images.throughput) == ("incomplete_window", None)
     assert "iterations_per_second" in images.remedy
 
 
@@ -325,15 +325,15 @@ def stamped(value: str, seconds: float, every: int = 10) -> str:
     [
         ("speed {r:.3f} loss 1", "interval_mean", "iterations per second", "iterations_per_second"),
         ("time {t:.3f} loss 1", "interval_mean", "as the time since the start", "cumulative"),
-        ("rate 128.0 loss 1", "rate", "fit iterations of 32 images, not of 16", "images-per-it"),
-        ("rate 32.0 loss 1", "rate", "fit iterations of 8 images, not of 16", "images-per-it"),
+        ("rate 128.0 loss 1", "rate", "fit iterations of 32 images, not of 16", "work-per-it"),
+        ("rate 32.0 loss 1", "rate", "fit iterations of 8 images, not of 16", "work-per-it"),
     ],
 )
 def test_figures_of_another_kind_are_named(value: str, timing: str, says: str, remedy: str) -> None:
     text = stamped(value, 0.25)
     log = own(r"step (?P<iteration>\d+) \w+ (?P<value>\S+)", timing=timing)
     found = measured(text, log)
-    assert (found.status, found.images_per_second) == ("clocks_disagree", None)
+    assert (found.status, found.throughput) == ("clocks_disagree", None)
     assert says in found.reason
     assert remedy in found.remedy
 
@@ -350,7 +350,7 @@ def test_a_time_since_the_start_is_no_interval_without_another_clock_either() ->
     text = re.sub("2025[^s]+", "", stamped("time {t:.3f} loss 1", 0.25))
     for timing in ("interval_mean", "interval_total"):
         found = measured(text, own(r"step (?P<iteration>\d+) time (?P<value>\S+)", timing=timing))
-        assert (found.status, found.images_per_second) == ("incomplete_window", None)
+        assert (found.status, found.throughput) == ("incomplete_window", None)
         assert "log.timing: cumulative" in found.remedy
     slower = [2.0 + 0.001 * i for i in range(640)]  # by 20 % over the window
     lines = "".join(f"step {i} time {slower[i - 1]:.4f}\n" for i in range(10, 641, 10))
@@ -363,7 +363,7 @@ def test_a_comma_that_may_be_a_decimal_point_is_no_guess(value: str) -> None:
     log = own(r"step (?P<iteration>\d+) time (?P<value>[\d.,]+)")
     text = stamped(f"time {value}", float(value.replace(",", ".")))
     bare = measured(re.sub("2025[^s]+", "", text), log)
-    assert (bare.status, bare.images_per_second) == ("incomplete_window", None)
+    assert (bare.status, bare.throughput) == ("incomplete_window", None)
     assert "decimal points" in bare.reason
     if float(value.replace(",", ".")) > 0.5:
         led = measured(text, log)

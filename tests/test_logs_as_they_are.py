@@ -226,7 +226,7 @@ def test_absurd_times_are_no_times(value: str) -> None:
     bare = "\n".join(line.partition("] ")[2] for line in text.splitlines())
     found = found_in(bare + "\n", "minimask")
     assert found.status != "ok"
-    assert found.images_per_second is None
+    assert found.throughput is None
 
 
 def test_absurd_iterations_are_no_iterations() -> None:
@@ -254,7 +254,7 @@ def test_a_loss_that_is_no_number_is_told(name: str, render: renderers.Render, l
     bad = loss.rstrip('0123456789."') + ('"NaN"' if '"' in loss else "nan")
     assert loss in text
     found = found_in(text.replace(loss, bad), name)
-    assert (found.status, found.images_per_second) == ("diverged", None)
+    assert (found.status, found.throughput) == ("diverged", None)
 
 
 def test_a_bar_without_an_end_leaves_the_line_behind_it_whole() -> None:

@@ -36,7 +36,7 @@ def test_total_images_over_total_seconds_not_a_mean_of_rates() -> None:
         for last in range(100, 700, 100)
     ]
     found = measure(fast_and_slow, WINDOW, 16)
-    assert found.images_per_second == pytest.approx(400 * 16 / 200)
+    assert found.throughput == pytest.approx(400 * 16 / 200)
     assert (found.first, found.last, found.iterations, found.processes) == (101, 500, 400, 1)
     assert (found.log_seconds, found.arrival_seconds, found.warnings) == (200.0, None, ())
 
@@ -106,7 +106,7 @@ def test_a_window_that_is_not_covered_gets_no_number(
     assert found.status == ("incomplete_window" if samples else "no_iterations")
     assert says in found.reason
     assert remedy in found.remedy
-    assert found.images_per_second is None
+    assert found.throughput is None
     assert found.seconds_per_iteration is None
 
 
@@ -154,7 +154,7 @@ def test_one_bad_sample_in_the_window_is_enough(
     found = measure(samples, WINDOW, 16)
     assert found.status == status
     assert says in found.reason
-    assert found.images_per_second is None
+    assert found.throughput is None
 
 
 def test_the_last_process_that_covers_the_window_counts() -> None:
@@ -216,7 +216,7 @@ def test_the_arrival_times_serve_where_the_log_does_not_tell_its_seconds() -> No
     assert found.seconds_per_iteration == pytest.approx(0.5)
 
 
-def test_without_images_per_iteration_there_is_no_throughput() -> None:
+def test_without_work_per_iteration_there_is_no_throughput() -> None:
     found = measure(steady(), WINDOW, None)
-    assert (found.status, found.images_per_second) == ("ok", None)
+    assert (found.status, found.throughput) == ("ok", None)
     assert found.seconds_per_iteration == pytest.approx(0.5)

@@ -54,7 +54,7 @@ def test_one_start_for_all_nodes_cannot_be_in_a_container() -> None:
 
 def test_gpus_are_those_of_one_node() -> None:
     plan = planned("2019", "mmdetection", 2, gpus=4)
-    assert (plan.gpus, plan.nodes, plan.images_per_iteration) == (8, 2, 16)
+    assert (plan.gpus, plan.nodes, plan.work_per_iteration) == (8, 2, 16)
     assert plan.learning_rate == planned("2019", "mmdetection", 1).learning_rate
     assert "--nproc_per_node=4" in " ".join(plan.command)
 

@@ -43,9 +43,7 @@ def test_a_table_is_made_of_archives(runs: list[Path], capsys: pytest.CaptureFix
     assert row["folders"] == names
     assert row["repeats"] == len(runs)
     alike = printed(capsys, "table", "--json", "--runs", "theirs")
-    assert [one["images_per_second"] for one in alike if one["name"] == row["name"]] == [
-        row["images_per_second"]
-    ]
+    assert [one["throughput"] for one in alike if one["name"] == row["name"]] == [row["throughput"]]
 
 
 def test_a_run_and_its_archive_count_once(
@@ -64,7 +62,7 @@ def test_a_run_and_its_archive_count_once(
     assert row["repeats"] == 1
     saved = printed(capsys, "baseline", "save", "b.json", "smoke", "a.tar.gz", "--json")
     entries = [e for e in saved["entries"] if e["implementation"] == "detectron2"]
-    assert [len(entry["images_per_second"]) for entry in entries] == [1]
+    assert [len(entry["throughput"]) for entry in entries] == [1]
 
 
 def test_archives_of_two_machines_are_no_repeats(

@@ -13,7 +13,7 @@ import pytest
 import renderers
 from mrbench import cli
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.measure.anylog import ParsedLog, parse_log
+from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
 from mrbench.measure.log.blocks import LONGEST_LINE_BYTES, read_blocks, whole_lines
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
@@ -22,7 +22,9 @@ from mrbench.recipe import load
 LOGS = Path(__file__).parent / "logs"
 WINDOW = Window(first=100, last=500)
 RECIPES = {
-    name: (LogFormat(format=name, clock="arrival" if name == "matterport" else "log"), images)
+    name: KnownLog(
+        LogFormat(format=name, clock="arrival" if name == "matterport" else "log"), images
+    )
     for name, images in [
         ("detectron2", 16),
         ("maskrcnn-benchmark", 16),
@@ -48,7 +50,7 @@ def parsed(
         recipes=RECIPES,
         window=window,
         implementation=implementation,
-        images_per_iteration=images,
+        work_per_iteration=images,
         given=given or {},
     )
 
@@ -96,13 +98,13 @@ def test_the_json_has_the_promised_keys() -> None:
         "first": 21,
         "last": 120,
         "iterations": 100,
-        "images_per_iteration": 2,
+        "work_per_iteration": 2,
         "clock": "log",
         "processes": 1,
         "warnings": [],
     }.items() <= found.items()
-    assert found["images_per_second"] == pytest.approx(2 / found["seconds_per_iteration"])
-    assert found["images_per_second"] == pytest.approx(0.25612, rel=1e-3)
+    assert found["throughput"] == pytest.approx(2 / found["seconds_per_iteration"])
+    assert found["throughput"] == pytest.approx(0.25612, rel=1e-3)
     assert json.loads(json.dumps(found)) == found
 
 
@@ -123,8 +125,8 @@ def test_machine_readable_files_are_an_implementations_too(
         found = parsed(LOGS / log, over, implementation=name, given=given)
         assert (found.measurement.status, found.format) == ("ok", format_)
         # the file does not tell its batch: only who names the recipe gets a throughput
-        assert found.measurement.images_per_iteration == (16 if name else None)
-        assert (found.measurement.images_per_second is None) == (name is None)
+        assert found.measurement.work_per_iteration == (16 if name else None)
+        assert (found.measurement.throughput is None) == (name is None)
         says = "recipe's" if name else "does not state its images per iteration"
         assert any(says in text for text in found.measurement.warnings)
 
@@ -146,7 +148,7 @@ def test_a_training_that_failed_says_why(log: str, status: str, says: str) -> No
     found = parsed(LOGS / log)
     assert found.measurement.status == status
     assert says in found.measurement.reason
-    assert found.measurement.images_per_second is None
+    assert found.measurement.throughput is None
     printed = as_printed(found)
     failure = printed["failure"]
     assert says in failure["line"]
@@ -164,13 +166,13 @@ def test_images_of_a_log_that_no_recipe_writes_are_not_guessed(
     assert found.implementation is None
     m = found.measurement
     if render is renderers.gluoncv:  # its line counts the images itself
-        assert m.images_per_second == pytest.approx(32)
+        assert m.throughput == pytest.approx(32)
         assert m.seconds_per_iteration is None
     else:
-        assert m.images_per_second is None
+        assert m.throughput is None
         assert m.seconds_per_iteration == pytest.approx(0.5)
-        assert any("--images-per-iteration" in text for text in m.warnings)
-    assert parsed(log, images=16).measurement.images_per_second == pytest.approx(32)
+        assert any("--work-per-iteration" in text for text in m.warnings)
+    assert parsed(log, images=16).measurement.throughput == pytest.approx(32)
 
 
 ALL = [
@@ -211,9 +213,9 @@ def test_a_recipes_own_pattern_is_tried_too(tmp_path: Path) -> None:
     mine = LogFormat(
         pattern=r"^s(?P<iteration>\d+) took (?P<value>\S+)", timing="interval_mean", every=1
     )
-    found = parse_log(log, recipes=RECIPES | {"mine": (mine, 4)}, window=WINDOW)
+    found = parse_log(log, recipes=RECIPES | {"mine": KnownLog(mine, 4)}, window=WINDOW)
     assert (found.implementation, found.format) == ("mine", None)
-    assert found.measurement.images_per_second == pytest.approx(16)
+    assert found.measurement.throughput == pytest.approx(16)
 
 
 def test_an_unknown_implementation_is_answered_with_a_near_one() -> None:
@@ -240,7 +242,7 @@ def test_empty_and_binary_files_have_no_iterations(tmp_path: Path, name: str | N
     for file in ("empty", "binary"):
         found = parsed(tmp_path / file, implementation=name)
         assert found.measurement.status == "no_iterations"
-        assert found.to_dict()["images_per_second"] is None
+        assert found.to_dict()["throughput"] is None
 
 
 def test_blocks_end_at_a_lines_end_and_lose_nothing(tmp_path: Path) -> None:
@@ -272,12 +274,13 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
         for _ in range(60):
             file.write(noise * 7_500)
     code = (
-        "import sys; from pathlib import Path; from mrbench.measure.anylog import parse_log;"
+        "import sys; from pathlib import Path;"
+        "from mrbench.measure.anylog import KnownLog, parse_log;"
         "from mrbench.model.logformat import LogFormat; from mrbench.model.inputs import Window;"
         "import resource; limit = 24 << 20;"
         "base = int(open('/proc/self/statm').read().split()[5]) * resource.getpagesize();"
         "resource.setrlimit(resource.RLIMIT_DATA, (base + limit, base + limit));"
-        "known = {'detectron2': (LogFormat(format='detectron2'), 16)};"
+        "known = {'detectron2': KnownLog(LogFormat(format='detectron2'), 16)};"
         "found = parse_log(Path(sys.argv[1]), recipes=known, window=Window(first=100, last=500));"
         "print(found.measurement.status)"
     )

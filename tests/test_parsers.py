@@ -230,7 +230,7 @@ def test_a_mark_lost_within_a_running_mean_is_no_hole_but_in_an_interval_it_is()
 def test_a_loss_of_nan_is_still_a_mark() -> None:
     lines = [line.replace("4.146", "nan") for line in renderers.detectron2([0.5] * 540, 16)]
     found = measured("".join(lines).encode(), "detectron2")
-    assert (found.status, found.images_per_second) == ("diverged", None)
+    assert (found.status, found.throughput) == ("diverged", None)
     assert found.reason.endswith("iteration 120")
 
 

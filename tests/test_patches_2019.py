@@ -101,7 +101,7 @@ def test_the_suite_is_the_published_table() -> None:
     suite = recipe.load_suite("2019")
     assert recipe.implementations("2019") == suite.order == NAMES
     assert (suite.window.first, suite.window.last, suite.hardware.count) == (100, 500, 8)
-    numbers = {r.name: [int(r.images_per_second[n]) for n in NAMES] for r in suite.references}
+    numbers = {r.name: [int(r.throughput[n]) for n in NAMES] for r in suite.references}
     assert numbers == {
         "2019-10": [59, 51, 50, 41, 39, 19, 14],
         "2020-05": [62, 53, 50, 53, 39, 19, 14],
@@ -122,9 +122,9 @@ def test_everything_that_is_installed_is_pinned(name: str) -> None:
 
 @pytest.mark.parametrize("gpus", [1, 4, 8, 16])
 @pytest.mark.parametrize("name", NAMES)
-def test_an_iteration_is_two_images_per_gpu(name: str, gpus: int) -> None:
+def test_an_iteration_is_two_per_device(name: str, gpus: int) -> None:
     plan = make_plan(load(name), gpus=gpus)
-    assert plan.images_per_iteration == gpus * (1 if name == "tensorpack" else 2)
+    assert plan.work_per_iteration == gpus * (1 if name == "tensorpack" else 2)
     assert plan.source.tree or gpus != 8
     if name not in ("tensorpack", "matterport"):  # these have rules of their own
         assert plan.learning_rate == pytest.approx(0.0025 * gpus)

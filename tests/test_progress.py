@@ -54,9 +54,9 @@ def test_in_the_end_it_is_what_will_be_measured(plan: Plan) -> None:
     ]
     assert len(samples) - 100 > MOST_TIMES
     *_, last = shown(plan, samples)
-    right = measure(samples, plan.window, plan.images_per_iteration)
+    right = measure(samples, plan.window, plan.work_per_iteration)
     assert right.interval is not None
-    assert last.images_per_second == pytest.approx(right.images_per_second)
+    assert last.throughput == pytest.approx(right.throughput)
     assert last.data_share == pytest.approx(right.data_share)
     assert last.half_width == pytest.approx(right.interval.half_width, rel=0.3)
     assert (last.iteration, last.end, last.loss) == (2100, 2101, 2.0)
@@ -65,7 +65,7 @@ def test_in_the_end_it_is_what_will_be_measured(plan: Plan) -> None:
 
 def test_the_warm_up_has_no_rate_but_a_time_left(plan: Plan) -> None:
     first, second = shown(plan, [IterationSample(20, 20, 2.0, 0), IterationSample(40, 20, 4.0, 0)])
-    assert first.images_per_second is second.images_per_second is None
+    assert first.throughput is second.throughput is None
     assert first.left_s is None  # of one line alone, with the start in it
     assert second.left_s == pytest.approx(2080 * 0.2)
 
@@ -75,9 +75,9 @@ def test_seconds_that_are_none_are_left_out(plan: Plan, seconds: float) -> None:
     samples = [IterationSample(100, 100, seconds, 0), IterationSample(120, 20, seconds, 0)]
     samples += [IterationSample(i, 20, 2.0, 0) for i in range(140, 300, 20)]
     _, untimed, *_, last = shown(plan, samples)
-    assert (untimed.images_per_second, untimed.half_width) == (None, None)
+    assert (untimed.throughput, untimed.half_width) == (None, None)
     assert untimed.left_s in (None, 0)
-    assert last.images_per_second == pytest.approx(40)
+    assert last.throughput == pytest.approx(40)
 
 
 def test_lines_without_seconds_are_timed_as_they_arrive(plan: Plan) -> None:
@@ -88,11 +88,11 @@ def test_lines_without_seconds_are_timed_as_they_arrive(plan: Plan) -> None:
     for i in range(20, 301, 20):
         now_s = i * 0.1 // 4 * 4  # two lines at each look
         progress.show(IterationSample(i, 20, math.nan, 0))
-    rates = [report.images_per_second for report in recorder.reports]
+    rates = [report.throughput for report in recorder.reports]
     assert rates[:5] == [None] * 5  # the warm-up
     assert all(rate == pytest.approx(40, rel=0.7) for rate in rates if rate)
     last = recorder.reports[-1]
-    assert last.images_per_second == pytest.approx(40)
+    assert last.throughput == pytest.approx(40)
     assert last.left_s == pytest.approx((2120 - 300) * 0.1)
     assert last.half_width is None, "the looks vary, not the training"
     assert figures(last).rate.endswith("img/s")

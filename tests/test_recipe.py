@@ -26,7 +26,7 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
 def test_a_recipe_is_read(toy: Path) -> None:
     read = load(toy).recipe
     assert read.launch.command == ("{python}", "train.py", "60", "0.002")
-    assert read.workload.images_per_gpu == 4
+    assert read.workload.per_device == 4
     assert read.log.every == 10
 
 
@@ -41,7 +41,7 @@ def test_a_pattern_needs_no_value_where_arrivals_tell_the_seconds(toy: Path) -> 
     [
         ("framework:", "framwork:", 3, "framwork: unknown key; did you mean 'framework'?"),
         ("  kind: current", "  kind: curent", 8, "did you mean 'current'?"),
-        ("images_per_gpu: 4", "images_per_gpu: four", 10, "'four' is not of type int"),
+        ("per_device: 4", "per_device: four", 10, "'four' is not of type int"),
         ("title: Toy\n", "", 2, "title: missing; add this key"),
         ("title: Toy\n", "title: Toy\ntitle: Two\n", 3, "title: given twice"),
         ("title: Toy\n", "title: [Toy\n", 3, "correct the YAML"),
@@ -170,11 +170,11 @@ def test_all_missing_keys_are_told_at_once(toy: Path) -> None:
 
 def test_all_that_does_not_fit_is_told_at_once(toy: Path) -> None:
     edit(toy, "framework: none", "framewrk: none")
-    edit(toy, "images_per_gpu: 4", "images_per_gpu: four")
+    edit(toy, "per_device: 4", "per_device: four")
     edit(toy, "  resume: there is none\n", "")
     assert str(refusal(toy)) == (
         f"{toy}:3: line 3: framewrk: unknown key (did you mean 'framework'?);"
-        " line 10: workload.images_per_gpu: 'four' is not of type int (correct the value);"
+        " line 10: workload.per_device: 'four' is not of type int (correct the value);"
         " missing: guards.resume; correct these"
     )
 
@@ -187,8 +187,8 @@ def test_what_is_wrong_all_over_is_told_in_short(toy: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
-        ("images_per_gpu: 4", "images_per_gpu: 0", 10, "workload.images_per_gpu: expected a whole"),
-        ("images_per_gpu: 4", f"images_per_gpu: 0x{'F' * 6000}", 10, "is not of type int"),
+        ("per_device: 4", "per_device: 0", 10, "workload.per_device: expected a whole"),
+        ("per_device: 4", f"per_device: 0x{'F' * 6000}", 10, "is not of type int"),
         ("every: 10", "every: -5", 18, "log.every: expected a whole number of at least 1"),
         ("stall_limit_s: 60", "stall_limit_s: 0", 13, "expected a number above 0"),
         ('"{python} train.py 60 0.002"', '""', 12, "expected a list that is not empty"),

@@ -90,7 +90,7 @@ def test_one_sided_t_is_that_of_tables() -> None:
 
 def test_runs_are_summed_up_over_total_time_and_spread_apart() -> None:
     three = between_runs([59.0, 60.0, 61.0])
-    assert three.images_per_second == pytest.approx(statistics.harmonic_mean([59, 60, 61]))
+    assert three.throughput == pytest.approx(statistics.harmonic_mean([59, 60, 61]))
     assert three.deviation == pytest.approx(1.0)
     assert three.interval is not None
     assert three.interval.half_width == pytest.approx(4.303 / math.sqrt(3), rel=0.05)

@@ -122,7 +122,7 @@ def test_memory_and_energy_are_columns_where_any_run_has_them(runs: Path, traine
     assert found[1:4] == ["J/image", "GPU memory (GiB)", "Process memory (GiB)"]
     (chapter,) = gather.gather([], trained).chapters
     for row in chapter.rows:
-        assert f'data-label="J/image">{row.joules_per_image:.3g}</td>' in on_gpus
+        assert f'data-label="J/image">{row.joules_per_unit:.3g}</td>' in on_gpus
     assert "J/image: joules that the GPUs took" in on_gpus
 
 
@@ -133,7 +133,7 @@ def test_runs_of_other_batches_say_so_and_those_of_earlier_plans_are_counted(run
     def alter(record: Record) -> None:
         record |= {"id": record["id"] + "-earlier", "plan_digest": "2" * 64}
         record["started"] = "2026-11-24T10:00:00.000Z"
-        record["plan"] |= {"images_per_iteration": 7}
+        record["plan"] |= {"work_per_iteration": 7}
 
     change(copy, alter)
     found = gather.gather([], runs)
@@ -162,9 +162,9 @@ def test_ratios_are_to_the_fastest_row_that_may_be_compared(runs: Path) -> None:
     shares = {r.name: s for r, s in zip(rows, to_fastest(rows), strict=True)}
     best, other = rows[0], next(row for row in rows if row.name == "simpledet")
     assert shares[best.name].ratio == 1
-    assert other.images_per_second
-    assert best.images_per_second
-    expected = other.images_per_second / best.images_per_second
+    assert other.throughput
+    assert best.throughput
+    expected = other.throughput / best.throughput
     assert shares["simpledet"].ratio == pytest.approx(expected)
     assert (shares["twice x2"].ratio, shares["twice x2"].why) == (
         None,
@@ -179,8 +179,8 @@ def test_the_curve_adds_up_to_the_number(name: str) -> None:
     (run,) = found.chapters[0].runs
     begin, end = run.curve.window or (0, 0)
     inside = [p for p in run.curve.pieces if p.first >= begin and p.last <= end]
-    seconds = sum((p.last - p.first) / (p.images_per_second or 0) for p in inside)
-    assert (end - begin) / seconds == pytest.approx(run.record.images_per_second, rel=1e-9)
+    seconds = sum((p.last - p.first) / (p.throughput or 0) for p in inside)
+    assert (end - begin) / seconds == pytest.approx(run.record.throughput, rel=1e-9)
 
 
 def test_rows_are_those_of_the_table(runs: Path) -> None:
@@ -191,7 +191,7 @@ def test_rows_are_those_of_the_table(runs: Path) -> None:
     rows = payload((runs / "r.html").read_text())["rows"]
     table = json.loads(shown.stdout)
     keys = rows[0].keys() & table[0].keys() - {"folder", "folders"}  # each in its own words
-    assert keys >= {"implementation", "images_per_second", "validity", "notes", "runs", "footnote"}
+    assert keys >= {"implementation", "throughput", "validity", "notes", "runs", "footnote"}
     assert [{k: row[k] for k in keys} for row in rows] == [
         {k: row[k] for k in keys} for row in table
     ]
@@ -252,10 +252,10 @@ DAMAGED: dict[str, Callable[[Record], object]] = {
     "no plan": lambda r: r.pop("plan"),
     "a text for a mapping": lambda r: r.update(plan="plan"),
     "a list for a mapping": lambda r: r.update(measurement=[1]),
-    "a mapping for a number": lambda r: r["measurement"].update(images_per_second={}),
+    "a mapping for a number": lambda r: r["measurement"].update(throughput={}),
     "no GPUs at all": lambda r: r["plan"].update(gpus=0),
     "a number beyond any": lambda r: r["measurement"].update(iterations=10**400),
-    "a negative rate": lambda r: r["measurement"].update(images_per_second=-1.0),
+    "a negative rate": lambda r: r["measurement"].update(throughput=-1.0),
     "no suite": lambda r: r.pop("suite"),
     "a suite of other keys": lambda r: (r.update(suite={"a": 1}), r["plan"].update(suite="x")),
     "notes that are none": lambda r: r.update(validity={"verdict": "valid", "notes": 3}),
@@ -473,5 +473,5 @@ def test_stretches_of_slowing_are_joined() -> None:
 
 def test_a_log_that_begins_anew_has_a_gap() -> None:
     piece = iterations.Piece(0, 10, 5.0, None, None)
-    rates = [p.images_per_second for p in course._gapped([piece, piece])]
+    rates = [p.throughput for p in course._gapped([piece, piece])]
     assert rates == [None, 5.0, 5.0, None, 5.0, 5.0]

@@ -302,9 +302,7 @@ def test_downloads_hold_the_numbers(
     with (folder / "runs.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     runs = [run for chapter in found.chapters for run in chapter.runs]
-    assert [float(row["images_per_second"]) for row in rows] == [
-        run.record.images_per_second for run in runs
-    ]
+    assert [float(row["throughput"]) for row in rows] == [run.record.throughput for run in runs]
     assert READ in {row["implementation"] for row in rows}
 
 

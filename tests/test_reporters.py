@@ -20,7 +20,7 @@ GOOD = Finding(
     subject="2019/detectron2",
     outcome="ok",
     text="59.1 img/s",
-    figures={"images_per_second": 59.1, "ratio": float("nan")},
+    figures={"throughput": 59.1, "ratio": float("nan")},
 )
 BAD = Finding(
     topic="commits",
@@ -84,7 +84,7 @@ def test_json_has_all_and_no_nan() -> None:
     whole = json.loads(written("json", ALL), parse_constant=pytest.fail)
     assert (whole["outcome"], whole["exit_code"]) == ("failed", 7)
     assert whole["counts"] == {"ok": 1, "note": 0, "failed": 1, "inconclusive": 1, "not checked": 1}
-    assert whole["checks"][0]["figures"] == {"images_per_second": 59.1, "ratio": None}
+    assert whole["checks"][0]["figures"] == {"throughput": 59.1, "ratio": None}
     assert whole["checks"][1]["line"] == 5
 
 

@@ -41,17 +41,17 @@ def steps(first: int, last: int) -> str:
 )
 def test_a_batch_that_the_training_chose_itself_is_no_number_by_the_plans(line: str) -> None:
     found = read(f"{line.strip()}\n{steps(10, 400)}")
-    assert (found.status, found.images_per_second) == ("incomplete_window", None)
+    assert (found.status, found.throughput) == ("incomplete_window", None)
     assert f"16 images per iteration are wrong: {line.strip()}" in found.reason
-    assert "--images-per-iteration 8" in found.remedy
-    assert read(f"{line.strip()}\n{steps(10, 400)}", images=8).images_per_second == 16
+    assert "--work-per-iteration 8" in found.remedy
+    assert read(f"{line.strip()}\n{steps(10, 400)}", images=8).throughput == 16
 
 
 def test_within_the_window_no_batch_is_right_and_behind_it_none_matters() -> None:
     inside = steps(10, 200) + OOM + steps(210, 400)
-    assert read(inside).images_per_second is None
-    assert read(inside, images=8).images_per_second is None
-    assert read(steps(10, 310) + OOM + steps(320, 400)).images_per_second == 32
+    assert read(inside).throughput is None
+    assert read(inside, images=8).throughput is None
+    assert read(steps(10, 310) + OOM + steps(320, 400)).throughput == 32
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_within_the_window_no_batch_is_right_and_behind_it_none_matters() -> Non
     ],
 )
 def test_what_changes_no_batch(line: str) -> None:
-    assert read(f"{line}\n{steps(10, 400)}").images_per_second == 32
+    assert read(f"{line}\n{steps(10, 400)}").throughput == 32

@@ -34,14 +34,14 @@ def test_a_run_measures_and_the_table_shows_it(toy: Path, tmp_path: Path) -> Non
     measured = record["measurement"]
     assert record["status"] == "ok"
     assert (measured["first"], measured["last"], measured["iterations"]) == (11, 40, 30)
-    assert measured["images_per_second"] == pytest.approx(4 * 30 / measured["log_seconds"])
+    assert measured["throughput"] == pytest.approx(4 * 30 / measured["log_seconds"])
     assert measured["agreement"] == measured["arrival_seconds"] / measured["log_seconds"]
     assert record["exit"]["reason"] == "enough"
     assert record["workspace"]["commit"] == record["plan"]["source"]["commit"]
     assert any(line.startswith("mrbench==") for line in record["environment"]["frozen"])
     shown = mrbench("table", "--suite", "toys", cwd=tmp_path)
     assert "toy" in shown.stdout
-    assert f"{measured['images_per_second']:.2f}" in shown.stdout
+    assert f"{measured['throughput']:.2f}" in shown.stdout
     assert mrbench("show", "toys/to", cwd=tmp_path).returncode == 1  # whole names only
     told = mrbench("show", record["id"], cwd=tmp_path)
     assert record["workspace"]["tree"] in told.stdout
@@ -67,7 +67,7 @@ def test_the_number_comes_from_the_files_alone(toy: Path, tmp_path: Path) -> Non
     folder = RunDir(tmp_path / "runs" / record["id"])
     plan = read_plan(folder.plan)
     again = judge(folder, plan, Exit(**record["exit"]))
-    assert again.images_per_second == record["measurement"]["images_per_second"]
+    assert again.throughput == record["measurement"]["throughput"]
     assert plan.digest == record["plan_digest"]
 
 
@@ -87,13 +87,13 @@ def test_another_commit_is_kept_apart(toy: Path, tmp_path: Path, git: Callable[.
 
 def test_repeats_are_averaged_over_total_time(toy: Path, tmp_path: Path) -> None:
     done = mrbench("run", "--recipe", toy, "--repeat", 2, "--json", cwd=tmp_path)
-    rates = [r["measurement"]["images_per_second"] for r in records(done.stdout)]
+    rates = [r["measurement"]["throughput"] for r in records(done.stdout)]
     shown = mrbench("table", "--suite", "toys", "--format", "json", cwd=tmp_path)
     (row,) = json.loads(shown.stdout)
     assert row["repeats"] == 2
-    assert row["images_per_second"] == pytest.approx(2 / (1 / rates[0] + 1 / rates[1]))
+    assert row["throughput"] == pytest.approx(2 / (1 / rates[0] + 1 / rates[1]))
     deviation = abs(rates[0] - rates[1]) / 2**0.5
-    assert row["deviation_images_per_second"] == pytest.approx(deviation)
+    assert row["deviation_throughput"] == pytest.approx(deviation)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_how_it_ends_is_told(
     assert (record["status"], done.returncode) == (status, code), done.stderr
     assert reason in record["reason"]
     if status != "ok":
-        assert record["measurement"] is None or record["measurement"]["images_per_second"] is None
+        assert record["measurement"] is None or record["measurement"]["throughput"] is None
         table = mrbench("table", "--suite", "toys", cwd=tmp_path).stdout
         assert status in table
         assert " 0.00 " not in table
@@ -181,7 +181,7 @@ def test_the_dry_run_touches_nothing(toy: Path, tmp_path: Path) -> None:
     done = mrbench("run", "--recipe", toy, "--dry-run", "--json", cwd=tmp_path)
     (plan,) = json.loads(done.stdout)
     assert plan["command"].endswith("train.py 60 0.002")
-    assert plan["images_per_iteration"] == 4
+    assert plan["work_per_iteration"] == 4
     text = mrbench("run", "--recipe", toy, "--dry-run", cwd=tmp_path).stdout
     assert plan["command"] in text
     assert sorted(tmp_path.rglob("*")) == before

@@ -79,7 +79,7 @@ def test_a_number_that_does_not_count_is_not_listed(runs: list[Path], tmp_path: 
     assert f"left out: {runs[1].relative_to(tmp_path)}/record.json: " in done.stderr
     unfinished, invalid, *others = json.loads(done.stdout)
     assert (unfinished["verdict"], unfinished["started"]) == ("no record", "2025-12-31T00:00:00Z")
-    assert (invalid["verdict"], invalid["images_per_second"]) == ("invalid", None)
+    assert (invalid["verdict"], invalid["throughput"]) == ("invalid", None)
     assert invalid["why"] == "others were at work"
     assert len(others) == MADE - 2
     lines = mrbench("runs", cwd=tmp_path).stdout.splitlines()

@@ -55,7 +55,7 @@ def test_carried_recipes_and_suites_fit(path: Path) -> None:
     "changed",
     [
         {"source": {"url": "https://x/y", "commit": "main"}},
-        {"workload": {"images_per_gpu": 0}},
+        {"workload": {"per_device": 0}},
         {"launch": {"command": []}},
         {"environment": {"kind": "conda"}},
         {"log": {"format": "detectron2", "every": 0}},

@@ -47,7 +47,7 @@ def test_a_run_is_measured_as_a_local_one(toy: Path, tmp_path: Path) -> None:
     assert record["status"] == "ok"
     assert record["exit"]["reason"] == "enough"
     assert (measured["first"], measured["last"]) == (11, 40)
-    assert measured["images_per_second"] == pytest.approx(4 * 30 / measured["log_seconds"])
+    assert measured["throughput"] == pytest.approx(4 * 30 / measured["log_seconds"])
     assert measured["agreement"] == measured["arrival_seconds"] / measured["log_seconds"]
     assert record["machine"]["cpu_count"] == os.cpu_count()
     assert any(line.startswith("mrbench==") for line in record["environment"]["frozen"])
@@ -158,7 +158,7 @@ def test_training_over_nodes(several: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = only_record(tmp_path)
     assert (record["plan"]["nodes"], record["plan"]["gpus"]) == (3, 6)
-    assert record["plan"]["images_per_iteration"] == 4 * 6
+    assert record["plan"]["work_per_iteration"] == 4 * 6
     assert len(record["other_machines"]) == 2
     (log,) = tmp_path.glob("runs/*/*/*/train.log")
     started = [x for x in log.read_text().splitlines() if x.startswith("started")]
@@ -177,7 +177,7 @@ def test_training_over_nodes(several: Path, tmp_path: Path) -> None:
     shown = mrbench("table", "--suite", "toys", "--format", "json", cwd=tmp_path)
     (row,) = json.loads(shown.stdout)
     assert (row["nodes"], row["gpus"]) == (3, 6)
-    assert row["images_per_second_per_gpu"] == pytest.approx(row["images_per_second"] / 6)
+    assert row["throughput_per_device"] == pytest.approx(row["throughput"] / 6)
 
 
 ONCE = """  multi_node:
@@ -212,12 +212,12 @@ def test_minimask_over_two_nodes(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     (record,) = toy_records(done.stdout)
-    assert record["measurement"]["images_per_iteration"] == 4
+    assert record["measurement"]["work_per_iteration"] == 4
     assert record["stated"]["gpus"]["value"] == "2"
     looked_at = outcomes(record)
     assert record["validity"]["verdict"] != "invalid"
     # not `clocks`: on a busy machine lines arrive late; nor what so short a window cannot tell
-    sure = ("images_per_iteration", "gpus", "image_size", "window", "single_process")
+    sure = ("work_per_iteration", "gpus", "image_size", "window", "single_process")
     assert {looked_at[rule] for rule in sure} == {"ok"}, record["validity"]
 
 

@@ -71,7 +71,7 @@ def test_cancelled_from_outside(toy: Path, tmp_path: Path, slurm: Cluster) -> No
         record = ended(tmp_path, running)
     assert (record["status"], running.returncode) == ("interrupted", 130)
     assert "was cancelled from outside; run again" in record["reason"]
-    assert record["measurement"]["images_per_second"] is None
+    assert record["measurement"]["throughput"] is None
 
 
 def test_cancelled_while_it_waits(toy: Path, tmp_path: Path, slurm: Cluster) -> None:

@@ -110,4 +110,4 @@ def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
     assert record["workspace"]["tree"] == plan.source.tree
     again = judge(RunDir(tmp_path), plan, Exit(**record["exit"]))
     assert again.status == "ok"
-    assert again.images_per_second == record["measurement"]["images_per_second"]
+    assert again.throughput == record["measurement"]["images_per_second"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import RecipeError
-from mrbench.measure.anylog import parse_log
+from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.log.stated import check_patterns, read_stated
 from mrbench.model.inputs import Window
@@ -18,19 +18,19 @@ KEPT = Path(__file__).parent / "kept" / "smoke"
 LOGS = Path(__file__).parent / "logs"
 # what the logs of the suite smoke state; the others print nothing of their configuration
 STATED = {
-    "detectron": {"images_per_gpu": "1", "gpus": "1", "image_size": "128/192"},
-    "detectron2": {"images_per_iteration": "1", "gpus": "1", "image_size": "128/192"},
+    "detectron": {"per_device": "1", "gpus": "1", "image_size": "128/192"},
+    "detectron2": {"work_per_iteration": "1", "gpus": "1", "image_size": "128/192"},
     "maskrcnn-benchmark": {
-        "images_per_iteration": "1",
+        "work_per_iteration": "1",
         "gpus": "1",
         "precision": "float32",
         "image_size": "128/192",
     },
-    "matterport": {"images_per_iteration": "1", "gpus": "1", "image_size": "192/192"},
+    "matterport": {"work_per_iteration": "1", "gpus": "1", "image_size": "192/192"},
     "mmdetection": {},
-    "simpledet": {"images_per_gpu": "1", "image_size": "128/192"},
-    "tensorpack": {"images_per_iteration": "2", "image_size": "128/192"},
-    "torchvision": {"images_per_gpu": "1", "gpus": "1"},
+    "simpledet": {"per_device": "1", "image_size": "128/192"},
+    "tensorpack": {"work_per_iteration": "2", "image_size": "128/192"},
+    "torchvision": {"per_device": "1", "gpus": "1"},
 }
 
 
@@ -43,8 +43,8 @@ def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
     assert values == STATED[name]
     assert values.keys() == made.log.states.keys()
     planned = {
-        "images_per_iteration": str(made.images_per_iteration),
-        "images_per_gpu": str(made.images_per_gpu),
+        "work_per_iteration": str(made.work_per_iteration),
+        "per_device": str(made.per_device),
         "gpus": str(made.gpus),
         "precision": made.precision,
         "image_size": made.image_size,
@@ -55,14 +55,14 @@ def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
 def test_todays_detectron2_states_it_in_another_way() -> None:
     states = plan.make_plan(load.load_named("modern", "detectron2")).log.states
     found = read_stated(read_blocks(LOGS / "detectron2-today.log"), states)
-    assert found["images_per_iteration"].value == "2"
+    assert found["work_per_iteration"].value == "2"
     assert found["image_size"].value == "64/107"
 
 
 def test_the_last_statement_counts_and_its_line_is_told() -> None:
     text = b"batch: 8\nsize: 1333.0\nbatch: 16\n"
-    found = read_stated([(0, text)], {"images_per_iteration": r"^batch: (\d+)"})
-    assert found == {"images_per_iteration": StatedFact(value="16", line=3)}
+    found = read_stated([(0, text)], {"work_per_iteration": r"^batch: (\d+)"})
+    assert found == {"work_per_iteration": StatedFact(value="16", line=3)}
     size = {"image_size": r"size: (?P<long>[\d.]+)\nbatch: (?P<short>\d+)"}
     assert read_stated([(0, text)], size)["image_size"].value == "16/1333"
 
@@ -70,7 +70,7 @@ def test_the_last_statement_counts_and_its_line_is_told() -> None:
 @pytest.mark.parametrize(
     ("name", "pattern", "says"),
     [
-        ("batch", r"(\d+)", "none of images_per_iteration, images_per_gpu"),
+        ("batch", r"(\d+)", "none of work_per_iteration, samples_per_iteration, per_device"),
         ("gpus", r"gpus: \d+", "needs a group"),
         ("gpus", r"(", "no regular expression"),
     ],
@@ -97,11 +97,11 @@ def test_parse_takes_the_batch_that_a_log_states(tmp_path: Path) -> None:
     body = (LOGS / "maskrcnn-benchmark.log").read_text()
     log.write_text(head + body[body.index("Start training") - 60 :])
     made = plan.make_plan(load.load_named("2019", "maskrcnn-benchmark"))
-    known = {"maskrcnn-benchmark": (made.log, made.images_per_iteration)}
+    known = {"maskrcnn-benchmark": KnownLog(made.log, made.work_per_iteration)}
     window = Window(first=20, last=120)
     found = parse_log(log, recipes=known, window=window).measurement
-    assert found.images_per_iteration == 60
+    assert found.work_per_iteration == 60
     assert found.warnings == ()
-    other = parse_log(log, recipes=known, window=window, images_per_iteration=16).measurement
-    assert other.images_per_iteration == 16
+    other = parse_log(log, recipes=known, window=window, work_per_iteration=16).measurement
+    assert other.work_per_iteration == 16
     assert "the log states 60 images per iteration, not 16" in other.warnings

@@ -71,7 +71,7 @@ def test_a_step_is_named_with_its_place_and_the_longest_steady_part(every: int) 
     assert found.unsteady is not None
     assert (found.unsteady.kind, found.unsteady.at) == ("step", (300,))
     assert (found.unsteady.first, found.unsteady.last) in {(101, 300), (301, 500)}
-    assert found.images_per_second == pytest.approx(16 / 0.03, rel=0.01)  # it stays what it is
+    assert found.throughput == pytest.approx(16 / 0.03, rel=0.01)  # it stays what it is
     assert "throughput rose by" in found.warnings[0]
     assert "after iteration 300; iterations 301-500 alone: 8" in found.warnings[0]
 
@@ -101,7 +101,7 @@ def test_one_pause_counts_as_one_pause() -> None:
     assert found.unsteady is None
     (note,) = found.warnings
     assert note.startswith("a pause of 39.7 s in iterations 301-320; without it 59.")
-    assert found.images_per_second == pytest.approx(16 * 400 / (400 * 0.27 + 40), rel=0.01)
+    assert found.throughput == pytest.approx(16 * 400 / (400 * 0.27 + 40), rel=0.01)
 
 
 def test_what_is_below_one_percent_is_not_mentioned() -> None:

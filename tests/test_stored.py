@@ -72,8 +72,8 @@ def test_compare_of_an_implementation_takes_its_latest_two_runs(
     done = mrbench("compare", name, cwd=tmp_path)
     assert f"{name}: A is its latest run but one, B its latest\n" in done.stdout
     sides = json.loads(mrbench("compare", name, "--json", cwd=tmp_path).stdout)
-    rates = [rundir.load(run / "record.json").images_per_second for run in (older, newer)]
-    assert [sides[side]["images_per_second"] for side in "ab"] == rates
+    rates = [rundir.load(run / "record.json").throughput for run in (older, newer)]
+    assert [sides[side]["throughput"] for side in "ab"] == rates
     for run in of_same(newer, runs)[:-1]:
         shutil.rmtree(run)
     done = mrbench("compare", name, cwd=tmp_path)

@@ -42,9 +42,9 @@ def test_rounds_go_over_counts_and_these_over_implementations(toy: Path, tmp_pat
     assert len(rows) == 4
     for row in rows:
         (one,) = [r for r in rows if (r["implementation"], r["gpus"]) == (row["implementation"], 1)]
-        per_gpu = row["images_per_second"] / row["gpus"]
-        assert row["images_per_second_per_gpu"] == pytest.approx(per_gpu)
-        assert row["scaling_efficiency"] == pytest.approx(per_gpu / one["images_per_second"])
+        per_gpu = row["throughput"] / row["gpus"]
+        assert row["throughput_per_device"] == pytest.approx(per_gpu)
+        assert row["scaling_efficiency"] == pytest.approx(per_gpu / one["throughput"])
         assert (row["repeats"], row["scaling_from_gpus"]) == (2, 1)
     assert "Scaling" in mrbench("table", "--suite", "toys", cwd=tmp_path).stdout
 
@@ -115,7 +115,7 @@ def test_a_changed_recipe_is_of_another_family(toy: Path, tmp_path: Path) -> Non
     (one,) = records(mrbench("run", *options, 1, cwd=tmp_path).stdout)
     (two,) = records(mrbench("run", *options, 2, cwd=tmp_path).stdout)
     assert one["family"] == two["family"]
-    edit(toy, "images_per_gpu: 4", "images_per_gpu: 3")
+    edit(toy, "per_device: 4", "per_device: 3")
     (three,) = records(mrbench("run", *options, 2, cwd=tmp_path).stdout)
     assert three["family"] != two["family"]
 

@@ -24,8 +24,8 @@ SUITE = Suite(
     window=Window(first=100, last=500),
     hardware=Hardware(accelerator="gpu", count=2, name="NVIDIA V100"),
     references=(
-        Reference(name="old", date="2019", source="s", images_per_second={"a": 50, "b": 10}),
-        Reference(name="new", date="2020", source="s", images_per_second={"a": 80}),
+        Reference(name="old", date="2019", source="s", throughput={"a": 50, "b": 10}),
+        Reference(name="new", date="2020", source="s", throughput={"a": 80}),
     ),
 )
 
@@ -47,7 +47,7 @@ def record(name: str, rate: float | None, **change: Any) -> TableRun:  # noqa: A
     source = content["plan"]["source"] | {"commit": "c" * 40} | plan.get("source", {})
     content["plan"] |= plan | {"source": source}
     status = change.get("status", "ok" if rate else "stalled")
-    measurement = {"status": status, "images_per_second": rate} | change.pop("measurement", {})
+    measurement = {"status": status, "throughput": rate} | change.pop("measurement", {})
     content |= {
         "id": f"s/{name}/{change.get('started', 1)}",
         "started": "1",
@@ -73,22 +73,22 @@ def test_sorted_by_throughput_failures_last() -> None:
 
 def test_repeats_are_meaned_over_total_time() -> None:
     (row,) = make_rows(SUITE, [record("a", 40), record("a", 60, started="2")])
-    assert row.images_per_second == pytest.approx(48)
-    assert row.deviation_images_per_second == pytest.approx(14.142, abs=1e-3)
+    assert row.throughput == pytest.approx(48)
+    assert row.deviation_throughput == pytest.approx(14.142, abs=1e-3)
     assert row.repeats == 2
-    assert row.low_images_per_second is not None
-    assert row.high_images_per_second is not None
-    assert row.low_images_per_second < 48 < row.high_images_per_second
+    assert row.low_throughput is not None
+    assert row.high_throughput is not None
+    assert row.low_throughput < 48 < row.high_throughput
 
 
 def test_one_run_shows_its_own_interval_and_several_theirs() -> None:
-    within = {"images_per_second": 60.0, "low": 59.6, "high": 60.5}
-    alone = record("a", 60, measurement={"images_per_second": 60.0, "interval": within})
+    within = {"throughput": 60.0, "low": 59.6, "high": 60.5}
+    alone = record("a", 60, measurement={"throughput": 60.0, "interval": within})
     text = render(SUITE, make_rows(SUITE, [alone]), "plain")
     assert "60.0 ± 0.5  1" in text
     assert "95 % interval; of a single run (n = 1)" in text
     runs = [
-        record("a", rate, started=str(rate), measurement={"images_per_second": rate})
+        record("a", rate, started=str(rate), measurement={"throughput": rate})
         for rate in (59.0, 60.0, 61.0)
     ]
     text = render(SUITE, make_rows(SUITE, runs), "plain")
@@ -101,7 +101,7 @@ def test_runs_that_are_in_no_row_are_counted() -> None:
     elsewhere = {"host": "other", "cpu": "c", "gpus": [{"name": "Tesla V100-SXM2"}] * 2}
     runs = [record("a", 60, machine=elsewhere), record("a", 40, started="2"), record("b", 9)]
     rows = make_rows(SUITE, runs)
-    assert [(row.name, row.images_per_second, row.earlier_runs) for row in rows] == [
+    assert [(row.name, row.throughput, row.earlier_runs) for row in rows] == [
         ("a", 40, 1),
         ("b", 9, 0),
     ]
@@ -114,9 +114,9 @@ def test_an_invalid_run_never_enters_a_comparison() -> None:
     invalid = {"verdict": "invalid", "why": "GPUs: 4 by the log", "notes": [], "findings": []}
     bad = record("a", 90, started="2", validity=invalid)
     (row,) = make_rows(SUITE, [record("a", 60), bad])
-    assert (row.images_per_second, row.repeats, row.failed_repeats) == (60, 1, 1)
+    assert (row.throughput, row.repeats, row.failed_repeats) == (60, 1, 1)
     (row,) = make_rows(SUITE, [bad])
-    assert (row.images_per_second, row.ratio, row.validity) == (None, None, "invalid")
+    assert (row.throughput, row.ratio, row.validity) == (None, None, "invalid")
     text = render(SUITE, [row], "plain")
     assert "invalid: GPUs: 4 by the log" in text
     assert "90" not in text
@@ -147,7 +147,7 @@ def test_other_machines_and_commits_are_not_averaged() -> None:
     other = record("a", 10, started="0", machine={"host": "x", "cpu": "y", "gpus": []})
     moved = record("a", 5, plan={"pinned": False, "source": {"commit": "d" * 40}})
     rows = make_rows(SUITE, [record("a", 60), other, moved])
-    assert [(r.images_per_second, r.pinned) for r in rows] == [(60, True), (5, False)]
+    assert [(r.throughput, r.pinned) for r in rows] == [(60, True), (5, False)]
     assert rows[1].ratio is None
 
 
@@ -157,7 +157,7 @@ ENVIRONMENT = json.loads(RECORD.read_bytes())["environment"] | {"image": "sha256
 def test_another_image_is_not_averaged() -> None:
     inside = record("a", 10, started="2", environment=ENVIRONMENT)
     rows = make_rows(SUITE, [record("a", 60), inside])
-    assert [(r.images_per_second, r.repeats) for r in rows] == [(10, 1)]
+    assert [(r.throughput, r.repeats) for r in rows] == [(10, 1)]
 
 
 def test_another_window_is_a_row_of_its_own() -> None:
@@ -222,7 +222,7 @@ def test_machines_read_json_and_csv() -> None:
     rows = make_rows(SUITE, [record("a", 60), record("b", None)])
     assert json.loads(render(SUITE, rows, "json"))[1]["status"] == "stalled"
     read = list(csv.DictReader(io.StringIO(render(SUITE, rows, "csv"))))
-    assert read[1]["images_per_second"] == ""
+    assert read[1]["throughput"] == ""
     assert "| a " in render(SUITE, rows, "markdown")
 
 
@@ -261,7 +261,7 @@ def taken(joules: float, gib: float, *, older: bool = False) -> dict[str, Any]:
         {"index": i, "uuid": str(i), "memory_used_bytes": statistics if i else None}
         for i in range(2)
     ]
-    found = {"joules_per_image": joules, "gpus": gpus, "tree": {"memory_bytes": statistics}}
+    found = {"joules_per_unit": joules, "gpus": gpus, "tree": {"memory_bytes": statistics}}
     return {"samples": 9, "problems": [], **found}
 
 
@@ -269,7 +269,7 @@ def test_energy_and_memory_stand_in_the_table_where_they_are_known() -> None:
     runs = [record("a", 60, telemetry=taken(5.0, 10.5))]
     runs += [record("a", 60, started="2", telemetry=taken(6.0, 9.0)), record("b", 50)]
     rows = make_rows(SUITE, runs)
-    assert rows[0].joules_per_image == 5.5
+    assert rows[0].joules_per_unit == 5.5
     assert rows[0].gpu_memory_peak_bytes == rows[0].process_memory_peak_bytes == 10.5 * (1 << 30)
     assert rows[0].gpu_memory_p95_bytes == 10 * (1 << 30)
     text = render(SUITE, rows, "plain")
@@ -294,7 +294,7 @@ def test_memory_without_a_peak_is_marked_as_a_quantile() -> None:
 
 
 def test_memory_that_the_log_prints_has_a_column() -> None:
-    printed = {"images_per_second": 60, "peak_allocated_bytes": 4710 << 20}
+    printed = {"throughput": 60, "peak_allocated_bytes": 4710 << 20}
     rows = make_rows(SUITE, [record("a", 60, measurement=printed), record("b", 50)])
     assert [row.peak_allocated_bytes for row in rows] == [4710 << 20, None]
     text = render(SUITE, rows, "plain")

@@ -32,7 +32,7 @@ def test_columns_by_name_in_any_order(tmp_path: Path) -> None:
     done = mrbench(*SMOKE, "--columns", "throughput, implementation", cwd=tmp_path)
     assert done.stdout.split("\n\n")[1].split()[:3] == ["Throughput", "(img/s)", "Implementation"]
     (first, *_) = rows_of(*SMOKE, "--columns", "n,throughput", cwd=tmp_path)
-    keys = ["repeats", "images_per_second", "low_images_per_second", "high_images_per_second"]
+    keys = ["repeats", "throughput", "low_throughput", "high_throughput"]
     assert list(first) == keys
     done = mrbench(*SMOKE, "--columns", "speed", cwd=tmp_path)
     assert done.returncode == 2
@@ -58,7 +58,7 @@ def test_sorting(tmp_path: Path) -> None:
     [
         (["framework=MXNet"], {"simpledet"}),
         (["framework!=PyTorch", "throughput>1"], {"tensorpack", "simpledet", "detectron"}),
-        (["images_per_second<=0.7861898792291415"], {"matterport"}),
+        (["throughput<=0.7861898792291415"], {"matterport"}),
         (["implementation~MASK"], {"maskrcnn-benchmark"}),
         (["runs~20261125T10120"], {"detectron2"}),
         (["published>1"], set()),  # there is none
@@ -115,7 +115,7 @@ def test_ratios_to_a_row_where_runs_may_be_compared(tmp_path: Path) -> None:
     by = rows["detectron2"]
     assert (by["relative"], by["low_relative"], by["relative_reason"]) == (1, None, None)
     row = rows["tensorpack"]
-    assert row["relative"] == pytest.approx(row["images_per_second"] / by["images_per_second"])
+    assert row["relative"] == pytest.approx(row["throughput"] / by["throughput"])
     assert row["low_relative"] is row["high_relative"] is None, "one run each tells no noise"
     for name, reason in (("simpledet", "another CPU"), ("torchvision", "other iterations")):
         assert rows[name]["relative"] is None
@@ -145,7 +145,7 @@ def repeated(folder: Path, name: str, **plan: Any) -> None:  # noqa: ANN401 - JS
             id=f"smoke/detectron2/{name}-{number}",
             started=f"2026-01-0{number + 1}T00:00:00Z",
             plan_digest=name,
-            measurement={"images_per_second": rate * factor},
+            measurement={"throughput": rate * factor},
         )
 
 

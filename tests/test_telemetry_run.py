@@ -165,7 +165,7 @@ def test_a_gpu_that_is_lost_does_not_end_the_run(
     assert record["status"] == "ok"
     assert told["problems"] == ["GPU 5 (GPU-00000005-aaaa): GPU is lost"]
     assert told["gpus"][5]["energy_j"] is None
-    assert told["joules_per_image"] is None
+    assert told["joules_per_unit"] is None
     assert told["gpus"][4]["energy_j"] > 0
 
 
@@ -177,8 +177,8 @@ def test_eight_gpus_are_summarized(toy: Path, monkeypatch: pytest.MonkeyPatch) -
     told = record["telemetry"]
     assert [gpu["index"] for gpu in told["gpus"]] == list(range(8))
     assert told["bound_by"] == "gpu"
-    images = 30 * record["plan"]["images_per_iteration"]
-    watts = told["joules_per_image"] * images / told["span_s"]
+    images = 30 * record["plan"]["work_per_iteration"]
+    watts = told["joules_per_unit"] * images / told["span_s"]
     # how much later than its line each GPU was asked for is the rest
     assert watts == pytest.approx(8 * (40 + 2.4 * 95), rel=0.3)
     (file,) = (toy.parent / "runs").glob("*/*/*/telemetry.jsonl")
@@ -198,7 +198,7 @@ def test_telemetry_that_dies_does_not_end_the_run(toy: Path, number: signal.Sign
         os.kill(pid, number)
         record = record_of(process, toy)
     assert record["status"] == "ok"
-    assert record["measurement"]["images_per_second"] > 0
+    assert record["measurement"]["throughput"] > 0
     assert "the telemetry program was killed" in record["telemetry"]["problems"]
     assert programs(toy) == []
 

@@ -32,7 +32,7 @@ MEASURED = Measurement(
     began_s=BEGAN_S,
     ended_s=ENDED_S,
     iterations=100,
-    images_per_iteration=10,
+    work_per_iteration=10,
 )
 
 
@@ -109,7 +109,7 @@ def test_the_window_alone_counts(file: Path) -> None:
     assert one["slowed_share"] == {"heat": 0.2}
     # from 110.25 on the counter rises by 200 J/s
     assert (one["energy_j"], one["energy_by"]) == (pytest.approx(2100), "counter")
-    assert found["joules_per_image"] == pytest.approx(2 * 2100 / 1000)
+    assert found["joules_per_unit"] == pytest.approx(2 * 2100 / 1000)
     assert one["temperature_c"] is None
     assert one["pcie_sent_bytes_per_s"] is None
     assert found["tree"]["cpu_cores"] == pytest.approx({"mean": 2, "p5": 2, "p95": 2, "max": 2})
@@ -219,11 +219,11 @@ def test_energy_and_utilisation_are_those_of_what_the_number_covers(tmp_path: Pa
     found = summarize(write(tmp_path, *lines, END), plan, measured)
     (one,) = found["gpus"]
     assert one["energy_j"] == pytest.approx(300 * 6.5)
-    assert found["joules_per_image"] == pytest.approx(300 * 6.5 / 900)
+    assert found["joules_per_unit"] == pytest.approx(300 * 6.5 / 900)
     assert found["span_s"] == 10.5
     assert one["utilisation_percent"]["mean"] == pytest.approx(95, abs=20)
     whole = summarize(tmp_path / "telemetry.jsonl", plan, MEASURED)
-    assert whole["joules_per_image"] == pytest.approx((300 * 10.5 - 800) / 1000)
+    assert whole["joules_per_unit"] == pytest.approx((300 * 10.5 - 800) / 1000)
     assert found["bound_by"] == "unknown"
 
 
@@ -248,7 +248,7 @@ def test_a_lost_gpu_has_no_energy(tmp_path: Path) -> None:
     found = summarize(write(tmp_path, *lines[:15], lost, *lines[15:], END), PLAN, MEASURED)
     assert found["gpus"][1]["energy_j"] is None
     assert found["gpus"][0]["energy_j"] == pytest.approx(2100)
-    assert found["joules_per_image"] is None
+    assert found["joules_per_unit"] is None
     assert found["problems"] == ["GPU 1 (GPU-1): GPU is lost"]
     assert "unknown J per image" in describe(found)
 
@@ -298,7 +298,7 @@ def test_a_program_that_was_killed_is_told(tmp_path: Path) -> None:
         "telemetry ended 5.8 s before the window did",
         "the telemetry program was killed",
     ]
-    assert found["joules_per_image"] is None
+    assert found["joules_per_unit"] is None
     assert found["samples"] == 5
 
 
@@ -328,7 +328,7 @@ def test_other_machines_have_other_clocks(tmp_path: Path) -> None:
         ("other", 0),
     ]
     assert found["gpus"][3]["energy_j"] == pytest.approx(2100)
-    assert found["joules_per_image"] == pytest.approx(4 * 2100 / 1000)
+    assert found["joules_per_unit"] == pytest.approx(4 * 2100 / 1000)
     assert (found["gpus_in_use"], found["foreign"]) == (4, ["other: GPU 0: python (pid 9)"])
     assert found["other_nodes"][0]["tree"]["cpu_cores"]["mean"] == pytest.approx(2)
     assert found["problems"] == ["other: the telemetry program was killed"]

@@ -185,7 +185,7 @@ def test_the_learning_rate_follows_the_number_of_gpus(part: Opener, gpus: int, r
     words = list(plan.command[plan.command.index("train.py") + 1 :])
     options = part("options").parse(words)
     assert options.learning_rate == plan.learning_rate == pytest.approx(rate)
-    assert options.images * gpus == plan.images_per_iteration
+    assert options.images * gpus == plan.work_per_iteration
     assert f"--nproc_per_node={gpus}" in plan.command
 
 

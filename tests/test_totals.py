@@ -43,13 +43,13 @@ GLUONCV = LogFormat(format="gluoncv")
 def test_speeds_of_single_batches_are_refuted_by_the_epochs_cost() -> None:
     """YOLO3 prints the speed of one batch with the line that means a mean in other scripts."""
     mean = read(gluoncv(400 * 0.5, lambda _: 32.0), GLUONCV)
-    assert mean.images_per_second == pytest.approx(32)
+    assert mean.throughput == pytest.approx(32)
     assert mean.compared is not None
     assert [(c.clock, c.name, c.first, c.last) for c in mean.compared] == [
         ("total", "its 'Training cost'", 1, 400)
     ]
     single = read(gluoncv(400 * 0.5, lambda batch: 20.0 if batch % 100 == 49 else 12.0), GLUONCV)
-    assert (single.status, single.images_per_second) == ("clocks_disagree", None)
+    assert (single.status, single.throughput) == ("clocks_disagree", None)
     assert "iterations 1-400 took 426.7 s, by its 'Training cost' 200 s" in single.reason
     assert "0.5 s an iteration" in single.reason
     assert "that of one batch" in single.reason
@@ -59,7 +59,7 @@ def test_speeds_of_single_batches_are_refuted_by_the_epochs_cost() -> None:
 
 def test_a_total_near_the_figures_does_not_make_single_batches_a_mean() -> None:
     near = read(gluoncv(400 * 0.5 * 1.006, lambda _: 32.0), GLUONCV)
-    assert (near.status, near.images_per_second) == ("incomplete_window", None)
+    assert (near.status, near.throughput) == ("incomplete_window", None)
     assert "one batch" in near.reason
 
 

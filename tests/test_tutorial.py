@@ -37,7 +37,7 @@ def test_six_commands_lead_from_a_script_to_a_number(tmp_path: Path) -> None:
     assert failed <= {*MACHINE_RULES}
     measured = record["measurement"]
     assert (measured["first"], measured["last"]) == (101, 500)
-    assert measured["images_per_second"] > 0
+    assert measured["throughput"] > 0
     assert (toy / "toy.html").stat().st_size
 
 

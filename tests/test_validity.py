@@ -23,7 +23,7 @@ from toy import edit, make_suite, mrbench, outcomes, records
 
 KEPT = next(Path(__file__).parent.glob("kept/smoke/detectron2/*/record.json"))
 RULES = """\
-  - {rule: images_per_iteration, reason: another batch is another workload}
+  - {rule: work_per_iteration, reason: another batch is another workload}
   - {rule: gpus, reason: idle GPUs make another number}
   - {rule: window, at_least: 1.0, reason: holes may hide the slow ones, otherwise: note}
   - {rule: loss, at_most: 3.0, reason: a diverging detector does other work}
@@ -37,8 +37,8 @@ def record(**change: Any) -> RunRecord:  # noqa: ANN401 - JSON
     """Return a kept record with other values."""
     plan = {
         "window": {"first": 100, "last": 500},
-        "images_per_iteration": 16,
-        "images_per_gpu": 2,
+        "work_per_iteration": 16,
+        "per_device": 2,
         "gpus": 8,
         "accelerator": "gpu",
         "precision": "float32",
@@ -85,9 +85,9 @@ CPU = {"plan": {"accelerator": "cpu"}}
 @pytest.mark.parametrize(
     ("rule", "change", "outcome", "says"),
     [
-        ("images_per_iteration", stated(images_per_iteration="16"), "ok", "16 (line 7)"),
-        ("images_per_iteration", stated(images_per_gpu="4"), "failed", "4 by the log (line 7), 2"),
-        ("images_per_iteration", {}, "not checked", "does not state"),
+        ("work_per_iteration", stated(work_per_iteration="16"), "ok", "16 (line 7)"),
+        ("work_per_iteration", stated(per_device="4"), "failed", "4 by the log (line 7), 2"),
+        ("work_per_iteration", {}, "not checked", "does not state"),
         ("gpus", stated(gpus="8"), "ok", "GPUs: 8"),
         ("gpus", stated(gpus="4"), "failed", "GPUs: 4 by the log (line 7), 8 by the plan"),
         ("gpus", seen(), "ok", "seen on 8"),
@@ -253,7 +253,7 @@ def test_each_suite_states_its_rules_with_reasons(suite: str) -> None:
     rules = load.load_suite(suite).rules
     names = [rule.rule for rule in rules]
     assert len(names) == len(set(names))
-    wanted = {"images_per_iteration", "gpus", "window", "loss", "single_process", "clocks"}
+    wanted = {"work_per_iteration", "gpus", "window", "loss", "single_process", "clocks"}
     assert wanted <= set(names)
     assert all(rule.reason.endswith(".") for rule in rules)
 
@@ -285,19 +285,19 @@ def test_a_run_of_another_batch_is_invalid_and_stays_out_of_the_table(
     toy: Path, git: Callable[..., str]
 ) -> None:
     commit(toy, git)
-    edit(toy, "  every: 10\n", "  every: 10\n  states: {images_per_iteration: '^batch (\\d+)'}\n")
+    edit(toy, "  every: 10\n", "  every: 10\n  states: {work_per_iteration: '^batch (\\d+)'}\n")
     code, good, _ = run(toy)
-    assert (code, outcomes(good)["images_per_iteration"]) == (0, "ok")
-    edit(toy, "images_per_gpu: 4", "images_per_gpu: 8")
+    assert (code, outcomes(good)["work_per_iteration"]) == (0, "ok")
+    edit(toy, "per_device: 4", "per_device: 8")
     code, bad, told = run(toy)
     assert (code, bad["status"], bad["validity"]["verdict"]) == (6, "ok", "invalid")
     assert bad["validity"]["why"] == "images per iteration: 4 by the log (line 1), 8 by the plan"
     assert "invalid: images per iteration" in told
     shown = mrbench("table", "--suite", "toys", cwd=toy.parent).stdout
     assert "invalid: images per iteration: 4 by the log" in shown
-    assert f"{bad['measurement']['images_per_second']:.0f}" not in shown
+    assert f"{bad['measurement']['throughput']:.0f}" not in shown
     tells = mrbench("show", bad["id"], cwd=toy.parent).stdout
-    assert "images_per_iteration failed: images per iteration: 4 by the log" in tells
+    assert "work_per_iteration failed: images per iteration: 4 by the log" in tells
 
 
 GPU_TRAIN = """import os, sys, time
@@ -355,7 +355,7 @@ def test_a_batch_that_nothing_tells_and_no_line_confirms_is_a_note(toy: Path) ->
     code, found, said = run(toy)
     assert (code, found["validity"]["verdict"]) == (0, "valid with notes")
     assert word in said
-    edit(toy, "launch:\n", 'launch:\n  variables: {BATCH: "{images_per_gpu}"}\n')
+    edit(toy, "launch:\n", 'launch:\n  variables: {BATCH: "{per_device}"}\n')
     assert word not in run(toy)[2]
 
 
@@ -369,7 +369,7 @@ def epoch(images: int, tall: int, size: int) -> int:
 
 def counted(images: int, batch: int, told: int | None = None) -> tuple[str, str]:
     """Return verdict and words on a data set's size, trained on one GPU in iterations 101-500."""
-    plan = {"images_per_iteration": batch, "images_per_gpu": batch, "gpus": 1}
+    plan = {"work_per_iteration": batch, "per_device": batch, "gpus": 1}
     stated = {} if told is None else {"iterations_per_epoch": {"value": str(told), "line": 7}}
     found = replace(record(plan=plan, stated=stated), data_images=images)
     rules = [rule for rule in default_rules(found.suite) if rule.rule == "whole_batches"]

@@ -18,7 +18,7 @@ from toyruns import copy, make_runs, record_of, rewrite
 
 KEPT = Path(__file__).parent / "kept" / "smoke"
 OLDER = Path(__file__).parent / "kept" / "format2"
-CHANGED = "measurement.images_per_second"
+CHANGED = "measurement.throughput"
 
 
 def plain(path: Path) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_an_untouched_run_is_as_recorded(run: Path, tmp_path: Path) -> None:
     }
     answer = verify(record["id"], tmp_path, code=0)
     texts = [f["text"] for f in answer["groups"]["number"] if f["outcome"] == "ok"]
-    assert f"{record['measurement']['images_per_second']:.6f} img/s" in texts[0]
+    assert f"{record['measurement']['throughput']:.6f} img/s" in texts[0]
     told = mrbench("verify", run, run, cwd=tmp_path)
     assert told.returncode == 0
     assert len(re.findall("^As recorded: .* computed again", told.stdout, re.MULTILINE)) == 2
@@ -98,11 +98,11 @@ def forge_the_log(run: Path) -> None:
 
 
 def forge_the_rate(run: Path) -> None:
-    rewrite(run, lambda r: r["measurement"].update(images_per_second=1e6), digest=False)
+    rewrite(run, lambda r: r["measurement"].update(throughput=1e6), digest=False)
 
 
 def forge_the_rate_and_the_digest(run: Path) -> None:
-    rewrite(run, lambda r: r["measurement"].update(images_per_second=1e6), digest=True)
+    rewrite(run, lambda r: r["measurement"].update(throughput=1e6), digest=True)
 
 
 def edit_the_plan(run: Path) -> None:

@@ -49,7 +49,7 @@ def check_measured(
     """Hold the window's number, if there is one, against the truth."""
     found = measured(text, name)
     if found.status != "ok":
-        assert found.images_per_second is None
+        assert found.throughput is None
         return
     assert found.seconds_per_iteration is not None
     assert found.first is not None

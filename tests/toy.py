@@ -54,7 +54,7 @@ source:
 environment:
   kind: current
 workload:
-  images_per_gpu: 4
+  per_device: 4
 launch:
   command: "{{python}} train.py 60 0.002"
   stall_limit_s: 60

@@ -62,7 +62,7 @@ class Pairs(msgspec.Struct):
         """Judge the complete pairs, if there are any."""
         if not self.complete:
             return None
-        each = [[r.images_per_second or 0.0 for r in side] for side in (self.old, self.new)]
+        each = [[r.throughput or 0.0 for r in side] for side in (self.old, self.new)]
         roundings = [r.measurement.rounding for r in (*self.old, *self.new) if r.measurement]
         known = [bound for bound in roundings if bound and 0 <= bound < 1]
         old, new = (rates[: self.complete] for rates in each)
@@ -221,7 +221,8 @@ class AbTest:
         )
         old, new = (_mean(side) for side in (self.pairs.old, self.pairs.new))
         outcome, code = words.OUTCOMES[judgement.verdict]
-        text = words.answer(judgement, self.terms, old, new, self.labels)
+        unit = self.pairs.old[-1].plan.unit
+        text = words.answer(judgement, self.terms, (old, new), self.labels, unit)
         throughput = replace(
             self._finding(outcome, text + words.slowed(self.pairs.old + self.pairs.new)),
             remedy=words.REMEDIES[judgement.verdict],
@@ -285,5 +286,5 @@ def _complete(records: Sequence[RunRecord]) -> Pairs:
 
 
 def _mean(records: Sequence[RunRecord]) -> float:
-    """Return the geometric mean of the runs' images per second."""
-    return words.mean([record.images_per_second or 0.0 for record in records])
+    """Return the geometric mean of the runs' throughput."""
+    return words.mean([record.throughput or 0.0 for record in records])

@@ -9,6 +9,7 @@ from mrbench.errors import CheckFailed, Inconclusive
 from mrbench.measure.sequential import Judgement, Terms, Verdict
 from mrbench.model.finding import Outcome
 from mrbench.model.record import RunRecord
+from mrbench.model.work import Unit, rate_name
 from mrbench.record.machine_rules import slowed_by
 from mrbench.text import counted, four_digits
 
@@ -27,9 +28,13 @@ UNLIKE = "compare two that differ in code, packages, command or variables only"
 
 
 def answer(
-    judgement: Judgement, terms: Terms, old: float, new: float, labels: tuple[str, str]
+    judgement: Judgement,
+    terms: Terms,
+    speeds: tuple[float, float],
+    labels: tuple[str, str],
+    unit: Unit,
 ) -> str:
-    """Say in one line what came out; old, new: mean images per second."""
+    """Say in one line what came out; speeds: mean throughput of old and new, in the unit."""
     margin = share(terms.margin)
     verdict = {
         "pass": f"not slower by {margin} or more",
@@ -37,7 +42,7 @@ def answer(
         "undecided": f"whether it is slower by {margin} or more is undecided",
     }[judgement.verdict]
     pairs = counted(judgement.pairs, "pair")
-    rates = f"{four_digits(old)} and {four_digits(new)} img/s"
+    rates = f"{four_digits(speeds[0])} and {four_digits(speeds[1])} {rate_name(unit)}"
     return f"{_change(judgement)}: {verdict}; {pairs} of {labels[0]} and {labels[1]}, {rates}"
 
 
@@ -67,8 +72,8 @@ def progress(judgement: Judgement, terms: Terms) -> str:
 def figures(judgement: Judgement, terms: Terms, old: float, new: float) -> dict[str, float]:
     """Return all numbers of the answer; the interval is a 95 % one."""
     known: dict[str, float | None] = {
-        "images_per_second": new,
-        "old_images_per_second": old,
+        "throughput": new,
+        "old_throughput": old,
         "pairs": judgement.pairs,
         "max_pairs": terms.max_pairs,
         "margin": terms.margin,

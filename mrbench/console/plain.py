@@ -8,6 +8,7 @@ from typing import NamedTuple, Self, TextIO
 from mrbench.model.measurement import plus_minus
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunProgress, RunStart
+from mrbench.model.work import rate_name
 from mrbench.text import printable, without_secrets
 
 SILENCE_S = 10.0  # says at least this often that it is alive
@@ -107,10 +108,11 @@ class Figures(NamedTuple):
 def figures(progress: RunProgress) -> Figures:
     """Put into words how far a training is."""
     rate = "warm-up" if progress.iteration <= progress.window.first else "measuring"
-    if progress.images_per_second is not None:
-        rate = f"{progress.images_per_second:.1f} img/s"
+    if progress.throughput is not None:
+        number = f"{progress.throughput:.1f}"
         if progress.half_width:
-            rate = f"{plus_minus(progress.images_per_second, progress.half_width)} img/s"
+            number = plus_minus(progress.throughput, progress.half_width)
+        rate = f"{number} {rate_name(progress.unit)}"
     return Figures(
         iteration=f"iteration {progress.iteration}/{progress.end}",
         rate=rate,

@@ -5,6 +5,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import structs
@@ -17,7 +18,7 @@ from mrbench.measure.parsers import (
     FORMAT_NAMES,
     KIN,
     begun,
-    counts_images,
+    counts_work,
     parse_samples,
     resolve_format,
     warning_of,
@@ -28,6 +29,7 @@ from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import Measurement
+from mrbench.model.work import Unit
 from mrbench.text import did_you_mean
 
 ENOUGH = 100  # samples that prove a format
@@ -43,7 +45,17 @@ COMMAS = (
     "its numbers have a comma where parsers expect a decimal point, as in 0,27",
     "replace the commas between digits by points, and parse the result",
 )
-Known = Mapping[str, tuple[LogFormat, int | None]]  # implementation: its log, images per iteration
+
+
+class KnownLog(NamedTuple):
+    """How an implementation's log is parsed, and the work of one of its iterations, if known."""
+
+    log: LogFormat
+    work_per_iteration: int | None = None
+    unit: Unit = "images"
+
+
+Known = Mapping[str, KnownLog]  # by implementation
 
 
 class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +73,13 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
             "reason": m.explanation,
             "implementation": self.implementation,
             "format": self.format,
-            "images_per_second": m.images_per_second,
+            "unit": m.unit,
+            "throughput": m.throughput,
             "seconds_per_iteration": m.seconds_per_iteration,
             "first": m.first,
             "last": m.last,
             "iterations": m.iterations,
-            "images_per_iteration": m.images_per_iteration,
+            "work_per_iteration": m.work_per_iteration,
             "interval": None if m.interval is None else structs.asdict(m.interval),
             "drift": None if m.drift is None else structs.asdict(m.drift),
             "rounding": m.rounding,
@@ -87,7 +100,8 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     log: LogFormat
     implementation: str | None = None
-    images: int | None = None
+    work: int | None = None
+    unit: Unit = "images"
 
 
 def parse_log(
@@ -96,21 +110,23 @@ def parse_log(
     recipes: Known,
     window: Window,
     implementation: str | None = None,
-    images_per_iteration: int | None = None,
+    work_per_iteration: int | None = None,
+    unit: Unit | None = None,
     given: Mapping[str, int] = {},
 ) -> ParsedLog:
     """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
 
     implementation: name of a recipe or of a format; without one the format is detected.
-    Images per iteration are those given, or those that the log states, or, with a note, those of
-    the named recipe. They are never guessed: without them, only seconds per iteration are known.
+    The work of an iteration, in the unit, is that given, or that which the log states, or, with a
+    note, that of the named recipe. It is never guessed: without it, only seconds per iteration are
+    known.
     given: keys of LogFormat that count instead of the recipe's or the format's.
     """
     readings = _readings(recipes, implementation)
     marks = Marks()
     reading, blocks = _detect(read_blocks(path), readings)
     if reading is None:
-        measured = measure((), window, images_per_iteration)
+        measured = measure((), window, work_per_iteration, unit=unit or "images")
         if measured.status == "no_iterations":
             unlike = _unlike(path, readings)
             measured = structs.replace(measured, reason=unlike[0], remedy=unlike[1])
@@ -118,62 +134,66 @@ def parse_log(
         return _with_failure(measured, path, marks, named, None)
     log = resolve_format(structs.replace(reading.log, **given))
     reading = structs.replace(reading, log=log)
-    stated = _stated_images(path, log)
+    stated = _stated_work(path, log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
-    images = images_per_iteration or stated or (reading.images if trusted else None)
+    work = work_per_iteration or stated or (reading.work if trusted else None)
+    unit = unit or reading.unit
     read_for = None if log.format in NEEDS_TOTALS else window
     stamps, totals = _stamps_beside(path), Totals(log, read_for)
-    if not images and counts_images(log):
-        # its seconds are those of one image, which no other clock can check
+    if not work and counts_work(log):
+        # its seconds are those of one image or token, which no other clock can check
         samples = parse_samples(blocks, log, 0, read_for)
         unstamped = (s._replace(printed=None, printed_began=None) for s in samples)
-        measured = measure(marks.watch(unstamped), window, images, log=log)
+        measured = measure(marks.watch(unstamped), window, work, log=log, unit=unit)
     else:
-        samples = parse_samples(totals.watch(blocks), log, images or 0, read_for)
+        samples = parse_samples(totals.watch(blocks), log, work or 0, read_for)
         measured = measure(
-            marks.watch(samples), window, images, stamps=stamps, log=log, totals=totals
+            marks.watch(samples), window, work, stamps=stamps, log=log, totals=totals, unit=unit
         )
     if path.is_file():
         measured = with_evidence(measured, functools.partial(read_range, path))
     if measured.status == "no_iterations" and _has_decimal_commas(path, [reading]):
         measured = structs.replace(measured, reason=COMMAS[0], remedy=COMMAS[1])
-    measured = _with_images(measured, reading, given=images_per_iteration, stated=stated)
+    measured = _with_work(measured, reading, given=work_per_iteration, stated=stated)
     return _with_failure(measured, path, marks, reading.implementation, reading.log.format)
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:
     """Return the ways to parse the log, the likeliest first."""
     if name is not None and name in recipes:
-        log, images = recipes[name]
-        kin = [
-            structs.replace(log, format=n) for n in KIN.get(log.format or "", ()) if n != log.format
-        ]
-        return [_Reading(log=each, implementation=name, images=images) for each in (log, *kin)]
+        known = recipes[name]
+        others = [n for n in KIN.get(known.log.format or "", ()) if n != known.log.format]
+        kin = [structs.replace(known.log, format=n) for n in others]
+        return [_reading(name, known, each) for each in (known.log, *kin)]
     if name in FORMAT_NAMES:
         return [_Reading(log=LogFormat(format=name))]
     if name is not None:
-        known = sorted({*recipes, *FORMAT_NAMES})
-        hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
+        names = sorted({*recipes, *FORMAT_NAMES})
+        hint = did_you_mean(name, names) or f"known are {', '.join(names)}"
         raise RecipeError(f"no implementation or log format {name!r}", hint)
     own = [
-        _Reading(log=log, implementation=impl, images=images)
-        for impl, (log, images) in recipes.items()
-        if log.pattern is not None
+        _reading(impl, known, known.log)
+        for impl, known in recipes.items()
+        if known.log.pattern is not None
     ]
     return [*(_by_format(recipes, format_) for format_ in FORMAT_NAMES), *own]
 
 
+def _reading(name: str, known: KnownLog, log: LogFormat) -> _Reading:
+    return _Reading(log=log, implementation=name, work=known.work_per_iteration, unit=known.unit)
+
+
 def _by_format(recipes: Known, format_: str) -> _Reading:
     writers = [
-        (name, log, images)
-        for name, (log, images) in recipes.items()
-        if log.format and (log.format == format_ or format_ in KIN.get(log.format, ()))
+        (name, known)
+        for name, known in recipes.items()
+        if known.log.format == format_ or format_ in KIN.get(known.log.format or "", ())
     ]
     if len(writers) != 1:
         return _Reading(log=LogFormat(format=format_))
-    name, log, images = writers[0]
-    return _Reading(log=structs.replace(log, format=format_), implementation=name, images=images)
+    name, known = writers[0]
+    return _reading(name, known, structs.replace(known.log, format=format_))
 
 
 def _detect(
@@ -226,45 +246,43 @@ def _stamps_beside(path: Path) -> ArrivalClock | None:
     return read_stamps(beside) if name.endswith(".log") and beside.is_file() else None
 
 
-def _stated_images(path: Path, log: LogFormat) -> int | None:
-    """Return the images per iteration that the log itself states, if a recipe knows where."""
+def _stated_work(path: Path, log: LogFormat) -> int | None:
+    """Return the work per iteration that the log itself states, if a recipe knows where."""
     if not log.states or not path.is_file():  # a pipe can be read but once
         return None
     facts = {n: f.value for n, f in read_stated(read_blocks(path), log.states).items()}
-    images = facts.get("images_per_iteration")
-    if images is None and facts.keys() >= {"images_per_gpu", "gpus"}:
-        factors = facts["images_per_gpu"], facts["gpus"]
+    work = facts.get("work_per_iteration")
+    if work is None and facts.keys() >= {"per_device", "gpus"}:
+        factors = facts["per_device"], facts["gpus"]
         return int(factors[0]) * int(factors[1]) if all(map(str.isdecimal, factors)) else None
-    return int(images) if images and images.isdecimal() else None
+    return int(work) if work and work.isdecimal() else None
 
 
-def _with_images(
+def _with_work(
     measured: Measurement, reading: _Reading, *, given: int | None, stated: int | None
 ) -> Measurement:
     warnings = list(measured.warnings)
     if warning_of(reading.log):
         warnings.append(warning_of(reading.log))
-    if measured.images_per_iteration is None and counts_images(reading.log):
-        # Parsed as if an iteration were one image: its seconds are seconds per image.
+    if measured.work_per_iteration is None and counts_work(reading.log):
+        # Parsed as if an iteration were one image or token: its seconds are those of one.
         seconds = measured.seconds_per_iteration
         measured = structs.replace(
-            measured, images_per_second=1 / seconds if seconds else None, seconds_per_iteration=None
+            measured, throughput=1 / seconds if seconds else None, seconds_per_iteration=None
         )
-    elif measured.images_per_iteration is None:
-        hint = (
-            f" ({reading.images} by the recipe {reading.implementation})" if reading.images else ""
-        )
+    elif measured.work_per_iteration is None:
+        hint = f" ({reading.work} by the recipe {reading.implementation})" if reading.work else ""
         warnings.append(
-            "the log does not state its images per iteration, so there is no throughput;"
-            f" give --images-per-iteration N{hint}"
+            f"the log does not state its {measured.unit} per iteration, so there is no throughput;"
+            f" give --work-per-iteration N{hint}"
         )
     elif given and stated and given != stated:
-        warnings.append(f"the log states {stated} images per iteration, not {given}")
-    elif not given and not stated and not counts_images(reading.log):
+        warnings.append(f"the log states {stated} {measured.unit} per iteration, not {given}")
+    elif not given and not stated and not counts_work(reading.log):
         warnings.append(
-            f"{measured.images_per_iteration} images per iteration are the recipe's"
+            f"{measured.work_per_iteration} {measured.unit} per iteration are the recipe's"
             f" ({reading.implementation}); if the log was made otherwise,"
-            " give --images-per-iteration"
+            " give --work-per-iteration"
         )
     return structs.replace(
         measured, warnings=tuple(warnings) if measured.status == "ok" else measured.warnings

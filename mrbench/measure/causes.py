@@ -9,6 +9,7 @@ from mrbench.measure.spans import Span
 from mrbench.model.clocks import Cause
 from mrbench.model.logformat import Timing
 from mrbench.model.measurement import LeadingClock
+from mrbench.model.work import Unit, one_of
 from mrbench.text import numbers
 
 SHORT = 0.05  # of its share of all seconds: a line that came so soon had waited in a buffer
@@ -42,15 +43,16 @@ class Pair(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """How a log's figures are read: LogFormat's timing, and the images of one iteration.
+    """How a log's figures are read: LogFormat's timing, and the work of one iteration, in the unit.
 
-    rates: they are images per second, whatever a parser makes of them. own: a recipe's pattern
+    rates: they are work per second, whatever a parser makes of them. own: a recipe's pattern
     reads them, so that its keys can be corrected. checks: the arrival clock leads, which these
     figures only check.
     """
 
     timing: Timing | None = None
-    images: int | None = None
+    work: int | None = None
+    unit: Unit = "images"
     rates: bool = False
     own: bool = False
     checks: bool = False
@@ -145,8 +147,7 @@ def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Exp
         return Explanation("buffered_output", text, UNBUFFERED)
     ratios = [p.other_s / p.log_s for p in pairs if p.log_s > 0]
     typical = statistics.median(ratios)
-    images = figures.images or 1
-    if figures.rates and (batch := _other_batch(agreement, typical, images)):
+    if figures.rates and (batch := _other_batch(agreement, typical, figures)):
         return batch
     for factor in _factors(pairs, figures):
         if any(abs(ratio / factor.ratio - 1) <= MARGIN for ratio in (agreement, typical)):
@@ -161,7 +162,7 @@ def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Exp
 
 def explain_total(agreement: float, figures: Figures) -> Explanation:
     """Return the likely cause where the figures of many iterations differ from their total."""
-    if figures.rates and (batch := _other_batch(agreement, agreement, figures.images or 1)):
+    if figures.rates and (batch := _other_batch(agreement, agreement, figures)):
         return batch
     for factor in _units(figures):
         if abs(agreement / factor.ratio - 1) <= MARGIN:
@@ -172,7 +173,7 @@ def explain_total(agreement: float, figures: Figures) -> Explanation:
 
 
 def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[_Factor]:
-    timing, images = figures.timing, figures.images or 1
+    timing, work = figures.timing, figures.work or 1
     each = round(statistics.median(p.span.count for p in pairs))
     if each > 1 and timing == "interval_mean":
         text = f"its figures seem to be the seconds of all {each} iterations since the line before"
@@ -181,14 +182,14 @@ def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[_Factor]:
     if each > 1 and timing == "interval_total":
         text = "its figures seem to be the seconds of one iteration"
         yield _Factor(each, "wrong_timing", text, figures.correct("log.timing: interval_mean"))
-    if images > 1 and timing == "iterations_per_second":
-        text = "its figures seem to be images per second, taken for iterations per second"
-        yield _Factor(images, "wrong_unit", text, figures.correct("log.timing: rate"))
-    elif images > 1 and not figures.rates:
-        text = "its figures seem to be seconds per image, taken for seconds per iteration"
-        yield _Factor(
-            images, "wrong_unit", text, figures.correct("log.timing: rate, of its inverse")
-        )
+    if work > 1 and timing == "iterations_per_second":
+        text = f"its figures seem to be {figures.unit} per second, taken for iterations per second"
+        yield _Factor(work, "wrong_unit", text, figures.correct("log.timing: rate"))
+    elif work > 1 and not figures.rates:
+        one = one_of(figures.unit)
+        text = f"its figures seem to be seconds per {one}, taken for seconds per iteration"
+        remedy = figures.correct("log.timing: rate, of its inverse")
+        yield _Factor(work, "wrong_unit", text, remedy)
     yield from _units(figures)
 
 
@@ -215,7 +216,7 @@ def _rate(pairs: Sequence[Pair], figures: Figures) -> Explanation | None:
     other_s = sum(p.other_s for p in pairs)
     for times, what, key in (
         (1, "iterations per second", "iterations_per_second"),
-        (figures.images or 1, "images per second", "rate"),
+        (figures.work or 1, f"{figures.unit} per second", "rate"),
     ):
         if abs(times * inverse_s / other_s - 1) <= MARGIN:
             text = f"its figures seem to be {what}, taken for seconds"
@@ -223,36 +224,37 @@ def _rate(pairs: Sequence[Pair], figures: Figures) -> Explanation | None:
     return None
 
 
-def _other_batch(agreement: float, typical: float, images: int) -> Explanation | None:
-    """Explain rates that fit an iteration of a part of the images, or of several times as many."""
-    fits = round(agreement * images)
-    part = 0 < fits < images and images % fits == 0
-    if not part and not (fits > images and fits % images == 0):
+def _other_batch(agreement: float, typical: float, figures: Figures) -> Explanation | None:
+    """Explain rates that fit an iteration of a part of the work, or of several times as much."""
+    work, unit = figures.work or 1, figures.unit
+    fits = round(agreement * work)
+    part = 0 < fits < work and work % fits == 0
+    if not part and not (fits > work and fits % work == 0):
         return None
     # a pause makes any ratio, in one place
-    near = abs(agreement * images / fits - 1) <= MARGIN / 2
-    if not near or abs(typical * images / fits - 1) > ALIKE:
+    near = abs(agreement * work / fits - 1) <= MARGIN / 2
+    if not near or abs(typical * work / fits - 1) > ALIKE:
         return None
-    remedy = "give the batch that was trained (--images-per-iteration, workload.images_per_gpu)"
+    remedy = "give the batch that was trained (--work-per-iteration, workload.per_device)"
     if fits == 1:
-        text = f"its rates fit iterations of 1 image, not of {images}; or they are iterations per"
+        text = f"its rates fit iterations of 1 {one_of(unit)}, not of {work}; or they are"
         return Explanation(
-            "wrong_unit", f"{text} second", f"{remedy}, or log.timing: iterations_per_second"
+            "wrong_unit",
+            f"{text} iterations per second",
+            f"{remedy}, or log.timing: iterations_per_second",
         )
-    text = f"its rates fit iterations of {fits} images, not of {images}; or they are those of"
-    if images < fits < MUCH * images:
-        text = (
-            f"its rates fit iterations of {fits} images, not of {images}; or they leave out a part"
-        )
+    text = f"its rates fit iterations of {fits} {unit}, not of {work}; or they are those of"
+    if work < fits < MUCH * work:
+        text = f"its rates fit iterations of {fits} {unit}, not of {work}; or they leave out a part"
         return Explanation(
             "wrong_unit",
             f"{text} of every iteration, such as data loading",
             f"{remedy}, or run it with log.clock: arrival",
         )
-    if fits > images:
+    if fits > work:
         text = f"{text} calls that return before the work is done (asynchronous dispatch)"
         return Explanation("wrong_unit", text, f"{remedy}, or let log.clock: arrival lead")
-    return Explanation("wrong_unit", f"{text} one GPU of {images // fits}", remedy)
+    return Explanation("wrong_unit", f"{text} one GPU of {work // fits}", remedy)
 
 
 def _event(outliers: Sequence[Pair]) -> Explanation:

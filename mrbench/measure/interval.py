@@ -105,7 +105,7 @@ def _product(one: Sequence[float], other: Sequence[float]) -> float:
 
 def within_run(
     times: Times,
-    images_per_iteration: float = 1.0,
+    work_per_iteration: float = 1.0,
     *,
     resolution_s: float = 0.0,
     one_clock: bool = False,
@@ -151,11 +151,11 @@ def within_run(
     rounding = _rounding(excess, resolution_s, one_clock=one_clock) / total_s
     if rounding >= 1:
         return None
-    rate = images_per_iteration * iterations / total_s
+    rate = work_per_iteration * iterations / total_s
     # the exponential: however wide this side is, it needs no seconds below zero
     high_factor = math.exp(fast_s / total_s) / (1 - rounding)
     low_factor = 1 + slow_s / total_s + rounding
-    return Interval(images_per_second=rate, low=rate / low_factor, high=rate * high_factor)
+    return Interval(throughput=rate, low=rate / low_factor, high=rate * high_factor)
 
 
 def _beside_changes(times: Times, resolution_s: float) -> Times:

@@ -1,6 +1,6 @@
 """What is to be said of a window that was not steady: each disturbance with its place and weight.
 
-The number itself stays what it is, total images by total seconds; beside it stands what it would be
+The number itself stays what it is, total work by total seconds; beside it stands what it would be
 without the disturbance. What moves the throughput by less than 1 % is not mentioned.
 """
 
@@ -13,6 +13,7 @@ from mrbench.measure.spans import Span
 from mrbench.measure.steadiness import Times, pace, without
 from mrbench.model.measurement import Measurement
 from mrbench.model.steadiness import Pause, Pauses, Unsteady
+from mrbench.model.work import rate_name
 from mrbench.text import numbers, to_digits
 
 PLACES = 3  # are named of several pauses
@@ -59,12 +60,11 @@ def unsteady(
 
 def of(measured: Measurement) -> Iterator[str]:
     """Yield a note for each disturbance, as people read it."""
-    images = measured.images_per_iteration
     if measured.pauses:
-        yield _paused(measured.pauses, images)
+        yield _paused(measured.pauses, measured)
     found, trend = measured.unsteady, measured.drift
     if found and found.kind != "trend":
-        yield _changed(found, images)
+        yield _changed(found, measured)
     elif trend and abs(trend.change) >= LEAST_DRIFT and (trend.beyond_noise or found):
         yield (
             f"not steady: throughput {'rose' if trend.change > 0 else 'fell'} by"
@@ -73,7 +73,7 @@ def of(measured: Measurement) -> Iterator[str]:
         )
 
 
-def _paused(found: Pauses, images: int | None) -> str:
+def _paused(found: Pauses, measured: Measurement) -> str:
     each = found.each
     places = ", ".join(numbers(pause.first, pause.last) for pause in each[:PLACES])
     if len(each) > PLACES:
@@ -86,11 +86,11 @@ def _paused(found: Pauses, images: int | None) -> str:
     without_it = f"without {'it' if len(each) == 1 else 'them'}"
     return (
         f"{what} in iteration{'s' * (not one)} {places}; {without_it}"
-        f" {speed(found.seconds_per_iteration_without, images)}"
+        f" {speed(found.seconds_per_iteration_without, measured)}"
     )
 
 
-def _changed(found: Unsteady, images: int | None) -> str:
+def _changed(found: Unsteady, measured: Measurement) -> str:
     size = f"{'rose' if found.change > 0 else 'fell'} by {abs(found.change):.1%}"
     *first, last = map(str, found.at) if found.at else [""]
     places = f"{', '.join(first)} and {last}" if first else last
@@ -106,14 +106,15 @@ def _changed(found: Unsteady, images: int | None) -> str:
         text = f"throughput {size} up to iteration {places}"
     if found.seconds_per_iteration is None:
         return f"not steady: {text}; choose another window"
-    alone = speed(found.seconds_per_iteration, images)
+    alone = speed(found.seconds_per_iteration, measured)
     return f"not steady: {text}; iterations {found.first}-{found.last} alone: {alone}"
 
 
-def speed(seconds_per_iteration: float, images: int | None) -> str:
-    """Return `57.93 img/s`, or seconds where nobody knows the images of an iteration."""
+def speed(seconds_per_iteration: float, measured: Measurement) -> str:
+    """Return `57.93 img/s`, or seconds where nobody knows the work of an iteration."""
     value, unit = seconds_per_iteration, "s per iteration"
-    if images is not None:
-        value, unit = images / seconds_per_iteration, "img/s"
+    if measured.work_per_iteration is not None:
+        value = measured.work_per_iteration / seconds_per_iteration
+        unit = rate_name(measured.unit)
     digits = max(0, FEW_DIGITS - 1 - math.floor(math.log10(value)))
     return f"{value:.{digits}f} {unit}"

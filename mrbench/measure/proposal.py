@@ -12,7 +12,7 @@ import msgspec
 
 from mrbench.errors import MeasureError, MrbenchError
 from mrbench.measure import columns
-from mrbench.measure.anylog import ParsedLog, parse_log
+from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
 from mrbench.measure.columns import Column, Kind, Kindred
 from mrbench.measure.log.blocks import read_blocks, read_range
 from mrbench.measure.parsers import FORMAT_NAMES, parse_samples, resolve_format
@@ -20,6 +20,7 @@ from mrbench.measure.parsers.base import blank_colours
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Timing
 from mrbench.model.measurement import IterationSample, Measurement
+from mrbench.model.work import UNKNOWN, KnownWork
 
 # Works for many logs; the arrival of the lines makes the number right whatever they print.
 ANY_STEPS = LogFormat(
@@ -67,12 +68,12 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def propose(
-    path: Path, *, images: int | None = None, window: Window | None = None
+    path: Path, *, work: KnownWork = UNKNOWN, window: Window | None = None
 ) -> Proposal | None:
     """Return how to parse a log, plain or gzip; None where no line counts iterations.
 
-    images: per iteration, if known. window: to measure; default: one that fits the log. Raises
-    MeasureError where the log cannot be read.
+    work: of an iteration, as far as it is known. window: to measure; default: one that fits the
+    log. Raises MeasureError where the log cannot be read.
     """
     if not path.exists():
         raise MeasureError("no such file", "give a log that the training printed", file=path)
@@ -82,7 +83,7 @@ def propose(
         raise MeasureError("is empty", "give a log that the training printed", file=path)
     known = _known(path)
     if known is not None:
-        proposal = _described(path, known, images, window, known=True)
+        proposal = _described(path, known, work, window, known=True)
         every_open = known.every is not None
         measured = None if every_open else proposal.measured
         return msgspec.structs.replace(proposal, every_open=every_open, measured=measured)
@@ -92,13 +93,13 @@ def propose(
     rejected: list[str] = []
     for column, timing, sure in _readings(kindred):
         log = _format(kindred, column, timing)
-        proposal = _described(path, log, images, window, known=False)
+        proposal = _described(path, log, work, window, known=False)
         why = _doubt(proposal, kindred.lines, sure=sure)
         if why is None:
             return msgspec.structs.replace(proposal, rejected=tuple(rejected))
         rejected.append(f"the number behind {column.before.strip()!r} as {timing}: {why}")
     log = _format(kindred, None, None)
-    proposal = _described(path, log, images, window, known=False)
+    proposal = _described(path, log, work, window, known=False)
     return msgspec.structs.replace(proposal, rejected=tuple(dict.fromkeys(rejected)))
 
 
@@ -180,7 +181,7 @@ def _doubt(proposal: Proposal, lines: int, *, sure: bool) -> str | None:
 
 
 def _described(
-    path: Path, log: LogFormat, images: int | None, window: Window | None, *, known: bool
+    path: Path, log: LogFormat, work: KnownWork, window: Window | None, *, known: bool
 ) -> Proposal:
     ends, end, step = [], 0, 1
     for sample in _samples(path, log):
@@ -195,7 +196,7 @@ def _described(
         last=_line_at(path, ends[-1]) if ends else "",
         end=end,
         window=where,
-        measured=_measured(path, log, images, where),
+        measured=_measured(path, log, work, where),
     )
 
 
@@ -206,13 +207,13 @@ def _samples(path: Path, log: LogFormat) -> Iterator[IterationSample]:
         return
 
 
-def _measured(path: Path, log: LogFormat, images: int | None, window: Window) -> Measurement | None:
+def _measured(path: Path, log: LogFormat, work: KnownWork, window: Window) -> Measurement | None:
     try:
         parsed: ParsedLog = parse_log(
             path,
-            recipes={"log": (log, images)},
+            recipes={"log": KnownLog(log, work.per_iteration, work.unit)},
             implementation="log",
-            images_per_iteration=images,
+            work_per_iteration=work.per_iteration,
             window=window,
         )
     except MrbenchError:

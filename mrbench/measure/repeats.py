@@ -28,7 +28,7 @@ MANY = 5  # degrees of freedom, beside which one side's single one makes Welch's
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Runs by one value each: how many, their mean, and how they vary.
 
-    Mostly logarithms of images per second (`log_sample`). squares: sum of squared deviations, with
+    Mostly logarithms of throughputs (`log_sample`). squares: sum of squared deviations, with
     `freedom` degrees of freedom. They may come from more runs than these `count`, as a baseline's
     noise does: squares / freedom is one run's variance.
     """
@@ -133,7 +133,7 @@ def sample(values: Sequence[float]) -> Sample:
 
 
 def log_sample(rates: Sequence[float]) -> Sample:
-    """Make the sample of runs by the logarithms of their images per second, all above zero."""
+    """Make the sample of runs by the logarithms of their throughput, all above zero."""
     return sample([math.log(rate) for rate in rates])
 
 
@@ -189,7 +189,7 @@ def ratio(
 ) -> Ratio:
     """Return the speed of runs by that of others, each the mean that `between_runs` gives.
 
-    rates, by: images per second of each run. The interval is Welch's, on the logarithmic scale.
+    rates, by: throughput of each run. The interval is Welch's, on the logarithmic scale.
     There is none where a side has one run only, unless that side's noise is known from elsewhere
     (noise, by_noise; a share). rounding: the largest relative error that the digits of the runs'
     logs allow.
@@ -221,28 +221,28 @@ def _with_known(side: Sample, noise: Noise | None) -> Sample:
 
 
 def mean_rate(rates: Sequence[float]) -> float:
-    """Return all images by all seconds of runs of one plan: their harmonic mean."""
+    """Return all work by all seconds of runs of one plan: their harmonic mean."""
     slowest = min(rates)  # by it nothing overflows
     return slowest * len(rates) / sum(slowest / rate for rate in rates)
 
 
 def between_runs(rates: Sequence[float]) -> Repeats:
-    """Summarise runs of one plan by their images per second, at least one, all above zero.
+    """Summarise runs of one plan by their throughput, at least one, all above zero.
 
-    The interval is Student's, over the runs' seconds per image, for the mean of all runs that could
+    The interval is Student's, over the runs' seconds per unit, for the mean of all runs that could
     be made. Nothing of a run but its number counts, so within-run noise is neither needed nor
     counted twice.
     """
     mean = mean_rate(rates)
     if len(rates) == 1:
-        return Repeats(runs=1, images_per_second=mean, deviation=None, interval=None)
+        return Repeats(runs=1, throughput=mean, deviation=None, interval=None)
     seconds, speeds = sample([1 / rate for rate in rates]), sample(rates)
     error = math.sqrt(seconds.variance / len(rates)) * mean
     wide = 1 + t_quantile(seconds.freedom) * error
-    interval = Interval(images_per_second=mean, low=mean / wide, high=mean * wide)
+    interval = Interval(throughput=mean, low=mean / wide, high=mean * wide)
     return Repeats(
         runs=len(rates),
-        images_per_second=mean,
+        throughput=mean,
         deviation=math.sqrt(speeds.variance),
         interval=interval,
     )

@@ -107,7 +107,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 def judge(
     old: Sequence[float], new: Sequence[float], terms: Terms, *, rounding: float = 0.0
 ) -> Judgement:
-    """Judge pairs of runs, at least one, by the images per second of both sides, in order.
+    """Judge pairs of runs, at least one, by the throughput of both sides, in order.
 
     rounding: the largest relative error that the digits of the runs' logs allow.
     """

@@ -1,4 +1,4 @@
-"""Throughput over a window of iterations: total images over total seconds, by two clocks.
+"""Throughput over a window of iterations: total work over total seconds, by two clocks.
 
 The seconds of the samples inside the window are added up; rates and running means are never meaned.
 Where no line ends on the window's edges the nearest ones count. Of several processes in
@@ -14,7 +14,7 @@ from mrbench.measure.causes import UNBUFFERED, Figures, grown
 from mrbench.measure.choice import Choice, Lead, choose
 from mrbench.measure.clocks import GROSS
 from mrbench.measure.interval import drift, within_run
-from mrbench.measure.parsers import counts_images
+from mrbench.measure.parsers import counts_work
 from mrbench.measure.shortfall import LEAST_COVERED, shortfall, untimed
 from mrbench.measure.spans import ArrivalClock, Process, split_processes
 from mrbench.measure.timed import timed_stretches
@@ -23,6 +23,7 @@ from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample, LeadingClock, Measurement
+from mrbench.model.work import Unit
 from mrbench.text import numbers
 
 LOG = LogFormat(timing="interval_total")
@@ -35,16 +36,17 @@ GUESSED = (
 def measure(
     samples: Iterable[IterationSample],
     window: Window,
-    images_per_iteration: int | None,
+    work_per_iteration: int | None,
     *,
     stamps: ArrivalClock | None = None,
     log: LogFormat = LOG,
     totals: Totals | None = None,
+    unit: Unit = "images",
 ) -> Measurement:
     """Measure a log's samples; without a trustworthy number the status and reason say why.
 
     log: its clock leads, and others check it; its timing helps to say why they differ. totals: what
-    was noted in the blocks that the samples come from. Without images per iteration only the
+    was noted in the blocks that the samples come from. Without the work of an iteration only the
     seconds per iteration are known.
     """
     result: Measurement | None = None
@@ -52,13 +54,14 @@ def measure(
     for process in split_processes(samples, window, stamps, totals=totals):
         processes += 1
         measured = _conclude(
-            process, window, images_per_iteration, log=log, stamps=stamps, totals=totals
+            process, window, work_per_iteration, log=log, stamps=stamps, totals=totals, unit=unit
         )
         result = measured if result is None else _preferred(result, measured)
     if result is None:
         return Measurement(
             status="no_iterations",
-            images_per_iteration=images_per_iteration,
+            unit=unit,
+            work_per_iteration=work_per_iteration,
             clock=log.clock,
             reason="no line reports an iteration",
             remedy="is it the right log, and the right format?",
@@ -108,19 +111,21 @@ def _preferred(earlier: Measurement, later: Measurement) -> Measurement:
 def _conclude(
     process: Process,
     window: Window,
-    images_per_iteration: int | None,
+    work_per_iteration: int | None,
     *,
     log: LogFormat,
     stamps: ArrivalClock | None,
     totals: Totals | None,
+    unit: Unit,
 ) -> Measurement:
     measured = Measurement(
         status="ok",
+        unit=unit,
         first=None if process.begin is None else process.begin + 1,
         last=process.end or None,
         iterations=process.iterations,
         intervals=len(process.spans),
-        images_per_iteration=images_per_iteration,
+        work_per_iteration=work_per_iteration,
         clock=log.clock,
         log_seconds=_sum(process, "log"),
         arrival_seconds=_sum(process, "arrival"),
@@ -134,15 +139,16 @@ def _conclude(
         return replace(
             measured, status=status, reason=why.text, remedy=why.remedy, log_seconds=None
         )
-    changed = _other_batch(process, images_per_iteration, totals)
+    changed = _other_batch(process, work_per_iteration, totals, unit)
     if changed:
         return replace(
             measured, status="incomplete_window", reason=changed.text, remedy=changed.remedy
         )
     figures = Figures(
         log.timing,
-        images_per_iteration,
-        rates=counts_images(log),
+        work_per_iteration,
+        unit=unit,
+        rates=counts_work(log),
         own=log.pattern is not None,
         checks=log.clock == "arrival",
     )
@@ -170,18 +176,18 @@ def _conclude(
     return replace(measured, warnings=texts)
 
 
-def _other_batch(process: Process, images: int | None, totals: Totals | None) -> Problem | None:
-    """Return why the images of an iteration are not known: the training changed them; or None."""
-    changed = totals.resized(process.spans[-1].ended_at) if totals and images else None
+def _other_batch(
+    process: Process, work: int | None, totals: Totals | None, unit: Unit
+) -> Problem | None:
+    """Return why the work of an iteration is not known: the training changed it; or None."""
+    changed = totals.resized(process.spans[-1].ended_at) if totals and work else None
     before = changed is not None and changed.at < process.spans[0].began_at
-    if changed is None or (changed.images == images and before):
+    if changed is None or (changed.images == work and before):
         return None
-    text = f"the training changed its batch itself, so {images} images per iteration are wrong"
+    text = f"the training changed its batch itself, so {work} {unit} per iteration are wrong"
     remedy = "give it a batch that fits its memory from the start"
     if before:
-        remedy += (
-            f"; a log at hand: --images-per-iteration {changed.images}, if that is of all GPUs"
-        )
+        remedy += f"; a log at hand: --work-per-iteration {changed.images}, if that is of all GPUs"
     return Problem(f"{text}: {changed.line}", remedy)
 
 
@@ -234,13 +240,13 @@ def _checked(measured: Measurement, chosen: Choice) -> Measurement:
 
 def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measurement:
     """Add the throughput, its interval and its drift."""
-    images = measured.images_per_iteration
+    work = measured.work_per_iteration
     timed = lead.iterations
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
     paused = steadiness.find_pauses(lead.times)
     calm = steadiness.without(lead.times, paused)
     trend = drift(calm, **steps)  # type: ignore[arg-type]  # one value of each type
-    interval = within_run(lead.times, images or 1, **steps)  # type: ignore[arg-type]  # the same
+    interval = within_run(lead.times, work or 1, **steps)  # type: ignore[arg-type]  # the same
     # what a pause was spent on is not known, whatever the log counts it as
     calm_spans = steadiness.without(lead.spans, paused)
     data_waits = [(s.data_s, s.log_s) for s in calm_spans if s.data_s is not None]
@@ -249,7 +255,7 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
     quarter = len(losses) // 4
     return replace(
         measured,
-        images_per_second=None if images is None else timed * images / lead.seconds,
+        throughput=None if work is None else timed * work / lead.seconds,
         seconds_per_iteration=lead.seconds / timed,
         interval=interval,
         drift=trend,

@@ -6,14 +6,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-FORMAT = 1
+from mrbench.model.work import Unit
+
+FORMAT = 2
 # Noise of long ago counts less and less: machines and trainings change.
 MOST_FREEDOM = 30
 MOST_HISTORY = 100  # earlier speeds that the file keeps
 Key = tuple[str, int, int]  # implementation, devices in all, nodes
 
 Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
-ImagesPerSecond = Annotated[float, Meta(gt=0)]
+Throughput = Annotated[float, Meta(gt=0)]
 HalfWidth = Annotated[float, Meta(ge=0)]
 Noise = Annotated[float, Meta(ge=0, le=1000)]  # of a logarithm; all floats differ by less
 Freedom = Annotated[int, Meta(ge=0, le=10_000)]
@@ -25,9 +27,7 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     saved: Annotated[str, Meta(description="UTC time from which it counted.")]
     commit: Annotated[str, Meta(description="Commit of the implementation that was trained.")]
-    images_per_second: Annotated[
-        ImagesPerSecond, Meta(description="Geometric mean of its repeats.")
-    ]
+    throughput: Annotated[Throughput, Meta(description="Geometric mean of its repeats.")]
     runs: Annotated[tuple[str, ...], Meta(description="Ids of these runs.")]
     why: Annotated[
         str, Meta(description="Reason for accepting a change that was refused; else empty.")
@@ -40,14 +40,15 @@ class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     implementation: Annotated[str, Meta(description="Name of the recipe, e.g. detectron2.")]
     gpus: Annotated[Count, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]
     nodes: Annotated[Count, Meta(description="Number of nodes that train together.")]
+    unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
     now: Annotated[Speed, Meta(description="The speed that counts today.")]
-    images_per_second: Annotated[
-        tuple[ImagesPerSecond, ...],
+    throughput: Annotated[
+        tuple[Throughput, ...],
         Meta(min_length=1, description="Speed of each of its repeats, in order of time."),
     ]
     half_widths: Annotated[
         tuple[HalfWidth | None, ...],
-        Meta(description="Half widths of their 95 % intervals within a run, images per second."),
+        Meta(description="Half widths of their 95 % intervals within a run, as the throughput."),
     ]
     noise: Annotated[
         Noise | None,

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from mrbench.model.measurement import Interval
 from mrbench.model.run import Status
+from mrbench.model.work import Unit
 from mrbench.text import shorten
 
 Kind = Literal["must match", "may explain", "harmless"]
@@ -36,7 +37,8 @@ class ComparedSide(msgspec.Struct, frozen=True, kw_only=True):
     run: Annotated[str, Meta(description="What it was called: a run's folder, archive, or a row.")]
     id: Annotated[str, Meta(description="suite/implementation/folder of its newest run.")]
     status: Annotated[Status, Meta(description="ok, or why the newest run has no number.")]
-    images_per_second: Annotated[
+    unit: Annotated[Unit, Meta(description="What the throughput counts.")]
+    throughput: Annotated[
         float | None, Meta(description="Throughput of the runs whose number can be used.")
     ]
     interval: Annotated[
@@ -47,9 +49,7 @@ class ComparedSide(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ]
     runs: Annotated[tuple[str, ...], Meta(description="Ids of the runs that count, oldest first.")]
-    run_images_per_second: Annotated[
-        tuple[float, ...], Meta(description="Images per second of each of them.")
-    ]
+    run_throughput: Annotated[tuple[float, ...], Meta(description="Throughput of each of them.")]
     assumed_noise: Annotated[
         float | None,
         Meta(

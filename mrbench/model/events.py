@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from mrbench.model.record import RunRecord
+from mrbench.model.work import Unit
 
-FORMAT = 1
+FORMAT = 2
 RunNumber = Annotated[
     int | None, Meta(description="Number of the run, from 1; null outside of runs.")
 ]
@@ -55,11 +56,12 @@ class Iteration(Event, frozen=True, kw_only=True, tag="iteration"):
     iteration: Annotated[int, Meta(description="Last iteration that the log has (1-based).")]
     end: Annotated[int, Meta(description="Iteration at which the training will be ended.")]
     window: Annotated[str, Meta(description="Iterations to measure, e.g. 100:500.")]
-    images_per_second: Annotated[
-        float | None, Meta(description="Throughput of the window so far, in images per second.")
+    unit: Annotated[Unit, Meta(description="What the throughput counts.")]
+    throughput: Annotated[
+        float | None, Meta(description="Throughput of the window so far, in the unit per second.")
     ]
     half_width: Annotated[
-        float | None, Meta(description="Half width of its 95 % interval, in images per second.")
+        float | None, Meta(description="Half width of its 95 % interval, in the unit per second.")
     ]
     loss: Annotated[float | None, Meta(description="Loss, if the log has one.")]
     data_share: Annotated[

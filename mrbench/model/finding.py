@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from mrbench.model.work import Unit
+
 # ok: as it should be. note: worth knowing, and fails nothing. failed: it must not be so.
 # inconclusive: looked at, and the answer is open. not checked: not looked at; the text says why.
 Outcome = Literal["ok", "note", "failed", "inconclusive", "not checked"]
@@ -29,8 +31,8 @@ class Finding(msgspec.Struct, frozen=True):
     or what it means where nothing can be done. implementations: whose run it concerns, empty for
     all of them. subject: what the topic is a part of, as `2019/detectron2`, `machine`, or a part of
     a run. file, line (from 1), key: where. forcible: `mrbench run --force` goes on all the same.
-    figures: numbers for programs, with their units in their names. recorded, actual: two values
-    that should be the same, of any kind that JSON has.
+    figures: numbers for programs, with their units in their names; unit: of a throughput there.
+    recorded, actual: two values that should be the same, of any kind that JSON has.
     """
 
     topic: str
@@ -44,6 +46,7 @@ class Finding(msgspec.Struct, frozen=True):
     key: str = ""
     forcible: bool = False
     figures: Mapping[str, float] = {}
+    unit: Unit | None = None
     recorded: Any = None
     actual: Any = None
 

@@ -51,9 +51,9 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="What value is. interval_mean: seconds per iteration, mean since the last"
             " log line. running_mean: the same, mean over all iterations since `skipped`. rate:"
-            " images per second since the last log line. iterations_per_second: the same of"
-            " iterations. interval_total: seconds since the last log line. cumulative: seconds"
-            " since the training began."
+            " work (workload.unit) per second since the last log line. iterations_per_second: the"
+            " same of iterations. interval_total: seconds since the last log line. cumulative:"
+            " seconds since the training began."
         ),
     ] = None
     unit: Annotated[
@@ -107,7 +107,7 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Mapping[str, str],
         Meta(
             description="What else the log states of its workload, as regular expressions with a"
-            " group around the value. Keys: images_per_iteration, images_per_gpu, gpus, precision,"
+            " group around the value. Keys: work_per_iteration, per_device, gpus, precision,"
             " image_size (groups short and long), iterations_per_epoch."
         ),
     ] = {}

@@ -10,6 +10,7 @@ from mrbench.model.clocks import ComparedClock, Disagreement
 from mrbench.model.finding import Problem
 from mrbench.model.run import Failure, Status
 from mrbench.model.steadiness import Drift, Pauses, Unsteady
+from mrbench.model.work import Unit
 
 LeadingClock = Literal["log", "arrival", "printed"]
 
@@ -63,32 +64,32 @@ LOPSIDED = 1.5  # times: one side of an interval by the other
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """A 95 % confidence interval, low to high; images per second, as the point estimate."""
+    """A 95 % confidence interval, low to high; of a throughput, in its unit."""
 
-    images_per_second: Annotated[float, Meta(description="Point estimate, in images per second.")]
-    low: Annotated[float, Meta(description="Lower end, in images per second.")]
-    high: Annotated[float, Meta(description="Upper end, in images per second.")]
+    throughput: Annotated[float, Meta(description="Point estimate.")]
+    low: Annotated[float, Meta(description="Lower end.")]
+    high: Annotated[float, Meta(description="Upper end.")]
 
     @property
     def half_width(self) -> float:
-        """The larger of the two sides, images per second."""
+        """The larger of the two sides."""
         return max(self._sides)
 
     @property
     def _sides(self) -> tuple[float, float]:
-        return self.images_per_second - self.low, self.high - self.images_per_second
+        return self.throughput - self.low, self.high - self.throughput
 
     def __str__(self) -> str:
         """Return `59.1 ± 0.4`, or `33 (14 to 154)` where one side is much the larger."""
         narrow, wide = sorted(self._sides)
         if wide <= LOPSIDED * narrow:
-            return plus_minus(self.images_per_second, wide)
+            return plus_minus(self.throughput, wide)
         return f"{self.point} ({self.ends})"
 
     @property
     def point(self) -> str:
         """`59.1`, with the digits that the width leaves."""
-        return self._rounded(self.images_per_second)
+        return self._rounded(self.throughput)
 
     @property
     def ends(self) -> str:
@@ -101,14 +102,14 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repeats(msgspec.Struct, frozen=True, kw_only=True):
-    """Several runs of one plan: all images by all seconds, and what one run differs from the next.
+    """Several runs of one plan: all work by all seconds, and what one run differs from the next.
 
-    deviation: standard deviation of the runs' images per second; interval: for the mean of all
+    deviation: standard deviation of the runs' throughput; interval: for the mean of all
     runs that could be made. Both are None for a single run.
     """
 
     runs: int
-    images_per_second: float
+    throughput: float
     deviation: float | None
     interval: Interval | None
 
@@ -144,9 +145,11 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """Throughput over a window of iterations."""
 
     status: Annotated[Status, Meta(description="ok, or why there is no number.")]
-    images_per_second: Annotated[
-        float | None, Meta(description="Throughput in images per second; null unless status is ok.")
+    throughput: Annotated[
+        float | None,
+        Meta(description="Units of work per second; null unless status is ok."),
     ] = None
+    unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
     seconds_per_iteration: Annotated[
         float | None, Meta(description="Mean time of an iteration in seconds.")
     ] = None
@@ -155,7 +158,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             description="95 % confidence interval of the throughput within this run: what it"
             " would show over this window if only its noise were drawn anew; it says nothing about"
-            " the next run. Without images per iteration, of iterations per second."
+            " the next run. Without work per iteration, of iterations per second."
         ),
     ] = None
     drift: Annotated[Drift | None, Meta(description="Trend within the window.")] = None
@@ -178,8 +181,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     intervals: Annotated[
         int, Meta(description="Number of intervals between log lines that cover them.")
     ] = 0
-    images_per_iteration: Annotated[
-        int | None, Meta(description="Images of all GPUs in one iteration.")
+    work_per_iteration: Annotated[
+        int | None, Meta(description="Work of all GPUs in one iteration, in the unit.")
     ] = None
     clock: Annotated[LeadingClock, Meta(description="Clock that the throughput comes from.")] = (
         "log"

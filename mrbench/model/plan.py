@@ -12,15 +12,23 @@ from mrbench.model.later import as_ever
 from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Adaptation
 from mrbench.model.suite import Accelerator
+from mrbench.model.work import Unit
+from mrbench.model.workload import Iteration
 
-FORMAT = 3
+FORMAT = 4
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything resolved but this machine's paths, which stay placeholders; plan.json."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {"inherit": ()}
+    LATER: ClassVar[Mapping[str, Any]] = {
+        "inherit": (),
+        "unit": "images",
+        "sequence_length": None,
+        "accumulation": 1,
+        "iteration": "step",
+    }
 
     format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
     suite: Annotated[str, Meta(description="Name of the suite, e.g. 2019.")]
@@ -68,8 +76,20 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gpus: Annotated[
         Count, Meta(description="Number of GPUs (or CPU devices) of all nodes together.")
     ]
-    images_per_gpu: Annotated[Count, Meta(description="Images of one GPU in one iteration.")]
-    images_per_iteration: Annotated[Count, Meta(description="Images of all GPUs in one iteration.")]
+    unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
+    per_device: Annotated[
+        Count, Meta(description="Images (samples, sequences) of one GPU in one batch.")
+    ]
+    work_per_iteration: Annotated[
+        Count, Meta(description="Work of all GPUs in one iteration, in the unit.")
+    ]
+    sequence_length: Annotated[Count | None, Meta(description="Tokens of one sequence.")] = None
+    accumulation: Annotated[
+        Count, Meta(description="Batches whose gradients are added up for one optimizer step.")
+    ] = 1
+    iteration: Annotated[
+        Iteration, Meta(description="What the log counts: optimizer steps, or batches.")
+    ] = "step"
     learning_rate: Annotated[
         float | None, Meta(description="Learning rate, if the recipe derives it from the batch.")
     ]
@@ -110,6 +130,12 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def canonical(self) -> str:
         """Return the plan as one JSON text, the same on every machine."""
         return json.dumps(self.plain(), sort_keys=True, indent=1) + "\n"
+
+    @property
+    def samples_per_iteration(self) -> int:
+        """Samples (images, sequences) of all devices in one iteration."""
+        tokens = self.sequence_length if self.unit == "tokens" else None
+        return self.work_per_iteration // (tokens or 1)
 
     @property
     def digest(self) -> str:

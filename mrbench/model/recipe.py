@@ -55,8 +55,8 @@ class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Command,
         Meta(
             description="Command that trains: a list of words, or one line. Filled in: {python},"
-            " {checkout}, {output}, {data}, {weights}, {gpus}, {images_per_gpu},"
-            " {images_per_iteration}, {learning_rate}, {port}."
+            " {checkout}, {output}, {data}, {weights}, {gpus}, {per_device},"
+            " {work_per_iteration}, {learning_rate}, {port}."
         ),
     ]
     directory: Annotated[
@@ -110,7 +110,7 @@ class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Words,
         Meta(
             description="Arguments to add to the command for another number of GPUs, e.g."
-            " SOLVER.IMS_PER_BATCH {images_per_iteration}."
+            " SOLVER.IMS_PER_BATCH {work_per_iteration}."
         ),
     ] = ()
     substitutions: Annotated[
@@ -168,9 +168,9 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " carries below tests/, e.g. logs/detectron2-2019.log."
         ),
     ]
-    images_per_second: Annotated[
+    throughput: Annotated[
         float,
-        Meta(gt=0, description="Images per second that the log shows, worked out by hand."),
+        Meta(gt=0, description="Throughput that the log shows, worked out by hand."),
     ]
     origin: Annotated[
         str,
@@ -179,9 +179,9 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     window: Annotated[
         Window | None, Meta(description="Window of that training. Default: the suite's.")
     ] = None
-    images_per_iteration: Annotated[
+    work_per_iteration: Annotated[
         Count | None,
-        Meta(description="Images per iteration of that training. Default: the recipe's."),
+        Meta(description="Work per iteration of that training. Default: the recipe's."),
     ] = None
 
 

@@ -16,7 +16,7 @@ from mrbench.model.slurm import Container
 from mrbench.model.suite import Rule, Suite
 from mrbench.model.telemetry import TelemetrySummary
 
-FORMAT = 4
+FORMAT = 5
 Verdict = Literal["valid", "valid with notes", "invalid"]
 RuleOutcome = Literal["ok", "failed", "not checked"]
 
@@ -233,9 +233,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         return self.plain()
 
     @property
-    def images_per_second(self) -> float | None:
+    def throughput(self) -> float | None:
         """The run's throughput, if it has one."""
-        return self.measurement.images_per_second if self.measurement else None
+        return self.measurement.throughput if self.measurement else None
 
     @property
     def machines(self) -> tuple[Machine, ...]:

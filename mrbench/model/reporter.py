@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mrbench.model.inputs import Window
 from mrbench.model.record import RunRecord
+from mrbench.model.work import Unit
 
 
 class RunStart(Struct, frozen=True, kw_only=True):
@@ -32,16 +33,17 @@ class RunStart(Struct, frozen=True, kw_only=True):
 class RunProgress(Struct, frozen=True, kw_only=True):
     """How far a training is, and what its log says about the window so far.
 
-    iteration: the last one logged; end: where the run will be ended. images_per_second: None before
-    the window, and while nothing in it is timed; half_width of its 95 % interval, None while too
-    little is known. data_share: of the window's seconds, spent waiting for data. left_s: seconds
-    until `end`.
+    iteration: the last one logged; end: where the run will be ended. throughput, in the unit: None
+    before the window, and while nothing in it is timed; half_width of its 95 % interval, None while
+    too little is known. data_share: of the window's seconds, spent waiting for data. left_s:
+    seconds until `end`.
     """
 
     iteration: int
     end: int
     window: Window
-    images_per_second: float | None = None
+    unit: Unit = "images"
+    throughput: float | None = None
     half_width: float | None = None
     loss: float | None = None
     data_share: float | None = None

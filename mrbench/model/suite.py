@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Count, Value, Window, Words
+from mrbench.model.work import Unit
 
 Accelerator = Literal["gpu", "cpu"]
 
@@ -24,7 +25,7 @@ class Hardware(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A published table: images per second by implementation, with its source."""
+    """A published table: throughput by implementation, with its source."""
 
     name: Annotated[str, Meta(description="Short name of the table, e.g. 2019-10.")]
     date: Annotated[str, Meta(description='Date of its publication, in quotes, e.g. "2019-10-13".')]
@@ -33,9 +34,10 @@ class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Mapping[str, Value],
         Meta(description="Versions it was measured with, e.g. {CUDA: 10.0, PyTorch: 1.3.0}."),
     ] = {}
-    images_per_second: Annotated[
+    unit: Annotated[Unit, Meta(description="What its numbers count per second.")] = "images"
+    throughput: Annotated[
         Mapping[str, float],
-        Meta(description="Published images per second by implementation, e.g. {detectron2: 59}."),
+        Meta(description="Published throughput by implementation, e.g. {detectron2: 59}."),
     ] = {}
     labels: Annotated[
         Mapping[str, str],
@@ -47,7 +49,7 @@ class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 RuleName = Literal[
-    "images_per_iteration",
+    "work_per_iteration",
     "gpus",
     "window",
     "loss",

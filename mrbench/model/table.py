@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from mrbench.model.record import Verdict
 from mrbench.model.run import Status
 from mrbench.model.suite import Accelerator
+from mrbench.model.work import Unit
 
 Rate = Annotated[float, Meta(gt=0)]
 
@@ -20,7 +21,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="Name of the next one; null: none may be compared with it.")
     ] = None
     ratio: Annotated[
-        float | None, Meta(description="images_per_second of the first by those of the second.")
+        float | None, Meta(description="throughput of the first by those of the second.")
     ] = None
     low: Annotated[
         float | None,
@@ -66,18 +67,19 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     started: Annotated[str, Meta(description="UTC time of the newest run's start.")]
     window: Annotated[str, Meta(description="Measured iterations, as 100:500.")]
-    images_per_second: Annotated[
-        Rate | None, Meta(description="All images of the valid runs by all their seconds.")
+    unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
+    throughput: Annotated[
+        Rate | None, Meta(description="All work of the valid runs by all their seconds.")
     ]
-    images_per_second_per_gpu: Annotated[Rate | None, Meta(description="The same by device.")]
-    low_images_per_second_per_gpu: Annotated[
+    throughput_per_device: Annotated[Rate | None, Meta(description="The same by device.")]
+    low_throughput_per_device: Annotated[
         Rate | None, Meta(description="Low end of its 95 % confidence interval.")
     ]
-    high_images_per_second_per_gpu: Annotated[Rate | None, Meta(description="High end of it.")]
+    high_throughput_per_device: Annotated[Rate | None, Meta(description="High end of it.")]
     scaling_efficiency: Annotated[
         float | None,
         Meta(
-            description="images_per_second_per_gpu by that on the fewest devices of the series; 1"
+            description="throughput_per_device by that on the fewest devices of the series; 1"
             " is ideal."
         ),
     ] = None
@@ -98,24 +100,24 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
             " of GPUs that are not in the row: of another plan, or on another machine."
         ),
     ] = 0
-    run_images_per_second: Annotated[
-        tuple[Rate, ...], Meta(description="Images per second of each valid run, oldest first.")
+    run_throughput: Annotated[
+        tuple[Rate, ...], Meta(description="Throughput of each valid run, oldest first.")
     ] = ()
     rounding: Annotated[
         float, Meta(description="Largest relative error that the digits of their logs allow.")
     ] = 0.0
-    low_images_per_second: Annotated[
+    low_throughput: Annotated[
         float | None,
         Meta(
             description="Low end of the 95 % confidence interval: between runs if there are"
             " several, else within the one."
         ),
     ]
-    high_images_per_second: Annotated[float | None, Meta(description="High end of it.")]
-    deviation_images_per_second: Annotated[
+    high_throughput: Annotated[float | None, Meta(description="High end of it.")]
+    deviation_throughput: Annotated[
         float | None, Meta(description="Standard deviation of the valid runs.")
     ]
-    published_images_per_second: Annotated[float | None, Meta(description="Published number.")]
+    published_throughput: Annotated[float | None, Meta(description="Published number.")]
     reference: Annotated[str | None, Meta(description="Name of the published table.")]
     ratio: Annotated[
         float | None,
@@ -134,9 +136,9 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     slowed: Annotated[
         tuple[str, ...], Meta(description="Those of them that say what slowed the machine.")
     ]
-    joules_per_image: Annotated[
+    joules_per_unit: Annotated[
         float | None,
-        Meta(description="Energy of the GPUs for one image, in joules: mean of the valid runs."),
+        Meta(description="Joules of the GPUs for one image (or unit): mean of the valid runs."),
     ] = None
     peak_allocated_bytes: Annotated[
         int | None,
@@ -179,7 +181,7 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     relative: Annotated[
         float | UnsetType | None,
-        Meta(description="With --relative-to: images_per_second by those of relative_to."),
+        Meta(description="With --relative-to: throughput by those of relative_to."),
     ] = UNSET
     low_relative: Annotated[
         float | UnsetType | None,

@@ -393,7 +393,7 @@ class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         tuple[str, ...] | UnsetType | None,
         Meta(description="Other programs on the run's GPUs, in words; missing for runs on a CPU."),
     ] = UNSET
-    joules_per_image: Annotated[
+    joules_per_unit: Annotated[
         float | UnsetType | None,
         Meta(description="Energy of the GPUs for one image, in joules; missing for runs on a CPU."),
     ] = UNSET

@@ -1,33 +1,68 @@
 """What one iteration of a training is, as recipes state it; no I/O."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Count
+from mrbench.model.work import Unit
+
+Iteration = Literal["step", "batch"]
 
 
 class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one iteration is."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {"whole_batches": None}
+    LATER: ClassVar[Mapping[str, Any]] = {
+        "whole_batches": None,
+        "unit": "images",
+        "sequence_length": None,
+        "accumulation": 1,
+        "iteration": "step",
+    }
 
-    images_per_gpu: Annotated[
-        Count, Meta(description="Images of one GPU in one iteration, e.g. 2.")
+    unit: Annotated[
+        Unit,
+        Meta(
+            description="What the throughput counts: images, tokens, samples, sequences, or steps,"
+            " the iterations themselves."
+        ),
+    ] = "images"
+    per_device: Annotated[
+        Count,
+        Meta(
+            description="Images (samples, sequences) of one GPU in one batch, e.g. 2. Of tokens:"
+            " the sequences, with sequence_length beside it; without, the tokens themselves. Of"
+            " steps: 1."
+        ),
     ]
-    images_total: Annotated[
+    total: Annotated[
         Count | None,
         Meta(
-            description="Images of all GPUs in one iteration, where upstream's configuration fixes"
-            " the sum, e.g. 16. Default: images_per_gpu times the number of GPUs."
+            description="The same of all GPUs in one iteration, where upstream's configuration"
+            " fixes the sum, e.g. 16. Default: per_device times the number of GPUs, and times"
+            " accumulation where an iteration is an optimizer step."
         ),
     ] = None
+    sequence_length: Annotated[
+        Count | None, Meta(description="Tokens of one sequence, e.g. 2048.")
+    ] = None
+    accumulation: Annotated[
+        Count, Meta(description="Batches whose gradients are added up for one optimizer step.")
+    ] = 1
+    iteration: Annotated[
+        Iteration,
+        Meta(
+            description="What the log counts as an iteration where gradients are accumulated: an"
+            " optimizer step, or a single batch."
+        ),
+    ] = "step"
     learning_rate_per_image: Annotated[
         float | None,
         Meta(
             description="Learning rate for each image of an iteration, e.g. 0.00125;"
-            " {learning_rate} is that times {images_per_iteration}."
+            " {learning_rate} is that times {work_per_iteration}."
         ),
     ] = None
     precision: Annotated[
@@ -48,3 +83,16 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " 800/1333."
         ),
     ] = None
+
+    def work_per_iteration(self, devices: int, *, resized: bool = False) -> int:
+        """Return the work of all devices in one iteration, in its unit.
+
+        resized: on another number of devices than the suite's, which total does not hold for.
+        """
+        if self.unit == "steps":
+            return 1
+        batches = self.accumulation if self.iteration == "step" else 1
+        samples = self.per_device * devices * batches
+        if self.total is not None and not resized:
+            samples = self.total
+        return samples * (self.sequence_length or 1) if self.unit == "tokens" else samples

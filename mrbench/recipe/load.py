@@ -15,6 +15,8 @@ from mrbench.model.inputs import Environment
 from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Suite
+from mrbench.model.work import OLD_NAMES
+from mrbench.model.workload import Workload
 from mrbench.recipe import yamlfile
 from mrbench.recipe.yamlfile import Place
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten, without_secrets
@@ -164,6 +166,7 @@ def _read_beside(folder: Path, name: str, key: str, place: Place) -> bytes:
 def _validate(recipe: Recipe, place: Place) -> None:
     _check_url(recipe.source.url, place, "source.url")
     _check_environment(recipe.environment, place)
+    _check_workload(recipe.workload, place)
     _check_log(recipe.log, place)
     for pattern in recipe.log.keep:
         _check_keep(pattern, place)
@@ -177,7 +180,7 @@ def _validate(recipe: Recipe, place: Place) -> None:
             raise place.error(key, "its first word is empty", "name the program to start")
     for key, text in _templates(recipe):
         for name in PLACEHOLDER.findall(text):
-            if name not in PLACEHOLDERS:
+            if OLD_NAMES.get(name, name) not in PLACEHOLDERS:
                 raise PlaceholderError(
                     f"unknown placeholder {{{name}}}",
                     _suggest(name, tuple(PLACEHOLDERS)),
@@ -229,6 +232,17 @@ def _check_index(url: str, place: Place, key: str) -> None:
     if without_secrets(url) != url:
         remedy = "keep secrets out of recipes; pip and uv take them from ~/.netrc"
         raise place.error(key, "holds a password or a token", remedy)
+
+
+def _check_workload(work: Workload, place: Place) -> None:
+    if work.unit == "steps" and work.per_device != 1:
+        text = f"{work.per_device} steps in one iteration of one GPU"
+        raise place.error("workload.per_device", text, "of unit steps it is 1")
+    whole = work.accumulation if work.iteration == "step" else 1
+    if work.total is not None and work.unit != "steps" and work.total % whole:
+        text = f"{work.total} of {whole} batches, which does not divide"
+        remedy = "it is that of a whole iteration, all its batches and GPUs together"
+        raise place.error("workload.total", text, remedy)
 
 
 def _check_log(log: LogFormat, place: Place) -> None:

@@ -16,6 +16,7 @@ from mrbench.model.inputs import Environment, Source, Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Guards, Launch, Recipe
 from mrbench.model.suite import Accelerator, Hardware, Rule, Suite
+from mrbench.model.work import Unit
 from mrbench.model.workload import Workload
 from mrbench.recipe import load
 from mrbench.recipe.commented import as_yaml
@@ -26,8 +27,8 @@ NO_URL, NO_COMMIT = "https://github.com/OWNER/NAME", "0" * 40
 PYTHONS = ("python", "python3")
 RULES = (
     Rule(
-        rule="images_per_iteration",
-        reason="Throughput is images over seconds; another batch is another workload.",
+        rule="work_per_iteration",
+        reason="Throughput is work over seconds; another batch is another workload.",
     ),
     Rule(rule="gpus", reason="The log must tell of as many devices as the plan."),
     Rule(rule="precision", reason="Half precision and TF32 are faster, and another benchmark."),
@@ -58,10 +59,10 @@ OPEN: Mapping[str, str] = {
     "framework": "name the framework, e.g. PyTorch; tables show it.",
     "source.url": "name the repository: an https, ssh or file URL.",
     "source.commit": "name the commit: all 40 hex digits, as `git rev-parse HEAD` prints them.",
-    "workload.images_per_gpu": "give the images (or other samples) of one iteration on one GPU."
-    " Write {images_per_gpu} where the command takes that number, so that the two cannot differ.",
+    "workload.per_device": "give the images (or workload.unit) of one batch on one GPU."
+    " Write {per_device} where the command takes that number, so that the two cannot differ.",
     "launch.command": "check the command that trains. Filled in: {python}, {checkout}, {output} (a"
-    " fresh folder), {data}, {weights}, {gpus}, {images_per_gpu}, {port}.",
+    " fresh folder), {data}, {weights}, {gpus}, {per_device}, {port}.",
     "log.every": "give the iterations of one epoch; the log does not state them.",
     "guards.evaluation": "say what keeps the training from evaluating inside the window.",
     "guards.checkpoint": "say what keeps the training from saving inside the window.",
@@ -117,7 +118,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None = None
     command: tuple[str, ...] | None = None
     sure: bool = False
-    images: int | None = None
+    per_device: int | None = None
+    unit: Unit = "images"
     log: LogFormat | None = None
     every_open: bool = False
     window: Window | None = None
@@ -143,7 +145,7 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
     known = {
         "source.url": facts.url,
         "source.commit": facts.commit,
-        "workload.images_per_gpu": facts.images,
+        "workload.per_device": facts.per_device,
         "launch.command": facts.sure or None,
         "log.every": not facts.every_open or None,
     }
@@ -153,7 +155,7 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
         framework="unknown",
         source=Source(url=facts.url or NO_URL, commit=facts.commit or NO_COMMIT),
         environment=Environment(kind="current"),
-        workload=Workload(images_per_gpu=facts.images or 1),
+        workload=Workload(unit=facts.unit, per_device=facts.per_device or 1),
         launch=Launch(command=facts.command or ("{python}", "train.py")),
         log=facts.log or log,
         guards=Guards(
@@ -200,8 +202,10 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
         paths=() if moved else recipe.source.paths,
     )
     work, launch = recipe.workload, recipe.launch
-    if facts.images:
-        work = structs.replace(work, images_per_gpu=facts.images, images_total=None)
+    if facts.per_device:
+        work = structs.replace(
+            work, unit=facts.unit, per_device=facts.per_device, total=None, sequence_length=None
+        )
     if facts.command:
         launch = structs.replace(launch, command=facts.command, multi_node=None)
     mine = structs.replace(

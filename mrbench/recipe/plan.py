@@ -12,6 +12,8 @@ from mrbench.model.inputs import Source, Substitution, Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.plan import FORMAT, Plan
 from mrbench.model.recipe import MultiNode, OtherGpus
+from mrbench.model.work import OLD_NAMES
+from mrbench.model.workload import Workload
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile
 from mrbench.text import fill_placeholders, shown
@@ -43,12 +45,11 @@ def make_plan(
     _check_end(file, window or suite.window)
     check_lock(file)
     work = recipe.workload
-    per_iteration = work.images_per_gpu * count
-    if work.images_total is not None and not (resized and recipe.other_gpus.arguments):
-        per_iteration = work.images_total
+    told = bool(resized and recipe.other_gpus.arguments)
+    per_iteration = work.work_per_iteration(count, resized=told)
     rate = work.learning_rate_per_image
     learning_rate = None if rate is None else rate * per_iteration
-    values = _values(count, nodes, work.images_per_gpu, per_iteration, learning_rate)
+    values = _values(count, nodes, work, per_iteration, learning_rate)
     launch = recipe.launch
     command = (multi_node or launch).command + (recipe.other_gpus.arguments if resized else ())
     return Plan(
@@ -75,8 +76,12 @@ def make_plan(
         terminal=launch.terminal,
         accelerator=suite.hardware.accelerator,
         gpus=count,
-        images_per_gpu=work.images_per_gpu,
-        images_per_iteration=per_iteration,
+        unit=work.unit,
+        per_device=work.per_device,
+        sequence_length=work.sequence_length,
+        accumulation=work.accumulation,
+        iteration=work.iteration,
+        work_per_iteration=per_iteration,
         learning_rate=learning_rate,
         precision=work.precision,
         image_size=work.image_size,
@@ -93,24 +98,25 @@ def make_plan(
 
 def hidden_variables(file: RecipeFile, plan: Plan) -> dict[str, str]:
     """Return the variables whose values the plan hides, as the training is to be given them."""
-    values = _values(
-        plan.gpus, plan.nodes, plan.images_per_gpu, plan.images_per_iteration, plan.learning_rate
-    )
+    values = _values(plan.gpus, plan.nodes, plan, plan.work_per_iteration, plan.learning_rate)
     whole = {n: fill_placeholders(v, values) for n, v in file.recipe.launch.variables.items()}
     return {n: v for n, v in whole.items() if plan.variables.get(n) != v}
 
 
 def _values(
-    gpus: int, nodes: int, images_per_gpu: int, per_iteration: int, learning_rate: float | None
+    gpus: int, nodes: int, work: Workload | Plan, per_iteration: int, learning_rate: float | None
 ) -> dict[str, str]:
-    return {
+    values = {
         "gpus": str(gpus),
         "nodes": str(nodes),
         "gpus_per_node": str(gpus // nodes),
-        "images_per_gpu": str(images_per_gpu),
-        "images_per_iteration": str(per_iteration),
+        "per_device": str(work.per_device),
+        "work_per_iteration": str(per_iteration),
+        "sequence_length": "" if work.sequence_length is None else str(work.sequence_length),
+        "accumulation": str(work.accumulation),
         "learning_rate": "" if learning_rate is None else f"{learning_rate:g}",
     }
+    return values | {old: values[new] for old, new in OLD_NAMES.items() if new in values}
 
 
 def parse_window(text: str) -> Window:

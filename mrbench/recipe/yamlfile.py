@@ -21,6 +21,7 @@ from mrbench import files
 from mrbench.errors import RecipeError
 from mrbench.files import read_regular
 from mrbench.model.inputs import ANY_TEXT, PROBLEM
+from mrbench.model.work import OLD_NAMES
 from mrbench.text import did_you_mean, nearest
 
 MAX_DEPTH = 20
@@ -218,7 +219,8 @@ class _Reader:
         fields = {field.name: field for field in kind.fields}
         plain: dict[str, object] = {}
         missing = {field.name for field in kind.fields if field.required}
-        for name, value in self.items(node, key):
+        for given, value in self.items(node, key):
+            name = given if given in fields else self.renamed(key, given, plain)
             missing.discard(name)
             if name in fields:
                 plain[name] = self.plain(fields[name].type, value, _join(key, name))
@@ -233,6 +235,14 @@ class _Reader:
                 if name in missing:
                     self.add(_join(key, name), MISSING, "add this key")
         return plain
+
+    def renamed(self, key: str, name: str, plain: Mapping[str, object]) -> str:
+        """Return what a key of an older recipe is called today, and remember its line so, too."""
+        new = OLD_NAMES.get(name, name)
+        if new in plain:
+            self.add(_join(key, name), f"is {new!r}, which stands there as well", "keep one")
+        self.lines.setdefault(_join(key, new), self.lines[_join(key, name)])
+        return new
 
     def items(self, node: yaml.Node, key: str) -> Iterator[tuple[str, yaml.Node]]:
         """Yield a mapping's keys and values."""
@@ -278,6 +288,7 @@ class _Reader:
             return None
         tag = node.tag.rpartition(":")[2]
         if isinstance(kind, inspect.LiteralType):
+            text = text if text in kind.values else OLD_NAMES.get(text, text)
             if text not in kind.values:
                 known = [str(value) for value in kind.values]
                 self.add(

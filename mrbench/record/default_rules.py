@@ -2,6 +2,7 @@
 
 from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Rule, Suite
+from mrbench.model.work import OLD_NAMES
 
 # The rules about the machine: what breaks one stands in the run's last line.
 MACHINE_RULES: tuple[str, ...] = (
@@ -61,7 +62,10 @@ OF_GPUS: tuple[Rule, ...] = (
         otherwise="note",
     ),
 )
-BATCH = ("{images_per_gpu}", "{images_per_iteration}")
+_OF_BATCH = ("per_device", "work_per_iteration")
+BATCH = tuple(
+    f"{{{name}}}" for name in (*_OF_BATCH, *(n for n, new in OLD_NAMES.items() if new in _OF_BATCH))
+)
 
 
 def default_rules(

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -14,51 +14,17 @@ from mrbench.errors import MrbenchError
 from mrbench.files import read_regular
 from mrbench.model import plan as plans
 from mrbench.model.plan import Plan
-from mrbench.model.record import (
-    FORMAT,
-    RuleFinding,
-    RuleOutcome,
-    RunRecord,
-    Validity,
-)
-from mrbench.model.run import Exit
-from mrbench.model.slurm import Container
+from mrbench.model.record import FORMAT, RuleOutcome, RunRecord
+from mrbench.model.work import with_new_names
 
 _READER = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Raw)
 _WRITER = msgspec.json.Encoder()
-S = TypeVar("S", bound=msgspec.Struct)
 
 OLDEST = 2
 DAMAGED = "it was edited or damaged; restore it or remove the run"
-# Words of a rule's outcome, up to format 3.
+# Up to format 3 a rule's outcome had other words.
+WITH_OLD_OUTCOMES = 3
 OUTCOMES: Mapping[str, RuleOutcome] = {"held": "ok", "broken": "failed", "unknown": "not checked"}
-
-
-class _OldPlan(Plan, frozen=True, kw_only=True):
-    """A plan up to format 2."""
-
-    image_size: str | None = None
-
-
-class _OldFinding(RuleFinding, frozen=True, kw_only=True):
-    outcome: Literal["held", "broken", "unknown"]  # type: ignore[assignment]  # other words
-
-
-class _OldValidity(Validity, frozen=True, kw_only=True):
-    findings: tuple[_OldFinding, ...] = ()
-
-
-class _OldRecord(RunRecord, frozen=True, kw_only=True):
-    """A record up to format 3."""
-
-    plan: _OldPlan
-    validity: _OldValidity | None = None
-
-
-class _OldClusterRecord(_OldRecord, frozen=True, kw_only=True):
-    """The same of a run in a cluster's container."""
-
-    container: Container | None = None  # type: ignore[assignment]  # had its key
 
 
 class _Format(msgspec.Struct):
@@ -84,40 +50,40 @@ def record_of(raw: bytes, file: str) -> RunRecord:
     if head.format == FORMAT:
         return _sound(files.decode(raw, RunRecord, file, remedy=DAMAGED), file)
     files.check_format(head.format, "record", range(OLDEST, FORMAT + 1), file)
-    on_cluster = head.container is not None and head.container.tool is not None
-    cls = _OldClusterRecord if on_cluster else _OldRecord
-    return _sound(_lifted(files.decode(raw, cls, file, remedy=DAMAGED)), file)
+    plain = files.loads(raw, file, remedy=DAMAGED)
+    _lift(plain, on_cluster=head.container is not None and head.container.tool is not None)
+    renamed = with_new_names(plain)
+    return _sound(files.convert(renamed, RunRecord, file, remedy=DAMAGED), file)
 
 
-def _lifted(old: _OldRecord) -> RunRecord:
-    """Return a record of format 2 or 3 as format 4 has it."""
-    changes: dict[str, object] = {"format": FORMAT, "plan": _lifted_plan(old.plan)}
-    if old.validity:
-        findings = tuple(
-            _changed(RuleFinding, finding, outcome=OUTCOMES[finding.outcome])
-            for finding in old.validity.findings
-        )
-        changes["validity"] = _changed(Validity, old.validity, findings=findings)
-    if old.exit:
-        changes["exit"] = _lifted_exit(old.exit)
-    if isinstance(old, _OldClusterRecord):
-        changes |= {"container": None, "cluster_container": old.container}
-    return _changed(RunRecord, old, **changes)
+def _lift(plain: dict[str, Any], *, on_cluster: bool) -> None:
+    """Make plain values of an older record those of today's, but for names of keys."""
+    if plain["format"] <= WITH_OLD_OUTCOMES:
+        for finding in _at(plain, "validity", "findings", default=[]):
+            if isinstance(finding, dict) and finding.get("outcome") in OUTCOMES:
+                finding["outcome"] = OUTCOMES[finding["outcome"]]
+        # a remedy stood at the message's end
+        text, _, remedy = str(_at(plain, "exit", "message", default="")).rpartition("; ")
+        if text:
+            plain["exit"] |= {"message": text, "remedy": remedy}
+        if on_cluster:  # had the other's key
+            plain["cluster_container"] = plain.pop("container")
+    plain["format"] = FORMAT
+    plan = plain.get("plan")
+    if isinstance(plan, dict):
+        _lift_plan(plan)
 
 
-def _lifted_exit(end: Exit) -> Exit:
-    """Return how a run ended with the remedy apart, which stood at the message's end."""
-    text, _, remedy = end.message.rpartition("; ")
-    return msgspec.structs.replace(end, message=text, remedy=remedy) if text else end
+def _lift_plan(plan: dict[str, Any]) -> None:
+    plan["format"] = plans.FORMAT
+    plan.setdefault("image_size", None)
 
 
-def _lifted_plan(old: _OldPlan) -> Plan:
-    return _changed(Plan, old, format=plans.FORMAT)
-
-
-def _changed(cls: type[S], old: S, **changes: object) -> S:
-    """Return a value of an older type as one of its current type, with changes."""
-    return cls(**{name: getattr(old, name) for name in cls.__struct_fields__} | changes)
+def _at(plain: dict[str, Any], key: str, inner: str, *, default: object) -> Any:  # noqa: ANN401
+    """Return what stands at key.inner; default where nothing, or nothing of its kind, does."""
+    outer = plain.get(key)
+    found = outer.get(inner) if isinstance(outer, dict) else default
+    return found if isinstance(found, type(default)) else default
 
 
 def read_plan(path: Path) -> Plan:
@@ -136,7 +102,9 @@ def plan_of(raw: bytes, file: str) -> Plan:
     if number == plans.FORMAT:
         return files.decode(raw, Plan, file, remedy=DAMAGED)
     files.check_format(number, "plan", range(OLDEST, plans.FORMAT + 1), file)
-    return _lifted_plan(files.decode(raw, _OldPlan, file, remedy=DAMAGED))
+    plain = files.loads(raw, file, remedy=DAMAGED)
+    _lift_plan(plain)
+    return files.convert(with_new_names(plain), Plan, file, remedy=DAMAGED)
 
 
 def _sound(record: RunRecord, file: str) -> RunRecord:
@@ -145,18 +113,18 @@ def _sound(record: RunRecord, file: str) -> RunRecord:
         key = "plan.gpus" if record.plan.gpus < 1 else "plan.nodes"
         raise MrbenchError("less than 1", DAMAGED, file=file, key=key)
     measured = record.measurement
-    rate = measured.images_per_second if measured else None
+    rate = measured.throughput if measured else None
     if record.status == "ok" and rate is None:
         text = "status is ok, and there is no number"
-        raise MrbenchError(text, DAMAGED, file=file, key="measurement.images_per_second")
+        raise MrbenchError(text, DAMAGED, file=file, key="measurement.throughput")
     interval = measured.interval if measured else None
-    figures = {"images_per_second": rate}
+    figures = {"throughput": rate}
     if interval:
-        names = ("images_per_second", "low", "high")
+        names = ("throughput", "low", "high")
         figures |= {f"interval.{name}": getattr(interval, name) for name in names}
     for name, figure in figures.items():
         if figure is not None and not 0 < figure < math.inf:
-            text = f"{figure} is not a number of images per second"
+            text = f"{figure} is not a throughput"
             raise MrbenchError(text, DAMAGED, file=file, key=f"measurement.{name}")
     return record
 

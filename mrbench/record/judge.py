@@ -72,11 +72,11 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     marks = Marks()
     totals = Totals(plan.log, plan.window)
     blocks = totals.watch(read_blocks(folder.log))
-    samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
+    samples = parse_samples(blocks, plan.log, plan.work_per_iteration, plan.window)
     measurement = measure(
         marks.watch(until_past(samples, plan.window)),
         plan.window,
-        plan.images_per_iteration,
+        plan.work_per_iteration,
         stamps=read_stamps(folder.stamps),
         log=plan.log,
         totals=totals,

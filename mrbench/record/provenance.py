@@ -8,6 +8,7 @@ import msgspec
 
 from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
 from mrbench.model.inputs import SyntheticData
+from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.record.machine_rules import slowed_by
 from mrbench.text import ABSENT, differences, leaves
@@ -26,13 +27,19 @@ WHO = (
     *("TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"),
 )
 DRAWN = tuple(sorted(field.name for field in msgspec.structs.fields(SyntheticData)))
+# of a plan, left out while they are as for images
+OF_WORK = ("unit", "sequence_length", "accumulation", "iteration")
 SLOWED = "slowed"  # begins the facts on what slowed a run: other programs, heat
 # The beginning of a fact's dotted key: what a difference there means, and why. The longest counts.
 KEYS: dict[str, tuple[Kind, str]] = {
     "plan.suite": (MUST, "each suite trains something else"),
     "plan.window": (MUST, "other iterations are measured"),
-    "plan.images_per_iteration": (MUST, "throughput depends on the batch"),
-    "plan.images_per_gpu": (MUST, "throughput depends on the batch of each device"),
+    "plan.unit": (MUST, "other work is counted"),
+    "plan.work_per_iteration": (MUST, "throughput depends on the batch"),
+    "plan.sequence_length": (MUST, "sequences of another length"),
+    "plan.accumulation": (MUST, "another number of batches in a step"),
+    "plan.iteration": (MUST, "iterations are steps of one and batches of the other"),
+    "plan.per_device": (MUST, "throughput depends on the batch of each device"),
     "plan.gpus": (MUST, "another number of devices"),
     "plan.accelerator": (MUST, "another kind of device"),
     "plan.precision": (MUST, "other arithmetic"),
@@ -98,8 +105,11 @@ ON_CPU: dict[str, tuple[Kind, str]] = {
 }
 # Between two implementations of a suite the suite has decided that these do not forbid it.
 BETWEEN: dict[str, tuple[Kind, str]] = {
-    "plan.images_per_iteration": (EXPLAINS, "the suite compares implementations of other batches"),
-    "plan.images_per_gpu": (EXPLAINS, "the same"),
+    "plan.work_per_iteration": (EXPLAINS, "the suite compares implementations of other batches"),
+    "plan.per_device": (EXPLAINS, "the same"),
+    "plan.sequence_length": (EXPLAINS, "the same"),
+    "plan.accumulation": (EXPLAINS, "the same"),
+    "plan.iteration": (EXPLAINS, "the same"),
     "plan.image_size": (EXPLAINS, "the suite compares implementations of other sizes"),
     "plan.environment.image": (EXPLAINS, "each implementation has its own"),
     "stated": (EXPLAINS, "what each log states is compared with its own plan"),
@@ -175,14 +185,17 @@ def terms(record: RunRecord) -> dict[str, object]:
         "plan.environment.image": plan.environment.image,
         "plan.gpus": plan.gpus,
         "plan.image_size": plan.image_size,
-        "plan.images_per_gpu": plan.images_per_gpu,
-        "plan.images_per_iteration": plan.images_per_iteration,
         "plan.implementation": plan.implementation,
+        "plan.per_device": plan.per_device,
         "plan.precision": plan.precision,
         "plan.suite": plan.suite,
         "plan.window.first": plan.window.first,
         "plan.window.last": plan.window.last,
+        "plan.work_per_iteration": plan.work_per_iteration,
     }
+    of_work = {name: getattr(plan, name) for name in OF_WORK}
+    known |= {f"plan.{n}": value for n, value in of_work.items() if value != Plan.LATER[n]}
+    known = dict(sorted(known.items()))
     if machine and plan.accelerator == "cpu":
         known |= {key: getattr(machine, key.removeprefix("machine.")) for key in sorted(ON_CPU)}
     gpus = machine.gpus if machine else ()

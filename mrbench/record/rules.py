@@ -1,6 +1,6 @@
 """What a rule of a suite looks at: functions by their names, from a record to an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from msgspec import UNSET
@@ -27,26 +27,43 @@ class RuleCheck(Protocol):
 # What was trained, as the log states it.
 
 
-def images_per_iteration(record: RunRecord, _rule: Rule) -> Answer:
-    """Compare images per iteration, or per GPU where the log states those."""
-    stated, where = _stated(record, "images_per_iteration")
-    if stated is not None:
-        return _equal("images per iteration", stated, record.plan.images_per_iteration, where)
-    stated, where = _stated(record, "images_per_gpu")
-    return _equal("images per GPU", stated, record.plan.images_per_gpu, where)
+def work_per_iteration(record: RunRecord, _rule: Rule) -> Answer:
+    """Compare all that the log states of an iteration's work."""
+    answers = [
+        _equal(what, stated, planned, where)
+        for what, planned, (stated, where) in _batch_facts(record)
+        if stated is not None
+    ]
+    unit = record.plan.unit
+    unstated: Answer = ("not checked", f"the log does not state {unit} per GPU or iteration")
+    return next((answer for answer in answers if answer[0] == "failed"), [*answers, unstated][0])
 
 
 def batch_confirmed(record: RunRecord, _rule: Rule) -> Answer:
     """Ask whether the log states the batch at all."""
-    for name, what in (("images_per_iteration", "iteration"), ("images_per_gpu", "GPU")):
-        stated, where = _stated(record, name)
+    for what, _, (stated, where) in _batch_facts(record):
         if stated is not None:
-            return "ok", f"images per {what}: {stated} ({where})"
-    images = record.plan.images_per_iteration
+            return "ok", f"{what}: {stated} ({where})"
+    work = f"{record.plan.work_per_iteration} {record.plan.unit}"
     return "failed", (
-        f"{images} images per iteration are the recipe's word: no line of the log confirms them"
-        " (log.states)"
+        f"{work} per iteration are the recipe's word: no line of the log confirms them (log.states)"
     )
+
+
+def _batch_facts(record: RunRecord) -> Iterator[tuple[str, int | None, tuple[str | None, str]]]:
+    """Yield what there is to state of an iteration's work, as planned, and as the log states it."""
+    plan = record.plan
+    samples = "sequences" if plan.unit == "tokens" else plan.unit
+    yield (
+        f"{plan.unit} per iteration",
+        plan.work_per_iteration,
+        _stated(record, "work_per_iteration"),
+    )
+    stated = _stated(record, "samples_per_iteration")
+    yield f"{samples} per iteration", plan.samples_per_iteration, stated
+    yield f"{samples} per GPU", plan.per_device, _stated(record, "per_device")
+    yield "batches per step", plan.accumulation, _stated(record, "accumulation")
+    yield "tokens per sequence", plan.sequence_length, _stated(record, "sequence_length")
 
 
 def whole_batches(record: RunRecord, rule: Rule) -> Answer:
@@ -58,7 +75,7 @@ def whole_batches(record: RunRecord, rule: Rule) -> Answer:
     plan, images = record.plan, record.data_images
     if not images:
         return "not checked", "the images of the data set were not counted"
-    batch, most = plan.images_per_iteration, 0.01 if rule.at_most is None else rule.at_most
+    batch, most = plan.samples_per_iteration, 0.01 if rule.at_most is None else rule.at_most
     told, where = _stated(record, "iterations_per_epoch")
     lacking = 2 * max(batch - plan.gpus, 0)  # images of an epoch, at most
     if told is not None and told.isdecimal() and int(told):
@@ -186,7 +203,7 @@ def _measured(record: RunRecord) -> Measurement:
 
 
 RULES: Mapping[str, RuleCheck] = {
-    "images_per_iteration": images_per_iteration,
+    "work_per_iteration": work_per_iteration,
     "batch_confirmed": batch_confirmed,
     "whole_batches": whole_batches,
     "gpus": gpus,

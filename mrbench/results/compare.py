@@ -60,10 +60,10 @@ def compare_groups(one: Group, other: Group) -> Comparison:
         reasons += [f"the runs of {label} differ, {d}" for d in _apart(group)]
     a, b = _compared(one), _compared(other)
     found = None
-    if not reasons and a.run_images_per_second and b.run_images_per_second:
+    if not reasons and a.run_throughput and b.run_throughput:
         found = ratio(
-            b.run_images_per_second,
-            a.run_images_per_second,
+            b.run_throughput,
+            a.run_throughput,
             noise=other.noise,
             by_noise=one.noise,
             rounding=max(map(_rounding, (*one.usable, *other.usable))),
@@ -158,7 +158,7 @@ def no_number(record: RunRecord, *, edited: bool) -> str | None:
         return "its record was edited, `mrbench verify` tells more"
     if record.validity and record.validity.verdict == "invalid":
         return f"invalid: {record.validity.why or 'no reason'}"
-    if record.status != "ok" or not record.images_per_second:
+    if record.status != "ok" or not record.throughput:
         return f"{record.status}: {record.reason or 'no reason'}"
     return None
 
@@ -166,7 +166,7 @@ def no_number(record: RunRecord, *, edited: bool) -> str | None:
 def _compared(group: Group) -> ComparedSide:
     newest = group.runs[-1]
     counted = [run for run in group.runs if run.why_not is None]
-    rates = [run.record.images_per_second or 0.0 for run in counted]
+    rates = [run.record.throughput or 0.0 for run in counted]
     repeats = between_runs(rates) if rates else None
     interval = repeats.interval if repeats else None
     if len(counted) == 1 and counted[0].record.measurement:
@@ -175,10 +175,11 @@ def _compared(group: Group) -> ComparedSide:
         run=group.name,
         id=newest.record.id,
         status=newest.record.status,
-        images_per_second=repeats.images_per_second if repeats else None,
+        unit=newest.record.plan.unit,
+        throughput=repeats.throughput if repeats else None,
         interval=interval,
         runs=tuple(run.record.id for run in counted),
-        run_images_per_second=tuple(rates),
+        run_throughput=tuple(rates),
         assumed_noise=group.noise.deviation if group.noise and len(rates) == 1 else None,
         left_out=tuple(f"{run.name}: {run.why_not}" for run in group.runs if run.why_not),
     )

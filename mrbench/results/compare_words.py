@@ -12,6 +12,7 @@ from mrbench.model.comparison import (  # fmt: skip
     Difference,
 )
 from mrbench.model.finding import Finding, Outcome
+from mrbench.model.work import rate_name
 from mrbench.record.provenance import SLOWED
 from mrbench.text import one_line, shorten
 
@@ -50,10 +51,10 @@ def heading(comparison: Comparison) -> str:
 
 
 def _number(side: ComparedSide) -> str:
-    rate, interval = side.images_per_second, side.interval
+    rate, interval = side.throughput, side.interval
     if rate is None:
         return f"{side.status}, no number"
-    text = f"{rate:.3f} img/s"
+    text = f"{rate:.3f} {rate_name(side.unit)}"
     count = len(side.runs)
     if interval:
         what = "95 % interval" if count > 1 else "within this run"

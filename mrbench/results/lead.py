@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from mrbench.model.measurement import Interval
 from mrbench.model.table import Lead, TableRow
+from mrbench.model.work import rate_name
 from mrbench.results.rows import ratio_of
 from mrbench.text import counted, one_line, shorten
 
@@ -37,8 +38,8 @@ def with_lead(rows: Sequence[TableRow]) -> list[TableRow]:
 
 
 def _by_speed(rows: Sequence[TableRow]) -> list[TableRow]:
-    valid = [row for row in rows if row.images_per_second is not None]
-    return sorted(valid, key=lambda row: -(row.images_per_second or 0))
+    valid = [row for row in rows if row.throughput is not None]
+    return sorted(valid, key=lambda row: -(row.throughput or 0))
 
 
 def _leading(valid: Sequence[TableRow]) -> Lead:
@@ -95,7 +96,7 @@ def _fastest(first: TableRow, found: Lead, *, alone: bool) -> str:
             f"{name} has the highest number: {_rate(first)}, {found.ratio:.3g} times that of"
             f" {second}."
         )
-    ratio = Interval(images_per_second=found.ratio, low=found.low, high=found.high)
+    ratio = Interval(throughput=found.ratio, low=found.low, high=found.high)
     if found.established:
         return (
             f"{name} is fastest: {_rate(first)}, {ratio.point} times as fast as {second} (95 %"
@@ -133,7 +134,7 @@ def _not_established(groups: Sequence[Sequence[TableRow]]) -> list[str]:
 
 def _apart(faster: TableRow, slower: TableRow) -> bool:
     """Tell whether the 95 % interval of two rows' ratio, each of several runs, excludes 1."""
-    low, high = faster.low_images_per_second, slower.high_images_per_second
+    low, high = faster.low_throughput, slower.high_throughput
     if low is not None and high is not None and low > high:
         return True  # as Cochran and Cox have it, where Welch's t is no larger: spares the ratio
     found = ratio_of(faster, slower).low
@@ -159,7 +160,7 @@ def _name(row: TableRow) -> str:
 
 
 def _rate(row: TableRow) -> str:
-    rate, low, high = row.images_per_second, row.low_images_per_second, row.high_images_per_second
+    rate, low, high = row.throughput, row.low_throughput, row.high_throughput
     if rate is None or low is None or high is None:
-        return f"{rate or 0:.2f} img/s"
-    return f"{Interval(images_per_second=rate, low=low, high=high)} img/s"
+        return f"{rate or 0:.2f} {rate_name(row.unit)}"
+    return f"{Interval(throughput=rate, low=low, high=high)} {rate_name(row.unit)}"

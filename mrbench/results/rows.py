@@ -43,7 +43,7 @@ class TableRun(NamedTuple):
     status: Status
     counts: bool
     why_not: str
-    images_per_second: float | None
+    throughput: float | None
     interval: Interval | None
     rounding: float
     verdict: Verdict | None
@@ -68,7 +68,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         status=record.status,
         counts=counts(record),
         why_not=why_not(record),
-        images_per_second=record.images_per_second,
+        throughput=record.throughput,
         interval=record.measurement.interval if record.measurement else None,
         rounding=_rounding(record),
         verdict=record.validity.verdict if record.validity else None,
@@ -104,8 +104,8 @@ def make_rows(
     pairs = list(zip(rows, [_newest(group).terms for group in latest.values()], strict=True))
     pairs.sort(
         key=lambda pair: (
-            pair[0].images_per_second is None,
-            -(pair[0].images_per_second or 0),
+            pair[0].throughput is None,
+            -(pair[0].throughput or 0),
             pair[0].implementation,
         )
     )
@@ -204,15 +204,15 @@ def _row(
 ) -> TableRow:
     plan, last = group[-1].plan, group[-1]
     valid = [run for run in group if run.counts]
-    repeats = between_runs([run.images_per_second or 0.0 for run in valid]) if valid else None
-    mean = repeats.images_per_second if repeats else None
+    repeats = between_runs([run.throughput or 0.0 for run in valid]) if valid else None
+    mean = repeats.throughput if repeats else None
     interval = _interval(valid, repeats)
     low, high = (interval.low, interval.high) if interval else (None, None)
     notes = tuple(dict.fromkeys(note for run in valid for note in run.notes))
-    published = reference.images_per_second.get(plan.implementation) if reference else None
+    published = reference.throughput.get(plan.implementation) if reference else None
     comparable = plan.pinned and _same_hardware(suite, last)
     newest = _newest(group)
-    joules = [j for run in valid if (j := run.use.joules_per_image) is not None]
+    joules = [j for run in valid if (j := run.use.joules_per_unit) is not None]
     return TableRow(
         implementation=plan.implementation,
         title=plan.title,
@@ -225,19 +225,20 @@ def _row(
         hardware=last.hardware,
         started=newest.started,
         window=str(plan.window),
-        images_per_second=mean,
-        images_per_second_per_gpu=_per_gpu(mean, plan),
-        low_images_per_second_per_gpu=_per_gpu(low, plan),
-        high_images_per_second_per_gpu=_per_gpu(high, plan),
+        unit=plan.unit,
+        throughput=mean,
+        throughput_per_device=_per_gpu(mean, plan),
+        low_throughput_per_device=_per_gpu(low, plan),
+        high_throughput_per_device=_per_gpu(high, plan),
         repeats=len(valid),
         failed_repeats=len(group) - len(valid),
         earlier_runs=earlier,
-        run_images_per_second=tuple(run.images_per_second or 0.0 for run in valid),
+        run_throughput=tuple(run.throughput or 0.0 for run in valid),
         rounding=max((run.rounding for run in valid), default=0.0),
-        low_images_per_second=low,
-        high_images_per_second=high,
-        deviation_images_per_second=repeats.deviation if repeats else None,
-        published_images_per_second=published,
+        low_throughput=low,
+        high_throughput=high,
+        deviation_throughput=repeats.deviation if repeats else None,
+        published_throughput=published,
         reference=reference.name if reference else None,
         ratio=mean / published if mean and published and comparable else None,
         same_hardware=comparable,
@@ -246,7 +247,7 @@ def _row(
         reason="" if valid else last.why_not,
         notes=notes,
         slowed=tuple(dict.fromkeys(text for run in valid for text in run.slowed)),
-        joules_per_image=sum(joules) / len(joules) if joules else None,
+        joules_per_unit=sum(joules) / len(joules) if joules else None,
         peak_allocated_bytes=most([run.use.allocated_bytes for run in valid]),
         gpu_memory_peak_bytes=highest_peak([run.use.gpu_memory for run in valid]),
         gpu_memory_p95_bytes=most([run.use.gpu_memory.p95 for run in valid]),
@@ -302,7 +303,7 @@ def _with_scaling(rows: Sequence[TableRow], series: Sequence[Hashable | None]) -
     """
     members: dict[Hashable, list[int]] = {}
     for i, (row, key) in enumerate(zip(rows, series, strict=True)):
-        if key is not None and row.images_per_second_per_gpu:
+        if key is not None and row.throughput_per_device:
             members.setdefault(key, []).append(i)
     scaled = list(rows)
     for places in members.values():
@@ -333,8 +334,8 @@ def ratio_of(row: TableRow, by: TableRow, noises: Noises = (None, None)) -> Rati
     noises: what is known from elsewhere of their runs' noise, for a row of one run.
     """
     return ratio(
-        row.run_images_per_second,
-        by.run_images_per_second,
+        row.run_throughput,
+        by.run_throughput,
         noise=noises[0],
         by_noise=noises[1],
         rounding=max(row.rounding, by.rounding),

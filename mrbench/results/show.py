@@ -9,6 +9,7 @@ from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
+from mrbench.model.work import one_of, rate_name
 from mrbench.results import footnotes
 from mrbench.text import printable
 
@@ -25,7 +26,7 @@ def describe_run(record: RunRecord, called: str) -> str:
         "status": f"{record.status} {record.reason}".strip(),
         **(_measured(measured) if measured else {"throughput": "none"}),
         "validity": _validity(record),
-        "telemetry": wording.describe(record.telemetry),
+        "telemetry": wording.describe(record.telemetry, one_of(record.plan.unit)),
         "implementation": f"{plan.title} ({plan.framework}), suite {plan.suite}",
         "source": plan.source.url,
         "commit": plan.source.commit + ("" if plan.pinned else "  NOT the pinned one"),
@@ -63,7 +64,7 @@ def _measured(measured: Measurement) -> dict[str, object]:
 
 
 def _iterations(measured: Measurement) -> str:
-    images = f"{measured.images_per_iteration} images each"
+    images = f"{measured.work_per_iteration} images each"
     if measured.first is None or measured.last is None:
         return f"none timed, {images}"
     return f"{measured.first}-{measured.last} ({measured.iterations} timed, {images})"
@@ -95,14 +96,15 @@ def _docker(container: DockerContainer) -> str:
 
 
 def _throughput(measured: Measurement) -> str:
-    if measured.images_per_second is None:
+    if measured.throughput is None:
         return "none"
+    per_second = rate_name(measured.unit)
     seconds = _number(measured.seconds_per_iteration, ".6f", " s per iteration")
-    lines = [f"{measured.images_per_second:.3f} img/s ({seconds})"]
+    lines = [f"{measured.throughput:.3f} {per_second} ({seconds})"]
     interval = measured.interval
     if interval:
         lines.append(
-            f"95 % interval within this run {interval.low:.3f} to {interval.high:.3f} img/s;"
+            f"95 % interval within this run {interval.low:.3f} to {interval.high:.3f} {per_second};"
             " the next run may lie outside"
         )
     if measured.rounding:

@@ -30,7 +30,7 @@ class Use(NamedTuple):
     training's processes on the fullest machine.
     """
 
-    joules_per_image: float | None = None
+    joules_per_unit: float | None = None
     allocated_bytes: int | None = None
     gpu_memory: Memory = NOTHING
     process_memory: Memory = NOTHING
@@ -57,7 +57,7 @@ def use_of(record: RunRecord) -> Use:
         used = tree.memory_bytes if tree else None
         if used is not None:
             process_memory = _fuller(process_memory, used)
-    joules = telemetry.joules_per_image
+    joules = telemetry.joules_per_unit
     known = joules if joules is not UNSET and joules is not None and joules > 0 else None
     return Use(known, allocated, gpu_memory, process_memory)
 

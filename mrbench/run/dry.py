@@ -49,7 +49,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "command": shlex.join(job.argv),
         "accelerator": plan.accelerator,
         "gpus": plan.gpus,
-        "images_per_iteration": plan.images_per_iteration,
+        "work_per_iteration": plan.work_per_iteration,
         "window": str(plan.window),
         "stop": plan.stop,
         "wall_clock_limit_s": plan.wall_clock_limit_s,

@@ -25,6 +25,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord, Series
 from mrbench.model.reporter import Reporter, RunStart
 from mrbench.model.run import Exit, Status
+from mrbench.model.work import rate_name
 from mrbench.prepare import inherited, run_copy
 from mrbench.prepare.removal import remove_tree
 from mrbench.recipe.load import RecipeFile
@@ -312,10 +313,10 @@ def summary(record: RunRecord) -> str:
     name, measured, validity = record.plan.implementation, record.measurement, record.validity
     if record.status != "ok" or measured is None or validity is None:
         return f"{name}: {record.status}: {record.reason} ({record.id})"
-    rate, where = f"{measured.images_per_second:.2f}", f"{measured.first}-{measured.last}"
+    rate, where = f"{measured.throughput:.2f}", f"{measured.first}-{measured.last}"
     if measured.interval and measured.interval.half_width > 0:
         rate, where = measured.interval.point, f"{where} (within this run {measured.interval.ends})"
-    text = f"{name}: {rate} img/s in iterations {where}, {validity.verdict}"
+    text = f"{name}: {rate} {rate_name(measured.unit)} in iterations {where}, {validity.verdict}"
     # what slowed the run belongs to its number: it stands in the same line
     slowed = validity.noted(*MACHINE_RULES)
     if validity.why or slowed:

@@ -97,7 +97,7 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
         progress = Progress(plan, reporter)
         blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
         samples = parse_samples(
-            echoed(blocks, reporter), plan.log, plan.images_per_iteration, plan.window
+            echoed(blocks, reporter), plan.log, plan.work_per_iteration, plan.window
         )
         for sample in until_past(samples, plan.window):
             progress.show(sample)
@@ -229,12 +229,12 @@ class Progress:
 
     def show(self, sample: IterationSample) -> None:
         """Add a sample and report."""
-        window, images = self._plan.window, self._plan.images_per_iteration
+        window, work = self._plan.window, self._plan.work_per_iteration
         self._lines += 1  # the first has the start in it: no time left follows from it
         sample, least_s = self._timed(sample)
         if self._inside(sample):
             self._add(sample)
-        rate = self._iterations * images / self._seconds if self._seconds > least_s else None
+        rate = self._iterations * work / self._seconds if self._seconds > least_s else None
         end = window.last + sample.count
         per_iteration = self._seconds / self._iterations if rate else sample.seconds / sample.count
         left_s = max(0, end - sample.last) * per_iteration
@@ -245,7 +245,8 @@ class Progress:
                 iteration=sample.last,
                 end=end,
                 window=window,
-                images_per_second=rate,
+                unit=self._plan.unit,
+                throughput=rate,
                 half_width=None if rate is None or least_s else self._half_width(sample),
                 loss=sample.loss,
                 data_share=self._data_s / self._timed_data_s if self._timed_data_s else None,
@@ -292,11 +293,11 @@ class Progress:
                 resolution_s=2 * (sample.edge_s or self._rounding_s / len(self._times)),
                 one_clock=running,
             )
-            self._relative = sure.half_width / sure.images_per_second if sure else None
+            self._relative = sure.half_width / sure.throughput if sure else None
         if self._relative is None:
             return None
-        images = self._iterations * self._plan.images_per_iteration
-        return self._relative * images / self._seconds
+        work = self._iterations * self._plan.work_per_iteration
+        return self._relative * work / self._seconds
 
 
 class OnThisMachine:

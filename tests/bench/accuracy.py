@@ -104,7 +104,7 @@ def _read_one(case: Case, drawn: Array, pauses: Array, errors: Errors) -> None:
         and pauses.sum() > NEARLY * GROSS * drawn[WINDOW.first : WINDOW.last].sum()
     ):
         return
-    if found.images_per_second is None or found.first is None or found.last is None:
+    if found.throughput is None or found.first is None or found.last is None:
         raise SystemExit(f"{case.name}: mrbench gives no number: {found.reason}")
     taken = seconds[found.first - 1 : found.last]
     truth = case.images * len(taken) / sum(taken)
@@ -119,7 +119,7 @@ def _read_one(case: Case, drawn: Array, pauses: Array, errors: Errors) -> None:
     if case.medians:
         add("medians", mean_of_times(case, inside(case.medians(text, seconds))))
     add("time stamps", by_stamps(case, text))
-    add("mrbench", found.images_per_second)
+    add("mrbench", found.throughput)
     edges = range(found.first - 1, found.last + 1, case.spacing)
     intervals = [sum(seconds[a:b]) for a, b in pairwise(edges)]
     bound = case.bound(intervals, found.first - 1, found.last) / sum(taken)

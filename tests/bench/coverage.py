@@ -226,7 +226,7 @@ def simulate(row: Row, windows: int, seed: int) -> Cell:
         if found is None:
             raise SystemExit(f"no interval: {row.name}")
         covered += found.low <= 1 / mean <= found.high
-        halves.append((found.high - found.low) / 2 / found.images_per_second)
+        halves.append((found.high - found.low) / 2 / found.throughput)
     half = float(np.median(halves))
     deviation = float(np.std(seconds.mean(axis=1) / true))
     return Cell(100 * covered / windows, half / (1.96 * deviation), 100 * half)

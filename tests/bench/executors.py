@@ -34,7 +34,7 @@ def main() -> None:
         for number in range(rounds + 1):
             for name, options in executors.items():
                 record = _run(name, options, folder)
-                rate = record["measurement"]["images_per_second"]
+                rate = record["measurement"]["throughput"]
                 if number:  # the round before the first makes environments and images
                     rates.setdefault(name, []).append(rate)
                     print(f"round {number}, {name}: {rate:.2f} img/s", flush=True)

@@ -92,7 +92,7 @@ def stream(gigabytes: float, pipe: Path) -> None:
     """Print seconds and peak memory of `mrbench parse` reading generated lines from a pipe."""
     os.mkfifo(pipe)
     mrbench = str(Path(sys.executable).parent / "mrbench")
-    words = ("--impl", "detectron2", "--images-per-iteration", str(IMAGES), "--window", "100:500")
+    words = ("--impl", "detectron2", "--work-per-iteration", str(IMAGES), "--window", "100:500")
     start = time.perf_counter()
     process = subprocess.Popen([mrbench, "parse", str(pipe), *words])
     size = lines = 0

@@ -33,9 +33,9 @@ def mrbench(log: Path, *, every_line: bool = False) -> float:
     hint = None if every_line else window
     samples = parse_samples(read_blocks(log), LogFormat(format="detectron2"), IMAGES, hint)
     found = measure(samples, window, IMAGES)
-    if found.images_per_second is None:
+    if found.throughput is None:
         raise SystemExit(f"not measured: {found.reason}")
-    return found.images_per_second
+    return found.throughput
 
 
 def mrbench_every_line(log: Path) -> float:

@@ -20,7 +20,7 @@ title: Two seconds
 framework: none
 source: {{url: "file://{upstream}", commit: {commit}}}
 environment: {{kind: current}}
-workload: {{images_per_gpu: 1}}
+workload: {{per_device: 1}}
 launch: {{command: "{{python}} train.py"}}
 log:
   pattern: 'iter: (?P<iteration>\\d+) loss: \\S+ time: (?P<value>\\S+)'

@@ -77,12 +77,12 @@ def check_measurement(found: Measurement) -> None:
     assert json.dumps(msgspec.to_builtins(found), allow_nan=False)
     if found.status != "ok":
         assert found.reason, found
-        assert found.images_per_second is found.seconds_per_iteration is None, found
+        assert found.throughput is found.seconds_per_iteration is None, found
         return
     seconds, rate, images = (
         found.seconds_per_iteration,
-        found.images_per_second,
-        found.images_per_iteration,
+        found.throughput,
+        found.work_per_iteration,
     )
     assert seconds is not None or (images is None and rate is not None), found
     assert seconds is None or 0 < seconds < math.inf, found
@@ -95,7 +95,7 @@ def check_measurement(found: Measurement) -> None:
     assert found.last is not None, found
     assert 0 < found.iterations <= found.last - found.first + 1, found
     if found.interval is not None:
-        middle = found.interval.images_per_second
+        middle = found.interval.throughput
         assert 0 < found.interval.low <= middle <= found.interval.high < math.inf, found
 
 
@@ -116,8 +116,7 @@ def check_hint(text: bytes, log: LogFormat, found: Measurement) -> None:
     """
     hinted = measure(parse_samples(whole_lines([text]), log, IMAGES, WINDOW), WINDOW, IMAGES)
     one, other = (
-        (m.status, m.images_per_second, m.seconds_per_iteration, m.first, m.last)
-        for m in (hinted, found)
+        (m.status, m.throughput, m.seconds_per_iteration, m.first, m.last) for m in (hinted, found)
     )
     if found.status == "ok" and hinted.status == "ok":
         same(one, other, "with a hint at the window")

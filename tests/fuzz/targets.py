@@ -14,7 +14,7 @@ from pathlib import Path
 from oracles import IMAGES, WINDOW, check_measurement, log_holds
 
 from mrbench.errors import MeasureError, RecipeError
-from mrbench.measure.anylog import parse_log
+from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.failure.verdict import failure_of_log
 from mrbench.measure.log.blocks import read_stamps
 from mrbench.measure.parsers import FORMAT_NAMES, parse_samples
@@ -122,7 +122,10 @@ def detected(data: bytes) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         path = Path(folder) / "train.log"
         path.write_bytes(data)
-        known = {"own": (PATTERN, IMAGES), "detectron2": (LogFormat(format="detectron2"), IMAGES)}
+        known = {
+            "own": KnownLog(PATTERN, IMAGES),
+            "detectron2": KnownLog(LogFormat(format="detectron2"), IMAGES),
+        }
         try:
             found = parse_log(path, recipes=known, window=WINDOW)
         except MeasureError:
@@ -134,9 +137,9 @@ def detected(data: bytes) -> None:
             raise
         assert json.dumps(found.to_dict(), allow_nan=False)
         check_measurement(found.measurement)
-        if found.measurement.images_per_iteration is None:
+        if found.measurement.work_per_iteration is None:
             counted = any(words in data for words in COUNTED)
-            assert counted or found.measurement.images_per_second is None, found
+            assert counted or found.measurement.throughput is None, found
 
 
 def stamps(data: bytes) -> None:

@@ -17,6 +17,7 @@ from mrbench.measure.student import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.model.comparison import EXPLAINS, MUST
 from mrbench.model.finding import Finding, Outcome
+from mrbench.model.work import Unit
 from mrbench.record.provenance import SLOWED
 from mrbench.text import shorten
 
@@ -49,6 +50,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         remedy: str = "",
         *,
         figures: Mapping[str, float] | None = None,
+        unit: Unit | None = None,
     ) -> Finding:
         """Make a finding on one series."""
         name = series_name(key, {entry.key for entry in self.baseline.entries})
@@ -61,6 +63,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
             file=self.file,
             line=self.lines.get(key),
             figures=figures or {},
+            unit=unit,
         )
 
 
@@ -107,7 +110,7 @@ def _throughput(gate: Gate, entry: BaselineEntry, repeats: ValidRuns) -> Finding
     floor = max(entry.rounding, repeats.rounding) / math.sqrt(3)
     terms = replace(gate.terms, floor=floor)
     judgement = judge(base, new, terms)
-    text = words.compared(judgement, base, new, terms)
+    text = words.compared(judgement, base, new, terms, entry.unit)
     if repeats.left_out:
         text += f"; {len(repeats.left_out)} left out: {repeats.left_out[0]}"
     remedy, more = "", None
@@ -120,7 +123,9 @@ def _throughput(gate: Gate, entry: BaselineEntry, repeats: ValidRuns) -> Finding
         remedy = words.remedy(more, base, again)
     outcome = OUTCOMES[judgement.verdict]
     figures = words.figures(judgement, base, new, terms, more)
-    return gate.finding(entry.key, "throughput", outcome, text, remedy, figures=figures)
+    return gate.finding(
+        entry.key, "throughput", outcome, text, remedy, figures=figures, unit=entry.unit
+    )
 
 
 def _lack(repeats: ValidRuns | None, new: ValidRuns | None) -> str:
@@ -136,7 +141,7 @@ def _guess(entry: BaselineEntry, repeats: ValidRuns) -> float:
     """Return a noise to plan with where none is known: no less than within a run."""
     pairs = zip(
         (*entry.half_widths, *repeats.half_widths),
-        (*entry.images_per_second, *repeats.rates),
+        (*entry.throughput, *repeats.rates),
         strict=False,
     )
     within = [half / rate / t_quantile(WITHIN) for half, rate in pairs if half is not None]

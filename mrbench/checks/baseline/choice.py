@@ -15,11 +15,12 @@ from mrbench.measure.repeats import Sample, log_sample
 from mrbench.model.baseline import BaselineEntry, Key
 from mrbench.model.comparison import MUST, Difference
 from mrbench.model.record import RunRecord
+from mrbench.model.work import Unit
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import SLOWED
 from mrbench.results.compare import no_number
 
-MOST = 1e300  # images per second; the mean of more is no float
+MOST = 1e300  # work per second; the mean of more is no float
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +33,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def unusable(self) -> str | None:
         """Why the run's number cannot be used, or None."""
         reason = no_number(self.record, edited=self.edited)
-        if reason is None and (self.record.images_per_second or 0) >= MOST:
-            return "its images per second are not a speed"
+        if reason is None and (self.record.throughput or 0) >= MOST:
+            return "its throughput is not a speed"
         return reason
 
 
@@ -55,8 +56,13 @@ class ValidRuns(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """Their images per second."""
-        return tuple(record.images_per_second or math.nan for record in self.records)
+        """Their throughput."""
+        return tuple(record.throughput or math.nan for record in self.records)
+
+    @property
+    def unit(self) -> Unit:
+        """What their throughput counts: a plan's runs all the same."""
+        return self.records[-1].plan.unit if self.records else "images"
 
     @property
     def sample(self) -> Sample:
@@ -71,7 +77,7 @@ class ValidRuns(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def half_widths(self) -> tuple[float | None, ...]:
-        """The half widths of their within-run intervals, images per second."""
+        """The half widths of their within-run intervals, as the throughput."""
         return tuple(_half_width(record) for record in self.records)
 
 
@@ -147,7 +153,7 @@ def _slowed(records: Sequence[RunRecord]) -> dict[str, str]:
 
 
 def _half_width(record: RunRecord) -> float | None:
-    interval, rate = record.measurement and record.measurement.interval, record.images_per_second
+    interval, rate = record.measurement and record.measurement.interval, record.throughput
     if not interval or not rate or max(interval.low, interval.high) >= MOST:
         return None
     return max(interval.high - rate, rate - interval.low, 0.0)

@@ -9,6 +9,7 @@ import msgspec
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.model.finding import Finding
+from mrbench.model.work import rate_name
 
 
 class BenchmarkEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,7 +35,7 @@ def github_action_benchmark(findings: Sequence[Finding]) -> list[BenchmarkEntry]
     return [
         BenchmarkEntry(
             name=finding.subject,
-            unit="img/s",
+            unit=rate_name(finding.unit or "images"),
             value=metric.value,
             extra=finding.text,
             range=_half_width(metric),
@@ -70,9 +71,9 @@ def _measured(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Metric]]:
     """Yield the findings that have a number, each with that."""
     for finding in findings:
         figures = finding.figures
-        if "images_per_second" in figures:
-            low, high = (figures.get(f"images_per_second_{end}") for end in ("low", "high"))
-            value = figures["images_per_second"]
+        if "throughput" in figures:
+            low, high = (figures.get(f"throughput_{end}") for end in ("low", "high"))
+            value = figures["throughput"]
             yield finding, Metric(value=value, lower_value=low, upper_value=high)
 
 

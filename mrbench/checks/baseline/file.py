@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,8 +14,10 @@ from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.files import digest_of, read_regular, write_whole
 from mrbench.measure.repeats import Sample, log_sample
 from mrbench.model.baseline import FORMAT, MOST_FREEDOM, MOST_HISTORY, Baseline, BaselineEntry, Key
+from mrbench.model.work import OLD_NAMES
 from mrbench.recipe import yamlfile
 
+OLDEST = 1
 REMEDY = "restore it, or make one with `mrbench baseline save`"
 LARGEST_BYTES = yamlfile.MAX_BYTES
 ROUNDING = 1e-9  # relative, of sums in another order
@@ -65,11 +68,13 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
     except (ValueError, RecursionError) as exc:
         raise MrbenchError(f"is not JSON ({exc})", REMEDY, file=path) from exc
     head = files.convert(content, _Head, path, remedy=REMEDY)
-    files.check_format(head.format, "baseline", range(FORMAT, FORMAT + 1), path)
+    files.check_format(head.format, "baseline", range(OLDEST, FORMAT + 1), path)
     if digest_of(content) != head.digest:
         raise CheckFailed("was edited after it was saved", REMEDY, file=path)
     try:
+        # keys of the older format are read as those of an older recipe are
         baseline, place = yamlfile.parse_yaml(Baseline, raw, str(path))
+        baseline = _renamed(baseline)
         for i, entry in enumerate(baseline.entries):
             for key, text in _contradictions(entry).items():
                 raise place.error(f"entries[{i}].{key}", text)  # the first is enough
@@ -108,7 +113,7 @@ def _no_number(name: str) -> NoReturn:
 
 def _contradictions(entry: BaselineEntry) -> dict[str, str]:
     """Return what in an entry contradicts the rest of it, by key."""
-    rates, now = entry.images_per_second, entry.now
+    rates, now = entry.throughput, entry.now
     wrong = {}
     if len(entry.half_widths) != len(rates):
         wrong["half_widths"] = f"{len(entry.half_widths)} widths of {len(rates)} repeats"
@@ -119,10 +124,8 @@ def _contradictions(entry: BaselineEntry) -> dict[str, str]:
     sample = log_sample(rates)
     wrong |= _wrong_noise(entry, sample)
     mean = math.exp(sample.mean)
-    if not math.isclose(now.images_per_second, mean, rel_tol=ROUNDING):
-        wrong["now.images_per_second"] = (
-            f"{now.images_per_second:.6g} is not the mean of its repeats, {mean:.6g}"
-        )
+    if not math.isclose(now.throughput, mean, rel_tol=ROUNDING):
+        wrong["now.throughput"] = f"{now.throughput:.6g} is not the mean of its repeats, {mean:.6g}"
     if entry.anchor not in (now, *entry.history) and len(entry.history) < MOST_HISTORY:
         wrong["anchor"] = "is neither `now` nor in `history`"
     return wrong
@@ -144,6 +147,19 @@ def _wrong_noise(entry: BaselineEntry, sample: Sample) -> dict[str, str]:
         if squares < sample.squares * (1 - ROUNDING) - ROUNDING**2:
             return {"noise": f"{entry.noise:.6g} is less than its repeats alone show"}
     return {}
+
+
+def _renamed(baseline: Baseline) -> Baseline:
+    """Return an older baseline with the names that facts have today."""
+    entries = tuple(replace(e, provenance=_facts(e.provenance)) for e in baseline.entries)
+    return replace(baseline, format=FORMAT, provenance=_facts(baseline.provenance), entries=entries)
+
+
+def _facts(provenance: Mapping[str, str]) -> dict[str, str]:
+    return {
+        ".".join(OLD_NAMES.get(name, name) for name in key.split(".")): text
+        for key, text in provenance.items()
+    }
 
 
 def _whole(entry: BaselineEntry, baseline: Baseline) -> BaselineEntry:

@@ -23,6 +23,7 @@ from mrbench.model.baseline import (
     Speed,
     series_name,
 )
+from mrbench.model.work import rate_name
 from mrbench.text import four_digits, shorten
 
 
@@ -58,7 +59,7 @@ def update(
         name = series_name(key, {*entries, *groups})
         if known is None:
             entry = _entry(key, new)
-            text = f"{name}: new, {four_digits(entry.now.images_per_second)} img/s"
+            text = f"{name}: new, {four_digits(entry.now.throughput)} {rate_name(entry.unit)}"
             change = Change(name, text, (), entry)
         else:
             change = _changed(name, known, new, terms, why)
@@ -77,15 +78,16 @@ def _entry(key: Key, repeats: ValidRuns) -> BaselineEntry:
     speed = Speed(
         saved=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         commit=repeats.commit,
-        images_per_second=math.exp(sample.mean),
+        throughput=math.exp(sample.mean),
         runs=tuple(record.id for record in repeats.records),
     )
     return BaselineEntry(
         implementation=key[0],
         gpus=key[1],
         nodes=key[2],
+        unit=repeats.unit,
         now=speed,
-        images_per_second=repeats.rates,
+        throughput=repeats.rates,
         half_widths=repeats.half_widths,
         noise=math.sqrt(sample.variance) if sample.freedom else None,
         noise_freedom=sample.freedom,
@@ -116,10 +118,10 @@ def _changed(name: str, old: BaselineEntry, repeats: ValidRuns, terms: Terms, wh
 def _slower(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> Iterator[str]:
     """Yield why a new speed is too slow: by the test, or by what it adds up to since the anchor."""
     if judge(stored_sample(old), stored_sample(new), terms).verdict == "fail":
-        before, after = old.now.images_per_second, new.now.images_per_second
-        speeds = f"{four_digits(before)} -> {four_digits(after)} img/s"
+        before, after = old.now.throughput, new.now.throughput
+        speeds = f"{four_digits(before)} -> {four_digits(after)} {rate_name(new.unit)}"
         yield f"{speeds}, slower than the baseline by more than {share(terms.margin)}"
-    since = new.now.images_per_second / old.anchor.images_per_second - 1
+    since = new.now.throughput / old.anchor.throughput - 1
     if since < -terms.margin:
         yield (
             f"it is {share(-since)} slower than on {old.anchor.saved[:10]}; step by step that is"
@@ -129,7 +131,7 @@ def _slower(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> Iterator[st
 
 def _faster(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> bool:
     """Tell whether the anchor moves up: faster than it by more than the margin, surely."""
-    anchored = replace(stored_sample(old), mean=math.log(old.anchor.images_per_second))
+    anchored = replace(stored_sample(old), mean=math.log(old.anchor.throughput))
     judgement = judge(anchored, stored_sample(new), replace(terms, two_sided=True))
     return judgement.verdict == "fail" and judgement.change > 0
 
@@ -146,9 +148,10 @@ def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:
 
 
 def _change_text(old: BaselineEntry, new: BaselineEntry) -> str:
-    before, after = old.now.images_per_second, new.now.images_per_second
-    since = after / old.anchor.images_per_second - 1
-    text = f"{four_digits(before)} -> {four_digits(after)} img/s ({signed(after / before - 1)})"
+    before, after = old.now.throughput, new.now.throughput
+    since = after / old.anchor.throughput - 1
+    text = f"{four_digits(before)} -> {four_digits(after)} {rate_name(new.unit)}"
+    text += f" ({signed(after / before - 1)})"
     text += f", {signed(since)} since {old.anchor.saved[:10]}"
     if old.now.commit != new.now.commit:
         text += f"; commit {old.now.commit[:12]} -> {new.now.commit[:12]}"

@@ -14,8 +14,8 @@ def stored_sample(entry: BaselineEntry) -> Sample:
     """Return a baseline's repeats with all that is known of their noise."""
     variance = (entry.noise or 0.0) ** 2
     return Sample(
-        count=len(entry.images_per_second),
-        mean=math.log(entry.now.images_per_second),
+        count=len(entry.throughput),
+        mean=math.log(entry.now.throughput),
         squares=variance * entry.noise_freedom,
         freedom=entry.noise_freedom,
     )

@@ -1,6 +1,6 @@
 """The gate's test: whether a training is slower than its baseline by a margin or more.
 
-Both samples are logarithms of images per second, so their difference is the logarithm of the
+Both samples are logarithms of throughputs, so their difference is the logarithm of the
 ratio of two speeds (geometric means). Two questions are put to it, each at 5 %: can a slowdown of
 the margin or more be excluded (then it passes), and can one of less than the margin (then it
 fails)? Otherwise the repeats do not tell, and nothing is claimed. That is the test of

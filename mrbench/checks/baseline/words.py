@@ -8,6 +8,7 @@ from mrbench.checks.baseline.verdict import Judgement, Terms
 from mrbench.measure.repeats import Sample
 from mrbench.measure.student import t_quantile
 from mrbench.model.comparison import Difference
+from mrbench.model.work import Unit, rate_name
 from mrbench.text import four_digits
 
 FEW = 4  # facts that a line names
@@ -25,9 +26,10 @@ def signed(change: float) -> str:
     return f"{100 * change:+.1f} %"
 
 
-def compared(judgement: Judgement, base: Sample, new: Sample, terms: Terms) -> str:
+def compared(judgement: Judgement, base: Sample, new: Sample, terms: Terms, unit: Unit) -> str:
     """Say what came out, and of what."""
-    text = f"{_percent(judgement.change)} of the baseline's {four_digits(_exp(base.mean))} img/s"
+    speed = f"{four_digits(_exp(base.mean))} {rate_name(unit)}"
+    text = f"{_percent(judgement.change)} of the baseline's {speed}"
     if judgement.low is not None and judgement.high is not None:
         text += f" ({share(judgement.confidence)} interval {_percent(judgement.low)} to"
         text += f" {_percent(judgement.high)})"
@@ -106,12 +108,12 @@ def figures(
 ) -> dict[str, float]:
     """Return all numbers of a finding; what is not known is left out.
 
-    low and high of images_per_second: 95 % interval of the new mean; of ratio: that by which it
+    low and high of throughput: 95 % interval of the new mean; of ratio: that by which it
     was judged, 90 % at the first look. noise: one run's standard deviation, a share.
     """
     known: dict[str, float | None] = {
-        "images_per_second": _exp(new.mean),
-        "baseline_images_per_second": _exp(base.mean),
+        "throughput": _exp(new.mean),
+        "baseline_throughput": _exp(base.mean),
         "repeats": new.count,
         "baseline_repeats": base.count,
         "margin": terms.margin,
@@ -129,8 +131,8 @@ def figures(
     if new.freedom:
         noise = math.sqrt(max(new.variance, terms.floor**2))
         reach = t_quantile(new.freedom) * noise / math.sqrt(new.count)
-        known["images_per_second_low"] = _exp(new.mean - reach)
-        known["images_per_second_high"] = _exp(new.mean + reach)
+        known["throughput_low"] = _exp(new.mean - reach)
+        known["throughput_high"] = _exp(new.mean + reach)
     return {name: value for name, value in known.items() if value is not None}
 
 

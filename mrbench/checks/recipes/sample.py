@@ -7,9 +7,10 @@ from pathlib import Path
 from mrbench.checks.recipes.base import Subject, shown
 from mrbench.errors import MrbenchError
 from mrbench.files import real_path
-from mrbench.measure.anylog import ParsedLog, parse_log
+from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
 from mrbench.model.finding import Finding
 from mrbench.model.recipe import Sample
+from mrbench.model.work import rate_name
 
 NAME = "sample"
 TOLERANCE = 2e-4  # relative: numbers are noted with five digits or so
@@ -21,7 +22,7 @@ def check_sample(subject: Subject) -> Iterator[Finding]:
     sample = subject.file.recipe.sample
     if sample is None:
         text = "no log is named that shows how its lines read"
-        remedy = "add `sample`: a log of it, and the images per second that it gives"
+        remedy = "add `sample`: a log of it, and the throughput that it gives"
         yield subject.lacking(NAME, text, remedy, "log")
         return
     if subject.base is not None and not (subject.base / "tests").is_dir():
@@ -42,10 +43,10 @@ def _compared(subject: Subject, sample: Sample) -> Finding:
     try:
         parsed = parse_log(
             log,
-            recipes={subject.file.name: (plan.log, plan.images_per_iteration)},
+            recipes={subject.file.name: KnownLog(plan.log, plan.work_per_iteration, plan.unit)},
             window=sample.window or plan.window,
             implementation=subject.file.name,
-            images_per_iteration=sample.images_per_iteration,
+            work_per_iteration=sample.work_per_iteration,
         )
     except MrbenchError as exc:
         return subject.finding(NAME, exc.text, exc.remedy, "sample.log")
@@ -67,24 +68,24 @@ def _problem(sample: Sample, log: Path, folder: Path) -> tuple[str, str, str] | 
 
 
 def _judged(subject: Subject, sample: Sample, parsed: ParsedLog) -> Finding:
-    measured, noted = parsed.measurement, sample.images_per_second
+    measured, noted = parsed.measurement, sample.throughput
     correct = "correct `log`, or note what the log really tells"
-    if measured.status != "ok" or measured.images_per_second is None:
-        why = measured.explanation or "the log does not state its images per iteration"
+    if measured.status != "ok" or measured.throughput is None:
+        why = measured.explanation or f"the log does not state its {measured.unit} per iteration"
         return subject.finding(NAME, f"no number: {measured.status}: {why}", correct, "sample.log")
     if parsed.format != subject.plan.log.format:
         text = f"the log is of format {parsed.format}, not {subject.plan.log.format}"
         return subject.finding(NAME, text, correct, "log.format")
-    rate = measured.images_per_second
+    rate, unit = measured.throughput, rate_name(measured.unit)
     window = f"{measured.first}-{measured.last}"
     if not math.isclose(rate, noted, rel_tol=TOLERANCE):
-        text = f"reads as {rate:.6g} img/s in iterations {window}, noted are {noted:.6g}"
-        return subject.finding(NAME, text, correct, "sample.images_per_second")
+        text = f"reads as {rate:.6g} {unit} in iterations {window}, noted are {noted:.6g}"
+        return subject.finding(NAME, text, correct, "sample.throughput")
     if measured.agreement is not None and abs(measured.agreement - 1) > CLOCKS_DIFFER:
         text = f"the log's clock and its lines' arrival differ by a factor {measured.agreement:.4f}"
         return subject.finding(NAME, text, correct, "sample.log")
-    text = f"{rate:.5g} img/s in iterations {window}, as noted"
-    return subject.ok(NAME, text, images_per_second=rate, iterations=measured.iterations)
+    text = f"{rate:.5g} {unit} in iterations {window}, as noted"
+    return subject.ok(NAME, text, throughput=rate, iterations=measured.iterations)
 
 
 def _folder(subject: Subject) -> Path:

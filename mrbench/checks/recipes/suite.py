@@ -59,19 +59,19 @@ def _reference(name: str, reference: Reference, place: Place, key: str, there: s
         dt.date.fromisoformat(reference.date)
     except ValueError:
         return wrong(f"date {reference.date!r}", "give it as 2019-10-13", "date")
-    numbers = reference.images_per_second
+    numbers = reference.throughput
     unknown = [each for each in numbers if each not in there]
     if unknown:
         remedy = "correct the name, or add the recipe"
         return wrong(
             f"numbers for {', '.join(unknown)}, of which there is no recipe",
             remedy,
-            f"images_per_second.{unknown[0]}",
+            f"throughput.{unknown[0]}",
         )
     small = [each for each, rate in numbers.items() if not rate > 0]
     if small or not numbers:
-        inner = f"images_per_second.{small[0]}" if small else "images_per_second"
-        return wrong("has a number that is none", "give images per second", inner)
+        inner = f"throughput.{small[0]}" if small else "throughput"
+        return wrong("has a number that is none", "give one above zero", inner)
     host = reference.source.partition("://")[2].partition("/")[0] or "a text"
     text = f"{reference.name}: {counted(len(numbers), 'number')}, from {host}, pinned"
     return _ok("references", name, text if at_github else text.removesuffix(", pinned"))

@@ -31,6 +31,7 @@ from mrbench.cli.stored import chosen_suites, named
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
+from mrbench.model.work import rate_name
 from mrbench.record.provenance import SLOWED
 from mrbench.text import four_digits, printable, shorten
 
@@ -186,8 +187,9 @@ def _print(stored: Baseline, path: object, margin: float) -> None:
 
 
 def _described(entry: BaselineEntry, margin: float) -> str:
-    count = len(entry.images_per_second)
-    text = f"{four_digits(entry.now.images_per_second)} img/s of {counted(count)}, noise "
+    count = len(entry.throughput)
+    unit = rate_name(entry.unit)
+    text = f"{four_digits(entry.now.throughput)} {unit} of {counted(count)}, noise "
     if entry.noise is None:
         text += "not known: make more runs"
     else:
@@ -196,7 +198,7 @@ def _described(entry: BaselineEntry, margin: float) -> str:
         text += f" a margin of {share(margin)} mostly needs "
         text += counted(needed) if needed else f"more than {MOST} runs"
     for value in (entry.now, *reversed(entry.history)):
-        text += f"\n  {shorten(value.saved)[:10]}  {four_digits(value.images_per_second)} img/s"
+        text += f"\n  {shorten(value.saved)[:10]}  {four_digits(value.throughput)} {unit}"
         text += f"  commit {shorten(value.commit)[:12]}"
         text += f"  {shorten(value.why)}" if value.why else ""
     if entry.anchor.saved != entry.now.saved:

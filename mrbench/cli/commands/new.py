@@ -7,6 +7,7 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -20,6 +21,7 @@ from mrbench.measure.proposal import Proposal
 from mrbench.model.logformat import Timing
 from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Accelerator
+from mrbench.model.work import KnownWork, Unit, rate_name
 from mrbench.prepare.source.here import Repository, repository
 from mrbench.recipe import load, new, yamlfile
 from mrbench.recipe.plan import make_plan
@@ -34,7 +36,7 @@ COMMAND = Command(
 mrbench new own.yaml                       # in your git repository
 mrbench new own.yaml --log train.log       # and how to parse its log
 mrbench new own.yaml --from demo/minimask  # like one that mrbench carries
-mrbench new own.yaml --command 'python train.py --batch {images_per_gpu}'""",
+mrbench new own.yaml --command 'python train.py --batch {per_device}'""",
 )
 SCRIPTS = ("train.py", "main.py")
 SUFFIXES = (".py", ".sh")  # of a script in a command
@@ -43,7 +45,7 @@ LONGEST, WIDTH = 100, 90  # characters of a line that is shown, and of text
 MEANINGS: Mapping[Timing, str] = {
     "interval_mean": "seconds per iteration since the last line",
     "running_mean": "seconds per iteration since the beginning",
-    "rate": "images per second since the last line",
+    "rate": "images (or the unit) per second since the last line",
     "iterations_per_second": "iterations per second since the last line",
     "interval_total": "seconds since the last line",
     "cumulative": "seconds since the training began",
@@ -69,10 +71,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--command", dest="train", metavar="LINE", help="command that trains")
     parser.add_argument(
+        "--per-device",
         "--images-per-iteration",
         type=positive,
         metavar="N",
-        help="images (or other samples) in one iteration of one GPU",
+        help="images (or --unit) in one iteration of one GPU",
+    )
+    parser.add_argument(
+        "--unit",
+        choices=get_args(Unit),
+        default="images",
+        help="what the throughput counts; default: images",
     )
     parser.add_argument(
         "--url",
@@ -90,7 +99,8 @@ def main(args: argparse.Namespace) -> int:
     _check_name(args.file)
     base = new.find(args.origin) if args.origin else None
     command = None if args.train is None else new.command_of(args.train)
-    found = proposal.propose(args.log, images=args.images_per_iteration) if args.log else None
+    work = KnownWork(args.per_device, args.unit)
+    found = proposal.propose(args.log, work=work) if args.log else None
     here = None if base or args.url else repository(Path.cwd())
     accelerator, machine = _machine()
     facts = new.Facts(
@@ -100,7 +110,8 @@ def main(args: argparse.Namespace) -> int:
         origin=here.origin if here else None,
         command=command or (_guess(here) if here else None),
         sure=command is not None,
-        images=args.images_per_iteration,
+        per_device=args.per_device,
+        unit=args.unit,
         log=found.log if found else None,
         every_open=found is not None and found.every_open,
         window=found.window if found else None,
@@ -268,7 +279,7 @@ def _value_lines(found: Proposal) -> Iterator[str]:
     if m.status != "ok":
         yield f"no number from this log: {m.explanation}"
         return
-    rate = [] if m.images_per_second is None else [f"{m.images_per_second:.3f} img/s"]
+    rate = [] if m.throughput is None else [f"{m.throughput:.3f} {rate_name(m.unit)}"]
     each = (
         []
         if m.seconds_per_iteration is None

@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import get_args
 
 from mrbench import api
 from mrbench.cli.arguments import add_json
@@ -10,6 +11,7 @@ from mrbench.cli.commands import Command
 from mrbench.cli.values import positive
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog
+from mrbench.model.work import Unit, rate_name
 
 COMMAND = Command(
     group="Look at runs",
@@ -41,10 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="parse it by this recipe's log section, over its suite's window",
     )
     parser.add_argument(
+        "--work-per-iteration",
         "--images-per-iteration",
         type=positive,
         metavar="N",
-        help="where the log does not state it; never guessed",
+        help="images (or --unit) of all devices, where the log does not state it; never guessed",
+    )
+    parser.add_argument(
+        "--unit", choices=get_args(Unit), help="what the throughput counts; default: images"
     )
     parser.add_argument("--window", metavar="A:B", help="iterations A+1 to B; default: the suite's")
     meaning = parser.add_argument_group("what the log does not say itself")
@@ -72,7 +78,8 @@ def main(args: argparse.Namespace) -> int:
         recipe=args.recipe,
         suite=args.suite,
         implementation=args.impl,
-        images_per_iteration=args.images_per_iteration,
+        work_per_iteration=args.work_per_iteration,
+        unit=args.unit,
         window=args.window or None,
         every=args.every,
         smoothing=args.smoothing,
@@ -88,18 +95,19 @@ def _as_text(parsed: ParsedLog) -> str:
     name = parsed.implementation or parsed.format or "unknown format"
     if m.status != "ok":
         return f"{name}: {m.status}: {m.explanation}"
-    rate, seconds = m.images_per_second, m.seconds_per_iteration
+    rate, seconds = m.throughput, m.seconds_per_iteration
     interval = m.interval
-    head = [f"{rate:.3f} img/s"] if rate is not None else []
+    per_second = rate_name(m.unit)
+    head = [f"{rate:.3f} {per_second}"] if rate is not None else []
     head += [f"{seconds:.6f} s per iteration"] if seconds is not None else []
     covered = f"{m.first}-{m.last} ({m.iterations} timed)"
-    images = f"{m.images_per_iteration or 'unknown'} images each"
+    work = f"{m.work_per_iteration or 'unknown'} {m.unit} each"
     lines = [
         f"{name}: {', '.join(head)}",
-        f"  iterations {covered}, {images}, {m.clock} clock",
+        f"  iterations {covered}, {work}, {m.clock} clock",
     ]
     if interval and rate is not None:
-        span = f"{interval.low:.3f} to {interval.high:.3f} img/s"
+        span = f"{interval.low:.3f} to {interval.high:.3f} {per_second}"
         lines.append(f"  95 % interval within this run {span}")
     elif interval:  # of iterations per second
         span = f"{1 / interval.high:.6f} to {1 / interval.low:.6f}"

@@ -14,6 +14,7 @@ from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.cli.values import moment
 from mrbench.errors import MrbenchError, RecipeError
+from mrbench.model.work import Unit, rate_name
 from mrbench.record import listing, removal, rundir, tags
 from mrbench.results.rows import counts, notes_of, why_not
 from mrbench.text import one_line, printable, size_text
@@ -41,14 +42,15 @@ HEADINGS = ("run", "implementation", "started (UTC)", "throughput", "verdict", "
 class ListedRun(msgspec.Struct, frozen=True):
     """A run as listed. started: ISO 8601 in UTC. verdict: or the status of a run without one.
 
-    images_per_second: null unless the number counts; why: why it does not.
+    throughput: null unless the number counts; why: why it does not.
     """
 
     id: str
     suite: str
     implementation: str
     started: str
-    images_per_second: float | None
+    throughput: float | None
+    unit: Unit
     verdict: str
     why: str
     tags: tuple[str, ...]
@@ -180,7 +182,8 @@ def _listed(entry: listing.StoredRun) -> ListedRun:
         suite=record.plan.suite,
         implementation=record.plan.implementation,
         started=record.started,
-        images_per_second=record.images_per_second if usable else None,
+        throughput=record.throughput if usable else None,
+        unit=record.plan.unit,
         verdict=verdict,
         why="; ".join(notes_of(record)) if usable else why_not(record),
         tags=tags.read(Path(folder)),
@@ -200,7 +203,8 @@ def _unfinished(folder: Path) -> ListedRun:
         suite=suite,
         implementation=implementation,
         started=started,
-        images_per_second=None,
+        throughput=None,
+        unit="images",
         verdict=UNFINISHED,
         why="",
         tags=tags.read(folder),
@@ -218,7 +222,7 @@ def _table(listed: Sequence[ListedRun]) -> Iterator[str]:
 
 
 def _row(run: ListedRun) -> tuple[str, ...]:
-    rate = "" if run.images_per_second is None else f"{run.images_per_second:.3f} img/s"
+    rate = "" if run.throughput is None else f"{run.throughput:.3f} {rate_name(run.unit)}"
     verdict = run.verdict.replace("_", " ")
     cells = (
         run.id.rpartition("/")[2],

@@ -117,7 +117,12 @@ def main(args: argparse.Namespace) -> int:
             continue
         if len(suites) > 1:
             _print(f"\nsuite {printable(name)}\n")
-        _print(tables.render(suite, rows, args.format, names, whole=args.notes))
+        # numbers of different units are not to be compared
+        parts = (
+            tables.render(suite, part, args.format, names, whole=args.notes)
+            for part in choose.by_unit(rows).values()
+        )
+        _print("\n\n".join(parts))
     if without and len(without) == len(suites):
         raise without[0]
     if args.format in tables.DATA:

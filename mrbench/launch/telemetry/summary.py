@@ -111,7 +111,7 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         bound_by_reason=reason,
         gpus_in_use=gpus_in_use if needed else UNSET,
         foreign=foreign if needed else UNSET,
-        joules_per_image=_joules_per_image(gpus, measured) if needed else UNSET,
+        joules_per_unit=_joules_per_unit(gpus, measured) if needed else UNSET,
     )
 
 
@@ -166,9 +166,9 @@ def _lacking(telemetry: Telemetry, gpus: Sequence[GpuSummary], needed: int) -> l
     return [f"of {needed} GPUs NVML tells of {len(gpus)}{why}"]
 
 
-def _joules_per_image(gpus: Sequence[GpuSummary], measured: Measurement) -> float | None:
+def _joules_per_unit(gpus: Sequence[GpuSummary], measured: Measurement) -> float | None:
     timed = sum(s.iterations for s in measured.timed) if measured.timed else measured.iterations
-    images = timed * (measured.images_per_iteration or 0)
+    images = timed * (measured.work_per_iteration or 0)
     energies_j = [gpu.energy_j for gpu in gpus if gpu.energy_j is not None]
     if not gpus or not images or len(energies_j) < len(gpus):
         return None

@@ -14,14 +14,17 @@ from mrbench.model.telemetry import (
 GIB, MIB = 1 << 30, 1 << 20
 
 
-def describe(summary: TelemetrySummary | None) -> str:
-    """Lay out a summary, a line for each GPU, host and the training's processes."""
+def describe(summary: TelemetrySummary | None, unit: str = "image") -> str:
+    """Lay out a summary, a line for each GPU, host and the training's processes.
+
+    unit: one piece of the work that energy is told of.
+    """
     if summary is None:
         return "none"
-    return "\n".join([*_lines(summary), *summary.problems]) or "none"
+    return "\n".join([*_lines(summary, unit), *summary.problems]) or "none"
 
 
-def _lines(summary: TelemetrySummary) -> Iterator[str]:
+def _lines(summary: TelemetrySummary, unit: str) -> Iterator[str]:
     if summary.host is None:
         return
     own = summary.own or OwnCost()
@@ -36,9 +39,9 @@ def _lines(summary: TelemetrySummary) -> Iterator[str]:
     if summary.gpus:
         foreign = summary.foreign
         programs = "; ".join(foreign) or "none" if isinstance(foreign, tuple) else "unknown"
-        joules = summary.joules_per_image
-        per_image = _number(joules if isinstance(joules, float) else None, 1, ".3g")
-        yield f"{per_image} J per image; other programs on its GPUs: {programs}"
+        joules = summary.joules_per_unit
+        per_unit = _number(joules if isinstance(joules, float) else None, 1, ".3g")
+        yield f"{per_unit} J per {unit}; other programs on its GPUs: {programs}"
     yield from _node(summary.host, summary.tree or TreeSummary())
     for node in summary.other_nodes or ():
         yield from _node(node.host, node.tree)

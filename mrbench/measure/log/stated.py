@@ -11,11 +11,15 @@ from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
 from mrbench.model.measurement import Printed
 from mrbench.model.record import StatedFact
+from mrbench.model.work import with_new_names
 
 # Fact: what it is, as its expression's groups must give it; several groups are joined by a slash.
 FACTS: Mapping[str, str] = {
-    "images_per_iteration": "images of all GPUs together",
-    "images_per_gpu": "images of one GPU",
+    "work_per_iteration": "images (tokens, ...) of all GPUs in one iteration",
+    "samples_per_iteration": "the same in samples or sequences, where the unit is tokens",
+    "per_device": "images (samples, sequences) of one GPU in one batch",
+    "sequence_length": "tokens of one sequence",
+    "accumulation": "batches of one optimizer step",
     "gpus": "GPUs, or processes that train",
     "iterations_per_epoch": "by which the images of a small data set are counted",
     "precision": "as workload.precision",
@@ -51,7 +55,7 @@ _HOURS, _MINUTES = 24, 60
 
 def check_patterns(states: Mapping[str, str]) -> None:
     """Raise RecipeError for an unknown fact, and for an expression that is invalid or groupless."""
-    for name, pattern in states.items():
+    for name, pattern in with_new_names(states).items():
         if name not in FACTS:
             raise RecipeError(f"{name!r} is none of {', '.join(FACTS)}", "correct the key")
         try:
@@ -76,7 +80,8 @@ def read_stated(blocks: Iterable[Block], states: Mapping[str, str]) -> dict[str,
         if len(text) >= SEARCHED_BYTES:
             break
     head = bytes(text[:SEARCHED_BYTES])
-    facts = {name: _last_statement(head, name, pattern) for name, pattern in states.items()}
+    patterns = with_new_names(states)
+    facts = {name: _last_statement(head, name, pattern) for name, pattern in patterns.items()}
     return {name: fact for name, fact in facts.items() if fact}
 
 

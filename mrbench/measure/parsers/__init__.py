@@ -66,17 +66,17 @@ KIN: Mapping[str, tuple[str, ...]] = {
 def parse_samples(
     blocks: Iterable[Block],
     log: LogFormat,
-    images_per_iteration: int,
+    work_per_iteration: int,
     window: Window | None = None,
 ) -> Iterator[IterationSample]:
     """Yield the iteration samples of a log; see base.Parse. Raises RecipeError."""
     if log.format is not None and log.format in PARSERS:
         module, function = PARSERS[log.format]
         parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
-        return parser(blocks, log, images_per_iteration, window)
+        return parser(blocks, log, work_per_iteration, window)
     name = resolve_format(log).format
     rule = _named(name) if name else text.from_pattern(log)
-    return text.parse(blocks, log, images_per_iteration, window, rule=rule)
+    return text.parse(blocks, log, work_per_iteration, window, rule=rule)
 
 
 def until_past(samples: Iterable[IterationSample], window: Window) -> Iterator[IterationSample]:
@@ -131,8 +131,8 @@ def warning_of(log: LogFormat) -> str:
     return _named(name).warning if name in FORMATS else ""
 
 
-def counts_images(log: LogFormat) -> bool:
-    """Return whether the log counts images itself, so its rate needs no images per iteration."""
+def counts_work(log: LogFormat) -> bool:
+    """Return whether the log counts the work itself, so its rate needs none per iteration."""
     if log.format in ("tensorpack", "tensorpack-stats"):
         return True
     return (log.timing or resolve_format(log).timing) == "rate"

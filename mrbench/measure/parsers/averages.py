@@ -70,7 +70,7 @@ _USUAL_SPACING = 10  # batches; the example's default
 def parse_imagenet(
     blocks: Iterable[Block],
     log: LogFormat,
-    images_per_iteration: int,
+    work_per_iteration: int,
     window: Window | None = None,
 ) -> Iterator[IterationSample]:
     """Yield the samples of the imagenet example, whose first lines tell where it counts from."""
@@ -84,7 +84,7 @@ def parse_imagenet(
             break
     rule = replace(IMAGENET, counts_from=_counts_from(numbers))
     rest = itertools.chain(seen, stream)
-    yield from text.parse(rest, log, images_per_iteration, window, rule=rule)
+    yield from text.parse(rest, log, work_per_iteration, window, rule=rule)
 
 
 def _counts_from(numbers: list[int]) -> int:

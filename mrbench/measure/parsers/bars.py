@@ -135,7 +135,7 @@ class _Drawn(msgspec.Struct):
 def parse(
     blocks: Iterable[Block],
     log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    images_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
+    work_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
     window: Window | None = None,
 ) -> Iterator[IterationSample]:
     """Yield a sample from one new second of a bar's time to the next, or for each bar drawn."""

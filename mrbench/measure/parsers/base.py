@@ -40,15 +40,15 @@ class Parse(Protocol):
     It reads the blocks as they come and keeps none of them, so it works on a running training and
     on a file of any length. With `window`, it may skip iterations that lie more than an interval
     behind it, but not a smaller number after them, which begins another process.
-    images_per_iteration: 0 if unknown; a log that prints images per second then gives the seconds
-    of one image.
+    work_per_iteration: 0 if unknown; a log that prints work per second then gives the seconds
+    of one image or token.
     """
 
     def __call__(
         self,
         blocks: Iterable[Block],
         log: LogFormat,
-        images_per_iteration: int,
+        work_per_iteration: int,
         window: Window | None = None,
     ) -> Iterator[IterationSample]:
         """Yield the samples; seconds are nan if the log does not contain them."""

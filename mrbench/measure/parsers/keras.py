@@ -42,7 +42,7 @@ _WRAPPED = 400  # bytes behind an epoch's line that may be the rest of it
 def parse(
     blocks: Iterable[Block],
     log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    images_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
+    work_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""

@@ -56,11 +56,11 @@ class _Event(NamedTuple):
 def parse(
     blocks: Iterable[Block],
     log: LogFormat,
-    images_per_iteration: int,
+    work_per_iteration: int,
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample for each tracked_stats."""
-    marks = _marks(_events(blocks), images_per_iteration)
+    marks = _marks(_events(blocks), work_per_iteration)
     return from_intervals(to_steps(marks, every=log.every), "interval_mean")
 
 
@@ -172,7 +172,7 @@ def _iterations_per_step(first: _Event, second: _Event, images: int) -> float | 
         told += f", neither 1 nor the {images} of an iteration"
     else:
         told += ", and the images of an iteration are not known"
-    return Problem(told, "give the batch that was trained (--images-per-iteration N)")
+    return Problem(told, "give the batch that was trained (--work-per-iteration N)")
 
 
 def _mark(event: _Event, per_step: float, images: int) -> Mark:

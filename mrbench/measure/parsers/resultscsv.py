@@ -27,7 +27,7 @@ _ROW = re.compile(
 def parse(
     blocks: Iterable[Block],
     log: LogFormat,
-    images_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
+    work_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample per epoch, of log.every iterations."""

@@ -12,7 +12,7 @@ from mrbench.model.measurement import IterationSample
 
 
 def to_samples(
-    marks: Iterable[Mark], rule: TextFormat, log: LogFormat, images_per_iteration: int
+    marks: Iterable[Mark], rule: TextFormat, log: LogFormat, work_per_iteration: int
 ) -> Iterator[IterationSample]:
     """Turn marks into samples by what their numbers mean."""
     every = log.every or rule.every
@@ -23,7 +23,7 @@ def to_samples(
     if rule.timing == "cumulative":
         return _from_sums(to_steps(marks, every=every))
     steps = to_steps(marks, every=every)
-    return from_intervals(steps, rule.timing, images_per_iteration, overlaps=rule.overlaps)
+    return from_intervals(steps, rule.timing, work_per_iteration, overlaps=rule.overlaps)
 
 
 def from_intervals(

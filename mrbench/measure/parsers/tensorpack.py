@@ -65,11 +65,11 @@ class _Epoch(NamedTuple):
 def parse(
     blocks: Iterable[Block],
     log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    images_per_iteration: int,
+    work_per_iteration: int,
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""
-    return from_intervals(to_steps(_marks(blocks, images_per_iteration)), "interval_total")
+    return from_intervals(to_steps(_marks(blocks, work_per_iteration)), "interval_total")
 
 
 class _Epochs(msgspec.Struct):
@@ -200,11 +200,11 @@ def seconds_of(text: bytes) -> tuple[float, float]:
 def parse_stats(
     blocks: Iterable[Block],
     log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    images_per_iteration: int,
+    work_per_iteration: int,
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample per epoch of stats.json: one array, one flat object per epoch."""
-    return from_intervals(to_steps(_stats_marks(blocks, images_per_iteration)), "interval_total")
+    return from_intervals(to_steps(_stats_marks(blocks, work_per_iteration)), "interval_total")
 
 
 def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:

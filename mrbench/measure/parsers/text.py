@@ -42,7 +42,7 @@ UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 def parse(
     blocks: Iterable[Block],
     log: LogFormat,
-    images_per_iteration: int,
+    work_per_iteration: int,
     window: Window | None = None,
     *,
     rule: TextFormat,
@@ -51,7 +51,7 @@ def parse(
     limit = skip_after(window) if window else None
     if log.epochs_from is not None:
         rule = msgspec.structs.replace(rule, epochs_from=log.epochs_from)
-    return to_samples(_marks(blocks, rule, limit), rule, log, images_per_iteration)
+    return to_samples(_marks(blocks, rule, limit), rule, log, work_per_iteration)
 
 
 def skip_after(window: Window) -> int:

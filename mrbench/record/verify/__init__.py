@@ -15,6 +15,7 @@ from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.files import loads
 from mrbench.model.finding import Finding, by_subject, count
 from mrbench.model.record import RunRecord
+from mrbench.model.work import rate_name
 from mrbench.record.archive import Opened
 from mrbench.record.formats import record_of
 from mrbench.record.rundir import read_bytes
@@ -64,10 +65,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         topics = dict.fromkeys(f.topic for f in self.findings if f.outcome == "failed")
         if topics or self.record is None:
             return one_line(f"NOT as recorded: see {', '.join(topics)}; {counted}.")
-        rate = self.record.images_per_second
+        rate = self.record.throughput
         if rate is None:
             return f"As recorded: everything here matches; the run has no number; {counted}."
-        return f"As recorded: everything here matches, {rate:.3f} img/s computed again; {counted}."
+        unit = rate_name(self.record.plan.unit)
+        return f"As recorded: everything here matches, {rate:.3f} {unit} computed again; {counted}."
 
     def shown(self) -> Iterator[Finding]:
         """Yield the findings for reading.

@@ -8,6 +8,7 @@ import msgspec
 from mrbench.errors import MrbenchError
 from mrbench.model.finding import Finding
 from mrbench.model.record import RunRecord
+from mrbench.model.work import with_new_names
 from mrbench.record.archive import Opened
 from mrbench.text import shorten
 
@@ -22,6 +23,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     record: RunRecord
     content: Mapping[str, Any]  # compared leaf by leaf with what the files yield today
     deep: bool = False
+
+    @property
+    def renamed(self) -> Mapping[str, Any]:
+        """The content with the names that keys have today."""
+        lifted: dict[str, Any] = with_new_names(self.content)
+        return lifted
 
     def relative(self, exc: MrbenchError) -> str:
         """Return an error in one line, without the path of the run's folder."""

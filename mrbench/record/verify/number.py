@@ -15,13 +15,14 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord
 from mrbench.model.run import Exit
 from mrbench.model.telemetry import TelemetrySummary
+from mrbench.model.work import rate_name
 from mrbench.record import judge
 from mrbench.record.formats import DAMAGED, plan_of
 from mrbench.record.rundir import read_bytes
 from mrbench.record.verify.base import Evidence, differs
 from mrbench.text import ABSENT, differences, leaves
 
-FIRST = ("images_per_second", "status", "verdict")  # what all the rest is for
+FIRST = ("throughput", "status", "verdict")  # what all the rest is for
 WORDS = {"reason", "remedy", "warnings", "text", "why", "notes"}
 NEWER_STATISTICS = ("max",)  # that no older record has of a value over the window
 FORGED = "the files do not yield what the record says: log, stamps, plan or record were edited"
@@ -152,7 +153,7 @@ def _recorded(evidence: Evidence, part: str) -> dict[str, object]:
     if part == "validity":
         verdict: dict[str, object] = msgspec.to_builtins(evidence.record.validity)
         return verdict
-    return dict(evidence.content[part])
+    return dict(evidence.renamed[part])
 
 
 def _both_unknown(one: object, other: object) -> bool:
@@ -173,11 +174,12 @@ def _worded(key: str) -> bool:
 
 
 def _number(actual: RunRecord, values: int) -> str:
-    measured, rate = actual.measurement, actual.images_per_second
+    measured, rate = actual.measurement, actual.throughput
     if measured is None or rate is None or not math.isfinite(rate):
         return f"none, computed again: {actual.status}; all {values} values as recorded"
     where = f"in iterations {measured.first}-{measured.last}"
-    return f"{rate:.6f} img/s {where}, computed again; all {values} values as recorded"
+    text = f"{rate:.6f} {rate_name(measured.unit)} {where}"
+    return f"{text}, computed again; all {values} values as recorded"
 
 
 def _stated(actual: RunRecord, _values: int) -> str:

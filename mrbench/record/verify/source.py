@@ -114,7 +114,8 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
     except MrbenchError as exc:
         yield Finding("recipe", "note", f"this mrbench can make no such plan: {exc}")
         return
-    then_, now_ = dict(leaves(evidence.content["plan"])), dict(leaves(msgspec.to_builtins(now)))
+    then_, now_ = dict(leaves(evidence.renamed["plan"])), dict(leaves(msgspec.to_builtins(now)))
+    del then_["format"]  # of the file
     unlike = [key for key in then_ if key in now_ and then_[key] != now_[key]]
     unlike += [key for key in now_ if key not in then_ and now_[key] and "[" in key]
     ours, theirs = now.source.tree, plan.source.tree

@@ -24,8 +24,8 @@ DATA, MACHINE, REST = "Data and weights", "Machine", "Log, suite and the rest"
 GROUPS = (WORKLOAD, CODE, SOFTWARE, DATA, MACHINE, REST)
 ABOUT = {
     "plan.source.commit": WORKLOAD,
-    "plan.images_per_iteration": WORKLOAD,
-    "plan.images_per_gpu": WORKLOAD,
+    "plan.work_per_iteration": WORKLOAD,
+    "plan.per_device": WORKLOAD,
     "plan.image_size": WORKLOAD,
     "stated": WORKLOAD,
     "plan.framework": WORKLOAD,
@@ -60,7 +60,7 @@ MOST = 60  # differences from the first run that are written down for each; the 
 class CodedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run for the page: codes has one for each of CodedFacts.keys, -1 if it lacks the fact.
 
-    cpu: whether a CPU trained; missing: why its number cannot be used; rate: images per second.
+    cpu: whether a CPU trained; missing: why its number cannot be used; rate: its throughput.
     """
 
     label: str
@@ -152,7 +152,7 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
                 implementation=run.plan.implementation,
                 cpu=run.plan.accelerator == "cpu",
                 missing=no_number(run.record, edited=run.edited),
-                rate=run.record.images_per_second,
+                rate=run.record.throughput,
                 codes=mine,
             )
             for run, label, mine in zip(runs, labels, codes, strict=True)

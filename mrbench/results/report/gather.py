@@ -15,6 +15,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
+from mrbench.model.work import Unit
 from mrbench.recipe import load
 from mrbench.record import rundir
 from mrbench.record.archive import identity, opened
@@ -27,8 +28,8 @@ from mrbench.text import counted
 LONGEST = 2000  # characters of any one text; records are written by others
 LARGEST = 1 << 63  # nothing that is measured is so large; a browser could not count it
 MEASURED = (
-    "images_per_second", "seconds_per_iteration", "first", "last", "iterations",
-    "images_per_iteration", "data_share", "clock", "agreement", "log_seconds", "arrival_seconds",
+    "throughput", "seconds_per_iteration", "first", "last", "iterations",
+    "work_per_iteration", "data_share", "clock", "agreement", "log_seconds", "arrival_seconds",
 )  # fmt: skip
 
 
@@ -57,10 +58,10 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
         return self.record.measurement
 
     @property
-    def joules_per_image(self) -> float | None:
-        """Energy of its GPUs per image, in joules; None if unknown, or on a CPU."""
+    def joules_per_unit(self) -> float | None:
+        """Energy of its GPUs per image (or unit), in joules; None if unknown, or on a CPU."""
         telemetry = self.record.telemetry
-        return (telemetry.joules_per_image if telemetry else None) or None
+        return (telemetry.joules_per_unit if telemetry else None) or None
 
     @property
     def counts(self) -> bool:
@@ -77,15 +78,16 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
         """What a legend calls it: when it began, on how many devices, and what makes it differ."""
         count, what = self.plan.gpus, "GPU" if self.plan.accelerator == "gpu" else "device"
         label = f"{self.began}, {counted(count, what)}"
-        images = self.plan.images_per_iteration
+        images = self.plan.work_per_iteration
         batch = f"{images or '?'} image{'' if images == 1 else 's'} per iteration"
         return f"{label}, {batch}" if self.mixed else label
 
 
 class Chapter(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs of one suite, oldest first, and the rows of their table."""
+    """The runs of one suite that count the same unit, oldest first, and the rows of their table."""
 
     name: str
+    unit: Unit
     suite: Suite
     runs: Sequence[ReportRun]
     rows: Sequence[TableRow]
@@ -121,7 +123,7 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
     A single run that cannot be read is left out; MrbenchError if a name is of nothing.
     """
     left_out: list[LeftOut] = []
-    by_suite: dict[str, list[ReportRun]] = {}
+    by_suite: dict[tuple[str, Unit], list[ReportRun]] = {}
     known: set[str] = set()
     for name in _folders(names, runs, left_out):
         try:
@@ -131,8 +133,8 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
             continue
         if identity(run.record) not in known:  # as a folder and as an archive, too
             known.add(identity(run.record))
-            by_suite.setdefault(run.plan.suite, []).append(run)
-    chapters = [_chapter(suite, by_suite[suite], reference) for suite in sorted(by_suite)]
+            by_suite.setdefault((run.plan.suite, run.plan.unit), []).append(run)
+    chapters = [_chapter(*key, by_suite[key], reference) for key in sorted(by_suite)]
     return ReportContent(chapters=chapters, left_out=left_out)
 
 
@@ -168,9 +170,9 @@ def _download(run: ReportRun) -> dict[str, object]:
         "reason": record.reason,
         "verdict": record.validity.verdict if record.validity else None,
         **{name: getattr(measured, name, None) for name in MEASURED},
-        "low_images_per_second": interval.low if interval else None,
-        "high_images_per_second": interval.high if interval else None,
-        "joules_per_image": run.joules_per_image,
+        "low_throughput": interval.low if interval else None,
+        "high_throughput": interval.high if interval else None,
+        "joules_per_unit": run.joules_per_unit,
         "bound_by": telemetry.bound_by if telemetry else None,
         "plan_digest": record.plan_digest,
         "mrbench": record.mrbench,
@@ -220,19 +222,21 @@ def _for_reading(record: RunRecord, file: Path) -> RunRecord:
     return record if shown == content else files.convert(shown, RunRecord, file)
 
 
-def _chapter(name: str, unsorted: Iterable[ReportRun], reference: str | None) -> Chapter:
+def _chapter(
+    name: str, unit: Unit, unsorted: Iterable[ReportRun], reference: str | None
+) -> Chapter:
     runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
     # one that mrbench does not carry, as it was for the newest run
     suite = load.load_suite(name) if name in load.suite_names() else runs[-1].record.suite
     rows = make_rows(suite, [table_run(run.record) for run in runs], reference)
-    return Chapter(name=name, suite=suite, runs=runs, rows=rows)
+    return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=rows)
 
 
 def _with_mixed(runs: Sequence[ReportRun]) -> list[ReportRun]:
     """Return the runs; those of an implementation whose runs differ in their batch say so."""
     batches: dict[str, set[float]] = {}
     for run in runs:
-        batch = (run.plan.images_per_iteration or 0) / run.plan.gpus
+        batch = (run.plan.work_per_iteration or 0) / run.plan.gpus
         batches.setdefault(run.plan.implementation, set()).add(batch)
     return [
         msgspec.structs.replace(run, mixed=len(batches[run.plan.implementation]) > 1)

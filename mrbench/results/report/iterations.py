@@ -27,13 +27,13 @@ CLOCKS: tuple[LeadingClock, ...] = ("log", "arrival", "printed")
 class Piece(NamedTuple):
     """The iterations after `first` up to `last`, between two marks of the log.
 
-    images_per_second: None if no clock has it. data_share: of their seconds, spent waiting for
+    throughput: None if no clock has it. data_share: of their seconds, spent waiting for
     data. at_s: when they were done, in seconds since the log's first byte arrived; None if unknown.
     """
 
     first: int
     last: int
-    images_per_second: float | None
+    throughput: float | None
     data_share: float | None
     at_s: float | None
 
@@ -77,8 +77,8 @@ def read_curve(run: Opened, record: RunRecord) -> Curve:
     pieces = [_piece(span, plan, order, stamps, start_s) for span in spans]
     if not pieces:
         problem = problem or "its log shows no iteration"
-    elif all(piece.images_per_second is None for piece in pieces):
-        problem = problem or "the plan states no images per iteration, or the log no seconds"
+    elif all(piece.throughput is None for piece in pieces):
+        problem = problem or "the plan states no work per iteration, or the log no seconds"
     return Curve(
         pieces=pieces, clock=order[0], start_s=start_s, window=_window(measured), problem=problem
     )
@@ -101,7 +101,7 @@ def _stamps(run: Opened) -> tuple[Stamps | None, str]:
 
 def _spans(run: Opened, plan: Plan, stamps: Stamps | None) -> list[Span]:
     blocks = read_blocks(run.folder.log)
-    samples = parse_samples(blocks, plan.log, plan.images_per_iteration or 0)
+    samples = parse_samples(blocks, plan.log, plan.work_per_iteration or 0)
     few = itertools.islice(samples, MOST)
     processes = split_processes(few, EVERYTHING, stamps, most=MOST)
     return [span for process in processes for span in process.spans]
@@ -115,7 +115,7 @@ def _piece(
     start_s: float | None,
 ) -> Piece:
     seconds = next((s for clock in order if (s := span.by(clock)) is not None and s > 0), None)
-    images = span.count * (plan.images_per_iteration or 0)
+    images = span.count * (plan.work_per_iteration or 0)
     share = None
     if span.data_s is not None and math.isfinite(span.data_s) and span.log_s > 0:
         share = min(1.0, span.data_s / span.log_s)

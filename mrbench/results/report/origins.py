@@ -32,7 +32,7 @@ def origin_facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
         "variables": _pairs(plan.variables),
         "inherited": _pairs(machine.variables),
         "devices": f"{plan.gpus} x {plan.accelerator}, {plan.nodes} node(s)",
-        "window": f"{plan.window}, {plan.images_per_iteration} images per iteration,"
+        "window": f"{plan.window}, {plan.work_per_iteration} {plan.unit} per iteration,"
         f" {plan.precision}",
         "machine": f"{machine.host}, {machine.cpu}, {machine.system}",
         "GPUs": ", ".join(gpus) or machine.gpu_error or "none",

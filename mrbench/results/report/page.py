@@ -17,6 +17,7 @@ import msgspec
 from mrbench import __version__
 from mrbench.errors import UnavailableError
 from mrbench.model.table import TableRow
+from mrbench.model.work import rate_name
 from mrbench.results import footnotes
 from mrbench.results.lead import lead
 from mrbench.results.report import differences, origins
@@ -32,7 +33,7 @@ from mrbench.results.report.gather import (
     download_runs,
 )
 from mrbench.results.table import columns
-from mrbench.results.table.columns import Column
+from mrbench.results.table.columns import Column, in_unit
 from mrbench.text import counted
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ PLOTLY = HERE / "plotly"  # see its README.md
 MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
-USED = ("_bytes", "joules_per_image")  # ends of keys of a row
+USED = ("_bytes", "joules_per_unit")  # ends of keys of a row
 MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 
 
@@ -88,13 +89,15 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     """All that the template shows of a suite. empty: titles of parts left out, and why.
 
-    used: heads of the columns on memory and energy; meanings: what stands in them.
+    rate: what its throughputs are called. used: heads of the columns on memory and energy;
+    meanings: what stands in them.
     """
 
     key: str
     name: str
     title: str
     lead: str
+    rate: str
     notes: str
     about: str
     parts: Sequence[Part]
@@ -209,12 +212,13 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         name=chapter.name,
         title=f"{chapter.name}: {suite.title}",
         lead=lead(chapter.rows),
+        rate=rate_name(chapter.unit),
         notes=suite.notes,
         about=f"{suite.model}. Measured: iterations {suite.window.first + 1} to"
         f" {suite.window.last}. Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
         parts=parts,
         empty=empty,
-        used=[column.header for column in used.values()],
+        used=[in_unit(column.header, chapter.rows) for column in used.values()],
         meanings=columns.meanings(list(used), ranked),
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],

@@ -33,7 +33,7 @@ def draw(run: Opened, record: RunRecord, columns: int, *, utf8: bool) -> str:
 
 
 def _throughput(curve: Curve, width: int, *, utf8: bool) -> str:
-    known = [(p.last, p.images_per_second) for p in curve.pieces if p.images_per_second]
+    known = [(p.last, p.throughput) for p in curve.pieces if p.throughput]
     if not known:
         return f"Nothing to draw: {curve.problem or 'the log tells no throughput'}"
     kept = downsample([x for x, _ in known], [y for _, y in known], MOST)

@@ -7,6 +7,7 @@ from typing import Any
 
 from mrbench.errors import RecipeError
 from mrbench.model.table import TableRow
+from mrbench.model.work import Unit
 from mrbench.results.table.columns import COLUMNS, value
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -51,6 +52,14 @@ def keep(rows: Sequence[TableRow], conditions: Sequence[str]) -> list[TableRow]:
             row for row in kept if _holds(value(row, key), match["operator"], match["value"], text)
         ]
     return kept
+
+
+def by_unit(rows: Sequence[TableRow]) -> dict[Unit, list[TableRow]]:
+    """Group rows by what their throughputs count; an order's first unit comes first."""
+    groups: dict[Unit, list[TableRow]] = {}
+    for row in rows:
+        groups.setdefault(row.unit, []).append(row)
+    return groups
 
 
 def order(rows: Sequence[TableRow], text: str | None) -> list[TableRow]:

@@ -9,7 +9,8 @@ from msgspec import UNSET
 from mrbench.model.measurement import Interval
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
-from mrbench.text import four_digits, one_line
+from mrbench.model.work import one_of, rate_name
+from mrbench.text import fill_placeholders, four_digits, one_line
 
 LONGEST_REASON = 50
 GIB = 1 << 30
@@ -26,7 +27,8 @@ INTERVAL = (
 class Column:
     """One column: its header, its cell, the keys of a row that it is made of (CSV, JSON, sorting).
 
-    meaning: printed below the table where a row has one of `keys`.
+    meaning: printed below the table where a row has one of `keys`. In header and meaning {unit},
+    {one} and {rate} stand for what the table's throughputs count.
     """
 
     header: str
@@ -46,17 +48,17 @@ def value(row: TableRow, key: str) -> object:
 def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> str:
     """Return `59.1 ± 0.4` or `33 (14 to 154)`, or the number alone if it has no interval.
 
-    per_gpu: images per second and GPU. none: what stands for no number.
+    per_gpu: of one GPU. none: what stands for no number.
     """
-    rate, low, high = row.images_per_second, row.low_images_per_second, row.high_images_per_second
+    rate, low, high = row.throughput, row.low_throughput, row.high_throughput
     if per_gpu:
-        rate, low = row.images_per_second_per_gpu, row.low_images_per_second_per_gpu
-        high = row.high_images_per_second_per_gpu
+        rate, low = row.throughput_per_device, row.low_throughput_per_device
+        high = row.high_throughput_per_device
     if rate is None:
         return none
     if low is None or high is None:
         return f"{rate:.2f}"
-    return str(Interval(images_per_second=rate, low=low, high=high))
+    return str(Interval(throughput=rate, low=low, high=high))
 
 
 def shortened(reason: str) -> str:
@@ -69,15 +71,15 @@ def _implementation(_: Suite, row: TableRow) -> str:
 
 
 def _low_to_high(_: Suite, row: TableRow) -> str:
-    low, high = row.low_images_per_second, row.high_images_per_second
+    low, high = row.low_throughput, row.high_throughput
     return "-" if low is None or high is None else f"{four_digits(low)} to {four_digits(high)}"
 
 
 def _between_runs(_: Suite, row: TableRow) -> str:
-    deviation = row.deviation_images_per_second
-    if deviation is None or row.images_per_second is None:
+    deviation = row.deviation_throughput
+    if deviation is None or row.throughput is None:
         return "-"
-    return f"{deviation / row.images_per_second:.1%}"
+    return f"{deviation / row.throughput:.1%}"
 
 
 def _scaling(_: Suite, row: TableRow) -> str:
@@ -89,14 +91,14 @@ def _scaling(_: Suite, row: TableRow) -> str:
 
 
 def _published(_: Suite, row: TableRow) -> str:
-    published = row.published_images_per_second
+    published = row.published_throughput
     return f"{published:g}" if published else "-"
 
 
 def _ratio(_: Suite, row: TableRow) -> str:
     if row.ratio:
         return f"{row.ratio:.2f}"
-    if row.published_images_per_second and row.images_per_second:
+    if row.published_throughput and row.throughput:
         return "other hardware" if row.pinned else "other commit"
     return "-"
 
@@ -107,7 +109,7 @@ def _relative(_: Suite, row: TableRow) -> str:
         return row.relative_reason or "-"
     if not isinstance(low, float) or not isinstance(high, float):
         return "1" if ratio == 1 else f"{ratio:.3f}"
-    return str(Interval(images_per_second=ratio, low=low, high=high))
+    return str(Interval(throughput=ratio, low=low, high=high))
 
 
 def _status(_: Suite, row: TableRow) -> str:
@@ -153,36 +155,36 @@ COLUMNS: Mapping[str, Column] = {
     "hardware": Column("Hardware", _plain("hardware"), ("hardware",), default=False),
     "window": Column("Window", _plain("window"), ("window",), default=False),
     "throughput": Column(
-        "Throughput (img/s)",
+        "Throughput ({rate})",
         lambda _, row: with_interval(row),
-        ("images_per_second", "low_images_per_second", "high_images_per_second"),
+        ("throughput", "low_throughput", "high_throughput"),
         right=True,
     ),
     "interval": Column(
         "95 % interval",
         _low_to_high,
-        ("low_images_per_second", "high_images_per_second"),
+        ("low_throughput", "high_throughput"),
         right=True,
         default=False,
-        meaning="95 % interval: images per second, low to high.",
+        meaning="95 % interval: {unit} per second, low to high.",
     ),
     "per_gpu": Column(
-        "Per device (img/s)",
+        "Per device ({rate})",
         lambda _, row: with_interval(row, per_gpu=True),
         (
-            "images_per_second_per_gpu",
-            "low_images_per_second_per_gpu",
-            "high_images_per_second_per_gpu",
+            "throughput_per_device",
+            "low_throughput_per_device",
+            "high_throughput_per_device",
         ),
         right=True,
         default=False,
-        meaning="Per device: images per second by the number of GPUs, or of CPUs' processes.",
+        meaning="Per device: {unit} per second by the number of GPUs, or of CPUs' processes.",
     ),
     "n": Column("n", lambda _, row: str(row.repeats or "-"), ("repeats",), right=True),
     "spread": Column(
         "Between runs",
         _between_runs,
-        ("deviation_images_per_second",),
+        ("deviation_throughput",),
         right=True,
         meaning="Between runs: their standard deviation.",
     ),
@@ -197,16 +199,16 @@ COLUMNS: Mapping[str, Column] = {
         ),
         right=True,
         meaning=(
-            "Scaling: images per second per device, as a share of those on the fewest devices of"
+            "Scaling: {unit} per second per device, as a share of those on the fewest devices of"
             " the same plan and machine; with its 95 % interval where both have two runs or more."
         ),
     ),
     "energy": Column(
-        "J/image",
-        lambda _, row: "-" if row.joules_per_image is None else f"{row.joules_per_image:.3g}",
-        ("joules_per_image",),
+        "J/{one}",
+        lambda _, row: "-" if row.joules_per_unit is None else f"{row.joules_per_unit:.3g}",
+        ("joules_per_unit",),
         right=True,
-        meaning="J/image: joules that the GPUs took for each image of the window.",
+        meaning="J/{one}: joules that the GPUs took for each {one} of the window.",
     ),
     "allocated": Column(
         "Allocated (GiB)",
@@ -242,9 +244,7 @@ COLUMNS: Mapping[str, Column] = {
         ("relative", "low_relative", "high_relative", "relative_to", "relative_reason"),
         right=True,
     ),
-    "published": Column(
-        "Published", _published, ("published_images_per_second", "reference"), right=True
-    ),
+    "published": Column("Published", _published, ("published_throughput", "reference"), right=True),
     "ratio": Column(
         "Ratio",
         _ratio,
@@ -264,6 +264,13 @@ DISPENSABLE = (
     *("framework", "published", "allocated", "energy", "gpu_memory", "spread"),
     *("ratio", "scaling", "relative", "n"),
 )
+
+
+def in_unit(text: str, rows: Sequence[TableRow]) -> str:
+    """Return a header or a meaning with the unit of these rows."""
+    unit = rows[0].unit if rows else "images"
+    words = {"unit": unit, "one": one_of(unit), "rate": rate_name(unit)}
+    return fill_placeholders(text, words)
 
 
 def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
@@ -293,7 +300,7 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
     sentences = []
     for name in names:
         column = COLUMNS[name]
-        if name in ("throughput", "per_gpu") and any(r.low_images_per_second for r in rows):
+        if name in ("throughput", "per_gpu") and any(r.low_throughput for r in rows):
             sentences.append(INTERVAL)
         if column.meaning and known(column, rows):
             sentences.append(column.meaning)
@@ -302,8 +309,8 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
         if name == "relative" and any(row.relative_to for row in rows):
             base = next(row.relative_to for row in rows if row.relative_to)
             sentences.append(
-                f"Relative: images per second by those of {base}, where `mrbench compare` finds"
+                f"Relative: {{unit}} per second by those of {base}, where `mrbench compare` finds"
                 " that the runs may be compared; with a 95 % interval where both rows have two runs"
                 " or more, or --baseline tells the noise of a single one."
             )
-    return list(dict.fromkeys(sentences))
+    return [in_unit(text, rows) for text in dict.fromkeys(sentences)]

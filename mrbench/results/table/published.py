@@ -1,11 +1,14 @@
 """A published table by itself, as its source has it: `mrbench table --reference-only`."""
 
 from mrbench.model.suite import Reference, Suite
+from mrbench.model.work import rate_name
 from mrbench.results.table.markup import grid
 from mrbench.results.table.sheet import Sheet, about
 from mrbench.text import one_line
 
-HEADERS = ("Implementation", "Throughput (img/s)")
+
+def _headers(reference: Reference) -> tuple[str, str]:
+    return "Implementation", f"Throughput ({rate_name(reference.unit)})"
 
 
 def sheet(suite: Suite, reference: Reference) -> Sheet:
@@ -15,12 +18,12 @@ def sheet(suite: Suite, reference: Reference) -> Sheet:
     return Sheet(
         title=one_line(f"{suite.title}: as published, {reference.name}"),
         about=about(suite),
-        headers=HEADERS,
+        headers=_headers(reference),
         right=(False, True),
-        cells=[(one_line(n), f"{rate:g}") for n, rate in reference.images_per_second.items()],
-        links=[("", "")] * len(reference.images_per_second),
+        cells=[(one_line(n), f"{rate:g}") for n, rate in reference.throughput.items()],
+        links=[("", "")] * len(reference.throughput),
         meanings=[one_line(f"{origin}, with {software}." if software else f"{origin}.")],
-        marks=[""] * len(reference.images_per_second),
+        marks=[""] * len(reference.throughput),
     )
 
 
@@ -31,9 +34,9 @@ def rst(reference: Reference) -> str:
     """
     body = [
         (reference.labels.get(name, name), f"{rate:g}")
-        for name, rate in reference.images_per_second.items()
+        for name, rate in reference.throughput.items()
     ]
-    table = grid([HEADERS, *body], (False, False))
+    table = grid([_headers(reference), *body], (False, False))
     return f"{table}\n\n{reference.definitions}" if reference.definitions else table
 
 
@@ -43,10 +46,11 @@ def rows(suite_name: str, reference: Reference) -> list[dict[str, object]]:
         {
             "suite": suite_name,
             "implementation": name,
-            "published_images_per_second": rate,
+            "unit": reference.unit,
+            "published_throughput": rate,
             "reference": reference.name,
             "date": reference.date,
             "source": reference.source,
         }
-        for name, rate in reference.images_per_second.items()
+        for name, rate in reference.throughput.items()
     ]

@@ -82,7 +82,7 @@ def _noise(record: Record, noise_of: NoiseOf) -> Noise | None:
 
 def _record(row: TableRow) -> Record:
     """Return the record of a row's latest run that counts, or why there is none."""
-    if row.images_per_second is None:
+    if row.throughput is None:
         return "no number"
     if not row.folder:
         return "where its run lies is not known"
@@ -97,7 +97,7 @@ def _record(row: TableRow) -> Record:
 def _reason(row: TableRow, record: Record, other: TableRow, other_record: Record) -> str | None:
     """Say why two rows may not be compared, or None."""
     if isinstance(record, str):
-        return "" if row.images_per_second is None else record
+        return "" if row.throughput is None else record
     if row is other:
         return None
     if isinstance(other_record, str):

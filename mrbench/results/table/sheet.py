@@ -11,7 +11,7 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.results import footnotes
 from mrbench.results.lead import lead
-from mrbench.results.table.columns import COLUMNS, meanings, shortened
+from mrbench.results.table.columns import COLUMNS, in_unit, meanings, shortened
 from mrbench.text import one_line
 
 LINKED = ("throughput", "per_gpu", "run")
@@ -71,7 +71,7 @@ def make(
         title=one_line(suite.title),
         lead=lead(rows),
         about=about(suite, whole=whole),
-        headers=[COLUMNS[name].header for name in names],
+        headers=[in_unit(COLUMNS[name].header, rows) for name in names],
         right=[COLUMNS[name].right for name in names],
         cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
         links=[[_link(row.folder) if n in linked else "" for n in names] for row in rows],

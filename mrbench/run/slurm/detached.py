@@ -89,7 +89,7 @@ def _iteration(folder: RunDir) -> int | None:
     """Return the last iteration that the run's log tells of; None as long as it tells of none."""
     plan = handover.plan_of(folder)
     blocks = read_blocks(folder.log)
-    samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
+    samples = parse_samples(blocks, plan.log, plan.work_per_iteration, plan.window)
     last = None
     for sample in samples:
         last = sample.last

@@ -182,7 +182,7 @@ class Following:
         progress = Progress(plan, self._recorder.reporter)
         blocks = follow_blocks(log, ended, tick=lambda: None, poll_s=POLL_S)
         blocks = echoed(blocks, self._recorder.reporter)
-        samples = parse_samples(blocks, plan.log, plan.images_per_iteration, plan.window)
+        samples = parse_samples(blocks, plan.log, plan.work_per_iteration, plan.window)
         for sample in until_past(samples, plan.window):
             if number in self._open:
                 progress.show(sample)

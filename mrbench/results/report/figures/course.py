@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from mrbench.model.work import Unit, rate_name
 from mrbench.results.report.figures.base import (  # fmt: skip
     FEW,
     Figure,
@@ -50,13 +51,17 @@ def top(runs: Sequence[ReportRun]) -> float:
     The fastest rate is in view, unless it is more than twice that of any measured window, as that
     of lines which arrived together.
     """
-    measured = [run.measured.images_per_second or 0.0 for run in runs if run.measured]
+    measured = [run.measured.throughput or 0.0 for run in runs if run.measured]
     limit = 2 * max(measured, default=0.0) or math.inf
     return 1.05 * min(max((max(_rates(run), default=0.0) for run in runs), default=1.0), limit)
 
 
+def _unit(runs: Sequence[ReportRun]) -> Unit:
+    return runs[0].plan.unit if runs else "images"
+
+
 def _rates(run: ReportRun) -> list[float]:
-    return [p.images_per_second for p in run.curve.pieces if p.images_per_second]
+    return [p.throughput for p in run.curve.pieces if p.throughput]
 
 
 def _figure(
@@ -68,7 +73,7 @@ def _figure(
             windows.setdefault(run.curve.window, []).append(f"run{i}")
     layout: Json = {
         "xaxis": {"title": {"text": "iteration"}, "rangemode": "tozero"},
-        "yaxis": {**value_axis("images per second"), "range": [0, brief(top)]},
+        "yaxis": {**value_axis(f"{_unit(runs)} per second"), "range": [0, brief(top)]},
         "shapes": [window(*measured, groups) for measured, groups in sorted(windows.items())],
     }
     whole = all(len(run.curve.pieces) <= most for run in runs)
@@ -99,18 +104,19 @@ def _label(run: ReportRun, *, alone: bool) -> str:
 
 def _trace(run: ReportRun, label: str, number: int, most: int) -> Json:
     pieces = _gapped(run.curve.pieces)
-    kept = downsample([p.last for p in pieces], [p.images_per_second for p in pieces], most)
+    kept = downsample([p.last for p in pieces], [p.throughput for p in pieces], most)
     chosen = [pieces[i] for i in kept]
     return line(
         [p.last for p in chosen],
-        [brief(p.images_per_second) for p in chosen],
+        [brief(p.throughput) for p in chosen],
         name=label,
         group=f"run{number}",
         style=number,
         marked=len(chosen) <= FEW,
         shape={"shape": "vh"},  # an interval has its rate from its beginning to its end
         customdata=[p.first + 1 for p in chosen],
-        hovertemplate="iterations %{customdata}\u2013%{x}<br>%{y:.4g} img/s"
+        hovertemplate="iterations %{customdata}\u2013%{x}<br>%{y:.4g} "
+        f"{rate_name(run.plan.unit)}"
         "<extra>%{fullData.name}</extra>",
     )
 
@@ -122,7 +128,7 @@ def _gapped(pieces: Sequence[Piece]) -> list[Piece]:
         if not gapped or piece.first != gapped[-1].last:
             # the first interval is drawn from where it began
             gapped.append(Piece(piece.first, piece.first, None, None, None))
-            gapped.append(Piece(piece.first, piece.first, piece.images_per_second, None, None))
+            gapped.append(Piece(piece.first, piece.first, piece.throughput, None, None))
         gapped.append(piece)
     return gapped
 
@@ -134,7 +140,7 @@ def _table(runs: Sequence[ReportRun], labels: Sequence[str]) -> Numbers:
         for i in range(min(STRETCHES, len(pieces))):
             count = min(STRETCHES, len(pieces))
             part = pieces[i * len(pieces) // count : (i + 1) * len(pieces) // count]
-            rates = [p.images_per_second for p in part if p.images_per_second is not None]
+            rates = [p.throughput for p in part if p.throughput is not None]
             shares = [p.data_share for p in part if p.data_share is not None]
             rows.append(
                 (
@@ -147,14 +153,21 @@ def _table(runs: Sequence[ReportRun], labels: Sequence[str]) -> Numbers:
                 )
             )
     return Numbers(
-        head=("Run", "iterations", "img/s", "slowest", "fastest", "largest share waiting for data"),
+        head=(
+            "Run",
+            "iterations",
+            rate_name(_unit(runs)),
+            "slowest",
+            "fastest",
+            "largest share waiting for data",
+        ),
         rows=rows,
         note=f"Each run in at most {STRETCHES} stretches; series.csv has every point drawn.",
     )
 
 
 def _mean(part: Sequence[Piece]) -> float | None:
-    """Return all images by all seconds: rates are never meaned."""
-    known = [(p.last - p.first, p.images_per_second) for p in part if p.images_per_second]
+    """Return all work by all seconds: rates are never meaned."""
+    known = [(p.last - p.first, p.throughput) for p in part if p.throughput]
     seconds = sum(count / rate for count, rate in known)
     return sum(count for count, _ in known) / seconds if seconds else None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from mrbench.launch.telemetry.reading import statistics
+from mrbench.model.work import rate_name
 from mrbench.results.report.figures import course
 from mrbench.results.report.figures.base import (
     Figure,
@@ -64,6 +65,7 @@ def figure(
         )
         for one in slowed
     ]
+    per_second = rate_name(run.plan.unit)
     return Figure(
         key=key,
         title=name,
@@ -71,7 +73,11 @@ def figure(
         height_px=FRAME_PX + PANEL_PX * len(panels),
         traces=traces,
         layout=_layout(
-            run, panels, {panel: _unit(panel, lines) for panel in panels}, tops, reasons
+            run,
+            panels,
+            {panel: _unit(panel, lines, per_second) for panel in panels},
+            tops,
+            reasons,
         ),
         legend=[LegendEntry(key=name, label=name, style=styles[name]) for name in names],
         table=_table(run),
@@ -79,8 +85,8 @@ def figure(
     )
 
 
-def _unit(panel: str, lines: Sequence[TimeSeries]) -> str:
-    known = {line.panel: line.unit for line in lines} | {THROUGHPUT: "img/s"}
+def _unit(panel: str, lines: Sequence[TimeSeries], per_second: str) -> str:
+    known = {line.panel: line.unit for line in lines} | {THROUGHPUT: per_second}
     return known.get(panel, "")
 
 
@@ -98,17 +104,18 @@ def span(run: ReportRun) -> tuple[float, float] | None:
 
 def _throughput(run: ReportRun, most: int) -> Json:
     known = [p for p in run.curve.pieces if p.at_s is not None]
-    kept = downsample([p.at_s or 0.0 for p in known], [p.images_per_second for p in known], most)
+    kept = downsample([p.at_s or 0.0 for p in known], [p.throughput for p in known], most)
     chosen = [known[i] for i in kept]
     return line(
         [round(p.at_s or 0.0, 2) for p in chosen],
-        [brief(p.images_per_second) for p in chosen],
+        [brief(p.throughput) for p in chosen],
         name="throughput",
         group="",
         style=0,
         shape={"shape": "vh"},
         customdata=[f"{p.first + 1}\u2013{p.last}" for p in chosen],
-        hovertemplate="iterations %{customdata}: %{y:.4g} img/s<extra></extra>",
+        hovertemplate="iterations %{customdata}: %{y:.4g} "
+        f"{rate_name(run.plan.unit)}<extra></extra>",
         xaxis="x2",
         yaxis="y",
     )

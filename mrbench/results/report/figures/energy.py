@@ -1,6 +1,7 @@
-"""Energy of the GPUs per image, in joules."""
+"""Energy of the GPUs per image, or another unit of work, in joules."""
 
 from mrbench.model.table import TableRow
+from mrbench.model.work import one_of
 from mrbench.results.report.figures.base import (
     Figure,
     Numbers,
@@ -15,36 +16,37 @@ from mrbench.results.report.gather import Chapter
 
 
 def figure(chapter: Chapter, key: str) -> Figure | None:
-    """Return the joules per image of each row; None where no record has them."""
+    """Return the joules per unit of each row; None where no record has them."""
     measured = [(row, _joules(chapter, row)) for row in ranked(chapter)]
     pairs = [(row, joules) for row, joules in measured if joules]
     if not pairs:
         return None
+    one = one_of(pairs[0][0].unit)
     means = [sum(joules) / len(joules) for _, joules in pairs]
     trace = bars(
         [brief(mean) for mean in means],
         list(range(len(pairs))),
-        name="joules per image",
+        name=f"joules per {one}",
         group="joules",
         colour=0,
-        hovertemplate="%{x:.4g} J per image<extra></extra>",
+        hovertemplate=f"%{{x:.4g}} J per {one}<extra></extra>",
     )
     unknown = [row.name for row, joules in measured if not joules]
     return Figure(
         key=key,
-        title="Energy per image",
+        title=f"Energy per {one}",
         caption=(
-            "Energy of the GPUs in the measured window per image, by their energy counters, or by"
+            f"Energy of the GPUs in the measured window per {one}, by their energy counters, or by"
             " their power if they have none; mean of the valid runs. CPUs and the rest of the"
             " machine are not included."
         ),
         height_px=90 + ROW_PX * len(pairs),
         traces=[trace],
         layout={
-            "xaxis": value_axis("joules per image"),
+            "xaxis": value_axis(f"joules per {one}"),
         },
         table=Numbers(
-            head=("Row", "J per image", "lowest run", "highest run", "runs"),
+            head=("Row", f"J per {one}", "lowest run", "highest run", "runs"),
             rows=[
                 (
                     row.name,
@@ -65,5 +67,5 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
 
 
 def _joules(chapter: Chapter, row: TableRow) -> list[float]:
-    joules = [run.joules_per_image for run in chapter.runs_of(row) if run.counts]
+    joules = [run.joules_per_unit for run in chapter.runs_of(row) if run.counts]
     return [value for value in joules if value is not None]

@@ -1,8 +1,9 @@
-"""The ranking: images per second of each row with its 95 % interval; invalid rows are not in it."""
+"""The ranking: throughput of each row with its 95 % interval; invalid rows are not in it."""
 
 from collections.abc import Sequence
 
 from mrbench.model.table import TableRow
+from mrbench.model.work import Unit, rate_name
 from mrbench.results.report.fastest import Share, to_fastest
 from mrbench.results.report.figures.base import (  # fmt: skip
     TEXT,
@@ -30,12 +31,12 @@ ROW_PX = 36
 
 def ranked(chapter: Chapter) -> list[TableRow]:
     """Return the rows that have a number that counts, the fastest first."""
-    return [row for row in chapter.rows if row.images_per_second is not None]
+    return [row for row in chapter.rows if row.throughput is not None]
 
 
 def left_out(chapter: Chapter) -> list[TableRow]:
     """Return the rows that have none."""
-    return [row for row in chapter.rows if row.images_per_second is None]
+    return [row for row in chapter.rows if row.throughput is None]
 
 
 def throughput(row: TableRow) -> str:
@@ -53,27 +54,25 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     legend: list[LegendEntry] = []
     for verdict, colour in VERDICTS.items():
         places = [i for i, row in enumerate(rows) if row.validity == verdict]
-        known = [i for i in places if rows[i].low_images_per_second is not None]
+        known = [i for i in places if rows[i].low_throughput is not None]
         parts = [part for part in (known, [i for i in places if i not in known]) if part]
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
             legend.append(LegendEntry(key=verdict, label=verdict, style=colour, kind="bar"))
     traces.append(_single_runs(rows))
     legend.append(LegendEntry(key="runs", label="single runs", style=TEXT, kind="circle"))
-    unsure = [r.name for r in rows if r.low_images_per_second is None]
+    unsure = [r.name for r in rows if r.low_throughput is None]
     unsure = ["all rows"] if len(unsure) == len(rows) else unsure
     published = [
-        (i, rate)
-        for i, row in enumerate(rows)
-        if (rate := row.published_images_per_second) is not None
+        (i, rate) for i, row in enumerate(rows) if (rate := row.published_throughput) is not None
     ]
     if published:
         name = f"published ({rows[published[0][0]].reference})"
-        traces.append(_published(published, name))
+        traces.append(_published(published, name, rows[0].unit))
         legend.append(LegendEntry(key="published", label=name, style=PUBLISHED, kind="diamond"))
     return Figure(
         key=key,
-        title="Images per second",
+        title=f"{rows[0].unit} per second".capitalize(),
         caption=(
             "Bar: mean of the row's valid runs, which are the dots. Line: its 95 % interval; for a"
             " single run within that run, which says nothing about the next run; for several, of"
@@ -82,7 +81,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         height_px=90 + ROW_PX * len(rows),
         traces=traces,
         layout={
-            "xaxis": value_axis("images per second"),
+            "xaxis": value_axis(f"{rows[0].unit} per second"),
             "barmode": "overlay",
         },
         legend=legend,
@@ -98,10 +97,12 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
 def _label(row: TableRow, share: Share) -> RowLabel:
     ratio = "" if share.ratio is None else f", \u00d7{share.ratio:.2f}"
     known = (
-        *(row.images_per_second, row.high_images_per_second, row.published_images_per_second),
-        *row.run_images_per_second,
+        *(row.throughput, row.high_throughput, row.published_throughput),
+        *row.run_throughput,
     )
-    return RowLabel(row.name, f"{throughput(row)} img/s{ratio}", max(v for v in known if v))
+    return RowLabel(
+        row.name, f"{throughput(row)} {rate_name(row.unit)}{ratio}", max(v for v in known if v)
+    )
 
 
 def _without_ratio(rows: Sequence[TableRow], shares: Sequence[Share]) -> list[str]:
@@ -115,9 +116,9 @@ def _without_ratio(rows: Sequence[TableRow], shares: Sequence[Share]) -> list[st
 def _single_runs(rows: Sequence[TableRow]) -> Json:
     """Return a dot for each run, those of a row above one another."""
     points = [
-        (rate, i + SPREAD * ((k + 0.5) / len(row.run_images_per_second) - 0.5))
+        (rate, i + SPREAD * ((k + 0.5) / len(row.run_throughput) - 0.5))
         for i, row in enumerate(rows)
-        for k, rate in enumerate(row.run_images_per_second)
+        for k, rate in enumerate(row.run_throughput)
     ]
     return {
         "type": "scatter",
@@ -126,7 +127,7 @@ def _single_runs(rows: Sequence[TableRow]) -> Json:
         "x": [brief(rate) for rate, _ in points],
         "y": [round(place, 3) for _, place in points],
         "marker": DOT,
-        "hovertemplate": "%{x} img/s<extra>%{fullData.name}</extra>",
+        "hovertemplate": f"%{{x}} {rate_name(rows[0].unit)}<extra>%{{fullData.name}}</extra>",
         "meta": {"c": TEXT, "g": "runs"},
     }
 
@@ -134,16 +135,18 @@ def _single_runs(rows: Sequence[TableRow]) -> Json:
 def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) -> Json:
     """Return the bars of rows, all of which have an interval, or none."""
     trace = bars(
-        [row.images_per_second for row in rows],
+        [row.throughput for row in rows],
         places,
         name=verdict,
         group=verdict,
         colour=colour,
-        text=[f"{plain(row.implementation)}: {throughput(row)} img/s" for row in rows],
+        text=[
+            f"{plain(row.implementation)}: {throughput(row)} {rate_name(row.unit)}" for row in rows
+        ],
         textposition="none",  # the page writes them beside the bars
         hovertemplate="%{text}<extra>%{fullData.name}</extra>",
     )
-    if rows[0].low_images_per_second is not None:
+    if rows[0].low_throughput is not None:
         trace["error_x"] = {**error_bars(rows), "thickness": 1.6, "width": 5}
     return trace
 
@@ -151,9 +154,9 @@ def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) ->
 def error_bars(rows: Sequence[TableRow]) -> Json:
     """Return the intervals of rows with a number, as plotly.js takes them; none where unknown."""
     ends = [
-        (rate, row.low_images_per_second or rate, row.high_images_per_second or rate)
+        (rate, row.low_throughput or rate, row.high_throughput or rate)
         for row in rows
-        if (rate := row.images_per_second) is not None
+        if (rate := row.throughput) is not None
     ]
     return {
         "type": "data",
@@ -163,7 +166,7 @@ def error_bars(rows: Sequence[TableRow]) -> Json:
     }
 
 
-def _published(known: list[tuple[int, float]], name: str) -> Json:
+def _published(known: list[tuple[int, float]], name: str, unit: Unit) -> Json:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -171,7 +174,7 @@ def _published(known: list[tuple[int, float]], name: str) -> Json:
         "x": [rate for _, rate in known],
         "y": [i for i, _ in known],
         "marker": {"symbol": "diamond-open", "size": 11, "line": {"width": 2}},
-        "hovertemplate": "%{x} img/s<extra>%{fullData.name}</extra>",
+        "hovertemplate": f"%{{x}} {rate_name(unit)}<extra>%{{fullData.name}}</extra>",
         "meta": {"c": PUBLISHED, "g": "published"},
     }
 
@@ -180,7 +183,7 @@ def _table(rows: list[TableRow], shares: Sequence[Share]) -> Numbers:
     return Numbers(
         head=(
             "Row",
-            "img/s",
+            rate_name(rows[0].unit),
             "low",
             "high",
             "to fastest",
@@ -193,14 +196,14 @@ def _table(rows: list[TableRow], shares: Sequence[Share]) -> Numbers:
         rows=[
             (
                 row.name,
-                show(row.images_per_second),
-                show(row.low_images_per_second),
-                show(row.high_images_per_second),
+                show(row.throughput),
+                show(row.low_throughput),
+                show(row.high_throughput),
                 show(share.ratio),
                 show(share.low),
                 show(share.high),
-                show(row.images_per_second_per_gpu),
-                show(row.published_images_per_second, "g"),
+                show(row.throughput_per_device),
+                show(row.published_throughput, "g"),
                 row.validity,
             )
             for row, share in zip(rows, shares, strict=True)

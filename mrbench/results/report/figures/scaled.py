@@ -1,8 +1,9 @@
-"""Scaling curves: images per second over the number of GPUs, beside what would be ideal."""
+"""Scaling curves: throughput over the number of GPUs, beside what would be ideal."""
 
 from collections.abc import Sequence
 
 from mrbench.model.table import TableRow
+from mrbench.model.work import rate_name
 from mrbench.results.names import COMMIT
 from mrbench.results.report.figures.base import (  # fmt: skip
     Figure,
@@ -42,35 +43,36 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         legend.append(LegendEntry(key=f"series{i}", label=names[i], style=i))
     efficiency = "Labels:" if len(curves) <= FEW else "In the numbers of this figure:"
     counts = sorted({row.gpus for rows in curves for row in rows})
+    work, rate = curves[0][0].unit, rate_name(curves[0][0].unit)
     unit = "GPUs" if curves[0][0].accelerator == "gpu" else "devices"
     return Figure(
         key=key,
         title="Scaling",
         caption=(
-            f"Images per second over the number of {unit}, with 95 % intervals. {efficiency}"
-            " scaling efficiency. Thin and grey: proportional scaling from the fewest"
+            f"{work.capitalize()} per second over the number of {unit}, with 95 % intervals."
+            f" {efficiency} scaling efficiency. Thin and grey: proportional scaling from the fewest"
             f" {unit} of the series."
         ),
         height_px=360,
         traces=traces,
         layout={
             "xaxis": {"title": {"text": unit}, "rangemode": "tozero", "tickvals": counts},
-            "yaxis": value_axis("images per second"),
+            "yaxis": value_axis(f"{work} per second"),
         },
         legend=legend,
         table=Numbers(
             head=(
-                *("Series", unit, "img/s", "low", "high", f"img/s per {unit[:-1]}"),
+                *("Series", unit, rate, "low", "high", f"{rate} per {unit[:-1]}"),
                 *("efficiency", "from", "to"),
             ),
             rows=[
                 (
                     name,
                     str(row.gpus),
-                    show(row.images_per_second),
-                    show(row.low_images_per_second),
-                    show(row.high_images_per_second),
-                    show(row.images_per_second_per_gpu),
+                    show(row.throughput),
+                    show(row.low_throughput),
+                    show(row.high_throughput),
+                    show(row.throughput_per_device),
                     show(row.scaling_efficiency, ".1%"),
                     show(row.low_scaling_efficiency, ".1%"),
                     show(row.high_scaling_efficiency, ".1%"),
@@ -78,7 +80,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 for name, rows in zip(names, curves, strict=True)
                 for row in rows
             ],
-            note=f"Efficiency: images per second per {unit[:-1]}, as a share of the fewest's; from,"
+            note=f"Efficiency: {work} per second per {unit[:-1]}, as a share of the fewest's; from,"
             " to: its 95 % interval, where both have two runs or more.",
         ),
     )
@@ -88,14 +90,15 @@ def _curve(rows: Sequence[TableRow], name: str, style: int, *, labelled: bool) -
     text: Json = {"mode": "lines+markers+text", "textposition": "top left", "cliponaxis": False}
     curve = line(
         [row.gpus for row in rows],
-        [brief(row.images_per_second) for row in rows],
+        [brief(row.throughput) for row in rows],
         name=name,
         group=f"series{style}",
         style=style,
         marked=True,
         error_y={**error_bars(rows), "width": 4},
         text=[f"{row.scaling_efficiency:.1%}" for row in rows],
-        hovertemplate="%{x}: %{y:.4g} img/s, %{text} of ideal<extra>%{fullData.name}</extra>",
+        hovertemplate=f"%{{x}}: %{{y:.4g}} {rate_name(rows[0].unit)}, %{{text}} of ideal"
+        "<extra>%{fullData.name}</extra>",
     )
     return curve | (text if labelled else {})
 
@@ -110,7 +113,7 @@ def _names(curves: Sequence[Sequence[TableRow]]) -> list[str]:
 
 
 def _ideal(rows: Sequence[TableRow], group: str) -> Json:
-    each, counts = rows[0].images_per_second_per_gpu or 0.0, [row.gpus for row in rows]
+    each, counts = rows[0].throughput_per_device or 0.0, [row.gpus for row in rows]
     return {
         "type": "scatter",
         "mode": "lines",
