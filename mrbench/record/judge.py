@@ -80,6 +80,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         stamps=read_stamps(folder.stamps),
         log=plan.log,
         totals=totals,
+        unit=plan.unit,
     )
     measurement = with_evidence(measurement, functools.partial(read_range, folder.log))
     if measurement.status == "ok":

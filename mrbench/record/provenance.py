@@ -133,12 +133,18 @@ def forbidding(a: Facts, b: Facts) -> list[Difference]:
 def between(a: Facts, b: Facts, rules: Rules) -> list[Difference]:
     """Return in which facts two records differ, by the rules' kinds."""
     unlike = [
-        Difference(key, *meaning(key, rules), one, other)
+        Difference(key, *meaning(key, rules), _said(key, one), _said(key, other))
         for key, one, other in differences(a, b)
         if not (key.startswith(UNSAID) and ABSENT in (one, other))
     ]
     order = [MUST, EXPLAINS, HARMLESS]
     return sorted(unlike, key=lambda d: order.index(d.kind))
+
+
+def _said(key: str, value: object) -> object:
+    """Return a fact's value; what a plan leaves out is what it was before that could be said."""
+    name = key.removeprefix("plan.")
+    return Plan.LATER[name] if value == ABSENT and name in OF_WORK else value
 
 
 def facts(record: RunRecord) -> dict[str, object]:
