@@ -123,4 +123,4 @@ def _of_recipe(recipe: Path) -> tuple[Known, Window]:
 
 
 def _known(made: Plan) -> KnownLog:
-    return KnownLog(made.log, made.work_per_iteration, made.unit)
+    return KnownLog(made.log, made.rated_work, made.unit)

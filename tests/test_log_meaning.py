@@ -276,7 +276,7 @@ def test_a_quarter_with_a_comma_is_no_thousand() -> None:
 
 def test_smoothing_is_for_means_alone() -> None:
     with pytest.raises(RecipeError, match="interval_mean"):
-        resolve_format(own(r"(?P<iteration>\d+) (?P<value>\S+)", timing="rate", smoothing=20))
+        resolve_format(own(r"(?P<iteration>\d+) (?P<value>\S+)", timing="cumulative", smoothing=20))
     for name in ("detectron2", "tensorpack"):
         with pytest.raises(RecipeError, match="--smoothing"):
             resolve_format(LogFormat(format=name, smoothing=20))

@@ -231,7 +231,7 @@ def test_the_number_that_counts_iterations_is_told_apart(
 def test_a_time_that_may_be_of_one_iteration_or_of_all_is_not_used(tmp_path: Path) -> None:
     """It is 0.25 s every 20 iterations: per iteration, or of the last alone, nobody can tell."""
     log = tmp_path / "train.log"
-    log.write_text(lines("iter {i}: loss {loss:.3f}, time 250.00ms", range(0, 600, 20)))
+    log.write_text(lines("iter {i}, loss {loss:.3f}, time 250.00ms", range(0, 600, 20)))
     found = propose(log)
     assert found
     assert (found.log.clock, found.log.timing, found.log.counts_from) == ("arrival", None, 0)

@@ -53,7 +53,7 @@ def test_a_pattern_needs_no_value_where_arrivals_tell_the_seconds(toy: Path) -> 
         ("kind: current", "kind: venv\n  lock: a.lock", 9, "`mrbench lock --recipe"),
         ("(?P<value>[\\d.]+)", "([\\d.]+)", 16, "lacks the group value"),
         ("(?P<value>", "(?P<value>(", 16, "is not a valid regular expression"),
-        ("every: 10", "every: 10\n  format: detectron2", 15, "either `format` or `pattern`"),
+        ("every: 10", "every: 10\n  format: detectron2", 15, "one of `format`, `pattern`"),
         ("commit: ", "paths: ../x\n  commit: ", 6, None),
         ("title: Toy", "title: 3", 2, "put it in quotes"),
     ],

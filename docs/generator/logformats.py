@@ -26,7 +26,7 @@ of its allocator by 2^20), if the training has a GPU.
 TIMINGS = {
     "interval_mean": "seconds per iteration, mean since the last line",
     "running_mean": "seconds per iteration, mean since the start",
-    "rate": "images per second since the last line",
+    "rate": "units of work per second since the last line",
     "iterations_per_second": "iterations per second since the last line",
     "interval_total": "seconds since the last line",
     "cumulative": "seconds since the training began",
@@ -49,15 +49,19 @@ def page() -> str:
 def _row(name: str) -> str:
     if name not in parsers.FORMATS:
         clock = "; the arrival clock leads" if name in parsers.ROUGH else ""
-        needs = "needs `--every N`" if name in parsers.OF_EPOCHS else ""
+        needs = "needs `--every N`" if name in parsers.UNSPACED else ""
         return f"| `{name}` | times of steps or epochs{clock} | | | {needs} |"
     module, constant = parsers.FORMATS[name]
     rule: TextFormat = getattr(import_module(f"{parsers.__name__}.{module}"), constant)
     what = TIMINGS[rule.timing]
-    if rule.smoothing:
+    if rule.smoothing == 1:
+        what = "seconds of the last iteration alone"
+    elif rule.smoothing:
         what = f"seconds per iteration, mean of the last {rule.smoothing} iterations"
     elif rule.smoothing == 0:
         what = "seconds per iteration, mean of the last N iterations, N as the log states it"
+    if rule.per == "device":
+        what += ", of one device"
     if rule.skipped:
         what += f", without the first {rule.skipped}"
     warning = parsers.warning_of(LogFormat(format=name))

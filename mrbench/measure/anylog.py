@@ -3,7 +3,7 @@
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,20 +18,24 @@ from mrbench.measure.parsers import (
     FORMAT_NAMES,
     KIN,
     begun,
+    columns_in,
     counts_work,
     parse_samples,
+    rated_per,
     resolve_format,
     warning_of,
+    work_unit,
 )
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.totals import NEEDS_TOTALS, Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
+from mrbench.model.logformat import LogFormat, Per
 from mrbench.model.measurement import Measurement
 from mrbench.model.work import Unit
-from mrbench.text import did_you_mean
+from mrbench.text import did_you_mean, printable, shorten
 
+MOST_COLUMNS = 20  # are named
 ENOUGH = 100  # samples that prove a format
 SAMPLED_BYTES = 1 << 16  # of a block, looked at first
 UNREAD = "no line is of a format that mrbench knows"
@@ -59,11 +63,16 @@ Known = Mapping[str, KnownLog]  # by implementation
 
 
 class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
-    """A log's measurement. implementation is None if no recipe writes such a log."""
+    """A log's measurement. implementation is None if no recipe writes such a log.
+
+    per: device where the throughput is that of one device, since the log prints such rates and does
+    not tell of how many devices.
+    """
 
     measurement: Measurement
     implementation: str | None
     format: str | None
+    per: Per = "job"
 
     def to_dict(self) -> dict[str, object]:
         """Return the keys of `mrbench parse --json`."""
@@ -79,6 +88,7 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
             "first": m.first,
             "last": m.last,
             "iterations": m.iterations,
+            "per": self.per,
             "work_per_iteration": m.work_per_iteration,
             "interval": None if m.interval is None else structs.asdict(m.interval),
             "drift": None if m.drift is None else structs.asdict(m.drift),
@@ -138,7 +148,8 @@ def parse_log(
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     work = work_per_iteration or stated or (reading.work if trusted else None)
-    unit = unit or reading.unit
+    counted = None if trusted else work_unit(log)
+    unit = unit or counted or reading.unit
     read_for = None if log.format in NEEDS_TOTALS else window
     stamps, totals = _stamps_beside(path), Totals(log, read_for)
     if not work and counts_work(log):
@@ -155,8 +166,9 @@ def parse_log(
         measured = with_evidence(measured, functools.partial(read_range, path))
     if measured.status == "no_iterations" and _has_decimal_commas(path, [reading]):
         measured = structs.replace(measured, reason=COMMAS[0], remedy=COMMAS[1])
-    measured = _with_work(measured, reading, given=work_per_iteration, stated=stated)
-    return _with_failure(measured, path, marks, reading.implementation, reading.log.format)
+    measured = _with_work(measured, reading, given=work_per_iteration, stated=stated, work=work)
+    parsed = _with_failure(measured, path, marks, reading.implementation, reading.log.format)
+    return structs.replace(parsed, per=rated_per(log))
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:
@@ -217,8 +229,13 @@ def _samples_in(part: bytes, log: LogFormat) -> int:
 
 def _unlike(path: Path, readings: list[_Reading]) -> tuple[str, str]:
     """Return why no line was read, and what to do."""
-    if path.is_file() and b"\0" in read_range(path, 0, 4096):
-        return BINARY
+    if path.is_file():
+        head = read_range(path, 0, BLOCK_BYTES)
+        result = columns_in(head, Path(path.name.removesuffix(".gz")).suffix)
+        if result:
+            return _unnamed(*result)
+        if b"\0" in head[:4096]:
+            return BINARY
     if _has_decimal_commas(path, readings):
         return COMMAS
     format_ = begun(read_range(path, 0, BLOCK_BYTES)) if path.is_file() else None
@@ -230,6 +247,14 @@ def _unlike(path: Path, readings: list[_Reading]) -> tuple[str, str]:
         " `mrbench new FILE --log LOG` writes a recipe with a pattern, which --recipe FILE takes"
     )
     return text, remedy
+
+
+def _unnamed(kind: str, columns: Sequence[str]) -> tuple[str, str]:
+    """Return that nothing says what a result file's columns are, and what to do."""
+    names = ", ".join(printable(name) for name in columns[:MOST_COLUMNS])
+    more = f" and {len(columns) - MOST_COLUMNS} more" if len(columns) > MOST_COLUMNS else ""
+    remedy = "say which of its columns are what, in a recipe's log.columns (--recipe FILE)"
+    return f"it is {kind} with the columns {shorten(names, 300)}{more}", remedy
 
 
 def _has_decimal_commas(path: Path, readings: list[_Reading]) -> bool:
@@ -259,7 +284,12 @@ def _stated_work(path: Path, log: LogFormat) -> int | None:
 
 
 def _with_work(
-    measured: Measurement, reading: _Reading, *, given: int | None, stated: int | None
+    measured: Measurement,
+    reading: _Reading,
+    *,
+    given: int | None,
+    stated: int | None,
+    work: int | None,
 ) -> Measurement:
     warnings = list(measured.warnings)
     if warning_of(reading.log):
@@ -278,7 +308,7 @@ def _with_work(
         )
     elif given and stated and given != stated:
         warnings.append(f"the log states {stated} {measured.unit} per iteration, not {given}")
-    elif not given and not stated and not counts_work(reading.log):
+    elif work and not given and not stated and not counts_work(reading.log):
         warnings.append(
             f"{measured.work_per_iteration} {measured.unit} per iteration are the recipe's"
             f" ({reading.implementation}); if the log was made otherwise,"

@@ -14,12 +14,15 @@ from mrbench.model.clocks import ComparedClock, ComparedName
 from mrbench.model.finding import Problem
 from mrbench.model.logformat import Clock
 from mrbench.model.measurement import LeadingClock
+from mrbench.text import numbers, to_digits
 
 # Of the log's seconds: so near another clock shows what its figures mean. The mean of many single
 # batches comes nearer to an epoch's total, but that of all batches is the total itself.
 ESTABLISHED, TOTALLED = 0.01, 0.002
 MOST_UNSURE = 0.1  # of the log's seconds: a coarser clock confirms nothing
 ANOTHER_UNIT = 100  # times the log's seconds: even coarse time stamps show that much
+FAR_BELOW = 0.05  # of the other lines' time: no step is that much faster
+FEW_LINES = 4  # show nothing usual
 CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
 
 _NAMES: Mapping[ComparedName, str] = {
@@ -88,7 +91,9 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
             everything.append(coarse)
     leading, warnings = _leading(process, clock, checks, stamped=stamped)
     refuted = None
-    unsure = process.unsure if not any(map(_establishes, everything)) else None
+    unsure = process.unsure or (_far_below(process) if leading == "log" else None)
+    if any(map(_establishes, everything)):
+        unsure = None
     if unsure and checks and leading == "log":
         leading = "arrival" if "arrival" in checks else "printed"
         warnings.append(f"{unsure.text}; the {_NAMES[leading]} are used instead")
@@ -214,6 +219,26 @@ def _log_error_s(process: Process) -> float:
     else:
         errors = [span.rounding_s for span in process.spans]
     return sum(filter(math.isfinite, errors))  # infinite figures give no seconds
+
+
+def _far_below(process: Process) -> Problem | None:
+    """Return why a line's figure cannot be the time of its iterations: it is far below the others'.
+
+    That is how long a call took which returned before its work was done (asynchronous dispatch).
+    """
+    known = [span for span in process.spans if math.isfinite(span.log_s)]
+    most = [(span.log_s + span.rounding_s) / span.count for span in known]
+    if len(known) < FEW_LINES or min(most) >= FAR_BELOW * statistics.median(most):
+        return None
+    low = known[most.index(min(most))]
+    usual_s = statistics.median(span.log_s / span.count for span in known)
+    text = (
+        f"by the log an iteration took {to_digits(low.log_s / low.count, 3)} s at"
+        f" {numbers(low.first + 1, low.last)} and {to_digits(usual_s, 3)} s as a rule: a call that"
+        " returned before its work was done (asynchronous dispatch), or a line that tells of less"
+    )
+    remedy = "choose another window (--window), give a log with time stamps, or let mrbench run the"
+    return Problem(text, f"{remedy} training: it times the lines as they arrive")
 
 
 def _jumps(process: Process) -> list[Pair]:

@@ -28,7 +28,8 @@ class Span(NamedTuple):
 
     Seconds by the log's own figures (nan where they are unknown), by the arrival of the output and
     by time stamps printed in it; and, of the log's, those spent waiting for data. rounding_s: bound
-    of the error of log_s that comes from printing. began_at, ended_at: offsets in bytes.
+    of the error of log_s that comes from printing. began_at, ended_at: offsets in bytes. work:
+    units of it in these iterations, where the log tells them.
     """
 
     first: int
@@ -42,6 +43,7 @@ class Span(NamedTuple):
     loss: float | None
     began_at: int
     ended_at: int
+    work: float | None = None
 
     def by(self, clock: LeadingClock) -> float | None:
         """Return the seconds by a clock; None if they are unknown."""
@@ -103,7 +105,8 @@ class Process(msgspec.Struct):
     running sum at the window's two edges. tally: its figures by the totals that the log prints.
     edges: where another window could begin and end. widest: iterations of its longest sample.
     allocated_bytes: the most GPU memory that was printed up to the window's end. guessed: epochs
-    end within the window, and the log does not say how long they are.
+    end within the window, and the log does not say how long they are. skips: its iterations in the
+    window that changed no weights.
     """
 
     earliest: int
@@ -118,6 +121,7 @@ class Process(msgspec.Struct):
     unknown: Problem | None = None
     unsure: Problem | None = None
     guessed: bool = False
+    skips: int = 0
     backwards: int | None = None
     diverged: int | None = None
     begin_edge_s: float = 0.0
@@ -183,6 +187,7 @@ def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None,
         process.begin_edge_s = (previous.edge_s if previous else None) or 0.0
     process.end, process.end_edge_s = sample.last, sample.edge_s
     process.iterations += sample.count
+    process.skips += sample.skips
     process.allocated_bytes = sample.allocated_bytes
     process.guessed = process.guessed or (sample.guessed and process.iterations > sample.count)
     process.longest = max(process.longest, sample.count)
@@ -226,6 +231,7 @@ def _span(
         loss=sample.loss,
         began_at=since or 0,
         ended_at=sample.ended_at,
+        work=sample.work,
     )
 
 
@@ -252,6 +258,7 @@ def _join(one: Span, two: Span) -> Span:
         loss=two.loss if two.loss is not None else one.loss,
         began_at=one.began_at,
         ended_at=two.ended_at,
+        work=_plus(one.work, two.work),
     )
 
 

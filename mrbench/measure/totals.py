@@ -74,6 +74,18 @@ _RUNTIME = Kind(
     re.compile(rb"'train_runtime': " + _NUMBER),
     whole=True,
 )
+_WHOLE_RUNTIME = Kind(
+    "train_runtime",
+    b"'train_samples_per_second'",
+    re.compile(rb"'train_runtime': " + _NUMBER + rb"'?, 'train_samples_per_second'"),
+    whole=True,
+)
+_TRAINING_TIME = Kind(
+    "Training Time",
+    b"- Training Time :",
+    re.compile(rb"- Training Time : " + _NUMBER + rb" s"),
+    whole=True,
+)
 # What each format's programs print; a recipe's own pattern may be of any of them.
 KINDS: Mapping[str, tuple[Kind, ...]] = {
     "gluoncv": (_COST,),
@@ -82,11 +94,13 @@ KINDS: Mapping[str, tuple[Kind, ...]] = {
     "torchvision": (_TOTAL_TIME,),
     "swin": (_TAKES,),
     "tensorpack": (_FINISHED,),
+    "hf-trainer": (_WHOLE_RUNTIME,),
+    "litgpt": (_TRAINING_TIME,),
 }
 # What their figures mean is not established: nothing behind the window is skipped for the total.
 NEEDS_TOTALS = frozenset({"gluoncv"})
 MOST_RESIZED = 1000  # are kept, the last ones
-_ANY = (_COST, _TIME_COST, _TOTAL_TIME, _TAKES, _FINISHED, _RUNTIME)
+_ANY = (_COST, _TIME_COST, _TOTAL_TIME, _TAKES, _FINISHED, _RUNTIME, _TRAINING_TIME)
 
 
 class Total(NamedTuple):

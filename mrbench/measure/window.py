@@ -14,10 +14,11 @@ from mrbench.measure.causes import UNBUFFERED, Figures, grown
 from mrbench.measure.choice import Choice, Lead, choose
 from mrbench.measure.clocks import GROSS
 from mrbench.measure.interval import drift, within_run
-from mrbench.measure.parsers import counts_work
+from mrbench.measure.parsers import counts_work, work_unit
 from mrbench.measure.shortfall import LEAST_COVERED, shortfall, untimed
 from mrbench.measure.spans import ArrivalClock, Process, split_processes
 from mrbench.measure.timed import timed_stretches
+from mrbench.measure.told import Work, work_of
 from mrbench.measure.totals import Totals
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
@@ -46,8 +47,8 @@ def measure(
     """Measure a log's samples; without a trustworthy number the status and reason say why.
 
     log: its clock leads, and others check it; its timing helps to say why they differ. totals: what
-    was noted in the blocks that the samples come from. Without the work of an iteration only the
-    seconds per iteration are known.
+    was noted in the blocks that the samples come from. unit: of the work, which the log may count
+    itself. Without the work of an iteration only the seconds per iteration are known.
     """
     result: Measurement | None = None
     processes = 0
@@ -161,7 +162,10 @@ def _conclude(
     doubt = _doubt(process, chosen, figures)
     if doubt:
         return replace(measured, status="incomplete_window", reason=doubt.text, remedy=doubt.remedy)
-    measured = _with_rate(measured, process, lead)
+    work = Work(work_per_iteration)
+    if not counts_work(log):
+        work = work_of(process, work_per_iteration, unit, counts=work_unit(log))
+    measured = _with_rate(measured, process, lead, work.per_iteration)
     if stamps is not None:
         began_s, ended_s = _window_times(process, stamps, lead.seconds)
         timed = timed_stretches(process.spans, stamps, lead.clock)
@@ -172,7 +176,7 @@ def _conclude(
     edges = [*_edge_warnings(process, window), *([resumed] if resumed else [])]
     if process.guessed and not chosen.totalled:
         edges.append(GUESSED)
-    texts = (*edges, *chosen.warnings, *_warnings(measured))
+    texts = (*edges, *work.notes, *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
 
 
@@ -238,9 +242,10 @@ def _checked(measured: Measurement, chosen: Choice) -> Measurement:
     )
 
 
-def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measurement:
-    """Add the throughput, its interval and its drift."""
-    work = measured.work_per_iteration
+def _with_rate(
+    measured: Measurement, process: Process, lead: Lead, work: float | None
+) -> Measurement:
+    """Add the throughput, its interval and its drift. work: of one iteration, if known."""
     timed = lead.iterations
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
     paused = steadiness.find_pauses(lead.times)
@@ -255,6 +260,7 @@ def _with_rate(measured: Measurement, process: Process, lead: Lead) -> Measureme
     quarter = len(losses) // 4
     return replace(
         measured,
+        work_per_iteration=None if work is None else round(work),
         throughput=None if work is None else timed * work / lead.seconds,
         seconds_per_iteration=lead.seconds / timed,
         interval=interval,

@@ -16,7 +16,37 @@ Timing = Literal[
     "interval_total",
     "cumulative",
 ]
-Unit = Literal["s", "ms", "us"]
+TimeUnit = Literal["s", "ms", "us", "min", "h", "it/s"]
+Per = Literal["job", "device"]
+
+
+class Columns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which columns of a result file tell what, as a pattern's groups do."""
+
+    iteration: Annotated[
+        str, Meta(description="The iteration; an event file's steps are called step.")
+    ] = "step"
+    value: Annotated[
+        str | None,
+        Meta(description="The value that timing describes; without one another clock leads."),
+    ] = None
+    loss: Annotated[str | None, Meta(description="The loss.")] = None
+    data: Annotated[
+        str | None, Meta(description="Time spent waiting for data, in the value's unit.")
+    ] = None
+    work: Annotated[
+        str | None, Meta(description="Work of one iteration of all devices, e.g. its tokens.")
+    ] = None
+    total_work: Annotated[
+        str | None, Meta(description="Work since the training began, all devices together.")
+    ] = None
+    stamp: Annotated[
+        str | None,
+        Meta(
+            description="When the row was written: a date and time, or seconds or milliseconds"
+            " since 1970. An event file has its own."
+        ),
+    ] = None
 
 
 class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +56,11 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "smoothing": None,
         "unit": None,
         "epochs_from": None,
+        "step_pattern": None,
+        "columns": None,
+        "file": None,
+        "per": None,
+        "restarts": False,
     }
 
     format: Annotated[
@@ -42,8 +77,36 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " (without value only the arrival of the lines tells the seconds: clock: arrival);"
             " where the log counts within epochs, epoch and per_epoch; where it has them, loss and"
             " data (seconds spent waiting for data, meaned or summed as value is; with a rate,"
-            " those of the interval).",
+            " those of the interval), and the work that the log tells, in the workload's unit:"
+            " work (of one iteration of all devices) or total_work (since the training began)."
+            " Without iteration, a line is about a whole epoch: give epoch, and per_epoch or"
+            " log.every.",
             examples=["iter: (?P<iteration>\\d+) loss: (?P<loss>\\S+) time: (?P<value>[\\d.]+) s"],
+        ),
+    ] = None
+    step_pattern: Annotated[
+        str | None,
+        Meta(
+            description="Where iteration stands in a line before that of value: regular expression"
+            " of that line, with the group iteration (and epoch, per_epoch); pattern then has none"
+            " of these.",
+            examples=["^== step (?P<iteration>\\d+)"],
+        ),
+    ] = None
+    file: Annotated[
+        str | None,
+        Meta(
+            description="File below {output} that the training writes and that is the log, instead"
+            " of what it prints: a path, or a glob pattern, e.g. logs/version_*/metrics.csv. It is"
+            " followed while it grows, which is its arrival clock."
+        ),
+    ] = None
+    columns: Annotated[
+        Columns | None,
+        Meta(
+            description="Instead of format and pattern, for CSV with a header, JSON lines and"
+            " TensorBoard's event files: the column, path of keys (data.step_time) or tag of each"
+            " number."
         ),
     ] = None
     timing: Annotated[
@@ -51,16 +114,24 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="What value is. interval_mean: seconds per iteration, mean since the last"
             " log line. running_mean: the same, mean over all iterations since `skipped`. rate:"
-            " work (workload.unit) per second since the last log line. iterations_per_second: the"
-            " same of iterations. interval_total: seconds since the last log line. cumulative:"
-            " seconds since the training began."
+            " work (workload.unit) per second since the last log line; per says whose."
+            " iterations_per_second: the same of iterations. interval_total: seconds since the last"
+            " log line. cumulative: seconds since the training began, or since `skipped`."
         ),
     ] = None
     unit: Annotated[
-        Unit | None,
+        TimeUnit | None,
         Meta(
-            description="Unit of value where it is a time, and of data: s, ms or us. Default: what"
-            " stands right behind the value (500ms) or in brackets before it ((ms): 500), else s."
+            description="Unit of value where it is a time, and of data: s, ms, us, min or h; it/s"
+            " where value is iterations per second and timing a mean. Default: what stands right"
+            " behind the value (500ms) or in brackets before it ((ms): 500), else s."
+        ),
+    ] = None
+    per: Annotated[
+        Per | None,
+        Meta(
+            description="Whose rate value is, with timing: rate: of the whole job, the default,"
+            " or of one device."
         ),
     ] = None
     every: Annotated[
@@ -82,13 +153,25 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     skipped: Annotated[
         int,
-        Meta(ge=0, description="Iterations at the start that a running_mean leaves out, e.g. 2."),
+        Meta(
+            ge=0,
+            description="Iterations at the start that a running_mean leaves out, e.g. 2; or after"
+            " which the clock of a cumulative value is set to 0.",
+        ),
     ] = 0
+    restarts: Annotated[
+        bool,
+        Meta(
+            description="Whether iteration begins anew in each epoch though the line prints no"
+            " epoch; else a smaller number means that the training was started again."
+        ),
+    ] = False
     smoothing: Annotated[
         Count | None,
         Meta(
-            description="Iterations that value is the mean of, however often a line comes, e.g. 50;"
-            " for an interval_mean, and for formats whose log does not state it. Default: what the"
+            description="Iterations that value is the mean of, however often a line comes, e.g. 50,"
+            " or 1 for the last one's alone; for an interval_mean, a rate or iterations_per_second,"
+            " and for formats whose log does not state it. Default: what the"
             " log states; of a pattern: value covers the iterations since the last log line."
         ),
     ] = None

@@ -40,7 +40,9 @@ class IterationSample(NamedTuple):
     are nan; or, where they are not, why the log cannot tell whether they are these.
     allocated_bytes: the most memory of one GPU that the log has printed for this process so far.
     begins: it is the first of its process, whose numbers may go on where another one's ended.
-    guessed: an epoch ended before it, and how long that was the log does not say.
+    guessed: an epoch ended before it, and how long that was the log does not say. work: units of
+    work in these iterations, all devices together, where the log tells them. skips: how many of
+    them changed no weights.
     """
 
     last: int
@@ -58,6 +60,8 @@ class IterationSample(NamedTuple):
     allocated_bytes: int | None = None
     begins: bool = False
     guessed: bool = False
+    work: float | None = None
+    skips: int = 0
 
 
 LOPSIDED = 1.5  # times: one side of an interval by the other

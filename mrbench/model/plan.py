@@ -120,6 +120,13 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Further variables of the caller's that the training gets, by name."),
     ] = ()
 
+    @property
+    def rated_work(self) -> int:
+        """Work of one iteration behind a rate that the log prints: of all devices, or of one."""
+        if self.log.per == "device":
+            return max(1, self.work_per_iteration // self.gpus)
+        return self.work_per_iteration
+
     def plain(self) -> dict[str, object]:
         """Return the plan as JSON holds it."""
         content = as_ever(self)

@@ -246,38 +246,52 @@ def _check_workload(work: Workload, place: Place) -> None:
 
 
 def _check_log(log: LogFormat, place: Place) -> None:
-    if (log.format is None) == (log.pattern is None):
-        raise place.error("log", "has both or neither of two", "give either `format` or `pattern`")
+    given = [name for name in ("format", "pattern", "columns") if getattr(log, name) is not None]
+    if len(given) != 1:
+        text = f"has {' and '.join(given)}" if given else "says nothing of how to parse the log"
+        raise place.error("log", text, "give one of `format`, `pattern` and `columns`")
+    if log.file is not None:
+        _check_keep(log.file, place, "log.file")
+    if log.pattern is None and log.step_pattern is not None:
+        raise place.error("log.step_pattern", "has no `pattern` beside it", "add it")
     if log.pattern is not None:
-        timed = _check_pattern(log.pattern, place, untimed=log.clock == "arrival")
+        timed = _check_pattern(log, place)
         if timed and log.timing is None:
             raise place.error("log", "a `pattern` needs `timing` beside it", "add it")
 
 
-def _check_keep(pattern: str, place: Place) -> None:
+def _check_keep(pattern: str, place: Place, key: str = "log.keep") -> None:
     """Refuse what names no files: it would be found out when the training is over."""
     parts = PurePosixPath(pattern).parts
     if not parts or any(map(_names_nothing, parts)) or len(pattern.encode()) > LONGEST_PATTERN:
         text = f"{shorten(pattern)!r} names no files"
-        raise place.error("log.keep", text, "give a pattern below {output}, as results/*.json")
+        raise place.error(key, text, "give a pattern below {output}, as results/*.json")
 
 
 def _names_nothing(part: str) -> bool:
     return ("**" in part and part != "**") or "\0" in part or len(part.encode()) > LONGEST_PART
 
 
-def _check_pattern(pattern: str, place: Place, *, untimed: bool) -> bool:
-    """Return whether a pattern has a value; untimed: it need not, arrivals tell the seconds."""
-    try:
-        groups = re.compile(pattern).groupindex
-    except (re.error, OverflowError, RecursionError) as exc:
-        text = f"is not a valid regular expression: {exc}"
-        raise place.error("log.pattern", text, "correct it") from exc
-    missing = {"iteration", "value"} - set(groups)
-    if missing - ({"value"} if untimed else set()):
+def _check_pattern(log: LogFormat, place: Place) -> bool:
+    """Return whether a pattern has a value, which it need not where arrivals tell the seconds."""
+    groups = _groups(log.pattern or "", place, "log.pattern")
+    missing = {"iteration", "value"} - groups
+    if log.step_pattern is not None:
+        missing -= _groups(log.step_pattern, place, "log.step_pattern")
+    if "epoch" in groups and ("per_epoch" in groups or log.every):
+        missing.discard("iteration")
+    if missing - ({"value"} if log.clock == "arrival" else set()):
         text = f"lacks the group {', '.join(sorted(missing))}"
         raise place.error("log.pattern", text, f"add it, as (?P<{min(missing)}>...)")
-    return not missing
+    return "value" not in missing
+
+
+def _groups(pattern: str, place: Place, key: str) -> set[str]:
+    try:
+        return set(re.compile(pattern).groupindex)
+    except (re.error, OverflowError, RecursionError) as exc:
+        text = f"is not a valid regular expression: {exc}"
+        raise place.error(key, text, "correct it") from exc
 
 
 def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -289,6 +303,7 @@ def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "environment.packages", package.folder
     for pattern in recipe.log.keep:
         yield "log.keep", pattern
+    yield "log.file", recipe.log.file or "."
     if recipe.data:
         for link, target in recipe.data.links.items():
             yield f"data.links.{link}", link

@@ -97,7 +97,7 @@ def _as_text(parsed: ParsedLog) -> str:
         return f"{name}: {m.status}: {m.explanation}"
     rate, seconds = m.throughput, m.seconds_per_iteration
     interval = m.interval
-    per_second = rate_name(m.unit)
+    per_second = rate_name(m.unit) + (" per device" if parsed.per == "device" else "")
     head = [f"{rate:.3f} {per_second}"] if rate is not None else []
     head += [f"{seconds:.6f} s per iteration"] if seconds is not None else []
     covered = f"{m.first}-{m.last} ({m.iterations} timed)"

@@ -28,6 +28,7 @@ FACTS: Mapping[str, str] = {
 SIDES = ("short", "long")  # groups that are joined in this order, wherever they stand
 SEARCHED_BYTES = 8 << 20  # of a log: configurations stand at its beginning
 _ZEROS = re.compile(r"\.0*$")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 DAY_S = 86400.0
 YEAR_S = 366 * DAY_S  # a stamp without a year is kept in a calendar that has a 29 February
 
@@ -39,7 +40,8 @@ RANK = re.compile(
 _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _ZONE = rb"(?P<zone>Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?"
 _STAMP = re.compile(
-    rb"[\s\x00\x08]{0,99}(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[\s:]{1,4})?[\[(]?"
+    rb"[\s\x00\x08]{0,99}(?:\[[A-Za-z]\w{0,20}\][ ]{1,4})?"
+    rb"(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[\s:]{1,4})?[\[(]?"
     rb"(?:(?P<year>\d{4})(?:[-/.](?P<m1>\d\d)[-/.](?P<d1>\d\d)|(?P<m2>\d\d)(?P<d2>\d\d))[T\s_]|"
     rb"(?P<m3>\d\d)[-/](?P<d3>\d\d)\s|"
     rb"[IWEF]?(?P<m4>\d\d)(?P<d4>\d\d)\s{1,2}|"
@@ -93,9 +95,14 @@ def _last_statement(text: bytes, name: str, pattern: str) -> StatedFact | None:
     match = last.pop()
     names = [name for name in SIDES if name in match.re.groupindex]
     groups = [match[name] for name in names] or [group for group in match.groups() if group]
-    words = [_ZEROS.sub("", group.decode(errors="replace").strip()) for group in groups]
+    words = [_plain(group.decode(errors="replace").strip()) for group in groups]
     line = text.count(b"\n", 0, match.start()) + 1
     return StatedFact(value="/".join(words), line=line)
+
+
+def _plain(text: str) -> str:
+    """Return a number without commas between thousands and without a fraction of zeros."""
+    return text.replace(",", "") if _THOUSANDS.fullmatch(text) else _ZEROS.sub("", text)
 
 
 def read_stamp(line: bytes) -> Printed | None:

@@ -14,9 +14,11 @@ from mrbench.errors import RecipeError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
 from mrbench.measure.parsers.base import Parse, TextFormat
+from mrbench.measure.parsers.pattern import from_pattern, of_columns
 from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
+from mrbench.model.logformat import LogFormat, Per, Timing
 from mrbench.model.measurement import IterationSample
+from mrbench.model.work import Unit
 from mrbench.text import did_you_mean
 
 # Format: the module of this package, and its TextFormat. A run needs one of them, and compiling
@@ -39,6 +41,14 @@ FORMATS: Mapping[str, tuple[str, str]] = {
     "swin": ("averages", "SWIN"),
     "timm": ("averages", "TIMM"),
     "yolox": ("yolox", "TEXT"),
+    "nanogpt": ("nanogpt", "NANOGPT"),
+    "build-nanogpt": ("nanogpt", "BUILD_NANOGPT"),
+    "nanochat": ("nanogpt", "NANOCHAT"),
+    "modded-nanogpt": ("nanogpt", "SPEEDRUN"),
+    "torchtitan": ("llm", "TORCHTITAN"),
+    "megatron": ("llm", "MEGATRON"),
+    "maxtext": ("llm", "MAXTEXT"),
+    "litgpt": ("llm", "LITGPT"),
 }
 # Format: the module of this package, and its function that reads it.
 PARSERS: Mapping[str, tuple[str, str]] = {
@@ -49,10 +59,24 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "mllog": ("mllog", "parse"),
     "tqdm": ("bars", "parse"),
     "ultralytics-csv": ("resultscsv", "parse"),
+    "hf-trainer": ("hftrainer", "parse"),
+    "litgpt-csv": ("rows", "parse_litgpt"),
+    "lightning-csv": ("rows", "parse_lightning"),
 }
 # Whose own clock has whole seconds, and those with a line per epoch that do not say how long it is.
 ROUGH = ("matterport", "tqdm")
-OF_EPOCHS = ("ultralytics-csv",)
+PARSED_UNITS: Mapping[str, Unit] = {"hf-trainer": "tokens", "litgpt-csv": "tokens"}
+SINCE_START = ("hf-trainer", "litgpt-csv", "lightning-csv")
+PARSED_WARNINGS: Mapping[str, str] = {
+    "ultralytics-csv": "an epoch's time contains its validation, unless that was switched off",
+    "hf-trainer": "its seconds contain evaluations, unless they were switched off",
+    "litgpt-csv": "its seconds contain validation, unless that was switched off",
+    "lightning-csv": "validation is in none of its seconds",
+}
+UNSPACED: Mapping[str, str] = {
+    "ultralytics-csv": "an epoch has",
+    "hf-trainer": "lie between its lines (logging_steps)",
+}
 FORMAT_NAMES = (*FORMATS, *PARSERS)
 
 # What else an implementation writes beside its text log.
@@ -74,8 +98,12 @@ def parse_samples(
         module, function = PARSERS[log.format]
         parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
         return parser(blocks, log, work_per_iteration, window)
+    if log.columns is not None:
+        rows = import_module(f"{__name__}.rows")
+        by_columns: Parse = rows.parse
+        return by_columns(blocks, log, work_per_iteration, window)
     name = resolve_format(log).format
-    rule = _named(name) if name else text.from_pattern(log)
+    rule = _named(name) if name else from_pattern(log)
     return text.parse(blocks, log, work_per_iteration, window, rule=rule)
 
 
@@ -93,7 +121,7 @@ def until_past(samples: Iterable[IterationSample], window: Window) -> Iterator[I
 def resolve_format(log: LogFormat) -> LogFormat:
     """Return the log format with all that its name implies. Raises RecipeError."""
     if log.format is None:
-        text.from_pattern(log)
+        of_columns(log) if log.columns else from_pattern(log)
         return log
     if log.unit:
         raise RecipeError(
@@ -103,13 +131,15 @@ def resolve_format(log: LogFormat) -> LogFormat:
         why = f"log.smoothing (--smoothing) is not for log.format {log.format}"
         raise RecipeError(f"{why}, whose lines tell of all iterations between them", "leave it out")
     if log.format in PARSERS:
-        if log.format in OF_EPOCHS and not log.every:
+        if log.format in UNSPACED and not log.every:
             raise RecipeError(
-                f"a log of the format {log.format} does not say how many iterations an epoch has",
+                f"a log of the format {log.format} does not say how many iterations"
+                f" {UNSPACED[log.format]}",
                 "give --every N (in a recipe, log.every)",
             )
         clock = "arrival" if log.format in ROUGH else log.clock
-        return replace(log, timing="interval_total", clock=clock)
+        timing: Timing = "cumulative" if log.format in SINCE_START else "interval_total"
+        return replace(log, timing=timing, clock=clock)
     if log.format not in FORMATS:
         hint = did_you_mean(log.format, FORMAT_NAMES) or f"known are {', '.join(FORMAT_NAMES)}"
         raise RecipeError(f"log.format {log.format!r} is unknown", hint)
@@ -120,14 +150,16 @@ def resolve_format(log: LogFormat) -> LogFormat:
         every=log.every or rule.every,
         counts_from=rule.counts_from,
         skipped=rule.skipped,
+        per="device" if rule.per == "device" else log.per,
+        states={**rule.states, **log.states},
     )
 
 
 def warning_of(log: LogFormat) -> str:
     """Return what to know about every number of this format, or nothing."""
     name = log.format or ""
-    if name in OF_EPOCHS:
-        return "an epoch's time contains its validation, unless that was switched off"
+    if name in PARSED_WARNINGS:
+        return PARSED_WARNINGS[name]
     return _named(name).warning if name in FORMATS else ""
 
 
@@ -136,6 +168,25 @@ def counts_work(log: LogFormat) -> bool:
     if log.format in ("tensorpack", "tensorpack-stats"):
         return True
     return (log.timing or resolve_format(log).timing) == "rate"
+
+
+def work_unit(log: LogFormat) -> Unit | None:
+    """Return the unit of the work that a format's lines tell; None: the workload's, or none."""
+    name = log.format or ""
+    return _named(name).work_unit if name in FORMATS else PARSED_UNITS.get(name)
+
+
+def rated_per(log: LogFormat) -> Per:
+    """Return whose rate the log prints."""
+    name = log.format or ""
+    return log.per or (_named(name).per if name in FORMATS else "job")
+
+
+def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:
+    """Return what kind of result file a file is, and its columns; see rows.columns_in."""
+    rows = import_module(f"{__name__}.rows")
+    found: tuple[str, list[str]] | None = rows.columns_in(head, suffix)
+    return found
 
 
 def begun(block: bytes) -> str | None:

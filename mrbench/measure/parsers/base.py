@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -11,9 +11,12 @@ from mrbench.measure.log import patience, stated
 from mrbench.measure.log.blocks import Block
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.logformat import LogFormat, Per, Timing
 from mrbench.model.measurement import IterationSample, Printed
+from mrbench.model.work import Unit
 
+# With commas between thousands, which `plain` takes out.
+GROUPED = rb"(\d{1,3}(?:,\d{3}){1,9}(?:\.\d{0,20})?|\d{1,20}(?:\.\d{0,20})?|nan|inf)"
 NUMBER = rb"(\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf)"
 LOSS = rb"([-+]?(?:\d{1,20}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?|nan|inf|NaN|Infinity))"
 GAP = rb"[ \t]{0,40}"  # two blanks, a tab, a colour taken out, or what copy and paste left of them
@@ -68,9 +71,17 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     data_over: data is the mean of the last so many, though value is not. step: the step of
     rounding, if the digits of value do not show it. begins: a line that a new process prints before
     its first mark; its group, if any, is the number of iterations done. unit_s: seconds of one unit
-    of value; None: the line shows it. told_by: what a line has if its value means what this format
-    says; what that of another one means is unknown, for the reason `untold`. allocated_mib: the
-    most GPU memory that the framework had allocated on one GPU so far, or since the line before.
+    of value; None: the line shows it. inverse: value is iterations per second where timing wants
+    seconds. told_by: what a line has if its value means what this format says; what that of another
+    one means is unknown, for the reason `untold`. allocated_mib: the most GPU memory that the
+    framework had allocated on one GPU so far, or since the line before.
+
+    Work that a line tells, in units of work_unit: work, of one iteration of all devices;
+    total_work, since the training began; work_rate, per second of value. per: whose rate value is.
+    skips: iterations since the line before that changed no weights. zeroed: where a cumulative
+    value falls, it was set to 0 at the line before. paired: `iteration` stands in a line before
+    that of value. recounts: iteration begins anew in each epoch, which the line does not number.
+    states: facts that the log states elsewhere, as LogFormat.states.
     """
 
     number: re.Pattern[bytes]
@@ -84,6 +95,7 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     counts_from: int = 1
     epochs_from: int = 1
     unit_s: float | None = 1.0
+    inverse: bool = False
     told_by: re.Pattern[bytes] | None = None
     untold: Problem | None = None
     skipped: int = 0
@@ -96,6 +108,16 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     step: float | None = None
     begins: re.Pattern[bytes] | None = None
     allocated_mib: re.Pattern[bytes] | None = None
+    work: re.Pattern[bytes] | None = None
+    total_work: re.Pattern[bytes] | None = None
+    work_rate: re.Pattern[bytes] | None = None
+    work_unit: Unit = "images"
+    per: Per = "job"
+    skips: re.Pattern[bytes] | None = None
+    zeroed: bool = False
+    paired: bool = False
+    recounts: bool = False
+    states: Mapping[str, str] = {}
     warning: str = ""
 
 
@@ -112,7 +134,8 @@ class Mark(NamedTuple):
     first is a mark too (`begins`): its value is nan where it does not say how many iterations were
     done before; smoothing: what it states. allocated_bytes: the most GPU memory of its process that
     was printed up to this line. guessed: it is the first of its epoch, and how long the one before
-    was the log does not say.
+    was the log does not say. work: of one iteration; total_work: since the training began. skips:
+    iterations since the line before that changed no weights.
     """
 
     iteration: int
@@ -132,6 +155,9 @@ class Mark(NamedTuple):
     untold: Problem | None = None
     allocated_bytes: int | None = None
     guessed: bool = False
+    work: float | None = None
+    total_work: float | None = None
+    skips: int = 0
 
 
 # Marks far behind the window are skipped; only a repeated one is reported: every rank prints it.
@@ -166,6 +192,8 @@ def to_sample(
         allocated_bytes=mark.allocated_bytes,
         begins=begins,
         guessed=mark.guessed,
+        work=None if mark.work is None else mark.work * count,
+        skips=mark.skips,
     )
 
 

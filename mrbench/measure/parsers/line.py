@@ -60,7 +60,9 @@ def read_mark(
     left = max(left, previous_end)
     if rule.head and not rule.head.search(block[left : match.start()]):
         return None
-    start = match.start() if match.start() > left else match.start("iteration")
+    start = match.start()
+    if start <= left and not rule.paired and "iteration" in match.re.groupindex:
+        start = match.start("iteration")
     rank, printed = rank_and_stamp(block[left:start])
     return mark._replace(printed=printed, rank=rank)
 
@@ -76,9 +78,12 @@ def _matched(
 ) -> Mark | None:
     """Read a match of a recipe's own pattern; at the block's end it may be incomplete."""
     timed = "value" in match.re.groupindex
+    if timed and match["value"] is None:  # a number whose value comes in a later line
+        return None
     text = plain(match["value"]) if timed else b""
     value = number(text)
-    last = max(match.end("value") if timed else 0, match.end("iteration"))
+    numbered = "iteration" in match.re.groupindex
+    last = max(match.end("value") if timed else 0, match.end("iteration") if numbered else 0)
     comma = math.isnan(value) and units.HAS_COMMA.fullmatch(text) is not None
     if timed and math.isnan(value) and not comma:
         return None
@@ -89,23 +94,37 @@ def _matched(
     else:
         shape.inner = True
     loss = number(plain(match["loss"])) if rule.loss and match["loss"] else None
+    told = Mark(
+        0,
+        math.nan,
+        offset + match.end(),
+        loss=loss,
+        untold=NO_VALUE,
+        work=_count(match, "work"),
+        total_work=_count(match, "total_work"),
+    )
     if not timed:
-        return Mark(0, math.nan, offset + match.end(), loss=loss, untold=NO_VALUE)
+        return told
     if comma:
-        return Mark(0, math.nan, offset + match.end(), loss=loss, untold=units.EITHER_COMMA)
+        return told._replace(untold=units.EITHER_COMMA)
     left, right = match.span("value")
     what = units.meaning(block, left, right, rule, min(len(block), right + units.NEAR))
     value, error = units.apply(value, _error(text, rule), what)
     data = number(plain(match["data"])) if rule.data and match["data"] else None
-    return Mark(
-        0,
-        value,
-        offset + match.end(),
-        loss=loss,
+    return told._replace(
+        value=value,
         error=error,
         data=None if data is None else data * (rule.unit_s or what.seconds),
         untold=what.untold,
     )
+
+
+def _count(match: re.Match[bytes], name: str) -> float | None:
+    """Return the work that a pattern's group found, or None."""
+    if name not in match.re.groupindex or match[name] is None:
+        return None
+    work = number(plain(match[name]))
+    return work if 0 <= work < math.inf else None
 
 
 def _looked_up(
@@ -132,16 +151,45 @@ def _looked_up(
     loss = rule.loss.search(block, start, end) if rule.loss else None
     data = rule.data.search(block, start, end) if rule.data else None
     mib = rule.allocated_mib.search(block, start, end) if rule.allocated_mib else None
-    return Mark(
+    unit_s = 1.0 if rule.unit_s is None else rule.unit_s
+    mark = Mark(
         0,
-        float(value[1]),
+        _ungrouped(value[1]) * unit_s,
         offset + (end if rule.json else max(match.end(), value.end())),
         loss=float(loss[1]) if loss else None,
-        error=_error(value[1], rule),
-        data=float(data[1]) if data else None,
+        error=_error(value[1], rule) * unit_s,
+        data=float(data[1]) * unit_s if data else None,
         untold=None if _tells(rule, block, start, end) else rule.untold,
         allocated_bytes=bytes_of_mib(mib[1]) if mib else None,
     )
+    return _with_work(mark, block, start, end, rule)
+
+
+def _with_work(mark: Mark, block: bytes, start: int, end: int, rule: TextFormat) -> Mark:
+    """Add the work that a line tells."""
+    if not (rule.work or rule.total_work or rule.work_rate):
+        return mark
+    work = _searched(rule.work, block, start, end)
+    if work is None:
+        rate = _searched(rule.work_rate, block, start, end)
+        work = None if rate is None else rate * mark.value
+    return mark._replace(
+        work=work,
+        total_work=_searched(rule.total_work, block, start, end),
+        skips=int(_searched(rule.skips, block, start, end) or 0),
+    )
+
+
+def _searched(
+    pattern: re.Pattern[bytes] | None, block: bytes, start: int, end: int
+) -> float | None:
+    found = pattern.search(block, start, end) if pattern else None
+    return None if found is None else _ungrouped(found[1])
+
+
+def _ungrouped(text: bytes) -> float:
+    """Return a number of a format's own, in which a comma stands between thousands alone."""
+    return float(text.replace(b",", b"") if b"," in text else text)
 
 
 def _tells(rule: TextFormat, block: bytes, start: int, end: int) -> bool:

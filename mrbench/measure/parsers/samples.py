@@ -19,9 +19,12 @@ def to_samples(
     if rule.timing == "running_mean":
         return _from_running_means(to_steps(marks, every=every, mean_ranks=True), rule)
     if rule.smoothing is not None or log.smoothing:
-        return from_smoothed(to_steps(marks, every=every), rule, log.smoothing)
+        steps = to_steps(marks, every=every)
+        if rule.timing in RATES:
+            steps = _as_seconds(steps, work_per_iteration if rule.timing == "rate" else 1)
+        return from_smoothed(steps, rule, log.smoothing)
     if rule.timing == "cumulative":
-        return _from_sums(to_steps(marks, every=every))
+        return _from_sums(to_steps(marks, every=every), rule)
     steps = to_steps(marks, every=every)
     return from_intervals(steps, rule.timing, work_per_iteration, overlaps=rule.overlaps)
 
@@ -76,35 +79,58 @@ def _from_rate(mark: Mark, images: int) -> tuple[float, float]:
     return seconds, images / least - seconds if least > 0 else seconds
 
 
-def _from_sums(steps: Iterable[Step]) -> Iterator[IterationSample]:
+def _as_seconds(steps: Iterable[Step], each: int) -> Iterator[Step]:
+    """Turn rates into seconds per iteration. each: work of one iteration; 0 if unknown."""
+    for step in steps:
+        seconds, error = _from_rate(step.mark, each or 1)
+        yield step._replace(mark=step.mark._replace(value=seconds, error=error))
+
+
+def _from_sums(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSample]:
     """Each number is the seconds since the training began, which some logs count anew in an epoch.
 
-    Where a process did not begin at iteration 1, the seconds up to its first line are unknown.
+    Where a process did not begin at iteration 1, the seconds up to its first line are unknown. Some
+    set their clock to 0 once the first iterations are done (`skipped`, `zeroed`), or do not let it
+    run until then; a clock that falls elsewhere has been set to 0 nobody knows where.
     """
     last, total, edge_s, waited, floor = 0, 0.0, 0.0, None, 0
     for mark, first, start, interval, _, _ in steps:
+        unknown = None
         begins = first or (mark.floor > floor and mark.value < total)
         if begins:
             base = max(start or 0, mark.floor)
             known = mark.iteration - base <= max(1, interval)
             last = base if known else mark.iteration - (interval or 1)
             total, edge_s, waited = (0.0 if known else math.nan), 0.0, None
+            unknown = None if known else BEGAN_LATER
+        if rule.skipped and last <= rule.skipped < mark.iteration:
+            last, total, edge_s, waited, unknown = rule.skipped, 0.0, 0.0, None, None
+        elif rule.zeroed and mark.value < total:
+            total, edge_s, waited = 0.0, 0.0, None
+        elif mark.value < total or mark.value == total == 0:
+            unknown = LEFT_OUT
         floor = mark.floor
+        if mark.value == total > 0:
+            continue  # its digits do not resolve an interval; the next is longer
         data_s = None if None in (waited, mark.data) else (mark.data or 0.0) - (waited or 0.0)
         if mark.iteration > last:
             yield to_sample(
                 mark,
                 mark.iteration - last,
-                mark.value - total,
+                math.nan if unknown else mark.value - total,
                 rounding_s=edge_s + mark.error,
                 edge_s=mark.error,
                 data_s=data_s,
-                unknown=None if math.isfinite(total) else BEGAN_LATER,
+                unknown=unknown or mark.untold,
                 begins=first,
             )
         last, total, edge_s, waited = mark.iteration, mark.value, mark.error, mark.data
 
 
+LEFT_OUT = Problem(
+    "the log's clock does not run over all of the window: it was set to 0 there, or began later",
+    "choose a later window, or state after how many iterations that was (log.skipped)",
+)
 ALL_ZERO = Problem(
     "the log prints 0 as the time of an iteration",
     "print more digits, give a log with time stamps, or let mrbench run the training",

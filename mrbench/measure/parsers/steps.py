@@ -31,6 +31,7 @@ class _Process(msgspec.Struct):
     """One process: its printing interval, and the marks that wait, grouped by iteration.
 
     ranks: marks of one iteration, at most. allocated_bytes: the most that its marks have printed.
+    worked: iterations and work since the training began, at the mark before.
     """
 
     interval: Interval
@@ -42,6 +43,7 @@ class _Process(msgspec.Struct):
     repeats: bool = False
     ranks: int = 1
     allocated_bytes: int | None = None
+    worked: tuple[int, float] | None = None
     waiting: list[list[Mark]] = []
 
     def lags(self, mark: Mark) -> bool:
@@ -72,6 +74,18 @@ class _Process(msgspec.Struct):
             return mark
         return mark if most is None else mark._replace(allocated_bytes=most)
 
+    def counted(self, mark: Mark) -> Mark:
+        """Return a mark with the work of one iteration, where it tells that of all so far."""
+        if mark.total_work is None:
+            return mark
+        done, before = self.worked or (0, 0.0)
+        known = self.worked is not None or mark.iteration <= max(1, self.interval.usual)
+        self.worked = mark.iteration, mark.total_work
+        work = mark.total_work - before
+        if not known or mark.iteration <= done or work < 0:
+            return mark
+        return mark._replace(work=work / (mark.iteration - done))
+
     def release(self, *, keep: int = 0) -> Iterator[Step]:
         """Yield the steps of all iterations that wait but the last `keep`.
 
@@ -84,7 +98,7 @@ class _Process(msgspec.Struct):
         for marks in ready:
             if len(marks) == self.ranks:
                 yield Step(
-                    _mean_mark(marks),
+                    self.counted(_mean_mark(marks)),
                     first=not self.released,
                     start=self.start,
                     interval=self.interval.usual,

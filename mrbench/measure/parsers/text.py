@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
-from msgspec.structs import replace
 
-from mrbench.errors import RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
@@ -36,7 +34,6 @@ DEFAULT_SMOOTHING = 10  # of mmengine's LogProcessor
 _WINDOW = re.compile(rb"window_size[ \t]{0,9}=[ \t]{0,9}(\d{1,6})")
 _OF_TIME = re.compile(rb"data_src[ \t]{0,9}=[ \t]{0,9}['\"]time")
 _NESTED = re.compile(rb"\([^()]*\)")
-UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
 def parse(
@@ -59,43 +56,6 @@ def skip_after(window: Window) -> int:
     return window.last + max(window.last - window.first, FOLLOWED)
 
 
-def from_pattern(log: LogFormat) -> TextFormat:
-    """Make a format of a recipe's own pattern, whose one expression has all groups.
-
-    It runs over a megabyte of lines at a time, `^` and `$` meaning a line's: a pattern that crosses
-    lines, or backtracks without bound (`(a+)+`, `.*` before the first literal), costs accordingly.
-    """
-    try:
-        expression = re.compile((log.pattern or "").encode(), re.MULTILINE)
-    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
-        raise RecipeError(
-            f"log.pattern is not a valid regular expression: {exc}", "correct it"
-        ) from exc
-    missing = {"iteration", "value"} - set(expression.groupindex)
-    if missing == {"value"} and log.clock == "arrival":
-        missing, log = set(), replace(log, timing="interval_mean", smoothing=None)
-    if missing or log.timing is None:
-        requirement = f"the group {min(missing)!r}" if missing else "`timing` beside it"
-        if missing == {"value"}:
-            requirement += ", or log.clock: arrival"
-        raise RecipeError(f"log.pattern needs {requirement}", "see the documentation of recipes")
-    if log.smoothing and log.timing != "interval_mean":
-        text = f"log.smoothing is for log.timing interval_mean, not {log.timing}"
-        raise RecipeError(text, "leave it out")
-    return TextFormat(
-        number=expression,
-        value=expression,
-        loss=expression if "loss" in expression.groupindex else None,
-        data=expression if "data" in expression.groupindex else None,
-        timing=log.timing,
-        every=log.every,
-        counts_from=log.counts_from,
-        skipped=log.skipped,
-        smoothing=log.smoothing,
-        unit_s=UNITS[log.unit] if log.unit else None,
-    )
-
-
 class _Numbering(msgspec.Struct):
     """Turns printed numbers into iterations counted from 1 over all epochs."""
 
@@ -105,23 +65,30 @@ class _Numbering(msgspec.Struct):
     floor: int = 0
     last: int = 0
     guessed: bool = False  # the epoch's beginning that was placed last
+    paired: tuple[int, int, bool] = (0, 0, False)  # the number in a line before its value's
 
     def place(self, match: re.Match[bytes]) -> tuple[int, int, bool]:
         """Return the iteration, how many came before its epoch, and whether it is its last.
 
-        Iteration 0 stands for a text that is no number.
+        Iteration 0 stands for a text that is no number. Of several values behind a number that
+        stands in a line of its own the first counts, as that of one rank does among others.
         """
+        if self.rule.paired and match["iteration"] is None:
+            return self.paired
         self.guessed = False
         try:
-            return self._place(match)
+            self.paired = self._place(match)
         except (ValueError, TypeError):
             return 0, 0, False
+        return self.paired
 
     def _place(self, match: re.Match[bytes]) -> tuple[int, int, bool]:
         groups = self.rule.number.groupindex
+        if "iteration" not in groups:
+            return self._whole_epoch(match)
         within = int(plain(match["iteration"])) - self.rule.counts_from + 1
         if "epoch" not in groups or match["epoch"] is None:
-            return within, 0, False
+            return self._recounted(within) if self.rule.recounts else (within, 0, False)
         printed = int(match["epoch"])
         self.epochs_from = min(self.epochs_from, printed) if printed >= 0 else self.epochs_from
         epoch = printed - self.epochs_from
@@ -140,6 +107,22 @@ class _Numbering(msgspec.Struct):
         elif epoch > self.epoch and within <= self.last - self.floor:
             self.floor, self.guessed = self.last, True
         self.epoch, self.last = epoch, self.floor + within
+        return self.last, self.floor, False
+
+    def _whole_epoch(self, match: re.Match[bytes]) -> tuple[int, int, bool]:
+        """Place a line that is about a whole epoch."""
+        printed = int(match["epoch"])
+        self.epochs_from = min(self.epochs_from, printed) if printed >= 0 else self.epochs_from
+        known = "per_epoch" in self.rule.number.groupindex and match["per_epoch"] is not None
+        length = int(plain(match["per_epoch"])) if known else self.rule.every or 0
+        floor = (printed - self.epochs_from) * length
+        return floor + length, floor, True
+
+    def _recounted(self, within: int) -> tuple[int, int, bool]:
+        """Place a number that begins anew in each epoch, which the line does not number."""
+        if within < self.last - self.floor:
+            self.floor, self.guessed = self.last, True
+        self.last = self.floor + within
         return self.last, self.floor, False
 
 

@@ -55,7 +55,7 @@ def meaning(block: bytes, start: int, end: int, rule: TextFormat, line_end: int)
         slow = behind is not None and behind["time"] and rule.timing == "iterations_per_second"
         return Meaning(1.0, inverse=bool(slow))
     if rule.unit_s is not None:
-        return Meaning(rule.unit_s)
+        return Meaning(rule.unit_s, inverse=rule.inverse)
     shown = behind if behind and (behind["ms"] or behind["us"]) else None
     shown = shown or _BEFORE.search(block, max(0, start - NEAR), start)
     if shown is None:
@@ -88,7 +88,7 @@ _CONTRADICTED = Problem(
     "say log.timing: iterations_per_second",
 )
 _UNKNOWN_UNIT = Problem(
-    "the log prints its time in minutes, hours or nanoseconds, which no log.unit stands for",
-    "leave value out of log.pattern and give log.clock: arrival, or state log.unit if it is one of"
-    " s, ms, us",
+    "the log prints its time in minutes, hours or nanoseconds, which only log.unit can confirm",
+    "state log.unit if it is one of s, ms, us, min, h; or leave value out of log.pattern and give"
+    " log.clock: arrival",
 )

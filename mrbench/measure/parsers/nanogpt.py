@@ -1,0 +1,67 @@
+"""nanoGPT and what came of it: build-nanogpt, nanochat and the speedruns of modded-nanogpt.
+
+nanoGPT and build-nanogpt print how long one iteration took, in which an evaluation that came before
+it is contained; nanochat leaves evaluations out. All three count iterations from 0. A speedrun
+prints the milliseconds since its clock was started, which was set to 0 after ten iterations until
+2025 and leaves validation out; it prints a line when a step is queued on the GPU, not when it is
+done, so that a line is early by what is queued.
+"""
+
+import re
+
+from mrbench.measure.parsers.base import GROUPED, LOSS, NUMBER, TextFormat
+
+_MS = rb"ms(?=[,\s])"
+_TOTAL = r"(?:total desired batch size: |Total batch size )([\d,]+)"
+_DT = re.compile(rb"\bdt: ?" + NUMBER + _MS)
+_TOKENS = re.compile(rb"\btok/sec: ?" + GROUPED + rb"(?=\s)")
+
+NANOGPT = TextFormat(
+    number=re.compile(rb"(?<![\w.])iter (?P<iteration>\d{1,12}): (?=loss )"),
+    value=re.compile(rb"\btime " + NUMBER + _MS),
+    loss=re.compile(rb"\bloss " + LOSS),
+    timing="interval_mean",
+    counts_from=0,
+    unit_s=1e-3,
+    smoothing=1,
+    work_unit="tokens",
+)
+BUILD_NANOGPT = TextFormat(
+    number=re.compile(rb"(?<![\w.])step {1,9}(?P<iteration>\d{1,12}) {0,3}\| (?=loss: )"),
+    value=_DT,
+    loss=re.compile(rb"\bloss: " + LOSS),
+    timing="interval_mean",
+    counts_from=0,
+    unit_s=1e-3,
+    smoothing=1,
+    work_rate=_TOKENS,
+    work_unit="tokens",
+    states={"work_per_iteration": _TOTAL},
+    warning="an iteration's time contains the evaluation that came before it",
+)
+NANOCHAT = TextFormat(
+    number=re.compile(
+        rb"(?<![\w.])step (?P<iteration>\d{1,12})(?:/\d{1,12})? \(\d{1,3}(?:\.\d{0,2})?%\) \|"
+    ),
+    value=_DT,
+    loss=re.compile(rb"\bloss: " + LOSS),
+    timing="interval_mean",
+    counts_from=0,
+    unit_s=1e-3,
+    smoothing=1,
+    work_rate=_TOKENS,
+    work_unit="tokens",
+    states={"work_per_iteration": _TOTAL},
+    warning="evaluations, samples and checkpoints are in no iteration's time",
+)
+SPEEDRUN = TextFormat(
+    number=re.compile(rb"(?<![\w.])step:(?P<iteration>\d{1,12})/\d{1,12} (?=train_)"),
+    value=re.compile(rb"\btrain_time:" + NUMBER + _MS),
+    loss=re.compile(rb"\btrain_loss:" + LOSS),
+    timing="cumulative",
+    unit_s=1e-3,
+    zeroed=True,
+    work_unit="tokens",
+    warning="validation is in no train_time, and a line is printed when its step is queued, not"
+    " when it is done",
+)

@@ -1,0 +1,122 @@
+"""A format made of a recipe's own pattern, whose one expression has all groups."""
+
+import re
+
+from msgspec.structs import replace
+
+from mrbench.errors import RecipeError
+from mrbench.measure.parsers.base import RATES, TextFormat
+from mrbench.model.logformat import LogFormat
+
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
+SMOOTHED = ("interval_mean", *RATES)
+SEE = "see the documentation of recipes"
+_NUMBERED = ("iteration", "epoch", "per_epoch")
+
+
+def from_pattern(log: LogFormat) -> TextFormat:
+    """Make a format of a recipe's own pattern. Raises RecipeError.
+
+    It runs over a megabyte of lines at a time, `^` and `$` meaning a line's: a pattern that crosses
+    lines, or backtracks without bound (`(a+)+`, `.*` before the first literal), costs accordingly.
+    """
+    expression = _expression(log)
+    groups = expression.groupindex
+    missing = {"iteration", "value"} - set(groups)
+    if "epoch" in groups and ("per_epoch" in groups or log.every):
+        missing.discard("iteration")  # each line is about a whole epoch
+    if missing == {"value"} and log.clock == "arrival":
+        missing, log = set(), replace(log, timing="interval_mean", smoothing=None)
+    if missing or log.timing is None:
+        requirement = f"the group {min(missing)!r}" if missing else "`timing` beside it"
+        if missing == {"value"}:
+            requirement += ", or log.clock: arrival"
+        raise RecipeError(f"log.pattern needs {requirement}", SEE)
+    _check_keys(log)
+
+    def of(name: str) -> re.Pattern[bytes] | None:
+        return expression if name in groups else None
+
+    return TextFormat(
+        number=expression,
+        value=expression,
+        loss=of("loss"),
+        data=of("data"),
+        work=of("work"),
+        total_work=of("total_work"),
+        timing=log.timing,
+        every=log.every,
+        counts_from=log.counts_from,
+        skipped=log.skipped,
+        smoothing=log.smoothing,
+        unit_s=UNITS.get(log.unit, 1.0) if log.unit else None,
+        inverse=log.unit == "it/s",
+        per=log.per or "job",
+        recounts=log.restarts,
+        paired=log.step_pattern is not None,
+    )
+
+
+def of_columns(log: LogFormat) -> TextFormat:
+    """Make a format of a recipe's columns, whose rows are no text. Raises RecipeError."""
+    columns = log.columns
+    if columns is None or (columns.value is None and columns.loss is None):
+        raise RecipeError("log.columns needs `value`, or `loss` where only its rows count", SEE)
+    if columns.value is None:
+        log = replace(log, timing="interval_mean", smoothing=None, unit=None, per=None)
+    if log.timing is None:
+        raise RecipeError("log.columns needs `timing` beside it", SEE)
+    _check_keys(log)
+    return TextFormat(
+        number=_NEVER,
+        value=_NEVER,
+        timing=log.timing,
+        every=log.every,
+        counts_from=log.counts_from,
+        skipped=log.skipped,
+        smoothing=log.smoothing,
+        unit_s=UNITS.get(log.unit or "s", 1.0),
+        inverse=log.unit == "it/s",
+        per=log.per or "job",
+        recounts=log.restarts,
+    )
+
+
+_NEVER = re.compile(rb"(?!)")
+
+
+def _expression(log: LogFormat) -> re.Pattern[bytes]:
+    pattern = _compiled(log.pattern or "", "log.pattern")
+    if log.step_pattern is None:
+        return pattern
+    step = _compiled(log.step_pattern, "log.step_pattern")
+    if "iteration" not in step.groupindex:
+        raise RecipeError("log.step_pattern needs the group 'iteration'", SEE)
+    twice = sorted(set(step.groupindex) & set(pattern.groupindex))
+    twice += [name for name in _NUMBERED if name in pattern.groupindex and name not in twice]
+    if twice:
+        text = f"log.pattern has the group {twice[0]!r}, which belongs to log.step_pattern alone"
+        raise RecipeError(text, "take it out of log.pattern")
+    return _compiled(f"(?:{log.step_pattern})|(?:{log.pattern})", "log.step_pattern")
+
+
+def _compiled(pattern: str, key: str) -> re.Pattern[bytes]:
+    try:
+        return re.compile(pattern.encode(), re.MULTILINE)
+    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
+        raise RecipeError(f"{key} is not a valid regular expression: {exc}", "correct it") from exc
+
+
+def _check_keys(log: LogFormat) -> None:
+    """Refuse keys that say nothing of this kind of value. Raises RecipeError."""
+    if log.smoothing and log.timing not in SMOOTHED:
+        text = f"log.smoothing is for log.timing {', '.join(SMOOTHED)}, not {log.timing}"
+        raise RecipeError(text, "leave it out")
+    if log.per and log.timing != "rate":
+        raise RecipeError(f"log.per is for log.timing rate, not {log.timing}", "leave it out")
+    if log.unit == "it/s" and log.timing not in ("interval_mean", "running_mean"):
+        text = f"log.unit it/s is for log.timing interval_mean and running_mean, not {log.timing}"
+        remedy = "leave it out"
+        if log.timing in RATES:
+            remedy = "say log.timing: iterations_per_second, and leave log.unit out"
+        raise RecipeError(text, remedy)

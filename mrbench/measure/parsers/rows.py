@@ -1,0 +1,250 @@
+"""Result files as logs: CSV with a header, JSON lines, and TensorBoard's event files.
+
+Columns are named by what their numbers are: a name is a CSV column, a path of keys in a JSON object
+(`data.step_time`) or a TensorBoard tag. A row that lacks one that is needed tells of something
+else, such as a validation. What kind a file is its first bytes show.
+"""
+
+import csv
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from mrbench.measure.log import stated
+from mrbench.measure.log.blocks import Block
+from mrbench.measure.parsers import tfevents
+from mrbench.measure.parsers.base import Mark, TextFormat, last_digit, number, plain
+from mrbench.measure.parsers.pattern import of_columns
+from mrbench.measure.parsers.samples import to_samples
+from mrbench.model.finding import Problem
+from mrbench.model.inputs import Window
+from mrbench.model.logformat import Columns, LogFormat
+from mrbench.model.measurement import IterationSample, Printed
+
+STEP = "step"  # an event's, among its tags
+MILLISECONDS = 1e11  # seconds since 1970 are fewer for the next 3000 years
+LONGEST_LINE = 1 << 20  # bytes
+MOST_SCALARS = 10_000  # are looked at for their tags
+NO_VALUE = Problem(
+    "log.columns has no `value`, so that only another clock tells the seconds",
+    "let mrbench run the training: it times the rows as they are written",
+)
+LITGPT = LogFormat(
+    columns=Columns(iteration="iter", value="time", loss="loss", total_work="total_tokens"),
+    timing="cumulative",
+)
+LIGHTNING = LogFormat(
+    columns=Columns(iteration="step", value="train/time"), timing="cumulative", counts_from=0
+)
+
+
+class Row(NamedTuple):
+    """A row's texts by their columns, and the offset in bytes behind it."""
+
+    texts: Mapping[str, str]
+    ended_at: int
+    printed: Printed | None = None
+
+
+def parse(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    work_per_iteration: int,
+    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
+) -> Iterator[IterationSample]:
+    """Yield the samples of a file whose columns the recipe names."""
+    rule = of_columns(log)
+    if log.columns is None:
+        return iter(())
+    rows = read(blocks, log.columns)
+    return to_samples(_marks(rows, log.columns, rule), rule, log, work_per_iteration)
+
+
+def parse_litgpt(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    work_per_iteration: int,
+    window: Window | None = None,
+) -> Iterator[IterationSample]:
+    """Yield the samples of litgpt's metrics.csv, whose time contains its validation."""
+    known = msgspec.structs.replace(LITGPT, every=log.every)
+    return parse(blocks, known, work_per_iteration, window)
+
+
+def parse_lightning(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    work_per_iteration: int,
+    window: Window | None = None,
+) -> Iterator[IterationSample]:
+    """Yield those of a metrics.csv with Lightning's ThroughputMonitor, which leaves it out."""
+    known = msgspec.structs.replace(LIGHTNING, every=log.every)
+    return parse(blocks, known, work_per_iteration, window)
+
+
+def read(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
+    """Yield the rows that have the columns that are needed."""
+    stream = iter(blocks)
+    first = next(stream, None)
+    if first is None:
+        return
+    whole = itertools.chain([first], stream)
+    if tfevents.is_events(first[1]):
+        yield from _events(whole, columns)
+        return
+    needed = [columns.iteration, *([columns.value] if columns.value else [])]
+    objects = first[1].lstrip()[:1] == b"{" or b' {"' in first[1].split(b"\n", 1)[0]
+    reader = _objects if objects else _csv
+    for row in reader(_lines(whole), columns):
+        if all(row.texts.get(name) for name in needed):
+            yield row
+
+
+def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:
+    """Return what kind of result file begins with these bytes, and its columns; None if none."""
+    if tfevents.is_events(head):
+        scalars = itertools.islice(tfevents.read([(0, head)]), MOST_SCALARS)
+        return "a TensorBoard event file", list(dict.fromkeys(scalar.tag for scalar in scalars))
+    first = head.split(b"\n", 1)[0]
+    if suffix == ".csv":
+        return "a CSV file", next(csv.reader([first.decode("utf-8-sig", "replace").strip()]), [])
+    if suffix in (".json", ".jsonl", ".ndjson") and b"{" in first:
+        try:
+            found = msgspec.json.decode(first[first.find(b"{") :])
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        return "a file of JSON lines", list(_paths(found))
+    return None
+
+
+def _paths(found: object, before: str = "") -> Iterator[str]:
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from _paths(value, f"{before}{key}.")
+    elif before and isinstance(found, str | int | float):
+        yield before[:-1]
+
+
+def _lines(blocks: Iterable[Block]) -> Iterator[tuple[bytes, int]]:
+    """Yield each whole line, and the offset behind it."""
+    for offset, block in blocks:
+        at = offset
+        for line in block.splitlines(keepends=True):
+            at += len(line)
+            if len(line) <= LONGEST_LINE and line.endswith((b"\n", b"\r")):
+                yield line, at
+
+
+def _csv(lines: Iterable[tuple[bytes, int]], columns: Columns) -> Iterator[Row]:
+    """Yield the rows below each header; a file that was continued may have several."""
+    header: list[str] = []
+    for line, ended_at in lines:
+        try:
+            cells = next(csv.reader([line.decode("utf-8-sig", "replace").rstrip("\r\n")]), [])
+        except csv.Error:
+            continue
+        cells = [cell.strip() for cell in cells]
+        if columns.iteration in cells:
+            header = cells
+        elif len(cells) == len(header):
+            yield Row(dict(zip(header, cells, strict=True)), ended_at)
+
+
+def _objects(lines: Iterable[tuple[bytes, int]], columns: Columns) -> Iterator[Row]:
+    """Yield the JSON objects, each in a line, perhaps behind some words (`DLLL {...}`)."""
+    names = [name for name in msgspec.structs.astuple(columns) if name]
+    last = columns.iteration.rpartition(".")[2].encode()
+    for line, ended_at in lines:
+        at = line.find(b"{")
+        if at < 0 or last not in line:
+            continue
+        try:
+            found = msgspec.json.decode(line[at:])
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        texts = {name: _at(found, name) for name in names}
+        yield Row({name: text for name, text in texts.items() if text is not None}, ended_at)
+
+
+def _at(found: object, path: str) -> str | None:
+    """Return the text of a number or word at a path of keys, which may have dots themselves."""
+    if isinstance(found, dict):
+        if path in found:
+            value = found[path]
+            scalar = isinstance(value, str | int | float) and not isinstance(value, bool)
+            return str(value) if scalar else None
+        for i in range(len(path)):
+            if path[i] == "." and path[:i] in found:
+                return _at(found[path[:i]], path[i + 1 :])
+    return None
+
+
+def _events(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
+    """Yield a row for each event of the tag that leads, with what came before it at its step."""
+    leading = columns.value or columns.loss
+    step = -1
+    texts: dict[str, str] = {}
+    for scalar in tfevents.read(blocks):
+        if scalar.step != step:
+            step, texts = scalar.step, {}
+        texts[scalar.tag] = repr(scalar.value)
+        if scalar.tag == leading:
+            printed = Printed(scalar.wall_time_s, 1e-3, math.inf)
+            yield Row({**texts, STEP: str(step)}, scalar.ended_at, printed)
+
+
+def _marks(rows: Iterable[Row], columns: Columns, rule: TextFormat) -> Iterator[Mark]:
+    floor = last = 0
+    for row in rows:
+        step = _number(row, columns.iteration)
+        if step is None or not step.is_integer():  # nan and inf are none
+            continue
+        within = int(step) - rule.counts_from + 1
+        if rule.recounts and within < last - floor:
+            floor = last
+        iteration = last = floor + within
+        if iteration < 1:
+            continue
+        mark = Mark(
+            iteration,
+            math.nan,
+            row.ended_at,
+            floor=floor,
+            loss=_number(row, columns.loss),
+            printed=_printed(row, columns.stamp),
+            untold=NO_VALUE,
+            work=_number(row, columns.work),
+            total_work=_number(row, columns.total_work),
+        )
+        yield mark if columns.value is None else _timed(mark, row, columns, rule)
+
+
+def _timed(mark: Mark, row: Row, columns: Columns, rule: TextFormat) -> Mark:
+    text = plain(row.texts[columns.value or ""].encode())
+    unit_s = rule.unit_s or 1.0
+    value, error = number(text) * unit_s, last_digit(text) / 2 * unit_s
+    if rule.inverse and value > 0:
+        value, error = 1 / value, error / value**2
+    wait = _number(row, columns.data)
+    data = None if wait is None else wait * unit_s
+    return mark._replace(value=value, error=error, untold=None, data=data)
+
+
+def _number(row: Row, name: str | None) -> float | None:
+    text = row.texts.get(name) if name else None
+    return number(plain(text.encode())) if text else None
+
+
+def _printed(row: Row, name: str | None) -> Printed | None:
+    """Return a row's time stamp: a text, or seconds or milliseconds since 1970."""
+    if name is None:
+        return row.printed
+    text = row.texts.get(name, "").encode()
+    seconds = number(text)
+    if not math.isfinite(seconds):
+        return stated.read_stamp(text)
+    scale = 1e-3 if seconds > MILLISECONDS else 1.0
+    return Printed(seconds * scale, max(last_digit(text) * scale, 1e-6), math.inf)

@@ -1,0 +1,83 @@
+"""The work of an iteration, as the log counts it, beside what it is said to be.
+
+A log that tells the work of each line shows batches that grow, are halved or are cut at an epoch's
+end; it counts more than what recipe or user say, and where the two differ that is a note.
+"""
+
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mrbench.measure.spans import Process, Span
+from mrbench.model.work import Unit
+from mrbench.text import numbers
+
+ALIKE = 0.01  # of the work: a rate times a time is right to its digits only
+PLACES = 3  # are named of several changes
+
+
+class Work(NamedTuple):
+    """Work of one iteration of all devices, a mean where it changes; None if unknown.
+
+    notes: what to know about it.
+    """
+
+    per_iteration: float | None
+    notes: tuple[str, ...] = ()
+
+
+def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | None) -> Work:
+    """Return the work of an iteration in a process's window.
+
+    given: as recipe or user say, in `unit`. counts: the unit in which the log tells work.
+    """
+    skipped = _skipped(process)
+    each = [span.work / span.count for span in process.spans if span.work is not None]
+    if not each or len(each) < len(process.spans):
+        return Work(given, skipped)
+    usual = statistics.median(each)
+    if counts not in (None, unit):
+        if given is None or usual <= 0:
+            return Work(None, (*skipped, f"the log counts {counts}, not {unit}"))
+        factor = given / usual  # e.g. tokens of a sample
+        if round(factor) < 1 or abs(factor - round(factor)) > ALIKE * factor:
+            text = f"the log tells of {_of(usual, counts)} an iteration, which {given} {unit} fit"
+            return Work(None, (*skipped, f"{text} no whole number of times"))
+        each = [work * round(factor) for work in each]
+        usual = given
+    changes = _changes(process.spans, each, unit)
+    if given is not None and all(abs(work - given) <= ALIKE * given for work in each):
+        return Work(given, skipped)
+    total = sum(work * span.count for work, span in zip(each, process.spans, strict=True))
+    mean = total / sum(span.count for span in process.spans)
+    differs: tuple[str, ...] = ()
+    if given is not None and not changes:
+        text = f"the log tells of {_of(mean, unit)} an iteration, not {given:,}; the log's count"
+        differs = (f"{text} is used",)
+    return Work(mean, (*skipped, *changes, *differs))
+
+
+def _of(work: float, unit: Unit) -> str:
+    return f"{round(work):,} {unit}"
+
+
+def _changes(spans: Sequence[Span], each: Sequence[float], unit: Unit) -> tuple[str, ...]:
+    """Return where the work of an iteration changes within the window, in words."""
+    places, before = [], each[0]
+    for span, work in zip(spans, each, strict=True):
+        if abs(work - before) > ALIKE * before:
+            places.append((span.first, before, work))
+            before = work
+    if not places:
+        return ()
+    told = [f"from {before:,.0f} to {now:,.0f} after iteration {at}" for at, before, now in places]
+    more = f", and {len(told) - PLACES} more times" if len(told) > PLACES else ""
+    text = f"the {unit} of an iteration change within the window: {', '.join(told[:PLACES])}{more}"
+    return (f"{text}; the throughput counts each as the log tells it",)
+
+
+def _skipped(process: Process) -> tuple[str, ...]:
+    if not process.skips:
+        return ()
+    text = f"{process.skips} of the window's iterations {numbers(process.begin or 0, process.end)}"
+    return (f"{text} changed no weights (skipped for their loss scale), but are counted",)
