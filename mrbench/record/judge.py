@@ -26,6 +26,7 @@ from mrbench.model.run import Exit, Status
 from mrbench.model.suite import Rule
 from mrbench.record.rules import RULES
 from mrbench.record.rundir import RunDir
+from mrbench.text import printable
 
 
 def conclude(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
@@ -71,24 +72,33 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     """Measure a run from its files; how it ended explains why there is no number."""
     marks = Marks()
     totals = Totals(plan.log, plan.window)
-    blocks = totals.watch(read_blocks(folder.log))
-    samples = parse_samples(blocks, plan.log, plan.work_per_iteration, plan.window)
+    log, stamps = folder.measured(plan.log)
+    blocks = totals.watch(read_blocks(log))
+    samples = parse_samples(blocks, plan.log, plan.rated_work, plan.window)
     measurement = measure(
         marks.watch(until_past(samples, plan.window)),
         plan.window,
         plan.work_per_iteration,
-        stamps=read_stamps(folder.stamps),
+        stamps=read_stamps(stamps),
         log=plan.log,
         totals=totals,
         unit=plan.unit,
     )
-    measurement = with_evidence(measurement, functools.partial(read_range, folder.log))
+    measurement = with_evidence(measurement, functools.partial(read_range, log))
     if measurement.status == "ok":
         if exit_.reason == "exited" and exit_.code:
             text = f"the training ended with {_code(exit_.code)} after the window; read train.log"
             return replace(measurement, warnings=(*measurement.warnings, text))
         return measurement
-    return _explain(folder, plan, exit_, measurement, marks)
+    if log == folder.log:
+        return _explain(folder, plan, exit_, measurement, marks)
+    marks = Marks(latest=marks.latest)  # its offsets are none of the output's
+    explained = _explain(folder, plan, exit_, measurement, marks)
+    if marks.latest:
+        return explained
+    text = f"no row of log.file ({printable(plan.log.file or '')}) tells of an iteration"
+    remedy = f"{explained.remedy}; or correct log.file, log.columns"
+    return replace(explained, reason=f"{explained.reason}; {text}", remedy=remedy)
 
 
 def stated(folder: RunDir, plan: Plan) -> dict[str, StatedFact]:

@@ -12,6 +12,7 @@ import msgspec
 from mrbench import files
 from mrbench.errors import MrbenchError
 from mrbench.files import read_regular, write_whole
+from mrbench.model.logformat import LogFormat
 from mrbench.model.record import FileDigest, RunRecord
 from mrbench.record import tags
 from mrbench.record.formats import is_edited, record_of
@@ -45,6 +46,22 @@ class RunDir(msgspec.Struct, frozen=True):
     def stamps(self) -> Path:
         """When each part of train.log arrived."""
         return self.path / "train.stamps"
+
+    def measured(self, log: LogFormat) -> tuple[Path, Path]:
+        """Return the log that is measured and its arrival times: the output, or a result file."""
+        if log.file is None:
+            return self.log, self.stamps
+        return self.result_log, self.result_stamps
+
+    @property
+    def result_log(self) -> Path:
+        """What the training wrote into the file that its recipe names as the log (log.file)."""
+        return self.path / "result.log"
+
+    @property
+    def result_stamps(self) -> Path:
+        """When each part of result.log was seen."""
+        return self.path / "result.stamps"
 
     @property
     def exit(self) -> Path:

@@ -44,6 +44,7 @@ from mrbench.prepare.run_copy import Scratch
 from mrbench.record.rundir import RunDir
 from mrbench.run import queue
 from mrbench.run.recorder import Recorder, Run
+from mrbench.run.resultfile import ResultFile
 from mrbench.text import shorten
 
 FIRST = "first iteration (loading data; compiling, if the framework does)"
@@ -87,7 +88,13 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
     """
     prepared = msgspec.structs.replace(prepared, job=with_port(prepared.job))
     telemetry = _telemetry(plan, prepared, folder)
-    with launcher.start(prepared.job, folder.path, keep_open=keep_open) as running, telemetry:
+    output, result = prepared.folder / "output", None
+    with contextlib.ExitStack() as stack:
+        if plan.log.file is not None:  # left last: the training has ended by then
+            result = stack.enter_context(ResultFile(output, plan.log.file, folder))
+        start = launcher.start(prepared.job, folder.path, keep_open=keep_open)
+        running = stack.enter_context(start)
+        stack.enter_context(telemetry)
         knowing.began()
         reporter.output(f"$ {shlex.join(prepared.job.argv)}  (its output: {folder.log})")
         reporter.stage(plan.implementation, FIRST)
@@ -95,16 +102,20 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
         root = None if plan.nodes > 1 and plan.on_each_node else running.root()
         meanwhile = _meanwhile(plan, prepared, knowing, telemetry, root)
         progress = Progress(plan, reporter)
-        blocks = running.blocks(tick=lambda: next(meanwhile, None), poll_s=POLL_S)
-        samples = parse_samples(
-            echoed(blocks, reporter), plan.log, plan.work_per_iteration, plan.window
+        blocks = running.blocks(
+            tick=lambda: next(meanwhile, None),
+            poll_s=POLL_S,
+            log=folder.result_log if result else None,
         )
+        samples = parse_samples(echoed(blocks, reporter), plan.log, plan.rated_work, plan.window)
         for sample in until_past(samples, plan.window):
             progress.show(sample)
         telemetry.stop()  # before the training is, to see it behind the window
         running.stop("enough")
         for _ in meanwhile:
             pass  # the training was over before it came to that
+    if result and result.problem:
+        knowing.lose(result.problem)
     knowing.lose(*_keep(plan, prepared, folder))
     return running.exit()
 

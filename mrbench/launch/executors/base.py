@@ -19,8 +19,12 @@ CONTAINER = "container.json"  # what a container was made of and how it ended
 class Running(Protocol):
     """A job that was started."""
 
-    def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
+    def blocks(
+        self, tick: Callable[[], None], poll_s: float = 0.05, *, log: Path | None = None
+    ) -> Iterator[tuple[int, bytes]]:
         r"""Follow the log until the job has ended: (offset of the block's first byte, block).
+
+        log: another file to follow.
 
         A block ends behind a \n or \r, which may part \r\n, except the last one and where more
         than 4 MiB came without either. `tick` is called at least every `poll_s`, as far as the

@@ -108,9 +108,11 @@ class LocalRun:
         self._heard = b""
         self._end: Exit | None = None
 
-    def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
+    def blocks(
+        self, tick: Callable[[], None], poll_s: float = 0.05, *, log: Path | None = None
+    ) -> Iterator[tuple[int, bytes]]:
         """Follow the log; see base.Running."""
-        return follow_blocks(self._log, self.ended, tick, poll_s)
+        return follow_blocks(log or self._log, self.ended, tick, poll_s)
 
     def root(self) -> int | None:
         """Return the shim's process id."""

@@ -61,7 +61,7 @@ def read_curve(run: Opened, record: RunRecord) -> Curve:
     """Read a run's log and arrival times; what cannot be read is its `problem`."""
     try:
         plan = read_plan(run.folder.plan)
-        stamps, problem = _stamps(run)
+        stamps, problem = _stamps(run, plan)
         try:
             spans = _spans(run, plan, stamps)
         except MrbenchError as exc:
@@ -90,18 +90,19 @@ def _window(measured: Measurement | None) -> tuple[int, int] | None:
     return (measured.first - 1, measured.last) if measured.first <= measured.last else None
 
 
-def _stamps(run: Opened) -> tuple[Stamps | None, str]:
-    if not run.folder.stamps.exists():
+def _stamps(run: Opened, plan: Plan) -> tuple[Stamps | None, str]:
+    _, stamps = run.folder.measured(plan.log)
+    if not stamps.exists():
         return None, ""
     try:
-        return read_stamps(run.folder.stamps), ""
+        return read_stamps(stamps), ""
     except MrbenchError as exc:
         return None, _plain(exc, run)
 
 
 def _spans(run: Opened, plan: Plan, stamps: Stamps | None) -> list[Span]:
-    blocks = read_blocks(run.folder.log)
-    samples = parse_samples(blocks, plan.log, plan.work_per_iteration or 0)
+    log, _ = run.folder.measured(plan.log)
+    samples = parse_samples(read_blocks(log), plan.log, plan.rated_work or 0)
     few = itertools.islice(samples, MOST)
     processes = split_processes(few, EVERYTHING, stamps, most=MOST)
     return [span for process in processes for span in process.spans]

@@ -88,8 +88,10 @@ def _standing(number: str, folder: RunDir, job: JobState | None, queue: list[str
 def _iteration(folder: RunDir) -> int | None:
     """Return the last iteration that the run's log tells of; None as long as it tells of none."""
     plan = handover.plan_of(folder)
-    blocks = read_blocks(folder.log)
-    samples = parse_samples(blocks, plan.log, plan.work_per_iteration, plan.window)
+    log, _ = folder.measured(plan.log)
+    if not log.exists():
+        return None
+    samples = parse_samples(read_blocks(log), plan.log, plan.rated_work, plan.window)
     last = None
     for sample in samples:
         last = sample.last

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import follow_blocks
@@ -57,7 +58,7 @@ class Following:
         while self._open:
             self.look()
             number = next(filter(self._runs, self._open), None)
-            if number and self._open[number].folder.log.exists():
+            if number and _log_of(self._open[number]).exists():
                 self._show(number, self._open[number])
             time.sleep(PAUSE_S)
 
@@ -178,11 +179,12 @@ class Following:
             return number not in self._open
 
         self._recorder.show(run)
-        plan, log = run.plan, run.folder.log
+        plan = run.plan
+        log = _log_of(run)
         progress = Progress(plan, self._recorder.reporter)
         blocks = follow_blocks(log, ended, tick=lambda: None, poll_s=POLL_S)
         blocks = echoed(blocks, self._recorder.reporter)
-        samples = parse_samples(blocks, plan.log, plan.work_per_iteration, plan.window)
+        samples = parse_samples(blocks, plan.log, plan.rated_work, plan.window)
         for sample in until_past(samples, plan.window):
             if number in self._open:
                 progress.show(sample)
@@ -218,3 +220,9 @@ def queued(number: str, job: JobState, queue: Sequence[str]) -> str:
     where = f", {place} of {len(queue)} that wait" if place else ""
     why = "for Slurm to look at it" if job.reason == "None" else f"({job.reason})"
     return f"job {number} waits {why}{where}"
+
+
+def _log_of(run: Run) -> Path:
+    """Return the log that is measured; see RunDir.measured."""
+    log, _ = run.folder.measured(run.plan.log)
+    return log

@@ -134,9 +134,11 @@ class DockerRun:
         self.last = ContainerState()
         self.lives_on = False  # nobody could end the container
 
-    def blocks(self, tick: Callable[[], None], poll_s: float = 0.05) -> Iterator[tuple[int, bytes]]:
+    def blocks(
+        self, tick: Callable[[], None], poll_s: float = 0.05, *, log: Path | None = None
+    ) -> Iterator[tuple[int, bytes]]:
         """Follow the log; see base.Running."""
-        return self._inner.blocks(tick, poll_s)
+        return self._inner.blocks(tick, poll_s, log=log)
 
     def root(self) -> int | None:
         """Return the container's first process, if the engine is on this machine."""
