@@ -76,7 +76,8 @@ def test_what_is_no_count_is_refused(toy: Path, tmp_path: Path, text: str) -> No
 
 def on(count: int, rate: float | None, **change: Any) -> TableRun:  # noqa: ANN401 - JSON
     digest = f"on {count} {change.get('family')}"
-    return record("a", rate, plan={"gpus": count}, plan_digest=digest, **{"family": "f"} | change)
+    plan = {"gpus": count} | change.pop("plan", {})
+    return record("a", rate, plan=plan, plan_digest=digest, **{"family": "f"} | change)
 
 
 def test_scaling_is_per_gpu_against_the_fewest() -> None:
@@ -86,6 +87,11 @@ def test_scaling_is_per_gpu_against_the_fewest() -> None:
     assert "90.0%" in text
     assert "on the fewest devices" in text
     assert "scaling_efficiency,scaling_from_gpus" in render(SUITE, rows, "csv")
+
+
+def test_of_steps_all_devices_take_the_same() -> None:
+    rows = make_rows(SUITE, [on(n, rate, plan={"unit": "steps"}) for n, rate in ((4, 9), (1, 10))])
+    assert [(r.throughput_per_device, r.scaling_efficiency) for r in rows] == [(10, 1.0), (9, 0.9)]
 
 
 def test_a_run_that_sees_only_its_own_gpus_belongs_to_the_series() -> None:

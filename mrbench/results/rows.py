@@ -14,6 +14,7 @@ from mrbench.model.record import RunRecord, Verdict
 from mrbench.model.run import Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
+from mrbench.model.work import is_divided
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import Facts, terms
 from mrbench.results import footnotes, names
@@ -267,7 +268,7 @@ def _newest(group: Sequence[TableRun]) -> TableRun:
 
 
 def _per_gpu(value: float | None, plan: Plan) -> float | None:
-    return None if value is None else value / plan.gpus
+    return value / plan.gpus if value is not None and is_divided(plan.unit) else value
 
 
 def _verdict(valid: list[TableRun], notes: Sequence[str]) -> Verdict | Literal["not judged"]:
@@ -317,7 +318,7 @@ def _with_scaling(rows: Sequence[TableRow], series: Sequence[Hashable | None]) -
 def _scaled(row: TableRow, base: TableRow) -> TableRow:
     """Return a row with its scaling efficiency; base: the row of the fewest devices."""
     found = ratio_of(row, base)
-    share = base.gpus / row.gpus
+    share = base.gpus / row.gpus if is_divided(row.unit) else 1.0
     low, high = (None, None) if row is base else (found.low, found.high)
     return msgspec.structs.replace(
         row,
