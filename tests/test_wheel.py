@@ -46,6 +46,7 @@ def test_the_wheel_holds_recipes_patches_and_minimask(wheel: Path) -> None:
                 assert inside.removeprefix("mrbench/") in {
                     n.removeprefix("mrbench/") for n in names
                 }
+    assert "mrbench/measure/mfu/peaks.toml" in names
     assert "mrbench/py.typed" in names  # or type checkers do not read its types
     assert {"mrbench/Dockerfile", "mrbench/launch/executors/docker/docker_install.sh"} <= names
     assert {f"mrbench/results/report/page.{suffix}" for suffix in ("html", "css", "js")} <= names

@@ -14,6 +14,7 @@ import commandline
 import exits
 import figures
 import logformats
+import peaks
 import reference
 from pages import ROOT, from_root
 
@@ -29,6 +30,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "changelog.md": from_root("CHANGELOG.md"),
         "reference/commands.md": commandline.page(),
         "reference/formats.md": logformats.page(),
+        "reference/peaks.md": peaks.page(),
         "reference/exit-codes.md": exits.page(),
         **{f"reference/{kind}.md": reference.page(kind) for kind in reference.TITLES},
         **{f"images/{name}.svg": draw() for name, draw in figures.FIGURES.items()},

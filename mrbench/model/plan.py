@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from mrbench.model.inputs import Count, Dataset, Environment, Seconds, Source, WeightsFile, Window
 from mrbench.model.later import as_ever
 from mrbench.model.logformat import LogFormat
+from mrbench.model.mfu import Flops
 from mrbench.model.recipe import Adaptation
 from mrbench.model.suite import Accelerator
 from mrbench.model.work import Unit
@@ -24,6 +25,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     LATER: ClassVar[Mapping[str, Any]] = {
         "inherit": (),
+        "flops": None,
         "unit": "images",
         "sequence_length": None,
         "accumulation": 1,
@@ -119,6 +121,10 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="Further variables of the caller's that the training gets, by name."),
     ] = ()
+    flops: Annotated[
+        Flops | None,
+        Meta(description="Floating-point operations for one unit of work, which MFU needs."),
+    ] = None
 
     @property
     def rated_work(self) -> int:

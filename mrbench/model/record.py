@@ -10,6 +10,7 @@ from mrbench.model.container import DockerContainer
 from mrbench.model.job import UsableEnvironment, UsedWeights, Workspace
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
+from mrbench.model.mfu import Mfu
 from mrbench.model.plan import Plan
 from mrbench.model.run import Exit, Status
 from mrbench.model.slurm import Container
@@ -210,6 +211,13 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     telemetry: Annotated[
         TelemetrySummary | None, Meta(description="What the machine did in the window.")
+    ] = None
+    mfu: Annotated[
+        Mfu | None,
+        Meta(
+            description="Share of the GPUs' dense peak that the model's operations take; null where"
+            " the recipe states no flops_per_unit, where there is no number, and in older records."
+        ),
     ] = None
     not_kept: Annotated[
         tuple[str, ...] | None,

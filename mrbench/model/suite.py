@@ -64,6 +64,7 @@ RuleName = Literal[
     "clocks",
     "batch_confirmed",
     "whole_batches",
+    "mfu",
 ]
 
 
@@ -80,10 +81,11 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " of a control group, heat or low clock slowed the CPUs; that no process waited for"
             " memory; that two clocks agree; batch_confirmed: that the log states a batch that the"
             " launch does not set; whole_batches: that smaller batches of a small data set leave no"
-            " more than 0.01 of the images out. Every suite has the rules about the machine and the"
-            " last two as notes, and foreign_load above 0.2 and images that were counted and not"
-            " there as invalid, too; an entry here takes their place. Where a rule stands twice,"
-            " the worst finding counts."
+            " more than 0.01 of the images out; mfu: that the GPUs can do the operations that the"
+            " recipe states. Every suite has the rules about the machine, batch_confirmed and"
+            " whole_batches as notes, and foreign_load above 0.2, images that were counted and not"
+            " there and an MFU above 1 as invalid, too; an entry here takes their place. Where a"
+            " rule stands twice, the worst finding counts."
         ),
     ]
     reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]
@@ -105,7 +107,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " clocks: how far their ratio is from 1, e.g. 0.01. throttling: share of the window's"
             " samples, 0 to 1. foreign_load: share of the cores that the training may use;"
             " cpu_throttling: of the scheduler's periods, or of the time; memory_pressure: of the"
-            " time; each 0 to 1, and 0.05 if left out."
+            " time; each 0 to 1, and 0.05 if left out. mfu: share of the dense peak; 1 if left out."
         ),
     ] = None
 

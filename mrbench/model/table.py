@@ -140,6 +140,23 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Meta(description="Joules of the GPUs for one image (or unit): mean of the valid runs."),
     ] = None
+    mfu: Annotated[
+        float | None,
+        Meta(
+            description="Model FLOPs utilisation of the row's throughput: share of one GPU's dense"
+            " peak, 1 is all; null: see mfu_reason."
+        ),
+    ] = None
+    mfu_reason: Annotated[
+        str | None,
+        Meta(description="Why there is none; null also where the recipe states no FLOPs."),
+    ] = None
+    mfu_printed: Annotated[
+        float | None, Meta(description="The MFU that the newest run's log prints, as a share.")
+    ] = None
+    mfu_difference: Annotated[
+        str | None, Meta(description="What explains the difference between the two.")
+    ] = None
     peak_allocated_bytes: Annotated[
         int | None,
         Meta(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Count
+from mrbench.model.mfu import FlopsPerUnit
 from mrbench.model.work import Unit
 
 Iteration = Literal["step", "batch"]
@@ -16,6 +17,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     LATER: ClassVar[Mapping[str, Any]] = {
         "whole_batches": None,
+        "flops_per_unit": None,
         "unit": "images",
         "sequence_length": None,
         "accumulation": 1,
@@ -81,6 +83,13 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="Pixels of an image's shorter side and the most of its longer side, e.g."
             " 800/1333."
+        ),
+    ] = None
+    flops_per_unit: Annotated[
+        FlopsPerUnit | None,
+        Meta(
+            description="Floating-point operations for one unit of work, and where the count comes"
+            " from; MFU needs them."
         ),
     ] = None
 

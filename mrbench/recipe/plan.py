@@ -7,9 +7,11 @@ import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.log.stated import check_patterns
+from mrbench.measure.mfu.formula import worked_out
 from mrbench.measure.parsers import resolve_format
 from mrbench.model.inputs import Source, Substitution, Window
 from mrbench.model.logformat import LogFormat
+from mrbench.model.mfu import Flops
 from mrbench.model.plan import FORMAT, Plan
 from mrbench.model.recipe import MultiNode, OtherGpus
 from mrbench.model.work import OLD_NAMES
@@ -93,6 +95,7 @@ def make_plan(
         nodes=nodes,
         on_each_node=multi_node is not None and multi_node.start == "each_node",
         inherit=tuple(dict.fromkeys((*launch.inherit, *inherit))),
+        flops=_flops(file),
     )
 
 
@@ -219,6 +222,17 @@ def _source(
         tree=None if other_commit or extra else source.tree,
         substitutions=source.substitutions + extra,
     )
+
+
+def _flops(file: RecipeFile) -> Flops | None:
+    work = file.recipe.workload
+    if work.flops_per_unit is None:
+        return None
+    try:
+        return worked_out(work.flops_per_unit, work.sequence_length)
+    except RecipeError as exc:
+        key = f"workload.flops_per_unit.{exc.key}"
+        raise file.place.error(key, exc.text, exc.remedy) from exc
 
 
 def _resolved_log(file: RecipeFile) -> LogFormat:

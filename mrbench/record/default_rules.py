@@ -49,6 +49,11 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         reason="The number counts images that were not there.",
         at_most=0.01,
     ),
+    Rule(
+        rule="mfu",
+        reason="A GPU cannot do more than its peak: the operations, the unit or the rate is wrong.",
+        at_most=1.0,
+    ),
 )
 OF_GPUS: tuple[Rule, ...] = (
     Rule(
@@ -69,14 +74,22 @@ BATCH = tuple(
 
 
 def default_rules(
-    suite: Suite, *, batch_told: bool = True, whole_batches: bool = False
+    suite: Suite,
+    *,
+    batch_told: bool = True,
+    whole_batches: bool = False,
+    states_flops: bool = False,
 ) -> tuple[Rule, ...]:
     """Return the rules that hold for a suite's runs beside its own.
 
     batch_told: whether the training is told the plan's batch, as tells_batch says. whole_batches:
-    whether the recipe says that none is smaller.
+    whether the recipe says that none is smaller. states_flops: whether it states flops_per_unit.
     """
-    sure = {"batch_confirmed": batch_told, "whole_batches": whole_batches}
+    sure = {
+        "batch_confirmed": batch_told,
+        "whole_batches": whole_batches,
+        "mfu": not states_flops,  # nothing to ask
+    }
     without = {rule.rule for rule in suite.rules} | {name for name in sure if sure[name]}
     rules = (*DEFAULT_RULES, *(OF_GPUS if suite.hardware.accelerator == "gpu" else ()))
     return tuple(rule for rule in rules if rule.rule not in without)

@@ -14,6 +14,7 @@ from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
+from mrbench.measure.mfu.utilisation import mfu_of
 from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.measure.spans import Marks
 from mrbench.measure.totals import Totals
@@ -53,6 +54,7 @@ def derive(record: RunRecord, folder: RunDir, end: Exit) -> RunRecord:
         status=measurement.status,
         reason=measurement.explanation,
     )
+    measured = replace(measured, mfu=mfu_of(measured))
     rules = (*record.suite.rules, *(record.default_rules or ()))
     return replace(measured, validity=judge_record(measured, rules))
 

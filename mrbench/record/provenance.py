@@ -67,6 +67,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.data.links": (HARMLESS, "where the implementation looks for the data"),
     "plan.log": (EXPLAINS, "how the log is read"),
     "plan.log.keep": (HARMLESS, "which small files are kept"),
+    "plan.flops": (HARMLESS, "what MFU is worked out by"),
     "plan.pinned": (HARMLESS, "follows from the commit"),
     "plan.title": (HARMLESS, "a name"),
     "plan.format": (HARMLESS, "how the plan is written"),

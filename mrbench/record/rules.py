@@ -196,6 +196,24 @@ def clocks(record: RunRecord, rule: Rule) -> Answer:
     return ("failed" if wrong else "ok"), text
 
 
+def mfu(record: RunRecord, rule: Rule) -> Answer:
+    """Ask whether the operations that the recipe states can have been done in the time."""
+    found = record.mfu
+    if found is None or found.value is None or found.peak is None:
+        return "not checked", found.reason if found else "the recipe states no flops_per_unit"
+    most = 1.0 if rule.at_most is None else rule.at_most
+    text = (
+        f"MFU {found.value:.1%} of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak"
+        f" of {found.gpu}"
+    )
+    if found.value <= most:
+        return "ok", text
+    if most < 1:
+        return "failed", f"{text}; {most:.0%} at most"
+    causes = "; or ".join(found.causes) or "look at flops_per_unit, the unit and the log's rate"
+    return "failed", f"{text}, which no GPU can reach: {causes}"
+
+
 def _measured(record: RunRecord) -> Measurement:
     if record.measurement is None:
         raise ValueError("rules are for runs with a number")
@@ -218,4 +236,5 @@ RULES: Mapping[str, RuleCheck] = {
     "foreign_load": machine_rules.foreign_load,
     "cpu_throttling": machine_rules.cpu_throttling,
     "memory_pressure": machine_rules.memory_pressure,
+    "mfu": mfu,
 }

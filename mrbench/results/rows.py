@@ -9,6 +9,7 @@ import msgspec
 from mrbench.errors import RecipeError
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
 from mrbench.model.measurement import Interval, Repeats
+from mrbench.model.mfu import Mfu
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Verdict
 from mrbench.model.run import Status
@@ -17,7 +18,7 @@ from mrbench.model.table import TableRow
 from mrbench.model.work import is_divided
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import Facts, terms
-from mrbench.results import footnotes, names
+from mrbench.results import footnotes, names, utilisation
 from mrbench.results.comparable import with_groups
 from mrbench.results.use import Use, highest_peak, most, use_of
 
@@ -51,6 +52,7 @@ class TableRun(NamedTuple):
     notes: Sequence[str]
     slowed: Sequence[str]
     use: Use
+    mfu: Mfu | None
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -76,6 +78,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         notes=notes_of(record),
         slowed=tuple(slowed_by(record).values()),
         use=use_of(record),
+        mfu=record.mfu,
     )
 
 
@@ -213,6 +216,7 @@ def _row(
     published = reference.throughput.get(plan.implementation) if reference else None
     comparable = plan.pinned and _same_hardware(suite, last)
     newest = _newest(group)
+    mfu = utilisation.of_row(newest.mfu if valid else None, newest.throughput, mean)
     joules = [j for run in valid if (j := run.use.joules_per_unit) is not None]
     return TableRow(
         implementation=plan.implementation,
@@ -249,6 +253,10 @@ def _row(
         notes=notes,
         slowed=tuple(dict.fromkeys(text for run in valid for text in run.slowed)),
         joules_per_unit=sum(joules) / len(joules) if joules else None,
+        mfu=mfu.value if mfu else None,
+        mfu_reason=(mfu.reason or None) if mfu else None,
+        mfu_printed=mfu.printed if mfu else None,
+        mfu_difference=(mfu.difference or None) if mfu else None,
         peak_allocated_bytes=most([run.use.allocated_bytes for run in valid]),
         gpu_memory_peak_bytes=highest_peak([run.use.gpu_memory for run in valid]),
         gpu_memory_p95_bytes=most([run.use.gpu_memory.p95 for run in valid]),

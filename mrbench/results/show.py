@@ -10,7 +10,7 @@ from mrbench.model.measurement import Measurement
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
 from mrbench.model.work import one_of, rate_name
-from mrbench.results import footnotes
+from mrbench.results import footnotes, utilisation
 from mrbench.text import printable
 
 
@@ -25,6 +25,7 @@ def describe_run(record: RunRecord, called: str) -> str:
         "run": called,
         "status": f"{record.status} {record.reason}".strip(),
         **(_measured(measured) if measured else {"throughput": "none"}),
+        **_mfu(record),
         "validity": _validity(record),
         "telemetry": wording.describe(record.telemetry, one_of(record.plan.unit)),
         "implementation": f"{plan.title} ({plan.framework}), suite {plan.suite}",
@@ -61,6 +62,12 @@ def _measured(measured: Measurement) -> dict[str, object]:
         "clocks": _clocks(measured),
         "in the window": _window(measured),
     }
+
+
+def _mfu(record: RunRecord) -> dict[str, object]:
+    """Return what there is to say of the MFU; nothing of a recipe that states no FLOPs."""
+    flops = record.plan.flops
+    return {"MFU": "\n".join(utilisation.described(record.mfu, flops))} if flops else {}
 
 
 def _iterations(measured: Measurement) -> str:

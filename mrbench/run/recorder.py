@@ -242,6 +242,7 @@ def blank(
             file.suite,
             batch_told=tells_batch(file.recipe),
             whole_batches=bool(file.recipe.workload.whole_batches),
+            states_flops=file.recipe.workload.flops_per_unit is not None,
         ),
     )
 

@@ -11,6 +11,7 @@ from mrbench import __version__
 from mrbench.errors import MrbenchError, NewerFormatError, RecipeError
 from mrbench.measure.log.stated import check_patterns
 from mrbench.model.finding import Finding
+from mrbench.model.mfu import Mfu
 from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord
 from mrbench.model.run import Exit
@@ -20,7 +21,7 @@ from mrbench.record import judge
 from mrbench.record.formats import DAMAGED, plan_of
 from mrbench.record.rundir import read_bytes
 from mrbench.record.verify.base import Evidence, differs
-from mrbench.text import ABSENT, differences, leaves
+from mrbench.text import ABSENT, differences, equal, leaves
 
 FIRST = ("throughput", "status", "verdict")  # what all the rest is for
 WORDS = {"reason", "remedy", "warnings", "text", "why", "notes"}
@@ -60,6 +61,32 @@ def check_number(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(part, "failed", f"cannot be summarized: {lost}", FORGED, key=part)
         else:
             yield from _compare(evidence, part, actual)
+    yield from _mfu(record.mfu, actual.mfu)
+
+
+def _mfu(recorded: Mfu | None, actual: Mfu | None) -> Iterator[Finding]:
+    """Compare the MFU by the peak that the record has; the table of peaks may have changed."""
+    if recorded is None or actual is None:
+        if actual is not None:
+            yield Finding("mfu", "note", "not recorded by that version")
+        elif recorded is not None:
+            yield differs("mfu", "mfu", recorded.value or recorded.reason, "none", FORGED)
+        return
+    tflops, peak = actual.tflops_per_device, recorded.peak
+    if tflops is None or not equal(recorded.tflops_per_device, tflops):
+        key = "mfu.tflops_per_device"
+        yield differs("mfu", key, recorded.tflops_per_device, tflops, FORGED)
+    elif peak is not None and not equal(recorded.value, tflops / peak.tflops):
+        yield differs("mfu", "mfu.value", recorded.value, tflops / peak.tflops, FORGED)
+    elif peak != actual.peak:
+        text = f"mrbench {__version__} has another peak: MFU would be {_share(actual)}"
+        yield Finding("mfu", "note", text)
+    else:
+        yield Finding("mfu", "ok", f"{_share(actual)}, as recorded")
+
+
+def _share(found: Mfu) -> str:
+    return f"none ({found.reason})" if found.value is None else f"{found.value:.1%}"
 
 
 def _check_states(plan: Plan) -> None:

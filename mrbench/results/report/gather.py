@@ -173,6 +173,8 @@ def _download(run: ReportRun) -> dict[str, object]:
         "low_throughput": interval.low if interval else None,
         "high_throughput": interval.high if interval else None,
         "joules_per_unit": run.joules_per_unit,
+        "mfu": record.mfu.value if record.mfu else None,
+        "mfu_reason": (record.mfu.reason or None) if record.mfu else None,
         "bound_by": telemetry.bound_by if telemetry else None,
         "plan_digest": record.plan_digest,
         "mrbench": record.mrbench,

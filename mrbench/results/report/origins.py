@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.record import RunRecord
-from mrbench.results import footnotes
+from mrbench.results import footnotes, utilisation
 from mrbench.results.report.gather import ReportRun
 
 LONGEST = 1500  # characters of a fact; lists of packages are long
@@ -41,6 +41,7 @@ def origin_facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
         if telemetry and telemetry.bound_by
         else None,
         "clocks": _clocks(run.measured),
+        **({"MFU": "; ".join(utilisation.described(record.mfu, plan.flops))} if plan.flops else {}),
         "plan digest": record.plan_digest,
         "record digest": record.digest,
         "mrbench": record.mrbench,

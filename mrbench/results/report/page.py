@@ -44,7 +44,7 @@ PLOTLY = HERE / "plotly"  # see its README.md
 MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
-USED = ("_bytes", "joules_per_unit")  # ends of keys of a row
+USED = ("_bytes", "joules_per_unit", "mfu")  # ends of keys of a row
 MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 
 

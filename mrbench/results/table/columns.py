@@ -28,7 +28,8 @@ class Column:
     """One column: its header, its cell, the keys of a row that it is made of (CSV, JSON, sorting).
 
     meaning: printed below the table where a row has one of `keys`. In header and meaning {unit},
-    {one} and {rate} stand for what the table's throughputs count.
+    {one} and {rate} stand for what the table's throughputs count. on_cpu: whether it tells anything
+    of what trained on CPUs.
     """
 
     header: str
@@ -37,6 +38,7 @@ class Column:
     right: bool = False
     default: bool = True
     meaning: str = ""
+    on_cpu: bool = True
 
 
 def value(row: TableRow, key: str) -> object:
@@ -136,6 +138,11 @@ def _gib(*keys: str) -> Callable[[Suite, TableRow], str]:
     return cell
 
 
+def _mfu(_: Suite, row: TableRow) -> str:
+    printed = "" if row.mfu_printed is None else f" (log: {row.mfu_printed:.1%})"
+    return "-" + printed if row.mfu is None else f"{row.mfu:.1%}{printed}"
+
+
 def _plain(key: str) -> Callable[[Suite, TableRow], str]:
     def cell(_: Suite, row: TableRow) -> str:
         content = value(row, key)
@@ -210,6 +217,17 @@ COLUMNS: Mapping[str, Column] = {
         right=True,
         meaning="J/{one}: joules that the GPUs took for each {one} of the window.",
     ),
+    "mfu": Column(
+        "MFU",
+        _mfu,
+        ("mfu", "mfu_reason", "mfu_printed", "mfu_difference"),
+        right=True,
+        meaning=(
+            "MFU: operations of the model per second and device, as a share of the GPU's dense"
+            " peak; in brackets the one that the log prints."
+        ),
+        on_cpu=False,
+    ),
     "allocated": Column(
         "Allocated (GiB)",
         _gib("peak_allocated_bytes"),
@@ -261,7 +279,7 @@ COLUMNS: Mapping[str, Column] = {
 
 # Columns that a narrow terminal goes without, the first to go first.
 DISPENSABLE = (
-    *("framework", "published", "allocated", "energy", "gpu_memory", "spread"),
+    *("framework", "published", "allocated", "energy", "mfu", "gpu_memory", "spread"),
     *("ratio", "scaling", "relative", "n"),
 )
 
@@ -280,14 +298,25 @@ def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
         left_out.add("scaling")
     if not any(row.relative_to for row in rows):
         left_out.add("relative")
-    left_out |= {n for n in ("energy", "allocated", "gpu_memory") if not known(COLUMNS[n], rows)}
+    left_out |= {
+        n for n in ("energy", "mfu", "allocated", "gpu_memory") if not known(COLUMNS[n], rows)
+    }
     return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
 
 
 def known(column: Column, rows: Sequence[TableRow]) -> bool:
     """Tell whether any row has a value in a column."""
-    contents = (value(row, key) for row in rows for key in column.keys)
+    telling = [row for row in rows if column.on_cpu or row.accelerator != "cpu"]
+    contents = (value(row, key) for row in telling for key in column.keys)
     return any(content is not None and content is not False for content in contents)
+
+
+def _why(row: TableRow) -> str:
+    """Return why a row has no MFU, and why its log has another; nothing where there is nothing."""
+    none = f"none; {row.mfu_reason}" if row.mfu_reason else ""
+    other = f"of the one in the log, {row.mfu_difference}" if row.mfu_difference else ""
+    known = "; ".join(filter(None, (none, other)))
+    return f"MFU of {row.name}: {known}." if known else ""
 
 
 def _only_p95(column: Column, row: TableRow) -> bool:
@@ -306,6 +335,8 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
             sentences.append(column.meaning)
         if name in ("gpu_memory", "process_memory") and any(_only_p95(column, r) for r in rows):
             sentences.append(ONLY_P95)
+        if name == "mfu":
+            sentences += [_why(row) for row in rows if _why(row)]
         if name == "relative" and any(row.relative_to for row in rows):
             base = next(row.relative_to for row in rows if row.relative_to)
             sentences.append(

@@ -1,0 +1,44 @@
+"""The page of GPUs' peaks, made from mrbench's own data file."""
+
+from mrbench.measure.mfu.peaks import GpuPeaks, all_gpus, all_mistakes, sources
+from pages import cell
+
+INTRO = """\
+# Peaks of GPUs
+
+The dense peaks in TFLOP/s that [MFU](../mfu.md) is worked out by, from
+`mrbench/measure/mfu/peaks.toml`. Figures with sparsity are halved. A GPU that is not here has no
+MFU. Where a number format has several sources, the first one counts, and mrbench prints what the
+others would make of it.
+
+| GPU, as NVML names it | number format | TFLOP/s | source |
+|---|---|---|---|
+"""
+MISTAKES = """
+
+## Peaks that trainers take instead
+
+Where the MFU that a log prints is the one that such a peak leads to, mrbench says so.
+
+| GPU | TFLOP/s | trainer | why it is wrong |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    rows = [row for gpu in all_gpus() for row in _rows(gpu)]
+    mistakes = [
+        f"| {cell(', '.join(m.gpus) or 'any other')} | {m.tflops:g} | {m.trainer} | {cell(m.why)} |"
+        for m in all_mistakes()
+    ]
+    return INTRO + "\n".join(rows) + MISTAKES + "\n".join(mistakes) + "\n"
+
+
+def _rows(gpu: GpuPeaks) -> list[str]:
+    names = cell(", ".join(gpu.names))
+    return [
+        f"| {names} | {', '.join(figure.formats)} | {figure.tflops:g} |"
+        f" {cell(sources()[figure.source])} |"
+        for figure in gpu.peaks
+    ]

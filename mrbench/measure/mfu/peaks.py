@@ -1,0 +1,106 @@
+"""Dense peaks of GPUs by the number format of their arithmetic, from peaks.toml."""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mrbench.model.mfu import NumberFormat, Peak
+
+FILE = Path(__file__).with_name("peaks.toml")
+# What an older driver leaves out or puts before a name.
+_MAKERS = ("nvidia", "tesla")
+
+
+class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure of a data sheet; source: a key of the file's `sources`."""
+
+    formats: tuple[NumberFormat, ...]
+    tflops: float
+    source: str
+
+
+class GpuPeaks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The peaks of GPUs that are alike; names: as NVML reports them."""
+
+    names: tuple[str, ...]
+    has_tf32: bool
+    peaks: tuple[Figure, ...]
+
+    def of(self, wanted: NumberFormat) -> tuple[Peak, ...]:
+        """Return the peaks in a number format, the one that counts first; none if unknown."""
+        return tuple(
+            Peak(tflops=entry.tflops, source=sources()[entry.source])
+            for entry in self.peaks
+            if wanted in entry.formats
+        )
+
+    @property
+    def formats(self) -> tuple[NumberFormat, ...]:
+        """The number formats with a known peak."""
+        return tuple(dict.fromkeys(f for entry in self.peaks for f in entry.formats))
+
+
+class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A peak that a trainer takes and that is not the GPU's; no gpus: for all that it lacks."""
+
+    gpus: tuple[str, ...]
+    tflops: float
+    trainer: str
+    why: str
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    sources: Mapping[str, str]
+    gpus: tuple[GpuPeaks, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+@functools.cache
+def _content() -> _File:
+    return msgspec.toml.decode(FILE.read_bytes(), type=_File)
+
+
+def sources() -> Mapping[str, str]:
+    """Return what the figures' sources are, by their short names."""
+    return _content().sources
+
+
+def all_gpus() -> Sequence[GpuPeaks]:
+    """Return all GPUs with a known peak."""
+    return _content().gpus
+
+
+def all_mistakes() -> Sequence[Mistake]:
+    """Return the wrong peaks that known trainers take."""
+    return _content().mistakes
+
+
+def peaks_of(name: str) -> GpuPeaks | None:
+    """Return a GPU's peaks by its whole name; None for one that the file does not list."""
+    return _by_name().get(_normalised(name))
+
+
+def mistakes_about(name: str) -> list[Mistake]:
+    """Return the wrong peaks that known trainers take for a GPU."""
+    return [m for m in all_mistakes() if _normalised(name) in map(_normalised, m.gpus)]
+
+
+@functools.cache
+def _by_name() -> dict[str, GpuPeaks]:
+    return {_normalised(name): gpu for gpu in all_gpus() for name in gpu.names}
+
+
+def _normalised(name: str) -> str:
+    """Return a name in lower case, its words parted by single spaces, without the maker's."""
+    words = re.split(r"[\s_-]+", name.casefold().strip())
+    return " ".join(_without_makers(words))
+
+
+def _without_makers(words: Iterable[str]) -> list[str]:
+    rest = list(words)
+    while len(rest) > 1 and rest[0] in _MAKERS:
+        del rest[0]
+    return rest

@@ -1,0 +1,173 @@
+"""Model FLOPs utilisation of a run: throughput per device times FLOPs per unit, by the dense peak.
+
+Chowdhery and others 2022 (PaLM, appendix B) define it. A GPU, a number format or a throughput that
+is not known for sure gives a reason, and no number.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from mrbench.measure.mfu.peaks import GpuPeaks, peaks_of
+from mrbench.measure.mfu.printed import compared
+from mrbench.model.mfu import Flops, Mfu, NumberFormat
+from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
+from mrbench.model.work import one_of
+from mrbench.text import shorten
+
+TERA = 1e12
+LEAST = 0.02  # of the peak: a cause that leaves less than that explains nothing
+# Words of workload.precision that name one number format; float32 may mean two.
+FORMATS: Mapping[str, NumberFormat] = {
+    "float16": "fp16",
+    "fp16": "fp16",
+    "bfloat16": "bf16",
+    "bf16": "bf16",
+    "tf32": "tf32",
+    "float8": "fp8",
+    "fp8": "fp8",
+}
+FLOAT32 = ("float32", "fp32")
+NO_TF32 = "NVIDIA_TF32_OVERRIDE"  # at 0, NVIDIA's libraries compute float32 as float32
+SAY = "say so in flops_per_unit.arithmetic"
+
+
+class _Basis(NamedTuple):
+    """What an MFU is by: the one kind of GPU, its peaks, and the number format that counts."""
+
+    name: str
+    gpu: GpuPeaks
+    arithmetic: NumberFormat
+
+
+class _UnknownBasisError(Exception):
+    """Why a run has no MFU, in words; gpu: the name of its GPUs as far as known."""
+
+    def __init__(self, reason: str, gpu: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.gpu = reason, gpu
+
+
+def mfu_of(record: RunRecord, printed: float | None = None) -> Mfu | None:
+    """Return a run's MFU, or why it has none.
+
+    None where the recipe states no FLOPs, or the run has no number; the record says why.
+    printed: the MFU that the log prints, as a share.
+    """
+    flops, rate = record.plan.flops, record.throughput
+    if flops is None or rate is None:
+        return None
+    achieved = Mfu(tflops_per_device=rate / record.plan.gpus * flops.per_unit / TERA)
+    try:
+        basis = _basis(record, flops)
+    except _UnknownBasisError as exc:
+        found = replace(achieved, reason=exc.reason, gpu=exc.gpu)
+    else:
+        found = _by(basis, achieved, record.plan)
+    return compared(found, flops, printed)
+
+
+def _by(basis: _Basis, achieved: Mfu, plan: Plan) -> Mfu:
+    peak, *others = basis.gpu.of(basis.arithmetic)
+    value = (achieved.tflops_per_device or 0.0) / peak.tflops
+    return replace(
+        achieved,
+        value=value,
+        gpu=basis.name,
+        arithmetic=basis.arithmetic,
+        peak=peak,
+        other_peaks=tuple(others),
+        causes=tuple(_causes(value, basis, plan)) if value > 1 else (),
+    )
+
+
+def _basis(record: RunRecord, flops: Flops) -> _Basis:
+    name = _gpu(record)
+    gpu = peaks_of(name)
+    if gpu is None:
+        text = f"no dense peak of {shorten(name)} is known, and no other GPU's is taken"
+        raise _UnknownBasisError(text, name)
+    arithmetic = _arithmetic(record, flops, gpu, name)
+    if arithmetic not in gpu.formats:
+        text = f"no dense {arithmetic} peak of {name} is known, only of {', '.join(gpu.formats)}"
+        raise _UnknownBasisError(text, name)
+    return _Basis(name, gpu, arithmetic)
+
+
+def _gpu(record: RunRecord) -> str:
+    """Return the one kind of GPU that the run used, as NVML names it."""
+    plan, telemetry = record.plan, record.telemetry
+    if plan.accelerator == "cpu":
+        raise _UnknownBasisError("it trained on CPUs, whose peak is not known")
+    seen = telemetry.gpus_in_use if telemetry else None
+    if seen is not None and seen is not UNSET and seen != plan.gpus:
+        raise _UnknownBasisError(f"the training was seen on {seen} GPUs, {plan.gpus} by the plan")
+    watched = (telemetry.gpus if telemetry else None) or ()
+    if any(gpu.mig for gpu in watched):
+        raise _UnknownBasisError("a GPU is split into instances (MIG), whose peaks are not known")
+    names = {gpu.name for gpu in watched}
+    if not names or None in names:  # then all GPUs of the machines, used or not
+        names = {gpu.name for machine in record.machines for gpu in machine.gpus}
+    known = sorted(filter(None, names))
+    if len(known) > 1:
+        raise _UnknownBasisError(
+            f"there are several kinds of GPU: {', '.join(map(shorten, known))}"
+        )
+    if not known or None in names:
+        why = record.machine.gpu_error if record.machine else None
+        raise _UnknownBasisError(
+            f"the GPU's name is not known{f' ({shorten(why)})' if why else ''}"
+        )
+    return known[0]
+
+
+def _arithmetic(record: RunRecord, flops: Flops, gpu: GpuPeaks, name: str) -> NumberFormat:
+    """Return in which number format the matrix multiplications are computed."""
+    if flops.arithmetic is not None:
+        return flops.arithmetic
+    precision = record.plan.precision
+    if precision.casefold() in FORMATS:
+        return FORMATS[precision.casefold()]
+    if precision.casefold() not in FLOAT32:
+        text = f"precision {shorten(precision)} does not tell the number format of the arithmetic"
+        raise _UnknownBasisError(f"{text}; {SAY}", name)
+    if gpu.has_tf32 and not _tf32_off(record):
+        text = f"whether float32 is computed as TF32, as {name} can, is not known"
+        raise _UnknownBasisError(f"{text}; {SAY} (fp32 or tf32)", name)
+    return "fp32"
+
+
+def _tf32_off(record: RunRecord) -> bool:
+    caller = record.machine.variables if record.machine else {}
+    return {**caller, **record.plan.variables}.get(NO_TF32) == "0"
+
+
+def _causes(value: float, basis: _Basis, plan: Plan) -> Iterator[str]:
+    """Yield what would explain an MFU above 1, with what it would be then."""
+    for factor, text in _possible(basis, plan):
+        if LEAST <= value / factor <= 1:
+            yield f"{text} (then {value / factor:.1%})"
+
+
+def _possible(basis: _Basis, plan: Plan) -> Iterator[tuple[float, str]]:
+    """Yield what makes an MFU too high, the likeliest first, and by which factor."""
+    unit, gpu = one_of(plan.unit), basis.gpu
+    base = gpu.of(basis.arithmetic)[0].tflops
+    for other in gpu.formats:
+        factor = gpu.of(other)[0].tflops / base
+        if factor > 1:
+            yield factor, f"the arithmetic is {other}, not {basis.arithmetic}"
+    length = plan.sequence_length or 1
+    if length > 1 and plan.unit == "tokens":
+        yield length, f"flops_per_unit is of a sequence of {length} tokens, not of a token"
+    if plan.gpus > 1:
+        yield plan.gpus, f"flops_per_unit or the log's rate is of {plan.gpus} devices, not of one"
+    each = plan.work_per_iteration / plan.gpus
+    if each > 1:
+        yield each, f"flops_per_unit is of a device's whole iteration, not of a {unit}"
+    if plan.gpus > 1 and each > 1:
+        yield plan.work_per_iteration, f"flops_per_unit is of a whole iteration, not of a {unit}"
+    yield 2.0, "flops_per_unit counts each multiply-add twice"
