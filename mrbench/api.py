@@ -8,14 +8,17 @@ from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
+import msgspec
+
 from mrbench.errors import MeasureError, MrbenchError, RecipeError
 from mrbench.measure import anylog
 from mrbench.measure.anylog import Known, KnownLog, ParsedLog
+from mrbench.measure.published import apply
 from mrbench.model.inputs import Window
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.work import Unit
-from mrbench.recipe import load, plan
+from mrbench.recipe import load, plan, published
 from mrbench.record import listing, rundir
 from mrbench.record.archive import is_archive, opened
 
@@ -77,6 +80,7 @@ def parse_log(
     every: int | None = None,
     smoothing: int | None = None,
     epochs_from: int | None = None,
+    rule: str | None = None,
 ) -> ParsedLog:
     """Measure a log as `mrbench parse` does; `measurement.status` is "ok" where there is a number.
 
@@ -85,7 +89,10 @@ def parse_log(
     the format is detected. work_per_iteration: images (or unit) of all devices, where
     the log does not state it. unit: default: the recipe's, else images. window: "A:B", iterations
     A+1 to B. every: iterations from one log line to the next. smoothing: iterations
-    that each printed time is the mean of. epochs_from: number of the first epoch, 0 or 1.
+    that each printed time is the mean of. epochs_from: number of the first epoch, 0 or 1. rule:
+    name or file of the rule by which somebody made a published number; `by_rule` has what it makes
+    of the log, which is parsed by the rule's own words unless a recipe or an implementation is
+    given.
 
     A log without a number is no exception: `measurement.reason` says why. Raises MeasureError if
     the log cannot be read, RecipeError if the arguments or the recipe are wrong.
@@ -96,8 +103,15 @@ def parse_log(
         remedy = "`mrbench verify` measures a packed run again, `mrbench show` shows it"
         raise MeasureError("is an archive, no log", remedy, file=path)
     known, usual = _of_suite(suite) if recipe is None else _of_recipe(Path(recipe))
+    applied = published.load(rule) if rule is not None else None
+    own = apply.log_of(applied) if applied and recipe is None and implementation is None else None
+    if applied and not Path(path).is_file():
+        raise RecipeError("--rule reads a log several times", "give a file, no pipe")
+    if rule is not None and own is not None:
+        counted = "images" if applied is None or applied.unit == "unknown" else applied.unit
+        known, implementation = {**known, rule: KnownLog(own, None, counted)}, rule
     keys = {"every": every, "smoothing": smoothing, "epochs_from": epochs_from}
-    return anylog.parse_log(
+    parsed = anylog.parse_log(
         Path(path),
         recipes=known,
         implementation=implementation if recipe is None else Path(recipe).stem,
@@ -106,6 +120,10 @@ def parse_log(
         window=plan.parse_window(window) if window is not None else usual,
         given={key: value for key, value in keys.items() if value is not None},
     )
+    if rule is None or applied is None:
+        return parsed
+    by_rule = apply.apply(applied, rule, Path(path), parsed.log, parsed.measurement)
+    return msgspec.structs.replace(parsed, by_rule=by_rule)
 
 
 def _of_suite(suite: str) -> tuple[Known, Window]:

@@ -10,6 +10,7 @@ from pages import cell
 TITLES = {
     "recipe": "Recipe",
     "suite": "Suite",
+    "rule": "Rule of a published number",
     "record": "record.json",
     "events": "Events",
     "table": "Rows of a table",
@@ -18,6 +19,7 @@ TITLES = {
 ABOUT = {
     "recipe": "The keys of a recipe's YAML file.",
     "suite": "The keys of `suite.yaml`.",
+    "rule": "The keys of a rule for `mrbench parse --rule FILE`, or of `references[].rule`.",
     "record": "What `record.json` in a run's folder contains.",
     "events": "The lines of `mrbench run --json`. Each event is one line of JSON.",
     "table": "What `mrbench table --format json` prints: a list of these rows.",

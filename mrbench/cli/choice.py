@@ -69,6 +69,9 @@ def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[Reci
             )
         return tuple(load.load_path(path, locked=locked) for path in args.recipe)
     names = dict.fromkeys(args.impl or load.implementations(args.suite))
+    if not names:
+        shown = f"`mrbench table {args.suite} --reference-only` prints them"
+        raise RecipeError(f"suite {args.suite} has no recipes, only published tables", shown)
     return tuple(load.load_named(args.suite, name, locked=locked) for name in names)
 
 

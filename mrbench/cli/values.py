@@ -8,6 +8,8 @@ from mrbench.text import shorten
 
 AGE = re.compile(r"(\d{1,6})([mhdw])")
 UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+QUANTITY = re.compile(r"(\d[\d,]{0,20}(?:\.\d{0,20})?) ?(ms|s|min|h|)")
+UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
 MOST_DIGITS = 15  # of a number: larger ones fit no floating-point number, or no memory
 MOST_ROUNDS = 10_000
 SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
@@ -111,6 +113,17 @@ def degrees(text: str) -> float:
         return value
     raise argparse.ArgumentTypeError(
         f"{text!r} is not a temperature of a GPU; give degrees Celsius"
+    )
+
+
+def quantity(text: str) -> float:
+    """Read a number above zero, which may have thousands separators; of a time its seconds."""
+    match = QUANTITY.fullmatch(text.strip())
+    value = float(match[1].replace(",", "")) * UNITS[match[2]] if match else 0.0
+    if value > 0:
+        return value
+    raise argparse.ArgumentTypeError(
+        f"{shorten(repr(text))} is not a number above zero; give it as 8672.8, or a time as 29.3min"
     )
 
 

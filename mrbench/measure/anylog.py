@@ -32,6 +32,7 @@ from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Per
 from mrbench.model.measurement import Measurement
+from mrbench.model.published import ByRule
 from mrbench.model.work import Unit
 from mrbench.text import did_you_mean, printable, shorten
 
@@ -67,12 +68,15 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
 
     per: device where the throughput is that of one device, since the log prints such rates and does
     not tell of how many devices.
+    log: how it was parsed. by_rule: what a rule makes of it, where one was asked for.
     """
 
     measurement: Measurement
     implementation: str | None
     format: str | None
     per: Per = "job"
+    log: LogFormat | None = None
+    by_rule: ByRule | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return the keys of `mrbench parse --json`."""
@@ -102,6 +106,7 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
             "processes": m.processes,
             "warnings": list(m.warnings),
             "failure": structs.asdict(m.failure) if m.failure else None,
+            **({"by_rule": msgspec.to_builtins(self.by_rule)} if self.by_rule else {}),
         }
 
 
@@ -168,7 +173,7 @@ def parse_log(
         measured = structs.replace(measured, reason=COMMAS[0], remedy=COMMAS[1])
     measured = _with_work(measured, reading, given=work_per_iteration, stated=stated, work=work)
     parsed = _with_failure(measured, path, marks, reading.implementation, reading.log.format)
-    return structs.replace(parsed, per=rated_per(log))
+    return structs.replace(parsed, per=rated_per(log), log=log)
 
 
 def _readings(recipes: Known, name: str | None) -> list[_Reading]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Count, Value, Window, Words
+from mrbench.model.published import PublishedRule
 from mrbench.model.work import Unit
 
 Accelerator = Literal["gpu", "cpu"]
@@ -39,6 +40,21 @@ class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Mapping[str, float],
         Meta(description="Published throughput by implementation, e.g. {detectron2: 59}."),
     ] = {}
+    column: Annotated[
+        str,
+        Meta(
+            description="What its numbers are, with their unit, where they are no throughput of"
+            " the suite's, e.g. Tokens/s per device, or Minutes."
+        ),
+    ] = ""
+    rule: Annotated[
+        str | PublishedRule | None,
+        Meta(
+            description="How its numbers were made: the name of a rule that mrbench brings"
+            " (`mrbench parse --rule`), or the rule itself. Tables then show what it makes of our"
+            " own logs."
+        ),
+    ] = None
     labels: Annotated[
         Mapping[str, str],
         Meta(description="What the source calls each implementation, in reStructuredText."),

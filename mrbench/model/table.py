@@ -117,6 +117,23 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     deviation_throughput: Annotated[
         float | None, Meta(description="Standard deviation of the valid runs.")
     ]
+    by_rule: Annotated[
+        float | None,
+        Meta(
+            description="What the published table's rule makes of the newest valid run's own log,"
+            " in by_rule_unit."
+        ),
+    ] = None
+    by_rule_unit: Annotated[str | None, Meta(description="Its unit, e.g. tokens/s per device.")] = (
+        None
+    )
+    by_rule_difference: Annotated[
+        float | None,
+        Meta(description="Throughput by the rule by that run's own number, minus 1."),
+    ] = None
+    by_rule_reason: Annotated[
+        str | None, Meta(description="Why the rule makes no number of that log, if it makes none.")
+    ] = None
     published_throughput: Annotated[float | None, Meta(description="Published number.")]
     reference: Annotated[str | None, Meta(description="Name of the published table.")]
     ratio: Annotated[

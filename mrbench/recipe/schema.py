@@ -8,6 +8,7 @@ import msgspec
 from mrbench.model.baseline import Baseline
 from mrbench.model.events import AnyEvent
 from mrbench.model.inputs import ALSO
+from mrbench.model.published import PublishedRule
 from mrbench.model.recipe import Recipe
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
@@ -17,6 +18,7 @@ Schema = dict[str, Any]  # any: JSON Schema nests as the types do
 KINDS: Mapping[str, Any] = {  # any: what is no class is no type to mypy
     "recipe": Recipe,
     "suite": Suite,
+    "rule": PublishedRule,
     "record": RunRecord,
     "baseline": Baseline,
     "events": AnyEvent,

@@ -189,7 +189,7 @@ class _Reader:
             if isinstance(kind, inspect.UnionType):
                 if _null(node):
                     return None
-                kind = next(k for k in kind.types if not isinstance(k, inspect.NoneType))
+                kind = _of_union(kind, node)
                 continue
             notes, kind = kind.extra or {}, kind.type
             any_text = any_text or ANY_TEXT in notes
@@ -320,6 +320,18 @@ class _Reader:
                 self.add(key, f"{_cut(text)!r} has a control character", "remove it")
             return text
         return None
+
+
+def _of_union(union: inspect.UnionType, node: yaml.Node) -> inspect.Type:
+    """Return which of several types a node is to have: one of keys and values, or of a text."""
+    kinds = [kind for kind in union.types if not isinstance(kind, inspect.NoneType)]
+    structs = [kind for kind in kinds if isinstance(_bare(kind), inspect.StructType)]
+    truths = [kind for kind in kinds if isinstance(_bare(kind), inspect.BoolType)]
+    if structs and isinstance(node, yaml.MappingNode):
+        return structs[0]
+    if truths and str(node.tag).endswith(":bool"):
+        return truths[0]
+    return next((kind for kind in kinds if kind not in (*structs, *truths)), kinds[0])
 
 
 def _number(node: yaml.Node, text: str, name: str) -> float | None:

@@ -1,7 +1,7 @@
 """Everything about one run, for reading."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
@@ -14,8 +14,11 @@ from mrbench.results import footnotes, utilisation
 from mrbench.text import printable
 
 
-def describe_run(record: RunRecord, called: str) -> str:
-    """Lay out a record as text, one fact per line. called: the run's folder or archive."""
+def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) -> str:
+    """Lay out a record as text, one fact per line. called: the run's folder or archive.
+
+    by_rule: the lines that tell what the published table's rule makes of the run's log.
+    """
     plan, measured = record.plan, record.measurement
     machine, environment = record.machine or Machine(), record.environment
     digest, frozen = (environment.digest, environment.frozen) if environment else ("", ())
@@ -26,6 +29,7 @@ def describe_run(record: RunRecord, called: str) -> str:
         "status": f"{record.status} {record.reason}".strip(),
         **(_measured(measured) if measured else {"throughput": "none"}),
         **_mfu(record),
+        **({"by their rule": "\n".join(by_rule)} if by_rule else {}),
         "validity": _validity(record),
         "telemetry": wording.describe(record.telemetry, one_of(record.plan.unit)),
         "implementation": f"{plan.title} ({plan.framework}), suite {plan.suite}",

@@ -11,8 +11,9 @@ from mrbench.files import real_path
 from mrbench.model.finding import Finding
 from mrbench.model.suite import Reference, Suite
 from mrbench.recipe import load as recipe
+from mrbench.recipe import published
 from mrbench.recipe.yamlfile import Place, load_yaml
-from mrbench.text import counted
+from mrbench.text import counted, did_you_mean
 
 # a file at GitHub, by the name of a branch or a commit
 AT_GITHUB = re.compile(r"https://(?:raw\.)?github(?:usercontent)?\.com/[^/]+/[^/]+/(?P<rest>.+)")
@@ -28,6 +29,7 @@ def check_suite(path: Path) -> Iterator[Finding]:
         yield from (refused("suite", name, each, path) for each in exc.parts or (exc,))
         return
     there = {p.stem for p in real_path(path).parent.glob("*.yaml")}
+    recipes = there - {path.stem}
     gone = [each for each in suite.order if each not in there]
     if gone:
         text = f"`order` names {', '.join(gone)}, of which there is no recipe"
@@ -41,10 +43,21 @@ def check_suite(path: Path) -> Iterator[Finding]:
         yield _ok("references", name, "none: it is compared with nothing published")
     for i, reference in enumerate(suite.references):
         key = f"references[{i}]"
-        yield _reference(name, reference, place, key, there)
+        yield _reference(name, reference, place, key, recipes)
+        rule = reference.rule
+        if isinstance(rule, str) and rule not in published.known():
+            text = f"{reference.name}: rule {rule!r} is none that mrbench brings"
+            hint = (
+                did_you_mean(rule, published.known()) or "`mrbench parse LOG --rule ?` lists them"
+            )
+            yield placed("references", name, text, hint, place=place, key=f"{key}.rule")
 
 
-def _reference(name: str, reference: Reference, place: Place, key: str, there: set[str]) -> Finding:
+def _reference(
+    name: str, reference: Reference, place: Place, key: str, recipes: set[str]
+) -> Finding:
+    """Check one published table; without recipes, its numbers may have any names."""
+
     def wrong(text: str, remedy: str, inner: str) -> Finding:
         whole = f"{reference.name}: {text}"
         return placed("references", name, whole, remedy, place=place, key=f"{key}.{inner}")
@@ -60,7 +73,7 @@ def _reference(name: str, reference: Reference, place: Place, key: str, there: s
     except ValueError:
         return wrong(f"date {reference.date!r}", "give it as 2019-10-13", "date")
     numbers = reference.throughput
-    unknown = [each for each in numbers if each not in there]
+    unknown = [each for each in numbers if recipes and each not in recipes]
     if unknown:
         remedy = "correct the name, or add the recipe"
         return wrong(

@@ -38,6 +38,7 @@ class ListedSuite(msgspec.Struct, frozen=True):
     window: str
     hardware: str
     implementations: tuple[ListedRecipe, ...]
+    references: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +70,7 @@ def _suite(name: str) -> ListedSuite:
             )
             for file in files
         ),
+        references=tuple(each.name for each in suite.references),
     )
 
 
@@ -80,5 +82,8 @@ def _as_text(suites: Mapping[str, ListedSuite]) -> str:
             f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {recipe.url}"
             for recipe in suite.implementations
         ]
+        if not suite.implementations:
+            tables = ", ".join(suite.references)
+            lines.append(f"  no recipes; `mrbench table {name} --reference-only`: {tables}")
         lines.append("")
     return "\n".join(lines).rstrip()

@@ -5,13 +5,16 @@ import json
 from pathlib import Path
 from typing import get_args
 
+from msgspec import structs
+
 from mrbench import api
 from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
-from mrbench.cli.values import positive
+from mrbench.cli.values import positive, quantity
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog
 from mrbench.model.work import Unit, rate_name
+from mrbench.results import byrule
 
 COMMAND = Command(
     group="Look at runs",
@@ -21,7 +24,8 @@ COMMAND = Command(
     examples="""\
 mrbench parse train.log
 mrbench parse train.log --images-per-iteration 16 --window 100:500
-mrbench parse train.log --recipe mine.yaml""",
+mrbench parse train.log --recipe mine.yaml
+mrbench parse train.log --rule detectron2-2019  # by their rule, and by ours""",
 )
 
 
@@ -66,6 +70,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     meaning.add_argument(
         "--epochs-from", type=int, choices=(0, 1), help="number of the first epoch"
     )
+    rules = parser.add_argument_group("a published number beside ours")
+    rules.add_argument(
+        "--rule",
+        metavar="NAME|FILE",
+        help="also print what the log gives by this rule, and where the difference comes from; an"
+        " unknown name lists the rules that mrbench brings",
+    )
+    rules.add_argument(
+        "--published",
+        type=quantity,
+        metavar="NUMBER[UNIT]",
+        help="with --rule: the number that was published, in the rule's unit; times as 29.3min",
+    )
     add_json(parser)
 
 
@@ -73,6 +90,8 @@ def main(args: argparse.Namespace) -> int:
     """Measure an existing log."""
     if args.recipe and args.impl:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
+    if args.published is not None and args.rule is None:
+        raise RecipeError("--published is compared by a rule", "give --rule, too")
     parsed = api.parse_log(
         "/dev/stdin" if str(args.log) == "-" else args.log,
         recipe=args.recipe,
@@ -84,13 +103,22 @@ def main(args: argparse.Namespace) -> int:
         every=args.every,
         smoothing=args.smoothing,
         epochs_from=args.epochs_from,
+        rule=args.rule,
     )
+    if parsed.by_rule and args.published is not None:
+        by_rule = structs.replace(parsed.by_rule, published=args.published)
+        parsed = structs.replace(parsed, by_rule=by_rule)
     print(json.dumps(parsed.to_dict(), indent=1) if args.json else _as_text(parsed))
     return 0 if parsed.measurement.status == "ok" else MeasureError.exit_code
 
 
 def _as_text(parsed: ParsedLog) -> str:
-    """Lay out a measurement as text: the number or the reason first."""
+    """Lay out a measurement as text, below that by a rule: the number or the reason first."""
+    above = byrule.describe(parsed.by_rule) if parsed.by_rule else []
+    return "\n".join([*above, _measured(parsed)])
+
+
+def _measured(parsed: ParsedLog) -> str:
     m = parsed.measurement
     name = parsed.implementation or parsed.format or "unknown format"
     if m.status != "ok":

@@ -11,6 +11,7 @@ from mrbench.cli.stored import latest
 from mrbench.model.record import RunRecord
 from mrbench.record import rundir
 from mrbench.record.archive import Opened, opened
+from mrbench.results import byrule
 from mrbench.results.report import terminal
 from mrbench.results.show import describe_run
 
@@ -51,8 +52,15 @@ def main(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps(record.plain(), indent=1, sort_keys=True))
         else:
-            print(_plotted(run, record) if args.plot else describe_run(record, run.called))
+            print(_plotted(run, record) if args.plot else _described(run, record))
     return 0
+
+
+def _described(run: Opened, record: RunRecord) -> str:
+    """Describe a run; by the rule of its suite's published table, too, where that has one."""
+    rules = [each.rule for each in record.suite.references if each.rule is not None]
+    by = byrule.of_run(record, run.folder.log, rules[0]) if rules else None
+    return describe_run(record, run.called, byrule.describe(by) if by else ())
 
 
 def _plotted(run: Opened, record: RunRecord) -> str:

@@ -22,6 +22,7 @@ from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
+from mrbench.results import byrule
 from mrbench.results import rows as making
 from mrbench.results import table as tables
 from mrbench.results.lead import with_lead
@@ -155,6 +156,7 @@ def _of_suite(
         if record.id not in in_rows:
             why = "its row is of a later run by another plan or on another machine"
             print(f"mrbench: left out: {printable(called)}: {why}", file=sys.stderr)
+    rows = byrule.with_rule(rows, making.choose_reference(suite, args.reference))
     if args.relative_to is not None and rows:
         rows = relative.with_relative(rows, args.relative_to, _noise_of(args.baseline))
     shown = choose.order(choose.keep(rows, args.filter), args.sort)

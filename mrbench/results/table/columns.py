@@ -10,6 +10,7 @@ from mrbench.model.measurement import Interval
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import one_of, rate_name
+from mrbench.results import byrule
 from mrbench.text import fill_placeholders, four_digits, one_line
 
 LONGEST_REASON = 50
@@ -95,6 +96,13 @@ def _scaling(_: Suite, row: TableRow) -> str:
 def _published(_: Suite, row: TableRow) -> str:
     published = row.published_throughput
     return f"{published:g}" if published else "-"
+
+
+def _by_rule(_: Suite, row: TableRow) -> str:
+    if row.by_rule is None:
+        return "none" if row.by_rule_reason else "-"
+    text = byrule.amount(row.by_rule, row.by_rule_unit or "")
+    return text if row.by_rule_difference is None else f"{text} ({row.by_rule_difference:+.1%})"
 
 
 def _ratio(_: Suite, row: TableRow) -> str:
@@ -263,6 +271,16 @@ COLUMNS: Mapping[str, Column] = {
         right=True,
     ),
     "published": Column("Published", _published, ("published_throughput", "reference"), right=True),
+    "by_rule": Column(
+        "By their rule",
+        _by_rule,
+        ("by_rule", "by_rule_unit", "by_rule_difference", "by_rule_reason"),
+        right=True,
+        meaning=(
+            "By their rule: what the published table's rule makes of the newest valid run's own"
+            " log, and how that differs from its number here."
+        ),
+    ),
     "ratio": Column(
         "Ratio",
         _ratio,
@@ -279,7 +297,7 @@ COLUMNS: Mapping[str, Column] = {
 
 # Columns that a narrow terminal goes without, the first to go first.
 DISPENSABLE = (
-    *("framework", "published", "allocated", "energy", "mfu", "gpu_memory", "spread"),
+    *("framework", "by_rule", "published", "allocated", "energy", "mfu", "gpu_memory", "spread"),
     *("ratio", "scaling", "relative", "n"),
 )
 
@@ -299,7 +317,9 @@ def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
     if not any(row.relative_to for row in rows):
         left_out.add("relative")
     left_out |= {
-        n for n in ("energy", "mfu", "allocated", "gpu_memory") if not known(COLUMNS[n], rows)
+        name
+        for name in ("by_rule", "energy", "mfu", "allocated", "gpu_memory")
+        if not known(COLUMNS[name], rows)
     }
     return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
 

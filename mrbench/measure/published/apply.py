@@ -1,0 +1,274 @@
+"""Applies a published rule to a log: their number, work over time, and what lies between them."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from mrbench.measure.log.blocks import read_blocks
+from mrbench.measure.parsers import parse_samples, resolve_format
+from mrbench.measure.published import effects, lines, stretches
+from mrbench.measure.published.lines import Line
+from mrbench.measure.published.stretches import Stretch
+from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.measurement import Measurement
+from mrbench.model.published import ByRule, Effect, Lines, PublishedRule
+from mrbench.text import counted
+
+TIMINGS: dict[str, Timing] = {"rate": "rate", "time": "interval_mean", "clock": "cumulative"}
+CORRECTED = ("running_mean", "cumulative")  # a sample of theirs is no number that the log prints
+NEAR = 0.05  # two figures of one work, for the digits of one of them
+NO_WORK = (
+    "the log does not say how much work an iteration is; give --work-per-iteration N, if that of"
+    " the whole job is meant"
+)
+GROWN = 1.1  # times: the last quarter's usual iteration by the first's
+
+
+class _Log(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of a log: the lines that print numbers, and the time between its lines."""
+
+    printed: Sequence[Line]
+    whole: Sequence[Stretch]
+    counts_from: int
+    of_work: bool  # the stretches' iterations are units of work, since the log prints rates only
+    skipped: int  # iterations that the trainer skipped
+
+
+def log_of(rule: PublishedRule) -> LogFormat | None:
+    """Return how to measure a log of this rule by its own words; None: the format is detected."""
+    if rule.log is not None or rule.pattern is None or rule.of not in TIMINGS:
+        return rule.log
+    if isinstance(rule.lines, Lines) and rule.lines.kind == "val":
+        return None
+    unit = rule.pattern_unit
+    if unit == "min" or unit == "h":  # noqa: PLR1714 - mypy knows by == what is left
+        return None
+    return LogFormat(
+        pattern=rule.pattern, timing=TIMINGS[rule.of], unit=None if rule.of == "rate" else unit
+    )
+
+
+def apply(
+    rule: PublishedRule, name: str, path: Path, log: LogFormat | None, measured: Measurement
+) -> ByRule:
+    """Return what a rule makes of a log. log: how its lines are timed, None if nobody knows.
+
+    measured: mrbench's own measurement of it. Raises MeasureError where the log cannot be read,
+    RecipeError where the rule's pattern is wrong.
+    """
+    result = ByRule(rule=name, title=rule.title, unit=unit_of(rule))
+    missing = [key for key in ("lines", "of", "statistic") if getattr(rule, key) == "unknown"]
+    if missing or not isinstance(rule.lines, Lines):
+        text = f"its publisher does not say {' and '.join(missing)}"
+        return replace(result, reason=text)
+    read = _read(rule, path, log)
+    if isinstance(read, str):
+        return replace(result, reason=read)
+    counted_lines = lines.chosen(read.printed, rule.lines)
+    if not counted_lines:
+        return replace(result, reason=_none_of(rule.lines, read.printed))
+    result = replace(
+        result,
+        lines=len(counted_lines),
+        first=counted_lines[0].iteration,
+        last=counted_lines[-1].iteration,
+        notes=tuple(_notes(rule, read, counted_lines)),
+    )
+    work = _work(rule, read, measured)
+    if work is None:
+        return replace(result, reason=NO_WORK)
+    inside = _inside(rule, read, counted_lines)
+    theirs = _Theirs(rule=rule, read=read, lines=counted_lines, inside=inside, work=work)
+    return _compared(result, theirs, measured)
+
+
+def _read(rule: PublishedRule, path: Path, log: LogFormat | None) -> _Log | str:
+    """Read a log as a rule needs it, or return why it cannot be."""
+    log = log_of(rule) or log
+    printed = lines.read(read_blocks(path), rule) if rule.pattern else []
+    if rule.pattern and not printed:
+        return "no line of the log matches the rule's pattern"
+    if log is None:
+        return "no line is of a format that mrbench knows, and the rule has no `log`"
+    counts_from = resolve_format(log).counts_from
+    if rule.of == "clock" and log.pattern and log.timing == "cumulative":
+        ticks = replace(rule, pattern=log.pattern, pattern_unit=log.unit or rule.pattern_unit)
+        whole = stretches.of_clock(lines.read(read_blocks(path), ticks), counts_from)
+    else:
+        other = stretches.other_lines(read_blocks(path))
+        samples = parse_samples(read_blocks(path), log, 0)
+        whole = stretches.of_samples(samples, other, counts_from)
+    if not whole:
+        return "no line of the log tells how long its iterations took"
+    timing = resolve_format(log).timing
+    if not rule.pattern:
+        if timing in CORRECTED and rule.statistic != "work_over_time":
+            return f"the log prints a {timing}; to take it as it stands the rule needs a pattern"
+        printed = [_as_printed(each, rule) for each in whole]
+    return _Log(
+        printed=printed,
+        whole=whole,
+        counts_from=counts_from,
+        of_work=timing == "rate",
+        skipped=lines.skipped(read_blocks(path)),
+    )
+
+
+def _as_printed(each: Stretch, rule: PublishedRule) -> Line:
+    return Line(each.last, each.each_s if rule.of != "rate" else 1 / each.each_s)
+
+
+class _Theirs(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule on one log: the lines that count, their time, and the work of an iteration."""
+
+    rule: PublishedRule
+    read: _Log
+    lines: Sequence[Line]
+    inside: Sequence[Stretch]
+    work: float
+
+    def rate(self, left_out: set[int]) -> float:
+        """Return the rule's statistic without some lines, in iterations per second; nan of none."""
+        if self.rule.statistic == "work_over_time":
+            return stretches.rate(each for each in self.inside if each.last not in left_out)
+        kept = [line for line in self.lines if line.iteration not in left_out]
+        if not kept:
+            return math.nan
+        value = lines.STATISTICS[self.rule.statistic](kept)
+        if self.rule.of == "rate":
+            return value / self.work
+        return (self.done if self.rule.of == "clock" else 1) / value
+
+    @property
+    def done(self) -> int:
+        """Iterations up to the last of the lines that count."""
+        return self.lines[-1].iteration - self.read.counts_from + 1
+
+    def in_unit(self, per_second: float) -> float:
+        """Return iterations per second in the rule's unit; of a clock, the seconds of them all."""
+        if self.rule.of == "rate":
+            return per_second * self.work
+        return (self.done if self.rule.of == "clock" else 1) / per_second
+
+
+def _compared(result: ByRule, theirs: _Theirs, measured: Measurement) -> ByRule:
+    """Add the rule's number, work over time of the whole log, mrbench's own, and the effects."""
+    rule, whole = theirs.rule, theirs.read.whole
+    number = theirs.rate(set())
+    stamped, seconds = effects.of_stamps(whole)
+    per_second = sum(each.iterations for each in whole) / seconds
+    found: list[Effect] = []
+    if rule.of == "clock":
+        found += effects.of_timer(whole, theirs.lines[-1].value, rule)
+    elif theirs.inside:
+        if rule.statistic != "single":
+            found += effects.of_statistic(theirs.inside, theirs.rate, rule.statistic)
+        base = number if rule.statistic == "single" else stretches.rate(theirs.inside)
+        found += effects.of_lines(theirs.inside, whole, base)
+        found += stamped
+    own = _own_rate(measured, theirs.read)
+    if own is not None and measured.first is not None and measured.last is not None:
+        found += effects.of_window(per_second / own, measured.first, measured.last)
+    return replace(
+        result,
+        number=theirs.in_unit(number),
+        whole_log=theirs.in_unit(per_second),
+        difference=number / per_second - 1,
+        ours=None if own is None else theirs.in_unit(own),
+        ours_first=None if own is None else measured.first,
+        ours_last=None if own is None else measured.last,
+        difference_to_ours=None if own is None else number / own - 1,
+        effects=tuple(found),
+    )
+
+
+def _inside(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> list[Stretch]:
+    """Return the time of the lines that count; of a range's work over time, from line to line."""
+    numbers = {line.iteration for line in counted_lines}
+    between = isinstance(rule.lines, Lines) and rule.lines.first is not None
+    if between and rule.statistic == "work_over_time":
+        numbers.discard(counted_lines[0].iteration)
+    return [each for each in read.whole if each.last in numbers]
+
+
+def _work(rule: PublishedRule, read: _Log, measured: Measurement) -> float | None:
+    """Return the work of an iteration in the rule's unit, a line's rate by its seconds.
+
+    The slowest line tells it best, for its seconds have the most digits. Where no line tells it,
+    what is known of the log; None where nothing is, or the rule asks for the work of one device.
+    """
+    if rule.of != "rate" or read.of_work:
+        return 1.0
+    seconds = {each.last: each.each_s for each in read.whole}
+    known = [
+        (seconds[line.iteration], line.value * seconds[line.iteration])
+        for line in read.printed
+        if rule.pattern and line.iteration in seconds
+    ]
+    if not known:
+        return measured.work_per_iteration if rule.per == "job" else None
+    usual = statistics.median(work for _, work in known)
+    slowest = max(known)[1]
+    return slowest if abs(slowest / usual - 1) < NEAR else usual
+
+
+def _own_rate(measured: Measurement, read: _Log) -> float | None:
+    """Return mrbench's own number in iterations per second, or in units of work per second."""
+    if measured.status != "ok":
+        return None
+    if read.of_work:
+        return measured.throughput
+    return 1 / measured.seconds_per_iteration if measured.seconds_per_iteration else None
+
+
+def unit_of(rule: PublishedRule) -> str:
+    """Return the unit of a rule's number, as `tokens/s per device`."""
+    each = "" if rule.unit == "unknown" else rule.unit.removesuffix("s")
+    if rule.of == "clock":
+        return "s"
+    if rule.of == "time":
+        return "s per iteration"
+    unit = f"{rule.unit if each else 'work'}/s"
+    return f"{unit} per device" if rule.per == "device" else unit
+
+
+def _none_of(which: Lines, printed: Sequence[Line]) -> str:
+    first, last = printed[0].iteration, printed[-1].iteration
+    wanted = f"iteration {which.only}" if which.only is not None else "the rule counts"
+    of_log = f"the log has {counted(len(printed), 'line')}, of iterations {first} to {last}"
+    return (
+        f"no line of {wanted}: {of_log}"
+        if which.only is not None
+        else (f"none of the lines that the rule counts is there: {of_log}")
+    )
+
+
+def _notes(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> list[str]:
+    notes = []
+    if isinstance(rule.lines, Lines) and rule.lines.first is not None and rule.lines.last:
+        asked = rule.lines.last - rule.lines.first + 1
+        if len(counted_lines) < asked and rule.statistic != "work_over_time":
+            notes.append(
+                f"only {len(counted_lines)} of the {asked} iterations that count have a line"
+            )
+    if rule.of == "rate" and rule.per == "unknown":
+        notes.append("its publisher does not say whether the number is of one device or of all")
+    if read.skipped:
+        notes.append(
+            f"the trainer skipped {counted(read.skipped, 'iteration')}; they count as work"
+        )
+    usual = [each.each_s for each in read.whole if each.kind == "usual"]
+    quarter = len(usual) // 4
+    if quarter > 1:
+        times = statistics.median(usual[-quarter:]) / statistics.median(usual[:quarter])
+        if not 1 / GROWN < times < GROWN:
+            notes.append(
+                f"an iteration of the last quarter takes {times:.3g} times one of the first: the"
+                " work of an iteration may change (batch, sequence length, attention window), so"
+                " iterations are not equal work"
+            )
+    return notes

@@ -1,0 +1,130 @@
+"""The lines that a rule counts, each with the number that it prints; and their statistic."""
+
+import re
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from mrbench.errors import RecipeError
+from mrbench.measure.log import patience
+from mrbench.measure.log.blocks import Block
+from mrbench.measure.parsers.base import blank_colours, number, plain
+from mrbench.model.published import Lines, PublishedRule
+
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+KEY = "rule.pattern"
+SKIPPED = re.compile(rb"number of skipped iterations:[ \t]{0,9}([1-9]\d{0,6})")
+
+
+class Line(NamedTuple):
+    """What one line of a log prints: iteration and epoch as printed, value in seconds or a rate."""
+
+    iteration: int
+    value: float
+    epoch: int = 0
+
+
+def read(blocks: Iterable[Block], rule: PublishedRule) -> list[Line]:
+    """Return the lines that the rule's pattern matches, in their order.
+
+    Raises RecipeError for a pattern that is no expression or lacks a group, MeasureError for one
+    that takes too long.
+    """
+    expression = compiled(rule.pattern or "")
+    lines = []
+    for _, block in blocks:
+        text = blank_colours(block).replace(b"\r", b"\n")
+        lines += [_line(each, rule) for each in patience.matches(expression, text, key=KEY)]
+    return deduped([line for line in lines if line is not None], rule.dedupe)
+
+
+def skipped(blocks: Iterable[Block]) -> int:
+    """Return how many iterations a log of Megatron's says were skipped: their work is none."""
+    return sum(int(match[1]) for _, block in blocks for match in SKIPPED.finditer(block))
+
+
+def compiled(pattern: str) -> re.Pattern[bytes]:
+    """Return a rule's pattern; RecipeError where it is no expression or lacks a group."""
+    try:
+        expression = re.compile(pattern.encode(), re.MULTILINE)
+    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
+        raise RecipeError(
+            f"pattern is not a valid regular expression: {exc}", "correct it"
+        ) from exc
+    missing = {"iteration", "value"} - set(expression.groupindex)
+    if missing:
+        raise RecipeError(f"pattern needs the group {min(missing)!r}", "name it, as (?P<value>...)")
+    return expression
+
+
+def _line(match: re.Match[bytes], rule: PublishedRule) -> Line | None:
+    """Return what a match prints; None where its numbers are none."""
+    groups = match.groupdict()
+    first, second = (number(plain(groups.get(name) or b"")) for name in ("value", "second"))
+    value = _of_pair(first, second, rule.value) if groups.get("second") else first
+    iteration, epoch = plain(match["iteration"]), plain(groups.get("epoch") or b"0")
+    if not (value > 0 and iteration.isdigit() and epoch.isdigit()):
+        return None  # nan, too
+    unit = 1.0 if rule.of == "rate" else UNITS[rule.pattern_unit]
+    return Line(int(iteration), value * unit, int(epoch))
+
+
+def _of_pair(first: float, second: float, which: str) -> float:
+    values: Mapping[str, float] = {
+        "first": first,
+        "second": second,
+        "average": (first + second) / 2,
+        "max": max(first, second),
+    }
+    return values[which]
+
+
+def deduped(lines: Sequence[Line], keep: str | None) -> list[Line]:
+    """Return one line of each iteration: the first or last that was printed; None: all."""
+    if keep is None:
+        return list(lines)
+    by_iteration: dict[tuple[int, int], Line] = {}
+    for line in lines:
+        key = line.epoch, line.iteration
+        if keep == "last" or key not in by_iteration:
+            by_iteration[key] = line
+    return list(by_iteration.values())
+
+
+def chosen(lines: Sequence[Line], which: Lines) -> list[Line]:
+    """Return the lines that a rule counts."""
+    if which.only is not None:
+        return [line for line in lines if line.iteration == which.only]
+    if which.first is not None and which.last is not None:
+        return [line for line in lines if which.first <= line.iteration <= which.last]
+    if which.skip_first_per_epoch is not None:
+        skip = which.skip_first_per_epoch
+        return [line for _, epoch in groupby(lines, _epoch) for line in list(epoch)[skip:]]
+    begin = which.skip_first or int(len(lines) * (which.skip_fraction or 0.0))
+    if which.last is True:
+        begin = max(0, len(lines) - 1)
+    return list(lines[begin : None if which.count is None else begin + which.count])
+
+
+def _epoch(line: Line) -> int:
+    return line.epoch
+
+
+def _mean_of_epoch_means(lines: Sequence[Line]) -> float:
+    means = [_mean(list(epoch)) for _, epoch in groupby(lines, _epoch)]
+    return statistics.fmean(means)
+
+
+def _mean(lines: Sequence[Line]) -> float:
+    return statistics.fmean(line.value for line in lines)
+
+
+# work_over_time is no statistic of printed numbers: the caller makes it of the time between lines.
+STATISTICS: Mapping[str, Callable[[Sequence[Line]], float]] = {
+    "mean": _mean,
+    "median": lambda lines: statistics.median(line.value for line in lines),
+    "single": lambda lines: lines[-1].value,
+    "max": lambda lines: max(line.value for line in lines),
+    "mean_of_epoch_means": _mean_of_epoch_means,
+}

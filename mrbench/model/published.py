@@ -1,0 +1,233 @@
+"""The rule by which somebody made a published number, as data, and what it gives; no I/O."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from mrbench.model.inputs import Count
+from mrbench.model.logformat import LogFormat
+
+Number = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, lt=1)]
+Unknown = Literal["unknown"]
+Of = Literal["rate", "time", "clock", "unknown"]
+Statistic = Literal[
+    "mean",
+    "median",
+    "single",
+    "max",
+    "mean_of_epoch_means",
+    "work_over_time",
+    "unknown",
+]
+RuleUnit = Literal["images", "tokens", "samples", "sequences", "steps", "unknown"]
+Excluded = Literal["eval", "checkpoint", "logging", "sampling", "compile", "first_steps", "unknown"]
+ONE_WAY = "lines: give one of first and last, only, last: true, skip_first, skip_fraction,"
+WAYS = "skip_first_per_epoch or all"
+
+
+class Lines(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which lines of the log a number is made of. Numbers are those that the log prints."""
+
+    first: Annotated[
+        Number | None, Meta(description="First iteration of a range, as the log prints it.")
+    ] = None
+    last: Annotated[
+        int | bool | None,
+        Meta(description="Last iteration of that range; or true, alone: only the last line."),
+    ] = None
+    only: Annotated[
+        Number | None, Meta(description="Only the line of this iteration, e.g. 90.")
+    ] = None
+    skip_first: Annotated[
+        Number | None, Meta(description="Leave out so many lines at the beginning.")
+    ] = None
+    count: Annotated[
+        Count | None, Meta(description="With skip_first: take so many lines after them.")
+    ] = None
+    skip_fraction: Annotated[
+        Share | None,
+        Meta(description="Leave out this share of the lines at the beginning, 0 to 1."),
+    ] = None
+    skip_first_per_epoch: Annotated[
+        Number | None, Meta(description="Leave out so many lines at each epoch's beginning.")
+    ] = None
+    all: Annotated[bool | None, Meta(description="true: all lines.")] = None
+    kind: Annotated[
+        Literal["train", "val"],
+        Meta(description="Whether they are the lines of training steps or of evaluations."),
+    ] = "train"
+
+    def __post_init__(self) -> None:
+        """Refuse none or several ways to say which lines. Raises ValueError."""
+        ranged = self.first is not None or (self.last is not None and self.last is not True)
+        complete = self.first is not None and isinstance(self.last, int)
+        ways = [
+            ranged,
+            self.last is True,
+            self.only is not None,
+            self.skip_first is not None,
+            self.skip_fraction is not None,
+            self.skip_first_per_epoch is not None,
+            bool(self.all),
+        ]
+        if sum(ways) != 1 or (ranged and not complete):
+            raise ValueError(f"{ONE_WAY} {WAYS}")
+        if self.count is not None and self.skip_first is None:
+            raise ValueError("count goes with skip_first")
+
+
+class PublishedRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a published number was made from a log; `unknown` where its publisher does not say.
+
+    It says what they did, not what would be right: `mrbench parse LOG --rule` computes it beside
+    mrbench's own number.
+    """
+
+    title: Annotated[str, Meta(description="Whose number it is, e.g. torchtitan, Llama 3, 2024.")]
+    source: Annotated[
+        str, Meta(description="Where the rule stands: repository, file, line and commit, or a URL.")
+    ]
+    lines: Annotated[
+        Lines | Unknown,
+        Meta(description="Which lines count, e.g. {only: 90}, {first: 10, last: 30}, {all: true}."),
+    ]
+    of: Annotated[
+        Of,
+        Meta(
+            description="Of which printed number: a rate (work per second), a time (seconds per"
+            " iteration), or a clock (seconds since the beginning, on the last of the lines)."
+        ),
+    ]
+    statistic: Annotated[
+        Statistic,
+        Meta(
+            description="How several lines become one number. single: it is one line's."
+            " work_over_time: all their work by all their time. mean_of_epoch_means: each epoch"
+            " counts as much as another."
+        ),
+    ]
+    unit: Annotated[RuleUnit, Meta(description="What is counted in a rate.")]
+    per: Annotated[
+        Literal["device", "job", "unknown"],
+        Meta(description="Whether the number is of one device or of the whole job."),
+    ]
+    excludes: Annotated[
+        tuple[Excluded, ...],
+        Meta(description="What the trainer's own timer leaves out; empty: nothing is known of it."),
+    ] = ()
+    work: Annotated[
+        Literal["config_constant", "counted", "unknown"],
+        Meta(
+            description="Whether the work of an iteration is a constant of the configuration"
+            " (padding included), or counted."
+        ),
+    ] = "unknown"
+    value: Annotated[
+        Literal["first", "second", "average", "max"],
+        Meta(
+            description="Which number of a pair counts, as of 246.7/238.1; groups value and second"
+            " of the pattern."
+        ),
+    ] = "first"
+    dedupe: Annotated[
+        Literal["first", "last"] | None,
+        Meta(description="Which line of several with one iteration counts; default: each."),
+    ] = None
+    pattern: Annotated[
+        str | None,
+        Meta(
+            description="Regular expression of a line with the groups iteration and value (and"
+            " second, of a pair; epoch). Default: what the log's format finds."
+        ),
+    ] = None
+    pattern_unit: Annotated[
+        Literal["us", "ms", "s", "min", "h"],
+        Meta(description="Unit of the pattern's value where it is a time or a clock."),
+    ] = "s"
+    log: Annotated[
+        LogFormat | None,
+        Meta(
+            description="How mrbench itself measures such a log, as in a recipe. Default: detected."
+        ),
+    ] = None
+    notes: Annotated[str, Meta(description="What else to know, in words.")] = ""
+
+
+class RuleBook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file of the rules that come with mrbench."""
+
+    rules: Annotated[Mapping[str, PublishedRule], Meta(description="Rules by their names.")]
+
+
+class Effect(Struct, frozen=True, kw_only=True):
+    """One reason why a number by a rule differs from ours; the factors of all multiply to it."""
+
+    cause: Annotated[
+        Literal[
+            "compile",
+            "dispatch",
+            "evaluation",
+            "pause",
+            "statistic",
+            "single_line",
+            "lines",
+            "timer",
+            "clock",
+            "window",
+        ],
+        Meta(
+            description="compile: slow lines at the beginning. dispatch: lines that print less than"
+            " a third of the usual time. evaluation: slow lines with an evaluation before them."
+            " pause: other slow lines. statistic: a mean of rates, a median or a maximum."
+            " single_line: one line for all. lines: which lines count. timer: what the trainer's"
+            " timer leaves out. clock: printed times against time stamps. window: mrbench's window"
+            " against the whole log."
+        ),
+    ]
+    factor: Annotated[float, Meta(description="What it multiplies the throughput by.")]
+    text: Annotated[str, Meta(description="It in words, with its figures.")]
+
+
+class ByRule(Struct, frozen=True, kw_only=True):
+    """What a rule makes of a log, beside work over time of the same log."""
+
+    rule: Annotated[str, Meta(description="Name of the rule, or its file.")]
+    title: Annotated[str, Meta(description="Whose number it is.")]
+    number: Annotated[
+        float | None, Meta(description="Their number, in `unit`; null: reason says why.")
+    ] = None
+    unit: Annotated[str, Meta(description="Its unit, e.g. tokens/s per device, s per step.")] = ""
+    reason: Annotated[str, Meta(description="Why there is no number; else empty.")] = ""
+    lines: Annotated[int, Meta(description="Number of lines that it is made of.")] = 0
+    first: Annotated[int | None, Meta(description="The first of them, as the log prints it.")] = (
+        None
+    )
+    last: Annotated[int | None, Meta(description="The last of them.")] = None
+    whole_log: Annotated[
+        float | None,
+        Meta(description="Work over time from the log's first iteration to its last, in `unit`."),
+    ] = None
+    difference: Annotated[
+        float | None,
+        Meta(description="Throughput by the rule by that of the whole log, minus 1."),
+    ] = None
+    ours: Annotated[
+        float | None, Meta(description="mrbench's own number over its window, in `unit`.")
+    ] = None
+    ours_first: Annotated[
+        int | None, Meta(description="First iteration of mrbench's window, counted from 1.")
+    ] = None
+    ours_last: Annotated[int | None, Meta(description="Last iteration of it.")] = None
+    difference_to_ours: Annotated[
+        float | None, Meta(description="Throughput by the rule by mrbench's own, minus 1.")
+    ] = None
+    effects: Annotated[
+        tuple[Effect, ...],
+        Meta(description="Where the difference to the whole log comes from, by its causes."),
+    ] = ()
+    published: Annotated[
+        float | None, Meta(description="The number that was published, where it is given.")
+    ] = None
+    notes: Annotated[tuple[str, ...], Meta(description="What else to know.")] = ()

@@ -1,0 +1,232 @@
+"""A number by somebody's rule, beside work over time of the same log, and why they differ."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from mrbench.errors import RecipeError
+from mrbench.measure.anylog import KnownLog, parse_log
+from mrbench.measure.parsers import resolve_format
+from mrbench.measure.published import apply as applying
+from mrbench.measure.published.lines import Line, chosen, compiled, deduped
+from mrbench.model.inputs import Window
+from mrbench.model.logformat import LogFormat
+from mrbench.model.published import ByRule, Lines
+from mrbench.recipe import published
+from mrbench.recipe.schema import make_schema
+from toy import mrbench
+
+# Of MaxText's guide to its logs (Apache-2.0), docs/guides/monitoring_and_debugging/
+# understand_logs_and_metrics.md at e591f30.
+MAXTEXT = """\
+completed step: 0, seconds: 44.923, TFLOP/s/device: 17.022, Tokens/s/device: 1094.129
+completed step: 1, seconds: 0.319, TFLOP/s/device: 2400.734, Tokens/s/device: 154316.608
+completed step: 2, seconds: 5.658, TFLOP/s/device: 135.158, Tokens/s/device: 8687.815
+completed step: 3, seconds: 5.402, TFLOP/s/device: 141.542, Tokens/s/device: 9098.189
+completed step: 4, seconds: 5.669, TFLOP/s/device: 134.884, Tokens/s/device: 8670.207
+completed step: 5, seconds: 5.668, TFLOP/s/device: 134.909, Tokens/s/device: 8671.794
+completed step: 6, seconds: 5.668, TFLOP/s/device: 134.914, Tokens/s/device: 8672.153
+completed step: 7, seconds: 5.669, TFLOP/s/device: 134.882, Tokens/s/device: 8670.101
+completed step: 8, seconds: 5.668, TFLOP/s/device: 134.911, Tokens/s/device: 8671.946
+completed step: 9, seconds: 5.667, TFLOP/s/device: 134.924, Tokens/s/device: 8672.758
+"""
+
+
+def by_rule(
+    tmp_path: Path, text: str, name: str, window: str = "2:10", **changes: object
+) -> ByRule:
+    log = tmp_path / "train.log"
+    log.write_text(text)
+    rule = replace(published.load(name), **changes)
+    known = applying.log_of(rule)
+    first, last = map(int, window.split(":"))
+    measured = parse_log(
+        log,
+        recipes={name: KnownLog(known)} if known else {},
+        window=Window(first=first, last=last),
+        implementation=name if known else None,
+    ).measurement
+    return applying.apply(rule, name, log, known, measured)
+
+
+def product(by: ByRule, *, window: bool) -> float:
+    """Return what the effects multiply to, with that of mrbench's window or without it."""
+    return math.prod(e.factor for e in by.effects if window or e.cause != "window")
+
+
+def nanogpt(steps: int, every: int) -> str:
+    """Return a log of steps of 0.1 s, of which each `every`-th holds an evaluation of 5 s."""
+    lines = []
+    for step in range(steps):
+        slow = step > 0 and step % every == 0
+        seconds = 5.1 if slow else 0.1
+        lines += ["validation loss: 3.1416"] if slow else []
+        lines.append(
+            f"step {step:5d} | loss: 3.1 | dt: {1000 * seconds:.2f}ms |"
+            f" tok/sec: {1000 / seconds:.2f}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def test_a_mean_of_rates_hides_the_evaluations(tmp_path: Path) -> None:
+    by = by_rule(tmp_path, nanogpt(200, 50), "nanogpt-mean", "100:149")
+    slow, usual = 1000 / 5.1, 10_000
+    assert by.number == pytest.approx((197 * usual + 3 * slow) / 200, rel=1e-4)
+    assert by.whole_log == pytest.approx(200_000 / (197 * 0.1 + 3 * 5.1), rel=1e-4)
+    assert by.unit == "tokens/s"
+    assert [e.cause for e in by.effects] == ["evaluation", "window"]
+    assert "3 lines of 200 hold 43.7% of the time" in by.effects[0].text
+    assert product(by, window=False) == pytest.approx(1 + (by.difference or 0), rel=2e-3)
+    assert product(by, window=True) == pytest.approx(1 + (by.difference_to_ours or 0), rel=2e-3)
+
+
+def test_the_last_line_may_be_an_evaluation(tmp_path: Path) -> None:
+    last = {"lines": Lines(last=True), "statistic": "single"}
+    by = by_rule(tmp_path, nanogpt(201, 50), "nanogpt-mean", "100:149", **last)
+    assert by.number == pytest.approx(1000 / 5.1, rel=1e-4)
+    (single,) = (e for e in by.effects if e.cause == "single_line")
+    assert "iteration 200 takes 51 times the median (evaluation or checkpoint)" in single.text
+    assert single.factor < 0.05
+    assert product(by, window=False) == pytest.approx(1 + (by.difference or 0), rel=2e-3)
+
+
+def test_a_clock_that_begins_anew_leaves_out_the_compiling(tmp_path: Path) -> None:
+    lines = ["step:0/1000 val_loss:10.8 train_time:0ms step_avg:nanms"]
+    for step in range(1, 1001):
+        shown = 60_000 + 100 * step if step <= 10 else 100 * (step - 10)
+        lines.append(f"step:{step}/1000 train_time:{shown}ms step_avg:100ms")
+    lines.append("step:1000/1000 val_loss:3.2 train_time:99000ms step_avg:100ms")
+    by = by_rule(tmp_path, "\n".join(lines) + "\n", "modded-nanogpt", "100:500")
+    assert by.number == pytest.approx(99)
+    assert by.unit == "s"
+    assert by.whole_log == pytest.approx(99 + 61)
+    assert by.difference == pytest.approx(160 / 99 - 1)
+    timer = by.effects[0]
+    assert timer.cause == "timer"
+    assert timer.factor == pytest.approx(160 / 99)
+    assert "leaves out 61 s of 160 s: it begins anew before iteration 11" in timer.text
+    assert by.ours == pytest.approx(100)
+
+
+def test_steps_that_are_only_dispatched_do_not_lead(tmp_path: Path) -> None:
+    by = by_rule(tmp_path, MAXTEXT, "primus-daily-maxtext")
+    seconds = 44.923 + 0.319 + 5.658 + 5.402 + 3 * 5.668 + 2 * 5.669 + 5.667
+    assert by.number == pytest.approx(22522.57, abs=0.01)
+    assert by.whole_log == pytest.approx(10 * 49152 / seconds, rel=1e-4)
+    assert [e.cause for e in by.effects] == ["compile", "dispatch", "window"]
+    assert by.ours == pytest.approx(8724.7, abs=0.1)  # steps 2 to 9
+    single = by_rule(tmp_path, MAXTEXT, "maxtext")
+    assert (single.number, single.first, single.lines) == (8672.758, 9, 1)
+    assert [e.cause for e in single.effects] == ["compile", "dispatch", "single_line", "window"]
+    for each in (by, single):
+        assert product(each, window=False) == pytest.approx(1 + (each.difference or 0), rel=2e-3)
+        assert product(each, window=True) == pytest.approx(
+            1 + (each.difference_to_ours or 0), rel=2e-3
+        )
+
+
+def test_what_a_publisher_does_not_say_is_a_reason(tmp_path: Path) -> None:
+    titan = "".join(f"step: {i:2}  loss: 7.0  tps: 10,9{i}  mfu: 56%\n" for i in range(10, 100, 10))
+    unknown = by_rule(tmp_path, titan, "torchtitan-async-tp")
+    assert unknown.number is None
+    assert unknown.reason == "its publisher does not say lines and statistic"
+    read = by_rule(tmp_path, titan, "torchtitan-llama3")
+    assert (read.number, read.unit) == (10990, "tokens/s per device")
+    absent = by_rule(tmp_path, titan, "torchtitan-trainy")
+    assert absent.number is None
+    assert absent.reason == (
+        "no line of iteration 100: the log has 9 lines, of iterations 10 to 90"
+    )
+    other = by_rule(tmp_path, MAXTEXT, "torchtitan-llama3")
+    assert other.reason == "no line of the log matches the rule's pattern"
+
+
+def test_a_pair_of_numbers_is_read_as_the_tool_reads_it(tmp_path: Path) -> None:
+    text = "".join(
+        f" iteration {i:8}/     500 | elapsed time per iteration (ms): 1000.0/1000.0 |"
+        f" tokens per GPU (tokens/s/GPU): 246.7/238.1 |\n"
+        for i in range(1, 21)
+    )
+    assert by_rule(tmp_path, text, "primus-report").number == pytest.approx(242.4)
+    assert by_rule(tmp_path, text, "primus-auto").number == pytest.approx(246.7)
+    most = by_rule(tmp_path, text, "primus-report", value="max")
+    assert most.number == pytest.approx(246.7)
+
+
+def test_which_lines_count() -> None:
+    lines = [Line(i, float(i), epoch=i // 10) for i in range(20)]
+
+    def numbers(which: Lines) -> list[int]:
+        return [line.iteration for line in chosen(lines, which)]
+
+    assert numbers(Lines(first=3, last=5)) == [3, 4, 5]
+    assert numbers(Lines(last=True)) == [19]
+    assert numbers(Lines(only=7)) == [7]
+    assert numbers(Lines(skip_first=15)) == [15, 16, 17, 18, 19]
+    assert numbers(Lines(skip_first=15, count=2)) == [15, 16]
+    assert numbers(Lines(skip_fraction=0.7)) == [14, 15, 16, 17, 18, 19]
+    assert numbers(Lines(skip_first_per_epoch=8)) == [8, 9, 18, 19]
+    assert numbers(Lines(all=True)) == list(range(20))
+    twice = [Line(1, 1.0), Line(1, 2.0), Line(2, 3.0)]
+    assert [line.value for line in deduped(twice, "first")] == [1.0, 3.0]
+    assert [line.value for line in deduped(twice, "last")] == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("name", published.known())
+def test_rules_that_come_with_mrbench_can_be_applied(name: str) -> None:
+    rule = published.load(name)
+    assert "@" in rule.source
+    if rule.pattern is not None:
+        compiled(rule.pattern)
+    log = applying.log_of(rule)
+    if log is not None:
+        resolve_format(log)
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("{only: 90, all: true}", "lines: give one of"),
+        ("{first: 90}", "lines: give one of"),
+        ("{count: 3, all: true}", "count goes with skip_first"),
+        ("always", "'always' is not one of unknown"),
+    ],
+)
+def test_a_rule_of_ones_own_is_refused_with_its_line(
+    tmp_path: Path, lines: str, problem: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        f"title: mine\nsource: a page\nlines: {lines}\nof: rate\nstatistic: mean\nunit: tokens\n"
+        "per: job\n"
+    )
+    with pytest.raises(RecipeError) as refused:
+        published.load(str(path))
+    assert problem in refused.value.text
+    assert refused.value.line == 3
+
+
+def test_parse_prints_theirs_and_ours(tmp_path: Path) -> None:
+    log = tmp_path / "maxtext.log"
+    log.write_text(MAXTEXT)
+    words = ["parse", str(log), "--rule", "maxtext", "--window", "2:10", "--published", "8672.8"]
+    text = mrbench(*words, cwd=tmp_path).stdout
+    assert text.startswith("by the rule maxtext: 8,673 tokens/s per device (line 9)\n")
+    assert (
+        "work over time of the whole log: 5,442 tokens/s per device; by the rule 59.4% faster"
+        in text
+    )
+    assert "mrbench, iterations 3-10: 8,725 tokens/s per device; by the rule 0.6% slower" in text
+    content = json.loads(mrbench(*words, "--json", cwd=tmp_path).stdout)
+    assert content["by_rule"]["number"] == 8672.758
+    assert content["seconds_per_iteration"] == pytest.approx(5.6336, abs=1e-4)
+    refused = mrbench("parse", str(log), "--rule", "maxtex", cwd=tmp_path)
+    assert (refused.returncode, "did you mean 'maxtext'?" in refused.stderr) == (2, True)
+
+
+def test_the_schema_of_a_rule() -> None:
+    assert {"lines", "of", "statistic", "unit", "per"} <= set(make_schema("rule")["required"])
+    assert LogFormat.__name__ in make_schema("rule")["$defs"]
