@@ -4,7 +4,7 @@ docs/python.md describes it. `mrbench/__init__.py` imports this module when one 
 first asked for, so that `import mrbench` alone stays light.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from mrbench.measure import anylog
 from mrbench.measure.anylog import Known, KnownLog, ParsedLog
 from mrbench.measure.published import apply
 from mrbench.model.inputs import Window
+from mrbench.model.metric import MetricPattern
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.work import Unit
@@ -81,6 +82,7 @@ def parse_log(
     smoothing: int | None = None,
     epochs_from: int | None = None,
     rule: str | None = None,
+    metrics: Mapping[str, MetricPattern] = {},
 ) -> ParsedLog:
     """Measure a log as `mrbench parse` does; `measurement.status` is "ok" where there is a number.
 
@@ -92,7 +94,7 @@ def parse_log(
     that each printed time is the mean of. epochs_from: number of the first epoch, 0 or 1. rule:
     name or file of the rule by which somebody made a published number; `by_rule` has what it makes
     of the log, which is parsed by the rule's own words unless a recipe or an implementation is
-    given.
+    given. metrics: what else to read from the window's lines, beside what a recipe asks for.
 
     A log without a number is no exception: `measurement.reason` says why. Raises MeasureError if
     the log cannot be read, RecipeError if the arguments or the recipe are wrong.
@@ -119,6 +121,7 @@ def parse_log(
         unit=unit,
         window=plan.parse_window(window) if window is not None else usual,
         given={key: value for key, value in keys.items() if value is not None},
+        metrics=metrics,
     )
     if rule is None or applied is None:
         return parsed

@@ -14,6 +14,7 @@ from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.log.blocks import BLOCK_BYTES, Block, read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
+from mrbench.measure.metrics import check_metrics, with_metrics
 from mrbench.measure.parsers import (
     FORMAT_NAMES,
     KIN,
@@ -32,6 +33,7 @@ from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Per
 from mrbench.model.measurement import Measurement
+from mrbench.model.metric import MetricPattern
 from mrbench.model.published import ByRule
 from mrbench.model.work import Unit
 from mrbench.text import did_you_mean, printable, shorten
@@ -104,6 +106,7 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
             "disagreement": None if m.disagreement is None else structs.asdict(m.disagreement),
             "compared": [structs.asdict(each) for each in m.compared or ()],
             "processes": m.processes,
+            "metrics": {name: structs.asdict(each) for name, each in (m.metrics or {}).items()},
             "warnings": list(m.warnings),
             "failure": structs.asdict(m.failure) if m.failure else None,
             **({"by_rule": msgspec.to_builtins(self.by_rule)} if self.by_rule else {}),
@@ -128,6 +131,7 @@ def parse_log(
     work_per_iteration: int | None = None,
     unit: Unit | None = None,
     given: Mapping[str, int] = {},
+    metrics: Mapping[str, MetricPattern] = {},
 ) -> ParsedLog:
     """Measure a log, plain or gzip. Raises MeasureError (unreadable) and RecipeError.
 
@@ -135,7 +139,8 @@ def parse_log(
     The work of an iteration, in the unit, is that given, or that which the log states, or, with a
     note, that of the named recipe. It is never guessed: without it, only seconds per iteration are
     known.
-    given: keys of LogFormat that count instead of the recipe's or the format's.
+    given: keys of LogFormat that count instead of the recipe's or the format's. metrics: further
+    ones than the recipe's.
     """
     readings = _readings(recipes, implementation)
     marks = Marks()
@@ -147,7 +152,9 @@ def parse_log(
             measured = structs.replace(measured, reason=unlike[0], remedy=unlike[1])
         named = readings[0].implementation if implementation else None
         return _with_failure(measured, path, marks, named, None)
-    log = resolve_format(structs.replace(reading.log, **given))
+    check_metrics(metrics)
+    log = structs.replace(reading.log, **given, metrics={**reading.log.metrics, **metrics})
+    log = resolve_format(log)
     reading = structs.replace(reading, log=log)
     stated = _stated_work(path, log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
@@ -167,8 +174,10 @@ def parse_log(
         measured = measure(
             marks.watch(samples), window, work, stamps=stamps, log=log, totals=totals, unit=unit
         )
-    if path.is_file():
+    again = functools.partial(read_blocks, path) if path.is_file() else None
+    if again:
         measured = with_evidence(measured, functools.partial(read_range, path))
+    measured = with_metrics(measured, log, again)
     if measured.status == "no_iterations" and _has_decimal_commas(path, [reading]):
         measured = structs.replace(measured, reason=COMMAS[0], remedy=COMMAS[1])
     measured = _with_work(measured, reading, given=work_per_iteration, stated=stated, work=work)

@@ -106,7 +106,8 @@ class Process(msgspec.Struct):
     edges: where another window could begin and end. widest: iterations of its longest sample.
     allocated_bytes: the most GPU memory that was printed up to the window's end. guessed: epochs
     end within the window, and the log does not say how long they are. skips: its iterations in the
-    window that changed no weights.
+    window that changed no weights. began_at: offset in bytes behind the line before the window's
+    first. until: behind its last line, if another process follows.
     """
 
     earliest: int
@@ -115,6 +116,8 @@ class Process(msgspec.Struct):
     longest: int = 0
     widest: int = 0
     begin: int | None = None
+    began_at: int = 0
+    until: int | None = None
     end: int = 0
     iterations: int = 0
     untimed: int | None = None
@@ -153,14 +156,16 @@ def split_processes(
     are kept apart.
     """
     process: Process | None = None
+    behind = 0
     for sample in samples:
         began = sample.last - sample.count
         if process is not None and totals is not None:
             totals.close(process.tally, sample.ended_at)
         if process is None or sample.begins or began < process.latest:
             if process is not None:
+                process.until = behind
                 yield process
-            process = Process(earliest=began, tally=Tally(began))
+            process = Process(earliest=began, tally=Tally(began), began_at=behind)
         if in_window(sample, window):
             _add(process, sample, stamps, most)
         process.tally.add(sample)
@@ -171,6 +176,7 @@ def split_processes(
         process.widest = max(process.widest, sample.count)
         process.latest = sample.last
         process.previous = sample
+        behind = sample.ended_at
     if process is not None:
         if totals is not None:
             totals.close(process.tally, math.inf)
@@ -180,6 +186,8 @@ def split_processes(
 def _add(process: Process, sample: IterationSample, stamps: ArrivalClock | None, most: int) -> None:
     began = sample.last - sample.count
     previous = process.previous
+    if process.begin is None and (sample.began_at or previous):
+        process.began_at = sample.began_at or (previous.ended_at if previous else 0)
     if previous is not None and previous.last != began:
         previous = None  # something is missing in between
     if process.begin is None:

@@ -23,7 +23,7 @@ from mrbench.measure.totals import Totals
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
-from mrbench.model.measurement import IterationSample, LeadingClock, Measurement
+from mrbench.model.measurement import IterationSample, LeadingClock, LogStretch, Measurement
 from mrbench.model.work import Unit
 from mrbench.text import numbers
 
@@ -133,6 +133,7 @@ def _conclude(
         printed_seconds=_sum(process, "printed"),
         began=process.earliest,
         peak_allocated_bytes=process.allocated_bytes,
+        lines=_lines(process),
     )
     problem = shortfall(process, window, log.clock)
     if problem:
@@ -178,6 +179,13 @@ def _conclude(
         edges.append(GUESSED)
     texts = (*edges, *work.notes, *chosen.warnings, *_warnings(measured))
     return replace(measured, warnings=texts)
+
+
+def _lines(process: Process) -> LogStretch | None:
+    if not process.spans:
+        return None
+    ended_at = process.spans[-1].ended_at
+    return LogStretch(began_at=process.began_at, ended_at=ended_at, until=process.until)
 
 
 def _other_batch(

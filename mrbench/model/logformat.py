@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Count, Words
+from mrbench.model.metric import MetricName, MetricPattern
 
 Clock = Literal["log", "arrival"]
 Timing = Literal[
@@ -61,6 +62,7 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "file": None,
         "per": None,
         "restarts": False,
+        "metrics": {},
     }
 
     format: Annotated[
@@ -192,5 +194,12 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="What else the log states of its workload, as regular expressions with a"
             " group around the value. Keys: work_per_iteration, per_device, gpus, precision,"
             " image_size (groups short and long), iterations_per_epoch."
+        ),
+    ] = {}
+    metrics: Annotated[
+        Mapping[MetricName, MetricPattern],
+        Meta(
+            description="Other values that the log prints, such as memory or the gradient's norm:"
+            " a pattern, a unit and an aggregation over the window for each name."
         ),
     ] = {}

@@ -1,6 +1,7 @@
 """The nouns of what a log tells: iteration samples, intervals and measurements; no I/O."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Meta
 
 from mrbench.model.clocks import ComparedClock, Disagreement
 from mrbench.model.finding import Problem
+from mrbench.model.metric import Metric
 from mrbench.model.run import Failure, Status
 from mrbench.model.steadiness import Drift, Pauses, Unsteady
 from mrbench.model.work import Unit
@@ -145,6 +147,17 @@ class TimedStretch(msgspec.Struct, frozen=True, kw_only=True):
     iterations: Annotated[int, Meta(description="Iterations in it.")]
 
 
+class LogStretch(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the window's lines stand in the log: offsets in bytes, of a packed log unpacked."""
+
+    began_at: Annotated[int, Meta(description="Behind the number of the last line before them.")]
+    ended_at: Annotated[int, Meta(description="Behind the number of the last of them.")]
+    until: Annotated[
+        int | None,
+        Meta(description="Behind the last line of their process; null: no other process follows."),
+    ] = None
+
+
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """Throughput over a window of iterations."""
 
@@ -249,6 +262,14 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
             " window's end, as the log prints it in whole MiB; null: not printed, or an older"
             " record."
         ),
+    ] = None
+    lines: Annotated[
+        LogStretch | None,
+        Meta(description="Where the window's lines stand in the log; null in older records."),
+    ] = None
+    metrics: Annotated[
+        Mapping[str, Metric] | None,
+        Meta(description="By name: the values that log.metrics asks for; null: it asks for none."),
     ] = None
     processes: Annotated[
         int, Meta(description="Number of processes that wrote the log one after the other.")

@@ -1,10 +1,12 @@
 """The rows of a comparison table, as `mrbench table --format json` has them; no I/O."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from mrbench.model.metric import Metric
 from mrbench.model.record import Verdict
 from mrbench.model.run import Status
 from mrbench.model.suite import Accelerator
@@ -202,6 +204,21 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     process_memory_p95_bytes: Annotated[
         int | None, Meta(description="The same: the value that 95 % of the window lies below.")
+    ] = None
+    metrics: Annotated[
+        Mapping[str, Metric],
+        Meta(
+            description="By name: what the recipe's log.metrics find. The mean of the valid runs;"
+            " where the aggregation is max or min, the largest or smallest."
+        ),
+    ] = {}
+    pareto: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Keys by which the row is on the Pareto front of its comparison group: no"
+            " other row has at least its throughput with no more of that. null: no two rows of the"
+            " group have throughput and such a key."
+        ),
     ] = None
     footnote: Annotated[str, Meta(description="What the suite changed; else empty.")]
     stand_ins: Annotated[tuple[str, ...], Meta(description="Parts that are not upstream's.")]

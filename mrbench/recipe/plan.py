@@ -7,6 +7,7 @@ import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.log.stated import check_patterns
+from mrbench.measure.metrics import check_metrics
 from mrbench.measure.mfu.formula import worked_out
 from mrbench.measure.parsers import resolve_format
 from mrbench.model.inputs import Source, Substitution, Window
@@ -240,6 +241,10 @@ def _resolved_log(file: RecipeFile) -> LogFormat:
         check_patterns(file.recipe.log.states)
     except RecipeError as exc:
         raise file.place.error("log.states", exc.text, exc.remedy) from exc
+    try:
+        check_metrics(file.recipe.log.metrics)
+    except RecipeError as exc:
+        raise file.place.error(exc.key or "log.metrics", exc.text, exc.remedy) from exc
     try:
         return resolve_format(file.recipe.log)
     except RecipeError as exc:

@@ -14,6 +14,7 @@ from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
 from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
+from mrbench.measure.metrics import with_metrics
 from mrbench.measure.mfu.utilisation import mfu_of
 from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.measure.spans import Marks
@@ -88,6 +89,8 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     )
     measurement = with_evidence(measurement, functools.partial(read_range, log))
     if measurement.status == "ok":
+        again = functools.partial(read_blocks, log)
+        measurement = with_metrics(measurement, plan.log, again)
         if exit_.reason == "exited" and exit_.code:
             text = f"the training ended with {_code(exit_.code)} after the window; read train.log"
             return replace(measurement, warnings=(*measurement.warnings, text))

@@ -1,7 +1,7 @@
 """The comparison's rows: runs grouped, like with like, and what each group says."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from mrbench.errors import RecipeError
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
 from mrbench.model.measurement import Interval, Repeats
+from mrbench.model.metric import Metric
 from mrbench.model.mfu import Mfu
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Verdict
@@ -18,8 +19,9 @@ from mrbench.model.table import TableRow
 from mrbench.model.work import is_divided
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import Facts, terms
-from mrbench.results import footnotes, names, utilisation
+from mrbench.results import footnotes, metrics, names, utilisation
 from mrbench.results.comparable import with_groups
+from mrbench.results.pareto import with_front
 from mrbench.results.use import Use, highest_peak, most, use_of
 
 Noises = tuple[Noise | None, Noise | None]
@@ -53,6 +55,7 @@ class TableRun(NamedTuple):
     slowed: Sequence[str]
     use: Use
     mfu: Mfu | None
+    metrics: Mapping[str, Metric]
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -79,6 +82,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         slowed=tuple(slowed_by(record).values()),
         use=use_of(record),
         mfu=record.mfu,
+        metrics=(record.measurement.metrics if record.measurement else None) or {},
     )
 
 
@@ -114,7 +118,7 @@ def make_rows(
         )
     )
     rows = with_groups([row for row, _ in pairs], [of_row for _, of_row in pairs])
-    return footnotes.number(rows)
+    return footnotes.number(with_front(rows))
 
 
 def choose_reference(suite: Suite, name: str | None) -> Reference | None:
@@ -262,6 +266,7 @@ def _row(
         gpu_memory_p95_bytes=most([run.use.gpu_memory.p95 for run in valid]),
         process_memory_peak_bytes=highest_peak([run.use.process_memory for run in valid]),
         process_memory_p95_bytes=most([run.use.process_memory.p95 for run in valid]),
+        metrics=metrics.of_runs(run.metrics for run in valid),
         footnote=footnotes.of_plan(plan),
         stand_ins=tuple(sorted(plan.adaptation.stand_ins)) if plan.adaptation else (),
         runs=tuple(run.id for run in group),

@@ -7,6 +7,7 @@ from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
+from mrbench.model.metric import Metric
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
 from mrbench.model.work import one_of, rate_name
@@ -65,6 +66,7 @@ def _measured(measured: Measurement) -> dict[str, object]:
         "iterations": _iterations(measured),
         "clocks": _clocks(measured),
         "in the window": _window(measured),
+        **({"metrics": _metrics(measured.metrics)} if measured.metrics else {}),
     }
 
 
@@ -138,6 +140,10 @@ def _window(measured: Measurement) -> str:
         first, last = (_number(loss, ".4g") for loss in (measured.loss_first, measured.loss_last))
         lines.append(f"loss {first} to {last}")
     return "\n".join(lines) or "the log states nothing more"
+
+
+def _metrics(metrics: Mapping[str, Metric]) -> str:
+    return "\n".join(f"{name}: {metric}" for name, metric in metrics.items())
 
 
 def _cooled(wait: CooledDown | None) -> str:

@@ -84,6 +84,10 @@ def _judged(subject: Subject, sample: Sample, parsed: ParsedLog) -> Finding:
     if measured.agreement is not None and abs(measured.agreement - 1) > CLOCKS_DIFFER:
         text = f"the log's clock and its lines' arrival differ by a factor {measured.agreement:.4f}"
         return subject.finding(NAME, text, correct, "sample.log")
+    for name, metric in (measured.metrics or {}).items():
+        if metric.value is None:
+            key = f"log.metrics.{name}.pattern"
+            return subject.finding(NAME, f"{name}: {metric.reason}", correct, key)
     text = f"{rate:.5g} {unit} in iterations {window}, as noted"
     return subject.ok(NAME, text, throughput=rate, iterations=measured.iterations)
 

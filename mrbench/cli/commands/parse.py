@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -13,8 +14,15 @@ from mrbench.cli.commands import Command
 from mrbench.cli.values import positive, quantity
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog
+from mrbench.model.metric import Aggregation, MetricPattern
 from mrbench.model.work import Unit, rate_name
 from mrbench.results import byrule
+from mrbench.text import printable, shorten
+
+METRIC = re.compile(
+    r"(?P<name>[a-z][a-z0-9_]{0,39})(?::(?P<aggregation>mean|last|max|min))?=(?P<pattern>.+)",
+    re.DOTALL,
+)
 
 COMMAND = Command(
     group="Look at runs",
@@ -25,7 +33,8 @@ COMMAND = Command(
 mrbench parse train.log
 mrbench parse train.log --images-per-iteration 16 --window 100:500
 mrbench parse train.log --recipe mine.yaml
-mrbench parse train.log --rule detectron2-2019  # by their rule, and by ours""",
+mrbench parse train.log --rule detectron2-2019  # by their rule, and by ours
+mrbench parse train.log --metric 'memory:max=max mem: (?P<value>[\\d.]+)'""",
 )
 
 
@@ -83,7 +92,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER[UNIT]",
         help="with --rule: the number that was published, in the rule's unit; times as 29.3min",
     )
+    parser.add_argument(
+        "--metric",
+        metavar="NAME[:max]=REGEX",
+        action="append",
+        default=[],
+        type=_metric,
+        help="also print what the group value of REGEX is over the window's lines: its mean, or,"
+        " named behind a colon, last, max or min",
+    )
     add_json(parser)
+
+
+def _metric(text: str) -> tuple[str, MetricPattern]:
+    """Read a metric's name, what is made of its values, and its pattern."""
+    match = METRIC.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{shorten(repr(text))} is no metric; give one as 'grad_norm=norm: (?P<value>[0-9.]+)',"
+            " or as memory:max=... (mean, last, max, min)"
+        )
+    aggregation: Aggregation = "mean"
+    if match["aggregation"]:
+        aggregation = match["aggregation"]  # type: ignore[assignment]  # METRIC has them alone
+    return match["name"], MetricPattern(pattern=match["pattern"], aggregation=aggregation)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -104,6 +136,7 @@ def main(args: argparse.Namespace) -> int:
         smoothing=args.smoothing,
         epochs_from=args.epochs_from,
         rule=args.rule,
+        metrics=dict(args.metric),
     )
     if parsed.by_rule and args.published is not None:
         by_rule = structs.replace(parsed.by_rule, published=args.published)
@@ -146,6 +179,7 @@ def _measured(parsed: ParsedLog) -> str:
         lines.append(f"  {m.data_share:.1%} of the time was spent waiting for data")
     if m.peak_allocated_bytes is not None:
         lines.append(f"  {m.peak_allocated_bytes >> 20} MiB of a GPU's memory allocated at most")
+    lines += [printable(f"  {name}: {metric}") for name, metric in (m.metrics or {}).items()]
     if m.agreement is not None:
         other = (m.second_clock, m.clock)[m.second_clock == "log"]
         lines.append(f"  {other} clock / log clock: {m.agreement:.4f}")

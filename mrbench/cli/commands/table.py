@@ -108,7 +108,7 @@ def main(args: argparse.Namespace) -> int:
         try:
             suite, rows, code = _of_suite(args, name, chosen)
         except MrbenchError as exc:
-            if not (args.filter or args.relative_to):
+            if not (args.filter or args.relative_to or args.sort or args.columns):
                 raise
             without.append(exc)  # what is asked for need not be in each suite
             continue
@@ -168,6 +168,7 @@ def _of_suite(
         raise MrbenchError(f"no runs of suite {name}", hint, file=args.runs)
     if not shown and args.format not in tables.DATA:
         raise MrbenchError(f"none of {len(rows)} rows meets --filter {' '.join(args.filter)}")
+    choose.require(choose.columns(args.columns), shown)
     return suite, shown, broken
 
 

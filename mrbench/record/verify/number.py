@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from mrbench import __version__
 from mrbench.errors import MrbenchError, NewerFormatError, RecipeError
 from mrbench.measure.log.stated import check_patterns
+from mrbench.measure.metrics import check_metrics
 from mrbench.model.finding import Finding
 from mrbench.model.mfu import Mfu
 from mrbench.model.plan import Plan
@@ -93,8 +94,10 @@ def _check_states(plan: Plan) -> None:
     """Refuse patterns that no recipe can have had."""
     try:
         check_patterns(plan.log.states)
+        check_metrics(plan.log.metrics)
     except RecipeError as exc:
-        raise MrbenchError(exc.text, DAMAGED, file="plan.json", key="log.states") from exc
+        key = exc.key or "log.states"
+        raise MrbenchError(exc.text, DAMAGED, file="plan.json", key=key) from exc
 
 
 def recompute(evidence: Evidence, plan: Plan) -> RunRecord:

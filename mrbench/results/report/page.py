@@ -18,7 +18,7 @@ from mrbench import __version__
 from mrbench.errors import UnavailableError
 from mrbench.model.table import TableRow
 from mrbench.model.work import rate_name
-from mrbench.results import footnotes
+from mrbench.results import footnotes, pareto
 from mrbench.results.lead import lead
 from mrbench.results.report import differences, origins
 from mrbench.results.report.concerns import Concern, concerns
@@ -32,8 +32,8 @@ from mrbench.results.report.gather import (
     download_rows,
     download_runs,
 )
-from mrbench.results.table import columns
-from mrbench.results.table.columns import Column, in_unit
+from mrbench.results.table.columns import Column, known
+from mrbench.results.table.offered import METRIC, columns_of, header, meanings
 from mrbench.text import counted
 
 if TYPE_CHECKING:
@@ -51,10 +51,12 @@ MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 class PageRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the ranking, or of the rows without a valid run, in words.
 
-    used: memory and energy, one cell for each of PageChapter.used.
+    front: the mark of a row on the Pareto front. used: memory, energy and metrics, one cell for
+    each of PageChapter.used.
     """
 
     name: str
+    front: str
     framework: str
     throughput: str
     used: Sequence[str]
@@ -89,8 +91,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     """All that the template shows of a suite. empty: titles of parts left out, and why.
 
-    rate: what its throughputs are called. used: heads of the columns on memory and energy;
-    meanings: what stands in them.
+    rate: what its throughputs are called. used: heads of the columns on memory, energy and metrics;
+    meanings: what stands in them, and what the mark says.
     """
 
     key: str
@@ -218,8 +220,8 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         f" {suite.window.last}. Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
         parts=parts,
         empty=empty,
-        used=[in_unit(column.header, chapter.rows) for column in used.values()],
-        meanings=columns.meanings(list(used), ranked),
+        used=[header(column, chapter.rows) for column in used.values()],
+        meanings=meanings(["implementation", *used], ranked),
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],
         footnotes=footnotes.texts(chapter.rows),
@@ -235,11 +237,12 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
 
 
 def _used(rows: Sequence[TableRow]) -> dict[str, Column]:
-    """Return the table's columns on memory and energy that any of the rows has a value in."""
+    """Return the table's columns on memory, energy and metrics that the rows say something in."""
     return {
         name: column
-        for name, column in columns.COLUMNS.items()
-        if column.keys[0].endswith(USED) and columns.known(column, rows)
+        for name, column in columns_of(rows).items()
+        if column.keys[0].startswith(METRIC)
+        or (column.keys[0].endswith(USED) and known(column, rows))
     }
 
 
@@ -249,6 +252,7 @@ def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow
         verdict += f", {row.failed_repeats} of {row.failed_repeats + row.repeats} runs left out"
     return PageRow(
         name=row.name,
+        front=pareto.MARK if row.pareto else "",
         framework=row.framework,
         throughput=ranking.throughput(row),
         used=[_dashed(column.cell(chapter.suite, row)) for column in used.values()],

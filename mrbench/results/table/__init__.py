@@ -8,7 +8,8 @@ from mrbench.console.listing import fitting, listing, width_of
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.results.table import data, markup, published
-from mrbench.results.table.columns import COLUMNS, DISPENSABLE, shown_by_default
+from mrbench.results.table.columns import DISPENSABLE, value
+from mrbench.results.table.offered import METRIC, columns_of, shown_by_default
 from mrbench.results.table.sheet import WIDTH, Sheet, cut, make, wrapped
 
 
@@ -50,6 +51,7 @@ LISTS = (
     "folders",
     "stand_ins",
     "lead",
+    "metrics",
 )  # what CSV leaves out unless it is asked for
 
 
@@ -81,7 +83,7 @@ def _fitted(
     Those without a value go first; of named ones the last.
     """
     wanted = names or shown_by_default(suite, rows)
-    order = wanted[:0:-1] if names else [name for name in DISPENSABLE if name in wanted]
+    order = wanted[:0:-1] if names else _dispensable(rows, wanted)
     sheet = make(suite, rows, wanted, whole=whole)
     places = [wanted.index(name) for name in order]
     places.sort(key=lambda i: any(row[i] != "-" for row in sheet.cells))
@@ -93,15 +95,27 @@ def _fitted(
     return replace(make(suite, rows, [wanted[i] for i in fits], whole=whole), left_out=told)
 
 
+def _dispensable(rows: Sequence[TableRow], names: Sequence[str]) -> list[str]:
+    """Return the columns that a narrow terminal goes without, the first to go first."""
+    own = [name for name, column in columns_of(rows).items() if column.keys[0].startswith(METRIC)]
+    return [name for name in (*DISPENSABLE, *own[::-1]) if name in names]
+
+
 def render_data(rows: Sequence[TableRow], style: str, names: list[str] | None = None) -> str:
     """Render rows, of several suites too, as CSV or JSON; default: all keys of a row.
 
     JSON has what others wrote as it was.
     """
-    values = [row.plain() for row in rows]
-    keys = [k for k in (values[0] if values else ()) if style == "json" or k not in LISTS]
+    offered = columns_of(rows)
+    own = [key for column in offered.values() for key in column.keys if key.startswith(METRIC)]
+    values = [row.plain() | {key: value(row, key) for key in own} for row in rows]
+    keys = [
+        k for k in (values[0] if values else ()) if k not in (own if style == "json" else LISTS)
+    ]
     if names is not None:
-        named = dict.fromkeys(key for name in names for key in COLUMNS[name].keys)
+        named = dict.fromkeys(
+            key for name in names if name in offered for key in offered[name].keys
+        )
         several = len({row.suite for row in rows}) > 1
         keys = ["suite", *named] if several else list(named)
     return DATA[style](values, keys or ["implementation"])

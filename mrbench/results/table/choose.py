@@ -2,13 +2,14 @@
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mrbench.errors import RecipeError
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit
-from mrbench.results.table.columns import COLUMNS, value
+from mrbench.results.table.columns import value
+from mrbench.results.table.offered import METRIC, columns_of, units_of
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -19,18 +20,24 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "~": lambda value, text: text.casefold() in value.casefold(),
 }
-CONDITION = re.compile(r"(?P<key>\w+)\s*(?P<operator>!=|<=|>=|=|<|>|~)\s*(?P<value>.*)", re.DOTALL)
+CONDITION = re.compile(
+    r"(?P<key>[\w.]+)\s*(?P<operator>!=|<=|>=|=|<|>|~)\s*(?P<value>.*)", re.DOTALL
+)
 
 
 def columns(text: str | None) -> list[str] | None:
     """Read names of columns parted by commas; None where none are given."""
     if text is None:
         return None
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in COLUMNS:
-            raise RecipeError(f"--columns {name!r}: no such column", f"known: {', '.join(COLUMNS)}")
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(name.strip() for name in text.split(",")))
+
+
+def require(names: Sequence[str] | None, rows: Sequence[TableRow]) -> None:
+    """Raise RecipeError for a name of --columns that is of no column of these rows."""
+    offered = columns_of(rows)
+    for name in names or () if rows else ():
+        if name not in offered:
+            raise RecipeError(f"--columns {name!r}: no such column", f"known: {', '.join(offered)}")
 
 
 def keep(rows: Sequence[TableRow], conditions: Sequence[str]) -> list[TableRow]:
@@ -71,6 +78,11 @@ def order(rows: Sequence[TableRow], text: str | None) -> list[TableRow]:
         raise RecipeError(f"--sort {text!r}: the order is asc or desc, as {name}:desc")
     key = _key(name, rows, f"--sort {text!r}")
     valued = [row for row in rows if value(row, key) is not None]
+    contents = [value(row, key) for row in valued]
+    several = dict.fromkeys(n for each in contents if isinstance(each, Mapping) for n in each)
+    if several:
+        hint = f"name one of them: {', '.join(several)}"
+        raise RecipeError(f"--sort {text!r}: that is several values", hint)
     valued.sort(key=lambda row: _sortable(row, key), reverse=direction == "desc")
     return valued + [row for row in rows if value(row, key) is None]
 
@@ -79,14 +91,27 @@ def _key(name: str, rows: Sequence[TableRow], where: str) -> str:
     """Return the key of rows that a column, or a key as JSON has it, stands for."""
     if name == "implementation":  # the column has the rows' names
         return name
-    if name in COLUMNS:
-        return COLUMNS[name].keys[0]
+    offered = columns_of(rows)
+    if name in offered:
+        return _of_one_unit(offered[name].keys[0], rows, where)
+    own = [key for column in offered.values() for key in column.keys if key.startswith(METRIC)]
     keys = list(rows[0].plain()) if rows else []
+    if name in own:
+        return _of_one_unit(name, rows, where)
     if name in keys or not rows:
         return name
-    raise RecipeError(
-        f"{where}: no such column or key", f"known: {', '.join(dict.fromkeys([*COLUMNS, *keys]))}"
-    )
+    known = dict.fromkeys([*offered, *keys])
+    raise RecipeError(f"{where}: no such column or key", f"known: {', '.join(known)}")
+
+
+def _of_one_unit(key: str, rows: Sequence[TableRow], where: str) -> str:
+    """Return the key; RecipeError where its values are of several units."""
+    units = units_of(key, rows) if key.startswith(METRIC) else ()
+    if len(units) > 1:
+        each = ", ".join(sorted(f"{aggregation} {unit}".rstrip() for unit, aggregation in units))
+        text = f"{where}: the rows' values are not of one kind ({each})"
+        raise RecipeError(text, "choose rows that are with --filter")
+    return key
 
 
 def _holds(content: object, sign: str, text: str, condition: str) -> bool:
@@ -116,4 +141,4 @@ def _number(text: str) -> float | None:
 
 
 def _sortable(row: TableRow, key: str) -> Any:  # noqa: ANN401 - of one key all are of one type
-    return getattr(row, key)
+    return value(row, key)

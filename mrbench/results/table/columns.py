@@ -9,9 +9,8 @@ from msgspec import UNSET
 from mrbench.model.measurement import Interval
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
-from mrbench.model.work import one_of, rate_name
-from mrbench.results import byrule
-from mrbench.text import fill_placeholders, four_digits, one_line
+from mrbench.results import byrule, pareto
+from mrbench.text import four_digits, one_line
 
 LONGEST_REASON = 50
 GIB = 1 << 30
@@ -43,8 +42,12 @@ class Column:
 
 
 def value(row: TableRow, key: str) -> object:
-    """Return a row's value by its key in JSON; None where it has none."""
+    """Return a row's value by its key in JSON, metrics.NAME of a metric; None where it has none."""
+    key, _, name = key.partition(".")
     content = getattr(row, key)
+    if name:
+        metric = content.get(name)
+        return metric and metric.value
     return None if content is UNSET else content
 
 
@@ -70,7 +73,8 @@ def shortened(reason: str) -> str:
 
 
 def _implementation(_: Suite, row: TableRow) -> str:
-    return f"{row.name} [{row.footnote_number}]" if row.footnote else row.name
+    marked = f"{row.name} {pareto.MARK}" if row.pareto else row.name
+    return f"{marked} [{row.footnote_number}]" if row.footnote else marked
 
 
 def _low_to_high(_: Suite, row: TableRow) -> str:
@@ -302,66 +306,8 @@ DISPENSABLE = (
 )
 
 
-def in_unit(text: str, rows: Sequence[TableRow]) -> str:
-    """Return a header or a meaning with the unit of these rows."""
-    unit = rows[0].unit if rows else "images"
-    words = {"unit": unit, "one": one_of(unit), "rate": rate_name(unit)}
-    return fill_placeholders(text, words)
-
-
-def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
-    """Return the names of the columns that these rows have something to say in."""
-    left_out = set() if suite.references else {"published", "ratio"}
-    if not any(row.scaling_efficiency for row in rows):
-        left_out.add("scaling")
-    if not any(row.relative_to for row in rows):
-        left_out.add("relative")
-    left_out |= {
-        name
-        for name in ("by_rule", "energy", "mfu", "allocated", "gpu_memory")
-        if not known(COLUMNS[name], rows)
-    }
-    return [name for name, c in COLUMNS.items() if c.default and name not in left_out]
-
-
 def known(column: Column, rows: Sequence[TableRow]) -> bool:
     """Tell whether any row has a value in a column."""
     telling = [row for row in rows if column.on_cpu or row.accelerator != "cpu"]
     contents = (value(row, key) for row in telling for key in column.keys)
     return any(content is not None and content is not False for content in contents)
-
-
-def _why(row: TableRow) -> str:
-    """Return why a row has no MFU, and why its log has another; nothing where there is nothing."""
-    none = f"none; {row.mfu_reason}" if row.mfu_reason else ""
-    other = f"of the one in the log, {row.mfu_difference}" if row.mfu_difference else ""
-    known = "; ".join(filter(None, (none, other)))
-    return f"MFU of {row.name}: {known}." if known else ""
-
-
-def _only_p95(column: Column, row: TableRow) -> bool:
-    peak, p95 = (value(row, key) for key in column.keys)
-    return peak is None and p95 is not None
-
-
-def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
-    """Return what must be known to read these columns, one sentence or two each."""
-    sentences = []
-    for name in names:
-        column = COLUMNS[name]
-        if name in ("throughput", "per_gpu") and any(r.low_throughput for r in rows):
-            sentences.append(INTERVAL)
-        if column.meaning and known(column, rows):
-            sentences.append(column.meaning)
-        if name in ("gpu_memory", "process_memory") and any(_only_p95(column, r) for r in rows):
-            sentences.append(ONLY_P95)
-        if name == "mfu":
-            sentences += [_why(row) for row in rows if _why(row)]
-        if name == "relative" and any(row.relative_to for row in rows):
-            base = next(row.relative_to for row in rows if row.relative_to)
-            sentences.append(
-                f"Relative: {{unit}} per second by those of {base}, where `mrbench compare` finds"
-                " that the runs may be compared; with a 95 % interval where both rows have two runs"
-                " or more, or --baseline tells the noise of a single one."
-            )
-    return [in_unit(text, rows) for text in dict.fromkeys(sentences)]

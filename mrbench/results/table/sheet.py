@@ -11,7 +11,8 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.results import footnotes
 from mrbench.results.lead import lead
-from mrbench.results.table.columns import COLUMNS, in_unit, meanings, shortened
+from mrbench.results.table.columns import shortened
+from mrbench.results.table.offered import columns_of, header, meanings
 from mrbench.text import one_line
 
 LINKED = ("throughput", "per_gpu", "run")
@@ -65,15 +66,16 @@ class Sheet:
 def make(
     suite: Suite, rows: Sequence[TableRow], names: Sequence[str], *, whole: bool = False
 ) -> Sheet:
-    """Lay out rows in the named columns of COLUMNS; whole: with all of the suite's notes."""
+    """Lay out rows in the named columns; whole: with all of the suite's notes."""
+    offered = columns_of(rows)
     linked = [name for name in names if name in LINKED] or names[:1]
     return Sheet(
         title=one_line(suite.title),
         lead=lead(rows),
         about=about(suite, whole=whole),
-        headers=[in_unit(COLUMNS[name].header, rows) for name in names],
-        right=[COLUMNS[name].right for name in names],
-        cells=[[one_line(COLUMNS[name].cell(suite, row)) for name in names] for row in rows],
+        headers=[header(offered[name], rows) for name in names],
+        right=[offered[name].right for name in names],
+        cells=[[one_line(offered[name].cell(suite, row)) for name in names] for row in rows],
         links=[[_link(row.folder) if n in linked else "" for n in names] for row in rows],
         meanings=meanings(names, rows),
         reasons=_reasons(rows) if "status" in names else (),

@@ -1,0 +1,135 @@
+"""All columns that rows may have, those of their recipes' metrics too; which are shown, and why."""
+
+from collections.abc import Callable, Sequence
+
+from mrbench.model.suite import Suite
+from mrbench.model.table import TableRow
+from mrbench.model.work import one_of, rate_name
+from mrbench.results import pareto
+from mrbench.results.table.columns import COLUMNS, INTERVAL, ONLY_P95, Column, known, value
+from mrbench.text import fill_placeholders, four_digits, one_line
+
+METRIC = "metrics."  # begins a metric's key, and its column's name where a column has that
+BEHIND = "process_memory"  # stand the columns of metrics
+
+
+def columns_of(rows: Sequence[TableRow]) -> dict[str, Column]:
+    """Return the columns that these rows may have, by name, in their order."""
+    offered = {}
+    for name, column in COLUMNS.items():
+        offered[name] = column
+        if name == BEHIND:
+            for metric in dict.fromkeys(metric for row in rows for metric in row.metrics):
+                offered[f"{METRIC}{metric}" * (metric in COLUMNS) or metric] = _metric(metric, rows)
+    return offered
+
+
+def units_of(key: str, rows: Sequence[TableRow]) -> set[tuple[str, str]]:
+    """Return the units of a metric's values, by its key, and what each is of its window."""
+    name = key.removeprefix(METRIC)
+    found = [row.metrics[name] for row in rows if name in row.metrics]
+    return {(metric.unit, metric.aggregation) for metric in found}
+
+
+def _metric(name: str, rows: Sequence[TableRow]) -> Column:
+    """Return the column of a metric; where its rows differ in the unit, each cell has its own."""
+    units = units_of(name, rows)
+    alike = len(units) == 1
+    unit, aggregation = next(iter(units))
+    described = [row.metrics[name].description for row in rows if name in row.metrics]
+    what = f"{aggregation} over the window" if alike else "over the window, as each recipe says"
+    sentences = [f"{name}: {what}, as the log prints it.", *dict.fromkeys(filter(None, described))]
+    sentences += [
+        f"{row.name} has no {name}: {row.metrics[name].reason}."
+        for row in rows
+        if name in row.metrics and row.metrics[name].value is None
+    ]
+    return Column(
+        f"{name} ({unit})" if alike and unit else name,
+        _cell(name, alone=alike),
+        (METRIC + name,),
+        right=True,
+        meaning=one_line(" ".join(sentences)),
+    )
+
+
+def _cell(name: str, *, alone: bool) -> Callable[[Suite, TableRow], str]:
+    def cell(_: Suite, row: TableRow) -> str:
+        metric = row.metrics.get(name)
+        if metric is None or metric.value is None:
+            return "-"
+        return four_digits(metric.value) if alone else f"{metric.aggregation} {metric.shown}"
+
+    return cell
+
+
+def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
+    """Return the names of the columns that these rows have something to say in."""
+    left_out = set() if suite.references else {"published", "ratio"}
+    if not any(row.scaling_efficiency for row in rows):
+        left_out.add("scaling")
+    if not any(row.relative_to for row in rows):
+        left_out.add("relative")
+    left_out |= {
+        name
+        for name in ("by_rule", "energy", "mfu", "allocated", "gpu_memory")
+        if not known(COLUMNS[name], rows)
+    }
+    return [name for name, c in columns_of(rows).items() if c.default and name not in left_out]
+
+
+def _why(row: TableRow) -> str:
+    """Return why a row has no MFU, and why its log has another; nothing where there is nothing."""
+    none = f"none; {row.mfu_reason}" if row.mfu_reason else ""
+    other = f"of the one in the log, {row.mfu_difference}" if row.mfu_difference else ""
+    known = "; ".join(filter(None, (none, other)))
+    return f"MFU of {row.name}: {known}." if known else ""
+
+
+def _only_p95(column: Column, row: TableRow) -> bool:
+    peak, p95 = (value(row, key) for key in column.keys)
+    return peak is None and p95 is not None
+
+
+def header(column: Column, rows: Sequence[TableRow]) -> str:
+    """Return a column's header, with the unit of these rows."""
+    return column.header if _is_metric(column) else _in_unit(column.header, rows)
+
+
+def _in_unit(text: str, rows: Sequence[TableRow]) -> str:
+    """Return a header or a meaning of COLUMNS with the unit of these rows."""
+    unit = rows[0].unit if rows else "images"
+    words = {"unit": unit, "one": one_of(unit), "rate": rate_name(unit)}
+    return fill_placeholders(text, words)
+
+
+def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
+    """Return what must be known to read these columns, one sentence or two each."""
+    sentences = []
+    offered = columns_of(rows)
+    for name in names:
+        column = offered[name]
+        if name in ("throughput", "per_gpu") and any(r.low_throughput for r in rows):
+            sentences.append(INTERVAL)
+        if name == "implementation" and (front := pareto.meaning(rows)):
+            sentences.append(one_line(front))
+        if _is_metric(column):
+            sentences.append(column.meaning)
+        elif column.meaning and known(column, rows):
+            sentences.append(_in_unit(column.meaning, rows))
+        if name in ("gpu_memory", "process_memory") and any(_only_p95(column, r) for r in rows):
+            sentences.append(ONLY_P95)
+        if name == "mfu":
+            sentences += [_why(row) for row in rows if _why(row)]
+        if name == "relative" and any(row.relative_to for row in rows):
+            base = next(row.relative_to for row in rows if row.relative_to)
+            sentences.append(
+                f"Relative: {rows[0].unit} per second by those of {base}, where `mrbench compare`"
+                " finds that the runs may be compared; with a 95 % interval where both rows have"
+                " two runs or more, or --baseline tells the noise of a single one."
+            )
+    return list(dict.fromkeys(sentences))
+
+
+def _is_metric(column: Column) -> bool:
+    return column.keys[0].startswith(METRIC)
