@@ -47,8 +47,9 @@ def record(gpu: str | None = "NVIDIA A100-SXM4-80GB", **change: Any) -> RunRecor
     flops = change.pop("flops", {})
     content["plan"] |= {"flops": flops if flops is None else FLOPS | flops}
     content["plan"] |= {"accelerator": "gpu", "gpus": 2}
+    metric = {"value": change.pop("printed", None), "unit": change.pop("printed_unit", "")}
     content["plan"] |= change
-    content["measurement"]["throughput"] = SAMPLES_PER_S
+    content["measurement"] |= {"throughput": SAMPLES_PER_S, "metrics": {"mfu": metric}}
     return record_of(json.dumps(content).encode(), "record.json")
 
 
@@ -231,9 +232,8 @@ def test_what_a_gpu_can_do_is_valid() -> None:
     ],
 )
 def test_the_mfu_of_the_log_is_explained(gpu: str, printed: float, says: str) -> None:
-    answer = mfu_of(record(gpu), printed)
-    assert answer is not None
-    assert answer.printed == printed
+    answer = found(gpu, printed=100 * printed, printed_unit="%")
+    assert answer.printed == pytest.approx(printed)
     assert says in answer.difference if says else not answer.difference
 
 
@@ -247,12 +247,12 @@ SUITE = Suite(
 
 def shown(*runs: RunRecord) -> tuple[list[TableRow], str]:
     """Return the rows of runs with their MFU, and their table as one line."""
-    rows = make_rows(SUITE, [table_run(replace(run, mfu=mfu_of(run, 0.2))) for run in runs])
+    rows = make_rows(SUITE, [table_run(replace(run, mfu=mfu_of(run))) for run in runs])
     return rows, " ".join(render(SUITE, rows, "plain").split())
 
 
 def test_the_table_has_it_beside_that_of_the_log_and_says_why_there_is_none() -> None:
-    rows, text = shown(record(), record("NVIDIA A10G", implementation="vit"))
+    rows, text = shown(record(printed=0.2), record("NVIDIA A10G", implementation="vit"))
     assert [row.mfu for row in rows] == [pytest.approx(100 / 312), None]
     assert "32.1% (log: 20.0%)" in text
     assert "share of the GPU's dense peak" in text
@@ -273,13 +273,18 @@ def test_a_row_has_the_mfu_of_its_mean_throughput() -> None:
 
 
 def test_show_says_what_it_is_by() -> None:
-    run = record(L40S)
-    text = describe_run(replace(run, mfu=mfu_of(run, 100 / 312)), "run")
+    run = record(L40S, printed=100 / 312)
+    text = describe_run(replace(run, mfu=mfu_of(run)), "run")
     assert "MFU             27.6% of 362.05 TFLOP/s, the dense bf16 peak of NVIDIA L40S" in text
     assert "27.3% by another source: 366.43 TFLOP/s" in text
     assert "100 TFLOP/s per device: 2e+11 operations per unit" in text
     assert "the log prints 32.1%: it takes a peak of 312 TFLOP/s, as torchtitan" in text
     assert "MFU" not in describe_run(record(flops=None), "run")
+
+
+def test_a_percentage_without_its_unit_is_named() -> None:
+    answer = found(printed=40.15)
+    assert "more than 1; if that is percent, give the metric the unit %" in answer.difference
 
 
 def stated(formula: str, **values: str) -> FlopsPerUnit:

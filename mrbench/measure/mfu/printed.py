@@ -6,8 +6,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from mrbench.measure.mfu.peaks import all_mistakes, mistakes_about, peaks_of
+from mrbench.model.measurement import Measurement
 from mrbench.model.mfu import Flops, Mfu
 
+METRIC = "mfu"  # the name in a recipe's log.metrics
+PERCENT = ("%", "percent")
 SAME = 0.015  # of each other: a mean of printed lines is not work by time
 RECOMPUTED = 4 / 3  # the forward pass twice: 2 + 2 + 4 operations in place of 2 + 4
 
@@ -19,13 +22,21 @@ class _Basis(NamedTuple):
     text: str
 
 
-def compared(ours: Mfu, flops: Flops, printed: float | None) -> Mfu:
+def compared(ours: Mfu, flops: Flops, measured: Measurement | None) -> Mfu:
     """Return an MFU with the one that the log prints, a share, and what explains the difference.
 
-    printed: None where the log prints none. What is the same within SAME needs no explanation.
+    measured: has it, if the recipe asks for a metric of that name. What is the same within SAME
+    needs no explanation.
     """
-    if printed is None or not ours.tflops_per_device:
+    metric = ((measured.metrics if measured else None) or {}).get(METRIC)
+    if metric is None or metric.value is None or not ours.tflops_per_device:
         return ours
+    printed = metric.value / 100 if metric.unit in PERCENT else metric.value
+    if printed > 1 and metric.unit not in PERCENT:
+        text = (
+            f"it is {metric.value:.4g}, more than 1; if that is percent, give the metric the unit %"
+        )
+        return replace(ours, printed=printed, difference=text)
     return replace(ours, printed=printed, difference=_difference(ours, flops, printed))
 
 
@@ -82,4 +93,4 @@ def _operations(ours: Mfu, flops: Flops) -> Iterator[_Basis]:
 
 
 def _same(one: float, other: float) -> bool:
-    return abs(one / other - 1) <= SAME
+    return abs(one - other) <= SAME * abs(other)

@@ -51,11 +51,10 @@ class _UnknownBasisError(Exception):
         self.reason, self.gpu = reason, gpu
 
 
-def mfu_of(record: RunRecord, printed: float | None = None) -> Mfu | None:
-    """Return a run's MFU, or why it has none.
+def mfu_of(record: RunRecord) -> Mfu | None:
+    """Return a run's MFU, or why it has none, and beside it the one that the log prints.
 
     None where the recipe states no FLOPs, or the run has no number; the record says why.
-    printed: the MFU that the log prints, as a share.
     """
     flops, rate = record.plan.flops, record.throughput
     if flops is None or rate is None:
@@ -67,7 +66,7 @@ def mfu_of(record: RunRecord, printed: float | None = None) -> Mfu | None:
         found = replace(achieved, reason=exc.reason, gpu=exc.gpu)
     else:
         found = _by(basis, achieved, record.plan)
-    return compared(found, flops, printed)
+    return compared(found, flops, record.measurement)
 
 
 def _by(basis: _Basis, achieved: Mfu, plan: Plan) -> Mfu:

@@ -70,6 +70,8 @@ def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
         left_out.add("scaling")
     if not any(row.relative_to for row in rows):
         left_out.add("relative")
+    if any(row.mfu_printed is not None for row in rows):
+        left_out.add(METRIC + "mfu")  # stands beside ours
     left_out |= {
         name
         for name in ("by_rule", "energy", "mfu", "allocated", "gpu_memory")
