@@ -22,7 +22,7 @@ MEANINGS = {
     5: "a step of the environment or the training could not be started, or ended badly",
     6: "the log cannot be read or yields no number to trust, or the run breaks a rule of its suite",
     7: "a run, a log or a comparison does not hold what it claims",
-    8: "what was measured does not suffice for an answer",
+    8: "what was measured does not suffice for an answer, or a budget left runs out",
     70: "a bug in mrbench; the message names a file with the details",
     130: "interrupted, by Ctrl-C or a signal",
     141: "whoever read the output ended, as in `mrbench table | head`",

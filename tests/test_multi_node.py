@@ -9,6 +9,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.recipe import MultiNode
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
+from mrbench.recipe.validate import validate
 from mrbench.run.slurm.submit import check_submission
 from mrbench.text import PLACEHOLDER
 
@@ -81,4 +82,4 @@ def test_an_unknown_placeholder_is_refused() -> None:
     launch = msgspec.structs.replace(file.recipe.launch, multi_node=MultiNode(command=("{rank}",)))
     odd = msgspec.structs.replace(file.recipe, launch=launch)
     with pytest.raises(RecipeError, match=r"launch.multi_node.command.*unknown placeholder"):
-        load._validate(odd, file.place)
+        validate(odd, file.place)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mrbench.cli.values import counts, degrees, margin, positive, shared, size, variable
+from mrbench.cli.values import counts, degrees, margin, positive, setting, shared, size, variable
 from mrbench.run.executors import EXECUTORS
 
 MARGIN = 0.03  # the slowdown that is too much
@@ -197,6 +197,17 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
         type=counts,
         metavar="N,M,...",
         help="number of GPUs, or a series such as 1,2,4,8; default: the suite's",
+    )
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Add --set."""
+    parser.add_argument(
+        "--set",
+        type=setting,
+        action="append",
+        metavar="NAME=VALUE,...",
+        help="value of a parameter of the recipes, or several for a grid: each combination is run",
     )
 
 

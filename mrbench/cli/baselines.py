@@ -10,7 +10,7 @@ from mrbench.checks.baseline.likeness import forbidding, kept_facts
 from mrbench.cli.stored import Named
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.measure.repeats import Noise
-from mrbench.model.baseline import Baseline, BaselineEntry, Key
+from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_key
 from mrbench.model.record import RunRecord
 from mrbench.record import rundir
 from mrbench.record.archive import identity
@@ -64,7 +64,7 @@ def read_series(
 
 def noise_of(stored: Baseline, record: RunRecord) -> Noise | None:
     """Return what a baseline knows of the noise between runs like this one, or None."""
-    key = record.plan.implementation, record.plan.gpus, record.plan.nodes
+    key = series_key(record.plan)
     for entry in stored.entries:
         if entry.key != key or entry.noise is None:
             continue

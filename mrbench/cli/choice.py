@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from mrbench.cli import grid
 from mrbench.errors import RecipeError
 from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.places import Places
@@ -11,21 +12,22 @@ from mrbench.prepare import run_copy
 from mrbench.prepare.mirror import base
 from mrbench.recipe import load, plan
 from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.parameters import NONE, Given
 from mrbench.run.executor import Executor
-from mrbench.run.executors import EXECUTORS, OPTIONS
+from mrbench.run.executors import EXECUTORS, OPTIONS, STARTED_HERE
 
 Planned = list[tuple[Plan, RecipeFile]]
 
 
 def plans(args: argparse.Namespace) -> Planned:
-    """Resolve all chosen recipes for each count of GPUs, the counts in order.
+    """Resolve all chosen recipes for each count of GPUs and each point of the grid, in order.
 
     What cannot be is told for all of them at once.
     """
-    files = chosen_files(args)
     planned, problems = [], []
+    points = _points(args)
     for count in args.gpus or (None,):
-        for file in files:
+        for file in points:
             try:
                 planned.append((plan_of(args, file, gpus=count, commit=args.commit), file))
             except RecipeError as exc:
@@ -36,6 +38,15 @@ def plans(args: argparse.Namespace) -> Planned:
         error.more = tuple(others)
         raise error
     return planned
+
+
+def _points(args: argparse.Namespace) -> list[RecipeFile]:
+    """Read the chosen recipes with the values of each point of the grid that --set makes."""
+    sets = getattr(args, "set", None) or ()
+    if not sets:
+        return list(chosen_files(args))
+    grid.check(sets, chosen_files(args))
+    return [file for point in grid.points(sets) for file in chosen_files(args, given=point)]
 
 
 def plan_of(
@@ -57,8 +68,13 @@ def plan_of(
     )
 
 
-def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[RecipeFile, ...]:
-    """Read the recipes that the arguments choose; not locked: their locks may be missing."""
+def chosen_files(
+    args: argparse.Namespace, *, locked: bool = True, given: Given = NONE
+) -> tuple[RecipeFile, ...]:
+    """Read the recipes that the arguments choose; not locked: their locks may be missing.
+
+    given: values of their parameters.
+    """
     if args.recipe:
         if args.impl:
             raise RecipeError("--impl and --recipe exclude each other", "give one of them")
@@ -67,12 +83,12 @@ def chosen_files(args: argparse.Namespace, *, locked: bool = True) -> tuple[Reci
             raise RecipeError(
                 text, "a recipe's suite is the suite.yaml beside it: give --recipe alone"
             )
-        return tuple(load.load_path(path, locked=locked) for path in args.recipe)
+        return tuple(load.load_path(path, locked=locked, given=given) for path in args.recipe)
     names = dict.fromkeys(args.impl or load.implementations(args.suite))
     if not names:
         shown = f"`mrbench table {args.suite} --reference-only` prints them"
         raise RecipeError(f"suite {args.suite} has no recipes, only published tables", shown)
-    return tuple(load.load_named(args.suite, name, locked=locked) for name in names)
+    return tuple(load.load_named(args.suite, name, locked=locked, given=given) for name in names)
 
 
 def places(args: argparse.Namespace) -> Places:
@@ -87,6 +103,11 @@ def places(args: argparse.Namespace) -> Places:
 def executor(args: argparse.Namespace) -> Executor:
     """Return the executor that the arguments choose; RecipeError for options of another."""
     cool_down = None
+    if getattr(args, "budget", None) is not None and args.executor not in STARTED_HERE:
+        raise RecipeError(
+            f"--budget and --executor {args.executor}: a job waits for as long as the queue is",
+            "leave --budget out; --time limits each job",
+        )
     if args.cool_down is not None:
         cool_down = CoolDown(celsius=args.cool_down, limit_s=args.cool_down_limit)
     known = [f for f in ExecutorOptions.__struct_fields__ if f != "cool_down"]

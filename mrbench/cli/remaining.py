@@ -18,7 +18,7 @@ from mrbench import locks
 from mrbench.cli.choice import Planned
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.files import read_regular
-from mrbench.model.baseline import Key, series_name
+from mrbench.model.baseline import Key, series_key, series_name
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.record import listing
@@ -36,21 +36,32 @@ class Stored(msgspec.Struct):
 
     at_work: runs that train, wait or are with a cluster. killed: the name of the newest run without
     a record that nobody works on. latest: the newest record of this implementation on as many
-    devices, whatever its plan.
+    devices, whatever its plan. exhausted: the newest run of the plan that ran out of memory.
     """
 
     valid: int = 0
     at_work: int = 0
     killed: str = ""
     latest: RunRecord | None = None
+    exhausted: str = ""
+
+    def add(self, record: RunRecord) -> None:
+        """Count a run of the plan. In a grid that one ran out of memory is a result, too."""
+        self.valid += counts(record)
+        if record.status == "out_of_memory" and record.plan.parameters:
+            self.exhausted = record.id
 
 
 class Remaining(NamedTuple):
-    """What is to be run. lines: what is not, and why. done: how many of the series need not be."""
+    """What is to be run. lines: what is not, and why. done: how many of the series need not be.
+
+    exhausted: plans that ran out of memory.
+    """
 
     scheduled: Sequence[Scheduled]
     lines: Sequence[str] = ()
     done: int = 0
+    exhausted: Sequence[Plan] = ()
 
 
 def choose(args: argparse.Namespace, planned: Planned) -> Remaining:
@@ -64,17 +75,20 @@ def choose(args: argparse.Namespace, planned: Planned) -> Remaining:
         raise RecipeError("--since is for --missing and --failed", "add one, or leave it out")
     lines: list[str] = []
     stored = survey(planned, args.runs, args.since, lines)
-    keys = {_key(plan) for plan, _ in planned}
+    keys = {series_key(plan) for plan, _ in planned}
     if args.missing:
         there = {digest: s.valid + s.at_work for digest, s in stored.items()}
+        exhausted = [p for p, _ in planned if stored[p.digest].exhausted and not there[p.digest]]
+        there |= {plan.digest: args.repeat for plan in exhausted}
         present = (_present(plan, stored[plan.digest], args.repeat, keys) for plan, _ in planned)
         lines += filter(None, present)
         scheduled = in_turns(planned, args.repeat, there)
-        return _told(scheduled, lines, len(planned) * args.repeat - len(scheduled))
+        told = _told(scheduled, lines, len(planned) * args.repeat - len(scheduled))
+        return told._replace(exhausted=exhausted)
     again = []
     for plan, file in planned:
         is_due, line = _failed(plan, stored[plan.digest])
-        lines.append(f"{series_name(_key(plan), keys)}: {line}")
+        lines.append(f"{series_name(series_key(plan), keys)}: {line}")
         if is_due:
             again.append((plan, file))
     return _told(in_turns(again, 1), lines, 0)
@@ -90,7 +104,7 @@ def survey(
     stored = {plan.digest: Stored() for plan, _ in planned}
     by_key: dict[tuple[str, Key], list[Stored]] = {}
     for plan, _ in planned:
-        by_key.setdefault((plan.suite, _key(plan)), []).append(stored[plan.digest])
+        by_key.setdefault((plan.suite, series_key(plan)), []).append(stored[plan.digest])
     for suite in dict.fromkeys(plan.suite for plan, _ in planned):
         for entry in listing.list_runs(runs, suite):
             if isinstance(entry, MrbenchError):
@@ -99,12 +113,12 @@ def survey(
                 _count_unfinished(RunDir(entry), stored)
             elif entry.record.started >= (since or ""):
                 record = entry.record
-                for each in by_key.get((suite, _key(record.plan)), ()):
+                for each in by_key.get((suite, series_key(record.plan)), ()):
                     # names of runs have whole seconds: the order of a list does not suffice
                     if each.latest is None or each.latest.started <= record.started:
                         each.latest = record
                 if record.plan_digest in stored:
-                    stored[record.plan_digest].valid += counts(record)
+                    stored[record.plan_digest].add(record)
     return stored
 
 
@@ -137,10 +151,6 @@ def _told(scheduled: Sequence[Scheduled], lines: list[str], done: int) -> Remain
     return Remaining(scheduled, lines, done)
 
 
-def _key(plan: Plan) -> Key:
-    return plan.implementation, plan.gpus, plan.nodes
-
-
 def _count_unfinished(run: RunDir, stored: Mapping[str, Stored]) -> None:
     """Count a run without a record if it is of one of the plans."""
     try:
@@ -159,17 +169,19 @@ def _count_unfinished(run: RunDir, stored: Mapping[str, Stored]) -> None:
 
 def _present(plan: Plan, stored: Stored, wanted: int, keys: set[Key]) -> str:
     """Say what of a plan's runs is there and will not be run; nothing where there is none."""
-    left = wanted - stored.valid - stored.at_work
+    left, name = wanted - stored.valid - stored.at_work, series_name(series_key(plan), keys)
     text = f"has {stored.valid} of {wanted} valid runs"
     if stored.at_work:
         text += f", {stored.at_work} at work"
+    if stored.exhausted and left == wanted:
+        return f"{name}: skipped: ran out of memory ({stored.exhausted}); --failed runs it again"
     if left <= 0:
         text = f"skipped: {text}"
     elif stored.killed:
         text += f"; {_id(plan, stored.killed)} has no record (`mrbench collect` may finish it)"
     elif not (stored.valid or stored.at_work):
         return ""
-    return f"{series_name(_key(plan), keys)}: {text}{f'; {left} to run' if left > 0 else ''}"
+    return f"{name}: {text}{f'; {left} to run' if left > 0 else ''}"
 
 
 def _failed(plan: Plan, stored: Stored) -> tuple[bool, str]:

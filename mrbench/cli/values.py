@@ -7,7 +7,8 @@ import re
 from mrbench.text import shorten
 
 AGE = re.compile(r"(\d{1,6})([mhdw])")
-UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+DURATION = re.compile(r"(\d{1,6})([smhdw])")
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 QUANTITY = re.compile(r"(\d[\d,]{0,20}(?:\.\d{0,20})?) ?(ms|s|min|h|)")
 UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
 MOST_DIGITS = 15  # of a number: larger ones fit no floating-point number, or no memory
@@ -47,6 +48,26 @@ def age(text: str) -> int:
     if match := AGE.fullmatch(text):
         return int(match[1]) * UNITS_S[match[2]]
     raise argparse.ArgumentTypeError(f"{text!r} is not an age; give it as 30m, 12h, 7d or 8w")
+
+
+def duration(text: str) -> int:
+    """Read how long something may take, as 90s, 30m, 2h or 1d; returns seconds."""
+    if (match := DURATION.fullmatch(text)) and int(match[1]):
+        return int(match[1]) * UNITS_S[match[2]]
+    raise argparse.ArgumentTypeError(
+        f"{shorten(repr(text))} is not a duration; give it as 90s, 30m, 2h or 1d"
+    )
+
+
+def setting(text: str) -> tuple[str, tuple[str, ...]]:
+    """Read NAME=VALUE[,VALUE...]; returns the name and the values, each once."""
+    name, _, values = text.partition("=")
+    each = tuple(dict.fromkeys(value.strip() for value in values.split(",")))
+    if name.strip() and all(each):
+        return name.strip(), each
+    raise argparse.ArgumentTypeError(
+        f"{shorten(repr(text))} is not NAME=VALUE; give a parameter of the recipe, as batch=1,2,4"
+    )
 
 
 def moment(text: str) -> str:

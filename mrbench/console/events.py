@@ -88,6 +88,7 @@ class EventReporter:
                 folder=str(start.folder),
                 suite=start.suite,
                 implementation=start.implementation,
+                settings=start.settings,
                 accelerator=start.accelerator,
                 gpus=start.gpus,
             )

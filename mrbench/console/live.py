@@ -87,7 +87,7 @@ class LiveReporter:
 
     def run_started(self, start: RunStart) -> None:
         """Show which run it is."""
-        self._state.start, self._state.who, self._state.gauges = start, start.implementation, ()
+        self._state.start, self._state.who, self._state.gauges = start, start.label, ()
 
     def progress(self, progress: RunProgress) -> None:
         """Show how far it is, with the next frame."""

@@ -54,9 +54,9 @@ class PlainReporter:
 
     def run_started(self, start: RunStart) -> None:
         """Print which run it is, where there are several."""
-        self._who, self._what = start.implementation, "starting"
+        self._who, self._what = start.label, "starting"
         if start.runs > 1:
-            self._say(f"{start.implementation}: {place_of(start)}")
+            self._say(f"{start.label}: {place_of(start)}")
 
     def progress(self, progress: RunProgress) -> None:
         """Print at most one line in two seconds."""

@@ -6,13 +6,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.inputs import Value
+from mrbench.model.parameters import settings
+from mrbench.model.plan import Plan
 from mrbench.model.work import Unit
 
 FORMAT = 2
 # Noise of long ago counts less and less: machines and trainings change.
 MOST_FREEDOM = 30
 MOST_HISTORY = 100  # earlier speeds that the file keeps
-Key = tuple[str, int, int]  # implementation, devices in all, nodes
+Key = tuple[str, int, int, str]  # implementation, devices in all, nodes, settings
 
 Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
 Throughput = Annotated[float, Meta(gt=0)]
@@ -41,6 +44,10 @@ class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     gpus: Annotated[Count, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]
     nodes: Annotated[Count, Meta(description="Number of nodes that train together.")]
     unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
+    parameters: Annotated[
+        Mapping[str, Value],
+        Meta(description="Parameters that had another value than their default, by name."),
+    ] = {}
     now: Annotated[Speed, Meta(description="The speed that counts today.")]
     throughput: Annotated[
         tuple[Throughput, ...],
@@ -72,7 +79,7 @@ class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def key(self) -> Key:
         """What the entry is known by."""
-        return self.implementation, self.gpus, self.nodes
+        return self.implementation, self.gpus, self.nodes, settings(self.parameters)
 
     @property
     def known_runs(self) -> set[str]:
@@ -93,10 +100,17 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     digest: Annotated[str, Meta(description="SHA-256 of all of the above.")] = ""
 
 
+def series_key(plan: Plan) -> Key:
+    """Return what runs of a plan are known by."""
+    return plan.implementation, plan.gpus, plan.nodes, plan.settings
+
+
 def series_name(key: Key, others: set[Key]) -> str:
-    """Return the name of a series, with its devices if an implementation has several."""
-    name, gpus, nodes = key
-    if sum(other[0] == name for other in others | {key}) == 1:
+    """Return the name of a series, with its devices if there are several but for them."""
+    implementation, gpus, nodes, settings_ = key
+    name = f"{implementation} {settings_}".rstrip()
+    alike = [other for other in others | {key} if (other[0], other[3]) == (key[0], key[3])]
+    if len(alike) == 1:
         return name
     devices = f"{gpus} device{'s' * (gpus != 1)}"
     return f"{name} ({devices}, {nodes} nodes)" if nodes > 1 else f"{name} ({devices})"

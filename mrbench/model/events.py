@@ -37,6 +37,9 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     folder: Annotated[str, Meta(description="Folder of the run.")]
     suite: Annotated[str, Meta(description="Name of the suite.")]
     implementation: Annotated[str, Meta(description="Name of the recipe.")]
+    settings: Annotated[
+        str, Meta(description="Parameters with another value than their default, as batch=4.")
+    ] = ""
     accelerator: Annotated[str, Meta(description="What trains: gpu or cpu.")]
     gpus: Annotated[int, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]
 
@@ -45,7 +48,9 @@ class Stage(Event, frozen=True, kw_only=True, tag="stage"):
     """A step of the preparation or of the training begins."""
 
     run: RunNumber
-    implementation: Annotated[str, Meta(description="Name of the recipe.")]
+    implementation: Annotated[
+        str, Meta(description="Name of the recipe, with its settings if it has any.")
+    ]
     text: Annotated[str, Meta(description="What is done, in words.")]
 
 

@@ -11,6 +11,7 @@ from mrbench.model.inputs import Count, Dataset, Environment, Seconds, Source, W
 from mrbench.model.later import as_ever
 from mrbench.model.logformat import LogFormat
 from mrbench.model.mfu import Flops
+from mrbench.model.parameters import PlannedParameter, changed, settings
 from mrbench.model.recipe import Adaptation
 from mrbench.model.suite import Accelerator
 from mrbench.model.work import Unit
@@ -30,6 +31,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "sequence_length": None,
         "accumulation": 1,
         "iteration": "step",
+        "parameters": {},
     }
 
     format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
@@ -125,6 +127,10 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Flops | None,
         Meta(description="Floating-point operations for one unit of work, which MFU needs."),
     ] = None
+    parameters: Annotated[
+        Mapping[str, PlannedParameter],
+        Meta(description="The recipe's parameters with the values that this plan gives them."),
+    ] = {}
 
     @property
     def rated_work(self) -> int:
@@ -149,6 +155,16 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Samples (images, sequences) of all devices in one iteration."""
         tokens = self.sequence_length if self.unit == "tokens" else None
         return self.work_per_iteration // (tokens or 1)
+
+    @property
+    def settings(self) -> str:
+        """The parameters that have another value than their default, as `batch=4 width=256`."""
+        return settings(changed(self.parameters))
+
+    @property
+    def label(self) -> str:
+        """What people are shown: the implementation, and its settings if it has any."""
+        return f"{self.implementation} {self.settings}".rstrip()
 
     @property
     def digest(self) -> str:

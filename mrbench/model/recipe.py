@@ -24,6 +24,7 @@ from mrbench.model.inputs import (
     Words,
 )
 from mrbench.model.logformat import LogFormat
+from mrbench.model.parameters import Parameter
 from mrbench.model.workload import Workload
 
 
@@ -188,6 +189,8 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One implementation, as its YAML pins it."""
 
+    LATER: ClassVar[Mapping[str, Any]] = {"parameters": {}}
+
     title: Annotated[str, Meta(description="Name to show in tables, e.g. detectron2.")]
     framework: Annotated[str, Meta(description="Deep learning framework, e.g. PyTorch.")]
     source: Annotated[Source, Meta(description="Code to train: a repository at one commit.")]
@@ -218,6 +221,14 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Adaptation | None,
         Meta(description="What the suite changes on top of the source's own patches."),
     ] = None
+    parameters: Annotated[
+        Mapping[str, Parameter],
+        Meta(
+            description="What --set may change, by name, e.g. {batch: {default: 2}}. In any value"
+            " of the recipe {NAME} stands for the parameter; in quotes where it stands alone:"
+            ' "{batch}".'
+        ),
+    ] = {}
     other_gpus: Annotated[
         OtherGpus, Meta(description="How to train on another number of GPUs than the suite's.")
     ] = OtherGpus()

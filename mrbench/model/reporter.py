@@ -14,6 +14,7 @@ from mrbench.model.work import Unit
 class RunStart(Struct, frozen=True, kw_only=True):
     """A run that begins: the `number`-th of `runs`, in the `repeat`-th round of `repeats`.
 
+    settings: the parameters that are not at their defaults.
     folder: the run's. telemetry: the file of it that tells of the GPUs, whether it comes or not.
     """
 
@@ -28,6 +29,12 @@ class RunStart(Struct, frozen=True, kw_only=True):
     repeats: int
     folder: Path
     telemetry: Path
+    settings: str = ""
+
+    @property
+    def label(self) -> str:
+        """The implementation, and its settings if it has any."""
+        return f"{self.implementation} {self.settings}".rstrip()
 
 
 class RunProgress(Struct, frozen=True, kw_only=True):

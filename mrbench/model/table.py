@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from mrbench.model.metric import Metric
+from mrbench.model.parameters import PlannedParameter
 from mrbench.model.record import Verdict
 from mrbench.model.run import Status
 from mrbench.model.suite import Accelerator
@@ -67,6 +68,10 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     comparison_reason: Annotated[
         str, Meta(description="Why not with those of group 1; empty in that group.")
     ] = ""
+    parameters: Annotated[
+        Mapping[str, PlannedParameter],
+        Meta(description="Parameters of the recipe, by name, with the values of these runs."),
+    ] = {}
     started: Annotated[str, Meta(description="UTC time of the newest run's start.")]
     window: Annotated[str, Meta(description="Measured iterations, as 100:500.")]
     unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"

@@ -217,6 +217,7 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
         launch=launch,
         log=facts.log or recipe.log,
         adaptation=None,
+        parameters={},
         sample=None,
         notes="",
     )
@@ -247,6 +248,9 @@ def _dropped(recipe: Recipe, *, moved: bool) -> Iterator[str]:
         yield "environment.lock: `mrbench lock` writes one once you name it"
     if recipe.adaptation:
         yield f"adaptation: {recipe.adaptation.reason}"
+    if recipe.parameters:
+        names = ", ".join(recipe.parameters)
+        yield f"parameters ({names}): their defaults stand in their places; declare your own"
     if recipe.sample:
         yield "sample: a log of that recipe; keep one of your own"
     if recipe.notes:

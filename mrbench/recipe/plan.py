@@ -97,6 +97,7 @@ def make_plan(
         on_each_node=multi_node is not None and multi_node.start == "each_node",
         inherit=tuple(dict.fromkeys((*launch.inherit, *inherit))),
         flops=_flops(file),
+        parameters=file.parameters,
     )
 
 

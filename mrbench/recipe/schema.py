@@ -14,6 +14,7 @@ from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 
+PARAMETER = r"^\{[a-z_]+\}$"
 Schema = dict[str, Any]  # any: JSON Schema nests as the types do
 KINDS: Mapping[str, Any] = {  # any: what is no class is no type to mypy
     "recipe": Recipe,
@@ -32,6 +33,8 @@ def make_schema(kind: str) -> Schema:
         [KINDS[kind]], schema_hook=_of_path, ref_template="#/$defs/{name}"
     )
     described = {name: _described(part) for name, part in _widened(parts).items()}
+    if kind == "recipe":
+        described = {name: _placed(part) for name, part in described.items()}
     if "$ref" in top:  # editors of older drafts look at nothing beside a reference
         top = described.pop(top["$ref"].rpartition("/")[2])
     dialect = "https://json-schema.org/draft/2020-12/schema"
@@ -48,6 +51,18 @@ def _described(part: Schema) -> Schema:
     if event is not None:
         part["properties"]["event"] = {"description": "Which event this is.", **event}
     return part
+
+
+def _placed(part: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    """Let a parameter's "{name}" stand for a number or a truth value."""
+    if isinstance(part, list | tuple):
+        return [_placed(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    wide = {name: _placed(each) for name, each in part.items()}
+    if part.get("type") in ("integer", "number", "boolean"):
+        wide |= {"type": [part["type"], "string"], "pattern": PARAMETER}
+    return wide
 
 
 def _widened(part: Any) -> Any:  # noqa: ANN401 - any part of a schema

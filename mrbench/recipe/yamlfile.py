@@ -9,7 +9,7 @@ import functools
 import math
 import re
 import shlex
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
@@ -22,7 +22,7 @@ from mrbench.errors import RecipeError
 from mrbench.files import read_regular
 from mrbench.model.inputs import ANY_TEXT, PROBLEM
 from mrbench.model.work import OLD_NAMES
-from mrbench.text import did_you_mean, nearest
+from mrbench.text import PLACEHOLDER, did_you_mean, nearest
 
 MAX_DEPTH = 20
 MAX_BYTES = 1 << 20  # recipes come from strangers; none needs a megabyte
@@ -43,6 +43,8 @@ _NAMES: Mapping[type[inspect.Type], str] = {
 # In no text: a path cannot have NUL, and ESC would let a printed plan look like another.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 T = TypeVar("T")
+Node = yaml.Node
+Fill = Callable[[Node, str], None]
 
 
 @functools.cache
@@ -76,22 +78,32 @@ class KeyProblem(NamedTuple):
     remedy: str
 
 
-def load_yaml(cls: type[T], path: Path) -> tuple[T, Place]:
-    """Read one YAML (or JSON) file as `cls`; RecipeError if it does not fit."""
+def load_yaml(cls: type[T], path: Path, fill: Fill | None = None) -> tuple[T, Place]:
+    """Read one YAML (or JSON) file as `cls`; RecipeError if it does not fit.
+
+    fill: changes the YAML's nodes before they are read; it is given the file's name as well.
+    """
     try:
         raw = read_regular(path, MAX_BYTES + 1)
     except OSError as exc:
         longer = Path(f"{path}.yaml")
         remedy = f"did you mean {longer}?" if longer.is_file() else "check the path"
         raise RecipeError(f"cannot be read ({exc.strerror})", remedy, file=str(path)) from exc
-    return parse_yaml(cls, raw, str(path))
+    return parse_yaml(cls, raw, str(path), fill)
 
 
-def parse_yaml(cls: type[T], raw: bytes, file: str) -> tuple[T, Place]:
-    """Read YAML text as `cls`; `file` is what messages call it."""
-    reader = _Reader(file)
+def parse_yaml(cls: type[T], raw: bytes, file: str, fill: Fill | None = None) -> tuple[T, Place]:
+    """Read YAML text as `cls`; `file` is what messages call it. fill: as `load_yaml`."""
     node = _compose(raw, file)
-    plain = reader.plain(_type_info(cast("Hashable", cls)), node, "")
+    if fill is not None:
+        fill(node, file)
+    return decode_node(cls, node, file)
+
+
+def decode_node(cls: type[T], node: yaml.Node, file: str, key: str = "") -> tuple[T, Place]:
+    """Read a part of a file's YAML as `cls`; key: where it stands."""
+    reader = _Reader(file)
+    plain = reader.plain(_type_info(cast("Hashable", cls)), node, key)
     reader.raise_problems()
     try:
         return msgspec.convert(plain, cls), reader.place
@@ -311,7 +323,9 @@ class _Reader:
     def text(self, node: yaml.Node, key: str, expected: str) -> str | None:
         """Return what stands there, of a single value."""
         if not isinstance(node, yaml.ScalarNode):
-            self.add(key, f"expected {expected}, not {_name(node)}")
+            name = _bare_placeholder(node)
+            hint = f'put it in quotes: "{{{name}}}"' if name else ""
+            self.add(key, f"expected {expected}, not {_name(node)}", hint)
         elif _null(node):
             self.add(key, "has no value", "give one or remove the key")
         else:
@@ -362,6 +376,14 @@ def _bare(kind: inspect.Type) -> inspect.Type:
 
 def _null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")
+
+
+def _bare_placeholder(node: yaml.Node) -> str:
+    """Return the name of {name} without quotes, which YAML takes for a key without a value."""
+    if isinstance(node, yaml.MappingNode) and len(node.value) == 1 and _null(node.value[0][1]):
+        name = getattr(node.value[0][0], "value", "")
+        return name if isinstance(name, str) and PLACEHOLDER.fullmatch(f"{{{name}}}") else ""
+    return ""
 
 
 def _join(key: str, name: str) -> str:

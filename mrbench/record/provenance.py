@@ -68,6 +68,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.log": (EXPLAINS, "how the log is read"),
     "plan.log.keep": (HARMLESS, "which small files are kept"),
     "plan.flops": (HARMLESS, "what MFU is worked out by"),
+    "plan.parameters": (EXPLAINS, "another value of a parameter"),
     "plan.pinned": (HARMLESS, "follows from the commit"),
     "plan.title": (HARMLESS, "a name"),
     "plan.format": (HARMLESS, "how the plan is written"),
@@ -117,7 +118,7 @@ BETWEEN: dict[str, tuple[Kind, str]] = {
 }
 PARTS = ("plan", "workspace", "environment", "machine", "forced", "suite", "mrbench")
 # Not every log or recipe says these: what one of two does not say forbids nothing.
-UNSAID = ("stated.", "plan.image_size")
+UNSAID = ("stated.", "plan.image_size", "plan.parameters.")
 
 
 def differing(a: RunRecord, b: RunRecord) -> list[Difference]:
@@ -151,6 +152,8 @@ def _said(key: str, value: object) -> object:
 def facts(record: RunRecord) -> dict[str, object]:
     """Return what a record knows of where its number comes from, by dotted key."""
     content = record.plain()
+    parameters = {name: each.value for name, each in record.plan.parameters.items()}
+    content["plan"] |= {"parameters": parameters} if parameters else {}
     environment, machine = content.get("environment") or {}, content.get("machine") or {}
     gpus = record.machine.gpus if record.machine else ()
     watched = (record.telemetry.gpus if record.telemetry else None) or ()

@@ -2,7 +2,8 @@
 
 A name says in what a row differs from its suite: `detectron2`, `detectron2@d01c861` for another
 commit, `minimask x2` for another number of devices, `minimask x16 2nodes`, `minimask 20:60` for
-another window. To name one, as much of it does as tells it from the other rows.
+another window, `minimask batch=4` for another value of a parameter. To name one, as much of it does
+as tells it from the other rows.
 """
 
 import re
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
+from mrbench.model.parameters import changed, settings
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.text import did_you_mean, shorten
@@ -41,6 +43,7 @@ def _name(suite: Suite, row: TableRow, *, commit: bool) -> str:
         parts.append(f"{row.nodes}nodes")
     if row.window != str(suite.window):
         parts.append(row.window)
+    parts += [settings(changed(row.parameters))] if changed(row.parameters) else []
     return " ".join(parts)
 
 
@@ -91,6 +94,9 @@ def _says(row: TableRow, word: str) -> bool:
         return row.gpus == int(devices[1])
     if nodes := NODES.fullmatch(word):
         return row.nodes == int(nodes[1])
+    name, is_setting, text = word.partition("=")
+    if is_setting:
+        return name in row.parameters and str(row.parameters[name].value) == text
     return bool(WINDOW.fullmatch(word)) and row.window == word
 
 

@@ -93,14 +93,17 @@ def make_rows(
 
     Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
     implementation shows its latest group, and how many runs of other plans or machines that leaves
-    out; another commit, window or number of GPUs makes a row of its own.
+    out; another commit, window, number of GPUs or value of a parameter makes a row of its own.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[Hashable, list[TableRun]] = {}
     counted: Counter[Hashable] = Counter()
     for group in _groups(runs):
         plan = group[-1].plan
-        key = (plan.implementation, plan.source.commit, plan.window, plan.gpus, plan.nodes)
+        key = (
+            *(plan.implementation, plan.settings, plan.source.commit),
+            *(plan.window, plan.gpus, plan.nodes),
+        )
         counted[key] += len(group)
         if key not in latest or latest[key][-1].started < group[-1].started:
             latest[key] = group
@@ -235,6 +238,7 @@ def _row(
         started=newest.started,
         window=str(plan.window),
         unit=plan.unit,
+        parameters=plan.parameters,
         throughput=mean,
         throughput_per_device=_per_gpu(mean, plan),
         low_throughput_per_device=_per_gpu(low, plan),

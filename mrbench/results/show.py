@@ -8,6 +8,7 @@ from mrbench.model.container import DockerContainer
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.metric import Metric
+from mrbench.model.parameters import settings
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
 from mrbench.model.work import one_of, rate_name
@@ -34,6 +35,7 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         "validity": _validity(record),
         "telemetry": wording.describe(record.telemetry, one_of(record.plan.unit)),
         "implementation": f"{plan.title} ({plan.framework}), suite {plan.suite}",
+        "parameters": settings({n: str(p.value) for n, p in plan.parameters.items()}) or "none",
         "source": plan.source.url,
         "commit": plan.source.commit + ("" if plan.pinned else "  NOT the pinned one"),
         "tree": record.workspace.tree if record.workspace else None,

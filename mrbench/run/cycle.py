@@ -16,6 +16,7 @@ from mrbench.prepare import inherited, run_copy, step
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
 from mrbench.run.executor import Executor, Session
+from mrbench.run.ration import Ration
 from mrbench.run.recorder import Recorder, Run, failure
 
 Scheduled = tuple[Plan, RecipeFile, Series]
@@ -56,8 +57,11 @@ def run_all(
     *,
     force: bool = False,
     name: str | None = None,
+    ration: Ration | None = None,
 ) -> list[RunRecord]:
     """Run a series, as `in_turns` orders it.
+
+    ration: which of them are not begun after all; that is said at the end.
 
     Returns the records of all runs that have one. force: go on where that may be forced; the record
     then tells what. name: a tag of all these runs. MrbenchError where nothing can be started;
@@ -68,9 +72,13 @@ def run_all(
     try:
         with begin(plans, places, reporter, executor, force=force) as runs:
             records = runs.records
+            ration = ration or Ration()
             for plan, file, series in scheduled:
-                runs.start(plan, file, series, name=name)
+                if not ration.leaves_out(plan, file, records):
+                    runs.start(plan, file, series, name=name)
             runs.wait()
+            for line in ration.lines():
+                reporter.note(line, problem=True)
     except KeyboardInterrupt as exc:
         raise SeriesInterrupted(records) from exc
     return records
@@ -158,7 +166,7 @@ def _start(  # noqa: PLR0917 - the life's parts, each used once
     recorder: Recorder,
 ) -> None:
     """Prepare a run and hand it to its executor; whatever fails becomes the run's record."""
-    stage = functools.partial(recorder.reporter.stage, run.plan.implementation)
+    stage = functools.partial(recorder.reporter.stage, run.plan.label)
     try:
         with run_copy.own(run.scratch or run.folder.path) as own:
             run.scratch = own.path

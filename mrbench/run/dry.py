@@ -16,6 +16,9 @@ from mrbench.prepare import source as workspace
 from mrbench.prepare.job import Patches, links_of, make_job, path_values
 from mrbench.run.executor import Executor
 
+# Of a description as JSON: text has them elsewhere.
+NOT_LAID_OUT = ("implementation", "label", "script", "runs", "estimate")
+
 
 def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -> dict[str, object]:
     """Return all that a run of the plan would do on this machine."""
@@ -28,10 +31,12 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
     checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
     return {
         "implementation": plan.implementation,
+        "label": plan.label,
         "suite": plan.suite,
         "plan_digest": plan.digest,
         "source": {"url": plan.source.url, "commit": plan.source.commit, "tree": tree},
         "pinned": plan.pinned,
+        "parameters": {name: parameter.value for name, parameter in plan.parameters.items()},
         "patches": plan.patch_sha256,
         "substitutions": list(msgspec.to_builtins(plan.source.substitutions)),
         "checkout": str(checkout),
@@ -89,9 +94,9 @@ def _left_out(job: Job) -> list[str]:
 
 def as_text(described: dict[str, object]) -> str:
     """Lay out one description, a line each, without what is empty."""
-    lines = [f"{described['implementation']}:"]
+    lines = [f"{described['label']}:"]
     for key, value in described.items():
-        if key not in ("implementation", "script") and value not in (None, [], {}):
+        if key not in NOT_LAID_OUT and value not in (None, [], {}):
             lines.append(_line(key, value, "  "))
     return "\n".join(lines) + f"\n\n{described.get('script', '')}"
 

@@ -26,6 +26,7 @@ class Preparation(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
 
     implementation: str
+    settings: str = ""
     commit: str
     tree: str | None = None
     base_tree: str | None = None
@@ -42,7 +43,7 @@ class Preparation(msgspec.Struct, kw_only=True, omit_defaults=True):
     def __str__(self) -> str:
         """Return path and tree id in one line, or what went wrong."""
         end = self.error or f"tree {self.tree} at {self.path}"
-        return f"{self.implementation}: {end}"
+        return f"{f'{self.implementation} {self.settings}'.rstrip()}: {end}"
 
 
 def prepare_all(
@@ -55,8 +56,10 @@ def prepare_all(
     """Prepare each plan; one failure does not stop the rest. Returns rows and the exit code."""
     rows, code = [], 0
     for plan, file in planned:
-        row = Preparation(implementation=plan.implementation, commit=plan.source.commit)
-        stage = functools.partial(reporter.stage, plan.implementation)
+        row = Preparation(
+            implementation=plan.implementation, settings=plan.settings, commit=plan.source.commit
+        )
+        stage = functools.partial(reporter.stage, plan.label)
         try:
             if checkout_only:
                 mirror = base.git_base(places.mirror)

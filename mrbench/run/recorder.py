@@ -256,6 +256,7 @@ def family(file: RecipeFile, plan: Plan) -> str:
     # told since; the training had them all along
     recipe["launch"].pop("iterations", None)
     recipe["workload"].pop("whole_batches", None)
+    recipe.pop("parameters", None)  # their values stand in all the rest
     parts: list[object] = [
         recipe,
         plan.suite,
@@ -277,6 +278,7 @@ def run_start(record: RunRecord, folder: RunDir) -> RunStart:
         id=record.id,
         suite=plan.suite,
         implementation=plan.implementation,
+        settings=plan.settings,
         accelerator=plan.accelerator,
         gpus=plan.gpus,
         number=series.run,
@@ -311,7 +313,7 @@ def _how_to_finish(folder: RunDir) -> str:
 
 def summary(record: RunRecord) -> str:
     """Return one line on how a run ended."""
-    name, measured, validity = record.plan.implementation, record.measurement, record.validity
+    name, measured, validity = record.plan.label, record.measurement, record.validity
     if record.status != "ok" or measured is None or validity is None:
         return f"{name}: {record.status}: {record.reason} ({record.id})"
     rate, where = f"{measured.throughput:.2f}", f"{measured.first}-{measured.last}"

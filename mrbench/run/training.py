@@ -97,7 +97,7 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
         stack.enter_context(telemetry)
         knowing.began()
         reporter.output(f"$ {shlex.join(prepared.job.argv)}  (its output: {folder.log})")
-        reporter.stage(plan.implementation, FIRST)
+        reporter.stage(plan.label, FIRST)
         # of several nodes each starts its own, beside its own part of the training
         root = None if plan.nodes > 1 and plan.on_each_node else running.root()
         meanwhile = _meanwhile(plan, prepared, knowing, telemetry, root)
@@ -347,7 +347,7 @@ class InTurn:
     def submit(self, run: Run, prepared: PreparedRun, _scratch: Scratch) -> None:
         """Wait for the devices, train to the end, and record it."""
         reporter, plan = self._recorder.reporter, run.plan
-        stage = functools.partial(reporter.stage, plan.implementation)
+        stage = functools.partial(reporter.stage, plan.label)
         what = f"{plan.suite}/{plan.implementation}"
         waits = functools.partial(stage, waits=True)
         with queue.turn(device_names(plan), what, waits, self._options.wait) as held:

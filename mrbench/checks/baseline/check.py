@@ -73,7 +73,8 @@ def check_runs(gate: Gate, groups: Mapping[Key, ValidRuns]) -> Iterator[Finding]
     for entry in gate.baseline.entries:
         repeats = left.pop(entry.key, None) or groups.get(entry.key)
         if repeats is None:  # runs on other devices: the refusal names that
-            other = next((key for key in left if key[0] == entry.implementation), None)
+            alike = (key for key in left if (key[0], key[3]) == (entry.key[0], entry.key[3]))
+            other = next(alike, None)
             repeats = left.pop(other) if other else None
         yield from _entry(gate, entry, repeats)
     for key in left:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mrbench.checks.baseline.likeness import Facts, differing, forbidding, kept_facts
 from mrbench.measure.repeats import Sample, log_sample
-from mrbench.model.baseline import BaselineEntry, Key
+from mrbench.model.baseline import BaselineEntry, Key, series_key
 from mrbench.model.comparison import MUST, Difference
 from mrbench.model.record import RunRecord
 from mrbench.model.work import Unit
@@ -91,9 +91,7 @@ def latest(
     """
     series: dict[Key, list[Candidate]] = {}
     for candidate in sorted(candidates, key=lambda c: c.record.started):
-        plan = candidate.record.plan
-        key = plan.implementation, plan.gpus, plan.nodes
-        series.setdefault(key, []).append(candidate)
+        series.setdefault(series_key(candidate.record.plan), []).append(candidate)
     stored = {entry.key: entry for entry in entries}
     return {key: _newest(runs, stored.get(key)) for key, runs in sorted(series.items())}
 

@@ -23,6 +23,7 @@ from mrbench.model.baseline import (
     Speed,
     series_name,
 )
+from mrbench.model.parameters import changed
 from mrbench.model.work import rate_name
 from mrbench.text import four_digits, shorten
 
@@ -86,6 +87,7 @@ def _entry(key: Key, repeats: ValidRuns) -> BaselineEntry:
         gpus=key[1],
         nodes=key[2],
         unit=repeats.unit,
+        parameters=changed(repeats.records[-1].plan.parameters),
         now=speed,
         throughput=repeats.rates,
         half_widths=repeats.half_widths,

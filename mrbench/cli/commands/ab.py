@@ -24,7 +24,7 @@ from mrbench.cli.values import commit
 from mrbench.console import make_reporter
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import FEWEST, MOST, Terms
-from mrbench.model.baseline import BaselineEntry, series_name
+from mrbench.model.baseline import BaselineEntry, series_key, series_name
 from mrbench.model.plan import Plan
 from mrbench.text import counted
 
@@ -115,7 +115,7 @@ def main(args: argparse.Namespace) -> int:
 def _entry(path: Path, plan: Plan) -> BaselineEntry:
     """Return what a baseline knows of the old side; RecipeError if it does not know its noise."""
     stored, _ = read_stored(path, (plan.suite,))
-    key = plan.implementation, plan.gpus, plan.nodes
+    key = series_key(plan)
     entry = next((entry for entry in stored.entries if entry.key == key), None)
     if entry is None or not entry.noise_freedom:
         name = series_name(key, {entry.key for entry in stored.entries})

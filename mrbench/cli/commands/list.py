@@ -8,6 +8,7 @@ import msgspec
 
 from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
+from mrbench.model.parameters import Parameter, settings
 from mrbench.recipe import load
 
 COMMAND = Command(
@@ -29,6 +30,7 @@ class ListedRecipe(msgspec.Struct, frozen=True):
     framework: str
     url: str
     commit: str
+    parameters: Mapping[str, Parameter] = {}
 
 
 class ListedSuite(msgspec.Struct, frozen=True):
@@ -67,6 +69,7 @@ def _suite(name: str) -> ListedSuite:
                 framework=file.recipe.framework,
                 url=file.recipe.source.url,
                 commit=file.recipe.source.commit,
+                parameters=file.recipe.parameters,
             )
             for file in files
         ),
@@ -78,10 +81,12 @@ def _as_text(suites: Mapping[str, ListedSuite]) -> str:
     lines = []
     for name, suite in suites.items():
         lines += [f"{name}: {suite.title}", f"  {suite.hardware}, window {suite.window}"]
-        lines += [
-            f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {recipe.url}"
-            for recipe in suite.implementations
-        ]
+        for recipe in suite.implementations:
+            lines.append(
+                f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {recipe.url}"
+            )
+            defaults = {name: each.default for name, each in recipe.parameters.items()}
+            lines += [f"  {'':20} parameters: {settings(defaults)}"] if defaults else []
         if not suite.implementations:
             tables = ", ".join(suite.references)
             lines.append(f"  no recipes; `mrbench table {name} --reference-only`: {tables}")

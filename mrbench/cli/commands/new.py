@@ -19,11 +19,11 @@ from mrbench.launch import gpus
 from mrbench.measure import proposal
 from mrbench.measure.proposal import Proposal
 from mrbench.model.logformat import Timing
-from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Accelerator
 from mrbench.model.work import KnownWork, Unit, rate_name
 from mrbench.prepare.source.here import Repository, repository
-from mrbench.recipe import load, new, yamlfile
+from mrbench.recipe import load, new
+from mrbench.recipe.parameters import read_recipe
 from mrbench.recipe.plan import make_plan
 from mrbench.text import one_line, printable, shorten
 
@@ -297,7 +297,7 @@ def _open_lines(path: Path, draft: new.Draft) -> Iterator[str]:
 
 def _open_keys(path: Path, draft: new.Draft) -> Iterator[tuple[str, int]]:
     """Yield each key that somebody must fill in, and its line."""
-    _, place = yamlfile.load_yaml(Recipe, path)
+    _, place = read_recipe(path)
     yield from ((key, place.line(key)) for key in draft.open_keys)
 
 

@@ -6,7 +6,7 @@ import json
 import msgspec
 
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice, add_json, add_quiet
+from mrbench.cli.arguments import add_choice, add_json, add_quiet, add_set
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.run import prepare_only as preparing
@@ -26,6 +26,7 @@ mrbench prepare --recipe mine.yaml --checkout-only    # prints the tree id""",
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench prepare`."""
     add_choice(parser)
+    add_set(parser)
     parser.add_argument(
         "--checkout-only", action="store_true", help="make no environment and no links"
     )

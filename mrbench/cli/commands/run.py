@@ -13,10 +13,11 @@ from mrbench.cli.arguments import (
     add_pass_variable,
     add_quiet,
     add_runs,
+    add_set,
     add_waits,
 )
 from mrbench.cli.commands import Command
-from mrbench.cli.values import commit, moment, rounds
+from mrbench.cli.values import commit, duration, moment, rounds
 from mrbench.launch import processors, shim_process
 from mrbench.run.executors import STARTED_HERE
 
@@ -30,6 +31,7 @@ mrbench run demo                              # a small training, on any CPU
 mrbench run --dry-run --impl detectron2       # print all that would happen
 mrbench run --data DIR --gpus 1,2,4,8 --repeat 3
 mrbench run --data DIR --repeat 3 --missing   # after Ctrl-C: the rest
+mrbench run demo --set batch=1,2,4 --budget 2h    # a grid of its parameters
 mrbench run --recipe mine.yaml --data DIR     # an implementation of yours
 mrbench run --suite demo --executor docker    # builds the image it needs
 mrbench run --data DIR --executor slurm --partition gpu --detach""",
@@ -39,7 +41,10 @@ TYPE_CHECKING = False  # see mrbench.run.executors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mrbench.cli.choice import Planned
     from mrbench.model.places import Places
+    from mrbench.model.plan import Plan
+    from mrbench.model.record import RunRecord
     from mrbench.run.cycle import Scheduled
     from mrbench.run.executor import Executor
 
@@ -55,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
+    add_set(parser)
     parser.add_argument("--repeat", type=rounds, default=1, metavar="N", help="rounds; default: 1")
     left = parser.add_mutually_exclusive_group()
     left.add_argument(
@@ -70,6 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=moment,
         metavar="WHEN",
         help="with these two, count only runs that started since then, as `mrbench runs` takes it",
+    )
+    parser.add_argument(
+        "--budget",
+        type=duration,
+        metavar="TIME",
+        help="begin no run that would not end within TIME (90s, 30m, 2h, 1d) from now, by what"
+        " earlier ones took; ends with 8 if that leaves any out",
     )
     parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
@@ -106,6 +119,7 @@ def main(args: argparse.Namespace) -> int:
         in_turns,
         run_all,
     )
+    from mrbench.run.ration import Ration  # noqa: PLC0415 - the same
     from mrbench.run.recorder import unwritten  # noqa: PLC0415 - the same
 
     gc.freeze()
@@ -117,12 +131,14 @@ def main(args: argparse.Namespace) -> int:
     scheduled: Sequence[Scheduled] = in_turns(planned, args.repeat)
     lines: Sequence[str] = ()
     done = 0
+    exhausted: Sequence[Plan] = ()
     if args.missing or args.failed or args.since:
         from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
 
-        scheduled, lines, done = remaining.choose(args, planned)
+        scheduled, lines, done, exhausted = remaining.choose(args, planned)
     if args.dry_run:
         return _dry_run(scheduled, lines, places, executor, as_json=args.json)
+    ration = Ration.of(planned, args.runs, args.budget, exhausted)
     events = sys.stdout if args.json else None
     try:
         with make_reporter(quiet=args.quiet, verbose=args.verbose, events=events) as reporter:
@@ -131,18 +147,34 @@ def main(args: argparse.Namespace) -> int:
             if not scheduled:
                 return 0
             records = run_all(
-                scheduled, places, reporter, executor, force=args.force, name=args.name
+                scheduled,
+                places,
+                reporter,
+                executor,
+                force=args.force,
+                name=args.name,
+                ration=ration,
             )
+            if ration.out_of_budget:
+                reporter.note(_how_to_go_on(args, planned, scheduled, done, records))
     except SeriesInterrupted as exc:
-        from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
-
-        runs = done + len(scheduled)
-        exc.args = (remaining.how_to_go_on(args, planned, runs, done, exc.records),)
+        exc.args = (_how_to_go_on(args, planned, scheduled, done, exc.records),)
         raise
-    if not args.json:
-        for line in unwritten(records, args.runs):
-            print(line)
-    return exit_code(records)
+    for line in () if args.json else unwritten(records, args.runs):
+        print(line)
+    return max(exit_code(records), ration.exit_code)
+
+
+def _how_to_go_on(
+    args: argparse.Namespace,
+    planned: "Planned",
+    scheduled: "Sequence[Scheduled]",
+    done: int,
+    records: "Sequence[RunRecord]",
+) -> str:
+    from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
+
+    return remaining.how_to_go_on(args, planned, done + len(scheduled), done, records)
 
 
 def _dry_run(
@@ -153,14 +185,23 @@ def _dry_run(
     *,
     as_json: bool,
 ) -> int:
-    from mrbench.run.dry import as_text, describe  # noqa: PLC0415 - only now needed
+    from mrbench.run import estimate  # noqa: PLC0415 - only now needed
+    from mrbench.run.dry import as_text, describe  # noqa: PLC0415 - the same
 
     for line in lines:
         print(line, file=sys.stderr if as_json else sys.stdout)
+    plans = [plan for plan, *_ in scheduled]
     once = {id(plan): (plan, file.patches) for plan, file, _ in scheduled}
-    described = [describe(*each, places, executor) for each in once.values()]
+    took = estimate.earlier(once.values(), places.runs)
+    described = [
+        describe(*each, places, executor)
+        | {"runs": plans.count(each[0]), "estimate": estimate.expected(each[0], took)._asdict()}
+        for each in once.values()
+    ]
     if as_json:
         print(json.dumps(described, indent=1))
-    else:
-        print("".join(map(as_text, described)), end="")
+        return 0
+    print("".join(map(as_text, described)), end="")
+    if len(plans) > 1:
+        print(estimate.in_words(plans, took))
     return 0

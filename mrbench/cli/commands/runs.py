@@ -55,6 +55,7 @@ class ListedRun(msgspec.Struct, frozen=True):
     why: str
     tags: tuple[str, ...]
     folder: str
+    settings: str = ""
 
 
 class RemovedRun(msgspec.Struct, frozen=True):
@@ -181,6 +182,7 @@ def _listed(entry: listing.StoredRun) -> ListedRun:
         id="/".join(Path(folder).parts[-3:]),
         suite=record.plan.suite,
         implementation=record.plan.implementation,
+        settings=record.plan.settings,
         started=record.started,
         throughput=record.throughput if usable else None,
         unit=record.plan.unit,
@@ -226,7 +228,7 @@ def _row(run: ListedRun) -> tuple[str, ...]:
     verdict = run.verdict.replace("_", " ")
     cells = (
         run.id.rpartition("/")[2],
-        f"{run.suite}/{run.implementation}",
+        f"{run.suite}/{run.implementation} {run.settings}".rstrip(),
         run.started[:16].replace("T", " "),
         rate,
         verdict,

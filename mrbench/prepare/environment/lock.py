@@ -10,14 +10,13 @@ from msgspec import Struct, structs
 from mrbench.errors import LaunchError, MrbenchError, RecipeError
 from mrbench.files import home, real_path, write_whole
 from mrbench.model.inputs import Environment
-from mrbench.model.recipe import Recipe
 from mrbench.prepare.environment.install import variables_for
 from mrbench.prepare.environment.interpreter import base_python, uv
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
 from mrbench.recipe.load import RecipeFile, recipe_paths
 from mrbench.recipe.lockfile import HEADER, inputs_digest
-from mrbench.recipe.yamlfile import load_yaml
+from mrbench.recipe.parameters import read_recipe
 
 # The oldest that mrbench itself runs on: for environments of mrbench's own interpreter.
 OLDEST = "3.11"
@@ -154,7 +153,7 @@ def _sharing(file: RecipeFile, lock: Path) -> dict[str, Environment]:
     for path in recipe_paths(own.parent):
         if path != own:
             with contextlib.suppress(RecipeError):  # what does not read names nothing
-                env = load_yaml(Recipe, path)[0].environment
+                env = read_recipe(path)[0].environment
                 if env.lock and real_path(path.parent / env.lock) == real_path(lock):
                     sharing[path.stem] = env
     return sharing

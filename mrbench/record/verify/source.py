@@ -64,7 +64,8 @@ def _at_hand(plan: Plan) -> RecipeFile | Finding:
         if suite not in load.suite_names() or name not in load.implementations(suite):
             text = f"{suite}/{name} is not a recipe that mrbench carries: not compared"
             return Finding("recipe", "note", text)
-        return load.load_named(suite, name)
+        given = {name: str(parameter.value) for name, parameter in plan.parameters.items()}
+        return load.load_named(suite, name, given=given)
     except MrbenchError as exc:
         return Finding("recipe", "note", f"{suite}/{name} cannot be read here: {exc}")
 

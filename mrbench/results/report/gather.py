@@ -78,6 +78,7 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
         """What a legend calls it: when it began, on how many devices, and what makes it differ."""
         count, what = self.plan.gpus, "GPU" if self.plan.accelerator == "gpu" else "device"
         label = f"{self.began}, {counted(count, what)}"
+        label += f", {self.plan.settings}" if self.plan.settings else ""
         images = self.plan.work_per_iteration
         batch = f"{images or '?'} image{'' if images == 1 else 's'} per iteration"
         return f"{label}, {batch}" if self.mixed else label
@@ -164,6 +165,7 @@ def _download(run: ReportRun) -> dict[str, object]:
         "framework": run.plan.framework,
         "commit": run.plan.source.commit,
         "gpus": run.plan.gpus,
+        **{f"parameters.{name}": each.value for name, each in run.plan.parameters.items()},
         "accelerator": run.plan.accelerator,
         "started": record.started,
         "status": record.status,

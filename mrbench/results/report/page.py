@@ -34,6 +34,7 @@ from mrbench.results.report.gather import (
 )
 from mrbench.results.table.columns import Column, known
 from mrbench.results.table.offered import METRIC, columns_of, header, meanings
+from mrbench.results.table.parameters import PARAMETERS
 from mrbench.text import counted
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 class PageRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the ranking, or of the rows without a valid run, in words.
 
-    front: the mark of a row on the Pareto front. used: memory, energy and metrics, one cell for
-    each of PageChapter.used.
+    front: the mark of a row on the Pareto front. used: parameters, memory, energy and metrics, one
+    cell for each of PageChapter.used.
     """
 
     name: str
@@ -91,8 +92,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     """All that the template shows of a suite. empty: titles of parts left out, and why.
 
-    rate: what its throughputs are called. used: heads of the columns on memory, energy and metrics;
-    meanings: what stands in them, and what the mark says.
+    rate: what its throughputs are called. used: heads of the columns on parameters, memory, energy
+    and metrics; meanings: what stands in them, and what the mark says.
     """
 
     key: str
@@ -208,7 +209,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     labels = [f"{run.plan.implementation}, {run.label}" for run in chapter.runs]
     parts, empty = _parts(chapter, key, most)
     ranked = ranking.ranked(chapter)
-    used = _used(ranked)
+    used = _used(ranked, chapter.rows)
     return PageChapter(
         key=key,
         name=chapter.name,
@@ -221,7 +222,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         parts=parts,
         empty=empty,
         used=[header(column, chapter.rows) for column in used.values()],
-        meanings=meanings(["implementation", *used], ranked),
+        meanings=meanings(["implementation", *used], ranked or chapter.rows),
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],
         footnotes=footnotes.texts(chapter.rows),
@@ -236,13 +237,18 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     )
 
 
-def _used(rows: Sequence[TableRow]) -> dict[str, Column]:
-    """Return the table's columns on memory, energy and metrics that the rows say something in."""
-    return {
+def _used(ranked: Sequence[TableRow], rows: Sequence[TableRow]) -> dict[str, Column]:
+    """Return the columns of parameters that rows differ in, and on memory, energy and metrics.
+
+    Of these the ones that the ranked rows say something in.
+    """
+    of_all = columns_of(rows).items()
+    told = {n: c for n, c in of_all if c.default and c.keys[0].startswith(PARAMETERS)}
+    return told | {
         name: column
-        for name, column in columns_of(rows).items()
+        for name, column in columns_of(ranked).items()
         if column.keys[0].startswith(METRIC)
-        or (column.keys[0].endswith(USED) and known(column, rows))
+        or (column.keys[0].endswith(USED) and known(column, ranked))
     }
 
 

@@ -9,7 +9,8 @@ from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.results.table import data, markup, published
 from mrbench.results.table.columns import DISPENSABLE, value
-from mrbench.results.table.offered import METRIC, columns_of, shown_by_default
+from mrbench.results.table.offered import METRIC, OWN, columns_of, shown_by_default
+from mrbench.results.table.parameters import PARAMETERS
 from mrbench.results.table.sheet import WIDTH, Sheet, cut, make, wrapped
 
 
@@ -52,6 +53,7 @@ LISTS = (
     "stand_ins",
     "lead",
     "metrics",
+    "parameters",
 )  # what CSV leaves out unless it is asked for
 
 
@@ -97,8 +99,10 @@ def _fitted(
 
 def _dispensable(rows: Sequence[TableRow], names: Sequence[str]) -> list[str]:
     """Return the columns that a narrow terminal goes without, the first to go first."""
-    own = [name for name, column in columns_of(rows).items() if column.keys[0].startswith(METRIC)]
-    return [name for name in (*DISPENSABLE, *own[::-1]) if name in names]
+    offered = {name: column.keys[0] for name, column in columns_of(rows).items()}
+    told = [name for name, key in offered.items() if key.startswith(PARAMETERS)]  # by rows' names
+    own = [name for name, key in offered.items() if key.startswith(METRIC)]
+    return [name for name in (*told, *DISPENSABLE, *own[::-1]) if name in names]
 
 
 def render_data(rows: Sequence[TableRow], style: str, names: list[str] | None = None) -> str:
@@ -107,7 +111,7 @@ def render_data(rows: Sequence[TableRow], style: str, names: list[str] | None = 
     JSON has what others wrote as it was.
     """
     offered = columns_of(rows)
-    own = [key for column in offered.values() for key in column.keys if key.startswith(METRIC)]
+    own = [key for column in offered.values() for key in column.keys if key.startswith(OWN)]
     values = [row.plain() | {key: value(row, key) for key in own} for row in rows]
     keys = [
         k for k in (values[0] if values else ()) if k not in (own if style == "json" else LISTS)

@@ -9,7 +9,8 @@ from mrbench.errors import RecipeError
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit
 from mrbench.results.table.columns import value
-from mrbench.results.table.offered import METRIC, columns_of, units_of
+from mrbench.results.table.offered import METRIC, OWN, columns_of, units_of
+from mrbench.results.table.parameters import PARAMETERS
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -94,7 +95,7 @@ def _key(name: str, rows: Sequence[TableRow], where: str) -> str:
     offered = columns_of(rows)
     if name in offered:
         return _of_one_unit(offered[name].keys[0], rows, where)
-    own = [key for column in offered.values() for key in column.keys if key.startswith(METRIC)]
+    own = [key for column in offered.values() for key in column.keys if key.startswith(OWN)]
     keys = list(rows[0].plain()) if rows else []
     if name in own:
         return _of_one_unit(name, rows, where)
@@ -141,4 +142,6 @@ def _number(text: str) -> float | None:
 
 
 def _sortable(row: TableRow, key: str) -> Any:  # noqa: ANN401 - of one key all are of one type
-    return value(row, key)
+    content = value(row, key)
+    # but for a parameter that two recipes declare, one of them as a text
+    return (isinstance(content, str), content) if key.startswith(PARAMETERS) else content

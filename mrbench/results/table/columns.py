@@ -127,6 +127,8 @@ def _relative(_: Suite, row: TableRow) -> str:
 
 
 def _status(_: Suite, row: TableRow) -> str:
+    if row.status == "out_of_memory":
+        return f"out of memory: {shortened(row.reason.removeprefix('out_of_memory: '))}"
     if row.validity == "invalid":
         return f"invalid: {shortened(row.reason)}"
     text = row.validity.removesuffix(" with notes")

@@ -1,4 +1,4 @@
-"""All columns that rows may have, those of their recipes' metrics too; which are shown, and why."""
+"""All columns that rows may have, with their recipes' parameters and metrics; which are shown."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,10 +6,12 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import one_of, rate_name
 from mrbench.results import pareto
+from mrbench.results.table import parameters
 from mrbench.results.table.columns import COLUMNS, INTERVAL, ONLY_P95, Column, known, value
 from mrbench.text import fill_placeholders, four_digits, one_line
 
 METRIC = "metrics."  # begins a metric's key, and its column's name where a column has that
+OWN = (METRIC, parameters.PARAMETERS)  # what the keys of columns begin with that recipes bring
 BEHIND = "process_memory"  # stand the columns of metrics
 
 
@@ -18,9 +20,12 @@ def columns_of(rows: Sequence[TableRow]) -> dict[str, Column]:
     offered = {}
     for name, column in COLUMNS.items():
         offered[name] = column
+        if name == "implementation":
+            offered |= parameters.columns(rows, COLUMNS)
         if name == BEHIND:
             for metric in dict.fromkeys(metric for row in rows for metric in row.metrics):
-                offered[f"{METRIC}{metric}" * (metric in COLUMNS) or metric] = _metric(metric, rows)
+                taken = metric in COLUMNS or metric in offered
+                offered[f"{METRIC}{metric}" if taken else metric] = _metric(metric, rows)
     return offered
 
 
@@ -95,7 +100,7 @@ def _only_p95(column: Column, row: TableRow) -> bool:
 
 def header(column: Column, rows: Sequence[TableRow]) -> str:
     """Return a column's header, with the unit of these rows."""
-    return column.header if _is_metric(column) else _in_unit(column.header, rows)
+    return column.header if _is_own(column) else _in_unit(column.header, rows)
 
 
 def _in_unit(text: str, rows: Sequence[TableRow]) -> str:
@@ -115,7 +120,7 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
             sentences.append(INTERVAL)
         if name == "implementation" and (front := pareto.meaning(rows)):
             sentences.append(one_line(front))
-        if _is_metric(column):
+        if _is_own(column):
             sentences.append(column.meaning)
         elif column.meaning and known(column, rows):
             sentences.append(_in_unit(column.meaning, rows))
@@ -133,5 +138,5 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
-def _is_metric(column: Column) -> bool:
-    return column.keys[0].startswith(METRIC)
+def _is_own(column: Column) -> bool:
+    return column.keys[0].startswith(OWN)

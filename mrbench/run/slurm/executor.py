@@ -61,7 +61,7 @@ class Submitted:
 
     def submit(self, run: Run, prepared: PreparedRun, scratch: Scratch) -> None:
         """Submit the run's job."""
-        self._recorder.reporter.stage(run.plan.implementation, "submitting the job")
+        self._recorder.reporter.stage(run.plan.label, "submitting the job")
         number = submit.submit(run, prepared, scratch, self._options, self._watcher)
         run.close()  # hundreds may wait; slurm.json tells that it is with the cluster
         self._following.add(number, run)
@@ -89,7 +89,7 @@ class Detached:
 
     def submit(self, run: Run, prepared: PreparedRun, scratch: Scratch) -> None:
         """Submit the run's job."""
-        self._recorder.reporter.stage(run.plan.implementation, "submitting the job")
+        self._recorder.reporter.stage(run.plan.label, "submitting the job")
         number = submit.submit(run, prepared, scratch, self._options, None)
         run.close()
         self._submitted.append(f"job {number}: {run.folder.path}")

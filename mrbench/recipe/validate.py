@@ -1,0 +1,211 @@
+"""What a recipe's types cannot refuse: what could move, escape or mislead."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+import msgspec
+
+from mrbench.errors import PlaceholderError
+from mrbench.model.inputs import Environment
+from mrbench.model.logformat import LogFormat
+from mrbench.model.recipe import Recipe
+from mrbench.model.work import OLD_NAMES
+from mrbench.model.workload import Workload
+from mrbench.recipe.yamlfile import Place
+from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten, without_secrets
+
+SCHEMES = ("https", "ssh", "file", "package")
+_SSH_FORM = re.compile(r"[\w.-]+@[\w.-]+:.+")  # git@github.com:owner/name
+LONGEST_PATTERN, LONGEST_PART = 1000, 255  # bytes: of paths that file systems take, and names
+
+
+def validate(recipe: Recipe, place: Place) -> None:
+    """Raise RecipeError, with file, line and key, for what is wrong."""
+    _check_url(recipe.source.url, place, "source.url")
+    _check_environment(recipe.environment, place)
+    _check_workload(recipe.workload, place)
+    _check_log(recipe.log, place)
+    for pattern in recipe.log.keep:
+        _check_keep(pattern, place)
+    for key, text in _relative_paths(recipe):
+        if PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
+            raise place.error(
+                key, f"{text!r} must stay inside its folder", "relative, without '..'"
+            )
+    for key, words in _commands(recipe):
+        if not words[0].strip():
+            raise place.error(key, "its first word is empty", "name the program to start")
+    for key, text in _templates(recipe):
+        for name in PLACEHOLDER.findall(text):
+            if OLD_NAMES.get(name, name) not in PLACEHOLDERS:
+                raise PlaceholderError(
+                    f"unknown placeholder {{{name}}}",
+                    suggest(name, (*recipe.parameters, *PLACEHOLDERS)),
+                    file=place.file,
+                    line=place.line(key),
+                    key=key,
+                )
+
+
+def _check_url(url: str, place: Place, key: str) -> None:
+    scheme, _, rest = url.partition(":")
+    if scheme not in SCHEMES:
+        text = f"{url!r}: only {', '.join(SCHEMES)} URLs are used"
+        raise place.error(key, text, _as_url(url, place) or "give one")
+    user, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
+    if at and (scheme == "https" or ":" in user):
+        raise place.error(key, "holds a user or password", "keep secrets out of recipes")
+    query = url[len(url.partition("?")[0]) :]
+    if without_secrets(query) != query:
+        raise place.error(key, "holds a token", "keep secrets out of recipes")
+
+
+def _as_url(text: str, place: Place) -> str:
+    """Return what to write for a repository's path, or its address in ssh's form; else nothing."""
+    if _SSH_FORM.fullmatch(text):  # not spelled out: messages hide the user in a URL
+        return "put ssh:// before it, and / in place of the colon"
+    if ":" in text or not text:
+        return ""
+    folder = os.path.normpath(Path(place.file).absolute().parent / text)
+    return f"for a repository on this machine, give file://{quote(folder)}"
+
+
+def _check_environment(env: Environment, place: Place) -> None:
+    for i, package in enumerate(env.packages):
+        _check_url(package.url, place, f"environment.packages[{i}].url")
+    if env.index is not None:
+        _check_index(env.index, place, "environment.index")
+    for i, url in enumerate(env.find_links):
+        _check_index(url, place, f"environment.find_links[{i}]")
+    if env.kind == "image" and not env.image:
+        raise place.error("environment.image", "missing", "kind image needs one")
+
+
+def _check_index(url: str, place: Place, key: str) -> None:
+    """Refuse what uv and pip would not take as one URL, and what would tell others a secret."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("https", "file") or not rest.strip("/") or re.search(r"[\s,$\"'`\\]", rest):
+        raise place.error(key, f"{without_secrets(url)!r} is not an https or file URL", "give one")
+    if without_secrets(url) != url:
+        remedy = "keep secrets out of recipes; pip and uv take them from ~/.netrc"
+        raise place.error(key, "holds a password or a token", remedy)
+
+
+def _check_workload(work: Workload, place: Place) -> None:
+    if work.unit == "steps" and work.per_device != 1:
+        text = f"{work.per_device} steps in one iteration of one GPU"
+        raise place.error("workload.per_device", text, "of unit steps it is 1")
+    whole = work.accumulation if work.iteration == "step" else 1
+    if work.total is not None and work.unit != "steps" and work.total % whole:
+        text = f"{work.total} of {whole} batches, which does not divide"
+        remedy = "it is that of a whole iteration, all its batches and GPUs together"
+        raise place.error("workload.total", text, remedy)
+
+
+def _check_log(log: LogFormat, place: Place) -> None:
+    given = [name for name in ("format", "pattern", "columns") if getattr(log, name) is not None]
+    if len(given) != 1:
+        text = f"has {' and '.join(given)}" if given else "says nothing of how to parse the log"
+        raise place.error("log", text, "give one of `format`, `pattern` and `columns`")
+    if log.file is not None:
+        _check_keep(log.file, place, "log.file")
+    if log.pattern is None and log.step_pattern is not None:
+        raise place.error("log.step_pattern", "has no `pattern` beside it", "add it")
+    if log.pattern is not None:
+        timed = _check_pattern(log, place)
+        if timed and log.timing is None:
+            raise place.error("log", "a `pattern` needs `timing` beside it", "add it")
+
+
+def _check_keep(pattern: str, place: Place, key: str = "log.keep") -> None:
+    """Refuse what names no files: it would be found out when the training is over."""
+    parts = PurePosixPath(pattern).parts
+    if not parts or any(map(_names_nothing, parts)) or len(pattern.encode()) > LONGEST_PATTERN:
+        text = f"{shorten(pattern)!r} names no files"
+        raise place.error(key, text, "give a pattern below {output}, as results/*.json")
+
+
+def _names_nothing(part: str) -> bool:
+    return ("**" in part and part != "**") or "\0" in part or len(part.encode()) > LONGEST_PART
+
+
+def _check_pattern(log: LogFormat, place: Place) -> bool:
+    """Return whether a pattern has a value, which it need not where arrivals tell the seconds."""
+    groups = _groups(log.pattern or "", place, "log.pattern")
+    missing = {"iteration", "value"} - groups
+    if log.step_pattern is not None:
+        missing -= _groups(log.step_pattern, place, "log.step_pattern")
+    if "epoch" in groups and ("per_epoch" in groups or log.every):
+        missing.discard("iteration")
+    if missing - ({"value"} if log.clock == "arrival" else set()):
+        text = f"lacks the group {', '.join(sorted(missing))}"
+        raise place.error("log.pattern", text, f"add it, as (?P<{min(missing)}>...)")
+    return "value" not in missing
+
+
+def _groups(pattern: str, place: Place, key: str) -> set[str]:
+    try:
+        return set(re.compile(pattern).groupindex)
+    except (re.error, OverflowError, RecursionError) as exc:
+        text = f"is not a valid regular expression: {exc}"
+        raise place.error(key, text, "correct it") from exc
+
+
+def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    yield "launch.directory", recipe.launch.directory
+    yield from patches_of(recipe)
+    yield "environment.lock", recipe.environment.lock or "."
+    yield "sample.log", recipe.sample.log if recipe.sample else "."
+    for package in recipe.environment.packages:
+        yield "environment.packages", package.folder
+    for pattern in recipe.log.keep:
+        yield "log.keep", pattern
+    yield "log.file", recipe.log.file or "."
+    if recipe.data:
+        for link, target in recipe.data.links.items():
+            yield f"data.links.{link}", link
+            yield f"data.links.{link}", target
+        for need in recipe.data.needs:
+            yield "data.needs", need
+    for item in recipe.weights:
+        yield "weights", item.file
+        yield "weights", item.link or "."
+
+
+def _commands(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "launch.command", recipe.launch.command
+    if recipe.launch.multi_node:
+        yield "launch.multi_node.command", recipe.launch.multi_node.command
+    for i, step in enumerate(recipe.environment.build):
+        yield f"environment.build[{i}]", step
+    for i, step in enumerate(recipe.data.prepare if recipe.data else ()):
+        yield f"data.prepare[{i}]", step
+
+
+def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    for key, words in _commands(recipe):
+        for text in words:
+            yield key, text
+    for name, text in recipe.launch.variables.items():
+        yield f"launch.variables.{name}", text
+    for text in recipe.other_gpus.arguments:
+        yield "other_gpus.arguments", text
+    for key, text in msgspec.structs.asdict(recipe.workload).items():
+        if isinstance(text, str):
+            yield f"workload.{key}", text
+
+
+def patches_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Yield key and name of each patch."""
+    for i, name in enumerate(recipe.source.patches):
+        yield f"source.patches[{i}]", name
+    for i, name in enumerate(recipe.adaptation.patches if recipe.adaptation else ()):
+        yield f"adaptation.patches[{i}]", name
+
+
+def suggest(name: str, known: tuple[str, ...]) -> str:
+    """Return what somebody may have meant by a name, and what there is."""
+    return f"{did_you_mean(name, known)} known: {', '.join(known)}".lstrip()
