@@ -12,7 +12,7 @@ import pytest
 from manyruns import seal
 from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
+from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import Measurement
 from mrbench.model.metric import Aggregation, Metric, MetricPattern
 from mrbench.model.suite import Hardware, Suite
@@ -166,6 +166,48 @@ def test_ranks_print_their_iterations_in_any_order(tmp_path: Path) -> None:
     assert (found["norm"].value, found["norm"].count) == (2, 40)
 
 
+ROWS = {
+    "csv": lambda i: f"{i},{i / 10},,\n{i},,{i},nan\n",
+    "json": lambda i: (
+        f'{{"at": {{"step": {i}}}, "time": {i / 10}}}\n'
+        f'DLLL {{"at": {{"step": {i}}}, "gpu": {{"mem": {i}}}, "lr": NaN}}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "names"),
+    [
+        ("csv", "step,time,mem,lr\n", ("step", "mem", "lr")),
+        ("json", "", ("at.step", "gpu.mem", "lr")),
+    ],
+)
+def test_a_column_of_a_result_file(
+    tmp_path: Path, kind: str, head: str, names: tuple[str, str, str]
+) -> None:
+    path = tmp_path / f"metrics.{kind}"
+    path.write_text(head + "".join(map(ROWS[kind], range(20, 601, 20))))
+    step, mem, lr = names
+    log = LogFormat(
+        columns=Columns(iteration=step, value="time"),
+        timing="cumulative",
+        metrics={
+            "mem": MetricPattern(column=mem, aggregation="max"),
+            "mean": MetricPattern(column=mem),
+            "lr": MetricPattern(column=lr),
+            "gone": MetricPattern(column="gone"),
+        },
+    )
+    found = parse_log(
+        path, recipes={"x": KnownLog(log, 2)}, window=WINDOW, implementation="x"
+    ).measurement
+    assert (found.status, found.metrics is not None) == ("ok", True)
+    metrics = found.metrics or {}
+    assert [(metrics[n].value, metrics[n].count) for n in ("mem", "mean")] == [(500, 20), (310, 20)]
+    assert metrics["lr"].reason == "20 of 20 values are no finite numbers, the first is nan"
+    assert metrics["gone"].reason == "no row of the window has its column"
+
+
 def test_frames_of_a_bar_are_lines_and_blocks_do_not_matter(tmp_path: Path) -> None:
     filler = "x" * 3000 + "\n"  # the log is of several blocks
     text = "".join(f"{filler * 30}mem: {i}\r{line(i)}" for i in range(20, 601, 20))
@@ -181,6 +223,7 @@ def test_frames_of_a_bar_are_lines_and_blocks_do_not_matter(tmp_path: Path) -> N
     [
         ("mem: (", "log.metrics.mem.pattern: is not a valid regular expression"),
         ("mem: (\\\\d+)", "log.metrics.mem.pattern: lacks the group value; add it"),
+        ('", column: "mem', "log.metrics.mem: has both or neither of two; give `pattern` or"),
     ],
 )
 def test_a_wrong_pattern_is_refused_before_the_start(
@@ -253,6 +296,11 @@ def test_a_run_from_the_recipe_to_the_table(tmp_path: Path, git: Callable[..., s
     assert (several.returncode, several.stdout) == (2, "")
     assert "that is several values; name one of them: absent, elapsed, loss" in several.stderr
     assert ", process_memory, absent, elapsed, loss, relative, " in unknown.stderr
+
+    assert mrbench("report", "toys", "-o", "r.html", cwd=tmp_path).returncode == 0
+    page = (tmp_path / "r.html").read_text()
+    assert ">elapsed (s)</th>" in page
+    assert "elapsed: max over the window, as the log prints it. Of one." in page
 
     assert mrbench("verify", runs[0], cwd=tmp_path).returncode == 0
     record = json.loads((runs[0] / "record.json").read_bytes())

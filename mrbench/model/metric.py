@@ -14,14 +14,21 @@ class MetricPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Where a metric stands in the log, and what becomes of its values over the window."""
 
     pattern: Annotated[
-        str,
+        str | None,
         Meta(
             description="Regular expression of a log line with the group value. The values between"
             " the window's first and last log line count; with a group iteration, counted as the"
             " log counts them, those of the window's iterations.",
             examples=["max mem: (?P<value>[\\d.]+)"],
         ),
-    ]
+    ] = None
+    column: Annotated[
+        str | None,
+        Meta(
+            description="Of a result file, in place of a pattern: the column that has the value, as"
+            " in log.columns. The rows of the window's iterations count."
+        ),
+    ] = None
     unit: Annotated[
         str, Meta(max_length=20, description="Unit of the value, e.g. GiB. Default: none.")
     ] = ""

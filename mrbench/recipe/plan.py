@@ -243,7 +243,7 @@ def _resolved_log(file: RecipeFile) -> LogFormat:
     except RecipeError as exc:
         raise file.place.error("log.states", exc.text, exc.remedy) from exc
     try:
-        check_metrics(file.recipe.log.metrics)
+        check_metrics(file.recipe.log)
     except RecipeError as exc:
         raise file.place.error(exc.key or "log.metrics", exc.text, exc.remedy) from exc
     try:

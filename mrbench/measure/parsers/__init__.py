@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from mrbench.errors import RecipeError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
-from mrbench.measure.parsers.base import Parse, TextFormat
+from mrbench.measure.parsers.base import Cell, Parse, TextFormat
 from mrbench.measure.parsers.pattern import from_pattern, of_columns
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Per, Timing
@@ -180,6 +180,21 @@ def rated_per(log: LogFormat) -> Per:
     """Return whose rate the log prints."""
     name = log.format or ""
     return log.per or (_named(name).per if name in FORMATS else "job")
+
+
+def with_columns(log: LogFormat) -> LogFormat | None:
+    """Return a result file's format with its columns; None for a log that has none."""
+    if log.columns is not None:
+        return log
+    module, _ = PARSERS.get(log.format or "", ("", ""))
+    return import_module(f"{__name__}.rows").KNOWN.get(log.format) if module == "rows" else None
+
+
+def read_column(blocks: Iterable[Block], log: LogFormat, name: str) -> Iterator[Cell]:
+    """Yield what the rows of a result file have in a column; see rows.read_column."""
+    rows = import_module(f"{__name__}.rows")
+    cells: Iterator[Cell] = rows.read_column(blocks, log.columns, name)
+    return cells
 
 
 def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:

@@ -160,6 +160,17 @@ class Mark(NamedTuple):
     skips: int = 0
 
 
+class Cell(NamedTuple):
+    """What a result file's row has in one column, with its iteration as printed.
+
+    ended_at: offset in bytes behind the row.
+    """
+
+    iteration: int
+    text: str
+    ended_at: int
+
+
 # Marks far behind the window are skipped; only a repeated one is reported: every rank prints it.
 REPEAT = Mark(0, math.nan, 0)
 

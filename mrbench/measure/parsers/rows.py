@@ -7,6 +7,7 @@ else, such as a validation. What kind a file is its first bytes show.
 
 import csv
 import itertools
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import msgspec
 from mrbench.measure.log import stated
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import tfevents
-from mrbench.measure.parsers.base import Mark, TextFormat, last_digit, number, plain
+from mrbench.measure.parsers.base import Cell, Mark, TextFormat, last_digit, number, plain
 from mrbench.measure.parsers.pattern import of_columns
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
@@ -39,6 +40,10 @@ LITGPT = LogFormat(
 LIGHTNING = LogFormat(
     columns=Columns(iteration="step", value="train/time"), timing="cumulative", counts_from=0
 )
+
+
+# Formats whose columns are known.
+KNOWN: Mapping[str, LogFormat] = {"litgpt-csv": LITGPT, "lightning-csv": LIGHTNING}
 
 
 class Row(NamedTuple):
@@ -103,6 +108,14 @@ def read(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
             yield row
 
 
+def read_column(blocks: Iterable[Block], columns: Columns, name: str) -> Iterator[Cell]:
+    """Yield what the rows that have an iteration have in a column."""
+    for row in read(blocks, Columns(iteration=columns.iteration, value=name)):
+        step = _number(row, columns.iteration)
+        if step is not None and step.is_integer():
+            yield Cell(int(step), row.texts[name], row.ended_at)
+
+
 def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:
     """Return what kind of result file begins with these bytes, and its columns; None if none."""
     if tfevents.is_events(head):
@@ -161,12 +174,22 @@ def _objects(lines: Iterable[tuple[bytes, int]], columns: Columns) -> Iterator[R
         at = line.find(b"{")
         if at < 0 or last not in line:
             continue
-        try:
-            found = msgspec.json.decode(line[at:])
-        except (msgspec.DecodeError, RecursionError):
-            continue
+        found = _decoded(line[at:])
         texts = {name: _at(found, name) for name in names}
         yield Row({name: text for name, text in texts.items() if text is not None}, ended_at)
+
+
+def _decoded(text: bytes) -> object:
+    """Return what JSON holds, None for what is none; nan and inf stand in it as Python has them."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found
 
 
 def _at(found: object, path: str) -> str | None:

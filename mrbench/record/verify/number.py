@@ -94,7 +94,7 @@ def _check_states(plan: Plan) -> None:
     """Refuse patterns that no recipe can have had."""
     try:
         check_patterns(plan.log.states)
-        check_metrics(plan.log.metrics)
+        check_metrics(plan.log)
     except RecipeError as exc:
         key = exc.key or "log.states"
         raise MrbenchError(exc.text, DAMAGED, file="plan.json", key=key) from exc
