@@ -15,6 +15,7 @@ from mrbench.measure import anylog
 from mrbench.measure.anylog import Known, KnownLog, ParsedLog
 from mrbench.measure.published import apply
 from mrbench.model.inputs import Window
+from mrbench.model.logformat import LogFormat
 from mrbench.model.metric import MetricPattern
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
@@ -22,6 +23,8 @@ from mrbench.model.work import Unit
 from mrbench.recipe import load, plan, published
 from mrbench.record import listing, rundir
 from mrbench.record.archive import is_archive, opened
+
+KEYS = "the log"  # is what it is called where keys alone describe it
 
 
 def load_runs(
@@ -73,6 +76,7 @@ def parse_log(
     path: str | PathLike[str],
     *,
     recipe: str | PathLike[str] | None = None,
+    log: LogFormat | None = None,
     suite: str = "2019",
     implementation: str | None = None,
     work_per_iteration: int | None = None,
@@ -86,25 +90,29 @@ def parse_log(
 ) -> ParsedLog:
     """Measure a log as `mrbench parse` does; `measurement.status` is "ok" where there is a number.
 
-    recipe: parse the log by this file's log section, over its suite's window. suite: else the
-    suite whose recipes are tried. implementation: name of a recipe or of a log format; by default,
-    the format is detected. work_per_iteration: images (or unit) of all devices, where
-    the log does not state it. unit: default: the recipe's, else images. window: "A:B", iterations
-    A+1 to B. every: iterations from one log line to the next. smoothing: iterations
-    that each printed time is the mean of. epochs_from: number of the first epoch, 0 or 1. rule:
-    name or file of the rule by which somebody made a published number; `by_rule` has what it makes
-    of the log, which is parsed by the rule's own words unless a recipe or an implementation is
-    given. metrics: what else to read from the window's lines, beside what a recipe asks for.
+    recipe: parse the log by this file's log section, over its suite's window. log: such a section
+    itself. suite: else the suite whose recipes are tried. implementation: name of a recipe or of a
+    log format; by default, the format is detected. work_per_iteration: images (or unit) of all
+    devices, where the log does not state it. unit: default: the recipe's, else images. window:
+    "A:B", iterations A+1 to B. every: iterations from one log line to the next. smoothing:
+    iterations that each printed time is the mean of. epochs_from: number of the first epoch, 0 or
+    1. rule: name or file of the rule by which somebody made a published number; `by_rule` has what
+    it makes of the log, which is parsed by the rule's own words unless a recipe or an
+    implementation is given. metrics: what else to read from the window's lines, beside what a
+    recipe asks for.
 
     A log without a number is no exception: `measurement.reason` says why. Raises MeasureError if
     the log cannot be read, RecipeError if the arguments or the recipe are wrong.
     """
-    if recipe is not None and implementation is not None:
-        raise RecipeError("a recipe and an implementation exclude each other", "give one of them")
+    if sum(each is not None for each in (recipe, implementation, log)) > 1:
+        text = "a recipe, keys of one and an implementation exclude each other"
+        raise RecipeError(text, "give one of them")
     if is_archive(Path(path)):
         remedy = "`mrbench verify` measures a packed run again, `mrbench show` shows it"
         raise MeasureError("is an archive, no log", remedy, file=path)
     known, usual = _of_suite(suite) if recipe is None else _of_recipe(Path(recipe))
+    if log is not None:
+        known, implementation = {**known, KEYS: KnownLog(log, None, unit or "images")}, KEYS
     applied = published.load(rule) if rule is not None else None
     own = apply.log_of(applied) if applied and recipe is None and implementation is None else None
     if applied and not Path(path).is_file():

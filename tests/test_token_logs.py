@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mrbench import cli
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.log.blocks import whole_lines
@@ -435,3 +436,20 @@ def test_lines_that_two_loggers_print_and_frames_that_were_overwritten_count_onc
     assert (found.iterations, found.processes) == (100, 1)
     assert found.throughput == pytest.approx(16)
     assert found.agreement == pytest.approx(1)
+
+
+def test_keys_of_a_recipe_parse_a_log_without_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("n,clock\n" + "".join(f"{i},{s}\n" for i, s, _, _ in ROWS))
+    words = ["parse", str(path), "--window", "100:200", "--work-per-iteration", "8"]
+    assert cli.main(words) == 6
+    assert "a CSV file with the columns n, clock" in capsys.readouterr().out
+    keys = ["--as", "columns: {iteration: n, value: clock}", "--as", "timing: cumulative"]
+    assert cli.main([*words, "--unit", "tokens", *keys]) == 0
+    assert "16.000 tokens/s, 0.500000 s per iteration" in capsys.readouterr().out
+    assert cli.main([*words, "--as", "timing: cumulative"]) == 2
+    assert "give one of `format`, `pattern` and `columns`" in capsys.readouterr().err
+    assert cli.main([*words, "--as", "columns: {valu: clock}"]) == 2
+    assert "did you mean 'value'" in capsys.readouterr().err

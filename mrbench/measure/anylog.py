@@ -267,7 +267,7 @@ def _unnamed(kind: str, columns: Sequence[str]) -> tuple[str, str]:
     """Return that nothing says what a result file's columns are, and what to do."""
     names = ", ".join(printable(name) for name in columns[:MOST_COLUMNS])
     more = f" and {len(columns) - MOST_COLUMNS} more" if len(columns) > MOST_COLUMNS else ""
-    remedy = "say which of its columns are what, in a recipe's log.columns (--recipe FILE)"
+    remedy = "say which of its columns are what (--as 'columns: {...}', log.columns of a recipe)"
     return f"it is {kind} with the columns {shorten(names, 300)}{more}", remedy
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Recipe
 from mrbench.model.work import OLD_NAMES
 from mrbench.model.workload import Workload
-from mrbench.recipe.yamlfile import Place
+from mrbench.recipe.yamlfile import Place, parse_yaml
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten, without_secrets
 
 SCHEMES = ("https", "ssh", "file", "package")
@@ -27,7 +27,7 @@ def validate(recipe: Recipe, place: Place) -> None:
     _check_url(recipe.source.url, place, "source.url")
     _check_environment(recipe.environment, place)
     _check_workload(recipe.workload, place)
-    _check_log(recipe.log, place)
+    check_log(recipe.log, place)
     for pattern in recipe.log.keep:
         _check_keep(pattern, place)
     for key, text in _relative_paths(recipe):
@@ -105,7 +105,18 @@ def _check_workload(work: Workload, place: Place) -> None:
         raise place.error("workload.total", text, remedy)
 
 
-def _check_log(log: LogFormat, place: Place) -> None:
+def log_of(keys: Sequence[str], where: str) -> LogFormat:
+    """Return the log section made of such lines as `timing: cumulative`. Raises RecipeError.
+
+    where: what messages call them.
+    """
+    log, place = parse_yaml(LogFormat, "\n".join(keys).encode(errors="replace"), where)
+    check_log(log, place)
+    return log
+
+
+def check_log(log: LogFormat, place: Place) -> None:
+    """Refuse a log section that says nothing of how to parse it, or too much."""
     given = [name for name in ("format", "pattern", "columns") if getattr(log, name) is not None]
     if len(given) != 1:
         text = f"has {' and '.join(given)}" if given else "says nothing of how to parse the log"

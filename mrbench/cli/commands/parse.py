@@ -16,6 +16,7 @@ from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog
 from mrbench.model.metric import Aggregation, MetricPattern
 from mrbench.model.work import Unit, rate_name
+from mrbench.recipe import validate
 from mrbench.results import byrule
 from mrbench.text import printable, shorten
 
@@ -67,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--window", metavar="A:B", help="iterations A+1 to B; default: the suite's")
     meaning = parser.add_argument_group("what the log does not say itself")
+    meaning.add_argument(
+        "--as",
+        dest="keys",
+        action="append",
+        metavar="'KEY: VALUE'",
+        help="a key of a recipe's log section, e.g. 'timing: cumulative'; repeat it",
+    )
     meaning.add_argument(
         "--every", type=positive, metavar="N", help="iterations from one log line to the next"
     )
@@ -127,6 +135,7 @@ def main(args: argparse.Namespace) -> int:
     parsed = api.parse_log(
         "/dev/stdin" if str(args.log) == "-" else args.log,
         recipe=args.recipe,
+        log=validate.log_of(args.keys, "--as") if args.keys else None,
         suite=args.suite,
         implementation=args.impl,
         work_per_iteration=args.work_per_iteration,

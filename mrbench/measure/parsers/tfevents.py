@@ -6,6 +6,7 @@ of protocol buffers, of which four fields are read: tensorflow/core/util/event.p
 framework/summary.proto, tensor.proto. tensorboard itself, which can read it, brings 60 MB.
 """
 
+import functools
 import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -34,7 +35,9 @@ class Scalar(NamedTuple):
     ended_at: int
 
 
+@functools.cache
 def _table() -> tuple[int, ...]:
+    """Return the checksum of each byte; most logs are no event files and need none."""
     table = []
     for byte in range(256):
         for _ in range(8):
@@ -43,14 +46,11 @@ def _table() -> tuple[int, ...]:
     return tuple(table)
 
 
-_TABLE = _table()
-
-
 def masked_crc(data: bytes) -> int:
     """Return the checksum of a record's part: CRC-32C (RFC 3720), rotated and masked."""
-    crc = 0xFFFFFFFF
+    crc, table = 0xFFFFFFFF, _table()
     for byte in data:
-        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
     crc ^= 0xFFFFFFFF
     return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF
 
