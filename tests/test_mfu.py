@@ -221,6 +221,12 @@ def test_what_a_gpu_can_do_is_valid() -> None:
         (L40S, 100 / 312, "a peak of 312 TFLOP/s, as torchtitan 0.3.0 does, which looks for"),
         (L40S, 100 / 121, "a peak of 121 TFLOP/s, as Lightning 2.6.6 does, which finds 'l4'"),
         ("NVIDIA H100 NVL", 100 / 1978.8, "which has twice the peak"),
+        (
+            "NVIDIA H100 80GB HBM3",
+            100 / 312,
+            "as nanoGPT (3adf61e) does, which takes an A100's peak for every GPU",
+        ),
+        ("AMD Instinct MI350X", 100 / 312, "torchtitan 0.3.0 does, which does not know the GPU"),
         ("NVIDIA A10G", 100 / 312, "which takes an A100's peak for a GPU that it does"),
         (A100, 100 / 624, "the peak with sparsity, 624 TFLOP/s"),
         (A100, 100 / 156, "the peak of tf32, 156 TFLOP/s"),
@@ -285,6 +291,37 @@ def test_show_says_what_it_is_by() -> None:
 def test_a_percentage_without_its_unit_is_named() -> None:
     answer = found(printed=40.15)
     assert "more than 1; if that is percent, give the metric the unit %" in answer.difference
+
+
+FORMULA = (
+    "6 * (12 * layers * width ** 2 + vocabulary * width) + 12 * layers * width * sequence_length"
+)
+
+
+@pytest.mark.parametrize(
+    ("printed", "says"),
+    [
+        (74.13, ""),
+        (23.39, "989 TFLOP/s, as nanochat up to 2025 (issue 60) does"),
+    ],
+)
+def test_a_real_line_of_nanochat_is_confirmed(printed: float, says: str) -> None:
+    """Pull request 147: d20 on eight A100, `tok/sec: 529,882 | mfu: 74.13`; 25 before it."""
+    model = stated(FORMULA, layers="20", width="1280", vocabulary="65536")
+    per_unit = worked_out(model, 2048).per_unit
+    run = record(A100, gpus=[{"name": A100}] * 8, printed=printed, printed_unit="%")
+    assert run.plan.flops is not None
+    assert run.measurement is not None
+    flops = replace(run.plan.flops, per_unit=per_unit, attention_per_unit=None)
+    run = replace(
+        run,
+        plan=replace(run.plan, gpus=8, unit="tokens", flops=flops),
+        measurement=replace(run.measurement, throughput=529_882.0),
+    )
+    answer = mfu_of(run)
+    assert answer is not None
+    assert answer.value == pytest.approx(0.7413, abs=5e-5)
+    assert says in answer.difference if says else not answer.difference
 
 
 def stated(formula: str, **values: str) -> FlopsPerUnit:

@@ -14,6 +14,7 @@ others would make of it.
 | GPU, as NVML names it | number format | TFLOP/s | source |
 |---|---|---|---|
 """
+ABOUT = {"unknown": "any that is not in the table above", "every": "every GPU"}
 MISTAKES = """
 
 ## Peaks that trainers take instead
@@ -29,7 +30,7 @@ def page() -> str:
     """Return the page."""
     rows = [row for gpu in all_gpus() for row in _rows(gpu)]
     mistakes = [
-        f"| {cell(', '.join(m.gpus) or 'any other')} | {m.tflops:g} | {m.trainer} | {cell(m.why)} |"
+        f"| {cell(', '.join(m.gpus) or ABOUT[m.about])} | {m.tflops:g} | {m.trainer} | {m.why} |"
         for m in all_mistakes()
     ]
     return INTRO + "\n".join(rows) + MISTAKES + "\n".join(mistakes) + "\n"

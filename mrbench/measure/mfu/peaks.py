@@ -4,6 +4,7 @@ import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -44,12 +45,16 @@ class GpuPeaks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A peak that a trainer takes and that is not the GPU's; no gpus: for all that it lacks."""
+    """A peak that a trainer takes and that is not the GPU's.
 
-    gpus: tuple[str, ...]
+    about: the GPUs in `gpus`, those that the file does not have, or every GPU.
+    """
+
+    about: Literal["named", "unknown", "every"]
     tflops: float
     trainer: str
     why: str
+    gpus: tuple[str, ...] = ()
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,9 +88,15 @@ def peaks_of(name: str) -> GpuPeaks | None:
     return _by_name().get(_normalised(name))
 
 
-def mistakes_about(name: str) -> list[Mistake]:
-    """Return the wrong peaks that known trainers take for a GPU."""
-    return [m for m in all_mistakes() if _normalised(name) in map(_normalised, m.gpus)]
+def mistakes_about(name: str | None) -> list[Mistake]:
+    """Return the wrong peaks that known trainers take for a GPU; None: its name is not known."""
+    normal = _normalised(name or "")
+    about = {"every"} if normal in _by_name() else {"every", "unknown"}
+    return [
+        mistake
+        for mistake in all_mistakes()
+        if mistake.about in about or normal in map(_normalised, mistake.gpus)
+    ]
 
 
 @functools.cache

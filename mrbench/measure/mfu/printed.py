@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from mrbench.measure.mfu.peaks import all_mistakes, mistakes_about, peaks_of
+from mrbench.measure.mfu.peaks import mistakes_about, peaks_of
 from mrbench.model.measurement import Measurement
 from mrbench.model.mfu import Flops, Mfu
 
@@ -57,12 +57,13 @@ def _difference(ours: Mfu, flops: Flops, printed: float) -> str:
 
 def _peaks(ours: Mfu, achieved: float) -> Iterator[_Basis]:
     """Yield other peaks that trainers take; achieved: TFLOP/s of one GPU."""
-    wrong = mistakes_about(ours.gpu) if ours.gpu else []
-    if ours.gpu is None or peaks_of(ours.gpu) is None:
-        wrong = [mistake for mistake in all_mistakes() if not mistake.gpus]
-    for mistake in wrong:
-        text = f"it takes a peak of {mistake.tflops:g} TFLOP/s, as {mistake.trainer} does, which"
-        yield _Basis(achieved / mistake.tflops, f"{text} {mistake.why}")
+    trainers: dict[float, list[str]] = {}
+    for mistake in mistakes_about(ours.gpu):
+        who = f"as {mistake.trainer} does, which {mistake.why}"
+        trainers.setdefault(mistake.tflops, []).append(who)
+    for tflops, known in trainers.items():
+        text = f"it takes a peak of {tflops:g} TFLOP/s, {'; or '.join(known)}"
+        yield _Basis(achieved / tflops, text)
     for peak in ours.other_peaks:
         text = f"it takes another source's peak of {peak.tflops:g} TFLOP/s ({peak.source})"
         yield _Basis(achieved / peak.tflops, text)
