@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from manyruns import seal
@@ -471,3 +472,17 @@ def test_parse_takes_metrics_of_its_own(tmp_path: Path) -> None:
         done = mrbench("parse", log, "--metric", text, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")
         assert told in done.stderr
+
+
+def test_texts_of_a_metric_are_other_peoples() -> None:
+    hostile = Metric(value=1, count=1, unit="a|%\x1b[2J\n", description="<b>{unit}\x1b[2J")
+    rows = [row("a", 2, metrics={"mem": hostile})]
+    for style in ("plain", "markdown", "rst", "html", "latex", "github", "csv"):
+        text = render(SUITE, rows, style)
+        assert "\x1b[2J" not in text
+        assert style not in ("html", "markdown", "github") or "<b>" not in text
+    assert "mem (a\\|%" in render(SUITE, rows, "markdown")
+    assert "{unit}" in render(SUITE, rows, "plain")
+    forged = {"status": "ok", "metrics": {"a\x1b[2J": {"value": 1}}}
+    with pytest.raises(msgspec.ValidationError, match=r"Expected `str` matching"):
+        msgspec.convert(forged, Measurement)

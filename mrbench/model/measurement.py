@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from mrbench.model.clocks import ComparedClock, Disagreement
 from mrbench.model.finding import Problem
-from mrbench.model.metric import Metric
+from mrbench.model.metric import Metric, MetricName
 from mrbench.model.run import Failure, Status
 from mrbench.model.steadiness import Drift, Pauses, Unsteady
 from mrbench.model.work import Unit
@@ -268,7 +268,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Where the window's lines stand in the log; null in older records."),
     ] = None
     metrics: Annotated[
-        Mapping[str, Metric] | None,
+        Mapping[MetricName, Metric] | None,
         Meta(description="By name: the values that log.metrics asks for; null: it asks for none."),
     ] = None
     processes: Annotated[

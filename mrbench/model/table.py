@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from mrbench.model.metric import Metric
+from mrbench.model.metric import Metric, MetricName
 from mrbench.model.parameters import PlannedParameter
 from mrbench.model.record import Verdict
 from mrbench.model.run import Status
@@ -211,7 +211,7 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         int | None, Meta(description="The same: the value that 95 % of the window lies below.")
     ] = None
     metrics: Annotated[
-        Mapping[str, Metric],
+        Mapping[MetricName, Metric],
         Meta(
             description="By name: what the recipe's log.metrics find. The mean of the valid runs;"
             " where the aggregation is max or min, the largest or smallest."

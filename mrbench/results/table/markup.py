@@ -43,7 +43,7 @@ def markdown(sheet: Sheet) -> str:
     """Return GitHub's Markdown: the table, and below it what it means."""
     below = [escape_markdown(text) for text in sheet.below]
     above = [escape_markdown(sheet.lead)] if sheet.lead else []
-    return "\n\n".join([*above, _table(sheet, _markdown_cells(sheet), "pipe"), *below])
+    return "\n\n".join([*above, _markdown_table(sheet, _markdown_cells(sheet)), *below])
 
 
 def github(sheet: Sheet) -> str:
@@ -54,7 +54,7 @@ def github(sheet: Sheet) -> str:
     ]
     parts = [f"## {escape_markdown(sheet.title)}"]
     parts += [escape_markdown(sheet.lead)] if sheet.lead else []
-    parts.append(_table(sheet, marked, "pipe"))
+    parts.append(_markdown_table(sheet, marked))
     parts += [escape_markdown(text) for text in replace(sheet, remarks=()).below]
     if sheet.remarks:
         lines = "\n".join(f"- {escape_markdown(text)}" for text in sheet.remarks)
@@ -99,6 +99,10 @@ def latex(sheet: Sheet) -> str:
     return "\n\n".join([*above, table, *below])
 
 
+def _markdown_table(sheet: Sheet, cells: Sequence[Sequence[str]]) -> str:
+    return _table(sheet, cells, "pipe", escape_markdown)
+
+
 def _markdown_cells(sheet: Sheet) -> list[list[str]]:
     def linked(text: str, link: str) -> str:
         return f"[{escape_markdown(text)}]({url_of(link)})"
@@ -122,7 +126,7 @@ def _table(
     sheet: Sheet,
     cells: Sequence[Sequence[str]],
     style: str,
-    escaped: Callable[[str], str] = str,
+    escaped: Callable[[str], str],
 ) -> str:
     from tabulate import tabulate  # noqa: PLC0415 - 40 ms that only these formats pay
 

@@ -50,7 +50,7 @@ def _metric(name: str, rows: Sequence[TableRow]) -> Column:
         if name in row.metrics and row.metrics[name].value is None
     ]
     return Column(
-        f"{name} ({unit})" if alike and unit else name,
+        one_line(f"{name} ({unit})" if alike and unit else name),
         _cell(name, alone=alike),
         (METRIC + name,),
         right=True,
