@@ -1,6 +1,8 @@
 """How much of a GPU's peak a run uses: the right peak or a reason, never above 100 % and valid."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from mrbench.record.judge import judge_record
 from mrbench.results.rows import make_rows, table_run
 from mrbench.results.show import describe_run
 from mrbench.results.table import render
+from test_checks_gpus import build
 from toy import edit, make_suite, mrbench, outcomes, records
 
 KEPT = next(Path(__file__).parent.glob("kept/smoke/torchvision/*/record.json"))
@@ -200,7 +203,7 @@ def test_more_than_the_gpu_can_do_is_invalid_and_says_why(
     run = record(**change)
     judged = with_mfu(run)
     assert judged.verdict == "invalid"
-    assert "which no GPU can reach" in judged.why
+    assert "is more than a GPU can do (of " in judged.why
     assert cause in judged.why
 
 
@@ -396,3 +399,20 @@ def test_a_wrong_formula_is_named_with_its_line(tmp_path: Path, git: Callable[..
     done = mrbench("run", "--recipe", toy, "--dry-run", cwd=tmp_path)
     assert done.returncode == 2
     assert "toy.yaml:13: workload.flops_per_unit.formula: layers has no value" in done.stderr
+
+
+def test_a_run_that_did_more_than_its_gpu_can_is_invalid(
+    tmp_path: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = edit(make_suite(tmp_path, git), "per_device: 4\n", BLOCK)
+    edit(toy.parent / "suite.yaml", "accelerator: cpu", "accelerator: gpu")
+    build(tmp_path)  # NVML of a V100, which has no TF32
+    monkeypatch.setenv("STUB_GPUS", "1")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    command = [sys.executable, "-m", "mrbench", "run", "--recipe", str(toy), "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (run,) = records(done.stdout)
+    assert done.returncode == 6, done.stderr
+    assert run["mfu"]["gpu"] == "Tesla V100-SXM2-16GB"
+    assert run["mfu"]["peak"]["tflops"] == 15.7
+    assert "is more than a GPU can do" in run["validity"]["why"]

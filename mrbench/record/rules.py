@@ -202,16 +202,13 @@ def mfu(record: RunRecord, rule: Rule) -> Answer:
     if found is None or found.value is None or found.peak is None:
         return "not checked", found.reason if found else "the recipe states no flops_per_unit"
     most = 1.0 if rule.at_most is None else rule.at_most
-    text = (
-        f"MFU {found.value:.1%} of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak"
-        f" of {found.gpu}"
-    )
+    by = f"of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak of {found.gpu}"
     if found.value <= most:
-        return "ok", text
-    if most < 1:
-        return "failed", f"{text}; {most:.0%} at most"
+        return "ok", f"MFU {found.value:.1%} {by}"
+    if found.value <= 1:
+        return "failed", f"MFU {found.value:.1%} {by}; {most:.1%} at most"
     causes = "; or ".join(found.causes) or "look at flops_per_unit, the unit and the log's rate"
-    return "failed", f"{text}, which no GPU can reach: {causes}"
+    return "failed", f"MFU {found.value:.1%} is more than a GPU can do ({by}): {causes}"
 
 
 def _measured(record: RunRecord) -> Measurement:
