@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import Measurement
+from mrbench.recipe.load import load_path
+from mrbench.recipe.plan import make_plan
+from toy import edit, make_suite
 
 
 def parsed(
@@ -453,3 +457,29 @@ def test_keys_of_a_recipe_parse_a_log_without_one(
     assert "give one of `format`, `pattern` and `columns`" in capsys.readouterr().err
     assert cli.main([*words, "--as", "columns: {valu: clock}"]) == 2
     assert "did you mean 'value'" in capsys.readouterr().err
+
+
+def test_a_rate_beside_its_work_needs_no_batch() -> None:
+    batches = [2048] * 100 + [4096] * 100
+    text = "".join(
+        f"step {i} tokens {n:,} tok/s {n / (0.5 if n == 2048 else 0.8):,.2f}\n"
+        for i, n in enumerate(batches, 1)
+    )
+    pattern = r"step (?P<iteration>\d+) tokens (?P<work>[\d,]+) tok/s (?P<value>[\d,.]+)"
+    found = measured(text, (50, 150), pattern=pattern, timing="rate")
+    assert found.seconds_per_iteration == pytest.approx(0.65)
+    assert found.throughput == pytest.approx(3072 / 0.65)
+    with pytest.raises(RecipeError, match="is of all devices"):
+        resolve_format(LogFormat(pattern=pattern, timing="rate", per="device"))
+
+
+def test_a_rate_of_one_device_is_timed_by_one_devices_work(
+    tmp_path: Path, git: Callable[..., str]
+) -> None:
+    path = make_suite(tmp_path, git)
+    edit(path, "timing: interval_mean", "timing: rate\n  per: device")
+    edit(path.parent / "suite.yaml", "count: 1", "count: 4")
+    plan = make_plan(load_path(path))
+    assert (plan.work_per_iteration, plan.rated_work) == (16, 4)
+    edit(path, "\n  per: device", "")
+    assert make_plan(load_path(path)).rated_work == 16

@@ -32,7 +32,7 @@ def from_pattern(log: LogFormat) -> TextFormat:
         if missing == {"value"}:
             requirement += ", or log.clock: arrival"
         raise RecipeError(f"log.pattern needs {requirement}", SEE)
-    _check_keys(log)
+    _check_keys(log, tells_work="work" in groups or "total_work" in groups)
 
     def of(name: str) -> re.Pattern[bytes] | None:
         return expression if name in groups else None
@@ -66,7 +66,7 @@ def of_columns(log: LogFormat) -> TextFormat:
         log = replace(log, timing="interval_mean", smoothing=None, unit=None, per=None)
     if log.timing is None:
         raise RecipeError("log.columns needs `timing` beside it", SEE)
-    _check_keys(log)
+    _check_keys(log, tells_work=bool(columns.work or columns.total_work))
     return TextFormat(
         number=_NEVER,
         value=_NEVER,
@@ -107,13 +107,16 @@ def _compiled(pattern: str, key: str) -> re.Pattern[bytes]:
         raise RecipeError(f"{key} is not a valid regular expression: {exc}", "correct it") from exc
 
 
-def _check_keys(log: LogFormat) -> None:
+def _check_keys(log: LogFormat, *, tells_work: bool) -> None:
     """Refuse keys that say nothing of this kind of value. Raises RecipeError."""
     if log.smoothing and log.timing not in SMOOTHED:
         text = f"log.smoothing is for log.timing {', '.join(SMOOTHED)}, not {log.timing}"
         raise RecipeError(text, "leave it out")
     if log.per and log.timing != "rate":
         raise RecipeError(f"log.per is for log.timing rate, not {log.timing}", "leave it out")
+    if log.per == "device" and tells_work:
+        text = "the work that a line tells is of all devices, and the rate of one (log.per)"
+        raise RecipeError(text, "leave out work and total_work, or log.per")
     if log.unit == "it/s" and log.timing not in ("interval_mean", "running_mean"):
         text = f"log.unit it/s is for log.timing interval_mean and running_mean, not {log.timing}"
         remedy = "leave it out"

@@ -56,7 +56,7 @@ def from_intervals(
             seconds, rounding_s = count * seconds, count * rounding_s
             data_s = None if data_s is None else count * data_s
         elif timing in RATES:
-            each = (images or 1) if timing == "rate" else 1
+            each = (mark.work or images or 1) if timing == "rate" else 1
             seconds, rounding_s = _from_rate(mark, count * each)
         yield to_sample(
             mark,
@@ -70,7 +70,7 @@ def from_intervals(
         begins = False
 
 
-def _from_rate(mark: Mark, images: int) -> tuple[float, float]:
+def _from_rate(mark: Mark, images: float) -> tuple[float, float]:
     """Return the seconds of a rate, and the bound of their error."""
     if not mark.value > 0:
         return math.nan, 0.0
