@@ -16,6 +16,7 @@ from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import Measurement
 from mrbench.model.metric import Aggregation, Metric, MetricPattern
+from mrbench.model.parameters import PlannedParameter
 from mrbench.model.suite import Hardware, Suite
 from mrbench.model.table import TableRow
 from mrbench.results.metrics import of_runs
@@ -382,8 +383,12 @@ def row(name: str, rate: float | None, group: int = 1, **values: Any) -> TableRo
     return TableRow(**of_all | values)
 
 
+def front_of(rows: Sequence[TableRow]) -> list[TableRow]:
+    return with_front(rows, [{"plan.per_device": i} for i, _ in enumerate(rows)])
+
+
 def fronts(rows: Sequence[TableRow]) -> dict[str, tuple[str, ...] | None]:
-    return {found.name: found.pareto for found in with_front(rows)}
+    return {found.name: found.pareto for found in front_of(rows)}
 
 
 def test_the_front_is_of_rows_that_none_dominates_within_their_group() -> None:
@@ -410,11 +415,33 @@ def test_the_front_is_of_rows_that_none_dominates_within_their_group() -> None:
         "elsewhere": None,
         "alone": None,
     }
-    assert meaning(with_front(rows)) == (
+    assert meaning(front_of(rows)) == (
         "*: on the Pareto front of throughput against peak GPU memory (fast, same, lean) and energy"
         " (fast, slow): no other row that it may be compared with is at least as fast with no more"
         " of it."
     )
+
+
+def test_the_points_of_a_grid_are_peers_whatever_their_batch_and_precision() -> None:
+    def point(name: str, rate: float, peak: int, group: int) -> TableRow:
+        batch = {"batch": PlannedParameter(value=1, default=1)}
+        return row(name, rate, group, gpu_memory_peak_bytes=peak, parameters=batch)
+
+    rows = [
+        point("fast", 9, 9, 1),
+        point("beaten", 5, 9, 2),
+        point("lean", 5, 5, 3),
+        point("larger", 1, 9, 4),
+        row("no point", 1, 5, gpu_memory_peak_bytes=9),
+    ]
+    terms: list[dict[str, object]] = [
+        {"plan.per_device": n, "plan.precision": str(n), "plan.image_size": size}
+        for n, size in enumerate(["96", "96", "96", "128", "96"])
+    ]
+    found = with_front(rows, terms)
+    key = ("gpu_memory_peak_bytes",)
+    assert [one.pareto for one in found] == [key, (), key, None, None]
+    assert "may be compared with or of its grid is" in meaning(found)
 
 
 def test_the_memory_that_most_rows_know_counts() -> None:
@@ -428,7 +455,7 @@ def test_the_memory_that_most_rows_know_counts() -> None:
 
 
 def test_rows_on_the_front_are_marked_in_tables() -> None:
-    rows = with_front(
+    rows = front_of(
         [row("a", 3, peak_allocated_bytes=2 << 30), row("b", 2, peak_allocated_bytes=3 << 30)]
     )
     for style in ("plain", "markdown", "rst", "html", "latex", "github"):

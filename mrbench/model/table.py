@@ -220,9 +220,9 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     pareto: Annotated[
         tuple[str, ...] | None,
         Meta(
-            description="Keys by which the row is on the Pareto front of its comparison group: no"
-            " other row has at least its throughput with no more of that. null: no two rows of the"
-            " group have throughput and such a key."
+            description="Keys by which the row is on the Pareto front of its comparison group and"
+            " grid: no other row has at least its throughput with no more of that. null: no other"
+            " row there has throughput and such a key."
         ),
     ] = None
     footnote: Annotated[str, Meta(description="What the suite changed; else empty.")]

@@ -1,26 +1,35 @@
 """Which rows of a table are on the Pareto front: throughput against memory, and against energy.
 
-A row is dominated where another one that it may be compared with has at least its throughput with
-no more memory (or joules), and is better in one of the two. Only the figures themselves are held
-against each other, not their intervals.
+A row is dominated where one of its peers has at least its throughput with no more memory (or
+joules), and is better in one of the two. Only the figures themselves are held against each other,
+not their intervals. Peers are what may be compared, and the points of a grid, whose batch and
+number format differ because somebody looks for the best.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from mrbench.model.table import TableRow
+from mrbench.record.provenance import Facts
 
-# Key of a row: what it is. Of the memories the one that most rows of a group know counts.
+# Key of a row: what it is. Of the memories the one that most rows know counts.
 MEMORIES: Mapping[str, str] = {
     "gpu_memory_peak_bytes": "peak GPU memory",
     "peak_allocated_bytes": "GPU memory that the framework allocated",
     "process_memory_peak_bytes": "peak memory of the processes",
 }
+# Begin the facts in which rows of one grid may differ; a unit of their work stays the same.
+FREE = (
+    *("plan.implementation", "plan.environment.image", "plan.per_device"),
+    *("plan.work_per_iteration", "plan.accumulation", "plan.iteration", "plan.precision"),
+    *("stated.work_per_iteration", "stated.per_device", "stated.samples_per_iteration"),
+    *("stated.accumulation", "stated.precision", "stated.iterations_per_epoch"),
+)
 ENERGIES: Mapping[str, str] = {"joules_per_unit": "energy"}
 MARK = "*"
-LEAST = 2  # rows of a group that know it: one alone is a front of itself
+LEAST = 2  # peers that know it: one alone is a front of itself
 
 
 class _Point(NamedTuple):
@@ -31,24 +40,35 @@ class _Point(NamedTuple):
     place: int
 
 
-def with_front(rows: Sequence[TableRow]) -> list[TableRow]:
-    """Return the rows with `pareto`: by which keys they are on the front of their group."""
-    groups: dict[int, list[int]] = {}
-    for place, row in enumerate(rows):
-        groups.setdefault(row.comparison_group, []).append(place)
+def with_front(rows: Sequence[TableRow], terms: Sequence[Facts]) -> list[TableRow]:
+    """Return the rows with `pareto`: by which keys none of its peers dominates a row.
+
+    terms: of each row. Peers are the rows of its comparison group, and those of its grid.
+    """
+    circles: dict[Hashable, list[int]] = {}
+    for place, (row, own) in enumerate(zip(rows, terms, strict=True)):
+        circles.setdefault(row.comparison_group, []).append(place)
+        if row.parameters:
+            circles.setdefault(_grid(own), []).append(place)
     found: dict[int, list[str]] = {}
-    for places in groups.values():
-        for keys in (MEMORIES, ENERGIES):
-            by_key = {key: _points(rows, places, key) for key in keys}
-            key = max(by_key, key=lambda key: len(by_key[key]))  # the first of equals
-            points = by_key[key]
-            if len(points) >= LEAST:
-                front = _front(points)
-                for point in points:
-                    found.setdefault(point.place, []).extend([key] * (point.place in front))
+    for keys in (MEMORIES, ENERGIES):
+        key = max(keys, key=lambda key: len(_points(rows, range(len(rows)), key)))
+        judged: dict[int, bool] = {}
+        for places in circles.values():
+            points = _points(rows, places, key)
+            front = _front(points) if len(points) >= LEAST else set()
+            for point in points if front else ():
+                judged[point.place] = judged.get(point.place, True) and point.place in front
+        for place, on_front in judged.items():
+            found.setdefault(place, []).extend([key] * on_front)
     return [
         replace(row, pareto=tuple(found[i])) if i in found else row for i, row in enumerate(rows)
     ]
+
+
+def _grid(terms: Facts) -> Hashable:
+    """Return what rows share whose parameters may differ: all but how the same work was done."""
+    return tuple(item for item in terms.items() if not item[0].startswith(FREE))
 
 
 def _points(rows: Sequence[TableRow], places: Sequence[int], key: str) -> list[_Point]:
@@ -79,7 +99,8 @@ def meaning(rows: Sequence[TableRow]) -> str:
             sentences.append(f"{words} ({', '.join(names)})")
     if not sentences:
         return ""
+    grid = " or of its grid" if any(row.parameters for row in rows) else ""
     return (
         f"{MARK}: on the Pareto front of throughput against {' and '.join(sentences)}: no other row"
-        " that it may be compared with is at least as fast with no more of it."
+        f" that it may be compared with{grid} is at least as fast with no more of it."
     )

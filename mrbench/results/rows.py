@@ -120,8 +120,9 @@ def make_rows(
             pair[0].implementation,
         )
     )
-    rows = with_groups([row for row, _ in pairs], [of_row for _, of_row in pairs])
-    return footnotes.number(with_front(rows))
+    of_rows = [of_row for _, of_row in pairs]
+    rows = with_groups([row for row, _ in pairs], of_rows)
+    return footnotes.number(with_front(rows, of_rows))
 
 
 def choose_reference(suite: Suite, name: str | None) -> Reference | None:
