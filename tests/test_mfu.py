@@ -291,6 +291,19 @@ def test_show_says_what_it_is_by() -> None:
     assert "MFU" not in describe_run(record(flops=None), "run")
 
 
+def test_foreign_texts_and_figures_of_records_stay_one_line() -> None:
+    run = record()
+    reason = "line\n\x1b[31mred"
+    forged = Mfu(value=None, reason=reason, gpu=reason, printed=1e300, difference=reason)
+    (row,) = make_rows(SUITE, [table_run(replace(run, mfu=forged))])
+    for form in ("plain", "markdown", "html"):
+        text = render(SUITE, [row], form)
+        assert "\x1b" not in text
+        assert "line" in text
+        assert "1e+302%" in text.replace("\\", "")
+    assert "\x1b" not in describe_run(replace(run, mfu=forged), "run")
+
+
 def test_a_percentage_without_its_unit_is_named() -> None:
     answer = found(printed=40.15)
     assert "more than 1; if that is percent, give the metric the unit %" in answer.difference

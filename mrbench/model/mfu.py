@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from mrbench.model.inputs import Value
 
+MOST_WRITTEN_OUT = 1000.0  # of the peak
 NumberFormat = Literal["fp32", "tf32", "fp16", "bf16", "fp8"]
 Attention = Literal["full", "causal_halved", "none", "unknown"]
 
@@ -104,3 +105,8 @@ class Mfu(Struct, frozen=True, kw_only=True):
     difference: Annotated[
         str, Meta(description="What explains the difference to it, where that can be computed.")
     ] = ""
+
+
+def percent(share: float) -> str:
+    """Return `32.1%`; a share that only a wrong formula can make, to three digits."""
+    return f"{share:.1%}" if share < MOST_WRITTEN_OUT else f"{100 * share:.3g}%"

@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from mrbench.measure.window import began_late, missing_lines, several_processes
 from mrbench.model.measurement import Measurement
+from mrbench.model.mfu import percent
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Rule
 from mrbench.record import machine_rules
@@ -204,11 +205,11 @@ def mfu(record: RunRecord, rule: Rule) -> Answer:
     most = 1.0 if rule.at_most is None else rule.at_most
     by = f"of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak of {found.gpu}"
     if found.value <= most:
-        return "ok", f"MFU {found.value:.1%} {by}"
+        return "ok", f"MFU {percent(found.value)} {by}"
     if found.value <= 1:
-        return "failed", f"MFU {found.value:.1%} {by}; {most:.1%} at most"
+        return "failed", f"MFU {percent(found.value)} {by}; {most:.1%} at most"
     causes = "; or ".join(found.causes) or "look at flops_per_unit, the unit and the log's rate"
-    return "failed", f"MFU {found.value:.1%} is more than a GPU can do ({by}): {causes}"
+    return "failed", f"MFU {percent(found.value)} is more than a GPU can do ({by}): {causes}"
 
 
 def _measured(record: RunRecord) -> Measurement:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from mrbench.model.mfu import Flops, Mfu
+from mrbench.model.mfu import Flops, Mfu, percent
 
 ATTENTION = {
     "full": "attention in full",
@@ -22,7 +22,9 @@ def described(found: Mfu | None, flops: Flops | None) -> list[str]:
     for peak in found.other_peaks:
         if found.tflops_per_device:
             share = found.tflops_per_device / peak.tflops
-            lines.append(f"{share:.1%} by another source: {peak.tflops:g} TFLOP/s, {peak.source}")
+            lines.append(
+                f"{percent(share)} by another source: {peak.tflops:g} TFLOP/s, {peak.source}"
+            )
     if found.tflops_per_device is not None:
         lines.append(
             f"{found.tflops_per_device:.4g} TFLOP/s per device: {flops.per_unit:.4g} operations per"
@@ -30,7 +32,7 @@ def described(found: Mfu | None, flops: Flops | None) -> list[str]:
         )
     if found.printed is not None:
         known = f": {found.difference}" if found.difference else ", the same"
-        lines.append(f"the log prints {found.printed:.1%}{known}")
+        lines.append(f"the log prints {percent(found.printed)}{known}")
     return lines
 
 
@@ -38,8 +40,8 @@ def _first(found: Mfu) -> str:
     if found.value is None or found.peak is None:
         return f"none: {found.reason}"
     return (
-        f"{found.value:.1%} of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak of"
-        f" {found.gpu} ({found.peak.source})"
+        f"{percent(found.value)} of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak"
+        f" of {found.gpu} ({found.peak.source})"
     )
 
 

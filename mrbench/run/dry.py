@@ -55,6 +55,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "accelerator": plan.accelerator,
         "gpus": plan.gpus,
         "work_per_iteration": plan.work_per_iteration,
+        "flops_per_unit": plan.flops.per_unit if plan.flops else None,
         "window": str(plan.window),
         "stop": plan.stop,
         "wall_clock_limit_s": plan.wall_clock_limit_s,

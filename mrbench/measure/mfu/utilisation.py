@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mrbench.measure.mfu.peaks import GpuPeaks, peaks_of
 from mrbench.measure.mfu.printed import compared
-from mrbench.model.mfu import Flops, Mfu, NumberFormat
+from mrbench.model.mfu import Flops, Mfu, NumberFormat, percent
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.work import one_of
@@ -148,7 +148,7 @@ def _causes(value: float, basis: _Basis, plan: Plan) -> Iterator[str]:
     """Yield what would explain an MFU above 1, with what it would be then."""
     for factor, text in _possible(basis, plan):
         if LEAST <= value / factor <= 1:
-            yield f"{text} (then {value / factor:.1%})"
+            yield f"{text} (then {percent(value / factor)})"
 
 
 def _possible(basis: _Basis, plan: Plan) -> Iterator[tuple[float, str]]:

@@ -12,7 +12,7 @@ from mrbench.errors import MrbenchError, NewerFormatError, RecipeError
 from mrbench.measure.log.stated import check_patterns
 from mrbench.measure.metrics import check_metrics
 from mrbench.model.finding import Finding
-from mrbench.model.mfu import Mfu
+from mrbench.model.mfu import Mfu, percent
 from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord
 from mrbench.model.run import Exit
@@ -87,7 +87,7 @@ def _mfu(recorded: Mfu | None, actual: Mfu | None) -> Iterator[Finding]:
 
 
 def _share(found: Mfu) -> str:
-    return f"none ({found.reason})" if found.value is None else f"{found.value:.1%}"
+    return f"none ({found.reason})" if found.value is None else percent(found.value)
 
 
 def _check_states(plan: Plan) -> None:

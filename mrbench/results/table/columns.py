@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from mrbench.model.measurement import Interval
+from mrbench.model.mfu import percent
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.results import byrule, pareto
@@ -153,8 +154,8 @@ def _gib(*keys: str) -> Callable[[Suite, TableRow], str]:
 
 
 def _mfu(_: Suite, row: TableRow) -> str:
-    printed = "" if row.mfu_printed is None else f" (log: {row.mfu_printed:.1%})"
-    return "-" + printed if row.mfu is None else f"{row.mfu:.1%}{printed}"
+    printed = "" if row.mfu_printed is None else f" (log: {percent(row.mfu_printed)})"
+    return "-" + printed if row.mfu is None else f"{percent(row.mfu)}{printed}"
 
 
 def _plain(key: str) -> Callable[[Suite, TableRow], str]:

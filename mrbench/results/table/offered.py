@@ -90,7 +90,7 @@ def _why(row: TableRow) -> str:
     none = f"none; {row.mfu_reason}" if row.mfu_reason else ""
     other = f"of the one in the log, {row.mfu_difference}" if row.mfu_difference else ""
     known = "; ".join(filter(None, (none, other)))
-    return f"MFU of {row.name}: {known}." if known else ""
+    return one_line(f"MFU of {row.name}: {known}.") if known else ""
 
 
 def _only_p95(column: Column, row: TableRow) -> bool:
