@@ -114,26 +114,30 @@ def parse_log(
     if log is not None:
         known, implementation = {**known, KEYS: KnownLog(log, None, unit or "images")}, KEYS
     applied = published.load(rule) if rule is not None else None
-    own = apply.log_of(applied) if applied and recipe is None and implementation is None else None
     if applied and not Path(path).is_file():
         raise RecipeError("--rule reads a log several times", "give a file, no pipe")
-    if rule is not None and own is not None:
-        counted = "images" if applied is None or applied.unit == "unknown" else applied.unit
-        known, implementation = {**known, rule: KnownLog(own, None, counted)}, rule
     keys = {"every": every, "smoothing": smoothing, "epochs_from": epochs_from}
-    parsed = anylog.parse_log(
-        Path(path),
-        recipes=known,
-        implementation=implementation if recipe is None else Path(recipe).stem,
-        work_per_iteration=work_per_iteration,
-        unit=unit,
-        window=plan.parse_window(window) if window is not None else usual,
-        given={key: value for key, value in keys.items() if value is not None},
-        metrics=metrics,
-    )
+
+    def measured(recipes: Known, name: str | None) -> ParsedLog:
+        return anylog.parse_log(
+            Path(path),
+            recipes=recipes,
+            implementation=name,
+            work_per_iteration=work_per_iteration,
+            unit=unit,
+            window=plan.parse_window(window) if window is not None else usual,
+            given={key: value for key, value in keys.items() if value is not None},
+            metrics=metrics,
+        )
+
+    parsed = measured(known, implementation if recipe is None else Path(recipe).stem)
     if rule is None or applied is None:
         return parsed
-    by_rule = apply.apply(applied, rule, Path(path), parsed.log, parsed.measurement)
+    own = apply.log_of(applied)
+    if parsed.log is None and own is not None and recipe is None and implementation is None:
+        counts = "images" if applied.unit == "unknown" else applied.unit
+        parsed = measured({rule: KnownLog(own, None, counts)}, rule)
+    by_rule = apply.apply(applied, rule, Path(path), parsed.log, parsed.measurement, per=parsed.per)
     return msgspec.structs.replace(parsed, by_rule=by_rule)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from manyruns import KEPT
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.parsers import resolve_format
@@ -15,8 +16,13 @@ from mrbench.measure.published.lines import Line, chosen, compiled, deduped
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.published import ByRule, Lines
+from mrbench.model.suite import Reference
 from mrbench.recipe import published
 from mrbench.recipe.schema import make_schema
+from mrbench.record import rundir
+from mrbench.results import byrule
+from mrbench.results.rows import make_rows, table_run
+from mrbench.results.table import render
 from toy import mrbench
 
 # Of MaxText's guide to its logs (Apache-2.0), docs/guides/monitoring_and_debugging/
@@ -219,10 +225,11 @@ def test_parse_prints_theirs_and_ours(tmp_path: Path) -> None:
         "work over time of the whole log: 5,442 tokens/s per device; by the rule 59.4% faster"
         in text
     )
-    assert "mrbench, iterations 3-10: 8,725 tokens/s per device; by the rule 0.6% slower" in text
+    assert "mrbench: no number to compare; why stands below\n" in text
+    assert "maxtext: incomplete_window: MaxText's seconds are those of a call" in text
     content = json.loads(mrbench(*words, "--json", cwd=tmp_path).stdout)
     assert content["by_rule"]["number"] == 8672.758
-    assert content["seconds_per_iteration"] == pytest.approx(5.6336, abs=1e-4)
+    assert content["status"] == "incomplete_window"  # no stamps tell how long a step took
     refused = mrbench("parse", str(log), "--rule", "maxtex", cwd=tmp_path)
     assert (refused.returncode, "did you mean 'maxtext'?" in refused.stderr) == (2, True)
 
@@ -230,3 +237,27 @@ def test_parse_prints_theirs_and_ours(tmp_path: Path) -> None:
 def test_the_schema_of_a_rule() -> None:
     assert {"lines", "of", "statistic", "unit", "per"} <= set(make_schema("rule")["required"])
     assert LogFormat.__name__ in make_schema("rule")["$defs"]
+
+
+def test_a_run_is_read_by_the_rule_of_its_published_table(tmp_path: Path) -> None:
+    folder = next(KEPT.glob("smoke/detectron2/*/record.json")).parent
+    record = rundir.load(folder / "record.json")
+    assert record.measurement is not None
+    rule = replace(published.load("detectron2-2019"), lines=Lines(first=20, last=60))
+    by = byrule.of_run(record, folder / "train.log", rule)
+    assert by is not None
+    assert by.unit == "images/s"
+    assert by.number == pytest.approx(record.throughput, rel=0.01)  # the rule is ours: two clocks
+    reference = Reference(name="r", date="d", source="s", throughput={}, rule=rule)
+    suite = replace(record.suite, references=(reference,))
+    (row,) = make_rows(suite, [table_run(record, str(folder))])
+    (shown,) = byrule.with_rule([row], reference)
+    assert shown.by_rule == by.number
+    assert "By their rule" in render(suite, [shown], "plain")
+    assert "By their rule" not in render(suite, [row], "plain")
+    (gone,) = byrule.with_rule([replace(row, folder=str(tmp_path))], reference)
+    assert gone.by_rule is None
+    assert "record.json" in (gone.by_rule_reason or "")
+    none = byrule.of_run(record, tmp_path / "train.log", "detectron2-2019")
+    assert none is not None
+    assert "cannot be read as a log" in none.reason

@@ -21,6 +21,7 @@ OTHERS = {
     "git *": "the reader's own repository, or a clone of this one",
     "python3 -m venv *": "make does the same",
     "python3 train.py *": "test_tutorial.py runs it",
+    "python3 -c *.ipynb > dpo.log": "takes a public log out of its notebook",
     "docker build --target *": "test_every_target_of_docker_is_there",
     "docker run *": "needs a container engine; its command of mrbench is parsed",
 }

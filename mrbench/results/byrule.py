@@ -24,15 +24,17 @@ WHOLE = 1000  # from here on a number needs no decimals
 def of_run(record: RunRecord, log: Path, called: str | PublishedRule) -> ByRule | None:
     """Return what a suite's rule makes of a run's own log; None where the run has no measurement.
 
-    called: the rule, or its name. A log that cannot be read, or a rule that does not fit it, is a
-    reason in the result.
+    called: the rule, or its name. log: it may lie there packed, as NAME.gz. A log that cannot be
+    read, or a rule that does not fit it, is a reason in the result.
     """
     if record.measurement is None:
         return None
+    log = log if log.is_file() else log.with_name(f"{log.name}.gz")
     name = called if isinstance(called, str) else "the suite's rule"
     try:
         rule = published.load(called) if isinstance(called, str) else called
-        return apply(rule, name, log, record.plan.log, record.measurement)
+        gpus = record.plan.gpus
+        return apply(rule, name, log, record.plan.log, record.measurement, devices=gpus)
     except MrbenchError as exc:
         return ByRule(rule=name, title="", reason=str(exc))
 
@@ -54,6 +56,8 @@ def describe(by: ByRule) -> list[str]:
     if by.ours is not None and by.difference_to_ours is not None:
         text = f"{amount(by.ours, by.unit)}; {_against(by.difference_to_ours)}"
         lines.append(f"  mrbench, iterations {by.ours_first}-{by.ours_last}: {text}")
+    else:
+        lines.append("  mrbench: no number to compare; why stands below")
     if by.effects:
         what = "mrbench's number" if by.ours is not None else "the whole log"
         lines.append(f"  where the difference to {what} comes from:")

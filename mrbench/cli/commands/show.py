@@ -9,6 +9,7 @@ from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.model.record import RunRecord
+from mrbench.recipe import load
 from mrbench.record import rundir
 from mrbench.record.archive import Opened, opened
 from mrbench.results import byrule
@@ -58,7 +59,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _described(run: Opened, record: RunRecord) -> str:
     """Describe a run; by the rule of its suite's published table, too, where that has one."""
-    rules = [each.rule for each in record.suite.references if each.rule is not None]
+    name, carried = record.plan.suite, load.suite_names()
+    suite = load.load_suite(name) if name in carried else record.suite
+    rules = [each.rule for each in suite.references if each.rule is not None]
     by = byrule.of_run(record, run.folder.log, rules[0]) if rules else None
     return describe_run(record, run.called, byrule.describe(by) if by else ())
 

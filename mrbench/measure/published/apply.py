@@ -13,7 +13,7 @@ from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.published import effects, lines, stretches
 from mrbench.measure.published.lines import Line
 from mrbench.measure.published.stretches import Stretch
-from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.logformat import LogFormat, Per, Timing
 from mrbench.model.measurement import Measurement
 from mrbench.model.published import ByRule, Effect, Lines, PublishedRule
 from mrbench.text import counted
@@ -48,16 +48,27 @@ def log_of(rule: PublishedRule) -> LogFormat | None:
     if unit == "min" or unit == "h":  # noqa: PLR1714 - mypy knows by == what is left
         return None
     return LogFormat(
-        pattern=rule.pattern, timing=TIMINGS[rule.of], unit=None if rule.of == "rate" else unit
+        pattern=rule.pattern,
+        timing=TIMINGS[rule.of],
+        unit=None if rule.of == "rate" else unit,
+        per=rule.per if rule.of == "rate" and rule.per != "unknown" else None,
     )
 
 
 def apply(
-    rule: PublishedRule, name: str, path: Path, log: LogFormat | None, measured: Measurement
+    rule: PublishedRule,
+    name: str,
+    path: Path,
+    log: LogFormat | None,
+    measured: Measurement,
+    *,
+    per: Per = "job",
+    devices: int | None = None,
 ) -> ByRule:
     """Return what a rule makes of a log. log: how its lines are timed, None if nobody knows.
 
-    measured: mrbench's own measurement of it. Raises MeasureError where the log cannot be read,
+    measured: mrbench's own measurement of it; per: whether its throughput is of one device;
+    devices: their number, if known. Raises MeasureError where the log cannot be read,
     RecipeError where the rule's pattern is wrong.
     """
     result = ByRule(rule=name, title=rule.title, unit=unit_of(rule))
@@ -82,8 +93,11 @@ def apply(
     if work is None:
         return replace(result, reason=NO_WORK)
     inside = _inside(rule, read, counted_lines)
+    if rule.statistic == "work_over_time" and not inside:
+        return replace(result, reason=_none_of(rule.lines, read.printed))
     theirs = _Theirs(rule=rule, read=read, lines=counted_lines, inside=inside, work=work)
-    return _compared(result, theirs, measured)
+    own = _own_rate(theirs, measured, 1 if per == rule.per else devices)
+    return _compared(result, theirs, measured, own)
 
 
 def _read(rule: PublishedRule, path: Path, log: LogFormat | None) -> _Log | str:
@@ -155,11 +169,13 @@ class _Theirs(msgspec.Struct, frozen=True, kw_only=True):
         return (self.done if self.rule.of == "clock" else 1) / per_second
 
 
-def _compared(result: ByRule, theirs: _Theirs, measured: Measurement) -> ByRule:
+def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float | None) -> ByRule:
     """Add the rule's number, work over time of the whole log, mrbench's own, and the effects."""
     rule, whole = theirs.rule, theirs.read.whole
     number = theirs.rate(set())
-    stamped, seconds = effects.of_stamps(whole)
+    # of a log that prints rates only the seconds are those of one unit, which no stamp tells
+    stamped, seconds = effects.of_stamps([] if theirs.read.of_work else whole)
+    seconds = seconds or sum(each.seconds for each in whole)
     per_second = sum(each.iterations for each in whole) / seconds
     found: list[Effect] = []
     if rule.of == "clock":
@@ -170,7 +186,6 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement) -> ByRule:
         base = number if rule.statistic == "single" else stretches.rate(theirs.inside)
         found += effects.of_lines(theirs.inside, whole, base)
         found += stamped
-    own = _own_rate(measured, theirs.read)
     if own is not None and measured.first is not None and measured.last is not None:
         found += effects.of_window(per_second / own, measured.first, measured.last)
     return replace(
@@ -187,11 +202,16 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement) -> ByRule:
 
 
 def _inside(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> list[Stretch]:
-    """Return the time of the lines that count; of a range's work over time, from line to line."""
+    """Return the time of the lines that count; of a range's work over time, from first to last.
+
+    Such a range is of iterations done, whatever number the log prints for the first one.
+    """
+    which = rule.lines
+    if isinstance(which, Lines) and rule.statistic == "work_over_time" and which.first is not None:
+        before = read.counts_from - 1
+        first, last = which.first + before, int(which.last or 0) + before
+        return [each for each in read.whole if first < each.last <= last]
     numbers = {line.iteration for line in counted_lines}
-    between = isinstance(rule.lines, Lines) and rule.lines.first is not None
-    if between and rule.statistic == "work_over_time":
-        numbers.discard(counted_lines[0].iteration)
     return [each for each in read.whole if each.last in numbers]
 
 
@@ -216,12 +236,16 @@ def _work(rule: PublishedRule, read: _Log, measured: Measurement) -> float | Non
     return slowest if abs(slowest / usual - 1) < NEAR else usual
 
 
-def _own_rate(measured: Measurement, read: _Log) -> float | None:
-    """Return mrbench's own number in iterations per second, or in units of work per second."""
+def _own_rate(theirs: _Theirs, measured: Measurement, devices: int | None) -> float | None:
+    """Return mrbench's own number in iterations per second, or in units of work per second.
+
+    devices: those that its throughput is to be divided by; None: nobody knows.
+    """
     if measured.status != "ok":
         return None
-    if read.of_work:
-        return measured.throughput
+    if theirs.read.of_work:
+        rate = measured.throughput
+        return rate / devices if rate and devices and theirs.rule.per != "unknown" else None
     return 1 / measured.seconds_per_iteration if measured.seconds_per_iteration else None
 
 
