@@ -40,8 +40,8 @@ def _first(found: Mfu) -> str:
     if found.value is None or found.peak is None:
         return f"none: {found.reason}"
     return (
-        f"{percent(found.value)} of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak"
-        f" of {found.gpu} ({found.peak.source})"
+        f"{percent(found.value)} of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic}"
+        f" peak of {found.gpu} ({found.peak.source})"
     )
 
 
