@@ -495,6 +495,10 @@ def test_parse_takes_metrics_of_its_own(tmp_path: Path) -> None:
     assert "\n  loss: mean 1.736, of 20 values\n  wait: max 0.0079, of 20 values\n" in done.stdout
     found = json.loads(mrbench("parse", log, *words, "--json", cwd=tmp_path).stdout)["metrics"]
     assert found["wait"]["aggregation"] == "max"
+    own = f"pattern: '{PATTERN}'", "timing: interval_mean", "metrics: {m: {column: m}}"
+    done = mrbench("parse", log, *(w for text in own for w in ("--as", text)), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "log.metrics.m.column: the log has no columns; give a `pattern`" in done.stderr
     for text, told in (("loss:sum=x", "is no metric; give one as"), ("loss=x", "lacks the group")):
         done = mrbench("parse", log, "--metric", text, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")

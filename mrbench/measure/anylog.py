@@ -152,8 +152,8 @@ def parse_log(
             measured = structs.replace(measured, reason=unlike[0], remedy=unlike[1])
         named = readings[0].implementation if implementation else None
         return _with_failure(measured, path, marks, named, None)
-    check_metrics(LogFormat(metrics=metrics))
     log = structs.replace(reading.log, **given, metrics={**reading.log.metrics, **metrics})
+    check_metrics(log)
     log = resolve_format(log)
     reading = structs.replace(reading, log=log)
     stated = _stated_work(path, log)

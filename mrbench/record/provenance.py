@@ -67,6 +67,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.data.links": (HARMLESS, "where the implementation looks for the data"),
     "plan.log": (EXPLAINS, "how the log is read"),
     "plan.log.keep": (HARMLESS, "which small files are kept"),
+    "plan.log.metrics": (HARMLESS, "which other values are read"),
     "plan.flops": (HARMLESS, "what MFU is worked out by"),
     "plan.parameters": (EXPLAINS, "another value of a parameter"),
     "plan.pinned": (HARMLESS, "follows from the commit"),
