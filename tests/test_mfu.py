@@ -265,7 +265,7 @@ def test_the_table_has_it_beside_that_of_the_log_and_says_why_there_is_none() ->
     assert [row.mfu for row in rows] == [pytest.approx(100 / 312), None]
     assert "32.1% (log: 20.0%)" in text
     assert "share of the GPU's dense peak" in text
-    assert "none; no dense peak of NVIDIA A10G is known" in text
+    assert "vit 20:60 has no MFU: no dense peak of NVIDIA A10G is known" in text
     assert "MFU" not in shown(record(accelerator="cpu"))[1]
     assert "MFU" not in shown(record(flops=None))[1]
 

@@ -87,10 +87,9 @@ def shown_by_default(suite: Suite, rows: Sequence[TableRow]) -> list[str]:
 
 def _why(row: TableRow) -> str:
     """Return why a row has no MFU, and why its log has another; nothing where there is nothing."""
-    none = f"none; {row.mfu_reason}" if row.mfu_reason else ""
-    other = f"of the one in the log, {row.mfu_difference}" if row.mfu_difference else ""
-    known = "; ".join(filter(None, (none, other)))
-    return one_line(f"MFU of {row.name}: {known}.") if known else ""
+    none = f"{row.name} has no MFU: {row.mfu_reason}." if row.mfu_reason else ""
+    other = f"MFU in the log of {row.name}: {row.mfu_difference}." if row.mfu_difference else ""
+    return one_line(f"{none} {other}")
 
 
 def _only_p95(column: Column, row: TableRow) -> bool:
