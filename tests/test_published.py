@@ -15,9 +15,9 @@ from mrbench.measure.published import apply as applying
 from mrbench.measure.published.lines import Line, chosen, compiled, deduped
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
-from mrbench.model.published import ByRule, Lines
-from mrbench.model.suite import Reference
-from mrbench.recipe import published
+from mrbench.model.published import ByRule, Lines, PublishedRule
+from mrbench.model.suite import Reference, Suite
+from mrbench.recipe import published, yamlfile
 from mrbench.recipe.schema import make_schema
 from mrbench.record import rundir
 from mrbench.results import byrule
@@ -213,6 +213,33 @@ def test_a_rule_of_ones_own_is_refused_with_its_line(
         published.load(str(path))
     assert problem in refused.value.text
     assert refused.value.line == 3
+
+
+def test_a_suite_names_a_rule_or_has_it() -> None:
+    rule = (
+        "{title: t, source: s, lines: unknown, of: rate, statistic: mean, unit: tokens, per: job}"
+    )
+    for given, expected in (("torchtune", "torchtune"), (rule, None)):
+        text = (
+            "title: t\nmodel: m\nwindow: {first: 1, last: 2}\n"
+            "hardware: {accelerator: cpu, count: 1, name: n}\n"
+            f'references: [{{name: r, date: "2020-01-01", source: s, rule: {given}}}]\n'
+        )
+        suite, _ = yamlfile.parse_yaml(Suite, text.encode(), "suite.yaml")
+        found = suite.references[0].rule
+        assert found == expected or (isinstance(found, PublishedRule) and expected is None)
+
+
+def test_a_clock_in_hundredths_of_minutes_says_how_coarse_it_is(tmp_path: Path) -> None:
+    text = "".join(
+        f"step {i:05}/00100 (1.00%) | loss: 6.9 | dt: 100.00ms | tok/sec: 20,565 |"
+        f" total time: {max(0, i - 10) * 0.1 / 60:.2f}m\n"
+        for i in range(100)
+    )
+    by = by_rule(tmp_path, text, "nanochat", "20:90")
+    assert by.number == pytest.approx(9)  # 0.15 min, of 8.9 s
+    assert by.effects[0].cause == "timer"
+    assert by.notes == ("the digits that the log prints allow an error of 3.3%",)
 
 
 def test_parse_prints_theirs_and_ours(tmp_path: Path) -> None:

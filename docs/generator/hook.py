@@ -15,6 +15,7 @@ import exits
 import figures
 import logformats
 import peaks
+import publishedrules
 import reference
 from pages import ROOT, from_root
 
@@ -31,6 +32,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/commands.md": commandline.page(),
         "reference/formats.md": logformats.page(),
         "reference/peaks.md": peaks.page(),
+        "reference/published-rules.md": publishedrules.page(),
         "reference/exit-codes.md": exits.page(),
         **{f"reference/{kind}.md": reference.page(kind) for kind in reference.TITLES},
         **{f"images/{name}.svg": draw() for name, draw in figures.FIGURES.items()},

@@ -20,6 +20,7 @@ from mrbench.text import counted
 
 TIMINGS: dict[str, Timing] = {"rate": "rate", "time": "interval_mean", "clock": "cumulative"}
 CORRECTED = ("running_mean", "cumulative")  # a sample of theirs is no number that the log prints
+COARSE = 0.002  # of a number: more than its digits should leave open
 NEAR = 0.05  # two figures of one work, for the digits of one of them
 NO_WORK = (
     "the log does not say how much work an iteration is; give --work-per-iteration N, if that of"
@@ -174,7 +175,7 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
     rule, whole = theirs.rule, theirs.read.whole
     number = theirs.rate(set())
     # of a log that prints rates only the seconds are those of one unit, which no stamp tells
-    stamped, seconds = effects.of_stamps([] if theirs.read.of_work else whole)
+    stamped, seconds = effects.of_stamps([] if theirs.read.of_work else whole, rule.excludes)
     seconds = seconds or sum(each.seconds for each in whole)
     per_second = sum(each.iterations for each in whole) / seconds
     found: list[Effect] = []
@@ -281,6 +282,9 @@ def _notes(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> li
             )
     if rule.of == "rate" and rule.per == "unknown":
         notes.append("its publisher does not say whether the number is of one device or of all")
+    coarse = counted_lines[-1].error / counted_lines[-1].value
+    if rule.statistic == "single" and coarse > COARSE:
+        notes.append(f"the digits that the log prints allow an error of {coarse:.1%}")
     if read.skipped:
         notes.append(
             f"the trainer skipped {counted(read.skipped, 'iteration')}; they count as work"

@@ -79,6 +79,9 @@ def of_timer(whole: Sequence[Stretch], shown_s: float, rule: PublishedRule) -> l
     seconds = sum(each.seconds for each in whole)
     restarts = [each for each in whole if each.restart_s]
     excluded = ", ".join(rule.excludes).replace("_", " ") or "not said what"
+    if seconds < shown_s:
+        text = f"the clock shows {four_digits(shown_s - seconds)} s more than the lines' own times"
+        return _worth([Effect(cause="timer", factor=seconds / shown_s, text=text)])
     where = (
         f"it begins anew before iteration {', '.join(str(each.last) for each in restarts[:3])}"
         if restarts
@@ -91,7 +94,7 @@ def of_timer(whole: Sequence[Stretch], shown_s: float, rule: PublishedRule) -> l
     return _worth([Effect(cause="timer", factor=seconds / shown_s, text=text)])
 
 
-def of_stamps(whole: Sequence[Stretch]) -> tuple[list[Effect], float]:
+def of_stamps(whole: Sequence[Stretch], excludes: Sequence[str]) -> tuple[list[Effect], float]:
     """Return what the lines' time stamps make of the printed times, and the seconds by them."""
     printed_s = sum(each.seconds for each in whole)
     found = by_stamps(whole)
@@ -101,7 +104,9 @@ def of_stamps(whole: Sequence[Stretch]) -> tuple[list[Effect], float]:
     seconds = printed_s - between_s + stamped_s
     gap_s = stamped_s - between_s
     what = f"{four_digits(abs(gap_s))} s {'are in no' if gap_s > 0 else 'too many are in the'}"
-    text = f"by the lines' time stamps {what} printed number"
+    left_out = ", ".join(excludes).replace("_", " ")
+    why = f" (left out by its rule: {left_out})" if left_out and gap_s > 0 else ""
+    text = f"by the lines' time stamps {what} printed number{why}"
     return _worth([Effect(cause="clock", factor=seconds / printed_s, text=text)]), seconds
 
 

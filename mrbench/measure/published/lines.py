@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mrbench.errors import RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import blank_colours, number, plain
+from mrbench.measure.parsers.base import blank_colours, last_digit, number, plain
 from mrbench.model.published import Lines, PublishedRule
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -18,11 +18,15 @@ SKIPPED = re.compile(rb"number of skipped iterations:[ \t]{0,9}([1-9]\d{0,6})")
 
 
 class Line(NamedTuple):
-    """What one line of a log prints: iteration and epoch as printed, value in seconds or a rate."""
+    """What one line of a log prints: iteration and epoch as printed, value in seconds or a rate.
+
+    error: the bound of the value's error by its digits.
+    """
 
     iteration: int
     value: float
     epoch: int = 0
+    error: float = 0.0
 
 
 def read(blocks: Iterable[Block], rule: PublishedRule) -> list[Line]:
@@ -67,7 +71,8 @@ def _line(match: re.Match[bytes], rule: PublishedRule) -> Line | None:
     if not (value > 0 and iteration.isdigit() and epoch.isdigit()):
         return None  # nan, too
     unit = 1.0 if rule.of == "rate" else UNITS[rule.pattern_unit]
-    return Line(int(iteration), value * unit, int(epoch))
+    error = unit * last_digit(plain(match["value"])) / 2
+    return Line(int(iteration), value * unit, int(epoch), error)
 
 
 def _of_pair(first: float, second: float, which: str) -> float:
