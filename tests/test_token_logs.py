@@ -417,6 +417,12 @@ def test_the_numbers_of_no_row_are_nan() -> None:
     found = measured(text, (0, 2), columns=Columns(value="time"), timing="cumulative")
     assert found.status != "ok"
     assert not math.isfinite(found.throughput or math.nan)
+    columns = Columns(value="time", work="tokens")
+    rows = "".join(
+        f"{i},{i if i != 7 else '1e99.5'},{'nan' if i == 9 else 8}\n" for i in range(1, 20)
+    )
+    odd = measured(f"step,time,tokens\n{rows}", (0, 18), columns=columns, timing="cumulative")
+    assert odd.throughput is None
 
 
 def test_known_result_files_are_recognised(tmp_path: Path) -> None:
@@ -483,3 +489,19 @@ def test_a_rate_of_one_device_is_timed_by_one_devices_work(
     assert (plan.work_per_iteration, plan.rated_work) == (16, 4)
     edit(path, "\n  per: device", "")
     assert make_plan(load_path(path)).rated_work == 16
+
+
+def test_nemos_moving_mean_is_left_to_the_time_stamps(tmp_path: Path) -> None:
+    text = ""
+    for i in range(200):
+        data = {"reduced_train_loss": 9.0, "consumed_samples": 64.0 * (i + 1)}
+        data["train_step_timing in s"] = 99.0
+        row = {"timestamp": str(1727486904.5 + 2 * i), "type": "LOG", "step": i, "data": data}
+        text += f"DLLL {json.dumps(row)}\n"
+    path = tmp_path / "dllogger.json"
+    path.write_text(text)
+    found = parse_log(path, recipes={}, window=Window(first=100, last=180))
+    assert (found.format, found.measurement.unit) == ("dllogger", "samples")
+    assert found.measurement.clock == "printed"
+    assert found.measurement.throughput == pytest.approx(32)
+    assert any("moving mean" in text for text in found.measurement.warnings)

@@ -4,6 +4,7 @@ A log that tells the work of each line shows batches that grow, are halved or ar
 end; it counts more than what recipe or user say, and where the two differ that is a note.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,8 +33,12 @@ def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | N
     given: as recipe or user say, in `unit`. counts: the unit in which the log tells work.
     """
     skipped = _skipped(process)
-    each = [span.work / span.count for span in process.spans if span.work is not None]
-    if not each or len(each) < len(process.spans):
+    each = [
+        span.work / span.count
+        for span in process.spans
+        if span.work is not None and 0 <= span.work < math.inf
+    ]
+    if not sum(each) or len(each) < len(process.spans):
         return Work(given, skipped)
     usual = statistics.median(each)
     if counts not in (None, unit):

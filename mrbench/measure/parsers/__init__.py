@@ -62,10 +62,15 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "hf-trainer": ("hftrainer", "parse"),
     "litgpt-csv": ("rows", "parse_litgpt"),
     "lightning-csv": ("rows", "parse_lightning"),
+    "dllogger": ("rows", "parse_dllogger"),
 }
 # Whose own clock has whole seconds, and those with a line per epoch that do not say how long it is.
 ROUGH = ("matterport", "tqdm")
-PARSED_UNITS: Mapping[str, Unit] = {"hf-trainer": "tokens", "litgpt-csv": "tokens"}
+PARSED_UNITS: Mapping[str, Unit] = {
+    "hf-trainer": "tokens",
+    "litgpt-csv": "tokens",
+    "dllogger": "samples",
+}
 SINCE_START = ("hf-trainer", "litgpt-csv", "lightning-csv")
 PARSED_WARNINGS: Mapping[str, str] = {
     "ultralytics-csv": "an epoch's time contains its validation, unless that was switched off",

@@ -44,6 +44,16 @@ LIGHTNING = LogFormat(
 
 # Formats whose columns are known.
 KNOWN: Mapping[str, LogFormat] = {"litgpt-csv": LITGPT, "lightning-csv": LIGHTNING}
+DLLOGGER = LogFormat(
+    columns=Columns(
+        loss="data.reduced_train_loss", total_work="data.consumed_samples", stamp="timestamp"
+    ),
+    counts_from=0,
+)
+MOVING = Problem(
+    "NeMo's train_step_timing is a moving mean of some steps, which the log does not number",
+    "give a log with its timestamps",
+)
 
 
 class Row(NamedTuple):
@@ -88,6 +98,18 @@ def parse_lightning(
     """Yield those of a metrics.csv with Lightning's ThroughputMonitor, which leaves it out."""
     known = msgspec.structs.replace(LIGHTNING, every=log.every)
     return parse(blocks, known, work_per_iteration, window)
+
+
+def parse_dllogger(
+    blocks: Iterable[Block],
+    log: LogFormat,
+    work_per_iteration: int,
+    window: Window | None = None,
+) -> Iterator[IterationSample]:
+    """Yield those of NeMo's dllogger.json, whose time of a step is a mean over several."""
+    known = msgspec.structs.replace(DLLOGGER, every=log.every)
+    samples = parse(blocks, known, work_per_iteration, window)
+    return (sample._replace(unknown=MOVING) for sample in samples)
 
 
 def read(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
@@ -248,7 +270,8 @@ def _marks(rows: Iterable[Row], columns: Columns, rule: TextFormat) -> Iterator[
 def _timed(mark: Mark, row: Row, columns: Columns, rule: TextFormat) -> Mark:
     text = plain(row.texts[columns.value or ""].encode())
     unit_s = rule.unit_s or 1.0
-    value, error = number(text) * unit_s, last_digit(text) / 2 * unit_s
+    value = number(text) * unit_s
+    error = last_digit(text) / 2 * unit_s if math.isfinite(value) else 0.0
     if rule.inverse and value > 0:
         value, error = 1 / value, error / value**2
     wait = _number(row, columns.data)
@@ -270,4 +293,4 @@ def _printed(row: Row, name: str | None) -> Printed | None:
     if not math.isfinite(seconds):
         return stated.read_stamp(text)
     scale = 1e-3 if seconds > MILLISECONDS else 1.0
-    return Printed(seconds * scale, max(last_digit(text) * scale, 1e-6), math.inf)
+    return Printed(seconds * scale, max(last_digit(text.strip()) * scale, 1e-6), math.inf)
