@@ -72,6 +72,8 @@ def ask(line: str, cwd: Path, point: int | None = None) -> list[str]:
         ("mrbench run --impl ", {"detectron2", "matterport"}, {"minimask", "torchvision"}),
         ("mrbench run --suite smoke --impl t", {"torchvision", "tensorpack"}, {"detectron2"}),
         ("mrbench run --impl detectron2 m", {"matterport", "mmdetection"}, {"minimask"}),
+        ("mrbench run demo --set ", {"batch=", "width="}, {"README.md", "runs/"}),
+        ("mrbench run demo --set width=128,2", {"128,256"}, {"batch="}),
         ("mrbench run --gpus ", set(), {"README.md", "runs/"}),
         ("mrbench run --data ", {"runs/", "a b/"}, {"mine.yaml", "x.log"}),
         ("mrbench run --recipe ", {"mine.yaml", "runs/"}, {"x.log"}),

@@ -1,5 +1,6 @@
 """Parameters of a recipe are declared strictly, and their values stand wherever {name} does."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.run.recorder import family
-from toy import edit, make_suite
+from toy import edit, make_suite, mrbench
 
 DECLARED = """
 parameters:
@@ -108,6 +109,18 @@ def test_a_value_that_cannot_be_is_refused(given: dict[str, str], message: str, 
         read(toy, given)
     assert message in str(caught.value)
     assert str(caught.value).startswith(str(toy))
+
+
+def test_check_plans_with_each_value(toy: Path, tmp_path: Path) -> None:
+    done = mrbench("check", "--recipe", toy, cwd=tmp_path)
+    assert "batch, arithmetic, seconds; each of 5 values plans" in done.stdout
+    edit(toy, "  every: 10", '  every: "{batch}"')
+    edit(toy, "values: [2, 4, 8]", "values: [0, 4, 8]")
+    done = mrbench("check", "--recipe", toy, "--json", cwd=tmp_path)
+    assert done.returncode == 7
+    (failed,) = [f for f in json.loads(done.stdout)["checks"] if f["outcome"] == "failed"]
+    assert failed["key"] == "parameters.batch.values"
+    assert failed["text"].startswith("with batch=0, ")
 
 
 def test_aliases_are_filled_in_once(toy: Path) -> None:

@@ -99,6 +99,22 @@ def _implementations(prefix: str, parsed_args: object, **_: object) -> Iterable[
     return {f"{head}{name}" for name in found}
 
 
+def _settings(prefix: str, parsed_args: object, **_: object) -> Iterable[str]:
+    """Offer parameters of the chosen recipes; behind = or a comma, values that one may have."""
+    found: dict[str, list[str]] = {}
+    for suite in _chosen(parsed_args):
+        for name in getattr(parsed_args, "impl", None) or load.implementations(suite):
+            with contextlib.suppress(MrbenchError):  # an implementation of another suite
+                recipe = load.load_named(suite, name, locked=False).recipe
+                for key, each in recipe.parameters.items():
+                    found.setdefault(key, []).extend(each.values or [each.default])
+    key, sign, values = prefix.partition("=")
+    if not sign:
+        return [f"{name}=" for name in found]
+    head = "".join(values.rpartition(",")[:2])
+    return [f"{key}={head}{value}" for value in found.get(key, ())]
+
+
 def _whole_names(**_: object) -> Iterable[str]:
     names = load.suite_names()
     return [f"{suite}/{name}" for suite in names for name in load.implementations(suite)]
@@ -195,6 +211,7 @@ BY_NAME: dict[str, Completer] = {
     "suite": _suites,
     "suites": _checked,
     "impl": _implementations,
+    "set": _settings,
     "recipe": _recipes,
     "origin": _whole_names,
     "reference": _references,

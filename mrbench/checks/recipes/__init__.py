@@ -1,7 +1,7 @@
 """`mrbench check`: whether recipes hold what they promise, without training anything.
 
-chosen.py says what is checked; suite.py, pins.py, patches.py, lock.py and sample.py look at files
-alone, upstream.py and launch.py at the repositories. All of them yield `Finding`.
+chosen.py says what is checked; suite.py, pins.py, parameters.py, patches.py, lock.py and sample.py
+look at files alone, upstream.py and launch.py at the repositories. All of them yield `Finding`.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.checks.recipes import lock, patches, pins, sample, suite, upstream
+from mrbench.checks.recipes import lock, parameters, patches, pins, sample, suite, upstream
 from mrbench.checks.recipes.base import Subject, refused
 from mrbench.checks.recipes.upstream import Upstreams
 from mrbench.errors import PlaceholderError, RecipeError
@@ -23,6 +23,7 @@ RecipeCheck = Callable[[Subject], Iterator[Finding]]
 OFFLINE: tuple[RecipeCheck, ...] = (
     pins.commits,
     pins.placeholders,
+    parameters.check_values,
     patches.check_patches,
     lock.check_lock,
     sample.check_sample,
