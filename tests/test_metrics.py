@@ -12,6 +12,7 @@ import pytest
 
 from manyruns import seal
 from mrbench.measure.anylog import KnownLog, parse_log
+from mrbench.measure.log import patience
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import Measurement
@@ -135,6 +136,19 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     found = measured(tmp_path, f"mem: 3\n{text}mem: 4\n", mem=MEMORY).metrics
     assert found == {"mem": Metric(value=None, reason="no line of the window matches its pattern")}
     assert measured(tmp_path, text).metrics is None
+
+
+def test_a_pattern_that_takes_too_long_costs_its_metric_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "MOST_S", 0.2)
+    text = "".join(line(i, "mem: 3 " + "a" * 40) for i in range(20, 601, 20))
+    slow = MetricPattern(pattern=r"(a+)+b(?P<value>x)")
+    found = measured(tmp_path, text, slow=slow, mem=MEMORY)
+    assert (found.throughput, found.metrics is not None) == (4, True)
+    metrics = found.metrics or {}
+    assert metrics["mem"].value == 3
+    assert "takes more than 0.2 s over a part of the log" in metrics["slow"].reason
 
 
 def test_a_value_cut_off_at_the_end_of_the_log_does_not_count(tmp_path: Path) -> None:

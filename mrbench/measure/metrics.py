@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from mrbench.errors import RecipeError
+from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import read_column, with_columns
@@ -46,7 +46,7 @@ def with_metrics(
     """Add the metrics of a log that was measured; unchanged where there are none, or no number.
 
     blocks: reads the log from its beginning, as read_blocks does; None: it cannot be read again.
-    Raises MeasureError where a pattern takes too long.
+    A pattern that takes too long costs its metric alone.
     """
     lines, first, last = measured.lines, measured.first, measured.last
     if not log.metrics or measured.status != "ok":
@@ -76,7 +76,11 @@ class _Values:
         self._count = self._unusable = 0
         self._total = self._final = 0.0
         self._least, self._most = math.inf, -math.inf
-        self._final_text = self._bad_text = ""
+        self._final_text = self._bad_text = self._why = ""
+
+    def fail(self, why: str) -> None:
+        """Give no value, for that reason."""
+        self._why = why
 
     def add(self, printed: bytes) -> None:
         """Add a value as it is printed."""
@@ -92,8 +96,8 @@ class _Values:
 
     def metric(self, why_none: str = "") -> Metric:
         """Return what the values come to; why_none: why there are none, if that is known."""
-        value, reason = None, why_none or (NO_ROW if self.of.column else NONE)
-        if self._count:
+        value, reason = None, why_none or self._why or (NO_ROW if self.of.column else NONE)
+        if self._count and not self._why:
             value, reason = self._together()
         return Metric(
             value=value,
@@ -157,7 +161,13 @@ class _Series:
 
     def add(self, text: bytes) -> None:
         """Add all values of a text of whole lines; a value that is cut off at its end is none."""
-        for match in patience.matches(self._expression, text, key=self._key):
+        try:
+            matches = patience.matches(self._expression, text, key=self._key)
+        except MeasureError as exc:  # it costs the metric, not the number
+            self._values.fail(exc.text)
+            self.done = True
+            return
+        for match in matches:
             printed = match["value"]
             if printed is None or (match.end("value") == len(text) and text[-1:] != b"\n"):
                 continue

@@ -102,7 +102,8 @@ def _dispensable(rows: Sequence[TableRow], names: Sequence[str]) -> list[str]:
     offered = {name: column.keys[0] for name, column in columns_of(rows).items()}
     told = [name for name, key in offered.items() if key.startswith(PARAMETERS)]  # by rows' names
     own = [name for name, key in offered.items() if key.startswith(METRIC)]
-    return [name for name in (*told, *DISPENSABLE, *own[::-1]) if name in names]
+    *others, last = DISPENSABLE
+    return [name for name in (*told, *others, *own[::-1], last) if name in names]
 
 
 def render_data(rows: Sequence[TableRow], style: str, names: list[str] | None = None) -> str:
