@@ -89,6 +89,26 @@ def test_a_mean_of_rates_hides_the_evaluations(tmp_path: Path) -> None:
     assert product(by, window=True) == pytest.approx(1 + (by.difference_to_ours or 0), rel=2e-3)
 
 
+def test_rates_of_a_log_that_prints_times_need_the_work_of_an_iteration(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(nanogpt(200, 50))
+    rule = replace(published.load("nanogpt-mean"), pattern=None)
+    for work, number in ((None, None), (1000, (197 * 10_000 + 3 * 1000 / 5.1) / 200)):
+        known = {"own": KnownLog(rule.log or LogFormat())}
+        window = Window(first=100, last=149)
+        parsed = parse_log(
+            log,
+            recipes=known,
+            window=window,
+            implementation="own",
+            work_per_iteration=work,
+            unit="tokens",
+        )
+        by = applying.apply(rule, "own", log, rule.log, parsed.measurement)
+        assert by.number == (number and pytest.approx(number))
+        assert ("how many tokens an iteration has" in by.reason) == (work is None)
+
+
 def test_the_last_line_may_be_an_evaluation(tmp_path: Path) -> None:
     last = {"lines": Lines(last=True), "statistic": "single"}
     by = by_rule(tmp_path, nanogpt(201, 50), "nanogpt-mean", "100:149", **last)
@@ -275,6 +295,14 @@ def test_a_run_is_read_by_the_rule_of_its_published_table(tmp_path: Path) -> Non
     assert by is not None
     assert by.unit == "images/s"
     assert by.number == pytest.approx(record.throughput, rel=0.01)  # the rule is ours: two clocks
+    all_lines = Lines(all=True)
+    mean = byrule.of_run(record, folder / "train.log", replace(rule, lines=all_lines))
+    of_rates = replace(rule, lines=all_lines, statistic="mean")
+    rates = byrule.of_run(record, folder / "train.log", of_rates)
+    assert mean is not None
+    assert mean.number == mean.whole_log
+    assert rates is not None
+    assert "prints a running_mean" in rates.reason
     reference = Reference(name="r", date="d", source="s", throughput={}, rule=rule)
     suite = replace(record.suite, references=(reference,))
     (row,) = make_rows(suite, [table_run(record, str(folder))])

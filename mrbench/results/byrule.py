@@ -30,7 +30,7 @@ def of_run(record: RunRecord, log: Path, called: str | PublishedRule) -> ByRule 
     if record.measurement is None:
         return None
     log = log if log.is_file() else log.with_name(f"{log.name}.gz")
-    name = called if isinstance(called, str) else "the suite's rule"
+    name = called if isinstance(called, str) else called.title
     try:
         rule = published.load(called) if isinstance(called, str) else called
         gpus = record.plan.gpus

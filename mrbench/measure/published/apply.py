@@ -23,8 +23,8 @@ CORRECTED = ("running_mean", "cumulative")  # a sample of theirs is no number th
 COARSE = 0.002  # of a number: more than its digits should leave open
 NEAR = 0.05  # two figures of one work, for the digits of one of them
 NO_WORK = (
-    "the log does not say how much work an iteration is; give --work-per-iteration N, if that of"
-    " the whole job is meant"
+    "the log does not say how many {unit} an iteration has; if the number is of the whole job, give"
+    " --work-per-iteration N and --unit {unit}"
 )
 GROWN = 1.1  # times: the last quarter's usual iteration by the first's
 
@@ -88,12 +88,14 @@ def apply(
         lines=len(counted_lines),
         first=counted_lines[0].iteration,
         last=counted_lines[-1].iteration,
-        notes=tuple(_notes(rule, read, counted_lines)),
     )
     work = _work(rule, read, measured)
-    if work is None:
-        return replace(result, reason=NO_WORK)
+    if work is None or not math.isfinite(work):
+        return replace(result, reason=NO_WORK.format(unit=rule.unit))
+    if rule.pattern is None and rule.of == "rate":  # iterations per second so far
+        counted_lines = [line._replace(value=line.value * work) for line in counted_lines]
     inside = _inside(rule, read, counted_lines)
+    result = replace(result, notes=tuple(_notes(rule, read, counted_lines, inside)))
     if rule.statistic == "work_over_time" and not inside:
         return replace(result, reason=_none_of(rule.lines, read.printed))
     theirs = _Theirs(rule=rule, read=read, lines=counted_lines, inside=inside, work=work)
@@ -222,6 +224,9 @@ def _work(rule: PublishedRule, read: _Log, measured: Measurement) -> float | Non
     The slowest line tells it best, for its seconds have the most digits. Where no line tells it,
     what is known of the log; None where nothing is, or the rule asks for the work of one device.
     """
+    of_measured = rule.pattern is None and rule.of == "rate"  # whose unit is what is known of it
+    if of_measured and rule.unit not in ("unknown", measured.unit):
+        return None
     if rule.of != "rate" or read.of_work:
         return 1.0
     seconds = {each.last: each.each_s for each in read.whole}
@@ -272,13 +277,18 @@ def _none_of(which: Lines, printed: Sequence[Line]) -> str:
     )
 
 
-def _notes(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> list[str]:
+def _notes(
+    rule: PublishedRule, read: _Log, counted_lines: Sequence[Line], inside: Sequence[Stretch]
+) -> list[str]:
     notes = []
     if isinstance(rule.lines, Lines) and rule.lines.first is not None and rule.lines.last:
-        asked = rule.lines.last - rule.lines.first + 1
-        if len(counted_lines) < asked and rule.statistic != "work_over_time":
+        asked = rule.lines.last - rule.lines.first
+        timed = sum(each.iterations for each in inside)
+        if rule.statistic == "work_over_time" and timed < asked:
+            notes.append(f"the log times only {timed} of the {asked} iterations that count")
+        elif rule.statistic != "work_over_time" and len(counted_lines) <= asked:
             notes.append(
-                f"only {len(counted_lines)} of the {asked} iterations that count have a line"
+                f"only {len(counted_lines)} of the {asked + 1} iterations that count have a line"
             )
     if rule.of == "rate" and rule.per == "unknown":
         notes.append("its publisher does not say whether the number is of one device or of all")
@@ -295,8 +305,8 @@ def _notes(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> li
         times = statistics.median(usual[-quarter:]) / statistics.median(usual[:quarter])
         if not 1 / GROWN < times < GROWN:
             notes.append(
-                f"an iteration of the last quarter takes {times:.3g} times one of the first: the"
-                " work of an iteration may change (batch, sequence length, attention window), so"
-                " iterations are not equal work"
+                f"an iteration of the last quarter takes {times:.3g} times one of the first: its"
+                " work changes (batch, sequence length, attention window), so that iterations are"
+                " not equal work, or the machine did"
             )
     return notes

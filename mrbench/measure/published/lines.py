@@ -1,5 +1,6 @@
 """The lines that a rule counts, each with the number that it prints; and their statistic."""
 
+import math
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from mrbench.model.published import Lines, PublishedRule
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 KEY = "rule.pattern"
+MOST_DIGITS = 12  # of an iteration's number
 SKIPPED = re.compile(rb"number of skipped iterations:[ \t]{0,9}([1-9]\d{0,6})")
 
 
@@ -68,7 +70,8 @@ def _line(match: re.Match[bytes], rule: PublishedRule) -> Line | None:
     first, second = (number(plain(groups.get(name) or b"")) for name in ("value", "second"))
     value = _of_pair(first, second, rule.value) if groups.get("second") else first
     iteration, epoch = plain(match["iteration"]), plain(groups.get("epoch") or b"0")
-    if not (value > 0 and iteration.isdigit() and epoch.isdigit()):
+    numbered = all(part.isdigit() and len(part) <= MOST_DIGITS for part in (iteration, epoch))
+    if not (0 < value < math.inf and numbered):
         return None  # nan, too
     unit = 1.0 if rule.of == "rate" else UNITS[rule.pattern_unit]
     error = unit * last_digit(plain(match["value"])) / 2
