@@ -185,7 +185,7 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
         found += effects.of_timer(whole, theirs.lines[-1].value, rule)
     elif theirs.inside:
         if rule.statistic != "single":
-            found += effects.of_statistic(theirs.inside, theirs.rate, rule.statistic)
+            found += effects.of_statistic(theirs.inside, theirs.rate, rule)
         base = number if rule.statistic == "single" else stretches.rate(theirs.inside)
         found += effects.of_lines(theirs.inside, whole, base)
         found += stamped

@@ -29,17 +29,24 @@ MEANT: Mapping[str, str] = {
     "work_over_time": "the printed numbers are not those of all the time between the lines",
 }
 NEAR = 0.01
+OF_TIMES = (
+    "the printed times are not those from line to line, or lines of unlike length count alike"
+)
 LEAST = 0.0005  # of the number; smaller effects are not worth a line
 Statistic = Callable[[set[int]], float]  # of the rule's lines but these: iterations per second
 
 
-def of_statistic(counted_lines: Sequence[Stretch], statistic: Statistic, how: str) -> list[Effect]:
+def of_statistic(
+    counted_lines: Sequence[Stretch], statistic: Statistic, rule: PublishedRule
+) -> list[Effect]:
     """Return what the rule's statistic makes of its own lines, against work over their time."""
+    rates = rule.of == "rate" or rule.statistic != "mean"
+    meant = MEANT.get(rule.statistic, rule.statistic) if rates else OF_TIMES
     return _by_kind(
         counted_lines,
         lambda left_out: statistic(left_out) / _rate_without(counted_lines, left_out),
         lambda lines: f"{_share(lines, counted_lines)}, but {_counts(lines)} like any other",
-        ("statistic", MEANT.get(how, how)),
+        ("statistic", meant),
     )
 
 

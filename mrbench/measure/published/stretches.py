@@ -45,15 +45,22 @@ class Stretch(NamedTuple):
 def of_samples(
     samples: Iterable[IterationSample], other: Sequence[tuple[int, int]], counts_from: int
 ) -> list[Stretch]:
-    """Return the stretches of samples; other: where the lines stand that tell of something else."""
-    stretches, after, previous_end = [], set(), 0
+    """Return the stretches of samples; other: where the lines stand that tell of something else.
+
+    Where a log's own numbers do not tell the seconds, those between the lines' stamps count.
+    """
+    stretches, after = [], set()
+    before: IterationSample | None = None
     for each in samples:
-        if each.seconds > 0 and math.isfinite(each.seconds):
+        seconds = each.seconds
+        if not math.isfinite(seconds) and before and before.printed and each.printed:
+            seconds = elapsed(before.printed, each.printed) or 0.0
+        if seconds > 0 and math.isfinite(seconds):
             last = each.last + counts_from - 1
-            stretches.append(Stretch(last, each.count, each.seconds, printed=each.printed))
-            if _between(other, previous_end, each.ended_at):
+            stretches.append(Stretch(last, each.count, seconds, printed=each.printed))
+            if _between(other, before.ended_at if before else 0, each.ended_at):
                 after.add(last)
-        previous_end = each.ended_at
+        before = each
     return with_kinds(stretches, after)
 
 
