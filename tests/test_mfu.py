@@ -17,7 +17,7 @@ from mrbench.measure.mfu.utilisation import mfu_of
 from mrbench.model.inputs import Window
 from mrbench.model.mfu import FlopsPerUnit, Mfu, NumberFormat
 from mrbench.model.record import RunRecord, Validity
-from mrbench.model.suite import Hardware, Suite
+from mrbench.model.suite import Hardware, Rule, Suite
 from mrbench.model.table import TableRow
 from mrbench.record.default_rules import default_rules
 from mrbench.record.formats import record_of
@@ -209,6 +209,18 @@ def test_more_than_the_gpu_can_do_is_invalid_and_says_why(
 
 def with_mfu(run: RunRecord) -> Validity:
     return judge_record(replace(run, mfu=mfu_of(run)), default_rules(run.suite, states_flops=True))
+
+
+def test_no_suite_makes_more_than_the_gpu_can_do_valid() -> None:
+    run = record(flops={"per_unit": 7e11})
+    own = Rule(rule="mfu", reason="any", otherwise="note", at_most=9.0)
+    suite = replace(run.suite, rules=(own,))
+    rules = (*suite.rules, *default_rules(suite, states_flops=True))
+    assert judge_record(replace(run, mfu=mfu_of(run)), rules).verdict == "invalid"
+    strict = Rule(rule="mfu", reason="any", at_most=0.1)
+    run = record()
+    judged = judge_record(replace(run, mfu=mfu_of(run)), (strict,))
+    assert judged.why.endswith("NVIDIA A100-SXM4-80GB; 10.0% at most")
 
 
 def test_what_a_gpu_can_do_is_valid() -> None:

@@ -100,8 +100,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " more than 0.01 of the images out; mfu: that the GPUs can do the operations that the"
             " recipe states. Every suite has the rules about the machine, batch_confirmed and"
             " whole_batches as notes, and foreign_load above 0.2, images that were counted and not"
-            " there and an MFU above 1 as invalid, too; an entry here takes their place. Where a"
-            " rule stands twice, the worst finding counts."
+            " there and an MFU above 1 as invalid, too; an entry here takes their place, but an MFU"
+            " above 1 stays invalid. Where a rule stands twice, the worst finding counts."
         ),
     ]
     reason: Annotated[str, Meta(description="Why the number depends on it, in one sentence.")]

@@ -90,7 +90,8 @@ def default_rules(
         "whole_batches": whole_batches,
         "mfu": not states_flops,  # nothing to ask
     }
-    without = {rule.rule for rule in suite.rules} | {name for name in sure if sure[name]}
+    of_suite = {rule.rule for rule in suite.rules} - {"mfu"}  # no suite makes that possible
+    without = of_suite | {name for name in sure if sure[name]}
     rules = (*DEFAULT_RULES, *(OF_GPUS if suite.hardware.accelerator == "gpu" else ()))
     return tuple(rule for rule in rules if rule.rule not in without)
 

@@ -202,7 +202,7 @@ def mfu(record: RunRecord, rule: Rule) -> Answer:
     found = record.mfu
     if found is None or found.value is None or found.peak is None:
         return "not checked", found.reason if found else "the recipe states no flops_per_unit"
-    most = 1.0 if rule.at_most is None else rule.at_most
+    most = 1.0 if rule.at_most is None else min(rule.at_most, 1.0)
     by = f"of {found.peak.tflops:g} TFLOP/s, the dense {found.arithmetic} peak of {found.gpu}"
     if found.value <= most:
         return "ok", f"MFU {percent(found.value)} {by}"
