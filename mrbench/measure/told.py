@@ -55,6 +55,8 @@ def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | N
         return Work(given, skipped)
     total = sum(work * span.count for work, span in zip(each, process.spans, strict=True))
     mean = total / sum(span.count for span in process.spans)
+    if not changes:  # of a rate times a time only its digits make a fraction
+        mean = float(round(mean)) or mean
     differs: tuple[str, ...] = ()
     if given is not None and not changes:
         text = f"the log tells of {_of(mean, unit)} an iteration, not {given:,}; the log's count"

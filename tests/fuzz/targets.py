@@ -25,6 +25,7 @@ from mrbench.recipe import load
 
 sys.path.append(str(Path(__file__).parents[1]))  # renderers are the tests'
 import renderers
+import tokenlogs
 
 RECIPES = Path(load.root()) / "recipes"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of its own in it
@@ -53,13 +54,32 @@ RENDERERS: Mapping[str, tuple[str, ...]] = {
     "tqdm": ("tqdm",),
     "ultralytics-csv": ("ultralytics_csv",),
 }
+TOKENS: Mapping[str, renderers.Render] = {
+    "nanogpt": tokenlogs.nanogpt,
+    "build-nanogpt": tokenlogs.build_nanogpt,
+    "nanochat": tokenlogs.nanochat,
+    "modded-nanogpt": tokenlogs.speedrun,
+    "torchtitan": tokenlogs.torchtitan,
+    "megatron": tokenlogs.megatron,
+    "maxtext": tokenlogs.maxtext,
+    "litgpt": tokenlogs.litgpt,
+    "hf-trainer": tokenlogs.hf_trainer,
+    "litgpt-csv": tokenlogs.litgpt_csv,
+    "lightning-csv": tokenlogs.lightning_csv,
+    "dllogger": tokenlogs.dllogger,
+}
 METRICS = '{{"data_time": 0.01, "iteration": {}, "lr": 0.01, "time": 0.5, "total_loss": 1.5}}\n'
 PATTERN = LogFormat(
     pattern=r"^step (?P<iteration>\d+), (?P<value>[\d.e+-]+) img/s(?:, loss (?P<loss>\S+))?$",
     timing="rate",
     every=10,
 )
-COUNTED = (b"Speed: ", b"Throughput (samples/sec)", b"\x1f\x8b")  # a log that counts images, or may
+COUNTED = (
+    b"Speed: ",
+    b"Throughput (samples/sec)",
+    b"tps:",
+    b"\x1f\x8b",
+)  # a log that counts images, or may
 REPEATED_BYTES = 1 << 16
 REPEATED_S = 2.0
 FAILURES = (
@@ -83,6 +103,8 @@ def logs_of(name: str) -> list[bytes]:
     if name == "detectron2-metrics":
         return ["".join(METRICS.format(i) for i in range(19, 320, 20)).encode()]
     seconds = [0.5 + 0.01 * (i % 7) for i in range(310)]
+    if name in TOKENS:
+        return ["".join(TOKENS[name](seconds, IMAGES)).encode()]
     texts = [getattr(renderers, each)(seconds, IMAGES) for each in RENDERERS[name]]
     return ["".join(_short(lines)).encode() for lines in texts]
 

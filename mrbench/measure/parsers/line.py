@@ -19,6 +19,7 @@ from mrbench.measure.parsers.base import (
 )
 from mrbench.model.finding import Problem
 
+COARSEST = 0.005  # of the work that a rate and its seconds make
 NO_VALUE = Problem(
     "log.pattern has no group `value`, so that only another clock tells the seconds",
     "let mrbench run the training: it times the lines as they arrive",
@@ -171,13 +172,24 @@ def _with_work(mark: Mark, block: bytes, start: int, end: int, rule: TextFormat)
         return mark
     work = _searched(rule.work, block, start, end)
     if work is None:
-        rate = _searched(rule.work_rate, block, start, end)
-        work = None if rate is None else rate * mark.value
+        work = _by_rate(rule.work_rate, mark, block, start, end)
     return mark._replace(
         work=work,
         total_work=_searched(rule.total_work, block, start, end),
         skips=int(_searched(rule.skips, block, start, end) or 0),
     )
+
+
+def _by_rate(
+    pattern: re.Pattern[bytes] | None, mark: Mark, block: bytes, start: int, end: int
+) -> float | None:
+    """Return the work that a rate makes in a mark's seconds; None if its digits are too few."""
+    found = pattern.search(block, start, end) if pattern else None
+    if found is None:
+        return None
+    rate = _ungrouped(found[1])
+    error = last_digit(found[1]) * mark.value + rate * mark.error
+    return rate * mark.value if error <= COARSEST * rate * mark.value else None
 
 
 def _searched(

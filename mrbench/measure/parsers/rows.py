@@ -9,6 +9,7 @@ import csv
 import itertools
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from mrbench.model.measurement import IterationSample, Printed
 STEP = "step"  # an event's, among its tags
 MILLISECONDS = 1e11  # seconds since 1970 are fewer for the next 3000 years
 LONGEST_LINE = 1 << 20  # bytes
+_LINE_END = re.compile(rb"[\r\n]")
 MOST_SCALARS = 10_000  # are looked at for their tags
 NO_VALUE = Problem(
     "log.columns has no `value`, so that only another clock tells the seconds",
@@ -115,15 +117,20 @@ def parse_dllogger(
 def read(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
     """Yield the rows that have the columns that are needed."""
     stream = iter(blocks)
-    first = next(stream, None)
-    if first is None:
-        return
-    whole = itertools.chain([first], stream)
-    if tfevents.is_events(first[1]):
+    first: list[Block] = []
+    head = b""
+    for block in stream:
+        first.append(block)
+        head += block[1]
+        if len(head) >= tfevents.HEAD_BYTES:
+            break
+    whole = itertools.chain(first, stream)
+    if tfevents.is_events(head):
         yield from _events(whole, columns)
         return
-    needed = [columns.iteration, *([columns.value] if columns.value else [])]
-    objects = first[1].lstrip()[:1] == b"{" or b' {"' in first[1].split(b"\n", 1)[0]
+    needed = [columns.iteration, columns.value or columns.loss or ""]
+    line = _LINE_END.split(head.lstrip(), maxsplit=1)[0]
+    objects = line[:1] == b"{" or b' {"' in line
     reader = _objects if objects else _csv
     for row in reader(_lines(whole), columns):
         if all(row.texts.get(name) for name in needed):
