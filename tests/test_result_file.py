@@ -61,6 +61,7 @@ def only_record(folder: Path) -> dict[str, Any]:
 
 
 def test_a_run_is_measured_by_its_result_file(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "  timing: cumulative\n", "  timing: cumulative\n  metrics: {seen: {column: step}}\n")
     done = mrbench("run", "--recipe", toy, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = only_record(tmp_path)
@@ -68,6 +69,8 @@ def test_a_run_is_measured_by_its_result_file(toy: Path, tmp_path: Path) -> None
     assert (measured["first"], measured["last"], measured["iterations"]) == (11, 40, 30)
     assert (measured["clock"], measured["second_clock"]) == ("log", "arrival")
     assert measured["processes"] == 1
+    seen = measured["metrics"]["seen"]  # of steps 15 to 40; each begins with the row before
+    assert (seen["value"], seen["count"]) == (27.5, 6)
     assert record["exit"]["reason"] == "enough"
     (folder,) = (tmp_path / "runs").glob("*/*/*")
     rows = (folder / "result.log").read_text().splitlines()
