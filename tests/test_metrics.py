@@ -22,6 +22,8 @@ from mrbench.model.suite import Hardware, Suite
 from mrbench.model.table import TableRow
 from mrbench.results.metrics import of_runs
 from mrbench.results.pareto import meaning, with_front
+from mrbench.results.report.figures import front
+from mrbench.results.report.gather import Chapter
 from mrbench.results.table import render
 from mrbench.results.table.choose import order
 from toy import edit, make_suite, mrbench
@@ -479,6 +481,27 @@ def test_rows_on_the_front_are_marked_in_tables() -> None:
     lines = render(SUITE, rows, "plain").splitlines()
     assert any(text.startswith("a *") for text in lines)
     assert any(text.startswith("b ") for text in lines)
+
+
+def test_the_report_draws_the_front() -> None:
+    rows = front_of(
+        [
+            row("<b>a", 3, peak_allocated_bytes=2 << 30),
+            row("b", 2, peak_allocated_bytes=3 << 30),
+            row("c", 1),
+        ]
+    )
+    chapter = Chapter(name="s", suite=SUITE, unit="images", runs=(), rows=rows)
+    (figure,) = front.figures(chapter, "key")
+    assert [trace["text"] for trace in figure.traces] == [["&lt;b&gt;a"], ["b"]]
+    assert [trace["x"] for trace in figure.traces] == [[2], [3]]
+    assert [line[-1] for line in figure.table.rows] == ["yes", "no"]
+    assert "GPU memory that the framework allocated (GiB)" in figure.caption
+    alone = front_of([row("a", 3, peak_allocated_bytes=2)])
+    assert (
+        front.figures(Chapter(name="s", suite=SUITE, unit="images", runs=(), rows=alone), "key")
+        == []
+    )
 
 
 def test_metrics_of_several_units_are_not_sorted_together() -> None:

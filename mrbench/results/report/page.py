@@ -23,7 +23,7 @@ from mrbench.results.lead import lead
 from mrbench.results.report import differences, origins
 from mrbench.results.report.concerns import Concern, concerns
 from mrbench.results.report.differences import CodedFacts, FromFirst
-from mrbench.results.report.figures import course, during, energy, ranking, scaled, split
+from mrbench.results.report.figures import course, during, energy, front, ranking, scaled, split
 from mrbench.results.report.figures.base import Figure, Json
 from mrbench.results.report.gather import (
     Chapter,
@@ -295,6 +295,7 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
         ("split", "Data loading and the rest", one["split"], ["no log reports the wait for data"]),
         ("scaling", "Scaling", one["scaling"], ()),
         ("energy", "Energy", one["energy"], ["no record has the energy of GPUs"]),
+        ("front", "What throughput takes", front.figures(chapter, f"{key}-front"), ()),
         ("during", "The machine during each run", machines, dark),
         ("concerns", "Notes and what to do", (), ["every run is valid without a note"]),
         ("origins", "Where the numbers come from", (), ()),
