@@ -284,6 +284,11 @@ def test_transformers_lines_are_as_far_apart_as_logging_steps_says(tmp_path: Pat
         assert (found.format, found.measurement.unit, m.iterations) == ("hf-trainer", "tokens", 200)
         assert m.work_per_iteration == 1024
         assert m.seconds_per_iteration == pytest.approx(0.08)
+        lines = trainer(first=first).splitlines(keepends=True)
+        del lines[-4]  # that of iteration 200
+        torn = parsed(tmp_path, "".join(lines), (100, 300), every=50).measurement
+        assert torn.seconds_per_iteration == pytest.approx(0.08)
+        assert torn.last == 300
     with pytest.raises(RecipeError, match="--every N"):
         parsed(tmp_path, trainer(), (100, 300))
     older = parsed(tmp_path, trainer(timed=False), (100, 300), every=50).measurement

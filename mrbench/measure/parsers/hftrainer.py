@@ -63,24 +63,37 @@ def _numbered(lines: Iterable[tuple[float, Mark]], every: int) -> Iterator[Mark]
     """Give each line its iteration; each comes with its epoch, a fraction.
 
     A training's first line waits for the second, which shows whether it came after iteration 1.
+    Where epoch or tokens grow by several lines' worth, lines were lost.
     """
     begins: tuple[float, Mark] | None = None
-    count, before = 0, math.inf
+    count, before, each = 0, math.inf, 0.0
+    tokens = None  # whether this log has them
     for epoch, mark in lines:
-        if epoch < before:  # the first of a training, or of one that was started again
+        tokens = mark.total_work is not None if tokens is None else tokens
+        done = mark.total_work if tokens else epoch
+        if done is None:
+            continue  # the line is damaged
+        if done < before:  # the first of a training, or of one that was started again
             if begins:
                 yield begins[1]._replace(iteration=every)
-            begins, count = (epoch, mark), 0
-        else:
-            if begins:
-                early = every > 1 and epoch > _FIRST * begins[0]
-                yield begins[1]._replace(iteration=1 if early else every)
-                begins, count = None, 0 if early else 1
-            count += 1
+            begins, count = (done, mark), 0
+        elif begins:
+            early = every > 1 and done > _FIRST * begins[0]
+            yield begins[1]._replace(iteration=1 if early else every)
+            each = done if early else begins[0]
+            begins, count = None, 1 if early else 1 + _lines_of(done - before, each)
             yield mark._replace(iteration=count * every)
-        before = epoch
+        else:
+            count += _lines_of(done - before, each)
+            yield mark._replace(iteration=count * every)
+        before = done
     if begins:
         yield begins[1]._replace(iteration=every)
+
+
+def _lines_of(done: float, each: float) -> int:
+    """Return how many lines' worth of epoch or tokens was done, one at least."""
+    return max(1, round(done / each)) if each > 0 and math.isfinite(done) else 1
 
 
 def _marks(blocks: Iterable[Block]) -> Iterator[tuple[float, Mark]]:

@@ -9,12 +9,12 @@ done, so that a line is early by what is queued.
 
 import re
 
-from mrbench.measure.parsers.base import GROUPED, LOSS, NUMBER, TextFormat
+from mrbench.measure.parsers.base import GAP, GROUPED, LOSS, NUMBER, TextFormat
 
 _MS = rb"ms(?=[,\s])"
 _TOTAL = r"(?:total desired batch size: |Total batch size )([\d,]+)"
-_DT = re.compile(rb"\bdt: ?" + NUMBER + _MS)
-_TOKENS = re.compile(rb"\btok/sec: ?" + GROUPED + rb"(?=\s)")
+_DT = re.compile(rb"\bdt:" + GAP + NUMBER + _MS)
+_TOKENS = re.compile(rb"\btok/sec:" + GAP + GROUPED + rb"(?=\s)")
 
 NANOGPT = TextFormat(
     number=re.compile(rb"(?<![\w.])iter (?P<iteration>\d{1,12}): (?=loss )"),
@@ -27,7 +27,9 @@ NANOGPT = TextFormat(
     work_unit="tokens",
 )
 BUILD_NANOGPT = TextFormat(
-    number=re.compile(rb"(?<![\w.])step {1,9}(?P<iteration>\d{1,12}) {0,3}\| (?=loss: )"),
+    number=re.compile(
+        rb"(?<![\w.])step" + GAP + rb"(?P<iteration>\d{1,12})" + GAP + rb"\|" + GAP + rb"(?=loss:)"
+    ),
     value=_DT,
     loss=re.compile(rb"\bloss: " + LOSS),
     timing="interval_mean",
@@ -41,7 +43,13 @@ BUILD_NANOGPT = TextFormat(
 )
 NANOCHAT = TextFormat(
     number=re.compile(
-        rb"(?<![\w.])step (?P<iteration>\d{1,12})(?:/\d{1,12})? \(\d{1,3}(?:\.\d{0,2})?%\) \|"
+        rb"(?<![\w.])step"
+        + GAP
+        + rb"(?P<iteration>\d{1,12})(?:/\d{1,12})?"
+        + GAP
+        + rb"\(\d{1,3}(?:\.\d{0,2})?%\)"
+        + GAP
+        + rb"\|"
     ),
     value=_DT,
     loss=re.compile(rb"\bloss: " + LOSS),
