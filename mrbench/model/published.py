@@ -117,6 +117,10 @@ class PublishedRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Excluded, ...],
         Meta(description="What the trainer's own timer leaves out; empty: nothing is known of it."),
     ] = ()
+    first_steps: Annotated[
+        Count | None,
+        Meta(description="How many steps that is, where `excludes` has first_steps."),
+    ] = None
     work: Annotated[
         Literal["config_constant", "counted", "unknown"],
         Meta(

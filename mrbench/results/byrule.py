@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from mrbench.errors import MrbenchError
 from mrbench.measure.published.apply import apply, unit_of
+from mrbench.measure.published.effects import left_out_by
 from mrbench.model.published import ByRule, Lines, PublishedRule
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Reference
@@ -123,7 +124,7 @@ def in_words(rule: PublishedRule) -> str:
     statistic = {"unknown": "how they become one number is not said", "single": ""}
     how = statistic.get(rule.statistic, rule.statistic.replace("_", " "))
     what = f"{rule.of} in {unit_of(rule)}" if rule.of != "clock" else "the clock on it"
-    parts = [which, what, how, f"leaves out {', '.join(rule.excludes)}" if rule.excludes else ""]
+    parts = [which, what, how, f"leaves out {left_out_by(rule)}" if rule.excludes else ""]
     text = ", ".join(part for part in parts if part).replace("_", " ")
     return f"{text} ({rule.source})"
 

@@ -77,6 +77,9 @@ def apply(
     if missing or not isinstance(rule.lines, Lines):
         text = f"its publisher does not say {' and '.join(missing)}"
         return replace(result, reason=text)
+    if rule.lines.kind == "val" and rule.pattern is None:
+        text = "which lines are those of evaluations only a pattern can tell, and the rule has none"
+        return replace(result, reason=text)
     read = _read(rule, path, log)
     if isinstance(read, str):
         return replace(result, reason=read)
@@ -95,7 +98,12 @@ def apply(
     if rule.pattern is None and rule.of == "rate":  # iterations per second so far
         counted_lines = [line._replace(value=line.value * work) for line in counted_lines]
     inside = _inside(rule, read, counted_lines)
-    result = replace(result, notes=tuple(_notes(rule, read, counted_lines, inside)))
+    notes = _notes(rule, read, counted_lines, inside)
+    if measured.processes > 1:
+        notes.append(
+            f"{measured.processes} processes wrote this log; a rule takes the lines of all of them"
+        )
+    result = replace(result, notes=tuple(notes))
     if rule.statistic == "work_over_time" and not inside:
         return replace(result, reason=_none_of(rule.lines, read.printed))
     theirs = _Theirs(rule=rule, read=read, lines=counted_lines, inside=inside, work=work)
@@ -177,7 +185,7 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
     rule, whole = theirs.rule, theirs.read.whole
     number = theirs.rate(set())
     # of a log that prints rates only the seconds are those of one unit, which no stamp tells
-    stamped, seconds = effects.of_stamps([] if theirs.read.of_work else whole, rule.excludes)
+    stamped, seconds = effects.of_stamps([] if theirs.read.of_work else whole, rule)
     seconds = seconds or sum(each.seconds for each in whole)
     per_second = sum(each.iterations for each in whole) / seconds
     found: list[Effect] = []

@@ -85,7 +85,7 @@ def of_timer(whole: Sequence[Stretch], shown_s: float, rule: PublishedRule) -> l
     """Return what it makes that the trainer's clock, which shows so much, leaves a part out."""
     seconds = sum(each.seconds for each in whole)
     restarts = [each for each in whole if each.restart_s]
-    excluded = ", ".join(rule.excludes).replace("_", " ") or "not said what"
+    excluded = left_out_by(rule) or "not said what"
     if seconds < shown_s:
         text = f"the clock shows {four_digits(shown_s - seconds)} s more than the lines' own times"
         return _worth([Effect(cause="timer", factor=seconds / shown_s, text=text)])
@@ -101,7 +101,13 @@ def of_timer(whole: Sequence[Stretch], shown_s: float, rule: PublishedRule) -> l
     return _worth([Effect(cause="timer", factor=seconds / shown_s, text=text)])
 
 
-def of_stamps(whole: Sequence[Stretch], excludes: Sequence[str]) -> tuple[list[Effect], float]:
+def left_out_by(rule: PublishedRule) -> str:
+    """Return in words what the trainer's timer leaves out by a rule; nothing if it says nothing."""
+    steps = f"first {rule.first_steps} steps" if rule.first_steps else "first steps"
+    return ", ".join(steps if each == "first_steps" else each for each in rule.excludes)
+
+
+def of_stamps(whole: Sequence[Stretch], rule: PublishedRule) -> tuple[list[Effect], float]:
     """Return what the lines' time stamps make of the printed times, and the seconds by them."""
     printed_s = sum(each.seconds for each in whole)
     found = by_stamps(whole)
@@ -111,7 +117,7 @@ def of_stamps(whole: Sequence[Stretch], excludes: Sequence[str]) -> tuple[list[E
     seconds = printed_s - between_s + stamped_s
     gap_s = stamped_s - between_s
     what = f"{four_digits(abs(gap_s))} s {'are in no' if gap_s > 0 else 'too many are in the'}"
-    left_out = ", ".join(excludes).replace("_", " ")
+    left_out = left_out_by(rule)
     why = f" (left out by its rule: {left_out})" if left_out and gap_s > 0 else ""
     text = f"by the lines' time stamps {what} printed number{why}"
     return _worth([Effect(cause="clock", factor=seconds / printed_s, text=text)]), seconds
