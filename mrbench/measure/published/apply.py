@@ -73,13 +73,9 @@ def apply(
     RecipeError where the rule's pattern is wrong.
     """
     result = ByRule(rule=name, title=rule.title, unit=unit_of(rule))
-    missing = [key for key in ("lines", "of", "statistic") if getattr(rule, key) == "unknown"]
-    if missing or not isinstance(rule.lines, Lines):
-        text = f"its publisher does not say {' and '.join(missing)}"
-        return replace(result, reason=text)
-    if rule.lines.kind == "val" and rule.pattern is None:
-        text = "which lines are those of evaluations only a pattern can tell, and the rule has none"
-        return replace(result, reason=text)
+    unsaid = _unsaid(rule)
+    if unsaid or not isinstance(rule.lines, Lines):
+        return replace(result, reason=unsaid)
     read = _read(rule, path, log)
     if isinstance(read, str):
         return replace(result, reason=read)
@@ -109,6 +105,16 @@ def apply(
     theirs = _Theirs(rule=rule, read=read, lines=counted_lines, inside=inside, work=work)
     own = _own_rate(theirs, measured, 1 if per == rule.per else devices)
     return _compared(result, theirs, measured, own)
+
+
+def _unsaid(rule: PublishedRule) -> str:
+    """Return why a rule says too little to be applied to any log, or nothing."""
+    missing = [key for key in ("lines", "of", "statistic") if getattr(rule, key) == "unknown"]
+    if missing:
+        return f"its publisher does not say {' and '.join(missing)}"
+    if isinstance(rule.lines, Lines) and rule.lines.kind == "val" and rule.pattern is None:
+        return "which lines are those of evaluations only a pattern can tell, and the rule has none"
+    return ""
 
 
 def _read(rule: PublishedRule, path: Path, log: LogFormat | None) -> _Log | str:
