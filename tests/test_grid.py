@@ -198,3 +198,15 @@ def test_prepare_takes_a_point(toy: Path, tmp_path: Path) -> None:
     done = mrbench("prepare", "--recipe", toy, "--set", "batch=2,8", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [row["variables"]["BATCH"] for row in json.loads(done.stdout)] == ["2", "8"]
+
+
+@pytest.mark.usefixtures("slurm")
+def test_each_point_is_a_job_of_a_cluster(small: Path, tmp_path: Path) -> None:
+    words = ("--executor", "slurm", "--recipe", small, "--set", "batch=2,4,8")
+    done = mrbench("run", *words, "--json", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr
+    made = {r["plan"]["parameters"]["batch"]["value"]: r for r in records(done.stdout)}
+    assert {batch: r["status"] for batch, r in made.items()} == {
+        2: "ok", 4: "ok", 8: "out_of_memory",
+    }  # fmt: skip
+    assert len({r["slurm"]["job"] for r in made.values()}) == len(made)
