@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo smoke test test-fast coverage damage docs bench fuzz clean
+.PHONY: demo smoke smoke-tokens test test-fast coverage damage docs bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
@@ -16,6 +16,12 @@ demo: $(VENV)/.installed
 smoke: $(VENV)/.installed
 	status=0; $(BIN)/mrbench run --suite smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
 	$(BIN)/mrbench table --suite smoke && exit $$status
+
+# The trainers of language models; MIRROR as above. Needs Python 3.12.
+smoke-tokens: $(VENV)/.installed
+	status=0; \
+	$(BIN)/mrbench run --suite tokens-smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
+	$(BIN)/mrbench table --suite tokens-smoke && exit $$status
 
 # Tests at once: one more than there are cores, since many wait for programs of others.
 JOBS = $(shell expr $$(nproc) + 1)

@@ -57,6 +57,7 @@ HOW: dict[str, int | str] = {
     "mrbench run --suite demo": "the demo that all these are run beside",
     "mrbench run *--executor docker*": "needs a container engine; test_docker.py has one",
     "mrbench run --suite smoke*": "needs Python 3.7 and GitHub; test_smoke.py reads what it left",
+    "mrbench run --suite tokens-smoke*": "makes an environment of 5 GB; test_tokens.py reads runs",
     "mrbench run --suite demo *": "minutes of training; test_sweep.py runs shorter series",
     "mrbench run *": "needs eight GPUs, COCO and GitHub",
     "mrbench run demo *": "minutes of training; test_sweep.py runs shorter series",

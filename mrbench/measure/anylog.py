@@ -156,7 +156,7 @@ def parse_log(
     check_metrics(log)
     log = resolve_format(log)
     reading = structs.replace(reading, log=log)
-    stated = _stated_work(path, log)
+    stated = _stated_work(path, log, reading.unit)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     work = work_per_iteration or stated or (reading.work if trusted else None)
@@ -285,13 +285,18 @@ def _stamps_beside(path: Path) -> ArrivalClock | None:
     return read_stamps(beside) if name.endswith(".log") and beside.is_file() else None
 
 
-def _stated_work(path: Path, log: LogFormat) -> int | None:
-    """Return the work per iteration that the log itself states, if a recipe knows where."""
+def _stated_work(path: Path, log: LogFormat, unit: Unit) -> int | None:
+    """Return the work per iteration that the log itself states, if a recipe knows where.
+
+    One device's samples are that only where an iteration is one batch of them: not of tokens, nor
+    where the log states how many batches an optimizer step has.
+    """
     if not log.states or not path.is_file():  # a pipe can be read but once
         return None
     facts = {n: f.value for n, f in read_stated(read_blocks(path), log.states).items()}
     work = facts.get("work_per_iteration")
-    if work is None and facts.keys() >= {"per_device", "gpus"}:
+    batches = unit == "tokens" or "accumulation" in log.states
+    if work is None and not batches and facts.keys() >= {"per_device", "gpus"}:
         factors = facts["per_device"], facts["gpus"]
         return int(factors[0]) * int(factors[1]) if all(map(str.isdecimal, factors)) else None
     return int(work) if work and work.isdecimal() else None

@@ -79,10 +79,10 @@ def _mfu(record: RunRecord) -> dict[str, object]:
 
 
 def _iterations(measured: Measurement) -> str:
-    images = f"{measured.work_per_iteration} images each"
+    work = f"{measured.work_per_iteration} {measured.unit} each"
     if measured.first is None or measured.last is None:
-        return f"none timed, {images}"
-    return f"{measured.first}-{measured.last} ({measured.iterations} timed, {images})"
+        return f"none timed, {work}"
+    return f"{measured.first}-{measured.last} ({measured.iterations} timed, {work})"
 
 
 def _failure(failure: Failure | None) -> dict[str, object]:

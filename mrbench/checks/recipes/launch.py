@@ -12,6 +12,9 @@ NAME = "files"
 # what a command reads of its source: scripts and configurations, relative to where it runs
 FILE = re.compile(r"(?:\./)?[\w+-][\w./+-]*\.(?:py|ya?ml|sh|cfg|prototxt)")
 
+# a module of it, or what is in one: of such a name it is not known whether it should be there
+DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+
 
 def check_named_files(subject: Subject, checkout: Path) -> Iterator[Finding]:
     """Look for each file that the launch, the build and the preparation of data name."""
@@ -50,3 +53,11 @@ def _named(subject: Subject, checkout: Path, folder: Path) -> Iterator[tuple[str
             inside = name.removeprefix("{checkout}/")
             if FILE.fullmatch(inside) and ".." not in inside.split("/"):
                 yield key, word, (checkout if inside != name else place) / inside
+            elif DOTTED.fullmatch(name) and (module := _module(name, place)):
+                yield key, word, module
+
+
+def _module(name: str, folder: Path) -> Path | None:
+    """Return the file of a module, or of the module that has what is named; None if none is."""
+    places = (folder / f"{part.replace('.', '/')}.py" for part in (name, name.rpartition(".")[0]))
+    return next((place for place in places if place.is_file()), None)

@@ -9,7 +9,7 @@ from mrbench import embedded
 from mrbench.errors import WorkspaceError
 from mrbench.prepare.source.tree import object_id, tree_objects
 
-KINDS = (".py", ".md", ".txt")
+KINDS = (".py", ".md", ".txt", ".yml")
 SIGNATURE = "mrbench <mrbench@invalid> 1577836800 +0000"  # 2020-01-01; nobody and never, but fixed
 FOLDER = Path(embedded.__file__).parent
 

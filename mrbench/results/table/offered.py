@@ -41,9 +41,13 @@ def _metric(name: str, rows: Sequence[TableRow]) -> Column:
     units = units_of(name, rows)
     alike = len(units) == 1
     unit, aggregation = next(iter(units))
-    described = [row.metrics[name].description for row in rows if name in row.metrics]
+    described = [
+        f"{text.rstrip('. ')}."
+        for row in rows
+        if name in row.metrics and (text := row.metrics[name].description)
+    ]
     what = f"{aggregation} over the window" if alike else "over the window, as each recipe says"
-    sentences = [f"{name}: {what}, as the log prints it.", *dict.fromkeys(filter(None, described))]
+    sentences = [f"{name}: {what}, as the log prints it.", *dict.fromkeys(described)]
     sentences += [
         f"{row.name} has no {name}: {row.metrics[name].reason}."
         for row in rows
