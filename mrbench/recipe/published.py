@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 from mrbench.errors import RecipeError
+from mrbench.measure.parsers import resolve_format
 from mrbench.measure.published.lines import compiled
 from mrbench.model.published import PublishedRule, RuleBook
 from mrbench.recipe import yamlfile
@@ -24,11 +25,15 @@ def load(called: str) -> PublishedRule:
     path = Path(called)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         rule, place = yamlfile.load_yaml(PublishedRule, path)
-        if rule.pattern is not None:
-            try:
+        key = "pattern"
+        try:
+            if rule.pattern is not None:
                 compiled(rule.pattern)
-            except RecipeError as exc:
-                raise place.error("pattern", exc.text, exc.remedy) from exc
+            key = "log"
+            if rule.log is not None:
+                resolve_format(rule.log)
+        except RecipeError as exc:
+            raise place.error(key, exc.text, exc.remedy) from exc
         return rule
     rules = known()
     if called not in rules:
