@@ -85,6 +85,7 @@ HOW: dict[str, int | str] = {
     "mrbench compare minimask *": "needs runs of two commits; test_compare.py makes them",
     "mrbench check --recipe *": "of a wrong recipe; test_workflows.py makes it",
     "mrbench parse tests/logs/simpledet-missing-operator.log": 6,
+    "mrbench parse metrics.csv --as *": "of a file of the reader's; test_token_logs.py has one",
     "mrbench parse train.log --rule *": 0,
     "mrbench parse *--rule*": "of a public log; test_published.py has an excerpt of one",
     "mrbench completion fish": "source is fish's; test_completion.py does it there",
