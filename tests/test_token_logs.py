@@ -2,12 +2,16 @@
 
 import json
 import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import renderers
+import tokenlogs
+import wounds
 from mrbench import cli
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
@@ -17,6 +21,7 @@ from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import Measurement
+from mrbench.model.work import Unit
 from mrbench.recipe.load import load_path
 from mrbench.recipe.plan import make_plan
 from toy import edit, make_suite
@@ -510,3 +515,41 @@ def test_nemos_moving_mean_is_left_to_the_time_stamps(tmp_path: Path) -> None:
     assert found.measurement.clock == "printed"
     assert found.measurement.throughput == pytest.approx(32)
     assert any("moving mean" in text for text in found.measurement.warnings)
+
+
+WINDOW = Window(first=100, last=500)
+# format, unit, renderer, and how far its digits may lead from the truth
+TRAINERS = [
+    ("build-nanogpt", "tokens", tokenlogs.build_nanogpt, 1e-4),
+    ("nanochat", "tokens", tokenlogs.nanochat, 1e-4),
+    ("modded-nanogpt", "tokens", tokenlogs.speedrun, 1e-5),
+    ("torchtitan", "tokens", tokenlogs.torchtitan, 1e-3),
+    ("megatron", "samples", tokenlogs.megatron, 1e-3),
+    ("maxtext", "tokens", tokenlogs.maxtext, 1e-3),
+    ("hf-trainer", "tokens", tokenlogs.hf_trainer, 1e-3),
+    ("litgpt-csv", "tokens", tokenlogs.litgpt_csv, 1e-9),
+    ("lightning-csv", "tokens", tokenlogs.lightning_csv, 1e-9),
+    ("dllogger", "samples", tokenlogs.dllogger, 1e-5),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "render", "within"), TRAINERS, ids=[name for name, *_ in TRAINERS]
+)
+def test_each_format_tells_how_long_its_iterations_took(
+    name: str, unit: Unit, render: renderers.Render, within: float
+) -> None:
+    draw = random.Random(7)
+    seconds = [draw.uniform(0.4, 0.9) for _ in range(540)]
+    lines = [line.encode() for line in render(seconds, 4096)]
+    log = LogFormat(format=name, every=10 if name == "hf-trainer" else None)
+    truth = sum(seconds[100:500]) / 400
+    texts = [b"".join(lines)]
+    if name not in ("litgpt-csv", "lightning-csv", "dllogger"):  # files of their own
+        texts += [b"".join(wound(lines, draw)) for wound in (wounds.ranks, wounds.junk)]
+    for text in texts:
+        samples = parse_samples(whole_lines([text]), log, 4096, WINDOW)
+        found = measure(samples, WINDOW, 4096, log=log, unit=unit)
+        assert (found.status, found.iterations) == ("ok", 400), found.reason
+        assert found.seconds_per_iteration == pytest.approx(truth, rel=within)
+        assert found.throughput == pytest.approx(4096 / truth, rel=within)

@@ -9,7 +9,7 @@ import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import Stamps, read_blocks, read_stamps
-from mrbench.measure.parsers import parse_samples
+from mrbench.measure.parsers import parse_samples, work_unit
 from mrbench.measure.spans import Span, split_processes
 from mrbench.model.inputs import Window
 from mrbench.model.measurement import LeadingClock, Measurement
@@ -116,14 +116,16 @@ def _piece(
     start_s: float | None,
 ) -> Piece:
     seconds = next((s for clock in order if (s := span.by(clock)) is not None and s > 0), None)
-    images = span.count * (plan.work_per_iteration or 0)
+    work: float = span.count * (plan.work_per_iteration or 0)
+    if span.work is not None and work_unit(plan.log) in (None, plan.unit):
+        work = span.work  # as the log counts it
     share = None
     if span.data_s is not None and math.isfinite(span.data_s) and span.log_s > 0:
         share = min(1.0, span.data_s / span.log_s)
     at_s = None
     if stamps is not None and start_s is not None:
         at_s = stamps.at(span.ended_at) - start_s
-    rate = images / seconds if seconds and images else None
+    rate = work / seconds if seconds and work else None
     return Piece(span.first, span.last, rate, share, at_s)
 
 
