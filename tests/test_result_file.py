@@ -1,6 +1,7 @@
 """A file that the training writes as its log: followed, timed as it grows, and measured."""
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,17 @@ def test_links_out_of_the_output_are_not_followed(output: Path) -> None:
         pass  # it looks once more when the training has ended
     assert "wrote no" in file.problem
     assert not copied(folder)
+
+
+def test_a_fifo_in_the_files_place_stops_nothing(output: Path) -> None:
+    folder = RunDir(output.parent / "run")
+    path = output / "metrics.csv"
+    path.write_text("step\n1\n")
+    with ResultFile(output, "*.csv", folder):
+        wait_for(lambda: copied(folder))
+        path.unlink()
+        os.mkfifo(path)
+    assert copied(folder) == "step\n1\n"
 
 
 def test_each_part_has_the_time_at_which_it_was_seen(output: Path) -> None:

@@ -65,8 +65,8 @@ class ResultFile:
             while not self._over.wait(LOOK_S):
                 self._look()
             self._look()
-        except OSError as exc:
-            self.problem = f"log.file: {exc.strerror or exc}"
+        except (OSError, ValueError, RuntimeError) as exc:  # too deep, or links in a circle
+            self.problem = f"log.file: {getattr(exc, 'strerror', None) or exc}"
         if self._path is None and not self.problem:
             self.problem = f"log.file: the training wrote no {self._pattern} below its output"
 
@@ -75,10 +75,15 @@ class ResultFile:
             self._path = self._found()
         if self._path is None:
             return
-        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
+        if not real_path(self._path).is_relative_to(real_path(self._output)):
+            return  # it was made a link out of there
+        with contextlib.suppress(FileNotFoundError), open(self._path, "rb", opener=_open) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                return
             seen_ns = time.monotonic_ns()
             head = file.read(HEAD_BYTES)
-            whole = os.fstat(file.fileno()).st_size >= self._read_bytes
+            whole = state.st_size >= self._read_bytes
             if not (whole and head.startswith(self._head)):
                 if b"\n" not in head:
                     return  # it is being written anew
@@ -133,3 +138,8 @@ class ResultFile:
                     if stat.S_ISREG(state.st_mode):
                         found.append((state.st_mtime_ns, path))
         return max(found)[1] if found else None
+
+
+def _open(path: str, flags: int) -> int:
+    """Open without waiting for the other end, which a FIFO may never have."""
+    return os.open(path, flags | os.O_NONBLOCK)
