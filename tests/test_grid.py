@@ -76,6 +76,13 @@ def test_a_grid_is_run_in_turns_and_told_apart_everywhere(toy: Path, tmp_path: P
     assert "parameters.batch,parameters.mode" in csv.splitlines()[0]
     fast = mrbench("table", "toys", "--filter", "mode=fast", "--format", "json", cwd=tmp_path)
     assert len(json.loads(fast.stdout)) == 2
+    assert mrbench("report", "toys", "-o", "r.html", cwd=tmp_path).returncode == 0
+    page = (tmp_path / "r.html").read_text()
+    assert '<th scope="col" class="number">batch (images)</th>' in page
+    assert "batch: Images of one device. By default 4 images." in page
+    assert "toys/toy batch=2 mode=fast " in mrbench("runs", cwd=tmp_path).stdout
+    shown = mrbench("show", "toy", cwd=tmp_path).stdout
+    assert "\nparameters      batch=4 mode=plain\n" in shown, "the last one"
     again = mrbench("run", "--recipe", toy, *words, "--repeat", 2, "--missing", cwd=tmp_path)
     assert "toy batch=2 mode=fast: skipped: has 2 of 2 valid runs" in said(again.stderr)
     compared = mrbench("compare", "toy batch=2", "toy", cwd=tmp_path)
