@@ -95,6 +95,18 @@ def test_a_variable_that_makes_it_faster_passes(toy: Path, tmp_path: Path) -> No
     assert "variables.SECONDS" in told
 
 
+def test_a_parameter_has_an_old_and_a_new_value(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "{SECONDS: 0.01}", '{SECONDS: "{pace}"}')
+    toy.write_text(f"{toy.read_text()}parameters:\n  pace: {{default: 0.01}}\n")
+    words = ("--recipe", toy, "--set", "pace=0.01,0.02", "--margin", "10%")
+    done = ab(*words, cwd=tmp_path)
+    assert done.returncode == 7, done.stderr
+    assert "old (pace=0.01)" in done.stderr
+    assert "new (pace=0.02)" in done.stderr
+    sides = [(r["turn"]["side"], r["plan"]["parameters"]["pace"]["value"]) for r in runs(tmp_path)]
+    assert sorted(set(sides)) == [("new", 0.02), ("old", 0.01)]
+
+
 def test_a_test_that_is_interrupted_goes_on(toy: Path, tmp_path: Path) -> None:
     other = toy.with_name("other.yaml")
     other.write_text(toy.read_text().replace("SECONDS: 0.01", "SECONDS: 0.03"))
@@ -169,6 +181,9 @@ def test_on_a_cluster_all_runs_are_sent_to_the_first_ones_node(toy: Path, tmp_pa
         ("--impl", "minimask", "--suite", "demo", "--variable", "A=1", "--variable", "B=1"),
         ("--impl", "minimask", "--suite", "demo", *("--commit", "0" * 40) * 3),
         ("--impl", "minimask", "--suite", "demo", *("--variable", "A=1") * 2, "--gpus", "1,2"),
+        ("--impl", "minimask", "--suite", "demo", "--set", "batch=2"),
+        ("--impl", "minimask", "--suite", "demo", "--set", "batch=2,4,8"),
+        ("--impl", "minimask", "--suite", "demo", "--set", "batch=2,4", "--commit", "0" * 40),
         ("--impl", "minimask", "--suite", "demo", *("--variable", "A=1") * 2, "--max-pairs", "2"),
         ("--impl", "minimask", "--suite", "demo", *("--variable", "A=1") * 2, "--resume"),
     ],

@@ -200,14 +200,17 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_set(parser: argparse.ArgumentParser) -> None:
+def add_set(
+    parser: argparse.ArgumentParser,
+    told: str = "value of a parameter of the recipes, or several: each combination is run",
+) -> None:
     """Add --set."""
     parser.add_argument(
         "--set",
         type=setting,
         action="append",
         metavar="NAME=VALUE,...",
-        help="value of a parameter of the recipes, or several for a grid: each combination is run",
+        help=told,
     )
 
 

@@ -25,9 +25,9 @@ def plans(args: argparse.Namespace) -> Planned:
     What cannot be is told for all of them at once.
     """
     planned, problems = [], []
-    points = _points(args)
+    files = points(args)
     for count in args.gpus or (None,):
-        for file in points:
+        for file in files:
             try:
                 planned.append((plan_of(args, file, gpus=count, commit=args.commit), file))
             except RecipeError as exc:
@@ -40,7 +40,7 @@ def plans(args: argparse.Namespace) -> Planned:
     return planned
 
 
-def _points(args: argparse.Namespace) -> list[RecipeFile]:
+def points(args: argparse.Namespace) -> list[RecipeFile]:
     """Read the chosen recipes with the values of each point of the grid that --set makes."""
     sets = getattr(args, "set", None) or ()
     if not sets:

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from mrbench.checks.ab import Side
 from mrbench.cli import choice
 from mrbench.errors import RecipeError
+from mrbench.model.parameters import settings
 from mrbench.recipe.load import RecipeFile
 from mrbench.text import shown
 
 GIVE = (
-    "give the old and the new: --commit SHA --commit SHA, or --variable NAME=VALUE twice, each with"
-    " one --impl or --recipe; or --recipe OLD NEW"
+    "give the old and the new: --commit SHA --commit SHA, --variable NAME=VALUE twice, or --set"
+    " NAME=OLD,NEW, each with one --impl or --recipe; or --recipe OLD NEW"
 )
 SHORT = 10  # digits of a commit that people are shown
 
@@ -21,7 +22,7 @@ SHORT = 10  # digits of a commit that people are shown
 def sides(args: argparse.Namespace) -> tuple[Side, Side]:
     """Return old and new; RecipeError where the arguments do not name exactly two."""
     commits, variables = args.commit or (), args.variable or ()
-    files = choice.chosen_files(args) if args.recipe or args.impl else ()
+    files = choice.points(args) if args.recipe or args.impl else []
     match (len(files), len(commits), len(variables)):
         case (1, 2, 0):
             made = [(sha[:SHORT], files[0], sha) for sha in commits]
@@ -30,8 +31,7 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
                 raise RecipeError("--variable: two names", "give two values of one variable")
             made = [(_label(text), _with(files[0], text), None) for text in variables]
         case (2, 0, 0):
-            names = [str(path) for path in args.recipe or ()] or [file.name for file in files]
-            made = [(name, file, None) for name, file in zip(names, files, strict=True)]
+            made = [(_called(file, args), file, None) for file in files]
         case _:
             raise RecipeError("two sides are needed that differ in one thing", GIVE)
     if len(args.gpus or ()) > 1:
@@ -45,6 +45,13 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
         suites = f"{old.plan.suite} and {new.plan.suite}"
         raise RecipeError(f"the recipes are of two suites, {suites}", "compare within one")
     return old, new
+
+
+def _called(file: RecipeFile, args: argparse.Namespace) -> str:
+    """Return what tells one of two recipes from the other: its values of --set, or its name."""
+    if args.set and len({*(args.recipe or ()), *(args.impl or ())}) == 1:
+        return settings({name: str(file.parameters[name].value) for name, _ in args.set})
+    return str(file.place.file) if args.recipe else file.name
 
 
 def variable(text: str) -> str:

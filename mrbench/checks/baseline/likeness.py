@@ -19,7 +19,6 @@ AGAINST_BASELINE: dict[str, tuple[Kind, str]] = {
     "machine.cpus_usable": (MUST, "another number of CPUs feeds the training"),
     "machine.gpu_driver": (MUST, "a driver changes throughput, too"),
     "plan.nodes": (MUST, "another number of nodes"),
-    "plan.parameters": (MUST, "another value of a parameter"),
     "plan.log.timing": (MUST, "the number is read in another way"),
     "plan.log.clock": (MUST, "the number is read from another clock"),
     "plan.log.skipped": (MUST, "the number is read in another way"),

@@ -14,6 +14,7 @@ from mrbench.cli.arguments import (
     add_pass_variable,
     add_quiet,
     add_runs,
+    add_set,
     add_waits,
 )
 from mrbench.cli.baselines import read_stored
@@ -39,7 +40,8 @@ COMMAND = Command(
     examples="""\
 mrbench ab --impl detectron2 --data DIR --commit SHA --commit SHA
 mrbench ab --recipe old.yaml new.yaml --margin 2%
-mrbench ab --recipe mine.yaml --variable THREADS=1 --variable THREADS=2""",
+mrbench ab --recipe mine.yaml --variable THREADS=1 --variable THREADS=2
+mrbench ab --recipe mine.yaml --set workers=2,8""",
 )
 
 
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a variable of the training's environment with its old value, and again with its new",
     )
+    add_set(parser, "value of a parameter of the recipes, or its old and its new one")
     add_margin(parser)
     parser.add_argument(
         "--max-pairs",
