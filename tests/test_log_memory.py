@@ -36,9 +36,9 @@ def peak_kb(pieces: Iterator[bytes]) -> int:
     """Parse what is piped in; return the peak of the reader's memory."""
     code = (
         "import resource, sys; from pathlib import Path;"
-        "from mrbench.measure.anylog import parse_log;"
+        "from mrbench.measure.anylog import KnownLog, parse_log;"
         "from mrbench.model.logformat import LogFormat; from mrbench.model.inputs import Window;"
-        "known = {'detectron2': (LogFormat(format='detectron2'), 16)};"
+        "known = {'detectron2': KnownLog(LogFormat(format='detectron2'), 16)};"
         "found = parse_log(Path('/dev/stdin'), recipes=known, window=Window(first=100, last=500));"
         "m = found.measurement;"
         "print(m.status, m.iterations, round(m.seconds_per_iteration or 0, 3),"

@@ -63,7 +63,11 @@ def test_the_work_of_an_iteration_on_two_devices(
         ("{unit: steps, per_device: 4}", "workload.per_device: 4 steps in one iteration"),
         ("{unit: words, per_device: 4}", "workload.unit: 'words' is not one of images, samples"),
         ("{per_device: 4, total: 15, accumulation: 2}", "workload.total: 15 of 2 batches"),
-        ("{per_device: 4, images_per_gpu: 4}", "workload.images_per_gpu: is 'per_device', which"),
+        ("{images_per_gpu: 4, per_device: 4}", "workload.per_device: stands there as 'per_device'"),
+        (
+            "{per_device: 4, images_per_gpu: 4}",
+            "images_per_gpu: stands there as 'per_device'",
+        ),
     ],
 )
 def test_what_is_no_work_is_told_with_its_key(

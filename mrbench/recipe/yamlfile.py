@@ -232,7 +232,9 @@ class _Reader:
         plain: dict[str, object] = {}
         missing = {field.name for field in kind.fields if field.required}
         for given, value in self.items(node, key):
-            name = given if given in fields else self.renamed(key, given, plain)
+            name = given if given in fields else self.renamed(key, given)
+            if name in plain:  # by its old name and by that of today
+                self.add(_join(key, given), f"stands there as {name!r} or its old name", "keep one")
             missing.discard(name)
             if name in fields:
                 plain[name] = self.plain(fields[name].type, value, _join(key, name))
@@ -248,11 +250,9 @@ class _Reader:
                     self.add(_join(key, name), MISSING, "add this key")
         return plain
 
-    def renamed(self, key: str, name: str, plain: Mapping[str, object]) -> str:
+    def renamed(self, key: str, name: str) -> str:
         """Return what a key of an older recipe is called today, and remember its line so, too."""
         new = OLD_NAMES.get(name, name)
-        if new in plain:
-            self.add(_join(key, name), f"is {new!r}, which stands there as well", "keep one")
         self.lines.setdefault(_join(key, new), self.lines[_join(key, name)])
         return new
 

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from mrbench.measure.window import began_late, missing_lines, several_processes
 from mrbench.model.measurement import Measurement
 from mrbench.model.mfu import percent
+from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Rule
 from mrbench.record import machine_rules
@@ -51,10 +52,15 @@ def batch_confirmed(record: RunRecord, _rule: Rule) -> Answer:
     )
 
 
+def samples_of(plan: Plan) -> str:
+    """Return what a data set of the plan's training is made of."""
+    return {"tokens": "sequences", "steps": "samples"}.get(plan.unit, plan.unit)
+
+
 def _batch_facts(record: RunRecord) -> Iterator[tuple[str, int | None, tuple[str | None, str]]]:
     """Yield what there is to state of an iteration's work, as planned, and as the log states it."""
     plan = record.plan
-    samples = "sequences" if plan.unit == "tokens" else plan.unit
+    samples = samples_of(plan)
     yield (
         f"{plan.unit} per iteration",
         plan.work_per_iteration,
@@ -75,7 +81,7 @@ def whole_batches(record: RunRecord, rule: Rule) -> Answer:
     """
     plan, images = record.plan, record.data_images
     if not images:
-        return "not checked", "the images of the data set were not counted"
+        return "not checked", f"the {samples_of(plan)} of the data set were not counted"
     batch, most = plan.samples_per_iteration, 0.01 if rule.at_most is None else rule.at_most
     told, where = _stated(record, "iterations_per_epoch")
     lacking = 2 * max(batch - plan.gpus, 0)  # images of an epoch, at most
@@ -84,7 +90,8 @@ def whole_batches(record: RunRecord, rule: Rule) -> Answer:
         # more than batches can lack: epochs that go through the data several times
         passes = 1 if counted <= images + lacking else counted // images
         share = counted / (passes * images) - 1
-        text = f"epochs of {told} iterations ({where}) count {counted} images of {images}"
+        what = samples_of(plan)
+        text = f"epochs of {told} iterations ({where}) count {counted} {what} of {images}"
         text += f" taken {passes} times" if passes > 1 else ""
         if share > most:
             return "failed", f"{text}: the number is {share:.1%} too high"
@@ -93,7 +100,7 @@ def whole_batches(record: RunRecord, rule: Rule) -> Answer:
     ends = (last + 2) * batch // images - first * batch // (images + lacking)
     counted = (last - first) * batch
     share = min(lacking * ends / max(counted - lacking * ends, 1), lacking / images)
-    text = f"the window passes the ends of {ends} epochs of {images} images"
+    text = f"the window passes the ends of {ends} epochs of {images} {samples_of(plan)}"
     if share > most and rule.otherwise == "note":
         return "failed", (
             f"{text}: if batches are smaller there, the number is up to {share:.1%} too high"
