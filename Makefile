@@ -1,6 +1,7 @@
 # make demo: see the whole pipeline in a minute; make smoke MIRROR=folder: really train all
-# implementations on a CPU; make test: the whole test suite from nothing; make test-fast: the tests
-# to run while one works, in less than a minute; make docs: the documentation's site.
+# implementations on a CPU; make smoke-tokens: the same of trainers of language models; make test:
+# the whole test suite from nothing; make test-fast: the tests to run while one works, in less than
+# a minute; make docs: the documentation's site.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
