@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import tokenlogs
 from mrbench.measure.proposal import propose
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
@@ -330,3 +331,13 @@ def test_a_log_that_is_not_there_is_told() -> None:
     assert code == 6
     assert "none.log" in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_result_file_is_named_as_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "metrics.csv"
+    log.write_text("".join(tokenlogs.litgpt_csv([0.5] * 600, 512)))
+    found = propose(log)
+    assert found
+    assert (found.log.format, found.log.file) == ("litgpt-csv", "**/metrics.csv")
+    assert found.measured
+    assert found.measured.seconds_per_iteration == pytest.approx(0.5)

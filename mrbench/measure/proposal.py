@@ -15,7 +15,7 @@ from mrbench.measure import columns
 from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
 from mrbench.measure.columns import Column, Kind, Kindred
 from mrbench.measure.log.blocks import read_blocks, read_range
-from mrbench.measure.parsers import FORMAT_NAMES, parse_samples, resolve_format
+from mrbench.measure.parsers import FORMAT_NAMES, RESULT_FILES, parse_samples, resolve_format
 from mrbench.measure.parsers.base import blank_colours
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Timing
@@ -124,7 +124,8 @@ def _known(path: Path) -> LogFormat | None:
         resolve_format(LogFormat(format=name))
     except MrbenchError:  # it does not say how many iterations an epoch has
         return LogFormat(format=name, every=1)
-    return LogFormat(format=name)
+    file = f"**/{path.name.removesuffix('.gz')}" if name in RESULT_FILES else None
+    return LogFormat(format=name, file=file)
 
 
 def _incomplete(path: Path) -> str | None:

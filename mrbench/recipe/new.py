@@ -63,7 +63,7 @@ OPEN: Mapping[str, str] = {
     " Write {per_device} where the command takes that number, so that the two cannot differ.",
     "launch.command": "check the command that trains. Filled in: {python}, {checkout}, {output} (a"
     " fresh folder), {data}, {weights}, {gpus}, {per_device}, {port}.",
-    "log.every": "give the iterations of one epoch; the log does not state them.",
+    "log.every": "give the iterations of one epoch, or of one line; the log does not state them.",
     "guards.evaluation": "say what keeps the training from evaluating inside the window.",
     "guards.checkpoint": "say what keeps the training from saving inside the window.",
 }

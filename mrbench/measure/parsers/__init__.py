@@ -66,6 +66,7 @@ PARSERS: Mapping[str, tuple[str, str]] = {
 }
 # Whose own clock has whole seconds, and those with a line per epoch that do not say how long it is.
 ROUGH = ("matterport", "tqdm")
+RESULT_FILES = ("litgpt-csv", "lightning-csv", "dllogger")  # no training prints these
 PARSED_UNITS: Mapping[str, Unit] = {
     "hf-trainer": "tokens",
     "litgpt-csv": "tokens",
