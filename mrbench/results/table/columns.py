@@ -14,6 +14,7 @@ from mrbench.results import byrule, pareto
 from mrbench.text import four_digits, one_line
 
 LONGEST_REASON = 50
+OUT_OF_MEMORY = "out of memory"  # a result, as a number is; what was said of it stands below
 GIB = 1 << 30
 PEAK = "the highest sample of the window, of the run with the most"
 P95 = " (p95)"
@@ -129,7 +130,7 @@ def _relative(_: Suite, row: TableRow) -> str:
 
 def _status(_: Suite, row: TableRow) -> str:
     if row.status == "out_of_memory":
-        return f"out of memory: {shortened(row.reason.removeprefix('out_of_memory: '))}"
+        return OUT_OF_MEMORY
     if row.validity == "invalid":
         return f"invalid: {shortened(row.reason)}"
     text = row.validity.removesuffix(" with notes")

@@ -102,7 +102,7 @@ def _reasons(rows: Sequence[TableRow]) -> list[str]:
     return [
         one_line(f"{row.name}: {row.reason}")
         for row in rows
-        if shortened(row.reason) != one_line(row.reason)
+        if row.status == "out_of_memory" or shortened(row.reason) != one_line(row.reason)
     ] + [one_line(f"{row.name}: {text}") for row in rows for text in row.slowed]
 
 
