@@ -282,6 +282,20 @@ def test_arrival_in_bursts_does_not_lead() -> None:
     assert "PYTHONUNBUFFERED" in none.remedy
 
 
+def test_a_window_cannot_take_longer_than_passed_since_the_launch() -> None:
+    """All lines come at the end in one burst; their 200 s would fit into 300 s, but not into 4."""
+    burst = Arrivals(lambda _: 1000.0)
+    fits = measure(samples(), WINDOW, 16, stamps=burst, launched_s=700.0, log=OWN)
+    assert (fits.status, fits.passed_seconds) == ("ok", 300.0)
+    none = measure(samples(), WINDOW, 16, stamps=burst, launched_s=996.0, log=OWN)
+    assert (none.status, none.throughput) == ("clocks_disagree", None)
+    assert "took 200 s, but from the launch to its last line only 4 s passed" in none.reason
+    assert none.remedy.startswith("correct the recipe: log.unit")
+    # an old log printed anew: its own time stamps agree with its figures
+    again = samples(printed=lambda i: stamp(i / 2))
+    assert measure(again, WINDOW, 16, stamps=burst, launched_s=996.0).status == "clocks_disagree"
+
+
 def test_a_log_that_counts_more_than_it_trains_is_not_called_one_that_leaves_out() -> None:
     """As maskrcnn-benchmark, which counts batches without a box but does not time them."""
     skips = (130, 190, 255, 310, 370, 430, 441, 490)

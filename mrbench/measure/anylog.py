@@ -12,7 +12,14 @@ from msgspec import structs
 
 from mrbench.errors import RecipeError
 from mrbench.measure.clocks import with_evidence
-from mrbench.measure.log.blocks import BLOCK_BYTES, Block, read_blocks, read_range, read_stamps
+from mrbench.measure.log.blocks import (
+    BLOCK_BYTES,
+    Block,
+    read_blocks,
+    read_launch,
+    read_range,
+    read_stamps,
+)
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.metrics import check_metrics, with_metrics
 from mrbench.measure.parsers import (
@@ -172,7 +179,14 @@ def parse_log(
     else:
         samples = parse_samples(totals.watch(blocks), log, work or 0, read_for)
         measured = measure(
-            marks.watch(samples), window, work, stamps=stamps, log=log, totals=totals, unit=unit
+            marks.watch(samples),
+            window,
+            work,
+            stamps=stamps,
+            launched_s=read_launch(path.with_name("exit.json")) if stamps else None,
+            log=log,
+            totals=totals,
+            unit=unit,
         )
     again = functools.partial(read_blocks, path) if path.is_file() else None
     if again:

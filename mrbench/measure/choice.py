@@ -3,11 +3,18 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
 from mrbench.measure.causes import MUCH, Figures, Pair, jumps, longest_burst_s, set_clock
-from mrbench.measure.clocks import ClockComparison, LineClock, compare, compare_total
+from mrbench.measure.clocks import (
+    ClockComparison,
+    LineClock,
+    beyond_launch,
+    compare,
+    compare_total,
+)
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import Process, Span
 from mrbench.model.clocks import ComparedClock, ComparedName
@@ -25,7 +32,7 @@ FAR_BELOW = 0.05  # of the other lines' time: no step is that much faster
 FEW_LINES = 4  # show nothing usual
 CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
 
-_NAMES: Mapping[ComparedName, str] = {
+_NAMES: Mapping[ComparedName | Literal["launch"], str] = {
     "arrival": "arrival times",
     "printed": "printed time stamps",
     "total": "totals",
@@ -75,11 +82,19 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     totalled: bool
 
 
-def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -> Choice:
+def choose(
+    process: Process,
+    clock: Clock,
+    figures: Figures,
+    *,
+    stamped: bool,
+    passed_s: float | None = None,
+) -> Choice:
     """Compare all clocks at hand, and choose the one that leads.
 
-    clock: the recipe's. stamped: whether there are any arrival times. A clock that another refutes
-    does not lead, unless a third one agrees with it.
+    clock: the recipe's. stamped: whether there are any arrival times. passed_s: seconds from the
+    launch to the window's last line. A clock that another refutes does not lead, unless a third one
+    agrees with it; none may tell more seconds than passed.
     """
     checks = {other: _check(process, other, figures) for other in _usable_clocks(process)}
     total = _total(process, figures)
@@ -118,14 +133,27 @@ def choose(process: Process, clock: Clock, figures: Figures, *, stamped: bool) -
     jumped = _jumps(process) if leading == "printed" else []
     if jumped:
         warnings.append(f"{set_clock(jumped).text}, which are left out")
+    lead = _lead(process, leading, without=[pair.span for pair in jumped])
     return Choice(
-        lead=_lead(process, leading, without=[pair.span for pair in jumped]),
+        lead=lead,
         check=check,
-        refuted=refuted,
+        refuted=refuted or _too_long(process, lead, passed_s, figures),  # less is known of why
         unsure=unsure if leading == "log" else None,
         compared=[each.compared for each in everything if each.compared],
         warnings=warnings,
         totalled=total is not None and _establishes(total),
+    )
+
+
+def _too_long(
+    process: Process, lead: Lead, passed_s: float | None, figures: Figures
+) -> ClockComparison | None:
+    """Return that the leading clock tells more seconds than passed since the launch, or None."""
+    if passed_s is None or lead.clock == "arrival":
+        return None
+    seconds, error_s = lead.seconds, lead.error_s
+    return beyond_launch(
+        process.spans, lead.clock, seconds, passed_s, error_s=error_s, figures=figures
     )
 
 

@@ -40,14 +40,16 @@ def measure(
     work_per_iteration: int | None,
     *,
     stamps: ArrivalClock | None = None,
+    launched_s: float | None = None,
     log: LogFormat = LOG,
     totals: Totals | None = None,
     unit: Unit = "images",
 ) -> Measurement:
     """Measure a log's samples; without a trustworthy number the status and reason say why.
 
-    log: its clock leads, and others check it; its timing helps to say why they differ. totals: what
-    was noted in the blocks that the samples come from. unit: of the work, which the log may count
+    launched_s: when the training was launched, by the clock of the stamps. log: its clock leads,
+    and others check it; its timing helps to say why they differ. totals: what was noted in the
+    blocks that the samples come from. unit: of the work, which the log may count
     itself. Without the work of an iteration only the seconds per iteration are known.
     """
     result: Measurement | None = None
@@ -55,7 +57,14 @@ def measure(
     for process in split_processes(samples, window, stamps, totals=totals):
         processes += 1
         measured = _conclude(
-            process, window, work_per_iteration, log=log, stamps=stamps, totals=totals, unit=unit
+            process,
+            window,
+            work_per_iteration,
+            log=log,
+            stamps=stamps,
+            launched_s=launched_s,
+            totals=totals,
+            unit=unit,
         )
         result = measured if result is None else _preferred(result, measured)
     if result is None:
@@ -116,6 +125,7 @@ def _conclude(
     *,
     log: LogFormat,
     stamps: ArrivalClock | None,
+    launched_s: float | None,
     totals: Totals | None,
     unit: Unit,
 ) -> Measurement:
@@ -131,6 +141,7 @@ def _conclude(
         log_seconds=_sum(process, "log"),
         arrival_seconds=_sum(process, "arrival"),
         printed_seconds=_sum(process, "printed"),
+        passed_seconds=_passed(process, stamps, launched_s),
         began=process.earliest,
         peak_allocated_bytes=process.allocated_bytes,
         lines=_lines(process),
@@ -154,7 +165,13 @@ def _conclude(
         own=log.pattern is not None,
         checks=log.clock == "arrival",
     )
-    chosen = choose(process, log.clock, figures, stamped=stamps is not None)
+    chosen = choose(
+        process,
+        log.clock,
+        figures,
+        stamped=stamps is not None,
+        passed_s=measured.passed_seconds,
+    )
     lead = chosen.lead
     measured = replace(_checked(measured, chosen), clock=lead.clock)
     if chosen.refuted and chosen.refuted.disagreement:
@@ -231,6 +248,16 @@ def _sum(process: Process, clock: LeadingClock) -> float | None:
     seconds = [s for span in process.spans if (s := span.by(clock)) is not None]
     complete = clock != "log" or len(seconds) == len(process.spans)
     return sum(seconds) if seconds and complete else None
+
+
+def _passed(
+    process: Process, stamps: ArrivalClock | None, launched_s: float | None
+) -> float | None:
+    """Return the seconds from the launch until the window's last line was there, if known."""
+    if stamps is None or launched_s is None or not process.spans:
+        return None
+    passed_s = stamps.at(process.spans[-1].ended_at) - launched_s
+    return passed_s if passed_s > 0 else None  # else that was another launch, or another machine
 
 
 def _checked(measured: Measurement, chosen: Choice) -> Measurement:

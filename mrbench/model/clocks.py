@@ -23,7 +23,13 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     """Two clocks that differ by more than they may: the likely cause, and where it shows."""
 
     cause: Annotated[Cause, Meta(description="Likely cause of the difference.")]
-    clock: Annotated[str, Meta(description="The other clock: arrival or printed.")]
+    clock: Annotated[
+        str,
+        Meta(
+            description="The other clock: arrival, printed or total; launch: all that passed since"
+            " then."
+        ),
+    ]
     first: Annotated[int, Meta(description="First iteration where it shows (1-based).")]
     last: Annotated[int, Meta(description="Last iteration where it shows (1-based).")]
     seconds: Annotated[float, Meta(description="Seconds that the other clock has more there.")]

@@ -217,6 +217,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Meta(description="Seconds of the window by the time stamps that the log prints."),
     ] = None
+    passed_seconds: Annotated[
+        float | None,
+        Meta(
+            description="Seconds from the launch until the window's last line was there, which no"
+            " clock may exceed; null: not known, or an older record."
+        ),
+    ] = None
     agreement: Annotated[
         float | None,
         Meta(description="Seconds of the clock that is not the log's, divided by the log's."),

@@ -12,7 +12,7 @@ from mrbench import files
 from mrbench.errors import LaunchError, MeasureError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
-from mrbench.measure.log.blocks import read_blocks, read_range, read_stamps
+from mrbench.measure.log.blocks import read_blocks, read_launch, read_range, read_stamps
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.metrics import with_metrics
 from mrbench.measure.mfu.utilisation import mfu_of
@@ -83,6 +83,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         plan.window,
         plan.work_per_iteration,
         stamps=read_stamps(stamps),
+        launched_s=read_launch(folder.exit),
         log=plan.log,
         totals=totals,
         unit=plan.unit,

@@ -2,7 +2,7 @@
 
 train.stamps, which the executor writes beside train.log, has a line of text for each chunk, in
 order: `<monotonic clock, ns> <offset of the chunk's end>`, the offset in bytes into the log. A
-chunk is what one read of the job's output returned.
+chunk is what one read of the job's output returned. exit.json tells when the job was launched.
 """
 
 import errno
@@ -20,6 +20,7 @@ from typing import IO, BinaryIO
 import msgspec
 
 from mrbench.errors import MeasureError
+from mrbench.files import cached
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 22
@@ -150,6 +151,23 @@ class Stamps(msgspec.Struct, frozen=True):
                 file=self.path,
             )
         return self.times_ns[index] / 1e9
+
+
+class _Launch(msgspec.Struct, frozen=True):
+    """What exit.json says of a job's start, by the clock of its arrival times."""
+
+    started_monotonic_ns: int | None = None
+
+
+def read_launch(path: Path) -> float | None:
+    """Return when a job was launched, by its exit.json: seconds of the clock of its stamps.
+
+    None where nothing tells it: the file is missing or damaged, or its writer was killed.
+    """
+    found = cached(path, _Launch)
+    if found is None or found.started_monotonic_ns is None:
+        return None
+    return found.started_monotonic_ns / 1e9
 
 
 def read_stamps(path: Path) -> Stamps:
