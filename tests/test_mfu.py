@@ -249,6 +249,7 @@ def test_what_a_gpu_can_do_is_valid() -> None:
         (A100, 80 / 312, "leaves attention out"),
         (A100, 400 / 3 / 312, "which makes it an HFU"),
         (A100, 0.0, "it is 0, as nanochat prints"),
+        (A100, -0.05, "it is below 0"),
         (A100, 100 / 443, "a peak of 443 TFLOP/s, which is none that is known"),
     ],
 )
@@ -362,6 +363,8 @@ def test_a_formula_is_worked_out_from_its_numbers() -> None:
     assert flops.per_unit == 6 * 124e6 + 12 * 12 * 768 * 1024
     assert flops.formula == text
     assert worked_out(stated("8.6e8"), None).per_unit == 8.6e8
+    with pytest.raises(RecipeError, match="sequence_length is 1024, as workload"):
+        worked_out(stated("sequence_length", sequence_length="5"), 1024)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,61 @@ def test_rates_of_a_log_that_prints_times_need_the_work_of_an_iteration(tmp_path
         assert ("how many tokens an iteration has" in by.reason) == (work is None)
 
 
+def test_mrbenchs_number_beside_a_rule_is_the_one_that_it_prints(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(
+        "".join(
+            f"step {i:05}/00600 (1.00%) | loss: 3.1 | dt: {9000 if i == 0 else 100}.00ms |"
+            f" tok/sec: {111 if i == 0 else 10_000:,} | total time: {i * 0.1 / 60:.2f}m\n"
+            for i in range(600)
+        )
+    )
+    own = mrbench("parse", str(log), cwd=tmp_path).stdout
+    assert "10000.000 tokens/s" in own
+    for name in ("nanochat", "nanochat-line"):
+        with_rule = mrbench("parse", str(log), "--rule", name, cwd=tmp_path).stdout
+        assert with_rule.endswith(own)
+    # a slow line has the coarsest rate: 111 tokens/s in 9 s would be 999 tokens
+    assert "mrbench, iterations 101-500: 10,000 tokens/s; the same as by the rule" in with_rule
+
+
+def test_a_rule_for_whole_logs_gives_none_for_others(tmp_path: Path) -> None:
+    def text(every: int, end: int) -> str:
+        return "".join(
+            f" iteration {i:8}/     600 | elapsed time per iteration (ms): 100.0 |\n"
+            for i in range(every, end + 1, every)
+        )
+
+    whole = by_rule(tmp_path, text(1, 600), "dgxc-benchmarking")
+    assert whole.number == pytest.approx(0.1)
+    assert (whole.lines, whole.reason) == (10, "")
+    sparse = by_rule(tmp_path, text(10, 600), "dgxc-benchmarking")
+    assert (sparse.number, "9 of these 10 have none" in sparse.reason) == (None, True)
+    cut = by_rule(tmp_path, text(1, 50), "dgxc-benchmarking")
+    assert (cut.number, "it ends at 50 of 600" in cut.reason) == (None, True)
+
+
+def test_a_line_outside_of_what_the_log_times_is_named(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(
+        "".join(f"iter {i}: loss 3.1, time {100 if i else 2100}.00ms\n" for i in range(601))
+    )
+    rule = replace(
+        published.load("litgpt-last"),
+        lines=Lines(all=True),
+        statistic="mean",
+        pattern=r"iter (?P<iteration>\d+): .*time (?P<value>[\d.]+)ms",
+    )
+    known = LogFormat(format="nanogpt")  # it times iterations from 1 on
+    window = Window(first=100, last=500)
+    parsed = parse_log(log, recipes={}, window=window, implementation="nanogpt")
+    by = applying.apply(rule, "own", log, known, parsed.measurement)
+    assert by.number == pytest.approx((2.1 + 600 * 0.1) / 601)
+    assert [e.cause for e in by.effects] == ["lines"]
+    assert "1 line of iteration 0" in by.effects[0].text
+    assert product(by, window=False) == pytest.approx(1 + (by.difference or 0))
+
+
 def test_the_last_line_may_be_an_evaluation(tmp_path: Path) -> None:
     last = {"lines": Lines(last=True), "statistic": "single"}
     by = by_rule(tmp_path, nanogpt(201, 50), "nanogpt-mean", "100:149", **last)
@@ -277,6 +332,9 @@ def test_parse_prints_theirs_and_ours(tmp_path: Path) -> None:
     content = json.loads(mrbench(*words, "--json", cwd=tmp_path).stdout)
     assert content["by_rule"]["number"] == 8672.758
     assert content["status"] == "incomplete_window"  # no stamps tell how long a step took
+    minutes = mrbench(*words[:-1], "5762min", cwd=tmp_path)
+    assert minutes.returncode == 2
+    assert "a time in min, the rule maxtext gives tokens/s per device" in minutes.stderr
     refused = mrbench("parse", str(log), "--rule", "maxtex", cwd=tmp_path)
     assert (refused.returncode, "did you mean 'maxtext'?" in refused.stderr) == (2, True)
 

@@ -3,6 +3,7 @@
 import argparse
 import datetime as dt
 import re
+from typing import NamedTuple
 
 from mrbench.text import shorten
 
@@ -137,12 +138,19 @@ def degrees(text: str) -> float:
     )
 
 
-def quantity(text: str) -> float:
-    """Read a number above zero, which may have thousands separators; of a time its seconds."""
+class Quantity(NamedTuple):
+    """A number above zero; of a time, with its unit, the seconds."""
+
+    value: float
+    unit: str
+
+
+def quantity(text: str) -> Quantity:
+    """Read a number above zero, which may have thousands separators, or a time with its unit."""
     match = QUANTITY.fullmatch(text.strip())
     value = float(match[1].replace(",", "")) * UNITS[match[2]] if match else 0.0
-    if value > 0:
-        return value
+    if match and value > 0:
+        return Quantity(value, match[2])
     raise argparse.ArgumentTypeError(
         f"{shorten(repr(text))} is not a number above zero; give it as 8672.8, or a time as 29.3min"
     )

@@ -121,6 +121,13 @@ class PublishedRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Count | None,
         Meta(description="How many steps that is, where `excludes` has first_steps."),
     ] = None
+    complete: Annotated[
+        bool,
+        Meta(
+            description="Whether there is no number unless each iteration of the range has a line,"
+            " and, where the pattern has a group iterations, the log reaches that many."
+        ),
+    ] = False
     work: Annotated[
         Literal["config_constant", "counted", "unknown"],
         Meta(
@@ -143,7 +150,8 @@ class PublishedRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         str | None,
         Meta(
             description="Regular expression of a line with the groups iteration and value (and"
-            " second, of a pair; epoch). Default: what the log's format finds."
+            " second, of a pair; epoch; iterations, how many the training is to have). Default:"
+            " what the log's format finds."
         ),
     ] = None
     pattern_unit: Annotated[

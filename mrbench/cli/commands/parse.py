@@ -11,11 +11,13 @@ from msgspec import structs
 from mrbench import api
 from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
-from mrbench.cli.values import positive, quantity
+from mrbench.cli.values import Quantity, positive, quantity
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog
+from mrbench.measure.published.apply import unit_of
 from mrbench.model.metric import Aggregation, MetricPattern
 from mrbench.model.work import Unit, rate_name
+from mrbench.recipe import published as rules
 from mrbench.recipe import validate
 from mrbench.results import byrule
 from mrbench.text import printable, shorten
@@ -126,12 +128,22 @@ def _metric(text: str) -> tuple[str, MetricPattern]:
     return match["name"], MetricPattern(pattern=match["pattern"], aggregation=aggregation)
 
 
+def _check_published(published: Quantity, rule: str | None) -> None:
+    """Refuse a published number without a rule, and a time where the rule gives a rate."""
+    if rule is None:
+        raise RecipeError("--published is compared by a rule", "give --rule, too")
+    unit = unit_of(rules.load(rule))
+    if published.unit and unit.split()[0] != "s":
+        text = f"--published is a time in {published.unit}, the rule {rule} gives {unit}"
+        raise RecipeError(text, "give the number in that unit, without another")
+
+
 def main(args: argparse.Namespace) -> int:
     """Measure an existing log."""
     if args.recipe and args.impl:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
-    if args.published is not None and args.rule is None:
-        raise RecipeError("--published is compared by a rule", "give --rule, too")
+    if args.published is not None:
+        _check_published(args.published, args.rule)
     parsed = api.parse_log(
         "/dev/stdin" if str(args.log) == "-" else args.log,
         recipe=args.recipe,
@@ -148,7 +160,7 @@ def main(args: argparse.Namespace) -> int:
         metrics=dict(args.metric),
     )
     if parsed.by_rule and args.published is not None:
-        by_rule = structs.replace(parsed.by_rule, published=args.published)
+        by_rule = structs.replace(parsed.by_rule, published=args.published.value)
         parsed = structs.replace(parsed, by_rule=by_rule)
     print(json.dumps(parsed.to_dict(), indent=1) if args.json else _as_text(parsed))
     return 0 if parsed.measurement.status == "ok" else MeasureError.exit_code

@@ -27,6 +27,9 @@ def worked_out(stated: FlopsPerUnit, sequence_length: int | None) -> Flops:
     """
     values = {} if sequence_length is None else {"sequence_length": float(sequence_length)}
     for name, text in stated.values.items():
+        if name in values:
+            known = f"{name} is {sequence_length}, as workload.{name} says"
+            raise RecipeError(known, "remove it from values", key=f"values.{name}")
         values[name] = _number(name, text)
     per_unit = evaluate(stated.formula, values, "formula")
     attention = None

@@ -41,7 +41,9 @@ def compared(ours: Mfu, flops: Flops, measured: Measurement | None) -> Mfu:
 
 
 def _difference(ours: Mfu, flops: Flops, printed: float) -> str:
-    if printed <= 0 or not ours.tflops_per_device:
+    if printed < 0:
+        return "it is below 0, which no share of a peak can be"
+    if printed == 0 or not ours.tflops_per_device:
         return "it is 0, as nanochat prints for a GPU that it does not know"
     if ours.value is not None and _same(printed, ours.value):
         return ""

@@ -1,5 +1,6 @@
 """Applies a published rule to a log: their number, work over time, and what lies between them."""
 
+import functools
 import math
 import statistics
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ NO_WORK = (
     "the log does not say how many {unit} an iteration has; if the number is of the whole job, give"
     " --work-per-iteration N and --unit {unit}"
 )
+GIVEN = "its publisher gives no number"
 GROWN = 1.1  # times: the last quarter's usual iteration by the first's
 
 
@@ -80,15 +82,16 @@ def apply(
     if isinstance(read, str):
         return replace(result, reason=read)
     counted_lines = lines.chosen(read.printed, rule.lines)
-    if not counted_lines:
-        return replace(result, reason=_none_of(rule.lines, read.printed))
+    missing = _missing(rule.lines, read.printed) if rule.complete else ""
+    if missing or not counted_lines:
+        return replace(result, reason=missing or _none_of(rule.lines, read.printed))
     result = replace(
         result,
         lines=len(counted_lines),
         first=counted_lines[0].iteration,
         last=counted_lines[-1].iteration,
     )
-    work = _work(rule, read, measured)
+    work = _work(rule, read, measured, _known_work(rule, measured, per, devices))
     if work is None or not math.isfinite(work):
         return replace(result, reason=NO_WORK.format(unit=rule.unit))
     if rule.pattern is None and rule.of == "rate":  # iterations per second so far
@@ -199,7 +202,10 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
         found += effects.of_timer(whole, theirs.lines[-1].value, rule)
     elif theirs.inside:
         if rule.statistic != "single":
-            found += effects.of_statistic(theirs.inside, theirs.rate, rule)
+            untimed = {line.iteration for line in theirs.lines if _is_untimed(line, whole)}
+            found += effects.of_untimed(untimed, theirs.rate)
+            statistic = functools.partial(_without, theirs.rate, untimed)
+            found += effects.of_statistic(theirs.inside, statistic, rule)
         base = number if rule.statistic == "single" else stretches.rate(theirs.inside)
         found += effects.of_lines(theirs.inside, whole, base)
         found += stamped
@@ -218,6 +224,15 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
     )
 
 
+def _is_untimed(line: Line, whole: Sequence[Stretch]) -> bool:
+    """Tell whether a line is of an iteration before or behind all that are timed."""
+    return not whole[0].last - whole[0].iterations < line.iteration <= whole[-1].last
+
+
+def _without(rate: effects.Statistic, these: set[int], left_out: set[int]) -> float:
+    return rate(these | left_out)
+
+
 def _inside(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> list[Stretch]:
     """Return the time of the lines that count; of a range's work over time, from first to last.
 
@@ -232,10 +247,24 @@ def _inside(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> l
     return [each for each in read.whole if each.last in numbers]
 
 
-def _work(rule: PublishedRule, read: _Log, measured: Measurement) -> float | None:
+def _known_work(
+    rule: PublishedRule, measured: Measurement, per: Per, devices: int | None
+) -> float | None:
+    """Return what mrbench knows of an iteration's work, in the rule's unit; per, devices: apply."""
+    work = measured.work_per_iteration
+    if work is None or per != "job" or rule.unit != measured.unit or rule.per == "unknown":
+        return None
+    by = devices if rule.per == "device" else 1
+    return work / by if by else None
+
+
+def _work(
+    rule: PublishedRule, read: _Log, measured: Measurement, of_log: float | None
+) -> float | None:
     """Return the work of an iteration in the rule's unit, a line's rate by its seconds.
 
-    The slowest line tells it best, for its seconds have the most digits. Where no line tells it,
+    The line whose two numbers have the most digits tells it best; of_log: what mrbench knows of it
+    counts where they agree, so that its number is the one that it prints. Where no line tells it,
     what is known of the log; None where nothing is, or the rule asks for the work of one device.
     """
     of_measured = rule.pattern is None and rule.of == "rate"  # whose unit is what is known of it
@@ -243,17 +272,17 @@ def _work(rule: PublishedRule, read: _Log, measured: Measurement) -> float | Non
         return None
     if rule.of != "rate" or read.of_work:
         return 1.0
-    seconds = {each.last: each.each_s for each in read.whole}
+    timed = {each.last: each for each in read.whole}
     known = [
-        (seconds[line.iteration], line.value * seconds[line.iteration])
+        (line.error / line.value + each.error_s / each.seconds, line.value * each.each_s)
         for line in read.printed
-        if rule.pattern and line.iteration in seconds
+        if rule.pattern and (each := timed.get(line.iteration))
     ]
     if not known:
         return measured.work_per_iteration if rule.per == "job" else None
     usual = statistics.median(work for _, work in known)
-    slowest = max(known)[1]
-    return slowest if abs(slowest / usual - 1) < NEAR else usual
+    best = min(known)[1] if of_log is None else of_log
+    return best if abs(best / usual - 1) < NEAR else usual
 
 
 def _own_rate(theirs: _Theirs, measured: Measurement, devices: int | None) -> float | None:
@@ -289,6 +318,22 @@ def _none_of(which: Lines, printed: Sequence[Line]) -> str:
         if which.only is not None
         else (f"none of the lines that the rule counts is there: {of_log}")
     )
+
+
+def _missing(which: Lines, printed: Sequence[Line]) -> str:
+    """Return why a log is not whole, for a rule that asks for that, or nothing."""
+    there = {line.iteration for line in printed}
+    if which.first is not None and which.last is not None:
+        wanted = range(which.first, int(which.last) + 1)
+        absent = sum(1 for each in wanted if each not in there)
+        if absent:
+            each = f"unless iterations {which.first} to {int(which.last)} have a line each"
+            return f"{GIVEN} {each}; {absent} of these {len(wanted)} have none"
+    end = max(line.of for line in printed)
+    if end and end not in there:
+        ends = f"it ends at {max(there)} of {end}"
+        return f"{GIVEN} unless the log reaches its last iteration; {ends}"
+    return ""
 
 
 def _notes(

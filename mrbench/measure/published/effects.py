@@ -50,6 +50,19 @@ def of_statistic(
     )
 
 
+def of_untimed(iterations: set[int], statistic: Statistic) -> list[Effect]:
+    """Return what it makes that lines count whose iterations are not among the log's timed ones."""
+    if not iterations:
+        return []
+    which = f"{min(iterations)} to {max(iterations)}" if len(iterations) > 1 else min(iterations)
+    text = (
+        f"{counted(len(iterations), 'line')} of iteration {which}, before or behind those that the"
+        f" log times, {'counts' if len(iterations) == 1 else 'count'} like any other"
+    )
+    factor = statistic(set()) / statistic(iterations)
+    return _worth([Effect(cause="lines", factor=factor, text=text)])
+
+
 def of_lines(
     counted_lines: Sequence[Stretch], whole: Sequence[Stretch], theirs: float
 ) -> list[Effect]:

@@ -22,13 +22,15 @@ SKIPPED = re.compile(rb"number of skipped iterations:[ \t]{0,9}([1-9]\d{0,6})")
 class Line(NamedTuple):
     """What one line of a log prints: iteration and epoch as printed, value in seconds or a rate.
 
-    error: the bound of the value's error by its digits.
+    error: the bound of the value's error by its digits. of: how many iterations the training is to
+    have, 0 where the line does not say.
     """
 
     iteration: int
     value: float
     epoch: int = 0
     error: float = 0.0
+    of: int = 0
 
 
 def read(blocks: Iterable[Block], rule: PublishedRule) -> list[Line]:
@@ -69,13 +71,14 @@ def _line(match: re.Match[bytes], rule: PublishedRule) -> Line | None:
     groups = match.groupdict()
     first, second = (number(plain(groups.get(name) or b"")) for name in ("value", "second"))
     value = _of_pair(first, second, rule.value) if groups.get("second") else first
-    iteration, epoch = plain(match["iteration"]), plain(groups.get("epoch") or b"0")
-    numbered = all(part.isdigit() and len(part) <= MOST_DIGITS for part in (iteration, epoch))
+    others = (groups.get(name) or b"0" for name in ("epoch", "iterations"))
+    iteration, epoch, of = map(plain, (match["iteration"], *others))
+    numbered = all(part.isdigit() and len(part) <= MOST_DIGITS for part in (iteration, epoch, of))
     if not (0 < value < math.inf and numbered):
         return None  # nan, too
     unit = 1.0 if rule.of == "rate" else UNITS[rule.pattern_unit]
     error = unit * last_digit(plain(match["value"])) / 2
-    return Line(int(iteration), value * unit, int(epoch), error)
+    return Line(int(iteration), value * unit, int(epoch), error, int(of))
 
 
 def _of_pair(first: float, second: float, which: str) -> float:

@@ -26,7 +26,8 @@ OTHERWISE = re.compile(
 class Stretch(NamedTuple):
     """The iterations up to one line: how many, ending at `last` as printed, and their seconds.
 
-    restart_s: what the clock had shown when it began anew within them, else 0.
+    restart_s: what the clock had shown when it began anew within them, else 0. error_s: the bound
+    of the error of `seconds` by their digits.
     """
 
     last: int
@@ -35,6 +36,7 @@ class Stretch(NamedTuple):
     kind: Kind = "usual"
     printed: Printed | None = None
     restart_s: float = 0.0
+    error_s: float = 0.0
 
     @property
     def each_s(self) -> float:
@@ -47,17 +49,25 @@ def of_samples(
 ) -> list[Stretch]:
     """Return the stretches of samples; other: where the lines stand that tell of something else.
 
-    Where a log's own numbers do not tell the seconds, those between the lines' stamps count.
+    Where a log's own numbers do not tell the seconds, those between the lines' stamps count. What a
+    coarse clock shows no time for belongs to the next line that it shows some for.
     """
     stretches, after = [], set()
     before: IterationSample | None = None
+    timeless = 0
     for each in samples:
         seconds = each.seconds
         if not math.isfinite(seconds) and before and before.printed and each.printed:
-            seconds = elapsed(before.printed, each.printed) or 0.0
-        if seconds > 0 and math.isfinite(seconds):
+            between_s = elapsed(before.printed, each.printed)
+            seconds = math.nan if between_s is None else between_s
+        if seconds == 0:
+            timeless += each.count
+        elif seconds > 0 and math.isfinite(seconds):
             last = each.last + counts_from - 1
-            stretches.append(Stretch(last, each.count, seconds, printed=each.printed))
+            count, timeless = each.count + timeless, 0
+            stretches.append(
+                Stretch(last, count, seconds, printed=each.printed, error_s=each.rounding_s)
+            )
             if _between(other, before.ended_at if before else 0, each.ended_at):
                 after.add(last)
         before = each
@@ -76,11 +86,19 @@ def of_clock(lines: Iterable[Line], counts_from: int) -> list[Stretch]:
                 more_s = stretches[-1].seconds + line.value - shown_s
                 stretches[-1], shown_s = stretches[-1]._replace(seconds=more_s), line.value
             continue
+        if stretches and line.value == shown_s:  # too coarse a clock: the next line has its time
+            continue
         again = line.value < shown_s
         seconds = line.value if again else line.value - shown_s
         restart_s = shown_s if again else 0.0
         stretches.append(
-            Stretch(line.iteration, line.iteration - last, seconds, restart_s=restart_s)
+            Stretch(
+                line.iteration,
+                line.iteration - last,
+                seconds,
+                restart_s=restart_s,
+                error_s=2 * line.error,
+            )
         )
         last, shown_s = line.iteration, line.value
     return with_kinds([each for each in stretches if each.seconds > 0], set())
