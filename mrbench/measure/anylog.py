@@ -173,11 +173,11 @@ def parse_log(
     stamps, totals = _stamps_beside(path), Totals(log, read_for)
     if not work and counts_work(log):
         # its seconds are those of one image or token, which no other clock can check
-        samples = parse_samples(blocks, log, 0, read_for)
+        samples = parse_samples(blocks, log, 0, read_for, unit=unit)
         unstamped = (s._replace(printed=None, printed_began=None) for s in samples)
         measured = measure(marks.watch(unstamped), window, work, log=log, unit=unit)
     else:
-        samples = parse_samples(totals.watch(blocks), log, work or 0, read_for)
+        samples = parse_samples(totals.watch(blocks), log, work or 0, read_for, unit=unit)
         measured = measure(
             marks.watch(samples),
             window,

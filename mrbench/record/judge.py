@@ -77,7 +77,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
     totals = Totals(plan.log, plan.window)
     log, stamps = folder.measured(plan.log)
     blocks = totals.watch(read_blocks(log))
-    samples = parse_samples(blocks, plan.log, plan.rated_work, plan.window)
+    samples = parse_samples(blocks, plan.log, plan.rated_work, plan.window, unit=plan.unit)
     measurement = measure(
         marks.watch(until_past(samples, plan.window)),
         plan.window,

@@ -98,18 +98,25 @@ def parse_samples(
     log: LogFormat,
     work_per_iteration: int,
     window: Window | None = None,
+    *,
+    unit: Unit | None = None,
 ) -> Iterator[IterationSample]:
-    """Yield the iteration samples of a log; see base.Parse. Raises RecipeError."""
+    """Yield the iteration samples of a log; see base.Parse. Raises RecipeError.
+
+    unit: of the workload; what a recipe's own pattern or column finds in another one is unknown.
+    """
     if log.format is not None and log.format in PARSERS:
         module, function = PARSERS[log.format]
         parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
         return parser(blocks, log, work_per_iteration, window)
     if log.columns is not None:
         rows = import_module(f"{__name__}.rows")
-        by_columns: Parse = rows.parse
-        return by_columns(blocks, log, work_per_iteration, window)
+        by_rows: Iterator[IterationSample] = rows.parse(
+            blocks, log, work_per_iteration, window, unit=unit
+        )
+        return by_rows
     name = resolve_format(log).format
-    rule = _named(name) if name else from_pattern(log)
+    rule = _named(name) if name else from_pattern(log, unit)
     return text.parse(blocks, log, work_per_iteration, window, rule=rule)
 
 
@@ -192,7 +199,7 @@ def work_unit(log: LogFormat) -> Unit | None:
 def rated_per(log: LogFormat) -> Per:
     """Return whose rate the log prints."""
     name = log.format or ""
-    return log.per or (_named(name).per if name in FORMATS else "job")
+    return log.per or (_named(name).per if name in FORMATS else None) or "job"
 
 
 def with_columns(log: LogFormat) -> LogFormat | None:

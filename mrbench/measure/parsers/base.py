@@ -76,8 +76,9 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     one means is unknown, for the reason `untold`. allocated_mib: the most GPU memory that the
     framework had allocated on one GPU so far, or since the line before.
 
-    Work that a line tells, in units of work_unit: work, of one iteration of all devices;
-    total_work, since the training began; work_rate, per second of value. per: whose rate value is.
+    Work that a line tells, in units of work_unit (None: the workload's): work, of one iteration of
+    all devices; total_work, since the training began; work_rate, per second of value. per: whose
+    rate value is; None: nothing says.
     skips: iterations since the line before that changed no weights. zeroed: where a cumulative
     value falls, it was set to 0 at the line before. paired: `iteration` stands in a line before
     that of value. recounts: iteration begins anew in each epoch, which the line does not number.
@@ -111,8 +112,8 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     work: re.Pattern[bytes] | None = None
     total_work: re.Pattern[bytes] | None = None
     work_rate: re.Pattern[bytes] | None = None
-    work_unit: Unit = "images"
-    per: Per = "job"
+    work_unit: Unit | None = "images"
+    per: Per | None = None
     skips: re.Pattern[bytes] | None = None
     zeroed: bool = False
     paired: bool = False

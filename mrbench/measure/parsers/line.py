@@ -19,6 +19,8 @@ from mrbench.measure.parsers.base import (
 )
 from mrbench.model.finding import Problem
 
+MOST_MEANINGS = 1000  # are remembered
+_ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 COARSEST = 0.005  # of the work that a rate and its seconds make
 NO_VALUE = Problem(
     "log.pattern has no group `value`, so that only another clock tells the seconds",
@@ -27,9 +29,13 @@ NO_VALUE = Problem(
 
 
 class Shape(msgspec.Struct):
-    """What the lines so far look like. inner: text follows their value."""
+    """What the lines so far look like. inner: text follows their value.
+
+    meanings: of values, by what stands around them, whose digits do not matter.
+    """
 
     inner: bool = False
+    meanings: dict[bytes, units.Meaning] = {}
 
 
 PENDING = Mark(0, math.nan, -1)  # the next line decides whether its value is complete
@@ -108,16 +114,40 @@ def _matched(
         return told
     if comma:
         return told._replace(untold=units.EITHER_COMMA)
-    left, right = match.span("value")
-    what = units.meaning(block, left, right, rule, min(len(block), right + units.NEAR))
+    what = _meaning(block, match, rule, shape)
     value, error = units.apply(value, _error(text, rule), what)
     data = number(plain(match["data"])) if rule.data and match["data"] else None
     return told._replace(
         value=value,
         error=error,
         data=None if data is None else data * (rule.unit_s or what.seconds),
-        untold=what.untold,
+        untold=what.untold or _uncounted(block, match, rule),
     )
+
+
+def _meaning(block: bytes, match: re.Match[bytes], rule: TextFormat, shape: Shape) -> units.Meaning:
+    """Return what a match's value means; lines alike mean the same."""
+    start, end = match.span("value")
+    closed = match.end() > end
+    around = block[max(0, start - units.NEAR) : end + units.NEAR].translate(_ANY_DIGIT)
+    key = b"%d %d %d %b" % (min(start, units.NEAR), end - start, closed, around)
+    found = shape.meanings.get(key)
+    if found is None:
+        if len(shape.meanings) >= MOST_MEANINGS:
+            shape.meanings.clear()
+        found = units.meaning(block, start, end, rule, len(block), closed=closed)
+        shape.meanings[key] = found
+    return found
+
+
+def _uncounted(block: bytes, match: re.Match[bytes], rule: TextFormat) -> Problem | None:
+    """Return why the work that a line tells is not what the workload counts, or None."""
+    for name, pattern in (("work", rule.work), ("total_work", rule.total_work)):
+        if pattern is not None and match[name] is not None:
+            problem = units.of_work(block, *match.span(name), rule.work_unit)
+            if problem:
+                return problem
+    return None
 
 
 def _count(match: re.Match[bytes], name: str) -> float | None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from mrbench.errors import RecipeError
 from mrbench.measure.parsers.base import RATES, TextFormat
 from mrbench.model.logformat import LogFormat
+from mrbench.model.work import Unit
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
 SMOOTHED = ("interval_mean", *RATES)
@@ -14,8 +15,8 @@ SEE = "see the documentation of recipes"
 _NUMBERED = ("iteration", "epoch", "per_epoch")
 
 
-def from_pattern(log: LogFormat) -> TextFormat:
-    """Make a format of a recipe's own pattern. Raises RecipeError.
+def from_pattern(log: LogFormat, unit: Unit | None = None) -> TextFormat:
+    """Make a format of a recipe's own pattern, for work in that unit. Raises RecipeError.
 
     It runs over a megabyte of lines at a time, `^` and `$` meaning a line's: a pattern that crosses
     lines, or backtracks without bound (`(a+)+`, `.*` before the first literal), costs accordingly.
@@ -51,13 +52,14 @@ def from_pattern(log: LogFormat) -> TextFormat:
         smoothing=log.smoothing,
         unit_s=UNITS.get(log.unit, 1.0) if log.unit else None,
         inverse=log.unit == "it/s",
-        per=log.per or "job",
+        per=log.per,
+        work_unit=unit,
         recounts=log.restarts,
         paired=log.step_pattern is not None,
     )
 
 
-def of_columns(log: LogFormat) -> TextFormat:
+def of_columns(log: LogFormat, unit: Unit | None = None) -> TextFormat:
     """Make a format of a recipe's columns, whose rows are no text. Raises RecipeError."""
     columns = log.columns
     if columns is None or (columns.value is None and columns.loss is None):
@@ -75,9 +77,10 @@ def of_columns(log: LogFormat) -> TextFormat:
         counts_from=log.counts_from,
         skipped=log.skipped,
         smoothing=log.smoothing,
-        unit_s=UNITS.get(log.unit or "s", 1.0),
+        unit_s=UNITS.get(log.unit, 1.0) if log.unit else None,
         inverse=log.unit == "it/s",
-        per=log.per or "job",
+        per=log.per,
+        work_unit=unit,
         recounts=log.restarts,
     )
 

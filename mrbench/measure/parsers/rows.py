@@ -17,7 +17,7 @@ import msgspec
 
 from mrbench.measure.log import stated
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers import tfevents
+from mrbench.measure.parsers import tfevents, units
 from mrbench.measure.parsers.base import Cell, Mark, TextFormat, last_digit, number, plain
 from mrbench.measure.parsers.pattern import of_columns
 from mrbench.measure.parsers.samples import to_samples
@@ -25,6 +25,7 @@ from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import IterationSample, Printed
+from mrbench.model.work import Unit
 
 STEP = "step"  # an event's, among its tags
 MILLISECONDS = 1e11  # seconds since 1970 are fewer for the next 3000 years
@@ -71,9 +72,11 @@ def parse(
     log: LogFormat,
     work_per_iteration: int,
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
+    *,
+    unit: Unit | None = None,
 ) -> Iterator[IterationSample]:
-    """Yield the samples of a file whose columns the recipe names."""
-    rule = of_columns(log)
+    """Yield the samples of a file whose columns the recipe names, for work in that unit."""
+    rule = of_columns(log, unit)
     if log.columns is None:
         return iter(())
     rows = read(blocks, log.columns)
@@ -250,6 +253,7 @@ def _events(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
 
 def _marks(rows: Iterable[Row], columns: Columns, rule: TextFormat) -> Iterator[Mark]:
     floor = last = 0
+    what = _meaning(columns, rule)
     for row in rows:
         step = _number(row, columns.iteration)
         if step is None or not step.is_integer():  # nan and inf are none
@@ -271,19 +275,25 @@ def _marks(rows: Iterable[Row], columns: Columns, rule: TextFormat) -> Iterator[
             work=_number(row, columns.work),
             total_work=_number(row, columns.total_work),
         )
-        yield mark if columns.value is None else _timed(mark, row, columns, rule)
+        yield mark if columns.value is None else _timed(mark, row, columns, what)
 
 
-def _timed(mark: Mark, row: Row, columns: Columns, rule: TextFormat) -> Mark:
+def _meaning(columns: Columns, rule: TextFormat) -> units.Meaning:
+    """Return what a file's values are, by the names of their columns and the recipe."""
+    what = units.of_column(columns.value or "", rule)
+    told = (name for name in (columns.work, columns.total_work) if name is not None)
+    problems = (units.of_work_column(name, rule.work_unit) for name in told)
+    return what._replace(untold=what.untold or next(filter(None, problems), None))
+
+
+def _timed(mark: Mark, row: Row, columns: Columns, what: units.Meaning) -> Mark:
     text = plain(row.texts[columns.value or ""].encode())
-    unit_s = rule.unit_s or 1.0
-    value = number(text) * unit_s
-    error = last_digit(text) / 2 * unit_s if math.isfinite(value) else 0.0
-    if rule.inverse and value > 0:
-        value, error = 1 / value, error / value**2
+    value = number(text)
+    error = last_digit(text) / 2 if math.isfinite(value) else 0.0
+    value, error = units.apply(value, error, what)
     wait = _number(row, columns.data)
-    data = None if wait is None else wait * unit_s
-    return mark._replace(value=value, error=error, untold=None, data=data)
+    data = None if wait is None else wait * what.seconds
+    return mark._replace(value=value, error=error, untold=what.untold, data=data)
 
 
 def _number(row: Row, name: str | None) -> float | None:
