@@ -168,7 +168,10 @@ def test_links_that_lead_in_a_circle_are_files_that_cannot_be_read(
 EVIL = "x\x1b[2J\nmrbench: all is well\u202e"  # as a file's name
 
 
-def test_a_files_name_reaches_no_terminal_raw_and_makes_no_line(toy: Path) -> None:
+def test_a_files_name_reaches_no_terminal_raw_and_makes_no_line(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # or a long path is wrapped, maybe right there
     folder = toy.parent / EVIL
     folder.mkdir()
     (folder / "a.json").write_text("")
