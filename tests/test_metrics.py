@@ -11,12 +11,13 @@ import msgspec
 import pytest
 
 from manyruns import seal
+from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.log import patience
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import Measurement
-from mrbench.model.metric import Aggregation, Metric, MetricPattern
+from mrbench.model.metric import RESERVED, Aggregation, Metric, MetricPattern
 from mrbench.model.parameters import PlannedParameter
 from mrbench.model.suite import Hardware, Suite
 from mrbench.model.table import TableRow
@@ -26,6 +27,7 @@ from mrbench.results.report.figures import front
 from mrbench.results.report.gather import Chapter
 from mrbench.results.table import render
 from mrbench.results.table.choose import order
+from mrbench.results.table.columns import COLUMNS
 from toy import edit, make_suite, mrbench
 
 PATTERN = r"iter: (?P<iteration>\d+) time: (?P<value>[\d.]+)"
@@ -522,6 +524,12 @@ def test_a_metric_named_as_a_column_has_its_prefix() -> None:
     rows = [row("a", 2, metrics={"n": known})]
     assert "metrics.n" in render(SUITE, rows, "csv")
     assert [found.name for found in order(rows, "metrics.n")] == ["a"]
+
+
+def test_a_metric_has_no_name_of_a_column_that_mrbench_fills(tmp_path: Path) -> None:
+    assert set(RESERVED) == COLUMNS.keys() - {"mfu"}
+    with pytest.raises(RecipeError, match="a column that mrbench fills itself"):
+        measured(tmp_path, line(20), throughput=MEMORY)
 
 
 def test_parse_takes_metrics_of_its_own(tmp_path: Path) -> None:

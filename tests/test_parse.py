@@ -314,6 +314,19 @@ def test_a_recipe_of_ones_own_parses_a_log_over_its_suites_window(
     assert "exclude each other" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_a_pattern_on_the_command_line_is_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], quote: str
+) -> None:
+    lines = [f"Epoch {i}: [it's #{i}] took: 2.0\n" for i in range(1, 31)]
+    (tmp_path / "train.log").write_text("".join(lines))
+    text = r"Epoch (?P<iteration>\d+): \[it's #\d+\] took: (?P<value>\S+)"
+    quoted = f"{quote}{text.replace(quote, 2 * quote) if quote else text}{quote}"
+    keys = ["--as", f"pattern: {quoted}", "--as", "timing: interval_mean"]
+    cli.main(["parse", str(tmp_path / "train.log"), "--window", "10:20", *keys])
+    assert "2.000000 s per iteration" in capsys.readouterr().out
+
+
 def test_a_log_of_no_known_format_is_told_which_there_are(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("epoch one of twenty done\n" * 20)

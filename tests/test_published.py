@@ -209,6 +209,28 @@ def test_steps_that_are_only_dispatched_do_not_lead(tmp_path: Path) -> None:
         )
 
 
+def test_numbers_below_the_line_of_their_step_are_read(tmp_path: Path) -> None:
+    """As Composer prints them: its clock has 4 decimals of an hour."""
+    lines: list[str] = []
+    train_s = val_s = 0.0
+    for batch in range(1, 101):
+        train_s += 2.0
+        lines += [f"[batch={batch}/100]:", f"\t Train time/batch: {batch - 1}"]
+        lines += ["\t Train throughput/samples_per_sec: 16.0000"] if batch > 10 else []
+        lines += ["\t Train throughput/device/samples_per_sec: 2.0000"] if batch > 10 else []
+        for name, seconds in (("train", train_s), ("val", val_s), ("total", train_s + val_s)):
+            lines.append(f"\t Train time/{name}: {seconds / 3600:.4f}")
+        if batch == 50:
+            lines += ["[Eval batch=1/1] Eval on eval data:", "\t Eval metrics/eval/loss: 9.1"]
+            val_s = 100.0
+    by = by_rule(tmp_path, "\n".join(lines) + "\n", "llm-foundry", "20:40")
+    assert (by.number, by.last, by.unit) == (16, 100, "samples/s")
+    assert by.whole_log == pytest.approx(100 * 32 / 300, rel=2e-3)
+    assert by.ours == pytest.approx(16, rel=0.02)
+    assert by.effects[0].cause == "evaluation"
+    assert product(by, window=False) == pytest.approx(1 + (by.difference or 0), rel=2e-3)
+
+
 def test_what_a_publisher_does_not_say_is_a_reason(tmp_path: Path) -> None:
     titan = "".join(f"step: {i:2}  loss: 7.0  tps: 10,9{i}  mfu: 56%\n" for i in range(10, 100, 10))
     unknown = by_rule(tmp_path, titan, "torchtitan-async-tp")
@@ -260,8 +282,7 @@ def test_which_lines_count() -> None:
 def test_rules_that_come_with_mrbench_can_be_applied(name: str) -> None:
     rule = published.load(name)
     assert "@" in rule.source
-    if rule.pattern is not None:
-        compiled(rule.pattern)
+    compiled(rule)
     log = applying.log_of(rule)
     if log is not None:
         resolve_format(log)
@@ -270,8 +291,8 @@ def test_rules_that_come_with_mrbench_can_be_applied(name: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ("{only: 90, all: true}", "lines: give one of"),
-        ("{first: 90}", "lines: give one of"),
+        ("{only: 90, all: true}", "give one of"),
+        ("{first: 90}", "give one of"),
         ("{count: 3, all: true}", "count goes with skip_first"),
         ("always", "'always' is not one of unknown"),
     ],
@@ -288,6 +309,34 @@ def test_a_rule_of_ones_own_is_refused_with_its_line(
         published.load(str(path))
     assert problem in refused.value.text
     assert refused.value.line == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "problem"),
+    [
+        ("log: {format: nope}", "log", "'nope' is unknown"),
+        ("log: {pattern: (, timing: rate}", "log.pattern", "is not a valid regular expression"),
+        ("pattern: (?P<iteration>.)", "pattern", "lacks the group 'value'"),
+        ("pattern: (?P<value>.)\nstep_pattern: x", "step_pattern", "lacks the group 'iteration'"),
+    ],
+)
+def test_what_a_rule_has_is_refused_with_its_key(
+    tmp_path: Path, more: str, key: str, problem: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "title: mine\nsource: a page\nlines: {all: true}\nof: rate\nstatistic: mean\n"
+        f"unit: tokens\nper: job\n{more}\n"
+    )
+    with pytest.raises(RecipeError) as refused:
+        published.load(str(path))
+    assert (refused.value.key, refused.value.file) == (key, str(path))
+    assert problem in refused.value.text
+
+
+def test_a_folder_is_no_rule(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        published.load(str(tmp_path))
 
 
 def test_a_suite_names_a_rule_or_has_it() -> None:

@@ -17,7 +17,7 @@ from mrbench.measure.parsers import read_column, with_columns
 from mrbench.measure.parsers.base import blank_colours, plain
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import LogStretch, Measurement
-from mrbench.model.metric import Metric, MetricPattern
+from mrbench.model.metric import RESERVED, Metric, MetricPattern
 from mrbench.text import counted, shorten
 
 ONCE = "the log is a pipe, which can be read only once"
@@ -31,6 +31,9 @@ def check_metrics(log: LogFormat) -> None:
     """Raise RecipeError, with its key, for a metric that cannot be read from such a log."""
     for name, metric in log.metrics.items():
         key = f"log.metrics.{name}"
+        if name in RESERVED:
+            text = "has the name of a column that mrbench fills itself"
+            raise RecipeError(text, f"choose another, such as log_{name}", key=key)
         if (metric.pattern is None) == (metric.column is None):
             raise RecipeError("has both or neither of two", "give `pattern` or `column`", key=key)
         if metric.pattern is not None:

@@ -7,6 +7,12 @@ from msgspec import Meta, Struct
 from mrbench.text import counted, four_digits
 
 Aggregation = Literal["mean", "last", "max", "min"]
+# Columns of the table that mrbench fills itself, but mfu: the one of the log stands beside it.
+RESERVED = (
+    *("implementation", "title", "framework", "commit", "gpus", "hardware", "window", "throughput"),
+    *("interval", "per_gpu", "n", "spread", "scaling", "energy", "allocated", "gpu_memory"),
+    *("process_memory", "relative", "published", "by_rule", "ratio", "status", "run"),
+)
 MetricName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
 
 

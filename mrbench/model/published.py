@@ -23,7 +23,7 @@ Statistic = Literal[
 ]
 RuleUnit = Literal["images", "tokens", "samples", "sequences", "steps", "unknown"]
 Excluded = Literal["eval", "checkpoint", "logging", "sampling", "compile", "first_steps", "unknown"]
-ONE_WAY = "lines: give one of first and last, only, last: true, skip_first, skip_fraction,"
+ONE_WAY = "give one of first and last, only, last: true, skip_first, skip_fraction,"
 WAYS = "skip_first_per_epoch or all"
 
 
@@ -152,6 +152,14 @@ class PublishedRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             description="Regular expression of a line with the groups iteration and value (and"
             " second, of a pair; epoch; iterations, how many the training is to have). Default:"
             " what the log's format finds."
+        ),
+    ] = None
+    step_pattern: Annotated[
+        str | None,
+        Meta(
+            description="Where the numbers of `pattern` stand on other lines than the iteration:"
+            " regular expression of the line before them with the group iteration (epoch;"
+            " iterations)."
         ),
     ] = None
     pattern_unit: Annotated[

@@ -7,7 +7,7 @@ from mrbench.errors import RecipeError
 from mrbench.measure.parsers import resolve_format
 from mrbench.measure.published.lines import compiled
 from mrbench.model.published import PublishedRule, RuleBook
-from mrbench.recipe import yamlfile
+from mrbench.recipe import validate, yamlfile
 from mrbench.text import did_you_mean
 
 BOOK = Path(__file__).with_suffix(".yaml")
@@ -23,17 +23,16 @@ def known() -> dict[str, PublishedRule]:
 def load(called: str) -> PublishedRule:
     """Return a rule by its name, or from a YAML file. Raises RecipeError."""
     path = Path(called)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if path.suffix in (".yaml", ".yml") or path.is_file() or "/" in called:
         rule, place = yamlfile.load_yaml(PublishedRule, path)
-        key = "pattern"
+        if rule.log is not None:
+            validate.check_log(rule.log, place)
         try:
-            if rule.pattern is not None:
-                compiled(rule.pattern)
-            key = "log"
+            compiled(rule)
             if rule.log is not None:
                 resolve_format(rule.log)
         except RecipeError as exc:
-            raise place.error(key, exc.text, exc.remedy) from exc
+            raise place.error(exc.key or "log", exc.text, exc.remedy) from exc
         return rule
     rules = known()
     if called not in rules:

@@ -108,11 +108,23 @@ def _check_workload(work: Workload, place: Place) -> None:
 def log_of(keys: Sequence[str], where: str) -> LogFormat:
     """Return the log section made of such lines as `timing: cumulative`. Raises RecipeError.
 
-    where: what messages call them.
+    where: what messages call them. A pattern needs no quotes, whatever YAML would make of it.
     """
-    log, place = parse_yaml(LogFormat, "\n".join(keys).encode(errors="replace"), where)
+    text = "\n".join(map(_quoted, keys))
+    log, place = parse_yaml(LogFormat, text.encode(errors="replace"), where)
     check_log(log, place)
     return log
+
+
+def _quoted(line: str) -> str:
+    """Return `KEY: TEXT` of a pattern with quotes around it, for it may have `: `, ` #` or `[`."""
+    key, _, text = line.partition(":")
+    text = text.strip()
+    whole = not text or "\n" in text or text[0] + text[-1] in ("''", '""')
+    if whole or key.strip() not in ("pattern", "step_pattern"):
+        return line
+    doubled = text.replace("'", "''")
+    return f"{key}: '{doubled}'"
 
 
 def check_log(log: LogFormat, place: Place) -> None:

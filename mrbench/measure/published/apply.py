@@ -52,6 +52,7 @@ def log_of(rule: PublishedRule) -> LogFormat | None:
         return None
     return LogFormat(
         pattern=rule.pattern,
+        step_pattern=rule.step_pattern,
         timing=TIMINGS[rule.of],
         unit=None if rule.of == "rate" else unit,
         per=rule.per if rule.of == "rate" and rule.per != "unknown" else None,
@@ -127,10 +128,18 @@ def _read(rule: PublishedRule, path: Path, log: LogFormat | None) -> _Log | str:
     if rule.pattern and not printed:
         return "no line of the log matches the rule's pattern"
     if log is None:
-        return "no line is of a format that mrbench knows, and the rule has no `log`"
+        return (
+            "no line is of a format that mrbench knows, and the rule has no `log`; say how its"
+            " lines are timed with --as or --recipe"
+        )
     counts_from = resolve_format(log).counts_from
     if rule.of == "clock" and log.pattern and log.timing == "cumulative":
-        ticks = replace(rule, pattern=log.pattern, pattern_unit=log.unit or rule.pattern_unit)
+        ticks = replace(
+            rule,
+            pattern=log.pattern,
+            step_pattern=log.step_pattern,
+            pattern_unit=log.unit or rule.pattern_unit,
+        )
         whole = stretches.of_clock(lines.read(read_blocks(path), ticks), counts_from)
     else:
         other = stretches.other_lines(read_blocks(path))
@@ -263,9 +272,10 @@ def _work(
 ) -> float | None:
     """Return the work of an iteration in the rule's unit, a line's rate by its seconds.
 
-    The line whose two numbers have the most digits tells it best; of_log: what mrbench knows of it
-    counts where they agree, so that its number is the one that it prints. Where no line tells it,
-    what is known of the log; None where nothing is, or the rule asks for the work of one device.
+    The line whose two numbers have the most digits tells it best; where all are COARSE, the usual
+    ones together. of_log: what mrbench knows of it counts where they agree, so that its number is
+    the one that it prints. Where no line tells it, what is known of the log; None where nothing is,
+    or the rule asks for the work of one device.
     """
     of_measured = rule.pattern is None and rule.of == "rate"  # whose unit is what is known of it
     if of_measured and rule.unit not in ("unknown", measured.unit):
@@ -274,14 +284,21 @@ def _work(
         return 1.0
     timed = {each.last: each for each in read.whole}
     known = [
-        (line.error / line.value + each.error_s / each.seconds, line.value * each.each_s)
+        (line, each)
         for line in read.printed
         if rule.pattern and (each := timed.get(line.iteration))
     ]
     if not known:
         return measured.work_per_iteration if rule.per == "job" else None
-    usual = statistics.median(work for _, work in known)
-    best = min(known)[1] if of_log is None else of_log
+    works = [line.value * each.each_s for line, each in known]
+    errors = [line.error / line.value + each.error_s / each.seconds for line, each in known]
+    usual = statistics.median(works)
+    error, best = min(zip(errors, works, strict=True))
+    if error > COARSE:
+        many = [(line, each) for line, each in known if each.kind == "usual"] or known
+        done = sum(line.value * each.seconds for line, each in many)
+        best = usual = done / sum(each.iterations for _, each in many)
+    best = best if of_log is None else of_log
     return best if abs(best / usual - 1) < NEAR else usual
 
 

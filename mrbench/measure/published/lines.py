@@ -36,14 +36,22 @@ class Line(NamedTuple):
 def read(blocks: Iterable[Block], rule: PublishedRule) -> list[Line]:
     """Return the lines that the rule's pattern matches, in their order.
 
+    With a step_pattern, an iteration is that of the last line before them that it matches.
     Raises RecipeError for a pattern that is no expression or lacks a group, MeasureError for one
     that takes too long.
     """
-    expression = compiled(rule.pattern or "")
+    expressions = compiled(rule)
     lines = []
+    step: Mapping[str, bytes] = {}
     for _, block in blocks:
         text = blank_colours(block).replace(b"\r", b"\n")
-        lines += [_line(each, rule) for each in patience.matches(expression, text, key=KEY)]
+        found = [m for each in expressions for m in patience.matches(each, text, key=KEY)]
+        for match in sorted(found, key=re.Match.start):
+            groups = {name: group for name, group in match.groupdict().items() if group is not None}
+            if "value" in match.re.groupindex:
+                lines.append(_line({**step, **groups}, rule))
+            else:
+                step = groups
     return deduped([line for line in lines if line is not None], rule.dedupe)
 
 
@@ -52,32 +60,42 @@ def skipped(blocks: Iterable[Block]) -> int:
     return sum(int(match[1]) for _, block in blocks for match in SKIPPED.finditer(block))
 
 
-def compiled(pattern: str) -> re.Pattern[bytes]:
-    """Return a rule's pattern; RecipeError where it is no expression or lacks a group."""
+def compiled(rule: PublishedRule) -> list[re.Pattern[bytes]]:
+    """Return a rule's patterns. Raises RecipeError, with its key, for one that lacks a group."""
+    if rule.pattern is None:
+        return []
+    if rule.step_pattern is None:
+        return [_compiled("pattern", rule.pattern, {"iteration", "value"})]
+    step = _compiled("step_pattern", rule.step_pattern, {"iteration"})
+    if "value" in step.groupindex:
+        raise RecipeError("has the group 'value'", "leave it to `pattern`", key="step_pattern")
+    return [step, _compiled("pattern", rule.pattern, {"value"})]
+
+
+def _compiled(key: str, pattern: str, groups: set[str]) -> re.Pattern[bytes]:
     try:
         expression = re.compile(pattern.encode(), re.MULTILINE)
     except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
-        raise RecipeError(
-            f"pattern is not a valid regular expression: {exc}", "correct it"
-        ) from exc
-    missing = {"iteration", "value"} - set(expression.groupindex)
+        text = f"is not a valid regular expression: {exc}"
+        raise RecipeError(text, "correct it", key=key) from exc
+    missing = groups - set(expression.groupindex)
     if missing:
-        raise RecipeError(f"pattern needs the group {min(missing)!r}", "name it, as (?P<value>...)")
+        remedy = f"name it, as (?P<{min(missing)}>...)"
+        raise RecipeError(f"lacks the group {min(missing)!r}", remedy, key=key)
     return expression
 
 
-def _line(match: re.Match[bytes], rule: PublishedRule) -> Line | None:
-    """Return what a match prints; None where its numbers are none."""
-    groups = match.groupdict()
+def _line(groups: Mapping[str, bytes], rule: PublishedRule) -> Line | None:
+    """Return what a match's groups print; None where its numbers are none."""
     first, second = (number(plain(groups.get(name) or b"")) for name in ("value", "second"))
     value = _of_pair(first, second, rule.value) if groups.get("second") else first
     others = (groups.get(name) or b"0" for name in ("epoch", "iterations"))
-    iteration, epoch, of = map(plain, (match["iteration"], *others))
+    iteration, epoch, of = map(plain, (groups.get("iteration") or b"", *others))
     numbered = all(part.isdigit() and len(part) <= MOST_DIGITS for part in (iteration, epoch, of))
     if not (0 < value < math.inf and numbered):
         return None  # nan, too
     unit = 1.0 if rule.of == "rate" else UNITS[rule.pattern_unit]
-    error = unit * last_digit(plain(match["value"])) / 2
+    error = unit * last_digit(plain(groups["value"])) / 2
     return Line(int(iteration), value * unit, int(epoch), error, int(of))
 
 
