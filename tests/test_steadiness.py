@@ -9,6 +9,7 @@ import pytest
 from mrbench.measure.steadiness import are_regular, find_change, find_pauses
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
+from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample, Measurement
 
 WINDOW = Window(first=100, last=500)
@@ -133,3 +134,56 @@ def test_pauses_by_a_schedule_are_told_from_pauses_by_chance() -> None:
         assert are_regular(at(*places), found) is regular
     assert find_pauses(at(4, 9, 14, 19)) == (4, 9, 14, 19)
     assert find_pauses(at(3, 4)) == ()  # a slow stretch of two lines
+
+
+@pytest.mark.parametrize(
+    ("after", "rise"),
+    [
+        (0.02, None),  # half the work in half the time
+        (0.04, -0.5),
+        (0.08, -0.75),
+    ],
+)
+def test_where_the_work_of_an_iteration_changes_it_is_the_throughput_that_is_steady_or_not(
+    after: float, rise: float | None
+) -> None:
+    """Of 100 tokens up to iteration 300, of 50 from there on."""
+    seconds = noisy(1, lambda i: 0.04 if i <= 300 else after, noise=0.001)
+    samples = [
+        IterationSample(
+            last,
+            20,
+            sum(seconds[last - 20 : last]),
+            100 * last,
+            work=20 * (100 if last <= 300 else 50),
+        )
+        for last in range(20, 541, 20)
+    ]
+    found = measure(samples, WINDOW, 75, unit="tokens")
+    assert found.throughput is not None
+    assert found.interval is not None
+    assert found.drift is not None
+    assert found.throughput == pytest.approx(400 * 75 / (200 * 0.04 + 200 * after), rel=1e-3)
+    assert found.interval.throughput == pytest.approx(found.throughput)
+    if rise is None:
+        assert found.unsteady is None
+        assert found.interval.half_width < 0.001 * found.throughput
+        assert abs(found.drift.change) < 0.001
+    else:
+        assert found.unsteady is not None
+        assert (found.unsteady.kind, found.unsteady.at) == ("step", (300,))
+        assert found.unsteady.change == pytest.approx(rise, abs=0.001)
+        # the steady part with most of the work
+        assert (found.unsteady.first, found.unsteady.last) == (101, 300)
+        assert found.unsteady.throughput == pytest.approx(100 / 0.04, rel=1e-3)
+        assert found.unsteady.seconds_per_iteration == pytest.approx(0.04, rel=1e-3)
+
+
+def test_a_batch_that_grows_by_a_schedule_is_no_clock_since_the_start() -> None:
+    own = LogFormat(pattern="(?P<iteration>.)(?P<value>.)(?P<work>.)", timing="interval_mean")
+    growing = [IterationSample(i, 1, 0.001 * i, 100 * i, work=10.0 * i) for i in range(1, 541)]
+    found = measure(growing, Window(first=10, last=500), 10, log=own, unit="tokens")
+    assert found.throughput == pytest.approx(10_000)
+    assert found.unsteady is None
+    told = [sample._replace(work=None) for sample in growing]
+    assert measure(told, Window(first=10, last=500), 10, log=own).status == "incomplete_window"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from mrbench.measure.spans import Span
+from mrbench.measure.spans import Span, amounts
 from mrbench.model.clocks import Cause
 from mrbench.model.logformat import Timing
 from mrbench.model.measurement import LeadingClock
@@ -332,10 +332,13 @@ def _since_start(figures: Figures) -> Explanation:
 
 
 def grown(spans: Sequence[Span], figures: Figures) -> Explanation | None:
-    """Explain figures that rise from line to line by the same, as no training's seconds do."""
+    """Explain figures that rise from line to line by the same, as no training's seconds do.
+
+    A batch that grows makes them rise, too, but not those of its work.
+    """
     if not figures.own or figures.timing not in ("interval_mean", "interval_total"):
         return None
-    paces = [span.log_s / span.count for span in spans]
+    paces = [span.log_s / work for span, work in zip(spans, amounts(spans), strict=True)]
     if len(paces) < LEAST_GROWING or not paces[-1] >= GROWN * paces[0] > 0:
         return None
     rises = [

@@ -16,7 +16,7 @@ from mrbench.measure.clocks import (
     compare_total,
 )
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
-from mrbench.measure.spans import Process, Span
+from mrbench.measure.spans import Process, Span, amounts
 from mrbench.model.clocks import ComparedClock, ComparedName
 from mrbench.model.finding import Problem
 from mrbench.model.logformat import Clock
@@ -255,7 +255,8 @@ def _far_below(process: Process) -> Problem | None:
     That is how long a call took which returned before its work was done (asynchronous dispatch).
     """
     known = [span for span in process.spans if math.isfinite(span.log_s)]
-    most = [(span.log_s + span.rounding_s) / span.count for span in known]
+    done = amounts(known)  # a small batch takes little time
+    most = [(s.log_s + s.rounding_s) / work for s, work in zip(known, done, strict=True)]
     if len(known) < FEW_LINES or min(most) >= FAR_BELOW * statistics.median(most):
         return None
     low = known[most.index(min(most))]

@@ -11,7 +11,8 @@ the equal-weighted cosine estimate of Lazarus, Lewis, Stock and Watson, "HAR inf
 recommendations for practice", Journal of Business & Economic Statistics 36 (2018) 541-559, with
 which Student's t with as many degrees of freedom as cosines gives honest intervals and tests. Two
 things are changed: a straight line takes the place of the first cosine, so that a trend is not
-taken for noise, and each interval weighs as its count of iterations, so that counts may differ.
+taken for noise, and each interval weighs as its count of iterations, so that counts may differ. It
+may as well weigh as the work of its iterations, where that changes: all is of throughput then.
 """
 
 import math
@@ -21,12 +22,11 @@ from itertools import accumulate
 from operator import mul
 from typing import NamedTuple
 
-from mrbench.measure.steadiness import find_change, given_pauses, pace, without
+from mrbench.measure.steadiness import Times, find_change, given_pauses, pace, without
 from mrbench.measure.student import t_quantile, t_tail
 from mrbench.model.measurement import Interval
 from mrbench.model.steadiness import Drift
 
-Times = Sequence[tuple[int, float]]  # (count, seconds): these count iterations took seconds
 LEAST_INTERVALS = 4  # one for the mean, one for the trend, two for the noise
 LEAST_DRIFT = 0.01  # of the throughput; less is not worth a note
 NEGLIGIBLE = 1e-9  # of the mean: not noise of the times but of the arithmetic
@@ -49,7 +49,7 @@ class LongRunEstimate(NamedTuple):
     error.
     """
 
-    iterations: int
+    iterations: float
     mean_s: float
     trend: float
     noise: float
@@ -60,7 +60,7 @@ def estimate_long_run(times: Times) -> LongRunEstimate | None:
     """Estimate the long-run noise; None for too few intervals or seconds that are no time."""
     counts = tuple(count for count, _ in times)
     total = sum(seconds for _, seconds in times)
-    if len(counts) < LEAST_INTERVALS or min(counts) < 1 or not 0 < total < math.inf:
+    if len(counts) < LEAST_INTERVALS or min(counts) <= 0 or not 0 < total < math.inf:
         return None
     mean = total / sum(counts)
     excess = [(seconds - count * mean) / math.sqrt(count) for count, seconds in times]
@@ -77,7 +77,7 @@ def estimate_long_run(times: Times) -> LongRunEstimate | None:
 
 
 @lru_cache(maxsize=16)
-def _axes(counts: tuple[int, ...]) -> list[list[float]]:
+def _axes(counts: tuple[float, ...]) -> list[list[float]]:
     """Return a line and slow cosines over the intervals: orthonormal, without a constant."""
     iterations = sum(counts)
     by_length = round(COSINES * (iterations / ITERATIONS) ** (2 / 3))

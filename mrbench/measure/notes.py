@@ -6,6 +6,7 @@ without the disturbance. What moves the throughput by less than 1 % is not menti
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from mrbench.measure import steadiness
 from mrbench.measure.interval import LEAST_DRIFT
@@ -20,41 +21,66 @@ PLACES = 3  # are named of several pauses
 FEW_DIGITS = 4
 
 
-def pauses(spans: Sequence[Span], times: Times, indices: Sequence[int]) -> Pauses | None:
+class Course(NamedTuple):
+    """A window's intervals in order, by the clock that leads.
+
+    times: iterations and seconds of each. shares: the same, or where the work of an iteration
+    changes, in place of the iterations their work, by that of the mean iteration; so what follows
+    from them is of throughput. work: of the mean iteration; None if unknown. changes: whether some
+    iterations' work is another.
+    """
+
+    spans: Sequence[Span]
+    times: Times
+    shares: Times
+    work: float | None
+    changes: bool = False
+
+    def throughput(self, part: Times) -> float | None:
+        """Return that of some of the shares; None where it follows from their seconds."""
+        return self.work / pace(part) if self.changes and self.work else None
+
+
+def pauses(course: Course, indices: Sequence[int]) -> Pauses | None:
     """Return the pauses in these of the intervals, or None."""
     if not indices:
         return None
-    usual = pace(without(times, indices))
+    spans, shares = course.spans, course.shares
+    usual = pace(without(shares, indices))
     each = tuple(
         Pause(
             first=spans[i].first + 1,
             last=spans[i].last,
-            seconds=times[i][1] - times[i][0] * usual,
+            seconds=shares[i][1] - shares[i][0] * usual,
         )
         for i in indices
     )
-    return Pauses(each=each, seconds_per_iteration_without=usual)
+    return Pauses(
+        each=each,
+        seconds_per_iteration_without=pace(without(course.times, indices)),
+        throughput_without=course.throughput(without(shares, indices)),
+    )
 
 
-def unsteady(
-    spans: Sequence[Span], times: Times, paused: Sequence[int], *, resolution_s: float
-) -> Unsteady | None:
+def unsteady(course: Course, paused: Sequence[int], *, resolution_s: float) -> Unsteady | None:
     """Return the change of speed within a window beside its pauses, or None."""
-    change = steadiness.find_change(times, resolution_s=resolution_s)
+    spans = course.spans
+    change = steadiness.find_change(course.shares, resolution_s=resolution_s)
     if change is None:
         return None
     at = tuple(spans[i].first for i in change.places)
     if change.steady is None:
         return Unsteady(kind=change.kind, at=at, change=change.change)
     begin, end = change.steady
-    part = [times[i] for i in range(begin, end) if i not in paused]
+    part = [i for i in range(begin, end) if i not in paused] or range(begin, end)
     return Unsteady(
         kind=change.kind,
         at=at,
         change=change.change,
         first=spans[begin].first + 1,
         last=spans[end - 1].last,
-        seconds_per_iteration=pace(part or times[begin:end]),
+        seconds_per_iteration=pace([course.times[i] for i in part]),
+        throughput=course.throughput([course.shares[i] for i in part]),
     )
 
 
@@ -86,7 +112,7 @@ def _paused(found: Pauses, measured: Measurement) -> str:
     without_it = f"without {'it' if len(each) == 1 else 'them'}"
     return (
         f"{what} in iteration{'s' * (not one)} {places}; {without_it}"
-        f" {speed(found.seconds_per_iteration_without, measured)}"
+        f" {speed(found.throughput_without, found.seconds_per_iteration_without, measured)}"
     )
 
 
@@ -106,15 +132,18 @@ def _changed(found: Unsteady, measured: Measurement) -> str:
         text = f"throughput {size} up to iteration {places}"
     if found.seconds_per_iteration is None:
         return f"not steady: {text}; choose another window"
-    alone = speed(found.seconds_per_iteration, measured)
+    alone = speed(found.throughput, found.seconds_per_iteration, measured)
     return f"not steady: {text}; iterations {found.first}-{found.last} alone: {alone}"
 
 
-def speed(seconds_per_iteration: float, measured: Measurement) -> str:
-    """Return `57.93 img/s`, or seconds where nobody knows the work of an iteration."""
+def speed(throughput: float | None, seconds_per_iteration: float, measured: Measurement) -> str:
+    """Return `57.93 img/s`, or seconds where nobody knows the work of an iteration.
+
+    throughput: None where it follows from the seconds.
+    """
     value, unit = seconds_per_iteration, "s per iteration"
     if measured.work_per_iteration is not None:
-        value = measured.work_per_iteration / seconds_per_iteration
+        value = throughput or measured.work_per_iteration / seconds_per_iteration
         unit = rate_name(measured.unit)
     digits = max(0, FEW_DIGITS - 1 - math.floor(math.log10(value)))
     return f"{value:.{digits}f} {unit}"

@@ -54,6 +54,12 @@ class Span(NamedTuple):
         return None if self.printed_s is None or self.printed_s < 0 else self.printed_s
 
 
+def amounts(spans: Sequence[Span]) -> list[float]:
+    """Return what each span did: its work where the log tells that of all, else its iterations."""
+    work = [span.work for span in spans if span.work is not None and 0 < span.work < math.inf]
+    return work if len(work) == len(spans) else [float(span.count) for span in spans]
+
+
 class Edges(msgspec.Struct):
     """The ends of a process's intervals that are nearest to a window's two edges.
 

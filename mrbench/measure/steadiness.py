@@ -20,7 +20,9 @@ from typing import NamedTuple, TypeVar
 from mrbench.model.steadiness import ChangeKind
 
 T = TypeVar("T")
-Times = Sequence[tuple[int, float]]  # (count, seconds): these count iterations took seconds
+# (count, seconds): these count iterations took seconds; or, where the work of an iteration changes,
+# so much work, by that of the mean iteration.
+Times = Sequence[tuple[float, float]]
 
 # Pauses: times the noise of an interval, of few intervals more, since their noise is hardly known.
 PAUSE, OF_FEW = 8.0, 8
@@ -249,16 +251,16 @@ def _misfit(times: Times, paces: Sequence[float]) -> float:
     return sum((seconds - count * pace) ** 2 / count for (count, seconds), pace in pairs)
 
 
-def _blocks(times: Times) -> list[tuple[int, float]]:
+def _blocks(times: Times) -> list[tuple[float, float]]:
     """Join neighbours into BLOCKS of about as many iterations."""
     least = sum(count for count, _ in times) / BLOCKS
-    blocks: list[tuple[int, float]] = []
-    count, seconds, done = 0, 0.0, 0
+    blocks: list[tuple[float, float]] = []
+    count, seconds, done = 0.0, 0.0, 0.0
     for i, (further, further_s) in enumerate(times):
         count, seconds, done = count + further, seconds + further_s, done + further
         if done >= least * (len(blocks) + 1) or i == len(times) - 1:
             blocks.append((count, seconds))
-            count, seconds = 0, 0.0
+            count, seconds = 0.0, 0.0
     return blocks
 
 

@@ -20,11 +20,12 @@ PLACES = 3  # are named of several changes
 class Work(NamedTuple):
     """Work of one iteration of all devices, a mean where it changes; None if unknown.
 
-    notes: what to know about it.
+    notes: what to know about it. each: of one iteration in each of the spans, where it changes.
     """
 
     per_iteration: float | None
     notes: tuple[str, ...] = ()
+    each: Sequence[float] | None = None
 
 
 def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | None) -> Work:
@@ -61,7 +62,7 @@ def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | N
     if given is not None and not changes:
         text = f"the log tells of {_of(mean, unit)} an iteration, not {given:,}; the log's count"
         differs = (f"{text} is used",)
-    return Work(mean, (*skipped, *changes, *differs))
+    return Work(mean, (*skipped, *changes, *differs), each if changes else None)
 
 
 def _of(work: float, unit: Unit) -> str:

@@ -183,7 +183,7 @@ def _conclude(
     work = Work(work_per_iteration)
     if not counts_work(log):
         work = work_of(process, work_per_iteration, unit, counts=work_unit(log))
-    measured = _with_rate(measured, process, lead, work.per_iteration)
+    measured = _with_rate(measured, process, lead, work)
     if stamps is not None:
         began_s, ended_s = _window_times(process, stamps, lead.seconds)
         timed = timed_stretches(process.spans, stamps, lead.clock)
@@ -277,16 +277,16 @@ def _checked(measured: Measurement, chosen: Choice) -> Measurement:
     )
 
 
-def _with_rate(
-    measured: Measurement, process: Process, lead: Lead, work: float | None
-) -> Measurement:
-    """Add the throughput, its interval and its drift. work: of one iteration, if known."""
+def _with_rate(measured: Measurement, process: Process, lead: Lead, told: Work) -> Measurement:
+    """Add the throughput, its interval and its drift."""
     timed = lead.iterations
+    course = _course(process, lead, told)
+    work, shares = course.work, course.shares
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
-    paused = steadiness.find_pauses(lead.times)
-    calm = steadiness.without(lead.times, paused)
+    paused = steadiness.find_pauses(shares)
+    calm = steadiness.without(shares, paused)
     trend = drift(calm, **steps)  # type: ignore[arg-type]  # one value of each type
-    interval = within_run(lead.times, work or 1, **steps)  # type: ignore[arg-type]  # the same
+    interval = within_run(shares, work or 1, **steps)  # type: ignore[arg-type]  # the same
     # what a pause was spent on is not known, whatever the log counts it as
     calm_spans = steadiness.without(lead.spans, paused)
     data_waits = [(s.data_s, s.log_s) for s in calm_spans if s.data_s is not None]
@@ -300,13 +300,29 @@ def _with_rate(
         seconds_per_iteration=lead.seconds / timed,
         interval=interval,
         drift=trend,
-        pauses=notes.pauses(lead.spans, lead.times, paused),
-        unsteady=notes.unsteady(lead.spans, lead.times, paused, resolution_s=lead.resolution_s),
+        pauses=notes.pauses(course, paused),
+        unsteady=notes.unsteady(course, paused, resolution_s=lead.resolution_s),
         rounding=lead.error_s / lead.seconds,
         data_share=min(1.0, sum(data for data, _ in data_waits) / total) if total > 0 else None,
         loss_first=sum(losses[:quarter]) / quarter if quarter else None,
         loss_last=sum(losses[-quarter:]) / quarter if quarter else None,
     )
+
+
+def _course(process: Process, lead: Lead, told: Work) -> notes.Course:
+    """Return the leading clock's intervals, with the work of each where that changes.
+
+    Where some intervals have none, it is the iterations that count.
+    """
+    if told.each is None:
+        return notes.Course(lead.spans, lead.times, lead.times, told.per_iteration)
+    by_end = dict(zip((span.last for span in process.spans), told.each, strict=True))
+    work = [by_end[span.last] * span.count for span in lead.spans]
+    mean = sum(work) / lead.iterations
+    if min(work) <= 0:
+        return notes.Course(lead.spans, lead.times, lead.times, mean or None, changes=True)
+    shares = [(part / mean, seconds) for part, (_, seconds) in zip(work, lead.times, strict=True)]
+    return notes.Course(lead.spans, lead.times, shares, mean, changes=True)
 
 
 def _window_times(process: Process, stamps: ArrivalClock, seconds: float) -> tuple[float, float]:

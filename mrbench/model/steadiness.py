@@ -52,6 +52,13 @@ class Pauses(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(description="Mean time of an iteration outside their intervals, in seconds."),
     ]
+    throughput_without: Annotated[
+        float | None,
+        Meta(
+            description="Units of work per second outside their intervals, where the work of an"
+            " iteration changes; else null."
+        ),
+    ] = None
 
 
 class Unsteady(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,4 +93,11 @@ class Unsteady(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     seconds_per_iteration: Annotated[
         float | None, Meta(description="Mean time of an iteration in the steady part, in seconds.")
+    ] = None
+    throughput: Annotated[
+        float | None,
+        Meta(
+            description="Units of work per second in the steady part, where the work of an"
+            " iteration changes; else null."
+        ),
     ] = None
