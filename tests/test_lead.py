@@ -92,6 +92,16 @@ def test_why_rows_may_not_be_compared_is_said_by_name_and_value() -> None:
     assert "1 row may not be compared with a: other iterations are measured (20 / 100)" in text
 
 
+def test_points_of_a_grid_are_said_to_differ_in_its_parameters() -> None:
+    def point(rate: float, batch: int) -> TableRun:
+        setting = {"value": batch, "default": 2}
+        plan = {"parameters": {"batch": setting}, "per_device": batch, "work_per_iteration": batch}
+        return record("a", rate, plan=plan, plan_digest=f"digest of {batch}")
+
+    text = lead(make_rows(SUITE, [point(60, 8), point(30, 2), point(50, 4)]))
+    assert "The other 2 rows differ from it in batch, and so in the work of an iteration." in text
+
+
 def test_json_has_the_lead_of_each_suite_and_csv_has_none(tmp_path: Path) -> None:
     done = mrbench("table", "smoke", "--json", "--runs", KEPT, cwd=tmp_path)
     first, *others = json.loads(done.stdout)

@@ -143,11 +143,28 @@ def _apart(faster: TableRow, slower: TableRow) -> bool:
 
 def _may_not(others: Sequence[TableRow], first: TableRow) -> str:
     """Say which rows are of other groups, and why, where the first is of the one that says it."""
+    apart = points_apart(others, first)
+    if apart:
+        which = "row differs" if len(others) == 1 else f"{len(others)} rows differ"
+        where = f"in {' and '.join(apart)}, and so in the work of an iteration"
+        return f"The other {which} from it {where}."
     text = f"{counted(len(others), 'row')} may not be compared with {_name(first)}"
     reasons = list(dict.fromkeys(row.comparison_reason for row in others if row.comparison_reason))
     if first.comparison_reason or not reasons:
         return f"{text}; `mrbench compare` says why."
     return f"{text}: {'; '.join(reasons[:MOST])}{'; and others' * (len(reasons) > MOST)}."
+
+
+def points_apart(others: Sequence[TableRow], first: TableRow) -> list[str]:
+    """Return the parameters in which rows differ that are points of one grid; else nothing."""
+    grid = (first.implementation, first.commit, first.window, first.parameters.keys())
+    if any((r.implementation, r.commit, r.window, r.parameters.keys()) != grid for r in others):
+        return []
+    return [
+        name
+        for name, own in first.parameters.items()
+        if any(row.parameters[name].value != own.value for row in others)
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

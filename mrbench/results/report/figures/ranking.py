@@ -23,6 +23,7 @@ from mrbench.results.table import columns
 
 DOT = {"symbol": "circle", "size": 6, "line": {"width": 1}}
 RATIO = " \u00d7: ratio to the fastest row that it may be compared with."
+MOST_REASONS = 2  # that the figure lists
 SPREAD = 0.3  # height that the dots of a row take, in rows
 VERDICTS = {"valid": 0, "valid with notes": 1, "not judged": 2}
 PUBLISHED = 3
@@ -110,6 +111,9 @@ def _without_ratio(rows: Sequence[TableRow], shares: Sequence[Share]) -> list[st
     for row, share in zip(rows, shares, strict=True):
         if share.why:
             names.setdefault(share.why, []).append(row.name)
+    if len(names) > MOST_REASONS:  # as in a grid, whose rows are as many workloads
+        count = sum(map(len, names.values()))
+        return [f"ratios of {count} rows to the fastest; `mrbench compare` says why of each."]
     return [f"ratio of {', '.join(rows)} to the fastest: {why}." for why, rows in names.items()]
 
 
