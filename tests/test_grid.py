@@ -81,8 +81,9 @@ def test_a_grid_is_run_in_turns_and_told_apart_everywhere(toy: Path, tmp_path: P
     assert '<th scope="col" class="number">batch (images)</th>' in page
     assert "batch: Images of one device. By default 4 images." in page
     assert "toys/toy batch=2 mode=fast " in mrbench("runs", cwd=tmp_path).stdout
-    shown = mrbench("show", "toy", cwd=tmp_path).stdout
-    assert "\nparameters      batch=4 mode=plain\n" in shown, "the last one"
+    last = records(done.stdout)[-1]["id"]  # by its name alone: two may begin in one second
+    shown = mrbench("show", f"runs/{last}", cwd=tmp_path).stdout
+    assert "\nparameters      batch=4 mode=plain\n" in shown
     again = mrbench("run", "--recipe", toy, *words, "--repeat", 2, "--missing", cwd=tmp_path)
     assert "toy batch=2 mode=fast: skipped: has 2 of 2 valid runs" in said(again.stderr)
     compared = mrbench("compare", "toy batch=2", "toy", cwd=tmp_path)
