@@ -14,7 +14,7 @@ import tokenlogs
 import wounds
 from mrbench import cli
 from mrbench.errors import RecipeError
-from mrbench.measure.anylog import ParsedLog, parse_log
+from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.window import measure
@@ -487,6 +487,30 @@ def test_a_rate_beside_its_work_needs_no_batch() -> None:
     assert found.throughput == pytest.approx(3072 / 0.65)
     with pytest.raises(RecipeError, match="is of all devices"):
         resolve_format(LogFormat(pattern=pattern, timing="rate", per="device"))
+
+
+@pytest.mark.parametrize("batch", [100, 200])
+def test_work_that_the_log_counts_is_not_called_the_recipes(tmp_path: Path, batch: int) -> None:
+    pattern = r"step (?P<iteration>\d+) tokens (?P<work>\d+) dt (?P<value>[\d.]+)"
+    path = tmp_path / "train.log"
+    path.write_text("".join(f"step {i} tokens {batch} dt 0.100\n" for i in range(1, 201)))
+    log = LogFormat(pattern=pattern, timing="interval_mean")
+    known = KnownLog(log=log, work_per_iteration=100, unit="tokens")
+    window = Window(first=50, last=150)
+    found = parse_log(path, recipes={"r": known}, window=window, implementation="r").measurement
+    assert found.work_per_iteration == batch
+    told = [f"the log tells of {batch} tokens an iteration, not 100; the log's count is used"]
+    assert list(found.warnings) == (told if batch != 100 else [])
+
+
+def test_a_pause_is_no_seconds_where_nobody_knows_the_work_of_an_iteration(tmp_path: Path) -> None:
+    lines = torchtitan(1, named=True).splitlines(keepends=True)
+    slow = lines[len(lines) // 2]
+    text = "".join(lines).replace(slow, slow.replace("10,240", "1,024"))
+    found = parsed(tmp_path, text, (10, 100)).measurement
+    (note,) = (text for text in found.warnings if "pause" in text)
+    assert note.startswith("a pause in iterations ")
+    assert note.endswith("; without it 10240 tokens/s")
 
 
 def test_a_rate_of_one_device_is_timed_by_one_devices_work(

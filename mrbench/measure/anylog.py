@@ -31,6 +31,7 @@ from mrbench.measure.parsers import (
     parse_samples,
     rated_per,
     resolve_format,
+    tells_work,
     warning_of,
     work_unit,
 )
@@ -341,7 +342,10 @@ def _with_work(
         )
     elif given and stated and given != stated:
         warnings.append(f"the log states {stated} {measured.unit} per iteration, not {given}")
-    elif work and not given and not stated and not counts_work(reading.log):
+    elif (
+        measured.work_per_iteration == work  # else the log's own count is used
+        and not (given or stated or counts_work(reading.log) or tells_work(reading.log))
+    ):
         warnings.append(
             f"{measured.work_per_iteration} {measured.unit} per iteration are the recipe's"
             f" ({reading.implementation}); if the log was made otherwise,"

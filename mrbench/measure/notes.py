@@ -27,7 +27,8 @@ class Course(NamedTuple):
     times: iterations and seconds of each. shares: the same, or where the work of an iteration
     changes, in place of the iterations their work, by that of the mean iteration; so what follows
     from them is of throughput. work: of the mean iteration; None if unknown. changes: whether some
-    iterations' work is another.
+    iterations' work is another. of_one: the seconds are those of one unit of work, by its rate; how
+    many an iteration has is unknown.
     """
 
     spans: Sequence[Span]
@@ -35,9 +36,12 @@ class Course(NamedTuple):
     shares: Times
     work: float | None
     changes: bool = False
+    of_one: bool = False
 
     def throughput(self, part: Times) -> float | None:
         """Return that of some of the shares; None where it follows from their seconds."""
+        if self.of_one:
+            return 1 / pace(part)
         return self.work / pace(part) if self.changes and self.work else None
 
 
@@ -51,7 +55,7 @@ def pauses(course: Course, indices: Sequence[int]) -> Pauses | None:
         Pause(
             first=spans[i].first + 1,
             last=spans[i].last,
-            seconds=shares[i][1] - shares[i][0] * usual,
+            seconds=None if course.of_one else shares[i][1] - shares[i][0] * usual,
         )
         for i in indices
     )
@@ -104,10 +108,11 @@ def _paused(found: Pauses, measured: Measurement) -> str:
     places = ", ".join(numbers(pause.first, pause.last) for pause in each[:PLACES])
     if len(each) > PLACES:
         places += f" and {len(each) - PLACES} more"
-    total_s = sum(pause.seconds for pause in each)
-    what = f"a pause of {to_digits(total_s, 3)} s"
+    known = [pause.seconds for pause in each if pause.seconds is not None]
+    length = f"{to_digits(sum(known), 3)} s" if known else ""
+    what = f"a pause of {length}" if length else "a pause"
     if len(each) > 1:
-        what = f"{len(each)} pauses, {to_digits(total_s, 3)} s together,"
+        what = f"{len(each)} pauses, {length} together," if length else f"{len(each)} pauses"
     one = len(each) == 1 and each[0].first == each[0].last
     without_it = f"without {'it' if len(each) == 1 else 'them'}"
     return (
@@ -142,8 +147,9 @@ def speed(throughput: float | None, seconds_per_iteration: float, measured: Meas
     throughput: None where it follows from the seconds.
     """
     value, unit = seconds_per_iteration, "s per iteration"
-    if measured.work_per_iteration is not None:
-        value = throughput or measured.work_per_iteration / seconds_per_iteration
-        unit = rate_name(measured.unit)
+    if throughput is None and measured.work_per_iteration is not None:
+        throughput = measured.work_per_iteration / seconds_per_iteration
+    if throughput is not None:
+        value, unit = throughput, rate_name(measured.unit)
     digits = max(0, FEW_DIGITS - 1 - math.floor(math.log10(value)))
     return f"{value:.{digits}f} {unit}"

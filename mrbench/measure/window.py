@@ -181,9 +181,10 @@ def _conclude(
     if doubt:
         return replace(measured, status="incomplete_window", reason=doubt.text, remedy=doubt.remedy)
     work = Work(work_per_iteration)
+    of_one = counts_work(log) and not work_per_iteration
     if not counts_work(log):
         work = work_of(process, work_per_iteration, unit, counts=work_unit(log))
-    measured = _with_rate(measured, process, lead, work)
+    measured = _with_rate(measured, process, lead, work, of_one=of_one)
     if stamps is not None:
         began_s, ended_s = _window_times(process, stamps, lead.seconds)
         timed = timed_stretches(process.spans, stamps, lead.clock)
@@ -277,10 +278,12 @@ def _checked(measured: Measurement, chosen: Choice) -> Measurement:
     )
 
 
-def _with_rate(measured: Measurement, process: Process, lead: Lead, told: Work) -> Measurement:
-    """Add the throughput, its interval and its drift."""
+def _with_rate(
+    measured: Measurement, process: Process, lead: Lead, told: Work, *, of_one: bool
+) -> Measurement:
+    """Add the throughput, its interval and its drift. of_one: as in notes.Course."""
     timed = lead.iterations
-    course = _course(process, lead, told)
+    course = _course(process, lead, told)._replace(of_one=of_one)
     work, shares = course.work, course.shares
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
     paused = steadiness.find_pauses(shares)

@@ -40,7 +40,11 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     first: Annotated[int, Meta(description="First iteration of the interval (1-based).")]
     last: Annotated[int, Meta(description="Last iteration of the interval (1-based, inclusive).")]
     seconds: Annotated[
-        float, Meta(description="Seconds beyond what these iterations take elsewhere.")
+        float | None,
+        Meta(
+            description="Seconds beyond what these iterations take elsewhere; null: the log prints"
+            " rates, and the work of an iteration is unknown."
+        ),
     ]
 
 

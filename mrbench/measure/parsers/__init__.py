@@ -180,10 +180,10 @@ def counts_work(log: LogFormat) -> bool:
     """Return whether the log counts the work itself, so its rate needs none per iteration."""
     if log.format in ("tensorpack", "tensorpack-stats"):
         return True
-    return (log.timing or resolve_format(log).timing) == "rate" and not _tells_work(log)
+    return (log.timing or resolve_format(log).timing) == "rate" and not tells_work(log)
 
 
-def _tells_work(log: LogFormat) -> bool:
+def tells_work(log: LogFormat) -> bool:
     """Return whether a recipe's own lines or rows tell the work beside the rate."""
     if log.columns is not None:
         return log.columns.work is not None or log.columns.total_work is not None
