@@ -435,6 +435,39 @@ def test_the_numbers_of_no_row_are_nan() -> None:
     assert odd.throughput is None
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("step;time\n1;0.5\n2;1.0\n", "separate its columns by commas"),
+        ("1,0.5\n2,1.0\n", "give it a header"),
+        ("step,tme\n1,0.5\n", "no column is called 'time': it is a CSV file with the columns step"),
+        ('{"step": 1, "tme": 0.5}\n', "a file of JSON lines with the columns step, tme"),
+        ("step,time,time\n1,0.5,0.9\n", "2 columns named 'time'"),
+        ('step,time\n1,"0,5"\n2,"1,0"\n3,"1,5"\n', "holds '1,0', which is no number"),
+    ],
+)
+def test_what_a_result_file_has_instead_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    path = tmp_path / "metrics.txt"
+    path.write_text(text)
+    words = ["--as", "columns: {value: time}", "--as", "timing: cumulative", "--window", "1:3"]
+    assert cli.main(["parse", str(path), *words]) == 6
+    said = capsys.readouterr()
+    assert says in said.out + said.err
+    path.write_bytes(text.encode("utf-16"))
+    assert cli.main(["parse", str(path), *words]) == 6
+    assert "save it as UTF-8" in capsys.readouterr().out
+
+
+def test_a_row_without_a_time_leaves_its_iteration_to_the_next() -> None:
+    rows = "".join(f"{i},{i / 2 if i != 150 else 'nan'}\n" for i in range(1, 201))
+    columns = Columns(value="time")
+    found = measured(f"step,time\n{rows}", (100, 200), 8, columns=columns, timing="cumulative")
+    assert found.iterations == 100
+    assert found.throughput == pytest.approx(16)
+
+
 def test_known_result_files_are_recognised(tmp_path: Path) -> None:
     rows = "".join(f"{i},{i // 2},0.04,{512 * i},6.4,{0.1 * i:.6f}\n" for i in range(10, 201, 10))
     litgpt = parsed(tmp_path, f"iter,step,iter_time,total_tokens,loss,time\n{rows}", (100, 200))

@@ -108,6 +108,7 @@ def test_the_unit_of_a_time_counts(text: str, seconds: float, keys: dict[str, st
         ("<1000> tokens/s", "log.timing: rate", {}),
         ("<0.1> s/sample", "clock: arrival", {}),
         ("<1.5>k", "clock: arrival", {}),
+        ("took <1,100> s", "by points", {}),
         ("took <1>:30", "all of it", {}),
         ("took <1>m30s", "all of it", {}),
         ("took <1.5>e-3 s", "all of it", {}),

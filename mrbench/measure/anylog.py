@@ -28,6 +28,7 @@ from mrbench.measure.parsers import (
     begun,
     columns_in,
     counts_work,
+    lacking,
     parse_samples,
     rated_per,
     resolve_format,
@@ -195,6 +196,11 @@ def parse_log(
     measured = with_metrics(measured, log, again)
     if measured.status == "no_iterations" and _has_decimal_commas(path, [reading]):
         measured = structs.replace(measured, reason=COMMAS[0], remedy=COMMAS[1])
+    lacks = None
+    if measured.status == "no_iterations" and path.is_file():
+        lacks = lacking(read_range(path, 0, BLOCK_BYTES), log)
+    if lacks:
+        measured = structs.replace(measured, reason=lacks.text, remedy=lacks.remedy)
     measured = _with_work(measured, reading, given=work_per_iteration, stated=stated, work=work)
     parsed = _with_failure(measured, path, marks, reading.implementation, reading.log.format)
     return structs.replace(parsed, per=rated_per(log), log=log)

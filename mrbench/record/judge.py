@@ -12,11 +12,17 @@ from mrbench import files
 from mrbench.errors import LaunchError, MeasureError
 from mrbench.launch.telemetry.summary import summarize
 from mrbench.measure.clocks import with_evidence
-from mrbench.measure.log.blocks import read_blocks, read_launch, read_range, read_stamps
+from mrbench.measure.log.blocks import (
+    BLOCK_BYTES,
+    read_blocks,
+    read_launch,
+    read_range,
+    read_stamps,
+)
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.metrics import with_metrics
 from mrbench.measure.mfu.utilisation import mfu_of
-from mrbench.measure.parsers import parse_samples, until_past
+from mrbench.measure.parsers import lacking, parse_samples, until_past
 from mrbench.measure.spans import Marks
 from mrbench.measure.totals import Totals
 from mrbench.measure.window import measure
@@ -104,6 +110,9 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
         return explained
     text = f"no row of log.file ({printable(plan.log.file or '')}) tells of an iteration"
     remedy = f"{explained.remedy}; or correct log.file, log.columns"
+    lacks = lacking(read_range(log, 0, BLOCK_BYTES), plan.log)
+    if lacks:
+        text, remedy = f"{text}: {lacks.text}", lacks.remedy
     return replace(explained, reason=f"{explained.reason}; {text}", remedy=remedy)
 
 

@@ -15,6 +15,7 @@ from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
 from mrbench.measure.parsers.base import Cell, Parse, TextFormat
 from mrbench.measure.parsers.pattern import from_pattern, of_columns
+from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Per, Timing
 from mrbench.model.measurement import IterationSample
@@ -222,6 +223,16 @@ def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:
     rows = import_module(f"{__name__}.rows")
     found: tuple[str, list[str]] | None = rows.columns_in(head, suffix)
     return found
+
+
+def lacking(head: bytes, log: LogFormat) -> Problem | None:
+    """Return why a result file gives no row, where its columns are the cause; see rows.lacking."""
+    known = with_columns(log)
+    if known is None or known.columns is None:
+        return None
+    rows = import_module(f"{__name__}.rows")
+    problem: Problem | None = rows.lacking(head, known.columns)
+    return problem
 
 
 def begun(block: bytes) -> str | None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from mrbench.errors import MeasureError
 from mrbench.measure.log import stated
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import tfevents, units
@@ -26,6 +27,7 @@ from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import IterationSample, Printed
 from mrbench.model.work import Unit
+from mrbench.text import printable, shorten
 
 STEP = "step"  # an event's, among its tags
 MILLISECONDS = 1e11  # seconds since 1970 are fewer for the next 3000 years
@@ -165,6 +167,35 @@ def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:
     return None
 
 
+def lacking(head: bytes, columns: Columns) -> Problem | None:
+    """Return why a file that begins with these bytes has no row with its columns, or None."""
+    if head[:2] in _UTF_16 or (b"\0" in head[:4096] and not tfevents.is_events(head)):
+        return Problem("its text is UTF-16, or no text at all", "save it as UTF-8")
+    line = head.lstrip().split(b"\n", 1)[0]
+    objects = line[:1] == b"{" or b' {"' in line
+    kind, names = columns_in(head, ".jsonl" if objects else ".csv") or ("", [])
+    if not names:
+        return None
+    own = [*names, STEP] if tfevents.is_events(head) else names
+    missing = [n for n in (columns.iteration, columns.value or columns.loss) if n and n not in own]
+    if not missing:
+        return None
+    shown = ", ".join(printable(name) for name in names[:MOST_NAMES])
+    text = f"no column is called {' or '.join(map(repr, missing))}: it is {kind} with the columns"
+    remedy = "correct log.columns"
+    if kind == "a CSV file" and all(
+        number(name.encode()) == number(name.encode()) for name in names
+    ):
+        remedy = "give it a header: a first line with the columns' names"
+    elif kind == "a CSV file" and len(names) == 1 and re.search(r"[;\t]", names[0]):
+        remedy = "separate its columns by commas"
+    return Problem(f"{text} {shorten(shown, 300)}", f"{remedy}")
+
+
+MOST_NAMES = 20  # of columns are named
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
 def _paths(found: object, before: str = "") -> Iterator[str]:
     if isinstance(found, dict):
         for key, value in found.items():
@@ -194,8 +225,17 @@ def _csv(lines: Iterable[tuple[bytes, int]], columns: Columns) -> Iterator[Row]:
         cells = [cell.strip() for cell in cells]
         if columns.iteration in cells:
             header = cells
+            _check_header(header, columns)
         elif len(cells) == len(header):
             yield Row(dict(zip(header, cells, strict=True)), ended_at)
+
+
+def _check_header(header: list[str], columns: Columns) -> None:
+    """Refuse a header in which a needed name stands twice. Raises MeasureError."""
+    for name in msgspec.structs.astuple(columns):
+        if name and header.count(name) > 1:
+            text = f"its header has {header.count(name)} columns named {printable(name)!r}"
+            raise MeasureError(text, "rename them, so that log.columns names one of them")
 
 
 def _objects(lines: Iterable[tuple[bytes, int]], columns: Columns) -> Iterator[Row]:
@@ -264,6 +304,8 @@ def _marks(rows: Iterable[Row], columns: Columns, rule: TextFormat) -> Iterator[
         iteration = last = floor + within
         if iteration < 1:
             continue
+        if columns.value and row.texts[columns.value].lower() == "nan":
+            continue  # it tells no time, as a line of another pattern
         mark = Mark(
             iteration,
             math.nan,
@@ -287,13 +329,23 @@ def _meaning(columns: Columns, rule: TextFormat) -> units.Meaning:
 
 
 def _timed(mark: Mark, row: Row, columns: Columns, what: units.Meaning) -> Mark:
-    text = plain(row.texts[columns.value or ""].encode())
+    name = columns.value or ""
+    text = plain(row.texts[name].encode())
     value = number(text)
     error = last_digit(text) / 2 if math.isfinite(value) else 0.0
     value, error = units.apply(value, error, what)
     wait = _number(row, columns.data)
     data = None if wait is None else wait * what.seconds
-    return mark._replace(value=value, error=error, untold=what.untold, data=data)
+    untold = what.untold if not math.isnan(number(text)) else _no_number(name, row.texts[name])
+    return mark._replace(value=value, error=error, untold=untold, data=data)
+
+
+def _no_number(name: str, text: str) -> Problem:
+    shown = printable(shorten(text, 40))
+    return Problem(
+        f"its column {printable(name)!r} holds {shown!r}, which is no number",
+        "replace what is none (a decimal comma by a point), or correct log.columns",
+    )
 
 
 def _number(row: Row, name: str | None) -> float | None:

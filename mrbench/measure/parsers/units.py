@@ -129,13 +129,15 @@ def meaning(
     shown = shown or _WEAK_BEHIND.match(block, end, right)
     if rule.timing == "rate" and rule.per is None and _of_one_device(block, start, end, shown):
         return Meaning(1.0, untold=_ONE_DEVICE)
-    if shown is not None:
-        return _meant(shown, rule)
     comma = _EITHER_COMMA.fullmatch(block, start, end)
-    unsure = comma and rule.unit_s is None and rule.timing not in RATES
-    return Meaning(
-        rule.unit_s or 1.0, inverse=rule.inverse, untold=EITHER_COMMA if unsure else None
-    )
+    if comma and rule.unit_s is None and rule.timing not in RATES and not _is_fine(shown):
+        return Meaning(1.0, untold=EITHER_COMMA)
+    return _meant(shown, rule) if shown else Meaning(rule.unit_s or 1.0, inverse=rule.inverse)
+
+
+def _is_fine(shown: re.Match[bytes] | None) -> bool:
+    """Return whether a unit is so small that a comma stands between thousands of it."""
+    return shown is not None and shown.re is not _WEAK_BEHIND
 
 
 def _meant(shown: re.Match[bytes], rule: TextFormat) -> Meaning:
