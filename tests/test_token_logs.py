@@ -546,6 +546,14 @@ def test_a_pause_is_no_seconds_where_nobody_knows_the_work_of_an_iteration(tmp_p
     assert note.endswith("; without it 10240 tokens/s")
 
 
+def test_a_column_with_the_time_since_the_start_is_no_interval() -> None:
+    rows = "".join(f"{i},{0.1 * i:.2f}\n" for i in range(1, 201))
+    columns = Columns(iteration="step", value="time")
+    found = measured("step,time\n" + rows, (50, 150), columns=columns, timing="interval_mean")
+    assert found.status == "incomplete_window"
+    assert found.remedy == "correct the recipe: log.timing: cumulative"
+
+
 def test_a_rate_of_one_device_is_timed_by_one_devices_work(
     tmp_path: Path, git: Callable[..., str]
 ) -> None:

@@ -45,9 +45,9 @@ class Pair(NamedTuple):
 class Figures(NamedTuple):
     """How a log's figures are read: LogFormat's timing, and the work of one iteration, in the unit.
 
-    rates: they are work per second, whatever a parser makes of them. own: a recipe's pattern
-    reads them, so that its keys can be corrected. checks: the arrival clock leads, which these
-    figures only check.
+    rates: they are work per second, whatever a parser makes of them. own: a recipe's pattern or
+    columns read them, so that its keys can be corrected. checks: the arrival clock leads, which
+    these figures only check.
     """
 
     timing: Timing | None = None

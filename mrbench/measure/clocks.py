@@ -167,7 +167,7 @@ def beyond_launch(
         f" only {four_digits(passed_s)} s passed: they are of another unit or kind than thought, or"
         " of another run"
     )
-    remedy = figures.correct("log.unit, log.timing or log.pattern")
+    remedy = figures.correct("log.unit or log.timing, or the pattern or column of the value")
     told = Disagreement(
         cause="wrong_timing",
         clock="launch",

@@ -162,7 +162,7 @@ def _conclude(
         work_per_iteration,
         unit=unit,
         rates=counts_work(log),
-        own=log.pattern is not None,
+        own=log.pattern is not None or log.columns is not None,
         checks=log.clock == "arrival",
     )
     chosen = choose(
