@@ -175,6 +175,30 @@ def test_two_commits_are_two_rows_and_each_can_be_named(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_of_a_grid_one_row_is_the_base_and_the_others_get_ratios(tmp_path: Path) -> None:
+    def grid(**values: int) -> dict[str, object]:
+        return {name: {"value": value, "default": 1} for name, value in values.items()}
+
+    runs = tmp_path / "runs"
+    repeated(runs, "own", rate=2.0, parameters=grid(accum=1, micro=1))
+    repeated(runs, "accum", rate=1.9, parameters=grid(accum=2, micro=1))
+    repeated(runs, "both", rate=1.8, parameters=grid(accum=2, micro=2))
+    words = ("table", "--suite", "smoke", "--relative-to")
+    for base, rate in (("detectron2", 2.0), ("detectron2 accum=2", 1.9)):
+        rows = {row["name"]: row for row in rows_of(*words, base, cwd=tmp_path)}
+        expected = {"detectron2": 2.0, "detectron2 accum=2": 1.9, "detectron2 accum=2 micro=2": 1.8}
+        assert {name: rows[name]["relative"] for name in expected} == {
+            name: pytest.approx(other / rate) for name, other in expected.items()
+        }
+        assert {row["relative_to"] for row in rows.values()} == {base}
+    shutil.rmtree(runs)
+    repeated(runs, "accum", rate=1.9, parameters=grid(accum=2, micro=1))
+    repeated(runs, "both", rate=1.8, parameters=grid(accum=2, micro=2))
+    done = mrbench(*words, "detectron2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'detectron2' fits 2 rows; give one of: detectron2 accum=2, " in done.stderr
+
+
 def test_links_lead_to_the_run(tmp_path: Path) -> None:
     shutil.copytree(KEPT, tmp_path / "my runs")
     (run,) = (tmp_path / "my runs" / "smoke" / "detectron2").iterdir()

@@ -62,9 +62,14 @@ def one(rows: Sequence[TableRow], text: str, where: str) -> TableRow:
 def family(rows: Sequence[TableRow], text: str, where: str) -> list[TableRow]:
     """Return the rows of that name, all of one commit: they differ in devices or window only.
 
-    Without a commit in the name the recipe's own is meant. RecipeError as for `one`.
+    Without a commit in the name the recipe's own is meant, and of parameters that it does not name
+    the defaults, where there are such rows. RecipeError as for `one`.
     """
     found = _matching(rows, text)
+    named = {word.partition("=")[0] for word in text.split()[1:]}
+    found = [row for row in found if named.issuperset(changed(row.parameters))] or found
+    if len({settings(changed(row.parameters)) for row in found}) > 1:
+        raise _unclear(rows, found, text, where)
     if len({row.commit for row in found}) > 1:
         own = [row for row in found if "@" not in row.name]
         if len({row.commit for row in own}) != 1:

@@ -27,20 +27,18 @@ def with_relative(
     """Return the rows with relative, low_relative, high_relative or relative_reason, relative_to.
 
     base: the name of a row, or as much of it as tells it from the others (results/names.py). Where
-    that fits rows of several counts of devices, each row is put by the first of them that it may be
-    compared with. Of each row the latest run that counts is read whole, and all that `mrbench
-    compare` looks at must allow it. noise_of: what a baseline knows of the noise between runs like
-    one, for rows of one run. RecipeError where base names no row, or several commits.
+    that fits rows of several counts of devices, each row, these too, is put by the first of them
+    that it may be compared with. Of each row the latest run that counts is read whole, and all that
+    `mrbench compare` looks at must allow it. noise_of: what a baseline knows of the noise between
+    runs like one, for rows of one run. RecipeError where base names no row, several commits, or
+    several points of a grid.
     """
     wanted = [row.name for row in names.family(rows, base, "--relative-to")]
     records = [_record(row) for row in rows]
     pairs = list(zip(rows, records, strict=True))
     bases = [pair for pair in pairs if pair[0].name in wanted]
     called = wanted[0] if len(wanted) == 1 else one_line(base)
-    return [
-        _by_first(row, record, [(row, record)] if row.name in wanted else bases, called, noise_of)
-        for row, record in pairs
-    ]
+    return [_by_first(row, record, bases, called, noise_of) for row, record in pairs]
 
 
 def _by_first(
