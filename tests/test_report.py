@@ -148,6 +148,24 @@ def test_runs_of_other_batches_say_so_and_those_of_earlier_plans_are_counted(run
     assert "<h4>simpledet, 2026-11-24 10:00:00" in folded
 
 
+def test_a_report_speaks_of_the_unit_that_its_runs_count(runs: Path) -> None:
+    (run,) = (runs / "smoke" / "simpledet").iterdir()
+
+    def alter(record: Record) -> None:
+        record["plan"] |= {"unit": "tokens", "work_per_iteration": 256}
+
+    def earlier(record: Record) -> None:
+        record |= {"id": record["id"] + "-earlier", "plan_digest": "2" * 64}
+        record["plan"] |= {"work_per_iteration": 512}
+
+    change(run, alter)
+    change(shutil.copytree(run, run.with_name("earlier")), earlier)
+    text = page.build(gather.gather([str(run), str(run.with_name("earlier"))], runs))
+    assert "Tokens per second between two log lines" in text
+    assert "256 tokens per iteration" in text
+    assert "Images per second between" not in text
+
+
 def test_ratios_are_to_the_fastest_row_that_may_be_compared(runs: Path) -> None:
     (run,) = (runs / "smoke" / "simpledet").iterdir()
     copy = shutil.copytree(run, runs / "smoke" / "twice" / run.name)

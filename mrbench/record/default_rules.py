@@ -35,18 +35,18 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         rule="batch_confirmed",
-        reason="Throughput is images over seconds; a batch that is only said may be another.",
+        reason="Throughput is work over seconds; a batch that is only said may be another.",
         otherwise="note",
     ),
     Rule(
         rule="whole_batches",
-        reason="Smaller batches at the ends of epochs have fewer images than are counted.",
+        reason="Smaller batches at the ends of epochs have less work than is counted.",
         at_most=0.01,
         otherwise="note",
     ),
     Rule(
         rule="whole_batches",
-        reason="The number counts images that were not there.",
+        reason="The number counts work that was not there.",
         at_most=0.01,
     ),
     Rule(

@@ -15,7 +15,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
-from mrbench.model.work import Unit
+from mrbench.model.work import Unit, one_of
 from mrbench.recipe import load
 from mrbench.record import rundir
 from mrbench.record.archive import identity, opened
@@ -37,7 +37,7 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run as a report shows it. called: its folder or archive.
 
     edited: whether its record has another digest than it says. mixed: whether runs of its
-    implementation differ in images per device.
+    implementation differ in work per device.
     """
 
     called: str
@@ -79,8 +79,8 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
         count, what = self.plan.gpus, "GPU" if self.plan.accelerator == "gpu" else "device"
         label = f"{self.began}, {counted(count, what)}"
         label += f", {self.plan.settings}" if self.plan.settings else ""
-        images = self.plan.work_per_iteration
-        batch = f"{images or '?'} image{'' if images == 1 else 's'} per iteration"
+        work, unit = self.plan.work_per_iteration, self.plan.unit
+        batch = f"{counted(work, one_of(unit)) if work else f'? {unit}'} per iteration"
         return f"{label}, {batch}" if self.mixed else label
 
 

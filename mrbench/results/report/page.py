@@ -17,7 +17,7 @@ import msgspec
 from mrbench import __version__
 from mrbench.errors import UnavailableError
 from mrbench.model.table import TableRow
-from mrbench.model.work import rate_name
+from mrbench.model.work import Unit, rate_name
 from mrbench.results import footnotes, pareto
 from mrbench.results.lead import lead
 from mrbench.results.report import differences, origins
@@ -92,14 +92,15 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     """All that the template shows of a suite. empty: titles of parts left out, and why.
 
-    rate: what its throughputs are called. used: heads of the columns on parameters, memory, energy
-    and metrics; meanings: what stands in them, and what the mark says.
+    rate: what its throughputs, in `unit` per second, are called. used: heads of the columns on
+    parameters, memory, energy and metrics; meanings: what stands in them, and what the mark says.
     """
 
     key: str
     name: str
     title: str
     lead: str
+    unit: Unit
     rate: str
     notes: str
     about: str
@@ -215,6 +216,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         name=chapter.name,
         title=f"{chapter.name}: {suite.title}",
         lead=lead(chapter.rows),
+        unit=chapter.unit,
         rate=rate_name(chapter.unit),
         notes=suite.notes,
         about=f"{suite.model}. Measured: iterations {suite.window.first + 1} to"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from mrbench.errors import UnavailableError
 from mrbench.model.record import RunRecord
+from mrbench.model.work import Unit
 from mrbench.record.archive import Opened
 from mrbench.results.report.figures.base import downsample
 from mrbench.results.report.iterations import Curve, read_curve
@@ -24,7 +25,7 @@ def draw(run: Opened, record: RunRecord, columns: int, *, utf8: bool) -> str:
     """Return the plots, at most `columns` wide. UnavailableError where plotext is missing."""
     width = max(NARROWEST, min(WIDEST, columns))
     curve = read_curve(run, record)
-    parts = [_throughput(curve, width, utf8=utf8)]
+    parts = [_throughput(curve, record.plan.unit, width, utf8=utf8)]
     activity = read_activity(run.folder, record, curve)
     busy = [line for line in activity.lines if line.panel == GPU[0][1]]
     if busy:
@@ -32,14 +33,14 @@ def draw(run: Opened, record: RunRecord, columns: int, *, utf8: bool) -> str:
     return "\n\n".join(parts)
 
 
-def _throughput(curve: Curve, width: int, *, utf8: bool) -> str:
+def _throughput(curve: Curve, unit: Unit, width: int, *, utf8: bool) -> str:
     known = [(p.last, p.throughput) for p in curve.pieces if p.throughput]
     if not known:
         return f"Nothing to draw: {curve.problem or 'the log tells no throughput'}"
     kept = downsample([x for x, _ in known], [y for _, y in known], MOST)
     marks = curve.window or ()
     where = f"; |: window, iterations {marks[0] + 1} to {marks[1]}" if marks else ""
-    title = f"Images per second over iterations{where}"
+    title = f"{unit.capitalize()} per second over iterations{where}"
     return _plot(title, [known[i] for i in kept], marks, width, utf8=utf8)
 
 

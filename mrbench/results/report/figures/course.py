@@ -1,4 +1,4 @@
-"""Images per second of the runs over their iterations, the measured windows shaded."""
+"""Throughput of the runs over their iterations, the measured windows shaded."""
 
 import math
 from collections.abc import Sequence
