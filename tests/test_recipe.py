@@ -43,6 +43,8 @@ def test_a_pattern_needs_no_value_where_arrivals_tell_the_seconds(toy: Path) -> 
         ("  kind: current", "  kind: curent", 8, "did you mean 'current'?"),
         ("per_device: 4", "per_device: four", 10, "'four' is not of type int"),
         ("title: Toy\n", "", 2, "title: missing; add this key"),
+        ("  every: 10", "  every: 10\n  skipped: 3", 19, "running_mean and cumulative"),
+        ("  every: 10", "  every: 10\n  counts_from: 7", 19, "from 0 or from 1"),
         ("title: Toy\n", "title: Toy\ntitle: Two\n", 3, "title: given twice"),
         ("title: Toy\n", "title: [Toy\n", 3, "correct the YAML"),
         ("{python} train.py", "{pyton} train.py", 12, "did you mean 'python'?"),

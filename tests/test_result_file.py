@@ -120,7 +120,21 @@ def test_links_out_of_the_output_are_not_followed(output: Path) -> None:
     with ResultFile(output, "*.csv", folder) as file:
         pass  # it looks once more when the training has ended
     assert "wrote no" in file.problem
+    assert "metrics.csv is a link that leads out of there" in file.problem
     assert not copied(folder)
+
+
+def test_what_is_no_file_of_lines_is_told(output: Path) -> None:
+    folder = RunDir(output.parent / "run")
+    os.mkfifo(output / "metrics.csv")
+    with ResultFile(output, "*.csv", folder) as pipe:
+        pass
+    assert "metrics.csv is a folder, a pipe or a device" in pipe.problem
+    (output / "metrics.csv").unlink()
+    (output / "metrics.csv").write_text("step,time,loss")
+    with ResultFile(output, "*.csv", folder) as endless:
+        pass
+    assert "metrics.csv has no line's end" in endless.problem
 
 
 def test_a_fifo_in_the_files_place_stops_nothing(output: Path) -> None:

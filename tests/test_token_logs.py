@@ -328,7 +328,11 @@ def test_a_counter_that_begins_anew_in_each_epoch() -> None:
     }
     told = measured(text, (50, 250), 4, **keys, counts_from=0, restarts=True)
     assert (told.iterations, told.processes) == (200, 1)
-    assert measured(text, (50, 250), 4, **keys, counts_from=0).status == "incomplete_window"
+    untold = measured(text, (50, 250), 4, **keys, counts_from=0)
+    assert untold.status == "incomplete_window"
+    assert "log.restarts: true" in untold.remedy
+    resumed = "".join(f"batch {i} 0.25 s/it\n" for i in [*range(1, 151), *range(100, 301)])
+    assert "leave log.restarts out" in measured(resumed, (50, 250), 4, **keys, restarts=True).remedy
 
 
 def test_the_total_of_a_whole_epoch() -> None:

@@ -28,6 +28,11 @@ from mrbench.model.work import Unit
 from mrbench.text import numbers
 
 LOG = LogFormat(timing="interval_total")
+RECOUNTED = (
+    "if it was one, whose number begins anew in each epoch, state log.restarts: true, or find epoch"
+    " in log.pattern"
+)
+RESUMED = "if it was resumed, and no epoch began where the number fell, leave log.restarts out"
 GUESSED = (
     "the log does not say how long an epoch is: what comes behind an epoch's last line is neither"
     " counted nor timed"
@@ -77,11 +82,15 @@ def measure(
             remedy="is it the right log, and the right format?",
         )
     result = replace(result, processes=processes)
+    if result.status == "incomplete_window" and log.restarts:
+        result = replace(result, remedy=f"{result.remedy}; {RESUMED}")
     if processes == 1:
         return result
     if result.status == "incomplete_window":
         text = f"of {processes} processes that wrote this log none gives a number of the window"
-        return replace(result, reason=f"{text}; the longest: {result.reason}")
+        result = replace(result, reason=f"{text}; the longest: {result.reason}")
+        own = (log.pattern or log.columns) and not log.restarts
+        return replace(result, remedy=f"{result.remedy}; {RECOUNTED}") if own else result
     return replace(result, warnings=(*result.warnings, several_processes(processes)))
 
 

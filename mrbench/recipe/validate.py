@@ -137,10 +137,21 @@ def check_log(log: LogFormat, place: Place) -> None:
         _check_keep(log.file, place, "log.file")
     if log.pattern is None and log.step_pattern is not None:
         raise place.error("log.step_pattern", "has no `pattern` beside it", "add it")
+    _check_counting(log, place)
     if log.pattern is not None:
         timed = _check_pattern(log, place)
         if timed and log.timing is None:
             raise place.error("log", "a `pattern` needs `timing` beside it", "add it")
+
+
+def _check_counting(log: LogFormat, place: Place) -> None:
+    """Refuse keys that would be passed over."""
+    if log.counts_from not in (0, 1):
+        text = f"{log.counts_from}: a log counts iterations from 0 or from 1"
+        raise place.error("log.counts_from", text, "give one of them")
+    if log.skipped and log.format is None and log.timing not in ("running_mean", "cumulative"):
+        text = f"is for log.timing running_mean and cumulative, not {log.timing or 'no timing'}"
+        raise place.error("log.skipped", text, "leave it out")
 
 
 def _check_keep(pattern: str, place: Place, key: str = "log.keep") -> None:

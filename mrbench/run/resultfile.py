@@ -17,6 +17,7 @@ from typing import Self
 from mrbench.files import real_path
 from mrbench.measure.parsers.tfevents import is_events
 from mrbench.record.rundir import RunDir
+from mrbench.text import printable
 
 LOOK_S = 0.05  # a look costs some microseconds, unless the file has grown
 MOST_BYTES = 1 << 30  # of a file; what comes behind is not measured
@@ -41,6 +42,8 @@ class ResultFile:
         self._known = 0  # lines that stand in the file anew, but are copied already
         self._header = self._binary = False
         self._head = b""
+        self._odd = ""  # what was there instead
+        self._unended = False  # what was read last was the beginning of a line
         self.problem = ""
 
     def __enter__(self) -> Self:
@@ -68,7 +71,12 @@ class ResultFile:
         except (OSError, ValueError, RuntimeError) as exc:  # too deep, or links in a circle
             self.problem = f"log.file: {getattr(exc, 'strerror', None) or exc}"
         if self._path is None and not self.problem:
-            self.problem = f"log.file: the training wrote no {self._pattern} below its output"
+            odd = f" ({self._odd})" if self._odd else ""
+            text = f"the training wrote no {self._pattern} below its output{odd}"
+            self.problem = f"log.file: {text}"
+        elif self._path is not None and not self.problem and self._unended:
+            text = f"{printable(self._path.name)} has no line's end, so that no row of it is whole"
+            self.problem = f"log.file: {text}"
 
     def _look(self) -> None:
         if self._path is None:
@@ -94,7 +102,9 @@ class ResultFile:
             while part := file.read(PART_BYTES):
                 end = len(part) if self._binary else part.rfind(b"\n") + 1
                 if not end:
+                    self._unended = not self._read_bytes
                     return
+                self._unended = False
                 self._read_bytes += end
                 file.seek(self._read_bytes)
                 self._copy(self._fresh(part[:end]), seen_ns)
@@ -132,11 +142,15 @@ class ResultFile:
         inside = real_path(self._output)
         found = []
         for path in self._output.glob(self._pattern):
-            if real_path(path).is_relative_to(inside):
-                with contextlib.suppress(OSError):
-                    state = path.stat()
-                    if stat.S_ISREG(state.st_mode):
-                        found.append((state.st_mtime_ns, path))
+            if not real_path(path).is_relative_to(inside):
+                self._odd = f"{printable(path.name)} is a link that leads out of there"
+                continue
+            with contextlib.suppress(OSError):
+                state = path.stat()
+                if stat.S_ISREG(state.st_mode):
+                    found.append((state.st_mtime_ns, path))
+                else:
+                    self._odd = f"{printable(path.name)} is a folder, a pipe or a device"
         return max(found)[1] if found else None
 
 
