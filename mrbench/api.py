@@ -136,7 +136,9 @@ def parse_log(
     own = apply.log_of(applied)
     if parsed.log is None and own is not None and recipe is None and implementation is None:
         counts = "images" if applied.unit == "unknown" else applied.unit
-        parsed = measured({rule: KnownLog(own, None, counts)}, rule)
+        read = measured({rule: KnownLog(own, None, counts)}, rule)
+        if read.measurement.status != parsed.measurement.status:  # else it is another's log
+            parsed = read
     by_rule = apply.apply(applied, rule, Path(path), parsed.log, parsed.measurement, per=parsed.per)
     return msgspec.structs.replace(parsed, by_rule=by_rule)
 

@@ -127,6 +127,15 @@ def test_mrbenchs_number_beside_a_rule_is_the_one_that_it_prints(tmp_path: Path)
     assert "mrbench, iterations 101-500: 10,000 tokens/s; the same as by the rule" in with_rule
 
 
+def test_a_rule_for_other_logs_changes_nothing_of_mrbenchs_part(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    for text in ("hello\n", "ModuleNotFoundError: No module named 'triton'\n"):
+        log.write_text(text)
+        own = mrbench("parse", str(log), cwd=tmp_path).stdout
+        beside = mrbench("parse", str(log), "--rule", "nanochat", cwd=tmp_path).stdout
+        assert beside.endswith(own)
+
+
 def test_a_rule_for_whole_logs_gives_none_for_others(tmp_path: Path) -> None:
     def text(every: int, end: int) -> str:
         return "".join(
