@@ -36,6 +36,7 @@ from mrbench.measure.parsers import (
     warning_of,
     work_unit,
 )
+from mrbench.measure.rates import RatedLines
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.totals import NEEDS_TOTALS, Totals
 from mrbench.measure.window import measure
@@ -176,8 +177,10 @@ def parse_log(
     if not work and counts_work(log):
         # its seconds are those of one image or token, which no other clock can check
         samples = parse_samples(blocks, log, 0, read_for, unit=unit)
-        unstamped = (s._replace(printed=None, printed_began=None) for s in samples)
-        measured = measure(marks.watch(unstamped), window, work, log=log, unit=unit)
+        lines = RatedLines(window)
+        measured = measure(marks.watch(lines.watch(samples)), window, work, log=log, unit=unit)
+        warnings = (*measured.warnings, *lines.notes(measured))
+        measured = structs.replace(measured, warnings=warnings)
     else:
         samples = parse_samples(totals.watch(blocks), log, work or 0, read_for, unit=unit)
         measured = measure(
