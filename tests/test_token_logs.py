@@ -320,6 +320,24 @@ def test_a_step_and_its_value_on_lines_of_their_own() -> None:
         )
 
 
+def test_several_unlike_values_behind_a_step_are_no_number() -> None:
+    keys: dict[str, Any] = {
+        "step_pattern": r"^== step (?P<iteration>\d+)",
+        "pattern": r"^dt (?P<value>[\d.]+) s",
+        "timing": "interval_mean",
+    }
+    for other, status in ((0.26, "ok"), (5.0, "incomplete_window")):
+        text = "".join(f"== step {i}\ndt 0.25 s;\ndt {other} s;\n" for i in range(1, 301))
+        assert measured(text, (100, 200), 8, **keys).status == status
+
+
+def test_a_clock_that_stands_still_says_so() -> None:
+    rows = "".join(f"{i},1700000000\n" for i in range(1, 201))
+    columns = Columns(value="time")
+    found = measured(f"step,time\n{rows}", (100, 200), 8, columns=columns, timing="cumulative")
+    assert "shows the same time in all lines" in found.reason
+
+
 def test_a_counter_that_begins_anew_in_each_epoch() -> None:
     text = "".join(f"batch {i % 100} 0.25 s/it\n" for i in range(300))
     keys: dict[str, Any] = {

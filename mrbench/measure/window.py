@@ -89,7 +89,7 @@ def measure(
     if result.status == "incomplete_window":
         text = f"of {processes} processes that wrote this log none gives a number of the window"
         result = replace(result, reason=f"{text}; the longest: {result.reason}")
-        own = (log.pattern or log.columns) and not log.restarts
+        own = (log.pattern or log.columns) and not log.restarts and not result.began
         return replace(result, remedy=f"{result.remedy}; {RECOUNTED}") if own else result
     return replace(result, warnings=(*result.warnings, several_processes(processes)))
 

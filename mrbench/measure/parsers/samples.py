@@ -94,6 +94,7 @@ def _from_sums(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSam
     run until then; a clock that falls elsewhere has been set to 0 nobody knows where.
     """
     last, total, edge_s, waited, floor = 0, 0.0, 0.0, None, 0
+    told, stuck, every = 0, None, 1
     for mark, first, start, interval, _, _ in steps:
         unknown = None
         begins = first or (mark.floor > floor and mark.value < total)
@@ -111,7 +112,9 @@ def _from_sums(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSam
             unknown = LEFT_OUT
         floor = mark.floor
         if mark.value == total > 0:
+            stuck, every = mark, max(1, interval)
             continue  # its digits do not resolve an interval; the next is longer
+        told += 1
         data_s = None if None in (waited, mark.data) else (mark.data or 0.0) - (waited or 0.0)
         if mark.iteration > last:
             yield to_sample(
@@ -125,8 +128,18 @@ def _from_sums(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSam
                 begins=first,
             )
         last, total, edge_s, waited = mark.iteration, mark.value, mark.error, mark.data
+    if stuck is None or told > 1:
+        return
+    for iteration in range(last + every, stuck.iteration + 1, every):
+        same = stuck._replace(iteration=iteration)
+        yield to_sample(same, every, math.nan, rounding_s=0.0, unknown=UNRESOLVED)
 
 
+UNRESOLVED = Problem(
+    "the log's clock shows the same time in all lines",
+    "print more digits (a TensorBoard value has seven, too few for the seconds since 1970), or let"
+    " mrbench run the training",
+)
 LEFT_OUT = Problem(
     "the log's clock does not run over all of the window: it was set to 0 there, or began later",
     "choose a later window, or state after how many iterations that was (log.skipped)",

@@ -25,12 +25,18 @@ from mrbench.measure.parsers.base import (
 )
 from mrbench.measure.parsers.line import PENDING, Shape, read_mark
 from mrbench.measure.parsers.samples import to_samples
+from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
 FOLLOWED = 1000  # iterations yielded behind the window; a follower of a run ends it there
 DEFAULT_SMOOTHING = 10  # of mmengine's LogProcessor
+UNLIKE, SURE = 1.5, 5  # times, and so often: two ranks take like times
+SEVERAL = Problem(
+    "log.pattern finds several values behind a number of log.step_pattern, and they are unlike",
+    "make log.pattern find the one that log.timing is about",
+)
 _WINDOW = re.compile(rb"window_size[ \t]{0,9}=[ \t]{0,9}(\d{1,6})")
 _OF_TIME = re.compile(rb"data_src[ \t]{0,9}=[ \t]{0,9}['\"]time")
 _NESTED = re.compile(rb"\([^()]*\)")
@@ -126,6 +132,24 @@ class _Numbering(msgspec.Struct):
         return self.last, self.floor, False
 
 
+class _Paired(msgspec.Struct):
+    """Notices that behind the numbers of a step_pattern stand several values that are unlike."""
+
+    seen: int = 0
+    unlike: int = 0
+    before: Mark | None = None
+
+    def judged(self, mark: Mark) -> Mark:
+        """Return a mark, whose value is unknown where most of the numbers have several."""
+        if self.before is None or mark.iteration != self.before.iteration:
+            self.seen += 1
+            self.before = mark
+        elif not UNLIKE * mark.value > self.before.value > mark.value / UNLIKE:
+            self.unlike += 1
+        several = self.unlike >= SURE and 2 * self.unlike > self.seen
+        return mark._replace(untold=mark.untold or SEVERAL) if several else mark
+
+
 class _Blocks(msgspec.Struct):
     """Hands out blocks, each with what was carried over of the one before, and an empty last one.
 
@@ -158,7 +182,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
     numbering = _Numbering(rule, rule.epochs_from)
     simple = rule.number.groups == 1  # no epochs, and no pattern of a user's
     shift = 1 - rule.counts_from
-    last, shape = 0, Shape()
+    last, shape, paired = 0, Shape(), _Paired()
     stream = _Blocks(blocks)
     for offset, raw, final in stream:
         previous_end, stream.resume = stream.resume, 0
@@ -190,9 +214,10 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
             previous_end = match.end()
             if mark is not None and iteration > 0:
                 last = iteration
-                yield mark._replace(
+                mark = mark._replace(
                     iteration=iteration, floor=floor, closes=closes, guessed=numbering.guessed
                 )
+                yield paired.judged(mark) if rule.paired else mark
         yield from (mark for _, mark in begins)
         if begins:
             last = 0
