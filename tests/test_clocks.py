@@ -296,6 +296,18 @@ def test_a_window_cannot_take_longer_than_passed_since_the_launch() -> None:
     assert measure(again, WINDOW, 16, stamps=burst, launched_s=996.0).status == "clocks_disagree"
 
 
+@pytest.mark.parametrize("pace", [0.1, 1.0, 10.0])
+def test_a_step_of_the_speed_is_no_burst_however_long_an_iteration_takes(pace: float) -> None:
+    def at(offset: int) -> float:
+        return pace * (4 * min(offset, 30000) + 2 * max(0, offset - 30000)) / 300
+
+    led = LogFormat(clock="arrival", timing="interval_total")
+    found = measure(samples(lambda _: math.nan), WINDOW, 16, stamps=Arrivals(at), log=led)
+    assert (found.status, found.rounding) == ("ok", 0)
+    assert found.unsteady is not None
+    assert found.unsteady.at == (300,)
+
+
 def test_a_log_that_counts_more_than_it_trains_is_not_called_one_that_leaves_out() -> None:
     """As maskrcnn-benchmark, which counts batches without a box but does not time them."""
     skips = (130, 190, 255, 310, 370, 430, 441, 490)

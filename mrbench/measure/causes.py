@@ -88,10 +88,14 @@ UNBUFFERED = "make the training print at once (PYTHONUNBUFFERED=1, or launch.ter
 
 def in_bursts(pairs: Sequence[Pair]) -> bool:
     """Return whether lines waited in a buffer: many arrived at once, or some early, others late."""
+    matters = max(p.other_s for p in pairs) >= BURST * sum(p.other_s for p in pairs)
+    return matters and (_many_at_once(pairs) or _uneven(pairs))
+
+
+def _many_at_once(pairs: Sequence[Pair]) -> bool:
     log_s, other_s = sum(p.log_s for p in pairs), sum(p.other_s for p in pairs)
     short = sum(p.other_s * log_s < SHORT * other_s * p.log_s for p in pairs)
-    matters = max(p.other_s for p in pairs) >= BURST * other_s
-    return matters and (short >= BURSTS * len(pairs) or _uneven(pairs))
+    return short >= BURSTS * len(pairs)
 
 
 def _uneven(pairs: Sequence[Pair]) -> bool:
@@ -115,9 +119,11 @@ def _spread(paces: Sequence[float]) -> float:
 def longest_burst_s(spans: Sequence[Span]) -> float:
     """Return how late a line may have arrived: 0 unless they arrived many at once."""
     pairs = [Pair(s, float(s.count), s.arrival_s) for s in spans if s.arrival_s is not None]
-    if not sum(p.other_s for p in pairs) or not in_bursts(pairs):
+    longest_s = max((p.other_s for p in pairs), default=0.0)
+    # counts are no seconds, so that uneven intervals may as well be those of the training
+    if longest_s < BURST * sum(p.other_s for p in pairs) or not _many_at_once(pairs):
         return 0.0
-    return max(p.other_s for p in pairs)
+    return longest_s
 
 
 def jumps(pairs: Sequence[Pair], other: LeadingClock) -> list[Pair]:
