@@ -243,8 +243,9 @@ def test_load_by_other_programs_is_no_harmless_difference(runs: list[Path], tmp_
     answer = compare(runs, tmp_path, 0)
     assert kinds(answer)["slowed.foreign_load"] == "may explain"
     assert "same machine" not in answer["verdict"]
-    table = mrbench("table", "--suite", "toys", cwd=tmp_path).stdout
-    assert f"toy: {TOOK}" in " ".join(table.split())
+    for columns in ((), ("--columns", "implementation,throughput")):
+        table = mrbench("table", "--suite", "toys", *columns, cwd=tmp_path).stdout
+        assert f"toy: {TOOK}" in " ".join(table.split())
     told = mrbench("compare", *runs, cwd=tmp_path).stdout
     assert "other programs took 0.21 of 2 cores" in " ".join(told.split())
 

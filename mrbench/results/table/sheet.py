@@ -28,10 +28,10 @@ class Sheet:
     """Clean text, not yet escaped. cells[row][column]; links[row][column]: a run's folder or "".
 
     lead: the sentences above the table, or "". about: the suite's notes, or their first sentence.
-    meanings: what the columns mean; reasons: those for no number that are too long for their cell;
-    remarks: the notes on valid rows; notes: the footnotes, each beginning with its [number].
-    marks: of each row, for formats that show one. earlier: which runs are in no row. left_out:
-    which columns a terminal has no room for.
+    meanings: what the columns mean; reasons: those for no number that are too long for their cell,
+    and what slowed valid runs; remarks: the other notes on valid rows; notes: the footnotes, each
+    beginning with its [number]. marks: of each row, for formats that show one. earlier: which runs
+    are in no row. left_out: which columns a terminal has no room for.
     """
 
     title: str
@@ -78,7 +78,7 @@ def make(
         cells=[[one_line(offered[name].cell(suite, row)) for name in names] for row in rows],
         links=[[_link(row.folder) if n in linked else "" for n in names] for row in rows],
         meanings=meanings(names, rows),
-        reasons=_reasons(rows) if "status" in names else (),
+        reasons=(*(_reasons(rows) if "status" in names else ()), *_slowed(rows)),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
         earlier=_earlier(rows),
@@ -98,12 +98,16 @@ def about(suite: Suite, *, whole: bool = False) -> str:
 
 
 def _reasons(rows: Sequence[TableRow]) -> list[str]:
-    """Return each reason that its cell has only the beginning of, and what slowed valid runs."""
+    """Return each reason that its cell has only the beginning of."""
     return [
         one_line(f"{row.name}: {row.reason}")
         for row in rows
         if row.status == "out_of_memory" or shortened(row.reason) != one_line(row.reason)
-    ] + [one_line(f"{row.name}: {text}") for row in rows for text in row.slowed]
+    ]
+
+
+def _slowed(rows: Sequence[TableRow]) -> list[str]:
+    return [one_line(f"{row.name}: {text}") for row in rows for text in row.slowed]
 
 
 def _earlier(rows: Sequence[TableRow]) -> str:
