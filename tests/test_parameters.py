@@ -111,6 +111,15 @@ def test_a_value_that_cannot_be_is_refused(given: dict[str, str], message: str, 
     assert str(caught.value).startswith(str(toy))
 
 
+def test_a_value_that_spoils_another_key_is_named(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "  every: 10", '  every: "{each}"')
+    edit(toy, "parameters:\n", "parameters:\n  each: {default: 10}\n")
+    done = mrbench("run", "--recipe", toy, "--set", "each=0", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "log.every: with --set each=0: expected a whole number" in done.stderr
+    assert "give another value" in done.stderr
+
+
 def test_check_plans_with_each_value(toy: Path, tmp_path: Path) -> None:
     done = mrbench("check", "--recipe", toy, cwd=tmp_path)
     assert "batch, arithmetic, seconds; each of 5 values plans" in done.stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 from mrbench.cli import grid
 from mrbench.errors import RecipeError
 from mrbench.model.options import CoolDown, ExecutorOptions
+from mrbench.model.parameters import settings
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy
@@ -15,6 +16,7 @@ from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.parameters import NONE, Given
 from mrbench.run.executor import Executor
 from mrbench.run.executors import EXECUTORS, OPTIONS, STARTED_HERE
+from mrbench.text import shorten
 
 Planned = list[tuple[Plan, RecipeFile]]
 
@@ -46,7 +48,20 @@ def points(args: argparse.Namespace) -> list[RecipeFile]:
     if not sets:
         return list(chosen_files(args))
     grid.check(sets, chosen_files(args))
-    return [file for point in grid.points(sets) for file in chosen_files(args, given=point)]
+    return [file for point in grid.points(sets) for file in _with_values(args, point)]
+
+
+def _with_values(args: argparse.Namespace, given: Given) -> tuple[RecipeFile, ...]:
+    """Read the chosen recipes, which are well with the defaults, with these values."""
+    try:
+        return chosen_files(args, given=given)
+    except RecipeError as exc:
+        if exc.text.startswith("--set"):
+            raise
+        text = f"with --set {shorten(settings(given))}: {exc.text}"
+        raise RecipeError(
+            text, "give another value", file=exc.file, line=exc.line, key=exc.key
+        ) from exc
 
 
 def plan_of(
