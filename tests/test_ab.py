@@ -107,6 +107,15 @@ def test_a_parameter_has_an_old_and_a_new_value(toy: Path, tmp_path: Path) -> No
     assert sorted(set(sides)) == [("new", 0.02), ("old", 0.01)]
 
 
+def test_two_plans_that_may_not_be_compared_cost_no_run(toy: Path, tmp_path: Path) -> None:
+    edit(toy, "per_device: 4", 'per_device: "{batch}"')
+    toy.write_text(f"{toy.read_text()}parameters:\n  batch: {{default: 2}}\n")
+    done = ab("--recipe", toy, "--set", "batch=4,8", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "the two may not be compared: plan.per_device: 4 / 8 (" in done.stderr
+    assert not runs(tmp_path)
+
+
 def test_a_test_that_is_interrupted_goes_on(toy: Path, tmp_path: Path) -> None:
     other = toy.with_name("other.yaml")
     other.write_text(toy.read_text().replace("SECONDS: 0.01", "SECONDS: 0.03"))

@@ -6,6 +6,8 @@ import re
 from msgspec.structs import replace
 
 from mrbench.checks.ab import Side
+from mrbench.checks.ab_words import UNLIKE
+from mrbench.checks.baseline.likeness import forbidding, kept_of_plan
 from mrbench.cli import choice
 from mrbench.errors import RecipeError
 from mrbench.model.parameters import settings
@@ -20,7 +22,7 @@ SHORT = 10  # digits of a commit that people are shown
 
 
 def sides(args: argparse.Namespace) -> tuple[Side, Side]:
-    """Return old and new; RecipeError where the arguments do not name exactly two."""
+    """Return old and new; RecipeError where they are not two, or may not be compared."""
     commits, variables = args.commit or (), args.variable or ()
     files = choice.points(args) if args.recipe or args.impl else []
     match (len(files), len(commits), len(variables)):
@@ -44,6 +46,9 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
     if old.plan.suite != new.plan.suite:
         suites = f"{old.plan.suite} and {new.plan.suite}"
         raise RecipeError(f"the recipes are of two suites, {suites}", "compare within one")
+    if why := forbidding(kept_of_plan(old.plan), kept_of_plan(new.plan)):
+        more = f", and {len(why) - 1} more" if len(why) > 1 else ""
+        raise RecipeError(f"the two may not be compared: {why[0]}{more}", UNLIKE)
     return old, new
 
 

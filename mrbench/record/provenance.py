@@ -152,9 +152,7 @@ def _said(key: str, value: object) -> object:
 
 def facts(record: RunRecord) -> dict[str, object]:
     """Return what a record knows of where its number comes from, by dotted key."""
-    content = record.plain()
-    parameters = {name: each.value for name, each in record.plan.parameters.items()}
-    content["plan"] |= {"parameters": parameters} if parameters else {}
+    content = record.plain() | {"plan": _plan(record.plan)}
     environment, machine = content.get("environment") or {}, content.get("machine") or {}
     gpus = record.machine.gpus if record.machine else ()
     watched = (record.telemetry.gpus if record.telemetry else None) or ()
@@ -182,6 +180,20 @@ def facts(record: RunRecord) -> dict[str, object]:
     known["package"] = dict(_packages(record.environment.frozen if record.environment else ()))
     known["stated"] = {name: fact.value for name, fact in (record.stated or {}).items()}
     known["weights"] = {weights.file: weights.sha256 for weights in record.weights or ()}
+    return _leaves(known)
+
+
+def facts_of_plan(plan: Plan) -> dict[str, object]:
+    """Return those facts of a run's record that its plan decides, before there is a run."""
+    return _leaves({"plan": _one(_plan(plan))})
+
+
+def _plan(plan: Plan) -> dict[str, object]:
+    parameters = {name: each.value for name, each in plan.parameters.items()}
+    return plan.plain() | ({"parameters": parameters} if parameters else {})
+
+
+def _leaves(known: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in leaves(known) if value not in (None, "", [], {})}
 
 

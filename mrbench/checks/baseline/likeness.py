@@ -9,8 +9,9 @@ import hashlib
 from collections.abc import Mapping
 
 from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
+from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
-from mrbench.record.provenance import between, facts, meaning, rules_for
+from mrbench.record.provenance import between, facts, facts_of_plan, meaning, rules_for
 from mrbench.text import printable, shorten
 
 Facts = Mapping[str, str]
@@ -34,7 +35,15 @@ LONGEST = 120  # characters of a value that the file holds
 
 def kept_facts(record: RunRecord) -> dict[str, str]:
     """Return what a record knows that may matter to a comparison, as short texts, in order."""
-    known = facts(record)
+    return _kept(facts(record))
+
+
+def kept_of_plan(plan: Plan) -> dict[str, str]:
+    """Return those of the kept facts that a run's plan decides, before there is a run."""
+    return _kept(facts_of_plan(plan))
+
+
+def _kept(known: Mapping[str, object]) -> dict[str, str]:
     rules = {**rules_for(known, known), **AGAINST_BASELINE}
     return {
         printable(key): _text(value)
