@@ -208,9 +208,11 @@ def test_load_by_other_programs_is_told_of_both_sides(
     assert "measure again on a quiet machine" in told
     assert "the baseline, 1" not in told
     (here / "base.json").unlink()
+    grid = {"batch": {"value": 4, "default": 2}}
+    change(here / "runs", lambda record: record["plan"].update(parameters=grid))
     saved = mrbench(*SAVE, "runs", cwd=here)
     assert saved.returncode == 0
-    assert f"toy: 1 of 3 runs: {TOOK}" in saved.stderr
+    assert f"toy batch=4: 1 of 3 runs: {TOOK}" in saved.stderr
     change(here / "runs", renamed("-later"))
     assert check("--baseline", "base.json") == 0
     assert f"the baseline, 1 of 3 runs: {TOOK}" in " ".join(capsys.readouterr().out.split())

@@ -44,7 +44,7 @@ def test_values_stand_where_the_names_did(toy: Path) -> None:
     other = make_plan(read(toy, {"batch": "8", "arithmetic": "bfloat16", "seconds": "1e-3"}))
     assert (other.per_device, other.work_per_iteration, other.precision) == (8, 8, "bfloat16")
     assert other.command == ("{python}", "train.py", "60", "0.001", "batch=8/1")
-    assert other.label == "toy batch=8 arithmetic=bfloat16 seconds=0.001"
+    assert other.label == "toy arithmetic=bfloat16 batch=8 seconds=0.001", "as record.json has them"
     batch = PlannedParameter(value=8, default=4, unit="images", description="Images of one device.")
     assert other.parameters["batch"] == batch
     assert '"value": 8' in other.canonical()

@@ -84,8 +84,11 @@ def is_safe(text: str) -> bool:
 
 
 def changed(parameters: Planned) -> dict[str, str]:
-    """Return the parameters that have another value than their default, as texts, by name."""
-    return {n: str(p.value) for n, p in parameters.items() if p.value != p.default}
+    """Return the parameters that have another value than their default, as texts, by name.
+
+    Sorted, as record.json has them, so that a run is called the same while it lasts and later.
+    """
+    return {n: str(p.value) for n, p in sorted(parameters.items()) if p.value != p.default}
 
 
 def settings(texts: Mapping[str, str]) -> str:

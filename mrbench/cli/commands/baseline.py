@@ -161,17 +161,19 @@ def _update(args: argparse.Namespace) -> int:
 
 def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:
     for key, repeats in groups.items():
+        name = shorten(series_name(key, set(groups)))
         for reason, count in Counter(repeats.left_out).items():
-            text = f"{counted(count)} of {shorten(key[0])}: {shorten(reason)}"
+            text = f"{counted(count)} of {name}: {shorten(reason)}"
             print(f"mrbench: left out: {text}", file=sys.stderr)
 
 
 def _print_slowed(groups: Mapping[Key, ValidRuns]) -> None:
     """Say which runs of a baseline were slowed: it will be beaten too easily."""
     for key, repeats in groups.items():
+        name = shorten(series_name(key, set(groups)))
         for fact, text in repeats.facts.items():
             if fact.startswith(f"{SLOWED}."):
-                print(f"mrbench: {shorten(key[0])}: {shorten(text, 400)}", file=sys.stderr)
+                print(f"mrbench: {name}: {shorten(text, 400)}", file=sys.stderr)
 
 
 def _print_json(stored: Baseline) -> None:
