@@ -13,7 +13,8 @@ import msgspec
 from mrbench.errors import MeasureError, MrbenchError, RecipeError
 from mrbench.measure import anylog
 from mrbench.measure.anylog import Known, KnownLog, ParsedLog
-from mrbench.measure.published import apply
+from mrbench.measure.published.apply import apply
+from mrbench.measure.published.reading import log_of
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.metric import MetricPattern
@@ -133,13 +134,13 @@ def parse_log(
     parsed = measured(known, implementation if recipe is None else Path(recipe).stem)
     if rule is None or applied is None:
         return parsed
-    own = apply.log_of(applied)
+    own, detected = log_of(applied), parsed.log
     if parsed.log is None and own is not None and recipe is None and implementation is None:
         counts = "images" if applied.unit == "unknown" else applied.unit
         read = measured({rule: KnownLog(own, None, counts)}, rule)
         if read.measurement.status != parsed.measurement.status:  # else it is another's log
             parsed = read
-    by_rule = apply.apply(applied, rule, Path(path), parsed.log, parsed.measurement, per=parsed.per)
+    by_rule = apply(applied, rule, Path(path), detected, parsed.measurement, per=parsed.per)
     return msgspec.structs.replace(parsed, by_rule=by_rule)
 
 

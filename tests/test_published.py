@@ -8,11 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from manyruns import KEPT
+from mrbench import api
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.parsers import resolve_format
 from mrbench.measure.published import apply as applying
 from mrbench.measure.published.lines import Line, chosen, compiled, deduped
+from mrbench.measure.published.reading import log_of
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.published import ByRule, Lines, PublishedRule
@@ -47,7 +49,7 @@ def by_rule(
     log = tmp_path / "train.log"
     log.write_text(text)
     rule = replace(published.load(name), **changes)
-    known = applying.log_of(rule)
+    known = log_of(rule)
     first, last = map(int, window.split(":"))
     measured = parse_log(
         log,
@@ -157,20 +159,51 @@ def test_a_line_outside_of_what_the_log_times_is_named(tmp_path: Path) -> None:
     log.write_text(
         "".join(f"iter {i}: loss 3.1, time {100 if i else 2100}.00ms\n" for i in range(601))
     )
+    pattern = r"iter (?P<iteration>\d+): .*time (?P<value>[\d.]+)ms"
     rule = replace(
-        published.load("litgpt-last"),
-        lines=Lines(all=True),
-        statistic="mean",
-        pattern=r"iter (?P<iteration>\d+): .*time (?P<value>[\d.]+)ms",
+        published.load("litgpt-last"), lines=Lines(all=True), statistic="mean", pattern=pattern
     )
-    known = LogFormat(format="nanogpt")  # it times iterations from 1 on
+    # it times iterations from 1 on
+    known = LogFormat(pattern=pattern, timing="interval_mean", unit="ms")
     window = Window(first=100, last=500)
-    parsed = parse_log(log, recipes={}, window=window, implementation="nanogpt")
+    parsed = parse_log(log, recipes={"own": KnownLog(known)}, window=window, implementation="own")
     by = applying.apply(rule, "own", log, known, parsed.measurement)
     assert by.number == pytest.approx((2.1 + 600 * 0.1) / 601)
     assert [e.cause for e in by.effects] == ["lines"]
     assert "1 line of iteration 0" in by.effects[0].text
     assert product(by, window=False) == pytest.approx(1 + (by.difference or 0))
+
+
+def test_a_rule_without_log_times_the_whole_log_by_its_detected_format(tmp_path: Path) -> None:
+    lines = [
+        f"step {i:5d} | loss: 3.1 | dt: {s:.2f}ms | tok/sec: {1e6 / s:.2f}"
+        for i, s in enumerate([34_000, *[100] * 600])
+    ]
+    text = (
+        "title: mine\nsource: a page\nlines: {all: true}\nof: rate\nstatistic: mean\n"
+        "unit: tokens\nper: job\n"
+        "pattern: '(step|Step) +(?P<iteration>\\d+) .*: (?P<value>[\\d.]+)'\n"
+    )
+
+    def parsed(name: str, lines: list[str], rule: str) -> ByRule:
+        log, path = tmp_path / f"{name}.log", tmp_path / f"{name}.yaml"
+        log.write_text("\n".join(lines) + "\n")
+        path.write_text(rule)
+        by = api.parse_log(log, rule=str(path)).by_rule
+        assert by is not None
+        return by
+
+    by = parsed("own", lines, text)
+    said = parsed("said", lines, f"{text}log: {{format: build-nanogpt}}\n")
+    assert by.whole_log == said.whole_log == pytest.approx(601 * 1000 / (34 + 60), rel=1e-4)
+    assert by.effects == said.effects
+    unknown = parsed("unknown", [line.replace("step", "Step") for line in lines], text)
+    assert (unknown.number, unknown.whole_log) == (by.number, None)
+    assert "of a format that mrbench knows" in unknown.notes[0]
+    # a line each ten iterations tells of the last one alone
+    sparse = parsed("sparse", lines[::10], text)
+    assert (sparse.whole_log, sparse.ours) == (None, None)
+    assert "time only 1 of the 601 iterations" in sparse.notes[0]
 
 
 def test_the_last_line_may_be_an_evaluation(tmp_path: Path) -> None:
@@ -292,7 +325,7 @@ def test_rules_that_come_with_mrbench_can_be_applied(name: str) -> None:
     rule = published.load(name)
     assert "@" in rule.source
     compiled(rule)
-    log = applying.log_of(rule)
+    log = log_of(rule)
     if log is not None:
         resolve_format(log)
 
@@ -393,6 +426,7 @@ def test_parse_prints_theirs_and_ours(tmp_path: Path) -> None:
     minutes = mrbench(*words[:-1], "5762min", cwd=tmp_path)
     assert minutes.returncode == 2
     assert "a time in min, the rule maxtext gives tokens/s per device" in minutes.stderr
+    assert "\nmaxtext  " in mrbench("list", "--rules", cwd=tmp_path).stdout
     refused = mrbench("parse", str(log), "--rule", "maxtex", cwd=tmp_path)
     assert (refused.returncode, "did you mean 'maxtext'?" in refused.stderr) == (2, True)
 

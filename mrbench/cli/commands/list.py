@@ -9,7 +9,8 @@ import msgspec
 from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
 from mrbench.model.parameters import Parameter, settings
-from mrbench.recipe import load
+from mrbench.model.published import PublishedRule
+from mrbench.recipe import load, published
 
 COMMAND = Command(
     group="Get ready",
@@ -18,6 +19,7 @@ COMMAND = Command(
     help="List suites and recipes.",
     examples="""\
 mrbench list
+mrbench list --rules
 mrbench list --json""",
 )
 
@@ -45,11 +47,20 @@ class ListedSuite(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench list`."""
+    parser.add_argument(
+        "--rules",
+        action="store_true",
+        help="list the rules of published numbers that `mrbench parse --rule` knows instead",
+    )
     add_json(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Show suites and recipes."""
+    """Show suites and recipes, or the rules of published numbers."""
+    if args.rules:
+        rules = published.known()
+        print(json.dumps(msgspec.to_builtins(rules), indent=1) if args.json else _of_rules(rules))
+        return 0
     suites = {name: _suite(name) for name in load.suite_names()}
     print(json.dumps(msgspec.to_builtins(suites), indent=1) if args.json else _as_text(suites))
     return 0
@@ -75,6 +86,11 @@ def _suite(name: str) -> ListedSuite:
         ),
         references=tuple(each.name for each in suite.references),
     )
+
+
+def _of_rules(rules: Mapping[str, PublishedRule]) -> str:
+    width = max(map(len, rules))
+    return "\n".join(f"{name:{width}}  {rule.title}" for name, rule in sorted(rules.items()))
 
 
 def _as_text(suites: Mapping[str, ListedSuite]) -> str:

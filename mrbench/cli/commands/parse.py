@@ -93,8 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rules.add_argument(
         "--rule",
         metavar="NAME|FILE",
-        help="also print what the log gives by this rule, and where the difference comes from; an"
-        " unknown name lists the rules that mrbench brings",
+        help="also print what the log gives by this rule, and where the difference comes from;"
+        " `mrbench list --rules` prints those that mrbench brings",
     )
     rules.add_argument(
         "--published",

@@ -9,54 +9,22 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from mrbench.measure.log.blocks import read_blocks
-from mrbench.measure.parsers import parse_samples, resolve_format
 from mrbench.measure.published import effects, lines, stretches
 from mrbench.measure.published.lines import Line
+from mrbench.measure.published.reading import NEAR, RuledLog, read_log
 from mrbench.measure.published.stretches import Stretch
-from mrbench.model.logformat import LogFormat, Per, Timing
+from mrbench.model.logformat import LogFormat, Per
 from mrbench.model.measurement import Measurement
 from mrbench.model.published import ByRule, Effect, Lines, PublishedRule
 from mrbench.text import counted
 
-TIMINGS: dict[str, Timing] = {"rate": "rate", "time": "interval_mean", "clock": "cumulative"}
-CORRECTED = ("running_mean", "cumulative")  # a sample of theirs is no number that the log prints
 COARSE = 0.002  # of a number: more than its digits should leave open
-NEAR = 0.05  # two figures of one work, for the digits of one of them
 NO_WORK = (
     "the log does not say how many {unit} an iteration has; if the number is of the whole job, give"
     " --work-per-iteration N and --unit {unit}"
 )
 GIVEN = "its publisher gives no number"
 GROWN = 1.1  # times: the last quarter's usual iteration by the first's
-
-
-class _Log(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of a log: the lines that print numbers, and the time between its lines."""
-
-    printed: Sequence[Line]
-    whole: Sequence[Stretch]
-    counts_from: int
-    of_work: bool  # the stretches' iterations are units of work, since the log prints rates only
-    skipped: int  # iterations that the trainer skipped
-
-
-def log_of(rule: PublishedRule) -> LogFormat | None:
-    """Return how to measure a log of this rule by its own words; None: the format is detected."""
-    if rule.log is not None or rule.pattern is None or rule.of not in TIMINGS:
-        return rule.log
-    if isinstance(rule.lines, Lines) and rule.lines.kind == "val":
-        return None
-    unit = rule.pattern_unit
-    if unit == "min" or unit == "h":  # noqa: PLR1714 - mypy knows by == what is left
-        return None
-    return LogFormat(
-        pattern=rule.pattern,
-        step_pattern=rule.step_pattern,
-        timing=TIMINGS[rule.of],
-        unit=None if rule.of == "rate" else unit,
-        per=rule.per if rule.of == "rate" and rule.per != "unknown" else None,
-    )
 
 
 def apply(
@@ -69,7 +37,7 @@ def apply(
     per: Per = "job",
     devices: int | None = None,
 ) -> ByRule:
-    """Return what a rule makes of a log. log: how its lines are timed, None if nobody knows.
+    """Return what a rule makes of a log. log: its format, for a rule without `log`; None: unknown.
 
     measured: mrbench's own measurement of it; per: whether its throughput is of one device;
     devices: their number, if known. Raises MeasureError where the log cannot be read,
@@ -79,7 +47,7 @@ def apply(
     unsaid = _unsaid(rule)
     if unsaid or not isinstance(rule.lines, Lines):
         return replace(result, reason=unsaid)
-    read = _read(rule, path, log)
+    read = read_log(rule, path, log)
     if isinstance(read, str):
         return replace(result, reason=read)
     counted_lines = lines.chosen(read.printed, rule.lines)
@@ -93,10 +61,11 @@ def apply(
         last=counted_lines[-1].iteration,
     )
     work = _work(rule, read, measured, _known_work(rule, measured, per, devices))
-    if work is None or not math.isfinite(work):
+    if read.whole and (work is None or not math.isfinite(work)):
         return replace(result, reason=NO_WORK.format(unit=rule.unit))
+    scale = work or 1.0  # without the whole log theirs is what the lines print, of whatever work
     if rule.pattern is None and rule.of == "rate":  # iterations per second so far
-        counted_lines = [line._replace(value=line.value * work) for line in counted_lines]
+        counted_lines = [line._replace(value=line.value * scale) for line in counted_lines]
     inside = _inside(rule, read, counted_lines)
     notes = _notes(rule, read, counted_lines, inside)
     if measured.processes > 1:
@@ -106,8 +75,8 @@ def apply(
     result = replace(result, notes=tuple(notes))
     if rule.statistic == "work_over_time" and not inside:
         return replace(result, reason=_none_of(rule.lines, read.printed))
-    theirs = _Theirs(rule=rule, read=read, lines=counted_lines, inside=inside, work=work)
-    own = _own_rate(theirs, measured, 1 if per == rule.per else devices)
+    theirs = _Theirs(rule=rule, read=read, lines=counted_lines, inside=inside, work=scale)
+    own = _own_rate(theirs, measured, 1 if per == rule.per else devices) if work else None
     return _compared(result, theirs, measured, own)
 
 
@@ -121,55 +90,11 @@ def _unsaid(rule: PublishedRule) -> str:
     return ""
 
 
-def _read(rule: PublishedRule, path: Path, log: LogFormat | None) -> _Log | str:
-    """Read a log as a rule needs it, or return why it cannot be."""
-    log = log_of(rule) or log
-    printed = lines.read(read_blocks(path), rule) if rule.pattern else []
-    if rule.pattern and not printed:
-        return "no line of the log matches the rule's pattern"
-    if log is None:
-        return (
-            "no line is of a format that mrbench knows, and the rule has no `log`; say how its"
-            " lines are timed with --as or --recipe"
-        )
-    counts_from = resolve_format(log).counts_from
-    if rule.of == "clock" and log.pattern and log.timing == "cumulative":
-        ticks = replace(
-            rule,
-            pattern=log.pattern,
-            step_pattern=log.step_pattern,
-            pattern_unit=log.unit or rule.pattern_unit,
-        )
-        whole = stretches.of_clock(lines.read(read_blocks(path), ticks), counts_from)
-    else:
-        other = stretches.other_lines(read_blocks(path))
-        samples = parse_samples(read_blocks(path), log, 0)
-        whole = stretches.of_samples(samples, other, counts_from)
-    if not whole:
-        return "no line of the log tells how long its iterations took"
-    timing = resolve_format(log).timing
-    if not rule.pattern:
-        if timing in CORRECTED and rule.statistic != "work_over_time":
-            return f"the log prints a {timing}; to take it as it stands the rule needs a pattern"
-        printed = [_as_printed(each, rule) for each in whole]
-    return _Log(
-        printed=printed,
-        whole=whole,
-        counts_from=counts_from,
-        of_work=timing == "rate",
-        skipped=lines.skipped(read_blocks(path)),
-    )
-
-
-def _as_printed(each: Stretch, rule: PublishedRule) -> Line:
-    return Line(each.last, each.each_s if rule.of != "rate" else 1 / each.each_s)
-
-
 class _Theirs(msgspec.Struct, frozen=True, kw_only=True):
     """A rule on one log: the lines that count, their time, and the work of an iteration."""
 
     rule: PublishedRule
-    read: _Log
+    read: RuledLog
     lines: Sequence[Line]
     inside: Sequence[Stretch]
     work: float
@@ -199,9 +124,19 @@ class _Theirs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float | None) -> ByRule:
-    """Add the rule's number, work over time of the whole log, mrbench's own, and the effects."""
+    """Add the rule's number, mrbench's own, work over time of the whole log, and the effects."""
     rule, whole = theirs.rule, theirs.read.whole
     number = theirs.rate(set())
+    result = replace(
+        result,
+        number=theirs.in_unit(number),
+        ours=None if own is None else theirs.in_unit(own),
+        ours_first=None if own is None else measured.first,
+        ours_last=None if own is None else measured.last,
+        difference_to_ours=None if own is None else number / own - 1,
+    )
+    if not whole:
+        return result
     # of a log that prints rates only the seconds are those of one unit, which no stamp tells
     stamped, seconds = effects.of_stamps([] if theirs.read.of_work else whole, rule)
     seconds = seconds or sum(each.seconds for each in whole)
@@ -222,13 +157,8 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
         found += effects.of_window(per_second / own, measured.first, measured.last)
     return replace(
         result,
-        number=theirs.in_unit(number),
         whole_log=theirs.in_unit(per_second),
         difference=number / per_second - 1,
-        ours=None if own is None else theirs.in_unit(own),
-        ours_first=None if own is None else measured.first,
-        ours_last=None if own is None else measured.last,
-        difference_to_ours=None if own is None else number / own - 1,
         effects=tuple(found),
     )
 
@@ -242,7 +172,7 @@ def _without(rate: effects.Statistic, these: set[int], left_out: set[int]) -> fl
     return rate(these | left_out)
 
 
-def _inside(rule: PublishedRule, read: _Log, counted_lines: Sequence[Line]) -> list[Stretch]:
+def _inside(rule: PublishedRule, read: RuledLog, counted_lines: Sequence[Line]) -> list[Stretch]:
     """Return the time of the lines that count; of a range's work over time, from first to last.
 
     Such a range is of iterations done, whatever number the log prints for the first one.
@@ -268,7 +198,7 @@ def _known_work(
 
 
 def _work(
-    rule: PublishedRule, read: _Log, measured: Measurement, of_log: float | None
+    rule: PublishedRule, read: RuledLog, measured: Measurement, of_log: float | None
 ) -> float | None:
     """Return the work of an iteration in the rule's unit, a line's rate by its seconds.
 
@@ -282,6 +212,8 @@ def _work(
         return None
     if rule.of != "rate" or read.of_work:
         return 1.0
+    if not read.whole:
+        return of_log
     timed = {each.last: each for each in read.whole}
     known = [
         (line, each)
@@ -309,7 +241,7 @@ def _own_rate(theirs: _Theirs, measured: Measurement, devices: int | None) -> fl
     """
     if measured.status != "ok":
         return None
-    if theirs.read.of_work:
+    if theirs.read.of_work and theirs.rule.of == "rate":
         rate = measured.throughput
         return rate / devices if rate and devices and theirs.rule.per != "unknown" else None
     return 1 / measured.seconds_per_iteration if measured.seconds_per_iteration else None
@@ -354,9 +286,9 @@ def _missing(which: Lines, printed: Sequence[Line]) -> str:
 
 
 def _notes(
-    rule: PublishedRule, read: _Log, counted_lines: Sequence[Line], inside: Sequence[Stretch]
+    rule: PublishedRule, read: RuledLog, counted_lines: Sequence[Line], inside: Sequence[Stretch]
 ) -> list[str]:
-    notes = []
+    notes = [f"no work over time of the whole log: {read.untold}"] if read.untold else []
     if isinstance(rule.lines, Lines) and rule.lines.first is not None and rule.lines.last:
         asked = rule.lines.last - rule.lines.first
         timed = sum(each.iterations for each in inside)
