@@ -159,3 +159,15 @@ def test_work_in_thousands_or_another_unit_is_not_counted() -> None:
         span = len(before), len(before) + len(value)
         problem = units.of_work(before + value + behind, *span, "tokens")
         assert (key in problem.remedy) if problem and key else (problem is None and not key), text
+
+
+def test_a_wait_for_data_may_have_a_unit_of_its_own() -> None:
+    for text, seconds in (
+        (b"data <12>ms, time 0.5 s", 1e-3),
+        (b"data (ms): <12> |", 1e-3),
+        (b"time 500 ms data <0.1> s", 1.0),
+        (b"time 500 ms data <100> |", 0.25),
+    ):
+        before, value, behind = text.replace(b">", b"<").split(b"<")
+        span = len(before), len(before) + len(value)
+        assert units.of_wait(before + value + behind, *span, 0.25) == seconds, text

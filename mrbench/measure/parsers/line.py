@@ -117,10 +117,13 @@ def _matched(
     what = _meaning(block, match, rule, shape)
     value, error = units.apply(value, _error(text, rule), what)
     data = number(plain(match["data"])) if rule.data and match["data"] else None
+    wait_s = rule.unit_s or what.seconds
+    if data is not None and rule.unit_s is None:
+        wait_s = units.of_wait(block, *match.span("data"), wait_s)
     return told._replace(
         value=value,
         error=error,
-        data=None if data is None else data * (rule.unit_s or what.seconds),
+        data=None if data is None else data * wait_s,
         untold=what.untold or _uncounted(block, match, rule),
     )
 

@@ -294,6 +294,8 @@ def _events(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
 def _marks(rows: Iterable[Row], columns: Columns, rule: TextFormat) -> Iterator[Mark]:
     floor = last = 0
     what = _meaning(columns, rule)
+    label = f"{columns.data}:".encode()
+    wait_s = rule.unit_s or units.of_wait(label, len(label), len(label), what.seconds)
     for row in rows:
         step = _number(row, columns.iteration)
         if step is None or not step.is_integer():  # nan and inf are none
@@ -317,7 +319,7 @@ def _marks(rows: Iterable[Row], columns: Columns, rule: TextFormat) -> Iterator[
             work=_number(row, columns.work),
             total_work=_number(row, columns.total_work),
         )
-        yield mark if columns.value is None else _timed(mark, row, columns, what)
+        yield mark if columns.value is None else _timed(mark, row, columns, what, wait_s)
 
 
 def _meaning(columns: Columns, rule: TextFormat) -> units.Meaning:
@@ -328,14 +330,14 @@ def _meaning(columns: Columns, rule: TextFormat) -> units.Meaning:
     return what._replace(untold=what.untold or next(filter(None, problems), None))
 
 
-def _timed(mark: Mark, row: Row, columns: Columns, what: units.Meaning) -> Mark:
+def _timed(mark: Mark, row: Row, columns: Columns, what: units.Meaning, wait_s: float) -> Mark:
     name = columns.value or ""
     text = plain(row.texts[name].encode())
     value = number(text)
     error = last_digit(text) / 2 if math.isfinite(value) else 0.0
     value, error = units.apply(value, error, what)
     wait = _number(row, columns.data)
-    data = None if wait is None else wait * what.seconds
+    data = None if wait is None else wait * wait_s
     untold = what.untold if not math.isnan(number(text)) else _no_number(name, row.texts[name])
     return mark._replace(value=value, error=error, untold=untold, data=data)
 

@@ -173,6 +173,21 @@ def of_work_column(name: str, unit: Unit | None) -> Problem | None:
     return of_work(label, len(label), len(label), unit)
 
 
+def of_wait(block: bytes, start: int, end: int, usual: float) -> float:
+    """Return the seconds of one unit of a wait for data; usual: of the value's, if none stands."""
+    shown = (
+        _TIME_BEHIND.match(block, end, end + NEAR)
+        or _BEFORE.search(block, max(0, start - NEAR), start)
+        or _WEAK_BEHIND.match(block, end, end + NEAR)
+    )
+    groups = shown.groupdict() if shown else {}
+    if groups.get("ms") or groups.get("ms2"):
+        return 1e-3
+    if groups.get("us") or groups.get("us2"):
+        return 1e-6
+    return 1.0 if groups.get("s") else usual
+
+
 def apply(value: float, error: float, what: Meaning) -> tuple[float, float]:
     """Return a value and the bound of its error as the recipe's timing wants them."""
     factor = what.seconds * what.scale
