@@ -76,6 +76,7 @@ def test_runs_of_other_values_are_of_another_family(toy: Path) -> None:
         ('precision: "{ar', 'image_size: "{btch}"\n  precision: "{ar', "workload.image_size",
          "unknown placeholder {btch}; did you mean 'batch'"),
         ('"{batch}"', "{batch}", "workload.per_device", 'put it in quotes: "{batch}"'),
+        ('"{arithmetic}"', "{arithmetic}", "workload.precision", 'quotes: "{arithmetic}"'),
         ('per_device: "{batch}"', 'per_device: "{arithmetic}"', "workload.per_device",
          "'float32' is not of type int"),
     ],

@@ -59,12 +59,13 @@ def _fill(node: Node, file: str, given: Given) -> None:
         if name != KEY:
             found = set(_filled(section, values, seen))
             used |= found if name not in WORDS else set()
+    unquoted = set(_unquoted(node))  # what is wrong with these, the reader says
     for name in declared:
-        if name not in used:
+        if name not in used | unquoted:
             raise place.error(
                 f"{KEY}.{name}",
                 "nothing uses it, so that each of its values would train the same",
-                f"write {{{name}}} where its value belongs, e.g. in launch.command, or remove it",
+                f'write "{{{name}}}", in quotes, where its value belongs, or remove it',
             )
 
 
@@ -172,6 +173,19 @@ def _filled(node: Node, values: Mapping[str, str], seen: set[int]) -> Iterator[s
             scalar.value = fill_placeholders(scalar.value, values)
             if whole:
                 scalar.tag = f"tag:yaml.org,2002:{_tag(scalar.value)}"
+
+
+def _unquoted(node: Node) -> Iterator[str]:
+    """Yield the names of {name} without quotes below a node."""
+    pending, seen = [node], set[int]()
+    while pending:
+        each = pending.pop()
+        if id(each) in seen or isinstance(each.value, str):
+            continue
+        seen.add(id(each))
+        if name := yamlfile.bare_placeholder(each):
+            yield name
+        pending += [inner[1] if isinstance(inner, tuple) else inner for inner in each.value]
 
 
 def _tag(text: str) -> str:

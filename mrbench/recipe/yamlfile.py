@@ -323,7 +323,7 @@ class _Reader:
     def text(self, node: yaml.Node, key: str, expected: str) -> str | None:
         """Return what stands there, of a single value."""
         if not isinstance(node, yaml.ScalarNode):
-            name = _bare_placeholder(node)
+            name = bare_placeholder(node)
             hint = f'put it in quotes: "{{{name}}}"' if name else ""
             self.add(key, f"expected {expected}, not {_name(node)}", hint)
         elif _null(node):
@@ -378,7 +378,7 @@ def _null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")
 
 
-def _bare_placeholder(node: yaml.Node) -> str:
+def bare_placeholder(node: yaml.Node) -> str:
     """Return the name of {name} without quotes, which YAML takes for a key without a value."""
     if isinstance(node, yaml.MappingNode) and len(node.value) == 1 and _null(node.value[0][1]):
         name = getattr(node.value[0][0], "value", "")
