@@ -8,6 +8,7 @@ import pytest
 
 import tokenlogs
 from mrbench.measure.proposal import propose
+from mrbench.model.workload import PartlyKnown
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
 from toy import mrbench as run_mrbench
@@ -37,7 +38,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_in_a_repository_the_recipe_pins_its_head(repository: Path) -> None:
-    code, out, err = mrbench("new", "own.yaml")
+    code, out, err = mrbench("new", "own.yaml", "--per-device", "2")
     assert (code, err) == (0, "")
     file = load.load_path(Path("own.yaml"))
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
@@ -261,7 +262,9 @@ def test_time_stamps_of_the_log_decide_what_a_time_is(
 @pytest.mark.parametrize("name", ["detectron2-2019", "mmdetection", "timm", "minimask"])
 @pytest.mark.usefixtures("repository")
 def test_a_format_that_mrbench_knows_is_named(name: str) -> None:
-    code, out, _ = mrbench("new", "own.yaml", "--log", str(LOGS / f"{name}.log"))
+    code, out, _ = mrbench(
+        "new", "own.yaml", "--per-device", "2", "--log", str(LOGS / f"{name}.log")
+    )
     assert code == 0
     known = load.load_path(Path("own.yaml")).recipe.log
     assert known.format == name.removesuffix("-2019")
@@ -291,7 +294,8 @@ def test_a_window_shorter_than_a_look_at_the_machine_is_told() -> None:
 @pytest.mark.usefixtures("repository")
 def test_a_log_that_ends_before_the_window_of_a_suite_that_stays_is_told() -> None:
     Path("train.log").write_text(lines("step {i} 2.0 s/it", range(1, 301)))
-    assert "note" not in mrbench("new", "own.yaml", "--log", "train.log")[1]
+    known = ["--per-device", "2", "--log", "train.log"]
+    assert "note" not in mrbench("new", "own.yaml", *known)[1]
     assert load.load_path(Path("own.yaml")).suite.window.last == 300
     Path("train.log").write_text(lines("step {i} 2.0 s/it", range(1, 201)))
     code, out, _ = mrbench("new", "other.yaml", "--log", "train.log")
@@ -311,7 +315,7 @@ def test_a_pipe_is_no_log() -> None:
 @pytest.mark.usefixtures("repository")
 def test_a_log_without_iterations_leaves_the_arrival_clock() -> None:
     Path("train.log").write_text("hello\nconv1 64 7\nconv2 128 3\nbye 9\n")
-    code, out, _ = mrbench("new", "own.yaml", "--log", "train.log")
+    code, out, _ = mrbench("new", "own.yaml", "--per-device", "2", "--log", "train.log")
     assert code == 0
     assert "no number in train.log grows" in out
     assert load.load_path(Path("own.yaml")).recipe.log.clock == "arrival"
@@ -341,3 +345,54 @@ def test_a_result_file_is_named_as_the_log(tmp_path: Path) -> None:
     assert (found.log.format, found.log.file) == ("litgpt-csv", "**/metrics.csv")
     assert found.measured
     assert found.measured.seconds_per_iteration == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "step {i} loss {loss:.3f} 98,600 tok/s",
+        "step {i} loss {loss:.3f} tokens/sec: 98600",
+        '{{"step": {i}, "loss": {loss:.3f}, "tokens_per_second": 98600}}',
+        "step {i} loss {loss:.3f} 98.6 ktok/s",
+        "step {i} loss {loss:.3f} dt 250.0ms tok/s 98600",
+    ],
+)
+def test_a_rate_is_no_time_and_counts_in_its_own_unit_alone(tmp_path: Path, line: str) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(lines(line, range(10, 601, 10)))
+    found = propose(log, known=PartlyKnown(unit="tokens"))
+    assert found
+    assert (found.log.timing, found.log.clock) == ("rate", "log"), found.rejected
+    assert found.measured
+    assert found.measured.throughput == pytest.approx(98600)
+    images = propose(log)
+    assert images
+    assert (images.log.clock, images.log.timing) == ("arrival", None)
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_number_that_enters_the_throughput_must_be_given_before_a_run() -> None:
+    command = ["--command", "python tools/train.py {per_device} {sequence_length} {accumulation}"]
+    out = mrbench("new", "own.yaml", "--unit", "tokens", "--per-device", "4", *command)[1]
+    assert "to fill in before it can be run: workload.sequence_length (line" in out
+    code, _, err = mrbench("run", "--recipe", "own.yaml", "--dry-run")
+    assert (code, err.count("is not filled in yet")) == (2, 2)
+    known = ["--per-device", "4", "--sequence-length", "64", "--accumulation", "2"]
+    mrbench("new", "known.yaml", "--unit", "tokens", *known, *command)
+    plan = make_plan(load.load_path(Path("known.yaml")))
+    assert plan.work_per_iteration == 4 * 64 * 2
+    assert plan.command[-3:] == ("4", "64", "2")
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_log_that_states_other_work_than_the_recipe_is_told() -> None:
+    text = "tokens per iteration will be: 491,520\n"
+    Path("train.log").write_text(text + lines("iter {i}: loss 2.0, time 250.00ms", range(600)))
+    known = ["--per-device", "8", "--sequence-length", "1024", "--accumulation", "4"]
+    out = mrbench("new", "own.yaml", "--log", "train.log", *known)[1]
+    assert "number: 1966080.000 tokens/s, 0.250000 s per iteration" in out
+    assert (
+        "the log tells of 491,520 tokens in one iteration, but the workload has\n      32,768"
+        in out
+    )
+    assert load.load_path(Path("own.yaml")).recipe.workload.unit == "tokens"

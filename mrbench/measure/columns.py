@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 Kind = Literal[
-    "iteration", "epoch", "loss", "per_iteration", "per_second", "images", "time", "other", ""
+    "iteration", "epoch", "loss", "per_iteration", "per_second", "work_rate", "time", "other", ""
 ]
 
 LEAST_LINES = 3  # of a kind of line: two show no steady step
@@ -28,14 +28,16 @@ _TOKEN = re.compile(
 _AROUND = re.compile(r"\s*([\0\1])\s*")
 _SECONDS = r"(?:m|u|micro|milli)?s(?:ecs?|econds?)?"
 _STEPS = r"(?:iters?|its?|iterations?|steps?|batch(?:es)?)"
-_IMAGES = r"(?:imgs?|images?|ims?|samples?|examples?|pictures?)"
+# What is counted: whether that is the unit asked for, the reader of the log decides.
+_WORK = r"[kKM]?(?:imgs?|images?|ims?|samples?|examples?|pictures?|tok(?:en)?s?|seq(?:uence)?s?)"
 _PER = r" ?(?:/|per|_per_) ?"
+_NEXT = re.compile(r"\s?[\w /]+[\"']?\s*[:=]")  # the name of the number behind it
 # What stands behind a number, and what before it (with its last word), say what it is.
 _BEHIND: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("per_iteration", re.compile(rf"\s?{_SECONDS}{_PER}{_STEPS}\b", re.IGNORECASE)),
     ("per_second", re.compile(rf"\s?{_STEPS}{_PER}s(?:ec|econd)?\b", re.IGNORECASE)),
-    ("images", re.compile(rf"\s?{_IMAGES}{_PER}s(?:ec|econd)?\b", re.IGNORECASE)),
-    ("other", re.compile(r"\s?\w+ ?/ ?s(?:ec|econd)?\b")),  # tokens, bytes
+    ("work_rate", re.compile(rf"\s?{_WORK}{_PER}s(?:ec|econd)?\b", re.IGNORECASE)),
+    ("other", re.compile(r"\s?\w+ ?/ ?s(?:ec|econd)?\b")),  # bytes
     ("time", re.compile(r"\s?(?:ms|us|s|secs?|seconds?|msecs?)(?![\w/])")),
 )
 _BEFORE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -50,7 +52,7 @@ _BEFORE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("epoch", re.compile(r"epoch\W*$", re.IGNORECASE)),
     ("loss", re.compile(r"(?:loss|\bnll)\W*$", re.IGNORECASE)),
     ("per_second", re.compile(rf"\b{_STEPS}{_PER}s(?:ec|econd)?\W*$", re.IGNORECASE)),
-    ("images", re.compile(rf"\b{_IMAGES}{_PER}s(?:ec|econd)?\W*$", re.IGNORECASE)),
+    ("work_rate", re.compile(rf"(?:\b|_){_WORK}{_PER}s(?:ec|econd)?\W*$", re.IGNORECASE)),
     (
         "per_iteration",
         re.compile(rf"(?:\b{_SECONDS}|time){_PER}{_STEPS}\b(?: \(\w+\))?\W*$", re.IGNORECASE),
@@ -59,8 +61,8 @@ _BEFORE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "time",
         re.compile(
-            r"(?:\b|_)(?:time|dt|elapsed|took|duration|secs?|seconds?)(?:_(?:ms|us|s))?"
-            r"(?: ?\(\w+\))?\W*$",
+            r"(?:\b|_)(?<!/)(?<!/ )(?<!per[ _])(?:time|dt|elapsed|took|duration|secs?|seconds?)"
+            r"(?:_(?:ms|us|s))?(?: ?\(\w+\))?\W*$",
             re.IGNORECASE,
         ),
     ),
@@ -141,7 +143,9 @@ def find(lines: Iterable[str]) -> Kindred | None:
         if found is None:
             continue
         stated = {column.stated for column in found.columns}
-        sure = bool(stated & {"iteration", "per_iteration", "per_second", "images", "time", "loss"})
+        sure = bool(
+            stated & {"iteration", "per_iteration", "per_second", "work_rate", "time", "loss"}
+        )
         if not sure and found.lines * 2 < total:  # a table or a listing, not progress
             continue
         rank = (sure, found.lines)
@@ -200,7 +204,9 @@ def _stated(before: str, behind: str) -> Kind:
     label = _LABEL.sub(r"\1", before, count=1)
     named: Kind = next((kind for kind, pattern in _BEFORE if pattern.search(label)), "")
     unit = next((kind for kind, pattern in _BEHIND if pattern.match(behind)), None)
-    if unit is None or named == "other" or (named == "per_iteration" and unit == "time"):
+    if unit in ("per_second", "work_rate") and _NEXT.match(behind):
+        unit = None
+    if unit is None or named in ("other", "loss") or (named == "per_iteration" and unit == "time"):
         return named
     return unit
 

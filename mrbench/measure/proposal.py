@@ -15,18 +15,26 @@ from mrbench.measure import columns
 from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
 from mrbench.measure.columns import Column, Kind, Kindred
 from mrbench.measure.log.blocks import read_blocks, read_range
-from mrbench.measure.parsers import FORMAT_NAMES, RESULT_FILES, parse_samples, resolve_format
+from mrbench.measure.parsers import (
+    FORMAT_NAMES,
+    RESULT_FILES,
+    parse_samples,
+    resolve_format,
+    work_unit,
+)
 from mrbench.measure.parsers.base import blank_colours
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Timing
 from mrbench.model.measurement import IterationSample, Measurement
-from mrbench.model.work import UNKNOWN, KnownWork
+from mrbench.model.work import KnownWork, Unit
+from mrbench.model.workload import PartlyKnown
 
 # Works for many logs; the arrival of the lines makes the number right whatever they print.
 ANY_STEPS = LogFormat(
     pattern=r"(?i)\b(?:step|steps|iter|iters|iteration|batch)\b\W{0,4}(?P<iteration>\d+)",
     clock="arrival",
 )
+NOTHING = PartlyKnown()
 FIRST, LAST = 100, 500  # of the usual window
 LOOKED_AT_BYTES = 8 << 20
 LINE_BYTES = 4096  # around a mark, to show its line
@@ -37,7 +45,7 @@ CONFIRMED = 0.05  # how far two clocks may be apart that mean the same
 VALUES: tuple[tuple[Kind, tuple[Timing, ...], bool], ...] = (
     ("per_iteration", ("interval_mean",), True),
     ("per_second", ("iterations_per_second",), True),
-    ("images", ("rate",), True),
+    ("work_rate", ("rate",), True),
     ("time", ("interval_mean", "interval_total"), False),
 )
 # A number as most logs print it, and with an exponent or thousands separators; a loss may be nan.
@@ -50,30 +58,33 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """How to parse a log, and what that finds in it.
 
     known: the log has one of mrbench's formats. every_open: log.every is a stand-in, for the log
-    does not say how many iterations a line is about, so that there is no number. lines: how many
-    lines tell of iterations; first and last of them. end: the last iteration. measured: over
-    `window`. rejected: what was tried, and why it is not the value.
+    does not say how many iterations a line is about, so that there is no number. unit: of the work.
+    lines: how many lines tell of iterations; first and last of them. end: the last iteration.
+    measured: over `window`, with the work that the log states, else that which is known; differs:
+    the two, where they are not the same. rejected: what was tried, and why it is not the value.
     """
 
     log: LogFormat
     known: bool
     every_open: bool = False
+    unit: Unit
     lines: int
     first: str
     last: str
     end: int
     window: Window
     measured: Measurement | None
+    differs: tuple[float, float] | None = None
     rejected: tuple[str, ...] = ()
 
 
 def propose(
-    path: Path, *, work: KnownWork = UNKNOWN, window: Window | None = None
+    path: Path, *, known: PartlyKnown = NOTHING, window: Window | None = None
 ) -> Proposal | None:
     """Return how to parse a log, plain or gzip; None where no line counts iterations.
 
-    work: of an iteration, as far as it is known. window: to measure; default: one that fits the
-    log. Raises MeasureError where the log cannot be read.
+    known: of the workload; without a unit, that of the log's format counts, else images. window: to
+    measure; default: one that fits the log. Raises MeasureError where the log cannot be read.
     """
     if not path.exists():
         raise MeasureError("no such file", "give a log that the training printed", file=path)
@@ -81,12 +92,15 @@ def propose(
         raise MeasureError("is not a plain file", "give a log file", file=path)
     if path.stat().st_size == 0:
         raise MeasureError("is empty", "give a log that the training printed", file=path)
-    known = _known(path)
-    if known is not None:
-        proposal = _described(path, known, work, window, known=True)
-        every_open = known.every is not None
-        measured = None if every_open else proposal.measured
-        return msgspec.structs.replace(proposal, every_open=every_open, measured=measured)
+    format_ = _known(path)
+    unit = known.unit or (work_unit(format_) if format_ else None) or "images"
+    work = KnownWork(known.work_per_iteration(unit), unit)
+    if format_ is not None:
+        proposal = _described(path, format_, work, window, known=True)
+        every_open = format_.every is not None
+        if not every_open:
+            return proposal
+        return msgspec.structs.replace(proposal, every_open=True, measured=None, differs=None)
     kindred = columns.find(_lines(path))
     if kindred is None:
         return None
@@ -189,15 +203,20 @@ def _described(
         ends.append(sample.ended_at)
         end, step = max(end, sample.last), sample.count
     where = window or fitting_window(max(end, 1), step)
+    measured = _measured(path, log, work, where)
+    told, stated = measured and measured.work_per_iteration, work.per_iteration
+    differ = told and stated and abs(told / stated - 1) > CONFIRMED
     return Proposal(
         log=log,
         known=known,
+        unit=work.unit,
         lines=len(ends),
         first=_line_at(path, ends[0]) if ends else "",
         last=_line_at(path, ends[-1]) if ends else "",
         end=end,
         window=where,
-        measured=_measured(path, log, work, where),
+        measured=measured,
+        differs=(told, stated) if differ and told and stated else None,
     )
 
 
@@ -214,8 +233,8 @@ def _measured(path: Path, log: LogFormat, work: KnownWork, window: Window) -> Me
             path,
             recipes={"log": KnownLog(log, work.per_iteration, work.unit)},
             implementation="log",
-            work_per_iteration=work.per_iteration,
             window=window,
+            unit=work.unit,
         )
     except MrbenchError:
         return None

@@ -57,7 +57,7 @@ class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="Command that trains: a list of words, or one line. Filled in: {python},"
             " {checkout}, {output}, {data}, {weights}, {gpus}, {per_device},"
-            " {work_per_iteration}, {learning_rate}, {port}."
+            " {sequence_length}, {accumulation}, {work_per_iteration}, {learning_rate}, {port}."
         ),
     ]
     directory: Annotated[

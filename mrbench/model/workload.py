@@ -105,3 +105,32 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.total is not None and not resized:
             samples = self.total
         return samples * (self.sequence_length or 1) if self.unit == "tokens" else samples
+
+
+class PartlyKnown(Struct, frozen=True, kw_only=True):
+    """What is known of a workload before it is stated; None is unknown."""
+
+    unit: Unit | None = None
+    per_device: int | None = None
+    sequence_length: int | None = None
+    accumulation: int | None = None
+
+    def unknown(self, unit: Unit) -> tuple[str, ...]:
+        """Return the keys of a workload without which there is no throughput in that unit."""
+        needed = [] if unit == "steps" else ["per_device"]
+        if unit == "tokens":
+            needed += ["sequence_length", "accumulation"]
+        return tuple(name for name in needed if getattr(self, name) is None)
+
+    def workload(self, unit: Unit) -> Workload:
+        """Return the workload, with stand-ins for what is unknown."""
+        return Workload(
+            unit=unit,
+            per_device=self.per_device or 1,
+            sequence_length=self.sequence_length or (1 if unit == "tokens" else None),
+            accumulation=self.accumulation or 1,
+        )
+
+    def work_per_iteration(self, unit: Unit) -> int | None:
+        """Return the work of one iteration on one device, if all of it is known."""
+        return None if self.unknown(unit) else self.workload(unit).work_per_iteration(1)

@@ -3,7 +3,7 @@
 import re
 import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -24,13 +24,15 @@ def as_yaml(
     remarks: Remarks = NONE,
     open_keys: Remarks = NONE,
     more: Remarks = NONE,
+    blank: Collection[str] = (),
 ) -> str:
     """Return the YAML of what differs from the defaults, a comment above each key.
 
     remarks: comments instead of the types' descriptions. open_keys: those that somebody must fill
     in, and with what; they are marked with TODO. more: lines that end a section, as they are.
+    blank: those of the open keys whose value is left out, so that nothing reads the recipe before.
     """
-    texts = {"remarks": remarks, "todo": open_keys, "more": more}
+    texts = {"remarks": remarks, "todo": open_keys, "more": more, "blank": dict.fromkeys(blank, "")}
     return "\n".join(_section(struct, "", texts)) + "\n"
 
 
@@ -40,10 +42,10 @@ def _section(struct: msgspec.Struct, key: str, texts: Mapping[str, Remarks]) -> 
     unset: list[str] = []
     for field in structs.fields(type(struct)):
         value = getattr(struct, field.name)
-        if not field.required and value == _default(field):
+        inner = f"{key}.{field.name}" if key else field.name
+        if not field.required and value == _default(field) and inner not in texts["todo"]:
             unset.append(field.name)
             continue
-        inner = f"{key}.{field.name}" if key else field.name
         if not key and lines:
             lines.append("")
         todo = texts["todo"].get(inner)
@@ -53,7 +55,9 @@ def _section(struct: msgspec.Struct, key: str, texts: Mapping[str, Remarks]) -> 
             else texts["remarks"].get(inner, description(type(struct), field.name))
         )
         lines += _comment(comment, indent)
-        if isinstance(value, msgspec.Struct):
+        if inner in texts["blank"]:
+            lines.append(f"{indent}{field.name}: {yamlfile.TODO}")
+        elif isinstance(value, msgspec.Struct):
             lines += [f"{indent}{field.name}:", *_section(value, inner, texts)]
         else:
             lines += textwrap.indent(_entry(field.name, value), indent).splitlines()

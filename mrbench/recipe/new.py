@@ -6,7 +6,7 @@ What cannot be known is filled in so that the recipe can be read and planned, an
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import structs
@@ -17,7 +17,7 @@ from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Guards, Launch, Recipe
 from mrbench.model.suite import Accelerator, Hardware, Rule, Suite
 from mrbench.model.work import Unit
-from mrbench.model.workload import Workload
+from mrbench.model.workload import PartlyKnown, Workload
 from mrbench.recipe import load
 from mrbench.recipe.commented import as_yaml
 from mrbench.recipe.load import RecipeFile
@@ -59,14 +59,27 @@ OPEN: Mapping[str, str] = {
     "framework": "name the framework, e.g. PyTorch; tables show it.",
     "source.url": "name the repository: an https, ssh or file URL.",
     "source.commit": "name the commit: all 40 hex digits, as `git rev-parse HEAD` prints them.",
-    "workload.per_device": "give the images (or workload.unit) of one batch on one GPU."
+    "workload.per_device": "give the UNIT of one batch on one GPU."
     " Write {per_device} where the command takes that number, so that the two cannot differ.",
+    "workload.sequence_length": "give the tokens of one sequence, and write {sequence_length} where"
+    " the command takes that number. Remove this key if per_device is in tokens.",
+    "workload.accumulation": "give the batches whose gradients are added up for one optimizer step,"
+    " 1 if there is no such thing; {accumulation} in the command.",
     "launch.command": "check the command that trains. Filled in: {python}, {checkout}, {output} (a"
-    " fresh folder), {data}, {weights}, {gpus}, {per_device}, {port}.",
-    "log.every": "give the iterations of one epoch, or of one line; the log does not state them.",
+    " fresh folder), {data}, {weights}, {gpus}, {per_device}, {sequence_length}, {accumulation},"
+    " {port}.",
+    "log.every": "give the iterations of one epoch, or from one line to the next (logging_steps);"
+    " the log does not state them.",
     "guards.evaluation": "say what keeps the training from evaluating inside the window.",
     "guards.checkpoint": "say what keeps the training from saving inside the window.",
 }
+# They enter the number: without them there is none, and no recipe that can be run.
+COUNTED = (
+    "workload.per_device",
+    "workload.sequence_length",
+    "workload.accumulation",
+    "log.every",
+)
 REMARKS: Mapping[str, str] = {
     "source": "Code to train: mrbench checks out this commit and never touches your working tree.",
     "environment": "Python interpreter and libraries to train with.",
@@ -108,6 +121,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an implementation beforehand; None is unknown.
 
     origin: where the repository was cloned from. sure: the command was given, and is no guess.
+    work: what was said of it. unit: of the work, said or taken from the log; None: neither.
     every_open: the log's `every` is a stand-in.
     accelerator and machine: what this machine would train on, and its name.
     """
@@ -118,8 +132,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None = None
     command: tuple[str, ...] | None = None
     sure: bool = False
-    per_device: int | None = None
-    unit: Unit = "images"
+    work: PartlyKnown = PartlyKnown()
+    unit: Unit | None = None
     log: LogFormat | None = None
     every_open: bool = False
     window: Window | None = None
@@ -130,32 +144,40 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A recipe and its suite, as text with comments.
 
-    open_keys: what somebody must fill in, by dotted keys. dropped: what was not taken along of
-    another recipe, and what to do about it.
+    open_keys: what somebody must fill in, by dotted keys; blank: those of them without a value, so
+    that the recipe cannot be run before. filled: the recipe, line by line the same, with stand-ins
+    there. dropped: what was not taken along of another recipe, and what to do about it.
     """
 
     recipe: str
+    filled: str
     suite: str
     open_keys: tuple[str, ...]
+    blank: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
 
 
 def from_nothing(facts: Facts, log: LogFormat) -> Draft:
     """Return a recipe of what is known. log: how to parse its log, unless that is known."""
+    unit = facts.unit or "images"
+    blank = _blank(facts, facts.work.unknown(unit))
     known = {
         "source.url": facts.url,
         "source.commit": facts.commit,
-        "workload.per_device": facts.per_device,
         "launch.command": facts.sure or None,
-        "log.every": not facts.every_open or None,
+        **{key: True for key in COUNTED if key not in blank},
     }
-    open_keys = {key: text for key, text in OPEN.items() if known.get(key) is None}
+    open_keys = {
+        key: text.replace("UNIT", "sequences" if unit == "tokens" else unit)
+        for key, text in OPEN.items()
+        if known.get(key) is None
+    }
     recipe = Recipe(
         title=facts.name,
         framework="unknown",
         source=Source(url=facts.url or NO_URL, commit=facts.commit or NO_COMMIT),
         environment=Environment(kind="current"),
-        workload=Workload(unit=facts.unit, per_device=facts.per_device or 1),
+        workload=facts.work.workload(unit),
         launch=Launch(command=facts.command or ("{python}", "train.py")),
         log=facts.log or log,
         guards=Guards(
@@ -174,17 +196,44 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
         rules=RULES,
     )
     remarks = dict(REMARKS)
+    if unit != "images":
+        remarks["workload"] = f"What one iteration is: {unit}, precision."
     if facts.origin:
         remarks["source.url"] = (
             f"Repository to fetch from; on other machines {facts.origin}, once it has the commit."
         )
     more = {key: text.replace("NAME", facts.name) for key, text in MORE.items()}
-    text = as_yaml(recipe, remarks=remarks, open_keys=open_keys, more=more)
+    text, filled = (
+        as_yaml(recipe, remarks=remarks, open_keys=open_keys, more=more, blank=each)
+        for each in (blank, ())
+    )
+    head = HEAD.format(name=facts.name)
     return Draft(
-        recipe=HEAD.format(name=facts.name) + text,
+        recipe=head + text,
+        filled=head + filled,
         suite=SUITE_HEAD + as_yaml(suite, open_keys={"model": "say what all recipes here train."}),
         open_keys=tuple(open_keys),
+        blank=blank,
     )
+
+
+def _blank(facts: Facts, unknown: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys that enter the number and have no value; unknown: of the workload."""
+    keys = {f"workload.{name}" for name in unknown} | ({"log.every"} if facts.every_open else set())
+    return tuple(key for key in COUNTED if key in keys)
+
+
+def _other_work(work: Workload, facts: Facts) -> tuple[Workload, tuple[str, ...]]:
+    """Return another recipe's workload, changed by what is known, and what of it is unknown.
+
+    In another unit its numbers mean nothing; in the same, those that were not given stay.
+    """
+    said = {name: each for name, each in structs.asdict(facts.work).items() if each is not None}
+    if facts.unit not in (None, work.unit):
+        stated = facts.work.workload(facts.unit or "images")
+        said = {name: getattr(stated, name) for name in structs.asdict(facts.work)}
+        return structs.replace(work, **said, total=None), facts.work.unknown(stated.unit)
+    return structs.replace(work, **said, total=None) if said else work, ()
 
 
 def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
@@ -201,11 +250,9 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
         substitutions=() if moved else recipe.source.substitutions,
         paths=() if moved else recipe.source.paths,
     )
-    work, launch = recipe.workload, recipe.launch
-    if facts.per_device:
-        work = structs.replace(
-            work, unit=facts.unit, per_device=facts.per_device, total=None, sequence_length=None
-        )
+    launch = recipe.launch
+    work, unknown = _other_work(recipe.workload, facts)
+    blank = _blank(facts, unknown)
     if facts.command:
         launch = structs.replace(launch, command=facts.command, multi_node=None)
     mine = structs.replace(
@@ -227,10 +274,17 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
     if facts.window:
         suite = structs.replace(suite, window=facts.window)
     head = f"# It began as {whole}.\n{HEAD.format(name=facts.name)}"
+    open_keys = {key: OPEN[key].replace("UNIT", work.unit) for key in blank}
+    text, filled = (
+        as_yaml(mine, remarks={"source": REMARKS["source"]}, open_keys=open_keys, blank=each)
+        for each in (blank, ())
+    )
     return Draft(
-        recipe=head + as_yaml(mine, remarks={"source": REMARKS["source"]}),
+        recipe=head + text,
+        filled=head + filled,
         suite=SUITE_HEAD + as_yaml(suite),
-        open_keys=(),
+        open_keys=blank,
+        blank=blank,
         dropped=tuple(_dropped(recipe, moved=moved)),
     )
 

@@ -33,6 +33,7 @@ MAX_SHOWN = 6  # of them in a message, beside the missing keys
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BARE_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")  # a number to JSON, a text to YAML 1.1
 MISSING = "missing"
+TODO = "TODO"  # stands for a number that somebody must fill in
 _NAMES: Mapping[type[inspect.Type], str] = {
     inspect.LiteralType: "str",
     inspect.StrType: "str",
@@ -316,7 +317,9 @@ class _Reader:
         if isinstance(kind, inspect.BoolType) and tag == "bool":
             return text.lower() in ("true", "yes", "on")
         number = _number(node, text, name)
-        if number is None:
+        if number is None and text == TODO:
+            self.add(key, "is not filled in yet", "see the comment above it")
+        elif number is None:
             self.add(key, f"{_cut(text)!r} is not of type {name}", "correct the value")
         return number
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
+from msgspec import structs
 
 from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
@@ -17,13 +18,16 @@ from mrbench.cli.values import commit, positive
 from mrbench.errors import RecipeError
 from mrbench.launch import gpus
 from mrbench.measure import proposal
+from mrbench.measure.parsers import UNSPACED
 from mrbench.measure.proposal import Proposal
+from mrbench.model.inputs import Window
 from mrbench.model.logformat import Timing
 from mrbench.model.suite import Accelerator
-from mrbench.model.work import KnownWork, Unit, rate_name
+from mrbench.model.work import Unit, rate_name
+from mrbench.model.workload import PartlyKnown
 from mrbench.prepare.source.here import Repository, repository
 from mrbench.recipe import load, new
-from mrbench.recipe.parameters import read_recipe
+from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.text import one_line, printable, shorten
 
@@ -45,7 +49,7 @@ LONGEST, WIDTH = 100, 90  # characters of a line that is shown, and of text
 MEANINGS: Mapping[Timing, str] = {
     "interval_mean": "seconds per iteration since the last line",
     "running_mean": "seconds per iteration since the beginning",
-    "rate": "images (or the unit) per second since the last line",
+    "rate": "work per second since the last line",
     "iterations_per_second": "iterations per second since the last line",
     "interval_total": "seconds since the last line",
     "cumulative": "seconds since the training began",
@@ -75,13 +79,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images-per-iteration",
         type=positive,
         metavar="N",
-        help="images (or --unit) in one iteration of one GPU",
+        help="images (or --unit; of tokens, the sequences) in one batch of one GPU",
+    )
+    parser.add_argument(
+        "--sequence-length", type=positive, metavar="N", help="tokens of one sequence"
+    )
+    parser.add_argument(
+        "--accumulation", type=positive, metavar="N", help="batches of one optimizer step"
     )
     parser.add_argument(
         "--unit",
         choices=get_args(Unit),
-        default="images",
-        help="what the throughput counts; default: images",
+        help="what the throughput counts; default: what a known log counts, else images",
     )
     parser.add_argument(
         "--url",
@@ -99,8 +108,14 @@ def main(args: argparse.Namespace) -> int:
     _check_name(args.file)
     base = new.find(args.origin) if args.origin else None
     command = None if args.train is None else new.command_of(args.train)
-    work = KnownWork(args.per_device, args.unit)
-    found = proposal.propose(args.log, work=work) if args.log else None
+    work = PartlyKnown(
+        unit=args.unit,
+        per_device=args.per_device,
+        sequence_length=args.sequence_length,
+        accumulation=args.accumulation,
+    )
+    known = structs.replace(work, unit=args.unit or base.recipe.workload.unit) if base else work
+    found = proposal.propose(args.log, known=known) if args.log else None
     here = None if base or args.url else repository(Path.cwd())
     accelerator, machine = _machine()
     facts = new.Facts(
@@ -110,8 +125,8 @@ def main(args: argparse.Namespace) -> int:
         origin=here.origin if here else None,
         command=command or (_guess(here) if here else None),
         sure=command is not None,
-        per_device=args.per_device,
-        unit=args.unit,
+        work=work,
+        unit=found.unit if found else known.unit,
         log=found.log if found else None,
         every_open=found is not None and found.every_open,
         window=found.window if found else None,
@@ -121,24 +136,24 @@ def main(args: argparse.Namespace) -> int:
     draft = new.from_recipe(base, facts) if base else new.from_nothing(facts, proposal.ANY_STEPS)
     suite = args.file.parent / load.SUITE
     kept = suite.exists() or suite.is_symlink()
-    _write(args.file, draft, suite=None if kept else suite)
+    file = _write(args.file, draft, suite=None if kept else suite)
     if args.json:
         made = {"recipe": str(args.file), "suite": str(suite), "suite_written": not kept}
-        print(json.dumps(made | _as_json(args.file, here, found, draft), indent=1))
+        print(json.dumps(made | _as_json(file, here, found, draft), indent=1))
         return 0
     also = f"; {suite} exists and is kept" if kept else f" and {suite}"
     print(printable(f"wrote {args.file}{also}"))
     source = [] if base or args.url else _source_lines(here, facts.command or ())
-    for line in (*source, *_log_lines(args, found), *_open_lines(args.file, draft)):
+    for line in (*source, *_log_lines(args, found, file.suite.window), *_open_lines(file, draft)):
         print(printable(f"  {line}"))
     print("next:")
-    for line, why in _next(args.file):
+    for line, why in _next(file):
         print(printable(f"  {line}    # {why}" if why else f"  {line}"))
     return 0
 
 
 def _as_json(
-    path: Path, here: Repository | None, found: Proposal | None, draft: new.Draft
+    file: RecipeFile, here: Repository | None, found: Proposal | None, draft: new.Draft
 ) -> dict[str, object]:
     """Return what the recipe rests on: log is null where none was given or no line counts."""
     return {
@@ -146,8 +161,11 @@ def _as_json(
         "uncommitted_changes": here.changed if here else None,
         "log": msgspec.to_builtins(found),
         "dropped": draft.dropped,
-        "to_fill_in": [{"key": key, "line": line} for key, line in _open_keys(path, draft)],
-        "next": [line for line, _ in _next(path)],
+        "to_fill_in": [
+            {"key": key, "line": file.place.line(key), "needed": key in draft.blank}
+            for key in draft.open_keys
+        ],
+        "next": [line for line, _ in _next(file)],
     }
 
 
@@ -173,17 +191,23 @@ def _guess(here: Repository) -> tuple[str, ...] | None:
     return ("{python}", shallow[0]) if shallow else None
 
 
-def _write(path: Path, draft: new.Draft, *, suite: Path | None) -> None:
-    """Write the files, and read them as `mrbench run` will; neither stays if that fails."""
+def _write(path: Path, draft: new.Draft, *, suite: Path | None) -> RecipeFile:
+    """Write the files, and return what `mrbench run` reads; neither stays if that fails.
+
+    It is read with stand-ins for the values that somebody must give before it can be run.
+    """
     written: list[Path] = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for target, text in ((path, draft.recipe), (suite, draft.suite)):
+        for target, text in ((path, draft.filled), (suite, draft.suite)):
             if target is not None:
                 with target.open("x", encoding="utf-8") as out:
                     written.append(target)
                     out.write(text)
-        make_plan(load.load_path(path, locked=False))
+        file = load.load_path(path, locked=False)
+        make_plan(file)
+        if draft.blank:
+            path.write_text(draft.recipe, encoding="utf-8")
     except FileExistsError as exc:
         _remove(written)
         raise RecipeError(
@@ -192,6 +216,7 @@ def _write(path: Path, draft: new.Draft, *, suite: Path | None) -> None:
     except BaseException:
         _remove(written)
         raise
+    return file
 
 
 def _remove(written: list[Path]) -> None:
@@ -227,7 +252,7 @@ def _script_lines(script: str, here: Repository) -> Iterator[str]:
         yield "  `git rev-parse HEAD` prints"
 
 
-def _log_lines(args: argparse.Namespace, found: Proposal | None) -> Iterator[str]:
+def _log_lines(args: argparse.Namespace, found: Proposal | None, window: Window) -> Iterator[str]:
     """Yield how the log will be parsed, and what that finds in the log at hand."""
     if args.log is None:
         if not args.origin:
@@ -247,7 +272,6 @@ def _log_lines(args: argparse.Namespace, found: Proposal | None) -> Iterator[str
     if found.lines > 1:
         yield f"  last:  {shorten(one_line(found.last), LONGEST)}"
     yield from (f"  {line}" for line in _value_lines(found))
-    window = load.load_path(args.file, locked=False).suite.window
     if window.last > found.end:
         end = found.end
         yield f"note: the suite measures iterations to {window.last}, but this log ends at {end}"
@@ -269,8 +293,9 @@ def _value_lines(found: Proposal) -> Iterator[str]:
         yield "clock: arrival; no number in these lines is surely a time, so mrbench times the"
         yield "  lines as they arrive"
     elif found.every_open:
-        yield "no number: the log does not say how many iterations an epoch has; put that into"
-        yield "  log.every"
+        what = UNSPACED.get(found.log.format or "", "lie between its lines")
+        yield f"no number: the log does not say how many iterations {what};"
+        yield "  put that into log.every"
     elif not found.known:
         yield f"timing: {found.log.timing}, {MEANINGS[found.log.timing or 'rate']}"
     m = found.measured
@@ -286,25 +311,24 @@ def _value_lines(found: Proposal) -> Iterator[str]:
         else [f"{m.seconds_per_iteration:.6f} s per iteration"]
     )
     yield f"number: {', '.join([*rate, *each])} in iterations {m.first}-{m.last}"
+    if found.differs:
+        told, known = found.differs
+        yield f"note: the log tells of {told:,.10g} {m.unit} in one iteration, but the workload has"
+        yield f"  {known:,} on one GPU; correct it, unless that log is of several GPUs"
 
 
-def _open_lines(path: Path, draft: new.Draft) -> Iterator[str]:
+def _open_lines(file: RecipeFile, draft: new.Draft) -> Iterator[str]:
     yield from (f"left out {what}" for what in draft.dropped)
-    if draft.open_keys:
-        where = ", ".join(f"{key} (line {line})" for key, line in _open_keys(path, draft))
-        yield from textwrap.wrap(f"to fill in: {where}", WIDTH, subsequent_indent="  ")
+    words = [key for key in draft.open_keys if key not in draft.blank]
+    for what, keys in (("to fill in", words), ("to fill in before it can be run", draft.blank)):
+        where = ", ".join(f"{key} (line {file.place.line(key)})" for key in keys)
+        if keys:
+            yield from textwrap.wrap(f"{what}: {where}", WIDTH, subsequent_indent="  ")
 
 
-def _open_keys(path: Path, draft: new.Draft) -> Iterator[tuple[str, int]]:
-    """Yield each key that somebody must fill in, and its line."""
-    _, place = read_recipe(path)
-    yield from ((key, place.line(key)) for key in draft.open_keys)
-
-
-def _next(path: Path) -> Iterator[tuple[str, str]]:
+def _next(file: RecipeFile) -> Iterator[tuple[str, str]]:
     """Yield the commands to type next, each with what it is good for where that needs a word."""
-    file = load.load_path(path, locked=False)
-    named = shlex.quote(str(path))
+    named = shlex.quote(file.place.file)
     yield f"mrbench run --recipe {named} --dry-run", "what would happen"
     if file.recipe.environment.kind == "venv":
         yield f"mrbench lock --recipe {named}", "once environment.lock names a file"

@@ -25,6 +25,7 @@ NANOGPT = TextFormat(
     unit_s=1e-3,
     smoothing=1,
     work_unit="tokens",
+    states={"work_per_iteration": r"tokens per iteration will be: ([\d,]+)"},  # of all GPUs
 )
 BUILD_NANOGPT = TextFormat(
     number=re.compile(

@@ -84,6 +84,8 @@ _BEFORE = re.compile(
     + rb")|(?:[(\[]|_)(?P<else>mins?|minutes?|hours?|hrs?|h|ns|nanosec(?:ond)?s?))"
     + _COLON
 )
+# With a colon it is no unit of the number before it: `loss 4.98 tok/sec: 98600`
+_RATE_NAMED = re.compile(rb"(?<![A-Za-z0-9])" + _RATE + rb"[)\]]?[\"']?[ \t]?[:=][ \t]{0,9}[\"']?$")
 _DEVICE_BEFORE = re.compile(_DEVICE + _COLON)
 _NO_WORK = re.compile(rb"(?i)(?:[kmgtp]?i?b|[kmgtp]?bytes?|[gtp]?flops?|epochs?)")
 _WORK_BEHIND = re.compile(
@@ -125,6 +127,7 @@ def meaning(
         shown = None
     shown = shown or _TIME_BEHIND.match(block, end, right)
     shown = shown or _BEFORE.search(block, left, start)
+    shown = shown or _RATE_NAMED.search(block, left, start)
     shown = shown or _PREFIX_BEHIND.match(block, end, right)
     shown = shown or _WEAK_BEHIND.match(block, end, right)
     if rule.timing == "rate" and rule.per is None and _of_one_device(block, start, end, shown):
@@ -144,7 +147,9 @@ def _meant(shown: re.Match[bytes], rule: TextFormat) -> Meaning:
     groups = {name: text for name, text in shown.groupdict().items() if text is not None}
     if shown.re is _PREFIX_BEHIND:
         return _prefixed(groups, rule)
-    rate = shown.re is _RATE_BEHIND or (shown.re is _BEFORE and not groups.keys() & _TIMES)
+    rate = shown.re in (_RATE_BEHIND, _RATE_NAMED) or (
+        shown.re is _BEFORE and not groups.keys() & _TIMES
+    )
     return _rate(groups, rule) if rate else _time(groups, rule)
 
 
