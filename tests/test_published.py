@@ -204,6 +204,11 @@ def test_a_rule_without_log_times_the_whole_log_by_its_detected_format(tmp_path:
     sparse = parsed("sparse", lines[::10], text)
     assert (sparse.whole_log, sparse.ours) == (None, None)
     assert "time only 1 of the 601 iterations" in sparse.notes[0]
+    # the format's rates are those of one device, the rule's those of all
+    titan = [f"step: {i}  loss: 7.0  tps: 100  mfu: 5%  all: 800" for i in range(1, 601)]
+    of_all = parsed("titan", titan, text.replace("step|Step) +", "step): "))
+    assert (of_all.number, of_all.whole_log) == (800, None)
+    assert "reads rates alone" in of_all.notes[0]
 
 
 def test_the_last_line_may_be_an_evaluation(tmp_path: Path) -> None:

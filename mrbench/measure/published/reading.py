@@ -23,6 +23,10 @@ UNDETECTED = (
     "no line is of a format that mrbench knows, and the rule has no `log`; say there how its lines"
     " are timed, or with --as or --recipe"
 )
+OTHER_RATES = (
+    "of the log mrbench reads rates alone, which are not the numbers that the rule takes; say in"
+    " the rule's `log` how they are timed"
+)
 NEAR = 0.05  # two figures of one work
 
 
@@ -111,7 +115,7 @@ def _whole(
     if timed < MOST * (done - samples[0].count):  # what the first line is about may be unknown
         return [], f"its lines time only {timed} of the {done} iterations"
     if resolve_format(log).timing == "rate" and not _same_rates(rule, whole, printed):
-        return [], "the rates that time the log's iterations are not those that the rule takes"
+        return [], OTHER_RATES
     return whole, ""
 
 
