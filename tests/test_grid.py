@@ -90,6 +90,12 @@ def test_a_grid_is_run_in_turns_and_told_apart_everywhere(toy: Path, tmp_path: P
     assert compared.returncode == 7, "throughput depends on the batch"
     compared = mrbench("compare", "toy mode=fast", "toy", cwd=tmp_path)
     assert compared.returncode == 0, compared.stdout
+    one = mrbench("show", "toy mode=fast batch=4", "--json", cwd=tmp_path)
+    values = json.loads(one.stdout)["plan"]["parameters"]
+    assert (values["batch"]["value"], values["mode"]["value"]) == (4, "fast")
+    refused = mrbench("show", "toy batch=99", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("mrbench: runs: no row 'toy batch=99'; did you")
     baseline = tmp_path / "base.json"
     saved = mrbench("baseline", "save", baseline, "toys", cwd=tmp_path)
     assert saved.returncode == 0, saved.stderr

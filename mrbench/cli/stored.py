@@ -131,8 +131,10 @@ def chosen_suites(folder: Path) -> list[str]:
 def latest(name: str | None, folder: Path) -> str:
     """Return the run that a name means, as its path, where the name is an implementation's.
 
-    name: an implementation or suite/implementation means its latest run, None the latest of all;
-    any other name is returned as it is. RecipeError for an implementation of several suites.
+    name: an implementation or suite/implementation means its latest run, with settings behind it
+    (`minimask batch=4`) that row's newest valid one, None the latest of all; any other name is
+    returned as it is. RecipeError for an implementation of several suites, and for settings that
+    are no row's.
     """
     if name is None:
         records = rundir.find_records(folder)
@@ -140,6 +142,9 @@ def latest(name: str | None, folder: Path) -> str:
             raise _no_runs(folder)
         return str(records[-1].parent)
     found = implementation_runs(name, folder)
+    if not found and " " in name and not _is_run(name):
+        row = _row(name, folder, str(folder))
+        return row.folder if row and row.folder else name
     return str(found[-1]) if found else name
 
 
@@ -179,7 +184,7 @@ def runs_named(text: str, folder: Path) -> list[Side]:
     or several.
     """
     if not _is_run(text):
-        row = _row(text, folder)
+        row = _row(text, folder, "compare")
         if row is not None:
             return [_loaded(name, folder) for name in row.folders]
         if beneath := list(_beneath(Path(text))):
@@ -200,7 +205,7 @@ def _is_run(text: str) -> bool:
     return path.is_file() or (path / "record.json").is_file()
 
 
-def _row(text: str, folder: Path) -> TableRow | None:
+def _row(text: str, folder: Path, where: str) -> TableRow | None:
     """Return the row that a name means, or None where no implementation is called so."""
     head = text.partition(" ")[0].partition("@")[0]
     suite, _, name = head.rpartition("/")
@@ -212,7 +217,7 @@ def _row(text: str, folder: Path) -> TableRow | None:
     if not found:
         return None
     row = text.removeprefix(f"{suite}/")
-    return names.one([r for s in found for r in _rows(folder, s)], row, "compare")
+    return names.one([r for s in found for r in _rows(folder, s)], row, where)
 
 
 def _rows(folder: Path, suite: str) -> Sequence[TableRow]:
