@@ -337,6 +337,14 @@ def test_a_log_that_is_not_there_is_told() -> None:
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("repository")
+def test_a_file_of_rows_is_perhaps_not_printed_and_that_is_told() -> None:
+    Path("metrics.jsonl").write_text(lines('{{"step": {i}, "step_ms": 250.0}}', range(1, 601)))
+    out = mrbench("new", "own.yaml", "--log", "metrics.jsonl")[1]
+    assert "writes it, put file: '**/metrics.jsonl'" in out
+    assert "step, step_ms\n" in out
+
+
 def test_a_result_file_is_named_as_the_log(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text("".join(tokenlogs.litgpt_csv([0.5] * 600, 512)))

@@ -14,10 +14,11 @@ from mrbench.errors import MeasureError, MrbenchError
 from mrbench.measure import columns
 from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
 from mrbench.measure.columns import Column, Kind, Kindred
-from mrbench.measure.log.blocks import read_blocks, read_range
+from mrbench.measure.log.blocks import BLOCK_BYTES, read_blocks, read_range
 from mrbench.measure.parsers import (
     FORMAT_NAMES,
     RESULT_FILES,
+    columns_in,
     parse_samples,
     resolve_format,
     work_unit,
@@ -61,7 +62,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     does not say how many iterations a line is about, so that there is no number. unit: of the work.
     lines: how many lines tell of iterations; first and last of them. end: the last iteration.
     measured: over `window`, with the work that the log states, else that which is known; differs:
-    the two, where they are not the same. rejected: what was tried, and why it is not the value.
+    the two, where they are not the same. columns: of a result file that mrbench does not know by
+    name. rejected: what was tried, and why it is not the value.
     """
 
     log: LogFormat
@@ -75,6 +77,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     window: Window
     measured: Measurement | None
     differs: tuple[float, float] | None = None
+    columns: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
 
 
@@ -104,17 +107,20 @@ def propose(
     kindred = columns.find(_lines(path))
     if kindred is None:
         return None
+    _, names = columns_in(read_range(path, 0, BLOCK_BYTES), _file_name(path).suffix) or ("", [])
     rejected: list[str] = []
     for column, timing, sure in _readings(kindred):
         log = _format(kindred, column, timing)
         proposal = _described(path, log, work, window, known=False)
         why = _doubt(proposal, kindred.lines, sure=sure)
         if why is None:
-            return msgspec.structs.replace(proposal, rejected=tuple(rejected))
+            return msgspec.structs.replace(proposal, columns=tuple(names), rejected=tuple(rejected))
         rejected.append(f"the number behind {column.before.strip()!r} as {timing}: {why}")
     log = _format(kindred, None, None)
     proposal = _described(path, log, work, window, known=False)
-    return msgspec.structs.replace(proposal, rejected=tuple(dict.fromkeys(rejected)))
+    return msgspec.structs.replace(
+        proposal, columns=tuple(names), rejected=tuple(dict.fromkeys(rejected))
+    )
 
 
 def fitting_window(end: int, step: int) -> Window:
@@ -138,8 +144,12 @@ def _known(path: Path) -> LogFormat | None:
         resolve_format(LogFormat(format=name))
     except MrbenchError:  # it does not say how many iterations an epoch has
         return LogFormat(format=name, every=1)
-    file = f"**/{path.name.removesuffix('.gz')}" if name in RESULT_FILES else None
+    file = f"**/{_file_name(path)}" if name in RESULT_FILES else None
     return LogFormat(format=name, file=file)
+
+
+def _file_name(path: Path) -> Path:
+    return Path(path.name.removesuffix(".gz"))
 
 
 def _incomplete(path: Path) -> str | None:

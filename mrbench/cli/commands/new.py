@@ -272,6 +272,12 @@ def _log_lines(args: argparse.Namespace, found: Proposal | None, window: Window)
     if found.lines > 1:
         yield f"  last:  {shorten(one_line(found.last), LONGEST)}"
     yield from (f"  {line}" for line in _value_lines(found))
+    if found.columns:
+        name = args.log.name.removesuffix(".gz")
+        names = shorten(", ".join(one_line(each) for each in found.columns), LONGEST)
+        yield f"note: if the training does not print {name} but writes it, put file: '**/{name}'"
+        yield "  and columns into log, instead of pattern; the file's columns are"
+        yield f"  {names}"
     if window.last > found.end:
         end = found.end
         yield f"note: the suite measures iterations to {window.last}, but this log ends at {end}"
