@@ -16,7 +16,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.reporter import RunProgress
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
-from mrbench.run.training import MOST_TIMES, Progress
+from mrbench.run.progress import MOST_TIMES, Progress
 from toy import edit, make_suite
 
 
@@ -61,6 +61,16 @@ def test_in_the_end_it_is_what_will_be_measured(plan: Plan) -> None:
     assert last.half_width == pytest.approx(right.interval.half_width, rel=0.3)
     assert (last.iteration, last.end, last.loss) == (2100, 2101, 2.0)
     assert last.left_s == pytest.approx(right.seconds_per_iteration)
+
+
+def test_the_rate_is_of_the_work_that_the_log_counts(plan: Plan) -> None:
+    samples = [IterationSample(i, 1, 0.1, 0, work=16.0) for i in range(1, 2101)]
+    *_, last = shown(plan, samples)
+    assert last.throughput == pytest.approx(160)
+    assert last.throughput == measure(samples, plan.window, plan.work_per_iteration).throughput
+    untold = [*samples[:1000], samples[1000]._replace(work=None), *samples[1001:]]
+    *_, last = shown(plan, untold)
+    assert last.throughput == measure(untold, plan.window, plan.work_per_iteration).throughput
 
 
 def test_the_warm_up_has_no_rate_but_a_time_left(plan: Plan) -> None:

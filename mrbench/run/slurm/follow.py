@@ -8,10 +8,11 @@ from mrbench.errors import MrbenchError
 from mrbench.measure.log.blocks import follow_blocks
 from mrbench.measure.parsers import parse_samples, until_past
 from mrbench.model.finding import Problem
+from mrbench.run.progress import Progress
 from mrbench.run.recorder import BY_USER, Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
 from mrbench.run.slurm.client import JobState
-from mrbench.run.training import Progress, echoed
+from mrbench.run.training import echoed
 
 ASK_S = 2.0  # between two questions to the controller, for all jobs at once
 LONGEST_S = 30.0  # the same, once nothing has changed for a while
