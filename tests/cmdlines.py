@@ -73,6 +73,7 @@ HOW: dict[str, int | str] = {
     "mrbench collect RUN": "needs a run without a record; test_late_records.py makes some",
     "mrbench data check /data/*": "needs COCO; test_datacheck.py makes datasets",
     "mrbench table modern": "needs runs on GPUs",
+    "mrbench show 'minimask batch=4'*": "needs runs of a grid; test_grid.py makes some",
     "mrbench report modern *": "needs runs on GPUs",
     "mrbench cache gc *--dry-run*": 0,
     "mrbench cache gc*": "would remove what other tests use; test_cache.py makes a home",
