@@ -176,7 +176,7 @@ def _kept(name: str, runs: Path) -> Path:
 
 def _repeat(runs: Path, into: Path, number: int) -> None:
     for path in runs.glob("*/*/*/record.json"):
-        record = json.loads(path.read_text())
+        record = record_of(path.read_bytes(), "").plain()  # of today's names
         record["id"] += f"-{number}"
         record["measurement"]["throughput"] *= 1 + 0.004 * number
         folder = into / path.parent.relative_to(runs)
@@ -231,7 +231,8 @@ def _example(kind: inspect.Type) -> Any:  # noqa: ANN401, PLR0911 - one for each
         case inspect.StructType():
             return {field.encode_name: _example(field.type) for field in kind.fields}
         case inspect.DictType():
-            return {"0": _example(kind.value_type)}
+            named = isinstance(kind.key_type, inspect.StrType) and kind.key_type.pattern
+            return {"a" if named else "0": _example(kind.value_type)}
         case inspect.VarTupleType():
             return [_example(kind.item_type)]
         case inspect.LiteralType():

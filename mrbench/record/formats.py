@@ -60,7 +60,7 @@ def _lift(plain: dict[str, Any], *, on_cluster: bool) -> None:
     """Make plain values of an older record those of today's, but for names of keys."""
     if plain["format"] <= WITH_OLD_OUTCOMES:
         for finding in _at(plain, "validity", "findings", default=[]):
-            if isinstance(finding, dict) and finding.get("outcome") in OUTCOMES:
+            if isinstance(finding, dict) and str(finding.get("outcome")) in OUTCOMES:
                 finding["outcome"] = OUTCOMES[finding["outcome"]]
         # a remedy stood at the message's end
         text, _, remedy = str(_at(plain, "exit", "message", default="")).rpartition("; ")
