@@ -9,6 +9,8 @@ done, so that a line is early by what is queued.
 
 import re
 
+from msgspec.structs import replace
+
 from mrbench.measure.parsers.base import GAP, GROUPED, LOSS, NUMBER, TextFormat
 
 _MS = rb"ms(?=[,\s])"
@@ -42,7 +44,8 @@ BUILD_NANOGPT = TextFormat(
     states={"work_per_iteration": _TOTAL},
     warning="an iteration's time contains the evaluation that came before it",
 )
-NANOCHAT = TextFormat(
+NANOCHAT = replace(
+    BUILD_NANOGPT,
     number=re.compile(
         rb"(?<![\w.])step"
         + GAP
@@ -52,15 +55,6 @@ NANOCHAT = TextFormat(
         + GAP
         + rb"\|"
     ),
-    value=_DT,
-    loss=re.compile(rb"\bloss: " + LOSS),
-    timing="interval_mean",
-    counts_from=0,
-    unit_s=1e-3,
-    smoothing=1,
-    work_rate=_TOKENS,
-    work_unit="tokens",
-    states={"work_per_iteration": _TOTAL},
     warning="evaluations, samples and checkpoints are in no iteration's time",
 )
 SPEEDRUN = TextFormat(

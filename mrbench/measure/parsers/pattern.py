@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.measure.parsers.base import RATES, TextFormat
-from mrbench.model.logformat import LogFormat
+from mrbench.model.logformat import LogFormat, Timing
 from mrbench.model.work import Unit
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "h": 3600.0}
@@ -38,23 +38,14 @@ def from_pattern(log: LogFormat, unit: Unit | None = None) -> TextFormat:
     def of(name: str) -> re.Pattern[bytes] | None:
         return expression if name in groups else None
 
-    return TextFormat(
+    return replace(
+        _stated(log, log.timing, unit),
         number=expression,
         value=expression,
         loss=of("loss"),
         data=of("data"),
         work=of("work"),
         total_work=of("total_work"),
-        timing=log.timing,
-        every=log.every,
-        counts_from=log.counts_from,
-        skipped=log.skipped,
-        smoothing=log.smoothing,
-        unit_s=UNITS.get(log.unit, 1.0) if log.unit else None,
-        inverse=log.unit == "it/s",
-        per=log.per,
-        work_unit=unit,
-        recounts=log.restarts,
         paired=log.step_pattern is not None,
     )
 
@@ -69,10 +60,15 @@ def of_columns(log: LogFormat, unit: Unit | None = None) -> TextFormat:
     if log.timing is None:
         raise RecipeError("log.columns needs `timing` beside it", SEE)
     _check_keys(log, tells_work=bool(columns.work or columns.total_work))
+    return _stated(log, log.timing, unit)
+
+
+def _stated(log: LogFormat, timing: Timing, unit: Unit | None) -> TextFormat:
+    """Return what a recipe states of its values, wherever they stand."""
     return TextFormat(
         number=_NEVER,
         value=_NEVER,
-        timing=log.timing,
+        timing=timing,
         every=log.every,
         counts_from=log.counts_from,
         skipped=log.skipped,
