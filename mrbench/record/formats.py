@@ -24,6 +24,7 @@ OLDEST = 2
 DAMAGED = "it was edited or damaged; restore it or remove the run"
 # Up to format 3 a rule's outcome had other words.
 WITH_OLD_OUTCOMES = 3
+WITHOUT_IMAGE_SIZE = (2,)  # formats of plans
 OUTCOMES: Mapping[str, RuleOutcome] = {"held": "ok", "broken": "failed", "unknown": "not checked"}
 
 
@@ -75,8 +76,9 @@ def _lift(plain: dict[str, Any], *, on_cluster: bool) -> None:
 
 
 def _lift_plan(plan: dict[str, Any]) -> None:
+    if plan.get("format") in WITHOUT_IMAGE_SIZE:
+        plan.setdefault("image_size", None)
     plan["format"] = plans.FORMAT
-    plan.setdefault("image_size", None)
 
 
 def _at(plain: dict[str, Any], key: str, inner: str, *, default: object) -> Any:  # noqa: ANN401
