@@ -141,6 +141,7 @@ PLACEHOLDERS = {
     "checkout": "this run's own copy of the patched source",
     "output": "a fresh folder for what the training writes",
     "data": "the data folder",
+    "converted": "what data.converted made of the data",
     "weights": "the weights folder",
     "gpus": "number of GPUs (or CPU devices)",
     "per_device": "workload.per_device: images (samples, sequences) of a GPU in one batch",

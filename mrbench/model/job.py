@@ -85,6 +85,23 @@ class UsedWeights(msgspec.Struct, frozen=True, kw_only=True):
     checked_by: Annotated[str, Meta(description="Published digest that agreed, or first seen.")]
 
 
+class ConvertedData(msgspec.Struct, frozen=True, kw_only=True):
+    """The dataset in another format, as the steps of data.converted made it."""
+
+    path: Annotated[Path, Meta(description="Folder of what was made.")]
+    digest: Annotated[
+        str,
+        Meta(
+            description="SHA-256 of all that decides it: source, environment, steps, and path,"
+            " size and time of change of each file of the data."
+        ),
+    ]
+    reused: Annotated[bool, Meta(description="Whether it was there already.")]
+    made_in_s: Annotated[float, Meta(description="Seconds that making it took.")]
+    files: Annotated[int, Meta(description="Number of files.")]
+    size_bytes: Annotated[int, Meta(description="Size of all files in bytes.")]
+
+
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):
     """All that exists before the launch; folder: the run's scratch folder."""
 
@@ -94,6 +111,7 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     weights: tuple[UsedWeights, ...]
     data_images: int | None = None
+    converted: ConvertedData | None = None
 
 
 class RunError(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from mrbench.model.container import DockerContainer
-from mrbench.model.job import UsableEnvironment, UsedWeights, Workspace
+from mrbench.model.job import ConvertedData, UsableEnvironment, UsedWeights, Workspace
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.mfu import Mfu
@@ -189,6 +189,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     data_images: Annotated[
         int | None,
         Meta(description="Images of the data set, where it is small enough to be counted."),
+    ] = None
+    converted: Annotated[
+        ConvertedData | None,
+        Meta(description="The dataset in another format, where the recipe has data.converted."),
     ] = None
     machine: Annotated[Machine | None, Meta(description="The (first) machine.")] = None
     other_machines: Annotated[

@@ -22,6 +22,7 @@ KINDS = {
     "work": "checkouts",
     "envs": "environments",
     "data": "drawn images",
+    "converted": "converted datasets",
     "weights": "pretrained weights",
     "logs": "logs of steps that failed",
 }

@@ -11,11 +11,12 @@ import msgspec
 
 from mrbench.files import home, mark_used, read_regular, real_path
 from mrbench.model.inputs import SyntheticData, as_source
-from mrbench.model.job import Job, PreparedRun
+from mrbench.model.job import ConvertedData, Job, PreparedRun
 from mrbench.model.places import DRAWING, Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
+from mrbench.prepare.data import converted
 from mrbench.prepare.inherited import STARTERS
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.step import activated
@@ -88,12 +89,29 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     )
     values = path_values(plan, places, ready.python, source)
     activation = _activated(plan, ready.python, ready.image)
+    base_step = msgspec.structs.replace(
+        job, directory=source, variables={**activation, "PYTHONPATH": str(source)}
+    )
+
+    def convert(target: Path, log: Path) -> None:
+        known = {**values, "converted": str(target)}
+        writing = msgspec.structs.replace(base_step, writable=(*job.writable, target))
+        for command in plan.data.converted.steps if plan.data and plan.data.converted else ():
+            words = tuple(fill_placeholders(word, known) for word in command)
+            progress(f"converting data: {shlex.join(words)}")
+            surroundings.step(msgspec.structs.replace(writing, argv=words), log, "data")
+
+    made = _converted(plan, places, (checkout.tree, ready.digest), convert, progress)
+    if made is not None:
+        values["converted"] = str(made.path)
+        job = filled(job, values)
+        job = msgspec.structs.replace(job, read_only=(*job.read_only, made.path))
     for command in plan.data.prepare if plan.data else ():
         words = tuple(fill_placeholders(word, values) for word in command)
         progress(f"preparing data: {shlex.join(words)}")
-        variables = {**activation, "PYTHONPATH": str(source)}
-        step = msgspec.structs.replace(job, argv=words, directory=source, variables=variables)
-        surroundings.step(step, folder / "data.log", "data")
+        surroundings.step(
+            msgspec.structs.replace(base_step, argv=words), folder / "data.log", "data"
+        )
     return PreparedRun(
         workspace=checkout,
         environment=ready,
@@ -101,6 +119,28 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         job=job,
         weights=used,
         data_images=_images(plan, places),
+        converted=made,
+    )
+
+
+def _converted(
+    plan: Plan,
+    places: Places,
+    decided_by: tuple[str, str],
+    convert: Callable[[Path, Path], None],
+    progress: Progress,
+) -> ConvertedData | None:
+    """Return the dataset in another format, if the recipe has one; see converted.obtain."""
+    if plan.data is None or plan.data.converted is None:
+        return None
+    data = data_folder(plan, places)
+    return converted.obtain(
+        plan.data.converted,
+        real_path(data) if data else None,
+        plan.data.needs,
+        decided_by=decided_by,
+        convert=convert,
+        progress=progress,
     )
 
 

@@ -19,6 +19,7 @@ from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten, witho
 
 SCHEMES = ("https", "ssh", "file", "package")
 _SSH_FORM = re.compile(r"[\w.-]+@[\w.-]+:.+")  # git@github.com:owner/name
+CONVERTING = ("python", "checkout", "data", "converted")  # what steps of data.converted may name
 LONGEST_PATTERN, LONGEST_PART = 1000, 255  # bytes: of paths that file systems take, and names
 
 
@@ -48,6 +49,23 @@ def validate(recipe: Recipe, place: Place) -> None:
                     line=place.line(key),
                     key=key,
                 )
+    _check_converted(recipe, place)
+
+
+def _check_converted(recipe: Recipe, place: Place) -> None:
+    """Refuse placeholders that have no value where they stand: conversions serve many runs."""
+    made = recipe.data.converted if recipe.data else None
+    for key, text in _templates(recipe):
+        names = PLACEHOLDER.findall(text)
+        if key.startswith("data.converted."):
+            for name in names:
+                if name not in CONVERTING:
+                    wrong = f"{{{name}}} is not known when data are converted, once for many runs"
+                    known = ", ".join(f"{{{known}}}" for known in CONVERTING)
+                    raise place.error(key, wrong, f"use {known}, or data.prepare")
+        elif "converted" in names and made is None:
+            wrong = "{converted}: the recipe has no data.converted"
+            raise place.error(key, wrong, "add it, with the steps that make it")
 
 
 def _check_url(url: str, place: Place, key: str) -> None:
@@ -204,6 +222,8 @@ def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
             yield f"data.links.{link}", target
         for need in recipe.data.needs:
             yield "data.needs", need
+        for name in recipe.data.converted.makes if recipe.data.converted else ():
+            yield "data.converted.makes", name
     for item in recipe.weights:
         yield "weights", item.file
         yield "weights", item.link or "."
@@ -217,6 +237,9 @@ def _commands(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield f"environment.build[{i}]", step
     for i, step in enumerate(recipe.data.prepare if recipe.data else ()):
         yield f"data.prepare[{i}]", step
+    made = recipe.data.converted if recipe.data else None
+    for i, step in enumerate(made.steps if made else ()):
+        yield f"data.converted.steps[{i}]", step
 
 
 def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:

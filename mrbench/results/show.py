@@ -13,7 +13,7 @@ from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
 from mrbench.model.work import one_of, rate_name
 from mrbench.results import footnotes, utilisation
-from mrbench.text import printable
+from mrbench.text import counted, printable, size_text
 
 
 def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) -> str:
@@ -43,6 +43,7 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         "adaptation": footnotes.of_plan(plan) or "none",
         "starts from": plan.starts_from or _weights(record),
         "environment": f"{plan.environment.kind} {digest[:16]}",
+        **_converted(record),
         "container": _container(record),
         "packages": ", ".join(frozen) or "not recorded",
         "command": " ".join(plan.command),
@@ -76,6 +77,18 @@ def _mfu(record: RunRecord) -> dict[str, object]:
     """Return what there is to say of the MFU; nothing of a recipe that states no FLOPs."""
     flops = record.plan.flops
     return {"MFU": "\n".join(utilisation.described(record.mfu, flops))} if flops else {}
+
+
+def _converted(record: RunRecord) -> dict[str, object]:
+    """Return what there is to say of data in another format; nothing where there are none."""
+    made = record.converted
+    if made is None:
+        return {}
+    how = "reused, made" if made.reused else "made"
+    text = f"{made.digest[:16]}, {how} in {made.made_in_s:g} s"
+    return {
+        "converted data": f"{text} ({counted(made.files, 'file')}, {size_text(made.size_bytes)})"
+    }
 
 
 def _iterations(measured: Measurement) -> str:

@@ -29,6 +29,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
     job = make_job(plan, places, python, source, image=image)
     values = path_values(plan, places, python, source)
     checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
+    converted = plan.data.converted if plan.data else None
     return {
         "implementation": plan.implementation,
         "label": plan.label,
@@ -47,6 +48,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "weights": [f"{values['weights']}/{item.file}" for item in plan.weights],
         "links": {str(source / name): str(target) for name, target in links_of(plan, places)},
         "prepare_data": [shlex.join(step) for step in plan.data.prepare] if plan.data else [],
+        "convert_data": [shlex.join(step) for step in converted.steps] if converted else [],
         "directory": str(job.directory),
         "variables": _variables(job.variables),
         "inherits": sorted(n for n in inherited.of(job) if n not in job.variables),

@@ -135,6 +135,7 @@ class Run(msgspec.Struct):
             environment=prepared.environment,
             weights=prepared.weights,
             data_images=prepared.data_images,
+            converted=prepared.converted,
         )
 
     def know_machine(self, machine: Machine, frozen: tuple[str, ...] | None) -> None:

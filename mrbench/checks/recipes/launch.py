@@ -47,6 +47,8 @@ def _named(subject: Subject, checkout: Path, folder: Path) -> Iterator[tuple[str
     groups += [("environment.build", checkout, step) for step in recipe.environment.build]
     steps = recipe.data.prepare if recipe.data else ()
     groups += [("data.prepare", checkout, step) for step in steps]
+    made = recipe.data.converted if recipe.data else None
+    groups += [("data.converted.steps", checkout, step) for step in made.steps] if made else []
     for key, place, words in groups:
         for word in words:
             name = word.rpartition("=")[2]
