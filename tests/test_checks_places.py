@@ -34,19 +34,19 @@ def test_too_little_room_refuses(toy: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_refusal_says_where_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MRBENCH_DATA", "MRBENCH_WEIGHTS"):
         monkeypatch.delenv(name, raising=False)
-    done = mrbench("run", "--suite", "modern", cwd=tmp_path)
+    done = mrbench("run", "--suite", "today", cwd=tmp_path)
     assert done.returncode == 4
     *_, coco, weights, doctor, demo = done.stderr.splitlines()
     assert "http://images.cocodataset.org/zips/train2017.zip (18.0 GiB)" in coco
     assert "annotations_trainval2017.zip" in coco
     assert "2014" not in coco
     assert "the run downloads them" in weights
-    assert "`mrbench doctor --suite modern`" in doctor
+    assert "`mrbench doctor --suite today`" in doctor
     assert "`mrbench run --suite demo` works here" in demo
-    assert done.stderr.startswith("mrbench: nothing was started; for suite modern this machine")
+    assert done.stderr.startswith("mrbench: nothing was started; for suite today this machine")
     for name in ("suite.yaml", "own.yaml"):
         (tmp_path / name).touch()
-    done = mrbench("run", "--suite", "modern", cwd=tmp_path)
+    done = mrbench("run", "--suite", "today", cwd=tmp_path)
     assert "of its own: `mrbench run --recipe own.yaml`" in done.stderr.splitlines()[-1]
     monkeypatch.setattr(inputs, "RUN_BYTES", 1e18)
     plan = make_plan(load.load_named("demo", "minimask"))

@@ -65,7 +65,7 @@ def ask(line: str, cwd: Path, point: int | None = None) -> list[str]:
         ),
         ("mrbench ver", {"verify"}, {"run"}),
         ("mrbench run --", {"--suite", "--dry-run", "--executor"}, {"--format"}),
-        ("mrbench run --suite ", {"2019", "demo", "modern", "smoke"}, {"--impl"}),
+        ("mrbench run --suite ", {"2019", "demo", "today", "smoke"}, {"--impl"}),
         ("mrbench run --suite s", {"smoke"}, {"demo"}),
         ("mrbench run --suite=s", {"smoke"}, {"demo"}),
         ("mrbench run --executor ", {"local", "docker", "slurm"}, {"README.md"}),

@@ -29,8 +29,8 @@ def planned(suite: str, name: str, nodes: int, gpus: int | None = None) -> Plan:
         ("2019", "maskrcnn-benchmark", f"--node_rank={{node_rank}} --nproc_per_node=8 {MEETING}"),
         ("2019", "mmdetection", f"--node_rank={{node_rank}} --nproc_per_node=8 {MEETING}"),
         ("2019", "tensorpack", "-np 16 --map-by ppr:8:node"),
-        ("modern", "detectron2", "--num-gpus 8 --num-machines 2 --machine-rank {node_rank}"),
-        ("modern", "torchvision", f"--node_rank={{node_rank}} --nproc_per_node=8 {MEETING}"),
+        ("today", "detectron2", "--num-gpus 1 --num-machines 2 --machine-rank {node_rank}"),
+        ("today", "torchvision", f"--node_rank={{node_rank}} --nproc_per_node=1 {MEETING}"),
         ("demo", "minimask", "--devices 2 --processes 2 --process {node_rank}"),
     ],
 )

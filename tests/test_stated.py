@@ -53,7 +53,7 @@ def test_a_kept_log_states_what_its_recipe_plans(name: str) -> None:
 
 
 def test_todays_detectron2_states_it_in_another_way() -> None:
-    states = plan.make_plan(load.load_named("modern", "detectron2")).log.states
+    states = plan.make_plan(load.load_named("today", "detectron2")).log.states
     found = read_stated(read_blocks(LOGS / "detectron2-today.log"), states)
     assert found["work_per_iteration"].value == "2"
     assert found["image_size"].value == "64/107"

@@ -170,7 +170,7 @@ def test_python_3_7_can_read_it() -> None:
         ast.parse(path.read_text(), feature_version=(3, 7))
 
 
-@pytest.mark.parametrize("suite", ["smoke", "modern"])
+@pytest.mark.parametrize("suite", ["smoke", "today"])
 def test_the_pins_are_those_of_the_files(suite: str) -> None:
     file = load.load_named(suite, "torchvision")
     source = file.recipe.source
@@ -181,7 +181,7 @@ def test_the_pins_are_those_of_the_files(suite: str) -> None:
 
 @pytest.mark.parametrize(("gpus", "rate"), [(8, 0.02), (1, 0.0025)])
 def test_the_learning_rate_follows_the_number_of_gpus(part: Opener, gpus: int, rate: float) -> None:
-    plan = make_plan(load.load_named("modern", "torchvision"), gpus=gpus)
+    plan = make_plan(load.load_named("today", "torchvision"), gpus=gpus)
     words = list(plan.command[plan.command.index("train.py") + 1 :])
     options = part("options").parse(words)
     assert options.learning_rate == plan.learning_rate == pytest.approx(rate)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mrbench.cli import grid
+from mrbench.cli.suites import current_suite
 from mrbench.errors import RecipeError
 from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.parameters import settings
@@ -99,11 +100,12 @@ def chosen_files(
                 text, "a recipe's suite is the suite.yaml beside it: give --recipe alone"
             )
         return tuple(load.load_path(path, locked=locked, given=given) for path in args.recipe)
-    names = dict.fromkeys(args.impl or load.implementations(args.suite))
+    suite = current_suite(args.suite)
+    names = dict.fromkeys(args.impl or load.implementations(suite))
     if not names:
-        shown = f"`mrbench table {args.suite} --reference-only` prints them"
-        raise RecipeError(f"suite {args.suite} has no recipes, only published tables", shown)
-    return tuple(load.load_named(args.suite, name, locked=locked, given=given) for name in names)
+        shown = f"`mrbench table {suite} --reference-only` prints them"
+        raise RecipeError(f"suite {suite} has no recipes, only published tables", shown)
+    return tuple(load.load_named(suite, name, locked=locked, given=given) for name in names)
 
 
 def places(args: argparse.Namespace) -> Places:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mrbench.cli.suites import suites_called
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
@@ -47,11 +48,11 @@ def named(words: Sequence[str], folder: Path, suite: str | None = None) -> Named
     runs. MrbenchError for a word that names nothing.
     """
     suites, runs, code = [], dict[str, list[StoredRun]](), 0
-    known = {*load.suite_names(), *listing.suites_in(folder), suite}
+    known = {*load.suite_names(), *load.ABSORBED, *listing.suites_in(folder), suite}
     once = set[str]()
     for word in dict.fromkeys(words):
         if word in known:
-            suites.append(word)
+            suites += suites_called(word, folder)
             continue
         try:
             run = _stored(latest(word, folder), folder)

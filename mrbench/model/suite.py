@@ -128,6 +128,30 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
 
 
+class Difference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What some recipes of a suite do otherwise than the others, and what that does to it."""
+
+    what: Annotated[str, Meta(description="What differs, in a few words, e.g. padding.")]
+    of: Annotated[
+        Words,
+        Meta(description="Implementations that differ from the others, e.g. [tf-models]."),
+    ]
+    how: Annotated[
+        str,
+        Meta(
+            description="What they do, and what the others do, e.g. to 832x1344 pixels; the others"
+            " to the largest image of the batch."
+        ),
+    ]
+    pushes: Annotated[
+        Literal["faster", "slower", "unclear"],
+        Meta(description="Which way the difference pushes their throughput."),
+    ]
+    why: Annotated[
+        str, Meta(description="Why it does, e.g. most of the pixels beyond are padding.")
+    ] = ""
+
+
 class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A folder of recipes that may be compared with one another."""
 
@@ -155,6 +179,13 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     rules: Annotated[
         tuple[Rule, ...], Meta(description="What must hold for a run's number to be valid.")
+    ] = ()
+    differences: Annotated[
+        tuple[Difference, ...],
+        Meta(
+            description="What is not equal among its recipes, and which way that pushes the number;"
+            " printed under tables and comparisons."
+        ),
     ] = ()
     notes: Annotated[
         str, Meta(description="What to know about the suite and its numbers, in words.")

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from mrbench.recipe.yamlfile import Place
 SUITE = "suite.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MOST_BYTES = 64 << 20  # of a patch or lock; ours have up to 200 kB
+ABSORBED: Mapping[str, str] = {"modern": "today"}  # former names of suites, which go on working
 
 
 class RecipeFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,11 @@ def suite_names() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for p in (root() / "recipes").glob(f"*/{SUITE}")))
 
 
+def current_name(suite_name: str) -> str:
+    """Return what a suite is called today; any other name as it is."""
+    return ABSORBED.get(suite_name, suite_name)
+
+
 def load_suite(name: str) -> Suite:
     """Read a suite that mrbench carries, by its name."""
     return _carried(suite_path(name))
@@ -57,10 +64,10 @@ def _carried(path: Path) -> Suite:
 
 def suite_path(name: str) -> Path:
     """Return the file of a suite that this mrbench carries; RecipeError if there is none."""
-    known = suite_names()
-    if name not in known:
+    known, current = suite_names(), current_name(name)
+    if current not in known:
         raise unknown_suite(name, known, _of_own(name))
-    return root() / "recipes" / name / SUITE
+    return root() / "recipes" / current / SUITE
 
 
 def unknown_suite(name: str, known: tuple[str, ...], hint: str = "") -> RecipeError:
@@ -81,7 +88,7 @@ def recipe_paths(folder: Path) -> list[Path]:
 
 def implementations(suite_name: str) -> tuple[str, ...]:
     """Return the names of a suite's recipes, in the suite's order."""
-    folder = root() / "recipes" / suite_name
+    folder = root() / "recipes" / current_name(suite_name)
     names = [path.stem for path in recipe_paths(folder)]
     order = load_suite(suite_name).order
     return tuple(sorted(names, key=lambda n: order.index(n) if n in order else len(order)))
@@ -94,6 +101,7 @@ def load_named(
 
     given: values of its parameters.
     """
+    suite_name = current_name(suite_name)
     suite = load_suite(suite_name)
     known = implementations(suite_name)
     if name not in known:

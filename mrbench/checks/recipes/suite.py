@@ -39,6 +39,11 @@ def check_suite(path: Path) -> Iterator[Finding]:
     else:
         text = f"window {suite.window}, {suite.hardware.count} x {suite.hardware.name}"
         yield _ok("suite", name, f"{text}, {counted(len(there) - 1, 'recipe')}")
+    for i, each in enumerate(suite.differences):
+        if unknown := [one for one in each.of if one not in recipes]:
+            text = f"differences of {', '.join(unknown)}, of which there is no recipe"
+            remedy = "correct the name, or add the recipe"
+            yield placed("suite", name, text, remedy, place=place, key=f"differences[{i}].of")
     if not suite.references:
         yield _ok("references", name, "none: it is compared with nothing published")
     for i, reference in enumerate(suite.references):

@@ -18,6 +18,7 @@ from mrbench.cli.arguments import add_impl, add_margin, add_recipe, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.findings import add_formats, print_findings
 from mrbench.cli.stored import named
+from mrbench.cli.suites import current_suite
 from mrbench.errors import RecipeError
 from mrbench.model.baseline import Baseline
 from mrbench.model.finding import Finding
@@ -94,6 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Check what the arguments choose; 7 if anything failed, 8 if anything is inconclusive."""
     args.suite = [*args.suites, *(args.suite or ())]
+    if not args.baseline:
+        args.suite = list(map(current_suite, args.suite))
     if args.recipe and args.impl:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
     network = args.network or bool(args.mirror)

@@ -20,7 +20,7 @@ COMMAND = Command(
     help="Write the lock files of environments.",
     examples="""\
 mrbench lock --recipe mine.yaml
-mrbench lock --suite modern --upgrade    # resolve the newest versions""",
+mrbench lock --suite today --upgrade    # resolve the newest versions""",
 )
 
 

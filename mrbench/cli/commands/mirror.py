@@ -82,7 +82,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _create(args: argparse.Namespace) -> int:
     began = time.monotonic()
-    whole = () if args.impl or args.recipe else (args.suite,)
+    whole = () if args.impl or args.recipe else (load.current_name(args.suite),)
     chosen = chosen_files(args)
     for file in chosen:
         check_lock(file)

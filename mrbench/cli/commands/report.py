@@ -8,6 +8,7 @@ from pathlib import Path
 from mrbench.cli.arguments import add_json, add_reference, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
+from mrbench.cli.suites import suites_called
 from mrbench.errors import MrbenchError
 from mrbench.files import write_whole
 from mrbench.record import listing
@@ -54,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Write the report; say where it is and what is not in it."""
     suites = listing.suites_in(args.runs)
-    wanted = [name if name in suites else latest(name, args.runs) for name in args.run]
+    words = [each for name in args.run for each in suites_called(name, args.runs)]
+    wanted = [name if name in suites else latest(name, args.runs) for name in words]
     report = gather.gather(wanted, args.runs, args.reference)
     for left in report.left_out:
         reason = f"{shorten(left.name, 400)}: {shorten(left.why, 400)}"

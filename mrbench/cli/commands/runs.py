@@ -12,6 +12,7 @@ import msgspec
 from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
+from mrbench.cli.suites import suites_called
 from mrbench.cli.values import moment
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.work import Unit, rate_name
@@ -143,7 +144,8 @@ def _tag(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     suites = listing.suites_in(args.runs)
     if args.suite is not None:
-        suites = [name for name in suites if name == args.suite]
+        meant = suites_called(args.suite, args.runs)
+        suites = [name for name in suites if name in meant]
     listed: list[ListedRun] = []
     code = 0
     for suite in suites:

@@ -61,7 +61,8 @@ def _pins(record: RunRecord) -> Iterator[Finding]:
 def _at_hand(plan: Plan) -> RecipeFile | Finding:
     suite, name = plan.suite, plan.implementation
     try:
-        if suite not in load.suite_names() or name not in load.implementations(suite):
+        carried = load.current_name(suite) in load.suite_names()
+        if not carried or name not in load.implementations(suite):
             text = f"{suite}/{name} is not a recipe that mrbench carries: not compared"
             return Finding("recipe", "note", text)
         given = {name: str(parameter.value) for name, parameter in plan.parameters.items()}
