@@ -174,3 +174,33 @@ def test_a_step_that_installs_another_version_than_the_locks_is_refused(tmp_path
     env = msgspec.structs.replace(ENV, build=(("{python}", "-c", code),))
     with pytest.raises(LaunchError, match=r"six 1\.15\.0 is installed, the lock has 1\.16\.0"):
         make(env, lock, tmp_path)
+
+
+def test_requirements_without_their_dependencies(tmp_path: Path) -> None:
+    """As imgaug, which asks for an opencv-python that its user cannot have."""
+    env = Environment(kind="venv", requirements=("python-dateutil==2.8.2",))
+    alone = msgspec.structs.replace(env, no_deps=("python_dateutil",), probe=("dateutil",))
+    lock = resolve(alone, None, tmp_path / "log")
+    assert list(lockfile.blocks(lock)) == ["python-dateutil"]
+    assert lockfile.fault(env, lock), "another lock than that with the dependencies"
+    assert lockfile.fault(alone, lock) is None
+    assert make(alone, lock, tmp_path).frozen == ("python-dateutil==2.8.2",)
+    every = msgspec.structs.replace(env, no_deps=True)
+    assert list(lockfile.blocks(resolve(every, None, tmp_path / "log"))) == ["python-dateutil"]
+    checkout = tmp_path / "checkout"
+    listed = environment.prepare(every, checkout, TREE, lambda _: None)
+    assert listed.frozen == ("python-dateutil==2.8.2",), "without a lock, too"
+
+
+def test_no_deps_are_shown_and_must_be_requirements(
+    tmp_path: Path, git: Callable[..., str]
+) -> None:
+    toy = make_suite(tmp_path, git)
+    env = "  kind: venv\n  requirements: [six==1.16.0]\n  no_deps: [six]\n  lock: toy.lock\n"
+    edit(toy, "  kind: current\n", env)
+    assert mrbench("lock", "--recipe", toy, cwd=tmp_path).returncode == 0
+    told = mrbench("check", "--recipe", toy, cwd=tmp_path)
+    assert "without the dependencies of six" in told.stdout
+    edit(toy, "no_deps: [six]", "no_deps: [sic]")
+    told = mrbench("check", "--recipe", toy, cwd=tmp_path)
+    assert "did you mean 'six'?" in told.stdout

@@ -126,7 +126,7 @@ class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The interpreter and libraries: the caller's own, a virtual environment, or an image."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {"index": None, "find_links": ()}
+    LATER: ClassVar[Mapping[str, Any]] = {"index": None, "find_links": (), "no_deps": ()}
 
     kind: Annotated[
         Literal["current", "venv", "image"],
@@ -150,6 +150,14 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(
             description="Python packages that must be installed before anything is built, e.g."
             " setuptools==57.5.0. The lock is made from them, too."
+        ),
+    ] = ()
+    no_deps: Annotated[
+        bool | Words,
+        Meta(
+            description="Requirements to take without their own dependencies, by name, where"
+            " upstream's conflict, e.g. [imgaug]; true: all of them. What is really needed of those"
+            " must then be in `requirements`."
         ),
     ] = ()
     lock: Annotated[

@@ -42,6 +42,8 @@ def inputs_digest(env: Environment) -> str:
     inputs: list[object] = [env.python, env.requirements, env.build_requirements]
     if env.index or env.find_links:
         inputs += [env.index, env.find_links]
+    if env.no_deps:
+        inputs.append({"no_deps": env.no_deps})
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 

@@ -14,6 +14,7 @@ from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Recipe
 from mrbench.model.work import OLD_NAMES
 from mrbench.model.workload import Workload
+from mrbench.recipe.lockfile import normalized
 from mrbench.recipe.yamlfile import Place, parse_yaml
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten, without_secrets
 
@@ -98,8 +99,19 @@ def _check_environment(env: Environment, place: Place) -> None:
         _check_index(env.index, place, "environment.index")
     for i, url in enumerate(env.find_links):
         _check_index(url, place, f"environment.find_links[{i}]")
+    _check_no_deps(env, place)
     if env.kind == "image" and not env.image:
         raise place.error("environment.image", "missing", "kind image needs one")
+
+
+def _check_no_deps(env: Environment, place: Place) -> None:
+    """Refuse names of packages that are no requirements: they would change nothing, unseen."""
+    known = dict.fromkeys(map(normalized, (*env.requirements, *env.build_requirements)))
+    for i, name in enumerate(() if isinstance(env.no_deps, bool) else env.no_deps):
+        if normalized(name) not in known or normalized(name) != name.lower().replace("_", "-"):
+            text = f"{name!r} is not the name of a requirement"
+            key = f"environment.no_deps[{i}]"
+            raise place.error(key, text, did_you_mean(name, known) or "add it to requirements")
 
 
 def _check_index(url: str, place: Place, key: str) -> None:

@@ -57,6 +57,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.environment.build_requirements": (HARMLESS, "the same"),
     "plan.environment.index": (HARMLESS, "the packages are compared one by one"),
     "plan.environment.find_links": (HARMLESS, "the same"),
+    "plan.environment.no_deps": (HARMLESS, "the same"),
     "plan.environment.lock": (HARMLESS, "a name; its digest is compared"),
     "plan.environment.probe": (HARMLESS, "what was tried after the installation"),
     "plan.environment.system": (HARMLESS, "what doctor looks for"),

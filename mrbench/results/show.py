@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
+from mrbench.model.inputs import Environment
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.metric import Metric
@@ -42,7 +43,7 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         "patches": _pairs(plan.patch_sha256),
         "adaptation": footnotes.of_plan(plan) or "none",
         "starts from": plan.starts_from or _weights(record),
-        "environment": f"{plan.environment.kind} {digest[:16]}",
+        "environment": f"{plan.environment.kind} {digest[:16]}{_no_deps(plan.environment)}",
         **_converted(record),
         "container": _container(record),
         "packages": ", ".join(frozen) or "not recorded",
@@ -77,6 +78,11 @@ def _mfu(record: RunRecord) -> dict[str, object]:
     """Return what there is to say of the MFU; nothing of a recipe that states no FLOPs."""
     flops = record.plan.flops
     return {"MFU": "\n".join(utilisation.described(record.mfu, flops))} if flops else {}
+
+
+def _no_deps(env: Environment) -> str:
+    whose = "all" if env.no_deps is True else ", ".join(env.no_deps or ())
+    return f", without the dependencies of {whose}" if whose else ""
 
 
 def _converted(record: RunRecord) -> dict[str, object]:

@@ -26,6 +26,9 @@ def check_lock(subject: Subject) -> Iterator[Finding]:
     if fault is None:
         packages, hashes = len(list(lockfile.pins(lock))), lock.count(b"--hash=")
         contents = f"{packages} packages, {hashes} hashes, with all that the recipe asks for"
+        if env.no_deps:
+            whose = "all" if env.no_deps is True else ", ".join(env.no_deps or ())
+            contents += f"; without the dependencies of {whose}"
         if not lockfile.is_sealed(lock) and subject.base != load.root():
             contents += "; it has no digest of its own: `mrbench lock` finds what was added to it"
         yield subject.ok(NAME, contents, packages=packages, hashes=hashes)

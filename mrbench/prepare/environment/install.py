@@ -4,6 +4,7 @@ uv (0.13) serves Python 3.7 and installs without build isolation, which packages
 setup.py import what their metadata do not name. Hence two passes: what building needs, then all.
 """
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ def make(
 
     progress("making the virtual environment")
     step([uv(), "venv", "--quiet", "--python", str(base_python(env)), str(venv)], place)
+    sources |= configured(env, place)
     install = [uv(), "pip", "install", "--python", str(python), *options_for(wheels)]
     if lock is None:
         _install_listed(env, install, place, step, progress)
@@ -119,6 +121,21 @@ def variables_for(env: Environment, wheels: Path | None) -> dict[str, str]:
         for name, between, value in named
         if value
     }
+
+
+def configured(env: Environment, folder: Path) -> dict[str, str]:
+    """Tell uv which requirements it takes without their dependencies, by a uv.toml in `folder`."""
+    names = () if isinstance(env.no_deps, bool) else env.no_deps
+    text = "".join(
+        f"[[dependency-metadata]]\nname = {json.dumps(name)}\nrequires-dist = []\n"
+        for name in names
+    )
+    if env.no_deps is True:
+        text = "[pip]\nno-deps = true\n"
+    if not text:
+        return {}
+    (folder / "uv.toml").write_text(text)
+    return {"UV_CONFIG_FILE": str(folder / "uv.toml")}
 
 
 def _install_listed(

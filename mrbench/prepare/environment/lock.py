@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from mrbench.errors import LaunchError, MrbenchError, RecipeError
 from mrbench.files import home, real_path, write_whole
 from mrbench.model.inputs import Environment
-from mrbench.prepare.environment.install import variables_for
+from mrbench.prepare.environment.install import configured, variables_for
 from mrbench.prepare.environment.interpreter import base_python, uv
 from mrbench.prepare.step import activated, run_step
 from mrbench.recipe import lockfile
@@ -37,7 +37,7 @@ def resolve(
         python = venv / "bin" / "python"
 
         def step(*command: str) -> None:
-            variables = {**activated(venv), **variables_for(env, None)}
+            variables = {**activated(venv), **variables_for(env, None), **configured(env, folder)}
             run_step(command, directory=folder, log=log, variables=variables, what="lock")
 
         step(uv(), "venv", "--quiet", "--python", str(base_python(env)), str(venv))
@@ -64,7 +64,7 @@ def resolve(
 def _together(env: Environment, others: Sequence[Environment]) -> Environment:
     """Return what several environments ask for together; RecipeError where no lock fits all."""
     for other in others:
-        for key in ("python", "index", "find_links"):
+        for key in ("python", "index", "find_links", "no_deps"):
             one, another = getattr(env, key), getattr(other, key)
             if one != another:
                 raise RecipeError(
