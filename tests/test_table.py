@@ -6,14 +6,15 @@ import io
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from manyruns import KEPT
 from mrbench.errors import RecipeError
 from mrbench.model.inputs import Window
-from mrbench.model.suite import Hardware, Reference, Suite
+from mrbench.model.suite import Disparity, Hardware, Reference, Suite
 from mrbench.record.formats import record_of
-from mrbench.results import names
+from mrbench.results import compare, compare_words, names
 from mrbench.results.rows import TableRun, make_rows, table_run
 from mrbench.results.table import render
 
@@ -251,6 +252,44 @@ def test_what_is_not_upstreams_stands_in_footnotes() -> None:
         if "b" in r["implementation"]
     ]
     assert "RoIAlign" in row["footnote"]
+
+
+PADDING = Disparity(
+    what="padding",
+    of=("b", "c"),
+    how="to 832 x 1344; the others to the largest image of the batch",
+    pushes="slower",
+    why="much of that is padding",
+)
+
+
+def test_what_is_not_equal_says_which_way_it_pushes() -> None:
+    suite = msgspec.structs.replace(SUITE, differences=(PADDING,))
+    line = (
+        "b, slower: padding: to 832 x 1344; the others to the largest image of the batch (much of"
+        " that is padding)."
+    )
+    rows = make_rows(suite, [record("a", 60), record("b", 9)])
+    assert line in render(suite, rows, "plain", whole=True).replace("\n", " ")
+    assert line in html.unescape(render(suite, rows, "html"))
+    for alike in (["a"], ["b", "c"]):  # nothing differs among these
+        rows = make_rows(suite, [record(name, 60) for name in alike])
+        assert "padding" not in render(suite, rows, "plain")
+
+
+def test_a_comparison_says_what_is_not_equal() -> None:
+    sides = []
+    for name in "ab":
+        content = json.loads(RECORD.read_bytes())
+        content["plan"]["implementation"] = name
+        content["id"] = f"smoke/{name}/1"
+        content["suite"]["differences"] = [msgspec.to_builtins(PADDING)]
+        content["digest"] = None
+        sides.append(compare.Side(name, record_of(json.dumps(content).encode(), "r")))
+    found = compare.compare(*sides)
+    assert found.of_suite == (PADDING,)
+    (line,) = [each.text for each in compare_words.findings(found) if each.subject == "suite"]
+    assert line.startswith("b, slower: padding: to 832 x 1344")
 
 
 def taken(joules: float, gib: float, *, older: bool = False) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from mrbench.model.measurement import Interval
 from mrbench.model.run import Status
+from mrbench.model.suite import Disparity
 from mrbench.model.work import Unit
 from mrbench.text import shorten
 
@@ -86,3 +87,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: Annotated[
         tuple[Difference, ...], Meta(description="Those that forbid a comparison come first.")
     ]
+    of_suite: Annotated[
+        tuple[Disparity, ...],
+        Meta(
+            description="What the suite says is not equal between their implementations, and which"
+            " way it pushes the number."
+        ),
+    ] = ()

@@ -128,7 +128,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
 
 
-class Difference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Disparity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What some recipes of a suite do otherwise than the others, and what that does to it."""
 
     what: Annotated[str, Meta(description="What differs, in a few words, e.g. padding.")]
@@ -181,7 +181,7 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[Rule, ...], Meta(description="What must hold for a run's number to be valid.")
     ] = ()
     differences: Annotated[
-        tuple[Difference, ...],
+        tuple[Disparity, ...],
         Meta(
             description="What is not equal among its recipes, and which way that pushes the number;"
             " printed under tables and comparisons."

@@ -8,6 +8,7 @@ from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
 from mrbench.model.comparison import EXPLAINS, MUST, ComparedSide, Comparison, Difference
 from mrbench.model.record import RunRecord
 from mrbench.record.provenance import Facts, between, differing, facts, rules_for
+from mrbench.results import footnotes
 from mrbench.text import ABSENT, equal
 
 LARGE = 100  # percent
@@ -80,6 +81,10 @@ def compare_groups(one: Group, other: Group) -> Comparison:
         high_ratio_b_to_a=found.high if found else None,
         conclusion=concluded(found, a, b) if found else "",
         differences=differences,
+        of_suite=footnotes.between(
+            other.runs[-1].record.suite.differences,
+            [group.runs[-1].record.plan.implementation for group in (one, other)],
+        ),
     )
 
 

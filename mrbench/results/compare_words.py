@@ -14,6 +14,7 @@ from mrbench.model.comparison import (  # fmt: skip
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.work import rate_name
 from mrbench.record.provenance import SLOWED
+from mrbench.results import footnotes
 from mrbench.text import one_line, shorten
 
 # What a difference concerns, by the beginning of its key; what mostly explains most comes first.
@@ -76,6 +77,11 @@ def findings(comparison: Comparison) -> list[Finding]:
             lines.append(Finding(str(len(members)), "note", text, subject=concern))
         else:
             lines += [_line(d, concern, "note") for d in members]
+    names = [side.id.split("/")[1] for side in (comparison.a, comparison.b)]
+    lines += [
+        Finding("not equal", "note", text, subject="suite")
+        for text in footnotes.unequal(comparison.of_suite, names)
+    ]
     for label, side in (("A", comparison.a), ("B", comparison.b)):
         for text in side.left_out if side.runs else ():
             lines.append(Finding(label, "note", text, subject="left out"))

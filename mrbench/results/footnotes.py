@@ -1,10 +1,11 @@
-"""Footnotes of a table: what a suite changed in an implementation, and what is not upstream's."""
+"""What to know of rows: what a suite changed in them, and what is not equal among them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from mrbench.model.plan import Plan
+from mrbench.model.suite import Disparity
 from mrbench.model.table import TableRow
 
 
@@ -44,3 +45,22 @@ def texts(rows: Sequence[TableRow]) -> list[str]:
         f"[{number}] {', '.join(dict.fromkeys(rows_of))}: {text}"
         for (number, text), rows_of in sorted(names.items())
     ]
+
+
+def between(
+    disparities: Iterable[Disparity], implementations: Collection[str]
+) -> tuple[Disparity, ...]:
+    """Return what is not equal among implementations: what some of them do, and others do not."""
+    shown = set(implementations)
+    return tuple(each for each in disparities if shown & {*each.of} and shown - {*each.of})
+
+
+def unequal(disparities: Iterable[Disparity], implementations: Collection[str]) -> list[str]:
+    """Return a line for each that is not equal among implementations, the effect first."""
+    lines = []
+    for each in between(disparities, implementations):
+        names = ", ".join(name for name in each.of if name in implementations)
+        effect = "effect unclear" if each.pushes == "unclear" else each.pushes
+        why = f" ({each.why.rstrip('.')})" if each.why else ""
+        lines.append(f"{names}, {effect}: {each.what}: {each.how.rstrip('.')}{why}.")
+    return lines

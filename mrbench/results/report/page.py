@@ -110,6 +110,7 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     meanings: Sequence[str]
     ranked: Sequence[PageRow]
     unranked: Sequence[PageRow]
+    unequal: Sequence[str]
     footnotes: Sequence[str]
     concerns: Sequence[Concern]
     origins: Sequence[Origin]
@@ -227,6 +228,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         meanings=meanings(["implementation", *used], ranked or chapter.rows),
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],
+        unequal=footnotes.unequal(suite.differences, [row.implementation for row in chapter.rows]),
         footnotes=footnotes.texts(chapter.rows),
         concerns=concerns(chapter),
         origins=[

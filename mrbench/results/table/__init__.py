@@ -24,9 +24,10 @@ def plain(sheet: Sheet, stream: TextIO | None = None, *, whole: bool = True) -> 
     above = [wrapped(sheet.lead, width)] if sheet.lead else []
     below = []
     for part in sheet.parts:
-        lines = cut if not whole and part in (sheet.remarks, sheet.notes) else wrapped
+        brief = part in (sheet.remarks, sheet.notes) or sheet.unequal == part[1:]
+        lines = cut if brief and not whole else wrapped
         below.append("\n".join(lines(text, width) for text in part))
-    texts = (*sheet.remarks, *sheet.notes)
+    texts = (*sheet.remarks, *sheet.notes, *sheet.unequal)
     if not whole and any(cut(text, width) != text for text in texts):
         below.append(wrapped("A note that ends in ... goes on: --notes prints all of it.", width))
     return "\n\n".join([*above, table, *below])

@@ -20,6 +20,7 @@ WIDTH = 100
 # a verdict's first word, and the mark that stands before it in a step summary
 MARKS = {"valid": "\u2705", "not judged": "\u2754", "invalid": "\u274c"}
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_])")
+UNEQUAL = "Not equal, and which way that pushes the throughput:"
 NOTED = "\u26a0\ufe0f"
 
 
@@ -28,6 +29,7 @@ class Sheet:
     """Clean text, not yet escaped. cells[row][column]; links[row][column]: a run's folder or "".
 
     lead: the sentences above the table, or "". about: the suite's notes, or their first sentence.
+    unequal: what differs among the rows' implementations, and which way it pushes the number.
     meanings: what the columns mean; reasons: those for no number that are too long for their cell,
     and what slowed valid runs; remarks: the other notes on valid rows; notes: the footnotes, each
     beginning with its [number]. marks: of each row, for formats that show one. earlier: which runs
@@ -37,6 +39,7 @@ class Sheet:
     title: str
     lead: str = ""
     about: str = ""
+    unequal: Sequence[str] = ()
     headers: Sequence[str]
     right: Sequence[bool]
     cells: Sequence[Sequence[str]]
@@ -54,7 +57,8 @@ class Sheet:
         """Return the texts below the table, in paragraphs that belong together."""
         about = [self.about] if self.about else []
         left_out = [text for text in (self.left_out, self.earlier) if text]
-        parts = (left_out, about, self.meanings, self.reasons, self.remarks, self.notes)
+        unequal = [UNEQUAL, *self.unequal] if self.unequal else []
+        parts = (left_out, about, unequal, self.meanings, self.reasons, self.remarks, self.notes)
         return [part for part in parts if part]
 
     @property
@@ -73,6 +77,12 @@ def make(
         title=one_line(suite.title),
         lead=lead(rows),
         about=about(suite, whole=whole),
+        unequal=list(
+            map(
+                one_line,
+                footnotes.unequal(suite.differences, [row.implementation for row in rows]),
+            )
+        ),
         headers=[header(offered[name], rows) for name in names],
         right=[offered[name].right for name in names],
         cells=[[one_line(offered[name].cell(suite, row)) for name in names] for row in rows],
