@@ -2,11 +2,22 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mrbench.cli.values import counts, degrees, margin, positive, setting, shared, size, variable
+from mrbench.cli.values import (
+    RANDOM,
+    counts,
+    degrees,
+    folder_or_random,
+    margin,
+    positive,
+    setting,
+    shared,
+    size,
+    variable,
+)
 from mrbench.run.executors import EXECUTORS
 
 MARGIN = 0.03  # the slowdown that is too much
@@ -122,18 +133,22 @@ def add_choice(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         default=os.environ.get("MRBENCH_DATA") or None,
         help="COCO dataset folder",
     )
-    add_weights(parser, "folder of pretrained weights")
+    add_weights(
+        parser, f"folder of pretrained weights, or `{RANDOM}`: train without them", folder_or_random
+    )
     add_mirror(
         parser,
         "a mirror (`mrbench mirror create`), or a base URL of repositories by owner/name",
     )
 
 
-def add_weights(parser: argparse.ArgumentParser, purpose: str) -> None:
-    """Add --weights, whose default is MRBENCH_WEIGHTS."""
+def add_weights(
+    parser: argparse.ArgumentParser, purpose: str, read: Callable[[str], object] = Path
+) -> None:
+    """Add --weights, whose default is MRBENCH_WEIGHTS. read: makes the value of its text."""
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=read,
         metavar="DIR",
         default=os.environ.get("MRBENCH_WEIGHTS") or None,
         help=purpose,

@@ -1,7 +1,9 @@
 """What the arguments choose: recipes, plans, and the folders they work with."""
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from mrbench.cli import grid
 from mrbench.cli.suites import current_suite
@@ -13,12 +15,15 @@ from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy
 from mrbench.prepare.mirror import base
 from mrbench.recipe import load, plan
+from mrbench.recipe.choices import CHOICES, with_choices
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.parameters import NONE, Given
 from mrbench.run.executor import Executor
 from mrbench.run.executors import EXECUTORS, OPTIONS, STARTED_HERE
 from mrbench.text import shorten
 
+T = TypeVar("T")
+R = TypeVar("R")
 Planned = list[tuple[Plan, RecipeFile]]
 
 
@@ -27,29 +32,43 @@ def plans(args: argparse.Namespace) -> Planned:
 
     What cannot be is told for all of them at once.
     """
-    planned, problems = [], []
     files = points(args)
-    for count in args.gpus or (None,):
-        for file in files:
-            try:
-                planned.append((plan_of(args, file, gpus=count, commit=args.commit), file))
-            except RecipeError as exc:
-                problems.append(str(exc))
+    return _each(
+        [(file, count) for count in args.gpus or (None,) for file in files],
+        lambda it: (plan_of(args, it[0], gpus=it[1], commit=args.commit), it[0]),
+    )
+
+
+def _each(items: Sequence[T], make: Callable[[T], R]) -> list[R]:
+    """Return make(item) for each item; RecipeError with the lines of all that cannot be made."""
+    made, problems = [], []
+    for item in items:
+        try:
+            made.append(make(item))
+        except RecipeError as exc:
+            problems.append(str(exc))
     if problems:
         first, *others = dict.fromkeys(problems)
         error = RecipeError(first)
         error.more = tuple(others)
         raise error
-    return planned
+    return made
 
 
 def points(args: argparse.Namespace) -> list[RecipeFile]:
     """Read the chosen recipes with the values of each point of the grid that --set makes."""
-    sets = getattr(args, "set", None) or ()
-    if not sets:
-        return list(chosen_files(args))
-    grid.check(sets, chosen_files(args))
-    return [file for point in grid.points(sets) for file in _with_values(args, point)]
+    sets, choices = getattr(args, "set", None) or (), _choices(args)
+    if sets:
+        grid.check(sets, chosen_files(args))
+        files = [file for point in grid.points(sets) for file in _with_values(args, point)]
+    else:
+        files = list(chosen_files(args))
+    return _each(files, lambda file: with_choices(file, choices))
+
+
+def _choices(args: argparse.Namespace) -> dict[str, str]:
+    """Return which of --data and --weights are words instead of folders."""
+    return {name: word for name in CHOICES if isinstance(word := getattr(args, name, None), str)}
 
 
 def _with_values(args: argparse.Namespace, given: Given) -> tuple[RecipeFile, ...]:
@@ -110,11 +129,12 @@ def chosen_files(
 
 def places(args: argparse.Namespace) -> Places:
     """Return the folders that the arguments name; UnavailableError if one is not there."""
-    for option, folder in (("--data", args.data), ("--weights", args.weights)):
+    data, weights = (None if isinstance(f, str) else f for f in (args.data, args.weights))
+    for option, folder in (("--data", data), ("--weights", weights)):
         run_copy.require_folder(folder, option)
     runs = getattr(args, "runs", Path("runs"))
-    weights = args.weights or base.weights_folder(args.mirror)
-    return Places(data=args.data, weights=weights, mirror=args.mirror, runs=runs)
+    weights = weights or base.weights_folder(args.mirror)
+    return Places(data=data, weights=weights, mirror=args.mirror, runs=runs)
 
 
 def executor(args: argparse.Namespace) -> Executor:

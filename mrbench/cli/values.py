@@ -3,6 +3,7 @@
 import argparse
 import datetime as dt
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from mrbench.text import shorten
@@ -14,6 +15,7 @@ QUANTITY = re.compile(r"(\d[\d,]{0,20}(?:\.\d{0,20})?) ?(ms|s|min|h|)")
 UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
 MOST_DIGITS = 15  # of a number: larger ones fit no floating-point number, or no memory
 MOST_ROUNDS = 10_000
+RANDOM = "random"  # instead of a folder of weights
 SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
 
 
@@ -23,6 +25,11 @@ def variable(text: str) -> str:
     if name.isidentifier() and name.isascii():
         return text
     raise argparse.ArgumentTypeError(f"{text!r} is not the name of a variable; give one, or NCCL_*")
+
+
+def folder_or_random(text: str) -> Path | str:
+    """Read a folder of weights, or the word for none; ./random is a folder of that name."""
+    return text if text == RANDOM else Path(text)
 
 
 def positive(text: str) -> int:

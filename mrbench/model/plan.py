@@ -129,7 +129,10 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     parameters: Annotated[
         Mapping[str, PlannedParameter],
-        Meta(description="The recipe's parameters with the values that this plan gives them."),
+        Meta(
+            description="The recipe's parameters with the values that this plan gives them; data"
+            " and weights where --data synthetic or --weights random took their place."
+        ),
     ] = {}
 
     @property

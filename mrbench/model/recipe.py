@@ -130,6 +130,36 @@ class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
 
 
+class RandomWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to train without the pretrained weights: what --weights random changes."""
+
+    arguments: Annotated[
+        Words,
+        Meta(
+            description="Arguments to add to the command, e.g. --random-backbone. Placeholders are"
+            " filled in."
+        ),
+    ] = ()
+    variables: Annotated[
+        Mapping[str, Value],
+        Meta(description="Environment variables to set for it, beside or instead of launch's."),
+    ] = {}
+    learning_rate_per_image: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(
+            description="Learning rate per image of the batch, where the workload's would let the"
+            " losses of an untrained network diverge. Default: the workload's.",
+        ),
+    ] = None
+    notes: Annotated[
+        str,
+        Meta(
+            description="What else the training then does differently, and why, in one sentence;"
+            " tables have it below the row."
+        ),
+    ] = ""
+
+
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What keeps the window clean, in words: why each argument or patch line is there."""
 
@@ -189,7 +219,7 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One implementation, as its YAML pins it."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {"parameters": {}}
+    LATER: ClassVar[Mapping[str, Any]] = {"parameters": {}, "random_weights": None}
 
     title: Annotated[str, Meta(description="Name to show in tables, e.g. detectron2.")]
     framework: Annotated[str, Meta(description="Deep learning framework, e.g. PyTorch.")]
@@ -217,6 +247,13 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " weights."
         ),
     ] = ""
+    random_weights: Annotated[
+        RandomWeights | None,
+        Meta(
+            description="How to train without `weights`, for --weights random. Default: it cannot,"
+            " unless it has none anyway."
+        ),
+    ] = None
     adaptation: Annotated[
         Adaptation | None,
         Meta(description="What the suite changes on top of the source's own patches."),

@@ -262,6 +262,11 @@ def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield f"launch.variables.{name}", text
     for text in recipe.other_gpus.arguments:
         yield "other_gpus.arguments", text
+    untrained = recipe.random_weights
+    for text in untrained.arguments if untrained else ():
+        yield "random_weights.arguments", text
+    for name, text in untrained.variables.items() if untrained else ():
+        yield f"random_weights.variables.{name}", text
     for key, text in msgspec.structs.asdict(recipe.workload).items():
         if isinstance(text, str):
             yield f"workload.{key}", text

@@ -44,6 +44,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.accelerator": (MUST, "another kind of device"),
     "plan.precision": (MUST, "other arithmetic"),
     "plan.data.synthetic": (MUST, "other images"),
+    "plan.trained_from": (MUST, "an untrained network proposes other regions"),
     "plan.environment.image": (MUST, "another image of the whole system"),
     "machine.gpus.names": (MUST, "other GPUs"),
     "plan.image_size": (MUST, "images of another size"),
@@ -120,7 +121,7 @@ BETWEEN: dict[str, tuple[Kind, str]] = {
 }
 PARTS = ("plan", "workspace", "environment", "machine", "forced", "suite", "mrbench")
 # Not every log or recipe says these: what one of two does not say forbids nothing.
-UNSAID = ("stated.", "plan.image_size", "plan.parameters.")
+UNSAID = ("stated.", "plan.image_size", "plan.parameters.", "plan.trained_from")
 
 
 def differing(a: RunRecord, b: RunRecord) -> list[Difference]:
@@ -191,7 +192,14 @@ def facts_of_plan(plan: Plan) -> dict[str, object]:
 
 def _plan(plan: Plan) -> dict[str, object]:
     parameters = {name: each.value for name, each in plan.parameters.items()}
-    return plan.plain() | ({"parameters": parameters} if parameters else {})
+    known = {"parameters": parameters} if parameters else {}
+    return plan.plain() | known | {"trained_from": _trained_from(plan)}
+
+
+def _trained_from(plan: Plan) -> str | None:
+    """Return which weights a training had where it could have had others, else None."""
+    chosen = plan.parameters.get("weights")
+    return str(chosen.value) if chosen else "pretrained" if plan.weights else None
 
 
 def _leaves(known: Mapping[str, object]) -> dict[str, object]:
@@ -213,6 +221,7 @@ def terms(record: RunRecord) -> dict[str, object]:
         "plan.per_device": plan.per_device,
         "plan.precision": plan.precision,
         "plan.suite": plan.suite,
+        "plan.trained_from": _trained_from(plan),
         "plan.window.first": plan.window.first,
         "plan.window.last": plan.window.last,
         "plan.work_per_iteration": plan.work_per_iteration,

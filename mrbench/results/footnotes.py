@@ -1,6 +1,6 @@
-"""What to know of rows: what a suite changed in them, and what is not equal among them."""
+"""What to know of rows: what suite or command line changed in them, and what is not equal."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -11,6 +11,18 @@ from mrbench.model.table import TableRow
 
 def of_plan(plan: Plan) -> str:
     """Return what a reader of that plan's number must know, or an empty text."""
+    return " ".join(filter(None, (of_suite(plan), *of_choices(plan))))
+
+
+def of_choices(plan: Plan) -> Iterator[str]:
+    """Yield a sentence or two on what the command line put in another thing's place."""
+    if "weights" in plan.parameters:
+        start = plan.starts_from.rstrip(".")
+        yield f"{start[:1].upper()}{start[1:]}. An untrained network proposes other regions."
+
+
+def of_suite(plan: Plan) -> str:
+    """Return what the suite changed in the implementation, or an empty text."""
     adaptation = plan.adaptation
     if not adaptation:
         return ""

@@ -41,7 +41,7 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         "commit": plan.source.commit + ("" if plan.pinned else "  NOT the pinned one"),
         "tree": record.workspace.tree if record.workspace else None,
         "patches": _pairs(plan.patch_sha256),
-        "adaptation": footnotes.of_plan(plan) or "none",
+        "adaptation": footnotes.of_suite(plan) or "none",
         "starts from": plan.starts_from or _weights(record),
         "environment": f"{plan.environment.kind} {digest[:16]}{_no_deps(plan.environment)}",
         **_converted(record),

@@ -13,6 +13,7 @@ from mrbench.prepare import environment
 from mrbench.prepare import source as workspace
 from mrbench.prepare.environment.installed import changes, words
 from mrbench.recipe import load, lockfile
+from mrbench.recipe.choices import CHOICES, with_choices
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.record.verify.base import Evidence, differs
@@ -66,7 +67,8 @@ def _at_hand(plan: Plan) -> RecipeFile | Finding:
             text = f"{suite}/{name} is not a recipe that mrbench carries: not compared"
             return Finding("recipe", "note", text)
         given = {name: str(parameter.value) for name, parameter in plan.parameters.items()}
-        return load.load_named(suite, name, given=given)
+        chosen = {name: given.pop(name) for name in CHOICES if name in given}
+        return with_choices(load.load_named(suite, name, given=given), chosen)
     except MrbenchError as exc:
         return Finding("recipe", "note", f"{suite}/{name} cannot be read here: {exc}")
 

@@ -24,7 +24,7 @@ def origin_facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
         "commit": plan.source.commit + ("" if plan.pinned else " (not the pinned one)"),
         "tree": record.workspace.tree if record.workspace else None,
         "patches": _pairs(plan.patch_sha256),
-        "adaptation": footnotes.of_plan(plan) or "none",
+        "adaptation": footnotes.of_suite(plan) or "none",
         "environment": f"{plan.environment.kind} {str(environment and environment.digest)[:16]}",
         "packages": ", ".join(environment.frozen if environment else ()) or "not recorded",
         "weights": _weights(record) or plan.starts_from or "none",

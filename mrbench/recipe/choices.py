@@ -1,0 +1,65 @@
+"""What the command line changes in a recipe: --data synthetic and --weights random.
+
+Both stand in the plan's parameters, so that their runs have rows, names and baselines of their own.
+"""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from mrbench.errors import RecipeError
+from mrbench.model.parameters import PlannedParameter
+from mrbench.model.recipe import Launch, RandomWeights
+from mrbench.recipe.load import RecipeFile
+
+DATA, WEIGHTS = "data", "weights"  # names that no recipe's parameter has: they are placeholders
+RANDOM = "random"
+CHOICES = (DATA, WEIGHTS)
+
+
+def with_choices(file: RecipeFile, chosen: Mapping[str, str]) -> RecipeFile:
+    """Return the recipe as these choices change it; RecipeError where it cannot be trained so.
+
+    chosen: some of CHOICES, with a value each.
+    """
+    return _untrained(file) if chosen.get(WEIGHTS) == RANDOM else file
+
+
+def _untrained(file: RecipeFile) -> RecipeFile:
+    """Return the recipe without its weights; one that has none stays as it is."""
+    recipe, how = file.recipe, file.recipe.random_weights
+    if how is None and not recipe.weights:
+        return file
+    if how is None:
+        raise RecipeError(
+            f"{file.name} cannot train from random weights, as far as its recipe says"
+            " (random_weights)",
+            "leave --weights random out, or this implementation with --impl",
+        )
+    work, told = recipe.workload, f": {how.notes.strip()}" if how.notes else ""
+    changed = replace(
+        recipe,
+        launch=_launched(recipe.launch, how),
+        weights=(),
+        workload=replace(
+            work,
+            learning_rate_per_image=how.learning_rate_per_image or work.learning_rate_per_image,
+        ),
+        starts_from=f"random weights{told}",
+    )
+    setting = PlannedParameter(
+        value=RANDOM,
+        default="pretrained",
+        description="What the training starts from: an untrained network proposes other regions",
+    )
+    return replace(file, recipe=changed, parameters={**file.parameters, WEIGHTS: setting})
+
+
+def _launched(launch: Launch, how: RandomWeights) -> Launch:
+    several = launch.multi_node
+    return replace(
+        launch,
+        command=launch.command + how.arguments,
+        variables={**launch.variables, **how.variables},
+        multi_node=several and replace(several, command=several.command + how.arguments),
+    )

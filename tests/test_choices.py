@@ -1,0 +1,82 @@
+"""--weights random: what it makes of a recipe, of its runs and of their rows."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mrbench.recipe import load
+from mrbench.recipe.choices import with_choices
+from mrbench.recipe.plan import make_plan
+from mrbench.run.recorder import family
+from toy import edit, make_suite, mrbench
+
+WEIGHTS = """
+weights:
+  - {file: toy/backbone.bin, url: "https://127.0.0.1:9/backbone.bin"}
+"""
+RANDOM = """
+random_weights:
+  arguments: --from nothing --rate {learning_rate}
+  variables: {TOY: "1"}
+  learning_rate_per_image: 0.001
+  notes: a hundredth of the learning rate, for the loss grows otherwise
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
+    path = make_suite(tmp_path, git)
+    edit(path, "per_device: 4", "per_device: 4\n  learning_rate_per_image: 0.1")
+    edit(path, "train.py 60 0.002", "train.py 60 0.002 {weights}/toy/backbone.bin")
+    path.write_text(path.read_text() + WEIGHTS)
+    return path
+
+
+def test_a_recipe_says_how_it_trains_without_weights(toy: Path) -> None:
+    toy.write_text(toy.read_text() + RANDOM)
+    file = load.load_path(toy)
+    changed = with_choices(file, {"weights": "random"})
+    plan, usual = make_plan(changed), make_plan(file)
+    assert plan.weights == ()
+    assert plan.command == (*usual.command, "--from", "nothing", "--rate", "0.004")
+    assert plan.variables == usual.variables | {"TOY": "1"}
+    assert plan.starts_from.startswith("random weights: a hundredth of the learning rate")
+    assert plan.label == "toy weights=random"
+    assert family(changed, plan) != family(file, usual)
+
+
+def test_without_that_it_is_refused_and_one_that_has_none_stays(toy: Path, tmp_path: Path) -> None:
+    done = mrbench("run", "--recipe", toy, "--weights", "random", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "mrbench: toy cannot train from random weights, as far as its recipe says"
+        " (random_weights); leave --weights random out, or this implementation with --impl\n"
+    )
+    edit(toy, WEIGHTS, "")
+    file = load.load_path(toy)
+    assert with_choices(file, {"weights": "random"}) is file
+
+
+def test_its_runs_stand_apart_and_say_so(toy: Path, tmp_path: Path) -> None:
+    toy.write_text(toy.read_text() + RANDOM)
+    edit(toy, "{weights}/toy/backbone.bin", "")
+    edit(toy, "  arguments: --from nothing --rate {learning_rate}\n", "")
+    stored = tmp_path / "weights"
+    (stored / "toy").mkdir(parents=True)
+    (stored / "toy" / "backbone.bin").write_bytes(b"trained")
+    for where in (stored, "random"):
+        done = mrbench("run", "--recipe", toy, "--weights", where, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    table = mrbench("table", "toys", "--format", "json", cwd=tmp_path)
+    rows = {row["name"]: row for row in json.loads(table.stdout)}
+    assert set(rows) == {"toy", "toy weights=random"}
+    assert {row["comparison_group"] for row in rows.values()} == {1, 2}
+    reason = next(row["comparison_reason"] for row in rows.values() if row["comparison_reason"])
+    assert "an untrained network proposes other regions" in reason
+    table = mrbench("table", "toys", cwd=tmp_path)
+    assert "Random weights: a hundredth of the learning rate" in " ".join(table.stdout.split())
+    compared = mrbench("compare", "toy", "toy weights=random", cwd=tmp_path)
+    assert compared.returncode == 7
+    assert "plan.trained_from" in compared.stdout
