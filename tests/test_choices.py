@@ -41,7 +41,7 @@ def test_a_recipe_says_how_it_trains_without_weights(toy: Path) -> None:
     plan, usual = make_plan(changed), make_plan(file)
     assert plan.weights == ()
     assert plan.command == (*usual.command, "--from", "nothing", "--rate", "0.004")
-    assert plan.variables == usual.variables | {"TOY": "1"}
+    assert plan.variables == {**usual.variables, "TOY": "1"}
     assert plan.starts_from.startswith("random weights: a hundredth of the learning rate")
     assert plan.label == "toy weights=random"
     assert family(changed, plan) != family(file, usual)
