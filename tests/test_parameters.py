@@ -51,6 +51,24 @@ def test_values_stand_where_the_names_did(toy: Path) -> None:
     assert plan.digest != other.digest
 
 
+FILLS = "fills: {float32: {amp: ''}, bfloat16: {amp: --amp --dtype=bf16}}"
+
+
+def test_a_value_fills_in_what_its_option_is_called(toy: Path) -> None:
+    edit(toy, "values: [float32, bfloat16]}", f"values: [float32, bfloat16], {FILLS}}}")
+    edit(toy, " {seconds} ", " {seconds} {amp} ")
+    assert make_plan(read(toy)).command[2:] == ("60", "0.002", "batch=4/1")
+    half = make_plan(read(toy, {"arithmetic": "bfloat16"}))
+    assert half.command[2:] == ("60", "0.002", "--amp", "--dtype=bf16", "batch=4/1")
+    assert half.label == "toy arithmetic=bfloat16"
+    edit(toy, "{float32: {amp: ''}, ", "{")
+    with pytest.raises(RecipeError, match=r"says nothing of \{amp\} for float32"):
+        read(toy)
+    edit(toy, "{bfloat16: {amp: --amp --dtype=bf16}}", "{float32: {batch: ''}}")
+    with pytest.raises(RecipeError, match=r"\{batch\} has two meanings"):
+        read(toy)
+
+
 def test_a_value_in_another_form_is_the_same_plan(toy: Path) -> None:
     forms = [make_plan(read(toy, {"seconds": text})) for text in ("0.001", "1e-3", ".001")]
     assert len({plan.digest for plan in forms}) == 1

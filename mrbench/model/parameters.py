@@ -38,6 +38,13 @@ class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " grid leaves out the larger ones. Of texts it has no meaning."
         ),
     ] = "grows"
+    fills: Annotated[
+        Mapping[Value, Mapping[str, Value]],
+        Meta(
+            description="Further placeholders that each of `values` fills in, for options that are"
+            ' called otherwise than the value, e.g. {float32: {amp: ""}, float16: {amp: --amp}}.'
+        ),
+    ] = {}
 
 
 class PlannedParameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

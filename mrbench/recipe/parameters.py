@@ -52,7 +52,10 @@ def _fill(node: Node, file: str, given: Given) -> None:
         _refuse_unknown(given, (), file)
         return
     declared, place = yamlfile.decode_node(dict[str, Parameter], declaring, file, KEY)
-    values = {name: str(p.value) for name, p in planned(declared, given, place).items()}
+    set_to = planned(declared, given, place)
+    values = {name: str(p.value) for name, p in set_to.items()}
+    for name, parameter in declared.items():
+        values |= parameter.fills.get(str(set_to[name].value), {})
     used: set[str] = set()
     seen: set[int] = set()
     for name, section in sections:
@@ -60,8 +63,8 @@ def _fill(node: Node, file: str, given: Given) -> None:
             found = set(_filled(section, values, seen))
             used |= found if name not in WORDS else set()
     unquoted = set(_unquoted(node))  # what is wrong with these, the reader says
-    for name in declared:
-        if name not in used | unquoted:
+    for name, parameter in declared.items():
+        if not {name, *_filling(parameter)} & (used | unquoted):
             raise place.error(
                 f"{KEY}.{name}",
                 "nothing uses it, so that each of its values would train the same",
@@ -77,6 +80,7 @@ def planned(
         raise place.error(KEY, f"has {len(declared)} parameters", f"declare at most {MOST}")
     for name, parameter in declared.items():
         _check(name, parameter, place)
+        _check_fills(name, declared, place)
     _refuse_unknown(given, tuple(declared), place.file)
     return {
         name: PlannedParameter(
@@ -91,8 +95,8 @@ def planned(
     }
 
 
-def _check(name: str, parameter: Parameter, place: Place) -> None:
-    key = f"{KEY}.{name}"
+def _check_name(name: str, key: str, place: Place) -> None:
+    """Refuse what cannot stand in braces, or means something there already."""
     if not PLACEHOLDER.fullmatch(f"{{{name}}}") or name[0] == "_" or len(name) > LONGEST_NAME:
         remedy = f"write a name of small letters and _, at most {LONGEST_NAME}"
         raise place.error(key, "is not the name of a parameter", remedy)
@@ -100,6 +104,33 @@ def _check(name: str, parameter: Parameter, place: Place) -> None:
     if own in PLACEHOLDERS:
         text = f"{{{name}}} is mrbench's own: {PLACEHOLDERS[own]}"
         raise place.error(key, text, "choose another name")
+
+
+def _filling(parameter: Parameter) -> set[str]:
+    """Return the names that a parameter fills in beside its own."""
+    return {name for texts in parameter.fills.values() for name in texts}
+
+
+def _check_fills(name: str, declared: Mapping[str, Parameter], place: Place) -> None:
+    """Refuse `fills` that leave a name without a text for some value, or with two."""
+    parameter, key = declared[name], f"{KEY}.{name}.fills"
+    others = [each for other, each in declared.items() if other != name]
+    taken = {*declared, *(filled for other in others for filled in _filling(other))}
+    for filled in sorted(_filling(parameter)):
+        _check_name(filled, key, place)
+        if filled in taken:
+            raise place.error(key, f"{{{filled}}} has two meanings", "choose another name")
+        if lacking := [v for v in parameter.values if filled not in parameter.fills.get(v, {})]:
+            text = f"says nothing of {{{filled}}} for {', '.join(lacking)}"
+            raise place.error(key, text, 'give its text there, "" for none')
+    if unknown := [value for value in parameter.fills if value not in parameter.values]:
+        text = f"{', '.join(unknown)} is none of values"
+        raise place.error(key, text, "list in `values` what it may be")
+
+
+def _check(name: str, parameter: Parameter, place: Place) -> None:
+    key = f"{KEY}.{name}"
+    _check_name(name, key, place)
     default = typed(parameter.default)
     allowed = []
     texts = {f"{key}.default": parameter.default}
