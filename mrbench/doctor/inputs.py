@@ -133,7 +133,7 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
         return [Finding("mirror", "failed", text, remedy, names(plans))]
     findings = []
     for plan in plans:
-        for url in (plan.source.url, *(p.url for p in plan.environment.packages)):
+        for url in filter(None, (plan.source.url, *(p.url for p in plan.environment.packages))):
             try:
                 address.candidates(url, base)
             except WorkspaceError as exc:

@@ -22,6 +22,22 @@ _PINNED = (
 _TREE = ("is not a tree id of 40 hex digits", "`mrbench prepare --checkout-only` prints it")
 Commit = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _PINNED})]
 Tree = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _TREE})]
+_EXACT = (
+    "is not a package with its exact version",
+    "give it as NAME==VERSION, e.g. mmdet==3.3.0",
+)
+_FILE = (
+    "is not a SHA-256 of 64 hex digits",
+    "give that of the wheel or sdist, as the package's page on its index shows it",
+)
+ExactPackage = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*$",
+        extra={PROBLEM: _EXACT},
+    ),
+]
+FileSha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", extra={PROBLEM: _FILE})]
 Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]  # what arithmetic in floats can take
 Seconds = Annotated[float, Meta(gt=0)]
 _VARIABLE = ("is not the name of a variable", "give its name, as OMP_NUM_THREADS, or NCCL_*")
@@ -71,7 +87,13 @@ class Substitution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A repository at one commit, what is changed in it, and the tree that must result."""
+    """A repository at one commit or a file of a package index, changed, and what must result."""
+
+    LATER: ClassVar[Mapping[str, Any]] = {"url": "", "commit": "", "package": None, "sha256": None}
+    UNLESS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "url": ("package", "sha256"),
+        "commit": ("package", "sha256"),
+    }
 
     url: Annotated[
         str,
@@ -80,10 +102,21 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " an implementation that mrbench carries.",
             examples=["https://github.com/facebookresearch/detectron2"],
         ),
-    ]
+    ] = ""
     commit: Annotated[
         Commit, Meta(description="Commit to check out: all 40 hex digits, since the rest can move.")
-    ]
+    ] = ""
+    package: Annotated[
+        ExactPackage | None,
+        Meta(
+            description="Instead of url and commit: a package of a Python package index with its"
+            " version, e.g. mmdet==3.3.0. Its wheel (one for any platform) or sdist is unpacked."
+        ),
+    ] = None
+    sha256: Annotated[
+        FileSha256 | None,
+        Meta(description="SHA-256 of the package's wheel or sdist: 64 hex digits."),
+    ] = None
     tree: Annotated[
         Tree | None,
         Meta(
@@ -108,6 +141,16 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Sparse-checkout patterns: check out these parts only. Default: everything."
         ),
     ] = ()
+
+    @property
+    def upstream(self) -> str:
+        """Where it comes from: a repository's URL, or a package with its version."""
+        return self.package or self.url
+
+    @property
+    def revision(self) -> str:
+        """What is pinned there: a commit, or the SHA-256 of a package's file."""
+        return self.sha256 or self.commit
 
 
 class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

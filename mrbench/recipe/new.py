@@ -245,6 +245,8 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
         recipe.source,
         url=facts.url or recipe.source.url,
         commit=facts.commit or recipe.source.commit,
+        package=None if moved else recipe.source.package,
+        sha256=None if moved else recipe.source.sha256,
         tree=None,
         patches=(),
         substitutions=() if moved else recipe.source.substitutions,

@@ -62,7 +62,7 @@ def make_plan(
         title=recipe.title,
         framework=recipe.framework,
         pinned=commit in (None, recipe.source.commit),
-        source=_source(recipe.source, recipe.other_gpus if resized else None, commit, values),
+        source=_source(file, recipe.other_gpus if resized else None, commit, values),
         patch_sha256={n: hashlib.sha256(raw).hexdigest() for n, raw in file.patches},
         adaptation=recipe.adaptation,
         environment=msgspec.structs.replace(
@@ -208,9 +208,16 @@ def _check_end(file: RecipeFile, window: Window) -> None:
 
 
 def _source(
-    source: Source, other: OtherGpus | None, commit: str | None, values: dict[str, str]
+    file: RecipeFile, other: OtherGpus | None, commit: str | None, values: dict[str, str]
 ) -> Source:
     """Apply --commit and --gpus; either makes the recipe's tree id meaningless."""
+    source = file.recipe.source
+    if commit is not None and source.package:
+        raise RecipeError(
+            f"--commit: {file.name} trains {source.package} of a package index, which has no"
+            " commits",
+            "leave --commit out, or this implementation with --impl",
+        )
     extra: tuple[Substitution, ...] = ()
     if other:
         extra = tuple(

@@ -27,6 +27,9 @@ KINDS: Mapping[str, Any] = {  # any: what is no class is no type to mypy
 }
 
 
+ORIGINS = (("url", "commit"), ("package", "sha256"))  # of a source: one of these
+
+
 def make_schema(kind: str) -> Schema:
     """Return the schema of one of KINDS, as JSON holds it."""
     (top,), parts = msgspec.json.schema_components(
@@ -34,6 +37,7 @@ def make_schema(kind: str) -> Schema:
     )
     described = {name: _described(part) for name, part in _widened(parts).items()}
     if kind == "recipe":
+        described["Source"]["oneOf"] = [{"required": list(keys)} for keys in ORIGINS]
         described = {name: _placed(part) for name, part in described.items()}
     if "$ref" in top:  # editors of older drafts look at nothing beside a reference
         top = described.pop(top["$ref"].rpartition("/")[2])

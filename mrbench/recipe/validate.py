@@ -9,13 +9,13 @@ from urllib.parse import quote
 import msgspec
 
 from mrbench.errors import PlaceholderError
-from mrbench.model.inputs import Environment
+from mrbench.model.inputs import Environment, Source
 from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Recipe
 from mrbench.model.work import OLD_NAMES
 from mrbench.model.workload import Workload
 from mrbench.recipe.lockfile import normalized
-from mrbench.recipe.yamlfile import Place, parse_yaml
+from mrbench.recipe.yamlfile import MISSING, Place, parse_yaml
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, shorten, without_secrets
 
 SCHEMES = ("https", "ssh", "file", "package")
@@ -26,7 +26,7 @@ LONGEST_PATTERN, LONGEST_PART = 1000, 255  # bytes: of paths that file systems t
 
 def validate(recipe: Recipe, place: Place) -> None:
     """Raise RecipeError, with file, line and key, for what is wrong."""
-    _check_url(recipe.source.url, place, "source.url")
+    _check_origin(recipe.source, place, "source")
     _check_environment(recipe.environment, place)
     _check_workload(recipe.workload, place)
     check_log(recipe.log, place)
@@ -67,6 +67,21 @@ def _check_converted(recipe: Recipe, place: Place) -> None:
         elif "converted" in names and made is None:
             wrong = "{converted}: the recipe has no data.converted"
             raise place.error(key, wrong, "add it, with the steps that make it")
+
+
+def _check_origin(source: Source, place: Place, key: str) -> None:
+    """Refuse what is neither a repository with its commit nor a package with its SHA-256."""
+    if source.package is None and source.sha256 is None:
+        _check_url(source.url, place, f"{key}.url")
+        return
+    both = [name for name in ("url", "commit") if getattr(source, name)]
+    if both:
+        text = f"stands beside {key}.{'package' if source.package else 'sha256'}"
+        remedy = "give either `url` and `commit`, or `package` and `sha256`"
+        raise place.error(f"{key}.{both[0]}", text, remedy)
+    for name in ("package", "sha256"):
+        if getattr(source, name) is None:
+            raise place.error(f"{key}.{name}", MISSING, "add this key")
 
 
 def _check_url(url: str, place: Place, key: str) -> None:

@@ -231,7 +231,8 @@ class _Reader:
         """Return a struct's keys and values: no unknown keys, none missing, none twice."""
         fields = {field.name: field for field in kind.fields}
         plain: dict[str, object] = {}
-        missing = {field.name for field in kind.fields if field.required}
+        unless: Mapping[str, Sequence[str]] = getattr(kind.cls, "UNLESS", {})
+        missing = {field.name for field in kind.fields if field.required} | unless.keys()
         for given, value in self.items(node, key):
             name = given if given in fields else self.renamed(key, given)
             if name in plain:  # by its old name and by that of today
@@ -247,7 +248,7 @@ class _Reader:
                 self.add(_join(key, name), "unknown key", hint)
         if isinstance(node, yaml.MappingNode):
             for name in fields:
-                if name in missing:
+                if name in missing and plain.keys().isdisjoint(unless.get(name, ())):
                     self.add(_join(key, name), MISSING, "add this key")
         return plain
 

@@ -14,7 +14,7 @@ from mrbench.text import ABSENT, equal
 LARGE = 100  # percent
 MOST = 4  # facts that the verdict names
 TRAINED = ("plan.", "workspace.tree")  # begin the facts on what was trained
-TELLING = ("plan.implementation", "plan.source.commit")  # tell most of them
+TELLING = ("plan.implementation", "plan.source.commit", "plan.source.sha256")  # tell most of them
 
 
 class Side(NamedTuple):

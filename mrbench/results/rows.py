@@ -101,7 +101,7 @@ def make_rows(
     for group in _groups(runs):
         plan = group[-1].plan
         key = (
-            *(plan.implementation, plan.settings, plan.source.commit),
+            *(plan.implementation, plan.settings, plan.source.revision),
             *(plan.window, plan.gpus, plan.nodes),
         )
         counted[key] += len(group)
@@ -230,7 +230,7 @@ def _row(
         implementation=plan.implementation,
         title=plan.title,
         framework=plan.framework,
-        commit=plan.source.commit,
+        commit=plan.source.revision,
         pinned=plan.pinned,
         gpus=plan.gpus,
         nodes=plan.nodes,

@@ -35,7 +35,11 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "label": plan.label,
         "suite": plan.suite,
         "plan_digest": plan.digest,
-        "source": {"url": plan.source.url, "commit": plan.source.commit, "tree": tree},
+        "source": {
+            "url": plan.source.upstream,
+            "commit": plan.source.revision,
+            "tree": tree,
+        },
         "pinned": plan.pinned,
         "parameters": {name: parameter.value for name, parameter in plan.parameters.items()},
         "patches": plan.patch_sha256,

@@ -57,7 +57,7 @@ def prepare_all(
     rows, code = [], 0
     for plan, file in planned:
         row = Preparation(
-            implementation=plan.implementation, settings=plan.settings, commit=plan.source.commit
+            implementation=plan.implementation, settings=plan.settings, commit=plan.source.revision
         )
         stage = functools.partial(reporter.stage, plan.label)
         try:

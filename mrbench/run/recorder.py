@@ -265,7 +265,7 @@ def family(file: RecipeFile, plan: Plan) -> str:
         plan.accelerator,
         plan.patch_sha256,
         plan.lock_sha256,
-        plan.source.commit,
+        plan.source.revision,
         str(plan.window),
         *([plan.inherit] if plan.inherit else []),
     ]

@@ -113,7 +113,7 @@ def _newest(runs: Sequence[Candidate], entry: BaselineEntry | None) -> ValidRuns
     return ValidRuns(
         records=records,
         facts={**facts, **_slowed(records)},
-        commit=last.plan.source.commit,
+        commit=last.plan.source.revision,
         left_out=(*(why for why in reasons if why is not None), *_later(runs, last)),
     )
 

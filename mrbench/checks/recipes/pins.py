@@ -15,12 +15,13 @@ WEIGHTS = re.compile(r"\{weights\}/([^\s\"',;]+)")
 def commits(subject: Subject) -> Iterator[Finding]:
     """Tell what is pinned; that ids are whole was a condition of reading the recipe."""
     source, packages = subject.plan.source, subject.plan.environment.packages
-    text = f"{source.commit[:12]} of {source.url.rpartition('/')[2]}"
+    text = f"{source.revision[:12]} of {source.upstream.rpartition('/')[2]}"
     if packages:
         text += f" and {counted(len(packages), 'package')}"
     unpinned = [p.url for p in packages if p.tree is None]
     if source.tree is None or unpinned:
-        key = "environment.packages" if source.tree else "source.commit"
+        pinned_by = "source.sha256" if source.package else "source.commit"
+        key = "environment.packages" if source.tree else pinned_by
         lacks = "no tree id is recorded for " + (unpinned[0] if source.tree else "the source")
         remedy = "add the `tree` that `mrbench prepare --checkout-only` prints"
         yield subject.lacking("commits", lacks, remedy, key)

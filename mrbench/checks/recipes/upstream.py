@@ -55,22 +55,23 @@ def check_upstream(subject: Subject, upstreams: Upstreams) -> Iterator[Finding]:
 
 
 def repositories(subject: Subject) -> list[str]:
-    """Return the URLs that are asked for a recipe; none for what mrbench carries itself."""
-    urls = [subject.plan.source.url, *(p.url for p in subject.plan.environment.packages)]
-    return [url for url in urls if not url.startswith(address.PACKAGE)]
+    """Return the URLs and packages that are asked for; none for what mrbench carries itself."""
+    packages = map(as_source, subject.plan.environment.packages)
+    named = [source.upstream for source in (subject.plan.source, *packages)]
+    return [each for each in named if not each.startswith(address.PACKAGE)]
 
 
 def _source(
     subject: Subject, upstreams: Upstreams, source: Source, patches: Patches, key: str
 ) -> Generator[Finding, None, Workspace | None]:
     """Check one repository; returns its checkout, for what else is to be looked at."""
-    url = source.url.removeprefix(address.GITHUB)
+    named = source.upstream.removeprefix(address.GITHUB)
     first, second = upstreams.caches
     refusal = _fetched(subject, upstreams, source, first, key)
     if refusal:
         yield refusal
         return None
-    yield subject.ok("commit", f"{source.commit[:12]} of {url} can be had")
+    yield subject.ok("commit", f"{source.revision[:12]} of {named} can be had")
     try:
         checkout = _made(upstreams, source, patches, first)
     except WorkspaceError as exc:
@@ -99,13 +100,13 @@ def _fetched(
     try:
         with _cache(cache):
             address.check_address(source)
-            bare = address.store_path(source.url)
+            bare = address.store_path(source.upstream)
             with store.locked(bare, upstreams.say) as lock:
                 store.ensure(bare, source, _base(upstreams), upstreams.say, lock)
     except UnreachableError as exc:  # says nothing about the recipe
-        return _failed(subject, "upstream", exc, f"{key}.url")
+        return _failed(subject, "upstream", exc, f"{key}.{'package' if source.package else 'url'}")
     except WorkspaceError as exc:
-        return _failed(subject, "commit", exc, f"{key}.commit")
+        return _failed(subject, "commit", exc, f"{key}.{_pinned_by(source)}")
     return None
 
 
@@ -120,7 +121,11 @@ def _tree(subject: Subject, source: Source, checkout: Workspace, key: str) -> Fi
     if source.tree is None:
         text = f"{checkout.tree}, and none is recorded"
         return subject.finding(
-            "tree", text, f"put it into {key}.tree", f"{key}.commit", outcome="not checked"
+            "tree",
+            text,
+            f"put it into {key}.tree",
+            f"{key}.{_pinned_by(source)}",
+            outcome="not checked",
         )
     if source.tree != checkout.tree:
         text = f"is {checkout.tree}, recorded is {source.tree}"
@@ -170,6 +175,10 @@ def _failed(subject: Subject, topic: str, error: WorkspaceError, key: str) -> Fi
 
 def _changed(source: Source) -> str:
     return "patches" if source.patches else "substitutions"
+
+
+def _pinned_by(source: Source) -> str:
+    return "sha256" if source.package else "commit"
 
 
 def _base(upstreams: Upstreams) -> str | None:

@@ -78,8 +78,8 @@ def _suite(name: str) -> ListedSuite:
                 name=file.name,
                 title=file.recipe.title,
                 framework=file.recipe.framework,
-                url=file.recipe.source.url,
-                commit=file.recipe.source.commit,
+                url=file.recipe.source.upstream,
+                commit=file.recipe.source.revision,
                 parameters=file.recipe.parameters,
             )
             for file in files

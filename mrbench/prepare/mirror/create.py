@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.files import create_beside, real_path
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
-from mrbench.prepare import weights
+from mrbench.prepare import index, weights
 from mrbench.prepare.mirror import manifest, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base, weights_folder
 from mrbench.prepare.mirror.manifest import (
@@ -25,7 +24,6 @@ from mrbench.prepare.mirror.manifest import (
     this_platform,
     write_manifest,
 )
-from mrbench.prepare.weights.download import download
 from mrbench.recipe.load import RecipeFile
 
 Stage = Callable[[str, str], None]
@@ -129,7 +127,7 @@ def _wheels(
     for i, item in enumerate(wheel_files, 1):
         say(f"file {i} of {len(wheel_files)}: {item.name}")
         try:
-            fetch(item.url, item.sha256, folder / WHEELS / item.name)
+            index.fetch(item.url, item.sha256, folder / WHEELS / item.name)
             paths.append(f"{WHEELS}/{item.name}")
         except MrbenchError as exc:
             missing.append(Missing(item.name, str(exc)))
@@ -167,39 +165,6 @@ def _files(folder: Path, recipes: dict[str, Covered], old: Manifest | None) -> d
             if path not in contents:
                 contents[path] = describe(folder / path)
     return contents
-
-
-ATTEMPTS = 3
-MOST_BYTES = 20_000_000_000  # more than any wheel has
-
-
-def fetch(url: str, sha256: str, target: Path) -> None:
-    """Download a file unless it exists; UnavailableError if that fails or the digest differs."""
-    if target.is_file() and describe(target).sha256 == sha256:
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    number, beside = create_beside(target)
-    os.close(number)
-    try:
-        actual = _patiently(url, beside)
-        if actual != sha256:
-            raise UnavailableError(
-                f"{url}: sha256 is {actual}, the index says {sha256}", "find out who changed it"
-            )
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _patiently(url: str, target: Path) -> str:
-    """Download, again if that fails: the biggest are some hundred megabytes."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return download(url, target, None, MOST_BYTES, lambda _done, _total: None).sha256
-        except UnavailableError:
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError
 
 
 def _add_weights(

@@ -19,8 +19,12 @@ Say = Callable[[str], None]
 
 def sources(file: RecipeFile) -> list[Source]:
     """Return the repositories that a recipe takes; those that mrbench carries need no mirror."""
-    packages = map(as_source, file.recipe.environment.packages)
-    return [s for s in (file.recipe.source, *packages) if not s.url.startswith(address.PACKAGE)]
+    return [s for s in all_sources(file) if s.url and not s.url.startswith(address.PACKAGE)]
+
+
+def all_sources(file: RecipeFile) -> list[Source]:
+    """Return what a recipe takes: its source and the packages that are built from sources."""
+    return [file.recipe.source, *map(as_source, file.recipe.environment.packages)]
 
 
 def title(source: Source) -> str:

@@ -1,69 +1,25 @@
-"""The files that locked environments are installed from: found by uv, with their hashes.
+"""The files that locked environments and packages as sources are made from: found by uv.
 
-uv resolves the lock once more for the environment's Python, without dependencies, into a
-pylock.toml (PEP 751): each package with the wheels that this machine and that Python accept, and
-the sdist. It asks the indexes that the environment names, and those that the user's uv is set to.
+The lock is resolved once more for the environment's Python, without dependencies (see index.py).
+That asks the indexes that the environment names, and those that the user's uv is set to.
 """
 
 import hashlib
 import json
 import re
-import subprocess
 import sys
-import tomllib
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterable
 
-from msgspec import Struct
-
-from mrbench import files
 from mrbench.errors import UnavailableError
 from mrbench.model.inputs import Environment
 from mrbench.prepare.environment.install import options_for, variables_for
-from mrbench.prepare.environment.interpreter import uv
-from mrbench.prepare.inherited import for_steps
+from mrbench.prepare.index import Candidates, File, ask
 from mrbench.prepare.mirror.base import wheels_folder
 from mrbench.prepare.mirror.manifest import Missing
 from mrbench.recipe import lockfile
 
-LIMIT_S = 600
 EXACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-
-
-class File(NamedTuple):
-    """A wheel or sdist: its name, where it is, and the hash that it must have."""
-
-    name: str
-    url: str
-    sha256: str
-
-
-class PylockFile(Struct, frozen=True):
-    """A wheel or sdist in a pylock.toml."""
-
-    url: str = ""
-    path: str = ""  # of a folder of wheels
-    hashes: Mapping[str, str] = {}
-
-
-class PylockPackage(Struct, frozen=True):
-    """A package in a pylock.toml."""
-
-    name: str
-    wheels: tuple[PylockFile, ...] = ()
-    sdist: PylockFile | None = None
-
-
-class Pylock(Struct, frozen=True):
-    """What is read of a pylock.toml."""
-
-    packages: tuple[PylockPackage, ...] = ()
-
-
-Candidates = dict[str, list[File]]  # package name -> its files, the sdist last
 
 
 def find(
@@ -141,29 +97,8 @@ def _find(
 
 
 def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candidates:
-    done = subprocess.run(
-        [
-            *(uv(), "pip", "compile", "--no-deps", "--format", "pylock.toml", "--quiet"),
-            *("--no-header", "--python-version", python_version(env), "-"),
-            # asks about this machine only: the version need not be installed
-            *("--python", sys.executable, "--no-python-downloads"),
-            *options_for(wheels_folder(mirror)),
-        ],
-        input="\n".join(requirements),
-        env={**for_steps(), **variables_for(env, wheels_folder(mirror))},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        message = " ".join(lines).removeprefix("error: ").rstrip(".")
-        raise UnavailableError(message[:300] or "uv failed and said nothing")
-    remedy = "install another uv: this one's locks are not read"
-    plain = tomllib.loads(done.stdout)
-    lock = files.convert(plain, Pylock, "pylock.toml", error=UnavailableError, remedy=remedy)
-    return dict(map(_candidates, lock.packages))
+    wheels = wheels_folder(mirror)
+    return ask(requirements, python_version(env), options_for(wheels), variables_for(env, wheels))
 
 
 def _choose(candidates: list[File], hashes: set[str]) -> list[File]:
@@ -174,14 +109,3 @@ def _choose(candidates: list[File], hashes: set[str]) -> list[File]:
     fit = {file.name: file for file in reversed(candidates) if not hashes or file.sha256 in hashes}
     wheels = [file for name, file in fit.items() if name.endswith(".whl")]
     return wheels or list(fit.values())[:1]
-
-
-def _candidates(package: PylockPackage) -> tuple[str, list[File]]:
-    files = []
-    for item in (*package.wheels, *filter(None, (package.sdist,))):
-        url = item.url or Path(item.path).absolute().as_uri()
-        name = unquote(urlsplit(url).path.rpartition("/")[2])
-        sha256 = item.hashes.get("sha256")
-        if sha256 and PurePosixPath(name).suffix in {".whl", ".gz", ".zip", ".bz2"}:
-            files.append(File(name, url, sha256))
-    return lockfile.normalized(package.name), files

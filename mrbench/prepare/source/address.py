@@ -18,11 +18,17 @@ MIRROR_SCHEMES = (*SCHEMES, "http")  # the commit id vouches for what comes
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
+def is_package(upstream: str) -> bool:
+    """Tell whether it is a package of an index, NAME==VERSION, and no URL."""
+    return "==" in upstream and ":" not in upstream
+
+
 def check_address(source: Source) -> None:
     """Refuse whatever git could take for something else than a URL, a commit and folders."""
-    _check_url(source.url, SCHEMES, "source.url")
-    if not re.fullmatch(r"[0-9a-f]{40}", source.commit):
-        raise WorkspaceError(f"{source.commit!r} is not a commit id", "give all 40 hex digits")
+    if source.package is None:
+        _check_url(source.url, SCHEMES, "source.url")
+        if not re.fullmatch(r"[0-9a-f]{40}", source.commit):
+            raise WorkspaceError(f"{source.commit!r} is not a commit id", "give all 40 hex digits")
     for path in source.paths:
         parts = path.strip("/").split("/")
         if re.search(r"[*?\[\]\\!#\x00-\x1f]|^-|^ | $", path) or {"", ".", ".."} & set(parts):
@@ -51,8 +57,13 @@ def _listed(schemes: tuple[str, ...]) -> str:
 
 
 def store_path(url: str) -> Path:
-    """Return the object store of a repository: repos/<host>/<owner>/<name>.git."""
+    """Return the object store of a repository: repos/<host>/<owner>/<name>.git.
+
+    url: or a package of an index with its version.
+    """
     repos = home() / "repos"
+    if is_package(url):
+        return repos / "index" / f"{repository_name(url)}.git"
     if url.startswith(PACKAGE):
         return repos / "package" / f"{repository_name(url)}.git"
     parts = urlsplit(url)

@@ -35,7 +35,7 @@ def make(
     source: Source, patches: Patches, mirror: str | None, on_progress: Callable[[str], None]
 ) -> Workspace:
     """Make the checkout, unless another process made it meanwhile."""
-    bare = address.store_path(source.url)
+    bare = address.store_path(source.upstream)
     try:
         with store.locked(bare, on_progress) as lock:
             existing = untouched(source, tuple(content for _, content in patches))
@@ -58,18 +58,18 @@ def _make(
 ) -> Workspace:
     path = checkout_path(source, tuple(content for _, content in patches))
     # One place per upstream, under its lock: whatever is there was left by a process that died.
-    making = path.parent / f".making-{sha256(source.url.encode()).hexdigest()[:12]}"
+    making = path.parent / f".making-{sha256(source.upstream.encode()).hexdigest()[:12]}"
     old = making.with_suffix(".old")
     for left in (making, old):
         shutil.rmtree(left, ignore_errors=True)
     making.mkdir(parents=True)
-    bare = address.store_path(source.url)
+    bare = address.store_path(source.upstream)
     before = store.size_bytes(bare)
     try:
         store.ensure(bare, source, mirror, say, lock)
         fetched = store.size_bytes(bare) - before
-        say(f"checking out {repository_name(source.url)} at {source.commit[:12]}")
-        record = _check_out(making, bare, source, patches, lock)
+        say(f"checking out {repository_name(source.upstream)} at {source.revision[:12]}")
+        record = _check_out(making, bare, store.with_commit(bare, source), patches, lock)
         expect(source, record.tree)
         if path.exists():
             path.rename(old)
@@ -160,7 +160,7 @@ def _substitute(
         raise WorkspaceError(
             f"substitution of {change.text!r} in {change.files}: found in {len(matches)} files,"
             f" {lines} lines; the recipe expects {change.expect_files} files, {change.expect_lines}"
-            f" lines of {source.url} at {source.commit[:12]}",
+            f" lines of {source.upstream} at {source.revision[:12]}",
             "look there and correct the recipe",
         )
     for path, content in matches.items():
@@ -185,7 +185,7 @@ def _apply(folder: Path, name: str, patch: bytes, source: Source, lock: int) -> 
         )
     except GitError as exc:
         raise WorkspaceError(
-            f"patch {name} does not apply to {source.url} at {source.commit[:12]}:"
+            f"patch {name} does not apply to {source.upstream} at {source.revision[:12]}:"
             f" {_where(exc.stderr, patch)}",
             "make it again against that commit",
         ) from exc

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import msgspec
+
 from mrbench import locks
 from mrbench.errors import WorkspaceError
-from mrbench.files import home
+from mrbench.files import home, write_whole
 from mrbench.model.inputs import Source
-from mrbench.prepare.source import address, embedded
+from mrbench.prepare.source import address, embedded, packaged
 from mrbench.prepare.source.git import GitError, git, meaningful, objects
 from mrbench.prepare.source.tree import UnreachableError, framed, repository_name
 from mrbench.text import shorten
@@ -69,6 +71,12 @@ def ensure(store: Path, source: Source, mirror: str | None, say: Say, lock: int)
     if not (store / "HEAD").exists():
         store.mkdir(parents=True, exist_ok=True)
         git(store, "init", "--quiet", "--bare", "--template=", lock=lock)
+    if source.package:
+        if not _pin(store, source).exists():
+            say(f"fetching {source.package} from the package index")
+            _write(store, source, *packaged.objects(source, mirror))
+        missing_blobs(store, with_commit(store, source), lock)  # refuses what is not checked out
+        return
     if source.url.startswith(address.PACKAGE):
         _materialise(store, source)
         return
@@ -81,6 +89,13 @@ def ensure(store: Path, source: Source, mirror: str | None, say: Say, lock: int)
         urls = address.candidates(source.url, mirror)
         say(f"fetching {len(missing)} files of {repository_name(source.url)}")
         _first_that_answers(urls, source, lambda url: _fetch_blobs(store, url, missing, lock))
+
+
+def with_commit(store: Path, source: Source) -> Source:
+    """Return the source with the commit that the store made of a package; others stay."""
+    if not source.package:
+        return source
+    return msgspec.structs.replace(source, commit=_pin(store, source).read_text().strip())
 
 
 def size_bytes(store: Path) -> int:
@@ -107,7 +122,7 @@ def missing_blobs(store: Path, source: Source, lock: int) -> list[str]:
                 needed.add(entry.hexsha)
     if unknown:
         names = ", ".join(sorted(unknown))
-        raise WorkspaceError(f"source.paths: {source.url} has no {names} at {source.commit}")
+        raise WorkspaceError(f"source.paths: {source.upstream} has no {names} at {source.revision}")
     return sorted(missing & needed)
 
 
@@ -118,14 +133,14 @@ def _require_plain_paths(store: Path, source: Source, lock: int) -> None:
     odd = next((path for path in paths if ODD.search(path)), None)
     if odd is not None:
         raise WorkspaceError(
-            f"{source.url} at {source.commit[:12]} holds {shorten(odd)!r}, which git does not check"
-            " out",
-            "pin another commit",
+            f"{source.upstream} at {source.revision[:12]} holds {shorten(odd)!r}, which git does"
+            " not check out",
+            "pin another one",
         )
 
 
 def _pin(store: Path, source: Source) -> Path:
-    return store / "refs" / "pins" / source.commit
+    return store / "refs" / "pins" / source.revision
 
 
 def _clean(store: Path) -> None:
@@ -230,13 +245,18 @@ def no_room(message: str) -> WorkspaceError:
 
 
 def _materialise(store: Path, source: Source) -> None:
-    """Write an embedded implementation's objects; its pin comes last."""
+    """Write an embedded implementation's objects."""
     carried, objects = embedded.objects(source.url.removeprefix(address.PACKAGE))
     if carried != source.commit:
         raise WorkspaceError(
             f"{source.url}: this mrbench carries commit {carried}, not {source.commit}",
             "pin that one, or install the mrbench that belongs to the recipe",
         )
+    _write(store, source, carried, objects)
+
+
+def _write(store: Path, source: Source, commit: str, objects: packaged.Objects) -> None:
+    """Write the objects of a repository that mrbench makes itself; the pin comes last."""
     for oid, (kind, content) in objects.items():
         place = store / "objects" / oid[:2] / oid[2:]
         if not place.exists():
@@ -246,4 +266,4 @@ def _materialise(store: Path, source: Source) -> None:
             beside.replace(place)
     pin = _pin(store, source)
     pin.parent.mkdir(parents=True, exist_ok=True)
-    pin.write_text(f"{source.commit}\n")
+    write_whole(pin, f"{commit}\n".encode())

@@ -163,19 +163,21 @@ def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:
     """Return where the patched checkout stands or will stand; reads nothing."""
     inputs = [
         LAYOUT,
-        source.url,
-        source.commit,
+        source.upstream,
+        source.revision,
         source.paths,
         msgspec.to_builtins(source.substitutions),
         [hashlib.sha256(patch).hexdigest() for patch in patches],
     ]
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-    return home() / "work" / f"{repository_name(source.url)}-{source.commit[:12]}-{digest[:8]}"
+    return (
+        home() / "work" / f"{repository_name(source.upstream)}-{source.revision[:12]}-{digest[:8]}"
+    )
 
 
 def repository_name(url: str) -> str:
-    """Return the last part of the URL, fit for a file name."""
-    last = url.rstrip("/").removesuffix(".git").rstrip("/")
+    """Return the last part of a URL, or a package with its version, fit for a file name."""
+    last = url.replace("==", "-").rstrip("/").removesuffix(".git").rstrip("/")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", re.split(r"[/:]", last)[-1]).lstrip(".-") or "source"
 
 
@@ -200,8 +202,8 @@ def expect(source: Source, tree_id: str) -> None:
     """Refuse a tree that is not the recipe's."""
     if source.tree not in (None, tree_id):
         raise WorkspaceError(
-            f"{source.url} at {source.commit[:12]}, patched, has tree {tree_id}, the recipe says"
-            f" {source.tree}",
+            f"{source.upstream} at {source.revision[:12]}, patched, has tree {tree_id}, the recipe"
+            f" says {source.tree}",
             "correct source.tree, or the patches",
         )
 

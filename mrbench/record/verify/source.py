@@ -47,7 +47,7 @@ def _pins(record: RunRecord) -> Iterator[Finding]:
     if checkout is None:
         yield Finding("tree", "note", "the run ended before there was a checkout")
         return
-    if checkout.commit != source.commit:
+    if source.commit and checkout.commit != source.commit:
         meaning = "what ran is not the pinned commit"
         yield differs("commit", "workspace.commit", source.commit, checkout.commit, meaning)
     if source.tree is None:
@@ -113,7 +113,7 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
             file,
             gpus=plan.gpus,
             window=plan.window,
-            commit=None if plan.pinned else plan.source.commit,
+            commit=None if plan.pinned else plan.source.commit or None,
         )
     except MrbenchError as exc:
         yield Finding("recipe", "note", f"this mrbench can make no such plan: {exc}")

@@ -24,6 +24,7 @@ DATA, MACHINE, REST = "Data and weights", "Machine", "Log, suite and the rest"
 GROUPS = (WORKLOAD, CODE, SOFTWARE, DATA, MACHINE, REST)
 ABOUT = {
     "plan.source.commit": WORKLOAD,
+    "plan.source.sha256": WORKLOAD,
     "plan.work_per_iteration": WORKLOAD,
     "plan.per_device": WORKLOAD,
     "plan.image_size": WORKLOAD,

@@ -99,7 +99,7 @@ class Chapter(msgspec.Struct, frozen=True, kw_only=True):
             run
             for run in self.runs
             if run.record.id in row.runs
-            and (run.plan.source.commit, run.plan.gpus) == (row.commit, row.gpus)
+            and (run.plan.source.revision, run.plan.gpus) == (row.commit, row.gpus)
         ]
 
 
@@ -163,7 +163,7 @@ def _download(run: ReportRun) -> dict[str, object]:
         "suite": run.plan.suite,
         "implementation": run.plan.implementation,
         "framework": run.plan.framework,
-        "commit": run.plan.source.commit,
+        "commit": run.plan.source.revision,
         "gpus": run.plan.gpus,
         **{f"parameters.{name}": each.value for name, each in run.plan.parameters.items()},
         "accelerator": run.plan.accelerator,

@@ -20,8 +20,8 @@ def origin_facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
     texts = {
         "run": f"{record.id}{f' and {others} more' if others else ''}",
         "read from": run.called,
-        "source": plan.source.url,
-        "commit": plan.source.commit + ("" if plan.pinned else " (not the pinned one)"),
+        "source": plan.source.upstream,
+        "commit": plan.source.revision + ("" if plan.pinned else " (not the pinned one)"),
         "tree": record.workspace.tree if record.workspace else None,
         "patches": _pairs(plan.patch_sha256),
         "adaptation": footnotes.of_suite(plan) or "none",
