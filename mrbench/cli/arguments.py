@@ -140,6 +140,12 @@ def add_choice(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         parser,
         "a mirror (`mrbench mirror create`), or a base URL of repositories by owner/name",
     )
+    parser.add_argument(
+        "--environment",
+        metavar="WHERE",
+        help="train with packages that are installed already instead of the recipe's lock: those of"
+        " an interpreter, by its path, or `current`: of the one that runs mrbench",
+    )
 
 
 def add_weights(

@@ -1,18 +1,20 @@
 """What the arguments choose: recipes, plans, and the folders they work with."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from mrbench.cli import grid
 from mrbench.cli.suites import current_suite
-from mrbench.errors import RecipeError
+from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.parameters import settings
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy
+from mrbench.prepare.environment import interpreter
 from mrbench.prepare.mirror import base
 from mrbench.recipe import load, plan
 from mrbench.recipe.choices import CHOICES, with_choices
@@ -67,7 +69,7 @@ def points(args: argparse.Namespace) -> list[RecipeFile]:
 
 
 def _choices(args: argparse.Namespace) -> dict[str, str]:
-    """Return which of --data and --weights are words instead of folders."""
+    """Return --environment, and which of --data and --weights are words instead of folders."""
     return {name: word for name in CHOICES if isinstance(word := getattr(args, name, None), str)}
 
 
@@ -134,7 +136,26 @@ def places(args: argparse.Namespace) -> Places:
         run_copy.require_folder(folder, option)
     runs = getattr(args, "runs", Path("runs"))
     weights = weights or base.weights_folder(args.mirror)
-    return Places(data=data, weights=weights, mirror=args.mirror, runs=runs)
+    python = _interpreter(args)
+    return Places(data=data, weights=weights, mirror=args.mirror, runs=runs, python=python)
+
+
+CURRENT = "current"
+
+
+def _interpreter(args: argparse.Namespace) -> Path | None:
+    """Return the interpreter that --environment names by its path; UnavailableError if none is."""
+    if args.environment in (None, CURRENT):
+        return None
+    python = Path(os.path.abspath(args.environment))  # noqa: PTH100 - a venv's is a link, which counts
+    if getattr(args, "executor", "local") == "docker":
+        return python  # in the image
+    if not python.is_file() or interpreter.describe(python) is None:
+        inside = python / "bin" / "python"
+        remedy = f"give {inside}" if inside.is_file() else "give `current`, or a path of one"
+        text = f"--environment {args.environment} is no Python interpreter"
+        raise UnavailableError(text, remedy)
+    return python
 
 
 def executor(args: argparse.Namespace) -> Executor:

@@ -14,6 +14,7 @@ from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
+from mrbench.prepare.environment import own
 from mrbench.prepare.environment.interpreter import find_interpreter
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source import address
@@ -42,11 +43,14 @@ def environment_path(plan: Plan) -> Path:
     return environment.path(plan.environment, plan.source.tree or "", plan.lock_sha256)
 
 
-def environments(plans: Plans, _places: Places) -> list[Finding]:
+def environments(plans: Plans, places: Places) -> list[Finding]:
     """Check the interpreters and whether the environments are installed."""
     findings = []
     for plan in plans:
         env = plan.environment
+        if plan.own_environment or places.python:
+            findings.append(_own_environment(plan, places))
+            continue
         topic = f"Python {env.python or f'{sys.version_info[0]}.{sys.version_info[1]}'}"
         problem = environment.problem(env)
         if problem:
@@ -62,6 +66,15 @@ def environments(plans: Plans, _places: Places) -> list[Finding]:
             )
             findings.append(Finding("environment", "ok", state, "", names([plan])))
     return findings
+
+
+def _own_environment(plan: Plan, places: Places) -> Finding:
+    """Look for the recipe's modules in the interpreter that --environment names."""
+    problem = own.problem(plan.environment, places.python, None)
+    if problem:
+        return lacking("environment", problem, plan)
+    text = f"{places.python or sys.executable}, with what is installed there, not the lock"
+    return Finding("environment", "ok", text, "", names([plan]))
 
 
 def supplied(plans: Plans, places: Places) -> list[Finding]:

@@ -1,6 +1,6 @@
 """The nouns of preparation: the job that an executor starts, and what was made for it; no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from mrbench.model.run import Status
+
+FEW = 6  # packages that a line names
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,45 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     reused: Annotated[bool, Meta(description="Whether it was there already.")]
 
 
+class OtherVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A package, or Python itself, of another version than the lock's."""
+
+    name: Annotated[str, Meta(description="Name of the package, or Python.")]
+    locked: Annotated[str, Meta(description="Version that the recipe's lock has.")]
+    installed: Annotated[str, Meta(description="Version that trained.")]
+
+    def __str__(self) -> str:
+        """Return it as people read it."""
+        return f"{self.name} {self.installed} instead of {self.locked}"
+
+
+class LockDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """In what the user's own interpreter differs from the recipe's lock."""
+
+    same: Annotated[int, Meta(description="Packages of the lock's version.")]
+    other: Annotated[
+        tuple[OtherVersion, ...], Meta(description="Packages of another version.")
+    ] = ()
+    missing: Annotated[
+        tuple[str, ...], Meta(description="Packages of the lock that are not installed.")
+    ] = ()
+
+    def __str__(self) -> str:
+        """Return it in one line; of many packages the first are named."""
+        parts = [f"{self.same} as locked"]
+        if self.other:
+            parts.append(f"{len(self.other)} other: {_few(map(str, self.other))}")
+        if self.missing:
+            parts.append(f"{len(self.missing)} not installed: {_few(self.missing)}")
+        return "; ".join(parts)
+
+
+def _few(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - FEW} more" if len(listed) > FEW else ""
+    return ", ".join(listed[:FEW]) + more
+
+
 class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """An environment that was made."""
 
@@ -70,6 +111,13 @@ class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             description="Id of the container image that holds the interpreter; null: it is on the"
             " machine itself."
+        ),
+    ] = None
+    lock_difference: Annotated[
+        LockDifference | None,
+        Meta(
+            description="With --environment: in what it differs from the recipe's lock; null: it is"
+            " the recipe's own environment."
         ),
     ] = None
 

@@ -15,6 +15,8 @@ _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,14})")
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
 # Of a value's text: nothing that a shell, a list of words or a placeholder would take apart.
 _SAFE = re.compile(r"[A-Za-z0-9._/:+@=%^-]{1,100}")
+# What --environment sets: no recipe declares it.
+ENVIRONMENT, OWN = "environment", "own"
 CHARACTERS = "letters, digits and . _ / : + @ = % ^ - only"
 
 

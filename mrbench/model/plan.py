@@ -11,7 +11,7 @@ from mrbench.model.inputs import Count, Dataset, Environment, Seconds, Source, W
 from mrbench.model.later import as_ever
 from mrbench.model.logformat import LogFormat
 from mrbench.model.mfu import Flops
-from mrbench.model.parameters import PlannedParameter, changed, settings
+from mrbench.model.parameters import ENVIRONMENT, OWN, PlannedParameter, changed, settings
 from mrbench.model.recipe import Adaptation
 from mrbench.model.suite import Accelerator
 from mrbench.model.work import Unit
@@ -134,6 +134,12 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " and weights where --data synthetic or --weights random took their place."
         ),
     ] = {}
+
+    @property
+    def own_environment(self) -> bool:
+        """Whether an interpreter of the user's trains in place of the recipe's environment."""
+        chosen = self.parameters.get(ENVIRONMENT)
+        return chosen is not None and chosen.value == OWN
 
     @property
     def rated_work(self) -> int:

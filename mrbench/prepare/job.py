@@ -19,7 +19,7 @@ from mrbench.prepare import source as workspace
 from mrbench.prepare.data import converted
 from mrbench.prepare.inherited import STARTERS
 from mrbench.prepare.mirror import base as mirrored
-from mrbench.prepare.step import activated
+from mrbench.prepare.step import activated, beside
 from mrbench.prepare.surroundings import Surroundings
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import hidden_variables
@@ -72,6 +72,8 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         lock=file.lock,
         packages=packages,
         wheels=mirrored.wheels_folder(places.mirror),
+        own_environment=plan.own_environment,
+        python=places.python,
     )
     drawn = plan.data.synthetic if plan.data else None
     if drawn is not None:
@@ -88,7 +90,7 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         plan, places, ready.python, source, image=ready.image, secrets=hidden_variables(file, plan)
     )
     values = path_values(plan, places, ready.python, source)
-    activation = _activated(plan, ready.python, ready.image)
+    activation = _activated(plan, places, ready.python, ready.image)
     base_step = msgspec.structs.replace(
         job, directory=source, variables={**activation, "PYTHONPATH": str(source)}
     )
@@ -187,7 +189,7 @@ def make_job(
     return Job(
         argv=argv,
         directory=source / plan.directory,
-        variables=_activated(plan, python, image)
+        variables=_activated(plan, places, python, image)
         | {
             name: fill_placeholders(text, values)
             for name, text in {**plan.variables, **secrets}.items()
@@ -228,10 +230,13 @@ def filled(job: Job, values: Mapping[str, str]) -> Job:
     )
 
 
-def _activated(plan: Plan, python: Path, image: str | None) -> dict[str, str]:
+def _activated(plan: Plan, places: Places, python: Path, image: str | None) -> dict[str, str]:
     """Return what activates the environment; an image does so by itself."""
-    here = plan.environment.kind == "venv" and image is None
-    return activated(python.parent.parent) if here else {}
+    if image is not None:
+        return {}
+    if plan.own_environment or places.python:
+        return beside(python)
+    return activated(python.parent.parent) if plan.environment.kind == "venv" else {}
 
 
 def _read_only(plan: Plan, places: Places) -> tuple[Path, ...]:

@@ -115,6 +115,15 @@ def _telling_lines(log: Path) -> str:
     return "; ".join(lines[max(first, 0) :])[:QUOTED] or "no output"
 
 
+def beside(python: Path) -> dict[str, str]:
+    """Return the variables with which an interpreter's own programs are found first."""
+    if (python.parent.parent / "pyvenv.cfg").is_file():
+        return activated(python.parent.parent)
+    path = os.environ.get("PATH", "")
+    known = str(python.parent) in path.split(os.pathsep)
+    return {} if known else {"PATH": f"{python.parent}{os.pathsep}{path}"}
+
+
 def activated(venv: Path) -> dict[str, str]:
     """Return the variables that put an environment first on PATH and keep others' modules out."""
     return {

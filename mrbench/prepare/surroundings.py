@@ -31,8 +31,11 @@ class Surroundings(Protocol):
         """Say what is lacking for this environment, or None; makes nothing."""
         ...
 
-    def preview(self, env: Environment, place: Path) -> Preview:
-        """Return what would be used; place: where this machine keeps the environment."""
+    def preview(self, env: Environment, place: Path, python: Path | None = None) -> Preview:
+        """Return what would be used; place: where this machine keeps the environment.
+
+        python: an interpreter of the user's, in its place.
+        """
         ...
 
     def prepare(
@@ -45,6 +48,8 @@ class Surroundings(Protocol):
         lock: bytes | None = None,
         packages: Callable[[], Sequence[Path]] = list,
         wheels: Path | None = None,
+        own_environment: bool = False,
+        python: Path | None = None,
     ) -> UsableEnvironment:
         """Make the environment, or find it made; see environment.prepare."""
         ...
@@ -64,10 +69,10 @@ class OnThisMachine:
         """Say what this machine lacks for the environment, or None."""
         return environment.problem(env)
 
-    def preview(self, env: Environment, place: Path) -> Preview:
+    def preview(self, env: Environment, place: Path, python: Path | None = None) -> Preview:
         """Return the interpreter of the environment that stands, or will stand, at `place`."""
-        current = env.kind == "current"
-        return Preview(None, Path(sys.executable) if current else place / "venv" / "bin" / "python")
+        made = place / "venv" / "bin" / "python"
+        return Preview(None, python or (Path(sys.executable) if env.kind == "current" else made))
 
     def step(self, job: Job, log: Path, what: str) -> None:
         """Run a command to its end; see step.run_step."""

@@ -1,6 +1,6 @@
-"""What the command line changes in a recipe: --data synthetic and --weights random.
+"""What the command line changes in a recipe: --data synthetic, --weights random, --environment.
 
-Both stand in the plan's parameters, so that their runs have rows, names and baselines of their own.
+All stand in the plan's parameters, so that their runs have rows, names and baselines of their own.
 """
 
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
-from mrbench.model.parameters import PlannedParameter
+from mrbench.model.parameters import ENVIRONMENT, OWN, PlannedParameter
 from mrbench.model.recipe import Launch, RandomWeights
 from mrbench.recipe.load import RecipeFile
 
 DATA, WEIGHTS = "data", "weights"  # names that no recipe's parameter has: they are placeholders
 RANDOM = "random"
-CHOICES = (DATA, WEIGHTS)
+CHOICES = (DATA, WEIGHTS, ENVIRONMENT)
 
 
 def with_choices(file: RecipeFile, chosen: Mapping[str, str]) -> RecipeFile:
@@ -22,7 +22,23 @@ def with_choices(file: RecipeFile, chosen: Mapping[str, str]) -> RecipeFile:
 
     chosen: some of CHOICES, with a value each.
     """
-    return _untrained(file) if chosen.get(WEIGHTS) == RANDOM else file
+    if chosen.get(WEIGHTS) == RANDOM:
+        file = _untrained(file)
+    return _installed(file) if ENVIRONMENT in chosen else file
+
+
+def _installed(file: RecipeFile) -> RecipeFile:
+    """Return the recipe with packages that are installed already, its lock only for comparison."""
+    if file.recipe.environment.kind == "current":
+        return file
+    environment = replace(file.recipe.environment, kind="current", image=None)
+    setting = PlannedParameter(
+        value=OWN,
+        default="locked",
+        description="Whose packages train: the recipe's lock, or what is installed there",
+    )
+    recipe = replace(file.recipe, environment=environment)
+    return replace(file, recipe=recipe, parameters={**file.parameters, ENVIRONMENT: setting})
 
 
 def _untrained(file: RecipeFile) -> RecipeFile:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from mrbench.errors import RecipeError
 from mrbench.model.parameters import (
     CHARACTERS,
+    ENVIRONMENT,
     Parameter,
     PlannedParameter,
     Setting,
@@ -104,6 +105,8 @@ def _check_name(name: str, key: str, place: Place) -> None:
     if own in PLACEHOLDERS:
         text = f"{{{name}}} is mrbench's own: {PLACEHOLDERS[own]}"
         raise place.error(key, text, "choose another name")
+    if name == ENVIRONMENT:
+        raise place.error(key, "is what --environment sets", "choose another name")
 
 
 def _filling(parameter: Parameter) -> set[str]:

@@ -27,6 +27,7 @@ WHO = (
     *("TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"),
 )
 DRAWN = tuple(sorted(field.name for field in msgspec.structs.fields(SyntheticData)))
+PACKAGES = ("frozen", "lock_difference")  # compared one by one
 # of a plan, left out while they are as for images
 OF_WORK = ("unit", "sequence_length", "accumulation", "iteration")
 SLOWED = "slowed"  # begins the facts on what slowed a run: other programs, heat
@@ -164,7 +165,7 @@ def facts(record: RunRecord) -> dict[str, object]:
     machine["variables"] = {
         n: v for n, v in (machine.get("variables") or {}).items() if not n.startswith("SLURM_")
     }
-    known["environment"] = _one({k: v for k, v in environment.items() if k != "frozen"})
+    known["environment"] = _one({k: v for k, v in environment.items() if k not in PACKAGES})
     known["machine"] = {
         **{k: _one(machine[k]) for k in sorted(machine) if k != "gpus"},
         "gpus": {

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import msgspec
 
 from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord
 from mrbench.model.suite import Disparity
 from mrbench.model.table import TableRow
 
@@ -32,6 +33,16 @@ def of_suite(plan: Plan) -> str:
     stand_ins = [f"{name} ({what})" for name, what in adaptation.stand_ins.items()]
     parts.append(f"Not upstream's: {', '.join(stand_ins)}." if stand_ins else "No stand-ins.")
     return " ".join(parts)
+
+
+def own_environment(record: RunRecord) -> str:
+    """Say what trained in place of the recipe's environment, or nothing."""
+    environment = record.environment
+    if not record.plan.own_environment or environment is None:
+        return ""
+    told = f": {environment.lock_difference}" if environment.lock_difference else ""
+    where = "the image's" if environment.image else "the machine's"
+    return f"Packages of {where} own, not the recipe's lock{told}."
 
 
 def number(rows: Iterable[TableRow]) -> list[TableRow]:

@@ -31,8 +31,9 @@ class TableRun(NamedTuple):
     """What a table needs of one run; the whole records of thousands would fill the memory.
 
     like: equal for runs that may be averaged. series: equal for the runs of one scaling series,
-    None if the record does not say. terms: the facts that decide what its number may be compared
-    with. gpus: names of the first machine's. why_not: why the number does not count.
+    None if the record does not say. packages: what to know of those that trained. terms: the facts
+    that decide what its number may be compared with. gpus: names of the first machine's. why_not:
+    why the number does not count.
     """
 
     id: str
@@ -40,6 +41,7 @@ class TableRun(NamedTuple):
     started: str
     plan: Plan
     like: Hashable
+    packages: str
     series: Hashable | None
     terms: Facts
     hardware: str
@@ -66,7 +68,8 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         folder=folder,
         started=record.started,
         plan=plan,
-        like=(record.plan_digest, _machine(record), _image(record)),
+        like=(record.plan_digest, _machine(record), _image(record), _packages(record)),
+        packages=footnotes.own_environment(record),
         series=_series(record),
         terms=terms(record),
         hardware=_hardware(record),
@@ -203,6 +206,14 @@ def _image(record: RunRecord) -> str | None:
     return record.environment.image if record.environment else None
 
 
+def _packages(record: RunRecord) -> str | None:
+    """Return what tells environments apart where the plan does not: those that are the user's."""
+    environment = record.environment
+    if not record.plan.own_environment or environment is None:
+        return None
+    return environment.digest
+
+
 def _hardware(record: RunRecord) -> str:
     """Return the names of the devices that a plan's accelerator means, as one text."""
     names = {str(gpu.name) for machine in record.machines for gpu in machine.gpus}
@@ -272,7 +283,7 @@ def _row(
         process_memory_peak_bytes=highest_peak([run.use.process_memory for run in valid]),
         process_memory_p95_bytes=most([run.use.process_memory.p95 for run in valid]),
         metrics=metrics.of_runs(run.metrics for run in valid),
-        footnote=footnotes.of_plan(plan),
+        footnote=" ".join(filter(None, (footnotes.of_plan(plan), newest.packages))),
         stand_ins=tuple(sorted(plan.adaptation.stand_ins)) if plan.adaptation else (),
         runs=tuple(run.id for run in group),
         folders=tuple(run.folder for run in group if run.folder),

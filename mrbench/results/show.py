@@ -45,6 +45,7 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         "starts from": plan.starts_from or _weights(record),
         "environment": f"{plan.environment.kind} {digest[:16]}{_no_deps(plan.environment)}",
         **_converted(record),
+        **_own_environment(record),
         "container": _container(record),
         "packages": ", ".join(frozen) or "not recorded",
         "command": " ".join(plan.command),
@@ -61,6 +62,19 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         "plan digest": record.plan_digest,
     }
     return "\n".join(_line(name, value) for name, value in lines.items())
+
+
+def _own_environment(record: RunRecord) -> dict[str, object]:
+    """Return what trained in place of the recipe's lock, and all in which it differs."""
+    environment = record.environment
+    if not record.plan.own_environment or environment is None:
+        return {}
+    lines = [str(environment.python), footnotes.own_environment(record)]
+    difference = environment.lock_difference
+    if difference:
+        lines += [str(other) for other in difference.other]
+        lines += [f"{name} is not installed" for name in difference.missing]
+    return {"own packages": "\n".join(lines)}
 
 
 def _measured(measured: Measurement) -> dict[str, object]:

@@ -25,7 +25,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
     tree = plan.source.tree or "(unknown until checked out)"
     env = environment.path(plan.environment, tree, plan.lock_sha256)
     source = run_copy.folder(plan.suite, plan.implementation, "RUN") / "src"
-    image, python = executor.surroundings.preview(plan.environment, env)
+    image, python = executor.surroundings.preview(plan.environment, env, places.python)
     job = make_job(plan, places, python, source, image=image)
     values = path_values(plan, places, python, source)
     checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))

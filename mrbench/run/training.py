@@ -148,7 +148,8 @@ def _meanwhile(
     if not source.verify_tree(prepared.workspace, prepared.folder / "src"):
         raise _other_source(prepared)
     # mrbench's own interpreter, whose packages no lock tells; a command may name another
-    own = plan.environment.kind == "current" and prepared.environment.image is None
+    own = plan.environment.kind == "current" and not prepared.environment.frozen
+    own = own and prepared.environment.image is None
     own = own and any("{python}" in word for word in plan.command)
     knowing.know_machine(
         machine.facts(prepared.job), tuple(environment.installed()) if own else None

@@ -24,6 +24,7 @@ from mrbench.model.later import as_ever
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.environment.install import make
 from mrbench.prepare.environment.installed import require_unchanged
+from mrbench.prepare.environment.own import prepare as prepare_own
 from mrbench.prepare.inherited import INDEX, building
 
 DONE = "complete.json"
@@ -90,12 +91,17 @@ def prepare(
     lock: bytes | None = None,
     packages: Callable[[], Sequence[Path]] = list,
     wheels: Path | None = None,
+    own_environment: bool = False,
+    python: Path | None = None,
 ) -> UsableEnvironment:
     """Make the environment, or find it made; the template is the checkout with what was built.
 
     packages: called if needed, returns the checkouts of env.packages. wheels: a folder to install
-    from, and from nowhere else.
+    from, and from nowhere else. own_environment: take the user's interpreter in place of the lock:
+    python, or else mrbench's own.
     """
+    if own_environment or python:
+        return prepare_own(env, python, checkout, tree, progress, lock=lock, wheels=wheels)
     lock_sha256 = None if lock is None else hashlib.sha256(lock).hexdigest()
     name = _name(env, tree, lock_sha256)
     if env.kind == "current":
@@ -142,7 +148,7 @@ def require_as_made(ready: UsableEnvironment) -> None:
 
     For where it was made on another machine of the same file system.
     """
-    place = ready.python.parents[2]
+    place = ready.python.parent.parent.parent
     if ready.image is None and (place / DONE).exists():
         found = interpreter.describe(ready.python)
         if found != ready.interpreter:
@@ -188,7 +194,8 @@ def _name(env: Environment, tree: str, lock_sha256: str | None) -> str:
 
     Without a lock the index decides, too, and where something is built, the compilers' variables.
     """
-    base = interpreter.find_interpreter(env.python)
+    mine = env.kind == "current"
+    base = Path(sys.executable) if mine else interpreter.find_interpreter(env.python)
     words = [interpreter.describe(base) if base else None]
     if lock_sha256 is None and INDEX in os.environ:
         words.append(os.environ[INDEX])

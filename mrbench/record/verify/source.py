@@ -11,6 +11,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.prepare import environment
 from mrbench.prepare import source as workspace
+from mrbench.prepare.environment import own
 from mrbench.prepare.environment.installed import changes, words
 from mrbench.recipe import load, lockfile
 from mrbench.recipe.choices import CHOICES, with_choices
@@ -143,6 +144,8 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
 def _requirements(record: RunRecord) -> Iterator[Finding]:
     """Hold what was installed against the exact versions that the plan asks for."""
     env, ready = record.plan.environment, record.environment
+    if record.plan.own_environment:
+        yield from _own_environment(record)
     if env.kind != "venv" or ready is None or ready.image:
         return
     pairs = (line.partition("==") for line in ready.frozen)
@@ -153,6 +156,28 @@ def _requirements(record: RunRecord) -> Iterator[Finding]:
         if pin and found and not lockfile.meets(found, pin[2]):
             meaning = "what ran is not what the recipe asks for"
             yield differs("packages", "environment.frozen", requirement, found, meaning)
+
+
+def _own_environment(record: RunRecord) -> Iterator[Finding]:
+    """Compute the difference from the lock again; the interpreter itself is not asked."""
+    ready = record.environment
+    recorded = ready.lock_difference if ready else None
+    if ready is None or recorded is None:
+        return
+    file = _at_hand(record.plan)
+    lock = file.lock if isinstance(file, RecipeFile) else None
+    if (hashlib.sha256(lock).hexdigest() if lock else None) != record.plan.lock_sha256:
+        yield Finding(
+            "packages", "note", f"compared with another lock than that at hand; {recorded}"
+        )
+        return
+    again = own.difference(record.plan.environment, lock, ready.interpreter or "", ready.frozen)
+    if again != recorded:
+        meaning = "what the record says of the packages does not follow from their list"
+        key = "environment.lock_difference"
+        yield differs("packages", key, str(recorded), str(again), meaning)
+    else:
+        yield Finding("packages", "ok", f"not the lock's, as recorded: {recorded}")
 
 
 def _environment(record: RunRecord, *, deep: bool) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ def origin_facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
         "patches": _pairs(plan.patch_sha256),
         "adaptation": footnotes.of_suite(plan) or "none",
         "environment": f"{plan.environment.kind} {str(environment and environment.digest)[:16]}",
+        **({"own packages": own} if (own := footnotes.own_environment(record)) else {}),
         "packages": ", ".join(environment.frozen if environment else ()) or "not recorded",
         "weights": _weights(record) or plan.starts_from or "none",
         "command": " ".join(plan.command),

@@ -18,6 +18,8 @@ from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
 from mrbench.model.job import Job, UsableEnvironment
 from mrbench.model.options import ExecutorOptions
+from mrbench.prepare.environment import own
+from mrbench.prepare.environment.own import ASK, FIND, IMPORT, Answer, listed, require
 from mrbench.prepare.surroundings import Preview
 
 if TYPE_CHECKING:
@@ -26,27 +28,6 @@ if TYPE_CHECKING:
 
 GPU_HOOK = "nvidia-container-runtime-hook"  # with it on the engine's PATH, any runtime gives GPUs
 STEP_S = 3600.0
-# Python 3.7 has no importlib.metadata; what is printed must be JSON alone.
-PROBE = """
-import importlib, json, sys
-for name in {names!r}:
-    importlib.import_module(name)
-try:
-    from importlib.metadata import distributions
-    packages = {{"%s==%s" % (d.metadata["Name"], d.version) for d in distributions()}}
-except ImportError:
-    import pkg_resources
-    packages = {{"%s==%s" % (d.project_name, d.version) for d in pkg_resources.working_set}}
-result = {{"python": sys.executable, "frozen": sorted(packages, key=str.lower)}}
-open({out!r}, "w").write(json.dumps(result))
-"""
-
-
-class Probed(msgspec.Struct, frozen=True):
-    """What PROBE writes: the interpreter's path, and the frozen list."""
-
-    python: str
-    frozen: tuple[str, ...]
 
 
 class InImage:
@@ -69,14 +50,15 @@ class InImage:
             return Problem("the Docker engine has no GPU runtime", TOOLKIT)
         return None if self._options.image else unbuildable(env)
 
-    def preview(self, env: Environment, _place: Path) -> Preview:
+    def preview(self, env: Environment, _place: Path, python: Path | None = None) -> Preview:
         """Return the image's name, or what would be built, and the interpreter in it."""
+        inside = python or Path("python")
         named = self._options.image or (env.image if env.kind == "image" else None)
         if named:
-            return Preview(named, Path("python"))
+            return Preview(named, inside)
         lacking = unbuildable(env)
         if lacking:
-            return Preview(f"none: {lacking}", Path("python"))
+            return Preview(f"none: {lacking}", inside)
         base = self._options.base_image or containerfile.base_of(env)
         target = containerfile.target_of(env)
         return Preview(f"{target} of the Dockerfile, on {base}", Path(build.PYTHON))
@@ -91,11 +73,15 @@ class InImage:
         lock: bytes | None = None,
         packages: Callable[[], Sequence[Path]] = list,
         wheels: Path | None = None,
+        own_environment: bool = False,
+        python: Path | None = None,
     ) -> UsableEnvironment:
         """Find or build the image, prove it, and fetch what was built of the checkout out of it."""
         lack = self.problem(env, 0)
         if lack:
             raise UnavailableError(lack.text, lack.remedy)
+        if own_environment:
+            return self._own(env, python, checkout, tree, progress, lock)
         named = self._options.image or (env.image if env.kind == "image" else None)
         with connect() as client:
             if named:
@@ -117,44 +103,71 @@ class InImage:
                 template = build.template(client, image, env, checkout)
             size_bytes = image.attrs["Size"]
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
-        probed = self._probe(env, str(image.id), template)
+        answer = self._ask(IMPORT, env.probe, str(image.id), template, python)
+        require(answer, f"the image's {answer.python}", env, lock, None)
         return UsableEnvironment(
-            python=Path(probed.python),
+            python=Path(answer.python),
             template=template,
             digest=str(image.id).removeprefix("sha256:"),
-            frozen=probed.frozen,
+            frozen=listed(answer.packages),
             reused=not built,
             size_bytes=size_bytes,
             image=str(image.id),
         )
 
-    def _probe(self, env: Environment, image: str, source: Path) -> Probed:
-        """Import what the recipe asks for, and list what is installed."""
+    def _own(  # noqa: PLR0917 - as `prepare`
+        self,
+        env: Environment,
+        python: Path | None,
+        checkout: Path,
+        tree: str,
+        progress: Callable[[str], None],
+        lock: bytes | None,
+    ) -> UsableEnvironment:
+        """Take an image's own interpreter; what the recipe builds is built in a container of it."""
+        with connect() as client:
+            image = str(ensure_image(client, str(self._options.image), progress).id)
+        progress(f"looking at what the image {self._options.image} has")
+        first = self._ask(FIND, (), image, checkout, python)
+        inside = Path(first.python)
+
+        def step(words: Sequence[str], source: Path, log: Path) -> None:
+            self.step(_job(words, image, source, writable=(source,)), log, "environment")
+
+        name = own.digest(env, f"{image} {inside}", first, tree)
+        template, seconds = own.built(env, str(inside), name, checkout, progress, step)
+        progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
+        answer = self._ask(IMPORT, env.probe, image, template, inside)
+        require(answer, f"the image's {inside}", env, lock, None)
+        return own.usable(
+            *(env, inside, answer, lock),
+            template=template,
+            digest=name,
+            made_in_s=seconds,
+            image=image,
+        )
+
+    def _ask(
+        self, how: str, names: Sequence[str], image: str, source: Path, python: Path | None
+    ) -> Answer:
+        """Have the image's interpreter find or import modules, and list what is installed."""
         folder = (
             home() / "probes" / hashlib.sha256(f"{image}{os.getpid()}".encode()).hexdigest()[:16]
         )
         folder.mkdir(parents=True, exist_ok=True)
         log, out = folder / "probe.log", folder / "probe.json"
-        job = Job(
-            argv=("python", "-c", PROBE.format(names=env.probe, out=str(out))),
-            directory=source,
-            variables={"PYTHONPATH": str(source)},
-            terminal=False,
-            wall_clock_limit_s=STEP_S,
-            stall_limit_s=STEP_S,
-            image=image,
-            read_only=(source,),
-            writable=(folder,),
-        )
+        program = str(python or "python")
+        words = (program, "-c", ASK, str(out), how, *names)
+        job = _job(words, image, source, read_only=(source,), writable=(folder,))
         try:
             try:
                 self.step(job, log, "environment")
             except LaunchError as exc:
-                if exc.remedy != NO_PROGRAM:
+                if exc.remedy != NO_PROGRAM or python is not None:
                     raise
                 other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
                 self.step(other, log, "environment")
-            probed = files.decode(out.read_bytes(), Probed, out)
+            answer = files.decode(out.read_bytes(), Answer, out)
         except LaunchError:
             raise
         except (OSError, MrbenchError) as exc:
@@ -162,7 +175,29 @@ class InImage:
                 "the image's Python printed nothing about itself", f"see {log}"
             ) from exc
         shutil.rmtree(folder, ignore_errors=True)
-        return probed
+        return answer
+
+
+def _job(
+    words: Sequence[str],
+    image: str,
+    source: Path,
+    *,
+    read_only: tuple[Path, ...] = (),
+    writable: tuple[Path, ...],
+) -> Job:
+    """Return a step of a preparation in a container."""
+    return Job(
+        argv=tuple(words),
+        directory=source,
+        variables={"PYTHONPATH": str(source)},
+        terminal=False,
+        wall_clock_limit_s=STEP_S,
+        stall_limit_s=STEP_S,
+        image=image,
+        read_only=read_only,
+        writable=writable,
+    )
 
 
 def ensure_image(

@@ -1,0 +1,365 @@
+"""The user's own interpreter in place of a recipe's lock: asked what it has, and left as it is.
+
+`--environment` names it. What the recipe builds in its checkout is built with it, in a copy of the
+checkout; what a build step would install into it is left out.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mrbench import files, locks
+from mrbench.errors import LaunchError, UnavailableError
+from mrbench.files import home, write_whole
+from mrbench.model.finding import Problem
+from mrbench.model.inputs import Environment
+from mrbench.model.job import LockDifference, OtherVersion, UsableEnvironment
+from mrbench.prepare.environment.install import Progress
+from mrbench.prepare.environment.installed import write_list
+from mrbench.prepare.step import beside, run_step
+from mrbench.recipe import lockfile
+from mrbench.text import counted, fill_placeholders, without_secrets
+
+DONE = "complete.json"
+Step = Callable[[Sequence[str], Path, Path], None]
+# Names under which a distribution's module is imported, where they differ.
+IMPORTED_AS = {
+    "cv2": ("opencv-python-headless", "opencv-python"),
+    "google": ("protobuf",),
+    "pil": ("pillow",),
+    "skimage": ("scikit-image",),
+    "sklearn": ("scikit-learn",),
+    "yaml": ("pyyaml",),
+}
+# Runs in interpreters from 3.7 on; what is imported may print, so the answer goes to a file.
+FIND, IMPORT = "find", "import"  # what it does with the modules that it is given
+ASK = r"""
+import importlib, importlib.util, json, os, platform, sys
+out, how, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+lacking, broken = [], []
+for name in names:
+    try:
+        if how == "import":
+            importlib.import_module(name)
+        elif importlib.util.find_spec(name.partition(".")[0]) is None:
+            lacking.append(name.partition(".")[0])
+    except ModuleNotFoundError as exc:
+        lacking.append(exc.name or name)
+    except Exception as exc:
+        broken.append([name, "%s: %s" % (type(exc).__name__, exc)])
+given = {os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p}
+places = [p for p in sys.path if p and os.path.abspath(p) not in given]
+packages = []
+try:
+    from importlib.metadata import distributions
+    for d in distributions(path=places):
+        if d.metadata["Name"]:
+            packages.append([d.metadata["Name"], d.version, d.read_text("direct_url.json") or ""])
+except ImportError:
+    import pkg_resources
+    packages = [[d.project_name, d.version, ""] for d in pkg_resources.WorkingSet(places)]
+result = {
+    "python": sys.executable,
+    "whole": " ".join((platform.python_implementation() + " " + sys.version).split()),
+    "packages": packages,
+    "lacking": lacking,
+    "broken": broken,
+}
+with open(out, "w") as file:
+    json.dump(result, file)
+"""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an interpreter said of itself.
+
+    packages: name, version and direct_url.json of each distribution. lacking: modules that are not
+    there, of those asked for or what they import. broken: modules whose import failed, and how.
+    """
+
+    python: str
+    whole: str
+    packages: tuple[tuple[str, str, str], ...]
+    lacking: tuple[str, ...]
+    broken: tuple[tuple[str, str], ...]
+
+
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """complete.json of what was built in a checkout with somebody's own interpreter."""
+
+    python: str
+    seconds: float
+
+
+def prepare(
+    env: Environment,
+    python: Path | None,
+    checkout: Path,
+    tree: str,
+    progress: Progress,
+    *,
+    lock: bytes | None,
+    wheels: Path | None,
+) -> UsableEnvironment:
+    """Ask the interpreter (None: mrbench's own), build what the recipe builds, import the probe.
+
+    UnavailableError tells which modules it lacks, and how they are installed. wheels: a mirror's
+    folder, for that.
+    """
+    python = python or Path(sys.executable)
+    progress(f"looking at what {python} has")
+    first = asked(python, FIND, ())
+
+    def step(words: Sequence[str], source: Path, log: Path) -> None:
+        variables = {**beside(python), "PYTHONPATH": str(source)}
+        run_step(words, directory=source, log=log, variables=variables, what="environment")
+
+    name = digest(env, str(python), first, tree)
+    template, seconds = built(env, str(python), name, checkout, progress, step)
+    if env.probe:
+        progress(f"probing: import {', '.join(env.probe)}")
+    answer = asked(python, IMPORT, env.probe, template)
+    require(answer, str(python), env, lock, wheels)
+    return usable(env, python, answer, lock, template=template, digest=name, made_in_s=seconds)
+
+
+def usable(
+    env: Environment,
+    python: Path,
+    answer: Answer,
+    lock: bytes | None,
+    *,
+    template: Path,
+    digest: str,
+    made_in_s: float | None = None,
+    image: str | None = None,
+) -> UsableEnvironment:
+    """Return the environment, with its packages and in what they differ from the lock's."""
+    frozen = listed(answer.packages)
+    return UsableEnvironment(
+        python=python,
+        template=template,
+        digest=digest,
+        frozen=frozen,
+        reused=True,
+        interpreter=answer.whole,
+        made_in_s=made_in_s,
+        image=image,
+        lock_difference=difference(env, lock, answer.whole, frozen),
+    )
+
+
+def problem(env: Environment, python: Path | None, lock: bytes | None) -> Problem | None:
+    """Say which of the recipe's modules the interpreter lacks that its lock would bring, or None.
+
+    Nothing is imported, and what the checkout brings cannot be told yet.
+    """
+    python = python or Path(sys.executable)
+    pins = _pins(env, lock)
+    known = [name for name in env.probe if any(d in pins for d in _distributions(name))]
+    try:
+        answer = asked(python, FIND, tuple(known))
+    except LaunchError as exc:
+        return Problem(exc.text, exc.remedy)
+    return _lack(answer, str(python), env, lock, None)
+
+
+def require(
+    answer: Answer, python: str, env: Environment, lock: bytes | None, wheels: Path | None
+) -> None:
+    """Raise UnavailableError in one line where modules are lacking or cannot be imported."""
+    lack = _lack(answer, python, env, lock, wheels)
+    if lack:
+        raise UnavailableError(lack.text, lack.remedy)
+
+
+def _lack(
+    answer: Answer, python: str, env: Environment, lock: bytes | None, wheels: Path | None
+) -> Problem | None:
+    if answer.lacking:
+        names = list(dict.fromkeys(answer.lacking))
+        pins = _pins(env, lock)
+        needed = [_requirement(name, pins) for name in names]
+        offline = f"--no-index --find-links {wheels} " if wheels else ""
+        text = f"{python} lacks {', '.join(names)}, which the recipe imports"
+        return Problem(text, f"`{python} -m pip install {offline}{' '.join(needed)}`")
+    if answer.broken:
+        name, how = answer.broken[0]
+        return Problem(f"{python} cannot import {name} ({how})", "mend that package there")
+    return None
+
+
+@functools.cache
+def asked(python: Path, how: str, names: tuple[str, ...], source: Path | None = None) -> Answer:
+    """Have the interpreter find or import these modules, and list its packages.
+
+    source: a folder whose modules it sees, too. LaunchError where it does not answer.
+    """
+    key = hashlib.sha256(str(python).encode()).hexdigest()[:16]
+    log = home() / "logs" / f"own-{key}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mrbench-") as name:
+        out = Path(name) / "answer.json"
+        run_step(
+            [str(python), "-c", ASK, str(out), how, *names],
+            directory=source or Path(name),
+            log=log,
+            variables={**beside(python), "PYTHONPATH": str(source or "")},
+            what="environment",
+        )
+        try:
+            return files.decode(out.read_bytes(), Answer, out)
+        except OSError as exc:
+            text = f"{python} says nothing about itself"
+            raise LaunchError(text, f"give a Python 3.7 or later; see {log}") from exc
+
+
+def listed(packages: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Return the distributions as `name==version`, and ` @ URL` behind where one is known.
+
+    Of two of one name the first is what Python imports. URLs are without secrets.
+    """
+    lines: dict[str, str] = {}
+    for name, version, direct in packages:
+        origin = _origin(direct)
+        lines.setdefault(lockfile.normalized(name), f"{name}=={version}{origin}")
+    return tuple(sorted(lines.values(), key=str.lower))
+
+
+def _origin(direct: str) -> str:
+    """Return ` @ URL` of a direct_url.json (PEP 610), with its commit; nothing where it says none.
+
+    Anything may stand in that file: what is no such thing is passed over.
+    """
+    try:
+        content = json.loads(direct) if direct else {}
+        url, vcs = str(content["url"]), content.get("vcs_info") or {}
+        commit = f"@{vcs['commit_id']}" if vcs.get("commit_id") else ""
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    kind = f"{vcs.get('vcs', '')}+" if vcs else ""
+    editable = " (editable)" if (content.get("dir_info") or {}).get("editable") else ""
+    return f" @ {without_secrets(f'{kind}{url}{commit}')}{editable}"
+
+
+def difference(
+    env: Environment, lock: bytes | None, interpreter: str, frozen: Sequence[str]
+) -> LockDifference:
+    """Compare what is installed with the lock, or without one with the exact requirements.
+
+    interpreter: what it is, as interpreter.describe says it.
+    """
+    version = " ".join(interpreter.split()[1:2])
+    installed = versions(frozen)
+    same, other, missing = 0, list[OtherVersion](), list[str]()
+    if env.python and version and not f"{version}.".startswith(f"{env.python}."):
+        other.append(OtherVersion(name="Python", locked=env.python, installed=version))
+    for name, pinned in _pins(env, lock).items():
+        has = installed.get(name)
+        locked = " or ".join(pinned)
+        if has is None:
+            if not _conditional(lock or b"", name):
+                missing.append(f"{name}=={locked}")
+        elif any(lockfile.meets(has, pin) for pin in pinned):
+            same += 1
+        else:
+            other.append(OtherVersion(name=name, locked=locked, installed=has))
+    return LockDifference(same=same, other=tuple(other), missing=tuple(missing))
+
+
+def versions(frozen: Iterable[str]) -> dict[str, str]:
+    """Return the versions in a frozen list, by normalized names."""
+    pairs = (line.partition("==") for line in frozen)
+    return {lockfile.normalized(name): version.split(" ")[0] for name, _, version in pairs}
+
+
+def _pins(env: Environment, lock: bytes | None) -> dict[str, list[str]]:
+    text = lock
+    if text is None:
+        text = "\n".join((*env.requirements, *env.build_requirements)).encode()
+    pins: dict[str, list[str]] = {}
+    for pin in lockfile.pins(text):
+        pins.setdefault(pin.name, []).append(pin.version)
+    return pins
+
+
+def _conditional(lock: bytes, name: str) -> bool:
+    """Tell whether a lock asks for a package only on some platforms or versions of Python."""
+    head = re.split(r"\s--hash", lockfile.blocks(lock).get(name, ""), maxsplit=1)[0]
+    return ";" in head
+
+
+def _distributions(module: str) -> tuple[str, ...]:
+    """Return the normalized names of the distributions that may bring a module."""
+    top = module.partition(".")[0]
+    return IMPORTED_AS.get(top.lower(), (lockfile.normalized(top),))
+
+
+def _requirement(module: str, pins: Mapping[str, Sequence[str]]) -> str:
+    """Return what to install for a module: what the lock has of it, else its name."""
+    names = _distributions(module)
+    pinned = next((name for name in names if name in pins), None)
+    return f"{pinned}=={pins[pinned][0]}" if pinned else names[0]
+
+
+def digest(env: Environment, python: str, answer: Answer, tree: str) -> str:
+    """Name the environment after what the interpreter is and has, and what is built with it."""
+    inputs: list[object] = [python, answer.whole, list(listed(answer.packages))]
+    inputs += [os.uname().machine, list(map(list, _steps(env))), tree if env.build else None]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def _steps(env: Environment) -> Iterator[Sequence[str]]:
+    """Yield the build steps but those that install: the interpreter is the user's."""
+    return (step for step in env.build if not {"install", "develop"} & set(step))
+
+
+def built(  # noqa: PLR0917 - the parts of a build, used once
+    env: Environment,
+    python: str,
+    digest: str,
+    checkout: Path,
+    progress: Progress,
+    step: Step,
+) -> tuple[Path, float | None]:
+    """Run the recipe's build steps in a copy of the checkout, or find that done.
+
+    step: runs a command in that folder, its output in that log. Returns the checkout with what was
+    built, and the seconds that it took; where nothing is built, the checkout itself.
+    """
+    if not env.build:
+        return checkout, None
+    place = home() / "envs" / digest[:16]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    files.mark_used(place)
+    source = place / "src"
+    with locks.hold(place.with_suffix(".lock"), f"the build {place.name}", progress):
+        known = files.cached(place / DONE, Built)
+        if known:
+            return source, known.seconds
+        shutil.rmtree(place, ignore_errors=True)
+        began = time.monotonic()
+        shutil.copytree(checkout, source, symlinks=True)
+        left = len(env.build) - len(list(_steps(env)))
+        if left:
+            progress(f"left out: {counted(left, 'build step')} that would change {python}")
+        for words in _steps(env):
+            progress(f"building: {' '.join(words)}")
+            values = {"python": python, "checkout": str(source)}
+            filled = [fill_placeholders(word, values) for word in words]
+            step(filled, source, place.with_suffix(".log"))
+        write_list(place)
+        seconds = round(time.monotonic() - began, 1)
+        write_whole(place / DONE, msgspec.json.encode(Built(python=python, seconds=seconds)))
+        return source, seconds

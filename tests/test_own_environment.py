@@ -1,0 +1,195 @@
+"""An interpreter of the user's in place of the lock: asked, compared, and left as it is."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mrbench.errors import LaunchError, UnavailableError
+from mrbench.files import digest_of
+from mrbench.model.inputs import Environment
+from mrbench.model.job import OtherVersion
+from mrbench.prepare import environment
+from mrbench.prepare.environment import own
+from toy import edit, make_suite, mrbench
+
+PRINTS = "iterations, seconds = int(sys.argv[1])"
+VENV = """kind: venv
+  requirements: [six==1.16.0, toyhelper==1, absent==3]
+  probe: [toyhelper]
+"""
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """Make an interpreter with packages of its own, none of which anybody installed."""
+    venv = tmp_path / "their own"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    (site,) = venv.glob("lib/*/site-packages")
+    (site / "toyhelper.py").write_text("print('an import that prints')\n")
+    put(site, "toyhelper", "1+cu126")
+    put(site, "Six", "1.15.0", url="https://user:secret@example.org/six.zip")
+    return venv / "bin" / "python"
+
+
+def put(site: Path, name: str, version: str, url: str = "") -> None:
+    folder = site / f"{name}-{version}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    if url:
+        (folder / "direct_url.json").write_text(json.dumps({"url": url, "archive_info": {}}))
+
+
+@pytest.fixture
+def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
+    return edit(make_suite(tmp_path, git), "kind: current\n", VENV)
+
+
+def records(folder: Path) -> list[Path]:
+    return sorted((folder / "runs").glob("*/*/*/record.json"))
+
+
+def test_a_run_lists_what_it_trained_with_and_what_differs_from_the_lock(
+    tmp_path: Path, toy: Path, python: Path
+) -> None:
+    done = mrbench("run", "--recipe", toy, "--environment", python, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (path,) = records(tmp_path)
+    record = json.loads(path.read_text())
+    ready = record["environment"]
+    assert (record["plan"]["parameters"]["environment"]["value"], ready["python"]) == (
+        "own",
+        str(python),
+    )
+    assert "toyhelper==1+cu126" in ready["frozen"]
+    assert "Six==1.15.0 @ https://***@example.org/six.zip" in ready["frozen"]
+    assert ready["lock_difference"] == {
+        "same": 1,  # 1+cu126 is 1
+        "other": [{"name": "six", "locked": "1.16.0", "installed": "1.15.0"}],
+        "missing": ["absent==3"],
+    }
+    told = "1 as locked; 1 other: six 1.15.0 instead of 1.16.0; 1 not installed: absent==3"
+    table = mrbench("table", "toys", "--notes", cwd=tmp_path).stdout
+    assert "toy environment=own [1]" in table
+    assert told in " ".join(table.split())
+    assert told in " ".join(mrbench("show", "toy", cwd=tmp_path).stdout.split())
+    assert mrbench("verify", "toy", cwd=tmp_path).returncode == 0
+
+    record["environment"]["lock_difference"]["other"] = []
+    del record["digest"]
+    path.write_text(json.dumps(record | {"digest": digest_of(record)}))
+    done = mrbench("verify", "toy", cwd=tmp_path)
+    assert done.returncode == 7
+    assert "does not follow from their list" in " ".join(done.stdout.split())
+
+
+def test_other_packages_are_no_repeats(tmp_path: Path, toy: Path, python: Path) -> None:
+    """Of one plan in one interpreter, but for a package that was changed in between."""
+    words = ("run", "--recipe", toy, "--environment", python)
+    assert mrbench(*words, cwd=tmp_path).returncode == 0
+    (site,) = python.parents[1].glob("lib/*/site-packages")
+    put(site, "more", "1")
+    assert mrbench(*words, cwd=tmp_path).returncode == 0
+    plain = edit(toy, VENV, "kind: current\n")
+    assert mrbench("run", "--recipe", plain, cwd=tmp_path).returncode == 0
+    printed = mrbench("table", "toys", "--format", "json", cwd=tmp_path).stdout
+    rows = {row["name"]: row for row in json.loads(printed)}
+    assert {name: row["repeats"] for name, row in rows.items()} == {
+        "toy": 1,
+        "toy environment=own": 1,
+    }
+    assert rows["toy environment=own"]["earlier_runs"] == 1
+
+
+def test_what_is_lacking_is_told_before_anything_is_made(
+    tmp_path: Path, toy: Path, python: Path
+) -> None:
+    edit(toy, "probe: [toyhelper]", "probe: [toyhelper, absent, six]")
+    done = mrbench("run", "--recipe", toy, "--environment", python, cwd=tmp_path)
+    assert done.returncode == 4
+    assert (
+        f"toy: {python} lacks absent, six, which the recipe imports;"
+        f" `{python} -m pip install absent==3 six==1.16.0`\n"
+    ) in done.stderr
+    assert not records(tmp_path)
+    for folder in (python.parents[1], tmp_path / "none"):
+        done = mrbench("doctor", "--recipe", toy, "--environment", folder, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (4, "")
+        hint = f"give {folder}/bin/python" if folder.exists() else "give `current`"
+        assert f"--environment {folder} is no Python interpreter; {hint}" in done.stderr
+
+
+def test_it_needs_no_uv(tmp_path: Path, toy: Path, python: Path) -> None:
+    """Where somebody has no use for it, nor for another Python than the recipe names."""
+    edit(toy, "kind: venv\n", "kind: venv\n  python: '3.7'\n")
+    program = "import sys; sys.modules['uv'] = None; from mrbench.cli import main; sys.exit(main())"
+    words = ("run", "--recipe", str(toy), "--environment", str(python))
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (path,) = records(tmp_path)
+    difference = json.loads(path.read_text())["environment"]["lock_difference"]
+    assert [other["name"] for other in difference["other"]] == ["Python", "six"]
+
+
+def make(env: Environment, python: Path, checkout: Path, told: list[str]) -> Path:
+    ready = environment.prepare(
+        env, checkout, "t" * 40, told.append, own_environment=True, python=python
+    )
+    return ready.template
+
+
+def test_what_is_built_is_built_with_it_beside_the_checkout(tmp_path: Path, python: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    write = "import sys; open('built.py', 'w').write('P = ' + repr(sys.executable))"
+    env = Environment(
+        kind="current",
+        build=(
+            ("{python}", "-m", "pip", "install", "."),
+            ("{python}", "-c", write),
+        ),
+        probe=("built",),
+    )
+    told: list[str] = []
+    template = make(env, python, checkout, told)
+    assert (template / "built.py").read_text() == f"P = {str(python)!r}"
+    assert not list(checkout.iterdir())
+    assert f"left out: 1 build step that would change {python}" in told
+    told.clear()
+    assert make(env, python, checkout, told) == template
+    assert not any("building" in line for line in told)
+
+
+def test_what_a_module_imports_in_turn_is_named_too(tmp_path: Path, python: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "outer.py").write_text("import yaml.events\n")
+    (checkout / "broken.py").write_text("raise ImportError('libGL.so.1: no such file')\n")
+    (checkout / "crash.py").write_text("import os\nos.abort()\n")
+    env = Environment(kind="current", probe=("outer",), requirements=("PyYAML==6.0.4",))
+    with pytest.raises(UnavailableError, match=r"lacks yaml, which.* install pyyaml==6\.0\.4`"):
+        make(env, python, checkout, [])
+    env = Environment(kind="current", probe=("broken",))
+    with pytest.raises(UnavailableError, match=r"cannot import broken \(ImportError: libGL"):
+        make(env, python, checkout, [])
+    with pytest.raises(LaunchError, match=r"environment: .* ended with -6"):
+        make(Environment(kind="current", probe=("crash",)), python, checkout, [])
+
+
+def test_a_lock_for_several_pythons_asks_for_no_more_than_it_must() -> None:
+    env = Environment(kind="current", python="3.12")
+    some_hash = f"    --hash=sha256:{'0' * 64}\n"
+    lock = (
+        f"colorama==0.4.6 ; sys_platform == 'win32' \\\n{some_hash}six==1.16.0 \\\n{some_hash}"
+    ).encode()
+    found = own.difference(env, lock, "CPython 3.11.7 (main, ...)", ["six==1.16.0 @ file:///x"])
+    assert (found.same, found.missing) == (1, ())
+    assert found.other == (OtherVersion(name="Python", locked="3.12", installed="3.11.7"),)
+    found = own.difference(env, lock, "CPython 3.12.1 (main, ...)", [])
+    assert (found.other, found.missing) == ((), ("six==1.16.0",))
