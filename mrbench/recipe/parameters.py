@@ -100,7 +100,7 @@ def _check_name(name: str, key: str, place: Place) -> None:
     """Refuse what cannot stand in braces, or means something there already."""
     if not PLACEHOLDER.fullmatch(f"{{{name}}}") or name[0] == "_" or len(name) > LONGEST_NAME:
         remedy = f"write a name of small letters and _, at most {LONGEST_NAME}"
-        raise place.error(key, "is not the name of a parameter", remedy)
+        raise place.error(key, f"{name!r} is not the name of a parameter", remedy)
     own = OLD_NAMES.get(name, name)
     if own in PLACEHOLDERS:
         text = f"{{{name}}} is mrbench's own: {PLACEHOLDERS[own]}"

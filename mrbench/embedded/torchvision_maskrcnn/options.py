@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+
+
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line; what cannot work ends the program."""
     parser = argparse.ArgumentParser(
@@ -26,9 +29,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--random-backbone", action="store_true", help="do without the ImageNet weights")
     add("--short-side", type=count, default=800, help="of the resized image, pixels")
     add("--long-side", type=count, default=1333, help="at most, pixels")
-    add("--proposals", type=count, default=2000, help="per image, before and after suppression")
+    add("--proposals", type=count, default=2000, help="per image and level, before suppression")
+    add("--kept-proposals", type=count, help="per image, after it; default: as --proposals")
     add("--regions", type=count, default=512, help="sampled per image")
     add("--seed", type=int, default=0)
+    add("--precision", choices=PRECISIONS, default="float32", help="float16 and bfloat16: autocast")
+    add("--channels-last", action="store_true", help="keep the weights in that memory format")
+    add("--compile", choices=["none", "backbone"], default="none", help="by torch.compile")
     return parser.parse_args(words)
 
 

@@ -14,7 +14,8 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from torchvision import __version__ as torchvision_version
-from torchvision.models.detection import maskrcnn_resnet50_fpn
+from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import coco
 import progress
@@ -32,6 +33,7 @@ RANK = int(os.environ.get("RANK", "0"))
 LOCAL_RANK = int(os.environ.get("LOCAL_RANK", "0"))
 RANKS = int(os.environ.get("WORLD_SIZE", "1"))
 FLIPPED = 0.5  # of the images, left to right
+CLASSES = 91  # COCO's category ids, and 0 for the background
 
 
 class Images:
@@ -77,43 +79,78 @@ def batches(options: Namespace, device: torch.device) -> Iterator[tuple[int, int
 
 
 def make_model(options: Namespace) -> Model:
-    """Make the model; the keyword for the backbone's weights was another before 0.13."""
-    settings = {
-        "min_size": options.short_side,
-        "max_size": options.long_side,
-        "rpn_pre_nms_top_n_train": options.proposals,
-        "rpn_post_nms_top_n_train": options.proposals,
-        "box_batch_size_per_image": options.regions,
-    }
-    if "weights_backbone" in inspect.signature(maskrcnn_resnet50_fpn).parameters:
-        settings["weights_backbone"] = None if options.random_backbone else "IMAGENET1K_V1"
+    """Make the model as maskrcnn_resnet50_fpn does from ImageNet's weights.
+
+    Its first stages and all batch normalisation are frozen, with random weights as well. The
+    keyword for the weights was another before 0.13.
+    """
+    if "weights" in inspect.signature(resnet_fpn_backbone).parameters:
+        weights = {"weights": None if options.random_backbone else "IMAGENET1K_V1"}
     else:
-        settings["pretrained_backbone"] = not options.random_backbone
-    return maskrcnn_resnet50_fpn(**settings)
+        weights = {"pretrained": not options.random_backbone}
+    model = MaskRCNN(
+        resnet_fpn_backbone(backbone_name="resnet50", **weights),
+        CLASSES,
+        min_size=options.short_side,
+        max_size=options.long_side,
+        rpn_pre_nms_top_n_train=options.proposals,
+        rpn_post_nms_top_n_train=options.kept_proposals or options.proposals,
+        box_batch_size_per_image=options.regions,
+    )
+    if options.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    if options.compile == "backbone":
+        model.backbone = torch.compile(model.backbone, dynamic=True)  # images differ in size
+    return model
 
 
-def step(model: Model, optimizer: torch.optim.Optimizer, batch: Batch, rate: float) -> torch.Tensor:
-    """Take one step; returns the sum of the losses, which a GPU may still be working at."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    loss: torch.Tensor = sum(model(*batch).values())
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
+class Step:
+    """Takes steps of SGD, with autocast where the precision asks for it."""
+
+    def __init__(self, model: Model, options: Namespace, device: torch.device) -> None:
+        self.model = model
+        weights = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.SGD(
+            weights, lr=options.learning_rate, momentum=0.9, weight_decay=1e-4
+        )
+        half = {"float16": torch.float16, "bfloat16": getattr(torch, "bfloat16", None)}
+        self.half = half.get(options.precision)
+        self.device = device
+        self.scaler = torch.amp.GradScaler(device.type) if self.half is torch.float16 else None
+
+    def losses(self, batch: Batch) -> torch.Tensor:
+        """Return the sum of the losses."""
+        if self.half is None:
+            return sum(self.model(*batch).values())
+        with torch.autocast(self.device.type, dtype=self.half):
+            return sum(self.model(*batch).values())
+
+    def take(self, batch: Batch, rate: float) -> torch.Tensor:
+        """Take one step; returns the sum of the losses, which a GPU may still be working at."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = self.losses(batch)
+        self.optimizer.zero_grad()
+        if self.scaler is None:
+            loss.backward()
+            self.optimizer.step()
+        else:
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        return loss.detach()
 
 
 def train(model: Model, options: Namespace, device: torch.device) -> None:
     """Train for options.iterations, and print a line for every 20 of them."""
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(weights, lr=options.learning_rate, momentum=0.9, weight_decay=1e-4)
+    step = Step(model, options, device)
     total, waited, done = torch.zeros((), device=device), 0.0, 0
     since = ended = time.perf_counter()
     source = islice(batches(options, device), options.iterations)
     for iteration, (epoch, index, per_epoch, batch) in enumerate(source):
         waited += time.perf_counter() - ended
         rate = progress.learning_rate(iteration, options.learning_rate)
-        total += step(model, optimizer, batch, rate)
+        total += step.take(batch, rate)
         done += 1
         if progress.due(index, per_epoch):
             loss = float(total) / done  # waits until the GPU is done
@@ -147,13 +184,19 @@ def main() -> None:
     device = torch.device("cuda", LOCAL_RANK) if on_gpu else torch.device("cpu")
     if on_gpu:
         torch.cuda.set_device(device)
-        torch.backends.cudnn.allow_tf32 = False  # float32 means float32
+        # float32 means float32: PyTorch's default has TF32 on in convolutions, off elsewhere
+        torch.backends.cudnn.allow_tf32 = options.precision == "tf32"
+        if hasattr(torch.backends.cuda, "matmul"):
+            torch.backends.cuda.matmul.allow_tf32 = options.precision == "tf32"
     if RANKS > 1:
         distributed.init_process_group("nccl" if on_gpu else "gloo", init_method="env://")
     torch.manual_seed(options.seed + RANK)
     model = make_model(options).to(device).train()
     software = f"torch {torch.__version__}, torchvision {torchvision_version}"
     say(f"{software}: {RANKS} x {options.device}, {options.images} images per iteration on each")
+    kept = options.kept_proposals or options.proposals
+    sizes = f"{options.short_side}/{options.long_side} pixels, {kept} proposals"
+    say(f"{sizes}, {options.regions} regions, {options.precision}")
     whole = model
     if RANKS > 1:
         whole = DistributedDataParallel(model, device_ids=[LOCAL_RANK] if on_gpu else None)
