@@ -47,6 +47,7 @@ def find(block: bytes, offset: int) -> Iterator[Resized]:
         return
     for match in _LINES.finditer(block):
         left, right = line_around(block, match.start(), match.end())
+        left = max(left, block.rfind(b"WARNING", left, match.start()))  # behind a progress bar
         line = block[max(left, match.start() - _LONGEST_BYTES) : right]
         text = shorten(line[: 2 * _LONGEST_BYTES].decode(errors="replace").strip())
         yield Resized(offset + match.start(), int(match["images"]), text)

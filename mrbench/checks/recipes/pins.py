@@ -33,6 +33,7 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
     """Look for what would be left unfilled in the command of one node, or filled with nothing."""
     recipe, plan = subject.file.recipe, subject.plan
     filled = FILLED_LATER | ({"data"} if recipe.data else set())
+    filled |= {"converted"} if recipe.data and recipe.data.converted else set()
     texts = [("launch.command", word) for word in plan.command]
     texts += [(f"launch.variables.{name}", text) for name, text in plan.variables.items()]
     for key, text in texts:

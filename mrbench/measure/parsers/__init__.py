@@ -59,6 +59,7 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "pytorch-imagenet": ("averages", "parse_imagenet"),
     "mllog": ("mllog", "parse"),
     "tqdm": ("bars", "parse"),
+    "ultralytics": ("ultralytics", "parse"),
     "ultralytics-csv": ("resultscsv", "parse"),
     "hf-trainer": ("hftrainer", "parse"),
     "litgpt-csv": ("rows", "parse_litgpt"),
@@ -66,7 +67,7 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "dllogger": ("rows", "parse_dllogger"),
 }
 # Whose own clock has whole seconds, and those with a line per epoch that do not say how long it is.
-ROUGH = ("matterport", "tqdm")
+ROUGH = ("matterport", "tqdm", "ultralytics")
 RESULT_FILES = ("litgpt-csv", "lightning-csv", "dllogger")  # no training prints these
 PARSED_UNITS: Mapping[str, Unit] = {
     "hf-trainer": "tokens",
