@@ -38,6 +38,7 @@ FORMATS: list[tuple[str, renderers.Render, float, float]] = [
     ("yolox", renderers.yolox, 5e-4 * 400, 0),
     ("paddledetection", renderers.paddledetection, 5e-5 * 400, 0),
     ("mllog", renderers.mllog, 5e-6 * 400, 0),
+    ("orbit", renderers.orbit, 2e-6, 1e-9),
 ]
 
 

@@ -302,6 +302,23 @@ def paddledetection(seconds: Sequence[float], _images: int) -> list[str]:
     ]
 
 
+def orbit(seconds: Sequence[float], _images: int) -> list[str]:
+    """Return each message twice, and a value of several lines behind it."""
+
+    def head(done: int) -> str:
+        now = BEGAN + timedelta(seconds=sum(seconds[:done]))
+        return f"I{now:%m%d %H:%M:%S.%f} 140408871365504 controller.py:535] "
+
+    text = "train | step:      0 | training until step 1000...\n"
+    lines = [head(0) + text, text]
+    for i in range(20, len(seconds) + 1, 20):
+        rate = 1 / fmean(seconds[i - 20 : i])
+        text = f"train | step: {i:6d} | steps/sec: {rate:6.1f} | output: \n"
+        told = "    {'mask_loss': np.float32(1.05),\n     'training_loss': np.float32(2.5)}\n"
+        lines += [head(i) + text, told, text, told]
+    return lines
+
+
 def mllog(seconds: Sequence[float], _images: int) -> list[str]:
     lines = []
     for i in range(50, len(seconds) + 1, 50):

@@ -221,6 +221,31 @@ def test_paddles_line_of_an_epochs_first_iteration_counts_where_it_overlaps_none
         assert m.seconds_per_iteration == pytest.approx(sum(seconds[101:501]) / 400, abs=1e-4)
 
 
+def test_orbit(tmp_path: Path) -> None:
+    """Its time stamps of steps 20 and 60: 18:38:22.410155 and 18:39:16.299911."""
+    log = LOGS / "orbit.log.gz"
+    found = read(log, tmp_path, 20, 60, images=1)
+    m = found.measurement
+    assert (found.format, m.status, m.first, m.last, m.iterations) == ("orbit", "ok", 21, 60, 40)
+    assert m.seconds_per_iteration == pytest.approx((56.299911 + 60 - 22.410155 - 40) / 40)
+    assert (m.clock, m.second_clock) == ("log", "arrival"), "what leads is no check of itself"
+    assert m.agreement == pytest.approx((120.572 - 66.682) / 53.889756, abs=1e-4)
+    assert m.loss_last == pytest.approx((7.8997145 + 7.0891404) / 2)
+    text = gzip.decompress(log.read_bytes())
+    plain = b"".join(
+        line for line in text.splitlines(keepends=True) if b"controller.py" not in line
+    )
+    assert "steps/sec has one decimal" in read(plain, tmp_path, 20, 60).measurement.explanation
+    unlike = text.replace(b"steps/sec:    0.7", b"steps/sec:    1.7")
+    assert "not that of its steps" in read(unlike, tmp_path, 20, 60).measurement.explanation
+    resumed = text.replace(b"step:      0 | training", b"step:     20 | training")
+    resumed = (
+        resumed[: resumed.index(b"train | step:      5")]
+        + resumed[resumed.index(b"I1128 18:38:27") :]
+    )
+    assert read(resumed, tmp_path, 20, 60, images=1).measurement.iterations == 40
+
+
 def test_a_bars_arrival_times_lead_and_its_own_time_serves_without_them(tmp_path: Path) -> None:
     log = LOGS / "tqdm.log.gz"
     found = read(log, tmp_path, 100, 500)

@@ -77,7 +77,7 @@ def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
         "folder": None if env is None or plan.environment.kind == "current" else str(env),
         "requirements": list(plan.environment.requirements),
         "build_requirements": list(plan.environment.build_requirements),
-        "no_deps": msgspec.to_builtins(plan.environment.no_deps),
+        "no_deps": plan.environment.no_deps is True or list(plan.environment.no_deps or ()),
         "lock": plan.environment.lock,
         "lock_sha256": plan.lock_sha256,
         "index": plan.environment.index,

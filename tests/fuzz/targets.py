@@ -51,6 +51,7 @@ RENDERERS: Mapping[str, tuple[str, ...]] = {
     "yolox": ("yolox",),
     "paddledetection": ("paddledetection",),
     "mllog": ("mllog",),
+    "orbit": ("orbit",),
     "tqdm": ("tqdm",),
     "ultralytics-csv": ("ultralytics_csv",),
 }

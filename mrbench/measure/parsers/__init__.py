@@ -62,6 +62,7 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "ultralytics": ("ultralytics", "parse"),
     "ultralytics-csv": ("resultscsv", "parse"),
     "hf-trainer": ("hftrainer", "parse"),
+    "orbit": ("orbit", "parse"),
     "litgpt-csv": ("rows", "parse_litgpt"),
     "lightning-csv": ("rows", "parse_lightning"),
     "dllogger": ("rows", "parse_dllogger"),
@@ -74,10 +75,11 @@ PARSED_UNITS: Mapping[str, Unit] = {
     "litgpt-csv": "tokens",
     "dllogger": "samples",
 }
-SINCE_START = ("hf-trainer", "litgpt-csv", "lightning-csv")
+SINCE_START = ("hf-trainer", "orbit", "litgpt-csv", "lightning-csv")
 PARSED_WARNINGS: Mapping[str, str] = {
     "ultralytics-csv": "an epoch's time contains its validation, unless that was switched off",
     "hf-trainer": "its seconds contain evaluations, unless they were switched off",
+    "orbit": "its seconds contain checkpoints and summaries that were written between its lines",
     "litgpt-csv": "its seconds contain validation, unless that was switched off",
     "lightning-csv": "validation is in none of its seconds",
 }
