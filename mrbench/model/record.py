@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from mrbench.model.container import DockerContainer
 from mrbench.model.job import ConvertedData, UsableEnvironment, UsedWeights, Workspace
+from mrbench.model.ledger import LedgerPlace
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.mfu import Mfu
@@ -175,6 +176,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     turn: Annotated[
         Turn | None, Meta(description="Its place in a test of old against new, if it is of one.")
+    ] = None
+    ledger: Annotated[
+        LedgerPlace | None,
+        Meta(description="Where the folder's ledger has its beginning; null where it never began."),
     ] = None
     forced: Annotated[
         tuple[str, ...] | None, Meta(description="Refusals that --force overruled.")

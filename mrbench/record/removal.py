@@ -8,6 +8,7 @@ from pathlib import Path
 from mrbench import locks
 from mrbench.errors import MrbenchError
 from mrbench.prepare.removal import remove_tree
+from mrbench.record import ledger
 from mrbench.record.rundir import RunDir, unusable
 
 LEVELS = 3  # suite, implementation, run
@@ -39,13 +40,18 @@ def size_of(folder: Path) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Remove a run's folder. MrbenchError if a live mrbench has it, or some of it stays."""
+    """Remove a run's folder, and enter that in the ledger.
+
+    MrbenchError if a live mrbench has it, or some of it stays.
+    """
+    runs, name = ledger.of_run(folder), "/".join(folder.parts[-LEVELS:])
     with _unused(folder):
         if not os.access(folder.parent, os.W_OK | os.X_OK):  # else it would be emptied, and stay
             remedy = "ask for the permission to write to its folder"
             raise MrbenchError("cannot be removed; nothing of it was", remedy, file=folder)
         if why := remove_tree(folder):
             raise MrbenchError(f"cannot be removed: {why}", "remove it by hand", file=folder)
+    ledger.remove(runs, name)
 
 
 def _is_run(path: Path) -> bool:

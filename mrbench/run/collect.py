@@ -12,9 +12,10 @@ from mrbench.measure.log.blocks import read_stamps
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import Reporter
 from mrbench.model.run import Exit
-from mrbench.record import rundir
+from mrbench.record import ledger, rundir
 from mrbench.record.rundir import RunDir
-from mrbench.run.recorder import Recorder, Run, exit_of
+from mrbench.run.ends import exit_of
+from mrbench.run.recorder import Recorder, Run
 from mrbench.run.slurm import detached
 
 
@@ -42,6 +43,8 @@ def collect(runs: Path, names: Sequence[str], reporter: Reporter, *, wait: bool)
                 raise MrbenchError(problem, file=folder.path)
             if problem:
                 reporter.note(f"{folder.path}: {problem}")
+    for name in ledger.settle(runs):
+        reporter.note(f"{name}: its end is in the ledger now")
     return recorder.records
 
 

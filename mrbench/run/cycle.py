@@ -15,9 +15,10 @@ from mrbench.model.reporter import Reporter
 from mrbench.prepare import inherited, run_copy, step
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
+from mrbench.run.ends import failure
 from mrbench.run.executor import Executor, Session
 from mrbench.run.ration import Ration
-from mrbench.run.recorder import Recorder, Run, failure
+from mrbench.run.recorder import Recorder, Run
 
 Scheduled = tuple[Plan, RecipeFile, Series]
 MOST = 8  # variables that a note names

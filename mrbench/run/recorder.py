@@ -13,12 +13,13 @@ from typing import Self
 import msgspec
 from msgspec import structs
 
-from mrbench import __version__, files, locks
+from mrbench import __version__, locks
 from mrbench.errors import MrbenchError
 from mrbench.files import real_path, translated
 from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
 from mrbench.model.later import as_ever
+from mrbench.model.ledger import LedgerPlace
 from mrbench.model.machine import Machine
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
@@ -30,16 +31,14 @@ from mrbench.prepare import inherited, run_copy
 from mrbench.prepare.removal import remove_tree
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import hidden_variables, run_folder_name
-from mrbench.record import rundir, tags
+from mrbench.record import ledger, rundir, tags
 from mrbench.record.default_rules import MACHINE_RULES, default_rules, tells_batch
 from mrbench.record.rundir import RunDir
+from mrbench.run.ends import exit_of, failure, interruption
 from mrbench.run.held import HeldFiles
 from mrbench.text import is_secret, one_line
 
-BUG = 70
 BY_USER = Problem("interrupted by the user")
-# Ends that no interrupt and no word of a cluster explains: the training had come to them before.
-OWN_ENDS = ("enough", "timed_out", "stalled")
 STATUSES: dict[str, Status] = {
     "interrupted": "interrupted",
     "timed_out": "timed_out",
@@ -110,6 +109,14 @@ class Run(msgspec.Struct):
         with contextlib.suppress(MrbenchError):
             rundir.write(self.folder.draft, json.dumps(self.record.plain(), indent=1) + "\n")
 
+    def enter(self) -> None:
+        """Enter the run in the ledger: its training starts now. MrbenchError where that fails."""
+        entry = ledger.append(
+            ledger.of_run(self.folder.path), "began", run=self.id, plan=self.record.plan_digest
+        )
+        self.know(ledger=LedgerPlace(position=entry.position, digest=entry.digest))
+        self.save()
+
     def began(self) -> None:
         """Hold the files of the training, which has just been started."""
         self.held = HeldFiles(self.folder)
@@ -177,6 +184,7 @@ class Recorder:
                 _restore(run)
                 record = structs.replace(_concluded(run, end), ended=now())
                 record = _write(run.folder, record)
+                self._leave(run, record)
         except (MrbenchError, OSError) as exc:
             problem = exc if isinstance(exc, MrbenchError) else translated(exc)
             record = structs.replace(_concluded(run, end), ended=now())
@@ -195,6 +203,16 @@ class Recorder:
             self.reporter.note(f"{name}: {left}", problem=True)
         if problem:
             self.reporter.note(f"{name}: {problem}; {_how_to_finish(run.folder)}", problem=True)
+
+    def _leave(self, run: Run, record: RunRecord) -> None:
+        """Enter the end of a run in the ledger; where that cannot be, say so: the record stands."""
+        if record.ledger is None:
+            return
+        try:
+            ledger.end(ledger.of_run(run.folder.path), record)
+        except MrbenchError as exc:
+            text = f"{run.plan.implementation}: {exc}; then `mrbench collect` enters the run's end"
+            self.reporter.note(text, problem=True)
 
     def interrupted(self, run: Run) -> None:
         """Record a run whose training the user interrupted; of one that never began, keep nothing.
@@ -215,6 +233,7 @@ class Recorder:
         if run.scratch:
             run_copy.remove(run.scratch)
         left = remove_tree(run.folder.path)
+        self._leave(run, structs.replace(run.record, status="interrupted"))
         # Of the implementation, of the suite, and of all runs.
         for parent in list(run.folder.path.parents)[: 3 if run.made_runs else 2]:
             with contextlib.suppress(OSError):
@@ -330,34 +349,6 @@ def summary(record: RunRecord) -> str:
         if note not in slowed:
             text += f"\n  {note}"
     return f"{text} ({record.id})"
-
-
-def failure(exc: Exception) -> RunError:
-    """Return what a run's record says of an error on the way."""
-    if isinstance(exc, MrbenchError):
-        return RunError(reason=str(exc), exit_code=exc.exit_code)
-    if isinstance(exc, OSError):  # the disk is full, or a folder vanished
-        return RunError(reason=str(translated(exc)), exit_code=MrbenchError.exit_code)
-    reason = f"a bug in mrbench ({type(exc).__name__}: {exc}); please report it"
-    return RunError(reason=reason, exit_code=BUG)
-
-
-def interruption(end: Exit | None, why: Problem) -> Exit:
-    """Return how a training ended that was interrupted; why: by whom, and what to do.
-
-    end: as the process that watched it wrote it down, if it did.
-    """
-    if end and end.reason in OWN_ENDS:
-        return end
-    code, seconds = (end.code, end.seconds) if end else (None, 0.0)
-    return Exit(
-        reason="interrupted", code=code, seconds=seconds, message=why.text, remedy=why.remedy
-    )
-
-
-def exit_of(folder: RunDir) -> Exit | None:
-    """Return what the process that watched the training wrote down of its end, if it did."""
-    return files.cached(folder.exit, Exit)
 
 
 def _restore(run: Run) -> None:

@@ -255,6 +255,7 @@ class InTurn:
         with queue.turn(device_names(plan), what, waits, self._options.wait) as held:
             self._see_to_the_machine(run, stage)
             stage("starting the training")
+            run.enter()
             end = train(
                 plan,
                 prepared,

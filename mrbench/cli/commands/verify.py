@@ -3,14 +3,19 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.console.report import print_report
-from mrbench.errors import MrbenchError
+from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.model.finding import Finding, count
+from mrbench.record import ledger
 from mrbench.record.archive import opened
 from mrbench.record.verify import verify
+from mrbench.record.verify.ledger import check_all
 from mrbench.text import one_line
 
 COMMAND = Command(
@@ -19,12 +24,13 @@ COMMAND = Command(
     brief="recompute and check a run",
     help=(
         "Recompute a run's number, and check everything that its record says; ends with 7 if "
-        "anything does not match."
+        "anything does not match. Of a ledger: its chain, and that the folder's runs are in it."
     ),
     examples="""\
 mrbench verify RUN
 mrbench verify minimask                    # its latest run
-mrbench verify runs/demo/*/* run.tar.gz    # folders and archives""",
+mrbench verify runs/demo/*/* run.tar.gz    # folders and archives
+mrbench verify runs/ledger.jsonl           # are all runs there?""",
 )
 
 
@@ -35,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="RUN",
         help="a run's folder, the end of its path, a `mrbench pack` archive, or an implementation"
-        " (its latest run)",
+        " (its latest run); or a ledger.jsonl",
     )
     parser.add_argument(
         "--deep",
@@ -51,6 +57,15 @@ def main(args: argparse.Namespace) -> int:
     code, answers = 0, []
     for name in args.run:
         try:
+            if Path(name).name == ledger.FILE:
+                findings = list(check_all(Path(name)))
+                failed = count(findings, "failed")
+                code = max(code, CheckFailed.exit_code if failed else 0)
+                answers.append(_plain(name, findings))
+                if not args.json:
+                    verdict = "NOT whole: see above." if failed else "Whole: all runs are in it."
+                    print_report(one_line(name), findings, verdict)
+                continue
             with opened(latest(name, args.runs), args.runs) as run:
                 checked = verify(run, deep=args.deep)
                 code = max(code, checked.exit_code)
@@ -63,3 +78,9 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answers, indent=1))
     return code
+
+
+def _plain(name: str, findings: Sequence[Finding]) -> dict[str, object]:
+    """Return what was found of a ledger as JSON holds it."""
+    matches = not count(findings, "failed")
+    return {"ledger": name, "matches": matches, "groups": {"ledger": [f.plain() for f in findings]}}

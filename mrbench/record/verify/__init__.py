@@ -1,7 +1,8 @@
 """`mrbench verify`: whether a run's files, record and number hold together.
 
 files.py: digests; story.py: plan, name and end; number.py: the number, computed again; source.py:
-what this mrbench and this machine have of the source. base.py: what they share.
+what this mrbench and this machine have of the source; ledger.py: its place among all runs of its
+folder. base.py: what they share.
 """
 
 import itertools
@@ -21,6 +22,7 @@ from mrbench.record.formats import record_of
 from mrbench.record.rundir import read_bytes
 from mrbench.record.verify.base import Evidence, unreadable
 from mrbench.record.verify.files import check_files
+from mrbench.record.verify.ledger import check_ledger
 from mrbench.record.verify.number import check_number
 from mrbench.record.verify.source import check_source
 from mrbench.record.verify.story import check_story
@@ -32,6 +34,7 @@ CHECKS: dict[str, Callable[[Evidence], Iterator[Finding]]] = {
     "plan and end": check_story,
     "number": check_number,
     "source": check_source,
+    "ledger": check_ledger,
 }
 
 

@@ -11,7 +11,8 @@ from mrbench.model.record import SlurmJob
 from mrbench.model.run import Exit
 from mrbench.model.slurm import NodeReport, Submission
 from mrbench.record.rundir import RunDir
-from mrbench.run.recorder import OWN_ENDS, Recorder, Run, exit_of, failure, interruption
+from mrbench.run.ends import OWN_ENDS, exit_of, failure, interruption
+from mrbench.run.recorder import Recorder, Run
 from mrbench.run.slurm import handover, states
 from mrbench.run.slurm.client import JobState
 

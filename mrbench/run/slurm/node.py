@@ -22,7 +22,7 @@ from mrbench.model.run import Exit
 from mrbench.model.slurm import NodeReport
 from mrbench.prepare import environment
 from mrbench.record.rundir import RunDir
-from mrbench.run.recorder import BUG, failure
+from mrbench.run.ends import BUG, failure
 from mrbench.run.slurm import handover, nodes
 from mrbench.run.slurm.container import wrap
 from mrbench.run.training import train

@@ -66,6 +66,7 @@ def submit(
         order = msgspec.structs.replace(order, container=container)
         run.know(cluster_container=container)
     handover.write(folder.prepared, order)
+    run.enter()  # here: a job may be cancelled, or its node lost, before it can tell anybody
     rundir.write(folder.draft, json.dumps(run.record.plain(), indent=1) + "\n")
     name = f"mrbench-{run.plan.implementation}-{uuid.uuid4().hex[:8]}"
     text = render(run.plan, options, folder.path, name)
