@@ -65,6 +65,10 @@ def _run(toy: Path) -> tuple[dict[str, Any], str]:
     return record["converted"], logs[-1].read_text()
 
 
+def _verified(run: str, cwd: Path) -> str:
+    return " ".join(mrbench("verify", run, cwd=cwd).stdout.split())
+
+
 def test_it_is_made_once_until_something_that_decides_it_changes(toy: Path, tmp_path: Path) -> None:
     made, log = _run(toy)
     assert "data: oneone\n" in log
@@ -77,7 +81,10 @@ def test_it_is_made_once_until_something_that_decides_it_changes(toy: Path, tmp_
     assert f"converted data  {made['digest'][:16]}, reused" in mrbench("show", cwd=tmp_path).stdout
     listed = json.loads(mrbench("cache", "--json", cwd=tmp_path).stdout)
     assert [e["path"] for e in listed if e["kind"] == "converted"] == [str(path.parent)]
+    run = str(next(tmp_path.glob("runs/*/*/*/record.json")).parent)
+    assert "as it was made, by sizes" in _verified(run, tmp_path)
     (path / "labels" / "a.txt").write_text("edited")
+    assert "labels/a.txt was changed" in _verified(run, tmp_path)
     mended, log = _run(toy)
     assert (mended["reused"], mended["digest"]) == (False, made["digest"])
     assert "data: oneone\n" in log

@@ -137,15 +137,23 @@ def _lookup(place: Path, digest: str) -> ConvertedData | None:
     Trainings leave their own caches there.
     """
     made = files.cached(place / DONE, Complete)
-    if made is None:
-        return None
-    try:
-        now = dict(_states(place / made.folder, ()))
-    except OSError:
-        return None
-    if any(now.get(name) != state for name, state in made.files.items()):
+    if made is None or _changed(place, made):
         return None
     return _described(place, digest, made, reused=True)
+
+
+def changed(recorded: ConvertedData) -> list[str] | None:
+    """Return the files that were changed since they were made; None where all is gone."""
+    place = recorded.path.parent
+    made = files.cached(place / DONE, Complete)
+    if made is None or place / made.folder != recorded.path:
+        return None
+    return _changed(place, made)
+
+
+def _changed(place: Path, made: Complete) -> list[str]:
+    now = dict(_states(place / made.folder, ()))
+    return [name for name, state in made.files.items() if now.get(name) != state]
 
 
 def _described(place: Path, digest: str, made: Complete, *, reused: bool) -> ConvertedData:

@@ -11,6 +11,7 @@ from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.prepare import environment
 from mrbench.prepare import source as workspace
+from mrbench.prepare.data import converted
 from mrbench.prepare.environment import own
 from mrbench.prepare.environment.installed import changes, words
 from mrbench.recipe import load, lockfile
@@ -41,6 +42,7 @@ def check_source(evidence: Evidence) -> Iterator[Finding]:
         yield _checkout(record, ())
     yield from _requirements(record)
     yield from _environment(record, deep=evidence.deep)
+    yield from _converted(record)
 
 
 def _pins(record: RunRecord) -> Iterator[Finding]:
@@ -196,6 +198,22 @@ def _environment(record: RunRecord, *, deep: bool) -> Iterator[Finding]:
         return
     how = "all of its files read" if deep else "by sizes and times of its files"
     yield Finding("environment", "ok", f"{place.name} in the cache is as it was made, {how}")
+
+
+def _converted(record: RunRecord) -> Iterator[Finding]:
+    """Compare the converted data under MRBENCH_HOME, if they are there, with what was made."""
+    made = record.converted
+    if made is None:
+        return
+    changed = converted.changed(made)
+    if changed is None:
+        yield Finding("converted", "note", "not at hand: not in this machine's cache")
+    elif changed:
+        remedy = f"remove {made.path.parent}; the next run makes it again"
+        yield Finding("converted", "failed", f"{shorten(changed[0])} was changed", remedy)
+    else:
+        text = f"{made.digest[:16]} in the cache is as it was made, by sizes and times of its files"
+        yield Finding("converted", "ok", text)
 
 
 def _checkout(record: RunRecord, patches: tuple[tuple[str, bytes], ...]) -> Finding:
