@@ -14,12 +14,14 @@ from PIL import Image
 import toy
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.inputs import SyntheticData
+from mrbench.prepare.data.inspect import inspect_coco
 from mrbench.prepare.data.synth import (
     MARKER,
     Drawn,
     counts,
     dataset,
     draw,
+    like_coco,
     read_marker,
     synthesize,
 )
@@ -71,11 +73,17 @@ def test_another_seed_gives_other_pictures(drawn: Path, tmp_path: Path) -> None:
 def test_a_picture_depends_on_its_seed_and_number_alone() -> None:
     more = SyntheticData(images=99, width=160, height=120, seed=3)
     assert dataset.picture(SPEC, 7) == dataset.picture(more, 7)
+    like = [SyntheticData(images=n, like="coco", seed=3) for n in (2, 99)]
+    assert dataset.picture(like[0], 7) == dataset.picture(like[1], 7)
 
 
 def test_what_is_drawn_is_the_same_in_every_version() -> None:
     """DRAWING must count up when this changes; JPEG's own bytes may change with the library."""
-    _, shapes = dataset.picture(SPEC, 7)
+    shapes = []
+    for thing in dataset.picture(SPEC, 7).things:
+        assert isinstance(thing.segmentation, list)
+        (numbers,) = thing.segmentation
+        shapes.append([list(zip(numbers[::2], numbers[1::2], strict=True)), thing.category])
     text = json.dumps(shapes)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == "1691025e0cb65220"
 
@@ -89,6 +97,59 @@ def test_the_number_of_processes_does_not_matter(
     monkeypatch.setattr(dataset, "AT_A_TIME", 2)
     synthesize(tmp_path / "many", SPEC)
     assert digests(tmp_path / "many") == digests(drawn)
+
+
+def test_pictures_like_cocos_have_its_sizes_objects_and_bytes() -> None:
+    """The figures of COCO are like_coco.py's, which says where each is from."""
+    drawn = [like_coco.picture(0, number) for number in range(1, 301)]
+    again = like_coco.picture(0, 300)
+    assert again == drawn[-1]
+    assert {drawn_.width for drawn_ in drawn} >= {640, 500, 480, 427}
+    pixels = sum(each.width * each.height for each in drawn) / len(drawn)
+    size_bytes = sum(len(each.jpeg) for each in drawn) / len(drawn)
+    assert size_bytes == pytest.approx(163_474, rel=0.1)
+    assert size_bytes / pixels == pytest.approx(0.59, rel=0.1)
+    counts_ = sorted(len(each.things) for each in drawn)
+    assert counts_[150] == 4
+    assert sum(counts_) / len(counts_) == pytest.approx(7.27, rel=0.2)
+    things = [(each, thing) for each in drawn for thing in each.things]
+    single = [thing for _, thing in things if not thing.crowd]
+    assert sum(thing.area < 32**2 for thing in single) / len(single) == pytest.approx(
+        0.41, abs=0.04
+    )
+    assert sum(thing.area > 96**2 for thing in single) / len(single) == pytest.approx(
+        0.24, abs=0.04
+    )
+    corners = [sum(len(part) // 2 for part in thing.segmentation) for thing in single]
+    assert sum(corners) / len(corners) == pytest.approx(25, rel=0.1)
+    crowds = [(each, thing) for each, thing in things if thing.crowd]
+    assert len(crowds) / len(things) == pytest.approx(0.012, abs=0.01)
+    for each, thing in crowds:
+        assert isinstance(thing.segmentation, dict)
+        runs = thing.segmentation["counts"]
+        assert thing.segmentation["size"] == [each.height, each.width]
+        assert (sum(runs), sum(runs[1::2])) == (each.width * each.height, thing.area)
+    for each, thing in things:
+        left, top, wide, high = thing.bbox
+        assert min(left, top, wide, high) >= 0
+        assert left + wide <= each.width
+        assert top + high <= each.height
+
+
+def test_a_set_like_coco_is_sound_and_the_same_on_any_number_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SyntheticData(images=8, like="coco", seed=5)
+    synthesize(tmp_path / "one", spec)
+    monkeypatch.setattr(dataset, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(dataset, "cores", lambda: 2)
+    monkeypatch.setattr(dataset, "AT_A_TIME", 1)
+    synthesize(tmp_path / "two", spec)
+    assert digests(tmp_path / "two") == digests(tmp_path / "one")
+    assert read_marker(tmp_path / "one") == Drawn(images=8, like="coco", seed=5, drawing=1)
+    report = inspect_coco(tmp_path / "one", None, lambda *_: None)
+    assert report.findings == []
+    assert report.images == 8 + 2
 
 
 SLEEP = """

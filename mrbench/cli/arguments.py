@@ -8,9 +8,11 @@ from typing import Any
 
 from mrbench.cli.values import (
     RANDOM,
+    SYNTHETIC,
     counts,
     degrees,
     folder_or_random,
+    folder_or_synthetic,
     margin,
     positive,
     setting,
@@ -128,10 +130,11 @@ def add_choice(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
     add_recipes(parser, named=named)
     parser.add_argument(
         "--data",
-        type=Path,
+        type=folder_or_synthetic,
         metavar="DIR",
         default=os.environ.get("MRBENCH_DATA") or None,
-        help="COCO dataset folder",
+        help=f"COCO dataset folder, or `{SYNTHETIC}`: train on 2,000 images drawn like COCO's"
+        f" ({SYNTHETIC}:N: on N of them)",
     )
     add_weights(
         parser, f"folder of pretrained weights, or `{RANDOM}`: train without them", folder_or_random

@@ -16,6 +16,7 @@ UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
 MOST_DIGITS = 15  # of a number: larger ones fit no floating-point number, or no memory
 MOST_ROUNDS = 10_000
 RANDOM = "random"  # instead of a folder of weights
+SYNTHETIC = "synthetic"  # instead of a folder of data
 SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
 
 
@@ -25,6 +26,18 @@ def variable(text: str) -> str:
     if name.isidentifier() and name.isascii():
         return text
     raise argparse.ArgumentTypeError(f"{text!r} is not the name of a variable; give one, or NCCL_*")
+
+
+def folder_or_synthetic(text: str) -> Path | str:
+    """Read a folder of data, or `synthetic`, as text; ./synthetic is a folder of that name."""
+    word, colon, count = text.partition(":")
+    if word != SYNTHETIC:
+        return Path(text)
+    if not colon:
+        return word
+    if positive(count) == 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: draw at least 2 images")
+    return f"{word}:{int(count)}"
 
 
 def folder_or_random(text: str) -> Path | str:

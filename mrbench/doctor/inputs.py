@@ -99,7 +99,7 @@ def data(plans: Plans, places: Places) -> list[Finding]:
             continue
         drawing = plan.data.synthetic
         if drawing:
-            text = f"{drawing.images} images of {drawing.width}x{drawing.height}, drawn by mrbench"
+            text = f"{drawing.images} images {drawing.kind}, drawn by mrbench"
             findings.append(Finding("data", "ok", text, "", names([plan])))
             continue
         problem = run_copy.missing_data(plan.data.needs, places.data)

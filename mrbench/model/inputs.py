@@ -264,16 +264,42 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class SyntheticData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A small COCO-format dataset that mrbench draws itself."""
+    """A COCO-format dataset that mrbench draws itself: of one size, or as COCO's images are."""
+
+    LATER: ClassVar[Mapping[str, Any]] = {"width": None, "height": None, "like": None}
 
     images: Annotated[
         int, Meta(description="Number of training images, at least 2; an eighth as many to test.")
     ]
-    width: Annotated[int, Meta(description="Width of an image in pixels, 32 to 8192.")]
-    height: Annotated[int, Meta(description="Height of an image in pixels, 32 to 8192.")]
+    width: Annotated[
+        int | None, Meta(description="Width of an image in pixels, 32 to 8192; not with like.")
+    ] = None
+    height: Annotated[
+        int | None, Meta(description="Height of an image in pixels, 32 to 8192; not with like.")
+    ] = None
+    like: Annotated[
+        Literal["coco"] | None,
+        Meta(
+            description="coco: sizes, objects, outlines and bytes of an image as COCO's. Default:"
+            " images of width and height, with 3 to 8 simple shapes."
+        ),
+    ] = None
     seed: Annotated[
         int, Meta(description="Seed of the random numbers: the same seed draws the same images.")
     ] = 0
+
+    def __post_init__(self) -> None:
+        """Refuse half a size, or two ways to say it."""
+        sides = (self.width, self.height)
+        if (None in sides) if self.like is None else any(side is not None for side in sides):
+            raise ValueError("give either width and height, or like")
+
+    @property
+    def kind(self) -> str:
+        """How large the images are, in words."""
+        if self.like is not None:
+            return "of COCO's sizes"
+        return f"of {self.width}x{self.height}"
 
 
 class Converted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ import msgspec
 from mrbench.files import home, mark_used, read_regular, real_path
 from mrbench.model.inputs import SyntheticData, as_source
 from mrbench.model.job import ConvertedData, Job, PreparedRun
-from mrbench.model.places import DRAWING, Places
+from mrbench.model.places import Places, order
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
@@ -81,7 +81,7 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     if drawn is not None and not _synthetic_folder(drawn).is_dir():
         from mrbench.prepare.data.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
 
-        progress(f"drawing {drawn.images} images")
+        progress(f"drawing {drawn.images} images{' like COCO' if drawn.like else ''}")
         synthesize(_synthetic_folder(drawn), drawn)
     progress("copying the checkout, linking data and weights")
     source = run_copy.arrange(ready.template, folder / "src", links_of(plan, places))
@@ -276,6 +276,5 @@ def links_of(plan: Plan, places: Places) -> list[tuple[str, Path]]:
 
 def _synthetic_folder(spec: SyntheticData) -> Path:
     """Return where that dataset stands in the cache, named by what decides its bytes."""
-    order = {**msgspec.structs.asdict(spec), "drawing": DRAWING}
-    text = json.dumps(order, sort_keys=True)
+    text = json.dumps(order(spec), sort_keys=True)
     return home() / "data" / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -8,12 +8,23 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
+from mrbench.model.inputs import SyntheticData
 from mrbench.model.parameters import ENVIRONMENT, OWN, PlannedParameter
 from mrbench.model.recipe import Launch, RandomWeights
 from mrbench.recipe.load import RecipeFile
+from mrbench.text import shorten
 
 DATA, WEIGHTS = "data", "weights"  # names that no recipe's parameter has: they are placeholders
 RANDOM = "random"
+IMAGES = 2000  # to train on, where --data synthetic names no other number
+# What a drawn dataset has, of what a recipe's data.needs may name.
+COCOS = {"annotations", "train2017", "val2017", "train2014", "val2014"} | {
+    f"annotations/instances_{name}.json"
+    for name in (
+        *("train2017", "val2017", "train2014", "val2014"),
+        *("valminusminival2014", "minival2014"),
+    )
+}
 CHOICES = (DATA, WEIGHTS, ENVIRONMENT)
 
 
@@ -22,9 +33,39 @@ def with_choices(file: RecipeFile, chosen: Mapping[str, str]) -> RecipeFile:
 
     chosen: some of CHOICES, with a value each.
     """
+    if DATA in chosen:
+        file = _drawn(file, chosen[DATA])
     if chosen.get(WEIGHTS) == RANDOM:
         file = _untrained(file)
     return _installed(file) if ENVIRONMENT in chosen else file
+
+
+def _drawn(file: RecipeFile, word: str) -> RecipeFile:
+    """Return the recipe on drawn data; one that has none, or its own, stays as it is.
+
+    word: `synthetic`, or with a number of images behind a colon.
+    """
+    data = file.recipe.data
+    if data is None or data.synthetic is not None:
+        return file
+    if not data.layout.strip().startswith("COCO") or not COCOS.issuperset(data.needs):
+        raise RecipeError(
+            f"{file.name} trains on other data than COCO's ({shorten(data.layout)}), and"
+            " --data synthetic draws none such",
+            "name their folder with --data DIR, or leave this implementation out with --impl",
+        )
+    count = int(word.partition(":")[2] or IMAGES)
+    drawn = replace(data, synthetic=SyntheticData(images=count, like="coco"))
+    setting = PlannedParameter(
+        value=word,
+        default="folder",
+        description="What is trained on: a folder of the user's, or images drawn like COCO's",
+    )
+    return replace(
+        file,
+        recipe=replace(file.recipe, data=drawn),
+        parameters={**file.parameters, DATA: setting},
+    )
 
 
 def _installed(file: RecipeFile) -> RecipeFile:

@@ -17,6 +17,9 @@ def of_plan(plan: Plan) -> str:
 
 def of_choices(plan: Plan) -> Iterator[str]:
     """Yield a sentence or two on what the command line put in another thing's place."""
+    drawn = plan.data.synthetic if plan.data and "data" in plan.parameters else None
+    if drawn:
+        yield f"Trained on {drawn.images:,} images that mrbench drew like COCO's, not on COCO."
     if "weights" in plan.parameters:
         start = plan.starts_from.rstrip(".")
         yield f"{start[:1].upper()}{start[1:]}. An untrained network proposes other regions."

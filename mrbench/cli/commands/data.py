@@ -26,6 +26,7 @@ COMMAND = Command(
 )
 
 EVERY_S = 5.0
+DEFAULT_SIZE = (640, 480)  # pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     synth = actions.add_parser(
         "synth",
-        help="draw a small dataset in COCO's format, to try things out",
-        description="Draw a small dataset in COCO's format; the same seed draws the same bytes.",
-        examples="mrbench data synth DIR --images 16 --size 320x240",
+        help="draw a dataset in COCO's format, to try things out or train without COCO",
+        description="Draw a dataset in COCO's format; the same seed draws the same bytes.",
+        examples="""\
+mrbench data synth DIR --images 16 --size 320x240
+mrbench data synth DIR --images 2000 --like coco""",
     )
     synth.add_argument("folder", metavar="DIR", type=Path, help="new, empty, or drawn before")
     synth.add_argument("--images", type=positive, default=64, metavar="N", help="default: 64")
-    synth.add_argument(
-        "--size", type=_size, default=(640, 480), metavar="WxH", help="default: 640x480"
+    how = synth.add_mutually_exclusive_group()
+    how.add_argument("--size", type=_size, metavar="WxH", help="default: 640x480")
+    how.add_argument(
+        "--like",
+        choices=["coco"],
+        help="sizes, objects, outlines and bytes of an image as COCO's, to train at real size",
     )
     synth.add_argument("--seed", type=whole, default=0, metavar="S", help="default: 0")
     add_json(synth)
@@ -78,20 +85,21 @@ def main(args: argparse.Namespace) -> int:
 
 def _synth(args: argparse.Namespace) -> int:
     began = time.monotonic()
-    width, height = args.size
-    spec = SyntheticData(images=args.images, width=width, height=height, seed=args.seed)
+    width, height = (None, None) if args.like else args.size or DEFAULT_SIZE
+    spec = SyntheticData(
+        images=args.images, width=width, height=height, like=args.like, seed=args.seed
+    )
     drawn = draw(args.folder, spec)
     images = counts(args.images)
     seconds = time.monotonic() - began
     if args.json:
         made = {"folder": str(args.folder), "drawn": drawn, "images": images}
-        made |= {"width": width, "height": height, "seed": args.seed, "seconds": seconds}
+        made |= {"width": width, "height": height, "like": args.like}
+        made |= {"seed": args.seed, "seconds": seconds}
         print(json.dumps(made, indent=1))
     elif drawn:
         sets = ", ".join(f"{name} {number:,}" for name, number in images.items())
-        print(
-            f"{printable(str(args.folder))}: images of {width}x{height}: {sets}; in {seconds:.1f} s"
-        )
+        print(f"{printable(str(args.folder))}: images {spec.kind}: {sets}; in {seconds:.1f} s")
     else:
         print(f"{printable(str(args.folder))}: is there already")
     return 0

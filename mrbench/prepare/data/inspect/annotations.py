@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mrbench.prepare.data.inspect.facts import IDS_MAY_REPEAT
-from mrbench.prepare.data.synth.dataset import categories
+from mrbench.prepare.data.synth.categories import categories
 
 KEYS = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"}
 NUMBERS = ("id", "image_id", "category_id", "area", "iscrowd")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mrbench.model.finding import Finding
-from mrbench.model.places import DRAWING
+from mrbench.model.places import drawing
 from mrbench.prepare.data.inspect import archives
 from mrbench.prepare.data.inspect.annotations import Annotations, Listed
 from mrbench.prepare.data.inspect.facts import SAME_IMAGES, SETS
@@ -56,7 +56,8 @@ def compare(contents: Contents) -> Iterator[Finding]:
         if len(filled) == len(sets) and _numbers(filled[1:]) != _numbers(filled[:1]):
             text = f"{name} does not list the images of {' and '.join(parts)}, as COCO does"
             yield Finding("images", "failed", text, _remedy(contents, SETS[name].archive))
-    if contents.drawn is not None and contents.drawn.drawing != DRAWING:
+    drawn = contents.drawn
+    if drawn is not None and drawn.drawing != drawing(drawn.like):
         text = "another version of mrbench drew it; today's differs"
         marker = str(contents.folder / MARKER)
         yield Finding("drawing", "note", text, _remedy(contents), file=marker)
@@ -71,7 +72,8 @@ def _remedy(contents: Contents, *names: str) -> str:
     if contents.drawn is None:
         return archives.remedy(names, contents.folder, contents.good_archives)
     d = contents.drawn
-    order = f"--images {d.images} --size {d.width}x{d.height} --seed {d.seed}"
+    kind = f"--like {d.like}" if d.like else f"--size {d.width}x{d.height}"
+    order = f"--images {d.images} {kind} --seed {d.seed}"
     return f"remove it and draw it again: mrbench data synth {contents.folder} {order}"
 
 

@@ -2,171 +2,33 @@
 
 As in COCO, train2017 is train2014 and valminusminival2014 together, and val2017 is minival2014: the
 same pictures stand under both years' names, so that code of either year finds its own.
-
-A picture is shapes on a mottled ground, the same bytes for the same seed and number. Of Python's
-random numbers only Random.random() is promised to stay the same from version to version; so all
-chance comes from there.
 """
 
-import bisect
-import colorsys
 import functools
-import itertools
 import json
-import math
 import shutil
 import tempfile
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
-from random import Random
-from typing import NamedTuple
 
 import msgspec
-from PIL import Image, ImageDraw
 
 from mrbench import files
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.files import real_path
 from mrbench.model.inputs import SyntheticData
-from mrbench.model.places import DRAWING
+from mrbench.model.places import order
+from mrbench.prepare.data.synth import like_coco, shapes
+from mrbench.prepare.data.synth.categories import CATEGORIES
+from mrbench.prepare.data.synth.picture import Picture
 from mrbench.prepare.data.workers import cores, parallel_map
-
-# one line per supercategory: its name, then id and name of each category
-_CATEGORIES = """
-person: 1 person
-vehicle: 2 bicycle, 3 car, 4 motorcycle, 5 airplane, 6 bus, 7 train, 8 truck, 9 boat
-outdoor: 10 traffic light, 11 fire hydrant, 13 stop sign, 14 parking meter, 15 bench
-animal: 16 bird, 17 cat, 18 dog, 19 horse, 20 sheep, 21 cow, 22 elephant, 23 bear, 24 zebra, \
-25 giraffe
-accessory: 27 backpack, 28 umbrella, 31 handbag, 32 tie, 33 suitcase
-sports: 34 frisbee, 35 skis, 36 snowboard, 37 sports ball, 38 kite, 39 baseball bat, \
-40 baseball glove, 41 skateboard, 42 surfboard, 43 tennis racket
-kitchen: 44 bottle, 46 wine glass, 47 cup, 48 fork, 49 knife, 50 spoon, 51 bowl
-food: 52 banana, 53 apple, 54 sandwich, 55 orange, 56 broccoli, 57 carrot, 58 hot dog, 59 pizza, \
-60 donut, 61 cake
-furniture: 62 chair, 63 couch, 64 potted plant, 65 bed, 67 dining table, 70 toilet
-electronic: 72 tv, 73 laptop, 74 mouse, 75 remote, 76 keyboard, 77 cell phone
-appliance: 78 microwave, 79 oven, 80 toaster, 81 sink, 82 refrigerator
-indoor: 84 book, 85 clock, 86 vase, 87 scissors, 88 teddy bear, 89 hair drier, 90 toothbrush
-"""
-
-
-def categories() -> list[dict[str, object]]:
-    """Return the `categories` list of an instances_*.json: supercategory, id, name; by id."""
-    entries: list[dict[str, object]] = []
-    for line in _CATEGORIES.strip().splitlines():
-        supercategory, members = line.split(": ")
-        for member in members.split(", "):
-            number, name = member.split(" ", 1)
-            entries.append({"supercategory": supercategory, "id": int(number), "name": name})
-    return entries
-
-
-CATEGORIES = categories()
-# few categories make up most, as in COCO: the n-th is 1/n as common as the first
-COMMONNESS = list(itertools.accumulate(1 / rank for rank in range(1, len(CATEGORIES) + 1)))
-TRIES = 20  # for a place where a shape hides none of the others
-GREYS = range(90, 154)
-MOTTLE = 16  # pixels
-FEWEST_SHAPES, MOST_SHAPES = 3, 8
-
-Point = tuple[float, float]
-
-
-class Shape(NamedTuple):
-    """An outline in pixels, and the index of its category among the 80."""
-
-    outline: list[Point]
-    category: int
-
-
-def picture(spec: SyntheticData, number: int) -> tuple[bytes, list[Shape]]:
-    """Return the JPEG of one picture of a set, and what is on it."""
-    rng = Random(f"{spec.seed}/{number}")  # noqa: S311 - a drawing, no secret
-    image = _ground(rng, spec.width, spec.height)
-    canvas = ImageDraw.Draw(image)
-    shapes: list[Shape] = []
-    for _ in range(_whole(rng, FEWEST_SHAPES, MOST_SHAPES + 1)):
-        category = bisect.bisect_right(COMMONNESS, _between(rng, 0, COMMONNESS[-1]))
-        category = min(category, len(CATEGORIES) - 1)  # should rounding yield the very end
-        outline = _place(rng, category, spec, [shape.outline for shape in shapes])
-        canvas.polygon(outline, fill=_colour(rng, category))
-        shapes.append(Shape(outline, category))
-    written = BytesIO()
-    image.save(written, "JPEG", quality=90)
-    return written.getvalue(), shapes
-
-
-def box(outline: list[Point]) -> tuple[float, float, float, float]:
-    """Return left, top, right, bottom."""
-    across, down = zip(*outline, strict=True)
-    return min(across), min(down), max(across), max(down)
-
-
-def area(outline: list[Point]) -> float:
-    """Return the area inside, in square pixels."""
-    following = outline[1:] + outline[:1]
-    doubled = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(outline, following, strict=True))
-    return round(abs(doubled) / 2, 2)
-
-
-def _between(rng: Random, low: float, high: float) -> float:
-    return low + (high - low) * rng.random()
-
-
-def _whole(rng: Random, low: int, end: int) -> int:
-    return low + int((end - low) * rng.random())
-
-
-def _ground(rng: Random, width: int, height: int) -> Image.Image:
-    """Make grey mottles: something to tell the shapes from."""
-    columns, rows = width // MOTTLE + 1, height // MOTTLE + 1
-    greys = bytes(_whole(rng, GREYS.start, GREYS.stop) for _ in range(columns * rows))
-    mottles = Image.frombytes("L", (columns, rows), greys)
-    return mottles.resize((width, height), Image.Resampling.BICUBIC).convert("RGB")
-
-
-def _colour(rng: Random, category: int) -> tuple[int, int, int]:
-    """Take the hue from the category, in 16 steps; the rest varies a little."""
-    saturation, value = _between(rng, 0.75, 1), _between(rng, 0.7, 1)
-    red, green, blue = colorsys.hsv_to_rgb((category % 16) / 16, saturation, value)
-    return round(255 * red), round(255 * green), round(255 * blue)
-
-
-def _place(
-    rng: Random, category: int, spec: SyntheticData, others: list[list[Point]]
-) -> list[Point]:
-    """Return an outline inside the image, clear of the others' boxes where one of the tries is."""
-    outline: list[Point] = []
-    for _ in range(TRIES):
-        outline = _outline(rng, category, spec)
-        if not any(_touch(box(outline), box(other)) for other in others):
-            break
-    return outline
-
-
-def _outline(rng: Random, category: int, spec: SyntheticData) -> list[Point]:
-    """Make a polygon of 3 to 6 corners, or an ellipse as one of 24, as the category says."""
-    corners = (24, 3, 4, 5, 6)[category // 16]
-    radius = _between(rng, 0.09, 0.22) * min(spec.width, spec.height)
-    across, down = radius * _between(rng, 0.7, 1), radius * _between(rng, 0.7, 1)
-    x = _between(rng, radius + 1, spec.width - radius - 1)
-    y = _between(rng, radius + 1, spec.height - radius - 1)
-    turn = _between(rng, 0, math.tau)
-    angles = [turn + math.tau * corner / corners for corner in range(corners)]
-    return [(round(x + across * math.cos(a), 2), round(y + down * math.sin(a), 2)) for a in angles]
-
-
-def _touch(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return all(one[i] < other[i + 2] and other[i] < one[i + 2] for i in (0, 1))
-
 
 MARKER = "mrbench-synthetic.json"  # says what was asked for; a folder that has it is ours
 FEWEST_IMAGES = 2  # train2014 and valminusminival2014 get one each
 SIDES = range(32, 8193)  # pixels; below it the shapes would be specks
 WORTH_PROCESSES = 200  # pictures
 AT_A_TIME = 32  # pictures, in one process
+FEW = 10  # objects of a picture, for which annotation ids have one digit
 
 # each annotation file's folder of images, and how their names begin
 SETS = {
@@ -217,8 +79,9 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     """The marker of a drawn dataset; drawing: the version of the code that drew it."""
 
     images: int
-    width: int
-    height: int
+    width: int | None = None
+    height: int | None = None
+    like: str | None = None
     seed: int
     drawing: int
 
@@ -234,14 +97,15 @@ def counts(images: int) -> dict[str, int]:
 
 
 def _identity(spec: SyntheticData) -> Drawn:
-    return Drawn(**msgspec.structs.asdict(spec), drawing=DRAWING)
+    return msgspec.convert(order(spec), Drawn)
 
 
 def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -> None:
     """Draw beside `folder` and rename; what stands there goes to `old`."""
-    if spec.images < FEWEST_IMAGES or spec.width not in SIDES or spec.height not in SIDES:
+    sides = () if spec.like else (spec.width, spec.height)
+    if spec.images < FEWEST_IMAGES or any(side not in SIDES for side in sides):
         raise RecipeError(
-            f"synthetic data of {spec.images} images, {spec.width}x{spec.height}: needs at least"
+            f"synthetic data of {spec.images} images {spec.kind}: needs at least"
             f" {FEWEST_IMAGES} images of {SIDES[0]}x{SIDES[0]} to {SIDES[-1]}x{SIDES[-1]}",
             "ask for such",
         )
@@ -287,64 +151,68 @@ def _write(folder: Path, spec: SyntheticData) -> None:
     numbers = range(1, members["val2017"].stop)
     draw_one = functools.partial(_draw_one, folder, spec)
     processes = cores() if len(numbers) >= WORTH_PROCESSES else 1
-    shapes = [[], *parallel_map(draw_one, numbers, processes=processes, at_a_time=AT_A_TIME)]
+    pictures = list(parallel_map(draw_one, numbers, processes=processes, at_a_time=AT_A_TIME))
     for name, part in members.items():
-        document = json.dumps(_document(part, shapes, SETS[name][1], spec))
+        document = json.dumps(_document(part, pictures, SETS[name][1]))
         (folder / "annotations" / f"instances_{name}.json").write_text(document)
-    (folder / MARKER).write_text(
-        json.dumps(msgspec.structs.asdict(_identity(spec)), indent=1) + "\n"
-    )
+    (folder / MARKER).write_text(json.dumps(order(spec), indent=1) + "\n")
 
 
-def _draw_one(folder: Path, spec: SyntheticData, number: int) -> list[Shape]:
-    """Draw a picture and put it under each of its names; return what is on it."""
-    jpeg, shapes = picture(spec, number)
+def picture(spec: SyntheticData, number: int) -> Picture:
+    """Draw one picture of a set."""
+    if spec.width is None or spec.height is None:
+        return like_coco.picture(spec.seed, number)
+    return shapes.picture(spec.width, spec.height, spec.seed, number)
+
+
+def _draw_one(folder: Path, spec: SyntheticData, number: int) -> Picture:
+    """Draw a picture and put it under each of its names; return what is on it, without its file."""
+    drawn = picture(spec, number)
     members = _members(spec.images)
     places = (SETS[name] for name, part in members.items() if number in part)
     first, *others = dict.fromkeys(
         folder / images / _file_name(prefix, number) for images, prefix in places
     )
-    first.write_bytes(jpeg)
+    first.write_bytes(drawn.jpeg)
     for path in others:
         try:
             path.hardlink_to(first)
         except OSError:  # some file systems have no such links
-            path.write_bytes(jpeg)
-    return shapes
+            path.write_bytes(drawn.jpeg)
+    return drawn._replace(jpeg=b"")
 
 
 def _file_name(prefix: str, number: int) -> str:
     return f"{prefix}{number:012d}.jpg"
 
 
-def _document(
-    numbers: range, shapes: Sequence[Sequence[Shape]], prefix: str, spec: SyntheticData
-) -> dict[str, object]:
+def _document(numbers: range, pictures: Sequence[Picture], prefix: str) -> dict[str, object]:
     """Return what an instances_*.json holds; annotation ids are the same in each of them."""
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
+    ids = 10 if max(len(drawn.things) for drawn in pictures) < FEW else 100
     for number in numbers:
+        drawn = pictures[number - 1]
         images.append(
             {
                 "id": number,
                 "file_name": _file_name(prefix, number),
-                "width": spec.width,
-                "height": spec.height,
+                "width": drawn.width,
+                "height": drawn.height,
                 "license": 1,
                 "date_captured": "2014-01-01 00:00:00",
             }
         )
-        for index, shape in enumerate(shapes[number]):
-            left, top, right, bottom = box(shape.outline)
+        for index, thing in enumerate(drawn.things):
             annotations.append(
                 {
-                    "id": 10 * number + index,
+                    "id": ids * number + index,
                     "image_id": number,
-                    "category_id": CATEGORIES[shape.category]["id"],
-                    "segmentation": [[number for point in shape.outline for number in point]],
-                    "area": area(shape.outline),
-                    "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
-                    "iscrowd": 0,
+                    "category_id": CATEGORIES[thing.category]["id"],
+                    "segmentation": thing.segmentation,
+                    "area": thing.area,
+                    "bbox": thing.bbox,
+                    "iscrowd": int(thing.crowd),
                 }
             )
     return {
