@@ -3,7 +3,8 @@
 pytorch-imagenet and swin: upstream's own `train` and `train_one_epoch` (pytorch/examples 77f55b91,
 Swin-Transformer f82860bf) around a model that sleeps; timm and PaddleDetection: their training
 (aa4b5850, 666f597f) on a CPU; tqdm: three epochs of a loop that sleeps, with a bar for a validation
-after each; yolox, mllog and results.csv: figures from logs that their users have published.
+after each; yolox, mllog and results.csv: figures from logs that their users have published;
+hf-detection and rfdetr: RT-DETRv2 by transformers' own example script, and RF-DETR-Seg, on a CPU.
 """
 
 import gzip
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.errors import RecipeError
+from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
@@ -308,3 +309,40 @@ def test_results_csv_needs_to_be_told_how_long_an_epoch_is(tmp_path: Path) -> No
     told = parse_log(path, recipes={}, window=Window(first=100, last=300), given={"every": 100})
     seconds = told.measurement.seconds_per_iteration  # known without any number of images
     assert seconds == pytest.approx((1748.96 - 599.92) / 200)
+
+
+@pytest.mark.parametrize("every", [10, 20, 5])
+def test_trainers_lines_are_placed_by_what_the_log_says_of_an_epoch(
+    every: int, tmp_path: Path
+) -> None:
+    log = LOGS / "hf-detection.log.gz"
+    window = Window(first=10, last=30)
+
+    def parsed(path: Path) -> ParsedLog:
+        given = {"every": every}
+        return parse_log(path, recipes={}, window=window, work_per_iteration=2, given=given)
+
+    found = parsed(log)
+    m = found.measurement
+    assert (found.format, m.status, m.clock, m.iterations) == ("hf-trainer", "ok", "arrival", 20)
+    assert m.seconds_per_iteration == pytest.approx((39.6858 - 37.3659) / 20)
+    lines = gzip.decompress(log.read_bytes()).splitlines(keepends=True)
+    bare = tmp_path / "train.log"
+    bare.write_bytes(b"".join(line for line in lines if b"Num update steps" not in line))
+    if every == 10:
+        assert "tell no seconds" in parsed(bare).measurement.reason
+    else:
+        with pytest.raises(MeasureError, match=f"made 40 steps.* and {4 * every} if"):
+            parsed(bare)
+
+
+def test_a_bar_that_goes_on_behind_a_validation_ended_before_it() -> None:
+    m = parse_log(
+        LOGS / "rfdetr.log.gz",
+        recipes={},
+        window=Window(first=10, last=32),
+        work_per_iteration=2,
+    ).measurement
+    assert (m.status, m.clock, m.last) == ("ok", "arrival", 32)
+    assert m.seconds_per_iteration == pytest.approx((163.7434 - 65.5713) / 22)
+    assert m.agreement == pytest.approx(1, abs=0.01)

@@ -3,7 +3,8 @@
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -400,6 +401,30 @@ def test_work_in_another_unit_than_the_workloads_is_never_mixed() -> None:
     assert by(None).throughput is None
     assert by(100).throughput is None
     assert any("no whole number of times" in text for text in by(100).warnings)
+
+
+def test_trainers_count_of_pixel_values_tells_of_a_batch_that_changes() -> None:
+    where = Window(first=20, last=60)
+    log = resolve_format(LogFormat(format="hf-trainer", every=10))
+
+    def by(values: Sequence[int], images: int) -> Measurement:
+        totals = accumulate(values)
+        text = "".join(
+            f"{{'loss': '6.2', 'epoch': '{0.01 * i:.4g}', 'num_input_tokens_seen': {total},"
+            f" 'train_runtime': '{5.0 * i:.4g}'}}\n"
+            for i, total in enumerate(totals, 1)
+        )
+        samples = parse_samples([(0, text.encode())], log, images, where)
+        return measure(samples, where, images, log=log, unit="images")
+
+    square = 10 * 3 * 128 * 128
+    assert by([4 * square] * 6, 4).throughput == pytest.approx(4 / 0.5)
+    halved = by([4 * square] * 5 + [2 * square], 4)
+    assert halved.throughput == pytest.approx((30 * 4 + 10 * 2) / 20)
+    assert any("images of an iteration change" in text for text in halved.warnings)
+    sizes = by([4 * square + i for i in range(6)], 4)  # which tell nothing of how many there are
+    assert sizes.throughput == pytest.approx(8)
+    assert sizes.work_per_iteration == 4
 
 
 ROWS = [(i, 0.5 * i, 2048 * i, 1_796_000_000 + 0.5 * i) for i in range(10, 201, 10)]

@@ -45,12 +45,17 @@ def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | N
     if counts not in (None, unit):
         if given is None or usual <= 0:
             return Work(None, (*skipped, f"the log counts {counts}, not {unit}"))
-        factor = given / usual  # e.g. tokens of a sample
-        if round(factor) < 1 or abs(factor - round(factor)) > ALIKE * factor:
-            text = f"the log tells of {_of(usual, counts)} an iteration, which {given} {unit} fit"
-            return Work(None, (*skipped, f"{text} no whole number of times"))
-        each = [work * round(factor) for work in each]
-        usual = given
+        if unit == "images":
+            of_one = _values_of_one(each, given)
+            if of_one is None:  # images of several sizes
+                return Work(given, skipped)
+            each = [work / of_one for work in each]
+        else:
+            factor = given / usual  # e.g. tokens of a sample
+            if round(factor) < 1 or abs(factor - round(factor)) > ALIKE * factor:
+                text = f"the log tells of {_of(usual, counts)} an iteration, which {given} {unit}"
+                return Work(None, (*skipped, f"{text} fit no whole number of times"))
+            each = [work * round(factor) for work in each]
     changes = _changes(process.spans, each, unit)
     if given is not None and all(abs(work - given) <= ALIKE * given for work in each):
         return Work(given, skipped)
@@ -63,6 +68,16 @@ def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | N
         text = f"the log tells of {_of(mean, unit)} an iteration, not {given:,}; the log's count"
         differs = (f"{text} is used",)
     return Work(mean, (*skipped, *changes, *differs), each if changes else None)
+
+
+def _values_of_one(each: Sequence[float], given: int) -> int | None:
+    """Return how many pixel values an image has, if all have as many.
+
+    transformers' Trainer counts values of the input, whatever they are: tokens, or those of pixels.
+    """
+    of_one = statistics.median(each) / given
+    whole = of_one >= 1 and all((work / of_one).is_integer() for work in each)
+    return round(of_one) if whole and of_one.is_integer() else None
 
 
 def _of(work: float, unit: Unit) -> str:

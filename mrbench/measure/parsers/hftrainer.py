@@ -3,15 +3,20 @@
     {'loss': '6.203', 'epoch': '0.004', 'num_input_tokens_seen': 51200, 'train_runtime': '3.96'}
 
 A line has no iteration: it comes every `logging_steps` of them, which log.every tells, and with
-logging_first_step once more after the first. Version 5 prints texts of four digits, and the seconds
-and tokens since the training began, evaluations included; its `train_tokens_per_second` is a mean
-since then as well. Older versions print neither, so that only another clock tells the seconds.
+logging_first_step once more after the first. Where the log says how many steps an epoch has, the
+line's epoch tells its iteration, whatever log.every says; and the rate that a whole training ends
+with tells how many there were. Version 5 prints texts of four digits, and, where it was asked to
+(include_num_input_tokens_seen), the seconds and tokens since the training began, evaluations
+included; its `train_tokens_per_second` is a mean since then as well. Otherwise, as in older
+versions, only another clock tells the seconds. Of images it counts the values of all pixels.
 """
 
 import math
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from mrbench.errors import MeasureError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
     LOSS,
@@ -31,12 +36,19 @@ from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
-_LINE = re.compile(rb"\{'loss': '?" + LOSS + rb"'?, [^{}\r\n]{0,2000}\}")
-_RULE = TextFormat(number=_LINE, value=_LINE, timing="cumulative")
+_LINE = rb"\{'loss': '?(?P<loss>" + LOSS[1:-1] + rb")'?, [^{}\r\n]{0,2000}\}"
+_ANY = re.compile(
+    _LINE + rb"|\{'train_runtime': '?(?P<runtime>[\d.e+]{1,20})'?,"
+    rb" 'train_samples_per_second': '?[\d.e+]{1,20}'?,"
+    rb" 'train_steps_per_second': '?(?P<steps>[\d.e+]{1,20})[',]"
+    rb"|Num update steps per epoch = (?P<per_epoch>[\d,]{1,15})[\r\n]"
+)
+_RULE = TextFormat(number=_ANY, value=_ANY, timing="cumulative")
 _DIGITS = 4  # of a quoted number
+_ENDS = 2e-3  # of the steps that a rate of four digits tells
 _FIRST = 2.5  # times the first line's epoch or tokens: then that was printed after iteration 1
 _UNTIMED = Problem(
-    "the lines of this version of transformers tell no seconds",
+    "the lines of transformers' Trainer tell no seconds here",
     "let mrbench run the training: it times the lines as they arrive",
 )
 
@@ -48,47 +60,91 @@ def _field(name: bytes) -> re.Pattern[bytes]:
 _EPOCH, _TOKENS, _SECONDS = map(_field, (b"epoch", b"num_input_tokens_seen", b"train_runtime"))
 
 
+class _Line(NamedTuple):
+    """A mark without its iteration. per_epoch: steps of an epoch, if the log says how many."""
+
+    mark: Mark
+    epoch: float
+    error: float  # of epoch, by its digits
+    per_epoch: int | None
+
+    def placed(self, iteration: int) -> Mark:
+        """Return the mark at an iteration, unless its epoch says that it is another."""
+        if self.per_epoch:
+            stated = self.epoch * self.per_epoch
+            if abs(iteration - stated) > self.error * self.per_epoch + 0.5:
+                iteration = round(stated)
+        return self.mark._replace(iteration=iteration)
+
+
+class _Whole(NamedTuple):
+    """What a training that ended tells: its optimizer steps."""
+
+    steps: float
+
+
 def parse(
     blocks: Iterable[Block],
     log: LogFormat,
     work_per_iteration: int,
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
-    """Yield the samples between the lines, log.every iterations apart."""
-    every = log.every or 1
-    return to_samples(_numbered(_marks(blocks), every), _RULE, log, work_per_iteration)
+    """Yield the samples between the lines, log.every iterations apart.
+
+    Raises MeasureError where the whole training's steps show that they are not.
+    """
+    return to_samples(_numbered(_lines(blocks), log.every), _RULE, log, work_per_iteration)
 
 
-def _numbered(lines: Iterable[tuple[float, Mark]], every: int) -> Iterator[Mark]:
-    """Give each line its iteration; each comes with its epoch, a fraction.
+def _numbered(lines: Iterable[_Line | _Whole], given: int | None) -> Iterator[Mark]:
+    """Give each line its iteration; each comes with its epoch, a fraction. given: log.every.
 
     A training's first line waits for the second, which shows whether it came after iteration 1.
     Where epoch or tokens grow by several lines' worth, lines were lost.
     """
-    begins: tuple[float, Mark] | None = None
+    begins: tuple[float, _Line] | None = None
+    every = given or 1
     count, before, each = 0, math.inf, 0.0
     tokens = None  # whether this log has them
-    for epoch, mark in lines:
-        tokens = mark.total_work is not None if tokens is None else tokens
-        done = mark.total_work if tokens else epoch
+    stated = False
+    for line in lines:
+        if isinstance(line, _Whole):
+            if given and not (begins or stated) and abs(before - count * each) < each / 2:
+                _check(line.steps, count * every, every)
+            continue
+        stated = line.per_epoch is not None
+        tokens = line.mark.total_work is not None if tokens is None else tokens
+        done = line.mark.total_work if tokens else line.epoch
         if done is None:
             continue  # the line is damaged
         if done < before:  # the first of a training, or of one that was started again
             if begins:
-                yield begins[1]._replace(iteration=every)
-            begins, count = (done, mark), 0
+                yield begins[1].placed(every)
+            begins, count = (done, line), 0
         elif begins:
             early = every > 1 and done > _FIRST * begins[0]
-            yield begins[1]._replace(iteration=1 if early else every)
+            yield begins[1].placed(1 if early else every)
             each = done if early else begins[0]
             begins, count = None, 1 if early else 1 + _lines_of(done - before, each)
-            yield mark._replace(iteration=count * every)
+            yield line.placed(count * every)
         else:
             count += _lines_of(done - before, each)
-            yield mark._replace(iteration=count * every)
+            yield line.placed(count * every)
         before = done
     if begins:
-        yield begins[1]._replace(iteration=every)
+        yield begins[1].placed(every)
+
+
+def _check(steps: float, counted: int, every: int) -> None:
+    """Hold the iterations that were counted against those of the whole training."""
+    after = steps + 0.5 - counted  # behind the last line, rounded up
+    if not math.isfinite(steps) or -_ENDS * steps <= after <= every + 1 + _ENDS * steps:
+        return
+    text = (
+        f"it made {steps:.0f} steps, as its train_steps_per_second tells, and {counted} if its"
+        f" lines are {every} apart"
+    )
+    raise MeasureError(text, "correct --every (in a recipe, log.every): it is logging_steps")
 
 
 def _lines_of(done: float, each: float) -> int:
@@ -96,31 +152,39 @@ def _lines_of(done: float, each: float) -> int:
     return max(1, round(done / each)) if each > 0 and math.isfinite(done) else 1
 
 
-def _marks(blocks: Iterable[Block]) -> Iterator[tuple[float, Mark]]:
+def _lines(blocks: Iterable[Block]) -> Iterator[_Line | _Whole]:
+    per_epoch = None
     for offset, raw in blocks:
         block = blank_colours(raw)
-        for match in _LINE.finditer(block):
-            epoch = _EPOCH.search(block, match.start(), match.end())
-            if epoch is None:
-                continue
-            seconds = _SECONDS.search(block, match.start(), match.end())
-            tokens = _TOKENS.search(block, match.start(), match.end())
-            left, _ = line_around(block, match.start(), match.start())
-            rank, printed = rank_and_stamp(block[left : match.start()])
-            yield (
-                number(epoch[2]),
-                Mark(
-                    0,
-                    number(seconds[2]) if seconds else math.nan,
-                    offset + match.end(),
-                    loss=number(match[1]),
-                    error=_error(seconds) if seconds else 0.0,
-                    printed=printed,
-                    rank=rank,
-                    untold=None if seconds else _UNTIMED,
-                    total_work=number(tokens[2]) if tokens else None,
-                ),
-            )
+        for match in _ANY.finditer(block):
+            if match["per_epoch"]:
+                per_epoch = int(match["per_epoch"].replace(b",", b"")) or None
+            elif match["steps"]:
+                yield _Whole(number(match["runtime"]) * number(match["steps"]))
+            elif line := _line(block, offset, match, per_epoch):
+                yield line
+
+
+def _line(block: bytes, offset: int, match: re.Match[bytes], per_epoch: int | None) -> _Line | None:
+    epoch = _EPOCH.search(block, match.start(), match.end())
+    if epoch is None:
+        return None
+    seconds = _SECONDS.search(block, match.start(), match.end())
+    tokens = _TOKENS.search(block, match.start(), match.end())
+    left, _ = line_around(block, match.start(), match.start())
+    rank, printed = rank_and_stamp(block[left : match.start()])
+    mark = Mark(
+        0,
+        number(seconds[2]) if seconds else math.nan,
+        offset + match.end(),
+        loss=number(match["loss"]),
+        error=_error(seconds) if seconds else 0.0,
+        printed=printed,
+        rank=rank,
+        untold=None if seconds else _UNTIMED,
+        total_work=number(tokens[2]) if tokens else None,
+    )
+    return _Line(mark, number(epoch[2]), _error(epoch), per_epoch)
 
 
 def _error(seconds: re.Match[bytes]) -> float:
