@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +151,46 @@ def test_without_it_the_same_fails_for_lack_of_a_network(
     assert "setuptools" in said
 
 
+def test_mrbench_itself_is_installed_from_it_and_takes_the_packages_of_the_machine(
+    world: World, offline: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror without the recipe's packages, for a machine that has some of its own."""
+    small, venv = world.folder / "small", world.folder / "venv"
+    words = ("mirror", "create", small, "--recipe", world.recipe, "--mirror", world.mirror)
+    done = mrbench(*words, "--leave-out", "s*", "tool?", "--quiet", cwd=world.folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"pip install --no-index --find-links {small}/wheels mrbench`" in done.stdout
+    wheels = [path.name for path in (small / "wheels").iterdir()]
+    assert not [name for name in wheels if name.startswith(("six", "setuptools"))]
+    said = offline("run", "--recipe", world.recipe, "--mirror", small)
+    assert "the mirror was made without packages (s*, tool?); take those of this machine" in said
+
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    (site,) = venv.glob("lib/*/site-packages")
+    (site / "six.py").write_text("PY3 = True\n")
+    (site / "toyhelper.py").write_text("READY = True\n")
+    install = ("-m", "pip", "install", "--quiet", "--no-index", "--find-links", small / "wheels")
+    command = [*LOOPBACK_ONLY, "sh", *map(str, (venv / "bin" / "python", *install, "mrbench"))]
+    subprocess.run(command, check=True)
+    monkeypatch.setattr(sys, "executable", str(venv / "bin" / "python"))
+    run = ("run", "--recipe", world.recipe, "--json", "--quiet", "--environment", "current")
+    code, _, said = offline(*run, "--mirror", small).partition("\n")
+    assert code == "0", said
+    (record,) = records(said)
+    assert "six==1.16.0" in record["environment"]["lock_difference"]["missing"]
+    (own,) = (small / "wheels").glob("mrbench-*.whl")
+    again = world.folder / "again"
+    create = ("mirror", "create", again, "--recipe", world.recipe, "--mirror", small, "--quiet")
+    assert offline(*create, "--leave-out", "*").startswith("0\n")
+    assert contents(again / "wheels" / own.name) == contents(own)
+    assert mrbench("mirror", "verify", again, "--recipe", world.recipe, cwd=again).returncode == 0
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as packed:
+        return {name: packed.read(name) for name in packed.namelist() if "RECORD" not in name}
+
+
 def test_a_folder_that_leads_elsewhere_is_not_written_through(world: World) -> None:
     elsewhere = world.folder / "elsewhere"
     shutil.rmtree(world.mirror / "wheels")
@@ -180,8 +221,12 @@ def test_only_what_is_pinned_is_taken(world: World) -> None:
     assert world.commit in objects
     assert world.old not in objects
     assert world.git(world.main, "rev-parse", "HEAD:assets/big") not in objects
-    names = sorted(p.name for p in (world.mirror / "wheels").iterdir())
-    assert names == ["setuptools-75.8.0-py3-none-any.whl", "six-1.16.0-py2.py3-none-any.whl"]
+    manifest = json.loads((world.mirror / "mirror.json").read_text())
+    locked = ["setuptools-75.8.0-py3-none-any.whl", "six-1.16.0-py2.py3-none-any.whl"]
+    assert manifest["recipes"]["toys/toy"]["files"] == [f"wheels/{name}" for name in locked]
+    (own,) = manifest["itself"].values()
+    names = {path.name for path in (world.mirror / "wheels").iterdir()}
+    assert names == {*locked, *(path.removeprefix("wheels/") for path in own["files"])}
     clone = world.folder / "clone"  # plain git gets the commit from it, by its id
     world.git(world.folder, "init", "-q", str(clone))
     helper = world.mirror / "repos" / "owner" / "helper.git"
@@ -193,9 +238,10 @@ def test_only_what_is_pinned_is_taken(world: World) -> None:
         str(helper),
         world.git(helper, "for-each-ref", "--format=%(objectname)"),
     )
-    manifest = json.loads((world.mirror / "mirror.json").read_text())
     assert manifest["suites"] == []  # recipes from anywhere are no whole suite
-    assert sum(name.startswith("wheels/") for name in manifest["files"]) == 2
+    assert {name for name in manifest["files"] if "wheels/" in name} == {
+        f"wheels/{name}" for name in names
+    }
 
 
 def test_what_differs_is_told_in_one_line_each(world: World) -> None:

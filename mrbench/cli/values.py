@@ -15,6 +15,7 @@ QUANTITY = re.compile(r"(\d[\d,]{0,20}(?:\.\d{0,20})?) ?(ms|s|min|h|)")
 UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
 MOST_DIGITS = 15  # of a number: larger ones fit no floating-point number, or no memory
 MOST_ROUNDS = 10_000
+OLDEST = 11  # of 3.X, that mrbench runs on
 RANDOM = "random"  # instead of a folder of weights
 SYNTHETIC = "synthetic"  # instead of a folder of data
 SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
@@ -143,6 +144,14 @@ def counts(text: str) -> tuple[int, ...]:
     raise argparse.ArgumentTypeError(
         f"{shorten(repr(text))}: give a number of GPUs, or several as 1,2,4,8"
     )
+
+
+def python_versions(text: str) -> tuple[str, ...]:
+    """Read versions of Python that mrbench runs on, parted by commas."""
+    words = tuple(word.strip() for word in text.split(","))
+    if all(re.fullmatch(r"3\.[1-9]\d?", word) and int(word[2:]) >= OLDEST for word in words):
+        return words
+    raise argparse.ArgumentTypeError(f"{shorten(repr(text))}: give 3.{OLDEST} or later, as 3.12")
 
 
 def degrees(text: str) -> float:

@@ -10,13 +10,14 @@ from mrbench.doctor.base import Plans, lacking, names
 from mrbench.errors import WorkspaceError
 from mrbench.files import home, real_path
 from mrbench.launch.executors import local
-from mrbench.model.finding import Finding
+from mrbench.model.finding import Finding, Problem
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
 from mrbench.prepare.environment import own
 from mrbench.prepare.environment.interpreter import find_interpreter
 from mrbench.prepare.mirror import base as mirrored
+from mrbench.prepare.mirror.manifest import read_manifest
 from mrbench.prepare.source import address
 from mrbench.recipe import lockfile
 from mrbench.text import size_text, without_secrets
@@ -146,7 +147,9 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
         return [Finding("mirror", "failed", text, remedy, names(plans))]
     findings = []
     for plan in plans:
-        for url in filter(None, (plan.source.url, *(p.url for p in plan.environment.packages))):
+        for url in (plan.source.url, *(p.url for p in plan.environment.packages)):
+            if not url or url.startswith(address.PACKAGE):
+                continue
             try:
                 address.candidates(url, base)
             except WorkspaceError as exc:
@@ -154,8 +157,20 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
                     Finding("mirror", "note", without_secrets(exc.text), exc.remedy, names([plan]))
                 )
     complete = mirrored.complete_folder(places.mirror)
+    findings += _without_packages(plans, complete) if complete else ()
     how = "made by mrbench, nothing else is used" if complete else "a base"
     return findings or [Finding("mirror", "ok", f"{named}: {how}, has all repositories")]
+
+
+def _without_packages(plans: Plans, folder: Path) -> Iterator[Finding]:
+    """Yield which environments cannot be made, as the mirror was made without their packages."""
+    covered = read_manifest(folder).recipes
+    for plan in plans:
+        entry = covered.get(f"{plan.suite}/{plan.implementation}")
+        if plan.environment.kind == "venv" and entry and entry.left_out and not installed(plan):
+            text = f"the mirror was made without packages ({', '.join(entry.left_out)})"
+            remedy = "take those of this machine with --environment current, or PATH of a Python"
+            yield lacking("mirror", Problem(text, remedy), plan)
 
 
 def _wheels(requirement: str, links: Iterable[str]) -> Iterator[Path]:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -68,19 +68,27 @@ class Pylock(Struct, frozen=True):
     packages: tuple[PylockPackage, ...] = ()
 
 
+Say = Callable[[str], None]
 Candidates = dict[str, list[File]]  # package name -> its files, the sdist last
 
 
 def ask(
-    requirements: Sequence[str], python: str, options: Sequence[str], variables: Mapping[str, str]
+    requirements: Sequence[str],
+    python: str,
+    options: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    dependencies: bool = False,
 ) -> Candidates:
     """Ask uv for the files of these requirements; UnavailableError if it finds no solution.
 
-    python: the version that wheels are for. options and variables: where uv looks.
+    python: the version that wheels are for. options and variables: where uv looks. dependencies:
+    whether those of the requirements are wanted, too.
     """
     done = subprocess.run(
         [
-            *(uv(), "pip", "compile", "--no-deps", "--format", "pylock.toml", "--quiet"),
+            *(uv(), "pip", "compile", "--format", "pylock.toml", "--quiet"),
+            *(() if dependencies else ("--no-deps",)),
             *("--no-header", "--python-version", python, "-"),
             # asks about this machine only: the version need not be installed
             *("--python", sys.executable, "--no-python-downloads"),

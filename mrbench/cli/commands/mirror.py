@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mrbench.cli.arguments import (
+    Names,
     add_json,
     add_mirror,
     add_quiet,
@@ -18,11 +19,14 @@ from mrbench.cli.arguments import (
 )
 from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
+from mrbench.cli.values import RANDOM, folder_or_random, python_versions
 from mrbench.console import make_reporter
 from mrbench.errors import UnavailableError
+from mrbench.prepare.mirror.base import WHEELS
 from mrbench.prepare.mirror.create import create
 from mrbench.prepare.mirror.manifest import Manifest, read_manifest
 from mrbench.prepare.mirror.verify import problems
+from mrbench.prepare.mirror.wheels import python_version
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import check_lock
@@ -61,7 +65,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_mirror(
         gather, "source of repositories instead of https://github.com/; a mirror serves all files"
     )
-    add_weights(gather, "folder of pretrained weights that are there already")
+    add_weights(
+        gather,
+        f"folder of pretrained weights that are there already, or `{RANDOM}`: leave weights out",
+        folder_or_random,
+    )
+    gather.add_argument(
+        "--python",
+        type=python_versions,
+        default=(python_version(),),
+        metavar="X.Y,...",
+        help="versions of Python that mrbench itself is to be installed with; default: this one's",
+    )
+    gather.add_argument(
+        "--leave-out",
+        nargs="+",
+        action=Names,
+        default=[],
+        metavar="NAME",
+        help="locked packages to leave out, e.g. torch 'nvidia-*', or '*' for all: for machines"
+        " that have their own, see --environment of `mrbench run`",
+    )
     add_quiet(gather, "print no progress")
     add_json(gather)
     verify = actions.add_parser(
@@ -83,7 +107,7 @@ def main(args: argparse.Namespace) -> int:
 def _create(args: argparse.Namespace) -> int:
     began = time.monotonic()
     whole = () if args.impl or args.recipe else (load.current_name(args.suite),)
-    chosen = chosen_files(args)
+    chosen, untrained = chosen_files(args), args.weights == RANDOM
     for file in chosen:
         check_lock(file)
     with make_reporter(quiet=args.quiet) as reporter:
@@ -92,14 +116,18 @@ def _create(args: argparse.Namespace) -> int:
             chosen,
             suites=whole,
             mirror=args.mirror,
-            weights=args.weights,
+            weights=None if untrained else args.weights,
+            without_weights=untrained,
             stage=reporter.stage,
+            pythons=args.python,
+            leave_out=tuple(args.leave_out),
         )
     if args.json:
         print(json.dumps(msgspec.to_builtins(made), indent=1))
         return UnavailableError.exit_code if made.missing else 0
     print(f"{printable(str(args.folder))}: for {', '.join(sorted(made.recipes))}")
     print(f"{_size(made)}, in {time.monotonic() - began:.0f} s")
+    _print_itself(args.folder, made)
     for lacking in made.missing:
         print(printable(f"missing: {', '.join(lacking.recipes)}: {lacking.missing}"))
     return UnavailableError.exit_code if made.missing else 0
@@ -124,7 +152,16 @@ def _verify(args: argparse.Namespace) -> int:
         return UnavailableError.exit_code
     print(f"{printable(str(args.folder))}: {_size(made)}, as they were made; all is there for")
     print(printable(f"  {', '.join(sorted(names)) or 'no recipe'}"))
+    _print_itself(args.folder, made)
     return 0
+
+
+def _print_itself(folder: Path, made: Manifest) -> None:
+    """Say how mrbench is installed from the mirror, if it is in it."""
+    pythons = [python for python, own in made.itself.items() if own.files]
+    if pythons:
+        command = f"python -m pip install --no-index --find-links {folder / WHEELS} mrbench"
+        print(printable(f"mrbench {made.mrbench} for Python {', '.join(pythons)}: `{command}`"))
 
 
 def _current(made: Manifest, args: argparse.Namespace) -> Iterable[RecipeFile]:

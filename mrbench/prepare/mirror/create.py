@@ -12,11 +12,13 @@ from mrbench.files import create_beside, real_path
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.prepare import index, weights
+from mrbench.prepare.mirror import itself as own
 from mrbench.prepare.mirror import manifest, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base, weights_folder
 from mrbench.prepare.mirror.manifest import (
     Content,
     Covered,
+    Installable,
     Manifest,
     Missing,
     describe,
@@ -38,11 +40,17 @@ def create(
     mirror: str | None,
     weights: Path | None,
     stage: Stage,
+    pythons: Sequence[str] = (),
+    leave_out: tuple[str, ...] = (),
+    without_weights: bool = False,
 ) -> Manifest:
     """Collect all that the recipes need; the manifest lists what is missing.
 
     suites: those of which all recipes are among files. mirror: where the repositories are taken
     from (and all else, if it is complete). weights: a folder that has some pretrained weights.
+    pythons: versions of Python that mrbench itself is to be installed for. leave_out: names of
+    locked packages that are not wanted; a * stands for any text. without_weights: no weights are
+    wanted.
     """
     _check(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,11 +61,15 @@ def create(
                 f"{folder} is for {old.platform}, this is {this_platform()}", "name another folder"
             )
         recipes = dict(old.recipes) if old else {}
+        itself = dict(old.itself) if old else {}
+        itself |= own.collect(folder, pythons, mirror, functools.partial(stage, "mrbench"))
         for file in files:
             say = functools.partial(stage, file.name)
             kept, lacking = _repos(folder, file, mirror, say, lock)
-            locked, unfound = _wheels(folder, file, mirror, say)
-            loaded, unloaded = _weights(folder, file, mirror, weights, say)
+            locked, unfound = _wheels(folder, file, mirror, say, leave_out)
+            loaded, unloaded = list[str](), list[Missing]()
+            if not without_weights:
+                loaded, unloaded = _weights(folder, file, mirror, weights, say)
             env = file.recipe.environment
             recipes[f"{file.suite_name}/{file.name}"] = Covered(
                 python=wheels.python_version(env),
@@ -65,14 +77,17 @@ def create(
                 repos={place: tuple(commits) for place, commits in kept.items()},
                 files=tuple(sorted({*locked, *loaded})),
                 missing=(*lacking, *unfound, *unloaded),
+                left_out=leave_out,
+                without_weights=without_weights,
             )
         stage(folder.name, "adding up sizes and checksums")
         content = Manifest(
             platform=this_platform(),
             suites=tuple(sorted({*suites, *(old.suites if old else ())})),
             recipes=dict(sorted(recipes.items())),
-            missing=manifest.lacking(recipes),
-            files=dict(sorted(_files(folder, recipes, old).items())),
+            missing=manifest.lacking(recipes, itself),
+            files=dict(sorted(_files(folder, recipes, itself, old).items())),
+            itself=dict(sorted(itself.items())),
         )
         write_manifest(folder, content)
     return content
@@ -119,10 +134,10 @@ def _repos(
 
 
 def _wheels(
-    folder: Path, file: RecipeFile, mirror: str | None, say: Say
+    folder: Path, file: RecipeFile, mirror: str | None, say: Say, leave_out: tuple[str, ...]
 ) -> tuple[list[str], list[Missing]]:
     say("looking for the files of the lock")
-    wheel_files, missing = wheels.find(file.recipe.environment, file.lock, mirror)
+    wheel_files, missing = wheels.find(file.recipe.environment, file.lock, mirror, leave_out)
     paths = []
     for i, item in enumerate(wheel_files, 1):
         say(f"file {i} of {len(wheel_files)}: {item.name}")
@@ -149,14 +164,19 @@ def _weights(
     return paths, missing
 
 
-def _files(folder: Path, recipes: dict[str, Covered], old: Manifest | None) -> dict[str, Content]:
+def _files(
+    folder: Path,
+    recipes: dict[str, Covered],
+    itself: dict[str, Installable],
+    old: Manifest | None,
+) -> dict[str, Content]:
     """Describe every file of the mirror.
 
     What a manifest says already of wheels and weights holds: they do not change, unless they were
     damaged, which must not become the new truth. Git's files do change, and git checks its own.
     """
     known = {k: v for k, v in (old.files if old else {}).items() if not k.startswith(f"{REPOS}/")}
-    contents = dict(known)
+    contents = {k: v for k, v in known.items() if not own.is_own(k)}  # made anew each time
     for entry in recipes.values():
         for place in entry.repos:
             inside = (p for p in (folder / place).rglob("*") if p.is_file())
@@ -164,6 +184,9 @@ def _files(folder: Path, recipes: dict[str, Covered], old: Manifest | None) -> d
         for path in entry.files:
             if path not in contents:
                 contents[path] = describe(folder / path)
+    for path in (path for each in itself.values() for path in each.files):
+        if path not in contents:
+            contents[path] = describe(folder / path)
     return contents
 
 

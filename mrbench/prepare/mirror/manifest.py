@@ -24,11 +24,20 @@ class Missing(Struct, frozen=True):
     why: str
 
 
+class Installable(Struct, frozen=True, kw_only=True):
+    """What a mirror has of mrbench itself, for one version of Python: the paths of wheels."""
+
+    files: tuple[str, ...]
+    missing: tuple[Missing, ...] = ()
+
+
 class Covered(Struct, frozen=True, kw_only=True):
     """What a mirror has for one recipe.
 
     python: the version its wheels are for; packages_sha256: what they follow from; repos: commits
-    by the repository's path in the mirror; files: paths of wheels and weights.
+    by the repository's path in the mirror; files: paths of wheels and weights. left_out: names of
+    locked packages that were not wanted in it, with * for any text. without_weights: whether no
+    weights were wanted.
     """
 
     python: str
@@ -36,6 +45,8 @@ class Covered(Struct, frozen=True, kw_only=True):
     repos: Mapping[str, tuple[str, ...]]
     files: tuple[str, ...]
     missing: tuple[Missing, ...]
+    left_out: tuple[str, ...] = ()
+    without_weights: bool = False
 
 
 class Content(Struct, frozen=True):
@@ -56,7 +67,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """The content of mirror.json.
 
     suites: those of which it covers every recipe. recipes: by suite/name; files: by their path in
-    the mirror.
+    the mirror. itself: mrbench, by versions of Python.
     """
 
     format: int = FORMAT
@@ -66,11 +77,17 @@ class Manifest(Struct, frozen=True, kw_only=True):
     recipes: Mapping[str, Covered]
     missing: tuple[Lacking, ...] = ()
     files: Mapping[str, Content]
+    itself: Mapping[str, Installable] = {}
 
 
-def lacking(recipes: Mapping[str, Covered]) -> tuple[Lacking, ...]:
-    """Gather what recipes lack, sorted by what it is."""
+def lacking(
+    recipes: Mapping[str, Covered], itself: Mapping[str, Installable]
+) -> tuple[Lacking, ...]:
+    """Gather what recipes and mrbench itself lack, sorted by what it is."""
     needed: dict[str, list[str]] = {}
+    for python, each in itself.items():
+        for item in each.missing:
+            needed.setdefault(f"{item.what}: {item.why}", []).append(f"mrbench, Python {python}")
     for name, covered in recipes.items():
         for item in covered.missing:
             needed.setdefault(f"{item.what}: {item.why}", []).append(name)
@@ -94,6 +111,8 @@ def read_manifest(folder: Path) -> Manifest:
         ) from exc
     manifest = files.decode(raw, Manifest, path, error=UnavailableError, remedy=REMEDY)
     _check_paths("files", manifest.files, path)
+    for python, each in manifest.itself.items():
+        _check_paths(f"itself.{python}.files", each.files, path)
     for name, covered in manifest.recipes.items():
         _check_paths(f"recipes.{name}.repos", covered.repos, path)
         _check_paths(f"recipes.{name}.files", covered.files, path)

@@ -78,7 +78,7 @@ def _unserved(folder: Path, manifest: Manifest, file: RecipeFile, handle: int) -
         )
     if entry.packages_sha256 != wheels.inputs_sha256(file.recipe.environment, file.lock):
         yield Problem(f"{name}: its environment or lock has changed since", ADD)
-    for weights in file.recipe.weights:
+    for weights in () if entry.without_weights else file.recipe.weights:
         path, title = f"{WEIGHTS}/{weights.file}", f"weights {weights.file}"
         if path not in entry.files and title not in missing:
             yield Problem(f"{name}: {title} are not in it", ADD)

@@ -8,7 +8,8 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from mrbench.errors import UnavailableError
 from mrbench.model.inputs import Environment
@@ -23,12 +24,13 @@ HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
 def find(
-    env: Environment, lock: bytes | None, mirror: str | None
+    env: Environment, lock: bytes | None, mirror: str | None, leave_out: Sequence[str] = ()
 ) -> tuple[list[File], list[Missing]]:
     """Find the files of an environment: those of its lock, and what it names beside the lock.
 
     Beside it are `supplied`, and what a build step that says `install` names as NAME==VERSION:
-    pip gets that by itself.
+    pip gets that by itself. leave_out: names of packages that are not wanted; a * stands for any
+    text.
     """
     if env.kind == "current":
         return [], []
@@ -39,24 +41,31 @@ def find(
     if lock is None and (env.requirements or env.build_requirements):
         missing.append(Missing("packages", "the recipe has no lock; make one with `mrbench lock`"))
     locked = lockfile.blocks(lock or b"")
+    locked = {n: block for n, block in locked.items() if not is_left_out(n, leave_out)}
     available, lacking = _find(env, list(locked.values()), mirror)
     missing += lacking
-    for word in dict.fromkeys((*env.supplied, *named_in_steps(env))):
+    beside = dict.fromkeys((*env.supplied, *named_in_steps(env)))
+    for word in (w for w in beside if not is_left_out(lockfile.normalized(w), leave_out)):
         more, lacking = _find(env, [word], mirror)
         available |= {name: some for name, some in more.items() if name not in locked}
         supplied = "; set UV_FIND_LINKS to the folder that has it" if word in env.supplied else ""
         missing += [Missing(item.what, item.why + supplied) for item in lacking]
     for name, candidates in available.items():
-        chosen = _choose(candidates, set(HASH.findall(locked.get(name, ""))))
+        chosen = choose(candidates, set(HASH.findall(locked.get(name, ""))))
         files += chosen
         if not chosen:
             missing.append(Missing(name, "no file on the index has one of the lock's hashes"))
     return files, missing
 
 
-def python_version(env: Environment) -> str:
+def is_left_out(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a package, by its normalized name, is one that shall not be in a mirror."""
+    return any(fnmatchcase(name, re.sub(r"[-_.]+", "-", each).lower()) for each in patterns)
+
+
+def python_version(env: Environment | None = None) -> str:
     """Return the version that an environment is for: the recipe's, else mrbench's own."""
-    return env.python or f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return (env and env.python) or f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def inputs_sha256(env: Environment, lock: bytes | None) -> str:
@@ -101,7 +110,7 @@ def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candi
     return ask(requirements, python_version(env), options_for(wheels), variables_for(env, wheels))
 
 
-def _choose(candidates: list[File], hashes: set[str]) -> list[File]:
+def choose(candidates: list[File], hashes: set[str]) -> list[File]:
     """Return the wheels, else the sdist, without doubles; only what has one of the hashes, if any.
 
     Mostly it is one wheel. Where there are more, the training machine's pip picks.
