@@ -76,4 +76,6 @@ def _widened(part: Any) -> Any:  # noqa: ANN401 - any part of a schema
     if not isinstance(part, dict):
         return part
     wide = {name: _widened(each) for name, each in part.items() if name != ALSO}
-    return {**wide, "type": [part["type"], *part[ALSO]]} if ALSO in part else wide
+    if ALSO in part and "type" in part:  # a key of a mapping has none: it is text
+        return {**wide, "type": [part["type"], *part[ALSO]]}
+    return wide
