@@ -340,3 +340,16 @@ def test_memory_that_the_log_prints_has_a_column() -> None:
     assert "Allocated (GiB)" in text
     assert "4.60" in text
     assert "as the log prints it" in text.replace("\n", " ")
+
+
+def test_licences_of_what_was_trained_stand_below_the_table() -> None:
+    runs = [
+        record("a", 40, licence="AGPL-3.0-only"),
+        record("b", 30, licence="MIT"),
+        record("c", 20, licence="MIT"),
+        record("d", 10),  # an older record, or nobody's
+    ]
+    text = render(SUITE, rows := make_rows(SUITE, runs), "plain")
+    assert "Licences of what was trained: AGPL-3.0-only (A), MIT (B, C)." in text
+    assert json.loads(render(SUITE, rows, "json"))[0]["licence"] == "AGPL-3.0-only"
+    assert "Licences" not in render(SUITE, make_rows(SUITE, runs[3:]), "plain")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from mrbench.model.inputs import (
+    PROBLEM,
     Command,
     Count,
     Dataset,
@@ -26,6 +27,17 @@ from mrbench.model.inputs import (
 from mrbench.model.logformat import LogFormat
 from mrbench.model.parameters import Parameter
 from mrbench.model.workload import Workload
+
+# of https://spdx.org/licenses
+_SPDX = ("is no SPDX expression", "write it as Apache-2.0, or MIT AND BSD-3-Clause")
+Licence = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*( (AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.+-]*)*$",
+        max_length=200,
+        extra={PROBLEM: _SPDX},
+    ),
+]
 
 
 class MultiNode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -219,10 +231,22 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One implementation, as its YAML pins it."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {"parameters": {}, "random_weights": None}
+    LATER: ClassVar[Mapping[str, Any]] = {
+        "parameters": {},
+        "random_weights": None,
+        "licence": "",
+    }
 
     title: Annotated[str, Meta(description="Name to show in tables, e.g. detectron2.")]
     framework: Annotated[str, Meta(description="Deep learning framework, e.g. PyTorch.")]
+    licence: Annotated[
+        Licence,
+        Meta(
+            description="Licence of the project that is trained, as an SPDX expression, e.g."
+            " Apache-2.0; of several parts the one with the model and its training. Shown in lists,"
+            " below tables and in reports. Default: unknown."
+        ),
+    ] = ""
     source: Annotated[Source, Meta(description="Code to train: a repository at one commit.")]
     environment: Annotated[
         Environment, Meta(description="Python interpreter and libraries to train with.")

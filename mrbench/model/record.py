@@ -166,6 +166,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     ended: Annotated[str | None, Meta(description="UTC time of the end.")] = None
     exit_code: Annotated[int, Meta(description="Exit code of mrbench for this run.")] = 0
+    licence: Annotated[
+        str | None, Meta(description="SPDX expression of the licence of what was trained.")
+    ] = None
     family: Annotated[
         str | None, Meta(description="Digest of the plan but for the count of GPUs.")
     ] = None

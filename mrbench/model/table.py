@@ -52,6 +52,10 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     implementation: Annotated[str, Meta(description="Name of the recipe.")]
     title: Annotated[str, Meta(description="The recipe's title.")]
     framework: Annotated[str, Meta(description="Deep learning framework.")]
+    licence: Annotated[
+        str | None,
+        Meta(description="Licence of the project that was trained, as SPDX says; null: unknown."),
+    ] = None
     commit: Annotated[str, Meta(description="The source's commit; a package's SHA-256.")]
     pinned: Annotated[bool, Meta(description="Whether that is the recipe's own commit.")]
     gpus: Annotated[int, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]

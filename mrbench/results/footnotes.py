@@ -73,6 +73,16 @@ def texts(rows: Sequence[TableRow]) -> list[str]:
     ]
 
 
+def licences(rows: Iterable[TableRow]) -> str:
+    """Return whose licence is which, of all rows that know it, or an empty text."""
+    titles: dict[str, list[str]] = {}
+    for row in rows:
+        if row.licence:
+            titles.setdefault(row.licence, []).append(row.title)
+    of_each = [f"{name} ({', '.join(dict.fromkeys(of))})" for name, of in titles.items()]
+    return f"Licences of what was trained: {', '.join(of_each)}." if of_each else ""
+
+
 def between(
     disparities: Iterable[Disparity], implementations: Collection[str]
 ) -> tuple[Disparity, ...]:

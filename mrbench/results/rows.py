@@ -42,6 +42,7 @@ class TableRun(NamedTuple):
     plan: Plan
     like: Hashable
     packages: str
+    licence: str | None
     series: Hashable | None
     terms: Facts
     hardware: str
@@ -70,6 +71,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         plan=plan,
         like=(record.plan_digest, _machine(record), _image(record), _packages(record)),
         packages=footnotes.own_environment(record),
+        licence=record.licence,
         series=_series(record),
         terms=terms(record),
         hardware=_hardware(record),
@@ -241,6 +243,7 @@ def _row(
         implementation=plan.implementation,
         title=plan.title,
         framework=plan.framework,
+        licence=newest.licence,
         commit=plan.source.revision,
         pinned=plan.pinned,
         gpus=plan.gpus,

@@ -38,6 +38,7 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         "implementation": f"{plan.title} ({plan.framework}), suite {plan.suite}",
         "parameters": settings({n: str(p.value) for n, p in plan.parameters.items()}) or "none",
         "source": plan.source.upstream,
+        **({"licence": record.licence} if record.licence else {}),
         "commit": plan.source.revision + ("" if plan.pinned else "  NOT the pinned one"),
         "tree": record.workspace.tree if record.workspace else None,
         "patches": _pairs(plan.patch_sha256),

@@ -254,6 +254,7 @@ def blank(
         suite=file.suite,
         plan=plan,
         plan_digest=plan.digest,
+        licence=file.recipe.licence or None,
         family=family(file, plan),
         status="failed",
         series=series,
@@ -273,6 +274,7 @@ def family(file: RecipeFile, plan: Plan) -> str:
     Runs of one family on different counts are a scaling series.
     """
     recipe = as_ever(file.recipe) | {"notes": ""}
+    recipe.pop("licence", None)
     # told since; the training had them all along
     recipe["launch"].pop("iterations", None)
     recipe["workload"].pop("whole_batches", None)

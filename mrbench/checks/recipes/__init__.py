@@ -22,6 +22,7 @@ RecipeCheck = Callable[[Subject], Iterator[Finding]]
 # In the order in which they are reported.
 OFFLINE: tuple[RecipeCheck, ...] = (
     pins.commits,
+    pins.licence,
     pins.placeholders,
     parameters.check_values,
     patches.check_patches,

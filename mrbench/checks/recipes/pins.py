@@ -29,6 +29,19 @@ def commits(subject: Subject) -> Iterator[Finding]:
         yield subject.ok("commits", f"{text}, with {'trees' if packages else 'tree'}")
 
 
+def licence(subject: Subject) -> Iterator[Finding]:
+    """Ask whether one of a suite's recipes says under which licence its project is.
+
+    What mrbench brings itself may be of nobody else.
+    """
+    own = (subject.plan.source.url or "").startswith("package:")
+    if subject.file.recipe.licence:
+        yield subject.ok("licence", subject.file.recipe.licence)
+    elif subject.base is not None and not own:
+        text, remedy = "the recipe does not say which", "add `licence`, an SPDX expression"
+        yield subject.finding("licence", text, remedy, "title", outcome="note")
+
+
 def placeholders(subject: Subject) -> Iterator[Finding]:
     """Look for what would be left unfilled in the command of one node, or filled with nothing."""
     recipe, plan = subject.file.recipe, subject.plan

@@ -32,6 +32,7 @@ class ListedRecipe(msgspec.Struct, frozen=True):
     framework: str
     url: str
     commit: str
+    licence: str | None = None
     parameters: Mapping[str, Parameter] = {}
 
 
@@ -80,6 +81,7 @@ def _suite(name: str) -> ListedSuite:
                 framework=file.recipe.framework,
                 url=file.recipe.source.upstream,
                 commit=file.recipe.source.revision,
+                licence=file.recipe.licence or None,
                 parameters=file.recipe.parameters,
             )
             for file in files
@@ -101,6 +103,7 @@ def _as_text(suites: Mapping[str, ListedSuite]) -> str:
             lines.append(
                 f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {recipe.url}"
             )
+            lines += [f"  {'':20} licence: {recipe.licence}"] if recipe.licence else []
             defaults = {name: each.default for name, each in recipe.parameters.items()}
             lines += [f"  {'':20} parameters: {settings(defaults)}"] if defaults else []
         if not suite.implementations:

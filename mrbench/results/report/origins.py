@@ -21,6 +21,7 @@ def origin_facts(run: ReportRun, others: int) -> list[tuple[str, str]]:
         "run": f"{record.id}{f' and {others} more' if others else ''}",
         "read from": run.called,
         "source": plan.source.upstream,
+        **({"licence": record.licence} if record.licence else {}),
         "commit": plan.source.revision + ("" if plan.pinned else " (not the pinned one)"),
         "tree": record.workspace.tree if record.workspace else None,
         "patches": _pairs(plan.patch_sha256),

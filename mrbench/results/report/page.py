@@ -111,6 +111,7 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     ranked: Sequence[PageRow]
     unranked: Sequence[PageRow]
     unequal: Sequence[str]
+    licences: str
     footnotes: Sequence[str]
     concerns: Sequence[Concern]
     origins: Sequence[Origin]
@@ -228,6 +229,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         meanings=meanings(["implementation", *used], ranked or chapter.rows),
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],
+        licences=footnotes.licences(chapter.rows),
         unequal=footnotes.unequal(suite.differences, [row.implementation for row in chapter.rows]),
         footnotes=footnotes.texts(chapter.rows),
         concerns=concerns(chapter),

@@ -32,8 +32,8 @@ class Sheet:
     unequal: what differs among the rows' implementations, and which way it pushes the number.
     meanings: what the columns mean; reasons: those for no number that are too long for their cell,
     and what slowed valid runs; remarks: the other notes on valid rows; notes: the footnotes, each
-    beginning with its [number]. marks: of each row, for formats that show one. earlier: which runs
-    are in no row. left_out: which columns a terminal has no room for.
+    beginning with its [number]. licences: of what was trained. marks: of each row, for formats that
+    show one. earlier: which runs are in no row. left_out: which columns a terminal has no room for.
     """
 
     title: str
@@ -49,6 +49,7 @@ class Sheet:
     notes: Sequence[str] = ()
     marks: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    licences: str = ""
     earlier: str = ""
     left_out: str = ""
 
@@ -57,9 +58,10 @@ class Sheet:
         """Return the texts below the table, in paragraphs that belong together."""
         about = [self.about] if self.about else []
         left_out = [text for text in (self.left_out, self.earlier) if text]
+        licences = [self.licences] if self.licences else []
         unequal = [UNEQUAL, *self.unequal] if self.unequal else []
         parts = (left_out, about, unequal, self.meanings, self.reasons, self.remarks, self.notes)
-        return [part for part in parts if part]
+        return [part for part in (*parts, licences) if part]
 
     @property
     def below(self) -> list[str]:
@@ -91,6 +93,7 @@ def make(
         reasons=(*(_reasons(rows) if "status" in names else ()), *_slowed(rows)),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
+        licences=one_line(footnotes.licences(rows)),
         earlier=_earlier(rows),
         remarks=[
             one_line(f"{row.name}: {note}")
