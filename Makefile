@@ -1,13 +1,13 @@
 # make demo: see the whole pipeline in a minute; make smoke MIRROR=folder: really train all
-# implementations on a CPU; make smoke-tokens: the same of trainers of language models; make test:
-# the whole test suite from nothing; make test-fast: the tests to run while one works, in less than
-# a minute; make docs: the documentation's site.
+# implementations on a CPU; make smoke-today: the same of today's; make smoke-tokens: of trainers of
+# language models; make test: the whole test suite from nothing; make test-fast: the tests to run
+# while one works, in less than a minute; make docs: the documentation's site.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo smoke smoke-tokens test test-fast coverage damage docs bench fuzz clean
+.PHONY: demo smoke smoke-today smoke-tokens test test-fast coverage damage docs bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
@@ -17,6 +17,12 @@ demo: $(VENV)/.installed
 smoke: $(VENV)/.installed
 	status=0; $(BIN)/mrbench run --suite smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
 	$(BIN)/mrbench table --suite smoke && exit $$status
+
+# Today's implementations; MIRROR as above. Needs Python 3.12, and a C++ compiler.
+smoke-today: $(VENV)/.installed
+	status=0; \
+	$(BIN)/mrbench run --suite today-smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
+	$(BIN)/mrbench table --suite today-smoke && exit $$status
 
 # The trainers of language models; MIRROR as above. Needs Python 3.12.
 smoke-tokens: $(VENV)/.installed

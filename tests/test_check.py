@@ -33,6 +33,8 @@ def test_this_repository_passes(tmp_path: Path) -> None:
     # what mrbench carries is looked at without a network, too
     assert {c["subject"] for c in answer["checks"] if c["topic"] == "twice"} == {
         "demo/minimask",
+        "today/minimask",
+        "today-smoke/minimask",
         "today/torchvision",
         "today-smoke/torchvision",
         "smoke/torchvision",

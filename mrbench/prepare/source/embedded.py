@@ -3,6 +3,7 @@
 Its id depends on the files alone, so a recipe can pin it like any other commit.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mrbench import embedded
@@ -12,10 +13,14 @@ from mrbench.prepare.source.tree import object_id, tree_objects
 KINDS = (".py", ".md", ".txt", ".yml")
 SIGNATURE = "mrbench <mrbench@invalid> 1577836800 +0000"  # 2020-01-01; nobody and never, but fixed
 FOLDER = Path(embedded.__file__).parent
+BASES: Mapping[str, str] = {"minimask_r50": "minimask"}  # whose files are in its repository, too
 
 
 def repository(name: str, root: Path | None = None) -> dict[str, bytes]:
-    """Return the files of an embedded implementation: path with slashes -> content."""
+    """Return the files of an embedded implementation: path with slashes -> content.
+
+    One that is built on another has the other's files as well, its own in the place of namesakes.
+    """
     root = root or FOLDER
     known = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("_"))
     if name not in known:
@@ -23,7 +28,8 @@ def repository(name: str, root: Path | None = None) -> dict[str, bytes]:
             f"package:{name}: mrbench carries {', '.join(known)}", "name such a one"
         )
     folder = root / name
-    return {
+    base = repository(BASES[name], root) if name in BASES else {}
+    return base | {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.suffix in KINDS and path.is_file() and "__pycache__" not in path.parts
