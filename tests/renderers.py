@@ -338,6 +338,16 @@ def tqdm(seconds: Sequence[float], _images: int) -> list[str]:
     return (text + "\n").splitlines(keepends=True)
 
 
+def ultralytics(seconds: Sequence[float], _images: int) -> list[str]:
+    head = "      Epoch    GPU_mem   box_loss  Instances       Size\n"
+    text = f"Starting training for 3 epochs...\n\n{head}"
+    for n in range(len(seconds)):
+        passed = sum(seconds[: n + 1])
+        text += f"\r\x1b[K        1/3      1.25G        2.5         24        640: {n // 10}%"
+        text += f" ━╸─── {n}/1000 3.5it/s {round(passed) // 60}:{round(passed) % 60:02d}<7.5s"
+    return (text + "\n").splitlines(keepends=True)
+
+
 def ultralytics_csv(seconds: Sequence[float], _images: int) -> list[str]:
     epochs = range(1, len(seconds) // 50 + 1)
     rows = [f"{e},{sum(seconds[: 50 * e]):.6g},0.93,0.001\n" for e in epochs]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, parse_log
@@ -57,6 +58,27 @@ def test_todays_detectron2_states_it_in_another_way() -> None:
     found = read_stated(read_blocks(LOGS / "detectron2-today.log"), states)
     assert found["work_per_iteration"].value == "2"
     assert found["image_size"].value == "64/107"
+
+
+def test_a_value_may_be_called_otherwise_in_the_log() -> None:
+    log = plan.make_plan(load.load_named("detectors-smoke", "yolo26-seg")).log
+    blocks = list(read_blocks(LOGS / "ultralytics.log.gz"))  # of a run that was told other things
+    told = {name: fact.value for name, fact in read_stated(blocks, log.states, log.means).items()}
+    assert told == {
+        "work_per_iteration": "64",
+        "per_device": "4",
+        "gpus": "1",
+        "image_size": "160/160",
+        "precision": "float16",  # amp=True
+    }
+
+
+def test_what_is_called_otherwise_must_be_stated() -> None:
+    recipe = load.load_named("detectors-smoke", "yolo26-seg")
+    log = replace(recipe.recipe.log, means={"accumulation": {"none": "1"}})
+    bad = replace(recipe, recipe=replace(recipe.recipe, log=log))
+    with pytest.raises(RecipeError, match=r"log\.states has no accumulation"):
+        plan.make_plan(bad)
 
 
 def test_the_last_statement_counts_and_its_line_is_told() -> None:

@@ -317,7 +317,7 @@ def _stated_work(path: Path, log: LogFormat, unit: Unit) -> int | None:
     """
     if not log.states or not path.is_file():  # a pipe can be read but once
         return None
-    facts = {n: f.value for n, f in read_stated(read_blocks(path), log.states).items()}
+    facts = {n: f.value for n, f in read_stated(read_blocks(path), log.states, log.means).items()}
     work = facts.get("work_per_iteration")
     batches = unit == "tokens" or "accumulation" in log.states
     if work is None and not batches and facts.keys() >= {"per_device", "gpus"}:

@@ -63,6 +63,7 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "per": None,
         "restarts": False,
         "metrics": {},
+        "means": {},
     }
 
     format: Annotated[
@@ -194,6 +195,14 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="What else the log states of its workload, as regular expressions with a"
             " group around the value. Keys: work_per_iteration, per_device, gpus, precision,"
             " image_size (groups short and long), iterations_per_epoch."
+        ),
+    ] = {}
+    means: Annotated[
+        Mapping[str, Mapping[str, str]],
+        Meta(
+            description="What a value that the log states is in the recipe's words, by key of"
+            ' `states`, e.g. {precision: {"False": float32}} of a log that says amp=False. Other'
+            " values are taken as they are."
         ),
     ] = {}
     metrics: Annotated[

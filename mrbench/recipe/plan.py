@@ -254,6 +254,10 @@ def _resolved_log(file: RecipeFile) -> LogFormat:
     except RecipeError as exc:
         raise file.place.error(exc.key or "log.metrics", exc.text, exc.remedy) from exc
     try:
-        return resolve_format(file.recipe.log)
+        log = resolve_format(file.recipe.log)
     except RecipeError as exc:
         raise file.place.error("log.format", exc.text, exc.remedy) from exc
+    if unstated := sorted({*log.means} - {*log.states}):
+        text, remedy = f"log.states has no {unstated[0]}", "add it there, or take it out here"
+        raise file.place.error(f"log.means.{unstated[0]}", text, remedy)
+    return log

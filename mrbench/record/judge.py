@@ -118,7 +118,7 @@ def judge(folder: RunDir, plan: Plan, exit_: Exit) -> Measurement:
 
 def stated(folder: RunDir, plan: Plan) -> dict[str, StatedFact]:
     """Return what the log states of its workload, by the plan's patterns."""
-    return read_stated(read_blocks(folder.log), plan.log.states)
+    return read_stated(read_blocks(folder.log), plan.log.states, plan.log.means)
 
 
 def _explain(

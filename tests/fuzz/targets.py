@@ -53,6 +53,7 @@ RENDERERS: Mapping[str, tuple[str, ...]] = {
     "mllog": ("mllog",),
     "orbit": ("orbit",),
     "tqdm": ("tqdm",),
+    "ultralytics": ("ultralytics",),
     "ultralytics-csv": ("ultralytics_csv",),
 }
 TOKENS: Mapping[str, renderers.Render] = {

@@ -5,6 +5,9 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import date
+from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.measure.log import patience
@@ -68,11 +71,15 @@ def check_patterns(states: Mapping[str, str]) -> None:
             raise RecipeError(f"{name}: needs a group around the value, as in 'gpus: (\\d+)'")
 
 
-def read_stated(blocks: Iterable[Block], states: Mapping[str, str]) -> dict[str, StatedFact]:
+def read_stated(
+    blocks: Iterable[Block],
+    states: Mapping[str, str],
+    means: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> dict[str, StatedFact]:
     """Return each fact's value and line in the log; the last of several statements counts.
 
-    blocks: as read_blocks yields them. Facts that the log does not state are left out. Raises
-    MeasureError for a pattern that takes too long.
+    blocks: as read_blocks yields them. means: as LogFormat.means. Facts that the log does not state
+    are left out. Raises MeasureError for a pattern that takes too long.
     """
     if not states:
         return {}
@@ -84,7 +91,12 @@ def read_stated(blocks: Iterable[Block], states: Mapping[str, str]) -> dict[str,
     head = bytes(text[:SEARCHED_BYTES])
     patterns = with_new_names(states)
     facts = {name: _last_statement(head, name, pattern) for name, pattern in patterns.items()}
-    return {name: fact for name, fact in facts.items() if fact}
+    words = with_new_names(means)
+    return {
+        name: replace(fact, value=words.get(name, {}).get(fact.value, fact.value))
+        for name, fact in facts.items()
+        if fact
+    }
 
 
 def _last_statement(text: bytes, name: str, pattern: str) -> StatedFact | None:
