@@ -21,6 +21,13 @@ def make(runs: Path, count: int) -> list[Path]:
     return folders
 
 
+def alike(runs: Path, count: int) -> list[Path]:
+    """Write so many runs of one plan, not entered yet; return their folders, oldest first."""
+    (path,) = manyruns.KEPT.glob("smoke/detectron2/*/record.json")
+    record = rundir.load(path).plain()
+    return [manyruns.write(runs, dict(record), number) for number in range(count)]
+
+
 def enter(runs: Path, folder: Path, *, ended: bool = True) -> None:
     """Enter a run's beginning and, with its place in the record, its end."""
     path = folder / "record.json"

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,3 +186,58 @@ def test_runs_from_before_the_ledger_are_older_than_it(tmp_path: Path) -> None:
     ledgers.enter(tmp_path / "runs", folders[2])
     found = verify(tmp_path, 0)
     assert sum(text.endswith("is not in it: older than it") for text in found) == 2
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> list[Path]:
+    """Make seven runs of one plan: three valid, and four that somebody would rather not show."""
+    runs = tmp_path / "runs"
+    folders = ledgers.alike(runs, 7)
+    for folder in folders[:3]:
+        ledgers.enter(runs, folder)
+    reason = {"status": "failed", "reason": "exit code 1", "validity": None, "measurement": None}
+    ledgers.change(folders[3], **reason)
+    ledgers.enter(runs, folders[3])
+    for folder in folders[4:6]:
+        ledgers.enter(runs, folder)
+    ledgers.enter(runs, folders[6], ended=False)
+    (folders[6] / "record.json").unlink()
+    assert mrbench("runs", "rm", folders[4].name, cwd=tmp_path).returncode == 0
+    shutil.rmtree(folders[5])
+    return folders
+
+
+def test_a_table_says_how_many_runs_it_shows_and_what_became_of_the_others(
+    chosen: list[Path], tmp_path: Path
+) -> None:
+    told = mrbench("table", "smoke", cwd=tmp_path).stdout
+    assert "3 of 7" in told
+    flat = " ".join(told.split())
+    assert "3 of 7 runs of its plan in the ledger; the others: 1 failed (" in flat
+    assert all(f"1 {what} (smoke/" in flat for what in ("removed", "missing", "broken off"))
+    (row,) = json.loads(mrbench("table", chosen[0], "--json", cwd=tmp_path).stdout)
+    assert (row["repeats"], row["ledger_runs"]) == (1, 7)
+    assert len(row["ledger"]["became"]["valid"]) == 3
+    assert "2 valid, in no row here" in mrbench("table", chosen[0], cwd=tmp_path).stdout
+    shown = mrbench("show", chosen[0], cwd=tmp_path).stdout
+    assert "7 runs of its plan in the ledger: 3 valid, 1 failed, 1 removed" in shown
+    assert mrbench("report", "-o", "r.html", cwd=tmp_path).returncode == 0
+    page = (tmp_path / "r.html").read_text()
+    assert ">3 of 7<" in page
+    assert "3 of 7 runs of its plan in the ledger; the others: 1 failed" in page
+
+
+def test_an_archive_says_how_many_runs_there_were(tmp_path: Path, toy: Path) -> None:
+    assert mrbench("run", "--recipe", toy, "--repeat", 3, cwd=tmp_path).returncode == 0
+    done = mrbench("pack", "toy", "-o", "a.tar.gz", cwd=tmp_path)
+    assert "3 runs of its plan in the ledger: 3 valid" in done.stdout
+    (tmp_path / "other").mkdir()
+    (tmp_path / "a.tar.gz").rename(tmp_path / "other" / "a.tar.gz")
+    told = mrbench("table", "a.tar.gz", cwd=tmp_path / "other").stdout
+    assert "1 of 3" in told
+    told = mrbench("verify", "a.tar.gz", cwd=tmp_path / "other").stdout
+    assert "then it had 3 runs of its plan" in " ".join(told.split())
+    (tmp_path / "runs" / "ledger.jsonl").unlink()
+    told = mrbench("table", "toys", cwd=tmp_path).stdout
+    assert "3 of ?" in told
+    assert "their ledger is not here" in " ".join(told.split())

@@ -32,7 +32,8 @@ def test_columns_by_name_in_any_order(tmp_path: Path) -> None:
     done = mrbench(*SMOKE, "--columns", "throughput, implementation", cwd=tmp_path)
     assert done.stdout.split("\n\n")[1].split()[:3] == ["Throughput", "(img/s)", "Implementation"]
     (first, *_) = rows_of(*SMOKE, "--columns", "n,throughput", cwd=tmp_path)
-    keys = ["repeats", "throughput", "low_throughput", "high_throughput"]
+    keys = ["repeats", "ledger_runs", "ledger_missing"]
+    keys += ["throughput", "low_throughput", "high_throughput"]
     assert list(first) == keys
     done = mrbench(*SMOKE, "--columns", "speed", cwd=tmp_path)
     assert done.returncode == 2

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from mrbench.model.container import DockerContainer
 from mrbench.model.job import ConvertedData, UsableEnvironment, UsedWeights, Workspace
-from mrbench.model.ledger import LedgerPlace
+from mrbench.model.ledger import LedgerPlace, PlanRuns
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.mfu import Mfu
@@ -147,6 +147,12 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True):
     originals: Annotated[
         Mapping[str, FileDigest], Meta(description="Files that were masked, as they were.")
     ] = {}
+    of_plan: Annotated[
+        PlanRuns | None,
+        Meta(
+            description="What had become of all runs of its plan, by the ledger; null: no ledger."
+        ),
+    ] = None
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from mrbench.model.ledger import PlanRuns
 from mrbench.model.metric import Metric, MetricName
 from mrbench.model.parameters import PlannedParameter
 from mrbench.model.record import Verdict
@@ -104,6 +105,18 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     scaling_from_gpus: Annotated[int | None, Meta(description="The fewest devices there.")] = None
     repeats: Annotated[int, Meta(description="Number of valid runs.")]
     failed_repeats: Annotated[int, Meta(description="Number of the others.")]
+    ledger_runs: Annotated[
+        int | None,
+        Meta(
+            description="Number of all runs of the row's plan, by the ledger; null: there is none."
+        ),
+    ] = None
+    ledger_missing: Annotated[
+        bool, Meta(description="Whether its runs are in a ledger that is not here.")
+    ] = False
+    ledger: Annotated[
+        PlanRuns | None, Meta(description="What became of all runs of the row's plan.")
+    ] = None
     earlier_runs: Annotated[
         int,
         Meta(

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +48,8 @@ class Entered(msgspec.Struct):
 
 def of_run(folder: Path) -> Path:
     """Return the folder of runs that a run's folder lies in."""
-    return files.real_path(folder).parents[2]
+    *_, above = files.real_path(folder).parents[:3]
+    return above
 
 
 def append(runs: Path, kind: Kind, **facts: str | float | None) -> LedgerEntry:
@@ -190,14 +191,22 @@ def _is_held(folder: RunDir) -> bool:
         return False
 
 
-def of_plan(runs: Path, digest: str, known: Mapping[str, Entered]) -> PlanRuns:
-    """Return what became of all runs of a plan that the ledger has, in its order."""
+def by_plan(runs: Path) -> Mapping[str, Sequence[tuple[str, Entered]]]:
+    """Return the runs of a ledger by the digest of their plan, each with its id, in order."""
+    found: dict[str, list[tuple[str, Entered]]] = {}
+    for name, run in entered(lines(runs)).items():
+        if run.began and run.began.plan:
+            found.setdefault(run.began.plan, []).append((name, run))
+    return found
+
+
+def became_of(runs: Path, entries: Iterable[tuple[str, Entered]]) -> PlanRuns | None:
+    """Return what became of runs of a plan; None where there are none."""
     found: dict[str, tuple[str, ...]] = {}
-    for name, run in known.items():
-        if run.began and run.began.plan == digest:
-            what = became(runs, name, run)
-            found[what] = (*found.get(what, ()), name)
-    return PlanRuns(became=found)
+    for name, run in entries:
+        what = became(runs, name, run)
+        found[what] = (*found.get(what, ()), name)
+    return PlanRuns(became=found) if found else None
 
 
 def end(runs: Path, record: RunRecord) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
+from mrbench.model.ledger import PlanRuns
 from mrbench.model.measurement import Interval, Repeats
 from mrbench.model.metric import Metric
 from mrbench.model.mfu import Mfu
@@ -22,6 +23,7 @@ from mrbench.record.provenance import Facts, terms
 from mrbench.results import footnotes, metrics, names, utilisation
 from mrbench.results.comparable import with_groups
 from mrbench.results.pareto import with_front
+from mrbench.results.selection import Ledgers
 from mrbench.results.use import Use, highest_peak, most, use_of
 
 Noises = tuple[Noise | None, Noise | None]
@@ -59,6 +61,9 @@ class TableRun(NamedTuple):
     use: Use
     mfu: Mfu | None
     metrics: Mapping[str, Metric]
+    digest: str
+    entered: bool
+    of_plan: PlanRuns | None
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -88,6 +93,9 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         use=use_of(record),
         mfu=record.mfu,
         metrics=(record.measurement.metrics if record.measurement else None) or {},
+        digest=record.plan_digest,
+        entered=record.ledger is not None,
+        of_plan=record.packed.of_plan if record.packed else None,
     )
 
 
@@ -112,8 +120,10 @@ def make_rows(
         counted[key] += len(group)
         if key not in latest or latest[key][-1].started < group[-1].started:
             latest[key] = group
+    ledgers = Ledgers()
     rows = [
-        _row(suite, reference, group, counted[key] - len(group)) for key, group in latest.items()
+        _with_ledger(_row(suite, reference, group, counted[key] - len(group)), group, ledgers)
+        for key, group in latest.items()
     ]
     rows = _with_scaling(rows, [group[-1].series for group in latest.values()])
     rows = names.with_names(suite, rows)
@@ -292,6 +302,17 @@ def _row(
         folders=tuple(run.folder for run in group if run.folder),
         folder=newest.folder,
     )
+
+
+def _with_ledger(row: TableRow, group: Sequence[TableRun], ledgers: Ledgers) -> TableRow:
+    """Return a row that says how many of all runs of its plan it shows, if a ledger tells."""
+    found = ledgers.of_plan(group[-1].digest, {run.id: run.folder for run in group})
+    if found is None:
+        packed = [run.of_plan for run in group if run.of_plan]
+        found = max(packed, key=lambda runs: runs.count, default=None)
+    missing = found is None and any(run.entered for run in group)
+    count = found.count if found else None
+    return msgspec.structs.replace(row, ledger=found, ledger_runs=count, ledger_missing=missing)
 
 
 def _newest(group: Sequence[TableRun]) -> TableRun:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
 from mrbench.model.inputs import Environment
+from mrbench.model.ledger import PlanRuns
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
 from mrbench.model.metric import Metric
@@ -13,14 +14,17 @@ from mrbench.model.parameters import settings
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
 from mrbench.model.work import one_of, rate_name
-from mrbench.results import footnotes, utilisation
+from mrbench.results import footnotes, selection, utilisation
 from mrbench.text import counted, printable, size_text
 
 
-def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) -> str:
+def describe_run(
+    record: RunRecord, called: str, by_rule: Sequence[str] = (), of_plan: PlanRuns | None = None
+) -> str:
     """Lay out a record as text, one fact per line. called: the run's folder or archive.
 
-    by_rule: the lines that tell what the published table's rule makes of the run's log.
+    by_rule: the lines that tell what the published table's rule makes of the run's log. of_plan:
+    all runs of its plan.
     """
     plan, measured = record.plan, record.measurement
     machine, environment = record.machine or Machine(), record.environment
@@ -61,6 +65,7 @@ def describe_run(record: RunRecord, called: str, by_rule: Sequence[str] = ()) ->
         if end
         else "never started",
         "plan digest": record.plan_digest,
+        "ledger": _ledger(record, of_plan),
     }
     return "\n".join(_line(name, value) for name, value in lines.items())
 
@@ -76,6 +81,15 @@ def _own_environment(record: RunRecord) -> dict[str, object]:
         lines += [str(other) for other in difference.other]
         lines += [f"{name} is not installed" for name in difference.missing]
     return {"own packages": "\n".join(lines)}
+
+
+def _ledger(record: RunRecord, of_plan: PlanRuns | None) -> str:
+    lines = [f"entry {record.ledger.position}"] if record.ledger else ["in none"]
+    if of_plan:
+        lines.append(selection.in_words(of_plan))
+    elif record.ledger:
+        lines.append("of a ledger that is not here")
+    return "\n".join(lines)
 
 
 def _measured(measured: Measurement) -> dict[str, object]:

@@ -11,6 +11,7 @@ from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.record.archive import opened
 from mrbench.record.pack import pack
+from mrbench.results import selection
 from mrbench.text import counted, printable, size_text
 
 COMMAND = Command(
@@ -58,9 +59,13 @@ def main(args: argparse.Namespace) -> int:
         masked = msgspec.to_builtins(packed.masked) if packed else {}
         left = packed.left if packed else ()
         made = {"file": str(args.output), "run": record.id, "files": files, "size_bytes": size}
-        print(json.dumps(made | {"masked": masked, "left": left}, indent=1))
+        of_plan = msgspec.to_builtins(packed.of_plan) if packed else None
+        made |= {"masked": masked, "left": left, "of_plan": of_plan}
+        print(json.dumps(made, indent=1))
         return 0
     print(f"{printable(str(args.output))}: {record.id}, {files} files, {size_text(size)}")
+    if packed and packed.of_plan:
+        print(selection.in_words(packed.of_plan))
     for kind, masked in sorted(packed.masked.items()) if packed else ():
         print(f"masked: {kind}, {counted(masked.count, 'time')}, in {', '.join(masked.files)}")
     for text in packed.left if packed else ():

@@ -12,7 +12,7 @@ from mrbench.model.record import RunRecord
 from mrbench.recipe import load
 from mrbench.record import rundir
 from mrbench.record.archive import Opened, opened
-from mrbench.results import byrule
+from mrbench.results import byrule, selection
 from mrbench.results.report import terminal
 from mrbench.results.show import describe_run
 
@@ -63,7 +63,8 @@ def _described(run: Opened, record: RunRecord) -> str:
     suite = load.load_suite(name) if name in carried else record.suite
     rules = [each.rule for each in suite.references if each.rule is not None]
     by = byrule.of_run(record, run.folder.log, rules[0]) if rules else None
-    return describe_run(record, run.called, byrule.describe(by) if by else ())
+    told = byrule.describe(by) if by else ()
+    return describe_run(record, run.called, told, selection.of_run(run, record))
 
 
 def _plotted(run: Opened, record: RunRecord) -> str:

@@ -26,7 +26,10 @@ def check_ledger(evidence: Evidence) -> Iterator[Finding]:
     """Check the chain, and that the run is in it as recorded."""
     record, runs = evidence.record, ledger.of_run(Path(evidence.run.called))
     if evidence.run.is_archive:
-        yield Finding("ledger", "not checked", "an archive does not bring its ledger along")
+        known = record.packed.of_plan if record.packed else None
+        text = f"; then it had {counted(known.count, 'run')} of its plan" if known else ""
+        text = f"an archive does not bring its ledger along{text}"
+        yield Finding("ledger", "not checked", text)
         return
     try:
         found = ledger.lines(runs)

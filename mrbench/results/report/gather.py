@@ -232,7 +232,7 @@ def _chapter(
     runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
     # one that mrbench does not carry, as it was for the newest run
     suite = load.load_suite(name) if name in load.suite_names() else runs[-1].record.suite
-    rows = make_rows(suite, [table_run(run.record) for run in runs], reference)
+    rows = make_rows(suite, [table_run(run.record, run.called) for run in runs], reference)
     return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=rows)
 
 

@@ -32,6 +32,7 @@ from mrbench.results.report.gather import (
     download_rows,
     download_runs,
 )
+from mrbench.results.selection import n_of_m, not_shown
 from mrbench.results.table.columns import Column, known
 from mrbench.results.table.offered import METRIC, columns_of, header, meanings
 from mrbench.results.table.parameters import PARAMETERS
@@ -61,7 +62,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True):
     framework: str
     throughput: str
     used: Sequence[str]
-    count: int
+    count: str
     verdict: str
     mark: str
     reason: str
@@ -226,7 +227,10 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         parts=parts,
         empty=empty,
         used=[header(column, chapter.rows) for column in used.values()],
-        meanings=meanings(["implementation", *used], ranked or chapter.rows),
+        meanings=[
+            *meanings(["implementation", "n", *used], ranked or chapter.rows),
+            *filter(None, map(not_shown, chapter.rows)),
+        ],
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],
         licences=footnotes.licences(chapter.rows),
@@ -268,7 +272,7 @@ def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow
         framework=row.framework,
         throughput=ranking.throughput(row),
         used=[_dashed(column.cell(chapter.suite, row)) for column in used.values()],
-        count=row.repeats,
+        count=n_of_m(row),
         verdict="; ".join([verdict, *row.notes]),
         mark=MARKS.get(row.validity, "invalid"),
         reason=row.reason or row.status,

@@ -55,6 +55,7 @@ LISTS = (
     "lead",
     "metrics",
     "parameters",
+    "ledger",
 )  # what CSV leaves out unless it is asked for
 
 

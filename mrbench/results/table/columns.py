@@ -11,6 +11,7 @@ from mrbench.model.mfu import percent
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.results import byrule, pareto
+from mrbench.results.selection import n_of_m
 from mrbench.text import four_digits, one_line
 
 LONGEST_REASON = 50
@@ -203,7 +204,9 @@ COLUMNS: Mapping[str, Column] = {
         default=False,
         meaning="Per device: {unit} per second by the number of GPUs, or of CPUs' processes.",
     ),
-    "n": Column("n", lambda _, row: str(row.repeats or "-"), ("repeats",), right=True),
+    "n": Column(
+        "n", lambda _, row: n_of_m(row), ("repeats", "ledger_runs", "ledger_missing"), right=True
+    ),
     "spread": Column(
         "Between runs",
         _between_runs,

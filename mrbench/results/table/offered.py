@@ -10,6 +10,8 @@ from mrbench.results.table import parameters
 from mrbench.results.table.columns import COLUMNS, INTERVAL, ONLY_P95, Column, known, value
 from mrbench.text import fill_placeholders, four_digits, one_line
 
+OF_LEDGER = "n: valid runs that are shown, of all runs of their plan by the ledger."
+NO_LEDGER = "of ?: how many runs there were is not known, for their ledger is not here."
 METRIC = "metrics."  # begins a metric's key, and its column's name where a column has that
 OWN = (METRIC, parameters.PARAMETERS)  # what the keys of columns begin with that recipes bring
 BEHIND = "process_memory"  # stand the columns of metrics
@@ -121,6 +123,9 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
         column = offered[name]
         if name in ("throughput", "per_gpu") and any(r.low_throughput for r in rows):
             sentences.append(INTERVAL)
+        if name == "n":
+            sentences += [OF_LEDGER] * any(row.ledger_runs is not None for row in rows)
+            sentences += [NO_LEDGER] * any(row.ledger_missing for row in rows)
         if name == "implementation" and (front := pareto.meaning(rows)):
             sentences.append(one_line(front))
         if _is_own(column):

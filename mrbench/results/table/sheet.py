@@ -11,6 +11,7 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.results import footnotes
 from mrbench.results.lead import lead
+from mrbench.results.selection import not_shown
 from mrbench.results.table.columns import shortened
 from mrbench.results.table.offered import columns_of, header, meanings
 from mrbench.text import one_line
@@ -31,9 +32,10 @@ class Sheet:
     lead: the sentences above the table, or "". about: the suite's notes, or their first sentence.
     unequal: what differs among the rows' implementations, and which way it pushes the number.
     meanings: what the columns mean; reasons: those for no number that are too long for their cell,
-    and what slowed valid runs; remarks: the other notes on valid rows; notes: the footnotes, each
-    beginning with its [number]. licences: of what was trained. marks: of each row, for formats that
-    show one. earlier: which runs are in no row. left_out: which columns a terminal has no room for.
+    what slowed valid runs, and which runs of a plan are not shown; remarks: the other notes on
+    valid rows; notes: the footnotes, each beginning with its [number]. licences: of what was
+    trained. marks: of each row, for formats that show one. earlier: which runs are in no row.
+    left_out: which columns a terminal has no room for.
     """
 
     title: str
@@ -90,7 +92,11 @@ def make(
         cells=[[one_line(offered[name].cell(suite, row)) for name in names] for row in rows],
         links=[[_link(row.folder) if n in linked else "" for n in names] for row in rows],
         meanings=meanings(names, rows),
-        reasons=(*(_reasons(rows) if "status" in names else ()), *_slowed(rows)),
+        reasons=(
+            *(_reasons(rows) if "status" in names else ()),
+            *_slowed(rows),
+            *filter(None, map(not_shown, rows)),
+        ),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
         licences=one_line(footnotes.licences(rows)),
