@@ -81,6 +81,19 @@ def test_what_is_called_otherwise_must_be_stated() -> None:
         plan.make_plan(bad)
 
 
+def test_todays_detectron2_states_its_precision_by_two_options() -> None:
+    log = plan.make_plan(load.load_named("today", "detectron2")).log
+    for level, amp, said in (
+        ("highest", "false", "float32"),
+        ("high", "false", "tf32"),
+        ("highest", "true", "float16"),
+        ("''", "false", "''/false"),  # PyTorch's own default is none of ours
+    ):
+        text = f"FLOAT32_PRECISION: {level}\nSOLVER:\n  AMP:\n    ENABLED: {amp}\n".encode()
+        found = read_stated([(0, text)], log.states, log.means)
+        assert found["precision"].value == said
+
+
 def test_the_last_statement_counts_and_its_line_is_told() -> None:
     text = b"batch: 8\nsize: 1333.0\nbatch: 16\n"
     found = read_stated([(0, text)], {"work_per_iteration": r"^batch: (\d+)"})
