@@ -39,7 +39,7 @@ _OTHER = re.compile(
     rb"extract|convert|cach|scan|warm",
     re.IGNORECASE,
 )
-_LOSS = re.compile(rb"\bloss=" + LOSS + rb"(?=[,\]\s])")
+_LOSS = re.compile(rb"(?<![\w/])(?:train[/_])?loss(?:_step)?=" + LOSS + rb"(?=[,\]\s])")
 _FULL = 0.99  # of a bar; one that begins again from there is the next epoch
 _FINE = 0.1  # of the window; new seconds that are closer need no bars between them
 _WHOLE = 0.5  # seconds: the middle of one that was cut off, and the bound of its error
