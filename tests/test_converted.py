@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine import BASE
 from toy import commit_all, edit, make_suite, mrbench, records
 from waiting import wait_for
 
@@ -54,14 +55,14 @@ def toy(tmp_path: Path, git: Callable[..., str]) -> Path:
     return toy
 
 
-def _run(toy: Path) -> tuple[dict[str, Any], str]:
+def _run(toy: Path, *more: str) -> tuple[dict[str, Any], str]:
     folder = toy.parent.parent
-    done = mrbench("run", "--recipe", toy, "--data", folder / "data", "--json", cwd=folder)
+    done = mrbench("run", "--recipe", toy, "--data", folder / "data", "--json", *more, cwd=folder)
     assert done.returncode == 0, done.stderr
     (record,) = records(done.stdout)
-    log = Path(record["workspace"]["path"])  # of the checkout; the log is the run's own
-    assert log.is_dir()
     logs = sorted(folder.glob("runs/*/*/*/train.log"), key=lambda path: path.stat().st_mtime_ns)
+    if "--executor" in more:  # the training finds it, and may not write to it
+        assert record["container"]["mounts"][record["converted"]["path"]] is True
     return record["converted"], logs[-1].read_text()
 
 
@@ -95,6 +96,15 @@ def test_it_is_made_once_until_something_that_decides_it_changes(toy: Path, tmp_
     assert "data: twotwo\n" in log
     mrbench("cache", "gc", "--older", "0d", cwd=tmp_path)
     assert not [e for e in json.loads(mrbench("cache", "--json", cwd=tmp_path).stdout) if e]
+
+
+@pytest.mark.usefixtures("docker_host")
+def test_in_an_image(toy: Path) -> None:
+    made, log = _run(toy, "--executor", "docker", "--image", BASE)
+    assert (made["reused"], made["files"]) == (False, 2)
+    assert "data: oneone\n" in log
+    again, _ = _run(toy, "--executor", "docker", "--image", BASE)
+    assert again["reused"]
 
 
 def test_what_was_killed_half_way_is_made_anew(toy: Path, tmp_path: Path) -> None:
