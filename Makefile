@@ -1,13 +1,14 @@
 # make demo: see the whole pipeline in a minute; make smoke MIRROR=folder: really train all
-# implementations on a CPU; make smoke-today: the same of today's; make smoke-tokens: of trainers of
-# language models; make test: the whole test suite from nothing; make test-fast: the tests to run
-# while one works, in less than a minute; make docs: the documentation's site.
+# implementations on a CPU; make smoke-today: the same of today's; make smoke-detectors: of
+# detectors; make smoke-tokens: of trainers of language models; make test: the whole test suite
+# from nothing; make test-fast: the tests to run while one works, in less than a minute; make docs:
+# the documentation's site.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo smoke smoke-today smoke-tokens test test-fast coverage damage docs bench fuzz clean
+.PHONY: demo smoke smoke-today smoke-detectors smoke-tokens test test-fast coverage damage docs bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mrbench run --suite demo
@@ -23,6 +24,11 @@ smoke-today: $(VENV)/.installed
 	status=0; \
 	$(BIN)/mrbench run --suite today-smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
 	$(BIN)/mrbench table --suite today-smoke && exit $$status
+
+# Detectors that people choose between, from PyPI alone. Needs Python 3.12.
+smoke-detectors: $(VENV)/.installed
+	status=0; $(BIN)/mrbench run --suite detectors-smoke || status=$$?; \
+	$(BIN)/mrbench table --suite detectors-smoke && exit $$status
 
 # The trainers of language models; MIRROR as above. Needs Python 3.12.
 smoke-tokens: $(VENV)/.installed
