@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import BASE, docker
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.files import digest_of
 from mrbench.model.inputs import Environment
@@ -193,3 +194,51 @@ def test_a_lock_for_several_pythons_asks_for_no_more_than_it_must() -> None:
     assert found.other == (OtherVersion(name="Python", locked="3.12", installed="3.11.7"),)
     found = own.difference(env, lock, "CPython 3.12.1 (main, ...)", [])
     assert (found.other, found.missing) == ((), ("six==1.16.0",))
+
+
+@pytest.fixture
+def image(tmp_path: Path, docker_host: str) -> str:
+    """Make an image whose Python has packages of its own, as NVIDIA's have."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "toyhelper.py").write_text("print('an import that prints')\n")
+    put(site, "toyhelper", "1+cu126")
+    put(site, "Six", "1.15.0")
+    ask = "import site; print(site.getsitepackages()[0])"
+    there = docker(docker_host, "run", "--rm", BASE, "python3", "-c", ask).stdout.strip()
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nCOPY site {there}\n")
+    docker(docker_host, "build", "--quiet", "--tag", "test/theirs", str(tmp_path))
+    return "test/theirs"
+
+
+def test_an_image_has_packages_of_its_own(tmp_path: Path, toy: Path, image: str) -> None:
+    write = "import sys; open('built.py', 'w').write('P = ' + repr(sys.executable))"
+    edit(
+        toy,
+        "  probe: [toyhelper]\n",
+        f"  probe: [toyhelper, built]\n  build:\n    - ['{{python}}', -c, {json.dumps(write)}]\n",
+    )
+    words = ("run", "--recipe", toy, "--executor", "docker", "--environment")
+    done = mrbench(*words, "current", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "runs with what is installed; name an image that has it with --image" in done.stderr
+    done = mrbench(*words, "current", "--image", image, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (path,) = records(tmp_path)
+    ready = json.loads(path.read_text())["environment"]
+    assert ready["image"].startswith("sha256:")
+    assert "toyhelper==1+cu126" in ready["frozen"]
+    assert [other["name"] for other in ready["lock_difference"]["other"]] == ["six"]
+    assert (Path(ready["template"]) / "built.py").read_text() == f"P = {ready['python']!r}"
+    told = " ".join(mrbench("table", "toys", "--notes", cwd=tmp_path).stdout.split())
+    assert "Packages of the image's own, not the recipe's lock: 1 as locked" in told
+    assert mrbench("verify", "toy", cwd=tmp_path).returncode == 0
+
+    edit(toy, "probe: [toyhelper,", "probe: [toyhelper, absent,")
+    done = mrbench(*words, "/usr/bin/python3", "--image", image, cwd=tmp_path)
+    assert done.returncode == 4
+    told = "the image's /usr/bin/python3 lacks absent, which the recipe imports"
+    assert (
+        f"{told}; name an image with `RUN /usr/bin/python3 -m pip install absent==3` more"
+        in done.stderr
+    )

@@ -171,31 +171,45 @@ def problem(env: Environment, python: Path | None, lock: bytes | None) -> Proble
         answer = asked(python, FIND, tuple(known))
     except LaunchError as exc:
         return Problem(exc.text, exc.remedy)
-    return _lack(answer, str(python), env, lock, None)
+    return _lack(answer, str(python), env, lock, None, in_image=False)
 
 
 def require(
-    answer: Answer, python: str, env: Environment, lock: bytes | None, wheels: Path | None
+    answer: Answer,
+    python: str,
+    env: Environment,
+    lock: bytes | None,
+    wheels: Path | None = None,
+    *,
+    in_image: bool = False,
 ) -> None:
     """Raise UnavailableError in one line where modules are lacking or cannot be imported."""
-    lack = _lack(answer, python, env, lock, wheels)
+    lack = _lack(answer, python, env, lock, wheels, in_image=in_image)
     if lack:
         raise UnavailableError(lack.text, lack.remedy)
 
 
 def _lack(
-    answer: Answer, python: str, env: Environment, lock: bytes | None, wheels: Path | None
+    answer: Answer,
+    python: str,
+    env: Environment,
+    lock: bytes | None,
+    wheels: Path | None,
+    *,
+    in_image: bool,
 ) -> Problem | None:
+    whose = f"the image's {python}" if in_image else python
     if answer.lacking:
         names = list(dict.fromkeys(answer.lacking))
         pins = _pins(env, lock)
         needed = [_requirement(name, pins) for name in names]
         offline = f"--no-index --find-links {wheels} " if wheels else ""
-        text = f"{python} lacks {', '.join(names)}, which the recipe imports"
-        return Problem(text, f"`{python} -m pip install {offline}{' '.join(needed)}`")
+        command = f"{python} -m pip install {offline}{' '.join(needed)}"
+        remedy = f"name an image with `RUN {command}` more" if in_image else f"`{command}`"
+        return Problem(f"{whose} lacks {', '.join(names)}, which the recipe imports", remedy)
     if answer.broken:
         name, how = answer.broken[0]
-        return Problem(f"{python} cannot import {name} ({how})", "mend that package there")
+        return Problem(f"{whose} cannot import {name} ({how})", "mend that package there")
     return None
 
 

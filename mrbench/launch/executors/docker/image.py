@@ -104,7 +104,7 @@ class InImage:
             size_bytes = image.attrs["Size"]
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
         answer = self._ask(IMPORT, env.probe, str(image.id), template, python)
-        require(answer, f"the image's {answer.python}", env, lock, None)
+        require(answer, answer.python, env, lock, in_image=True)
         return UsableEnvironment(
             python=Path(answer.python),
             template=template,
@@ -138,7 +138,7 @@ class InImage:
         template, seconds = own.built(env, str(inside), name, checkout, progress, step)
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
         answer = self._ask(IMPORT, env.probe, image, template, inside)
-        require(answer, f"the image's {inside}", env, lock, None)
+        require(answer, str(inside), env, lock, in_image=True)
         return own.usable(
             *(env, inside, answer, lock),
             template=template,
