@@ -19,6 +19,8 @@ def test_modern_goes_on_as_today(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr()
     assert said.err == "mrbench: suite modern is now part of today\n"
     assert "today" in said.out
+    assert main(["list"]) == 0
+    assert "  has taken in modern, whose name goes on working\n" in capsys.readouterr().out
 
 
 def test_runs_recorded_as_modern_are_still_shown(

@@ -44,6 +44,7 @@ class ListedSuite(msgspec.Struct, frozen=True):
     hardware: str
     implementations: tuple[ListedRecipe, ...]
     references: tuple[str, ...] = ()
+    formerly: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,7 @@ def _suite(name: str) -> ListedSuite:
             for file in files
         ),
         references=tuple(each.name for each in suite.references),
+        formerly=tuple(old for old, current in load.ABSORBED.items() if current == name),
     )
 
 
@@ -99,6 +101,8 @@ def _as_text(suites: Mapping[str, ListedSuite]) -> str:
     lines = []
     for name, suite in suites.items():
         lines += [f"{name}: {suite.title}", f"  {suite.hardware}, window {suite.window}"]
+        if suite.formerly:
+            lines.append(f"  has taken in {', '.join(suite.formerly)}, whose name goes on working")
         for recipe in suite.implementations:
             lines.append(
                 f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {recipe.url}"
