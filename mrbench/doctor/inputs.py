@@ -71,7 +71,7 @@ def environments(plans: Plans, places: Places) -> list[Finding]:
 
 def _own_environment(plan: Plan, places: Places) -> Finding:
     """Look for the recipe's modules in the interpreter that --environment names."""
-    problem = own.problem(plan.environment, places.python, None)
+    problem = own.problem(plan.environment, places.python, mirrored.wheels_folder(places.mirror))
     if problem:
         return lacking("environment", problem, plan)
     text = f"{places.python or sys.executable}, with what is installed there, not the lock"

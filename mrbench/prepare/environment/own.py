@@ -159,19 +159,19 @@ def usable(
     )
 
 
-def problem(env: Environment, python: Path | None, lock: bytes | None) -> Problem | None:
+def problem(env: Environment, python: Path | None, wheels: Path | None) -> Problem | None:
     """Say which of the recipe's modules the interpreter lacks that its lock would bring, or None.
 
-    Nothing is imported, and what the checkout brings cannot be told yet.
+    Nothing is imported, and what the checkout brings cannot be told yet. wheels: a mirror's folder.
     """
     python = python or Path(sys.executable)
-    pins = _pins(env, lock)
+    pins = _pins(env, None)
     known = [name for name in env.probe if any(d in pins for d in _distributions(name))]
     try:
         answer = asked(python, FIND, tuple(known))
     except LaunchError as exc:
         return Problem(exc.text, exc.remedy)
-    return _lack(answer, str(python), env, lock, None, in_image=False)
+    return _lack(answer, str(python), env, None, wheels, in_image=False)
 
 
 def require(
