@@ -2,7 +2,8 @@ r"""Ultralytics' bar, which lags by one, and begins again after running out of m
 
 The logs are of ultralytics 8.4.190 on a CPU, by a recorder that is not mrbench: YOLO26n-seg, two
 epochs of 16 batches; YOLO11n-seg, whose sixth batch was made to run out of memory; and the same for
-three epochs with a callback that printed how long each batch took.
+three epochs with a callback that printed how long each batch took; and YOLO11n-seg for four epochs,
+with its results.csv.
 """
 
 import gzip
@@ -72,6 +73,23 @@ def test_arrival_is_what_a_callback_in_the_trainer_measures(tmp_path: Path) -> N
     m = read(CALLBACK, tmp_path, 20, 30).measurement
     assert (m.status, m.first, m.last) == ("ok", 21, 30)
     assert m.arrival_seconds == pytest.approx(sum(took[n] for n in range(21, 31)), rel=0.01)
+
+
+def test_whole_epochs_take_what_results_csv_says(tmp_path: Path) -> None:
+    """Its rows: epoch 1 ended after 16.9722 s, epoch 3 after 50.5497; 16 batches of 4 each."""
+    rows = parse_log(
+        LOGS / "ultralytics-epochs.csv",
+        recipes={},
+        window=Window(first=16, last=48),
+        work_per_iteration=4,
+        given={"every": 16},
+    )
+    by_rows = (50.5497 - 16.9722) / 32
+    assert rows.measurement.seconds_per_iteration == pytest.approx(by_rows)
+    m = read(LOGS / "ultralytics-epochs.log.gz", tmp_path, 16, 48).measurement
+    assert (m.status, m.first, m.last) == ("ok", 17, 48)
+    # a row has the writing of the row before in it
+    assert m.seconds_per_iteration == pytest.approx(by_rows, rel=1e-3)
 
 
 def test_after_running_out_of_memory_the_epoch_begins_again_with_less(tmp_path: Path) -> None:
