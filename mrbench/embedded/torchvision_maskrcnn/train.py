@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 import time
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -57,25 +57,41 @@ def unzip(batch: list[Any]) -> tuple[list[Any], list[Any]]:
     return [image for image, _ in batch], [objects for _, objects in batch]
 
 
+class Order:
+    """The places of each batch's images, epoch after epoch: the loader need not start again."""
+
+    def __init__(self, entries: list[coco.Entry], options: Namespace) -> None:
+        self.entries, self.options = entries, options
+        self.per_epoch = len(self.epoch(0))  # of every epoch
+
+    def epoch(self, number: int) -> list[list[int]]:
+        """Return this process's batches of an epoch."""
+        seed = self.options.seed + number
+        return coco.epoch(self.entries, self.options.images, RANK, RANKS, seed)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return chain.from_iterable(map(self.epoch, count()))
+
+
 def batches(options: Namespace, device: torch.device) -> Iterator[tuple[int, int, int, Batch]]:
     """Yield epoch, index, iterations per epoch, and a batch on the device, without end."""
     entries = coco.read(options.data)
-    for epoch in count():
-        order = coco.epoch(entries, options.images, RANK, RANKS, options.seed + epoch)
-        loader: Any = DataLoader(
-            Images(entries),
-            batch_sampler=order,
-            num_workers=options.workers,
-            collate_fn=unzip,
-            pin_memory=device.type == "cuda",
-        )
-        for index, (images, targets) in enumerate(loader):
-            there = [image.to(device, non_blocking=True) for image in images]
-            objects = [
-                {name: value.to(device, non_blocking=True) for name, value in target.items()}
-                for target in targets
-            ]
-            yield epoch, index, len(order), (there, objects)
+    order = Order(entries, options)
+    loader: Any = DataLoader(
+        Images(entries),
+        batch_sampler=order,
+        num_workers=options.workers,
+        collate_fn=unzip,
+        pin_memory=device.type == "cuda",
+    )
+    for number, (images, targets) in enumerate(loader):
+        there = [image.to(device, non_blocking=True) for image in images]
+        objects = [
+            {name: value.to(device, non_blocking=True) for name, value in target.items()}
+            for target in targets
+        ]
+        epoch, index = divmod(number, order.per_epoch)
+        yield epoch, index, order.per_epoch, (there, objects)
 
 
 def make_model(options: Namespace) -> Model:
