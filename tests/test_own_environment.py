@@ -15,6 +15,9 @@ from mrbench.model.inputs import Environment
 from mrbench.model.job import OtherVersion
 from mrbench.prepare import environment
 from mrbench.prepare.environment import own
+from mrbench.recipe import load
+from mrbench.recipe.choices import with_choices
+from mrbench.recipe.plan import make_plan
 from toy import edit, make_suite, mrbench
 
 PRINTS = "iterations, seconds = int(sys.argv[1])"
@@ -136,6 +139,15 @@ def test_it_needs_no_uv(tmp_path: Path, toy: Path, python: Path) -> None:
     (path,) = records(tmp_path)
     difference = json.loads(path.read_text())["environment"]["lock_difference"]
     assert [other["name"] for other in difference["other"]] == ["Python", "six"]
+
+
+def test_the_driver_that_the_lock_needs_is_not_asked_for() -> None:
+    file = load.load_named("today", "torchvision")
+    plans = [make_plan(with_choices(file, chosen)) for chosen in ({}, {"environment": "current"})]
+    locked, installed = (plan.environment for plan in plans)
+    assert any("NVIDIA driver" in item for item in locked.system)
+    assert (installed.system, installed.lock) == ((), locked.lock)
+    assert plans[0].digest != plans[1].digest
 
 
 def make(env: Environment, python: Path, checkout: Path, told: list[str]) -> Path:

@@ -3,6 +3,7 @@
 All stand in the plan's parameters, so that their runs have rows, names and baselines of their own.
 """
 
+import re
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -25,6 +26,8 @@ COCOS = {"annotations", "train2017", "val2017", "train2014", "val2014"} | {
         *("valminusminival2014", "minival2014"),
     )
 }
+# What a recipe says of drivers and GPUs holds for the CUDA that its lock brings.
+OF_LOCK = re.compile(r"NVIDIA driver|compute capability", re.IGNORECASE)
 CHOICES = (DATA, WEIGHTS, ENVIRONMENT)
 
 
@@ -72,7 +75,8 @@ def _installed(file: RecipeFile) -> RecipeFile:
     """Return the recipe with packages that are installed already, its lock only for comparison."""
     if file.recipe.environment.kind == "current":
         return file
-    environment = replace(file.recipe.environment, kind="current", image=None)
+    system = tuple(text for text in file.recipe.environment.system if not OF_LOCK.search(text))
+    environment = replace(file.recipe.environment, kind="current", image=None, system=system)
     setting = PlannedParameter(
         value=OWN,
         default="locked",
