@@ -96,3 +96,20 @@ def test_whole_records_and_their_terms_lead_to_one_decision() -> None:
         assert forbidding(terms(one), terms(other))[:1] == found[:1]
         comparison = compare(Side("a", one), Side("b", other))
         assert comparison.comparable == (not found) == (not why_not(terms(one), terms(other)))
+
+
+def test_recipes_with_models_of_their_own_are_compared_with_themselves_only() -> None:
+    one, other, again = (
+        replace(record, suite=replace(record.suite, one_model=False))
+        for record in (
+            changed(RECORDS[0]),
+            changed(RECORDS[1], title="other"),
+            changed(RECORDS[0], precision="x"),
+        )
+    )
+    reason = "each recipe of the suite trains a model of its own"
+    assert reason in why_not(terms(one), terms(other))
+    assert reason in [d.reason for d in forbidding(facts(one), facts(other))]
+    assert "other arithmetic" in why_not(terms(one), terms(again))
+    rows = make_rows(one.suite, [table_run(one), table_run(other)])
+    assert len({row.comparison_group for row in rows}) == 2

@@ -328,7 +328,8 @@ def test_every_key_of_the_table_begins_a_fact_that_records_have(two: list[Path])
     record["machine"]["gpus"] = GPUS
     known = provenance.KEYS | provenance.ON_CPU | provenance.BETWEEN
     parts = {key.partition(".")[0] for key in known}
-    assert parts <= {*provenance.PARTS, "package", "weights", "stated", "clock_mhz", "slowed"}
+    known_beside = {"package", "weights", "stated", "clock_mhz", "slowed", "own_model"}
+    assert parts <= {*provenance.PARTS, *known_beside}
     plan = {key.split(".")[1] for key in known if key.startswith("plan.")}
     derived = {"trained_from"}  # of the weights
     assert plan <= record["plan"].keys() | Plan.LATER.keys() | derived

@@ -163,6 +163,13 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " 800/1333 pixels, float32."
         ),
     ]
+    one_model: Annotated[
+        bool,
+        Meta(
+            description="Whether all its recipes train the same model. Where they do not, the"
+            " number of one is never compared with that of another."
+        ),
+    ] = True
     window: Annotated[
         Window,
         Meta(description="Iterations to measure: first+1 to last, e.g. {first: 100, last: 500}."),

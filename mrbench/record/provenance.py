@@ -49,6 +49,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.environment.image": (MUST, "another image of the whole system"),
     "machine.gpus.names": (MUST, "other GPUs"),
     "plan.image_size": (MUST, "images of another size"),
+    "own_model": (MUST, "each recipe of the suite trains a model of its own"),
     "stated": (MUST, "by their logs the workloads differ"),
     "plan": (EXPLAINS, "what was run"),
     "plan.implementation": (EXPLAINS, "what a suite's table compares"),
@@ -100,6 +101,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "suite.window": (HARMLESS, "what counts is the plan's"),
     "suite.references": (HARMLESS, "published numbers"),
     "suite.notes": (HARMLESS, "words"),
+    "suite.one_model": (HARMLESS, "own_model says it of each recipe"),
     "suite": (EXPLAINS, "the suite was changed"),
     "mrbench": (EXPLAINS, "another version of mrbench measured"),
 }
@@ -182,6 +184,7 @@ def facts(record: RunRecord) -> dict[str, object]:
     known[SLOWED] = slowed_by(record)
     known["package"] = dict(_packages(record.environment.frozen if record.environment else ()))
     known["stated"] = {name: fact.value for name, fact in (record.stated or {}).items()}
+    known |= _own_model(record)
     known["weights"] = {weights.file: weights.sha256 for weights in record.weights or ()}
     return _leaves(known)
 
@@ -201,6 +204,11 @@ def _trained_from(plan: Plan) -> str | None:
     """Return which weights a training had where it could have had others, else None."""
     chosen = plan.parameters.get("weights")
     return str(chosen.value) if chosen else "pretrained" if plan.weights else None
+
+
+def _own_model(record: RunRecord) -> dict[str, object]:
+    """Return whose model was trained, where a suite's recipes do not share one."""
+    return {} if record.suite.one_model else {"own_model": record.plan.implementation}
 
 
 def _leaves(known: Mapping[str, object]) -> dict[str, object]:
@@ -236,6 +244,7 @@ def terms(record: RunRecord) -> dict[str, object]:
     known["machine.gpus.names"] = ", ".join([str(gpu.name) for gpu in gpus]) or "none"
     for name, fact in (record.stated or {}).items():
         known[f"stated.{name}"] = fact.value
+    known |= _own_model(record)
     return {key: value for key, value in known.items() if value is not None and value != ""}
 
 
