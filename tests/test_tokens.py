@@ -1,24 +1,18 @@
 """The suites tokens and tokens-smoke: what they pin, what they train, and runs that were kept."""
 
-import gzip
 import importlib
-import json
 import os
-import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import mrbench
-from mrbench.model.run import Exit
+from keptruns import judged_again
 from mrbench.prepare import source as workspace
 from mrbench.prepare.source import embedded
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
-from mrbench.record.judge import judge
-from mrbench.record.rundir import RunDir
 
 NAME = "tokens"
 SOURCE = Path(__file__).parents[1] / "mrbench" / "embedded" / NAME
@@ -103,19 +97,9 @@ def test_the_defaults_are_the_size_of_gpt2_124m(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
-    (kept,) = (KEPT / name).iterdir()
-    record: dict[str, Any] = json.loads((kept / "record.json").read_bytes())
-    assert record["status"] == "ok"
+    record, again = judged_again("tokens-smoke", name, tmp_path)
     assert record["measurement"]["unit"] == "tokens"
-    for file in kept.glob("result.*"):
-        shutil.copy(file, tmp_path)
-    for packed in kept.glob("*.gz"):
-        with gzip.open(packed) as stream, (tmp_path / packed.stem).open("wb") as out:
-            shutil.copyfileobj(stream, out)
-    plan = make_plan(load.load_named("tokens-smoke", name))
-    assert record["workspace"]["tree"] == plan.source.tree
-    again = judge(RunDir(tmp_path), plan, Exit(**record["exit"]))
-    assert again.status == "ok"
+    assert record["status"] == again.status == "ok"
     assert again.throughput == record["measurement"]["throughput"]
 
 
