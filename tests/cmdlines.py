@@ -61,6 +61,8 @@ HOW: dict[str, int | str] = {
     "mrbench run --suite demo *": "minutes of training; test_sweep.py runs shorter series",
     "mrbench run *": "needs eight GPUs, COCO and GitHub",
     "mrbench run demo *": "minutes of training; test_sweep.py runs shorter series",
+    "mrbench run demo --registered *": "of a registration; test_registered.py makes some",
+    "mrbench register *": "would write the same file twice; test_registered.py writes others",
     "mrbench prepare demo*": 0,
     "mrbench prepare --suite demo*": 0,
     "mrbench prepare*": "needs GitHub",

@@ -9,6 +9,7 @@ from typing import Any
 from mrbench.cli.values import (
     RANDOM,
     SYNTHETIC,
+    aggregation,
     counts,
     degrees,
     folder_or_random,
@@ -333,12 +334,26 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_margin(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Add --margin."""
+def add_aggregate(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --aggregate. default: in words."""
+    parser.add_argument(
+        "--aggregate",
+        type=aggregation,
+        metavar="WAY",
+        help="how a number is made of several runs: mean, or mlperf:N, the median of all sets of N"
+        f" runs in a row, of each the mean without fastest and slowest; default: {default}",
+    )
+
+
+def add_margin(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
+    told: str = "slowdown that is too much",
+) -> None:
+    """Add --margin. told: what it is."""
     parser.add_argument(
         "--margin",
         type=margin,
         default=MARGIN,
         metavar="SHARE",
-        help="slowdown that is too much; default: 3%%",
+        help=f"{told}; default: 3%%",
     )

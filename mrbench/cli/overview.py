@@ -34,7 +34,7 @@ def _read(module: Path) -> Command:
 def text(names: Iterable[str]) -> str:
     """Return the overview: at most 23 lines of 79 characters."""
     known = sorted(read(names).items(), key=lambda item: item[1].order)
-    lines = [*ABOUT, ""]
+    lines = [*ABOUT]
     for group in GROUPS:
         entries = [f"  {name:10} {one.brief}" for name, one in known if one.group == group]
         if group != FIRST:  # two on a line

@@ -16,11 +16,13 @@ import msgspec
 
 from mrbench import locks
 from mrbench.cli.choice import Planned
+from mrbench.cli.registered import bind
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.files import read_regular
 from mrbench.model.baseline import Key, series_key, series_name
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
+from mrbench.model.registration import Registered
 from mrbench.record import listing
 from mrbench.record.rundir import MOST_BYTES, RunDir
 from mrbench.results.rows import counts, why_not
@@ -55,17 +57,21 @@ class Stored(msgspec.Struct):
 class Remaining(NamedTuple):
     """What is to be run. lines: what is not, and why. done: how many of the series need not be.
 
-    exhausted: plans that ran out of memory.
+    exhausted: plans that ran out of memory. registered: what the runs are bound to.
     """
 
     scheduled: Sequence[Scheduled]
     lines: Sequence[str] = ()
     done: int = 0
     exhausted: Sequence[Plan] = ()
+    registered: Registered | None = None
 
 
 def choose(args: argparse.Namespace, planned: Planned) -> Remaining:
     """Return what the arguments leave to be run; RecipeError where they exclude each other."""
+    if args.registered:
+        scheduled, terms = bind(args, planned)
+        return Remaining(scheduled, registered=terms)
     if args.failed and args.repeat > 1:
         raise RecipeError(
             f"--failed runs each once, not {args.repeat} times",
@@ -134,7 +140,7 @@ def how_to_go_on(
     done += valid.total()
     if runs == 1 or done >= runs:
         return ""
-    options = [] if args.missing or args.failed else ["--missing"]
+    options = [] if args.missing or args.failed or args.registered else ["--missing"]
     if options:
         stored = survey(planned, args.runs, None, [])
         if any(s.valid > valid[digest] for digest, s in stored.items()):  # runs of other days

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.registration import Registered
 from mrbench.model.run import Status
 
-Kind = Literal["began", "ended", "removed", "registered"]
+Kind = Literal["began", "ended", "removed"]
 
 
 class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +18,7 @@ class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
     position: Annotated[int, Meta(ge=1, description="Number of that entry, from 1.")]
     digest: Annotated[str, Meta(description="Digest of that entry, on which all later ones build.")]
     registered: Annotated[
-        str | None, Meta(description="Digest of the registration that the run is bound to.")
+        Registered | None, Meta(description="The registration that the run is bound to, if any.")
     ] = None
 
 
@@ -44,6 +45,10 @@ class PlanRuns(msgspec.Struct, frozen=True, kw_only=True):
         Mapping[str, tuple[str, ...]],
         Meta(description="Ids of the runs, by what became of them: valid, invalid, failed, ..."),
     ]
+    registered: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Meta(description="Ids of those that were begun under a registration, by its digest."),
+    ] = {}
 
     @property
     def count(self) -> int:

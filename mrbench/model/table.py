@@ -10,6 +10,7 @@ from mrbench.model.ledger import PlanRuns
 from mrbench.model.metric import Metric, MetricName
 from mrbench.model.parameters import PlannedParameter
 from mrbench.model.record import Verdict
+from mrbench.model.registration import Registered
 from mrbench.model.run import Status
 from mrbench.model.suite import Accelerator
 from mrbench.model.work import Unit
@@ -114,6 +115,14 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     ledger_missing: Annotated[
         bool, Meta(description="Whether its runs are in a ledger that is not here.")
     ] = False
+    registered: Annotated[
+        Registered | None,
+        Meta(description="The registration that all its valid runs are bound to; else null."),
+    ] = None
+    aggregation: Annotated[
+        str,
+        Meta(description="How the number is made of the runs; empty: their mean."),
+    ] = ""
     ledger: Annotated[
         PlanRuns | None, Meta(description="What became of all runs of the row's plan.")
     ] = None

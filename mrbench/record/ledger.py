@@ -23,7 +23,6 @@ from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 
 FILE = "ledger.jsonl"
-BEGIN = ("began", "registered")  # kinds of entries that a ledger may begin with
 TAIL_BYTES = 1 << 16  # an entry is much shorter
 RESTORE = "restore it, or move it away: the next run begins a new one"
 AT_WORK, BROKEN, MISSING, REMOVED = "at work", "broken off", "missing", "removed"
@@ -59,7 +58,7 @@ def append(runs: Path, kind: Kind, **facts: str | float | None) -> LedgerEntry:
     """
     path = runs / FILE
     try:
-        with locks.of_file(path, make=kind in BEGIN) as file:
+        with locks.of_file(path, make=kind == "began") as file:
             last, end = _last(file, path)
             content: dict[str, object] = {
                 "position": last.position + 1 if last else 1,
@@ -149,7 +148,7 @@ def entered(found: list[Line]) -> Mapping[str, Entered]:
     """Return what the lines of a ledger have of each run, by its id, in order of its first line."""
     runs: dict[str, Entered] = {}
     for _, _, entry, _ in found:
-        if entry and entry.run and entry.kind != "registered":
+        if entry and entry.run:
             run = runs.setdefault(entry.run, Entered())
             if getattr(run, entry.kind) is None:
                 setattr(run, entry.kind, entry)
@@ -203,10 +202,13 @@ def by_plan(runs: Path) -> Mapping[str, Sequence[tuple[str, Entered]]]:
 def became_of(runs: Path, entries: Iterable[tuple[str, Entered]]) -> PlanRuns | None:
     """Return what became of runs of a plan; None where there are none."""
     found: dict[str, tuple[str, ...]] = {}
+    registered: dict[str, tuple[str, ...]] = {}
     for name, run in entries:
         what = became(runs, name, run)
         found[what] = (*found.get(what, ()), name)
-    return PlanRuns(became=found) if found else None
+        if run.began and (digest := run.began.registered):
+            registered[digest] = (*registered.get(digest, ()), name)
+    return PlanRuns(became=found, registered=registered) if found else None
 
 
 def end(runs: Path, record: RunRecord) -> None:

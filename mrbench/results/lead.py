@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from mrbench.model.measurement import Interval
 from mrbench.model.table import Lead, TableRow
 from mrbench.model.work import rate_name
-from mrbench.results.rows import ratio_of
+from mrbench.results.ratios import ratio_of
 from mrbench.text import counted, one_line, shorten
 
 LONGEST = 60  # characters of a name
@@ -51,7 +51,9 @@ def _leading(valid: Sequence[TableRow]) -> Lead:
         return Lead(fastest=first.name, established=False, reason=why, text="")
     found = ratio_of(first, second)
     why = ""
-    if found.low is None:
+    if first.aggregation or second.aggregation:
+        why = "their numbers are no means, so that nothing tells how sure they are"
+    elif found.low is None:
         single = [row.name for row in (first, second) if row.repeats == 1]
         why = f"{' and '.join(single)} {'are single runs' if single[1:] else 'is a single run'}"
     elif found.low <= 1:

@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from mrbench.errors import RecipeError
-from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
-from mrbench.model.ledger import PlanRuns
+from mrbench.measure.repeats import between_runs
+from mrbench.model.ledger import LedgerPlace, PlanRuns
 from mrbench.model.measurement import Interval, Repeats
 from mrbench.model.metric import Metric
 from mrbench.model.mfu import Mfu
@@ -21,12 +19,12 @@ from mrbench.model.work import is_divided
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import Facts, terms
 from mrbench.results import footnotes, metrics, names, utilisation
+from mrbench.results.aggregation import aggregated
 from mrbench.results.comparable import with_groups
 from mrbench.results.pareto import with_front
-from mrbench.results.selection import Ledgers
+from mrbench.results.ratios import with_scaling
+from mrbench.results.selection import Ledgers, with_ledger
 from mrbench.results.use import Use, highest_peak, most, use_of
-
-Noises = tuple[Noise | None, Noise | None]
 
 
 class TableRun(NamedTuple):
@@ -35,7 +33,8 @@ class TableRun(NamedTuple):
     like: equal for runs that may be averaged. series: equal for the runs of one scaling series,
     None if the record does not say. packages: what to know of those that trained. terms: the facts
     that decide what its number may be compared with. gpus: names of the first machine's. why_not:
-    why the number does not count.
+    why the number does not count. place: where its ledger has it. of_plan: what its archive says of
+    all runs of its plan.
     """
 
     id: str
@@ -62,7 +61,7 @@ class TableRun(NamedTuple):
     mfu: Mfu | None
     metrics: Mapping[str, Metric]
     digest: str
-    entered: bool
+    place: LedgerPlace | None
     of_plan: PlanRuns | None
 
 
@@ -94,19 +93,23 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         mfu=record.mfu,
         metrics=(record.measurement.metrics if record.measurement else None) or {},
         digest=record.plan_digest,
-        entered=record.ledger is not None,
+        place=record.ledger,
         of_plan=record.packed.of_plan if record.packed else None,
     )
 
 
 def make_rows(
-    suite: Suite, runs: Iterable[TableRun], reference_name: str | None = None
+    suite: Suite,
+    runs: Iterable[TableRun],
+    reference_name: str | None = None,
+    way: str | None = None,
 ) -> list[TableRow]:
     """Group like runs, average each group, sort by throughput; failed groups come last.
 
     Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
     implementation shows its latest group, and how many runs of other plans or machines that leaves
-    out; another commit, window, number of GPUs or value of a parameter makes a row of its own.
+    out; another commit, window, number of GPUs or value of a parameter makes a row of its own. way:
+    how its number is made of several runs; None: as they were registered, else their mean.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[Hashable, list[TableRun]] = {}
@@ -122,10 +125,10 @@ def make_rows(
             latest[key] = group
     ledgers = Ledgers()
     rows = [
-        _with_ledger(_row(suite, reference, group, counted[key] - len(group)), group, ledgers)
+        _finished(_row(suite, reference, group, counted[key] - len(group)), group, ledgers, way)
         for key, group in latest.items()
     ]
-    rows = _with_scaling(rows, [group[-1].series for group in latest.values()])
+    rows = with_scaling(rows, [group[-1].series for group in latest.values()])
     rows = names.with_names(suite, rows)
     pairs = list(zip(rows, [_newest(group).terms for group in latest.values()], strict=True))
     pairs.sort(
@@ -304,15 +307,15 @@ def _row(
     )
 
 
-def _with_ledger(row: TableRow, group: Sequence[TableRun], ledgers: Ledgers) -> TableRow:
-    """Return a row that says how many of all runs of its plan it shows, if a ledger tells."""
+def _finished(
+    row: TableRow, group: Sequence[TableRun], ledgers: Ledgers, way: str | None
+) -> TableRow:
+    """Return a row with what the ledger has of its plan, and the number that `way` makes."""
     found = ledgers.of_plan(group[-1].digest, {run.id: run.folder for run in group})
-    if found is None:
-        packed = [run.of_plan for run in group if run.of_plan]
-        found = max(packed, key=lambda runs: runs.count, default=None)
-    missing = found is None and any(run.entered for run in group)
-    count = found.count if found else None
-    return msgspec.structs.replace(row, ledger=found, ledger_runs=count, ledger_missing=missing)
+    packed = [run.of_plan for run in group if run.of_plan]
+    places = {run.id: run.place for run in group if run.place}
+    row = with_ledger(row, found or max(packed, key=lambda runs: runs.count, default=None), places)
+    return aggregated(row, {run.id: run.throughput or 0.0 for run in group if run.counts}, way)
 
 
 def _newest(group: Sequence[TableRun]) -> TableRun:
@@ -347,50 +350,4 @@ def _same_hardware(suite: Suite, run: TableRun) -> bool:
         and run.plan.gpus == suite.hardware.count
         and len(run.gpus) >= suite.hardware.count
         and all(name in gpu for gpu in run.gpus)
-    )
-
-
-def _with_scaling(rows: Sequence[TableRow], series: Sequence[Hashable | None]) -> list[TableRow]:
-    """Return the rows, with the scaling efficiency of those in a series of several counts of GPUs.
-
-    series: for each row what its series is known by. A row without a number belongs to none.
-    """
-    members: dict[Hashable, list[int]] = {}
-    for i, (row, key) in enumerate(zip(rows, series, strict=True)):
-        if key is not None and row.throughput_per_device:
-            members.setdefault(key, []).append(i)
-    scaled = list(rows)
-    for places in members.values():
-        base = rows[min(places, key=lambda i: rows[i].gpus)]
-        several = len({rows[i].gpus for i in places}) > 1
-        for i in places if several else ():
-            scaled[i] = _scaled(rows[i], base)
-    return scaled
-
-
-def _scaled(row: TableRow, base: TableRow) -> TableRow:
-    """Return a row with its scaling efficiency; base: the row of the fewest devices."""
-    found = ratio_of(row, base)
-    share = base.gpus / row.gpus if is_divided(row.unit) else 1.0
-    low, high = (None, None) if row is base else (found.low, found.high)
-    return msgspec.structs.replace(
-        row,
-        scaling_efficiency=found.ratio * share,
-        low_scaling_efficiency=None if low is None else low * share,
-        high_scaling_efficiency=None if high is None else high * share,
-        scaling_from_gpus=base.gpus,
-    )
-
-
-def ratio_of(row: TableRow, by: TableRow, noises: Noises = (None, None)) -> Ratio:
-    """Return the throughput of a row by that of another; both must have one.
-
-    noises: what is known from elsewhere of their runs' noise, for a row of one run.
-    """
-    return ratio(
-        row.run_throughput,
-        by.run_throughput,
-        noise=noises[0],
-        by_noise=noises[1],
-        rounding=max(row.rounding, by.rounding),
     )

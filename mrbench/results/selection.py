@@ -4,12 +4,14 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from mrbench.model.ledger import PlanRuns
+from msgspec.structs import replace
+
+from mrbench.model.ledger import LedgerPlace, PlanRuns
 from mrbench.model.record import RunRecord
 from mrbench.model.table import TableRow
 from mrbench.record import ledger
 from mrbench.record.archive import Opened
-from mrbench.text import one_line
+from mrbench.text import counted, one_line
 
 OLDER = "not in the ledger"
 VALID = "valid"
@@ -31,13 +33,47 @@ class Ledgers:
         parents = sorted({folder.rpartition("/")[0] for folder in shown.values() if folder})
         roots = dict.fromkeys(ledger.of_run(Path(parent) / "run") for parent in parents)
         found: dict[str, tuple[str, ...]] = {}
+        registered: dict[str, tuple[str, ...]] = {}
         for root in roots:
             if runs := ledger.became_of(root, self._read(root).get(digest, ())):
                 found |= {w: (*found.get(w, ()), *names) for w, names in runs.became.items()}
+                registered |= runs.registered
         if not found:
             return None
         others = tuple(shown.keys() - {name for names in found.values() for name in names})
-        return PlanRuns(became=found | {OLDER: others} if others else found)
+        found |= {OLDER: others} if others else {}
+        return PlanRuns(became=found, registered=registered)
+
+
+def with_ledger(
+    row: TableRow, found: PlanRuns | None, places: Mapping[str, LedgerPlace]
+) -> TableRow:
+    """Return a row with what became of all runs of its plan, and with its registration.
+
+    places: those of its runs that are in a ledger, by their ids.
+    """
+    registered = {places[name].registered if name in places else None for name in row.runs}
+    return replace(
+        row,
+        ledger=found,
+        ledger_runs=found.count if found else None,
+        ledger_missing=found is None and bool(places),
+        registered=registered.pop() if len(registered) == 1 else None,
+    )
+
+
+def registration(row: TableRow) -> str:
+    """Say to which registration a row's runs are bound, and how many were begun; or nothing."""
+    bound = row.registered
+    if bound is None:
+        return ""
+    runs = counted(bound.repeat, "run")
+    text = f"{row.name}: registered beforehand as {bound.digest[:16]}, {runs}"
+    text += f", {bound.aggregation}, margin {100 * bound.margin:g} %"
+    if row.ledger:
+        text += f"; {len(row.ledger.registered.get(bound.digest, ()))} were begun"
+    shown = row.aggregation.partition(" ")[0] or "mean"
+    return one_line(text + (f"; shown is {shown}" if shown != bound.aggregation else ""))
 
 
 def of_run(run: Opened, record: RunRecord) -> PlanRuns | None:

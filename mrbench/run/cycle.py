@@ -11,6 +11,7 @@ from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Series, Turn
+from mrbench.model.registration import Registered
 from mrbench.model.reporter import Reporter
 from mrbench.prepare import inherited, run_copy, step
 from mrbench.prepare.job import prepare
@@ -59,10 +60,12 @@ def run_all(
     force: bool = False,
     name: str | None = None,
     ration: Ration | None = None,
+    registered: Registered | None = None,
 ) -> list[RunRecord]:
     """Run a series, as `in_turns` orders it.
 
-    ration: which of them are not begun after all; that is said at the end.
+    ration: which of them are not begun after all; that is said at the end. registered: the
+    registration that all are bound to.
 
     Returns the records of all runs that have one. force: go on where that may be forced; the record
     then tells what. name: a tag of all these runs. MrbenchError where nothing can be started;
@@ -76,7 +79,7 @@ def run_all(
             ration = ration or Ration()
             for plan, file, series in scheduled:
                 if not ration.leaves_out(plan, file, records):
-                    runs.start(plan, file, series, name=name)
+                    runs.start(plan, file, series, name=name, registered=registered)
             runs.wait()
             for line in ration.lines():
                 reporter.note(line, problem=True)
@@ -138,14 +141,17 @@ class Runs:
         *,
         turn: Turn | None = None,
         name: str | None = None,
+        registered: Registered | None = None,
     ) -> None:
         """Prepare a run and hand it to the executor.
 
-        turn: its place in an old-against-new test. name: a tag of the run.
+        turn: its place in an old-against-new test. name: a tag of the run. registered: what it is
+        bound to.
         """
         forced = [f.text for f in self._forced if plan.implementation in f.implementations]
         run = Run.begin(plan, file, self._places, series=series, forced=tuple(forced), name=name)
         run.know(turn=turn)
+        run.registered = registered
         self._recorder.show(run)
         _start(run, file, self._places, self._executor, self._session, self._recorder)
 

@@ -24,6 +24,7 @@ from mrbench.model.machine import Machine
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import FORMAT, RunRecord, Series
+from mrbench.model.registration import Registered
 from mrbench.model.reporter import Reporter, RunStart
 from mrbench.model.run import Exit, Status
 from mrbench.model.work import rate_name
@@ -52,6 +53,7 @@ class Run(msgspec.Struct):
     record: the draft, a record of a run that failed, until more is known. scratch: None where that
     is not this process's to remove. lock: the open plan.json, locked as long as somebody works on
     the run; None where that cannot be. made_runs: the folder of runs did not exist before.
+    registered: the registration that the run is bound to.
     """
 
     folder: RunDir
@@ -60,6 +62,7 @@ class Run(msgspec.Struct):
     lock: int | None = None
     held: HeldFiles | None = None
     made_runs: bool = False
+    registered: Registered | None = None
 
     @classmethod
     def begin(
@@ -112,9 +115,17 @@ class Run(msgspec.Struct):
     def enter(self) -> None:
         """Enter the run in the ledger: its training starts now. MrbenchError where that fails."""
         entry = ledger.append(
-            ledger.of_run(self.folder.path), "began", run=self.id, plan=self.record.plan_digest
+            ledger.of_run(self.folder.path),
+            "began",
+            run=self.id,
+            plan=self.record.plan_digest,
+            registered=self.registered.digest if self.registered else None,
         )
-        self.know(ledger=LedgerPlace(position=entry.position, digest=entry.digest))
+        self.know(
+            ledger=LedgerPlace(
+                position=entry.position, digest=entry.digest, registered=self.registered
+            )
+        )
         self.save()
 
     def began(self) -> None:

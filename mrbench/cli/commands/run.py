@@ -4,6 +4,7 @@ import argparse
 import gc
 import json
 import sys
+from pathlib import Path
 
 from mrbench.cli.arguments import (
     add_choice,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from mrbench.model.places import Places
     from mrbench.model.plan import Plan
     from mrbench.model.record import RunRecord
+    from mrbench.model.registration import Registered
     from mrbench.run.cycle import Scheduled
     from mrbench.run.executor import Executor
 
@@ -83,6 +85,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="begin no run that would not end within TIME (90s, 30m, 2h, 1d) from now, by what"
         " earlier ones took; ends with 8 if that leaves any out",
+    )
+    parser.add_argument(
+        "--registered",
+        type=Path,
+        metavar="FILE",
+        help="the runs that `mrbench register` fixed, and that were not begun yet",
     )
     parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
@@ -132,10 +140,11 @@ def main(args: argparse.Namespace) -> int:
     lines: Sequence[str] = ()
     done = 0
     exhausted: Sequence[Plan] = ()
-    if args.missing or args.failed or args.since:
+    terms: Registered | None = None
+    if args.missing or args.failed or args.since or args.registered:
         from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
 
-        scheduled, lines, done, exhausted = remaining.choose(args, planned)
+        scheduled, lines, done, exhausted, terms = remaining.choose(args, planned)
     if args.dry_run:
         return _dry_run(scheduled, lines, places, executor, as_json=args.json)
     ration = Ration.of(planned, args.runs, args.budget, exhausted)
@@ -154,6 +163,7 @@ def main(args: argparse.Namespace) -> int:
                 force=args.force,
                 name=args.name,
                 ration=ration,
+                registered=terms,
             )
             if ration.out_of_budget:
                 reporter.note(_how_to_go_on(args, planned, scheduled, done, records))

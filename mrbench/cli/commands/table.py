@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from mrbench.cli import baselines
 from mrbench.cli.arguments import (
+    add_aggregate,
     add_json,
     add_named_runs,
     add_reference,
@@ -85,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="print all of the suite's notes, of the notes on runs and of the footnotes; default:"
         " a sentence or a line of each",
     )
+    add_aggregate(parser, "as they were registered, else mean")
     add_reference(parser)
     parser.add_argument(
         "--reference-only", action="store_true", help="print only the published table, no runs"
@@ -150,7 +152,7 @@ def _of_suite(
     """Return one suite, the rows of its table as they are asked for, and the exit code."""
     single = chosen.runs.get(name, ())
     runs, suite, broken = read_runs(chosen.folder_of(name, args.runs), name, single)
-    rows = making.make_rows(suite, runs, args.reference)
+    rows = making.make_rows(suite, runs, args.reference, args.aggregate)
     in_rows = {run for row in rows for run in row.runs}
     for record, called in single:
         if record.id not in in_rows:
@@ -181,7 +183,8 @@ def _noise_of(path: Path | None) -> relative.NoiseOf:
 
 
 def _published(args: argparse.Namespace, suites: Sequence[str]) -> int:
-    if args.columns or args.sort or args.filter or args.relative_to or args.baseline:
+    others = (args.columns, args.sort, args.filter, args.relative_to, args.baseline, args.aggregate)
+    if any(others):
         raise RecipeError("--reference-only goes with --suite, --reference and --format alone")
     if len(set(suites)) > 1:
         raise RecipeError("--reference-only: more than one suite", "name one")

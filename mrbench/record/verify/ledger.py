@@ -137,7 +137,8 @@ def _member(record: RunRecord, run: Entered | None, found: Sequence[Line]) -> It
         text = f"{name} began with entry {place.position} ({place.digest[:16]}), which is now"
         text += f" entry {began.position} ({began.digest[:16]})"
         yield _failed(text, "the ledger was written anew after the run")
-    if (began.plan, began.registered) != (record.plan_digest, place.registered):
+    registered = place.registered.digest if place.registered else None
+    if (began.plan, began.registered) != (record.plan_digest, registered):
         yield _failed(f"{name} is in it with another plan or registration", EDITED)
     if run.ended is None:
         text = f"the end of {name} is not in it; `mrbench collect` enters it"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrbench.model.table import TableRow
-from mrbench.results.rows import ratio_of
+from mrbench.results.ratios import ratio_of
 
 
 class Share(NamedTuple):

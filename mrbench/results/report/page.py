@@ -32,7 +32,7 @@ from mrbench.results.report.gather import (
     download_rows,
     download_runs,
 )
-from mrbench.results.selection import n_of_m, not_shown
+from mrbench.results.selection import n_of_m, not_shown, registration
 from mrbench.results.table.columns import Column, known
 from mrbench.results.table.offered import METRIC, columns_of, header, meanings
 from mrbench.results.table.parameters import PARAMETERS
@@ -228,8 +228,9 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         empty=empty,
         used=[header(column, chapter.rows) for column in used.values()],
         meanings=[
-            *meanings(["implementation", "n", *used], ranked or chapter.rows),
+            *meanings(["implementation", "throughput", "n", *used], ranked or chapter.rows),
             *filter(None, map(not_shown, chapter.rows)),
+            *filter(None, map(registration, chapter.rows)),
         ],
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],

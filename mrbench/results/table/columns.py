@@ -66,7 +66,7 @@ def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> s
     if rate is None:
         return none
     if low is None or high is None:
-        return f"{rate:.2f}"
+        return f"{rate:.2f} ({row.aggregation})" if row.aggregation else f"{rate:.2f}"
     return str(Interval(throughput=rate, low=low, high=high))
 
 

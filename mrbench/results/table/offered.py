@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import one_of, rate_name
-from mrbench.results import pareto
+from mrbench.results import aggregation, pareto
 from mrbench.results.table import parameters
 from mrbench.results.table.columns import COLUMNS, INTERVAL, ONLY_P95, Column, known, value
 from mrbench.text import fill_placeholders, four_digits, one_line
@@ -123,9 +123,7 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
         column = offered[name]
         if name in ("throughput", "per_gpu") and any(r.low_throughput for r in rows):
             sentences.append(INTERVAL)
-        if name == "n":
-            sentences += [OF_LEDGER] * any(row.ledger_runs is not None for row in rows)
-            sentences += [NO_LEDGER] * any(row.ledger_missing for row in rows)
+        sentences += _of_runs(name, rows)
         if name == "implementation" and (front := pareto.meaning(rows)):
             sentences.append(one_line(front))
         if _is_own(column):
@@ -144,6 +142,16 @@ def meanings(names: Sequence[str], rows: Sequence[TableRow]) -> list[str]:
                 " two runs or more, or --baseline tells the noise of a single one."
             )
     return list(dict.fromkeys(sentences))
+
+
+def _of_runs(name: str, rows: Sequence[TableRow]) -> list[str]:
+    """Say how a number is made of its runs, and of how many."""
+    if name == "throughput":
+        return [way] if (way := aggregation.meaning(rows)) else []
+    if name != "n":
+        return []
+    known = [OF_LEDGER] * any(row.ledger_runs is not None for row in rows)
+    return known + [NO_LEDGER] * any(row.ledger_missing for row in rows)
 
 
 def _is_own(column: Column) -> bool:

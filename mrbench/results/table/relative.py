@@ -13,7 +13,7 @@ from mrbench.record import rundir
 from mrbench.record.provenance import facts
 from mrbench.results import names
 from mrbench.results.comparable import why_not
-from mrbench.results.rows import ratio_of
+from mrbench.results.ratios import ratio_of
 from mrbench.text import one_line
 
 Record = RunRecord | str  # or why there is none

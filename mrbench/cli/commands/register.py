@@ -1,0 +1,88 @@
+"""`mrbench register`: fix beforehand what will be run, how often, and how it will be judged."""
+
+import argparse
+import json
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from mrbench import __version__
+from mrbench.cli import choice
+from mrbench.cli.arguments import (
+    add_aggregate,
+    add_choice,
+    add_gpus,
+    add_json,
+    add_margin,
+    add_pass_variable,
+    add_set,
+)
+from mrbench.cli.commands import Command
+from mrbench.cli.values import commit, rounds
+from mrbench.errors import MrbenchError
+from mrbench.files import digest_of
+from mrbench.model.registration import FORMAT, Registration
+from mrbench.record import rundir
+from mrbench.run.recorder import now
+from mrbench.text import counted, printable
+
+COMMAND = Command(
+    group="Get ready",
+    order=8,
+    brief="fix runs beforehand",
+    help=(
+        "Write down which runs will be made, how often, how a number is made of them, and which"
+        " difference is to count. Publish the file or its digest where you cannot change it, then"
+        " run with --registered."
+    ),
+    examples="""\
+mrbench register demo --repeat 5 -o plan.json
+mrbench register demo --repeat 10 --aggregate mlperf:5 -o plan.json""",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of `mrbench register`."""
+    add_choice(parser)
+    parser.add_argument(
+        "--commit", type=commit, metavar="SHA", help="commit instead of the recipe's, as for run"
+    )
+    add_gpus(parser)
+    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
+    add_set(parser)
+    add_pass_variable(parser)
+    parser.add_argument(
+        "--repeat", type=rounds, required=True, metavar="N", help="runs of each plan"
+    )
+    add_aggregate(parser, "mean")
+    add_margin(parser, "difference that is to count")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="a new JSON file"
+    )
+    add_json(parser, "print the registration as JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the registration, and print its digest."""
+    if args.output.exists():
+        raise MrbenchError("exists already", "choose another name", file=args.output)
+    made = Registration(
+        format=FORMAT,
+        mrbench=__version__,
+        registered=now(),
+        repeat=args.repeat,
+        aggregation=args.aggregate or "mean",
+        margin=args.margin,
+        plans=tuple(plan for plan, _ in choice.plans(args)),
+    )
+    made = replace(made, digest=digest_of(made.plain()))
+    text = json.dumps(made.plain(), indent=1, sort_keys=True) + "\n"
+    rundir.write(args.output, text)
+    if args.json:
+        print(text, end="")
+        return 0
+    for plan in made.plans:
+        print(f"{printable(plan.label)}: {counted(made.repeat, 'run')} of plan {plan.digest[:16]}")
+    print(f"number: {made.aggregation}; margin: {made.margin:.3g}")
+    print(f"{printable(str(args.output))}: digest {made.digest}")
+    return 0
