@@ -16,6 +16,7 @@ from mrbench.errors import LaunchError, MrbenchError, UnavailableError
 from mrbench.launch.executors.docker import Docker, build, containerfile
 from mrbench.launch.executors.docker.engine import meaning
 from mrbench.model.inputs import Environment, Package
+from mrbench.model.job import Workspace
 from mrbench.model.options import ExecutorOptions
 from mrbench.recipe import load, lockfile
 from toy import commit_all, edit, make_suite, mrbench
@@ -120,12 +121,12 @@ def test_what_a_recipe_builds_is_built_in_the_image(tmp_path: Path, docker_host:
     env = _environment(
         build=(("{python}", "build.py"),), packages=(extra,), build_requirements=first
     )
-    made = _prepare(env, checkout, small, lambda: [package])
+    made = _prepare(env, checkout, small, lambda: [_workspace(package)])
     assert not made.reused
     assert (made.template / "built").read_text() == "here"
     assert not (checkout / "built").exists()
     assert {"extra==1", "opt-einsum==3.4.0"} <= {f.replace("_", "-") for f in made.frozen}
-    assert _prepare(env, checkout, small, lambda: [package]).reused
+    assert _prepare(env, checkout, small, lambda: [_workspace(package)]).reused
     broken = _environment(build=(("{python}", "-c", "raise SystemError('no luck')"),))
     with pytest.raises(LaunchError, match="image could not be built: SystemError: no luck; see"):
         _prepare(broken, checkout, small, list)
@@ -189,11 +190,18 @@ def _environment(**wanted: Any) -> Environment:  # noqa: ANN401 - Environment's 
     return Environment(kind="venv", lock="a.lock", **wanted)
 
 
+def _workspace(path: Path) -> Workspace:
+    tree = "2" * 40
+    return Workspace(
+        path=path, commit="1" * 40, tree=tree, base_tree=tree, fetched_bytes=0, reused=False
+    )
+
+
 def _prepare(
     env: Environment,
     checkout: Path,
     lock: bytes,
-    packages: Callable[[], Sequence[Path]],
+    packages: Callable[[], Sequence[Workspace]],
     wheels: Path | None = None,
 ) -> Any:  # noqa: ANN401 - UsableEnvironment
     surroundings = Docker(ExecutorOptions(base_image=BASE)).surroundings

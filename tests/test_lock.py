@@ -7,11 +7,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from mrbench.errors import LaunchError
+from mrbench.files import home
 from mrbench.model.inputs import Environment, Package
-from mrbench.model.job import UsableEnvironment
-from mrbench.prepare import environment
+from mrbench.model.job import UsableEnvironment, Workspace
+from mrbench.prepare import cache, environment
 from mrbench.prepare.environment.lock import head, resolve
 from mrbench.recipe import load, lockfile
 from toy import edit, make_suite, mrbench
@@ -71,8 +73,11 @@ def test_build_requirements_come_first_and_by_hash(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     lock = resolve(env, None, tmp_path / "log")
+    whole = Workspace(
+        path=source, commit="1" * 40, tree=TREE, base_tree=TREE, fetched_bytes=0, reused=False
+    )
     ready = environment.prepare(
-        env, checkout, TREE, lambda _: None, lock=lock, packages=lambda: [source]
+        env, checkout, TREE, lambda _: None, lock=lock, packages=lambda: [whole]
     )
     assert f"own-package @ git+{package.url}@{package.commit}" in ready.frozen
     assert [p.name for p in source.rglob("*")] == ["python", "setup.py"]  # built in a copy
@@ -204,3 +209,56 @@ def test_no_deps_are_shown_and_must_be_requirements(
     edit(toy, "no_deps: [six]", "no_deps: [sic]")
     told = mrbench("check", "--recipe", toy, cwd=tmp_path)
     assert "did you mean 'six'?" in told.stdout
+
+
+def test_a_built_package_is_kept_and_says_what_it_is_of(tmp_path: Path) -> None:
+    setup = (
+        "import os; from setuptools import setup;"
+        " setup(name='own-package', version='1.' + os.environ['OWN_RELEASE'])\n"
+    )
+    source = tmp_path / "own"
+    source.mkdir()
+    (source / "setup.py").write_text(setup)
+    whole = Workspace(
+        path=source, commit="1" * 40, tree=TREE, base_tree=TREE, fetched_bytes=0, reused=False
+    )
+    package = Package(package="own-package==1.2", sha256="a" * 64, variables={"OWN_RELEASE": "2"})
+    env = Environment(
+        kind="venv",
+        build_requirements=("setuptools==75.8.0", "wheel==0.45.1"),
+        packages=(package,),
+    )
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    lock = resolve(env, None, tmp_path / "log")
+
+    def prepared(env: Environment) -> UsableEnvironment:
+        return environment.prepare(
+            env, checkout, TREE, lambda _: None, lock=lock, packages=lambda: [whole]
+        )
+
+    first = prepared(env)
+    assert f"own-package @ own-package==1.2#sha256={'a' * 64}" in first.frozen
+    (built,) = first.built
+    assert not built.reused
+    assert built.tree == TREE
+    assert built.variables == {"OWN_RELEASE": "2"}
+    assert [p.name for p in (home() / "built").glob("*/*.whl")] == [built.wheel]
+    (source / "setup.py").unlink()  # the same tree id again: nothing may be built
+    second = prepared(replace(env, probe=("setuptools",)))
+    assert second.digest != first.digest
+    assert second.built == (replace(built, reused=True),)
+    other = replace(package, variables={"OWN_RELEASE": "3"})
+    (source / "setup.py").write_text(setup)
+    (third,) = prepared(replace(env, packages=(other,))).built
+    assert third.wheel != built.wheel, "another variable, another wheel"
+    kept = home() / "built"
+    (wheel,) = kept.glob(f"*/{third.wheel}")
+    wheel.write_bytes(wheel.read_bytes()[:-1])
+    (fourth,) = prepared(replace(env, packages=(other,), probe=("wheel",))).built
+    assert not fourth.reused, "a damaged wheel is built again"
+    assert entries_of("built") == 2
+
+
+def entries_of(kind: str) -> int:
+    return sum(entry.kind == kind for entry in cache.entries())

@@ -192,3 +192,25 @@ def test_it_trains_and_is_recorded(wheels: Path, tmp_path: Path, git: Callable[.
     assert done.returncode == 0, done.stdout
     done = mrbench("show", run, cwd=tmp_path)
     assert f"{NAME}==1.2" in done.stdout
+
+
+def test_a_mirror_holds_the_file(
+    wheels: Path,
+    tmp_path: Path,
+    git: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = make_wheel(wheels, {"train.py": TRAIN.encode()})
+    source = pinned(path)
+    recipe = with_source(tmp_path, git, f"  package: {source.package}\n  sha256: {source.sha256}\n")
+    folder = tmp_path / "mirror"
+    done = mrbench("mirror", "create", folder, "--recipe", recipe, "--quiet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.delenv("UV_FIND_LINKS")
+    assert prepare(source, mirror=str(folder / "repos")).fetched_bytes > 0
+    done = mrbench("mirror", "verify", folder, "--recipe", recipe, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "wheels" / path.name).unlink()
+    done = mrbench("mirror", "verify", folder, "--recipe", recipe, cwd=tmp_path)
+    assert done.returncode != 0
+    assert path.name in done.stdout + done.stderr

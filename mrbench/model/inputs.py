@@ -154,13 +154,42 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A Python package to build from a repository at one commit."""
+    """A Python package to build from a repository at one commit, or from an index's sdist."""
 
-    url: Annotated[str, Meta(description="Repository to fetch from: an https, ssh or file URL.")]
+    LATER: ClassVar[Mapping[str, Any]] = {
+        **Source.LATER,
+        "substitutions": (),
+        "variables": {},
+    }
+    UNLESS: ClassVar[Mapping[str, tuple[str, ...]]] = Source.UNLESS
+
+    url: Annotated[
+        str, Meta(description="Repository to fetch from: an https, ssh or file URL.")
+    ] = ""
     commit: Annotated[
         Commit, Meta(description="Commit to build: all 40 hex digits, since the rest can move.")
-    ]
-    tree: Annotated[Tree | None, Meta(description="Git tree id that the commit must have.")] = None
+    ] = ""
+    package: Annotated[
+        ExactPackage | None,
+        Meta(
+            description="Instead of url and commit: a package of a Python package index with its"
+            " version, e.g. mmcv==2.1.0. Its sdist is built."
+        ),
+    ] = None
+    sha256: Annotated[
+        FileSha256 | None, Meta(description="SHA-256 of the package's sdist: 64 hex digits.")
+    ] = None
+    tree: Annotated[
+        Tree | None, Meta(description="Git tree id that the source must have once it is changed.")
+    ] = None
+    substitutions: Annotated[
+        tuple[Substitution, ...],
+        Meta(description="Literal replacements to make before it is built."),
+    ] = ()
+    variables: Annotated[
+        Mapping[str, str],
+        Meta(description="Environment variables of the build, e.g. {MAX_JOBS: '4'}."),
+    ] = {}
     folder: Annotated[
         str, Meta(description="Folder with the package's setup.py or pyproject.toml.")
     ] = "."
@@ -302,70 +331,6 @@ class SyntheticData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"of {self.width}x{self.height}"
 
 
-class Converted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The dataset in the implementation's own format: made once, kept, and used by later runs."""
-
-    steps: Annotated[
-        tuple[Step, ...],
-        Meta(
-            min_length=1,
-            description="Commands that convert the data, run in a copy of the source. They write to"
-            " the folder {converted}; {python}, {checkout} and {data} are filled in, too.",
-        ),
-    ]
-    makes: Annotated[
-        Words,
-        Meta(
-            description="Files and folders that must be in {converted} afterwards, e.g."
-            " [train-00000-of-00004.tfrecord]."
-        ),
-    ] = ()
-
-
-class Dataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is in the data folder, and where the implementation looks for it."""
-
-    LATER: ClassVar[Mapping[str, Any]] = {"converted": None}
-
-    layout: Annotated[
-        str,
-        Meta(
-            description="How the data folder is laid out, in words, e.g. 'COCO 2017, as train2017/"
-            " and annotations/'."
-        ),
-    ]
-    needs: Annotated[
-        Words,
-        Meta(
-            description="Files and folders that must be in the data folder, e.g."
-            " annotations/instances_train2017.json."
-        ),
-    ] = ()
-    links: Annotated[
-        Mapping[str, str],
-        Meta(
-            description="Links to make in the checkout: path in the checkout, then path in the data"
-            " folder, e.g. {datasets/coco: .}."
-        ),
-    ] = {}
-    prepare: Annotated[
-        tuple[Step, ...],
-        Meta(description="Commands that convert the data before each training, run in its copy."),
-    ] = ()
-    converted: Annotated[
-        Converted | None,
-        Meta(
-            description="The dataset in another format, made once and kept. Made again when the"
-            " source, the environment, the data or the steps change. {converted} in the command"
-            " is its folder."
-        ),
-    ] = None
-    synthetic: Annotated[
-        SyntheticData | None,
-        Meta(description="Train on images that mrbench draws; --data is then not needed."),
-    ] = None
-
-
 class WeightsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file of pretrained weights: its name under the weights folder, and where to get it."""
 
@@ -396,5 +361,12 @@ class WeightsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def as_source(package: Package) -> Source:
-    """Return a package's repository as a source without changes."""
-    return Source(url=package.url, commit=package.commit, tree=package.tree)
+    """Return what a package is built from as a source."""
+    return Source(
+        url=package.url,
+        commit=package.commit,
+        package=package.package,
+        sha256=package.sha256,
+        tree=package.tree,
+        substitutions=package.substitutions,
+    )

@@ -83,6 +83,23 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(listed[:FEW]) + more
 
 
+class BuiltPackage(msgspec.Struct, frozen=True, kw_only=True):
+    """A package that was built from its source for an environment."""
+
+    source: Annotated[str, Meta(description="Repository's URL, or a package with its version.")]
+    revision: Annotated[str, Meta(description="Commit, or SHA-256 of the package's file.")]
+    tree: Annotated[str, Meta(description="Git tree id of the source, changed as the recipe says.")]
+    wheel: Annotated[str, Meta(description="Name of the wheel that was built.")]
+    sha256: Annotated[str, Meta(description="SHA-256 of that wheel.")]
+    variables: Annotated[
+        Mapping[str, str], Meta(description="Variables that the recipe sets for the build.")
+    ] = {}
+    built_in_s: Annotated[float | None, Meta(description="Seconds that building it took.")] = None
+    reused: Annotated[
+        bool, Meta(description="Whether the wheel was there when the environment was made.")
+    ] = False
+
+
 class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """An environment that was made."""
 
@@ -104,6 +121,10 @@ class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
         Mapping[str, str] | None,
         Meta(description="The caller's variables that compilers were given, if any."),
     ] = None
+    built: Annotated[
+        tuple[BuiltPackage, ...],
+        Meta(description="Packages that were built from sources for it, and from what."),
+    ] = ()
     made_in_s: Annotated[float | None, Meta(description="Seconds that making it took.")] = None
     size_bytes: Annotated[int | None, Meta(description="Size on disk in bytes.")] = None
     image: Annotated[

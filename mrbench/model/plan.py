@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
-from mrbench.model.inputs import Count, Dataset, Environment, Seconds, Source, WeightsFile, Window
+from mrbench.model.dataset import Dataset
+from mrbench.model.inputs import Count, Environment, Seconds, Source, WeightsFile, Window
 from mrbench.model.later import as_ever
 from mrbench.model.logformat import LogFormat
 from mrbench.model.mfu import Flops

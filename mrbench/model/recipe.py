@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
+from mrbench.model.dataset import Dataset
 from mrbench.model.inputs import (
     PROBLEM,
     Command,
     Count,
-    Dataset,
     Environment,
     Seconds,
     Source,

@@ -21,6 +21,7 @@ KINDS = {
     "repos": "object stores of repositories",
     "work": "checkouts",
     "envs": "environments",
+    "built": "packages built from sources",
     "data": "drawn images",
     "converted": "converted datasets",
     "weights": "pretrained weights",

@@ -111,7 +111,7 @@ def ask(
     return dict(map(_candidates, lock.packages))
 
 
-def find(package: str, sha256: str, wheels: Path | None) -> File:
+def find_file(package: str, sha256: str, wheels: Path | None) -> File:
     """Find the file of a package, NAME==VERSION, that has this hash.
 
     wheels: a folder to look in, and nowhere else. UnavailableError if there is none, or if nobody

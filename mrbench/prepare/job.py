@@ -11,7 +11,7 @@ import msgspec
 
 from mrbench.files import home, mark_used, read_regular, real_path
 from mrbench.model.inputs import SyntheticData, as_source
-from mrbench.model.job import ConvertedData, Job, PreparedRun
+from mrbench.model.job import ConvertedData, Job, PreparedRun, Workspace
 from mrbench.model.places import Places, order
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy, weights
@@ -60,9 +60,9 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
     used = tuple(weights.obtain(item, places.weights, progress) for item in plan.weights)
     checkout = workspace.prepare(plan.source, file.patches, base, progress)
 
-    def packages() -> list[Path]:
+    def packages() -> list[Workspace]:
         sources = [as_source(package) for package in plan.environment.packages]
-        return [workspace.prepare(s, (), base, progress).path for s in sources]
+        return [workspace.prepare(source, (), base, progress) for source in sources]
 
     ready = surroundings.prepare(
         plan.environment,

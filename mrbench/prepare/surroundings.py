@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
-from mrbench.model.job import Job, UsableEnvironment
+from mrbench.model.job import Job, UsableEnvironment, Workspace
 from mrbench.prepare import environment, inherited
 from mrbench.prepare.step import run_step
 
@@ -46,7 +46,7 @@ class Surroundings(Protocol):
         progress: Callable[[str], None],
         *,
         lock: bytes | None = None,
-        packages: Callable[[], Sequence[Path]] = list,
+        packages: Callable[[], Sequence[Workspace]] = list,
         wheels: Path | None = None,
         own_environment: bool = False,
         python: Path | None = None,

@@ -37,7 +37,8 @@ def make_schema(kind: str) -> Schema:
     )
     described = {name: _described(part) for name, part in _widened(parts).items()}
     if kind == "recipe":
-        described["Source"]["oneOf"] = [{"required": list(keys)} for keys in ORIGINS]
+        for name in ("Source", "Package"):
+            described[name]["oneOf"] = [{"required": list(keys)} for keys in ORIGINS]
         described = {name: _placed(part) for name, part in described.items()}
     if "$ref" in top:  # editors of older drafts look at nothing beside a reference
         top = described.pop(top["$ref"].rpartition("/")[2])

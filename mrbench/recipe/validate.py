@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from mrbench.errors import PlaceholderError
-from mrbench.model.inputs import Environment, Source
+from mrbench.model.inputs import Environment, Source, as_source
 from mrbench.model.logformat import LogFormat
 from mrbench.model.recipe import Recipe
 from mrbench.model.work import OLD_NAMES
@@ -109,7 +109,7 @@ def _as_url(text: str, place: Place) -> str:
 
 def _check_environment(env: Environment, place: Place) -> None:
     for i, package in enumerate(env.packages):
-        _check_url(package.url, place, f"environment.packages[{i}].url")
+        _check_origin(as_source(package), place, f"environment.packages[{i}]")
     if env.index is not None:
         _check_index(env.index, place, "environment.index")
     for i, url in enumerate(env.find_links):

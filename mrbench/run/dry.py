@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from mrbench.model.inputs import Source, as_source
 from mrbench.model.job import Job
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
@@ -82,11 +83,15 @@ def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
         "lock_sha256": plan.lock_sha256,
         "index": plan.environment.index,
         "find_links": list(plan.environment.find_links),
-        "packages": [f"{p.url}@{p.commit}" for p in plan.environment.packages],
+        "packages": [_package(as_source(p)) for p in plan.environment.packages],
         "supplied": list(plan.environment.supplied),
         "build": [shlex.join(step) for step in plan.environment.build],
         "needs_on_the_machine": list(plan.environment.system),
     }
+
+
+def _package(source: Source) -> str:
+    return f"{source.upstream}{'#sha256=' if source.package else '@'}{source.revision}"
 
 
 def _variables(variables: Mapping[str, str]) -> dict[str, str]:

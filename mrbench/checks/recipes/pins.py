@@ -18,7 +18,7 @@ def commits(subject: Subject) -> Iterator[Finding]:
     text = f"{source.revision[:12]} of {source.upstream.rpartition('/')[2]}"
     if packages:
         text += f" and {counted(len(packages), 'package')}"
-    unpinned = [p.url for p in packages if p.tree is None]
+    unpinned = [p.package or p.url for p in packages if p.tree is None]
     if source.tree is None or unpinned:
         pinned_by = "source.sha256" if source.package else "source.commit"
         key = "environment.packages" if source.tree else pinned_by

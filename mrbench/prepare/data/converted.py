@@ -16,7 +16,7 @@ import msgspec
 
 from mrbench import files, locks
 from mrbench.errors import LaunchError
-from mrbench.model.inputs import Converted
+from mrbench.model.dataset import Converted
 from mrbench.model.job import ConvertedData
 from mrbench.prepare.removal import remove_tree
 

@@ -19,7 +19,7 @@ from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
-from mrbench.model.job import UsableEnvironment
+from mrbench.model.job import BuiltPackage, UsableEnvironment, Workspace
 from mrbench.model.later import as_ever
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.environment.install import make
@@ -44,6 +44,7 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
     tree: str
     seconds: float
     size_bytes: int
+    built: tuple[BuiltPackage, ...] = ()
 
 
 def digest(
@@ -89,7 +90,7 @@ def prepare(
     progress: Progress,
     *,
     lock: bytes | None = None,
-    packages: Callable[[], Sequence[Path]] = list,
+    packages: Callable[[], Sequence[Workspace]] = list,
     wheels: Path | None = None,
     own_environment: bool = False,
     python: Path | None = None,
@@ -125,18 +126,21 @@ def prepare(
             return ready
         shutil.rmtree(place, ignore_errors=True)
         began = time.monotonic()
-        frozen = make(env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels)
+        frozen, built = make(
+            env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels
+        )
         complete = Complete(
             frozen=tuple(frozen),
             interpreter=str(interpreter.describe(place / "venv" / "bin" / "python")),
             built_with=_built_with(env),
+            built=tuple(built),
             inputs=env,
             lock_sha256=lock_sha256,
             tree=tree,
             seconds=round(time.monotonic() - began, 1),
             size_bytes=_size_bytes(place),
         )
-        write_whole(place / DONE, json.dumps(msgspec.to_builtins(complete), indent=1).encode())
+        write_whole(place / DONE, json.dumps(as_ever(complete), indent=1).encode())
     ready = _lookup(env, place, checkout, name)
     if ready is None:
         raise LaunchError("vanished while it was made", "run again", file=place)
@@ -184,6 +188,7 @@ def _lookup(env: Environment, place: Path, checkout: Path, name: str) -> UsableE
         reused=True,
         interpreter=complete.interpreter,
         built_with=complete.built_with or None,
+        built=complete.built,
         made_in_s=complete.seconds,
         size_bytes=complete.size_bytes,
     )

@@ -7,11 +7,14 @@ setup.py import what their metadata do not name. Hence two passes: what building
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from mrbench.errors import LaunchError
 from mrbench.model.inputs import Environment
+from mrbench.model.job import BuiltPackage, Workspace
+from mrbench.prepare.environment.built import origin_of, wheel
 from mrbench.prepare.environment.installed import require_recorded, write_list
 from mrbench.prepare.environment.interpreter import base_python, uv
 from mrbench.prepare.inherited import for_steps
@@ -30,18 +33,23 @@ def make(
     progress: Progress,
     *,
     lock: bytes | None,
-    packages: Callable[[], Sequence[Path]],
+    packages: Callable[[], Sequence[Workspace]],
     wheels: Path | None,
-) -> list[str]:
-    """Make the environment in `place` (venv/, src/ if it builds); return the frozen list."""
+) -> tuple[list[str], list[BuiltPackage]]:
+    """Make the environment in `place` (venv/, src/ if it builds).
+
+    Returns the frozen list, and what was built from sources.
+    """
     place.mkdir(parents=True)
     venv = place / "venv"
     python = venv / "bin" / "python"
     sources = variables_for(env, wheels)
 
-    def step(command: Sequence[str], directory: Path) -> None:
+    def step(
+        command: Sequence[str], directory: Path, own: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         log = place.with_suffix(".log")  # beside, so that it outlives a failed attempt
-        variables = {**activated(venv), "PYTHONPATH": str(directory), **sources}
+        variables = {**activated(venv), "PYTHONPATH": str(directory), **own, **sources}
         run_step(command, directory=directory, log=log, variables=variables, what="environment")
 
     progress("making the virtual environment")
@@ -52,7 +60,7 @@ def make(
         _install_listed(env, install, place, step, progress)
     else:
         _install_locked(env, lock, install, place, step, progress)
-    origins = _install_packages(env, packages, install, place, step, progress)
+    packaged = _install_packages(env, packages, wheels, python, place, step, progress)
     require_recorded(place)
     source = checkout
     if env.build:
@@ -65,11 +73,11 @@ def make(
     if env.probe:
         progress(f"probing: import {', '.join(env.probe)}")
         step([str(python), "-c", f"import {', '.join(env.probe)}"], source)
-    frozen = _freeze(python, origins)
+    frozen = _freeze(python, {path.as_uri(): origin_of(built) for path, built in packaged})
     if lock is not None:
         _require_locked(env, lock, frozen)
     write_list(place)
-    return frozen
+    return frozen, [built for _, built in packaged]
 
 
 def _require_locked(env: Environment, lock: bytes, frozen: Sequence[str]) -> None:
@@ -171,26 +179,24 @@ def _install_locked(  # noqa: PLR0917 - the parts of make, used once
 
 def _install_packages(  # noqa: PLR0917 - as above
     env: Environment,
-    packages: Callable[[], Sequence[Path]],
-    install: list[str],
+    packages: Callable[[], Sequence[Workspace]],
+    wheels: Path | None,
+    python: Path,
     place: Path,
     step: Step,
     progress: Progress,
-) -> dict[str, str]:
-    """Install packages from their pinned checkouts; returns where each really came from."""
-    origins: dict[str, str] = {}
-    for package, checkout in zip(env.packages, packages() if env.packages else (), strict=True):
-        progress(f"installing {package.url} at {package.commit[:12]}")
-        own = place / "packages" / checkout.name  # building writes into the source
-        shutil.copytree(checkout, own, symlinks=True)
-        folder = own / package.folder
-        if not folder.resolve().is_relative_to(own.resolve()) or not folder.is_dir():
-            raise LaunchError(
-                f"{package.url} has no folder {package.folder}", "correct environment.packages"
-            )
-        step([*install, "--no-deps", "--no-build-isolation", str(folder)], place)
-        origins[folder.resolve().as_uri()] = f"git+{package.url}@{package.commit}"
-    return origins
+) -> list[tuple[Path, BuiltPackage]]:
+    """Install packages from their pinned sources; returns each one's wheel, and what it is of."""
+    packaged: list[tuple[Path, BuiltPackage]] = []
+    options = options_for(wheels)
+    install = [uv(), "pip", "install", "--python", str(python), *options, "--no-deps"]
+    for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
+        known = {path.as_uri(): origin_of(built) for path, built in packaged}
+        installed = _freeze(python, known)
+        made = wheel(package, source, python, installed, options, place, step, progress)
+        step([*install, str(made[0])], place)
+        packaged.append(made)
+    return packaged
 
 
 def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
@@ -207,4 +213,4 @@ def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
 
 def _named(line: str, sources: dict[str, str]) -> str:
     name, at, place = line.partition(" @ ")
-    return f"{name} @ {sources.get(place, place)}" if at else line
+    return f"{name} @ {sources.get(place.partition('#')[0], place)}" if at else line

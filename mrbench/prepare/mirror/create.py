@@ -138,6 +138,8 @@ def _wheels(
 ) -> tuple[list[str], list[Missing]]:
     say("looking for the files of the lock")
     wheel_files, missing = wheels.find(file.recipe.environment, file.lock, mirror, leave_out)
+    packages, lacking = wheels.find_packages(repos.all_sources(file), mirror)
+    wheel_files, missing = [*wheel_files, *packages], [*missing, *lacking]
     paths = []
     for i, item in enumerate(wheel_files, 1):
         say(f"file {i} of {len(wheel_files)}: {item.name}")

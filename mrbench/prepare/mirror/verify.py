@@ -71,6 +71,9 @@ def _unserved(folder: Path, manifest: Manifest, file: RecipeFile, handle: int) -
         problem = repos.problem(folder, source, handle)
         if problem and repos.title(source) not in missing:
             yield Problem(f"{name}: {repos.place(source)} {problem}", ADD)
+    held = {manifest.files[path].sha256 for path in entry.files if path in manifest.files}
+    lacking = set(wheels.not_among(held, repos.all_sources(file))) - missing
+    yield from (Problem(f"{name}: {package} is not in it", ADD) for package in sorted(lacking))
     version = wheels.python_version(file.recipe.environment)
     if entry.python != version:
         yield Problem(

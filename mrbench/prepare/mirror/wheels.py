@@ -8,13 +8,13 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from mrbench.errors import UnavailableError
-from mrbench.model.inputs import Environment
+from mrbench.model.inputs import Environment, Source
 from mrbench.prepare.environment.install import options_for, variables_for
-from mrbench.prepare.index import Candidates, File, ask
+from mrbench.prepare.index import Candidates, File, ask, find_file
 from mrbench.prepare.mirror.base import wheels_folder
 from mrbench.prepare.mirror.manifest import Missing
 from mrbench.recipe import lockfile
@@ -61,6 +61,26 @@ def find(
 def is_left_out(name: str, patterns: Iterable[str]) -> bool:
     """Tell whether a package, by its normalized name, is one that shall not be in a mirror."""
     return any(fnmatchcase(name, re.sub(r"[-_.]+", "-", each).lower()) for each in patterns)
+
+
+def find_packages(
+    sources: Iterable[Source], mirror: str | None
+) -> tuple[list[File], list[Missing]]:
+    """Find the files of the sources that are packages of an index."""
+    found, missing = [], []
+    for source in sources:
+        if source.package:
+            try:
+                file = find_file(source.package, str(source.sha256), wheels_folder(mirror))
+                found.append(file)
+            except UnavailableError as exc:
+                missing.append(Missing(source.package, exc.text))
+    return found, missing
+
+
+def not_among(held: Container[str], sources: Iterable[Source]) -> list[str]:
+    """Return the packages of which no file has the pinned SHA-256."""
+    return [s.package for s in sources if s.package and s.sha256 not in held]
 
 
 def python_version(env: Environment | None = None) -> str:

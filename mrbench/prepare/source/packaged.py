@@ -43,7 +43,7 @@ def objects(source: Source, mirror: str | None) -> tuple[str, Objects]:
         wheels = Path(mirror).parent / mirrored.WHEELS
     with tempfile.TemporaryDirectory() as name:
         try:
-            file = index.find(package, sha256, wheels)
+            file = index.find_file(package, sha256, wheels)
             path = Path(name) / Path(file.name).name
             index.fetch(file.url, sha256, path)
         except UnavailableError as exc:

@@ -28,6 +28,7 @@ from mrbench.launch.executors.docker.engine import (
     translated,
 )
 from mrbench.model.inputs import Environment
+from mrbench.model.job import Workspace
 from mrbench.prepare import environment
 from mrbench.prepare.step import SILENT
 from mrbench.recipe import lockfile
@@ -58,7 +59,7 @@ def ensure(
     progress: Progress,
     *,
     lock: bytes | None,
-    packages: Callable[[], Sequence[Path]],
+    packages: Callable[[], Sequence[Workspace]],
     wheels: Path | None,
     base: str,
     base_id: str,
@@ -108,7 +109,7 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
     env: Environment,
     checkout: Path,
     lock: bytes | None,
-    packages: Callable[[], Sequence[Path]],
+    packages: Callable[[], Sequence[Workspace]],
     wheels: Path | None,
 ) -> None:
     """Write what the build gets to see: the lock, and what the recipe builds from."""
@@ -124,11 +125,11 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
             text = re.sub(r"^(?=RUN )", f"COPY wheels {THERE}/wheels\n", text, flags=re.MULTILINE)
             offline = ["PIP_NO_INDEX=1", f"PIP_FIND_LINKS={THERE}/wheels"]
         for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
-            tar.add(source, f"packages/{source.name}", filter=_anonymous)
-            text += f"COPY packages/{source.name} {THERE}/packages/{source.name}\n"
-            text += _run(
-                ["env", *offline, *PIP, f"{THERE}/packages/{source.name}/{package.folder}"]
-            )
+            there = f"packages/{source.path.name}"
+            tar.add(source.path, there, filter=_anonymous)
+            text += f"COPY {there} {THERE}/{there}\n"
+            own = [f"{name}={value}" for name, value in package.variables.items()]
+            text += _run(["env", *own, *offline, *PIP, f"{THERE}/{there}/{package.folder}"])
         if env.build:
             tar.add(checkout, "checkout", filter=_anonymous)
             text += f"COPY checkout {SOURCE}\nWORKDIR {SOURCE}\n"

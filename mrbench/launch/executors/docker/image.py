@@ -16,7 +16,7 @@ from mrbench.launch.executors.docker import build, containerfile
 from mrbench.launch.executors.docker.engine import NO_PROGRAM, TOOLKIT, connect, facts, meaning
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
-from mrbench.model.job import Job, UsableEnvironment
+from mrbench.model.job import Job, UsableEnvironment, Workspace
 from mrbench.model.options import ExecutorOptions
 from mrbench.prepare.environment import own
 from mrbench.prepare.environment.own import ASK, FIND, IMPORT, Answer, listed, require
@@ -71,7 +71,7 @@ class InImage:
         progress: Callable[[str], None],
         *,
         lock: bytes | None = None,
-        packages: Callable[[], Sequence[Path]] = list,
+        packages: Callable[[], Sequence[Workspace]] = list,
         wheels: Path | None = None,
         own_environment: bool = False,
         python: Path | None = None,
