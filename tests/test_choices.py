@@ -50,6 +50,20 @@ def test_a_recipe_says_how_it_trains_without_weights(toy: Path) -> None:
     assert family(changed, plan) != family(file, usual)
 
 
+def test_it_may_change_how_weights_are_drawn(toy: Path) -> None:
+    changes = """
+random_weights:
+  substitutions:
+    - {text: msra, replacement: linear, files: train.py, expect_files: 1, expect_lines: 1}
+  tree: 0123456789012345678901234567890123456789
+"""
+    toy.write_text(toy.read_text() + changes)
+    source = make_plan(with_choices(load.load_path(toy), {"weights": "random"})).source
+    assert [change.text for change in source.substitutions] == ["msra"]
+    assert source.tree == "0123456789012345678901234567890123456789"
+    assert make_plan(load.load_path(toy)).source.substitutions == ()
+
+
 def test_without_that_it_is_refused_and_one_that_has_none_stays(toy: Path, tmp_path: Path) -> None:
     done = mrbench("run", "--recipe", toy, "--weights", "random", "--dry-run", cwd=tmp_path)
     assert done.returncode == 2

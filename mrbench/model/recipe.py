@@ -18,6 +18,7 @@ from mrbench.model.inputs import (
     Seconds,
     Source,
     Substitution,
+    Tree,
     Value,
     VariableName,
     WeightsFile,
@@ -145,6 +146,17 @@ class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RandomWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to train without the pretrained weights: what --weights random changes."""
 
+    substitutions: Annotated[
+        tuple[Substitution, ...],
+        Meta(
+            description="Literal replacements to make for it after the source's, e.g. of how random"
+            " weights are drawn."
+        ),
+    ] = ()
+    tree: Annotated[
+        Tree | None,
+        Meta(description="Git tree id that the checkout must have once these are made."),
+    ] = None
     arguments: Annotated[
         Words,
         Meta(

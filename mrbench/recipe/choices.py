@@ -98,8 +98,13 @@ def _untrained(file: RecipeFile) -> RecipeFile:
             "leave --weights random out, or this implementation with --impl",
         )
     work, told = recipe.workload, f": {how.notes.strip()}" if how.notes else ""
+    source = recipe.source
+    if how.substitutions:
+        more = source.substitutions + how.substitutions
+        source = replace(source, substitutions=more, tree=how.tree)
     changed = replace(
         recipe,
+        source=source,
         launch=_launched(recipe.launch, how),
         weights=(),
         workload=replace(

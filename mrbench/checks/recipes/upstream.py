@@ -22,6 +22,7 @@ from mrbench.prepare import source as workspace
 from mrbench.prepare.mirror import base
 from mrbench.prepare.source import address, store
 from mrbench.prepare.source.tree import UnreachableError
+from mrbench.recipe.choices import RANDOM, WEIGHTS, with_choices
 from mrbench.recipe.plan import make_plan
 from mrbench.text import counted
 
@@ -48,6 +49,7 @@ def check_upstream(subject: Subject, upstreams: Upstreams) -> Iterator[Finding]:
     checkout = yield from _source(subject, upstreams, subject.plan.source, file.patches, "source")
     if checkout is not None:
         yield from _other_gpus(subject, upstreams)
+        yield from _untrained(subject, upstreams)
         yield from launch.check_named_files(subject, checkout.path)
     for i, package in enumerate(subject.plan.environment.packages):
         key = f"environment.packages[{i}]"
@@ -158,6 +160,22 @@ def _other_gpus(subject: Subject, upstreams: Upstreams) -> Iterator[Finding]:
     yield subject.ok(
         "applies", f"with {counted(plan.gpus, 'GPU')}, {subject.plan.gpus} are the suite's"
     )
+
+
+def _untrained(subject: Subject, upstreams: Upstreams) -> Iterator[Finding]:
+    """Apply what the recipe substitutes for --weights random."""
+    how = subject.file.recipe.random_weights
+    if how is None or not how.substitutions:
+        return
+    file = with_choices(msgspec.structs.replace(subject.file, lock=None), {WEIGHTS: RANDOM})
+    source, key = make_plan(file).source, "random_weights"
+    try:
+        checkout = _made(upstreams, source, subject.file.patches, upstreams.caches[0])
+    except WorkspaceError as exc:
+        yield _failed(subject, "applies", exc, f"{key}.substitutions")
+        return
+    yield subject.ok("applies", "with random weights")
+    yield _tree(subject, source, checkout, key)
 
 
 def _with_others(subject: Subject) -> Plan | None:

@@ -113,11 +113,24 @@ def make_model(options: Namespace) -> Model:
         rpn_post_nms_top_n_train=options.kept_proposals or options.proposals,
         box_batch_size_per_image=options.regions,
     )
+    if options.random_backbone:
+        even_out(model.backbone.body)
     if options.channels_last:
         model = model.to(memory_format=torch.channels_last)
     if options.compile == "backbone":
         model.backbone = torch.compile(model.backbone, dynamic=True)  # images differ in size
     return model
+
+
+def even_out(body: Model) -> None:
+    """Draw random weights of a variance that stays about the same from layer to layer.
+
+    torchvision's own let it grow a thousandfold, for they count on batch normalisation, which is
+    frozen here before it has normalised anything: the losses diverge, and few regions are proposed.
+    """
+    for layer in body.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
 
 
 class Step:
