@@ -19,6 +19,13 @@ for made in options.labels.iterdir():
         (here / made.name).symlink_to(made)
     else:
         shutil.copy(made, here)
+# Whatever YOLO_OFFLINE says, yolo asks GitHub for Arial.ttf, unless a file of that name is here. No
+# picture is drawn, so any font will do.
+settings = Path(os.environ["YOLO_CONFIG_DIR"]) / "Ultralytics"
+settings.mkdir(parents=True, exist_ok=True)
+fonts = Path(sysconfig.get_path("purelib")) / "matplotlib" / "mpl-data" / "fonts" / "ttf"
+shutil.copy(fonts / "DejaVuSans.ttf", settings / "Arial.ttf")
+
 program = Path(sysconfig.get_path("scripts")) / "yolo"
 if not program.is_file():
     sys.exit(f"{program}: not there; install ultralytics with {sys.executable}")
