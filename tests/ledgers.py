@@ -91,6 +91,16 @@ def led_out(lines: list[Line]) -> list[Line]:
     return chained([*lines, lines[-2] | {"run": "../../etc"}])
 
 
+def leaping(lines: list[Line]) -> list[Line]:
+    lines[3]["position"] = 10**30
+    lines[3]["digest"] = digest_of(lines[3])
+    return lines
+
+
+def surrogate(lines: list[Line]) -> list[Line]:
+    return chained([*lines, lines[-2] | {"run": "a/b/\ud800"}])
+
+
 def anew(lines: list[Line]) -> list[Line]:
     """Leave out the second run, and make the chain whole again."""
     return chained(drop(3, 4)(lines))
@@ -112,6 +122,8 @@ LINES: dict[str, tuple[Callable[[list[Line]], list[Line]], str]] = {
     "forked": (forked, "entry 8 in line 9 follows the same one as another entry: the ledger is fo"),
     "another line": (odd, "line 5 is no entry: "),
     "a run that leads out": (led_out, "line 9 is no entry: run: is not the id of a run"),
+    "a run that no path can name": (surrogate, "line 9 is no entry: run: is not the id of a run"),
+    "a leap": (leaping, f"entries 4 to {10**30 - 1} are not there"),
     "written anew": (anew, "began with entry 5 ("),
     "two joined": (joined, "is forked"),
 }

@@ -69,6 +69,9 @@ def records_of(folder: Path, *words: object) -> Iterator[tuple[str, dict[str, An
     runs = folder / "-".join(map(str, words[:1]))
     done = mrbench("run", "--executor", *words, "--runs", runs, cwd=folder)
     assert "Traceback" not in done.stderr
+    if (runs / "ledger.jsonl").exists():  # not where none came so far as to train
+        told = mrbench("verify", runs / "ledger.jsonl", cwd=folder)
+        assert told.returncode == 0, told.stdout
     for path in sorted(runs.glob("*/*/*/record.json")):
         yield path.parents[1].name, json.loads(path.read_text())
 

@@ -30,8 +30,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     at: str  # UTC time
     kind: Kind
     digest: str
-    run: str | None = None  # its id
-    plan: str | None = None  # digest
+    run: str  # its id
+    plan: str  # digest
     status: Status | None = None  # how it ended
     verdict: str | None = None
     record: str | None = None  # digest

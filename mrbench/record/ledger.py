@@ -23,6 +23,7 @@ from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 
 FILE = "ledger.jsonl"
+IN_ID = 3  # suite, implementation, folder
 TAIL_BYTES = 1 << 16  # an entry is much shorter
 RESTORE = "restore it, or move it away: the next run begins a new one"
 AT_WORK, BROKEN, MISSING, REMOVED = "at work", "broken off", "missing", "removed"
@@ -124,8 +125,9 @@ def _read(raw: bytes) -> LedgerEntry | str:
         entry = files.decode(raw, LedgerEntry, FILE)
     except MrbenchError as exc:
         return f"is no entry: {exc.key}: {exc.text}" if exc.key else f"is no entry: {exc.text}"
-    parts = (entry.run or "suite/implementation/run").split("/")
-    if len(parts) != 3 or not {"", ".", ".."}.isdisjoint(parts) or "\0" in parts[2]:  # noqa: PLR2004
+    parts = entry.run.split("/")
+    named = len(parts) == IN_ID and entry.run.isprintable()
+    if not named or not {"", ".", ".."}.isdisjoint(parts):  # else it could lead out of the folder
         return "is no entry: run: is not the id of a run"
     return entry
 
@@ -148,7 +150,7 @@ def entered(found: list[Line]) -> Mapping[str, Entered]:
     """Return what the lines of a ledger have of each run, by its id, in order of its first line."""
     runs: dict[str, Entered] = {}
     for _, _, entry, _ in found:
-        if entry and entry.run:
+        if entry:
             run = runs.setdefault(entry.run, Entered())
             if getattr(run, entry.kind) is None:
                 setattr(run, entry.kind, entry)

@@ -85,6 +85,8 @@ def _own_environment(record: RunRecord) -> dict[str, object]:
 
 def _ledger(record: RunRecord, of_plan: PlanRuns | None) -> str:
     lines = [f"entry {record.ledger.position}"] if record.ledger else ["in none"]
+    if record.ledger and (bound := record.ledger.registered):
+        lines.append(f"registered beforehand as {bound.digest}")
     if of_plan:
         lines.append(selection.in_words(of_plan))
     elif record.ledger:

@@ -5,7 +5,7 @@ folder. Who publishes a digest of it elsewhere binds all entries up to that.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from mrbench.errors import MrbenchError
@@ -97,13 +97,11 @@ def _broken(found: Sequence[Line]) -> Iterator[Finding]:
             if why:
                 yield _failed(f"line {number} {why}", EDITED)
             continue
-        missing = sorted(set(range(follows, entry.position)) - positions)
+        missing = _missing(follows, entry.position, positions)
         if digest_of(loads(raw, ledger.FILE)) != entry.digest:
             yield _failed(f"entry {entry.position} was edited: it has another digest", EDITED)
         elif missing:
-            gone = f"entry {missing[0]} is" if len(missing) == 1 else "entries "
-            gone += f"{missing[0]} to {missing[-1]} are" if missing[1:] else ""
-            yield _failed(f"{gone} not there", CUT)
+            yield _failed(f"{missing} not there", CUT)
         elif entry.before != before and followers[entry.before] > 1:
             text = f"entry {entry.position} in line {number} follows the same one as another entry"
             yield _failed(f"{text}: the ledger is forked", FORKED)
@@ -114,6 +112,21 @@ def _broken(found: Sequence[Line]) -> Iterator[Finding]:
             text = f"entry {entry.position} does not follow entry {follows - 1}: one was replaced"
             yield _failed(text, EDITED)
         before, follows = entry.digest, entry.position + 1
+
+
+def _missing(first: int, behind: int, positions: Container[int]) -> str:
+    """Say which entries from the first to the last one before `behind` are in no line; or nothing.
+
+    It takes no more steps than there are lines: a forged position may be any number.
+    """
+    last = behind - 1
+    while first <= last and first in positions:
+        first += 1
+    while first <= last and last in positions:
+        last -= 1
+    if first > last:
+        return ""
+    return f"entry {first} is" if first == last else f"entries {first} to {last} are"
 
 
 def _member(record: RunRecord, run: Entered | None, found: Sequence[Line]) -> Iterator[Finding]:
