@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from keptruns import KEPT, judged_again, kept_run
 from mrbench.cli import main
 from mrbench.recipe import load
 
-KEPT = Path(__file__).parent / "kept"
 SUITES = ("today", "today-smoke")
 
 
@@ -33,6 +33,23 @@ def test_runs_recorded_as_modern_are_still_shown(
         output = ["-o", str(tmp_path / "report.html")] if words[0] == "report" else []
         assert main([*words, "--runs", str(tmp_path), *output]) == 0
     assert "torchvision" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (KEPT / "today-smoke").iterdir()))
+def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
+    record, again = judged_again("today-smoke", name, tmp_path)
+    assert record["validity"]["verdict"].startswith("valid")
+    assert again.status == "ok"
+    assert again.throughput == record["measurement"]["throughput"]
+    assert main(["verify", str(kept_run("today-smoke", name))]) == 0
+
+
+def test_both_suites_have_the_same_implementations_from_the_same_sources() -> None:
+    assert load.implementations("today") == load.implementations("today-smoke")
+    for name in load.implementations("today"):
+        large, small = (load.load_named(suite, name).recipe for suite in SUITES)
+        assert large.source == small.source
+        assert large.log.format == small.log.format
 
 
 @pytest.mark.parametrize("suite", SUITES)
