@@ -1,29 +1,21 @@
 """The suites detectors and detectors-smoke: what they pin, what they train, and runs kept."""
 
-import gzip
 import importlib
-import json
-import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
+from keptruns import KEPT, judged_again
 from mrbench.model.inputs import SyntheticData
-from mrbench.model.run import Exit
 from mrbench.prepare import source as workspace
 from mrbench.prepare.data.synth import synthesize
 from mrbench.prepare.source import embedded
 from mrbench.recipe import load
-from mrbench.recipe.plan import make_plan
-from mrbench.record.judge import judge
-from mrbench.record.rundir import RunDir
 
 NAME = "detectors"
 SOURCE = Path(__file__).parents[1] / "mrbench" / "embedded" / NAME
-KEPT = Path(__file__).parent / "kept" / "detectors-smoke"
 SUITES = ("detectors", "detectors-smoke")
 TRAINERS = ("rf-detr-seg", "mask2former", "rtdetrv2", "d-fine")  # of the folder `detectors`
 
@@ -81,18 +73,12 @@ def test_boxes_and_the_map_of_objects_lie_on_the_same_objects(
     assert {label for entry in entries for label in entry.labels} <= set(range(80))
 
 
-@pytest.mark.parametrize("name", [name for name in TRAINERS if (KEPT / name).is_dir()])
+@pytest.mark.parametrize(
+    "name", [name for name in TRAINERS if (KEPT / "detectors-smoke" / name).is_dir()]
+)
 def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
-    (kept,) = (KEPT / name).iterdir()
-    record: dict[str, Any] = json.loads((kept / "record.json").read_bytes())
-    assert record["status"] == "ok"
-    for packed in kept.glob("*.gz"):
-        with gzip.open(packed) as stream, (tmp_path / packed.stem).open("wb") as out:
-            shutil.copyfileobj(stream, out)
-    plan = make_plan(load.load_named("detectors-smoke", name))
-    assert record["workspace"]["tree"] == plan.source.tree
-    again = judge(RunDir(tmp_path), plan, Exit(**record["exit"]))
-    assert again.status == "ok"
+    record, again = judged_again("detectors-smoke", name, tmp_path)
+    assert record["status"] == again.status == "ok"
     assert again.throughput == record["measurement"]["throughput"]
     assert (again.clock, again.second_clock) == ("arrival", "log")
     assert again.agreement == pytest.approx(1, abs=0.02)
