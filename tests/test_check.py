@@ -43,6 +43,11 @@ def test_this_repository_passes(tmp_path: Path) -> None:
             for suite in ("tokens", "tokens-smoke")
             for name in ("litgpt", "transformers", "lightning", "maxtext")
         ),
+        *(
+            f"{suite}/{name}"
+            for suite in ("detectors", "detectors-smoke")
+            for name in load.implementations(suite)
+        ),
     }
     (skipped,) = [c for c in answer["checks"] if c["outcome"] == "not checked"]
     assert "--network" in skipped["remedy"]
