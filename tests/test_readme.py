@@ -20,6 +20,8 @@ OTHERS = {
     "pre-commit run": "test_the_readme_shows_what_hook_and_annotation_say",
     "git *": "the reader's own repository, or a clone of this one",
     "python3 -m venv *": "make does the same",
+    "python -m venv bench": "the reader's own; test_mirror.py does the same",
+    "python -m pip install --no-index *": "from the reader's mirror; test_mirror.py does the same",
     "python3 train.py *": "test_tutorial.py runs it",
     "python3 -c *.ipynb > dpo.log": "takes a public log out of its notebook",
     "docker build --target *": "test_every_target_of_docker_is_there",
