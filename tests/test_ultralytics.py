@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from keptruns import judged_again
+from manyruns import KEPT
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.model.inputs import Window
 from mrbench.model.measurement import Measurement
 
 LOGS = Path(__file__).parent / "logs"
+KEPT_ROWS = [path.name for path in (KEPT / "detectors-smoke").glob("yolo*")]
 LOG, OOM, CALLBACK = (LOGS / f"ultralytics{n}.log.gz" for n in ("", "-oom", "-callback"))
 
 
@@ -27,6 +30,19 @@ def read(log: Path | str, tmp_path: Path, first: int, last: int, images: int = 4
         log = path
     window = Window(first=first, last=last)
     return parse_log(log, recipes={}, window=window, work_per_iteration=images)
+
+
+@pytest.mark.parametrize("name", KEPT_ROWS)
+def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
+    record, again = judged_again("detectors-smoke", name, tmp_path)
+    assert record["status"] == again.status == "ok"
+    assert again.throughput == record["measurement"]["throughput"]
+    assert (again.first, again.last, again.clock, again.processes) == (21, 100, "arrival", 1)
+    assert again.agreement == pytest.approx(1, abs=0.02)
+    assert record["licence"] == "AGPL-3.0-only"
+    rules = {rule["rule"]: rule["outcome"] for rule in record["validity"]["findings"]}
+    stated = ("work_per_iteration", "gpus", "image_size", "precision", "single_process")
+    assert {rules[name] for name in stated} == {"ok"}
 
 
 def bars(seconds: list[str], total: int, *, end: str = "\n") -> str:
