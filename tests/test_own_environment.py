@@ -141,6 +141,17 @@ def test_it_needs_no_uv(tmp_path: Path, toy: Path, python: Path) -> None:
     assert [other["name"] for other in difference["other"]] == ["Python", "six"]
 
 
+def test_a_suite_of_which_it_serves_a_part(tmp_path: Path, python: Path) -> None:
+    (site,) = python.parents[1].glob("lib/*/site-packages")
+    for name in ("torch", "torchvision", "numpy", "PIL"):
+        (site / f"{name}.py").write_text("")
+    words = ("run", "--suite", "today-smoke", "--impl", "detectron2,torchvision")
+    done = mrbench(*words, "--environment", python, cwd=tmp_path)
+    assert done.returncode == 4
+    assert f"detectron2: {python} lacks pycocotools, tensorboard, which" in done.stderr
+    assert "\n`--impl torchvision` trains what this machine has\n" in done.stderr
+
+
 def test_the_driver_that_the_lock_needs_is_not_asked_for() -> None:
     file = load.load_named("today", "torchvision")
     plans = [make_plan(with_choices(file, chosen)) for chosen in ({}, {"environment": "current"})]

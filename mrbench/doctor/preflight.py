@@ -67,6 +67,10 @@ def _where_to_go_on(plans: Plans, places: Places, refused: Iterable[Finding]) ->
         if suite in suite_names():
             yield f"`mrbench doctor --suite {suite}` checks this machine for it"
     carried = any(suite in suite_names() for suite in suites)
+    stopped = {name for finding in refused for name in finding.implementations}
+    able = dict.fromkeys(p.implementation for p in plans if p.implementation not in stopped)
+    if carried and stopped and able and not topics & STOPS_ALL:
+        yield f"`--impl {' '.join(able)}` trains what this machine has"
     own = sorted(path.name for path in recipe_paths(Path())) if Path(SUITE).is_file() else []
     if carried and own:
         yield f"this folder has recipes of its own: `mrbench run --recipe {own[0]}`"
