@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
 from mrbench.model.inputs import Environment
+from mrbench.model.job import BuiltPackage
 from mrbench.model.ledger import PlanRuns
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
@@ -53,6 +54,7 @@ def describe_run(
         **_own_environment(record),
         "container": _container(record),
         "packages": ", ".join(frozen) or "not recorded",
+        **({"built": _built(environment.built)} if environment and environment.built else {}),
         "command": " ".join(plan.command),
         "variables": _pairs(plan.variables),
         "forced": "\n".join(record.forced or ()) or "nothing",
@@ -253,6 +255,16 @@ def _clocks(measured: Measurement) -> str:
         if each.clock not in (measured.clock, measured.second_clock)
     ]
     return "\n".join([first, *others])
+
+
+def _built(packages: Sequence[BuiltPackage]) -> str:
+    """Say what was built from what: the wheel, its source, and how long it took."""
+    return "\n".join(
+        f"{each.wheel} of {each.source}, tree {each.tree}"
+        + (f", in {each.built_in_s:g} s" if each.built_in_s is not None else "")
+        + (" for an earlier environment" if each.reused else "")
+        for each in packages
+    )
 
 
 def _pairs(values: Mapping[str, str]) -> str:
