@@ -75,7 +75,7 @@ def test_a_run_lists_what_it_trained_with_and_what_differs_from_the_lock(
         "other": [{"name": "six", "locked": "1.16.0", "installed": "1.15.0"}],
         "missing": ["absent==3"],
     }
-    told = "1 as locked; 1 other: six 1.15.0 instead of 1.16.0; 1 not installed: absent==3"
+    told = "1 not as locked: six 1.15.0 instead of 1.16.0; 1 not installed: absent==3; 1 as locked"
     table = mrbench("table", "toys", "--notes", cwd=tmp_path).stdout
     assert "toy environment=own [1]" in table
     assert told in " ".join(table.split())
@@ -254,7 +254,7 @@ def test_an_image_has_packages_of_its_own(tmp_path: Path, toy: Path, image: str)
     assert [other["name"] for other in ready["lock_difference"]["other"]] == ["six"]
     assert (Path(ready["template"]) / "built.py").read_text() == f"P = {ready['python']!r}"
     told = " ".join(mrbench("table", "toys", "--notes", cwd=tmp_path).stdout.split())
-    assert "Packages of the image's own, not the recipe's lock: 1 as locked" in told
+    assert "The image's own packages: 1 not as locked: six 1.15.0" in told
     assert mrbench("verify", "toy", cwd=tmp_path).returncode == 0
 
     edit(toy, "probe: [toyhelper,", "probe: [toyhelper, absent,")

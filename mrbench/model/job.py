@@ -69,12 +69,12 @@ class LockDifference(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Return it in one line; of many packages the first are named."""
-        parts = [f"{self.same} as locked"]
+        parts = []
         if self.other:
-            parts.append(f"{len(self.other)} other: {_few(map(str, self.other))}")
+            parts.append(f"{len(self.other)} not as locked: {_few(map(str, self.other))}")
         if self.missing:
             parts.append(f"{len(self.missing)} not installed: {_few(self.missing)}")
-        return "; ".join(parts)
+        return "; ".join([*parts, f"{self.same} as locked"])
 
 
 def _few(names: Iterable[str]) -> str:

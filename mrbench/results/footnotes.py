@@ -44,8 +44,7 @@ def own_environment(record: RunRecord) -> str:
     if not record.plan.own_environment or environment is None:
         return ""
     told = f": {environment.lock_difference}" if environment.lock_difference else ""
-    where = "the image's" if environment.image else "the machine's"
-    return f"Packages of {where} own, not the recipe's lock{told}."
+    return f"{'The image' if environment.image else 'The machine'}'s own packages{told}."
 
 
 def number(rows: Iterable[TableRow]) -> list[TableRow]:

@@ -279,7 +279,9 @@ def difference(
     same, other, missing = 0, list[OtherVersion](), list[str]()
     if env.python and version and not f"{version}.".startswith(f"{env.python}."):
         other.append(OtherVersion(name="Python", locked=env.python, installed=version))
-    for name, pinned in _pins(env, lock).items():
+    named = {lockfile.normalized(line) for line in env.requirements}
+    pins = sorted(_pins(env, lock).items(), key=lambda item: item[0] not in named)
+    for name, pinned in pins:  # what the recipe itself names comes first
         has = installed.get(name)
         locked = " or ".join(pinned)
         if has is None:

@@ -179,7 +179,7 @@ def _own_environment(record: RunRecord) -> Iterator[Finding]:
         key = "environment.lock_difference"
         yield differs("packages", key, str(recorded), str(again), meaning)
     else:
-        yield Finding("packages", "ok", f"not the lock's, as recorded: {recorded}")
+        yield Finding("packages", "ok", f"of the user's own, as recorded: {recorded}")
 
 
 def _environment(record: RunRecord, *, deep: bool) -> Iterator[Finding]:
