@@ -35,7 +35,7 @@ def test_runs_recorded_as_modern_are_still_shown(
     assert "torchvision" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in (KEPT / "today-smoke").iterdir()))
+@pytest.mark.parametrize("name", load.implementations("today-smoke"))
 def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
     record, again = judged_again("today-smoke", name, tmp_path)
     assert record["validity"]["verdict"].startswith("valid")
