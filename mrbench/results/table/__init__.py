@@ -11,7 +11,7 @@ from mrbench.results.table import data, markup, published
 from mrbench.results.table.columns import DISPENSABLE, value
 from mrbench.results.table.offered import METRIC, OWN, columns_of, shown_by_default
 from mrbench.results.table.parameters import PARAMETERS
-from mrbench.results.table.sheet import WIDTH, Sheet, cut, make, wrapped
+from mrbench.results.table.sheet import UNEQUAL, WIDTH, Sheet, cut, make, wrapped
 
 
 def plain(sheet: Sheet, stream: TextIO | None = None, *, whole: bool = True) -> str:
@@ -24,7 +24,7 @@ def plain(sheet: Sheet, stream: TextIO | None = None, *, whole: bool = True) -> 
     above = [wrapped(sheet.lead, width)] if sheet.lead else []
     below = []
     for part in sheet.parts:
-        brief = part in (sheet.remarks, sheet.notes) or sheet.unequal == part[1:]
+        brief = part in (sheet.remarks, sheet.notes) or part[0] == UNEQUAL
         lines = cut if brief and not whole else wrapped
         below.append("\n".join(lines(text, width) for text in part))
     texts = (*sheet.remarks, *sheet.notes, *sheet.unequal)
