@@ -308,6 +308,18 @@ def test_implementations_of_one_suite_may_be_compared(tmp_path: Path) -> None:
 SIZES = ("800/1333", "800/1333", "600/1000")
 
 
+def test_models_of_their_own_stay_apart_in_runs_of_before_their_suite_said_so() -> None:
+    runs = [next(KEPT.parent.glob(f"detectors-smoke/{n}/*")) for n in ("rtdetrv2", "d-fine")]
+    records = []
+    for run in runs:
+        record = json.loads((run / "record.json").read_bytes()) | {"digest": None}
+        record["suite"].pop("one_model", None)
+        records.append(decoded(json.dumps(record).encode(), "record.json"))
+    assert [str(d) for d in differing(*records) if d.kind == "must match"] == [
+        "own_model: rtdetrv2 / d-fine"
+    ]
+
+
 def test_what_one_log_does_not_state_forbids_nothing() -> None:
     record = json.loads(next(KEPT.glob("detectron2/*/record.json")).read_bytes())
     sizes = [

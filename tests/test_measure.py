@@ -83,7 +83,7 @@ FAR = [IterationSample(last, 20, 10.0, last) for last in range(20, 541, 50)]
         (list(steady(start=400, end=540)), "begins at iteration 401", "a later window"),
         (list(steady(start=300, end=400)), "iterations 301-400", "begins earlier, and let it"),
         (list(steady(start=540, end=900)), "begins at iteration 541", "begins earlier"),
-        (list(steady(step=500, end=1000)), "500 iterations apart, too far", "--window 0:500,"),
+        (list(steady(step=500, end=1000)), "500 iterations at once, too many", "--window 0:500,"),
         (list(steady(step=200, end=1000)), "the nearest cover 201-400", "--window 200:400,"),
         ([s for s in steady() if not 200 < s.last <= 320], "280 of the", "without the gap"),
         (
@@ -114,7 +114,7 @@ def test_a_window_without_lines_is_answered_with_the_nearest_that_has_some() -> 
     found = measure(steady(), Window(first=100, last=110), 16)
     assert found.status == "incomplete_window"
     assert found.explanation == (
-        "its lines are 20 iterations apart, too far apart for 101-110;"
+        "a line tells of 20 iterations at once, too many for 101-110;"
         " choose --window 100:120, the nearest that its lines fit"
     )
     assert measure(steady(), Window(first=100, last=120), 16).status == "ok"

@@ -281,7 +281,7 @@ def test_a_comparison_says_what_is_not_equal() -> None:
     sides = []
     for name in "ab":
         content = json.loads(RECORD.read_bytes())
-        content["plan"]["implementation"] = name
+        content["plan"] |= {"implementation": name, "suite": "mine"}
         content["id"] = f"smoke/{name}/1"
         content["suite"]["differences"] = [msgspec.to_builtins(PADDING)]
         content["digest"] = None

@@ -58,7 +58,7 @@ def _between_lines(process: Process, window: Window) -> Problem:
     if 2 * process.widest <= window.last - window.first:
         text = f"no line tells of iterations {requested}"
         return Problem(text, "give the whole log, or choose another window (--window)")
-    text = f"its lines are {process.widest} iterations apart, too far apart for {requested}"
+    text = f"a line tells of {process.widest} iterations at once, too many for {requested}"
     return Problem(text, _other_window(process, window))
 
 
@@ -82,7 +82,7 @@ def _badly_covered(process: Process, window: Window, begins: str, timed: str) ->
         return Problem(f"no line tells of iterations {numbers(*gap)}", remedy)
     requested = numbers(window.first + 1, window.last)
     nearest = f"the nearest cover {numbers(begin + 1, process.end)}, not {requested}"
-    text = f"its lines are {process.widest} iterations apart, too far apart: {nearest}"
+    text = f"a line tells of {process.widest} iterations at once, too many: {nearest}"
     return Problem(text, _other_window(process, window))
 
 

@@ -57,6 +57,17 @@ def load_suite(name: str) -> Suite:
     return _carried(suite_path(name))
 
 
+def suite_at_hand(name: str, recorded: Suite) -> Suite:
+    """Return a suite as mrbench carries it; one that it does not carry as a record has it."""
+    return _known(name) or recorded
+
+
+@functools.cache
+def _known(name: str) -> Suite | None:
+    """Return a suite of exactly that name; its records may be read by the ten thousand."""
+    return load_suite(name) if name in suite_names() else None
+
+
 @functools.cache
 def _carried(path: Path) -> Suite:
     return read_suite(path)  # each of its recipes asks for it, and for the order in it

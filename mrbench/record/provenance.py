@@ -10,6 +10,7 @@ from mrbench.model.comparison import EXPLAINS, HARMLESS, MUST, Difference, Kind
 from mrbench.model.inputs import SyntheticData
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
+from mrbench.recipe import load
 from mrbench.record.machine_rules import slowed_by
 from mrbench.text import ABSENT, differences, leaves
 
@@ -207,8 +208,13 @@ def _trained_from(plan: Plan) -> str | None:
 
 
 def _own_model(record: RunRecord) -> dict[str, object]:
-    """Return whose model was trained, where a suite's recipes do not share one."""
-    return {} if record.suite.one_model else {"own_model": record.plan.implementation}
+    """Return whose model was trained, where a suite's recipes do not share one.
+
+    What the suite at hand says of them holds for the runs of before, too.
+    """
+    suite = load.suite_at_hand(record.plan.suite, record.suite)
+    one = record.suite.one_model and suite.one_model
+    return {} if one else {"own_model": record.plan.implementation}
 
 
 def _leaves(known: Mapping[str, object]) -> dict[str, object]:

@@ -7,6 +7,8 @@ from mrbench.errors import CheckFailed
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
 from mrbench.model.comparison import EXPLAINS, MUST, ComparedSide, Comparison, Difference
 from mrbench.model.record import RunRecord
+from mrbench.model.suite import Suite
+from mrbench.recipe import load
 from mrbench.record.provenance import Facts, between, differing, facts, rules_for
 from mrbench.results import footnotes
 from mrbench.text import ABSENT, equal
@@ -82,10 +84,15 @@ def compare_groups(one: Group, other: Group) -> Comparison:
         conclusion=concluded(found, a, b) if found else "",
         differences=differences,
         of_suite=footnotes.between(
-            other.runs[-1].record.suite.differences,
+            _suite(other).differences,
             [group.runs[-1].record.plan.implementation for group in (one, other)],
         ),
     )
+
+
+def _suite(group: Group) -> Suite:
+    record = group.runs[-1].record
+    return load.suite_at_hand(record.plan.suite, record.suite)
 
 
 def _joined(known: Sequence[Facts]) -> Facts:

@@ -59,8 +59,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _described(run: Opened, record: RunRecord) -> str:
     """Describe a run; by the rule of its suite's published table, too, where that has one."""
-    name, carried = record.plan.suite, load.suite_names()
-    suite = load.load_suite(name) if name in carried else record.suite
+    suite = load.suite_at_hand(record.plan.suite, record.suite)
     rules = [each.rule for each in suite.references if each.rule is not None]
     by = byrule.of_run(record, run.folder.log, rules[0]) if rules else None
     told = byrule.describe(by) if by else ()

@@ -230,8 +230,7 @@ def _chapter(
     name: str, unit: Unit, unsorted: Iterable[ReportRun], reference: str | None
 ) -> Chapter:
     runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
-    # one that mrbench does not carry, as it was for the newest run
-    suite = load.load_suite(name) if name in load.suite_names() else runs[-1].record.suite
+    suite = load.suite_at_hand(name, runs[-1].record.suite)
     rows = make_rows(suite, [table_run(run.record, run.called) for run in runs], reference)
     return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=rows)
 
