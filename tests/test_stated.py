@@ -10,7 +10,9 @@ from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.log.stated import check_patterns, read_stated
+from mrbench.measure.parsers import resolve_format
 from mrbench.model.inputs import Window
+from mrbench.model.logformat import LogFormat
 from mrbench.model.record import StatedFact
 from mrbench.recipe import load, plan
 from toy import edit, make_suite, mrbench
@@ -65,12 +67,48 @@ def test_a_value_may_be_called_otherwise_in_the_log() -> None:
     blocks = list(read_blocks(LOGS / "ultralytics.log.gz"))  # of a run that was told other things
     told = {name: fact.value for name, fact in read_stated(blocks, log.states, log.means).items()}
     assert told == {
-        "work_per_iteration": "64",
-        "per_device": "4",
+        "work_per_iteration": "4",
+        "samples_per_step": "64",
         "gpus": "1",
         "image_size": "160/160",
         "precision": "float16",  # amp=True
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "stated"),
+    [
+        (b"batch_cost: 1.3381 data_cost: 0.0003 ips: 0.7473 images/s", "1"),
+        (b"batch_cost: 0.2500 data_cost: 0.0003 ips: 64.0000 images/s", "16"),
+        (b"batch_cost: 0.5000 data_cost: 0.0003 ips: 3.0100 images/s", None),  # 1.5: none
+        (b"batch_cost: 0.1 data_cost: 0.0003 ips: 2560 images/s", None),  # 128 to 384
+    ],
+)
+def test_a_rate_and_its_seconds_state_the_batch(line: bytes, stated: str | None) -> None:
+    states = resolve_format(LogFormat(format="paddledetection")).states
+    fact = read_stated([(0, line + b"\n")], states).get("per_device")
+    assert (fact.value if fact else None) == stated
+
+
+def test_a_batch_that_contradicts_the_log_is_noted() -> None:
+    def noted(log: str, name: str, first: int, last: int, work: int | None = None) -> str:
+        known = {}
+        if "/" in name:
+            made = plan.make_plan(load.load_named(*name.split("/")))
+            known = {name: KnownLog(made.log, made.work_per_iteration, made.unit)}
+        window = Window(first=first, last=last)
+        m = parse_log(
+            LOGS / log, recipes=known, window=window, implementation=name, work_per_iteration=work
+        ).measurement
+        return f"{m.work_per_iteration}: {'; '.join(m.warnings)}"
+
+    text = noted("ultralytics.log.gz", "detectors/yolo26-seg", 4, 30)
+    assert text.startswith("4: ")
+    assert "64 images per optimizer step, and 4 per iteration" in text
+    text = noted("paddledetection.log.gz", "paddledetection", 21, 61, 16)
+    assert "states 1 per device, so 16 per iteration would be of 16 devices" in text
+    assert noted("timm.log", "timm", 3, 13).startswith("8: ")
+    assert "states 8 images per iteration, not 80" in noted("timm.log", "timm", 3, 13, 80)
 
 
 def test_what_is_called_otherwise_must_be_stated() -> None:
@@ -105,7 +143,7 @@ def test_the_last_statement_counts_and_its_line_is_told() -> None:
 @pytest.mark.parametrize(
     ("name", "pattern", "says"),
     [
-        ("batch", r"(\d+)", "none of work_per_iteration, samples_per_iteration, per_device"),
+        ("batch", r"(\d+)", "none of work_per_iteration, samples_per_iteration, samples_per_step"),
         ("gpus", r"gpus: \d+", "needs a group"),
         ("gpus", r"(", "no regular expression"),
     ],

@@ -11,12 +11,17 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from keptruns import judged_again
 from manyruns import KEPT
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.model.inputs import Window
 from mrbench.model.measurement import Measurement
+from mrbench.model.record import StatedFact
+from mrbench.model.suite import Rule
+from mrbench.record.rules import work_per_iteration
+from mrbench.record.rundir import load
 
 LOGS = Path(__file__).parent / "logs"
 KEPT_ROWS = [path.name for path in (KEPT / "detectors-smoke").glob("yolo*")]
@@ -43,6 +48,17 @@ def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
     rules = {rule["rule"]: rule["outcome"] for rule in record["validity"]["findings"]}
     stated = ("work_per_iteration", "gpus", "image_size", "precision", "single_process")
     assert {rules[name] for name in stated} == {"ok"}
+
+
+def test_gradients_that_are_added_up_make_a_run_invalid() -> None:
+    """What `nbs` says of an optimizer step is held against the plan's."""
+    record = load(next((KEPT / "detectors-smoke" / "yolo11-seg").glob("*/record.json")))
+    rule = Rule(rule="work_per_iteration", reason="")
+    for step, outcome in (("4", "ok"), ("64", "failed")):
+        fact = {"samples_per_step": StatedFact(value=step, line=6)}
+        answer = work_per_iteration(replace(record, stated=fact), rule)
+        assert answer[0] == outcome
+    assert "images per optimizer step: 64 by the log (line 6), 4 by the plan" in answer[1]
 
 
 def bars(seconds: list[str], total: int, *, end: str = "\n") -> str:
@@ -138,3 +154,16 @@ def test_a_validations_bar_and_a_scan_are_no_iterations(tmp_path: Path) -> None:
     text = "\r\x1b[K\x1b[34mtrain: \x1b[0mScanning a/1/2 labels... 64 images: 9% ━━━━ 64/64 0.0s\n"
     text += "\r\x1b[K     Class     Images  mAP50-95): 50% ━━━─── 1/2 1.6it/s 0.2s<0.6s\n"
     assert by_log(text, tmp_path, 0, 2).status == "no_iterations"
+
+
+def test_one_digit_more_of_the_bars_time_is_no_pause(tmp_path: Path) -> None:
+    shown = [f"{0.115 * i:.1f}s" for i in range(1, 60)]
+    m = by_log(bars(shown, 100, end="\r"), tmp_path, 5, 50)
+    assert (m.status, m.clock, m.pauses) == ("ok", "log", None)
+
+
+def test_a_smaller_batch_is_told_also_where_nobody_says_how_large_it_was() -> None:
+    found = parse_log(OOM, recipes={}, window=Window(first=4, last=30)).measurement
+    assert found.throughput is None
+    told = [text for text in found.warnings if "changed its batch itself" in text]
+    assert "Reducing to batch=2" in told[0]

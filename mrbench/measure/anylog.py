@@ -20,7 +20,6 @@ from mrbench.measure.log.blocks import (
     read_range,
     read_stamps,
 )
-from mrbench.measure.log.stated import read_stated
 from mrbench.measure.metrics import check_metrics, with_metrics
 from mrbench.measure.parsers import (
     FORMAT_NAMES,
@@ -38,6 +37,7 @@ from mrbench.measure.parsers import (
 )
 from mrbench.measure.rates import RatedLines
 from mrbench.measure.spans import ArrivalClock, Marks
+from mrbench.measure.stated_work import contradictions, stated_facts, stated_work
 from mrbench.measure.totals import NEEDS_TOTALS, Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
@@ -166,7 +166,8 @@ def parse_log(
     check_metrics(log)
     log = resolve_format(log)
     reading = structs.replace(reading, log=log)
-    stated = _stated_work(path, log, reading.unit)
+    facts = stated_facts(path, log)
+    stated = stated_work(facts, log, reading.unit)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     work = work_per_iteration or stated or (reading.work if trusted else None)
@@ -205,6 +206,9 @@ def parse_log(
     if lacks:
         measured = structs.replace(measured, reason=lacks.text, remedy=lacks.remedy)
     measured = _with_work(measured, reading, given=work_per_iteration, stated=stated, work=work)
+    if measured.status == "ok":
+        notes = (*measured.warnings, *contradictions(facts, measured))
+        measured = structs.replace(measured, warnings=notes)
     parsed = _with_failure(measured, path, marks, reading.implementation, reading.log.format)
     return structs.replace(parsed, per=rated_per(log), log=log)
 
@@ -307,23 +311,6 @@ def _stamps_beside(path: Path) -> ArrivalClock | None:
     name = path.name.removesuffix(".gz")
     beside = path.with_name(name).with_suffix(".stamps")
     return read_stamps(beside) if name.endswith(".log") and beside.is_file() else None
-
-
-def _stated_work(path: Path, log: LogFormat, unit: Unit) -> int | None:
-    """Return the work per iteration that the log itself states, if a recipe knows where.
-
-    One device's samples are that only where an iteration is one batch of them: not of tokens, nor
-    where the log states how many batches an optimizer step has.
-    """
-    if not log.states or not path.is_file():  # a pipe can be read but once
-        return None
-    facts = {n: f.value for n, f in read_stated(read_blocks(path), log.states, log.means).items()}
-    work = facts.get("work_per_iteration")
-    batches = unit == "tokens" or "accumulation" in log.states
-    if work is None and not batches and facts.keys() >= {"per_device", "gpus"}:
-        factors = facts["per_device"], facts["gpus"]
-        return int(factors[0]) * int(factors[1]) if all(map(str.isdecimal, factors)) else None
-    return int(work) if work and work.isdecimal() else None
 
 
 def _with_work(

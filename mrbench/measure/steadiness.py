@@ -68,11 +68,14 @@ class Change(NamedTuple):
     paces: Sequence[float]
 
 
-def find_pauses(times: Times, *, least: float = LEAST_PAUSE) -> tuple[int, ...]:
+def find_pauses(
+    times: Times, *, least: float = LEAST_PAUSE, resolution_s: float = 0.0
+) -> tuple[int, ...]:
     """Return the intervals, counted from 0, that hold a pause.
 
     Seconds beyond the median pace are a pause where they exceed the noise (by the median absolute
-    deviation) PAUSE times and a share of the window, and the neighbours have no part in them.
+    deviation) PAUSE times, a share of the window and what digits make (resolution_s), and the
+    neighbours have no part in them.
     """
     if len(times) < LEAST_FOR_PAUSES or not _timed(times):
         return ()
@@ -80,7 +83,7 @@ def find_pauses(times: Times, *, least: float = LEAST_PAUSE) -> tuple[int, ...]:
     roots = [math.sqrt(count) for count, _ in times]
     noise = DEVIATION * statistics.median(abs(x) / r for x, r in zip(excess, roots, strict=True))
     beyond = noise * PAUSE * (1 + OF_FEW / len(times))
-    least_s = least * sum(seconds for _, seconds in times)
+    least_s = max(least * sum(seconds for _, seconds in times), 1.01 * resolution_s)
     pauses = tuple(
         i
         for i, (x, root) in enumerate(zip(excess, roots, strict=True))

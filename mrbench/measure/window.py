@@ -33,6 +33,7 @@ RECOUNTED = (
     " in log.pattern"
 )
 RESUMED = "if it was resumed, and no epoch began where the number fell, leave log.restarts out"
+RESIZED = "the training changed its batch itself"
 GUESSED = (
     "the log does not say how long an epoch is: what comes behind an epoch's last line is neither"
     " counted nor timed"
@@ -202,6 +203,9 @@ def _conclude(
         measured = replace(measured, began_s=began_s, ended_s=ended_s, timed=timed)
     resumed = began_late(measured, log.skipped)
     edges = [*_edge_warnings(process, window), *([resumed] if resumed else [])]
+    resized = totals.resized(process.spans[-1].ended_at) if totals else None
+    if resized and work_per_iteration is None:
+        edges.append(f"{RESIZED}: {resized.line}")
     if process.guessed and not chosen.totalled:
         edges.append(GUESSED)
     texts = (*edges, *work.notes, *chosen.warnings, *_warnings(measured))
@@ -219,11 +223,13 @@ def _other_batch(
     process: Process, work: int | None, totals: Totals | None, unit: Unit
 ) -> Problem | None:
     """Return why the work of an iteration is not known: the training changed it; or None."""
-    changed = totals.resized(process.spans[-1].ended_at) if totals and work else None
+    changed = totals.resized(process.spans[-1].ended_at) if totals else None
     before = changed is not None and changed.at < process.spans[0].began_at
     if changed is None or (changed.images == work and before):
         return None
-    text = f"the training changed its batch itself, so {work} {unit} per iteration are wrong"
+    if work is None and before:
+        return None  # there is no throughput that it could make wrong; a note says it
+    text = RESIZED if work is None else f"{RESIZED}, so {work} {unit} per iteration are wrong"
     remedy = "give it a batch that fits its memory from the start"
     if before:
         remedy += f"; a log at hand: --work-per-iteration {changed.images}, if that is of all GPUs"
@@ -295,7 +301,9 @@ def _with_rate(
     course = _course(process, lead, told)._replace(of_one=of_one)
     work, shares = course.work, course.shares
     steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
-    paused = steadiness.find_pauses(shares)
+    # one digit more or less of a coarse clock is none
+    digits_s = lead.resolution_s if lead.clock == "log" else 0.0
+    paused = steadiness.find_pauses(shares, resolution_s=digits_s)
     calm = steadiness.without(shares, paused)
     trend = drift(calm, **steps)  # type: ignore[arg-type]  # one value of each type
     interval = within_run(shares, work or 1, **steps)  # type: ignore[arg-type]  # the same

@@ -193,8 +193,9 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Mapping[str, str],
         Meta(
             description="What else the log states of its workload, as regular expressions with a"
-            " group around the value. Keys: work_per_iteration, per_device, gpus, precision,"
-            " image_size (groups short and long), iterations_per_epoch."
+            " group around the value, or with the groups rate and seconds, whose product it is."
+            " Keys: work_per_iteration, samples_per_step (of an optimizer step), per_device, gpus,"
+            " precision, image_size (groups short and long), iterations_per_epoch."
         ),
     ] = {}
     means: Annotated[

@@ -68,6 +68,8 @@ def _batch_facts(record: RunRecord) -> Iterator[tuple[str, int | None, tuple[str
     )
     stated = _stated(record, "samples_per_iteration")
     yield f"{samples} per iteration", plan.samples_per_iteration, stated
+    a_step = plan.samples_per_iteration * (plan.accumulation if plan.iteration == "batch" else 1)
+    yield f"{samples} per optimizer step", a_step, _stated(record, "samples_per_step")
     yield f"{samples} per GPU", plan.per_device, _stated(record, "per_device")
     yield "batches per step", plan.accumulation, _stated(record, "accumulation")
     yield "tokens per sequence", plan.sequence_length, _stated(record, "sequence_length")

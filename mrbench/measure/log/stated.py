@@ -20,6 +20,7 @@ from mrbench.model.work import with_new_names
 FACTS: Mapping[str, str] = {
     "work_per_iteration": "images (tokens, ...) of all GPUs in one iteration",
     "samples_per_iteration": "the same in samples or sequences, where the unit is tokens",
+    "samples_per_step": "images (samples, sequences) of all GPUs in one optimizer step",
     "per_device": "images (samples, sequences) of one GPU in one batch",
     "sequence_length": "tokens of one sequence",
     "accumulation": "batches of one optimizer step",
@@ -28,6 +29,7 @@ FACTS: Mapping[str, str] = {
     "precision": "as workload.precision",
     "image_size": "shorter and longer side, as workload.image_size",
 }
+RATED = ("rate", "seconds")  # groups whose product is the fact: work per second, and its seconds
 SIDES = ("short", "long")  # groups that are joined in this order, wherever they stand
 SEARCHED_BYTES = 8 << 20  # of a log: configurations stand at its beginning
 _ZEROS = re.compile(r"\.0*$")
@@ -105,11 +107,26 @@ def _last_statement(text: bytes, name: str, pattern: str) -> StatedFact | None:
     if not last:
         return None
     match = last.pop()
+    line = text.count(b"\n", 0, match.start()) + 1
+    if match.re.groupindex.keys() >= {*RATED}:
+        told = _told_by_rate(*(match[name].decode() for name in RATED))
+        return None if told is None else StatedFact(value=told, line=line)
     names = [name for name in SIDES if name in match.re.groupindex]
     groups = [match[name] for name in names] or [group for group in match.groups() if group]
     words = [_plain(group.decode(errors="replace").strip()) for group in groups]
-    line = text.count(b"\n", 0, match.start()) + 1
     return StatedFact(value="/".join(words), line=line)
+
+
+def _told_by_rate(rate: str, seconds: str) -> str | None:
+    """Return the whole number that a rate times its seconds is; None where digits leave several."""
+    try:
+        values = [float(_plain(text)) for text in (rate, seconds)]
+    except ValueError:
+        return None
+    errors = [10.0 ** -len(text.partition(".")[2]) / 2 for text in (rate, seconds)]
+    least = math.ceil((values[0] - errors[0]) * (values[1] - errors[1]))
+    most = math.floor((values[0] + errors[0]) * (values[1] + errors[1]))
+    return str(least) if least == most > 0 else None
 
 
 def _plain(text: str) -> str:

@@ -63,6 +63,8 @@ TIMM = TextFormat(
     counts_from=0,
     epochs_from=0,
     restarts=True,
+    # of all processes, and with all batches of an update
+    states={"work_per_iteration": r"^Train: .*\bTime: *(?P<seconds>[\d.]+)s, +(?P<rate>[\d.]+)/s"},
 )
 _USUAL_SPACING = 10  # batches; the example's default
 

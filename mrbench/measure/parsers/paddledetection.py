@@ -23,4 +23,5 @@ TEXT = TextFormat(
     counts_from=0,
     epochs_from=0,
     overlaps=True,
+    states={"per_device": r"\bbatch_cost: (?P<seconds>[\d.]+) .*\bips: (?P<rate>[\d.]+) images/s"},
 )
