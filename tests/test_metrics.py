@@ -307,7 +307,8 @@ def test_a_run_from_the_recipe_to_the_table(tmp_path: Path, git: Callable[..., s
     )
     assert (float(line["metrics.elapsed"]), line["metrics.absent"]) == (largest, "")
     chosen = mrbench("table", "toys", "--columns", "n,loss", "--json", cwd=tmp_path)
-    assert json.loads(chosen.stdout) == [{"repeats": 2, "metrics.loss": 0.5}]
+    of_ledger = {"ledger_runs": 2, "ledger_missing": False}  # both runs of the plan are shown
+    assert json.loads(chosen.stdout) == [{"repeats": 2, **of_ledger, "metrics.loss": 0.5}]
     assert mrbench("table", "toys", "--filter", "loss>0.6", cwd=tmp_path).returncode != 0
     unknown = mrbench("table", "toys", "--sort", "los", cwd=tmp_path)
     assert unknown.returncode == 2
