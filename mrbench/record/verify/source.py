@@ -174,7 +174,8 @@ def _own_environment(record: RunRecord) -> Iterator[Finding]:
         )
         return
     again = own.difference(record.plan.environment, lock, ready.interpreter or "", ready.frozen)
-    if again != recorded:
+    one, other = ((d.same, {*d.other}, {*d.missing}) for d in (recorded, again))
+    if one != other:
         meaning = "what the record says of the packages does not follow from their list"
         key = "environment.lock_difference"
         yield differs("packages", key, str(recorded), str(again), meaning)
