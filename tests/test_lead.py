@@ -83,6 +83,15 @@ def test_a_lead_that_is_not_established_says_why(runs: list[TableRun], reason: s
     assert (found.low is None) == ("contains" not in reason)
 
 
+def test_models_of_their_own_have_no_order() -> None:
+    rows = make_rows(SUITE, [record("a", 60), record("b", 30)])
+    text = lead(rows, one_model=False)
+    assert text.startswith("Each implementation trains a model of its own")
+    assert "a has" not in text
+    assert all(row.lead is None for row in with_lead(rows, one_model=False))
+    assert lead(rows[:1], one_model=False) == lead(rows[:1])
+
+
 def test_rows_without_a_number_have_no_lead() -> None:
     assert leads([record("b", None)]) == [None]
 

@@ -15,26 +15,40 @@ LONGEST = 60  # characters of a name
 MOST = 3  # names, pairs or reasons that a sentence lists
 
 
-def lead(rows: Sequence[TableRow]) -> str:
+def lead(rows: Sequence[TableRow], *, one_model: bool = True) -> str:
     """Return one line of clean text: what the rows establish, and what they do not.
 
-    rows: those of one table, in any order. A ratio of two rows has a 95 % interval (Welch's) where
-    both have two runs or more; without one, or where it contains 1, the order is not established.
+    rows: those of one table, in any order. one_model: as the suite says; where each implementation
+    trains a model of its own, several have no order. A ratio of two rows has a 95 % interval
+    (Welch's) where both have two runs or more; without one, or where it contains 1, the order is
+    not established.
     """
     valid = _by_speed(rows)
     if not valid:
         return "No row has a valid number; the reasons stand below."
+    if _without_order(valid, one_model=one_model):
+        return one_line(
+            "Each implementation trains a model of its own, so that its number is compared with no"
+            f" other's: {counted(len(valid), 'row')} with a valid number."
+        )
     return _text(rows, valid, _leading(valid))
 
 
-def with_lead(rows: Sequence[TableRow]) -> list[TableRow]:
-    """Return the rows of one table, of which the one with the highest number has its lead."""
+def with_lead(rows: Sequence[TableRow], *, one_model: bool = True) -> list[TableRow]:
+    """Return the rows of one table, of which the one with the highest number has its lead.
+
+    one_model: as for `lead`; several implementations without an order have none.
+    """
     valid = _by_speed(rows)
-    if not valid:
+    if not valid or _without_order(valid, one_model=one_model):
         return list(rows)
     found = _leading(valid)
     found = replace(found, text=_text(rows, valid, found))
     return [replace(row, lead=found if row is valid[0] else None) for row in rows]
+
+
+def _without_order(valid: Sequence[TableRow], *, one_model: bool) -> bool:
+    return not one_model and len({row.implementation for row in valid}) > 1
 
 
 def _by_speed(rows: Sequence[TableRow]) -> list[TableRow]:

@@ -116,7 +116,7 @@ def main(args: argparse.Namespace) -> int:
             continue
         codes.append(code)
         if args.format in tables.DATA:
-            data += [replace(row, suite=name) for row in with_lead(rows)]
+            data += [replace(row, suite=name) for row in with_lead(rows, one_model=suite.one_model)]
             continue
         if len(suites) > 1:
             _print(f"\nsuite {printable(name)}\n")

@@ -144,7 +144,7 @@ def download_rows(chapters: Sequence[Chapter]) -> list[dict[str, object]]:
     return [
         {"suite": chapter.name, **row.plain()}
         for chapter in chapters
-        for row in with_lead(chapter.rows)
+        for row in with_lead(chapter.rows, one_model=chapter.suite.one_model)
     ]
 
 

@@ -218,7 +218,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         key=key,
         name=chapter.name,
         title=f"{chapter.name}: {suite.title}",
-        lead=lead(chapter.rows),
+        lead=lead(chapter.rows, one_model=suite.one_model),
         unit=chapter.unit,
         rate=rate_name(chapter.unit),
         notes=suite.notes,

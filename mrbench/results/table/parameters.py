@@ -32,9 +32,14 @@ def _column(name: str, parameter: PlannedParameter, rows: Sequence[TableRow]) ->
         cell,
         (key,),
         right=not any(isinstance(content, str) for content in there),
-        default=len(set(there)) > 1,
+        default=_differs(there, parameter.default),
         meaning=f"{name}: {legend(parameter)}",
     )
+
+
+def _differs(there: Sequence[object], default: object) -> bool:
+    """Tell whether rows differ; one without the parameter has what is the others' default."""
+    return len({default if content is None else content for content in there}) > 1
 
 
 def legend(parameter: PlannedParameter) -> str:

@@ -79,7 +79,7 @@ def make(
     linked = [name for name in names if name in LINKED] or names[:1]
     return Sheet(
         title=one_line(suite.title),
-        lead=lead(rows),
+        lead=lead(rows, one_model=suite.one_model),
         about=about(suite, whole=whole),
         unequal=list(
             map(
