@@ -14,13 +14,14 @@ from mrbench.model.finding import Finding, Problem
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
+from mrbench.prepare.data import drawn
 from mrbench.prepare.environment import own
 from mrbench.prepare.environment.interpreter import find_interpreter
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.mirror.manifest import read_manifest
 from mrbench.prepare.source import address
 from mrbench.recipe import lockfile
-from mrbench.text import size_text, without_secrets
+from mrbench.text import shorten, size_text, without_secrets
 
 
 def executor(plans: Plans, _places: Places) -> list[Finding]:
@@ -101,7 +102,13 @@ def data(plans: Plans, places: Places) -> list[Finding]:
         drawing = plan.data.synthetic
         if drawing:
             text = f"{drawing.images} images {drawing.kind}, drawn by mrbench"
-            findings.append(Finding("data", "ok", text, "", names([plan])))
+            if altered := drawn.changed(drawing):
+                which = f"{shorten(altered[0])} and {len(altered) - 1:,} others"
+                text += f"; changed since: {which if altered[1:] else shorten(altered[0])}"
+                remedy = "the next run, or `mrbench prepare`, draws them anew"
+                findings.append(Finding("data", "note", text, remedy, names([plan])))
+            else:
+                findings.append(Finding("data", "ok", text, "", names([plan])))
             continue
         problem = run_copy.missing_data(plan.data.needs, places.data)
         if problem:

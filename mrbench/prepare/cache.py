@@ -163,10 +163,10 @@ def _weights() -> list[Path]:
 
 
 def _beside(path: Path) -> list[Path]:
-    """Return the logs of an entry, which stand beside it."""
+    """Return the logs of an entry and the list of its files, which stand beside it."""
     return [
         p
-        for p in (path.with_name(f"{path.name}{end}") for end in (".log", ".image.log"))
+        for p in (path.with_name(f"{path.name}{end}") for end in (".log", ".image.log", ".json"))
         if p.is_file()
     ]
 

@@ -1,7 +1,5 @@
 """Make a plan real up to the launch: checkout, environment, data, links, and the job."""
 
-import hashlib
-import json
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,14 +7,14 @@ from types import MappingProxyType
 
 import msgspec
 
-from mrbench.files import home, mark_used, read_regular, real_path
-from mrbench.model.inputs import SyntheticData, as_source
+from mrbench.files import read_regular, real_path
+from mrbench.model.inputs import as_source
 from mrbench.model.job import ConvertedData, Job, PreparedRun, Workspace
-from mrbench.model.places import Places, order
+from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy, weights
 from mrbench.prepare import source as workspace
-from mrbench.prepare.data import converted
+from mrbench.prepare.data import converted, drawn
 from mrbench.prepare.inherited import STARTERS
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.step import activated, beside
@@ -40,7 +38,7 @@ Patches = tuple[tuple[str, bytes], ...]
 def data_folder(plan: Plan, places: Places) -> Path | None:
     """Return the data folder: the synthetic one where the recipe asks for it, else the user's."""
     if plan.data is not None and plan.data.synthetic is not None:
-        return _synthetic_folder(plan.data.synthetic)
+        return drawn.folder(plan.data.synthetic)
     return places.data
 
 
@@ -75,14 +73,8 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         own_environment=plan.own_environment,
         python=places.python,
     )
-    drawn = plan.data.synthetic if plan.data else None
-    if drawn is not None:
-        mark_used(_synthetic_folder(drawn))
-    if drawn is not None and not _synthetic_folder(drawn).is_dir():
-        from mrbench.prepare.data.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
-
-        progress(f"drawing {drawn.images} images{' like COCO' if drawn.like else ''}")
-        synthesize(_synthetic_folder(drawn), drawn)
+    if plan.data is not None and plan.data.synthetic is not None:
+        drawn.obtain(plan.data.synthetic, progress)
     progress("copying the checkout, linking data and weights")
     source = run_copy.arrange(ready.template, folder / "src", links_of(plan, places))
     (folder / "output").mkdir(exist_ok=True)
@@ -272,9 +264,3 @@ def links_of(plan: Plan, places: Places) -> list[tuple[str, Path]]:
     stored = weights.folder(places.weights)
     links += [(item.link, stored / item.file) for item in plan.weights if item.link]
     return links
-
-
-def _synthetic_folder(spec: SyntheticData) -> Path:
-    """Return where that dataset stands in the cache, named by what decides its bytes."""
-    text = json.dumps(order(spec), sort_keys=True)
-    return home() / "data" / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

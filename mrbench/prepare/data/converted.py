@@ -77,7 +77,7 @@ def obtain(
             raise
         made = Complete(
             folder=folder.name,
-            files=dict(_states(folder, ())),
+            files=dict(states(folder, ())),
             seconds=round(time.monotonic() - began, 1),
         )
         files.write_whole(place / DONE, msgspec.json.encode(made))
@@ -103,12 +103,12 @@ def _digest(
         "makes": wanted.makes,
         "decided_by": decided_by,
         "data": str(data),
-        "files": sorted((n, s.size_bytes, s.changed_ns) for n, s in _states(data, needs)),
+        "files": sorted((n, s.size_bytes, s.changed_ns) for n, s in states(data, needs)),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def _states(folder: Path | None, needs: Iterable[str]) -> Iterator[tuple[str, State]]:
+def states(folder: Path | None, needs: Iterable[str]) -> Iterator[tuple[str, State]]:
     """Yield the files of a folder, by their path in it, or of these files and folders in it.
 
     Links are followed: a dataset's folders often lie on other disks. Each folder counts once.
@@ -152,7 +152,7 @@ def changed(recorded: ConvertedData) -> list[str] | None:
 
 
 def _changed(place: Path, made: Complete) -> list[str]:
-    now = dict(_states(place / made.folder, ()))
+    now = dict(states(place / made.folder, ()))
     return [name for name, state in made.files.items() if now.get(name) != state]
 
 

@@ -28,6 +28,7 @@ FEWEST_IMAGES = 2  # train2014 and valminusminival2014 get one each
 SIDES = range(32, 8193)  # pixels; below it the shapes would be specks
 WORTH_PROCESSES = 200  # pictures
 AT_A_TIME = 32  # pictures, in one process
+ELSEWHERE = "set MRBENCH_HOME to a folder that can be written"
 FEW = 10  # objects of a picture, for which annotation ids have one digit
 
 # each annotation file's folder of images, and how their names begin
@@ -48,7 +49,7 @@ def synthesize(folder: Path, spec: SyntheticData) -> None:
     RecipeError for a spec that cannot be drawn, UnavailableError where it cannot be written.
     """
     if not folder.exists():
-        _make(folder, spec, None, "set MRBENCH_HOME to a folder that can be written")
+        _make(folder, spec, None, ELSEWHERE)
 
 
 def draw(folder: Path, spec: SyntheticData) -> bool:
@@ -70,9 +71,13 @@ def draw(folder: Path, spec: SyntheticData) -> bool:
         )
     if read_marker(folder) == _identity(spec):
         return False
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
-        _make(folder, spec, Path(aside) / "old", "name another folder")
+    _make_anew(folder, spec, "name another folder")
     return True
+
+
+def redraw(folder: Path, spec: SyntheticData) -> None:
+    """Make a folder that synthesize made once more, as it was changed; errors as there."""
+    _make_anew(folder, spec, ELSEWHERE)
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +103,11 @@ def counts(images: int) -> dict[str, int]:
 
 def _identity(spec: SyntheticData) -> Drawn:
     return msgspec.convert(order(spec), Drawn)
+
+
+def _make_anew(folder: Path, spec: SyntheticData, otherwise: str) -> None:
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
+        _make(folder, spec, Path(aside) / "old", otherwise)
 
 
 def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -> None:
