@@ -88,7 +88,7 @@ def supplied(plans: Plans, places: Places) -> list[Finding]:
         for requirement in plan.environment.supplied:
             if not any(_wheels(requirement, plan.environment.find_links)):
                 text = f"no wheel of {requirement} in a folder that UV_FIND_LINKS names"
-                remedy = "build it as environment.system tells, and set UV_FIND_LINKS"
+                remedy = "`environment.system` of the recipe says how to get it; set UV_FIND_LINKS"
                 findings.append(Finding("wheels", "note", text, remedy, names([plan])))
     return findings
 

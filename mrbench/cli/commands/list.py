@@ -10,6 +10,7 @@ from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
 from mrbench.model.parameters import Parameter, settings
 from mrbench.model.published import PublishedRule
+from mrbench.prepare.source.address import PACKAGE
 from mrbench.recipe import load, published
 
 COMMAND = Command(
@@ -33,6 +34,7 @@ class ListedRecipe(msgspec.Struct, frozen=True):
     url: str
     commit: str
     licence: str | None = None
+    software: Mapping[str, str] = {}
     parameters: Mapping[str, Parameter] = {}
 
 
@@ -83,6 +85,7 @@ def _suite(name: str) -> ListedSuite:
                 url=file.recipe.source.upstream,
                 commit=file.recipe.source.revision,
                 licence=file.recipe.licence or None,
+                software=file.recipe.software,
                 parameters=file.recipe.parameters,
             )
             for file in files
@@ -104,9 +107,11 @@ def _as_text(suites: Mapping[str, ListedSuite]) -> str:
         if suite.formerly:
             lines.append(f"  has taken in {', '.join(suite.formerly)}, whose name goes on working")
         for recipe in suite.implementations:
-            lines.append(
-                f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {recipe.url}"
-            )
+            own = recipe.url.removeprefix(PACKAGE)
+            origin = recipe.url if own == recipe.url else f"{own}, which comes with mrbench"
+            lines.append(f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {origin}")
+            software = ", ".join(f"{name} {text}" for name, text in recipe.software.items())
+            lines += [f"  {'':20} with {software}"] if software else []
             lines += [f"  {'':20} licence: {recipe.licence}"] if recipe.licence else []
             defaults = {name: each.default for name, each in recipe.parameters.items()}
             lines += [f"  {'':20} parameters: {settings(defaults)}"] if defaults else []

@@ -299,9 +299,10 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
         }.items()
     }  # fmt: skip
     timed = [figure for figure in courses if figure.traces]
+    first = "Ranking" if chapter.suite.one_model else "Throughput of each"
     # kind, title, figures, what is missing in it or why it is left out
     parts: list[tuple[str, str, Sequence[Figure], Sequence[str]]] = [
-        ("ranking", "Ranking", one["ranking"], ["no run is valid"] * (not one["ranking"])),
+        ("ranking", first, one["ranking"], ["no run is valid"] * (not one["ranking"])),
         ("course", "Throughput over iterations", timed, untimed),
         ("split", "Data loading and the rest", one["split"], ["no log reports the wait for data"]),
         ("scaling", "Scaling", one["scaling"], ()),
