@@ -15,6 +15,7 @@ from mrbench.model.inputs import Environment
 from mrbench.model.job import OtherVersion
 from mrbench.prepare import environment
 from mrbench.prepare.environment import own
+from mrbench.prepare.mirror.manifest import this_platform
 from mrbench.recipe import load
 from mrbench.recipe.choices import with_choices
 from mrbench.recipe.plan import make_plan
@@ -119,6 +120,14 @@ def test_what_is_lacking_is_told_before_anything_is_made(
         f" `{python} -m pip install absent==3 six==1.16.0`\n"
     ) in done.stderr
     assert not records(tmp_path)
+    mirror = tmp_path / "mirror"
+    (mirror / "wheels").mkdir(parents=True)
+    (mirror / "wheels" / "six-1.16.0-py2.py3-none-any.whl").touch()
+    made = {"mrbench": "0", "platform": this_platform(), "suites": [], "recipes": {}, "files": {}}
+    (mirror / "mirror.json").write_text(json.dumps({"format": 1, **made}))
+    words = ("run", "--recipe", toy, "--environment", python, "--mirror", mirror)
+    told = f"--find-links {mirror}/wheels six==1.16.0`; not in the mirror: absent==3\n"
+    assert told in mrbench(*words, cwd=tmp_path).stderr
     for folder in (python.parents[1], tmp_path / "none"):
         done = mrbench("doctor", "--recipe", toy, "--environment", folder, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (4, "")
@@ -145,11 +154,19 @@ def test_a_suite_of_which_it_serves_a_part(tmp_path: Path, python: Path) -> None
     (site,) = python.parents[1].glob("lib/*/site-packages")
     for name in ("torch", "torchvision", "numpy", "PIL"):
         (site / f"{name}.py").write_text("")
-    words = ("run", "--suite", "today-smoke", "--impl", "detectron2,torchvision")
-    done = mrbench(*words, "--environment", python, cwd=tmp_path)
+    words = ("run", "--suite", "today-smoke", "--environment", python)
+    done = mrbench(*words, "--impl", "detectron2,torchvision", cwd=tmp_path)
     assert done.returncode == 4
-    assert f"detectron2: {python} lacks pycocotools, tensorboard, which" in done.stderr
+    lacks = f"detectron2: {python} lacks pycocotools, tensorboard, which"
+    assert lacks in done.stderr
     assert "\n`--impl torchvision` trains what this machine has\n" in done.stderr
+    # all of a suite: what it serves is trained (these modules are empty: it fails), the rest told
+    done = mrbench(*words, cwd=tmp_path)
+    assert f"left out: {lacks}" in done.stderr
+    assert [path.parents[1].name for path in records(tmp_path)] == ["torchvision"]
+    assert done.returncode == 8
+    done = mrbench("doctor", *words[1:], cwd=tmp_path)
+    assert "A run would start" in done.stdout
 
 
 def test_the_driver_that_the_lock_needs_is_not_asked_for() -> None:

@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from mrbench.cli import grid
 from mrbench.cli.suites import current_suite
+from mrbench.doctor import inputs
 from mrbench.errors import RecipeError, UnavailableError
+from mrbench.model.finding import Finding
 from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.parameters import settings
 from mrbench.model.places import Places
@@ -143,6 +145,22 @@ def places(args: argparse.Namespace) -> Places:
 CURRENT = "current"
 
 
+def served(
+    args: argparse.Namespace, planned: Planned, where: Places
+) -> tuple[Planned, list[Finding]]:
+    """Leave out what the interpreter of --environment lacks modules for, if a whole suite is asked.
+
+    Returns what is left, and why each other one is left out; if none would be left, all of them.
+    """
+    named = args.impl or args.recipe or getattr(args, "registered", None)
+    named = named or getattr(args, "executor", "local") == "docker"
+    if args.environment is None or named:
+        return planned, []
+    lacking = inputs.without_modules([plan for plan, _ in planned], where)
+    left = [each for each in planned if each[0].implementation not in lacking]
+    return (left, list(lacking.values())) if left else (planned, [])
+
+
 def _interpreter(args: argparse.Namespace) -> Path | None:
     """Return the interpreter that --environment names by its path; UnavailableError if none is."""
     if args.environment in (None, CURRENT):
@@ -156,6 +174,11 @@ def _interpreter(args: argparse.Namespace) -> Path | None:
         text = f"--environment {args.environment} is no Python interpreter"
         raise UnavailableError(text, remedy)
     return python
+
+
+def reasons(left_out: Sequence[Finding]) -> tuple[str, ...]:
+    """Return a line for each that `served` left out."""
+    return tuple(f"left out: {', '.join(each.implementations)}: {each.text}" for each in left_out)
 
 
 def executor(args: argparse.Namespace) -> Executor:

@@ -79,6 +79,13 @@ def _own_environment(plan: Plan, places: Places) -> Finding:
     return Finding("environment", "ok", text, "", names([plan]))
 
 
+def without_modules(plans: Plans, places: Places) -> dict[str, Finding]:
+    """Return what the interpreter of --environment lacks for these, by implementation."""
+    own_ones = [plan for plan in plans if plan.own_environment]
+    findings = {plan.implementation: _own_environment(plan, places) for plan in own_ones}
+    return {name: found for name, found in findings.items() if found.outcome == "failed"}
+
+
 def supplied(plans: Plans, places: Places) -> list[Finding]:
     """Look in local folders for the wheels that no index has."""
     findings = []

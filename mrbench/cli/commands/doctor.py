@@ -3,6 +3,8 @@
 import argparse
 import json
 
+from msgspec.structs import replace
+
 from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice, add_gpus, add_json, add_runs
 from mrbench.cli.commands import Command
@@ -31,8 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Check this machine for the chosen recipes; 4 if a run of them would be refused."""
     args.window = args.commit = None
-    plans = [plan for plan, _ in choice.plans(args)]
-    findings = diagnosis.examine(plans, choice.places(args))
+    places = choice.places(args)
+    planned, left_out = choice.served(args, choice.plans(args), places)
+    plans = [plan for plan, _ in planned]
+    findings = diagnosis.examine(plans, places)
+    findings += [replace(f, outcome="note", subject="recipes") for f in left_out]
     if args.json:
         print(json.dumps(diagnosis.as_json(plans, findings), indent=1))
         return diagnosis.exit_code(findings)

@@ -19,6 +19,7 @@ from mrbench.cli.arguments import (
 )
 from mrbench.cli.commands import Command
 from mrbench.cli.values import commit, duration, moment, rounds
+from mrbench.errors import Inconclusive
 from mrbench.launch import processors, shim_process
 from mrbench.run.executors import STARTED_HERE
 
@@ -135,7 +136,8 @@ def main(args: argparse.Namespace) -> int:
     if args.name is not None:
         tags.check([args.name])
     executor = choice.executor(args)
-    planned, places = choice.plans(args), choice.places(args)
+    places = choice.places(args)
+    planned, left_out = choice.served(args, choice.plans(args), places)
     scheduled: Sequence[Scheduled] = in_turns(planned, args.repeat)
     lines: Sequence[str] = ()
     done = 0
@@ -145,6 +147,8 @@ def main(args: argparse.Namespace) -> int:
         from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
 
         scheduled, lines, done, exhausted, terms = remaining.choose(args, planned)
+    without = choice.reasons(left_out)
+    lines = (*without, *lines)
     if args.dry_run:
         return _dry_run(scheduled, lines, places, executor, as_json=args.json)
     ration = Ration.of(planned, args.runs, args.budget, exhausted)
@@ -152,7 +156,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         with make_reporter(quiet=args.quiet, verbose=args.verbose, events=events) as reporter:
             for line in lines:
-                reporter.note(line)
+                reporter.note(line, problem=line in without)
             if not scheduled:
                 return 0
             records = run_all(
@@ -172,7 +176,7 @@ def main(args: argparse.Namespace) -> int:
         raise
     for line in () if args.json else unwritten(records, args.runs):
         print(line)
-    return max(exit_code(records), ration.exit_code)
+    return max(exit_code(records), ration.exit_code, bool(left_out) * Inconclusive.exit_code)
 
 
 def _how_to_go_on(

@@ -203,14 +203,29 @@ def _lack(
         names = list(dict.fromkeys(answer.lacking))
         pins = _pins(env, lock)
         needed = [_requirement(name, pins) for name in names]
-        offline = f"--no-index --find-links {wheels} " if wheels else ""
-        command = f"{python} -m pip install {offline}{' '.join(needed)}"
-        remedy = f"name an image with `RUN {command}` more" if in_image else f"`{command}`"
+        remedy = _from_mirror(python, needed, wheels) if wheels else f"`{_install(python, needed)}`"
+        if in_image:
+            remedy = f"name an image with `RUN {_install(python, needed)}` more"
         return Problem(f"{whose} lacks {', '.join(names)}, which the recipe imports", remedy)
     if answer.broken:
         name, how = answer.broken[0]
         return Problem(f"{whose} cannot import {name} ({how})", "mend that package there")
     return None
+
+
+def _install(python: str, needed: Iterable[str], options: str = "") -> str:
+    return f"{python} -m pip install {options}{' '.join(needed)}"
+
+
+def _from_mirror(python: str, needed: Sequence[str], wheels: Path) -> str:
+    """Say how a mirror's folder of wheels helps, and what is not in it."""
+    held = {lockfile.normalized(re.split(r"-\d", path.name)[0]) for path in wheels.glob("*")}
+    there = [each for each in needed if lockfile.normalized(each) in held]
+    absent = [each for each in needed if each not in there]
+    options = f"--no-index --find-links {wheels} "
+    parts = [f"`{_install(python, there, options)}`"] if there else []
+    parts += [f"not in the mirror: {', '.join(absent)}"] if absent else []
+    return "; ".join(parts)
 
 
 @functools.cache
