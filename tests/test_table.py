@@ -353,3 +353,10 @@ def test_licences_of_what_was_trained_stand_below_the_table() -> None:
     assert "Licences of what was trained: AGPL-3.0-only (A), MIT (B, C)." in text
     assert json.loads(render(SUITE, rows, "json"))[0]["licence"] == "AGPL-3.0-only"
     assert "Licences" not in render(SUITE, make_rows(SUITE, runs[3:]), "plain")
+    older = record("mmdetection", 5)  # a recipe of suite smoke, which states it now
+    text = render(SUITE, rows := make_rows(SUITE, [runs[1], older]), "plain", whole=True)
+    said = (
+        "Licences of what was trained: MIT (B). By today's recipes, since older records do not say:"
+    )
+    assert f"{said} Apache-2.0 (MMDETECTION)." in " ".join(text.split())
+    assert [row.licence_of_now for row in rows] == [False, True]

@@ -58,6 +58,10 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Licence of the project that was trained, as SPDX says; null: unknown."),
     ] = None
+    licence_of_now: Annotated[
+        bool,
+        Meta(description="Whether a recipe of this mrbench says it, and not the older record."),
+    ] = False
     commit: Annotated[str, Meta(description="The source's commit; a package's SHA-256.")]
     pinned: Annotated[bool, Meta(description="Whether that is the recipe's own commit.")]
     gpus: Annotated[int, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]

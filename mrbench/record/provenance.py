@@ -31,6 +31,7 @@ DRAWN = tuple(sorted(field.name for field in msgspec.structs.fields(SyntheticDat
 PACKAGES = ("frozen", "lock_difference")  # compared one by one
 # of a plan, left out while they are as for images
 OF_WORK = ("unit", "sequence_length", "accumulation", "iteration")
+OWN_MODEL = "own_model"  # whose model it is, where a suite's recipes share none
 SLOWED = "slowed"  # begins the facts on what slowed a run: other programs, heat
 # The beginning of a fact's dotted key: what a difference there means, and why. The longest counts.
 KEYS: dict[str, tuple[Kind, str]] = {
@@ -50,7 +51,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "plan.environment.image": (MUST, "another image of the whole system"),
     "machine.gpus.names": (MUST, "other GPUs"),
     "plan.image_size": (MUST, "images of another size"),
-    "own_model": (MUST, "each recipe of the suite trains a model of its own"),
+    OWN_MODEL: (MUST, "each recipe of the suite trains a model of its own"),
     "stated": (MUST, "by their logs the workloads differ"),
     "plan": (EXPLAINS, "what was run"),
     "plan.implementation": (EXPLAINS, "what a suite's table compares"),
@@ -214,7 +215,7 @@ def _own_model(record: RunRecord) -> dict[str, object]:
     """
     suite = load.suite_at_hand(record.plan.suite, record.suite)
     one = record.suite.one_model and suite.one_model
-    return {} if one else {"own_model": record.plan.implementation}
+    return {} if one else {OWN_MODEL: record.plan.implementation}
 
 
 def _leaves(known: Mapping[str, object]) -> dict[str, object]:

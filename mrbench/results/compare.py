@@ -9,7 +9,7 @@ from mrbench.model.comparison import EXPLAINS, MUST, ComparedSide, Comparison, D
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.recipe import load
-from mrbench.record.provenance import Facts, between, differing, facts, rules_for
+from mrbench.record.provenance import OWN_MODEL, Facts, between, differing, facts, rules_for
 from mrbench.results import footnotes
 from mrbench.text import ABSENT, equal
 
@@ -57,7 +57,7 @@ def compare_groups(one: Group, other: Group) -> Comparison:
     """Compare repeats with repeats: each side's runs must be alike, too."""
     known = [_joined([facts(run.record) for run in group.usable]) for group in (one, other)]
     differences = tuple(between(known[0], known[1], rules_for(known[0], known[1])))
-    reasons = [str(d) for d in differences if d.kind == MUST]
+    reasons = [d.reason if d.key == OWN_MODEL else str(d) for d in differences if d.kind == MUST]
     for label, group in (("A", one), ("B", other)):
         reasons += [f"{label} has no number: {_why(group)}"] * all(r.why_not for r in group.runs)
         reasons += [f"the runs of {label} differ, {d}" for d in _apart(group)]

@@ -1,13 +1,16 @@
 """What to know of rows: what suite or command line changed in them, and what is not equal."""
 
+import functools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
+from mrbench.errors import MrbenchError
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Disparity
 from mrbench.model.table import TableRow
+from mrbench.recipe.load import load_named
 
 
 def of_plan(plan: Plan) -> str:
@@ -72,14 +75,30 @@ def texts(rows: Sequence[TableRow]) -> list[str]:
     ]
 
 
-def licences(rows: Iterable[TableRow]) -> str:
-    """Return whose licence is which, of all rows that know it, or an empty text."""
-    titles: dict[str, list[str]] = {}
-    for row in rows:
-        if row.licence:
-            titles.setdefault(row.licence, []).append(row.title)
-    of_each = [f"{name} ({', '.join(dict.fromkeys(of))})" for name, of in titles.items()]
-    return f"Licences of what was trained: {', '.join(of_each)}." if of_each else ""
+def licences(rows: Sequence[TableRow]) -> str:
+    """Return whose licence is which, of all rows that know it, or an empty text.
+
+    Of older runs, whose records do not say it, it is what the recipes of now say.
+    """
+    texts = []
+    for old in (False, True):
+        titles: dict[str, list[str]] = {}
+        for row in rows:
+            if row.licence and row.licence_of_now == old:
+                titles.setdefault(row.licence, []).append(row.title)
+        of_each = [f"{name} ({', '.join(dict.fromkeys(of))})" for name, of in titles.items()]
+        start = "By today's recipes, since older records do not say: " if old else ""
+        texts += [f"{start}{', '.join(of_each)}"] if of_each else []
+    return f"Licences of what was trained: {'. '.join(texts)}." if texts else ""
+
+
+@functools.cache
+def licence_of_now(suite: str, implementation: str) -> str | None:
+    """Return which licence the carried recipe of that name states, if there is one that does."""
+    try:
+        return load_named(suite, implementation, locked=False).recipe.licence or None
+    except MrbenchError:
+        return None
 
 
 def between(

@@ -251,12 +251,15 @@ def _row(
     comparable = plan.pinned and _same_hardware(suite, last)
     newest = _newest(group)
     mfu = utilisation.of_row(newest.mfu if valid else None, newest.throughput, mean)
+    known = newest.licence or not plan.pinned  # another commit may have another licence
+    of_now = None if known else footnotes.licence_of_now(plan.suite, plan.implementation)
     joules = [j for run in valid if (j := run.use.joules_per_unit) is not None]
     return TableRow(
         implementation=plan.implementation,
         title=plan.title,
         framework=plan.framework,
-        licence=newest.licence,
+        licence=newest.licence or of_now,
+        licence_of_now=newest.licence is None and of_now is not None,
         commit=plan.source.revision,
         pinned=plan.pinned,
         gpus=plan.gpus,

@@ -272,7 +272,7 @@
       return [{ key: key.key, group: key.group, place: key.place, kind, reason: facts.reasons[reason], a: texts[0], b: texts[1] }];
     });
     found.sort((x, y) => x.kind - y.kind);
-    const reasons = found.filter((d) => d.kind === 0).map((d) => `${d.key}: ${d.a} / ${d.b}`);
+    const reasons = found.filter((d) => d.kind === 0).map((d) => (d.key === "own_model" ? d.reason : `${d.key}: ${d.a} / ${d.b}`));
     for (const [label, run] of [["A", one], ["B", other]]) {
       if (run.missing !== null) reasons.push(`${label} has no number: ${run.missing}`);
     }
