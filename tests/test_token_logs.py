@@ -13,6 +13,7 @@ import pytest
 import renderers
 import tokenlogs
 import wounds
+from keptruns import KEPT
 from mrbench import cli
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
@@ -23,7 +24,7 @@ from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import Measurement
 from mrbench.model.work import Unit
-from mrbench.recipe.load import load_path
+from mrbench.recipe.load import load_named, load_path
 from mrbench.recipe.plan import make_plan
 from toy import edit, make_suite
 
@@ -422,9 +423,72 @@ def test_trainers_count_of_pixel_values_tells_of_a_batch_that_changes() -> None:
     halved = by([4 * square] * 5 + [2 * square], 4)
     assert halved.throughput == pytest.approx((30 * 4 + 10 * 2) / 20)
     assert any("images of an iteration change" in text for text in halved.warnings)
+    early = by([4 * square] + [2 * square] * 5, 4)  # most of the window has the smaller batch
+    assert early.throughput == pytest.approx(2 / 0.5)
     sizes = by([4 * square + i for i in range(6)], 4)  # which tell nothing of how many there are
     assert sizes.throughput == pytest.approx(8)
     assert sizes.work_per_iteration == 4
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_trainers_line_that_stands_twice_counts_once(*, timed: bool) -> None:
+    text = trainer(timed=timed)
+    twice = "".join(line for each in text.splitlines(keepends=True) for line in (each, each))
+    log = LogFormat(format="hf-trainer", every=50)
+    once, again = (
+        [(sample.last, sample.count) for sample in parse_samples([(0, lines.encode())], log, 0)]
+        for lines in (text, twice)
+    )
+    assert once == again
+
+
+def test_a_resumed_trainer_says_where_it_goes_on(tmp_path: Path) -> None:
+    head = "  Resuming training from checkpoint with epoch 0 and global step 100\n"
+    text = head + "".join(
+        f"{{'loss': '6.2', 'epoch': '{8e-5 * i:.4g}', 'num_input_tokens_seen': {1024 * i},"
+        f" 'train_runtime': '{0.08 * (i - 100):.4g}'}}\n"
+        for i in range(150, 501, 50)
+    )
+    found = parsed(tmp_path, text, (200, 400), every=50).measurement
+    assert found.seconds_per_iteration == pytest.approx(0.08)
+    assert (found.began, found.first, found.last) == (100, 201, 400)
+    assert any("the process began at iteration 100" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("words", "rate", "note"),
+    [
+        ([], "196608 tokens each", "give --unit images"),
+        (["--unit", "images"], "4 images each", ""),  # as it states
+        (["--images-per-iteration", "4"], "4 images each", ""),
+        (["--images-per-iteration", "8"], "8 images each", "the log states 4 images"),
+        (["--every", "5", "--unit", "images"], "4 images each", "10 iterations apart"),
+        (["--unit", "images", "--suite", "detectors-smoke"], "4 images each", ""),
+    ],
+)
+def test_of_images_trainer_counts_the_values_of_pixels(
+    words: list[str], rate: str, note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = next((KEPT / "detectors-smoke" / "rtdetrv2").glob("*/train.log.gz"))
+    every = [] if "--every" in words else ["--every", "10"]
+    assert cli.main(["parse", str(log), "--window", "20:100", *every, *words]) == 0
+    out = capsys.readouterr().out
+    assert rate in out
+    assert note in out
+
+
+def test_a_bar_of_another_program_is_not_taken_for_a_recipes(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    bars = (f"\r {i:2}%|#| {i}/99 [00:{i // 2:02}<00:09,  2.0it/s]" for i in range(1, 99))
+    log.write_text("".join(bars) + "\n")
+    recipes = {
+        "rf-detr-seg": KnownLog(load_named("detectors", "rf-detr-seg").recipe.log, 4),
+    }
+    found = parse_log(log, recipes=recipes, window=Window(first=10, last=90))
+    assert (found.format, found.implementation) == ("tqdm", None)
+    log.write_text("rfdetr: 1 x cuda, 4 images a step in 1 batches of 4, 432\n" + log.read_text())
+    found = parse_log(log, recipes=recipes, window=Window(first=10, last=90))
+    assert (found.implementation, found.measurement.work_per_iteration) == ("rf-detr-seg", 4)
 
 
 ROWS = [(i, 0.5 * i, 2048 * i, 1_796_000_000 + 0.5 * i) for i in range(10, 201, 10)]

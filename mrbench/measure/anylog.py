@@ -32,12 +32,13 @@ from mrbench.measure.parsers import (
     rated_per,
     resolve_format,
     tells_work,
+    unit_in,
     warning_of,
-    work_unit,
 )
 from mrbench.measure.rates import RatedLines
 from mrbench.measure.spans import ArrivalClock, Marks
-from mrbench.measure.stated_work import contradictions, stated_facts, stated_work
+from mrbench.measure.stated_work import contradictions, is_foreign, stated_facts, stated_work
+from mrbench.measure.told import trainers_notes
 from mrbench.measure.totals import NEEDS_TOTALS, Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
@@ -165,14 +166,17 @@ def parse_log(
     log = structs.replace(reading.log, **given, metrics={**reading.log.metrics, **metrics})
     check_metrics(log)
     log = resolve_format(log)
+    if implementation is None and is_foreign(path, log):
+        reading = _Reading(log=log)
     reading = structs.replace(reading, log=log)
     facts = stated_facts(path, log)
-    stated = stated_work(facts, log, reading.unit)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
-    work = work_per_iteration or stated or (reading.work if trusted else None)
-    counted = None if trusted else work_unit(log)
+    counted = None if trusted else unit_in(log, _head(path))
+    assumed = unit is None and counted == "tokens"
     unit = unit or counted or reading.unit
+    stated = stated_work(facts, log, unit)
+    work = work_per_iteration or stated or (reading.work if trusted else None)
     read_for = None if log.format in NEEDS_TOTALS else window
     stamps, totals = _stamps_beside(path), Totals(log, read_for)
     if not work and counts_work(log):
@@ -207,8 +211,8 @@ def parse_log(
         measured = structs.replace(measured, reason=lacks.text, remedy=lacks.remedy)
     measured = _with_work(measured, reading, given=work_per_iteration, stated=stated, work=work)
     if measured.status == "ok":
-        notes = (*measured.warnings, *contradictions(facts, measured))
-        measured = structs.replace(measured, warnings=notes)
+        notes = (*contradictions(facts, measured), *trainers_notes(measured, log, assumed=assumed))
+        measured = structs.replace(measured, warnings=(*measured.warnings, *notes))
     parsed = _with_failure(measured, path, marks, reading.implementation, reading.log.format)
     return structs.replace(parsed, per=rated_per(log), log=log)
 
@@ -305,6 +309,10 @@ def _has_decimal_commas(path: Path, readings: list[_Reading]) -> bool:
         return False
     part = DECIMAL_COMMA.sub(b".", read_range(path, 0, BLOCK_BYTES))
     return any(_samples_in(part, each.log) for each in readings)
+
+
+def _head(path: Path) -> bytes:
+    return read_range(path, 0, BLOCK_BYTES) if path.is_file() else b""
 
 
 def _stamps_beside(path: Path) -> ArrivalClock | None:

@@ -113,7 +113,8 @@ class Process(msgspec.Struct):
     allocated_bytes: the most GPU memory that was printed up to the window's end. guessed: epochs
     end within the window, and the log does not say how long they are. skips: its iterations in the
     window that changed no weights. began_at: offset in bytes behind the line before the window's
-    first. until: behind its last line, if another process follows.
+    first. until: behind its last line, if another process follows. first_work: of an iteration of
+    its first sample, where the log tells it.
     """
 
     earliest: int
@@ -124,6 +125,7 @@ class Process(msgspec.Struct):
     begin: int | None = None
     began_at: int = 0
     until: int | None = None
+    first_work: float | None = None
     end: int = 0
     iterations: int = 0
     untimed: int | None = None
@@ -171,7 +173,8 @@ def split_processes(
             if process is not None:
                 process.until = behind
                 yield process
-            process = Process(earliest=began, tally=Tally(began), began_at=behind)
+            work = None if sample.work is None else sample.work / sample.count
+            process = Process(earliest=began, tally=Tally(began), began_at=behind, first_work=work)
         if in_window(sample, window):
             _add(process, sample, stamps, most)
         process.tally.add(sample)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.log.stated import read_stated
+from mrbench.measure.parsers import COMMON, STATES
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import Measurement
 from mrbench.model.work import Unit
@@ -13,9 +14,17 @@ from mrbench.text import counted
 
 def stated_facts(path: Path, log: LogFormat) -> dict[str, str]:
     """Return what the log states of its workload, if a recipe or its format knows where."""
-    if not log.states or not path.is_file():  # a pipe can be read but once
+    states = {**STATES.get(log.format or "", {}), **log.states}
+    if not states or not path.is_file():  # a pipe can be read but once
         return {}
-    return {n: f.value for n, f in read_stated(read_blocks(path), log.states, log.means).items()}
+    return {n: f.value for n, f in read_stated(read_blocks(path), states, log.means).items()}
+
+
+def is_foreign(path: Path, log: LogFormat) -> bool:
+    """Return whether a log of a common format states nothing of what its recipe says it does."""
+    if log.format not in COMMON or not log.states or not path.is_file():
+        return False
+    return not read_stated(read_blocks(path), log.states, log.means)
 
 
 def contradictions(facts: Mapping[str, str], measured: Measurement) -> Iterator[str]:
@@ -23,6 +32,7 @@ def contradictions(facts: Mapping[str, str], measured: Measurement) -> Iterator[
     work = measured.work_per_iteration
     known = {name: int(value) for name, value in facts.items() if value.isdecimal()}
     a_step, each = known.get("samples_per_step"), known.get("per_device")
+    whole = known.get("samples_per_iteration")
     if work is None or measured.unit == "tokens":
         return
     if a_step is not None and a_step != work:
@@ -30,6 +40,8 @@ def contradictions(facts: Mapping[str, str], measured: Measurement) -> Iterator[
             f"the log states {a_step} {measured.unit} per optimizer step, and {work} per iteration:"
             " gradients of several iterations are added up, or of a part of one"
         )
+    if whole is not None and whole != work and "work_per_iteration" in facts:
+        yield f"the log states {whole} {measured.unit} per iteration, and {work} are counted"
     if each is not None and each != work and "gpus" not in facts:
         devices = counted(work // each, "device") if work % each == 0 else "no number of devices"
         yield (
@@ -45,6 +57,8 @@ def stated_work(facts: Mapping[str, str], log: LogFormat, unit: Unit) -> int | N
     where the log states how many batches an optimizer step has.
     """
     work = facts.get("work_per_iteration")
+    if work is None and unit != "tokens":
+        work = facts.get("samples_per_iteration")
     batches = unit == "tokens" or "accumulation" in log.states
     if work is None and not batches and facts.keys() >= {"per_device", "gpus"}:
         factors = facts["per_device"], facts["gpus"]

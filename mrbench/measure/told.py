@@ -6,14 +6,21 @@ end; it counts more than what recipe or user say, and where the two differ that 
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mrbench.measure.spans import Process, Span
+from mrbench.model.logformat import LogFormat
+from mrbench.model.measurement import Measurement
 from mrbench.model.work import Unit
 from mrbench.text import numbers
 
 ALIKE = 0.01  # of the work: a rate times a time is right to its digits only
+_INPUTS = (
+    "num_input_tokens_seen is taken for tokens; of images it counts the values of all pixels: then"
+    " give --unit images"
+)
+FEW, MANY = 0.99, 1.5  # of --every: lost lines make the others wider
 PLACES = 3  # are named of several changes
 
 
@@ -45,8 +52,8 @@ def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | N
     if counts not in (None, unit):
         if given is None or usual <= 0:
             return Work(None, (*skipped, f"the log counts {counts}, not {unit}"))
-        if unit == "images":
-            of_one = _values_of_one(each, given)
+        if counts == "tokens":
+            of_one = _values_of_one(process.first_work or each[0], each, given)
             if of_one is None:  # images of several sizes
                 return Work(given, skipped)
             each = [work / of_one for work in each]
@@ -70,12 +77,13 @@ def work_of(process: Process, given: int | None, unit: Unit, *, counts: Unit | N
     return Work(mean, (*skipped, *changes, *differs), each if changes else None)
 
 
-def _values_of_one(each: Sequence[float], given: int) -> int | None:
-    """Return how many pixel values an image has, if all have as many.
+def _values_of_one(first: float, each: Sequence[float], given: int) -> int | None:
+    """Return how many values an image or sample has, if all have as many.
 
     transformers' Trainer counts values of the input, whatever they are: tokens, or those of pixels.
+    first: those of an iteration when the training began, with the batch that was given.
     """
-    of_one = statistics.median(each) / given
+    of_one = first / given
     whole = of_one >= 1 and all((work / of_one).is_integer() for work in each)
     return round(of_one) if whole and of_one.is_integer() else None
 
@@ -104,3 +112,15 @@ def _skipped(process: Process) -> tuple[str, ...]:
         return ()
     text = f"{process.skips} of the window's iterations {numbers(process.begin or 0, process.end)}"
     return (f"{text} changed no weights (skipped for their loss scale), but are counted",)
+
+
+def trainers_notes(measured: Measurement, log: LogFormat, *, assumed: bool) -> Iterator[str]:
+    """Yield what to know of a log of transformers' Trainer. assumed: its unit, to be tokens."""
+    if log.format != "hf-trainer" or measured.status != "ok":
+        return
+    if assumed:
+        yield _INPUTS
+    apart = measured.iterations / max(1, measured.intervals)
+    if log.every and not FEW < apart / log.every < MANY:
+        text = f"its lines are {apart:g} iterations apart, by their epochs"
+        yield f"{text}, not {log.every} (--every)"

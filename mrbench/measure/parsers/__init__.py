@@ -88,6 +88,11 @@ UNSPACED: Mapping[str, str] = {
     "hf-trainer": "lie between its lines (logging_steps)",
 }
 FORMAT_NAMES = (*FORMATS, *PARSERS)
+COMMON = ("tqdm", "hf-trainer")  # that many programs print: they tell of no implementation
+# What is stated by the programs themselves, where no recipe says how.
+_TRAINERS_BATCH = r"Total train batch size \(w\. parallel, distributed & accumulation\) = ([\d,]+)$"
+STATES: Mapping[str, Mapping[str, str]] = {"hf-trainer": {"samples_per_iteration": _TRAINERS_BATCH}}
+_INPUTS = b"'num_input_tokens_seen'"
 
 # What else an implementation writes beside its text log.
 KIN: Mapping[str, tuple[str, ...]] = {
@@ -198,6 +203,13 @@ def work_unit(log: LogFormat) -> Unit | None:
     """Return the unit of the work that a format's lines tell; None: the workload's, or none."""
     name = log.format or ""
     return _named(name).work_unit if name in FORMATS else PARSED_UNITS.get(name)
+
+
+def unit_in(log: LogFormat, head: bytes) -> Unit | None:
+    """Return the unit of the work that a log's lines tell, by how it begins; None as work_unit."""
+    if log.format == "hf-trainer" and _INPUTS not in head:
+        return "samples"
+    return work_unit(log)
 
 
 def rated_per(log: LogFormat) -> Per:

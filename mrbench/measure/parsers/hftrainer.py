@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from mrbench.errors import MeasureError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
@@ -42,6 +44,8 @@ _ANY = re.compile(
     rb" 'train_samples_per_second': '?[\d.e+]{1,20}'?,"
     rb" 'train_steps_per_second': '?(?P<steps>[\d.e+]{1,20})[',]"
     rb"|Num update steps per epoch = (?P<per_epoch>[\d,]{1,15})[\r\n]"
+    rb"|(?:Continuing training from|Resuming training from checkpoint with epoch \d{1,9} and)"
+    rb" global step (?P<resumed>\d{1,12})[\r\n]"
 )
 _RULE = TextFormat(number=_ANY, value=_ANY, timing="cumulative")
 _DIGITS = 4  # of a quoted number
@@ -67,6 +71,7 @@ class _Line(NamedTuple):
     epoch: float
     error: float  # of epoch, by its digits
     per_epoch: int | None
+    text: bytes
 
     def placed(self, iteration: int) -> Mark:
         """Return the mark at an iteration, unless its epoch says that it is another."""
@@ -75,6 +80,13 @@ class _Line(NamedTuple):
             if abs(iteration - stated) > self.error * self.per_epoch + 0.5:
                 iteration = round(stated)
         return self.mark._replace(iteration=iteration)
+
+
+class _Resumed(NamedTuple):
+    """A training that goes on behind a checkpoint: its steps until there, and where it says so."""
+
+    steps: int
+    ended_at: int
 
 
 class _Whole(NamedTuple):
@@ -96,43 +108,92 @@ def parse(
     return to_samples(_numbered(_lines(blocks), log.every), _RULE, log, work_per_iteration)
 
 
-def _numbered(lines: Iterable[_Line | _Whole], given: int | None) -> Iterator[Mark]:
-    """Give each line its iteration; each comes with its epoch, a fraction. given: log.every.
+class _Counted(msgspec.Struct):
+    """The lines of a training so far, each of which gets its iteration.
 
-    A training's first line waits for the second, which shows whether it came after iteration 1.
-    Where epoch or tokens grow by several lines' worth, lines were lost.
+    given: log.every. done: how far the training was at the line before, in tokens or epochs; each:
+    how far it comes from one line to the next. first: the first line, which waits for the second:
+    that shows whether it came after iteration 1.
     """
-    begins: tuple[float, _Line] | None = None
-    every = given or 1
-    count, before, each = 0, math.inf, 0.0
-    tokens = None  # whether this log has them
-    stated = False
-    for line in lines:
-        if isinstance(line, _Whole):
-            if given and not (begins or stated) and abs(before - count * each) < each / 2:
-                _check(line.steps, count * every, every)
-            continue
-        stated = line.per_epoch is not None
-        tokens = line.mark.total_work is not None if tokens is None else tokens
-        done = line.mark.total_work if tokens else line.epoch
+
+    given: int | None
+    count: int = 0
+    done: float = math.inf
+    each: float = 0.0
+    first: _Line | None = None
+    resumed: _Resumed | None = None
+    tokens: bool | None = None  # whether this log has them
+    stated: bool = False  # how many steps an epoch has
+    text: bytes = b""
+
+    @property
+    def every(self) -> int:
+        return self.given or 1
+
+    def take(self, line: _Line) -> Iterator[Mark]:
+        """Yield the line, or the one that waited, with its iteration.
+
+        Where epoch or tokens grow by several lines' worth, lines were lost; where they do not grow,
+        a line stands twice, as of several ranks.
+        """
+        if self.tokens is None:
+            self.tokens = line.mark.total_work is not None
+        done = line.mark.total_work if self.tokens else line.epoch
         if done is None:
-            continue  # the line is damaged
-        if done < before:  # the first of a training, or of one that was started again
-            if begins:
-                yield begins[1].placed(every)
-            begins, count = (done, line), 0
-        elif begins:
-            early = every > 1 and done > _FIRST * begins[0]
-            yield begins[1].placed(1 if early else every)
-            each = done if early else begins[0]
-            begins, count = None, 1 if early else 1 + _lines_of(done - before, each)
-            yield line.placed(count * every)
+            return  # the line is damaged
+        same = self.tokens or line.text == self.text or self.each > 2 * line.error
+        if done == self.done and same:
+            return
+        before, self.done = self.done, done
+        self.text, self.stated = line.text, line.per_epoch is not None
+        if self.resumed or done < before:
+            yield from self.begin(line, done)
+        elif self.first:
+            early = self.every > 1 and done > _FIRST * before
+            yield self.first.placed(1 if early else self.every)
+            self.each = done if early else before
+            self.first, self.count = None, int(not early)
+            self.count += 1 if early else _lines_of(done - before, self.each)
+            yield line.placed(self.count * self.every)
         else:
-            count += _lines_of(done - before, each)
-            yield line.placed(count * every)
-        before = done
-    if begins:
-        yield begins[1].placed(every)
+            self.count += _lines_of(done - before, self.each)
+            yield line.placed(self.count * self.every)
+
+    def begin(self, line: _Line, done: float) -> Iterator[Mark]:
+        """Take the first line of a training, or of one that was started again."""
+        yield from self.finish()
+        if self.resumed is None:
+            self.first, self.count = line, 0
+            return
+        yield Mark(self.resumed.steps, 0.0, self.resumed.ended_at, begins=True)
+        self.count = self.resumed.steps // self.every + 1
+        self.each, self.resumed = done / self.count, None
+        yield line.placed(self.count * self.every)
+
+    def finish(self) -> Iterator[Mark]:
+        """Yield the line that waits."""
+        if self.first:
+            yield self.first.placed(self.every)
+        self.first = None
+
+    def hold(self, whole: _Whole) -> None:
+        """Hold a whole training's steps against its lines, where they tell no iteration."""
+        since_begin = abs(self.done - self.count * self.each) < self.each / 2
+        if self.given and not (self.first or self.stated) and since_begin:
+            _check(whole.steps, self.count * self.every, self.every)
+
+
+def _numbered(lines: Iterable[_Line | _Whole | _Resumed], given: int | None) -> Iterator[Mark]:
+    """Give each line its iteration. given: log.every."""
+    counted = _Counted(given)
+    for line in lines:
+        if isinstance(line, _Line):
+            yield from counted.take(line)
+        elif isinstance(line, _Resumed):
+            counted.resumed = line
+        else:
+            counted.hold(line)
+    yield from counted.finish()
 
 
 def _check(steps: float, counted: int, every: int) -> None:
@@ -152,13 +213,15 @@ def _lines_of(done: float, each: float) -> int:
     return max(1, round(done / each)) if each > 0 and math.isfinite(done) else 1
 
 
-def _lines(blocks: Iterable[Block]) -> Iterator[_Line | _Whole]:
+def _lines(blocks: Iterable[Block]) -> Iterator[_Line | _Whole | _Resumed]:
     per_epoch = None
     for offset, raw in blocks:
         block = blank_colours(raw)
         for match in _ANY.finditer(block):
             if match["per_epoch"]:
                 per_epoch = int(match["per_epoch"].replace(b",", b"")) or None
+            elif match["resumed"]:
+                yield _Resumed(int(match["resumed"]), offset + match.end())
             elif match["steps"]:
                 yield _Whole(number(match["runtime"]) * number(match["steps"]))
             elif line := _line(block, offset, match, per_epoch):
@@ -184,7 +247,7 @@ def _line(block: bytes, offset: int, match: re.Match[bytes], per_epoch: int | No
         untold=None if seconds else _UNTIMED,
         total_work=number(tokens[2]) if tokens else None,
     )
-    return _Line(mark, number(epoch[2]), _error(epoch), per_epoch)
+    return _Line(mark, number(epoch[2]), _error(epoch), per_epoch, match[0])
 
 
 def _error(seconds: re.Match[bytes]) -> float:
