@@ -103,6 +103,7 @@ KEYS: dict[str, tuple[Kind, str]] = {
     "suite.window": (HARMLESS, "what counts is the plan's"),
     "suite.references": (HARMLESS, "published numbers"),
     "suite.notes": (HARMLESS, "words"),
+    "suite.differences": (HARMLESS, "a comparison names those that concern it"),
     "suite.one_model": (HARMLESS, "own_model says it of each recipe"),
     "suite": (EXPLAINS, "the suite was changed"),
     "mrbench": (EXPLAINS, "another version of mrbench measured"),

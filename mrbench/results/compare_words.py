@@ -69,6 +69,11 @@ def _number(side: ComparedSide) -> str:
 def findings(comparison: Comparison) -> list[Finding]:
     """Return the differences by what they concern; those that forbid a comparison are failed."""
     lines = [_line(d, MUST, "failed") for d in comparison.differences if d.kind == MUST]
+    names = [side.id.split("/")[1] for side in (comparison.a, comparison.b)]
+    lines += [
+        Finding("not equal", "note", text, subject="suite")
+        for text in footnotes.unequal(comparison.of_suite, names)
+    ]
     for concern, members in _by_concern(comparison.differences).items():
         if concern == PACKAGES and len(members) > 1:
             text = "; ".join(map(_pair, members[:MOST_PACKAGES]))
@@ -77,11 +82,6 @@ def findings(comparison: Comparison) -> list[Finding]:
             lines.append(Finding(str(len(members)), "note", text, subject=concern))
         else:
             lines += [_line(d, concern, "note") for d in members]
-    names = [side.id.split("/")[1] for side in (comparison.a, comparison.b)]
-    lines += [
-        Finding("not equal", "note", text, subject="suite")
-        for text in footnotes.unequal(comparison.of_suite, names)
-    ]
     for label, side in (("A", comparison.a), ("B", comparison.b)):
         for text in side.left_out if side.runs else ():
             lines.append(Finding(label, "note", text, subject="left out"))
@@ -100,6 +100,8 @@ def last(comparison: Comparison) -> str:
         return comparison.verdict
     concerns = _by_concern(comparison.differences)
     told = [f"{name} ({len(m)})" if len(m) > 1 else name for name, m in concerns.items()]
+    said = len(comparison.of_suite)
+    told = [f"what the suite says is not equal ({said})", *told] if said else told
     why = f" What may explain a difference: {', '.join(told)}." if told else ""
     return f"{comparison.conclusion}. {comparison.verdict}{why}"
 
