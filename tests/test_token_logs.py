@@ -462,6 +462,7 @@ def test_a_resumed_trainer_says_where_it_goes_on(tmp_path: Path) -> None:
         (["--unit", "images"], "4 images each", ""),  # as it states
         (["--images-per-iteration", "4"], "4 images each", ""),
         (["--images-per-iteration", "8"], "8 images each", "the log states 4 images"),
+        (["--every", "", "--unit", "images"], "4 images each", ""),  # its epochs tell
         (["--every", "5", "--unit", "images"], "4 images each", "10 iterations apart"),
         (["--unit", "images", "--suite", "detectors-smoke"], "4 images each", ""),
     ],
@@ -471,10 +472,20 @@ def test_of_images_trainer_counts_the_values_of_pixels(
 ) -> None:
     log = next((KEPT / "detectors-smoke" / "rtdetrv2").glob("*/train.log.gz"))
     every = [] if "--every" in words else ["--every", "10"]
+    words = words[2:] if words[1:2] == [""] else words
     assert cli.main(["parse", str(log), "--window", "20:100", *every, *words]) == 0
     out = capsys.readouterr().out
     assert rate in out
     assert note in out
+
+
+def test_the_batch_that_a_trainer_states_counts_before_a_recipes() -> None:
+    known = {"d-fine": KnownLog(load_named("detectors", "d-fine").recipe.log, 8)}
+    log = Path(__file__).parent / "logs" / "hf-detection.log.gz"
+    found = parse_log(
+        log, recipes=known, implementation="d-fine", window=Window(first=10, last=30)
+    ).measurement
+    assert found.throughput == pytest.approx(2 * 20 / (39.6858 - 37.3659))
 
 
 def test_a_bar_of_another_program_is_not_taken_for_a_recipes(tmp_path: Path) -> None:

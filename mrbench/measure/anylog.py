@@ -31,6 +31,7 @@ from mrbench.measure.parsers import (
     parse_samples,
     rated_per,
     resolve_format,
+    spaced,
     tells_work,
     unit_in,
     warning_of,
@@ -165,7 +166,7 @@ def parse_log(
         return _with_failure(measured, path, marks, named, None)
     log = structs.replace(reading.log, **given, metrics={**reading.log.metrics, **metrics})
     check_metrics(log)
-    log = resolve_format(log)
+    log = resolve_format(spaced(log, _head(path)))
     if implementation is None and is_foreign(path, log):
         reading = _Reading(log=log)
     reading = structs.replace(reading, log=log)

@@ -205,6 +205,14 @@ def work_unit(log: LogFormat) -> Unit | None:
     return _named(name).work_unit if name in FORMATS else PARSED_UNITS.get(name)
 
 
+def spaced(log: LogFormat, head: bytes) -> LogFormat:
+    """Return the format with the spacing of its lines, where a log's beginning tells it."""
+    if log.format != "hf-trainer" or log.every:
+        return log
+    trainer = import_module(f"{__name__}.hftrainer")
+    return replace(log, every=trainer.spacing(head))
+
+
 def unit_in(log: LogFormat, head: bytes) -> Unit | None:
     """Return the unit of the work that a log's lines tell, by how it begins; None as work_unit."""
     if log.format == "hf-trainer" and _INPUTS not in head:

@@ -108,6 +108,15 @@ def parse(
     return to_samples(_numbered(_lines(blocks), log.every), _RULE, log, work_per_iteration)
 
 
+def spacing(head: bytes) -> int | None:
+    """Return the iterations from one line to the next, if a log's beginning tells them."""
+    lines = [line for line in _lines([(0, head)]) if isinstance(line, _Line)][:3]
+    if len(lines) < 2 or not lines[-1].per_epoch:  # noqa: PLR2004 - from one to the next
+        return None
+    apart = (lines[-1].epoch - lines[-2].epoch) * lines[-1].per_epoch
+    return round(apart) if math.isfinite(apart) and apart >= 1 else None
+
+
 class _Counted(msgspec.Struct):
     """The lines of a training so far, each of which gets its iteration.
 
