@@ -1,20 +1,24 @@
 """An interpreter of the user's in place of the lock: asked, compared, and left as it is."""
 
+import argparse
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine import BASE, docker
+from jobs import MARK, wait_until_none
+from mrbench.cli import choice
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.files import digest_of
 from mrbench.model.inputs import Environment
 from mrbench.model.job import OtherVersion
 from mrbench.prepare import environment
-from mrbench.prepare.environment import own
+from mrbench.prepare.environment import interpreter, own
 from mrbench.prepare.mirror.manifest import this_platform
 from mrbench.recipe import load
 from mrbench.recipe.choices import with_choices
@@ -148,6 +152,41 @@ def test_it_needs_no_uv(tmp_path: Path, toy: Path, python: Path) -> None:
     (path,) = records(tmp_path)
     difference = json.loads(path.read_text())["environment"]["lock_difference"]
     assert [other["name"] for other in difference["other"]] == ["Python", "six"]
+
+
+SCRIPTS = {
+    "hang": ("sleep 1000", "does not say within 1 s which Python it is; name the interpreter"),
+    "flood": ("exec yes", "is no Python interpreter"),
+    "leak": (f'sleep 1000 &\nexec {sys.executable} "$@"', ""),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_in_the_place_of_an_interpreter(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for so long, and nothing of it is left."""
+    monkeypatch.setattr(interpreter, "LIMIT_S", 1 if name == "hang" else 60)
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, mark)
+    script, told = tmp_path / name, SCRIPTS[name][1]
+    script.write_text(f"#!/bin/sh\n{SCRIPTS[name][0]}\n")
+    script.chmod(0o755)
+    args = argparse.Namespace(environment=str(script))
+    if told:
+        with pytest.raises(UnavailableError) as caught:
+            choice._interpreter(args)
+        assert told in str(caught.value)
+    else:
+        assert choice._interpreter(args) == script
+    wait_until_none(f"{MARK}={mark}")
+
+
+def test_a_containers_own_interpreter_is_the_one_there(tmp_path: Path) -> None:
+    words = ("--executor", "slurm", "--container", "x", "--dry-run")
+    done = mrbench("run", "demo", "--environment", "current", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--environment and --container: the container has an interpreter" in done.stderr
 
 
 def test_a_suite_of_which_it_serves_a_part(tmp_path: Path, python: Path) -> None:

@@ -189,6 +189,9 @@ def executor(args: argparse.Namespace) -> Executor:
             f"--budget and --executor {args.executor}: a job waits for as long as the queue is",
             "leave --budget out; --time limits each job",
         )
+    if args.environment is not None and args.container is not None:
+        text = "--environment and --container: the container has an interpreter of its own"
+        raise RecipeError(text, "leave one of them out")
     if args.cool_down is not None:
         cool_down = CoolDown(celsius=args.cool_down, limit_s=args.cool_down_limit)
     known = [f for f in ExecutorOptions.__struct_fields__ if f != "cool_down"]

@@ -18,6 +18,7 @@ MOST_ROUNDS = 10_000
 LEAST_SET = 3  # runs: without the fastest and the slowest, one is left
 OLDEST = 11  # of 3.X, that mrbench runs on
 RANDOM = "random"  # instead of a folder of weights
+MOST_DRAWN = 1_000_000  # images, of 190 kB each; COCO has 118,287
 SYNTHETIC = "synthetic"  # instead of a folder of data
 SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
 
@@ -39,6 +40,8 @@ def folder_or_synthetic(text: str) -> Path | str:
         return word
     if positive(count) == 1:
         raise argparse.ArgumentTypeError(f"{text!r}: draw at least 2 images")
+    if int(count) > MOST_DRAWN:
+        raise argparse.ArgumentTypeError(f"{text!r}: draw at most {MOST_DRAWN:,} images")
     return f"{word}:{int(count)}"
 
 

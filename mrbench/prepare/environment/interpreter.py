@@ -1,11 +1,15 @@
 """Interpreters to make environments from: where one of a version is, and what exactly it is."""
 
+import contextlib
 import functools
 import os
 import platform
+import resource
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from mrbench.model.inputs import Environment
 from mrbench.prepare.inherited import for_steps
 
 LIMIT_S = 60
+MOST_BYTES = 1 << 16  # of an answer
 _ASK = (
     "import sys, platform; print(sys.executable); print('%d.%d' % sys.version_info[:2]);"
     "print(' '.join((platform.python_implementation() + ' ' + sys.version).split()))"
@@ -51,14 +56,18 @@ def find_interpreter(version: str | None) -> Path | None:
     if version is None or version == f"{sys.version_info[0]}.{sys.version_info[1]}":
         return Path(sys.executable)
     for candidate in _candidates(version):
-        answer = _ask(candidate)
-        if answer and answer[1] == version:
-            return Path(answer[0])
+        with contextlib.suppress(UnavailableError):
+            answer = _ask(candidate)
+            if answer and answer[1] == version:
+                return Path(answer[0])
     return None
 
 
 def describe(python: Path) -> str | None:
-    """Return implementation, version and build of an interpreter; None where it does not run."""
+    """Return implementation, version and build of an interpreter; None where it does not run.
+
+    UnavailableError where it runs without an end.
+    """
     try:
         own = python.resolve() == Path(sys.executable).resolve()
     except OSError:
@@ -92,17 +101,34 @@ def _candidates(version: str) -> Iterator[Path]:
 
 @functools.cache
 def _ask(python: Path) -> tuple[str, str, str] | None:
-    """Ask the interpreter itself: a pyenv shim answers for whatever version is selected."""
-    try:
-        done = subprocess.run(
-            [python, "-I", "-c", _ASK],
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    answer = done.stdout.splitlines()
-    path, version, whole = answer if done.returncode == 0 and len(answer) == 3 else ("", "", "")  # noqa: PLR2004 - the lines of _ASK
+    """Ask the interpreter itself: a pyenv shim answers for whatever version is selected.
+
+    None: it is none. UnavailableError where it does not end. Whatever it may be, it is waited for
+    and not what it started, which is ended; and it can fill no disk.
+    """
+    with tempfile.TemporaryFile() as out:
+        try:
+            process = subprocess.Popen(
+                [python, "-I", "-c", _ASK],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            return None
+        try:
+            with contextlib.suppress(OSError):  # it has ended already
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
+            code = process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired as exc:
+            text = f"{python} does not say within {LIMIT_S} s which Python it is"
+            raise UnavailableError(text, "name the interpreter itself, no script") from exc
+        finally:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        out.seek(0)
+        answer = out.read(MOST_BYTES).decode("utf-8", "replace").splitlines()
+    path, version, whole = answer if code == 0 and len(answer) == 3 else ("", "", "")  # noqa: PLR2004 - the lines of _ASK
     return (path, version, whole) if path else None

@@ -35,9 +35,6 @@ def check_submission(plans: Sequence[Plan], options: ExecutorOptions) -> None:
                 text = "starts once for all nodes, which cannot reach into containers"
                 remedy = "leave out --container, or --nodes"
                 raise RecipeError(f"{plan.implementation} {text}", remedy)
-        if any(plan.own_environment for plan in plans):
-            text = "--environment and --container: the container has an interpreter of its own"
-            raise RecipeError(text, "leave one of them out")
         choose(options.container, (), options.nodes)
     scripts = {render(plan, options, Path("/dev"), "mrbench-check") for plan in plans}
     with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
