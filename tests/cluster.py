@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from mrbench.launch.shim.tree import descendants
+from mrbench.prepare.shim.tree import descendants
 from needs import search_path
 from waiting import SAFETY_S, wait_for
 

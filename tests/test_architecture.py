@@ -39,7 +39,7 @@ DOORS = {
     "yaml": "recipe.yamlfile",
 }
 # Programs that are started by their path, where nothing but Python's own library is found.
-ALONE = ("mrbench.launch.shim", "mrbench.run.slurm.watch")
+ALONE = ("mrbench.prepare.shim", "mrbench.run.slurm.watch")
 
 
 class Import(NamedTuple):

@@ -1,5 +1,6 @@
 """data.converted: a dataset in another format is made once, kept, and never found half made."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from engine import BASE
+from mrbench.errors import LaunchError
 from toy import commit_all, edit, make_suite, mrbench, records
 from waiting import wait_for
 
@@ -117,11 +119,30 @@ def test_what_was_killed_half_way_is_made_anew(toy: Path, tmp_path: Path) -> Non
         wait_for(lambda: [*home.glob("converted/*/*/first")])
         killed.send_signal(signal.SIGKILL)
     (half,) = home.glob("converted/*/*/first")
-    (tmp_path / "wait").unlink()  # the step of the killed one goes on, if it can
+    waits = str(tmp_path / "wait")
+    wait_for(lambda: not any(waits in words for words in _commands()))  # the step ends with it
+    (tmp_path / "wait").unlink()
     made, log = _run(toy)
     assert (made["reused"], made["files"]) == (False, 2)
     assert Path(made["path"]) != half.parent
     assert "data: oneone\n" in log
+
+
+def test_a_step_that_kills_its_group_kills_itself_alone(toy: Path, tmp_path: Path) -> None:
+    steps = next(line for line in toy.read_text().splitlines() if "steps:" in line)
+    edit(toy, steps, "    steps: [[sh, -c, 'sleep 1000 & kill -9 0']]")
+    done = mrbench("run", "--recipe", toy, "--data", "data", cwd=tmp_path)
+    assert done.returncode == LaunchError.exit_code, done.stderr
+    assert "ended with -9" in done.stderr
+
+
+def _commands() -> list[str]:
+    """Return the command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().decode(errors="replace"))
+    return found
 
 
 def test_a_step_that_fails_or_makes_less_leaves_nothing(toy: Path, tmp_path: Path) -> None:

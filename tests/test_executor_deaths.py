@@ -21,10 +21,10 @@ from jobs import (
     wait_until_none,
 )
 from mrbench.errors import LaunchError
-from mrbench.launch import shim_process
 from mrbench.launch.executors.base import EXIT, LOG, STAMPS
 from mrbench.launch.executors.local import start
 from mrbench.measure.log.blocks import read_stamps
+from mrbench.prepare import shim_process
 from waiting import SAFETY_S
 
 DRIVER = """

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from mrbench.launch import shim_process
+from mrbench.prepare import shim_process
 
 _first: list["Look | None"] = []
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -1,15 +1,16 @@
 """One step of making something: a command whose output is kept, and quoted when it fails."""
 
 import contextlib
+import errno
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from mrbench.errors import LaunchError, UnavailableError
+from mrbench.prepare import shim_process
+from mrbench.prepare.contained import WAKE_S, Contained
 from mrbench.prepare.inherited import for_steps
 
 LIMIT_S = 3600
@@ -52,11 +53,10 @@ def run_step(
         say(f"$ {shlex.join(command)}  (its output: {log})")
     with log.open("ab") as out:
         out.write(f"$ {shlex.join(command)}\n".encode())
-        out.flush()
-        try:
-            code = _run(command, directory, out, variables)
-        except (OSError, subprocess.TimeoutExpired) as exc:
-            raise LaunchError(f"{what}: {exc}", f"the output is in {log}") from exc
+    try:
+        code = _run(command, directory, log, variables)
+    except OSError as exc:
+        raise LaunchError(f"{what}: {exc}", f"the output is in {log}") from exc
     if code:
         told = _telling_lines(log)
         text = f"{what}: `{shlex.join(command)[:120]}` ended with {code}: {told}"
@@ -65,41 +65,38 @@ def run_step(
         raise LaunchError(text, f"the whole output is in {log}")
 
 
-def _run(
-    command: Sequence[str], directory: Path, out: IO[bytes], variables: Mapping[str, str]
-) -> int:
-    """Return the exit code; cut short, it leaves nothing behind that the command started."""
-    with subprocess.Popen(
-        command,
-        cwd=directory,
-        env={**for_steps(), **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        try:
-            return process.wait(LIMIT_S)
-        except BaseException:
-            _end_tree(process)
-            raise
+def _run(command: Sequence[str], directory: Path, log: Path, variables: Mapping[str, str]) -> int:
+    """Return the exit code; ended or cut short, it leaves nothing behind that the command started.
 
-
-def _end_tree(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to a process and all below it, SIGKILL to what is left after the grace period."""
-    import psutil  # noqa: PLC0415 - 15 ms, and only for a step that is cut short
-
-    try:
-        root = psutil.Process(process.pid)
-        tree = [*root.children(recursive=True), root]
-    except psutil.NoSuchProcess:
-        return
-    for member in tree:
-        with contextlib.suppress(psutil.Error):
-            member.terminate()
-    _, left = psutil.wait_procs(tree, timeout=GRACE_S)
-    for member in left:
-        with contextlib.suppress(psutil.Error):
-            member.kill()
+    In a session of its own, and ended with mrbench, as trainings are.
+    """
+    order = {
+        "argv": tuple(map(str, command)),
+        "directory": str(directory.absolute()),
+        "variables": {**for_steps(), **variables},
+        "terminal": False,
+        "wall_clock_limit_s": LIMIT_S,
+        "stall_limit_s": LIMIT_S,
+        "grace_s": GRACE_S,
+        "appends": True,
+        "log": str(log.absolute()),
+        "stamps": os.devnull,
+        "exit": "",
+    }
+    shim = shim_process.Shim()
+    run = Contained(shim, shim.hand_over(()))
+    with run.carrying_out(order, GRACE_S) as start:
+        if start.failed:
+            at = directory if start.failed == "directory" else command[0]
+            raise OSError(start.errno, os.strerror(start.errno), str(at))
+        while not run.ended(WAKE_S):
+            pass
+    end = run.exit()
+    if end.reason == "timed_out":
+        raise OSError(errno.ETIME, f"not done within {LIMIT_S} s", command[0])
+    if end.code is None or end.message:
+        raise OSError(errno.EIO, end.message or "ended from outside", command[0])
+    return end.code
 
 
 def _telling_lines(log: Path) -> str:

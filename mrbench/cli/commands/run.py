@@ -20,7 +20,8 @@ from mrbench.cli.arguments import (
 from mrbench.cli.commands import Command
 from mrbench.cli.values import commit, duration, moment, rounds
 from mrbench.errors import Inconclusive
-from mrbench.launch import processors, shim_process
+from mrbench.launch import processors
+from mrbench.prepare import shim_process
 from mrbench.run.executors import STARTED_HERE
 
 COMMAND = Command(

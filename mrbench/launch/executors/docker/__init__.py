@@ -32,6 +32,7 @@ from mrbench.model.finding import Problem
 from mrbench.model.job import Job
 from mrbench.model.options import ExecutorOptions
 from mrbench.model.run import Exit
+from mrbench.prepare.contained import SHORT_OF_MEMORY
 from mrbench.prepare.step import run_step
 
 ENGINE_S = 45.0  # what an engine may take to end a container, beyond the grace period
@@ -160,7 +161,7 @@ class DockerRun:
             return replace(end, message=text, remedy=remedy, reason="out_of_memory")
         if last.failed or last.code is None:
             lost = "the process that watched the container was killed"
-            cause = last.failed or Problem(lost, local.SHORT_OF_MEMORY)
+            cause = last.failed or Problem(lost, SHORT_OF_MEMORY)
             if self.lives_on:
                 text = f"{cause.text}; the training may still run (process {self._root}), and its"
                 text += " devices stay locked"

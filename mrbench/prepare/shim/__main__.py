@@ -5,10 +5,10 @@ import sys
 
 # Last, so that nothing installed beside mrbench can hide the standard library.
 top = __file__
-for _ in range(4):  # launch/<this>/__main__.py lies four below what holds mrbench
+for _ in range(4):  # prepare/<this>/__main__.py lies four below what holds mrbench
     top = os.path.dirname(top)  # noqa: PTH120 - pathlib costs a tenth of the start
 sys.path.append(top)
 
-from mrbench.launch.shim.supervise import main  # noqa: E402 - found there
+from mrbench.prepare.shim.supervise import main  # noqa: E402 - found there
 
 main()

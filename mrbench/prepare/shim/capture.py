@@ -15,7 +15,7 @@ class Capture:
 
     def __init__(self, source: int, log: int, stamps: int) -> None:
         self.source, self.log, self.stamps = source, log, stamps
-        self.size_bytes = 0
+        self.size_bytes = os.fstat(log).st_size  # a step's log may have others' output already
         self.last_s = time.monotonic()
         self.poller = select.poll()
         self.poller.register(source, select.POLLIN)

@@ -12,8 +12,8 @@ import os
 import select
 import time
 
-from mrbench.launch.shim.capture import Capture, open_sink, write_all
-from mrbench.launch.shim.tree import WATCHED, Tree, adopt_orphans, descendants, oom_kills, start
+from mrbench.prepare.shim.capture import Capture, open_sink, write_all
+from mrbench.prepare.shim.tree import WATCHED, Tree, adopt_orphans, descendants, oom_kills, start
 
 ORDERS, REPORTS = 0, 1
 LEFTOVERS_S = 1.0  # what outlives the main process may still end by itself
@@ -103,7 +103,7 @@ def end(capture: Capture, tree: Tree, wake: int, grace_s: float) -> None:
 
 
 def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -> None:
-    """Write exit.json, whole or not at all, and tell mrbench the same."""
+    """Write exit.json, whole or not at all, and tell mrbench; of a step only tell."""
     message, remedy = capture.failure, capture.remedy
     if not tree.gone:
         message = f"processes {descendants(os.getpid())} could not be killed"
@@ -121,6 +121,9 @@ def report(path: str, reason: str, started: str, capture: Capture, tree: Tree) -
         "killed": len(tree.killed),
     }
     line = as_json(content)
+    if not path:
+        say(line)
+        return
     try:
         beside = f"{path}.{os.urandom(6).hex()}.part"
         file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -166,7 +169,7 @@ def main() -> None:
         say(as_json({"failed": "limit", "errno": exc.errno}))
         return
     adopt_orphans()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if order["appends"] else os.O_EXCL)
     try:
         log, stamps = (os.open(order[name], flags, 0o666) for name in ("log", "stamps"))
     except OSError as exc:
