@@ -1,7 +1,7 @@
 """The figures so far: those of the record in the end, whatever the log brings on the way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import pytest
 from msgspec import structs
 
 from mrbench.console.plain import figures
+from mrbench.measure.log.blocks import Block
+from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window
 from mrbench.model.measurement import IterationSample
@@ -112,3 +114,22 @@ def test_what_is_not_timed_in_the_window_is_no_warm_up() -> None:
     window = Window(first=100, last=500)
     texts = [figures(RunProgress(iteration=i, end=520, window=window)).rate for i in (100, 120)]
     assert texts == ["warm-up", "measuring"]
+
+
+def test_the_first_line_is_told_before_others_have_shown_its_interval(plan: Plan) -> None:
+    recorder: Any = ProgressRecorder()
+    lines = [f"iter: {i}/9999 loss: 2.5 time: 0.1 data_time: 0\n" for i in range(20, 301, 20)]
+    before: list[list[int]] = []
+
+    def arriving() -> Iterator[Block]:
+        for i, line in enumerate(["model\n", *lines]):
+            before.append([report.iteration for report in recorder.reports])
+            yield i * 100, line.encode()
+
+    log = structs.replace(plan.log, format="minimask", pattern=None, every=20)
+    progress = Progress(structs.replace(plan, log=log), recorder)
+    for sample in parse_samples(progress.at_once(arriving()), log, 4):
+        progress.show(sample)
+    assert before[1:3] == [[], [20]]
+    told = [report.iteration for report in recorder.reports]
+    assert told == list(range(20, 301, 20)), "each once"

@@ -2,10 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from mrbench.measure.interval import within_run
-from mrbench.measure.parsers import work_unit
+from mrbench.measure.log.blocks import Block
+from mrbench.measure.parsers import parse_samples, until_past, work_unit
 from mrbench.measure.spans import in_window
 from mrbench.measure.told import ALIKE
 from mrbench.model.measurement import IterationSample
@@ -33,35 +34,68 @@ class Progress:
         self._arrived_s: float | None = None
         self._times: list[tuple[int, float]] = []
         self._seconds = self._data_s = self._timed_data_s = self._rounding_s = 0.0
-        self._iterations = self._judged = self._lines = 0
+        self._iterations = self._judged = self._lines = self._ahead = 0
         counts = work_unit(plan.log) in (None, plan.unit)
         self._told: float | None = 0.0 if counts else None  # work by the log, if of each line
         self._relative: float | None = None
 
+    def at_once(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Pass on a log's blocks, and report how far its first lines are as soon as they come.
+
+        A parser keeps them back until more of them have shown how many iterations each tells of.
+        """
+        plan = self._plan
+        for block in blocks:
+            yield block
+            if self._lines:
+                continue
+            samples = parse_samples([block], plan.log, plan.rated_work, plan.window)
+            for sample in until_past(samples, plan.window):
+                if sample.last > self._ahead:
+                    self._ahead = sample.last
+                    self._report(sample)
+
     def show(self, sample: IterationSample) -> None:
-        """Add a sample and report."""
+        """Add a sample and report, unless nothing is new in it."""
         window = self._plan.window
         self._lines += 1  # the first has the start in it: no time left follows from it
         sample, least_s = self._timed(sample)
         if self._inside(sample):
             self._add(sample)
         rate = self._work / self._seconds if self._seconds > least_s else None
+        if rate is None and sample.last <= self._ahead:
+            return
         end = window.last + sample.count
         per_iteration = self._seconds / self._iterations if rate else sample.seconds / sample.count
         left_s = max(0, end - sample.last) * per_iteration
         if rate is None and least_s:
             left_s = math.nan
+        self._report(
+            sample,
+            throughput=rate,
+            half_width=None if rate is None or least_s else self._half_width(sample),
+            left_s=left_s if self._lines > 1 and 0 <= left_s < math.inf else None,
+        )
+
+    def _report(
+        self,
+        sample: IterationSample,
+        *,
+        throughput: float | None = None,
+        half_width: float | None = None,
+        left_s: float | None = None,
+    ) -> None:
         self._reporter.progress(
             RunProgress(
                 iteration=sample.last,
-                end=end,
-                window=window,
+                end=self._plan.window.last + sample.count,
+                window=self._plan.window,
                 unit=self._plan.unit,
-                throughput=rate,
-                half_width=None if rate is None or least_s else self._half_width(sample),
+                throughput=throughput,
+                half_width=half_width,
                 loss=sample.loss,
                 data_share=self._data_s / self._timed_data_s if self._timed_data_s else None,
-                left_s=left_s if self._lines > 1 and 0 <= left_s < math.inf else None,
+                left_s=left_s,
             )
         )
 

@@ -43,7 +43,7 @@ from mrbench.run.recorder import Recorder, Run
 from mrbench.run.resultfile import ResultFile
 from mrbench.text import shorten
 
-FIRST = "first iteration (loading data; compiling, if the framework does)"
+FIRST = "first line of its log awaited (loading data; compiling, if the framework does)"
 MOST_KEPT_BYTES = 64 << 20  # of a file that the recipe asks to keep
 MOST_KEPT_FILES, MOST_KEPT_TOTAL_BYTES = 1000, 256 << 20  # of all of them: `pack` takes a GiB
 
@@ -99,7 +99,8 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
             poll_s=POLL_S,
             log=folder.result_log if result else None,
         )
-        samples = parse_samples(echoed(blocks, reporter), plan.log, plan.rated_work, plan.window)
+        blocks = progress.at_once(echoed(blocks, reporter))
+        samples = parse_samples(blocks, plan.log, plan.rated_work, plan.window)
         for sample in until_past(samples, plan.window):
             progress.show(sample)
         telemetry.stop()  # before the training is, to see it behind the window

@@ -184,7 +184,7 @@ class Following:
         log = _log_of(run)
         progress = Progress(plan, self._recorder.reporter)
         blocks = follow_blocks(log, ended, tick=lambda: None, poll_s=POLL_S)
-        blocks = echoed(blocks, self._recorder.reporter)
+        blocks = progress.at_once(echoed(blocks, self._recorder.reporter))
         samples = parse_samples(blocks, plan.log, plan.rated_work, plan.window)
         for sample in until_past(samples, plan.window):
             if number in self._open:
