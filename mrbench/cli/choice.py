@@ -19,7 +19,7 @@ from mrbench.prepare import run_copy
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.mirror import base
 from mrbench.recipe import load, plan
-from mrbench.recipe.choices import CHOICES, with_choices
+from mrbench.recipe.choices import CHOICES, DATA, require_drawn, with_choices
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.parameters import NONE, Given
 from mrbench.run.executor import Executor
@@ -67,6 +67,8 @@ def points(args: argparse.Namespace) -> list[RecipeFile]:
         files = [file for point in grid.points(sets) for file in _with_values(args, point)]
     else:
         files = list(chosen_files(args))
+    if DATA in choices:
+        require_drawn(files, choices[DATA])
     return _each(files, lambda file: with_choices(file, choices))
 
 

@@ -4,7 +4,7 @@ All stand in the plan's parameters, so that their runs have rows, names and base
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -41,6 +41,16 @@ def with_choices(file: RecipeFile, chosen: Mapping[str, str]) -> RecipeFile:
     if chosen.get(WEIGHTS) == RANDOM:
         file = _untrained(file)
     return _installed(file) if ENVIRONMENT in chosen else file
+
+
+def require_drawn(files: Sequence[RecipeFile], word: str) -> None:
+    """Refuse --data synthetic where it would change none of these recipes; RecipeError."""
+    data = [file.recipe.data for file in files]
+    if any(each is not None and each.synthetic is None for each in data):
+        return
+    which = ", ".join(dict.fromkeys(file.name for file in files))
+    what = "draw images of their own" if any(data) else "read no images"
+    raise RecipeError(f"--data {word} changes nothing: {which} {what}", "leave it out")
 
 
 def _drawn(file: RecipeFile, word: str) -> RecipeFile:

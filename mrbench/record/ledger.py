@@ -167,7 +167,7 @@ def became(runs: Path, name: str, run: Entered) -> str:
     if not folder.record.exists():
         if not folder.path.exists() or run.ended:
             return MISSING
-        return AT_WORK if folder.submission.exists() or _is_held(folder) else BROKEN
+        return AT_WORK if folder.submission.exists() or is_held(folder) else BROKEN
     status, verdict = (run.ended.status, run.ended.verdict) if run.ended else _end(folder)
     if status != "ok":
         return str(status).replace("_", " ")
@@ -183,7 +183,7 @@ def _end(folder: RunDir) -> tuple[str, str | None]:
     return record.status, record.validity.verdict if record.validity else None
 
 
-def _is_held(folder: RunDir) -> bool:
+def is_held(folder: RunDir) -> bool:
     """Tell whether a live mrbench works on a run."""
     try:
         with locks.attempt(folder.plan) as lock:
@@ -242,7 +242,7 @@ def settle(runs: Path) -> Iterator[str]:
     for name, run in entered(lines(runs)).items():
         folder = RunDir(runs / name)
         lacks_end = run.began and not run.ended and not run.removed
-        if lacks_end and folder.record.exists() and not _is_held(folder):
+        if lacks_end and folder.record.exists() and not is_held(folder):
             with contextlib.suppress(MrbenchError):  # damaged: `mrbench verify` tells of it
                 record = rundir.load(folder.record)
                 if record.id == name:

@@ -14,6 +14,7 @@ from mrbench.model.finding import Finding
 from mrbench.model.record import RunRecord
 from mrbench.record import ledger, rundir
 from mrbench.record.ledger import Entered, Line
+from mrbench.record.rundir import RunDir
 from mrbench.record.verify.base import Evidence
 from mrbench.text import counted
 
@@ -41,7 +42,7 @@ def check_ledger(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("ledger", "not checked", f"there is none in this folder of runs; {text}")
         return
     yield from chain(found)
-    yield from _member(record, ledger.entered(found).get(record.id), found)
+    yield from _member(record, ledger.entered(found).get(record.id), found, evidence.run.folder)
 
 
 def check_all(path: Path) -> Iterator[Finding]:
@@ -61,7 +62,7 @@ def check_all(path: Path) -> Iterator[Finding]:
         except MrbenchError as exc:
             yield _failed(exc.seen_from(runs))
             continue
-        yield from _member(record, known.get(record.id), found)
+        yield from _member(record, known.get(record.id), found, RunDir(found_record.parent))
     for name, run in known.items():
         what = ledger.became(runs, name, run)
         if what == ledger.MISSING:
@@ -129,7 +130,9 @@ def _missing(first: int, behind: int, positions: Container[int]) -> str:
     return f"entry {first} is" if first == last else f"entries {first} to {last} are"
 
 
-def _member(record: RunRecord, run: Entered | None, found: Sequence[Line]) -> Iterator[Finding]:
+def _member(
+    record: RunRecord, run: Entered | None, found: Sequence[Line], folder: RunDir
+) -> Iterator[Finding]:
     """Check that a run is in the ledger where its record says, with the record's own digest."""
     place, name = record.ledger, record.id
     first = next((entry for _, _, entry, _ in found if entry), None)
@@ -154,8 +157,11 @@ def _member(record: RunRecord, run: Entered | None, found: Sequence[Line]) -> It
     if (began.plan, began.registered) != (record.plan_digest, registered):
         yield _failed(f"{name} is in it with another plan or registration", EDITED)
     if run.ended is None:
-        text = f"the end of {name} is not in it; `mrbench collect` enters it"
-        yield Finding("ledger", "note", text)
+        text = f"the end of {name} is not in it"
+        if ledger.is_held(folder) or folder.submission.exists():
+            yield Finding("ledger", "note", f"{text} yet: it is under way")
+        else:
+            yield _failed(text, "cut off, or never written; `mrbench collect` enters it")
     elif run.ended.record != record.digest:
         text = f"{name} is in it with another record: {(run.ended.record or 'none')[:16]}"
         yield _failed(text, "record.json was written anew after the run")
