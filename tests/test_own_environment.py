@@ -113,6 +113,18 @@ def test_other_packages_are_no_repeats(tmp_path: Path, toy: Path, python: Path) 
     assert rows["toy environment=own"]["earlier_runs"] == 1
 
 
+def test_a_distribution_that_cannot_be_read_is_named(
+    tmp_path: Path, toy: Path, python: Path
+) -> None:
+    (damaged,) = python.parents[1].glob("lib/*/site-packages/toyhelper-*.dist-info")
+    (damaged / "METADATA").write_bytes(b"Name: toyhelper\n\x88\xff\n")
+    done = mrbench("run", "--recipe", toy, "--environment", python, cwd=tmp_path)
+    assert done.returncode == 4
+    assert f"has a distribution that cannot be read: {damaged} (UnicodeDecodeError" in done.stderr
+    assert "install that package there again, or remove it\n" in done.stderr
+    assert not records(tmp_path)
+
+
 def test_what_is_lacking_is_told_before_anything_is_made(
     tmp_path: Path, toy: Path, python: Path
 ) -> None:

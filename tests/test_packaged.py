@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mrbench.errors import RecipeError, WorkspaceError
+from mrbench.errors import RecipeError, UnavailableError, WorkspaceError
 from mrbench.model.inputs import Source, Substitution
+from mrbench.prepare import index
 from mrbench.prepare import source as workspace
 from mrbench.prepare.source.packaged import from_archive
 from mrbench.recipe import load
@@ -98,6 +99,20 @@ def test_another_file_of_the_release_is_not_taken(wheels: Path) -> None:
     assert "with SHA-256" in refused(source)
     absent = msgspec.structs.replace(source, package=f"{NAME}==1.3")
     assert f"{NAME}==1.3" in refused(absent)
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "said"),
+    [
+        ("http://127.0.0.1:9/a.whl", "a.whl", "the package index gives its files by http; name an"),
+        ("https://127.0.0.1:9/a.whl", f"{'a' * 300}.whl", "a name of 304 bytes; this is no ordin"),
+    ],
+)
+def test_an_odd_index_is_what_is_blamed(url: str, name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        index.fetch(url, "0" * 64, tmp_path / name)
+    assert said in str(caught.value)
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
 
 
 def _link(target: str) -> tarfile.TarInfo:

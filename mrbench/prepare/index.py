@@ -25,10 +25,12 @@ from mrbench.prepare.inherited import for_steps
 from mrbench.prepare.weights.digests import file_digest
 from mrbench.prepare.weights.download import download
 from mrbench.recipe import lockfile
+from mrbench.text import shorten, without_secrets
 
 LIMIT_S = 600
 ATTEMPTS = 3
 MOST_BYTES = 20_000_000_000  # more than any wheel has
+LONGEST_NAME = 200  # bytes; wheels' names are shorter, and file systems take 255
 SUFFIXES = {".whl", ".gz", ".zip", ".bz2"}
 ANY_PYTHON = "3.99"  # a source is unpacked, not run: of wheels only those for any platform are left
 UNNAMED = Environment(kind="current")  # names no index: the user's settings decide
@@ -141,6 +143,14 @@ def _candidates(package: PylockPackage) -> tuple[str, list[File]]:
 
 def fetch(url: str, sha256: str, target: Path) -> None:
     """Download a file unless it exists; UnavailableError if that fails or the digest differs."""
+    size = len(os.fsencode(target.name))
+    if size > LONGEST_NAME:
+        text = f"{shorten(target.name)}: the index gives this file a name of {size} bytes"
+        raise UnavailableError(text, "this is no ordinary package")
+    scheme = urlsplit(url).scheme
+    if scheme not in {"https", "file"}:
+        text = f"{without_secrets(url)}: the package index gives its files by {scheme or 'nothing'}"
+        raise UnavailableError(text, "name an index by https, as in MRBENCH_INDEX")
     if target.is_file() and file_digest(target, "sha256") == sha256:
         return
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -59,12 +59,16 @@ for name in names:
         broken.append([name, "%s: %s" % (type(exc).__name__, exc)])
 given = {os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p}
 places = [p for p in sys.path if p and os.path.abspath(p) not in given]
-packages = []
+packages, damaged = [], []
 try:
     from importlib.metadata import distributions
     for d in distributions(path=places):
-        if d.metadata["Name"]:
-            packages.append([d.metadata["Name"], d.version, d.read_text("direct_url.json") or ""])
+        try:
+            if d.metadata["Name"]:
+                origin = d.read_text("direct_url.json") or ""
+                packages.append([d.metadata["Name"], d.version, origin])
+        except Exception as exc:
+            damaged.append([str(getattr(d, "_path", d)), "%s: %s" % (type(exc).__name__, exc)])
 except ImportError:
     import pkg_resources
     packages = [[d.project_name, d.version, ""] for d in pkg_resources.WorkingSet(places)]
@@ -74,6 +78,7 @@ result = {
     "packages": packages,
     "lacking": lacking,
     "broken": broken,
+    "damaged": damaged,
 }
 with open(out, "w") as file:
     json.dump(result, file)
@@ -85,6 +90,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     packages: name, version and direct_url.json of each distribution. lacking: modules that are not
     there, of those asked for or what they import. broken: modules whose import failed, and how.
+    damaged: distributions that cannot be read, and how.
     """
 
     python: str
@@ -92,6 +98,7 @@ class Answer(msgspec.Struct, frozen=True):
     packages: tuple[tuple[str, str, str], ...]
     lacking: tuple[str, ...]
     broken: tuple[tuple[str, str], ...]
+    damaged: tuple[tuple[str, str], ...]
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +206,10 @@ def _lack(
     in_image: bool,
 ) -> Problem | None:
     whose = f"the image's {python}" if in_image else python
+    if answer.damaged:
+        path, how = answer.damaged[0]
+        text = f"{whose} has a distribution that cannot be read: {path} ({how})"
+        return Problem(text, "install that package there again, or remove it")
     if answer.lacking:
         names = list(dict.fromkeys(answer.lacking))
         pins = _pins(env, lock)
