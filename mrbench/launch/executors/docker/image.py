@@ -19,7 +19,8 @@ from mrbench.model.inputs import Environment
 from mrbench.model.job import Job, UsableEnvironment, Workspace
 from mrbench.model.options import ExecutorOptions
 from mrbench.prepare.environment import own
-from mrbench.prepare.environment.own import ASK, FIND, IMPORT, Answer, listed, require
+from mrbench.prepare.environment.answer import ASK, FIND, IMPORT, Answer
+from mrbench.prepare.environment.own import listed, require
 from mrbench.prepare.surroundings import Preview
 
 if TYPE_CHECKING:
