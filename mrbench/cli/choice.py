@@ -163,6 +163,21 @@ def served(
     return (left, list(lacking.values())) if left else (planned, [])
 
 
+def unused(args: argparse.Namespace, planned: Planned) -> tuple[str, ...]:
+    """Return a line if --data was given and some recipes have no use for it."""
+    if args.data is None:
+        return ()
+    drawing = [p for p, _ in planned if p.data and p.data.synthetic and DATA not in p.parameters]
+    kinds = {
+        "its recipe draws its own images": [plan.implementation for plan in drawing],
+        "its recipe reads no data": [
+            plan.implementation for plan, _ in planned if plan.data is None
+        ],
+    }
+    told = ((why, dict.fromkeys(names)) for why, names in kinds.items() if names)
+    return tuple(f"--data is not used by {', '.join(names)}: {why}" for why, names in told)
+
+
 def _interpreter(args: argparse.Namespace) -> Path | None:
     """Return the interpreter that --environment names by its path; UnavailableError if none is."""
     if args.environment in (None, CURRENT):

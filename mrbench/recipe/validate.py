@@ -98,11 +98,13 @@ def _check_url(url: str, place: Place, key: str) -> None:
 
 
 def _as_url(text: str, place: Place) -> str:
-    """Return what to write for a repository's path, or its address in ssh's form; else nothing."""
+    """Return what to write for a path, a package or an address in ssh's form; else nothing."""
     if _SSH_FORM.fullmatch(text):  # not spelled out: messages hide the user in a URL
         return "put ssh:// before it, and / in place of the colon"
     if ":" in text or not text:
         return ""
+    if "==" in text:
+        return "for a package of an index, write package and sha256 in place of url and commit"
     folder = os.path.normpath(Path(place.file).absolute().parent / text)
     return f"for a repository on this machine, give file://{quote(folder)}"
 

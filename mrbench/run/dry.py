@@ -8,13 +8,14 @@ from pathlib import Path
 
 import msgspec
 
+from mrbench.files import home
 from mrbench.model.inputs import Source, as_source
 from mrbench.model.job import Job
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, inherited, run_copy
 from mrbench.prepare import source as workspace
-from mrbench.prepare.job import Patches, links_of, make_job, path_values
+from mrbench.prepare.job import Patches, filled, links_of, make_job, path_values
 from mrbench.run.executor import Executor
 
 # Of a description as JSON: text has them elsewhere.
@@ -27,8 +28,9 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
     env = environment.path(plan.environment, tree, plan.lock_sha256)
     source = run_copy.folder(plan.suite, plan.implementation, "RUN") / "src"
     image, python = executor.surroundings.preview(plan.environment, env, places.python)
-    job = make_job(plan, places, python, source, image=image)
     values = path_values(plan, places, python, source)
+    made_at = {"converted": str(home() / "converted" / "DIGEST")}  # of data not looked at here
+    job = filled(make_job(plan, places, python, source, image=image), made_at)
     checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
     converted = plan.data.converted if plan.data else None
     return {
@@ -36,11 +38,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "label": plan.label,
         "suite": plan.suite,
         "plan_digest": plan.digest,
-        "source": {
-            "url": plan.source.upstream,
-            "commit": plan.source.revision,
-            "tree": tree,
-        },
+        "source": _origin(plan.source) | {"tree": tree},
         "pinned": plan.pinned,
         "parameters": {name: parameter.value for name, parameter in plan.parameters.items()},
         "patches": plan.patch_sha256,
@@ -49,7 +47,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "executor": executor.name,
         "image": image,
         "environment": _environment(plan, None if image else env),
-        "data": values["data"] if plan.data else None,
+        "data": _data(plan, values["data"]),
         "weights": [f"{values['weights']}/{item.file}" for item in plan.weights],
         "links": {str(source / name): str(target) for name, target in links_of(plan, places)},
         "prepare_data": [shlex.join(step) for step in plan.data.prepare] if plan.data else [],
@@ -69,6 +67,18 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "stall_limit_s": plan.stall_limit_s,
         **executor.details(plan, places),
     }
+
+
+def _origin(source: Source) -> dict[str, str]:
+    if source.package:
+        return {"package": source.package, "sha256": source.revision}
+    return {"url": source.url, "commit": source.commit}
+
+
+def _data(plan: Plan, folder: str) -> str | None:
+    if plan.data is None:
+        return None
+    return "(the folder that --data names)" if folder == "{data}" else folder
 
 
 def _environment(plan: Plan, env: Path | None) -> dict[str, object]:

@@ -89,7 +89,8 @@ def _synth(args: argparse.Namespace) -> int:
     spec = SyntheticData(
         images=args.images, width=width, height=height, like=args.like, seed=args.seed
     )
-    drawn = draw(args.folder, spec)
+    with make_reporter(quiet=False) as reporter:
+        drawn = draw(args.folder, spec, _teller(reporter, "drawn"))
     images = counts(args.images)
     seconds = time.monotonic() - began
     if args.json:
@@ -109,7 +110,7 @@ def _check(args: argparse.Namespace) -> int:
     """Return 4 if anything is missing or broken; notes alone are no failure."""
     with make_reporter(quiet=False) as reporter:
         reporter.stage("data", f"reading {args.folder}")
-        report = inspect_coco(args.folder, args.archives, _teller(reporter))
+        report = inspect_coco(args.folder, args.archives, _teller(reporter, "opened"))
     if args.json:
         findings = [finding.plain() for finding in report.findings]
         print(
@@ -120,14 +121,14 @@ def _check(args: argparse.Namespace) -> int:
     return 0 if report.sound else UnavailableError.exit_code
 
 
-def _teller(reporter: Reporter) -> Callable[[int, int], None]:
+def _teller(reporter: Reporter, what: str) -> Callable[[int, int], None]:
     last = time.monotonic()
 
     def tell(done: int, total: int) -> None:
         nonlocal last
         if time.monotonic() - last >= EVERY_S:
             last = time.monotonic()
-            reporter.stage("data", f"{done:,} of {total:,} images opened")
+            reporter.stage("data", f"{done:,} of {total:,} images {what}")
 
     return tell
 

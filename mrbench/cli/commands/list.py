@@ -10,7 +10,7 @@ from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
 from mrbench.model.parameters import Parameter, settings
 from mrbench.model.published import PublishedRule
-from mrbench.prepare.source.address import PACKAGE
+from mrbench.prepare.source.address import PACKAGE, is_package
 from mrbench.recipe import load, published
 
 COMMAND = Command(
@@ -109,6 +109,8 @@ def _as_text(suites: Mapping[str, ListedSuite]) -> str:
         for recipe in suite.implementations:
             own = recipe.url.removeprefix(PACKAGE)
             origin = recipe.url if own == recipe.url else f"{own}, which comes with mrbench"
+            if is_package(recipe.url):
+                origin = f"SHA-256 of {recipe.url} in a package index"
             lines.append(f"  {recipe.name:20} {recipe.framework:12} {recipe.commit[:12]}  {origin}")
             software = ", ".join(f"{name} {text}" for name, text in recipe.software.items())
             lines += [f"  {'':20} with {software}"] if software else []

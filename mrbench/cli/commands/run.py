@@ -149,7 +149,7 @@ def main(args: argparse.Namespace) -> int:
 
         scheduled, lines, done, exhausted, terms = remaining.choose(args, planned)
     without = choice.reasons(left_out)
-    lines = (*without, *lines)
+    lines = (*without, *choice.unused(args, planned), *lines)
     if args.dry_run:
         return _dry_run(scheduled, lines, places, executor, as_json=args.json)
     ration = Ration.of(planned, args.runs, args.budget, exhausted)

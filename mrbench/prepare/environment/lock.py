@@ -28,9 +28,11 @@ def resolve(
     """Resolve the requirements for the environment's Python; keep the old lock's versions.
 
     old: None resolves everything anew. log: gets the output of uv. others: environments that share
-    the lock. LaunchError if there is no solution.
+    the lock. LaunchError if there is no solution, RecipeError if there is nothing to lock.
     """
     whole = _together(env, others)
+    if not (whole.requirements or whole.build_requirements):
+        raise RecipeError("environment.requirements is empty: nothing to lock", "leave out `lock`")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         venv, result = folder / "venv", folder / "made.lock"

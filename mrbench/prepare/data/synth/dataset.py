@@ -8,7 +8,7 @@ import functools
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -42,6 +42,13 @@ SETS = {
 }
 
 
+Tell = Callable[[int, int], None]
+
+
+def _silent(_drawn: int, _of: int) -> None:
+    pass
+
+
 def synthesize(folder: Path, spec: SyntheticData) -> None:
     """Make `folder`, unless it is there: a folder that exists is complete.
 
@@ -52,16 +59,17 @@ def synthesize(folder: Path, spec: SyntheticData) -> None:
         _make(folder, spec, None, ELSEWHERE)
 
 
-def draw(folder: Path, spec: SyntheticData) -> bool:
+def draw(folder: Path, spec: SyntheticData, tell: Tell = _silent) -> bool:
     """Make a folder of the user's: a new one, an empty one, or anew one that was made here before.
 
+    tell: hears how many pictures are drawn, and of how many.
     Returns False where it holds this very set already. RecipeError for a folder with anything else
     in it; else as synthesize.
     """
     folder = real_path(folder)  # a link stays one
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not names:
-        _make(folder, spec, None, "name another folder")
+        _make(folder, spec, None, "name another folder", tell)
         return True
     if names != {MARKER, "annotations", *(images for images, _ in SETS.values())}:
         raise RecipeError(
@@ -71,7 +79,7 @@ def draw(folder: Path, spec: SyntheticData) -> bool:
         )
     if read_marker(folder) == _identity(spec):
         return False
-    _make_anew(folder, spec, "name another folder")
+    _make_anew(folder, spec, "name another folder", tell)
     return True
 
 
@@ -105,12 +113,14 @@ def _identity(spec: SyntheticData) -> Drawn:
     return msgspec.convert(order(spec), Drawn)
 
 
-def _make_anew(folder: Path, spec: SyntheticData, otherwise: str) -> None:
+def _make_anew(folder: Path, spec: SyntheticData, otherwise: str, tell: Tell = _silent) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
-        _make(folder, spec, Path(aside) / "old", otherwise)
+        _make(folder, spec, Path(aside) / "old", otherwise, tell)
 
 
-def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -> None:
+def _make(
+    folder: Path, spec: SyntheticData, old: Path | None, otherwise: str, tell: Tell = _silent
+) -> None:
     """Draw beside `folder` and rename; what stands there goes to `old`."""
     sides = () if spec.like else (spec.width, spec.height)
     if spec.images < FEWEST_IMAGES or any(side not in SIDES for side in sides):
@@ -123,7 +133,7 @@ def _make(folder: Path, spec: SyntheticData, old: Path | None, otherwise: str) -
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            _write(beside, spec)
+            _write(beside, spec, tell)
             beside.chmod(0o755)  # mkdtemp's own is for its user only; containers read it too
             if old is not None:
                 folder.rename(old)
@@ -154,14 +164,17 @@ def _members(images: int) -> dict[str, range]:
     }
 
 
-def _write(folder: Path, spec: SyntheticData) -> None:
+def _write(folder: Path, spec: SyntheticData, tell: Tell) -> None:
     for name in ("annotations", *(images for images, _ in SETS.values())):
         (folder / name).mkdir(exist_ok=True)
     members = _members(spec.images)
     numbers = range(1, members["val2017"].stop)
     draw_one = functools.partial(_draw_one, folder, spec)
     processes = cores() if len(numbers) >= WORTH_PROCESSES else 1
-    pictures = list(parallel_map(draw_one, numbers, processes=processes, at_a_time=AT_A_TIME))
+    pictures = []
+    for drawn in parallel_map(draw_one, numbers, processes=processes, at_a_time=AT_A_TIME):
+        pictures.append(drawn)
+        tell(len(pictures), len(numbers))
     for name, part in members.items():
         document = json.dumps(_document(part, pictures, SETS[name][1]))
         (folder / "annotations" / f"instances_{name}.json").write_text(document)
