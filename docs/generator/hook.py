@@ -17,6 +17,7 @@ import logformats
 import peaks
 import publishedrules
 import reference
+import suites
 from pages import ROOT, from_root
 
 # What a browser would load from another server.
@@ -33,6 +34,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/formats.md": logformats.page(),
         "reference/peaks.md": peaks.page(),
         "reference/published-rules.md": publishedrules.page(),
+        "reference/suites.md": suites.page(),
         "reference/exit-codes.md": exits.page(),
         **{f"reference/{kind}.md": reference.page(kind) for kind in reference.TITLES},
         **{f"images/{name}.svg": draw() for name, draw in figures.FIGURES.items()},
