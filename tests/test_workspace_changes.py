@@ -235,4 +235,4 @@ def test_a_path_that_git_does_not_check_out_is_told(
     commit = git(folder, "commit-tree", "-m", "odd", tree.strip())
     git(folder, "update-ref", "refs/heads/odd", commit)
     text = refused(msgspec.structs.replace(upstream, commit=commit, tree=None))
-    assert f"holds {name!r}, which git does not check out; pin another commit" in text
+    assert f"holds {name!r}, which git does not check out; pin another one" in text
