@@ -6,7 +6,7 @@
 import os
 import sys
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 __all__ = ("__version__", "load_run", "load_runs", "parse_log")
 
 
