@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import random
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from msgspec import inspect
 from manyruns import leaves
 from mrbench import cli
 from mrbench.files import digest_of
+from mrbench.model.inputs import SyntheticData
 from mrbench.model.record import RunRecord
 from mrbench.model.telemetry import Header, TelemetrySample
 from mrbench.record.formats import plan_of, record_of
@@ -48,6 +50,8 @@ KEYS = (
     '"../x"',
     f'"{"x" * 1000}"',
 )
+# Keys that say in another way what the other keys of the same part say already.
+OTHER_WAYS: dict[type[object], tuple[str, ...]] = {SyntheticData: ("like",)}
 RENAMED = 0.1  # share of damages of keys that are renamed
 HOLE = "a value stands here"
 Step = str | int
@@ -229,7 +233,11 @@ def _example(kind: inspect.Type) -> Any:  # noqa: ANN401, PLR0911 - one for each
         case inspect.UnionType():
             return _example(kind.types[0])
         case inspect.StructType():
-            return {field.encode_name: _example(field.type) for field in kind.fields}
+            other = OTHER_WAYS.get(kind.cls, ())
+            return {
+                field.encode_name: None if field.name in other else _example(field.type)
+                for field in kind.fields
+            }
         case inspect.DictType():
             named = isinstance(kind.key_type, inspect.StrType) and kind.key_type.pattern
             return {"a" if named else "0": _example(kind.value_type)}
@@ -238,7 +246,8 @@ def _example(kind: inspect.Type) -> Any:  # noqa: ANN401, PLR0911 - one for each
         case inspect.LiteralType():
             return kind.values[0]
         case inspect.StrType():
-            return "0" * 64 if kind.pattern else "x"
+            fitting = ("x", "0" * 64, "0" * 40, "a==1")
+            return next(text for text in fitting if re.search(kind.pattern or "", text))
         case inspect.CustomType():  # a path
             return "/x"
         case inspect.BoolType():
