@@ -43,7 +43,7 @@ from mrbench.run.recorder import Recorder, Run
 from mrbench.run.resultfile import ResultFile
 from mrbench.text import shorten
 
-FIRST = "first line of its log awaited (loading data; compiling, if the framework does)"
+FIRST = "waiting for the first line of its log (loading data; compiling, if the framework does)"
 MOST_KEPT_BYTES = 64 << 20  # of a file that the recipe asks to keep
 MOST_KEPT_FILES, MOST_KEPT_TOTAL_BYTES = 1000, 256 << 20  # of all of them: `pack` takes a GiB
 
