@@ -23,6 +23,7 @@ import msgspec
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import LOSS, Mark, blank_colours, line_around, rank_and_stamp
+from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
@@ -140,25 +141,7 @@ def parse(
 ) -> Iterator[IterationSample]:
     """Yield a sample from one new second of a bar's time to the next, or for each bar drawn."""
     length = window.last - window.first if window else math.inf
-    base, total_s, edge_s = 0, 0.0, 0.0
-    for step in to_steps(_marks(blocks, _FINE * length)):
-        mark = step.mark
-        if step.first:
-            base, total_s, edge_s = step.start or 0, 0.0, 0.0
-        base = max(base, mark.floor)
-        yield IterationSample(
-            last=mark.iteration,
-            count=mark.iteration - base,
-            seconds=mark.value - total_s,
-            ended_at=mark.ended_at,
-            began_at=mark.began_at,
-            loss=mark.loss,
-            rounding_s=edge_s + mark.error,
-            edge_s=mark.error,
-            printed=mark.printed,
-            begins=step.first,
-        )
-        base, total_s, edge_s = mark.iteration, mark.value, mark.error
+    return from_bars(to_steps(_marks(blocks, _FINE * length)))
 
 
 def _marks(blocks: Iterable[Block], fine: float) -> Iterator[Mark]:

@@ -135,6 +135,27 @@ def _from_sums(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSam
         yield to_sample(same, every, math.nan, rounding_s=0.0, unknown=UNRESOLVED)
 
 
+def from_bars(steps: Iterable[Step], *, restarts: bool = False) -> Iterator[IterationSample]:
+    """Take each number as the seconds since the process began, those between bars left out.
+
+    restarts: as the seconds since its epoch began.
+    """
+    base, floor, total_s, edge_s = 0, 0, 0.0, 0.0
+    for mark, first, start, _, _, _ in steps:
+        if first or (restarts and mark.floor != floor):
+            base, total_s, edge_s = start or 0, 0.0, 0.0
+        base, floor = max(base, mark.floor), mark.floor
+        yield to_sample(
+            mark,
+            mark.iteration - base,
+            mark.value - total_s,
+            rounding_s=edge_s + mark.error,
+            edge_s=mark.error,
+            begins=first,
+        )
+        base, total_s, edge_s = mark.iteration, mark.value, mark.error
+
+
 UNRESOLVED = Problem(
     "the log's clock shows the same time in all lines",
     "print more digits (a TensorBoard value has seven, too few for the seconds since 1970), or let"

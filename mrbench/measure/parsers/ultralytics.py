@@ -22,6 +22,7 @@ import msgspec
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import Mark, blank_colours, number
+from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
@@ -93,23 +94,7 @@ def parse(
     window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
 ) -> Iterator[IterationSample]:
     """Yield a sample from one frame of the bar to the next."""
-    base, floor, total_s, edge_s = 0, -1, 0.0, 0.0
-    for step in to_steps(_marks(blocks)):
-        mark = step.mark
-        if step.first or mark.floor != floor:
-            base, floor, total_s, edge_s = mark.floor, mark.floor, 0.0, 0.0
-        yield IterationSample(
-            last=mark.iteration,
-            count=mark.iteration - base,
-            seconds=mark.value - total_s,
-            ended_at=mark.ended_at,
-            began_at=mark.began_at,
-            loss=mark.loss,
-            rounding_s=edge_s + mark.error,
-            edge_s=mark.error,
-            begins=step.first,
-        )
-        base, total_s, edge_s = mark.iteration, mark.value, mark.error
+    return from_bars(to_steps(_marks(blocks)), restarts=True)
 
 
 def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
