@@ -22,8 +22,8 @@ def read_words(text: bytes) -> tuple[float, bool]:
 
 
 def read_clock(text: bytes) -> float:
-    """Return the seconds of `0:02:11` or `1 day, 0:02:11`."""
+    """Return the seconds of `2:11`, `0:02:11` or `1 day, 0:02:11`."""
     days, _, time = text.rpartition(b", ")
     parts = [int(part) for part in reversed(time.split(b":"))]
-    seconds = sum(part * unit for part, unit in zip(parts, _CLOCK, strict=True))
+    seconds = sum(part * unit for part, unit in zip(parts, _CLOCK, strict=False))
     return float(86400 * int(days.split()[0] if days else 0) + seconds)

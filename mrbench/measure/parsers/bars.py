@@ -22,6 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.log.blocks import Block
+from mrbench.measure.log.durations import read_clock
 from mrbench.measure.parsers.base import LOSS, Mark, blank_colours, line_around, rank_and_stamp
 from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
@@ -159,9 +160,6 @@ def _marks(blocks: Iterable[Block], fine: float) -> Iterator[Mark]:
 def _frame(offset: int, match: re.Match[bytes], head: bytes) -> _Frame:
     loss = _LOSS.search(match["rest"])
     rank, printed = rank_and_stamp(head)
-    passed_s = 0
-    for part in match["passed"].split(b":"):
-        passed_s = 60 * passed_s + int(part)
     mark = Mark(
         0,
         math.nan,
@@ -171,5 +169,9 @@ def _frame(offset: int, match: re.Match[bytes], head: bytes) -> _Frame:
         rank=rank,
     )
     return _Frame(
-        mark, int(match["done"]), int(match["total"]), passed_s, begins=match["rate"] == b"?"
+        mark,
+        int(match["done"]),
+        int(match["total"]),
+        int(read_clock(match["passed"])),
+        begins=match["rate"] == b"?",
     )

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.log.blocks import Block
+from mrbench.measure.log.durations import read_clock
 from mrbench.measure.parsers.base import Mark, blank_colours, number
 from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
@@ -143,7 +144,4 @@ def _frame(match: re.Match[bytes], offset: int, done: int, began_at: int | None)
     )
     if match["seconds"]:
         return _Frame(mark, done, float(match["seconds"]), _FINE_S)
-    passed_s = 0
-    for part in match["clock"].split(b":"):
-        passed_s = 60 * passed_s + int(part)
-    return _Frame(mark, done, float(passed_s), _WHOLE_S)
+    return _Frame(mark, done, read_clock(match["clock"]), _WHOLE_S)
