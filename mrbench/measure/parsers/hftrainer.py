@@ -157,16 +157,14 @@ class _Counted(msgspec.Struct):
         self.text, self.stated = line.text, line.per_epoch is not None
         if self.resumed or done < before:
             yield from self.begin(line, done)
-        elif self.first:
+            return
+        if self.first:
             early = self.every > 1 and done > _FIRST * before
             yield self.first.placed(1 if early else self.every)
             self.each = done if early else before
             self.first, self.count = None, int(not early)
-            self.count += 1 if early else _lines_of(done - before, self.each)
-            yield line.placed(self.count * self.every)
-        else:
-            self.count += _lines_of(done - before, self.each)
-            yield line.placed(self.count * self.every)
+        self.count += _lines_of(done - before, self.each)
+        yield line.placed(self.count * self.every)
 
     def begin(self, line: _Line, done: float) -> Iterator[Mark]:
         """Take the first line of a training, or of one that was started again."""
