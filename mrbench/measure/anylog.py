@@ -166,14 +166,15 @@ def parse_log(
         return _with_failure(measured, path, marks, named, None)
     log = structs.replace(reading.log, **given, metrics={**reading.log.metrics, **metrics})
     check_metrics(log)
-    log = resolve_format(spaced(log, _head(path)))
-    if implementation is None and is_foreign(path, log):
+    head = functools.cache(functools.partial(_head, path))
+    log = resolve_format(spaced(log, head))
+    facts = stated_facts(path, log)
+    if implementation is None and is_foreign(path, log, facts):
         reading = _Reading(log=log)
     reading = structs.replace(reading, log=log)
-    facts = stated_facts(path, log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
-    counted = None if trusted else unit_in(log, _head(path))
+    counted = None if trusted else unit_in(log, head)
     assumed = unit is None and counted == "tokens"
     unit = unit or counted or reading.unit
     stated = stated_work(facts, log, unit)
@@ -203,12 +204,10 @@ def parse_log(
     if again:
         measured = with_evidence(measured, functools.partial(read_range, path))
     measured = with_metrics(measured, log, again)
-    if measured.status == "no_iterations" and _has_decimal_commas(path, [reading]):
+    if measured.status == "no_iterations" and _has_decimal_commas(head(), [reading]):
         measured = structs.replace(measured, reason=COMMAS[0], remedy=COMMAS[1])
-    lacks = None
-    if measured.status == "no_iterations" and path.is_file():
-        lacks = lacking(read_range(path, 0, BLOCK_BYTES), log)
-    if lacks:
+    none_read = measured.status == "no_iterations" and path.is_file()
+    if none_read and (lacks := lacking(head(), log)):
         measured = structs.replace(measured, reason=lacks.text, remedy=lacks.remedy)
     measured = _with_work(measured, reading, given=work_per_iteration, stated=stated, work=work)
     if measured.status == "ok":
@@ -276,16 +275,16 @@ def _samples_in(part: bytes, log: LogFormat) -> int:
 
 def _unlike(path: Path, readings: list[_Reading]) -> tuple[str, str]:
     """Return why no line was read, and what to do."""
+    head = _head(path)
     if path.is_file():
-        head = read_range(path, 0, BLOCK_BYTES)
         result = columns_in(head, Path(path.name.removesuffix(".gz")).suffix)
         if result:
             return _unnamed(*result)
         if b"\0" in head[:4096]:
             return BINARY
-    if _has_decimal_commas(path, readings):
+    if _has_decimal_commas(head, readings):
         return COMMAS
-    format_ = begun(read_range(path, 0, BLOCK_BYTES)) if path.is_file() else None
+    format_ = begun(head)
     if format_ is None:
         return UNREAD, OWN_FORMAT
     text = f"a training of the format {format_} begins, but no line reports an iteration"
@@ -304,15 +303,14 @@ def _unnamed(kind: str, columns: Sequence[str]) -> tuple[str, str]:
     return f"it is {kind} with the columns {shorten(names, 300)}{more}", remedy
 
 
-def _has_decimal_commas(path: Path, readings: list[_Reading]) -> bool:
+def _has_decimal_commas(head: bytes, readings: list[_Reading]) -> bool:
     """Return whether a log that none of the readings reads is one with points for commas."""
-    if not path.is_file():  # a pipe can be read but once
-        return False
-    part = DECIMAL_COMMA.sub(b".", read_range(path, 0, BLOCK_BYTES))
+    part = DECIMAL_COMMA.sub(b".", head)
     return any(_samples_in(part, each.log) for each in readings)
 
 
 def _head(path: Path) -> bytes:
+    """Return a log's beginning; nothing of a pipe, which can be read but once."""
     return read_range(path, 0, BLOCK_BYTES) if path.is_file() else b""
 
 

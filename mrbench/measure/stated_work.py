@@ -8,7 +8,7 @@ from mrbench.measure.log.stated import read_stated
 from mrbench.measure.parsers import COMMON, STATES
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import Measurement
-from mrbench.model.work import Unit
+from mrbench.model.work import Unit, with_new_names
 from mrbench.text import counted
 
 
@@ -20,11 +20,11 @@ def stated_facts(path: Path, log: LogFormat) -> dict[str, str]:
     return {n: f.value for n, f in read_stated(read_blocks(path), states, log.means).items()}
 
 
-def is_foreign(path: Path, log: LogFormat) -> bool:
+def is_foreign(path: Path, log: LogFormat, facts: Mapping[str, str]) -> bool:
     """Return whether a log of a common format states nothing of what its recipe says it does."""
     if log.format not in COMMON or not log.states or not path.is_file():
         return False
-    return not read_stated(read_blocks(path), log.states, log.means)
+    return facts.keys().isdisjoint(with_new_names(log.states))
 
 
 def contradictions(facts: Mapping[str, str], measured: Measurement) -> Iterator[str]:

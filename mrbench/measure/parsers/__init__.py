@@ -5,7 +5,7 @@ TextFormat, three expressions and the meaning of the number they find; a module 
 where step and time stand on different lines, or the log is a progress bar or one JSON array.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 
 from msgspec.structs import replace
@@ -205,17 +205,23 @@ def work_unit(log: LogFormat) -> Unit | None:
     return _named(name).work_unit if name in FORMATS else PARSED_UNITS.get(name)
 
 
-def spaced(log: LogFormat, head: bytes) -> LogFormat:
-    """Return the format with the spacing of its lines, where a log's beginning tells it."""
+def spaced(log: LogFormat, head: Callable[[], bytes]) -> LogFormat:
+    """Return the format with the spacing of its lines, where a log's beginning tells it.
+
+    head: returns that beginning; called for a format that needs it.
+    """
     if log.format != "hf-trainer" or log.every:
         return log
     trainer = import_module(f"{__name__}.hftrainer")
-    return replace(log, every=trainer.spacing(head))
+    return replace(log, every=trainer.spacing(head()))
 
 
-def unit_in(log: LogFormat, head: bytes) -> Unit | None:
-    """Return the unit of the work that a log's lines tell, by how it begins; None as work_unit."""
-    if log.format == "hf-trainer" and _INPUTS not in head:
+def unit_in(log: LogFormat, head: Callable[[], bytes]) -> Unit | None:
+    """Return the unit of the work that a log's lines tell, by how it begins; None as work_unit.
+
+    head: as for `spaced`.
+    """
+    if log.format == "hf-trainer" and _INPUTS not in head():
         return "samples"
     return work_unit(log)
 

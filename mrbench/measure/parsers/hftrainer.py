@@ -14,6 +14,7 @@ versions, only another clock tells the seconds. Of images it counts the values o
 import math
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -110,7 +111,8 @@ def parse(
 
 def spacing(head: bytes) -> int | None:
     """Return the iterations from one line to the next, if a log's beginning tells them."""
-    lines = [line for line in _lines([(0, head)]) if isinstance(line, _Line)][:3]
+    found = (line for line in _lines([(0, head)]) if isinstance(line, _Line))
+    lines = list(islice(found, 3))
     if len(lines) < 2 or not lines[-1].per_epoch:  # noqa: PLR2004 - from one to the next
         return None
     apart = (lines[-1].epoch - lines[-2].epoch) * lines[-1].per_epoch
