@@ -115,8 +115,8 @@ def _skipped(process: Process) -> tuple[str, ...]:
 
 
 def trainers_notes(measured: Measurement, log: LogFormat, *, assumed: bool) -> Iterator[str]:
-    """Yield what to know of a log of transformers' Trainer. assumed: its unit, to be tokens."""
-    if log.format != "hf-trainer" or measured.status != "ok":
+    """Yield what to know of a measured log of transformers' Trainer. assumed: its unit, tokens."""
+    if log.format != "hf-trainer":
         return
     if assumed:
         yield _INPUTS
