@@ -11,6 +11,7 @@ from mrbench.errors import WorkspaceError
 from mrbench.files import home, real_path
 from mrbench.launch.executors import local
 from mrbench.model.finding import Finding, Problem
+from mrbench.model.inputs import PACKAGE
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
@@ -162,7 +163,7 @@ def mirror(plans: Plans, places: Places) -> list[Finding]:
     findings = []
     for plan in plans:
         for url in (plan.source.url, *(p.url for p in plan.environment.packages)):
-            if not url or url.startswith(address.PACKAGE):
+            if not url or url.startswith(PACKAGE):
                 continue
             try:
                 address.candidates(url, base)

@@ -14,6 +14,8 @@ PROBLEM = "problem"
 ANY_TEXT = "any_text"
 # More types that the value may have in YAML, for the JSON Schema: msgspec sets `type` itself.
 ALSO = "also"
+# Begins the URL of an implementation that mrbench carries.
+PACKAGE = "package:"
 
 _PINNED = (
     "is not a commit of 40 hex digits",
@@ -151,6 +153,11 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def revision(self) -> str:
         """What is pinned there: a commit, or the SHA-256 of a package's file."""
         return self.sha256 or self.commit
+
+
+def is_package(upstream: str) -> bool:
+    """Tell whether it is a package of an index, NAME==VERSION, and no URL."""
+    return "==" in upstream and ":" not in upstream
 
 
 class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

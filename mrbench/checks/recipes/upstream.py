@@ -15,7 +15,7 @@ from mrbench.checks.recipes import launch
 from mrbench.checks.recipes.base import Subject
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model.finding import Finding
-from mrbench.model.inputs import Source, as_source
+from mrbench.model.inputs import PACKAGE, Source, as_source
 from mrbench.model.job import Workspace
 from mrbench.model.plan import Plan
 from mrbench.prepare import source as workspace
@@ -60,7 +60,7 @@ def repositories(subject: Subject) -> list[str]:
     """Return the URLs and packages that are asked for; none for what mrbench carries itself."""
     packages = map(as_source, subject.plan.environment.packages)
     named = [source.upstream for source in (subject.plan.source, *packages)]
-    return [each for each in named if not each.startswith(address.PACKAGE)]
+    return [each for each in named if not each.startswith(PACKAGE)]
 
 
 def _source(

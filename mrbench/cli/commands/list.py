@@ -8,9 +8,9 @@ import msgspec
 
 from mrbench.cli.arguments import add_json
 from mrbench.cli.commands import Command
+from mrbench.model.inputs import PACKAGE, is_package
 from mrbench.model.parameters import Parameter, settings
 from mrbench.model.published import PublishedRule
-from mrbench.prepare.source.address import PACKAGE, is_package
 from mrbench.recipe import load, published
 
 COMMAND = Command(

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from mrbench.errors import WorkspaceError
-from mrbench.model.inputs import Source, as_source
+from mrbench.model.inputs import PACKAGE, Source, as_source
 from mrbench.prepare.mirror.base import REPOS
 from mrbench.prepare.source import address, store
 from mrbench.prepare.source.git import GitError, git
@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 
 def sources(file: RecipeFile) -> list[Source]:
     """Return the repositories that a recipe takes; those that mrbench carries need no mirror."""
-    return [s for s in all_sources(file) if s.url and not s.url.startswith(address.PACKAGE)]
+    return [s for s in all_sources(file) if s.url and not s.url.startswith(PACKAGE)]
 
 
 def all_sources(file: RecipeFile) -> list[Source]:

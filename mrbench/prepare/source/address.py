@@ -7,20 +7,14 @@ from urllib.parse import quote, unquote, urlsplit
 
 from mrbench.errors import WorkspaceError
 from mrbench.files import home, real_path
-from mrbench.model.inputs import Source
+from mrbench.model.inputs import PACKAGE, Source, is_package
 from mrbench.prepare.mirror import base as mirrored
 from mrbench.prepare.source.tree import UnreachableError, repository_name
 
 GITHUB = "https://github.com/"
-PACKAGE = "package:"
 SCHEMES = ("https", "ssh", "file")
 MIRROR_SCHEMES = (*SCHEMES, "http")  # the commit id vouches for what comes
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-
-
-def is_package(upstream: str) -> bool:
-    """Tell whether it is a package of an index, NAME==VERSION, and no URL."""
-    return "==" in upstream and ":" not in upstream
 
 
 def check_address(source: Source) -> None:

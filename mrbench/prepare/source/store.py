@@ -17,7 +17,7 @@ import msgspec
 from mrbench import locks
 from mrbench.errors import WorkspaceError
 from mrbench.files import home, write_whole
-from mrbench.model.inputs import Source
+from mrbench.model.inputs import PACKAGE, Source
 from mrbench.prepare.source import address, embedded, packaged
 from mrbench.prepare.source.git import GitError, git, meaningful, objects
 from mrbench.prepare.source.tree import UnreachableError, framed, repository_name
@@ -77,7 +77,7 @@ def ensure(store: Path, source: Source, mirror: str | None, say: Say, lock: int)
             _write(store, source, *packaged.objects(source, mirror))
         missing_blobs(store, with_commit(store, source), lock)  # refuses what is not checked out
         return
-    if source.url.startswith(address.PACKAGE):
+    if source.url.startswith(PACKAGE):
         _materialise(store, source)
         return
     if not _pin(store, source).exists():
@@ -246,7 +246,7 @@ def no_room(message: str) -> WorkspaceError:
 
 def _materialise(store: Path, source: Source) -> None:
     """Write an embedded implementation's objects."""
-    carried, objects = embedded.objects(source.url.removeprefix(address.PACKAGE))
+    carried, objects = embedded.objects(source.url.removeprefix(PACKAGE))
     if carried != source.commit:
         raise WorkspaceError(
             f"{source.url}: this mrbench carries commit {carried}, not {source.commit}",
