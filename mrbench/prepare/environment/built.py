@@ -22,6 +22,7 @@ from mrbench.model.job import BuiltPackage, Workspace
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.environment.interpreter import uv
 from mrbench.prepare.inherited import building
+from mrbench.prepare.weights.digests import file_digest
 
 Progress = Callable[[str], None]
 Step = Callable[..., None]
@@ -75,7 +76,7 @@ def wheel(  # noqa: PLR0917 - all that decides it
             revision=origin.revision,
             tree=source.tree,
             wheel=made[0].name,
-            sha256=_sha256(made[0]),
+            sha256=file_digest(made[0], "sha256"),
             variables=package.variables,
             built_in_s=round(time.monotonic() - began, 1),
         )
@@ -111,12 +112,7 @@ def _lookup(kept: Path) -> BuiltPackage | None:
     built = files.cached(kept / DONE, BuiltPackage)
     if built is None or not (kept / built.wheel).is_file():
         return None
-    return built if _sha256(kept / built.wheel) == built.sha256 else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return built if file_digest(kept / built.wheel, "sha256") == built.sha256 else None
 
 
 def origin_of(built: BuiltPackage) -> str:
