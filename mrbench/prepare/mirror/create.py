@@ -11,7 +11,7 @@ from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.files import create_beside, real_path
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
-from mrbench.prepare import index, weights
+from mrbench.prepare import weights
 from mrbench.prepare.mirror import itself as own
 from mrbench.prepare.mirror import manifest, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base, weights_folder
@@ -140,15 +140,9 @@ def _wheels(
     wheel_files, missing = wheels.find(file.recipe.environment, file.lock, mirror, leave_out)
     packages, lacking = wheels.find_packages(repos.all_sources(file), mirror)
     wheel_files, missing = [*wheel_files, *packages], [*missing, *lacking]
-    paths = []
-    for i, item in enumerate(wheel_files, 1):
-        say(f"file {i} of {len(wheel_files)}: {item.name}")
-        try:
-            index.fetch(item.url, item.sha256, folder / WHEELS / item.name)
-            paths.append(f"{WHEELS}/{item.name}")
-        except MrbenchError as exc:
-            missing.append(Missing(item.name, str(exc)))
-    return paths, missing
+    told = ((f"file {i} of {len(wheel_files)}", item) for i, item in enumerate(wheel_files, 1))
+    paths, unfetched = wheels.fetch(folder, told, say)
+    return paths, [*missing, *unfetched]
 
 
 def _weights(

@@ -21,7 +21,7 @@ from mrbench.prepare.environment.interpreter import uv
 from mrbench.prepare.inherited import for_steps
 from mrbench.prepare.mirror.base import WHEELS, wheels_folder
 from mrbench.prepare.mirror.manifest import Installable, Missing
-from mrbench.prepare.mirror.wheels import choose
+from mrbench.prepare.mirror.wheels import choose, fetch
 
 NAME = "mrbench"
 EXTRA = "report"  # small, and what comes back from such a machine is looked at
@@ -67,16 +67,13 @@ def _for(  # noqa: PLR0917 - the parts of `collect`
         found = index.ask(requirements(), python, options, variables, dependencies=True)
     except UnavailableError as exc:
         return Installable(files=tuple(own), missing=(*missing, Missing("its needs", str(exc))))
-    paths, lacking = list(own), list(missing)
-    for name, candidates in sorted(found.items()):
-        for item in choose(candidates, set()):
-            say(f"file of {name}: {item.name}")
-            try:
-                index.fetch(item.url, item.sha256, folder / WHEELS / item.name)
-                paths.append(f"{WHEELS}/{item.name}")
-            except MrbenchError as exc:
-                lacking.append(Missing(item.name, str(exc)))
-    return Installable(files=tuple(paths), missing=tuple(lacking))
+    told = (
+        (f"file of {name}", item)
+        for name, candidates in sorted(found.items())
+        for item in choose(candidates, set())
+    )
+    paths, lacking = fetch(folder, told, say)
+    return Installable(files=(*own, *paths), missing=(*missing, *lacking))
 
 
 def requirements() -> list[str]:

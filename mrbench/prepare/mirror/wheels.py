@@ -10,12 +10,14 @@ import re
 import sys
 from collections.abc import Container, Iterable, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 
-from mrbench.errors import UnavailableError
+from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.model.inputs import Environment, Source
+from mrbench.prepare import index
 from mrbench.prepare.environment.install import options_for, variables_for
-from mrbench.prepare.index import Candidates, File, ask, find_file
-from mrbench.prepare.mirror.base import wheels_folder
+from mrbench.prepare.index import Candidates, File, Say, ask, find_file
+from mrbench.prepare.mirror.base import WHEELS, wheels_folder
 from mrbench.prepare.mirror.manifest import Missing
 from mrbench.recipe import lockfile
 
@@ -128,6 +130,24 @@ def _find(
 def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candidates:
     wheels = wheels_folder(mirror)
     return ask(requirements, python_version(env), options_for(wheels), variables_for(env, wheels))
+
+
+def fetch(
+    folder: Path, files: Iterable[tuple[str, File]], say: Say
+) -> tuple[list[str], list[Missing]]:
+    """Get files into a mirror, each announced by the words before it.
+
+    Returns their paths in the mirror, and what could not be had.
+    """
+    paths, missing = [], []
+    for words, item in files:
+        say(f"{words}: {item.name}")
+        try:
+            index.fetch(item.url, item.sha256, folder / WHEELS / item.name)
+            paths.append(f"{WHEELS}/{item.name}")
+        except MrbenchError as exc:
+            missing.append(Missing(item.name, str(exc)))
+    return paths, missing
 
 
 def choose(candidates: list[File], hashes: set[str]) -> list[File]:
