@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -131,13 +131,19 @@ def states(folder: Path | None, needs: Iterable[str]) -> Iterator[tuple[str, Sta
             waiting += path.iterdir()
 
 
+def unlike(folder: Path, made: Mapping[str, State]) -> list[str]:
+    """Return which files of a folder are not as they were made; others beside them may be."""
+    now = dict(states(folder, ()))
+    return [name for name, state in made.items() if now.get(name) != state]
+
+
 def _lookup(place: Path, digest: str) -> ConvertedData | None:
     """Return what was converted if all its files are as they were made; others beside them may be.
 
     Trainings leave their own caches there.
     """
     made = files.cached(place / DONE, Complete)
-    if made is None or _changed(place, made):
+    if made is None or unlike(place / made.folder, made.files):
         return None
     return _described(place, digest, made, reused=True)
 
@@ -148,12 +154,7 @@ def changed(recorded: ConvertedData) -> list[str] | None:
     made = files.cached(place / DONE, Complete)
     if made is None or place / made.folder != recorded.path:
         return None
-    return _changed(place, made)
-
-
-def _changed(place: Path, made: Complete) -> list[str]:
-    now = dict(states(place / made.folder, ()))
-    return [name for name, state in made.files.items() if now.get(name) != state]
+    return unlike(recorded.path, made.files)
 
 
 def _described(place: Path, digest: str, made: Complete, *, reused: bool) -> ConvertedData:

@@ -13,7 +13,7 @@ import msgspec
 from mrbench import files, locks
 from mrbench.model.inputs import SyntheticData
 from mrbench.model.places import order
-from mrbench.prepare.data.converted import State, states
+from mrbench.prepare.data.converted import State, states, unlike
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +40,7 @@ def changed(spec: SyntheticData) -> list[str]:
     made = files.cached(_list_of(place), Drawn)
     if made is None:
         return [_list_of(place).name]
-    now = dict(states(place, ()))
-    return [name for name, state in made.files.items() if now.get(name) != state]
+    return unlike(place, made.files)
 
 
 def obtain(spec: SyntheticData, progress: Callable[[str], None]) -> None:
