@@ -47,9 +47,8 @@ def objects(source: Source, mirror: str | None) -> tuple[str, Objects]:
             path = Path(name) / Path(file.name).name
             index.fetch(file.url, sha256, path)
         except UnavailableError as exc:
-            unanswered = wheels is not None or SILENT.search(str(exc))
-            known = isinstance(exc, index.NoSuchFileError) and wheels is None
-            kind = WorkspaceError if known or not unanswered else UnreachableError
+            told = isinstance(exc, index.NoSuchFileError) or not SILENT.search(str(exc))
+            kind = WorkspaceError if told and wheels is None else UnreachableError
             raise kind(f"{package}: {exc.text}", exc.remedy or "check source.package") from exc
         return from_archive(path, package, sha256)
 
