@@ -7,7 +7,7 @@ setup.py import what their metadata do not name. Hence two passes: what building
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -73,7 +73,7 @@ def make(
     if env.probe:
         progress(f"probing: import {', '.join(env.probe)}")
         step([str(python), "-c", f"import {', '.join(env.probe)}"], source)
-    frozen = _freeze(python, {path.as_uri(): origin_of(built) for path, built in packaged})
+    frozen = _freeze(python, packaged)
     if lock is not None:
         _require_locked(env, lock, frozen)
     write_list(place)
@@ -191,15 +191,15 @@ def _install_packages(  # noqa: PLR0917 - as above
     options = options_for(wheels)
     install = [uv(), "pip", "install", "--python", str(python), *options, "--no-deps"]
     for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
-        known = {path.as_uri(): origin_of(built) for path, built in packaged}
-        installed = _freeze(python, known)
+        installed = _freeze(python, packaged)
         made = wheel(package, source, python, installed, options, place, step, progress)
         step([*install, str(made[0])], place)
         packaged.append(made)
     return packaged
 
 
-def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
+def _freeze(python: Path, packaged: Iterable[tuple[Path, BuiltPackage]]) -> list[str]:
+    """List what is installed as `pip freeze` does; of a wheel that was built here, its source."""
     done = subprocess.run(
         [uv(), "pip", "freeze", "--python", str(python)],
         env=for_steps(),
@@ -207,8 +207,8 @@ def _freeze(python: Path, sources: dict[str, str]) -> list[str]:
         text=True,
         check=True,
     )
-    lines = done.stdout.splitlines()
-    return [_named(line, sources) for line in lines]
+    sources = {path.as_uri(): origin_of(built) for path, built in packaged}
+    return [_named(line, sources) for line in done.stdout.splitlines()]
 
 
 def _named(line: str, sources: dict[str, str]) -> str:
