@@ -1,5 +1,6 @@
 """What the recipes themselves ask for: interpreter, environment, data, weights, repositories."""
 
+import functools
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -104,13 +105,14 @@ def supplied(plans: Plans, places: Places) -> list[Finding]:
 def data(plans: Plans, places: Places) -> list[Finding]:
     """Check that the files exist that recipes link to; `mrbench data check` reads them."""
     findings = []
+    changed = functools.cache(drawn.changed)  # many recipes share a dataset of thousands of files
     for plan in plans:
         if plan.data is None:
             continue
         drawing = plan.data.synthetic
         if drawing:
             text = f"{drawing.images} images {drawing.kind}, drawn by mrbench"
-            if altered := drawn.changed(drawing):
+            if altered := changed(drawing):
                 which = f"{shorten(altered[0])} and {len(altered) - 1:,} others"
                 text += f"; changed since: {which if altered[1:] else shorten(altered[0])}"
                 remedy = "the next run, or `mrbench prepare`, draws them anew"
