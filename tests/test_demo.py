@@ -6,19 +6,17 @@ from typing import Any
 
 import pytest
 
-from mrbench.prepare.source import checkout_path, embedded, prepare
+from mrbench.prepare.source import checkout_path
 from mrbench.recipe import load
+from pins import assert_pinned
 from toy import mrbench, records
 
 
 def test_the_pins_are_those_of_the_files() -> None:
     file = load.load_named("demo", "minimask")
-    source = file.recipe.source
-    commit = embedded.commit_id("minimask")
-    assert source.commit == commit, f"put {commit} into recipes/demo/minimask.yaml"
-    made = prepare(source, file.patches, None, lambda _: None)  # refuses another tree
-    assert made.tree == source.tree
-    assert made.path == checkout_path(source, tuple(raw for _, raw in file.patches))
+    made = assert_pinned("minimask", "demo", "minimask")
+    patches = tuple(raw for _, raw in file.patches)
+    assert made.path == checkout_path(file.recipe.source, patches)
 
 
 def test_the_demo_measures_what_the_training_itself_timed(demo: Path) -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from keptruns import KEPT, judged_again
 from mrbench.model.inputs import SyntheticData
-from mrbench.prepare import source as workspace
 from mrbench.prepare.data.synth import synthesize
-from mrbench.prepare.source import embedded
 from mrbench.recipe import load
+from pins import assert_pinned
 
 NAME = "detectors"
 SOURCE = Path(__file__).parents[1] / "mrbench" / "embedded" / NAME
@@ -32,11 +31,7 @@ def test_both_suites_have_the_same_detectors_told_apart_by_the_same_lines() -> N
 @pytest.mark.parametrize("suite", SUITES)
 @pytest.mark.parametrize("name", TRAINERS)
 def test_the_pins_are_those_of_the_files(suite: str, name: str) -> None:
-    file = load.load_named(suite, name)
-    source = file.recipe.source
-    commit = embedded.commit_id(NAME)
-    assert source.commit == commit, f"put {commit} into recipes/{suite}/{name}.yaml"
-    assert workspace.prepare(source, file.patches, None, lambda _: None).tree == source.tree
+    assert_pinned(NAME, suite, name)
 
 
 def test_nothing_beneath_these_trainers_differs() -> None:

@@ -14,9 +14,9 @@ from PIL import Image
 
 from mrbench.model.inputs import SyntheticData
 from mrbench.prepare.data.synth import synthesize
-from mrbench.prepare.source import embedded, prepare
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
+from pins import assert_pinned
 
 NAME = "minimask_r50"
 FOLDER = Path(__file__).parents[1] / "mrbench" / "embedded"
@@ -157,11 +157,7 @@ def test_what_is_frozen_is_not_learnt(part: Opener) -> None:
 
 @pytest.mark.parametrize("suite", ["today", "today-smoke"])
 def test_the_pins_are_those_of_the_files(suite: str) -> None:
-    file = load.load_named(suite, "minimask")
-    commit = embedded.commit_id(NAME)
-    assert file.recipe.source.commit == commit, f"put {commit} into recipes/{suite}/minimask.yaml"
-    made = prepare(file.recipe.source, file.patches, None, lambda _: None)
-    assert made.tree == file.recipe.source.tree
+    assert_pinned(NAME, suite, "minimask")
 
 
 def test_its_options_are_those_of_the_program(

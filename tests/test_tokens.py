@@ -10,9 +10,9 @@ import pytest
 import mrbench
 from keptruns import judged_again
 from mrbench.prepare import source as workspace
-from mrbench.prepare.source import embedded
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
+from pins import assert_pinned
 
 NAME = "tokens"
 SOURCE = Path(__file__).parents[1] / "mrbench" / "embedded" / NAME
@@ -62,11 +62,7 @@ def test_on_pytorch_the_trainers_differ_and_nothing_beneath_them() -> None:
 @pytest.mark.parametrize("suite", SUITES)
 @pytest.mark.parametrize("name", CARRIED)
 def test_the_pins_are_those_of_the_files(suite: str, name: str) -> None:
-    file = load.load_named(suite, name)
-    source = file.recipe.source
-    commit = embedded.commit_id(NAME)
-    assert source.commit == commit, f"put {commit} into recipes/{suite}/{name}.yaml"
-    assert workspace.prepare(source, file.patches, None, lambda _: None).tree == source.tree
+    assert_pinned(NAME, suite, name)
 
 
 @pytest.mark.skipif(

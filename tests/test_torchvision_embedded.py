@@ -20,10 +20,10 @@ from mrbench.measure.window import measure
 from mrbench.model.inputs import SyntheticData, Window
 from mrbench.model.logformat import LogFormat
 from mrbench.prepare.data.synth import synthesize
-from mrbench.prepare.source import embedded, prepare
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
 from needs import skip_without
+from pins import assert_pinned
 
 NAME = "torchvision_maskrcnn"
 SOURCE = Path(__file__).parents[1] / "mrbench" / "embedded" / NAME
@@ -172,11 +172,7 @@ def test_python_3_7_can_read_it() -> None:
 
 @pytest.mark.parametrize("suite", ["smoke", "today"])
 def test_the_pins_are_those_of_the_files(suite: str) -> None:
-    file = load.load_named(suite, "torchvision")
-    source = file.recipe.source
-    commit = embedded.commit_id(NAME)
-    assert source.commit == commit, f"put {commit} into recipes/{suite}/torchvision.yaml"
-    assert prepare(source, file.patches, None, lambda _: None).tree == source.tree
+    assert_pinned(NAME, suite, "torchvision")
 
 
 @pytest.mark.parametrize(("gpus", "rate"), [(8, 0.02), (1, 0.0025)])
