@@ -62,6 +62,19 @@ def marked(mark: str) -> list[int]:
     return found
 
 
+def mentioned(text: str) -> list[str]:
+    """Return the processes that have this in their arguments."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if text in words:
+            found.append(words)
+    return found
+
+
 def wait_until_none(mark: str) -> None:
     """Wait until no living process has the mark."""
     wait_for(lambda: not marked(mark), lambda: marked(mark))

@@ -1,6 +1,5 @@
 """data.converted: a dataset in another format is made once, kept, and never found half made."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from engine import BASE
+from jobs import mentioned
 from mrbench.errors import LaunchError
 from toy import commit_all, edit, make_suite, mrbench, records
 from waiting import wait_for
@@ -122,7 +122,7 @@ def test_what_was_killed_half_way_is_made_anew(toy: Path, tmp_path: Path) -> Non
         killed.send_signal(signal.SIGKILL)
     (half,) = home.glob("converted/*/*/first")
     waits = str(tmp_path / "wait")
-    wait_for(lambda: not any(waits in words for words in _commands()))  # the step ends with it
+    wait_for(lambda: not mentioned(waits))  # the step ends with it
     (tmp_path / "wait").unlink()
     made, log = _run(toy)
     assert (made["reused"], made["files"]) == (False, 2)
@@ -136,15 +136,6 @@ def test_a_step_that_kills_its_group_kills_itself_alone(toy: Path, tmp_path: Pat
     done = mrbench("run", "--recipe", toy, "--data", "data", cwd=tmp_path)
     assert done.returncode == LaunchError.exit_code, done.stderr
     assert "ended with -9" in done.stderr
-
-
-def _commands() -> list[str]:
-    """Return the command lines of all processes."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found.append(path.read_bytes().decode(errors="replace"))
-    return found
 
 
 def test_a_step_that_fails_or_makes_less_leaves_nothing(toy: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs import mentioned
 from mrbench.files import home
 from mrbench.model.inputs import Source
 from mrbench.prepare import source as workspace
@@ -51,19 +52,6 @@ def last_line(child: subprocess.Popen[str]) -> str:
 
 def left_over() -> list[str]:
     return [p.name for p in (home() / "work").iterdir() if p.name.startswith(".")]
-
-
-def mentioned(text: str) -> list[str]:
-    """Return the processes that have this in their arguments."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if text in words:
-            found.append(words)
-    return found
 
 
 @pytest.fixture
