@@ -20,6 +20,7 @@ from mrbench.model.job import Workspace
 from mrbench.model.options import ExecutorOptions
 from mrbench.recipe import load, lockfile
 from toy import commit_all, edit, make_suite, mrbench
+from upstreams import unpacked
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 900  # a safety net for a slow network; nothing is decided by it
@@ -67,9 +68,7 @@ def test_the_demo_is_built_upon_a_base_and_trained(tmp_path: Path) -> None:
     assert container["engine"]["storage_driver"]
     assert container["network_mode"] == "none"
     assert [p for p, ro in container["mounts"].items() if ro] == [
-        str(path)
-        for path in (tmp_path / "mrbench-home" / "data").iterdir()
-        if path.is_dir() and path.suffix != ".lock"
+        str(path) for path in (tmp_path / "mrbench-home" / "data").iterdir() if path.is_dir()
     ]
     assert containers(os.environ["DOCKER_HOST"]) == []
     assert "own, not those of the recipe's lock" not in done.stderr
@@ -123,13 +122,13 @@ def test_what_a_recipe_builds_is_built_in_the_image(tmp_path: Path, docker_host:
     env = _environment(
         build=(("{python}", "build.py"),), packages=(extra,), build_requirements=first
     )
-    made = _prepare(env, checkout, small, lambda: [_workspace(package)])
+    made = _prepare(env, checkout, small, lambda: [unpacked(package, "2" * 40)])
     assert not made.reused
     assert (made.template / "built").read_text() == "here"
     assert not (checkout / "built").exists()
     names = {f.partition(" @ ")[0].replace("_", "-") for f in made.frozen}
     assert {"extra==1", "opt-einsum==3.4.0"} <= names
-    assert _prepare(env, checkout, small, lambda: [_workspace(package)]).reused
+    assert _prepare(env, checkout, small, lambda: [unpacked(package, "2" * 40)]).reused
     broken = _environment(build=(("{python}", "-c", "raise SystemError('no luck')"),))
     with pytest.raises(LaunchError, match="image could not be built: SystemError: no luck; see"):
         _prepare(broken, checkout, small, list)
@@ -191,13 +190,6 @@ def test_a_base_without_the_python_is_told(tmp_path: Path, docker_host: str) -> 
 
 def _environment(**wanted: Any) -> Environment:  # noqa: ANN401 - Environment's fields
     return Environment(kind="venv", lock="a.lock", **wanted)
-
-
-def _workspace(path: Path) -> Workspace:
-    tree = "2" * 40
-    return Workspace(
-        path=path, commit="1" * 40, tree=tree, base_tree=tree, fetched_bytes=0, reused=False
-    )
 
 
 def _prepare(

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from mrbench.errors import LaunchError
 from mrbench.files import home
 from mrbench.model.inputs import Environment, Package
-from mrbench.model.job import UsableEnvironment, Workspace
+from mrbench.model.job import UsableEnvironment
 from mrbench.prepare import cache, environment
 from mrbench.prepare.environment.lock import head, resolve
 from mrbench.recipe import load, lockfile
 from toy import edit, make_suite, mrbench
+from upstreams import unpacked
 
 TREE = "t" * 40
 ENV = Environment(kind="venv", requirements=("six==1.16.0",), probe=("six",), lock="toy.lock")
@@ -73,9 +74,7 @@ def test_build_requirements_come_first_and_by_hash(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     lock = resolve(env, None, tmp_path / "log")
-    whole = Workspace(
-        path=source, commit="1" * 40, tree=TREE, base_tree=TREE, fetched_bytes=0, reused=False
-    )
+    whole = unpacked(source, TREE)
     ready = environment.prepare(
         env, checkout, TREE, lambda _: None, lock=lock, packages=lambda: [whole]
     )
@@ -220,9 +219,7 @@ def test_a_built_package_is_kept_and_says_what_it_is_of(tmp_path: Path) -> None:
     source = tmp_path / "own"
     source.mkdir()
     (source / "setup.py").write_text(setup)
-    whole = Workspace(
-        path=source, commit="1" * 40, tree=TREE, base_tree=TREE, fetched_bytes=0, reused=False
-    )
+    whole = unpacked(source, TREE)
     package = Package(package="own-package==1.2", sha256="a" * 64, variables={"OWN_RELEASE": "2"})
     env = Environment(
         kind="venv",

@@ -62,6 +62,13 @@ def prepare(pinned: Source, *patches: bytes, mirror: str | None = None) -> Works
     return workspace.prepare(pinned, named, mirror, lambda _: None)
 
 
+def unpacked(path: Path, tree: str) -> Workspace:
+    """Return a folder as a checkout that somebody made."""
+    return Workspace(
+        path=path, commit="1" * 40, tree=tree, base_tree=tree, fetched_bytes=0, reused=False
+    )
+
+
 def refused(pinned: Source, *patches: bytes, mirror: str | None = None) -> str:
     """Return the one line that says why; nothing half-made may be left."""
     before = sorted((home() / "work").glob("*"))
