@@ -1,16 +1,13 @@
 """The suite smoke: the code of 2019 with small, visible changes, and runs of it that were kept."""
 
-import gzip
-import json
 import os
 import re
-import shutil
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
+from keptruns import unpack
 from mrbench import files
 from mrbench.model.logformat import LogFormat
 from mrbench.model.run import Exit
@@ -24,7 +21,6 @@ from mrbench.record.rundir import RunDir
 MIRROR = os.environ.get("MRBENCH_TEST_MIRROR")
 SEVEN = recipe.implementations("2019")
 ALL = recipe.implementations("smoke")
-KEPT = Path(__file__).parent / "kept"
 MAX_PATCH_LINES = 600
 
 
@@ -92,18 +88,10 @@ def test_the_adapted_upstream_comes_out_as_pinned(name: str) -> None:
     assert (made.tree == before.tree) == (file.recipe.adaptation is None)
 
 
-def kept(name: str) -> Path:
-    (folder,) = (KEPT / "smoke" / name).iterdir()
-    return folder
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_a_kept_run_gives_its_number_again(name: str, tmp_path: Path) -> None:
-    record: dict[str, Any] = json.loads((kept(name) / "record.json").read_bytes())
+    record = unpack("smoke", name, tmp_path)
     assert record["status"] == "ok"
-    for packed in kept(name).glob("*.gz"):
-        with gzip.open(packed) as stream, (tmp_path / packed.stem).open("wb") as out:
-            shutil.copyfileobj(stream, out)
     log = files.convert(record["plan"]["log"], LogFormat, "plan.log")
     plan = make_plan(load(name))
     assert plan.log.format == log.format

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from keptruns import KEPT, judged_again, kept_run
+from keptruns import judged_again, kept_run
 from mrbench.cli import main
 from mrbench.recipe import load
 
@@ -26,7 +26,7 @@ def test_modern_goes_on_as_today(capsys: pytest.CaptureFixture[str]) -> None:
 def test_runs_recorded_as_modern_are_still_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (kept,) = (KEPT / "smoke" / "torchvision").iterdir()
+    kept = kept_run("smoke", "torchvision")
     folder = tmp_path / "modern" / "torchvision" / kept.name
     shutil.copytree(kept, folder)
     for words in (["table", "modern"], ["runs", "--suite", "modern"], ["report", "modern"]):

@@ -13,7 +13,7 @@ import pytest
 import renderers
 import tokenlogs
 import wounds
-from keptruns import KEPT
+from manyruns import KEPT
 from mrbench import cli
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
