@@ -1,6 +1,9 @@
-"""The formats that can be rendered, and how exactly each tells its seconds."""
+"""The formats that can be rendered, and how exactly each tells its seconds; logs, measured."""
+
+from pathlib import Path
 
 import renderers
+from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.log.blocks import whole_lines
 from mrbench.measure.parsers import parse_samples
 from mrbench.measure.window import measure
@@ -51,3 +54,13 @@ def measured(text: bytes, name: str, images: int = 16) -> Measurement:
     """Measure a log of that format over the window."""
     samples = parse_samples(whole_lines([text]), log_format(name), images, WINDOW)
     return measure(samples, WINDOW, images)
+
+
+def read(log: Path | bytes, tmp_path: Path, first: int, last: int, images: int = 8) -> ParsedLog:
+    """Parse a log, of which no recipe is known, as `mrbench parse` does."""
+    if isinstance(log, bytes):
+        path = tmp_path / "train.log"
+        path.write_bytes(log)
+        log = path
+    window = Window(first=first, last=last)
+    return parse_log(log, recipes={}, window=window, work_per_iteration=images)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from formats import read
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.anylog import ParsedLog, parse_log
 from mrbench.measure.parsers import parse_samples
@@ -20,15 +21,6 @@ from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 
 LOGS = Path(__file__).parent / "logs"
-
-
-def read(log: Path | bytes, tmp_path: Path, first: int, last: int, images: int = 8) -> ParsedLog:
-    if isinstance(log, bytes):
-        path = tmp_path / "train.log"
-        path.write_bytes(log)
-        log = path
-    window = Window(first=first, last=last)
-    return parse_log(log, recipes={}, window=window, work_per_iteration=images)
 
 
 def from_pauses(log: str, first: int, last: int) -> float:

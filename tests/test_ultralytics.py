@@ -6,6 +6,7 @@ three epochs with a callback that printed how long each batch took; and YOLO11n-
 with its results.csv.
 """
 
+import functools
 import gzip
 import re
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+import formats
 from keptruns import judged_again
 from manyruns import KEPT
-from mrbench.measure.anylog import ParsedLog, parse_log
+from mrbench.measure.anylog import parse_log
 from mrbench.model.inputs import Window
 from mrbench.model.measurement import Measurement
 from mrbench.model.record import StatedFact
@@ -26,15 +28,7 @@ from mrbench.record.rundir import load
 LOGS = Path(__file__).parent / "logs"
 KEPT_ROWS = [path.name for path in (KEPT / "detectors-smoke").glob("yolo*")]
 LOG, OOM, CALLBACK = (LOGS / f"ultralytics{n}.log.gz" for n in ("", "-oom", "-callback"))
-
-
-def read(log: Path | str, tmp_path: Path, first: int, last: int, images: int = 4) -> ParsedLog:
-    if isinstance(log, str):
-        path = tmp_path / "train.log"
-        path.write_text(log)
-        log = path
-    window = Window(first=first, last=last)
-    return parse_log(log, recipes={}, window=window, work_per_iteration=images)
+read = functools.partial(formats.read, images=4)
 
 
 @pytest.mark.parametrize("name", KEPT_ROWS)
@@ -71,7 +65,7 @@ def bars(seconds: list[str], total: int, *, end: str = "\n") -> str:
 
 
 def by_log(text: str, tmp_path: Path, first: int, last: int) -> Measurement:
-    return read(text, tmp_path, first, last).measurement
+    return read(text.encode(), tmp_path, first, last).measurement
 
 
 def test_frames_show_one_less_than_are_done_and_arrival_leads(tmp_path: Path) -> None:
