@@ -15,26 +15,25 @@ demo: $(VENV)/.installed
 	$(BIN)/mrbench table --suite demo
 
 # MIRROR: a folder made by `mrbench mirror create`, or one of git repositories laid out owner/name.
+MIRRORED = $(if $(MIRROR),--mirror $(MIRROR))
+# Train a suite, with these options, and print its table whatever became of it.
+train = status=0; $(BIN)/mrbench run --suite $(1) $(2) || status=$$?; \
+	$(BIN)/mrbench table --suite $(1) && exit $$status
+
 smoke: $(VENV)/.installed
-	status=0; $(BIN)/mrbench run --suite smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
-	$(BIN)/mrbench table --suite smoke && exit $$status
+	$(call train,smoke,$(MIRRORED))
 
 # Today's implementations; MIRROR as above. Needs Python 3.12, and a C++ compiler.
 smoke-today: $(VENV)/.installed
-	status=0; \
-	$(BIN)/mrbench run --suite today-smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
-	$(BIN)/mrbench table --suite today-smoke && exit $$status
+	$(call train,today-smoke,$(MIRRORED))
 
 # Detectors that people choose between, from PyPI alone. Needs Python 3.12.
 smoke-detectors: $(VENV)/.installed
-	status=0; $(BIN)/mrbench run --suite detectors-smoke || status=$$?; \
-	$(BIN)/mrbench table --suite detectors-smoke && exit $$status
+	$(call train,detectors-smoke)
 
 # The trainers of language models; MIRROR as above. Needs Python 3.12.
 smoke-tokens: $(VENV)/.installed
-	status=0; \
-	$(BIN)/mrbench run --suite tokens-smoke $(if $(MIRROR),--mirror $(MIRROR)) || status=$$?; \
-	$(BIN)/mrbench table --suite tokens-smoke && exit $$status
+	$(call train,tokens-smoke,$(MIRRORED))
 
 # Tests at once: one more than there are cores, since many wait for programs of others.
 JOBS = $(shell expr $$(nproc) + 1)
