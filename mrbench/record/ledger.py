@@ -203,14 +203,18 @@ def by_plan(runs: Path) -> Mapping[str, Sequence[tuple[str, Entered]]]:
 
 def became_of(runs: Path, entries: Iterable[tuple[str, Entered]]) -> PlanRuns | None:
     """Return what became of runs of a plan; None where there are none."""
-    found: dict[str, tuple[str, ...]] = {}
-    registered: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
+    registered: dict[str, list[str]] = {}
     for name, run in entries:
-        what = became(runs, name, run)
-        found[what] = (*found.get(what, ()), name)
+        found.setdefault(became(runs, name, run), []).append(name)
         if run.began and (digest := run.began.registered):
-            registered[digest] = (*registered.get(digest, ()), name)
-    return PlanRuns(became=found, registered=registered) if found else None
+            registered.setdefault(digest, []).append(name)
+    if not found:
+        return None
+    return PlanRuns(
+        became={what: tuple(names) for what, names in found.items()},
+        registered={digest: tuple(names) for digest, names in registered.items()},
+    )
 
 
 def end(runs: Path, record: RunRecord) -> None:
