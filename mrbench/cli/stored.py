@@ -18,6 +18,7 @@ from mrbench.record.listing import StoredRun
 from mrbench.results import names
 from mrbench.results.compare import Side
 from mrbench.results.rows import TableRun, make_rows, table_run
+from mrbench.results.selection import Ledgers
 from mrbench.text import one_line
 
 RUNS = ("*/record.json", "*/*/record.json", "*/*/*/record.json")  # in a folder of runs
@@ -218,20 +219,21 @@ def _row(text: str, folder: Path, where: str) -> TableRow | None:
     if not found:
         return None
     row = text.removeprefix(f"{suite}/")
-    return names.one([r for s in found for r in _rows(folder, s)], row, where)
+    ledgers = Ledgers()
+    return names.one([r for s in found for r in _rows(folder, s, ledgers)], row, where)
 
 
-def _rows(folder: Path, suite: str) -> Sequence[TableRow]:
-    runs, found, _ = read_runs(folder, suite)
-    return make_rows(found, runs)
+def _rows(folder: Path, suite: str, ledgers: Ledgers, *, quiet: bool = False) -> Sequence[TableRow]:
+    runs, found, _ = read_runs(folder, suite, quiet=quiet)
+    return make_rows(found, runs, ledgers=ledgers)
 
 
 def _known_rows(folder: Path) -> Iterator[str]:
     """Yield the names of all rows; what is no suite has none."""
+    ledgers = Ledgers()
     for suite in listing.suites_in(folder):
         with contextlib.suppress(MrbenchError):
-            runs, found, _ = read_runs(folder, suite, quiet=True)
-            yield from (row.name for row in make_rows(found, runs))
+            yield from (row.name for row in _rows(folder, suite, ledgers, quiet=True))
 
 
 def _beneath(folder: Path) -> Iterator[Path]:

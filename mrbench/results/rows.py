@@ -103,13 +103,15 @@ def make_rows(
     runs: Iterable[TableRun],
     reference_name: str | None = None,
     way: str | None = None,
+    ledgers: Ledgers | None = None,
 ) -> list[TableRow]:
     """Group like runs, average each group, sort by throughput; failed groups come last.
 
     Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
     implementation shows its latest group, and how many runs of other plans or machines that leaves
     out; another commit, window, number of GPUs or value of a parameter makes a row of its own. way:
-    how its number is made of several runs; None: as they were registered, else their mean.
+    how its number is made of several runs; None: as they were registered, else their mean. ledgers:
+    those of its caller, who makes rows of several suites.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[Hashable, list[TableRun]] = {}
@@ -123,9 +125,9 @@ def make_rows(
         counted[key] += len(group)
         if key not in latest or latest[key][-1].started < group[-1].started:
             latest[key] = group
-    ledgers = Ledgers()
+    read = ledgers or Ledgers()
     rows = [
-        _finished(_row(suite, reference, group, counted[key] - len(group)), group, ledgers, way)
+        _finished(_row(suite, reference, group, counted[key] - len(group)), group, read, way)
         for key, group in latest.items()
     ]
     rows = with_scaling(rows, [group[-1].series for group in latest.values()])

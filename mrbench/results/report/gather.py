@@ -23,6 +23,7 @@ from mrbench.results.lead import with_lead
 from mrbench.results.report.iterations import Curve, read_curve
 from mrbench.results.report.machine import Activity, read_activity
 from mrbench.results.rows import counts, make_rows, table_run
+from mrbench.results.selection import Ledgers
 from mrbench.text import counted
 
 LONGEST = 2000  # characters of any one text; records are written by others
@@ -135,7 +136,8 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
         if identity(run.record) not in known:  # as a folder and as an archive, too
             known.add(identity(run.record))
             by_suite.setdefault((run.plan.suite, run.plan.unit), []).append(run)
-    chapters = [_chapter(*key, by_suite[key], reference) for key in sorted(by_suite)]
+    ledgers = Ledgers()
+    chapters = [_chapter(*key, by_suite[key], reference, ledgers) for key in sorted(by_suite)]
     return ReportContent(chapters=chapters, left_out=left_out)
 
 
@@ -227,11 +229,12 @@ def _for_reading(record: RunRecord, file: Path) -> RunRecord:
 
 
 def _chapter(
-    name: str, unit: Unit, unsorted: Iterable[ReportRun], reference: str | None
+    name: str, unit: Unit, unsorted: Iterable[ReportRun], reference: str | None, ledgers: Ledgers
 ) -> Chapter:
     runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
     suite = load.suite_at_hand(name, runs[-1].record.suite)
-    rows = make_rows(suite, [table_run(run.record, run.called) for run in runs], reference)
+    table_runs = [table_run(run.record, run.called) for run in runs]
+    rows = make_rows(suite, table_runs, reference, ledgers=ledgers)
     return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=rows)
 
 
