@@ -24,8 +24,9 @@ def bind(args: argparse.Namespace, planned: Planned) -> tuple[Sequence[Scheduled
     if args.repeat not in (1, found.repeat):
         text = f"--repeat {args.repeat}: {found.repeat} runs of each plan are registered"
         raise RecipeError(text, "leave --repeat out", file=args.registered)
+    registered = {plan.digest for plan in found.plans}
     for plan, _ in planned:
-        if plan.digest not in {each.digest for each in found.plans}:
+        if plan.digest not in registered:
             raise RecipeError(_unlike(plan, found), "run what is registered", file=args.registered)
     scheduled = in_turns(planned, found.repeat, registration.begun(args.runs, found.digest))
     if not scheduled:
