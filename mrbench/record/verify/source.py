@@ -40,7 +40,7 @@ def check_source(evidence: Evidence) -> Iterator[Finding]:
     else:
         yield file
         yield _checkout(record, ())
-    yield from _requirements(record)
+    yield from _requirements(record, file)
     yield from _environment(record, deep=evidence.deep)
     yield from _converted(record)
 
@@ -143,11 +143,11 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
         yield Finding("recipe", "ok", "makes this very plan today")
 
 
-def _requirements(record: RunRecord) -> Iterator[Finding]:
+def _requirements(record: RunRecord, file: RecipeFile | Finding) -> Iterator[Finding]:
     """Hold what was installed against the exact versions that the plan asks for."""
     env, ready = record.plan.environment, record.environment
     if record.plan.own_environment:
-        yield from _own_environment(record)
+        yield from _own_environment(record, file)
     if env.kind != "venv" or ready is None or ready.image:
         return
     pairs = (line.partition("==") for line in ready.frozen)
@@ -160,13 +160,12 @@ def _requirements(record: RunRecord) -> Iterator[Finding]:
             yield differs("packages", "environment.frozen", requirement, found, meaning)
 
 
-def _own_environment(record: RunRecord) -> Iterator[Finding]:
+def _own_environment(record: RunRecord, file: RecipeFile | Finding) -> Iterator[Finding]:
     """Compute the difference from the lock again; the interpreter itself is not asked."""
     ready = record.environment
     recorded = ready.lock_difference if ready else None
     if ready is None or recorded is None:
         return
-    file = _at_hand(record.plan)
     lock = file.lock if isinstance(file, RecipeFile) else None
     if (hashlib.sha256(lock).hexdigest() if lock else None) != record.plan.lock_sha256:
         yield Finding(
