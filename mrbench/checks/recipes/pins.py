@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mrbench.checks.recipes.base import Subject
 from mrbench.model.finding import Finding
+from mrbench.model.inputs import PACKAGE
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS, counted
 
 # what a run on one node fills in when it knows its folders
@@ -34,7 +35,7 @@ def licence(subject: Subject) -> Iterator[Finding]:
 
     What mrbench brings itself may be of nobody else.
     """
-    own = (subject.plan.source.url or "").startswith("package:")
+    own = subject.plan.source.url.startswith(PACKAGE)
     if subject.file.recipe.licence:
         yield subject.ok("licence", subject.file.recipe.licence)
     elif subject.base is not None and not own:
