@@ -1,7 +1,7 @@
 """How many of all runs of its plan a row shows, by the ledger, and what became of the others."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -62,7 +62,12 @@ def with_ledger(
     )
 
 
-def registration(row: TableRow) -> str:
+def of_rows(rows: Sequence[TableRow]) -> list[str]:
+    """Return the lines on runs that rows do not show, and then those on their registrations."""
+    return [line for line in (*map(_not_shown, rows), *map(_registration, rows)) if line]
+
+
+def _registration(row: TableRow) -> str:
     """Say to which registration a row's runs are bound, and how many were begun; or nothing."""
     bound = row.registered
     if bound is None:
@@ -96,7 +101,7 @@ def n_of_m(row: TableRow) -> str:
     return f"{row.repeats} of ?" if row.ledger_missing else str(row.repeats or "-")
 
 
-def not_shown(row: TableRow) -> str:
+def _not_shown(row: TableRow) -> str:
     """Return what became of the runs of a row's plan that are not in its number, or nothing."""
     parts = []
     for what, names in (row.ledger.became if row.ledger else {}).items():

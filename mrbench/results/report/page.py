@@ -32,7 +32,7 @@ from mrbench.results.report.gather import (
     download_rows,
     download_runs,
 )
-from mrbench.results.selection import n_of_m, not_shown, registration
+from mrbench.results.selection import n_of_m, of_rows
 from mrbench.results.table.columns import Column, known
 from mrbench.results.table.offered import METRIC, columns_of, header, meanings
 from mrbench.results.table.parameters import PARAMETERS
@@ -229,8 +229,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         used=[header(column, chapter.rows) for column in used.values()],
         meanings=[
             *meanings(["implementation", "throughput", "n", *used], ranked or chapter.rows),
-            *filter(None, map(not_shown, chapter.rows)),
-            *filter(None, map(registration, chapter.rows)),
+            *of_rows(chapter.rows),
         ],
         ranked=[_row(chapter, row, used) for row in ranked],
         unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],

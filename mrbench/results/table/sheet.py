@@ -11,7 +11,7 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.results import footnotes
 from mrbench.results.lead import lead
-from mrbench.results.selection import not_shown, registration
+from mrbench.results.selection import of_rows
 from mrbench.results.table.columns import shortened
 from mrbench.results.table.offered import columns_of, header, meanings
 from mrbench.text import one_line
@@ -95,8 +95,7 @@ def make(
         reasons=(
             *(_reasons(rows) if "status" in names else ()),
             *_slowed(rows),
-            *filter(None, map(not_shown, rows)),
-            *filter(None, map(registration, rows)),
+            *of_rows(rows),
         ),
         notes=[one_line(line) for line in footnotes.texts(rows)],
         marks=[_mark(row) for row in rows],
