@@ -103,9 +103,9 @@ def n_of_m(row: TableRow) -> str:
 
 def _not_shown(row: TableRow) -> str:
     """Return what became of the runs of a row's plan that are not in its number, or nothing."""
-    parts = []
+    parts, shown_runs = [], set(row.runs)
     for what, names in (row.ledger.became if row.ledger else {}).items():
-        left = [name for name in names if what not in (VALID, OLDER) or name not in row.runs]
+        left = [name for name in names if what not in (VALID, OLDER) or name not in shown_runs]
         if left:
             kind = "valid, in no row here" if what == VALID else what
             listed = ", ".join(left[:MOST]) + ", ..." * (len(left) > MOST)
