@@ -40,7 +40,7 @@ class Ledgers:
                 registered |= runs.registered
         if not found:
             return None
-        others = tuple(shown.keys() - {name for names in found.values() for name in names})
+        others = tuple(sorted(shown.keys() - {n for names in found.values() for n in names}))
         found |= {OLDER: others} if others else {}
         return PlanRuns(became=found, registered=registered)
 
