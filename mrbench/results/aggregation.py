@@ -12,6 +12,7 @@ from mrbench.results.selection import VALID
 
 MEAN = "mean"
 MLPERF = re.compile(r"mlperf:(\d{1,4})")
+NUMBERS = ("throughput", "throughput_per_device", "ratio", "mfu")  # of a row, that follow the way
 
 
 def aggregated(row: TableRow, rates: Mapping[str, float], way: str | None) -> TableRow:
@@ -39,11 +40,9 @@ def aggregated(row: TableRow, rates: Mapping[str, float], way: str | None) -> Ta
         deviation_throughput=None,
     )
     if score is None:
-        none = dict.fromkeys(("throughput", "throughput_per_device", "ratio", "mfu"))
-        return replace(row, validity="invalid", reason=why, **none)
+        return replace(row, validity="invalid", reason=why, **dict.fromkeys(NUMBERS))
     by = score / (row.throughput or score)
-    keys = ("throughput", "throughput_per_device", "ratio", "mfu")
-    known = {key: value * by for key in keys if (value := getattr(row, key)) is not None}
+    known = {key: value * by for key in NUMBERS if (value := getattr(row, key)) is not None}
     return replace(row, **known)
 
 
