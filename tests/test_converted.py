@@ -102,6 +102,8 @@ def test_it_is_made_once_until_something_that_decides_it_changes(toy: Path, tmp_
 
 @pytest.mark.usefixtures("docker_host")
 def test_in_an_image(toy: Path) -> None:
+    seen = """[["{python}", "-c", "open('{converted}/labels/a.txt')"]]"""
+    edit(toy, "  converted:\n", f"  prepare: {seen}\n  converted:\n")
     made, log = _run(toy, "--executor", "docker", "--image", BASE)
     assert (made["reused"], made["files"]) == (False, 2)
     assert "data: oneone\n" in log

@@ -1,7 +1,7 @@
 """Make a plan real up to the launch: checkout, environment, data, links, and the job."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -82,18 +82,22 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         plan, places, ready.python, source, image=ready.image, secrets=hidden_variables(file, plan)
     )
     values = path_values(plan, places, ready.python, source)
-    activation = _activated(plan, places, ready.python, ready.image)
-    base_step = msgspec.structs.replace(
-        job, directory=source, variables={**activation, "PYTHONPATH": str(source)}
-    )
+    variables = {
+        **_activated(plan, places, ready.python, ready.image),
+        "PYTHONPATH": str(source),
+    }
 
-    def convert(target: Path, log: Path) -> None:
-        known = {**values, "converted": str(target)}
-        writing = msgspec.structs.replace(base_step, writable=(*job.writable, target))
-        for command in plan.data.converted.steps if plan.data and plan.data.converted else ():
-            words = tuple(fill_placeholders(word, known) for word in command)
-            progress(f"converting data: {shlex.join(words)}")
-            surroundings.step(msgspec.structs.replace(writing, argv=words), log, "data")
+    def step(
+        doing: str, command: Sequence[str], known: Mapping[str, str], of: Job, log: Path
+    ) -> None:
+        words = tuple(fill_placeholders(word, known) for word in command)
+        progress(f"{doing} data: {shlex.join(words)}")
+        of = msgspec.structs.replace(of, argv=words, directory=source, variables=variables)
+        surroundings.step(of, log, "data")
+
+    def convert(command: Sequence[str], target: Path, log: Path) -> None:
+        writing = msgspec.structs.replace(job, writable=(*job.writable, target))
+        step("converting", command, {**values, "converted": str(target)}, writing, log)
 
     made = _converted(plan, places, (checkout.tree, ready.digest), convert, progress)
     if made is not None:
@@ -101,11 +105,7 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         job = filled(job, values)
         job = msgspec.structs.replace(job, read_only=(*job.read_only, made.path))
     for command in plan.data.prepare if plan.data else ():
-        words = tuple(fill_placeholders(word, values) for word in command)
-        progress(f"preparing data: {shlex.join(words)}")
-        surroundings.step(
-            msgspec.structs.replace(base_step, argv=words), folder / "data.log", "data"
-        )
+        step("preparing", command, values, job, folder / "data.log")
     return PreparedRun(
         workspace=checkout,
         environment=ready,
@@ -121,7 +121,7 @@ def _converted(
     plan: Plan,
     places: Places,
     decided_by: tuple[str, str],
-    convert: Callable[[Path, Path], None],
+    convert: Callable[[Sequence[str], Path, Path], None],
     progress: Progress,
 ) -> ConvertedData | None:
     """Return the dataset in another format, if the recipe has one; see converted.obtain."""

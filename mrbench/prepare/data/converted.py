@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,14 +45,14 @@ def obtain(
     needs: Iterable[str],
     *,
     decided_by: tuple[str, ...],
-    convert: Callable[[Path, Path], None],
+    convert: Callable[[Sequence[str], Path, Path], None],
     progress: Progress,
 ) -> ConvertedData:
     """Convert the data, or find them converted.
 
     needs: the files and folders of the data that count; none: all. decided_by: what else decides
-    the result, as the source's tree and the environment. convert: gets the folder to write to and
-    a log. LaunchError where it makes less than the recipe says.
+    the result, as the source's tree and the environment. convert: carries out one step; gets the
+    folder to write to and a log as well. LaunchError where it makes less than the recipe says.
     """
     digest = _digest(wanted, data, needs, decided_by)
     place = files.home() / "converted" / digest[:16]
@@ -70,7 +70,8 @@ def obtain(
         folder = place / f"data-{os.urandom(4).hex()}"
         folder.mkdir(parents=True)
         try:
-            convert(folder, place.with_suffix(".log"))
+            for command in wanted.steps:
+                convert(command, folder, place.with_suffix(".log"))
             _require(wanted, folder, place.with_suffix(".log"))
         except BaseException:
             remove_tree(place)
