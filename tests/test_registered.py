@@ -9,6 +9,8 @@ import pytest
 
 import ledgers
 from mrbench.measure.olympic import median_of_sets
+from mrbench.record import ledger
+from mrbench.results.selection import Ledgers
 from toy import edit, make_suite, mrbench
 
 
@@ -112,6 +114,25 @@ def test_runs_are_bound_to_what_was_registered(toy: Path, tmp_path: Path) -> Non
     assert mrbench("run", *words, cwd=tmp_path).returncode == 0  # one beside them
     (row,) = rows(tmp_path, "toys")
     assert (row["registered"], row["ledger_runs"]) == (None, 4)
+
+
+def test_registered_runs_of_several_folders_are_counted_together(tmp_path: Path) -> None:
+    shown = {}
+    for name in ("here", "there"):
+        (folder,) = ledgers.alike(tmp_path / name, 1)
+        record = json.loads((folder / "record.json").read_bytes())
+        ledger.append(
+            tmp_path / name,
+            "began",
+            run=f"{record['id']}-{name}",
+            plan=record["plan_digest"],
+            registered="a" * 64,
+        )
+        shown[f"{record['id']}-{name}"] = str(folder)
+    found = Ledgers().of_plan(record["plan_digest"], shown)
+    assert found is not None
+    assert set(found.registered["a" * 64]) == set(shown)
+    assert found.count == len(shown)
 
 
 def test_a_registration_that_was_edited_binds_nothing(toy: Path, tmp_path: Path) -> None:

@@ -36,13 +36,19 @@ class Ledgers:
         registered: dict[str, tuple[str, ...]] = {}
         for root in roots:
             if runs := ledger.became_of(root, self._read(root).get(digest, ())):
-                found |= {w: (*found.get(w, ()), *names) for w, names in runs.became.items()}
-                registered |= runs.registered
+                found = _joined(found, runs.became)
+                registered = _joined(registered, runs.registered)
         if not found:
             return None
         others = tuple(sorted(shown.keys() - {n for names in found.values() for n in names}))
         found |= {OLDER: others} if others else {}
         return PlanRuns(became=found, registered=registered)
+
+
+def _joined(
+    some: Mapping[str, tuple[str, ...]], more: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    return {key: (*some.get(key, ()), *more.get(key, ())) for key in (*some, *more)}
 
 
 def with_ledger(
