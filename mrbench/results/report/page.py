@@ -123,36 +123,48 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
 
 def build(report: ReportContent) -> str:
     """Return the page. UnavailableError if jinja2 is missing."""
-    environment = _environment()
-    plotly, licence = (
-        (PLOTLY / name).read_text(encoding="utf-8") for name in ("plotly-basic.min.js", "LICENSE")
-    )
     most = _points(report)
     chapters = [_chapter(chapter, f"suite{i}", most) for i, chapter in enumerate(report.chapters)]
-    arrays: dict[tuple[object, ...], int] = {}
     parts = [part for chapter in chapters for part in chapter.parts]
-    figures = {f.key: f.spec(arrays) for p in parts for f in (*p.figures, *p.folded)}
     payload: Json = {
-        "arrays": [list(x) for x in arrays],
-        "figures": figures,
         "facts": {c.key: msgspec.to_builtins(c.facts) for c in chapters},
         "rows": download_rows(report.chapters),
         "runs": download_runs(report.chapters),
     }
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    hashes = " ".join(f"'sha256-{_sha256(text)}'" for text in (script, plotly))
     runs = [run for chapter in report.chapters for run in chapter.runs]
-    markup = environment.filters["safe"]  # of our own files, and of numbers that escape themselves
-    page: str = environment.get_template("page.html").render(
+    return render(
+        "page.html",
+        [figure for part in parts for figure in (*part.figures, *part.folded)],
+        payload,
         title="Training throughput: " + ", ".join(chapter.name for chapter in report.chapters),
         summary=_summary(runs, report.chapters),
-        version=__version__,
         newest=max((run.began for run in runs), default=""),
-        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
-        " img-src data: blob:; base-uri 'none'; form-action 'none'",
         chapters=chapters,
         left_out=report.left_out,
         downloads=DOWNLOADS,
+    )
+
+
+def render(template: str, figures: Sequence[Figure], payload: Json, **content: object) -> str:
+    """Return a page: a template of this folder, with its figures, style, script and plotly.js.
+
+    payload: what the script reads beside the figures. UnavailableError if jinja2 is missing.
+    """
+    environment = _environment()
+    plotly, licence = (
+        (PLOTLY / name).read_text(encoding="utf-8") for name in ("plotly-basic.min.js", "LICENSE")
+    )
+    arrays: dict[tuple[object, ...], int] = {}
+    payload = {"figures": {figure.key: figure.spec(arrays) for figure in figures}} | payload
+    payload["arrays"] = [list(x) for x in arrays]
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    hashes = " ".join(f"'sha256-{_sha256(text)}'" for text in (script, plotly))
+    markup = environment.filters["safe"]  # of our own files, and of numbers that escape themselves
+    page: str = environment.get_template(template).render(
+        **content,
+        version=__version__,
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
+        " img-src data: blob:; base-uri 'none'; form-action 'none'",
         payload=markup(_embedded(payload)),
         style=markup(style),
         script=markup(script),
