@@ -86,6 +86,8 @@ HOW: dict[str, int | str] = {
     "mrbench check *--mirror*": "needs a mirror of the upstream repositories",
     "mrbench check *--baseline*": "needs several repeats; the tests of the gate make them",
     "mrbench baseline*": "needs several repeats; the tests of the gate make them",
+    "mrbench sign *": "needs a key; test_sign.py makes some",
+    "mrbench verify *--signers *": "needs a signature; test_sign.py makes some",
     "mrbench compare minimask": "needs two runs; test_stored.py makes them",
     "mrbench compare minimask *": "needs runs of two commits; test_compare.py makes them",
     "mrbench check --recipe *": "of a wrong recipe; test_workflows.py makes it",

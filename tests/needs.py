@@ -32,6 +32,7 @@ NEEDS = {
         ("gcc", "libc6-dev"),
         "GPUs, by a stub of NVML built from C",
     ),
+    "signing": Need(("ssh-keygen",), ("openssh-client",), "signatures by SSH keys"),
     "https": Need(("openssl",), ("openssl",), "downloads over https, from the loopback"),
     "offline": Need(("unshare", "ip"), ("util-linux", "iproute2"), "mirrors without a network"),
     "terminal": Need(("script",), ("bsdutils",), "colours in a terminal"),

@@ -35,13 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the run's folder, the end of its path, or an implementation (its latest run)",
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", type=_archive, required=True, help="a new .tar.gz"
+        "-o", "--output", metavar="FILE", type=archive, required=True, help="a new .tar.gz"
     )
     add_runs(parser)
     add_json(parser, "print JSON: what is in the archive, what was masked and what was not")
 
 
-def _archive(text: str) -> Path:
+def archive(text: str) -> Path:
     """Take a name that `mrbench verify` knows as an archive's."""
     if text.endswith((".tar.gz", ".tgz")):
         return Path(text)
@@ -49,7 +49,15 @@ def _archive(text: str) -> Path:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Make the archive, and tell what was hidden in it and what could not be."""
+    """Make the archive."""
+    made = pack_run(args)
+    if args.json:
+        print(json.dumps(made, indent=1))
+    return 0
+
+
+def pack_run(args: argparse.Namespace) -> dict[str, object]:
+    """Make the archive, and tell what was hidden in it and what could not be, for JSON or now."""
     with opened(latest(args.run, args.runs), args.runs) as run:
         record = pack(run, args.output)
     files = len(record.files or ()) + 1
@@ -58,11 +66,9 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         masked = msgspec.to_builtins(packed.masked) if packed else {}
         left = packed.left if packed else ()
-        made = {"file": str(args.output), "run": record.id, "files": files, "size_bytes": size}
         of_plan = msgspec.to_builtins(packed.of_plan) if packed else None
-        made |= {"masked": masked, "left": left, "of_plan": of_plan}
-        print(json.dumps(made, indent=1))
-        return 0
+        made = {"file": str(args.output), "run": record.id, "files": files, "size_bytes": size}
+        return made | {"masked": masked, "left": left, "of_plan": of_plan}
     print(f"{printable(str(args.output))}: {record.id}, {files} files, {size_text(size)}")
     if packed and packed.of_plan:
         print(selection.in_words(packed.of_plan))
@@ -70,4 +76,4 @@ def main(args: argparse.Namespace) -> int:
         print(f"masked: {kind}, {counted(masked.count, 'time')}, in {', '.join(masked.files)}")
     for text in packed.left if packed else ():
         print(f"NOT masked, look for yourself: {text}")
-    return 0
+    return {}

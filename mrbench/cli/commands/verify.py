@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from mrbench.cli.arguments import add_json, add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
@@ -14,7 +16,8 @@ from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.model.finding import Finding, count
 from mrbench.record import ledger
 from mrbench.record.archive import opened
-from mrbench.record.verify import verify
+from mrbench.record.signature import signer_of
+from mrbench.record.verify import Verification, verify
 from mrbench.record.verify.ledger import check_all
 from mrbench.text import one_line
 
@@ -30,7 +33,8 @@ COMMAND = Command(
 mrbench verify RUN
 mrbench verify minimask                    # its latest run
 mrbench verify runs/demo/*/* run.tar.gz    # folders and archives
-mrbench verify runs/ledger.jsonl           # are all runs there?""",
+mrbench verify runs/ledger.jsonl           # are all runs there?
+mrbench verify run.tar.gz --signers allowed_signers    # who signed it?""",
 )
 
 
@@ -47,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--deep",
         action="store_true",
         help="read all files of its environment, if that is still in the cache",
+    )
+    parser.add_argument(
+        "--signers",
+        type=Path,
+        metavar="FILE",
+        help="who may sign, as ssh-keygen's allowed_signers: an archive must be signed by one",
     )
     add_runs(parser)
     add_json(parser, "print JSON, a list of runs")
@@ -68,6 +78,8 @@ def main(args: argparse.Namespace) -> int:
                 continue
             with opened(latest(name, args.runs), args.runs) as run:
                 checked = verify(run, deep=args.deep)
+                if checked.record and (run.is_archive or args.signers):
+                    checked = _with_signature(checked, args.signers)
                 code = max(code, checked.exit_code)
                 answers.append(checked.plain())
                 if not args.json:
@@ -78,6 +90,16 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answers, indent=1))
     return code
+
+
+def _with_signature(checked: Verification, signers: Path | None) -> Verification:
+    """Add what there is to say of an archive's signature."""
+    signed = checked.record and signer_of(Path(checked.run.called), checked.record, signers)
+    findings = signed.findings if signed else ()
+    if signed is None and signers:
+        remedy = "`mrbench sign` signs an archive"
+        findings = (Finding("signature", "failed", "not signed", remedy, subject="signature"),)
+    return replace(checked, findings=(*checked.findings, *findings))
 
 
 def _plain(name: str, findings: Sequence[Finding]) -> dict[str, object]:
