@@ -23,7 +23,9 @@ COMMAND = Command(
         "secrets, tokens, passwords in URLs, host names and user names are replaced by as many "
         "stars as they have bytes; the number can still be recomputed."
     ),
-    examples="mrbench pack RUN -o run.tar.gz",
+    examples="""\
+mrbench pack RUN -o run.tar.gz
+mrbench pack RUN -o run.tar.gz --ro-crate""",
 )
 
 
@@ -36,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=archive, required=True, help="a new .tar.gz"
+    )
+    parser.add_argument(
+        "--ro-crate",
+        action="store_true",
+        help="add ro-crate-metadata.json: the unpacked folder is a Workflow Run RO-Crate",
     )
     add_runs(parser)
     add_json(parser, "print JSON: what is in the archive, what was masked and what was not")
@@ -59,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
 def pack_run(args: argparse.Namespace) -> dict[str, object]:
     """Make the archive, and tell what was hidden in it and what could not be, for JSON or now."""
     with opened(latest(args.run, args.runs), args.runs) as run:
-        record = pack(run, args.output)
+        record = pack(run, args.output, ro_crate=args.ro_crate)
     files = len(record.files or ()) + 1
     size = args.output.stat().st_size
     packed = record.packed

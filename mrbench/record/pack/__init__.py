@@ -1,6 +1,6 @@
 """`mrbench pack`: one archive of a run, without secrets, host names and user names.
 
-masking.py: what hides them; copy.py: the folder without them.
+masking.py: what hides them; copy.py: the folder without them; crate.py: the RO-Crate of it.
 """
 
 import calendar
@@ -33,7 +33,7 @@ from mrbench.text import is_secret
 ID = re.compile(r"(\w[\w.-]*/){2}\w[\w.-]*")
 
 
-def pack(run: Opened, out: Path) -> RunRecord:
+def pack(run: Opened, out: Path, *, ro_crate: bool = False) -> RunRecord:
     """Write the archive of a run that is as recorded; return the record in it.
 
     Every masked text keeps its length in bytes, so that the arrival times still fit the log and
@@ -56,11 +56,11 @@ def pack(run: Opened, out: Path) -> RunRecord:
     secrets, names, left = _masks(run, record)
     with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
         folder = RunDir(Path(temporary) / "all" / record.id)
-        packed = masked_copy(run, folder, (*secrets, *names), left)
+        packed = masked_copy(run, folder, (*secrets, *names), left, ro_crate=ro_crate)
         if _mismatch(Opened(folder, "", is_archive=True)):
             left = (*left, "host and user names in texts (the log would read otherwise)")
             folder = RunDir(Path(temporary) / "secrets" / record.id)
-            packed = masked_copy(run, folder, tuple(secrets), left)
+            packed = masked_copy(run, folder, tuple(secrets), left, ro_crate=ro_crate)
             changed = _mismatch(Opened(folder, "", is_archive=True))
             if changed:
                 raise MrbenchError(

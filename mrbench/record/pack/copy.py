@@ -16,7 +16,8 @@ from mrbench.model.ledger import PlanRuns
 from mrbench.model.record import FileDigest, Masked, Packed, PackedRecord, RunRecord
 from mrbench.record import ledger, rundir
 from mrbench.record.archive import Opened
-from mrbench.record.pack import masking
+from mrbench.record.formats import record_of
+from mrbench.record.pack import crate, masking
 from mrbench.record.pack.masking import HOST, Mask
 from mrbench.record.rundir import RunDir
 from mrbench.text import is_secret
@@ -28,11 +29,12 @@ GZIP = b"\x1f\x8b"
 
 
 def masked_copy(
-    run: Opened, folder: RunDir, masks: tuple[Mask, ...], left: tuple[str, ...]
+    run: Opened, folder: RunDir, masks: tuple[Mask, ...], left: tuple[str, ...], *, ro_crate: bool
 ) -> RunRecord:
     """Write the run's files, masked, into a folder, and the record that says so; return that.
 
-    The record keeps the format that it has. left: what cannot be masked, and why.
+    The record keeps the format that it has. left: what cannot be masked, and why. ro_crate: with
+    ro-crate-metadata.json.
     """
     masked: dict[str, Masked] = {}
     originals: dict[str, FileDigest] = {}
@@ -68,6 +70,10 @@ def masked_copy(
         of_plan=_of_plan(Path(run.called), content["plan_digest"]),
     )
     untouched = {key: content[key] for key in UNTOUCHED if key in content}
+    if ro_crate:
+        described = record_of(json.dumps(hidden | untouched).encode(), run.record_name)
+        names = [*rundir.names_in(folder), "record.json"]
+        rundir.write(folder.path / crate.FILE, crate.crate_of(described, names))
     added = msgspec.to_builtins({"files": rundir.describe_files(folder), "packed": packed})
     content = {**hidden, **untouched, **added}
     content["digest"] = digest_of(content)
