@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.doc import doc
 from mrbench.model.inputs import Value
 from mrbench.model.parameters import settings
 from mrbench.model.plan import Plan
@@ -28,52 +29,46 @@ Rounding = Annotated[float, Meta(ge=0, lt=1)]
 class Speed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A speed that counted from some day on."""
 
-    saved: Annotated[str, Meta(description="UTC time from which it counted.")]
-    commit: Annotated[str, Meta(description="Commit of the implementation that was trained.")]
-    throughput: Annotated[Throughput, Meta(description="Geometric mean of its repeats.")]
-    runs: Annotated[tuple[str, ...], Meta(description="Ids of these runs.")]
-    why: Annotated[
-        str, Meta(description="Reason for accepting a change that was refused; else empty.")
-    ] = ""
+    saved: Annotated[str, doc("UTC time from which it counted.")]
+    commit: Annotated[str, doc("Commit of the implementation that was trained.")]
+    throughput: Annotated[Throughput, doc("Geometric mean of its repeats.")]
+    runs: Annotated[tuple[str, ...], doc("Ids of these runs.")]
+    why: Annotated[str, doc("Reason for accepting a change that was refused; else empty.")] = ""
 
 
 class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One implementation's baseline, on so many devices."""
 
-    implementation: Annotated[str, Meta(description="Name of the recipe, e.g. detectron2.")]
-    gpus: Annotated[Count, Meta(description="Number of GPUs (or CPU devices) of all nodes.")]
-    nodes: Annotated[Count, Meta(description="Number of nodes that train together.")]
-    unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
+    implementation: Annotated[str, doc("Name of the recipe, e.g. detectron2.")]
+    gpus: Annotated[Count, doc("Number of GPUs (or CPU devices) of all nodes.")]
+    nodes: Annotated[Count, doc("Number of nodes that train together.")]
+    unit: Annotated[Unit, doc("What the throughput counts.")] = "images"
     parameters: Annotated[
         Mapping[str, Value],
-        Meta(description="Parameters that had another value than their default, by name."),
+        doc("Parameters that had another value than their default, by name."),
     ] = {}
-    now: Annotated[Speed, Meta(description="The speed that counts today.")]
+    now: Annotated[Speed, doc("The speed that counts today.")]
     throughput: Annotated[
         tuple[Throughput, ...],
         Meta(min_length=1, description="Speed of each of its repeats, in order of time."),
     ]
     half_widths: Annotated[
         tuple[HalfWidth | None, ...],
-        Meta(description="Half widths of their 95 % intervals within a run, as the throughput."),
+        doc("Half widths of their 95 % intervals within a run, as the throughput."),
     ]
     noise: Annotated[
         Noise | None,
-        Meta(
-            description="Standard deviation from run to run, a share of the speed: of these repeats"
-            " and of those of earlier speeds. Null of a single run."
+        doc(
+            "Standard deviation from run to run, a share of the speed: of these repeats and of"
+            " those of earlier speeds. Null of a single run."
         ),
     ]
-    noise_freedom: Annotated[
-        Freedom, Meta(description="Degrees of freedom that the noise is known by.")
-    ]
-    rounding: Annotated[
-        Rounding, Meta(description="Largest relative error that digits of the logs allow.")
-    ]
-    anchor: Annotated[Speed, Meta(description="The speed that slow changes are measured from.")]
-    history: Annotated[tuple[Speed, ...], Meta(description="Earlier speeds, oldest first.")] = ()
+    noise_freedom: Annotated[Freedom, doc("Degrees of freedom that the noise is known by.")]
+    rounding: Annotated[Rounding, doc("Largest relative error that digits of the logs allow.")]
+    anchor: Annotated[Speed, doc("The speed that slow changes are measured from.")]
+    history: Annotated[tuple[Speed, ...], doc("Earlier speeds, oldest first.")] = ()
     provenance: Annotated[
-        Mapping[str, str], Meta(description="Where it comes from, beside what all entries share.")
+        Mapping[str, str], doc("Where it comes from, beside what all entries share.")
     ] = {}
 
     @property
@@ -90,14 +85,12 @@ class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The speeds of a suite's implementations on one machine."""
 
-    format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
-    suite: Annotated[str, Meta(description="Name of the suite, e.g. 2019.")]
-    mrbench: Annotated[str, Meta(description="Version of mrbench that wrote the file.")]
-    provenance: Annotated[
-        Mapping[str, str], Meta(description="Where all entries come from: what they share.")
-    ]
-    entries: Annotated[tuple[BaselineEntry, ...], Meta(description="One per implementation.")]
-    digest: Annotated[str, Meta(description="SHA-256 of all of the above.")] = ""
+    format: Annotated[int, doc(f"Version of this format, {FORMAT} today.")]
+    suite: Annotated[str, doc("Name of the suite, e.g. 2019.")]
+    mrbench: Annotated[str, doc("Version of mrbench that wrote the file.")]
+    provenance: Annotated[Mapping[str, str], doc("Where all entries come from: what they share.")]
+    entries: Annotated[tuple[BaselineEntry, ...], doc("One per implementation.")]
+    digest: Annotated[str, doc("SHA-256 of all of the above.")] = ""
 
 
 def series_key(plan: Plan) -> Key:

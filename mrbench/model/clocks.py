@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+
+from mrbench.model.doc import doc
 
 Cause = Literal[
     "evaluation_or_checkpoint",
@@ -22,21 +23,18 @@ Cause = Literal[
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     """Two clocks that differ by more than they may: the likely cause, and where it shows."""
 
-    cause: Annotated[Cause, Meta(description="Likely cause of the difference.")]
+    cause: Annotated[Cause, doc("Likely cause of the difference.")]
     clock: Annotated[
         str,
-        Meta(
-            description="The other clock: arrival, printed or total; launch: all that passed since"
-            " then."
-        ),
+        doc("The other clock: arrival, printed or total; launch: all that passed since then."),
     ]
-    first: Annotated[int, Meta(description="First iteration where it shows (1-based).")]
-    last: Annotated[int, Meta(description="Last iteration where it shows (1-based).")]
-    seconds: Annotated[float, Meta(description="Seconds that the other clock has more there.")]
-    began_at: Annotated[int, Meta(description="Where it begins in train.log, in bytes.")]
-    ended_at: Annotated[int, Meta(description="Where it ends in train.log, in bytes.")]
-    text: Annotated[str, Meta(description="The same in words, with what to do.")]
-    remedy: Annotated[str, Meta(description="What to do about it; empty in older records.")] = ""
+    first: Annotated[int, doc("First iteration where it shows (1-based).")]
+    last: Annotated[int, doc("Last iteration where it shows (1-based).")]
+    seconds: Annotated[float, doc("Seconds that the other clock has more there.")]
+    began_at: Annotated[int, doc("Where it begins in train.log, in bytes.")]
+    ended_at: Annotated[int, doc("Where it ends in train.log, in bytes.")]
+    text: Annotated[str, doc("The same in words, with what to do.")]
+    remedy: Annotated[str, doc("What to do about it; empty in older records.")] = ""
 
 
 ComparedName = Literal["arrival", "printed", "total"]
@@ -47,16 +45,16 @@ class ComparedClock(msgspec.Struct, frozen=True, kw_only=True):
 
     clock: Annotated[
         ComparedName,
-        Meta(
-            description="arrival of the lines, time stamps printed in them, or a total that the log"
-            " prints elsewhere."
+        doc(
+            "arrival of the lines, time stamps printed in them, or a total that the log prints"
+            " elsewhere."
         ),
     ]
-    name: Annotated[str, Meta(description="What it is in words, e.g. its 'Training cost'.")]
-    first: Annotated[int, Meta(description="First iteration compared (1-based).")]
-    last: Annotated[int, Meta(description="Last iteration compared (1-based, inclusive).")]
-    log_seconds: Annotated[float, Meta(description="Their seconds by the log's own figures.")]
-    seconds: Annotated[float, Meta(description="Their seconds by this clock.")]
+    name: Annotated[str, doc("What it is in words, e.g. its 'Training cost'.")]
+    first: Annotated[int, doc("First iteration compared (1-based).")]
+    last: Annotated[int, doc("Last iteration compared (1-based, inclusive).")]
+    log_seconds: Annotated[float, doc("Their seconds by the log's own figures.")]
+    seconds: Annotated[float, doc("Their seconds by this clock.")]
 
     @property
     def ratio(self) -> float:

@@ -3,8 +3,8 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
 
+from mrbench.model.doc import doc
 from mrbench.model.measurement import Interval
 from mrbench.model.run import Status
 from mrbench.model.suite import Disparity
@@ -21,11 +21,11 @@ LONGEST = 72  # characters of a value that a line shows
 class Difference(msgspec.Struct, frozen=True):
     """One fact that is not the same in both records."""
 
-    key: Annotated[str, Meta(description="Dotted key of the fact.")]
-    kind: Annotated[Kind, Meta(description="What it means for a comparison of the numbers.")]
-    reason: Annotated[str, Meta(description="Why.")]
-    a: Annotated[Any, Meta(description="The fact's value in the first record.")]
-    b: Annotated[Any, Meta(description="The same in the second.")]
+    key: Annotated[str, doc("Dotted key of the fact.")]
+    kind: Annotated[Kind, doc("What it means for a comparison of the numbers.")]
+    reason: Annotated[str, doc("Why.")]
+    a: Annotated[Any, doc("The fact's value in the first record.")]
+    b: Annotated[Any, doc("The same in the second.")]
 
     def __str__(self) -> str:
         """Return the fact with both its values."""
@@ -35,62 +35,51 @@ class Difference(msgspec.Struct, frozen=True):
 class ComparedSide(msgspec.Struct, frozen=True, kw_only=True):
     """One of the two: a run, or repeats of one."""
 
-    run: Annotated[str, Meta(description="What it was called: a run's folder, archive, or a row.")]
-    id: Annotated[str, Meta(description="suite/implementation/folder of its newest run.")]
-    status: Annotated[Status, Meta(description="ok, or why the newest run has no number.")]
-    unit: Annotated[Unit, Meta(description="What the throughput counts.")]
-    throughput: Annotated[
-        float | None, Meta(description="Throughput of the runs whose number can be used.")
-    ]
+    run: Annotated[str, doc("What it was called: a run's folder, archive, or a row.")]
+    id: Annotated[str, doc("suite/implementation/folder of its newest run.")]
+    status: Annotated[Status, doc("ok, or why the newest run has no number.")]
+    unit: Annotated[Unit, doc("What the throughput counts.")]
+    throughput: Annotated[float | None, doc("Throughput of the runs whose number can be used.")]
     interval: Annotated[
         Interval | None,
-        Meta(
-            description="Its 95 % confidence interval: of several runs for their mean, of a single"
-            " one within that run."
+        doc(
+            "Its 95 % confidence interval: of several runs for their mean, of a single one within"
+            " that run."
         ),
     ]
-    runs: Annotated[tuple[str, ...], Meta(description="Ids of the runs that count, oldest first.")]
-    run_throughput: Annotated[tuple[float, ...], Meta(description="Throughput of each of them.")]
+    runs: Annotated[tuple[str, ...], doc("Ids of the runs that count, oldest first.")]
+    run_throughput: Annotated[tuple[float, ...], doc("Throughput of each of them.")]
     assumed_noise: Annotated[
         float | None,
-        Meta(
-            description="Standard deviation from run to run, a share, that a baseline gave for a"
-            " single run."
-        ),
+        doc("Standard deviation from run to run, a share, that a baseline gave for a single run."),
     ]
-    left_out: Annotated[
-        tuple[str, ...], Meta(description="The other runs, each with why it does not count.")
-    ]
+    left_out: Annotated[tuple[str, ...], doc("The other runs, each with why it does not count.")]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What `mrbench compare --json` prints."""
 
-    a: Annotated[ComparedSide, Meta(description="The first side.")]
-    b: Annotated[ComparedSide, Meta(description="The second side.")]
-    comparable: Annotated[bool, Meta(description="Whether the numbers may be compared.")]
-    verdict: Annotated[str, Meta(description="The same in words.")]
-    ratio_b_to_a: Annotated[
-        float | None, Meta(description="Throughput of b by that of a, if comparable.")
-    ]
+    a: Annotated[ComparedSide, doc("The first side.")]
+    b: Annotated[ComparedSide, doc("The second side.")]
+    comparable: Annotated[bool, doc("Whether the numbers may be compared.")]
+    verdict: Annotated[str, doc("The same in words.")]
+    ratio_b_to_a: Annotated[float | None, doc("Throughput of b by that of a, if comparable.")]
     low_ratio_b_to_a: Annotated[
         float | None,
-        Meta(
-            description="Low end of its 95 % confidence interval; null where a side has one run and"
-            " nothing is known of its noise."
+        doc(
+            "Low end of its 95 % confidence interval; null where a side has one run and nothing is"
+            " known of its noise."
         ),
     ]
-    high_ratio_b_to_a: Annotated[float | None, Meta(description="High end of it.")]
-    conclusion: Annotated[
-        str, Meta(description="What the ratio says, in words; empty if not comparable.")
-    ]
+    high_ratio_b_to_a: Annotated[float | None, doc("High end of it.")]
+    conclusion: Annotated[str, doc("What the ratio says, in words; empty if not comparable.")]
     differences: Annotated[
-        tuple[Difference, ...], Meta(description="Those that forbid a comparison come first.")
+        tuple[Difference, ...], doc("Those that forbid a comparison come first.")
     ]
     of_suite: Annotated[
         tuple[Disparity, ...],
-        Meta(
-            description="What the suite says is not equal between their implementations, and which"
-            " way it pushes the number."
+        doc(
+            "What the suite says is not equal between their implementations, and which way it"
+            " pushes the number."
         ),
     ] = ()

@@ -4,73 +4,69 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
+from mrbench.model.doc import doc
 from mrbench.model.finding import Problem
 
 
 class ContainerImage(msgspec.Struct, frozen=True, kw_only=True):
     """The image of a container."""
 
-    id: Annotated[str, Meta(description="The engine's id of the image.")]
-    digests: Annotated[tuple[str, ...] | None, Meta(description="Digests in registries.")] = None
-    tags: Annotated[tuple[str, ...] | None, Meta(description="Names and tags.")] = None
-    environment: Annotated[
-        str | None, Meta(description="Digest of the environment built into it.")
-    ] = None
+    id: Annotated[str, doc("The engine's id of the image.")]
+    digests: Annotated[tuple[str, ...] | None, doc("Digests in registries.")] = None
+    tags: Annotated[tuple[str, ...] | None, doc("Names and tags.")] = None
+    environment: Annotated[str | None, doc("Digest of the environment built into it.")] = None
 
 
 class ContainerEngine(msgspec.Struct, frozen=True, kw_only=True):
     """The engine that ran a container."""
 
-    version: Annotated[str | None, Meta(description="Version of Docker.")] = None
-    storage_driver: Annotated[str | None, Meta(description="How files are stored.")] = None
-    runtime: Annotated[str | None, Meta(description="Default runtime.")] = None
-    cgroup_version: Annotated[str | None, Meta(description="Version of control groups.")] = None
-    rootless: Annotated[bool | None, Meta(description="Whether it runs without root.")] = None
-    gpu_runtimes: Annotated[tuple[str, ...], Meta(description="Runtimes for GPUs.")] = ()
+    version: Annotated[str | None, doc("Version of Docker.")] = None
+    storage_driver: Annotated[str | None, doc("How files are stored.")] = None
+    runtime: Annotated[str | None, doc("Default runtime.")] = None
+    cgroup_version: Annotated[str | None, doc("Version of control groups.")] = None
+    rootless: Annotated[bool | None, doc("Whether it runs without root.")] = None
+    gpu_runtimes: Annotated[tuple[str, ...], doc("Runtimes for GPUs.")] = ()
 
 
 class DockerContainer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The container that a run trained in, and how it ended; also container.json."""
 
-    image: Annotated[ContainerImage, Meta(description="What the container was made of.")]
-    engine: Annotated[ContainerEngine, Meta(description="What ran it.")]
-    entrypoint: Annotated[tuple[str, ...], Meta(description="The program.")] = ()
-    command: Annotated[tuple[str, ...], Meta(description="The program's arguments.")] = ()
-    working_dir: Annotated[str | None, Meta(description="Where it was started.")] = None
-    user: Annotated[str | None, Meta(description="uid:gid of the training.")] = None
-    group_add: Annotated[tuple[str, ...], Meta(description="Further groups.")] = ()
-    labels: Annotated[Mapping[str, str], Meta(description="Labels of the container.")] = {}
-    network_mode: Annotated[str | None, Meta(description="Docker's network mode.")] = None
-    hostname: Annotated[str | None, Meta(description="Host name inside.")] = None
-    init: Annotated[bool | None, Meta(description="Whether an init process ran inside.")] = None
-    security_opt: Annotated[tuple[str, ...], Meta(description="Security options.")] = ()
+    image: Annotated[ContainerImage, doc("What the container was made of.")]
+    engine: Annotated[ContainerEngine, doc("What ran it.")]
+    entrypoint: Annotated[tuple[str, ...], doc("The program.")] = ()
+    command: Annotated[tuple[str, ...], doc("The program's arguments.")] = ()
+    working_dir: Annotated[str | None, doc("Where it was started.")] = None
+    user: Annotated[str | None, doc("uid:gid of the training.")] = None
+    group_add: Annotated[tuple[str, ...], doc("Further groups.")] = ()
+    labels: Annotated[Mapping[str, str], doc("Labels of the container.")] = {}
+    network_mode: Annotated[str | None, doc("Docker's network mode.")] = None
+    hostname: Annotated[str | None, doc("Host name inside.")] = None
+    init: Annotated[bool | None, doc("Whether an init process ran inside.")] = None
+    security_opt: Annotated[tuple[str, ...], doc("Security options.")] = ()
     healthcheck: Annotated[
-        Mapping[str, tuple[str, ...]] | None, Meta(description="The health check's command.")
+        Mapping[str, tuple[str, ...]] | None, doc("The health check's command.")
     ] = None
-    ipc_mode: Annotated[str | None, Meta(description="Docker's IPC mode.")] = None
-    shm_size: Annotated[str | int | None, Meta(description="Size of /dev/shm.")] = None
-    mem_limit: Annotated[str | None, Meta(description="Limit of memory.")] = None
-    memswap_limit: Annotated[str | None, Meta(description="Limit of memory and swap.")] = None
-    mounts: Annotated[
-        Mapping[str, bool], Meta(description="Mounted folders, and whether read-only.")
-    ] = {}
-    gpus: Annotated[tuple[str, ...], Meta(description="GPUs handed in.")] = ()
-    variables: Annotated[tuple[str, ...], Meta(description="Names of the job's variables.")] = ()
-    ulimits: Annotated[Mapping[str, int], Meta(description="Limits that were granted.")] = {}
-    warnings: Annotated[tuple[str, ...], Meta(description="What was not as asked for.")] = ()
-    container: Annotated[str | None, Meta(description="The engine's id of it.")] = None
-    started: Annotated[bool | None, Meta(description="Whether it was started.")] = None
-    pid: Annotated[int | None, Meta(description="Its first process.")] = None
-    code: Annotated[int | None, Meta(description="Exit code.")] = None
-    out_of_memory: Annotated[bool | None, Meta(description="Killed for memory.")] = None
-    error: Annotated[str | None, Meta(description="The engine's error.")] = None
-    failed: Annotated[str | None, Meta(description="Why it could not be run.")] = None
-    remedy: Annotated[str | None, Meta(description="What to do about that.")] = None
-    began: Annotated[str | None, Meta(description="UTC time of its start.")] = None
-    ended: Annotated[str | None, Meta(description="UTC time of its end.")] = None
-    removed: Annotated[bool | None, Meta(description="Whether it was removed.")] = None
+    ipc_mode: Annotated[str | None, doc("Docker's IPC mode.")] = None
+    shm_size: Annotated[str | int | None, doc("Size of /dev/shm.")] = None
+    mem_limit: Annotated[str | None, doc("Limit of memory.")] = None
+    memswap_limit: Annotated[str | None, doc("Limit of memory and swap.")] = None
+    mounts: Annotated[Mapping[str, bool], doc("Mounted folders, and whether read-only.")] = {}
+    gpus: Annotated[tuple[str, ...], doc("GPUs handed in.")] = ()
+    variables: Annotated[tuple[str, ...], doc("Names of the job's variables.")] = ()
+    ulimits: Annotated[Mapping[str, int], doc("Limits that were granted.")] = {}
+    warnings: Annotated[tuple[str, ...], doc("What was not as asked for.")] = ()
+    container: Annotated[str | None, doc("The engine's id of it.")] = None
+    started: Annotated[bool | None, doc("Whether it was started.")] = None
+    pid: Annotated[int | None, doc("Its first process.")] = None
+    code: Annotated[int | None, doc("Exit code.")] = None
+    out_of_memory: Annotated[bool | None, doc("Killed for memory.")] = None
+    error: Annotated[str | None, doc("The engine's error.")] = None
+    failed: Annotated[str | None, doc("Why it could not be run.")] = None
+    remedy: Annotated[str | None, doc("What to do about that.")] = None
+    began: Annotated[str | None, doc("UTC time of its start.")] = None
+    ended: Annotated[str | None, doc("UTC time of its end.")] = None
+    removed: Annotated[bool | None, doc("Whether it was removed.")] = None
 
 
 class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
+from mrbench.model.doc import doc
 from mrbench.model.inputs import Step, SyntheticData, Words
 
 
@@ -21,8 +22,8 @@ class Converted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     makes: Annotated[
         Words,
-        Meta(
-            description="Files and folders that must be in {converted} afterwards, e.g."
+        doc(
+            "Files and folders that must be in {converted} afterwards, e.g."
             " [train-00000-of-00004.tfrecord]."
         ),
     ] = ()
@@ -35,38 +36,37 @@ class Dataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     layout: Annotated[
         str,
-        Meta(
-            description="How the data folder is laid out, in words, e.g. 'COCO 2017, as train2017/"
-            " and annotations/'."
+        doc(
+            "How the data folder is laid out, in words, e.g. 'COCO 2017, as train2017/ and"
+            " annotations/'."
         ),
     ]
     needs: Annotated[
         Words,
-        Meta(
-            description="Files and folders that must be in the data folder, e.g."
+        doc(
+            "Files and folders that must be in the data folder, e.g."
             " annotations/instances_train2017.json."
         ),
     ] = ()
     links: Annotated[
         Mapping[str, str],
-        Meta(
-            description="Links to make in the checkout: path in the checkout, then path in the data"
-            " folder, e.g. {datasets/coco: .}."
+        doc(
+            "Links to make in the checkout: path in the checkout, then path in the data folder,"
+            " e.g. {datasets/coco: .}."
         ),
     ] = {}
     prepare: Annotated[
         tuple[Step, ...],
-        Meta(description="Commands that convert the data before each training, run in its copy."),
+        doc("Commands that convert the data before each training, run in its copy."),
     ] = ()
     converted: Annotated[
         Converted | None,
-        Meta(
-            description="The dataset in another format, made once and kept. Made again when the"
-            " source, the environment, the data or the steps change. {converted} in the command"
-            " is its folder."
+        doc(
+            "The dataset in another format, made once and kept. Made again when the source, the"
+            " environment, the data or the steps change. {converted} in the command is its folder."
         ),
     ] = None
     synthetic: Annotated[
         SyntheticData | None,
-        Meta(description="Train on images that mrbench draws; --data is then not needed."),
+        doc("Train on images that mrbench draws; --data is then not needed."),
     ] = None

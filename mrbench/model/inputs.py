@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
+from mrbench.model.doc import doc
+
 # What is wrong and what to do, where the pattern of a `msgspec.Meta` would explain nothing.
 PROBLEM = "problem"
 # The loader takes numbers and truth values as the text that stands there: `CUDA: 10.0`.
@@ -50,7 +52,7 @@ VariableName = Annotated[
 Words = Annotated[tuple[str, ...], Meta(extra_json_schema={ALSO: ["string"]})]
 Command = Annotated[Words, Meta(min_length=1)]
 # A command in a list of commands.
-Step = Annotated[Command, Meta(description="One command: a list of words, or one line.")]
+Step = Annotated[Command, doc("One command: a list of words, or one line.")]
 Value = Annotated[
     str, Meta(extra={ANY_TEXT: True}, extra_json_schema={ALSO: ["number", "boolean"]})
 ]
@@ -60,7 +62,7 @@ class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Iterations first+1 .. last (1-based) are measured: 100:500 means the 400 after the 100th."""
 
     first: Annotated[int, Meta(ge=0, description="Iterations to leave out at the start, e.g. 100.")]
-    last: Annotated[Count, Meta(description="The last iteration to measure (1-based), e.g. 500.")]
+    last: Annotated[Count, doc("The last iteration to measure (1-based), e.g. 500.")]
 
     def __post_init__(self) -> None:
         """Refuse an empty window."""
@@ -76,15 +78,13 @@ class Substitution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Replace a literal text in tracked files, and state beforehand what that will change."""
 
     text: Annotated[str, Meta(min_length=1, description="Literal text to replace; no pattern.")]
-    replacement: Annotated[str, Meta(description="What to put there instead.")]
-    files: Annotated[
-        str, Meta(description="Git pathspec of the files to change, e.g. 'configs/*.yaml'.")
-    ]
+    replacement: Annotated[str, doc("What to put there instead.")]
+    files: Annotated[str, doc("Git pathspec of the files to change, e.g. 'configs/*.yaml'.")]
     expect_files: Annotated[
-        Count, Meta(description="Number of files that must change; any other number is an error.")
+        Count, doc("Number of files that must change; any other number is an error.")
     ]
     expect_lines: Annotated[
-        Count, Meta(description="Number of lines that must change; any other number is an error.")
+        Count, doc("Number of lines that must change; any other number is an error.")
     ]
 
 
@@ -106,42 +106,40 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ""
     commit: Annotated[
-        Commit, Meta(description="Commit to check out: all 40 hex digits, since the rest can move.")
+        Commit, doc("Commit to check out: all 40 hex digits, since the rest can move.")
     ] = ""
     package: Annotated[
         ExactPackage | None,
-        Meta(
-            description="Instead of url and commit: a package of a Python package index with its"
-            " version, e.g. mmdet==3.3.0. Its wheel (one for any platform) or sdist is unpacked."
+        doc(
+            "Instead of url and commit: a package of a Python package index with its version, e.g."
+            " mmdet==3.3.0. Its wheel (one for any platform) or sdist is unpacked."
         ),
     ] = None
     sha256: Annotated[
         FileSha256 | None,
-        Meta(description="SHA-256 of the package's wheel or sdist: 64 hex digits."),
+        doc("SHA-256 of the package's wheel or sdist: 64 hex digits."),
     ] = None
     tree: Annotated[
         Tree | None,
-        Meta(
-            description="Git tree id that the checkout must have once it is patched. `mrbench"
-            " prepare --checkout-only` prints it."
+        doc(
+            "Git tree id that the checkout must have once it is patched. `mrbench prepare"
+            " --checkout-only` prints it."
         ),
     ] = None
     patches: Annotated[
         Words,
-        Meta(
-            description="Patches to apply, in this order, with no fuzz: paths below patches/,"
-            " e.g. 2019/simpledet.patch; for a recipe of your own relative to the recipe."
+        doc(
+            "Patches to apply, in this order, with no fuzz: paths below patches/, e.g."
+            " 2019/simpledet.patch; for a recipe of your own relative to the recipe."
         ),
     ] = ()
     substitutions: Annotated[
         tuple[Substitution, ...],
-        Meta(description="Literal replacements to make before the patches are applied."),
+        doc("Literal replacements to make before the patches are applied."),
     ] = ()
     paths: Annotated[
         Words,
-        Meta(
-            description="Sparse-checkout patterns: check out these parts only. Default: everything."
-        ),
+        doc("Sparse-checkout patterns: check out these parts only. Default: everything."),
     ] = ()
 
     @property
@@ -170,36 +168,32 @@ class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     }
     UNLESS: ClassVar[Mapping[str, tuple[str, ...]]] = Source.UNLESS
 
-    url: Annotated[
-        str, Meta(description="Repository to fetch from: an https, ssh or file URL.")
-    ] = ""
+    url: Annotated[str, doc("Repository to fetch from: an https, ssh or file URL.")] = ""
     commit: Annotated[
-        Commit, Meta(description="Commit to build: all 40 hex digits, since the rest can move.")
+        Commit, doc("Commit to build: all 40 hex digits, since the rest can move.")
     ] = ""
     package: Annotated[
         ExactPackage | None,
-        Meta(
-            description="Instead of url and commit: a package of a Python package index with its"
-            " version, e.g. mmcv==2.1.0. Its sdist is built."
+        doc(
+            "Instead of url and commit: a package of a Python package index with its version, e.g."
+            " mmcv==2.1.0. Its sdist is built."
         ),
     ] = None
-    sha256: Annotated[
-        FileSha256 | None, Meta(description="SHA-256 of the package's sdist: 64 hex digits.")
-    ] = None
+    sha256: Annotated[FileSha256 | None, doc("SHA-256 of the package's sdist: 64 hex digits.")] = (
+        None
+    )
     tree: Annotated[
-        Tree | None, Meta(description="Git tree id that the source must have once it is changed.")
+        Tree | None, doc("Git tree id that the source must have once it is changed.")
     ] = None
     substitutions: Annotated[
         tuple[Substitution, ...],
-        Meta(description="Literal replacements to make before it is built."),
+        doc("Literal replacements to make before it is built."),
     ] = ()
     variables: Annotated[
         Mapping[str, str],
-        Meta(description="Environment variables of the build, e.g. {MAX_JOBS: '4'}."),
+        doc("Environment variables of the build, e.g. {MAX_JOBS: '4'}."),
     ] = {}
-    folder: Annotated[
-        str, Meta(description="Folder with the package's setup.py or pyproject.toml.")
-    ] = "."
+    folder: Annotated[str, doc("Folder with the package's setup.py or pyproject.toml.")] = "."
 
 
 class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -209,91 +203,87 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     kind: Annotated[
         Literal["current", "venv", "image"],
-        Meta(
-            description="current: the environment that runs mrbench. venv: a virtual environment"
-            " that mrbench makes. image: inside a container image only."
+        doc(
+            "current: the environment that runs mrbench. venv: a virtual environment that mrbench"
+            " makes. image: inside a container image only."
         ),
     ]
-    python: Annotated[
-        str | None, Meta(description='Python version for kind venv, in quotes, e.g. "3.7".')
-    ] = None
+    python: Annotated[str | None, doc('Python version for kind venv, in quotes, e.g. "3.7".')] = (
+        None
+    )
     requirements: Annotated[
         Words,
-        Meta(
-            description="Python packages to install, with exact versions, e.g. torch==1.3.0. The"
-            " lock is made from them."
+        doc(
+            "Python packages to install, with exact versions, e.g. torch==1.3.0. The lock is made"
+            " from them."
         ),
     ] = ()
     build_requirements: Annotated[
         Words,
-        Meta(
-            description="Python packages that must be installed before anything is built, e.g."
+        doc(
+            "Python packages that must be installed before anything is built, e.g."
             " setuptools==57.5.0. The lock is made from them, too."
         ),
     ] = ()
     no_deps: Annotated[
         bool | Words,
-        Meta(
-            description="Requirements to take without their own dependencies, by name, where"
-            " upstream's conflict, e.g. [imgaug]; true: all of them. What is really needed of those"
-            " must then be in `requirements`."
+        doc(
+            "Requirements to take without their own dependencies, by name, where upstream's"
+            " conflict, e.g. [imgaug]; true: all of them. What is really needed of those must then"
+            " be in `requirements`."
         ),
     ] = ()
     lock: Annotated[
         str | None,
-        Meta(
-            description="Lock file beside the recipe: every package with version and hashes."
-            " `mrbench lock` writes it. Several recipes may name the same file."
+        doc(
+            "Lock file beside the recipe: every package with version and hashes. `mrbench lock`"
+            " writes it. Several recipes may name the same file."
         ),
     ] = None
     index: Annotated[
         str | None,
-        Meta(
-            description="Package index to ask before PyPI (or MRBENCH_INDEX), an https or file"
-            " URL, e.g. https://download.pytorch.org/whl/cpu. A package that it has is taken from"
-            " there only."
+        doc(
+            "Package index to ask before PyPI (or MRBENCH_INDEX), an https or file URL, e.g."
+            " https://download.pytorch.org/whl/cpu. A package that it has is taken from there only."
         ),
     ] = None
     find_links: Annotated[
         Words,
-        Meta(
-            description="Pages or folders that list wheels, as https or file URLs, e.g."
-            " file:///data/wheels."
-        ),
+        doc("Pages or folders that list wheels, as https or file URLs, e.g. file:///data/wheels."),
     ] = ()
     packages: Annotated[
         tuple[Package, ...],
-        Meta(description="Python packages to build from repositories instead of an index."),
+        doc("Python packages to build from repositories instead of an index."),
     ] = ()
     supplied: Annotated[
         Words,
-        Meta(
-            description="Requirements that are on no index and hence in no lock: their wheels come"
-            " from a folder of wheels, e.g. a mirror's."
+        doc(
+            "Requirements that are on no index and hence in no lock: their wheels come from a"
+            " folder of wheels, e.g. a mirror's."
         ),
     ] = ()
     build: Annotated[
         tuple[Step, ...],
-        Meta(
-            description="Commands that compile the checkout, run in it, e.g. '{python} setup.py"
-            " build_ext --inplace'."
+        doc(
+            "Commands that compile the checkout, run in it, e.g. '{python} setup.py build_ext"
+            " --inplace'."
         ),
     ] = ()
     probe: Annotated[
         Words,
-        Meta(description="Modules that must import once everything is installed, e.g. torch."),
+        doc("Modules that must import once everything is installed, e.g. torch."),
     ] = ()
     system: Annotated[
         Words,
-        Meta(
-            description="What the machine itself must have, in words, e.g. 'g++ 4.9 to 8'."
-            " `mrbench doctor` looks for the programs and libraries that it recognizes."
+        doc(
+            "What the machine itself must have, in words, e.g. 'g++ 4.9 to 8'. `mrbench doctor`"
+            " looks for the programs and libraries that it recognizes."
         ),
     ] = ()
     image: Annotated[
         str | None,
-        Meta(
-            description="Container image to train in: a tag with its digest, e.g."
+        doc(
+            "Container image to train in: a tag with its digest, e.g."
             " pytorch/pytorch:1.3-cuda10.1-cudnn7-devel@sha256:... ."
         ),
     ] = None
@@ -304,24 +294,22 @@ class SyntheticData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     LATER: ClassVar[Mapping[str, Any]] = {"width": None, "height": None, "like": None}
 
-    images: Annotated[
-        int, Meta(description="Number of training images, at least 2; an eighth as many to test.")
-    ]
-    width: Annotated[
-        int | None, Meta(description="Width of an image in pixels, 32 to 8192; not with like.")
-    ] = None
+    images: Annotated[int, doc("Number of training images, at least 2; an eighth as many to test.")]
+    width: Annotated[int | None, doc("Width of an image in pixels, 32 to 8192; not with like.")] = (
+        None
+    )
     height: Annotated[
-        int | None, Meta(description="Height of an image in pixels, 32 to 8192; not with like.")
+        int | None, doc("Height of an image in pixels, 32 to 8192; not with like.")
     ] = None
     like: Annotated[
         Literal["coco"] | None,
-        Meta(
-            description="coco: sizes, objects, outlines and bytes of an image as COCO's. Default:"
-            " images of width and height, with 3 to 8 simple shapes."
+        doc(
+            "coco: sizes, objects, outlines and bytes of an image as COCO's. Default: images of"
+            " width and height, with 3 to 8 simple shapes."
         ),
     ] = None
     seed: Annotated[
-        int, Meta(description="Seed of the random numbers: the same seed draws the same images.")
+        int, doc("Seed of the random numbers: the same seed draws the same images.")
     ] = 0
 
     def __post_init__(self) -> None:
@@ -341,29 +329,21 @@ class SyntheticData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class WeightsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file of pretrained weights: its name under the weights folder, and where to get it."""
 
-    file: Annotated[
-        str, Meta(description="Path below the weights folder, e.g. detectron2/R-50.pkl.")
-    ]
-    url: Annotated[
-        str, Meta(description="URL to download from: https or file; http is asked by https.")
-    ]
+    file: Annotated[str, doc("Path below the weights folder, e.g. detectron2/R-50.pkl.")]
+    url: Annotated[str, doc("URL to download from: https or file; http is asked by https.")]
     other_urls: Annotated[
-        Words, Meta(description="More URLs of the same file, tried in turn if the first fails.")
+        Words, doc("More URLs of the same file, tried in turn if the first fails.")
     ] = ()
-    size_bytes: Annotated[
-        Count | None, Meta(description="Size of the file in bytes, if known.")
-    ] = None
-    md5: Annotated[str | None, Meta(description="Published MD5 digest in hex, 32 digits.")] = None
-    sha256: Annotated[
-        str | None, Meta(description="Published SHA-256 digest in hex, 64 digits.")
-    ] = None
+    size_bytes: Annotated[Count | None, doc("Size of the file in bytes, if known.")] = None
+    md5: Annotated[str | None, doc("Published MD5 digest in hex, 32 digits.")] = None
+    sha256: Annotated[str | None, doc("Published SHA-256 digest in hex, 64 digits.")] = None
     sha256_prefix: Annotated[
         str | None,
-        Meta(description="The first digits of the SHA-256 digest, where no more is published."),
+        doc("The first digits of the SHA-256 digest, where no more is published."),
     ] = None
     link: Annotated[
         str | None,
-        Meta(description="Path in the checkout where a link to the file is made, if needed."),
+        doc("Path in the checkout where a link to the file is made, if needed."),
     ] = None
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
+from mrbench.model.doc import doc
 from mrbench.model.run import Status
 
 FEW = 6  # packages that a line names
@@ -36,20 +36,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """A checkout with patches applied."""
 
-    path: Annotated[Path, Meta(description="Folder of the checkout.")]
-    commit: Annotated[str, Meta(description="Commit that was checked out.")]
-    tree: Annotated[str, Meta(description="Git tree id with the patches applied.")]
-    base_tree: Annotated[str, Meta(description="Git tree id of the commit, without patches.")]
-    fetched_bytes: Annotated[int, Meta(description="Bytes by which the object store grew for it.")]
-    reused: Annotated[bool, Meta(description="Whether it was there already.")]
+    path: Annotated[Path, doc("Folder of the checkout.")]
+    commit: Annotated[str, doc("Commit that was checked out.")]
+    tree: Annotated[str, doc("Git tree id with the patches applied.")]
+    base_tree: Annotated[str, doc("Git tree id of the commit, without patches.")]
+    fetched_bytes: Annotated[int, doc("Bytes by which the object store grew for it.")]
+    reused: Annotated[bool, doc("Whether it was there already.")]
 
 
 class OtherVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A package, or Python itself, of another version than the lock's."""
 
-    name: Annotated[str, Meta(description="Name of the package, or Python.")]
-    locked: Annotated[str, Meta(description="Version that the recipe's lock has.")]
-    installed: Annotated[str, Meta(description="Version that trained.")]
+    name: Annotated[str, doc("Name of the package, or Python.")]
+    locked: Annotated[str, doc("Version that the recipe's lock has.")]
+    installed: Annotated[str, doc("Version that trained.")]
 
     def __str__(self) -> str:
         """Return it as people read it."""
@@ -59,13 +59,9 @@ class OtherVersion(msgspec.Struct, frozen=True, kw_only=True):
 class LockDifference(msgspec.Struct, frozen=True, kw_only=True):
     """In what the user's own interpreter differs from the recipe's lock."""
 
-    same: Annotated[int, Meta(description="Packages of the lock's version.")]
-    other: Annotated[
-        tuple[OtherVersion, ...], Meta(description="Packages of another version.")
-    ] = ()
-    missing: Annotated[
-        tuple[str, ...], Meta(description="Packages of the lock that are not installed.")
-    ] = ()
+    same: Annotated[int, doc("Packages of the lock's version.")]
+    other: Annotated[tuple[OtherVersion, ...], doc("Packages of another version.")] = ()
+    missing: Annotated[tuple[str, ...], doc("Packages of the lock that are not installed.")] = ()
 
     def __str__(self) -> str:
         """Return it in one line; of many packages the first are named."""
@@ -86,59 +82,57 @@ def _few(names: Iterable[str]) -> str:
 class BuiltPackage(msgspec.Struct, frozen=True, kw_only=True):
     """A package that was built from its source for an environment."""
 
-    source: Annotated[str, Meta(description="Repository's URL, or a package with its version.")]
-    revision: Annotated[str, Meta(description="Commit, or SHA-256 of the package's file.")]
-    tree: Annotated[str, Meta(description="Git tree id of the source, changed as the recipe says.")]
-    wheel: Annotated[str, Meta(description="Name of the wheel that was built.")]
-    sha256: Annotated[str, Meta(description="SHA-256 of that wheel.")]
+    source: Annotated[str, doc("Repository's URL, or a package with its version.")]
+    revision: Annotated[str, doc("Commit, or SHA-256 of the package's file.")]
+    tree: Annotated[str, doc("Git tree id of the source, changed as the recipe says.")]
+    wheel: Annotated[str, doc("Name of the wheel that was built.")]
+    sha256: Annotated[str, doc("SHA-256 of that wheel.")]
     variables: Annotated[
-        Mapping[str, str], Meta(description="Variables that the recipe sets for the build.")
+        Mapping[str, str], doc("Variables that the recipe sets for the build.")
     ] = {}
-    built_in_s: Annotated[float | None, Meta(description="Seconds that building it took.")] = None
-    reused: Annotated[
-        bool, Meta(description="Whether the wheel was there when the environment was made.")
-    ] = False
+    built_in_s: Annotated[float | None, doc("Seconds that building it took.")] = None
+    reused: Annotated[bool, doc("Whether the wheel was there when the environment was made.")] = (
+        False
+    )
 
 
 class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """An environment that was made."""
 
-    python: Annotated[Path, Meta(description="Path of the interpreter.")]
-    template: Annotated[Path, Meta(description="Folder of the source that runs are copied from.")]
-    digest: Annotated[
-        str, Meta(description="Name of the environment: SHA-256 of all that decides it.")
-    ]
+    python: Annotated[Path, doc("Path of the interpreter.")]
+    template: Annotated[Path, doc("Folder of the source that runs are copied from.")]
+    digest: Annotated[str, doc("Name of the environment: SHA-256 of all that decides it.")]
     frozen: Annotated[
         tuple[str, ...],
-        Meta(description="Installed packages with their versions, as pip freeze lists them."),
+        doc("Installed packages with their versions, as pip freeze lists them."),
     ]
-    reused: Annotated[bool, Meta(description="Whether it was there already.")]
+    reused: Annotated[bool, doc("Whether it was there already.")]
     interpreter: Annotated[
         str | None,
-        Meta(description="Implementation, version and build of the interpreter; null: an image's."),
+        doc("Implementation, version and build of the interpreter; null: an image's."),
     ] = None
     built_with: Annotated[
         Mapping[str, str] | None,
-        Meta(description="The caller's variables that compilers were given, if any."),
+        doc("The caller's variables that compilers were given, if any."),
     ] = None
     built: Annotated[
         tuple[BuiltPackage, ...],
-        Meta(description="Packages that were built from sources for it, and from what."),
+        doc("Packages that were built from sources for it, and from what."),
     ] = ()
-    made_in_s: Annotated[float | None, Meta(description="Seconds that making it took.")] = None
-    size_bytes: Annotated[int | None, Meta(description="Size on disk in bytes.")] = None
+    made_in_s: Annotated[float | None, doc("Seconds that making it took.")] = None
+    size_bytes: Annotated[int | None, doc("Size on disk in bytes.")] = None
     image: Annotated[
         str | None,
-        Meta(
-            description="Id of the container image that holds the interpreter; null: it is on the"
-            " machine itself."
+        doc(
+            "Id of the container image that holds the interpreter; null: it is on the machine"
+            " itself."
         ),
     ] = None
     lock_difference: Annotated[
         LockDifference | None,
-        Meta(
-            description="With --environment: in what it differs from the recipe's lock; null: it is"
-            " the recipe's own environment."
+        doc(
+            "With --environment: in what it differs from the recipe's lock; null: it is the"
+            " recipe's own environment."
         ),
     ] = None
 
@@ -146,29 +140,29 @@ class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
 class UsedWeights(msgspec.Struct, frozen=True, kw_only=True):
     """A file of weights that a run trained from."""
 
-    file: Annotated[str, Meta(description="Path below the weights folder.")]
-    path: Annotated[str, Meta(description="Path on this machine.")]
-    url: Annotated[str, Meta(description="URL that the recipe names.")]
-    size_bytes: Annotated[int, Meta(description="Size in bytes.")]
-    sha256: Annotated[str, Meta(description="SHA-256 of the file.")]
-    checked_by: Annotated[str, Meta(description="Published digest that agreed, or first seen.")]
+    file: Annotated[str, doc("Path below the weights folder.")]
+    path: Annotated[str, doc("Path on this machine.")]
+    url: Annotated[str, doc("URL that the recipe names.")]
+    size_bytes: Annotated[int, doc("Size in bytes.")]
+    sha256: Annotated[str, doc("SHA-256 of the file.")]
+    checked_by: Annotated[str, doc("Published digest that agreed, or first seen.")]
 
 
 class ConvertedData(msgspec.Struct, frozen=True, kw_only=True):
     """The dataset in another format, as the steps of data.converted made it."""
 
-    path: Annotated[Path, Meta(description="Folder of what was made.")]
+    path: Annotated[Path, doc("Folder of what was made.")]
     digest: Annotated[
         str,
-        Meta(
-            description="SHA-256 of all that decides it: source, environment, steps, and path,"
-            " size and time of change of each file of the data."
+        doc(
+            "SHA-256 of all that decides it: source, environment, steps, and path, size and time of"
+            " change of each file of the data."
         ),
     ]
-    reused: Annotated[bool, Meta(description="Whether it was there already.")]
-    made_in_s: Annotated[float, Meta(description="Seconds that making it took.")]
-    files: Annotated[int, Meta(description="Number of files.")]
-    size_bytes: Annotated[int, Meta(description="Size of all files in bytes.")]
+    reused: Annotated[bool, doc("Whether it was there already.")]
+    made_in_s: Annotated[float, doc("Seconds that making it took.")]
+    files: Annotated[int, doc("Number of files.")]
+    size_bytes: Annotated[int, doc("Size of all files in bytes.")]
 
 
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.doc import doc
 from mrbench.model.registration import Registered
 from mrbench.model.run import Status
 
@@ -16,9 +17,9 @@ class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run stands in the ledger: the entry that was written before its training started."""
 
     position: Annotated[int, Meta(ge=1, description="Number of that entry, from 1.")]
-    digest: Annotated[str, Meta(description="Digest of that entry, on which all later ones build.")]
+    digest: Annotated[str, doc("Digest of that entry, on which all later ones build.")]
     registered: Annotated[
-        Registered | None, Meta(description="The registration that the run is bound to, if any.")
+        Registered | None, doc("The registration that the run is bound to, if any.")
     ] = None
 
 
@@ -43,11 +44,11 @@ class PlanRuns(msgspec.Struct, frozen=True, kw_only=True):
 
     became: Annotated[
         Mapping[str, tuple[str, ...]],
-        Meta(description="Ids of the runs, by what became of them: valid, invalid, failed, ..."),
+        doc("Ids of the runs, by what became of them: valid, invalid, failed, ..."),
     ]
     registered: Annotated[
         Mapping[str, tuple[str, ...]],
-        Meta(description="Ids of those that were begun under a registration, by its digest."),
+        doc("Ids of those that were begun under a registration, by its digest."),
     ] = {}
 
     @property

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
+from mrbench.model.doc import doc
 from mrbench.model.inputs import Count, Words
 from mrbench.model.metric import MetricName, MetricPattern
 
@@ -24,28 +25,24 @@ Per = Literal["job", "device"]
 class Columns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which columns of a result file tell what, as a pattern's groups do."""
 
-    iteration: Annotated[
-        str, Meta(description="The iteration; an event file's steps are called step.")
-    ] = "step"
+    iteration: Annotated[str, doc("The iteration; an event file's steps are called step.")] = "step"
     value: Annotated[
         str | None,
-        Meta(description="The value that timing describes; without one another clock leads."),
+        doc("The value that timing describes; without one another clock leads."),
     ] = None
-    loss: Annotated[str | None, Meta(description="The loss.")] = None
-    data: Annotated[
-        str | None, Meta(description="Time spent waiting for data, in the value's unit.")
-    ] = None
-    work: Annotated[
-        str | None, Meta(description="Work of one iteration of all devices, e.g. its tokens.")
-    ] = None
+    loss: Annotated[str | None, doc("The loss.")] = None
+    data: Annotated[str | None, doc("Time spent waiting for data, in the value's unit.")] = None
+    work: Annotated[str | None, doc("Work of one iteration of all devices, e.g. its tokens.")] = (
+        None
+    )
     total_work: Annotated[
-        str | None, Meta(description="Work since the training began, all devices together.")
+        str | None, doc("Work since the training began, all devices together.")
     ] = None
     stamp: Annotated[
         str | None,
-        Meta(
-            description="When the row was written: a date and time, or seconds or milliseconds"
-            " since 1970. An event file has its own."
+        doc(
+            "When the row was written: a date and time, or seconds or milliseconds since 1970. An"
+            " event file has its own."
         ),
     ] = None
 
@@ -68,9 +65,8 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     format: Annotated[
         str | None,
-        Meta(
-            description="Name of a log format that mrbench knows, e.g. detectron2. Give either"
-            " this or pattern."
+        doc(
+            "Name of a log format that mrbench knows, e.g. detectron2. Give either this or pattern."
         ),
     ] = None
     pattern: Annotated[
@@ -98,60 +94,59 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     file: Annotated[
         str | None,
-        Meta(
-            description="File below {output} that the training writes and that is the log, instead"
-            " of what it prints: a path, or a glob pattern, e.g. logs/version_*/metrics.csv. It is"
-            " followed while it grows, which is its arrival clock."
+        doc(
+            "File below {output} that the training writes and that is the log, instead of what it"
+            " prints: a path, or a glob pattern, e.g. logs/version_*/metrics.csv. It is followed"
+            " while it grows, which is its arrival clock."
         ),
     ] = None
     columns: Annotated[
         Columns | None,
-        Meta(
-            description="Instead of format and pattern, for CSV with a header, JSON lines and"
-            " TensorBoard's event files: the column, path of keys (data.step_time) or tag of each"
-            " number."
+        doc(
+            "Instead of format and pattern, for CSV with a header, JSON lines and TensorBoard's"
+            " event files: the column, path of keys (data.step_time) or tag of each number."
         ),
     ] = None
     timing: Annotated[
         Timing | None,
-        Meta(
-            description="What value is. interval_mean: seconds per iteration, mean since the last"
-            " log line. running_mean: the same, mean over all iterations since `skipped`. rate:"
-            " work (workload.unit) per second since the last log line; per says whose."
+        doc(
+            "What value is. interval_mean: seconds per iteration, mean since the last log line."
+            " running_mean: the same, mean over all iterations since `skipped`. rate: work"
+            " (workload.unit) per second since the last log line; per says whose."
             " iterations_per_second: the same of iterations. interval_total: seconds since the last"
             " log line. cumulative: seconds since the training began, or since `skipped`."
         ),
     ] = None
     unit: Annotated[
         TimeUnit | None,
-        Meta(
-            description="Unit of value where it is a time, and of data: s, ms, us, min or h; it/s"
-            " where value is iterations per second and timing a mean. Default: what stands right"
-            " behind the value (500ms) or in brackets before it ((ms): 500), else s."
+        doc(
+            "Unit of value where it is a time, and of data: s, ms, us, min or h; it/s where value"
+            " is iterations per second and timing a mean. Default: what stands right behind the"
+            " value (500ms) or in brackets before it ((ms): 500), else s."
         ),
     ] = None
     per: Annotated[
         Per | None,
-        Meta(
-            description="Whose rate value is, with timing: rate: of the whole job, the default,"
-            " or of one device."
+        doc(
+            "Whose rate value is, with timing: rate: of the whole job, the default, or of one"
+            " device."
         ),
     ] = None
     every: Annotated[
         Count | None,
-        Meta(
-            description="Iterations from one log line to the next, e.g. 20. Where the lines show"
-            " another interval, that counts."
+        doc(
+            "Iterations from one log line to the next, e.g. 20. Where the lines show another"
+            " interval, that counts."
         ),
     ] = None
     counts_from: Annotated[
-        int, Meta(description="Number that the log prints for the first iteration: 0 or 1.")
+        int, doc("Number that the log prints for the first iteration: 0 or 1.")
     ] = 1
     epochs_from: Annotated[
         Literal[0, 1] | None,
-        Meta(
-            description="Number that the log prints for the first epoch: 0 or 1. Default: the"
-            " format's; for a pattern, 0 if the log prints an epoch 0, else 1."
+        doc(
+            "Number that the log prints for the first epoch: 0 or 1. Default: the format's; for a"
+            " pattern, 0 if the log prints an epoch 0, else 1."
         ),
     ] = None
     skipped: Annotated[
@@ -164,52 +159,51 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0
     restarts: Annotated[
         bool,
-        Meta(
-            description="Whether iteration begins anew in each epoch though the line prints no"
-            " epoch; else a smaller number means that the training was started again."
+        doc(
+            "Whether iteration begins anew in each epoch though the line prints no epoch; else a"
+            " smaller number means that the training was started again."
         ),
     ] = False
     smoothing: Annotated[
         Count | None,
-        Meta(
-            description="Iterations that value is the mean of, however often a line comes, e.g. 50,"
-            " or 1 for the last one's alone; for an interval_mean, a rate or iterations_per_second,"
-            " and for formats whose log does not state it. Default: what the"
-            " log states; of a pattern: value covers the iterations since the last log line."
+        doc(
+            "Iterations that value is the mean of, however often a line comes, e.g. 50, or 1 for"
+            " the last one's alone; for an interval_mean, a rate or iterations_per_second, and for"
+            " formats whose log does not state it. Default: what the log states; of a pattern:"
+            " value covers the iterations since the last log line."
         ),
     ] = None
     clock: Annotated[
         Clock,
-        Meta(description="Clock that leads: the log's own numbers, or the arrival of its lines."),
+        doc("Clock that leads: the log's own numbers, or the arrival of its lines."),
     ] = "log"
     keep: Annotated[
         Words,
-        Meta(
-            description="Small files below {output} to keep with the run, as glob patterns, e.g."
-            " metrics.json."
+        doc(
+            "Small files below {output} to keep with the run, as glob patterns, e.g. metrics.json."
         ),
     ] = ()
     states: Annotated[
         Mapping[str, str],
-        Meta(
-            description="What else the log states of its workload, as regular expressions with a"
-            " group around the value, or with the groups rate and seconds, whose product it is."
-            " Keys: work_per_iteration, samples_per_step (of an optimizer step), per_device, gpus,"
+        doc(
+            "What else the log states of its workload, as regular expressions with a group around"
+            " the value, or with the groups rate and seconds, whose product it is. Keys:"
+            " work_per_iteration, samples_per_step (of an optimizer step), per_device, gpus,"
             " precision, image_size (groups short and long), iterations_per_epoch."
         ),
     ] = {}
     means: Annotated[
         Mapping[str, Mapping[str, str]],
-        Meta(
-            description="What a value that the log states is in the recipe's words, by key of"
-            ' `states`, e.g. {precision: {"False": float32}} of a log that says amp=False. Other'
-            " values are taken as they are."
+        doc(
+            "What a value that the log states is in the recipe's words, by key of `states`, e.g."
+            ' {precision: {"False": float32}} of a log that says amp=False. Other values are taken'
+            " as they are."
         ),
     ] = {}
     metrics: Annotated[
         Mapping[MetricName, MetricPattern],
-        Meta(
-            description="Other values that the log prints, such as memory or the gradient's norm:"
-            " a pattern, a unit and an aggregation over the window for each name."
+        doc(
+            "Other values that the log prints, such as memory or the gradient's norm: a pattern, a"
+            " unit and an aggregation over the window for each name."
         ),
     ] = {}

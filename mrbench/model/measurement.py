@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from mrbench.model.clocks import ComparedClock, Disagreement
+from mrbench.model.doc import doc
 from mrbench.model.finding import Problem
 from mrbench.model.metric import Metric, MetricName
 from mrbench.model.run import Failure, Status
@@ -72,9 +72,9 @@ LOPSIDED = 1.5  # times: one side of an interval by the other
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """A 95 % confidence interval, low to high; of a throughput, in its unit."""
 
-    throughput: Annotated[float, Meta(description="Point estimate.")]
-    low: Annotated[float, Meta(description="Lower end.")]
-    high: Annotated[float, Meta(description="Upper end.")]
+    throughput: Annotated[float, doc("Point estimate.")]
+    low: Annotated[float, doc("Lower end.")]
+    high: Annotated[float, doc("Upper end.")]
 
     @property
     def half_width(self) -> float:
@@ -142,170 +142,148 @@ def _decimals(width: float) -> int:
 class TimedStretch(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of the window that the number covers, in seconds of the monotonic clock."""
 
-    began_s: Annotated[float, Meta(description="When it began.")]
-    ended_s: Annotated[float, Meta(description="When it ended.")]
-    iterations: Annotated[int, Meta(description="Iterations in it.")]
+    began_s: Annotated[float, doc("When it began.")]
+    ended_s: Annotated[float, doc("When it ended.")]
+    iterations: Annotated[int, doc("Iterations in it.")]
 
 
 class LogStretch(msgspec.Struct, frozen=True, kw_only=True):
     """Where the window's lines stand in the log: offsets in bytes, of a packed log unpacked."""
 
-    began_at: Annotated[int, Meta(description="Behind the number of the last line before them.")]
-    ended_at: Annotated[int, Meta(description="Behind the number of the last of them.")]
+    began_at: Annotated[int, doc("Behind the number of the last line before them.")]
+    ended_at: Annotated[int, doc("Behind the number of the last of them.")]
     until: Annotated[
         int | None,
-        Meta(description="Behind the last line of their process; null: no other process follows."),
+        doc("Behind the last line of their process; null: no other process follows."),
     ] = None
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """Throughput over a window of iterations."""
 
-    status: Annotated[Status, Meta(description="ok, or why there is no number.")]
+    status: Annotated[Status, doc("ok, or why there is no number.")]
     throughput: Annotated[
         float | None,
-        Meta(description="Units of work per second; null unless status is ok."),
+        doc("Units of work per second; null unless status is ok."),
     ] = None
-    unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
-    seconds_per_iteration: Annotated[
-        float | None, Meta(description="Mean time of an iteration in seconds.")
-    ] = None
+    unit: Annotated[Unit, doc("What the throughput counts.")] = "images"
+    seconds_per_iteration: Annotated[float | None, doc("Mean time of an iteration in seconds.")] = (
+        None
+    )
     interval: Annotated[
         Interval | None,
-        Meta(
-            description="95 % confidence interval of the throughput within this run: what it"
-            " would show over this window if only its noise were drawn anew; it says nothing about"
-            " the next run. Without work per iteration, of iterations per second."
+        doc(
+            "95 % confidence interval of the throughput within this run: what it would show over"
+            " this window if only its noise were drawn anew; it says nothing about the next run."
+            " Without work per iteration, of iterations per second."
         ),
     ] = None
-    drift: Annotated[Drift | None, Meta(description="Trend within the window.")] = None
+    drift: Annotated[Drift | None, doc("Trend within the window.")] = None
     pauses: Annotated[
         Pauses | None,
-        Meta(description="Pauses within the window; null: none were seen, or an older record."),
+        doc("Pauses within the window; null: none were seen, or an older record."),
     ] = None
     unsteady: Annotated[
         Unsteady | None,
-        Meta(
-            description="Change of speed within the window; null: none was seen, or an older"
-            " record."
-        ),
+        doc("Change of speed within the window; null: none was seen, or an older record."),
     ] = None
-    first: Annotated[int | None, Meta(description="First iteration covered (1-based).")] = None
-    last: Annotated[
-        int | None, Meta(description="Last iteration covered (1-based, inclusive).")
-    ] = None
-    iterations: Annotated[int, Meta(description="Number of these that the log lines time.")] = 0
-    intervals: Annotated[
-        int, Meta(description="Number of intervals between log lines that cover them.")
-    ] = 0
+    first: Annotated[int | None, doc("First iteration covered (1-based).")] = None
+    last: Annotated[int | None, doc("Last iteration covered (1-based, inclusive).")] = None
+    iterations: Annotated[int, doc("Number of these that the log lines time.")] = 0
+    intervals: Annotated[int, doc("Number of intervals between log lines that cover them.")] = 0
     work_per_iteration: Annotated[
-        int | None, Meta(description="Work of all GPUs in one iteration, in the unit.")
+        int | None, doc("Work of all GPUs in one iteration, in the unit.")
     ] = None
-    clock: Annotated[LeadingClock, Meta(description="Clock that the throughput comes from.")] = (
-        "log"
+    clock: Annotated[LeadingClock, doc("Clock that the throughput comes from.")] = "log"
+    second_clock: Annotated[LeadingClock | None, doc("Clock that checks it, if there is one.")] = (
+        None
     )
-    second_clock: Annotated[
-        LeadingClock | None, Meta(description="Clock that checks it, if there is one.")
-    ] = None
-    log_seconds: Annotated[
-        float | None, Meta(description="Seconds of the window by the log's own numbers.")
-    ] = None
+    log_seconds: Annotated[float | None, doc("Seconds of the window by the log's own numbers.")] = (
+        None
+    )
     arrival_seconds: Annotated[
-        float | None, Meta(description="Seconds of the window by the arrival of its lines.")
+        float | None, doc("Seconds of the window by the arrival of its lines.")
     ] = None
     printed_seconds: Annotated[
         float | None,
-        Meta(description="Seconds of the window by the time stamps that the log prints."),
+        doc("Seconds of the window by the time stamps that the log prints."),
     ] = None
     passed_seconds: Annotated[
         float | None,
-        Meta(
-            description="Seconds from the launch until the window's last line was there, which no"
-            " clock may exceed; null: not known, or an older record."
+        doc(
+            "Seconds from the launch until the window's last line was there, which no clock may"
+            " exceed; null: not known, or an older record."
         ),
     ] = None
     agreement: Annotated[
         float | None,
-        Meta(description="Seconds of the clock that is not the log's, divided by the log's."),
+        doc("Seconds of the clock that is not the log's, divided by the log's."),
     ] = None
     agreement_error: Annotated[
-        float | None, Meta(description="Error of the agreement that rounding may have made.")
+        float | None, doc("Error of the agreement that rounding may have made.")
     ] = None
     disagreement: Annotated[
         Disagreement | None,
-        Meta(description="Where and why two clocks differ by more than they may."),
+        doc("Where and why two clocks differ by more than they may."),
     ] = None
     compared: Annotated[
         tuple[ComparedClock, ...] | None,
-        Meta(
-            description="All clocks that were compared with the log's own figures; null in older"
-            " records."
-        ),
+        doc("All clocks that were compared with the log's own figures; null in older records."),
     ] = None
     rounding: Annotated[
         float | None,
-        Meta(
-            description="Bound of the relative error that comes from the digits that the leading "
-            "clock prints, e.g. 0.00135."
+        doc(
+            "Bound of the relative error that comes from the digits that the leading clock prints,"
+            " e.g. 0.00135."
         ),
     ] = None
     data_share: Annotated[
         float | None,
-        Meta(
-            description="Share of the window, without its pauses, that the training waited for"
-            " data, 0 to 1."
-        ),
+        doc("Share of the window, without its pauses, that the training waited for data, 0 to 1."),
     ] = None
-    loss_first: Annotated[
-        float | None, Meta(description="Mean loss of the window's first quarter.")
-    ] = None
-    loss_last: Annotated[
-        float | None, Meta(description="Mean loss of the window's last quarter.")
-    ] = None
+    loss_first: Annotated[float | None, doc("Mean loss of the window's first quarter.")] = None
+    loss_last: Annotated[float | None, doc("Mean loss of the window's last quarter.")] = None
     peak_allocated_bytes: Annotated[
         int | None,
-        Meta(
-            description="Most GPU memory that the framework had allocated on one GPU, up to the"
-            " window's end, as the log prints it in whole MiB; null: not printed, or an older"
-            " record."
+        doc(
+            "Most GPU memory that the framework had allocated on one GPU, up to the window's end,"
+            " as the log prints it in whole MiB; null: not printed, or an older record."
         ),
     ] = None
     lines: Annotated[
         LogStretch | None,
-        Meta(description="Where the window's lines stand in the log; null in older records."),
+        doc("Where the window's lines stand in the log; null in older records."),
     ] = None
     metrics: Annotated[
         Mapping[MetricName, Metric] | None,
-        Meta(description="By name: the values that log.metrics asks for; null: it asks for none."),
+        doc("By name: the values that log.metrics asks for; null: it asks for none."),
     ] = None
     processes: Annotated[
-        int, Meta(description="Number of processes that wrote the log one after the other.")
+        int, doc("Number of processes that wrote the log one after the other.")
     ] = 0
-    began: Annotated[
-        int | None, Meta(description="Iterations done before the process's first log line.")
-    ] = None
+    began: Annotated[int | None, doc("Iterations done before the process's first log line.")] = None
     began_s: Annotated[
         float | None,
-        Meta(description="When the covered iterations began, in seconds of the monotonic clock."),
+        doc("When the covered iterations began, in seconds of the monotonic clock."),
     ] = None
     ended_s: Annotated[
         float | None,
-        Meta(description="When the covered iterations ended, in seconds of the monotonic clock."),
+        doc("When the covered iterations ended, in seconds of the monotonic clock."),
     ] = None
     timed: Annotated[
         tuple[TimedStretch, ...] | None,
-        Meta(
-            description="Stretches that the number covers, where it leaves out others, such as an "
-            "evaluation; null: all from began_s to ended_s."
+        doc(
+            "Stretches that the number covers, where it leaves out others, such as an evaluation;"
+            " null: all from began_s to ended_s."
         ),
     ] = None
-    reason: Annotated[str, Meta(description="Why there is no number, in words; else empty.")] = ""
-    remedy: Annotated[str, Meta(description="What to do about that; else empty.")] = ""
+    reason: Annotated[str, doc("Why there is no number, in words; else empty.")] = ""
+    remedy: Annotated[str, doc("What to do about that; else empty.")] = ""
     failure: Annotated[
-        Failure | None, Meta(description="What ended the training, where there is no number.")
+        Failure | None, doc("What ended the training, where there is no number.")
     ] = None
     warnings: Annotated[
-        tuple[str, ...], Meta(description="What to know about the number, each with what to do.")
+        tuple[str, ...], doc("What to know about the number, each with what to do.")
     ] = ()
 
     @property

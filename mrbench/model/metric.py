@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from mrbench.model.doc import doc
 from mrbench.text import counted, four_digits
 
 Aggregation = Literal["mean", "last", "max", "min"]
@@ -30,9 +31,9 @@ class MetricPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = None
     column: Annotated[
         str | None,
-        Meta(
-            description="Of a result file, in place of a pattern: the column that has the value, as"
-            " in log.columns. The rows of the window's iterations count."
+        doc(
+            "Of a result file, in place of a pattern: the column that has the value, as in"
+            " log.columns. The rows of the window's iterations count."
         ),
     ] = None
     unit: Annotated[
@@ -40,24 +41,24 @@ class MetricPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = ""
     aggregation: Annotated[
         Aggregation,
-        Meta(description="What becomes of the window's values: mean, last, max or min."),
+        doc("What becomes of the window's values: mean, last, max or min."),
     ] = "mean"
-    description: Annotated[
-        str, Meta(description="What the value is, in words, for the text below a table.")
-    ] = ""
+    description: Annotated[str, doc("What the value is, in words, for the text below a table.")] = (
+        ""
+    )
 
 
 class Metric(Struct, frozen=True, kw_only=True):
     """A metric's value over the window, or why there is none."""
 
-    value: Annotated[float | None, Meta(description="The value; null where it is not known.")]
-    unit: Annotated[str, Meta(description="Its unit; else empty.")] = ""
-    aggregation: Annotated[
-        Aggregation, Meta(description="What it is of the values that the log prints.")
-    ] = "mean"
-    count: Annotated[int, Meta(description="Number of values that the window has.")] = 0
-    reason: Annotated[str, Meta(description="Why there is no value; else empty.")] = ""
-    description: Annotated[str, Meta(description="What the recipe says that it is.")] = ""
+    value: Annotated[float | None, doc("The value; null where it is not known.")]
+    unit: Annotated[str, doc("Its unit; else empty.")] = ""
+    aggregation: Annotated[Aggregation, doc("What it is of the values that the log prints.")] = (
+        "mean"
+    )
+    count: Annotated[int, doc("Number of values that the window has.")] = 0
+    reason: Annotated[str, doc("Why there is no value; else empty.")] = ""
+    description: Annotated[str, doc("What the recipe says that it is.")] = ""
 
     def __str__(self) -> str:
         """Return `max 12.3 GiB, of 20 values`, or why there is none."""

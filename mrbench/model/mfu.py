@@ -5,20 +5,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from mrbench.model.doc import doc
 from mrbench.model.inputs import Value
 
 MOST_WRITTEN_OUT = 1000.0  # of the peak
 NumberFormat = Literal["fp32", "tf32", "fp16", "bf16", "fp8"]
 Attention = Literal["full", "causal_halved", "none", "unknown"]
 
-_ATTENTION = Meta(
-    description="How attention is counted: full; causal_halved (only the half that a causal mask"
-    " leaves); none (left out, or the model has none); unknown."
+_ATTENTION = doc(
+    "How attention is counted: full; causal_halved (only the half that a causal mask leaves); none"
+    " (left out, or the model has none); unknown."
 )
-_ARITHMETIC = Meta(
-    description="Number format that the matrix multiplications are computed in, whose dense peak"
-    " counts: fp32, tf32, fp16, bf16 or fp8. Default: that of workload.precision. Needed for"
-    " float32 on a GPU that has TF32 (is it on?), and for mixed precision."
+_ARITHMETIC = doc(
+    "Number format that the matrix multiplications are computed in, whose dense peak counts: fp32,"
+    " tf32, fp16, bf16 or fp8. Default: that of workload.precision. Needed for float32 on a GPU"
+    " that has TF32 (is it on?), and for mixed precision."
 )
 
 
@@ -42,13 +43,13 @@ class FlopsPerUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     attention: Annotated[Attention, _ATTENTION]
     values: Annotated[
         Mapping[str, Value],
-        Meta(description="Numbers of the formula by name, e.g. {layers: 12, width: 768}."),
+        doc("Numbers of the formula by name, e.g. {layers: 12, width: 768}."),
     ] = {}
     attention_formula: Annotated[
         Value | None,
-        Meta(
-            description="The part of `formula` that is attention, as counted there. With it,"
-            " mrbench tells an MFU that counts attention the other way."
+        doc(
+            "The part of `formula` that is attention, as counted there. With it, mrbench tells an"
+            " MFU that counts attention the other way."
         ),
     ] = None
     arithmetic: Annotated[NumberFormat | None, _ARITHMETIC] = None
@@ -61,49 +62,43 @@ class Flops(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(gt=0, description="Floating-point operations for one unit of work.")
     ]
     attention_per_unit: Annotated[
-        float | None, Meta(description="Those of them that are attention, if stated.")
+        float | None, doc("Those of them that are attention, if stated.")
     ] = None
-    formula: Annotated[str, Meta(description="The formula, as the recipe has it.")]
-    values: Annotated[Mapping[str, float], Meta(description="Its numbers by name.")] = {}
+    formula: Annotated[str, doc("The formula, as the recipe has it.")]
+    values: Annotated[Mapping[str, float], doc("Its numbers by name.")] = {}
     attention: Annotated[Attention, _ATTENTION]
     arithmetic: Annotated[NumberFormat | None, _ARITHMETIC] = None
-    source: Annotated[str, Meta(description="Where the formula comes from.")]
+    source: Annotated[str, doc("Where the formula comes from.")]
 
 
 class Peak(Struct, frozen=True, kw_only=True):
     """A GPU's dense peak by one source."""
 
     tflops: Annotated[float, Meta(gt=0, description="Dense peak in TFLOP/s.")]
-    source: Annotated[str, Meta(description="Where the figure comes from.")]
+    source: Annotated[str, doc("Where the figure comes from.")]
 
 
 class Mfu(Struct, frozen=True, kw_only=True):
     """Model FLOPs utilisation: the model's operations per second and device by the dense peak."""
 
-    value: Annotated[
-        float | None, Meta(description="Share of the dense peak, 1 is all; null: see reason.")
-    ] = None
-    reason: Annotated[str, Meta(description="Why there is no MFU; else empty.")] = ""
+    value: Annotated[float | None, doc("Share of the dense peak, 1 is all; null: see reason.")] = (
+        None
+    )
+    reason: Annotated[str, doc("Why there is no MFU; else empty.")] = ""
     tflops_per_device: Annotated[
-        float | None, Meta(description="Throughput per device times flops per unit, in TFLOP/s.")
+        float | None, doc("Throughput per device times flops per unit, in TFLOP/s.")
     ] = None
-    gpu: Annotated[str | None, Meta(description="Name of the GPUs.")] = None
-    arithmetic: Annotated[
-        NumberFormat | None, Meta(description="Number format whose peak counts.")
-    ] = None
-    peak: Annotated[Peak | None, Meta(description="The dense peak of one GPU that counts.")] = None
-    other_peaks: Annotated[
-        tuple[Peak, ...], Meta(description="What other sources state for the same GPU.")
-    ] = ()
+    gpu: Annotated[str | None, doc("Name of the GPUs.")] = None
+    arithmetic: Annotated[NumberFormat | None, doc("Number format whose peak counts.")] = None
+    peak: Annotated[Peak | None, doc("The dense peak of one GPU that counts.")] = None
+    other_peaks: Annotated[tuple[Peak, ...], doc("What other sources state for the same GPU.")] = ()
     causes: Annotated[
         tuple[str, ...],
-        Meta(description="Above 1, which cannot be: what would explain it, the likeliest first."),
+        doc("Above 1, which cannot be: what would explain it, the likeliest first."),
     ] = ()
-    printed: Annotated[
-        float | None, Meta(description="MFU that the log prints, as a share; null: none.")
-    ] = None
+    printed: Annotated[float | None, doc("MFU that the log prints, as a share; null: none.")] = None
     difference: Annotated[
-        str, Meta(description="What explains the difference to it, where that can be computed.")
+        str, doc("What explains the difference to it, where that can be computed.")
     ] = ""
 
 

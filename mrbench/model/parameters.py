@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from mrbench.model.doc import doc
 from mrbench.model.inputs import Value
 
 Setting = int | float | str  # a parameter's value; truth values are texts, as they stand in YAML
@@ -23,28 +24,28 @@ CHARACTERS = "letters, digits and . _ / : + @ = % ^ - only"
 class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One that a recipe declares; where its text has {name}, the parameter's value is put."""
 
-    default: Annotated[Value, Meta(description="Value where --set gives no other, e.g. 2.")]
+    default: Annotated[Value, doc("Value where --set gives no other, e.g. 2.")]
     values: Annotated[
         tuple[Value, ...],
-        Meta(
-            description="Values that it may have, e.g. [1, 2, 4]. Default: any of the default's"
-            " kind, which is a whole number, a number or a text."
+        doc(
+            "Values that it may have, e.g. [1, 2, 4]. Default: any of the default's kind, which is"
+            " a whole number, a number or a text."
         ),
     ] = ()
-    unit: Annotated[str, Meta(description="Unit of the value, e.g. pixels. Default: none.")] = ""
-    description: Annotated[str, Meta(description="What it changes, in words.")] = ""
+    unit: Annotated[str, doc("Unit of the value, e.g. pixels. Default: none.")] = ""
+    description: Annotated[str, doc("What it changes, in words.")] = ""
     memory: Annotated[
         Literal["grows", "any"],
-        Meta(
-            description="Whether a larger value takes more memory: where one ran out of memory, a"
-            " grid leaves out the larger ones. Of texts it has no meaning."
+        doc(
+            "Whether a larger value takes more memory: where one ran out of memory, a grid leaves"
+            " out the larger ones. Of texts it has no meaning."
         ),
     ] = "grows"
     fills: Annotated[
         Mapping[Value, Mapping[str, Value]],
-        Meta(
-            description="Further placeholders that each of `values` fills in, for options that are"
-            ' called otherwise than the value, e.g. {float32: {amp: ""}, float16: {amp: --amp}}.'
+        doc(
+            "Further placeholders that each of `values` fills in, for options that are called"
+            ' otherwise than the value, e.g. {float32: {amp: ""}, float16: {amp: --amp}}.'
         ),
     ] = {}
 
@@ -52,10 +53,10 @@ class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class PlannedParameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A parameter with the value that a plan gives it."""
 
-    value: Annotated[Setting, Meta(description="Value that the plan was made with.")]
-    default: Annotated[Setting, Meta(description="Value that the recipe gives it by itself.")]
-    unit: Annotated[str, Meta(description="Unit of the value; empty: none.")] = ""
-    description: Annotated[str, Meta(description="What it changes, in words.")] = ""
+    value: Annotated[Setting, doc("Value that the plan was made with.")]
+    default: Annotated[Setting, doc("Value that the recipe gives it by itself.")]
+    unit: Annotated[str, doc("Unit of the value; empty: none.")] = ""
+    description: Annotated[str, doc("What it changes, in words.")] = ""
 
 
 Planned = Mapping[str, PlannedParameter]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from mrbench.model.dataset import Dataset
+from mrbench.model.doc import doc
 from mrbench.model.inputs import Count, Environment, Seconds, Source, WeightsFile, Window
 from mrbench.model.later import as_ever
 from mrbench.model.logformat import LogFormat
@@ -35,104 +36,80 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "parameters": {},
     }
 
-    format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
-    suite: Annotated[str, Meta(description="Name of the suite, e.g. 2019.")]
-    implementation: Annotated[str, Meta(description="Name of the recipe, e.g. detectron2.")]
-    title: Annotated[str, Meta(description="Name to show in tables.")]
-    framework: Annotated[str, Meta(description="Deep learning framework, e.g. PyTorch.")]
-    pinned: Annotated[
-        bool, Meta(description="Whether it trains the recipe's own commit; false with --commit.")
-    ]
+    format: Annotated[int, doc(f"Version of this format, {FORMAT} today.")]
+    suite: Annotated[str, doc("Name of the suite, e.g. 2019.")]
+    implementation: Annotated[str, doc("Name of the recipe, e.g. detectron2.")]
+    title: Annotated[str, doc("Name to show in tables.")]
+    framework: Annotated[str, doc("Deep learning framework, e.g. PyTorch.")]
+    pinned: Annotated[bool, doc("Whether it trains the recipe's own commit; false with --commit.")]
     source: Annotated[
         Source,
-        Meta(description="Code to train. No tree where --commit or --gpus change the source."),
+        doc("Code to train. No tree where --commit or --gpus change the source."),
     ]
-    patch_sha256: Annotated[
-        Mapping[str, Sha256], Meta(description="SHA-256 of each patch file, by name.")
-    ]
+    patch_sha256: Annotated[Mapping[str, Sha256], doc("SHA-256 of each patch file, by name.")]
     adaptation: Annotated[
         Adaptation | None,
-        Meta(description="What the suite changes on top of the source's own patches."),
+        doc("What the suite changes on top of the source's own patches."),
     ]
-    environment: Annotated[
-        Environment, Meta(description="Python interpreter and libraries to train with.")
-    ]
-    lock_sha256: Annotated[Sha256 | None, Meta(description="SHA-256 of the lock file, if any.")]
-    data: Annotated[Dataset | None, Meta(description="Dataset to train on, if any.")]
-    weights: Annotated[
-        tuple[WeightsFile, ...], Meta(description="Files of pretrained weights to start from.")
-    ]
-    starts_from: Annotated[
-        str, Meta(description="What the training starts from if not from weights, in words.")
-    ]
-    directory: Annotated[
-        str, Meta(description="Folder of the checkout that the command is run in.")
-    ]
-    command: Annotated[
-        tuple[str, ...], Meta(description="Training command; paths are still placeholders.")
-    ]
+    environment: Annotated[Environment, doc("Python interpreter and libraries to train with.")]
+    lock_sha256: Annotated[Sha256 | None, doc("SHA-256 of the lock file, if any.")]
+    data: Annotated[Dataset | None, doc("Dataset to train on, if any.")]
+    weights: Annotated[tuple[WeightsFile, ...], doc("Files of pretrained weights to start from.")]
+    starts_from: Annotated[str, doc("What the training starts from if not from weights, in words.")]
+    directory: Annotated[str, doc("Folder of the checkout that the command is run in.")]
+    command: Annotated[tuple[str, ...], doc("Training command; paths are still placeholders.")]
     variables: Annotated[
         Mapping[str, str],
-        Meta(description="Environment variables of the training; paths are still placeholders."),
+        doc("Environment variables of the training; paths are still placeholders."),
     ]
-    shell: Annotated[bool, Meta(description="Whether bash runs the command.")]
-    terminal: Annotated[bool, Meta(description="Whether the training gets a terminal.")]
-    accelerator: Annotated[Accelerator, Meta(description="What trains: gpu or cpu.")]
-    gpus: Annotated[
-        Count, Meta(description="Number of GPUs (or CPU devices) of all nodes together.")
-    ]
-    unit: Annotated[Unit, Meta(description="What the throughput counts.")] = "images"
-    per_device: Annotated[
-        Count, Meta(description="Images (samples, sequences) of one GPU in one batch.")
-    ]
-    work_per_iteration: Annotated[
-        Count, Meta(description="Work of all GPUs in one iteration, in the unit.")
-    ]
-    sequence_length: Annotated[Count | None, Meta(description="Tokens of one sequence.")] = None
+    shell: Annotated[bool, doc("Whether bash runs the command.")]
+    terminal: Annotated[bool, doc("Whether the training gets a terminal.")]
+    accelerator: Annotated[Accelerator, doc("What trains: gpu or cpu.")]
+    gpus: Annotated[Count, doc("Number of GPUs (or CPU devices) of all nodes together.")]
+    unit: Annotated[Unit, doc("What the throughput counts.")] = "images"
+    per_device: Annotated[Count, doc("Images (samples, sequences) of one GPU in one batch.")]
+    work_per_iteration: Annotated[Count, doc("Work of all GPUs in one iteration, in the unit.")]
+    sequence_length: Annotated[Count | None, doc("Tokens of one sequence.")] = None
     accumulation: Annotated[
-        Count, Meta(description="Batches whose gradients are added up for one optimizer step.")
+        Count, doc("Batches whose gradients are added up for one optimizer step.")
     ] = 1
-    iteration: Annotated[
-        Iteration, Meta(description="What the log counts: optimizer steps, or batches.")
-    ] = "step"
+    iteration: Annotated[Iteration, doc("What the log counts: optimizer steps, or batches.")] = (
+        "step"
+    )
     learning_rate: Annotated[
-        float | None, Meta(description="Learning rate, if the recipe derives it from the batch.")
+        float | None, doc("Learning rate, if the recipe derives it from the batch.")
     ]
-    precision: Annotated[str, Meta(description="Number format of the training, e.g. float32.")]
+    precision: Annotated[str, doc("Number format of the training, e.g. float32.")]
     image_size: Annotated[
         str | None,
-        Meta(description="Pixels of an image's shorter and longer side at most, e.g. 800/1333."),
+        doc("Pixels of an image's shorter and longer side at most, e.g. 800/1333."),
     ]
-    window: Annotated[Window, Meta(description="Iterations to measure.")]
-    log: Annotated[
-        LogFormat, Meta(description="How to parse the log, with all that its format implies.")
-    ]
-    stop: Annotated[str, Meta(description="How the training ends once the window is complete.")]
-    wall_clock_limit_s: Annotated[
-        Seconds, Meta(description="Seconds after which the training is ended.")
-    ]
+    window: Annotated[Window, doc("Iterations to measure.")]
+    log: Annotated[LogFormat, doc("How to parse the log, with all that its format implies.")]
+    stop: Annotated[str, doc("How the training ends once the window is complete.")]
+    wall_clock_limit_s: Annotated[Seconds, doc("Seconds after which the training is ended.")]
     stall_limit_s: Annotated[
-        Seconds, Meta(description="Seconds without output after which the training is ended.")
+        Seconds, doc("Seconds without output after which the training is ended.")
     ]
-    nodes: Annotated[Count, Meta(description="Number of nodes that train together.")] = 1
+    nodes: Annotated[Count, doc("Number of nodes that train together.")] = 1
     on_each_node: Annotated[
         bool,
-        Meta(description="Several nodes: whether the command is run on each, not on the first."),
+        doc("Several nodes: whether the command is run on each, not on the first."),
     ] = False
 
     inherit: Annotated[
         tuple[str, ...],
-        Meta(description="Further variables of the caller's that the training gets, by name."),
+        doc("Further variables of the caller's that the training gets, by name."),
     ] = ()
     flops: Annotated[
         Flops | None,
-        Meta(description="Floating-point operations for one unit of work, which MFU needs."),
+        doc("Floating-point operations for one unit of work, which MFU needs."),
     ] = None
     parameters: Annotated[
         Mapping[str, PlannedParameter],
-        Meta(
-            description="The recipe's parameters with the values that this plan gives them; data"
-            " and weights where --data synthetic or --weights random took their place."
+        doc(
+            "The recipe's parameters with the values that this plan gives them; data and weights"
+            " where --data synthetic or --weights random took their place."
         ),
     ] = {}
 

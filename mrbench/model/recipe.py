@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from mrbench.model.dataset import Dataset
+from mrbench.model.doc import doc
 from mrbench.model.inputs import (
     PROBLEM,
     Command,
@@ -46,16 +47,16 @@ class MultiNode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     command: Annotated[
         Command,
-        Meta(
-            description="Command to train on several nodes. {nodes}, {gpus_per_node}, {node_rank},"
+        doc(
+            "Command to train on several nodes. {nodes}, {gpus_per_node}, {node_rank},"
             " {master_address} and {master_port} are filled in, too; {gpus} counts all nodes."
         ),
     ]
     start: Annotated[
         Literal["each_node", "once"],
-        Meta(
-            description="each_node: run it on every node. once: run it on the first node, from"
-            " where it reaches the others itself, as mpirun does."
+        doc(
+            "each_node: run it on every node. once: run it on the first node, from where it reaches"
+            " the others itself, as mpirun does."
         ),
     ] = "each_node"
 
@@ -67,53 +68,51 @@ class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     command: Annotated[
         Command,
-        Meta(
-            description="Command that trains: a list of words, or one line. Filled in: {python},"
-            " {checkout}, {output}, {data}, {weights}, {gpus}, {per_device},"
-            " {sequence_length}, {accumulation}, {work_per_iteration}, {learning_rate}, {port}."
+        doc(
+            "Command that trains: a list of words, or one line. Filled in: {python}, {checkout},"
+            " {output}, {data}, {weights}, {gpus}, {per_device}, {sequence_length}, {accumulation},"
+            " {work_per_iteration}, {learning_rate}, {port}."
         ),
     ]
-    directory: Annotated[
-        str, Meta(description="Folder of the checkout to run the command in, e.g. tools.")
-    ] = "."
+    directory: Annotated[str, doc("Folder of the checkout to run the command in, e.g. tools.")] = (
+        "."
+    )
     variables: Annotated[
         Mapping[str, Value],
-        Meta(
-            description="Environment variables of the training, e.g. {OMP_NUM_THREADS: 2}. The"
-            " command's placeholders are filled in here as well."
+        doc(
+            "Environment variables of the training, e.g. {OMP_NUM_THREADS: 2}. The command's"
+            " placeholders are filled in here as well."
         ),
     ] = {}
     iterations: Annotated[
         Count | None,
-        Meta(
-            description="Iterations after which the training ends by itself, e.g. 5000; a window"
-            " that reaches beyond is refused. Default: unknown."
+        doc(
+            "Iterations after which the training ends by itself, e.g. 5000; a window that reaches"
+            " beyond is refused. Default: unknown."
         ),
     ] = None
     inherit: Annotated[
         tuple[VariableName, ...],
-        Meta(
-            description="Further variables of the caller's environment that the training gets, by"
-            " name, e.g. [WANDB_MODE]; a * at the end stands for any ending. They are recorded."
+        doc(
+            "Further variables of the caller's environment that the training gets, by name, e.g."
+            " [WANDB_MODE]; a * at the end stands for any ending. They are recorded."
         ),
     ] = ()
     multi_node: Annotated[
         MultiNode | None,
-        Meta(description="How to train on several nodes. Default: it cannot."),
+        doc("How to train on several nodes. Default: it cannot."),
     ] = None
-    shell: Annotated[bool, Meta(description="Whether bash runs the command, e.g. for pipes.")] = (
-        False
-    )
+    shell: Annotated[bool, doc("Whether bash runs the command, e.g. for pipes.")] = False
     terminal: Annotated[
         bool,
-        Meta(description="Whether the training gets a terminal, for programs that need one."),
+        doc("Whether the training gets a terminal, for programs that need one."),
     ] = False
-    wall_clock_limit_s: Annotated[
-        Seconds, Meta(description="Seconds after which the training is ended.")
-    ] = 7200.0
+    wall_clock_limit_s: Annotated[Seconds, doc("Seconds after which the training is ended.")] = (
+        7200.0
+    )
     stall_limit_s: Annotated[
         Seconds,
-        Meta(description="Seconds without any output after which the training is ended."),
+        doc("Seconds without any output after which the training is ended."),
     ] = 1800.0
 
 
@@ -122,24 +121,21 @@ class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     arguments: Annotated[
         Words,
-        Meta(
-            description="Arguments to add to the command for another number of GPUs, e.g."
-            " SOLVER.IMS_PER_BATCH {work_per_iteration}."
+        doc(
+            "Arguments to add to the command for another number of GPUs, e.g. SOLVER.IMS_PER_BATCH"
+            " {work_per_iteration}."
         ),
     ] = ()
     substitutions: Annotated[
         tuple[Substitution, ...],
-        Meta(
-            description="Literal replacements to make for another number of GPUs; placeholders are"
-            " filled in."
-        ),
+        doc("Literal replacements to make for another number of GPUs; placeholders are filled in."),
     ] = ()
     allowed: Annotated[
         tuple[Count, ...],
-        Meta(description="Numbers of GPUs that work, e.g. [1, 2, 4]. Default: any number."),
+        doc("Numbers of GPUs that work, e.g. [1, 2, 4]. Default: any number."),
     ] = ()
     multiples_of: Annotated[
-        Count | None, Meta(description="Multiples of this number of GPUs work as well, e.g. 8.")
+        Count | None, doc("Multiples of this number of GPUs work as well, e.g. 8.")
     ] = None
 
 
@@ -148,38 +144,35 @@ class RandomWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     substitutions: Annotated[
         tuple[Substitution, ...],
-        Meta(
-            description="Literal replacements to make for it after the source's, e.g. of how random"
-            " weights are drawn."
+        doc(
+            "Literal replacements to make for it after the source's, e.g. of how random weights are"
+            " drawn."
         ),
     ] = ()
     tree: Annotated[
         Tree | None,
-        Meta(description="Git tree id that the checkout must have once these are made."),
+        doc("Git tree id that the checkout must have once these are made."),
     ] = None
     arguments: Annotated[
         Words,
-        Meta(
-            description="Arguments to add to the command, e.g. --random-backbone. Placeholders are"
-            " filled in."
-        ),
+        doc("Arguments to add to the command, e.g. --random-backbone. Placeholders are filled in."),
     ] = ()
     variables: Annotated[
         Mapping[str, Value],
-        Meta(description="Environment variables to set for it, beside or instead of launch's."),
+        doc("Environment variables to set for it, beside or instead of launch's."),
     ] = {}
     learning_rate_per_image: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        Meta(
-            description="Learning rate per image of the batch, where the workload's would let the"
-            " losses of an untrained network diverge. Default: the workload's.",
+        doc(
+            "Learning rate per image of the batch, where the workload's would let the losses of an"
+            " untrained network diverge. Default: the workload's."
         ),
     ] = None
     notes: Annotated[
         str,
-        Meta(
-            description="What else the training then does differently, and why, in one sentence;"
-            " tables have it below the row."
+        doc(
+            "What else the training then does differently, and why, in one sentence; tables have it"
+            " below the row."
         ),
     ] = ""
 
@@ -187,29 +180,22 @@ class RandomWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What keeps the window clean, in words: why each argument or patch line is there."""
 
-    evaluation: Annotated[
-        str, Meta(description="What keeps the training from evaluating inside the window.")
-    ]
-    checkpoint: Annotated[
-        str, Meta(description="What keeps the training from saving inside the window.")
-    ]
-    resume: Annotated[str, Meta(description="What keeps the training from resuming an old run.")]
-    stop: Annotated[str, Meta(description="How the training ends once the window is complete.")]
+    evaluation: Annotated[str, doc("What keeps the training from evaluating inside the window.")]
+    checkpoint: Annotated[str, doc("What keeps the training from saving inside the window.")]
+    resume: Annotated[str, doc("What keeps the training from resuming an old run.")]
+    stop: Annotated[str, doc("How the training ends once the window is complete.")]
 
 
 class Adaptation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a suite changes on top of the source's own patches."""
 
-    reason: Annotated[str, Meta(description="Why the suite changes the implementation at all.")]
+    reason: Annotated[str, doc("Why the suite changes the implementation at all.")]
     patches: Annotated[
-        Words, Meta(description="More patches to apply, after the source's: paths below patches/.")
+        Words, doc("More patches to apply, after the source's: paths below patches/.")
     ] = ()
     stand_ins: Annotated[
         Mapping[str, str],
-        Meta(
-            description="Operators that are not upstream's: name, then what does their work"
-            " instead."
-        ),
+        doc("Operators that are not upstream's: name, then what does their work instead."),
     ] = {}
 
 
@@ -218,9 +204,9 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     log: Annotated[
         str,
-        Meta(
-            description="The log, plain or gzip: a path beside the recipe; for recipes that mrbench"
-            " carries below tests/, e.g. logs/detectron2-2019.log."
+        doc(
+            "The log, plain or gzip: a path beside the recipe; for recipes that mrbench carries"
+            " below tests/, e.g. logs/detectron2-2019.log."
         ),
     ]
     throughput: Annotated[
@@ -229,14 +215,12 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     origin: Annotated[
         str,
-        Meta(description="What ran where, and how the number was found without mrbench, in words."),
+        doc("What ran where, and how the number was found without mrbench, in words."),
     ]
-    window: Annotated[
-        Window | None, Meta(description="Window of that training. Default: the suite's.")
-    ] = None
+    window: Annotated[Window | None, doc("Window of that training. Default: the suite's.")] = None
     work_per_iteration: Annotated[
         Count | None,
-        Meta(description="Work per iteration of that training. Default: the recipe's."),
+        doc("Work per iteration of that training. Default: the recipe's."),
     ] = None
 
 
@@ -249,70 +233,60 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "licence": "",
     }
 
-    title: Annotated[str, Meta(description="Name to show in tables, e.g. detectron2.")]
-    framework: Annotated[str, Meta(description="Deep learning framework, e.g. PyTorch.")]
+    title: Annotated[str, doc("Name to show in tables, e.g. detectron2.")]
+    framework: Annotated[str, doc("Deep learning framework, e.g. PyTorch.")]
     licence: Annotated[
         Licence,
-        Meta(
-            description="Licence of the project that is trained, as an SPDX expression, e.g."
-            " Apache-2.0; of several parts the one with the model and its training. Shown in lists,"
-            " below tables and in reports. Default: unknown."
+        doc(
+            "Licence of the project that is trained, as an SPDX expression, e.g. Apache-2.0; of"
+            " several parts the one with the model and its training. Shown in lists, below tables"
+            " and in reports. Default: unknown."
         ),
     ] = ""
-    source: Annotated[Source, Meta(description="Code to train: a repository at one commit.")]
-    environment: Annotated[
-        Environment, Meta(description="Python interpreter and libraries to train with.")
-    ]
-    workload: Annotated[
-        Workload, Meta(description="What one iteration is: images, precision, image size.")
-    ]
-    launch: Annotated[Launch, Meta(description="Training command, its variables and limits.")]
-    log: Annotated[LogFormat, Meta(description="How to parse the training's log.")]
-    guards: Annotated[Guards, Meta(description="What keeps the window clean, in words.")]
-    data: Annotated[
-        Dataset | None, Meta(description="Dataset to train on. Default: it needs none.")
-    ] = None
+    source: Annotated[Source, doc("Code to train: a repository at one commit.")]
+    environment: Annotated[Environment, doc("Python interpreter and libraries to train with.")]
+    workload: Annotated[Workload, doc("What one iteration is: images, precision, image size.")]
+    launch: Annotated[Launch, doc("Training command, its variables and limits.")]
+    log: Annotated[LogFormat, doc("How to parse the training's log.")]
+    guards: Annotated[Guards, doc("What keeps the window clean, in words.")]
+    data: Annotated[Dataset | None, doc("Dataset to train on. Default: it needs none.")] = None
     weights: Annotated[
         tuple[WeightsFile, ...],
-        Meta(description="Files of pretrained weights that the training starts from."),
+        doc("Files of pretrained weights that the training starts from."),
     ] = ()
     starts_from: Annotated[
         str,
-        Meta(
-            description="What the training starts from if not from `weights`, in words, e.g. random"
-            " weights."
-        ),
+        doc("What the training starts from if not from `weights`, in words, e.g. random weights."),
     ] = ""
     random_weights: Annotated[
         RandomWeights | None,
-        Meta(
-            description="How to train without `weights`, for --weights random. Default: it cannot,"
-            " unless it has none anyway."
+        doc(
+            "How to train without `weights`, for --weights random. Default: it cannot, unless it"
+            " has none anyway."
         ),
     ] = None
     adaptation: Annotated[
         Adaptation | None,
-        Meta(description="What the suite changes on top of the source's own patches."),
+        doc("What the suite changes on top of the source's own patches."),
     ] = None
     parameters: Annotated[
         Mapping[str, Parameter],
-        Meta(
-            description="What --set may change, by name, e.g. {batch: {default: 2}}. In any value"
-            " of the recipe {NAME} stands for the parameter; in quotes where it stands alone:"
-            ' "{batch}".'
+        doc(
+            "What --set may change, by name, e.g. {batch: {default: 2}}. In any value of the recipe"
+            ' {NAME} stands for the parameter; in quotes where it stands alone: "{batch}".'
         ),
     ] = {}
     other_gpus: Annotated[
-        OtherGpus, Meta(description="How to train on another number of GPUs than the suite's.")
+        OtherGpus, doc("How to train on another number of GPUs than the suite's.")
     ] = OtherGpus()
     sample: Annotated[
         Sample | None,
-        Meta(description="A log of this training with a known throughput, for `mrbench check`."),
+        doc("A log of this training with a known throughput, for `mrbench check`."),
     ] = None
     software: Annotated[
         Mapping[str, Value],
-        Meta(description="Versions for the table's columns, e.g. {CUDA: 10.0, PyTorch: 1.3.0}."),
+        doc("Versions for the table's columns, e.g. {CUDA: 10.0, PyTorch: 1.3.0}."),
     ] = {}
     notes: Annotated[
-        str, Meta(description="What to know about this implementation and its number, in words.")
+        str, doc("What to know about this implementation and its number, in words.")
     ] = ""

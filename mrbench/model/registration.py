@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mrbench.model.doc import doc
 from mrbench.model.plan import Plan
 
 FORMAT = 1
@@ -13,23 +14,23 @@ FORMAT = 1
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """What a run has of the registration that it is bound to."""
 
-    digest: Annotated[str, Meta(description="Digest of the registration.")]
+    digest: Annotated[str, doc("Digest of the registration.")]
     repeat: Annotated[int, Meta(ge=1, description="How many runs of each plan it has.")]
-    aggregation: Annotated[str, Meta(description="How their number is made: mean, or mlperf:N.")]
-    margin: Annotated[float, Meta(description="Difference that is to count, a share.")]
+    aggregation: Annotated[str, doc("How their number is made: mean, or mlperf:N.")]
+    margin: Annotated[float, doc("Difference that is to count, a share.")]
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `mrbench register` writes."""
 
-    format: Annotated[int, Meta(description=f"Version of this format, {FORMAT} today.")]
-    mrbench: Annotated[str, Meta(description="Version of mrbench that wrote it.")]
-    registered: Annotated[str, Meta(description="UTC time.")]
+    format: Annotated[int, doc(f"Version of this format, {FORMAT} today.")]
+    mrbench: Annotated[str, doc("Version of mrbench that wrote it.")]
+    registered: Annotated[str, doc("UTC time.")]
     repeat: Annotated[int, Meta(ge=1, description="How many runs of each plan will be made.")]
-    aggregation: Annotated[str, Meta(description="How a number is made of them.")]
-    margin: Annotated[float, Meta(description="Difference that is to count, a share.")]
+    aggregation: Annotated[str, doc("How a number is made of them.")]
+    margin: Annotated[float, doc("Difference that is to count, a share.")]
     plans: Annotated[tuple[Plan, ...], Meta(min_length=1, description="What will be run.")]
-    digest: Annotated[str, Meta(description="SHA-256 of all of the above.")] = ""
+    digest: Annotated[str, doc("SHA-256 of all of the above.")] = ""
 
     @property
     def terms(self) -> Registered:

@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+
+from mrbench.model.doc import doc
 
 Status = Literal[
     "ok",
@@ -28,27 +29,20 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: Annotated[
         EndReason,
-        Meta(
-            description="Why it ended: by itself, ended by mrbench after the window, interrupted,"
-            " ..."
-        ),
+        doc("Why it ended: by itself, ended by mrbench after the window, interrupted, ..."),
     ]
     code: Annotated[
         int | None,
-        Meta(
-            description="Exit status; negative: the signal that ended it; null: it never started."
-        ),
+        doc("Exit status; negative: the signal that ended it; null: it never started."),
     ]
-    seconds: Annotated[float, Meta(description="Seconds from start to end.")]
-    message: Annotated[
-        str, Meta(description="What there is to say beyond the reason; else empty.")
-    ] = ""
-    remedy: Annotated[str, Meta(description="What to do about it; else empty.")] = ""
+    seconds: Annotated[float, doc("Seconds from start to end.")]
+    message: Annotated[str, doc("What there is to say beyond the reason; else empty.")] = ""
+    remedy: Annotated[str, doc("What to do about it; else empty.")] = ""
     oom_kills: Annotated[
         int | None,
-        Meta(
-            description="Processes of the whole machine that the kernel killed meanwhile for lack"
-            " of memory; null: unknown."
+        doc(
+            "Processes of the whole machine that the kernel killed meanwhile for lack of memory;"
+            " null: unknown."
         ),
     ] = None
 
@@ -106,17 +100,16 @@ FailureCause = Literal[
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why a training gave no number: the cause, the log's line that says so, and what to do."""
 
-    cause: Annotated[FailureCause, Meta(description="What ended the training.")]
-    status: Annotated[Status, Meta(description="Status of the run that follows from it.")]
+    cause: Annotated[FailureCause, doc("What ended the training.")]
+    status: Annotated[Status, doc("Status of the run that follows from it.")]
     line: Annotated[
         str,
-        Meta(
-            description="Line of the log that says so, at most 300 characters; empty where "
-            "nothing was printed."
+        doc(
+            "Line of the log that says so, at most 300 characters; empty where nothing was printed."
         ),
     ]
-    remedy: Annotated[str, Meta(description="What to do about it.")]
-    rank: Annotated[
-        int | None, Meta(description="Rank of the process that failed, where the log has it.")
-    ] = None
-    detail: Annotated[str, Meta(description="What else is known, e.g. who held the memory.")] = ""
+    remedy: Annotated[str, doc("What to do about it.")]
+    rank: Annotated[int | None, doc("Rank of the process that failed, where the log has it.")] = (
+        None
+    )
+    detail: Annotated[str, doc("What else is known, e.g. who held the memory.")] = ""

@@ -6,8 +6,8 @@ Each is a file of the run's folder.
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 
+from mrbench.model.doc import doc
 from mrbench.model.finding import Problem
 from mrbench.model.job import PreparedRun, RunError
 from mrbench.model.machine import Machine
@@ -19,9 +19,9 @@ Tool = Literal["pyxis", "apptainer", "singularity"]
 class Container(msgspec.Struct, frozen=True, kw_only=True):
     """The image, what starts it, and the folders that it sees at the same paths as outside."""
 
-    tool: Annotated[Tool, Meta(description="What starts it.")]
-    image: Annotated[str, Meta(description="The image, as the tool takes it.")]
-    mounts: Annotated[tuple[str, ...], Meta(description="Folders, at the same paths inside.")]
+    tool: Annotated[Tool, doc("What starts it.")]
+    image: Annotated[str, doc("The image, as the tool takes it.")]
+    mounts: Annotated[tuple[str, ...], doc("Folders, at the same paths inside.")]
 
 
 class NodeOrder(PreparedRun, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+
+from mrbench.model.doc import doc
 
 ChangeKind = Literal["step", "warm-up", "slowing", "trend"]
 
@@ -15,17 +16,11 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     change: Annotated[
         float,
-        Meta(
-            description="Throughput of the window's last quarter by that of its first, less one, "
-            "e.g. -0.02."
-        ),
+        doc("Throughput of the window's last quarter by that of its first, less one, e.g. -0.02."),
     ]
     p_value: Annotated[
         float,
-        Meta(
-            description="How often a run without drift would show a trend as strong as this one, "
-            "0 to 1."
-        ),
+        doc("How often a run without drift would show a trend as strong as this one, 0 to 1."),
     ]
 
     @property
@@ -37,13 +32,13 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """One interval between log lines that took far longer than the others."""
 
-    first: Annotated[int, Meta(description="First iteration of the interval (1-based).")]
-    last: Annotated[int, Meta(description="Last iteration of the interval (1-based, inclusive).")]
+    first: Annotated[int, doc("First iteration of the interval (1-based).")]
+    last: Annotated[int, doc("Last iteration of the interval (1-based, inclusive).")]
     seconds: Annotated[
         float | None,
-        Meta(
-            description="Seconds beyond what these iterations take elsewhere; null: the log prints"
-            " rates, and the work of an iteration is unknown."
+        doc(
+            "Seconds beyond what these iterations take elsewhere; null: the log prints rates, and"
+            " the work of an iteration is unknown."
         ),
     ]
 
@@ -51,16 +46,16 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 class Pauses(msgspec.Struct, frozen=True, kw_only=True):
     """The pauses of a window, which are part of its number."""
 
-    each: Annotated[tuple[Pause, ...], Meta(description="The pauses in order.")]
+    each: Annotated[tuple[Pause, ...], doc("The pauses in order.")]
     seconds_per_iteration_without: Annotated[
         float,
-        Meta(description="Mean time of an iteration outside their intervals, in seconds."),
+        doc("Mean time of an iteration outside their intervals, in seconds."),
     ]
     throughput_without: Annotated[
         float | None,
-        Meta(
-            description="Units of work per second outside their intervals, where the work of an"
-            " iteration changes; else null."
+        doc(
+            "Units of work per second outside their intervals, where the work of an iteration"
+            " changes; else null."
         ),
     ] = None
 
@@ -70,38 +65,35 @@ class Unsteady(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Annotated[
         ChangeKind,
-        Meta(
-            description="step: from one iteration to the next. warm-up: slow at first, then ever"
-            " less. slowing: fast at first, then ever less. trend: gradual, over all the window."
+        doc(
+            "step: from one iteration to the next. warm-up: slow at first, then ever less. slowing:"
+            " fast at first, then ever less. trend: gradual, over all the window."
         ),
     ]
     at: Annotated[
         tuple[int, ...],
-        Meta(
-            description="Iterations after which the speed is another: of a step where it happens,"
-            " of a warm-up where it is over."
+        doc(
+            "Iterations after which the speed is another: of a step where it happens, of a warm-up"
+            " where it is over."
         ),
     ]
     change: Annotated[
         float,
-        Meta(
-            description="Largest change of the throughput, as a share of what it was before, e.g."
-            " -0.05."
-        ),
+        doc("Largest change of the throughput, as a share of what it was before, e.g. -0.05."),
     ]
-    first: Annotated[
-        int | None, Meta(description="First iteration of the longest steady part (1-based).")
-    ] = None
-    last: Annotated[
-        int | None, Meta(description="Last iteration of the longest steady part (inclusive).")
-    ] = None
+    first: Annotated[int | None, doc("First iteration of the longest steady part (1-based).")] = (
+        None
+    )
+    last: Annotated[int | None, doc("Last iteration of the longest steady part (inclusive).")] = (
+        None
+    )
     seconds_per_iteration: Annotated[
-        float | None, Meta(description="Mean time of an iteration in the steady part, in seconds.")
+        float | None, doc("Mean time of an iteration in the steady part, in seconds.")
     ] = None
     throughput: Annotated[
         float | None,
-        Meta(
-            description="Units of work per second in the steady part, where the work of an"
-            " iteration changes; else null."
+        doc(
+            "Units of work per second in the steady part, where the work of an iteration changes;"
+            " else null."
         ),
     ] = None

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from mrbench.model.doc import doc
 from mrbench.model.gpus import cuda_order
 
 FORMAT = 1  # of telemetry.jsonl
@@ -181,74 +182,66 @@ Line = Header | TelemetrySample | TelemetryProblem | Ending
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """A value over the window: its mean, the quantiles below which 5 % and 95 % lie, its most."""
 
-    mean: Annotated[float, Meta(description="Mean over the window.")]
-    p5: Annotated[float, Meta(description="Value that 5 % of the window lies below.")]
-    p95: Annotated[float, Meta(description="Value that 95 % of the window lies below.")]
-    max: Annotated[float | None, Meta(description="Highest value; null in older records.")] = None
+    mean: Annotated[float, doc("Mean over the window.")]
+    p5: Annotated[float, doc("Value that 5 % of the window lies below.")]
+    p95: Annotated[float, doc("Value that 95 % of the window lies below.")]
+    max: Annotated[float | None, doc("Highest value; null in older records.")] = None
 
 
 class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A GPU over what the number covers of the window; the mean of its power weighs by time."""
 
-    index: Annotated[Count, Meta(description="Number of the GPU, from 0, as NVML counts.")]
-    uuid: Annotated[str, Meta(description="NVIDIA's identifier.")]
-    name: Annotated[str | None, Meta(description="Product name.")] = None
-    mig: Annotated[bool | None, Meta(description="Whether it is split into instances.")] = None
-    host: Annotated[str | None, Meta(description="Host name of its machine.")] = None
+    index: Annotated[Count, doc("Number of the GPU, from 0, as NVML counts.")]
+    uuid: Annotated[str, doc("NVIDIA's identifier.")]
+    name: Annotated[str | None, doc("Product name.")] = None
+    mig: Annotated[bool | None, doc("Whether it is split into instances.")] = None
+    host: Annotated[str | None, doc("Host name of its machine.")] = None
     utilisation_percent: Annotated[
-        Statistics | None, Meta(description="Share of time in which a kernel ran, in percent.")
+        Statistics | None, doc("Share of time in which a kernel ran, in percent.")
     ] = None
     memory_utilisation_percent: Annotated[
         Statistics | None,
-        Meta(description="Share of time in which memory was read or written, in percent."),
+        doc("Share of time in which memory was read or written, in percent."),
     ] = None
-    memory_used_bytes: Annotated[
-        Statistics | None, Meta(description="Memory in use, in bytes.")
-    ] = None
-    power_w: Annotated[Statistics | None, Meta(description="Power draw in watts.")] = None
-    sm_clock_mhz: Annotated[
-        Statistics | None, Meta(description="Clock of the multiprocessors in MHz.")
-    ] = None
-    memory_clock_mhz: Annotated[
-        Statistics | None, Meta(description="Clock of the memory in MHz.")
-    ] = None
-    temperature_c: Annotated[Statistics | None, Meta(description="Temperature in °C.")] = None
-    pcie_sent_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes sent over PCIe a second.")
-    ] = None
+    memory_used_bytes: Annotated[Statistics | None, doc("Memory in use, in bytes.")] = None
+    power_w: Annotated[Statistics | None, doc("Power draw in watts.")] = None
+    sm_clock_mhz: Annotated[Statistics | None, doc("Clock of the multiprocessors in MHz.")] = None
+    memory_clock_mhz: Annotated[Statistics | None, doc("Clock of the memory in MHz.")] = None
+    temperature_c: Annotated[Statistics | None, doc("Temperature in °C.")] = None
+    pcie_sent_bytes_per_s: Annotated[Statistics | None, doc("Bytes sent over PCIe a second.")] = (
+        None
+    )
     pcie_received_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes received over PCIe a second.")
+        Statistics | None, doc("Bytes received over PCIe a second.")
     ] = None
     nvlink_sent_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes sent over NVLink a second.")
+        Statistics | None, doc("Bytes sent over NVLink a second.")
     ] = None
     nvlink_received_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes received over NVLink a second.")
+        Statistics | None, doc("Bytes received over NVLink a second.")
     ] = None
-    energy_j: Annotated[
-        float | None, Meta(description="Energy over what the number covers, in joules.")
-    ] = None
+    energy_j: Annotated[float | None, doc("Energy over what the number covers, in joules.")] = None
     energy_by: Annotated[
         Literal["counter", "power"] | None,
-        Meta(description="Where the energy comes from: the GPU's counter, or power times time."),
+        doc("Where the energy comes from: the GPU's counter, or power times time."),
     ] = None
     slowed_share: Annotated[
         dict[str, float] | None,
-        Meta(description="Shares of the window, 0 to 1, by what slowed the GPU."),
+        doc("Shares of the window, 0 to 1, by what slowed the GPU."),
     ] = None
 
 
 class CpuLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the processors that a training may use, over the window."""
 
-    usable_cores: Annotated[float, Meta(description="Processors that the training may use.")]
-    training_cores: Annotated[float, Meta(description="Of these: what the training kept busy.")]
+    usable_cores: Annotated[float, doc("Processors that the training may use.")]
+    training_cores: Annotated[float, doc("Of these: what the training kept busy.")]
     others_cores: Annotated[
-        float, Meta(description="What programs other than the training and mrbench kept busy.")
+        float, doc("What programs other than the training and mrbench kept busy.")
     ]
-    stolen_cores: Annotated[
-        float | None, Meta(description="What the hypervisor withheld; null: unknown.")
-    ] = None
+    stolen_cores: Annotated[float | None, doc("What the hypervisor withheld; null: unknown.")] = (
+        None
+    )
 
     @property
     def lost_share(self) -> float:
@@ -261,92 +254,88 @@ class CpuLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What limited the training's processors over what the number covers; null: unknown."""
 
     quota_cores: Annotated[
-        float | None, Meta(description="Cores that its control group may use; null: all.")
+        float | None, doc("Cores that its control group may use; null: all.")
     ] = None
     throttled_share: Annotated[
-        float | None, Meta(description="Share of periods in which that was used up, 0 to 1.")
+        float | None, doc("Share of periods in which that was used up, 0 to 1.")
     ] = None
     memory_stalled_share: Annotated[
-        float | None, Meta(description="Share of time in which a process waited for memory.")
+        float | None, doc("Share of time in which a process waited for memory.")
     ] = None
-    heat_share: Annotated[
-        float | None, Meta(description="Share of time in which heat slowed processors.")
-    ] = None
+    heat_share: Annotated[float | None, doc("Share of time in which heat slowed processors.")] = (
+        None
+    )
     clock_share: Annotated[
         float | None,
-        Meta(description="Clock of the fastest processor by the highest it can have, 0 to 1."),
+        doc("Clock of the fastest processor by the highest it can have, 0 to 1."),
     ] = None
 
 
 class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A machine over the window."""
 
-    name: Annotated[str, Meta(description="Host name.")]
-    processors: Annotated[Count, Meta(description="Logical processors.")]
-    cpu_busy_cores: Annotated[Statistics | None, Meta(description="Busy processors.")] = None
+    name: Annotated[str, doc("Host name.")]
+    processors: Annotated[Count, doc("Logical processors.")]
+    cpu_busy_cores: Annotated[Statistics | None, doc("Busy processors.")] = None
     cpu_stolen_cores: Annotated[
-        Statistics | None, Meta(description="Processors that the hypervisor withheld.")
+        Statistics | None, doc("Processors that the hypervisor withheld.")
     ] = None
     cpu_others_cores: Annotated[
-        float | None, Meta(description="Processors busy with neither training nor telemetry.")
+        float | None, doc("Processors busy with neither training nor telemetry.")
     ] = None
     cpu_load: Annotated[
         CpuLoad | None,
-        Meta(description="Who used the training's processors; null: unknown, as in older runs."),
+        doc("Who used the training's processors; null: unknown, as in older runs."),
     ] = None
     cpu_limits: Annotated[
         CpuLimits | None,
-        Meta(description="What limited the processors; null: unknown, as in older runs."),
+        doc("What limited the processors; null: unknown, as in older runs."),
     ] = None
-    memory_used_bytes: Annotated[
-        Statistics | None, Meta(description="Memory in use, in bytes.")
-    ] = None
-    disk_read_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes read from disks a second.")
-    ] = None
+    memory_used_bytes: Annotated[Statistics | None, doc("Memory in use, in bytes.")] = None
+    disk_read_bytes_per_s: Annotated[Statistics | None, doc("Bytes read from disks a second.")] = (
+        None
+    )
     disk_written_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes written to disks a second.")
+        Statistics | None, doc("Bytes written to disks a second.")
     ] = None
     network_received_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes received over the network a second.")
+        Statistics | None, doc("Bytes received over the network a second.")
     ] = None
     network_sent_bytes_per_s: Annotated[
-        Statistics | None, Meta(description="Bytes sent over the network a second.")
+        Statistics | None, doc("Bytes sent over the network a second.")
     ] = None
 
 
 class TreeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The training's processes over the window."""
 
-    processes: Annotated[Statistics | None, Meta(description="Number of processes.")] = None
-    threads: Annotated[Statistics | None, Meta(description="Number of threads.")] = None
-    cpu_cores: Annotated[Statistics | None, Meta(description="Processors that they kept busy.")] = (
-        None
-    )
+    processes: Annotated[Statistics | None, doc("Number of processes.")] = None
+    threads: Annotated[Statistics | None, doc("Number of threads.")] = None
+    cpu_cores: Annotated[Statistics | None, doc("Processors that they kept busy.")] = None
     memory_bytes: Annotated[
         Statistics | None,
-        Meta(description="Memory in bytes; shared pages count once for each process."),
+        doc("Memory in bytes; shared pages count once for each process."),
     ] = None
     memory_proportional_bytes: Annotated[
         Count | None,
-        Meta(description="Memory in bytes after the window, shared pages counted once."),
+        doc("Memory in bytes after the window, shared pages counted once."),
     ] = None
 
 
 class OwnCost(msgspec.Struct, frozen=True, kw_only=True):
     """What the telemetry program itself took over the window."""
 
-    cpu_cores: Annotated[float | None, Meta(description="Processors that it kept busy.")] = None
-    memory_bytes: Annotated[Count | None, Meta(description="Memory in bytes.")] = None
+    cpu_cores: Annotated[float | None, doc("Processors that it kept busy.")] = None
+    memory_bytes: Annotated[Count | None, doc("Memory in bytes.")] = None
 
 
 class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A further machine of a run; its GPUs and problems are among the run's."""
 
-    samples: Annotated[Count, Meta(description="Number of samples in the window.")]
-    host: Annotated[HostSummary, Meta(description="The whole machine.")]
-    tree: Annotated[TreeSummary, Meta(description="The training's processes there.")]
-    own: Annotated[OwnCost, Meta(description="What the telemetry program took.")]
+    samples: Annotated[Count, doc("Number of samples in the window.")]
+    host: Annotated[HostSummary, doc("The whole machine.")]
+    tree: Annotated[TreeSummary, doc("The training's processes there.")]
+    own: Annotated[OwnCost, doc("What the telemetry program took.")]
 
 
 class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -357,43 +346,34 @@ class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     on which the training itself was seen. foreign: other programs on them, in words.
     """
 
-    samples: Annotated[
-        Count, Meta(description="Number of samples in the window; 0: there is no telemetry.")
-    ]
-    problems: Annotated[tuple[str, ...], Meta(description="What could not be sampled, in words.")]
-    span_s: Annotated[
-        float | None, Meta(description="Seconds of the window that the samples cover.")
-    ] = None
-    host: Annotated[HostSummary | None, Meta(description="The whole first machine.")] = None
-    tree: Annotated[
-        TreeSummary | None, Meta(description="The training's processes on the first machine.")
-    ] = None
-    gpus: Annotated[
-        tuple[GpuSummary, ...] | None, Meta(description="All GPUs that the run used.")
-    ] = None
-    own: Annotated[
-        OwnCost | None, Meta(description="What the telemetry program took on the first machine.")
-    ] = None
-    other_nodes: Annotated[
-        tuple[NodeSummary, ...] | None, Meta(description="Further machines of the run.")
-    ] = None
+    samples: Annotated[Count, doc("Number of samples in the window; 0: there is no telemetry.")]
+    problems: Annotated[tuple[str, ...], doc("What could not be sampled, in words.")]
+    span_s: Annotated[float | None, doc("Seconds of the window that the samples cover.")] = None
+    host: Annotated[HostSummary | None, doc("The whole first machine.")] = None
+    tree: Annotated[TreeSummary | None, doc("The training's processes on the first machine.")] = (
+        None
+    )
+    gpus: Annotated[tuple[GpuSummary, ...] | None, doc("All GPUs that the run used.")] = None
+    own: Annotated[OwnCost | None, doc("What the telemetry program took on the first machine.")] = (
+        None
+    )
+    other_nodes: Annotated[tuple[NodeSummary, ...] | None, doc("Further machines of the run.")] = (
+        None
+    )
     bound_by: Annotated[
         BoundBy | None,
-        Meta(description="What held the training up: its GPUs, or the loading of data."),
+        doc("What held the training up: its GPUs, or the loading of data."),
     ] = None
-    bound_by_reason: Annotated[str | None, Meta(description="Why, in words.")] = None
+    bound_by_reason: Annotated[str | None, doc("Why, in words.")] = None
     gpus_in_use: Annotated[
         Count | UnsetType | None,
-        Meta(
-            description="Number of GPUs on which the training itself was seen; missing for runs "
-            "on a CPU."
-        ),
+        doc("Number of GPUs on which the training itself was seen; missing for runs on a CPU."),
     ] = UNSET
     foreign: Annotated[
         tuple[str, ...] | UnsetType | None,
-        Meta(description="Other programs on the run's GPUs, in words; missing for runs on a CPU."),
+        doc("Other programs on the run's GPUs, in words; missing for runs on a CPU."),
     ] = UNSET
     joules_per_unit: Annotated[
         float | UnsetType | None,
-        Meta(description="Energy of the GPUs for one image, in joules; missing for runs on a CPU."),
+        doc("Energy of the GPUs for one image, in joules; missing for runs on a CPU."),
     ] = UNSET

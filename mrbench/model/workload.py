@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from mrbench.model.doc import doc
 from mrbench.model.inputs import Count
 from mrbench.model.mfu import FlopsPerUnit
 from mrbench.model.work import Unit
@@ -26,70 +27,64 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     unit: Annotated[
         Unit,
-        Meta(
-            description="What the throughput counts: images, tokens, samples, sequences, or steps,"
-            " the iterations themselves."
+        doc(
+            "What the throughput counts: images, tokens, samples, sequences, or steps, the"
+            " iterations themselves."
         ),
     ] = "images"
     per_device: Annotated[
         Count,
-        Meta(
-            description="Images (samples, sequences) of one GPU in one batch, e.g. 2. Of tokens:"
-            " the sequences, with sequence_length beside it; without, the tokens themselves. Of"
-            " steps: 1."
+        doc(
+            "Images (samples, sequences) of one GPU in one batch, e.g. 2. Of tokens: the sequences,"
+            " with sequence_length beside it; without, the tokens themselves. Of steps: 1."
         ),
     ]
     total: Annotated[
         Count | None,
-        Meta(
-            description="The same of all GPUs in one iteration, where upstream's configuration"
-            " fixes the sum, e.g. 16. Default: per_device times the number of GPUs, and times"
-            " accumulation where an iteration is an optimizer step."
+        doc(
+            "The same of all GPUs in one iteration, where upstream's configuration fixes the sum,"
+            " e.g. 16. Default: per_device times the number of GPUs, and times accumulation where"
+            " an iteration is an optimizer step."
         ),
     ] = None
-    sequence_length: Annotated[
-        Count | None, Meta(description="Tokens of one sequence, e.g. 2048.")
-    ] = None
+    sequence_length: Annotated[Count | None, doc("Tokens of one sequence, e.g. 2048.")] = None
     accumulation: Annotated[
-        Count, Meta(description="Batches whose gradients are added up for one optimizer step.")
+        Count, doc("Batches whose gradients are added up for one optimizer step.")
     ] = 1
     iteration: Annotated[
         Iteration,
-        Meta(
-            description="What the log counts as an iteration where gradients are accumulated: an"
-            " optimizer step, or a single batch."
+        doc(
+            "What the log counts as an iteration where gradients are accumulated: an optimizer"
+            " step, or a single batch."
         ),
     ] = "step"
     learning_rate_per_image: Annotated[
         float | None,
-        Meta(
-            description="Learning rate for each image of an iteration, e.g. 0.00125;"
-            " {learning_rate} is that times {work_per_iteration}."
+        doc(
+            "Learning rate for each image of an iteration, e.g. 0.00125; {learning_rate} is that"
+            " times {work_per_iteration}."
         ),
     ] = None
     precision: Annotated[
-        str, Meta(description="Number format of the training, e.g. float32, float16, bfloat16.")
+        str, doc("Number format of the training, e.g. float32, float16, bfloat16.")
     ] = "float32"
     whole_batches: Annotated[
         bool | None,
-        Meta(
-            description="Whether all iterations have their full number of images; false where the"
-            " last batch of an epoch, or of a group of images, may be smaller. Default: unknown,"
-            " which is a note where a small data set makes it matter."
+        doc(
+            "Whether all iterations have their full number of images; false where the last batch of"
+            " an epoch, or of a group of images, may be smaller. Default: unknown, which is a note"
+            " where a small data set makes it matter."
         ),
     ] = None
     image_size: Annotated[
         str | None,
-        Meta(
-            description="Pixels of an image's shorter side and the most of its longer side, e.g."
-            " 800/1333."
-        ),
+        doc("Pixels of an image's shorter side and the most of its longer side, e.g. 800/1333."),
     ] = None
     flops_per_unit: Annotated[
         FlopsPerUnit | None,
-        Meta(
-            description="Floating-point operations for one unit of work, and where the count comes"
-            " from; MFU needs them."
+        doc(
+            "Floating-point operations for one unit of work, and where the count comes from; MFU"
+            " needs them."
         ),
     ] = None
 
