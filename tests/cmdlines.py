@@ -72,6 +72,8 @@ HOW: dict[str, int | str] = {
     "mrbench doctor demo*": 0,
     "mrbench doctor --suite demo*": 0,
     "mrbench doctor*": "its end depends on the machine; test_doctor.py makes machines",
+    "mrbench results init *": 0,
+    "mrbench results *": "needs a results repository; test_repository.py makes some",
     "mrbench collect RUN": "needs a run without a record; test_late_records.py makes some",
     "mrbench data check /data/*": "needs COCO; test_datacheck.py makes datasets",
     "mrbench table today*": "needs runs on GPUs",

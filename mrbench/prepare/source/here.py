@@ -30,8 +30,7 @@ class Repository(msgspec.Struct, frozen=True):
 
 def repository(folder: Path) -> Repository | None:
     """Return the repository that a folder is in; None if there is none, or it has no commit."""
-    here = real_path(folder)
-    top = next((each for each in (here, *here.parents) if (each / ".git").exists()), None)
+    top = top_of(folder)
     if top is None:
         return None
     try:
@@ -49,6 +48,12 @@ def repository(folder: Path) -> Repository | None:
         changed=bool(changed.strip()),
         files=tuple(os.fsdecode(name) for name in files.split(b"\0") if name),
     )
+
+
+def top_of(folder: Path) -> Path | None:
+    """Return the top of the repository that a folder is in; None if there is none."""
+    here = real_path(folder)
+    return next((each for each in (here, *here.parents) if (each / ".git").exists()), None)
 
 
 def _origin(top: Path) -> str | None:

@@ -29,7 +29,7 @@ SINCE = "changed since: the run remains what it was, this mrbench would run anot
 def check_source(evidence: Evidence) -> Iterator[Finding]:
     """Compare the record with its own pins, then with the recipe and the checkout at hand."""
     record = evidence.record
-    yield from _pins(record)
+    yield from check_pins(record)
     file = _at_hand(record.plan)
     if isinstance(file, RecipeFile):
         yield _suite(record, file)
@@ -45,7 +45,8 @@ def check_source(evidence: Evidence) -> Iterator[Finding]:
     yield from _converted(record)
 
 
-def _pins(record: RunRecord) -> Iterator[Finding]:
+def check_pins(record: RunRecord) -> Iterator[Finding]:
+    """Compare what was checked out with what the plan pins."""
     source, checkout = record.plan.source, record.workspace
     if checkout is None:
         yield Finding("tree", "note", "the run ended before there was a checkout")

@@ -2,78 +2,51 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mrbench.model.finding import Finding
 from mrbench.model.record import RunRecord
 
 RUNS, REGISTRATIONS, SIGNERS = "runs", "registrations", "allowed_signers"
-ARCHIVE, STATEMENT, SIGNATURE = ".tar.gz", ".tar.gz.intoto.json", ".tar.gz.intoto.json.sig"
+ARCHIVE = ".tar.gz"
 PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-NAME = re.compile(rf"{RUNS}/(?:{PART}/){{3}}{PART}(?:\.tar\.gz(?:\.intoto\.json(?:\.sig)?)?)")
+NAME = re.compile(rf"{RUNS}/(?:{PART}/){{3}}{PART}\.tar\.gz(?:\.intoto\.json(?:\.sig)?)?")
 BRANDS = re.compile(r"\((R|TM)\)|\b(CPU|Processor)\b|@.*", re.IGNORECASE)  # of a CPU's name
 
 
 class Entry(NamedTuple):
-    """An archive of a results repository.
-
-    path: from the repository's folder, with slashes. signed: whether a statement and its signature
-    lie beside it.
-    """
+    """An archive of a results repository. path: from the repository's folder, with slashes."""
 
     path: str
     archive: Path
-    signed: bool
 
 
 def entries(root: Path) -> Sequence[Entry]:
     """Return the archives of a results repository, sorted by their paths; no links."""
-    names = {name for name, finding in _names(root) if finding is None}
-    return [
-        Entry(name, root / name, f"{stem}{STATEMENT}" in names and f"{stem}{SIGNATURE}" in names)
-        for name in sorted(names)
-        if name.endswith(ARCHIVE)
-        for stem in (name.removesuffix(ARCHIVE),)
-    ]
+    return walk(root)[0]
 
 
-def strays(root: Path) -> Iterator[Finding]:
-    """Yield a failure for each thing among the runs that has no place there."""
-    names = set[str]()
-    for name, finding in _names(root):
-        names.add(name)
-        if finding:
-            yield finding
-    for name in sorted(names):
-        for suffix, before in ((SIGNATURE, STATEMENT), (STATEMENT, ARCHIVE)):
-            if name.endswith(suffix) and name.removesuffix(suffix) + before not in names:
-                yield _stray(root, name, f"belongs to {before}, which is not there", "remove it")
-        if name.endswith(STATEMENT) and f"{name}.sig" not in names:
-            yield _stray(root, name, "has no signature", "`mrbench sign` makes both")
-
-
-def _names(root: Path) -> Iterator[tuple[str, Finding | None]]:
-    """Yield all files and links among the runs, with what is wrong about them."""
+def walk(root: Path) -> tuple[Sequence[Entry], Sequence[tuple[str, str]]]:
+    """Return the archives, and what among the runs has no place there, with the reason."""
+    names, strays = set[str](), dict[str, str]()
     if (root / RUNS).is_symlink():
-        yield RUNS, _stray(root, RUNS, "is a link", "put the files there themselves")
-        return
+        return [], [(RUNS, "is a link")]
     for folder, folders, files in os.walk(root / RUNS):
-        for name in (*folders, *files):
-            path = Path(folder) / name
-            inside = path.relative_to(root).as_posix()
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                yield inside, _stray(root, inside, "is no plain file", "put the file there itself")
-            elif name in files and not NAME.fullmatch(inside):
-                text = f"is not called {RUNS}/SUITE/HARDWARE/IMPLEMENTATION/NAME{ARCHIVE}"
-                yield inside, _stray(root, inside, text, "`mrbench results add` finds the place")
-            elif name in files:
-                yield inside, None
-
-
-def _stray(root: Path, name: str, text: str, remedy: str) -> Finding:
-    return Finding("layout", "failed", text, remedy, subject=name, file=str(root / name))
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            name = path.relative_to(root).as_posix()
+            if path.is_symlink():
+                strays[name] = "is a link"
+            elif path.is_file() and NAME.fullmatch(name):
+                names.add(name)
+            elif not path.is_dir():
+                strays[name] = f"is no file {RUNS}/SUITE/HARDWARE/IMPLEMENTATION/NAME{ARCHIVE}"
+    for name in names:
+        of, mark, _ = name.rpartition(ARCHIVE)
+        if of + mark not in names:
+            strays[name] = "lies there without its archive"
+    found = [Entry(name, root / name) for name in sorted(names) if name.endswith(ARCHIVE)]
+    return found, sorted(strays.items())
 
 
 def place(record: RunRecord) -> str:

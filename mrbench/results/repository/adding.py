@@ -1,0 +1,113 @@
+"""`mrbench results init` and `add`: what is laid into a results repository."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mrbench import __version__, files
+from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.prepare.source.git import git
+from mrbench.prepare.source.here import top_of
+from mrbench.record import registration, rundir
+from mrbench.record.archive import opened
+from mrbench.record.pack import pack
+from mrbench.record.signature import beside, sign
+from mrbench.record.verify import verify
+from mrbench.results.repository.commits import Commits
+from mrbench.results.repository.layout import REGISTRATIONS, SIGNERS, place
+
+WORKFLOW = ".github/workflows/results.yml"
+FIRST = {
+    "README.md": """\
+# Results
+
+Archives of benchmark runs by `mrbench`, in runs/SUITE/HARDWARE/IMPLEMENTATION. Each change is
+checked: every number is computed again from its log, signatures must be of keys in allowed_signers,
+and runs that were registered beforehand must be as registered.
+
+To add a run, open a pull request with what `mrbench results add RUN` puts here.
+To check all: `mrbench results check`.
+""",
+    SIGNERS: '# NAME namespaces="mrbench" ssh-ed25519 AAAA...: whose signatures count\n',
+    ".gitattributes": "* -text\n",  # no line of an archive or a signature is to be converted
+}
+
+
+def init(root: Path) -> Iterator[Path]:
+    """Make a results repository, in a git repository of its own unless it lies in one.
+
+    Yields the files that it makes; those that are there already are left as they are.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    root = files.real_path(root)
+    top = top_of(root)
+    if top is None:
+        top = root
+        git(top / ".git", "init", "--quiet", "--template=", "--initial-branch=main")
+    text = Path(__file__).with_name("workflow.yml").read_text()
+    text = text.replace("@VERSION@", __version__).replace(
+        '"@DIR@"', json.dumps(str(root.relative_to(top)))
+    )
+    for path, content in {**{root / n: t for n, t in FIRST.items()}, top / WORKFLOW: text}.items():
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_whole(path, content.encode())
+            yield path
+
+
+def add_registration(path: Path, root: Path) -> Sequence[str]:
+    """Lay a registration into a results repository; return its name there."""
+    return _lay({_registered(registration.read(path).digest): path}, root)
+
+
+def add_run(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool) -> Sequence[str]:
+    """Pack a run, or take its archive, and sign it unless a signature lies beside that already.
+
+    key: as for `sign`. Returns the names of the files there. MrbenchError where the run is there
+    already or its registration is not, CheckFailed where it is not as recorded.
+    """
+    with opened(name, runs) as run, tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
+        record = rundir.load(run.folder.record, run.record_name)
+        to = Path(place(record))
+        if (root / to).exists():
+            raise MrbenchError("is there already: the same run", "nothing to do", file=root / to)
+        bound = record.ledger.registered if record.ledger else None
+        if bound and not (root / _registered(bound.digest)).exists():
+            text = f"{run.called}: its registration {bound.digest[:16]} is not in {root}"
+            raise MrbenchError(text, "add its file, commit and publish that, then add the run")
+        archive = Path(folder) / to.name
+        if run.is_archive:
+            checked = verify(run, ("source", "ledger"))
+            if checked.exit_code or record.packed is None:
+                why = checked.verdict if checked.exit_code else "was not made by `mrbench pack`"
+                raise CheckFailed(why, "give the run's folder", file=name)
+            for path, target in zip(
+                (Path(name), *beside(Path(name))), (archive, *beside(archive)), strict=True
+            ):
+                if path == Path(name) or (path.exists() and key is None):
+                    shutil.copyfile(path, target)
+        else:
+            pack(run, archive)
+        if signed and not beside(archive)[0].exists():
+            sign(archive, key)
+        return _lay({f"{to.parent}/{p.name}": p for p in sorted(Path(folder).iterdir())}, root)
+
+
+def _registered(digest: str) -> str:
+    return f"{REGISTRATIONS}/{digest[:16]}.json"
+
+
+def _lay(sources: Mapping[str, Path], root: Path) -> Sequence[str]:
+    """Copy files to their names in a results repository, and add them to git's index."""
+    if not (root / SIGNERS).exists():
+        remedy = "name one with --dir; `mrbench results init` makes it"
+        raise MrbenchError("is no results repository", remedy, file=root)
+    for name, source in sources.items():
+        if (root / name).exists():
+            raise MrbenchError("is there already", "nothing to do", file=root / name)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        files.write_whole(root / name, source.read_bytes())
+    Commits(root).stage(*sources)
+    return list(sources)
