@@ -13,7 +13,7 @@ ABOUT = (
     "usage: mrbench COMMAND [OPTION ...]    more: mrbench help COMMAND|exit-codes",
 )
 FIRST = "Begin with"  # its commands have a line each; those of the other groups share lines
-GROUPS = (FIRST, "Look at runs", "Get ready", "Clusters and containers")
+GROUPS = (FIRST, "Look at runs", "Get ready and clean up")
 TRY = "  mrbench run demo && mrbench table demo    try it, on any CPU"
 COLUMN = 40  # of two, on 80
 
@@ -42,4 +42,4 @@ def text(names: Iterable[str]) -> str:
                 f"{a:{COLUMN}}{b}" for a, b in zip_longest(*[iter(entries)] * 2, fillvalue="")
             ]
         lines += [group, *entries]
-    return "\n".join(line.rstrip() for line in [*lines, "", TRY]) + "\n"
+    return "\n".join(line.rstrip() for line in [*lines, TRY]) + "\n"

@@ -16,8 +16,8 @@ from mrbench.prepare import cache
 from mrbench.text import printable, size_text
 
 COMMAND = Command(
-    group="Clusters and containers",
-    order=5,
+    group="Get ready and clean up",
+    order=13,
     brief="what is kept, and its size",
     help=(
         "List what $MRBENCH_HOME holds, with size and last use; `gc` removes what is old."

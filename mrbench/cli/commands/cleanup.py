@@ -20,8 +20,8 @@ from mrbench.text import printable
 UNTOUCHED_S = 3600  # a download that is silent for a minute is given up
 
 COMMAND = Command(
-    group="Clusters and containers",
-    order=3,
+    group="Get ready and clean up",
+    order=11,
     brief="clean up after killed runs",
     help="Clean up after killed runs: remove the containers and folders that they left behind.",
     examples="mrbench cleanup    # what lives, and what others own, is left alone",

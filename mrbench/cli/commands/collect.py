@@ -11,8 +11,8 @@ from mrbench.run.collect import collect
 from mrbench.run.cycle import exit_code
 
 COMMAND = Command(
-    group="Clusters and containers",
-    order=2,
+    group="Get ready and clean up",
+    order=10,
     brief="finish runs' records",
     help="Finish records: of runs on a cluster, and where a record could not be written.",
     examples="""\

@@ -6,7 +6,7 @@ from mrbench.cli.commands import Command
 from mrbench.cli.completion import script
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=8,
     brief="for bash, zsh and fish",
     help=(

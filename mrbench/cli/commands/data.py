@@ -19,7 +19,7 @@ from mrbench.prepare.data.synth import counts, draw
 from mrbench.text import printable
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=5,
     brief="draw or check a dataset",
     help="Draw a small dataset, or check a COCO dataset folder.",

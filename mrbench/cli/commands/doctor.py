@@ -12,7 +12,7 @@ from mrbench.console.report import print_report
 from mrbench.doctor import diagnosis
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=2,
     brief="what this machine lacks",
     help="Report what this machine lacks for a run.",

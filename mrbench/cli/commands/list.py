@@ -14,7 +14,7 @@ from mrbench.model.published import PublishedRule
 from mrbench.recipe import load, published
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=1,
     brief="suites and recipes",
     help="List suites and recipes.",

@@ -14,7 +14,7 @@ from mrbench.prepare.environment.lock import relock
 from mrbench.text import printable
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=4,
     brief="pin all packages",
     help="Write the lock files of environments.",

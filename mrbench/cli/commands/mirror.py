@@ -33,8 +33,8 @@ from mrbench.recipe.plan import check_lock
 from mrbench.text import printable, size_text
 
 COMMAND = Command(
-    group="Clusters and containers",
-    order=4,
+    group="Get ready and clean up",
+    order=12,
     brief="for offline machines",
     help="Gather everything that a suite needs, for machines without internet.",
 )

@@ -32,7 +32,7 @@ from mrbench.recipe.plan import make_plan
 from mrbench.text import one_line, printable, shorten
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=0,
     brief="begin a recipe of your own",
     help="Write a recipe of your own, with a comment on each key, and a suite.yaml beside it.",

@@ -13,7 +13,7 @@ from mrbench.run import prepare_only as preparing
 from mrbench.text import printable
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=3,
     brief="set up without training",
     help="Set up everything that a run needs, without training.",

@@ -27,7 +27,7 @@ from mrbench.run.recorder import now
 from mrbench.text import counted, printable
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=8,
     brief="fix runs beforehand",
     help=(

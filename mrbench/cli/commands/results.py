@@ -18,7 +18,7 @@ from mrbench.text import printable
 COMMAND = Command(
     group="Look at runs",
     order=9,
-    brief="publish runs in a repository",
+    brief="publish and check archives",
     help="Publish archives of runs in a git repository, whose workflow checks each change.",
 )
 REPOSITORY = "the results repository; default: ."

@@ -7,7 +7,7 @@ from mrbench.cli.commands import Command
 from mrbench.recipe.schema import KINDS, make_schema
 
 COMMAND = Command(
-    group="Get ready",
+    group="Get ready and clean up",
     order=7,
     brief="of recipes, for editors",
     help="Print the JSON Schema of recipes and suites, for editors, and of what mrbench writes.",

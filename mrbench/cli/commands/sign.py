@@ -12,7 +12,7 @@ from mrbench.record.signature import sign, signing_key
 from mrbench.text import printable
 
 COMMAND = Command(
-    group="Get ready",
+    group="Look at runs",
     order=8,
     brief="sign an archive of a run",
     help=(
