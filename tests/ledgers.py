@@ -112,9 +112,9 @@ def joined(lines: list[Line]) -> list[Line]:
 
 # what is done to the lines of a ledger of four runs: and what is said of it
 LINES: dict[str, tuple[Callable[[list[Line]], list[Line]], str]] = {
-    "an entry removed": (drop(3), "entry 3 is not there"),
-    "a run removed": (drop(3, 4), "entries 3 to 4 are not there"),
-    "the first entry removed": (drop(1), "entry 1 is not there"),
+    "an entry removed": (drop(3), "line 3 is entry 4; missing before it: 3"),
+    "a run removed": (drop(3, 4), "line 3 is entry 5; missing before it: 3-4"),
+    "the first entry removed": (drop(1), "line 1 is entry 2; missing before it: 1"),
     "the last run removed": (drop(7, 8), "is not in it; its record says entry 7"),
     "reordered": (swapped, "line 3 is entry 4 instead of 3: they are in another order"),
     "edited": (edited, "entry 4 was edited: it has another digest"),
@@ -123,7 +123,7 @@ LINES: dict[str, tuple[Callable[[list[Line]], list[Line]], str]] = {
     "another line": (odd, "line 5 is no entry: "),
     "a run that leads out": (led_out, "line 9 is no entry: run: is not the id of a run"),
     "a run that no path can name": (surrogate, "line 9 is no entry: run: is not the id of a run"),
-    "a leap": (leaping, f"entries 4 to {10**30 - 1} are not there"),
+    "a leap": (leaping, f"line 4 is entry {10**30}; missing before it: 4"),
     "written anew": (anew, "began with entry 5 ("),
     "two joined": (joined, "is forked"),
 }

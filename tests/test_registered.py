@@ -10,7 +10,6 @@ import pytest
 import ledgers
 from mrbench.measure.olympic import median_of_sets
 from mrbench.record import ledger
-from mrbench.results.selection import Ledgers
 from toy import edit, make_suite, mrbench
 
 
@@ -129,7 +128,7 @@ def test_registered_runs_of_several_folders_are_counted_together(tmp_path: Path)
             registered="a" * 64,
         )
         shown[f"{record['id']}-{name}"] = str(folder)
-    found = Ledgers().of_plan(record["plan_digest"], shown)
+    found = ledger.of_plan(record["plan_digest"], shown)
     assert found is not None
     assert set(found.registered["a" * 64]) == set(shown)
     assert found.count == len(shown)

@@ -1,6 +1,7 @@
 """Runs as people name them: a suite's, a table row's, an implementation's latest, and folders."""
 
 import contextlib
+import functools
 import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +13,12 @@ from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
-from mrbench.record import listing, rundir
+from mrbench.record import ledger, listing, rundir
 from mrbench.record.archive import SUFFIXES, identity, opened
 from mrbench.record.listing import StoredRun
 from mrbench.results import names
 from mrbench.results.compare import Side
 from mrbench.results.rows import TableRun, make_rows, table_run
-from mrbench.results.selection import Ledgers
 from mrbench.text import one_line
 
 RUNS = ("*/record.json", "*/*/record.json", "*/*/*/record.json")  # in a folder of runs
@@ -219,21 +219,23 @@ def _row(text: str, folder: Path, where: str) -> TableRow | None:
     if not found:
         return None
     row = text.removeprefix(f"{suite}/")
-    ledgers = Ledgers()
-    return names.one([r for s in found for r in _rows(folder, s, ledgers)], row, where)
+    read = functools.cache(ledger.outcomes)
+    return names.one([r for s in found for r in _rows(folder, s, read)], row, where)
 
 
-def _rows(folder: Path, suite: str, ledgers: Ledgers, *, quiet: bool = False) -> Sequence[TableRow]:
+def _rows(
+    folder: Path, suite: str, read: ledger.Read, *, quiet: bool = False
+) -> Sequence[TableRow]:
     runs, found, _ = read_runs(folder, suite, quiet=quiet)
-    return make_rows(found, runs, ledgers=ledgers)
+    return make_rows(found, runs, read=read)
 
 
 def _known_rows(folder: Path) -> Iterator[str]:
     """Yield the names of all rows; what is no suite has none."""
-    ledgers = Ledgers()
+    read = functools.cache(ledger.outcomes)
     for suite in listing.suites_in(folder):
         with contextlib.suppress(MrbenchError):
-            yield from (row.name for row in _rows(folder, suite, ledgers, quiet=True))
+            yield from (row.name for row in _rows(folder, suite, read, quiet=True))
 
 
 def _beneath(folder: Path) -> Iterator[Path]:

@@ -15,7 +15,6 @@ QUANTITY = re.compile(r"(\d[\d,]{0,20}(?:\.\d{0,20})?) ?(ms|s|min|h|)")
 UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
 MOST_DIGITS = 15  # of a number: larger ones fit no floating-point number, or no memory
 MOST_ROUNDS = 10_000
-LEAST_SET = 3  # runs: without the fastest and the slowest, one is left
 OLDEST = 11  # of 3.X, that mrbench runs on
 RANDOM = "random"  # instead of a folder of weights
 MOST_DRAWN = 1_000_000  # images, of 190 kB each; COCO has 118,287
@@ -60,10 +59,9 @@ def positive(text: str) -> int:
 
 def aggregation(text: str) -> str:
     """Read how a number is made of several runs."""
-    match = re.fullmatch(r"mlperf:(\d{1,4})", text)
-    if text == "mean" or (match and int(match[1]) >= LEAST_SET):
+    if re.fullmatch("mean|mlperf:([3-9]|[1-9][0-9]{1,3})", text):
         return text
-    hint = f"give mean, or mlperf:N with N from {LEAST_SET}"
+    hint = "give mean, or mlperf:N with N from 3"
     raise argparse.ArgumentTypeError(f"{shorten(repr(text))} is no way to aggregate runs; {hint}")
 
 

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,35 +24,39 @@ from mrbench.record.rundir import RunDir
 
 FILE = "ledger.jsonl"
 IN_ID = 3  # suite, implementation, folder
-TAIL_BYTES = 1 << 16  # an entry is much shorter
 RESTORE = "restore it, or move it away: the next run begins a new one"
-AT_WORK, BROKEN, MISSING, REMOVED = "at work", "broken off", "missing", "removed"
+UNFINISHED = "was never finished; the next run removes it"
+# what became of a run, beside its status
+VALID, AT_WORK, BROKEN, MISSING = "valid", "at work", "broken off", "missing"
+REMOVED, OLDER = "removed", "not in the ledger"
+Entries = Mapping[Kind, LedgerEntry]  # the first entry of each kind
 
 
 class Line(NamedTuple):
-    """A line of the ledger: its number, its bytes, and what they say; why: they say nothing."""
+    """A line of the ledger: its bytes, and what they say, or why they say nothing."""
 
-    number: int
     raw: bytes
-    entry: LedgerEntry | None
-    why: str = ""
+    entry: LedgerEntry | str
 
 
-class Entered(msgspec.Struct):
-    """What the ledger has of one run."""
+class Outcome(NamedTuple):
+    """What became of a run; registered: the digest of the registration that it was begun under."""
 
-    began: LedgerEntry | None = None
-    ended: LedgerEntry | None = None
-    removed: LedgerEntry | None = None
+    run: str
+    what: str
+    registered: str | None = None
+
+
+Read = Callable[[Path], Mapping[str, Sequence[Outcome]]]
 
 
 def of_run(folder: Path) -> Path:
     """Return the folder of runs that a run's folder lies in."""
-    *_, above = files.real_path(folder).parents[:3]
+    *_, above = files.real_path(folder).parents[:IN_ID]
     return above
 
 
-def append(runs: Path, kind: Kind, **facts: str | float | None) -> LedgerEntry:
+def append(runs: Path, kind: Kind, **facts: str | None) -> LedgerEntry:
     """Add an entry, and have it on disk; facts: further keys of LedgerEntry.
 
     MrbenchError where that cannot be, or what began is to be ended in a ledger that is gone.
@@ -60,7 +64,12 @@ def append(runs: Path, kind: Kind, **facts: str | float | None) -> LedgerEntry:
     path = runs / FILE
     try:
         with locks.of_file(path, make=kind == "began") as file:
-            last, end = _last(file, path)
+            raw = os.pread(file, os.fstat(file).st_size, 0)
+            end = raw.rfind(b"\n") + 1  # a line behind that was never finished
+            last = _entry(raw[raw.rfind(b"\n", 0, end - 1) + 1 : end]) if end else None
+            if isinstance(last, str):
+                text = f"cannot be continued: its last line {last}"
+                raise MrbenchError(text, RESTORE, file=path)
             content: dict[str, object] = {
                 "position": last.position + 1 if last else 1,
                 "before": last.digest if last else "",
@@ -69,10 +78,12 @@ def append(runs: Path, kind: Kind, **facts: str | float | None) -> LedgerEntry:
                 **{name: fact for name, fact in facts.items() if fact is not None},
             }
             content["digest"] = files.digest_of(content)
-            text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-            _write(file, f"{text}\n".encode(), end)
-            if last is None:
-                _keep_name(runs)
+            os.ftruncate(file, end)
+            line = json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
+            with open(file, "a", encoding="ascii", closefd=False) as stream:
+                stream.write(line)
+                stream.flush()
+                os.fsync(file)
     except OSError as exc:
         lost = isinstance(exc, FileNotFoundError)
         remedy = "restore it" if lost else "make room or ask for the permission"
@@ -80,55 +91,17 @@ def append(runs: Path, kind: Kind, **facts: str | float | None) -> LedgerEntry:
     return msgspec.convert(content, LedgerEntry)
 
 
-def _keep_name(runs: Path) -> None:
-    """Have the name of a new ledger on disk, too."""
-    folder = os.open(runs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _last(file: int, path: Path) -> tuple[LedgerEntry | None, int]:
-    """Return the last whole entry, and where its line ends: what is behind was never finished."""
-    size = os.fstat(file).st_size
-    tail = os.pread(file, TAIL_BYTES, max(0, size - TAIL_BYTES))
-    end = size - len(tail) + tail.rfind(b"\n") + 1
-    lines = tail[: tail.rfind(b"\n") + 1].splitlines()
-    if not lines:
-        if size > TAIL_BYTES:
-            raise MrbenchError("has lines that no ledger has", RESTORE, file=path)
-        return None, 0
-    entry = _read(lines[-1])
-    if isinstance(entry, str):
-        raise MrbenchError(f"cannot be continued: its last line {entry}", RESTORE, file=path)
-    return entry, end
-
-
-def _write(file: int, line: bytes, end: int) -> None:
-    """Write a whole line at the end of the last one, or none of it."""
-    os.ftruncate(file, end)
-    try:
-        rest = line
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.ftruncate(file, end)
-        raise
-
-
-def _read(raw: bytes) -> LedgerEntry | str:
+def _entry(raw: bytes) -> LedgerEntry | str:
     """Return a line's entry, or why it is none."""
+    if not raw.endswith(b"\n"):
+        return UNFINISHED
     try:
         entry = files.decode(raw, LedgerEntry, FILE)
     except MrbenchError as exc:
-        return f"is no entry: {exc.key}: {exc.text}" if exc.key else f"is no entry: {exc.text}"
+        return ": ".join(filter(None, ("is no entry", exc.key, exc.text)))
     parts = entry.run.split("/")
-    named = len(parts) == IN_ID and entry.run.isprintable()
-    if not named or not {"", ".", ".."}.isdisjoint(parts):  # else it could lead out of the folder
-        return "is no entry: run: is not the id of a run"
+    if len(parts) != IN_ID or not all(part.isprintable() and part.strip(".") for part in parts):
+        return "is no entry: run: is not the id of a run"  # it could lead out of the folder
     return entry
 
 
@@ -140,47 +113,42 @@ def lines(runs: Path) -> list[Line]:
         return []
     except OSError as exc:
         raise rundir.cannot_read(runs / FILE, exc) from exc
-    *whole, torn = raw.split(b"\n")
-    read = [(number, each, _read(each)) for number, each in enumerate(whole, 1)]
-    found = [Line(n, r, None, e) if isinstance(e, str) else Line(n, r, e) for n, r, e in read]
-    return [*found, Line(len(whole) + 1, torn, None, "")] if torn else found
+    return [Line(each, _entry(each)) for each in raw.splitlines(keepends=True)]
 
 
-def entered(found: list[Line]) -> Mapping[str, Entered]:
-    """Return what the lines of a ledger have of each run, by its id, in order of its first line."""
-    runs: dict[str, Entered] = {}
-    for _, _, entry, _ in found:
-        if entry:
-            run = runs.setdefault(entry.run, Entered())
-            if getattr(run, entry.kind) is None:
-                setattr(run, entry.kind, entry)
+def by_run(found: Iterable[Line]) -> Mapping[str, Entries]:
+    """Return the entries of each run, by its id, in order of its first one."""
+    runs: dict[str, dict[Kind, LedgerEntry]] = {}
+    for _, entry in found:
+        if isinstance(entry, LedgerEntry):
+            runs.setdefault(entry.run, {}).setdefault(entry.kind, entry)
     return runs
 
 
-def became(runs: Path, name: str, run: Entered) -> str:
+def became(runs: Path, name: str, entries: Entries) -> str:
     """Say in a word or two what became of a run of the ledger: valid, failed, broken off, ..."""
-    folder = RunDir(runs / name)
-    if run.removed:
+    folder, ended = RunDir(runs / name), entries.get("ended")
+    if "removed" in entries:
         return REMOVED
-    if run.ended and run.ended.record is None:  # interrupted before it printed anything
-        return str(run.ended.status)
+    if ended and ended.record is None:  # interrupted before it printed anything
+        return str(ended.status)
     if not folder.record.exists():
-        if not folder.path.exists() or run.ended:
-            return MISSING
-        return AT_WORK if folder.submission.exists() or is_held(folder) else BROKEN
-    status, verdict = (run.ended.status, run.ended.verdict) if run.ended else _end(folder)
-    if status != "ok":
-        return str(status).replace("_", " ")
-    return "invalid" if verdict == "invalid" else "valid"
-
-
-def _end(folder: RunDir) -> tuple[str, str | None]:
-    """Return status and verdict of a run whose end mrbench could not enter any more."""
-    try:
-        record = rundir.load(folder.record)
+        is_gone = ended or not folder.path.exists()
+        at_work = folder.submission.exists() or is_held(folder)
+        return MISSING if is_gone else AT_WORK if at_work else BROKEN
+    try:  # without an end mrbench could not enter it any more
+        end = msgspec.structs.asdict(ended) if ended else _end(rundir.load(folder.record))
     except MrbenchError:
-        return "unreadable", None
-    return record.status, record.validity.verdict if record.validity else None
+        return "unreadable"
+    if end["status"] != "ok":
+        return str(end["status"]).replace("_", " ")
+    return "invalid" if end["verdict"] == "invalid" else VALID
+
+
+def _end(record: RunRecord) -> dict[str, str | None]:
+    """Return what an entry says of how a run ended."""
+    verdict = record.validity.verdict if record.validity else None
+    return {"status": record.status, "verdict": verdict, "record": record.digest}
 
 
 def is_held(folder: RunDir) -> bool:
@@ -192,50 +160,46 @@ def is_held(folder: RunDir) -> bool:
         return False
 
 
-def by_plan(runs: Path) -> Mapping[str, Sequence[tuple[str, Entered]]]:
-    """Return the runs of a ledger by the digest of their plan, each with its id, in order."""
-    found: dict[str, list[tuple[str, Entered]]] = {}
-    for name, run in entered(lines(runs)).items():
-        if run.began and run.began.plan:
-            found.setdefault(run.began.plan, []).append((name, run))
+def outcomes(runs: Path) -> Mapping[str, Sequence[Outcome]]:
+    """Return what became of the runs of a ledger, by the digest of their plan, in order."""
+    found: dict[str, list[Outcome]] = {}
+    for name, entries in by_run(lines(runs)).items():
+        if began := entries.get("began"):
+            outcome = Outcome(name, became(runs, name, entries), began.registered)
+            found.setdefault(began.plan, []).append(outcome)
     return found
 
 
-def became_of(runs: Path, entries: Iterable[tuple[str, Entered]]) -> PlanRuns | None:
-    """Return what became of runs of a plan; None where there are none."""
-    found: dict[str, list[str]] = {}
-    registered: dict[str, list[str]] = {}
-    for name, run in entries:
-        found.setdefault(became(runs, name, run), []).append(name)
-        if run.began and (digest := run.began.registered):
-            registered.setdefault(digest, []).append(name)
+def of_plan(digest: str, shown: Mapping[str, str | None], read: Read = outcomes) -> PlanRuns | None:
+    """Return what became of all runs of a plan, by the ledgers beside those that are shown.
+
+    shown: ids, and the folder or archive of each, if it is known. None where there is no ledger, or
+    none that has the plan.
+    """
+    parents = {folder.rpartition("/")[0] for folder in shown.values() if folder}
+    roots = dict.fromkeys(of_run(Path(parent) / "run") for parent in sorted(parents))
+    found = [outcome for root in roots for outcome in read(root).get(digest, ())]
     if not found:
         return None
-    return PlanRuns(
-        became={what: tuple(names) for what, names in found.items()},
-        registered={digest: tuple(names) for digest, names in registered.items()},
-    )
+    others = sorted(shown.keys() - {outcome.run for outcome in found})
+    ends: dict[str, list[str]] = {}
+    registered: dict[str, list[str]] = {}
+    for outcome in (*found, *(Outcome(name, OLDER) for name in others)):
+        ends.setdefault(outcome.what, []).append(outcome.run)
+        if outcome.registered:
+            registered.setdefault(outcome.registered, []).append(outcome.run)
+    return msgspec.convert({"became": ends, "registered": registered}, PlanRuns)
 
 
 def end(runs: Path, record: RunRecord) -> None:
     """Enter the end of a run whose record is on disk."""
-    verdict = record.validity.verdict if record.validity else None
-    append(
-        runs,
-        "ended",
-        run=record.id,
-        plan=record.plan_digest,
-        status=record.status,
-        verdict=verdict,
-        record=record.digest,
-    )
+    append(runs, "ended", run=record.id, plan=record.plan_digest, **_end(record))
 
 
 def remove(runs: Path, name: str) -> None:
     """Enter that a run was removed, if the ledger has it."""
-    known = entered(lines(runs)).get(name)
-    if known and known.began:
-        append(runs, "removed", run=name, plan=known.began.plan)
+    if began := by_run(lines(runs)).get(name, {}).get("began"):
+        append(runs, "removed", run=name, plan=began.plan)
 
 
 def settle(runs: Path) -> Iterator[str]:
@@ -243,10 +207,9 @@ def settle(runs: Path) -> Iterator[str]:
 
     Yields the ids of these runs.
     """
-    for name, run in entered(lines(runs)).items():
+    for name, entries in by_run(lines(runs)).items():
         folder = RunDir(runs / name)
-        lacks_end = run.began and not run.ended and not run.removed
-        if lacks_end and folder.record.exists() and not is_held(folder):
+        if entries.keys() == {"began"} and folder.record.exists() and not is_held(folder):
             with contextlib.suppress(MrbenchError):  # damaged: `mrbench verify` tells of it
                 record = rundir.load(folder.record)
                 if record.id == name:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mrbench import files
 from mrbench.errors import CheckFailed
+from mrbench.model.ledger import LedgerEntry
 from mrbench.model.registration import FORMAT, Registration
 from mrbench.record import ledger, rundir
 
@@ -23,5 +24,7 @@ def read(path: Path) -> Registration:
 
 def begun(runs: Path, digest: str) -> Counter[str]:
     """Return how many runs of each plan, by its digest, were begun under a registration."""
-    entries = [entry for _, _, entry, _ in ledger.lines(runs) if entry and entry.kind == "began"]
-    return Counter(str(entry.plan) for entry in entries if entry.registered == digest)
+    entries = [line.entry for line in ledger.lines(runs) if isinstance(line.entry, LedgerEntry)]
+    return Counter(
+        entry.plan for entry in entries if (entry.kind, entry.registered) == ("began", digest)
+    )

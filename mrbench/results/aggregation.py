@@ -1,18 +1,19 @@
 """How the number of a row is made of its runs: their mean, or MLPerf's median of sets of N."""
 
-import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from msgspec.structs import replace
 
 from mrbench.measure.olympic import median_of_sets
 from mrbench.model.table import TableRow
-from mrbench.record.ledger import AT_WORK
-from mrbench.results.selection import VALID
+from mrbench.record.ledger import AT_WORK, VALID
 
-MEAN = "mean"
-MLPERF = re.compile(r"mlperf:(\d{1,4})")
-NUMBERS = ("throughput", "throughput_per_device", "ratio", "mfu")  # of a row, that follow the way
+NUMBERS = ("throughput", "throughput_per_device", "ratio", "mfu")
+INTERVALS = (
+    *("low_throughput", "high_throughput", "deviation_throughput"),
+    *("low_throughput_per_device", "high_throughput_per_device"),
+)
 
 
 def aggregated(row: TableRow, rates: Mapping[str, float], way: str | None) -> TableRow:
@@ -21,29 +22,23 @@ def aggregated(row: TableRow, rates: Mapping[str, float], way: str | None) -> Ta
     rates: throughput of its valid runs, by their ids. way: None is that of its registration, else
     the mean.
     """
-    way = way or (row.registered.aggregation if row.registered else MEAN)
-    match = MLPERF.fullmatch(way)
-    if match is None or row.throughput is None:
+    way = way or (row.registered.aggregation if row.registered else "mean")
+    if way == "mean" or row.throughput is None:
         return row
-    names, size = _in_order(row), int(match[1])
-    score, why = None, f"{way} needs {size} runs, and there are {len(names)}"
-    if len(names) >= size:
+    names, size = _in_order(row), int(way.removeprefix("mlperf:"))
+    if len(names) < size:
+        score, why = None, f"{way} needs {size} runs, and there are {len(names)}"
+    else:
         score = median_of_sets([rates.get(name) for name in names], size)
         why = f"{way}: the median set of {size} runs has two that are not valid"
-    row = replace(
-        row,
-        aggregation=f"{way} of {len(names)}",
-        low_throughput=None,
-        high_throughput=None,
-        low_throughput_per_device=None,
-        high_throughput_per_device=None,
-        deviation_throughput=None,
-    )
     if score is None:
-        return replace(row, validity="invalid", reason=why, **dict.fromkeys(NUMBERS))
-    by = score / (row.throughput or score)
-    known = {key: value * by for key in NUMBERS if (value := getattr(row, key)) is not None}
-    return replace(row, **known)
+        numbers: dict[str, object] = dict.fromkeys(NUMBERS)
+        numbers |= {"validity": "invalid", "reason": why}
+    else:
+        by = score / row.throughput
+        numbers = {key: value * by for key in NUMBERS if (value := getattr(row, key)) is not None}
+    of = f"{way} of {len(names)}"
+    return replace(row, aggregation=of, **numbers, **dict.fromkeys(INTERVALS))
 
 
 def _in_order(row: TableRow) -> Sequence[str]:
@@ -52,15 +47,12 @@ def _in_order(row: TableRow) -> Sequence[str]:
     Those of the registration, if the row has one, else all of the plan that the ledger has, but for
     those that go on, and valid ones of another row.
     """
-    if row.ledger is None:
-        names = set(row.runs)
-    elif row.registered:
-        names = set(row.ledger.registered.get(row.registered.digest, ()))
-    else:
-        names = {name for each in row.ledger.became.values() for name in each}
-    for what, each in (row.ledger.became if row.ledger else {}).items():
-        if what in (AT_WORK, VALID):
-            names -= set(each) - set(row.runs)
+    names = set(row.runs)
+    if row.ledger:
+        became, bound = row.ledger.became, row.ledger.registered
+        elsewhere = {*became.get(AT_WORK, ()), *became.get(VALID, ())} - names
+        each = [bound.get(row.registered.digest, ())] if row.registered else became.values()
+        names = set(chain.from_iterable(each)) - elsewhere
     return sorted(names, key=lambda name: name.rpartition("/")[2])
 
 

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from mrbench.errors import RecipeError
 from mrbench.measure.repeats import between_runs
 from mrbench.model.ledger import LedgerPlace, PlanRuns
@@ -16,6 +18,7 @@ from mrbench.model.run import Status
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import is_divided
+from mrbench.record import ledger
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import Facts, terms
 from mrbench.results import footnotes, metrics, names, utilisation
@@ -23,7 +26,6 @@ from mrbench.results.aggregation import aggregated
 from mrbench.results.comparable import with_groups
 from mrbench.results.pareto import with_front
 from mrbench.results.ratios import with_scaling
-from mrbench.results.selection import Ledgers, with_ledger
 from mrbench.results.use import Use, highest_peak, most, use_of
 
 
@@ -103,15 +105,15 @@ def make_rows(
     runs: Iterable[TableRun],
     reference_name: str | None = None,
     way: str | None = None,
-    ledgers: Ledgers | None = None,
+    read: ledger.Read = ledger.outcomes,
 ) -> list[TableRow]:
     """Group like runs, average each group, sort by throughput; failed groups come last.
 
     Only valid runs of the same plan on the same machine, in the same image, are averaged. Each
     implementation shows its latest group, and how many runs of other plans or machines that leaves
     out; another commit, window, number of GPUs or value of a parameter makes a row of its own. way:
-    how its number is made of several runs; None: as they were registered, else their mean. ledgers:
-    those of its caller, who makes rows of several suites.
+    how its number is made of several runs; None: as they were registered, else their mean. read:
+    reads a ledger, for callers who make rows of several suites.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[Hashable, list[TableRun]] = {}
@@ -125,7 +127,6 @@ def make_rows(
         counted[key] += len(group)
         if key not in latest or latest[key][-1].started < group[-1].started:
             latest[key] = group
-    read = ledgers or Ledgers()
     rows = [
         _finished(_row(suite, reference, group, counted[key] - len(group)), group, read, way)
         for key, group in latest.items()
@@ -313,13 +314,20 @@ def _row(
 
 
 def _finished(
-    row: TableRow, group: Sequence[TableRun], ledgers: Ledgers, way: str | None
+    row: TableRow, group: Sequence[TableRun], read: ledger.Read, way: str | None
 ) -> TableRow:
     """Return a row with what the ledger has of its plan, and the number that `way` makes."""
-    found = ledgers.of_plan(group[-1].digest, {run.id: run.folder for run in group})
     packed = [run.of_plan for run in group if run.of_plan]
-    places = {run.id: run.place for run in group if run.place}
-    row = with_ledger(row, found or max(packed, key=lambda runs: runs.count, default=None), places)
+    found = ledger.of_plan(group[-1].digest, {run.id: run.folder for run in group}, read)
+    found = found or max(packed, key=lambda runs: runs.count, default=None)
+    bound = {run.place.registered if run.place else None for run in group}
+    row = replace(
+        row,
+        ledger=found,
+        ledger_runs=found.count if found else None,
+        ledger_missing=found is None and any(run.place for run in group),
+        registered=bound.pop() if len(bound) == 1 else None,
+    )
     return aggregated(row, {run.id: run.throughput or 0.0 for run in group if run.counts}, way)
 
 

@@ -4,8 +4,6 @@ import argparse
 import json
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from mrbench import __version__
 from mrbench.cli import choice
 from mrbench.cli.arguments import (
@@ -21,7 +19,7 @@ from mrbench.cli.commands import Command
 from mrbench.cli.values import commit, rounds
 from mrbench.errors import MrbenchError
 from mrbench.files import digest_of
-from mrbench.model.registration import FORMAT, Registration
+from mrbench.model.registration import FORMAT
 from mrbench.record import rundir
 from mrbench.run.recorder import now
 from mrbench.text import counted, printable
@@ -55,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repeat", type=rounds, required=True, metavar="N", help="runs of each plan"
     )
     add_aggregate(parser, "mean")
+    parser.set_defaults(aggregate="mean")
     add_margin(parser, "difference that is to count")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="a new JSON file"
@@ -66,23 +65,24 @@ def main(args: argparse.Namespace) -> int:
     """Write the registration, and print its digest."""
     if args.output.exists():
         raise MrbenchError("exists already", "choose another name", file=args.output)
-    made = Registration(
-        format=FORMAT,
-        mrbench=__version__,
-        registered=now(),
-        repeat=args.repeat,
-        aggregation=args.aggregate or "mean",
-        margin=args.margin,
-        plans=tuple(plan for plan, _ in choice.plans(args)),
-    )
-    made = replace(made, digest=digest_of(made.plain()))
-    text = json.dumps(made.plain(), indent=1, sort_keys=True) + "\n"
+    plans = [plan for plan, _ in choice.plans(args)]
+    made = {
+        "format": FORMAT,
+        "mrbench": __version__,
+        "registered": now(),
+        "repeat": args.repeat,
+        "aggregation": args.aggregate,
+        "margin": args.margin,
+        "plans": [plan.plain() for plan in plans],
+    }
+    made["digest"] = digest_of(made)
+    text = json.dumps(made, indent=1, sort_keys=True) + "\n"
     rundir.write(args.output, text)
     if args.json:
         print(text, end="")
         return 0
-    for plan in made.plans:
-        print(f"{printable(plan.label)}: {counted(made.repeat, 'run')} of plan {plan.digest[:16]}")
-    print(f"number: {made.aggregation}; margin: {made.margin:.3g}")
-    print(f"{printable(str(args.output))}: digest {made.digest}")
+    for plan in plans:
+        print(f"{printable(plan.label)}: {counted(args.repeat, 'run')} of plan {plan.digest[:16]}")
+    print(f"number: {args.aggregate}; margin: {args.margin:.3g}")
+    print(f"{printable(str(args.output))}: digest {made['digest']}")
     return 0

@@ -10,9 +10,9 @@ from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.model.record import RunRecord
 from mrbench.recipe import load
-from mrbench.record import rundir
+from mrbench.record import ledger, rundir
 from mrbench.record.archive import Opened, opened
-from mrbench.results import byrule, selection
+from mrbench.results import byrule
 from mrbench.results.report import terminal
 from mrbench.results.show import describe_run
 
@@ -63,7 +63,9 @@ def _described(run: Opened, record: RunRecord) -> str:
     rules = [each.rule for each in suite.references if each.rule is not None]
     by = byrule.of_run(record, run.folder.log, rules[0]) if rules else None
     told = byrule.describe(by) if by else ()
-    return describe_run(record, run.called, told, selection.of_run(run, record))
+    shown = {record.id: run.called}
+    all_runs = record.packed.of_plan if record.packed else ledger.of_plan(record.plan_digest, shown)
+    return describe_run(record, run.called, told, all_runs)
 
 
 def _plotted(run: Opened, record: RunRecord) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -69,9 +68,10 @@ def main(args: argparse.Namespace) -> int:
         try:
             if Path(name).name == ledger.FILE:
                 findings = list(check_all(Path(name)))
-                failed = count(findings, "failed")
-                code = max(code, CheckFailed.exit_code if failed else 0)
-                answers.append(_plain(name, findings))
+                failed = bool(count(findings, "failed"))
+                code = max(code, failed * CheckFailed.exit_code)
+                groups = {"ledger": [finding.plain() for finding in findings]}
+                answers.append({"ledger": name, "matches": not failed, "groups": groups})
                 if not args.json:
                     verdict = "NOT whole: see above." if failed else "Whole: all runs are in it."
                     print_report(one_line(name), findings, verdict)
@@ -100,9 +100,3 @@ def _with_signature(checked: Verification, signers: Path | None) -> Verification
         remedy = "`mrbench sign` signs an archive"
         findings = (Finding("signature", "failed", "not signed", remedy, subject="signature"),)
     return replace(checked, findings=(*checked.findings, *findings))
-
-
-def _plain(name: str, findings: Sequence[Finding]) -> dict[str, object]:
-    """Return what was found of a ledger as JSON holds it."""
-    matches = not count(findings, "failed")
-    return {"ledger": name, "matches": matches, "groups": {"ledger": [f.plain() for f in findings]}}

@@ -12,7 +12,6 @@ from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.files import digest_of
 from mrbench.measure.log.blocks import read_blocks
-from mrbench.model.ledger import PlanRuns
 from mrbench.model.record import FileDigest, Masked, Packed, PackedRecord, RunRecord
 from mrbench.record import ledger, rundir
 from mrbench.record.archive import Opened
@@ -67,7 +66,7 @@ def masked_copy(
         masked=masked,
         left=left,
         originals=originals,
-        of_plan=_of_plan(Path(run.called), content["plan_digest"]),
+        of_plan=ledger.of_plan(content["plan_digest"], {content["id"]: run.called}),
     )
     untouched = {key: content[key] for key in UNTOUCHED if key in content}
     if ro_crate:
@@ -79,12 +78,6 @@ def masked_copy(
     content["digest"] = digest_of(content)
     rundir.write(folder.record, json.dumps(content, indent=1, sort_keys=True) + "\n")
     return rundir.load(folder.record)
-
-
-def _of_plan(folder: Path, digest: str) -> PlanRuns | None:
-    """Return what became of all runs of a run's plan, by its ledger."""
-    runs = ledger.of_run(folder)
-    return ledger.became_of(runs, ledger.by_plan(runs).get(digest, ()))
 
 
 def files_of(run: Opened) -> Iterator[Path]:

@@ -4,23 +4,30 @@ What it cannot show: a ledger that was written anew as a whole with all its runs
 folder. Who publishes a digest of it elsewhere binds all entries up to that.
 """
 
+import functools
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mrbench.errors import MrbenchError
 from mrbench.files import digest_of, loads
-from mrbench.model.finding import Finding
+from mrbench.model.finding import Finding, count
+from mrbench.model.ledger import LedgerEntry
 from mrbench.model.record import RunRecord
 from mrbench.record import ledger, rundir
-from mrbench.record.ledger import Entered, Line
+from mrbench.record.ledger import Entries, Line
 from mrbench.record.rundir import RunDir
 from mrbench.record.verify.base import Evidence
-from mrbench.text import counted
+from mrbench.text import counted, numbers
 
 CUT = "entries were removed, or it was written anew"
 EDITED = "the ledger was edited"
 FORKED = "two ledgers were joined, or its file system knows no locks"
+_ok, _note, _unchecked = (
+    functools.partial(Finding, "ledger", outcome) for outcome in ("ok", "note", "not checked")
+)
+_failed = functools.partial(Finding, "ledger", "failed", key="ledger")
 
 
 def check_ledger(evidence: Evidence) -> Iterator[Finding]:
@@ -29,8 +36,7 @@ def check_ledger(evidence: Evidence) -> Iterator[Finding]:
     if evidence.run.is_archive:
         known = record.packed.of_plan if record.packed else None
         text = f"; then it had {counted(known.count, 'run')} of its plan" if known else ""
-        text = f"an archive does not bring its ledger along{text}"
-        yield Finding("ledger", "not checked", text)
+        yield _unchecked(f"an archive does not bring its ledger along{text}")
         return
     try:
         found = ledger.lines(runs)
@@ -39,10 +45,10 @@ def check_ledger(evidence: Evidence) -> Iterator[Finding]:
         return
     if not found:
         text = f"it is entry {record.ledger.position} of one" if record.ledger else "it is of none"
-        yield Finding("ledger", "not checked", f"there is none in this folder of runs; {text}")
+        yield _unchecked(f"there is none in this folder of runs; {text}")
         return
     yield from chain(found)
-    yield from _member(record, ledger.entered(found).get(record.id), found, evidence.run.folder)
+    yield from _member(record, ledger.by_run(found).get(record.id, {}), found, evidence.run.folder)
 
 
 def check_all(path: Path) -> Iterator[Finding]:
@@ -55,119 +61,95 @@ def check_all(path: Path) -> Iterator[Finding]:
     if not found:
         raise MrbenchError("there is no ledger", "the next run begins one", file=path)
     yield from chain(found)
-    known = ledger.entered(found)
-    for found_record in rundir.find_records(runs):
+    known = ledger.by_run(found)
+    for file in rundir.find_records(runs):
         try:
-            record = rundir.load(found_record)
+            record = rundir.load(file)
         except MrbenchError as exc:
             yield _failed(exc.seen_from(runs))
-            continue
-        yield from _member(record, known.get(record.id), found, RunDir(found_record.parent))
-    for name, run in known.items():
-        what = ledger.became(runs, name, run)
+        else:
+            yield from _member(record, known.get(record.id, {}), found, RunDir(file.parent))
+    for name, entries in known.items():
+        what = ledger.became(runs, name, entries)
         if what == ledger.MISSING:
-            yield _failed(
-                f"{name} is not there any more", "`mrbench runs rm` would have entered it"
-            )
+            text = f"{name} is not there any more"
+            yield _failed(text, "`mrbench runs rm` would have entered it")
         elif what == ledger.BROKEN:
-            yield Finding("ledger", "note", f"{name} began and never ended: mrbench was killed")
+            yield _note(f"{name} began and never ended: mrbench was killed")
         elif what == ledger.REMOVED and (runs / name).exists():
             yield _failed(f"{name} was removed by its entry, and is there")
 
 
 def chain(found: Sequence[Line]) -> Iterator[Finding]:
     """Check that each entry is as it was written and follows the one before it."""
-    failures = list(_broken(found))
-    yield from failures
-    torn = found[-1:] and found[-1].entry is None and not found[-1].why
-    if torn:
-        text = f"line {found[-1].number} was never finished; the next run removes it"
-        yield Finding("ledger", "note", text)
-    if not failures and (last := next((e for _, _, e, _ in reversed(found) if e), None)):
+    findings = list(_faults(found))
+    yield from findings
+    last = next((e for _, e in reversed(found) if isinstance(e, LedgerEntry)), None)
+    if last and not count(findings, "failed"):
         text = f"{counted(len(found), 'line')}, each follows the one before it"
-        yield Finding("ledger", "ok", f"{text}; the last entry is {last.digest[:16]}")
+        yield _ok(f"{text}; the last entry is {last.digest[:16]}")
 
 
-def _broken(found: Sequence[Line]) -> Iterator[Finding]:
-    entries = [entry for _, _, entry, _ in found if entry]
-    positions = {entry.position for entry in entries}
+def _faults(found: Sequence[Line]) -> Iterator[Finding]:
+    entries = [line.entry for line in found if isinstance(line.entry, LedgerEntry)]
+    positions = sorted(entry.position for entry in entries)
     followers = Counter(entry.before for entry in entries)
     before, follows = "", 1
-    for number, raw, entry, why in found:
-        if entry is None:
-            if why:
-                yield _failed(f"line {number} {why}", EDITED)
+    for number, (raw, entry) in enumerate(found, 1):
+        if isinstance(entry, str):
+            text = f"line {number} {entry}"
+            yield _note(text) if entry == ledger.UNFINISHED else _failed(text, EDITED)
             continue
-        missing = _missing(follows, entry.position, positions)
+        at = entry.position
+        there = positions[bisect_left(positions, follows)] if follows < at else at
         if digest_of(loads(raw, ledger.FILE)) != entry.digest:
-            yield _failed(f"entry {entry.position} was edited: it has another digest", EDITED)
-        elif missing:
-            yield _failed(f"{missing} not there", CUT)
+            yield _failed(f"entry {at} was edited: it has another digest", EDITED)
+        elif follows < there:
+            missing = f"missing before it: {numbers(follows, there - 1)}"
+            yield _failed(f"line {number} is entry {at}; {missing}", CUT)
         elif entry.before != before and followers[entry.before] > 1:
-            text = f"entry {entry.position} in line {number} follows the same one as another entry"
+            text = f"entry {at} in line {number} follows the same one as another entry"
             yield _failed(f"{text}: the ledger is forked", FORKED)
-        elif entry.position != follows:
-            text = f"line {number} is entry {entry.position} instead of {follows}"
-            yield _failed(f"{text}: they are in another order", EDITED)
-        elif entry.before != before:
-            text = f"entry {entry.position} does not follow entry {follows - 1}: one was replaced"
+        elif at != follows:
+            text = f"line {number} is entry {at} instead of {follows}: they are in another order"
             yield _failed(text, EDITED)
-        before, follows = entry.digest, entry.position + 1
-
-
-def _missing(first: int, behind: int, positions: Container[int]) -> str:
-    """Say which entries from the first to the last one before `behind` are in no line; or nothing.
-
-    It takes no more steps than there are lines: a forged position may be any number.
-    """
-    last = behind - 1
-    while first <= last and first in positions:
-        first += 1
-    while first <= last and last in positions:
-        last -= 1
-    if first > last:
-        return ""
-    return f"entry {first} is" if first == last else f"entries {first} to {last} are"
+        elif entry.before != before:
+            text = f"entry {at} does not follow entry {follows - 1}: one was replaced"
+            yield _failed(text, EDITED)
+        before, follows = entry.digest, at + 1
 
 
 def _member(
-    record: RunRecord, run: Entered | None, found: Sequence[Line], folder: RunDir
+    record: RunRecord, entries: Entries, found: Sequence[Line], folder: RunDir
 ) -> Iterator[Finding]:
     """Check that a run is in the ledger where its record says, with the record's own digest."""
-    place, name = record.ledger, record.id
-    first = next((entry for _, _, entry, _ in found if entry), None)
+    name, place = record.id, record.ledger
+    began, ended = entries.get("began"), entries.get("ended")
     if place is None:
+        first = next((e for _, e in found if isinstance(e, LedgerEntry)), None)
         if record.exit is None:
-            text = f"{name} is not in it, as its training never began"
-            yield Finding("ledger", "not checked", text)
+            yield _unchecked(f"{name} is not in it, as its training never began")
         elif first and record.started < first.at:
-            yield Finding("ledger", "not checked", f"{name} is not in it: older than it")
+            yield _unchecked(f"{name} is not in it: older than it")
         else:
             yield _failed(f"{name} is not in it", "another mrbench or another folder ran it")
         return
-    if run is None or run.began is None:
+    registered = place.registered.digest if place.registered else None
+    if began is None:
         yield _failed(f"{name} is not in it; its record says entry {place.position}", CUT)
-        return
-    began = run.began
-    if (began.position, began.digest) != (place.position, place.digest):
+    elif (began.position, began.digest) != (place.position, place.digest):
         text = f"{name} began with entry {place.position} ({place.digest[:16]}), which is now"
         text += f" entry {began.position} ({began.digest[:16]})"
         yield _failed(text, "the ledger was written anew after the run")
-    registered = place.registered.digest if place.registered else None
-    if (began.plan, began.registered) != (record.plan_digest, registered):
+    elif (began.plan, began.registered) != (record.plan_digest, registered):
         yield _failed(f"{name} is in it with another plan or registration", EDITED)
-    if run.ended is None:
-        text = f"the end of {name} is not in it"
-        if ledger.is_held(folder) or folder.submission.exists():
-            yield Finding("ledger", "note", f"{text} yet: it is under way")
-        else:
-            yield _failed(text, "cut off, or never written; `mrbench collect` enters it")
-    elif run.ended.record != record.digest:
-        text = f"{name} is in it with another record: {(run.ended.record or 'none')[:16]}"
+    elif ended is None and ledger.is_held(folder):
+        yield _note(f"the end of {name} is not in it yet: it is under way")
+    elif ended is None:
+        meaning = "cut off, or never written; `mrbench collect` enters it"
+        yield _failed(f"the end of {name} is not in it", meaning)
+    elif ended.record != record.digest:
+        text = f"{name} is in it with another record: {(ended.record or 'none')[:16]}"
         yield _failed(text, "record.json was written anew after the run")
     else:
-        yield Finding("ledger", "ok", f"{name} is entry {place.position}, with this record")
-
-
-def _failed(text: str, meaning: str = "") -> Finding:
-    return Finding("ledger", "failed", text, meaning, key="ledger")
+        yield _ok(f"{name} is entry {place.position}, with this record")

@@ -1,5 +1,6 @@
 """Finds and reads the runs of a report; what cannot be read is left out, with its reason."""
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,13 +18,12 @@ from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit, one_of
 from mrbench.recipe import load
-from mrbench.record import rundir
+from mrbench.record import ledger, rundir
 from mrbench.record.archive import identity, opened
 from mrbench.results.lead import with_lead
 from mrbench.results.report.iterations import Curve, read_curve
 from mrbench.results.report.machine import Activity, read_activity
 from mrbench.results.rows import counts, make_rows, table_run
-from mrbench.results.selection import Ledgers
 from mrbench.text import counted
 
 LONGEST = 2000  # characters of any one text; records are written by others
@@ -136,8 +136,8 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
         if identity(run.record) not in known:  # as a folder and as an archive, too
             known.add(identity(run.record))
             by_suite.setdefault((run.plan.suite, run.plan.unit), []).append(run)
-    ledgers = Ledgers()
-    chapters = [_chapter(*key, by_suite[key], reference, ledgers) for key in sorted(by_suite)]
+    read = functools.cache(ledger.outcomes)
+    chapters = [_chapter(*key, by_suite[key], reference, read) for key in sorted(by_suite)]
     return ReportContent(chapters=chapters, left_out=left_out)
 
 
@@ -229,12 +229,12 @@ def _for_reading(record: RunRecord, file: Path) -> RunRecord:
 
 
 def _chapter(
-    name: str, unit: Unit, unsorted: Iterable[ReportRun], reference: str | None, ledgers: Ledgers
+    name: str, unit: Unit, unsorted: Iterable[ReportRun], reference: str | None, read: ledger.Read
 ) -> Chapter:
     runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
     suite = load.suite_at_hand(name, runs[-1].record.suite)
     table_runs = [table_run(run.record, run.called) for run in runs]
-    rows = make_rows(suite, table_runs, reference, ledgers=ledgers)
+    rows = make_rows(suite, table_runs, reference, read=read)
     return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=rows)
 
 
