@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from mrbench.errors import RecipeError
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
-from mrbench.measure.parsers.base import Cell, Parse, TextFormat
+from mrbench.measure.parsers.base import Cell, Options, Parse, TextFormat
 from mrbench.measure.parsers.pattern import from_pattern, of_columns
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
@@ -110,23 +110,19 @@ def parse_samples(
     *,
     unit: Unit | None = None,
 ) -> Iterator[IterationSample]:
-    """Yield the iteration samples of a log; see base.Parse. Raises RecipeError.
-
-    unit: of the workload; what a recipe's own pattern or column finds in another one is unknown.
-    """
+    """Yield the iteration samples of a log; see base.Options. Raises RecipeError."""
+    options = Options(log, work_per_iteration, window, unit)
     if log.format is not None and log.format in PARSERS:
         module, function = PARSERS[log.format]
         parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
-        return parser(blocks, log, work_per_iteration, window)
+        return parser(blocks, options)
     if log.columns is not None:
         rows = import_module(f"{__name__}.rows")
-        by_rows: Iterator[IterationSample] = rows.parse(
-            blocks, log, work_per_iteration, window, unit=unit
-        )
+        by_rows: Iterator[IterationSample] = rows.parse(blocks, options)
         return by_rows
     name = resolve_format(log).format
     rule = _named(name) if name else from_pattern(log, unit)
-    return text.parse(blocks, log, work_per_iteration, window, rule=rule)
+    return text.parse(blocks, options, rule=rule)
 
 
 def until_past(samples: Iterable[IterationSample], window: Window) -> Iterator[IterationSample]:

@@ -16,9 +16,7 @@ from msgspec.structs import replace
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import text
-from mrbench.measure.parsers.base import GAP, LOSS, NUMBER, TextFormat
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
+from mrbench.measure.parsers.base import GAP, LOSS, NUMBER, Options, TextFormat
 from mrbench.model.measurement import IterationSample
 
 _OWN = rb"[\d.eE+-]{1,24}s?" + GAP  # the batch's own figure
@@ -69,12 +67,7 @@ TIMM = TextFormat(
 _USUAL_SPACING = 10  # batches; the example's default
 
 
-def parse_imagenet(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,
-) -> Iterator[IterationSample]:
+def parse_imagenet(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield the samples of the imagenet example, whose first lines tell where it counts from."""
     stream = iter(blocks)
     seen: list[Block] = []
@@ -86,7 +79,7 @@ def parse_imagenet(
             break
     rule = replace(IMAGENET, counts_from=_counts_from(numbers))
     rest = itertools.chain(seen, stream)
-    yield from text.parse(rest, log, work_per_iteration, window, rule=rule)
+    yield from text.parse(rest, options, rule=rule)
 
 
 def _counts_from(numbers: list[int]) -> int:

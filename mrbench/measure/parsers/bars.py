@@ -23,11 +23,16 @@ import msgspec
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.log.durations import read_clock
-from mrbench.measure.parsers.base import LOSS, Mark, blank_colours, line_around, rank_and_stamp
+from mrbench.measure.parsers.base import (
+    LOSS,
+    Mark,
+    Options,
+    blank_colours,
+    line_around,
+    rank_and_stamp,
+)
 from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
 _UNIT = rb"(?:it|iter|iters|batch|batches|step|steps)"
@@ -134,14 +139,9 @@ class _Drawn(msgspec.Struct):
         )
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    work_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
-    window: Window | None = None,
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield a sample from one new second of a bar's time to the next, or for each bar drawn."""
-    length = window.last - window.first if window else math.inf
+    length = options.window.last - options.window.first if options.window else math.inf
     return from_bars(to_steps(_marks(blocks, _FINE * length)))
 
 

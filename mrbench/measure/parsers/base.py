@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -37,24 +37,25 @@ def json_field(name: bytes, number: bytes = NUMBER) -> re.Pattern[bytes]:
     return re.compile(rb'"' + name + rb'"[ \t]{0,40}:[ \t]{0,40}"?' + number + JSON_END)
 
 
-class Parse(Protocol):
-    """What a parser is: a function from a log's blocks to iteration samples, in their order.
+class Options(NamedTuple):
+    """How to parse a log.
 
-    It reads the blocks as they come and keeps none of them, so it works on a running training and
-    on a file of any length. With `window`, it may skip iterations that lie more than an interval
-    behind it, but not a smaller number after them, which begins another process.
     work_per_iteration: 0 if unknown; a log that prints work per second then gives the seconds
-    of one image or token.
+    of one image or token. unit: of the workload; what a recipe's own pattern or column finds in
+    another one is unknown.
     """
 
-    def __call__(
-        self,
-        blocks: Iterable[Block],
-        log: LogFormat,
-        work_per_iteration: int,
-        window: Window | None = None,
-    ) -> Iterator[IterationSample]:
-        """Yield the samples; seconds are nan if the log does not contain them."""
+    log: LogFormat
+    work_per_iteration: int
+    window: Window | None = None
+    unit: Unit | None = None
+
+
+# A parser yields a log's iteration samples in their order, whose seconds are nan if the log does
+# not contain them. It reads the blocks as they come and keeps none of them, so it works on a
+# running training and on a file of any length. It may skip iterations that lie more than an
+# interval behind the window, but not a smaller number after them, which begins another process.
+Parse = Callable[[Iterable[Block], Options], Iterator[IterationSample]]
 
 
 class TextFormat(msgspec.Struct, frozen=True, kw_only=True):

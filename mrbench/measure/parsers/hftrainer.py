@@ -25,6 +25,7 @@ from mrbench.measure.parsers.base import (
     LOSS,
     NUMBER,
     Mark,
+    Options,
     TextFormat,
     blank_colours,
     last_digit,
@@ -35,8 +36,6 @@ from mrbench.measure.parsers.base import (
 )
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
 _LINE = rb"\{'loss': '?(?P<loss>" + LOSS[1:-1] + rb")'?, [^{}\r\n]{0,2000}\}"
@@ -96,17 +95,12 @@ class _Whole(NamedTuple):
     steps: float
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield the samples between the lines, log.every iterations apart.
 
     Raises MeasureError where the whole training's steps show that they are not.
     """
-    return to_samples(_numbered(_lines(blocks), log.every), _RULE, log, work_per_iteration)
+    return to_samples(_numbered(_lines(blocks), options.log.every), _RULE, options)
 
 
 def spacing(head: bytes) -> int | None:

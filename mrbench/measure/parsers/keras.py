@@ -14,14 +14,13 @@ from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import (
     LOSS,
     Mark,
+    Options,
     blank_colours,
     line_around,
     rank_and_stamp,
 )
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
 # The end of an epoch counts only with its line's end, and waits for the next bar: what is cut off,
@@ -39,12 +38,7 @@ _UNITS = {b"s": 1.0, b"ms": 1e-3, b"us": 1e-6}
 _WRAPPED = 400  # bytes behind an epoch's line that may be the rest of it
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    work_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], _: Options) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""
     return from_intervals(to_steps(_marks(blocks)), "interval_total")
 

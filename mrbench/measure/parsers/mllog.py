@@ -19,12 +19,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import Mark, blank_colours, last_digit
+from mrbench.measure.parsers.base import Mark, Options, blank_colours, last_digit
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.finding import Problem
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample, Printed
 
 _EVENT = re.compile(
@@ -53,15 +51,10 @@ class _Event(NamedTuple):
     first: bool = False
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield a sample for each tracked_stats."""
-    marks = _marks(_events(blocks), work_per_iteration)
-    return from_intervals(to_steps(marks, every=log.every), "interval_mean")
+    marks = _marks(_events(blocks), options.work_per_iteration)
+    return from_intervals(to_steps(marks, every=options.log.every), "interval_mean")
 
 
 def _events(blocks: Iterable[Block]) -> Iterator[_Event]:

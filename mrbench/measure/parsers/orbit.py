@@ -21,6 +21,7 @@ from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers.base import (
     LOSS,
     Mark,
+    Options,
     TextFormat,
     blank_colours,
     line_around,
@@ -29,8 +30,6 @@ from mrbench.measure.parsers.base import (
 )
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample, Printed
 
 _BAR = rb"[ \t]{1,40}\|[ \t]{1,40}"
@@ -58,14 +57,9 @@ _UNLIKE = Problem(
 )
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield the samples between the lines, timed by their stamps."""
-    return to_samples(_timed(_marks(blocks)), _RULE, log, work_per_iteration)
+    return to_samples(_timed(_marks(blocks)), _RULE, options)
 
 
 def _timed(lines: Iterable[tuple[Mark, float]]) -> Iterator[Mark]:

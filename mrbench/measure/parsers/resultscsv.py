@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from mrbench.errors import MeasureError
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import Mark, last_digit
+from mrbench.measure.parsers.base import Mark, Options, last_digit
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
 _ROW = re.compile(
@@ -24,14 +22,9 @@ _ROW = re.compile(
 )
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield a sample per epoch, of log.every iterations."""
-    every = log.every or 1
+    every = options.log.every or 1
     return from_intervals(to_steps(_marks(blocks, every), every=every), "interval_total")
 
 

@@ -19,14 +19,12 @@ from mrbench.errors import MeasureError
 from mrbench.measure.log import stated
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import tfevents, units
-from mrbench.measure.parsers.base import Cell, Mark, TextFormat, last_digit, number, plain
+from mrbench.measure.parsers.base import Cell, Mark, Options, TextFormat, last_digit, number, plain
 from mrbench.measure.parsers.pattern import of_columns
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
-from mrbench.model.inputs import Window
 from mrbench.model.logformat import Columns, LogFormat
 from mrbench.model.measurement import IterationSample, Printed
-from mrbench.model.work import Unit
 from mrbench.text import printable, shorten
 
 STEP = "step"  # an event's, among its tags
@@ -69,54 +67,34 @@ class Row(NamedTuple):
     printed: Printed | None = None
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-    *,
-    unit: Unit | None = None,
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield the samples of a file whose columns the recipe names, for work in that unit."""
-    rule = of_columns(log, unit)
-    if log.columns is None:
+    columns = options.log.columns
+    rule = of_columns(options.log, options.unit)
+    if columns is None:
         return iter(())
-    rows = read(blocks, log.columns)
-    return to_samples(_marks(rows, log.columns, rule), rule, log, work_per_iteration)
+    return to_samples(_marks(read(blocks, columns), columns, rule), rule, options)
 
 
-def parse_litgpt(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,
-) -> Iterator[IterationSample]:
+def parse_litgpt(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield the samples of litgpt's metrics.csv, whose time contains its validation."""
-    known = msgspec.structs.replace(LITGPT, every=log.every)
-    return parse(blocks, known, work_per_iteration, window)
+    return parse(blocks, _known(LITGPT, options))
 
 
-def parse_lightning(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,
-) -> Iterator[IterationSample]:
+def parse_lightning(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield those of a metrics.csv with Lightning's ThroughputMonitor, which leaves it out."""
-    known = msgspec.structs.replace(LIGHTNING, every=log.every)
-    return parse(blocks, known, work_per_iteration, window)
+    return parse(blocks, _known(LIGHTNING, options))
 
 
-def parse_dllogger(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,
-) -> Iterator[IterationSample]:
+def parse_dllogger(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield those of NeMo's dllogger.json, whose time of a step is a mean over several."""
-    known = msgspec.structs.replace(DLLOGGER, every=log.every)
-    samples = parse(blocks, known, work_per_iteration, window)
+    samples = parse(blocks, _known(DLLOGGER, options))
     return (sample._replace(unknown=MOVING) for sample in samples)
+
+
+def _known(log: LogFormat, options: Options) -> Options:
+    log = msgspec.structs.replace(log, every=options.log.every)
+    return options._replace(log=log, unit=None)
 
 
 def read(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:

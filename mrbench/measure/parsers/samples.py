@@ -3,30 +3,31 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from mrbench.measure.parsers.base import RATES, Mark, TextFormat, to_sample
+from mrbench.measure.parsers.base import RATES, Mark, Options, TextFormat, to_sample
 from mrbench.measure.parsers.smoothed import from_smoothed
 from mrbench.measure.parsers.steps import Step, to_steps
 from mrbench.model.finding import Problem
-from mrbench.model.logformat import LogFormat, Timing
+from mrbench.model.logformat import Timing
 from mrbench.model.measurement import IterationSample
 
 
 def to_samples(
-    marks: Iterable[Mark], rule: TextFormat, log: LogFormat, work_per_iteration: int
+    marks: Iterable[Mark], rule: TextFormat, options: Options
 ) -> Iterator[IterationSample]:
     """Turn marks into samples by what their numbers mean."""
+    log, work = options.log, options.work_per_iteration
     every = log.every or rule.every
     if rule.timing == "running_mean":
         return _from_running_means(to_steps(marks, every=every, mean_ranks=True), rule)
     if rule.smoothing is not None or log.smoothing:
         steps = to_steps(marks, every=every)
         if rule.timing in RATES:
-            steps = _as_seconds(steps, work_per_iteration if rule.timing == "rate" else 1)
+            steps = _as_seconds(steps, work if rule.timing == "rate" else 1)
         return from_smoothed(steps, rule, log.smoothing)
     if rule.timing == "cumulative":
         return _from_sums(to_steps(marks, every=every), rule)
     steps = to_steps(marks, every=every)
-    return from_intervals(steps, rule.timing, work_per_iteration, overlaps=rule.overlaps)
+    return from_intervals(steps, rule.timing, work, overlaps=rule.overlaps)
 
 
 def from_intervals(

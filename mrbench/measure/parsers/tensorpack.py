@@ -23,6 +23,7 @@ from mrbench.measure.parsers.base import (
     LOSS,
     NUMBER,
     Mark,
+    Options,
     blank_colours,
     line_around,
     rank_and_stamp,
@@ -30,8 +31,6 @@ from mrbench.measure.parsers.base import (
 )
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample, Printed
 
 _LINES = re.compile(
@@ -62,14 +61,9 @@ class _Epoch(NamedTuple):
     rated: bool
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    work_per_iteration: int,
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""
-    return from_intervals(to_steps(_marks(blocks, work_per_iteration)), "interval_total")
+    return from_intervals(to_steps(_marks(blocks, options.work_per_iteration)), "interval_total")
 
 
 class _Epochs(msgspec.Struct):
@@ -197,14 +191,11 @@ def seconds_of(text: bytes) -> tuple[float, float]:
     return seconds + 0.5, 0.5
 
 
-def parse_stats(
-    blocks: Iterable[Block],
-    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    work_per_iteration: int,
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse_stats(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
     """Yield a sample per epoch of stats.json: one array, one flat object per epoch."""
-    return from_intervals(to_steps(_stats_marks(blocks, work_per_iteration)), "interval_total")
+    return from_intervals(
+        to_steps(_stats_marks(blocks, options.work_per_iteration)), "interval_total"
+    )
 
 
 def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:

@@ -17,6 +17,7 @@ from mrbench.measure.parsers.base import (
     REPEAT,
     UNPLACED,
     Mark,
+    Options,
     TextFormat,
     blank_colours,
     line_around,
@@ -27,7 +28,6 @@ from mrbench.measure.parsers.line import PENDING, Shape, read_mark
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
 FOLLOWED = 1000  # iterations yielded behind the window; a follower of a run ends it there
@@ -43,18 +43,13 @@ _NESTED = re.compile(rb"\([^()]*\)")
 
 
 def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,
-    work_per_iteration: int,
-    window: Window | None = None,
-    *,
-    rule: TextFormat,
+    blocks: Iterable[Block], options: Options, *, rule: TextFormat
 ) -> Iterator[IterationSample]:
     """Yield the samples of a log in which each mark is one line."""
-    limit = skip_after(window) if window else None
-    if log.epochs_from is not None:
-        rule = msgspec.structs.replace(rule, epochs_from=log.epochs_from)
-    return to_samples(_marks(blocks, rule, limit), rule, log, work_per_iteration)
+    limit = skip_after(options.window) if options.window else None
+    if options.log.epochs_from is not None:
+        rule = msgspec.structs.replace(rule, epochs_from=options.log.epochs_from)
+    return to_samples(_marks(blocks, rule, limit), rule, options)
 
 
 def skip_after(window: Window) -> int:

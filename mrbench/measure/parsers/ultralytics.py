@@ -22,11 +22,9 @@ import msgspec
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.log.durations import read_clock
-from mrbench.measure.parsers.base import Mark, blank_colours, number
+from mrbench.measure.parsers.base import Mark, Options, blank_colours, number
 from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
-from mrbench.model.inputs import Window
-from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
 
 _LINES = re.compile(
@@ -88,12 +86,7 @@ class _Epoch(msgspec.Struct):
         self.frames = []
 
 
-def parse(
-    blocks: Iterable[Block],
-    log: LogFormat,  # noqa: ARG001 - the parsers' common signature
-    work_per_iteration: int,  # noqa: ARG001 - the parsers' common signature
-    window: Window | None = None,  # noqa: ARG001 - the parsers' common signature
-) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], _: Options) -> Iterator[IterationSample]:
     """Yield a sample from one frame of the bar to the next."""
     return from_bars(to_steps(_marks(blocks)), restarts=True)
 
