@@ -17,7 +17,7 @@ from mrbench import cli
 
 LIMIT_S = 900  # a safety net
 READING = {"compare", "list", "pack", "parse", "report", "schema", "show", "table", "verify"}
-READING |= {"baseline", "check", "new", "runs"}
+READING |= {"baseline", "check", "new", "results", "runs"}
 
 TRAIN = '''
 """Prints an iteration log; the first argument is the number of iterations."""
