@@ -121,7 +121,7 @@ def altered(folder: Path, **_: object) -> None:
     path = archive(folder)
     with tarfile.open(path) as packed:
         packed.extractall(folder / "unpacked", filter="data")
-        (name, *_) = packed.getnames()
+        name = packed.getnames()[0]
     run = (folder / "unpacked" / name).parent
     record = json.loads((run / "record.json").read_bytes())
     record["measurement"]["throughput"] *= 2
@@ -260,6 +260,12 @@ def test_what_cannot_be_added_leaves_nothing_behind(results: Path, tmp_path: Pat
         done = mrbench("results", "add", *words, "--dir", results, cwd=tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (code, 1), done.stderr
         assert text in done.stderr
+    linked_out = shutil.copytree(results, tmp_path / "linked", symlinks=True)
+    shutil.rmtree(linked_out / "runs")
+    (linked_out / "runs").symlink_to(tmp_path / "elsewhere")
+    done = mrbench("results", "add", run, "--no-sign", "--dir", linked_out, cwd=tmp_path)
+    assert (done.returncode, "is behind a link" in done.stderr) == (1, True)
+    assert not (tmp_path / "elsewhere").exists()
     ledgers.change(run, started="2026-01-01T00:00:00Z", reason="better")
     (run / "exit.json").write_text("{}")
     done = mrbench("results", "add", run, "--no-sign", "--dir", results, cwd=tmp_path)

@@ -23,12 +23,9 @@ FIRST = {
     "README.md": """\
 # Results
 
-Archives of benchmark runs by `mrbench`, in runs/SUITE/HARDWARE/IMPLEMENTATION. Each change is
-checked: every number is computed again from its log, signatures must be of keys in allowed_signers,
-and runs that were registered beforehand must be as registered.
-
+Archives of benchmark runs by `mrbench`. Each change is checked: numbers are computed again from
+their logs, signatures are of keys in allowed_signers, and registered runs are as registered.
 To add a run, open a pull request with what `mrbench results add RUN` puts here.
-To check all: `mrbench results check`.
 """,
     SIGNERS: '# NAME namespaces="mrbench" ssh-ed25519 AAAA...: whose signatures count\n',
     ".gitattributes": "* -text\n",  # no line of an archive or a signature is to be converted
@@ -46,11 +43,10 @@ def init(root: Path) -> Iterator[Path]:
     if top is None:
         top = root
         git(top / ".git", "init", "--quiet", "--template=", "--initial-branch=main")
-    text = Path(__file__).with_name("workflow.yml").read_text()
-    text = text.replace("@VERSION@", __version__).replace(
-        '"@DIR@"', json.dumps(str(root.relative_to(top)))
-    )
-    for path, content in {**{root / n: t for n, t in FIRST.items()}, top / WORKFLOW: text}.items():
+    text = Path(__file__).with_name("workflow.yml").read_text().replace("@VERSION@", __version__)
+    text = text.replace('"@DIR@"', json.dumps(root.relative_to(top).as_posix()))
+    made = {root / name: content for name, content in FIRST.items()} | {top / WORKFLOW: text}
+    for path, content in made.items():
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_whole(path, content.encode())
@@ -83,10 +79,9 @@ def add_run(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool
             if checked.exit_code or record.packed is None:
                 why = checked.verdict if checked.exit_code else "was not made by `mrbench pack`"
                 raise CheckFailed(why, "give the run's folder", file=name)
-            for path, target in zip(
-                (Path(name), *beside(Path(name))), (archive, *beside(archive)), strict=True
-            ):
-                if path == Path(name) or (path.exists() and key is None):
+            shutil.copyfile(name, archive)
+            for path, target in zip(beside(Path(name)), beside(archive), strict=True):
+                if path.exists() and key is None:
                     shutil.copyfile(path, target)
         else:
             pack(run, archive)
@@ -105,9 +100,11 @@ def _lay(sources: Mapping[str, Path], root: Path) -> Sequence[str]:
         remedy = "name one with --dir; `mrbench results init` makes it"
         raise MrbenchError("is no results repository", remedy, file=root)
     for name, source in sources.items():
-        if (root / name).exists():
-            raise MrbenchError("is there already", "nothing to do", file=root / name)
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        files.write_whole(root / name, source.read_bytes())
+        path = files.real_path(root / name)
+        if path.exists() or not path.is_relative_to(files.real_path(root)):
+            text = "is there already" if path.exists() else "is behind a link"
+            raise MrbenchError(text, "nothing was added", file=root / name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_whole(path, source.read_bytes())
     Commits(root).stage(*sources)
     return list(sources)
