@@ -91,9 +91,9 @@ def signing_key(given: Path | None) -> tuple[str, str]:
     if given:
         return str(given), "--key"
     if _git_has("gpg.format") == "ssh" and (named := _git_has("user.signingkey")):
-        return named, "user.signingkey of git"
+        return named, "git's user.signingkey"
     if (own := Path.home() / ".ssh" / "id_ed25519").exists():
-        return str(own), "no other was named"
+        return str(own), "the default"
     raise UnavailableError("no key to sign with", "name one with --key, or make one: ssh-keygen")
 
 
@@ -200,7 +200,7 @@ def _read(path: Path) -> bytes:
 def _key(armoured: bytes, path: Path) -> bytes:
     """Return the public key in a signature for mrbench, as OpenSSH's PROTOCOL.sshsig has it."""
     namespace = None
-    with suppress(AttributeError, ValueError, struct.error):
+    with suppress(TypeError, ValueError, struct.error):
         raw = base64.b64decode(ARMOUR.fullmatch(armoured)[1])  # type: ignore[index]
         (size,) = struct.unpack_from(">I", raw, 10)  # behind SSHSIG and a version
         (length,) = struct.unpack_from(">I", raw, 14 + size)
