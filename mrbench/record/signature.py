@@ -1,8 +1,7 @@
 """Signed archives: a statement beside the archive, and beside that its signature by ssh-keygen.
 
-ssh-keygen alone decides whether a signature holds and whose it is, and says so by its exit codes;
-its messages are only quoted. Times without a zone in a file of signers are read as UTC, to get the
-same answer everywhere.
+ssh-keygen alone decides whether a signature holds and whose it is, by its exit codes; its messages
+are only quoted. Times without a zone in a file of signers are read as UTC, the same everywhere.
 """
 
 import base64
@@ -14,12 +13,10 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, CompletedProcess
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -28,25 +25,24 @@ from mrbench import files
 from mrbench.errors import CheckFailed, MrbenchError, UnavailableError
 from mrbench.model.finding import Finding, Outcome, count
 from mrbench.model.record import RunRecord
-from mrbench.model.statement import Essentials, Statement, Subject
+from mrbench.model.statement import ESSENTIALS, Essentials, Statement, Subject
 from mrbench.prepare.source.git import git
-from mrbench.record.archive import identity, opened
-from mrbench.record.rundir import cannot_read, describe
+from mrbench.record.archive import opened
+from mrbench.record.rundir import describe, read_bytes
 from mrbench.record.verify import verify
-from mrbench.record.verify.base import differs
-from mrbench.text import differences, one_line, shorten
+from mrbench.record.verify.base import differs, unreadable
+from mrbench.text import equal, leaves, one_line, shorten
 
 NAMESPACE = "mrbench"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 SLACK_S = 300  # between two machines' clocks
 LIMIT_S = 60
-MOST_BYTES = 1 << 20
 LITERAL = ("key::", "ssh-", "ecdsa-", "sk-")  # of git's user.signingkey: the key itself, no file
 VALID = re.compile(rb'valid-(after|before)="?([0-9]{8,14})', re.IGNORECASE)
 ARMOUR = re.compile(rb"-+BEGIN SSH SIGNATURE-+\n(.*)\n-+END SSH SIGNATURE-+\s*", re.DOTALL)
 
 
-class Signed(msgspec.Struct, frozen=True, kw_only=True):
+class Signed(NamedTuple):
     """What came of checking a signature. principal: None unless signers have it and all holds."""
 
     findings: tuple[Finding, ...]
@@ -63,37 +59,22 @@ def beside(archive: Path) -> tuple[Path, Path]:
 
 def essentials_of(record: RunRecord, signed: str) -> Essentials:
     """Return what is signed of a record at a UTC time."""
-    plan, measured = record.plan, record.measurement
-    return Essentials(
-        signed=signed,
-        run=record.id,
-        record=identity(record),
-        suite=plan.suite,
-        implementation=plan.implementation,
-        label=plan.label,
-        source=plan.source.commit or plan.source.sha256 or "",
-        tree=record.workspace.tree if record.workspace else None,
-        throughput=record.throughput,
-        unit=plan.unit,
-        interval=measured.interval if measured and measured.throughput else None,
-        verdict=record.validity.verdict if record.validity else None,
-        devices=plan.gpus,
-        nodes=plan.nodes,
-        gpus=Counter(gpu.name or "unknown" for m in record.machines for gpu in m.gpus),
-        cpus={machine.cpu or "unknown": machine.cpu_count for machine in record.machines},
-        ledger=record.ledger,
-        of_plan=record.packed.of_plan if record.packed else None,
-    )
+    values: dict[str, Any] = {}
+    for key in ESSENTIALS:
+        values[key] = record.plain()
+        for name in key.split("."):
+            values[key] = (values[key] or {}).get(name)
+    return Essentials(signed=signed, record=values)
 
 
-def signing_key(given: Path | None) -> tuple[str, str]:
-    """Return the key to sign with, and where it is named. UnavailableError if there is none."""
+def signing_key(given: Path | None) -> str:
+    """Return the key to sign with, a file or a public key. UnavailableError if there is none."""
     if given:
-        return str(given), "--key"
+        return str(given)
     if _git_has("gpg.format") == "ssh" and (named := _git_has("user.signingkey")):
-        return named, "git's user.signingkey"
+        return named
     if (own := Path.home() / ".ssh" / "id_ed25519").exists():
-        return str(own), "the default"
+        return str(own)
     raise UnavailableError("no key to sign with", "name one with --key, or make one: ssh-keygen")
 
 
@@ -109,8 +90,7 @@ def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path]:
 
     Raises MrbenchError, CheckFailed for an archive that is not as recorded.
     """
-    chosen, _ = signing_key(key)
-    paths = beside(archive)
+    chosen, paths = signing_key(key), beside(archive)
     for path in paths:
         if os.path.lexists(path):
             raise MrbenchError("exists already", "to sign again, remove it", file=path)
@@ -131,9 +111,8 @@ def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path]:
         message.write_bytes(raw)
         if chosen.startswith(LITERAL):
             public.write_text(chosen.removeprefix("key::"))
-            chosen = str(public)
-        stdin = None if os.isatty(0) else DEVNULL
-        done = _keygen("sign", "-n", NAMESPACE, "-f", chosen, str(message), stdin=stdin)
+        file = str(public) if public.exists() else chosen
+        done = _keygen("sign", "-n", NAMESPACE, "-f", file, str(message))
         if done.returncode:
             why = one_line(os.fsdecode(done.stderr or b"").strip().rpartition("\n")[2])
             remedy = "name another with --key; a passphrase needs a terminal or ssh-agent"
@@ -147,162 +126,137 @@ def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path]:
 def signer_of(archive: Path, record: RunRecord, signers: Path | None = None) -> Signed | None:
     """Check the signature beside an archive and what it says; None where there is none.
 
-    record: the archive's. signers: an allowed_signers file; MrbenchError if it cannot be read, and
-    UnavailableError without ssh-keygen.
+    record: the archive's. signers: an allowed_signers file. UnavailableError without ssh-keygen.
     """
-    if not any(map(os.path.lexists, beside(archive))):
+    path, signature = beside(archive)
+    if not (os.path.lexists(path) or os.path.lexists(signature)):
         return None
-    known = _read(signers) if signers else b""
+    principal, fingerprint, statement = None, "", None
     try:
-        return _checked(archive, record, signers, known)
+        asked = _Asked(read_bytes(path), signature, signers, _key(signature))
+        fingerprint = asked.fingerprint
+        statement = _stated(asked, path)
+        principal, whose = _whose(asked, statement.predicate.signed)
+        findings = (*_contents(archive, record, statement), whose)
     except UnavailableError as exc:
         if signers:
             raise
-        finding = _finding("not checked", exc.text, exc.remedy)
+        findings = (_finding("not checked", exc.text, exc.remedy),)
     except MrbenchError as exc:
-        text = f"{exc.key}: {exc.text}" if exc.key else exc.text
-        finding = replace(_finding("failed", text, exc.remedy), file=Path(exc.file or "").name)
-    return Signed(findings=(finding,))
+        findings = (replace(unreadable("signature", exc, ""), subject="signature"),)
+    if count(findings, "failed"):
+        principal = None
+    return Signed(findings, principal, fingerprint, statement)
 
 
-def _checked(archive: Path, record: RunRecord, signers: Path | None, known: bytes) -> Signed:
-    paths = beside(archive)
-    raw, armoured = map(_read, paths)
-    key = _key(armoured, paths[1])
-    fingerprint = f"SHA256:{base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip('=')}"
-    with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
-        message, signature = Path(folder, "statement"), Path(folder, "signature")
-        message.write_bytes(raw)
-        signature.write_bytes(armoured)
-        asked = _Asked(message, signature, signers, known, key)
-        if asked.ends("check-novalidate") is None:
-            text = "is not what was signed"
-            raise MrbenchError(text, "it or its signature was altered", file=paths[0])
-        plain = files.loads(raw, paths[0])
-        statement = files.convert(plain, Statement, paths[0])
-        principal, whose = _whose(asked, fingerprint, statement.predicate.signed)
-    findings = (*_contents(archive, record, statement, plain), whose)
-    return Signed(
-        findings=findings,
-        principal=None if count(findings, "failed") else principal,
-        fingerprint=fingerprint,
-        statement=statement,
-    )
+def _stated(asked: "_Asked", path: Path) -> Statement:
+    if asked.about("check-novalidate", "-n", NAMESPACE) is None:
+        text, remedy = "is not what was signed", "it or its signature was altered"
+        raise MrbenchError(text, remedy, file=path)
+    return files.decode(asked.message, Statement, path)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return files.read_regular(path, MOST_BYTES)
-    except OSError as exc:
-        raise cannot_read(path, exc) from exc
-
-
-def _key(armoured: bytes, path: Path) -> bytes:
+def _key(path: Path) -> bytes:
     """Return the public key in a signature for mrbench, as OpenSSH's PROTOCOL.sshsig has it."""
-    namespace = None
+    text = "is no signature of ssh-keygen"
     with suppress(TypeError, ValueError, struct.error):
-        raw = base64.b64decode(ARMOUR.fullmatch(armoured)[1])  # type: ignore[index]
+        raw = base64.b64decode(ARMOUR.fullmatch(read_bytes(path))[1])  # type: ignore[index]
         (size,) = struct.unpack_from(">I", raw, 10)  # behind SSHSIG and a version
         (length,) = struct.unpack_from(">I", raw, 14 + size)
         namespace = raw[18 + size :][:length].decode()
         if namespace == NAMESPACE:
             return raw[14 : 14 + size]
-    if namespace is None:
-        raise MrbenchError("is no signature of ssh-keygen", "it was altered", file=path)
-    text = f"was made for {shorten(namespace)} instead of {NAMESPACE}"
-    raise MrbenchError(text, "it vouches for something else", file=path)
+        text = f"was made for {shorten(namespace)} instead of {NAMESPACE}"
+    raise MrbenchError(text, "it does not vouch for this", file=path)
 
 
-def _contents(
-    archive: Path, record: RunRecord, statement: Statement, plain: Mapping[str, Any]
-) -> Iterator[Finding]:
+def _contents(archive: Path, record: RunRecord, statement: Statement) -> Iterator[Finding]:
     """Compare a statement with its archive, and its essentials with the archive's record."""
-    now, signed = (
-        time.strftime(TIME, time.gmtime(time.time() + SLACK_S)),
-        statement.predicate.signed,
-    )
-    if signed > now:
-        yield _finding("failed", f"signed at {signed}, which is in the future", "a clock was wrong")
+    said = statement.predicate
+    if said.signed > time.strftime(TIME, time.gmtime(time.time() + SLACK_S)):
+        text = f"signed at {said.signed}, which is in the future"
+        yield _finding("failed", text, "a clock was wrong")
     sha256 = describe(archive).sha256
     if sha256 not in {subject.digest.get("sha256") for subject in statement.subject}:
-        text = f"is not the archive that was signed: its sha256 is {sha256[:16]}"
-        yield replace(_finding("failed", text, "it was altered or exchanged"), file=archive.name)
+        text = f"not the archive that was signed: its sha256 is {sha256[:16]}"
+        yield _finding("failed", text, "it was altered or exchanged")
         return
-    ours, theirs = msgspec.to_builtins(essentials_of(record, signed)), plain["predicate"]
-    for key, one, other in differences({key: theirs.get(key) for key in ours}, ours):
-        meaning = "the signer vouches for something else than the archive holds"
-        yield replace(differs("signature", key, one, other, meaning), subject="signature")
+    ours = essentials_of(record, said.signed).record
+    shared = [key for key in ours if key in said.record]  # other versions sign more, or less
+    one, other = (dict(leaves({key: each[key] for key in shared})) for each in (said.record, ours))
+    for key in dict.fromkeys((*one, *other)):
+        if not equal(one.get(key), other.get(key)):
+            meaning = "the signer vouches for something else than the archive holds"
+            found = differs("signature", key, one.get(key), other.get(key), meaning)
+            yield replace(found, subject="signature")
 
 
 class _Asked(NamedTuple):
-    """What ssh-keygen is asked about. known: what the file of signers holds; key: who signed."""
+    """What ssh-keygen is asked about; key: the public one that signed."""
 
-    message: Path
+    message: bytes
     signature: Path
     signers: Path | None
-    known: bytes
     key: bytes
 
-    def ends(self, action: str, *words: str) -> bytes | None:
+    @property
+    def fingerprint(self) -> str:
+        """The key's, as ssh-keygen prints it."""
+        return f"SHA256:{base64.b64encode(hashlib.sha256(self.key).digest()).decode().rstrip('=')}"
+
+    def about(self, action: str, *words: str) -> bytes | None:
         """Return what ssh-keygen prints; None where its answer is no."""
-        with self.message.open("rb") as stdin:
-            words = (*(() if action == "find-principals" else ("-n", NAMESPACE)), *words)
-            done = _keygen(action, "-s", str(self.signature), *words, stdin=stdin)
+        done = _keygen(action, *words, "-s", str(self.signature), message=self.message)
         return None if done.returncode else done.stdout
 
     def names(self, at: str) -> list[str]:
-        """Return whom the file of signers says the key belongs to at a time, as 20260131120000."""
+        """Return who may sign with the key at a time, as 20260131120000."""
         words = ("-f", str(self.signers), f"-Overify-time={at}")
-        return os.fsdecode(self.ends("find-principals", *words) or b"").splitlines()
-
-    def outside(self, at: str) -> str:
-        """Say when the key may sign, where it may not at that time; empty if it never may."""
-        mine = [s for s in self.known.splitlines() if base64.b64encode(self.key) in s.split()]
-        for which, raw in VALID.findall(b"\n".join(mine)):
-            limit = raw.decode()
-            late = which.lower() == b"before"
-            if (limit.ljust(14, "0") < at) == late and self.names(limit):
-                return f"it may sign only {'until' if late else 'from'} {limit}"
-        return ""
+        return os.fsdecode(self.about("find-principals", *words) or b"").splitlines()
 
 
-def _whose(asked: _Asked, fingerprint: str, signed: str) -> tuple[str | None, Finding]:
+def _whose(asked: _Asked, signed: str) -> tuple[str | None, Finding]:
     """Return who signed, if the file of signers allows that, and what to say of it."""
+    key = f"the key {asked.fingerprint}"
     if asked.signers is None:
-        text = f"valid, by the key {fingerprint}; nobody says whose key that is"
+        text = f"valid, by {key}; nobody says whose key that is"
         return None, _finding("note", text, "name those who may sign with --signers FILE")
     at = re.sub("[^0-9]", "", signed)
     names = asked.names(at)
-    may = ("-f", str(asked.signers), f"-Overify-time={at}", "-I")
+    may = ("-n", NAMESPACE, "-f", str(asked.signers), f"-Overify-time={at}", "-I")
     for name in names:
-        if asked.ends("verify", *may, name) is not None:
-            text = f"signed by {shorten(name)} at {signed}, with the key {fingerprint}"
+        if asked.about("verify", *may, name) is not None:
+            text = f"signed by {shorten(name)} at {signed}, with {key}"
             if name in asked.names(time.strftime("%Y%m%d%H%M%S", time.gmtime())):
                 return name, _finding("ok", text)
             return name, _finding("note", f"{text}, which has expired since")
+    why = "is not one of those who may sign"
     if names:
         why = f"belongs to {shorten(names[0])}, and may not sign for {NAMESPACE}"
-    elif outside := asked.outside(at):
-        why = f"signed at {signed}, when it was not valid: {outside}"
-    else:
-        why = "is not one of those who may sign"
-    return None, _finding("failed", f"its key {fingerprint} {why}", "ask who signed it")
+    lines = read_bytes(asked.signers).splitlines()
+    mine = b"\n".join(s for s in lines if base64.b64encode(asked.key) in s.split())
+    for which, raw in VALID.findall(mine) if not names else ():
+        limit, late = raw.decode(), which.lower() == b"before"
+        if (limit.ljust(14, "0") < at) == late and asked.names(limit):
+            why = f"signed at {signed}, but may sign {'until' if late else 'from'} {limit} only"
+    return None, _finding("failed", f"{key} {why}", "ask who signed it")
 
 
 def _finding(outcome: Outcome, text: str, remedy: str = "") -> Finding:
     return Finding("signature", outcome, text, remedy, subject="signature")
 
 
-def _keygen(action: str, *words: str, stdin: IO[bytes] | int | None) -> CompletedProcess[bytes]:
-    """Run ssh-keygen -Y. stdin: None for a terminal, where it may ask a person."""
+def _keygen(*words: str, message: bytes | None = None) -> "subprocess.CompletedProcess[bytes]":
+    """Run ssh-keygen -Y; without a message it may ask a person at a terminal."""
+    asks = message is None and os.isatty(0)
     try:
         done = subprocess.run(
-            ["ssh-keygen", "-q", "-Y", action, *words],
-            stdin=stdin,
-            stdout=PIPE,
-            stderr=None if stdin is None else PIPE,
+            ["ssh-keygen", "-q", "-Y", *words],
+            input=None if asks else message or b"",
+            stdout=subprocess.PIPE,
+            stderr=None if asks else subprocess.PIPE,
             env=os.environ | {"TZ": "UTC", "SSH_ASKPASS_REQUIRE": "never"},
-            timeout=None if stdin is None else LIMIT_S,
+            timeout=None if asks else LIMIT_S,
             check=False,
         )
     except FileNotFoundError as exc:

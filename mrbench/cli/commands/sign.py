@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Pack what is no archive yet, and sign it."""
-    key, where = signing_key(args.key)  # before anything is written
+    key = signing_key(args.key)  # before anything is written
     if not args.output and not is_archive(Path(args.run)):
         raise RecipeError(f"{args.run}: no archive", "pack a run with -o NAME.tar.gz")
     made = pack.pack_run(args) if args.output else {"file": args.run}
@@ -54,6 +54,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(made | {"statement": statement, "signature": signature, "key": key}))
         return 0
-    print(f"signed with {printable(key)} ({where})")
-    print(printable(f"{statement} and {signature}: publish them with the archive"))
+    print(printable(f"signed with {key}: {statement}, {signature}"))
     return 0

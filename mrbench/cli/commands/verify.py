@@ -78,7 +78,7 @@ def main(args: argparse.Namespace) -> int:
                 continue
             with opened(latest(name, args.runs), args.runs) as run:
                 checked = verify(run, deep=args.deep)
-                if checked.record and (run.is_archive or args.signers):
+                if checked.record:
                     checked = _with_signature(checked, args.signers)
                 code = max(code, checked.exit_code)
                 answers.append(checked.plain())
@@ -93,10 +93,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _with_signature(checked: Verification, signers: Path | None) -> Verification:
-    """Add what there is to say of an archive's signature."""
+    """Add what there is to say of an archive's signature; signers: it must be by one of them."""
     signed = checked.record and signer_of(Path(checked.run.called), checked.record, signers)
-    findings = signed.findings if signed else ()
-    if signed is None and signers:
-        remedy = "`mrbench sign` signs an archive"
-        findings = (Finding("signature", "failed", "not signed", remedy, subject="signature"),)
+    remedy = "`mrbench sign` signs an archive"
+    unsigned = Finding("signature", "failed", "not signed", remedy, subject="signature")
+    findings = signed.findings if signed else (unsigned,) if signers else ()
     return replace(checked, findings=(*checked.findings, *findings))
