@@ -64,9 +64,9 @@ SLOW_FILES = """
     test_completion test_damage test_datacheck test_doctor test_environment test_events
     test_executor test_executor_deaths test_failure_oom test_failure_real test_ledger test_live
     test_lock test_log_memory test_minimask test_minimask_parts test_mirror test_one_life
-    test_own_environment test_registered test_run test_scratch test_sweep test_synth test_telemetry
-    test_telemetry_run test_tutorial test_weights test_wheel test_workflows test_workspace
-    test_workspace_changes test_workspace_fetch test_workspace_together
+    test_own_environment test_registered test_run test_scratch test_sign test_sweep test_synth
+    test_telemetry test_telemetry_run test_tutorial test_weights test_wheel test_workflows
+    test_workspace test_workspace_changes test_workspace_fetch test_workspace_together
 """.split()  # noqa: SIM905 - names are read best so
 
 

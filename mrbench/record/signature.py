@@ -265,5 +265,5 @@ def _keygen(*words: str, message: bytes | None = None) -> "subprocess.CompletedP
     except subprocess.TimeoutExpired as exc:
         raise UnavailableError(f"ssh-keygen took longer than {LIMIT_S} s", "try again") from exc
     if done.returncode == 1:  # prints its usage; else it fails with 255
-        raise UnavailableError("ssh-keygen is too old for signatures", "install OpenSSH 8.9")
+        raise UnavailableError("ssh-keygen is too old for signatures", "install a newer OpenSSH")
     return done

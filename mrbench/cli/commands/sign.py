@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=pack.archive, help="of a run: a new .tar.gz"
     )
+    parser.set_defaults(ro_crate=False)
     add_runs(parser)
     add_json(parser, "print JSON: the files, the key, and what `mrbench pack --json` prints")
 
