@@ -25,18 +25,15 @@ class Surroundings(Protocol):
     @property
     def in_image(self) -> bool:
         """Tell whether what is installed on this machine does not matter."""
-        ...
 
     def problem(self, env: Environment, gpus: int, /) -> Problem | None:
         """Say what is lacking for this environment, or None; makes nothing."""
-        ...
 
     def preview(self, env: Environment, place: Path, python: Path | None = None) -> Preview:
         """Return what would be used; place: where this machine keeps the environment.
 
         python: an interpreter of the user's, in its place.
         """
-        ...
 
     def prepare(
         self,
@@ -52,11 +49,9 @@ class Surroundings(Protocol):
         python: Path | None = None,
     ) -> UsableEnvironment:
         """Make the environment, or find it made; see environment.prepare."""
-        ...
 
     def step(self, job: Job, log: Path, what: str) -> None:
         """Run a command to its end, its output appended to `log`; LaunchError if it fails."""
-        ...
 
 
 class OnThisMachine:

@@ -143,7 +143,7 @@ class Runs:
         name: str | None = None,
         registered: Registered | None = None,
     ) -> None:
-        """Prepare a run and hand it to the executor.
+        """Prepare a run and hand it to the executor; whatever fails becomes the run's record.
 
         turn: its place in an old-against-new test. name: a tag of the run. registered: what it is
         bound to.
@@ -153,7 +153,28 @@ class Runs:
         run.know(turn=turn)
         run.registered = registered
         self._recorder.show(run)
-        _start(run, file, self._places, self._executor, self._session, self._recorder)
+        try:
+            self._hand_over(run, file)
+        except BusyError:
+            self._recorder.withdraw(run)
+            raise
+        except (MrbenchError, OSError) as exc:  # the next run may fare better
+            self._recorder.finish(run, failure(exc))
+        except KeyboardInterrupt:
+            self._recorder.interrupted(run)
+            raise
+        except Exception as exc:
+            self._recorder.finish(run, failure(exc))
+            raise
+
+    def _hand_over(self, run: Run, file: RecipeFile) -> None:
+        stage = functools.partial(self._recorder.reporter.stage, run.plan.label)
+        surroundings = self._executor.surroundings
+        with run_copy.own(run.scratch or run.folder.path) as own:
+            run.scratch = own.path
+            prepared = prepare(run.plan, file, self._places, own.path, stage, surroundings)
+            run.know_prepared(prepared)
+            self._session.submit(run, prepared, own)
 
     def wait(self) -> None:
         """Wait until each run has its record, or is left to a cluster."""
@@ -162,35 +183,6 @@ class Runs:
     def stay_with(self, record: RunRecord) -> None:
         """Train further runs on the machine of this one, where there are several."""
         self._session.stay_with(record)
-
-
-def _start(  # noqa: PLR0917 - the life's parts, each used once
-    run: Run,
-    file: RecipeFile,
-    places: Places,
-    executor: Executor,
-    session: Session,
-    recorder: Recorder,
-) -> None:
-    """Prepare a run and hand it to its executor; whatever fails becomes the run's record."""
-    stage = functools.partial(recorder.reporter.stage, run.plan.label)
-    try:
-        with run_copy.own(run.scratch or run.folder.path) as own:
-            run.scratch = own.path
-            prepared = prepare(run.plan, file, places, own.path, stage, executor.surroundings)
-            run.know_prepared(prepared)
-            session.submit(run, prepared, own)
-    except BusyError:
-        recorder.withdraw(run)
-        raise
-    except (MrbenchError, OSError) as exc:  # the next run may fare better
-        recorder.finish(run, failure(exc))
-    except KeyboardInterrupt:
-        recorder.interrupted(run)
-        raise
-    except Exception as exc:
-        recorder.finish(run, failure(exc))
-        raise
 
 
 def _tell_left_out(plans: Sequence[Plan], reporter: Reporter) -> None:

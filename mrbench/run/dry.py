@@ -10,7 +10,6 @@ import msgspec
 
 from mrbench.files import home
 from mrbench.model.inputs import Source, as_source
-from mrbench.model.job import Job
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, inherited, run_copy
@@ -55,7 +54,9 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
         "directory": str(job.directory),
         "variables": _variables(job.variables),
         "inherits": sorted(n for n in inherited.of(job) if n not in job.variables),
-        "does_not_inherit": _left_out(job),
+        "does_not_inherit": []
+        if job.image
+        else list(inherited.left_out(job.inherit, job.variables)),
         "command": shlex.join(job.argv),
         "accelerator": plan.accelerator,
         "gpus": plan.gpus,
@@ -109,10 +110,6 @@ def _variables(variables: Mapping[str, str]) -> dict[str, str]:
     shown = {"PYTHONUNBUFFERED": "1", **variables}
     path = os.environ.get("PATH", "")
     return {n: v.replace(path, "$PATH") if n == "PATH" else v for n, v in shown.items()}
-
-
-def _left_out(job: Job) -> list[str]:
-    return [] if job.image else list(inherited.left_out(job.inherit, job.variables))
 
 
 def as_text(described: dict[str, object]) -> str:

@@ -51,12 +51,8 @@ def earlier(planned: Iterable[tuple[Plan, object]], runs: Path) -> dict[str, flo
 
 def expected(plan: Plan, took: Mapping[str, float]) -> Expected:
     """Return how long a run of the plan will take; took: as `earlier`."""
-    known = took.get(plan.digest)
-    return (
-        Expected(plan.wall_clock_limit_s, known=False)
-        if known is None
-        else Expected(known, known=True)
-    )
+    seconds = took.get(plan.digest, plan.wall_clock_limit_s)
+    return Expected(seconds, known=plan.digest in took)
 
 
 def in_words(runs: Sequence[Plan], took: Mapping[str, float]) -> str:

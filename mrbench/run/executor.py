@@ -21,19 +21,15 @@ class Session(Protocol):
 
         MrbenchError or OSError where that cannot be; nothing is recorded then.
         """
-        ...
 
     def wait(self) -> None:
         """Wait until each run has its record, or is left to the cluster."""
-        ...
 
     def stay_with(self, record: RunRecord) -> None:
         """Train further runs on the machine of this one, where there are several."""
-        ...
 
     def cancel(self) -> None:
         """End the runs that are waited for, and wait until each has its record."""
-        ...
 
 
 class Executor(Site, Protocol):
@@ -42,16 +38,12 @@ class Executor(Site, Protocol):
     @property
     def name(self) -> str:
         """What the command line calls it."""
-        ...
 
     def check(self, plans: Sequence[Plan]) -> None:
         """Raise MrbenchError if runs of these plans would be refused; nothing is made before."""
-        ...
 
     def details(self, plan: Plan, places: Places) -> Mapping[str, str]:
         """Return what `--dry-run` shows of a run beyond what all runs have; touches nothing."""
-        ...
 
     def session(self, recorder: Recorder) -> AbstractContextManager[Session]:
         """Take the runs of one command."""
-        ...

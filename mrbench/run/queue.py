@@ -75,18 +75,21 @@ def look() -> Standing:
     return Standing(training, [_read(path) or Holder(0) for path in _tickets()])
 
 
-def _is_held(path: Path) -> bool:
-    """Tell whether somebody holds a lock file."""
+@contextlib.contextmanager
+def _looked_at(path: Path) -> Iterator[int]:
+    """Open a lock's file for reading."""
+    file = os.open(path, locks.FLAGS | os.O_RDONLY)
     try:
-        file = os.open(path, locks.FLAGS | os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not locks.try_lock(file, shared=True)  # shared: as in _waits
-    except OSError:
-        return False
+        yield file
     finally:
         os.close(file)
+
+
+def _is_held(path: Path) -> bool:
+    """Tell whether somebody holds a lock file."""
+    with contextlib.suppress(OSError), _looked_at(path) as file:
+        return not locks.try_lock(file, shared=True)  # shared: as in _waits
+    return False
 
 
 @contextlib.contextmanager
@@ -185,33 +188,18 @@ def _tickets() -> list[Path]:
 
 def _waits(path: Path) -> bool:
     """Tell whether a ticket's process lives; remove the ticket if it doesn't."""
-    try:
-        file = os.open(path, locks.FLAGS | os.O_RDONLY)
-    except OSError:
-        return False
-    try:
+    with contextlib.suppress(OSError), _looked_at(path) as file:  # OSError: of another user
         if not locks.try_lock(file, shared=True):  # shared: two who look don't see one another
             return True
         path.unlink()
-    except OSError:  # of another user
-        pass
-    finally:
-        os.close(file)
     return False
 
 
 def _read(path: Path) -> Holder | None:
     """Return who holds a lock file or a ticket; None where it says nothing that mrbench wrote."""
-    try:
-        file = os.open(path, locks.FLAGS | os.O_RDONLY)
-    except OSError:
-        return None
-    try:
+    match = None
+    with contextlib.suppress(OSError), _looked_at(path) as file:
         match = WORDS.fullmatch(os.pread(file, MOST_BYTES, 0).removesuffix(b"\n"))
-    except OSError:
-        return None
-    finally:
-        os.close(file)
     if match is None:
         return None
     pid, since, user, what, devices = ((part or b"").decode("ascii") for part in match.groups())

@@ -53,15 +53,12 @@ class Knowing(Protocol):
 
     def began(self) -> None:
         """Hear that the training was started: its log is there."""
-        ...
 
     def know_machine(self, machine: Machine, frozen: tuple[str, ...] | None) -> None:
         """Hear which machine trains; frozen: packages of mrbench's own Python where that trains."""
-        ...
 
     def lose(self, *what: str) -> None:
         """Hear what could not be kept of the run once its window was over."""
-        ...
 
 
 def train(  # noqa: PLR0917 - the life's parts, each used once

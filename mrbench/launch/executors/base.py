@@ -30,22 +30,18 @@ class Running(Protocol):
         than 4 MiB came without either. `tick` is called at least every `poll_s`, as far as the
         caller comes back for the next block.
         """
-        ...
 
     def root(self) -> int | None:
         """Return the process below which all of the job runs; None where it is elsewhere."""
-        ...
 
     def stop(self, reason: Literal["enough", "interrupted"]) -> None:
         """Ask for the job's end; does not wait for it."""
-        ...
 
     def exit(self) -> Exit:
         """Tell how the job ended; only once it has, as it has when the block was left.
 
         A message stands for a failure that no reason has a name for, such as a full disk.
         """
-        ...
 
 
 class Site(Protocol):
@@ -54,16 +50,13 @@ class Site(Protocol):
     @property
     def surroundings(self) -> Surroundings:
         """What the jobs find there."""
-        ...
 
     @property
     def trains_here(self) -> bool:
         """Tell whether it is this machine that trains, with its GPUs."""
-        ...
 
     def unavailable(self) -> Problem | None:
         """Say what this machine lacks to have runs trained there, or None."""
-        ...
 
 
 class Launcher(Site, Protocol):
@@ -79,4 +72,3 @@ class Launcher(Site, Protocol):
         mrbench is killed. `grace_s`: time between SIGTERM and SIGKILL. LaunchError: the command
         cannot be started.
         """
-        ...

@@ -49,19 +49,15 @@ def record_those_over(folders: Iterable[RunDir], recorder: Recorder, *, wait: bo
     folders = list(folders)
     following = Following(recorder)
     for folder in folders:
-        following.add(handover.submission_of(folder).job, _reopen(folder))
+        submission = handover.submission_of(folder)
+        run = Run(folder, Path(submission.scratch), rundir.load(folder.draft))
+        following.add(submission.job, run)
     if wait:
         following.to_the_end()
     elif folders:
         following.once()
         for standing in look(folder for folder in folders if not folder.record.exists()):
             recorder.reporter.note(str(standing))
-
-
-def _reopen(folder: RunDir) -> Run:
-    """Return a run as far as it was known when it was submitted."""
-    scratch = Path(handover.submission_of(folder).scratch)
-    return Run(folder, scratch, rundir.load(folder.draft))
 
 
 def _standing(number: str, folder: RunDir, job: JobState | None, queue: list[str]) -> Standing:

@@ -43,32 +43,37 @@ class Slurm:
         return {**container, "script": submit.render(plan, self._options, folder, name)}
 
     @contextlib.contextmanager
-    def session(self, recorder: Recorder) -> Iterator["Submitted | Detached"]:
+    def session(self, recorder: Recorder) -> Iterator["Submitted"]:
         """Take the runs of one command."""
-        if self._options.detach:
-            yield Detached(self._options, recorder)
-        else:
-            with watching() as watcher:
-                yield Submitted(self._options, recorder, watcher)
+        with contextlib.nullcontext() if self._options.detach else watching() as watcher:
+            yield Submitted(self._options, recorder, watcher)
 
 
 class Submitted:
-    """Jobs that this process waits for; see run.executor.Session."""
+    """Jobs of the cluster; see run.executor.Session. watcher: None where nobody waits for them."""
 
-    def __init__(self, options: ExecutorOptions, recorder: Recorder, watcher: Watcher) -> None:
+    def __init__(
+        self, options: ExecutorOptions, recorder: Recorder, watcher: Watcher | None
+    ) -> None:
         self._options, self._recorder, self._watcher = options, recorder, watcher
-        self._following = Following(recorder, over=watcher.drop)
+        self._following = Following(recorder, over=watcher.drop if watcher else lambda _name: None)
+        self._detached: list[str] = []
 
     def submit(self, run: Run, prepared: PreparedRun, scratch: Scratch) -> None:
         """Submit the run's job."""
         self._recorder.reporter.stage(run.plan.label, "submitting the job")
         number = submit.submit(run, prepared, scratch, self._options, self._watcher)
         run.close()  # hundreds may wait; slurm.json tells that it is with the cluster
-        self._following.add(number, run)
+        if self._watcher:
+            self._following.add(number, run)
+        else:
+            self._detached.append(f"job {number}: {run.folder.path}")
 
     def wait(self) -> None:
-        """Follow the jobs to their ends."""
+        """Follow the jobs to their ends; say which ones are left to the cluster."""
         self._following.to_the_end()
+        for line in self._detached:
+            self._recorder.reporter.note(line)
 
     def stay_with(self, record: RunRecord) -> None:
         """Ask for the same nodes from now on."""
@@ -76,31 +81,5 @@ class Submitted:
             self._options = replace(self._options, nodelist=record.slurm.nodes)
 
     def cancel(self) -> None:
-        """Cancel the jobs that are left, and wait until they are gone."""
+        """Cancel the jobs that are waited for, until they are gone."""
         self._following.cancel()
-
-
-class Detached:
-    """Jobs that are left to the cluster once they are submitted; see run.executor.Session."""
-
-    def __init__(self, options: ExecutorOptions, recorder: Recorder) -> None:
-        self._options, self._recorder = options, recorder
-        self._submitted: list[str] = []
-
-    def submit(self, run: Run, prepared: PreparedRun, scratch: Scratch) -> None:
-        """Submit the run's job."""
-        self._recorder.reporter.stage(run.plan.label, "submitting the job")
-        number = submit.submit(run, prepared, scratch, self._options, None)
-        run.close()
-        self._submitted.append(f"job {number}: {run.folder.path}")
-
-    def wait(self) -> None:
-        """Say which jobs there are."""
-        for line in self._submitted:
-            self._recorder.reporter.note(line)
-
-    def stay_with(self, _record: RunRecord) -> None:
-        """Have no record of a run yet."""
-
-    def cancel(self) -> None:
-        """Leave the jobs alone."""
