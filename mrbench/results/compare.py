@@ -11,6 +11,7 @@ from mrbench.model.suite import Suite
 from mrbench.recipe import load
 from mrbench.record.provenance import OWN_MODEL, Facts, between, differing, facts, rules_for
 from mrbench.results import footnotes
+from mrbench.results.rows import rounding
 from mrbench.text import ABSENT, equal
 
 LARGE = 100  # percent
@@ -69,7 +70,7 @@ def compare_groups(one: Group, other: Group) -> Comparison:
             a.run_throughput,
             noise=other.noise,
             by_noise=one.noise,
-            rounding=max(map(_rounding, (*one.usable, *other.usable))),
+            rounding=max(rounding(run.record) for run in (*one.usable, *other.usable)),
         )
         if {*a.runs} & {*b.runs}:  # the interval is one of independent runs
             found = Ratio(ratio=found.ratio, low=None, high=None)
@@ -124,11 +125,6 @@ def _apart(group: Group) -> list[str]:
 def _why(group: Group) -> str:
     reasons = list(dict.fromkeys(str(run.why_not) for run in group.runs))
     return reasons[0] + (f"; and {len(reasons) - 1} more" if len(reasons) > 1 else "")
-
-
-def _rounding(run: Side) -> float:
-    bound = run.record.measurement.rounding if run.record.measurement else None
-    return bound if bound and 0 <= bound < 1 else 0.0
 
 
 def concluded(found: Ratio, a: ComparedSide, b: ComparedSide) -> str:

@@ -74,14 +74,14 @@ def findings(comparison: Comparison) -> list[Finding]:
         Finding("not equal", "note", text, subject="suite")
         for text in footnotes.unequal(comparison.of_suite, names)
     ]
-    for concern, members in _by_concern(comparison.differences).items():
-        if concern == PACKAGES and len(members) > 1:
+    for subject, members in _by_concern(comparison.differences).items():
+        if subject == PACKAGES and len(members) > 1:
             text = "; ".join(map(_pair, members[:MOST_PACKAGES]))
             more = len(members) - MOST_PACKAGES
             text += f"; and {more} more, which --json lists" if more > 0 else ""
-            lines.append(Finding(str(len(members)), "note", text, subject=concern))
+            lines.append(Finding(str(len(members)), "note", text, subject=subject))
         else:
-            lines += [_line(d, concern, "note") for d in members]
+            lines += [_line(d, subject, "note") for d in members]
     for label, side in (("A", comparison.a), ("B", comparison.b)):
         for text in side.left_out if side.runs else ():
             lines.append(Finding(label, "note", text, subject="left out"))
@@ -108,17 +108,18 @@ def last(comparison: Comparison) -> str:
 
 def _by_concern(differences: Sequence[Difference]) -> dict[str, list[Difference]]:
     """Group what may explain a difference by CONCERNS, in that order."""
-    found: dict[str, list[Difference]] = {concern: [] for concern in CONCERNS}
+    found: dict[str, list[Difference]] = {subject: [] for subject in CONCERNS}
     for d in differences:
         if d.kind == EXPLAINS:
-            found[_concern(d.key)].append(d)
-    return {concern: members for concern, members in found.items() if members}
+            found[concern(d.key)].append(d)
+    return {subject: members for subject, members in found.items() if members}
 
 
-def _concern(key: str) -> str:
+def concern(key: str) -> str:
+    """Return which of CONCERNS a fact is of."""
     fits = [
-        (len(start), concern)
-        for concern, starts in CONCERNS.items()
+        (len(start), subject)
+        for subject, starts in CONCERNS.items()
         for start in starts
         if key == start or (key.startswith(start) and key[len(start)] in ".[")
     ]

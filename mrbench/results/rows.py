@@ -80,14 +80,14 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         licence=record.licence,
         series=_series(record),
         terms=terms(record),
-        hardware=_hardware(record),
+        hardware=hardware(record),
         gpus=[gpu.name or "" for gpu in gpus],
         status=record.status,
         counts=counts(record),
         why_not=why_not(record),
         throughput=record.throughput,
         interval=record.measurement.interval if record.measurement else None,
-        rounding=_rounding(record),
+        rounding=rounding(record),
         verdict=record.validity.verdict if record.validity else None,
         notes=notes_of(record),
         slowed=tuple(slowed_by(record).values()),
@@ -177,7 +177,8 @@ def notes_of(record: RunRecord) -> Sequence[str]:
     return tuple(dict.fromkeys((*record.validity.notes, *slowed_by(record).values())))
 
 
-def _rounding(record: RunRecord) -> float:
+def rounding(record: RunRecord) -> float:
+    """Return the largest relative error that the digits of a run's log allow; 0.0 if unknown."""
     bound = record.measurement.rounding if record.measurement else None
     return bound if bound and 0 <= bound < 1 else 0.0
 
@@ -232,7 +233,7 @@ def _packages(record: RunRecord) -> str | None:
     return environment.digest
 
 
-def _hardware(record: RunRecord) -> str:
+def hardware(record: RunRecord) -> str:
     """Return the names of the devices that a plan's accelerator means, as one text."""
     names = {str(gpu.name) for machine in record.machines for gpu in machine.gpus}
     if record.plan.accelerator == "cpu" or not names:

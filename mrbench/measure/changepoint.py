@@ -1,0 +1,210 @@
+"""Where the level of a series changed: few values, with outliers, and neighbours that are alike.
+
+Optimal partitioning (Jackson et al., IEEE Signal Processing Letters 12 (2005) 105-108) proposes
+steps. Student's t tests each between its neighbours, and the smallest are dropped until all hold,
+as Hunter does (Fleming et al., ICPE 2023). Error and degrees of freedom are those of an AR(1)
+process with the autocorrelation of what the levels leave; outliers count as less far away. Values
+that a straight line fits better than a step may be a drift. tests/bench/history.py says how often
+all that is right.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from statistics import median
+
+import msgspec
+
+from mrbench.measure.student import t_quantile, t_tail
+
+FALSE_ALARMS = 0.01  # of a whole series without a change
+LEAST = 3  # values of a level: fewer cannot be told from outliers
+FINE = 8.0  # variances, by which a proposed step must lower the squares
+NEIGHBOURS, OUTLIER = 5, 4.0  # of these values' median, at most so many deviations
+FEW = 20  # values, among fewer of which outliers come in no groups and no correlation is known
+SIGMA = 0.6745 * math.sqrt(2)  # median of |difference| of two normal values of deviation 1
+SMALLEST = 1e-4  # deviation: equal values have noise all the same
+PROFILE = 7.35  # likelihood ratio of a place, 95 %: Hansen, Econometrica 68 (2000) 575-603
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of level before index `at`, which is from `first` to `last` (95 %); or a drift.
+
+    change, low, high: of the mean, with its 95 % interval. p: how often noise alone shows such a
+    change anywhere in the series, at most. gradual: a drift, from index first - 1 to last.
+    """
+
+    at: int
+    first: int
+    last: int
+    change: float
+    low: float
+    high: float
+    p: float
+    gradual: bool = False
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """All changes, in order. deviation: of values from their level; correlation: of neighbours."""
+
+    count: int
+    steps: tuple[Step, ...]
+    deviation: float
+    correlation: float
+
+
+def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
+    """Find the changes of level; least: the least deviation that a value can have."""
+    series = _Series(values, max(least, SMALLEST))
+    edges = [0, *series.proposed(), len(values)]
+    while True:
+        for i in range(1, len(edges) - 1):
+            edges[i] = series.best(edges[i - 1], edges[i + 1])
+        deviation, correlation = series.noise(edges)
+        places = list(zip(edges, edges[1:], edges[2:], strict=False))
+        steps = [series.step(*place, correlation) for place in places]
+        if all(step.p <= FALSE_ALARMS for step in steps):
+            break
+        edges.remove(min(places, key=lambda place: series.gain(*place))[1])
+    long = [(a, b) for a, b in pairwise(edges) if b - a >= 2 * LEAST]
+    drifts = [series.drift(a, b) for a, b in long if series.drifts(a, series.best(a, b), b)]
+    steps += [drift for drift in drifts if drift.p * (len(edges) - 1) <= FALSE_ALARMS]
+    return Steps(
+        count=len(values),
+        steps=tuple(sorted(steps, key=lambda step: step.at)),
+        deviation=deviation,
+        correlation=correlation,
+    )
+
+
+def detectable(found: Steps, newest: int, after: int) -> float:
+    """Return which change is found 9 times of 10 before the last `after` of the newest values."""
+    wider, freedom = _alike(found.correlation, newest)
+    t = t_quantile(freedom, FALSE_ALARMS / _tests(found.count)) + t_quantile(freedom, 0.2)
+    return t * wider * found.deviation * math.sqrt(1 / (newest - after) + 1 / after)
+
+
+def _tests(count: int) -> int:
+    """Return how many tests a search is: two for each place, which ends one level or begins one."""
+    return 2 * max(count - 2 * LEAST + 1, 1)
+
+
+def _alike(correlation: float, count: int) -> tuple[float, float]:
+    """Return by how much errors exceed those of independent values, and the degrees of freedom."""
+    ratio = (1 + correlation) / (1 - correlation)
+    return math.sqrt(ratio), max(count / ratio - 2, 1.0)
+
+
+def _correlation(rest: Sequence[float], means: int) -> float:
+    """Return the autocorrelation of neighbours; each mean that was taken off has lowered it."""
+    squares = sum(x * x for x in rest)
+    alike = sum(x * y for x, y in pairwise(rest)) / squares if squares else 0.0
+    return min(max(alike + (means + 1) / max(len(rest), FEW), 0.0), 0.9)
+
+
+class _Series:
+    def __init__(self, values: Sequence[float], least: float) -> None:
+        centre, n = median(values or [0.0]), len(values)
+        self.raw = self.x = [value - centre for value in values]
+        apart = [abs(b - a) for a, b in pairwise(self.raw)]
+        self.sigma, self.least = max(median(apart or [0.0]) / SIGMA, least), least
+        if n >= NEIGHBOURS:
+            firsts = [min(max(i - NEIGHBOURS // 2, 0), n - NEIGHBOURS) for i in range(n)]
+            middles = [median(self.raw[first : first + NEIGHBOURS]) for first in firsts]
+            self.x = [self._near(x, m) for x, m in zip(self.raw, middles, strict=True)]
+        self.sums = [0.0, *accumulate(self.x)]
+        self.squares = [0.0, *accumulate(x * x for x in self.x)]
+
+    def _near(self, x: float, middle: float, more: float = 1.0) -> float:
+        reach = OUTLIER * self.sigma * more
+        return min(max(x, middle - reach), middle + reach)
+
+    def _mean(self, a: int, b: int) -> float:
+        return (self.sums[b] - self.sums[a]) / (b - a)
+
+    def _rss(self, a: int, b: int) -> float:
+        return max(self.squares[b] - self.squares[a] - self._mean(a, b) ** 2 * (b - a), 0.0)
+
+    def proposed(self) -> list[int]:
+        """Return the steps that make the squares least, with a fine for each."""
+        n, fine = len(self.x), FINE * self.sigma**2
+        least, last = [-fine] + [math.inf] * n, [0] * (n + 1)
+        for b in range(LEAST, n + 1):
+            starts = (0, *range(LEAST, b - LEAST + 1))
+            least[b], last[b] = min((least[a] + self._rss(a, b) + fine, a) for a in starts)
+        places = []
+        while n := last[n]:
+            places.append(n)
+        return places[::-1]
+
+    def gain(self, a: int, k: int, b: int) -> float:
+        """Return by how much a step before k lowers the squares of [a, b)."""
+        return self._rss(a, b) - self._rss(a, k) - self._rss(k, b)
+
+    def best(self, a: int, b: int) -> int:
+        """Return the best place of a step within [a, b)."""
+        return max(range(a + LEAST, b - LEAST + 1), key=lambda k: self.gain(a, k, b))
+
+    def noise(self, edges: Sequence[int]) -> tuple[float, float]:
+        """Return deviation and autocorrelation of what the levels leave."""
+        rest = [x - self._mean(a, b) for a, b in pairwise(edges) for x in self.x[a:b]]
+        freedom = max(len(rest) - len(edges) + 1, 1)
+        deviation = math.sqrt(sum(x * x for x in rest) / freedom)
+        return max(deviation, self.least), _correlation(rest, len(edges) - 1)
+
+    def step(self, a: int, k: int, b: int, correlation: float) -> Step:
+        """Test the step before k between its neighbours a and b; where a line fits better: none."""
+        n, squares = b - a, self._rss(a, k) + self._rss(k, b)
+        wider, freedom = _alike(correlation, n)
+        share = wider * math.sqrt(1 / (k - a) + 1 / (b - k))
+        change, error = self._mean(k, b) - self._mean(a, k), share * self._deviation(squares, n)
+        middle, more = median(self.raw[a:b]), max(FEW / len(self.raw), 1.0)
+        near = [self._near(x, middle, more) for x in self.raw[a:b]]  # outliers as on either side
+        means = [sum(side) / len(side) for side in (near[: k - a], near[k - a :])]
+        left = sum((x - means[i >= k - a]) ** 2 for i, x in enumerate(near))
+        ratios = change / error, (means[1] - means[0]) / (share * self._deviation(left, n))
+        p = max(t_tail(ratio, freedom) for ratio in ratios) * _tests(len(self.x))
+        most = max(squares, n * self.least**2) * math.exp(PROFILE * wider**2 / n)
+        places = [i for i in range(a + 1, b) if self._rss(a, b) - self.gain(a, i, b) <= most]
+        reach = t_quantile(freedom) * error
+        return Step(
+            at=k,
+            first=min(places),
+            last=max(places),
+            change=change,
+            low=change - reach,
+            high=change + reach,
+            p=1.0 if self.drifts(a, k, b) else min(p, 1.0),
+        )
+
+    def drifts(self, a: int, k: int, b: int) -> bool:
+        """Tell whether a straight line fits [a, b) better than a step before k."""
+        return sum(x * x for x in self._line(a, b)[1]) < self._rss(a, k) + self._rss(k, b)
+
+    def drift(self, a: int, b: int) -> Step:
+        """Test the slope of [a, b); the change is that from its first to its last value."""
+        n, (slope, rest) = b - a, self._line(a, b)
+        wider, freedom = _alike(_correlation(rest, 2), n)
+        change = slope * (n - 1)
+        error = wider * self._deviation(sum(x * x for x in rest), n) * (n - 1)
+        error /= math.sqrt(n * (n * n - 1) / 12)
+        reach = t_quantile(freedom) * error
+        return Step(
+            at=(a + b) // 2,
+            first=a + 1,
+            last=b - 1,
+            change=change,
+            low=change - reach,
+            high=change + reach,
+            p=min(2 * t_tail(change / error, freedom), 1.0),
+            gradual=True,
+        )
+
+    def _deviation(self, squares: float, n: int) -> float:
+        return max(math.sqrt(squares / (n - 2)), self.least)
+
+    def _line(self, a: int, b: int) -> tuple[float, list[float]]:
+        """Return the slope of a straight line through [a, b), and what it leaves."""
+        mean, at = self._mean(a, b), [i - (a + b - 1) / 2 for i in range(a, b)]
+        slope = sum(i * x for i, x in zip(at, self.x[a:b], strict=True)) / sum(i * i for i in at)
+        return slope, [x - mean - slope * i for i, x in zip(at, self.x[a:b], strict=True)]

@@ -1,0 +1,106 @@
+"""Runs of one plan in order of time: when their speed changed, and what differs between the sides.
+
+Runs that `mrbench compare` would not compare are of two series. Commits, packages, settings and
+machines of one kind may differ within a series: they are what may explain a change.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from mrbench.measure.changepoint import LEAST, Step, detectable, find_steps
+from mrbench.model.baseline import Key, series_key, series_name
+from mrbench.model.comparison import EXPLAINS
+from mrbench.model.history import Change, History, HistoryRun, Part
+from mrbench.model.record import RunRecord
+from mrbench.record.provenance import Facts, differing, forbidding, terms
+from mrbench.results.compare_words import concern
+from mrbench.results.rows import counts, hardware, rounding
+
+PARTS: Mapping[Part, tuple[str, ...]] = {  # what `mrbench compare` says a difference concerns
+    "code": ("code",),
+    "environment": ("packages", "environment", "variables"),
+    "machine": ("machine", "load"),
+    "method": ("plan", "measurement"),
+}
+
+
+def histories(records: Sequence[RunRecord]) -> list[History]:
+    """Return the history of each series, in order of names; without one where no run counts.
+
+    Runs of A/B tests are left out: they go back to old commits in turns with new ones.
+    """
+    series: dict[tuple[str, Key], list[tuple[Facts, list[RunRecord]]]] = {}
+    for record in sorted(records, key=lambda record: record.started):
+        known = series.setdefault((record.plan.suite, series_key(record.plan)), [])
+        own = terms(record)
+        runs = next((runs for facts, runs in known if facts == own), None)
+        runs = runs or next((runs for facts, runs in known if not forbidding(facts, own)), None)
+        if runs is None:
+            known.append((own, runs := []))
+        runs.append(record)
+    keys = {key for _, key in series}
+    return [
+        history(runs, series_name(key, keys))
+        for (_, key), known in sorted(series.items())
+        for _, runs in known
+        if any(_counts(run) for run in runs)
+    ]
+
+
+def history(records: Sequence[RunRecord], name: str) -> History:
+    """Return the history of runs of one series, oldest first; at least one counts."""
+    runs = [record for record in records if _counts(record)]
+    rates = [run.throughput or 0.0 for run in runs]
+    found = find_steps([math.log(rate) for rate in rates], max(map(rounding, runs)) / math.sqrt(3))
+    newest = len(runs) - (found.steps[-1].at if found.steps else 0)
+    known, several = len(runs) > 1, newest >= 2 * LEAST
+    plan = runs[-1].plan
+    return History(
+        suite=plan.suite,
+        implementation=plan.implementation,
+        name=name,
+        hardware=hardware(runs[-1]),
+        window=str(plan.window),
+        unit=plan.unit,
+        runs=tuple(
+            HistoryRun(id=r.id, started=r.started, commit=r.plan.source.revision, throughput=rate)
+            for r, rate in zip(runs, rates, strict=True)
+        ),
+        left_out=len(records) - len(runs),
+        changes=tuple(_change(runs, step) for step in found.steps),
+        noise=found.deviation if known else None,
+        correlation=found.correlation if known else None,
+        detectable=_share(detectable(found, newest, newest // 2)) if several else None,
+        detectable_newest=_share(detectable(found, newest, LEAST)) if several else None,
+    )
+
+
+def changes(records: Sequence[RunRecord]) -> Sequence[Change]:
+    """Return when the speed of runs of one series changed, oldest first; all of them count."""
+    return history(records, "").changes if records else ()
+
+
+def _counts(record: RunRecord) -> bool:
+    return counts(record) and bool(record.throughput) and record.turn is None
+
+
+def _change(runs: Sequence[RunRecord], step: Step) -> Change:
+    before, after = step.first - 1, step.last
+    differences = [d for d in differing(runs[before], runs[after]) if d.kind == EXPLAINS]
+    parts = {p: tuple(d for d in differences if concern(d.key) in PARTS[p]) for p in PARTS}
+    return Change(
+        at=step.at,
+        before=before,
+        after=after,
+        ratio=math.exp(step.change),
+        low_ratio=math.exp(step.low),
+        high_ratio=math.exp(step.high),
+        p=step.p,
+        gradual=step.gradual,
+        differences={part: members for part, members in parts.items() if members},
+    )
+
+
+def _share(change: float) -> float:
+    """Return a slowdown as a share of the speed before."""
+    return -math.expm1(-change)
