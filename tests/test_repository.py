@@ -172,7 +172,7 @@ WRONG = {
     damaged: "cannot be read (",
     statement_altered: "is not what was signed",
     lambda folder, **_: archive(folder).unlink(): "was there before, and is removed",
-    elsewhere: "is not where its record says it belongs -> move it to runs/tokens-smoke/cpu-",
+    elsewhere: "is the same run as runs/tokens-smoke/cpu-intel-xeon-x2/litgpt/",
     linked: "runs/all: is a link",
     called_otherwise: "is no file runs/SUITE/HARDWARE/IMPLEMENTATION/NAME.tar.gz",
     bob_vouches: "is not one of those who may sign",
@@ -191,8 +191,6 @@ def test_a_change_that_does_not_hold_is_refused(
     assert code == 7, told
     assert WRONG[change] in told
     assert mrbench("results", "check", cwd=results).stdout.replace("\n", "").isprintable()
-    if change is elsewhere:
-        assert "is the same run as runs/tokens-smoke/" in told
 
 
 def test_a_maintainer_sees_it_at_its_file(results: Path) -> None:
@@ -240,8 +238,8 @@ def test_registered_runs_were_registered_before_they_came_in(tmp_path: Path, git
     done = mrbench(*add, three, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     code, told = check(folder, "--since", "HEAD")
-    assert (code, "3 of 2 registered runs of toy: more than" in told) == (7, True), told
-    assert "there are two ledgers, or one was written anew" in told
+    assert (code, "3 of 2 registered runs of toy" in told) == (7, True), told
+    assert "two, or one written anew" in told
     git(folder, "rm", "-qf", *git(folder, "ls-files", "registrations").split())
     code, told = check(folder, "--since", "HEAD")
     assert (code, "which is not in registrations/" in told) == (7, True), told
@@ -254,7 +252,7 @@ def test_what_cannot_be_added_leaves_nothing_behind(results: Path, tmp_path: Pat
     (tmp_path / "plan.json").write_text("{}")
     for words, code, text in (
         ((run, "--key", tmp_path / "nokey"), 4, "cannot sign"),
-        ((tmp_path / "plan.json",), 1, "plan.json: format: missing"),
+        ((tmp_path / "plan.json",), 1, "plan.json: digest: missing"),
         (("nothing", "--no-sign"), 1, "no run 'nothing'"),
     ):
         done = mrbench("results", "add", *words, "--dir", results, cwd=tmp_path)

@@ -15,8 +15,7 @@ from mrbench.record.archive import opened
 from mrbench.record.pack import pack
 from mrbench.record.signature import beside, sign
 from mrbench.record.verify import verify
-from mrbench.results.repository.commits import Commits
-from mrbench.results.repository.layout import REGISTRATIONS, SIGNERS, place
+from mrbench.results.repository.layout import LEFT_OUT, REGISTRATIONS, SIGNERS, place
 
 WORKFLOW = ".github/workflows/results.yml"
 FIRST = {
@@ -75,14 +74,12 @@ def add_run(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool
             raise MrbenchError(text, "add its file, commit and publish that, then add the run")
         archive = Path(folder) / to.name
         if run.is_archive:
-            checked = verify(run, ("source", "ledger"))
-            if checked.exit_code or record.packed is None:
-                why = checked.verdict if checked.exit_code else "was not made by `mrbench pack`"
-                raise CheckFailed(why, "give the run's folder", file=name)
+            if record.packed is None or verify(run, LEFT_OUT).exit_code:
+                raise CheckFailed("is not as packed", "`mrbench verify` tells all", file=name)
             shutil.copyfile(name, archive)
-            for path, target in zip(beside(Path(name)), beside(archive), strict=True):
-                if path.exists() and key is None:
-                    shutil.copyfile(path, target)
+            for source, target in zip(beside(Path(name)), beside(archive), strict=True):
+                if source.exists() and key is None:
+                    shutil.copyfile(source, target)
         else:
             pack(run, archive)
         if signed and not beside(archive)[0].exists():
@@ -96,7 +93,8 @@ def _registered(digest: str) -> str:
 
 def _lay(sources: Mapping[str, Path], root: Path) -> Sequence[str]:
     """Copy files to their names in a results repository, and add them to git's index."""
-    if not (root / SIGNERS).exists():
+    top = top_of(root)
+    if top is None or not (root / SIGNERS).exists():
         remedy = "name one with --dir; `mrbench results init` makes it"
         raise MrbenchError("is no results repository", remedy, file=root)
     for name, source in sources.items():
@@ -106,5 +104,5 @@ def _lay(sources: Mapping[str, Path], root: Path) -> Sequence[str]:
             raise MrbenchError(text, "nothing was added", file=root / name)
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_whole(path, source.read_bytes())
-    Commits(root).stage(*sources)
+    git(top / ".git", "-C", str(root.absolute()), "add", "--force", "--", *sources, tree=top)
     return list(sources)

@@ -10,6 +10,7 @@ from mrbench.model.record import RunRecord
 
 RUNS, REGISTRATIONS, SIGNERS = "runs", "registrations", "allowed_signers"
 ARCHIVE = ".tar.gz"
+LEFT_OUT = ("source", "ledger", "signature")  # of verify: what needs this machine, or more files
 PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 NAME = re.compile(rf"{RUNS}/(?:{PART}/){{3}}{PART}\.tar\.gz(?:\.intoto\.json(?:\.sig)?)?")
 BRANDS = re.compile(r"\((R|TM)\)|\b(CPU|Processor)\b|@.*", re.IGNORECASE)  # of a CPU's name
