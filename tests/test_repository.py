@@ -300,3 +300,8 @@ def test_a_folder_of_a_repository_can_be_one(tmp_path: Path, git: Git) -> None:
     assert (code, "tokens/s computed again" in told) == (0, True), told
     assert "of no concern" not in told
     assert git(tmp_path, "ls-files", "bench/results/runs").endswith(".tar.gz")
+
+
+def test_the_kept_runs_are_a_results_repository() -> None:
+    code, told = check(ROOT, "tests/kept/results")
+    assert (code, told.count("computed again")) == (0, 12), told
