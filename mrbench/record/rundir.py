@@ -27,25 +27,47 @@ UNSEALED = (
 )
 
 
+class File:
+    """A file of a run's folder, by its name there."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "RunDir", _: type["RunDir"]) -> Path:
+        """Return its path."""
+        return folder.path / self._name
+
+
 class RunDir(msgspec.Struct, frozen=True):
     """A run's folder: plain files, enough to compute every number again."""
 
     path: Path
 
-    @property
-    def plan(self) -> Path:
-        """The plan, saved before anything happens."""
-        return self.path / "plan.json"
-
-    @property
-    def log(self) -> Path:
-        """What the training printed, byte for byte."""
-        return self.path / "train.log"
-
-    @property
-    def stamps(self) -> Path:
-        """When each part of train.log arrived."""
-        return self.path / "train.stamps"
+    plan = File("plan.json")  # saved before anything happens
+    log = File("train.log")  # what the training printed, byte for byte
+    stamps = File("train.stamps")  # when each part of train.log arrived
+    # What the training wrote into the file that its recipe names as the log (log.file), and when
+    # each part of it was seen.
+    result_log = File("result.log")
+    result_stamps = File("result.stamps")
+    exit = File("exit.json")  # how the training ended, as the process that watched it wrote
+    # What GPUs, host and the training's processes did; mrbench.launch.telemetry writes it.
+    telemetry = File("telemetry.jsonl")
+    container = File("container.json")  # what it was made of and how it ended; of runs in one
+    prepared = File("prepared.json")  # what was made for the run; for the nodes of a cluster
+    # The record as far as it was known when the run was handed to a cluster.
+    draft = File("draft.json")
+    submission = File("slurm.json")  # which job of which cluster the run is
+    script = File("job.sh")  # the job's batch script
+    # What the batch script printed beside the training: Slurm's and mrbench's messages.
+    output = File("slurm.out")
+    lease = File("lease")  # a number that changes as long as somebody waits for the run
+    # What the job's first node says of itself and of the end; it writes nothing after that.
+    node_report = File("node.json")
+    kept = File("kept")  # small files that the training itself wrote and the recipe asks to keep
+    # The variables whose values plan and record hide, for `mrbench pack`; for nobody else.
+    secrets = File("secrets.json")
+    record = File("record.json")  # all that is known of the run; written last, by rename
 
     def measured(self, log: LogFormat) -> tuple[Path, Path]:
         """Return the log that is measured and its arrival times: the output, or a result file."""
@@ -53,88 +75,13 @@ class RunDir(msgspec.Struct, frozen=True):
             return self.log, self.stamps
         return self.result_log, self.result_stamps
 
-    @property
-    def result_log(self) -> Path:
-        """What the training wrote into the file that its recipe names as the log (log.file)."""
-        return self.path / "result.log"
-
-    @property
-    def result_stamps(self) -> Path:
-        """When each part of result.log was seen."""
-        return self.path / "result.stamps"
-
-    @property
-    def exit(self) -> Path:
-        """How the training ended, as the process that watched it wrote."""
-        return self.path / "exit.json"
-
-    @property
-    def telemetry(self) -> Path:
-        """What GPUs, host and the training's processes did; mrbench.launch.telemetry writes it."""
-        return self.path / "telemetry.jsonl"
-
     def telemetry_of(self, name: str) -> Path:
-        """Return the same of another machine."""
+        """Return the telemetry of another machine."""
         return self.telemetry.with_suffix(f".{name}.jsonl")
-
-    @property
-    def container(self) -> Path:
-        """What the container was made of and how it ended; only of runs in one."""
-        return self.path / "container.json"
-
-    @property
-    def prepared(self) -> Path:
-        """What was made for the run; for the nodes of a cluster."""
-        return self.path / "prepared.json"
-
-    @property
-    def draft(self) -> Path:
-        """The record as far as it was known when the run was handed to a cluster."""
-        return self.path / "draft.json"
-
-    @property
-    def submission(self) -> Path:
-        """Which job of which cluster the run is."""
-        return self.path / "slurm.json"
-
-    @property
-    def script(self) -> Path:
-        """The job's batch script."""
-        return self.path / "job.sh"
-
-    @property
-    def output(self) -> Path:
-        """What the batch script printed beside the training: Slurm's and mrbench's messages."""
-        return self.path / "slurm.out"
-
-    @property
-    def lease(self) -> Path:
-        """A number that changes as long as somebody waits for the run."""
-        return self.path / "lease"
-
-    @property
-    def node_report(self) -> Path:
-        """What the job's first node says of itself and of the end; it writes nothing after that."""
-        return self.path / "node.json"
 
     def rank(self, number: int) -> Path:
         """Return the file in which one of several nodes says what it is."""
         return self.path / f"node-{number}.json"
-
-    @property
-    def kept(self) -> Path:
-        """Small files that the training itself wrote and the recipe asks to keep."""
-        return self.path / "kept"
-
-    @property
-    def secrets(self) -> Path:
-        """The variables whose values plan and record hide, for `mrbench pack`; for nobody else."""
-        return self.path / "secrets.json"
-
-    @property
-    def record(self) -> Path:
-        """All that is known of the run; written last, by rename."""
-        return self.path / "record.json"
 
 
 def create(runs: Path, name: Path) -> RunDir:
