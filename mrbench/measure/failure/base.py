@@ -33,13 +33,19 @@ class Sign(NamedTuple):
     cause: FailureCause
     pattern: "re.Pattern[bytes]"
     remedy: str
-    status: Status = "failed"
-    weight: Weight = Weight.ROOT
+    status: Status
+    weight: Weight
 
 
-def any_of(*patterns: bytes, flags: int = 0) -> "re.Pattern[bytes]":
-    """Compile alternatives; each is searched anywhere unless it begins with ^."""
-    return re.compile(b"|".join(patterns), flags)
+def sign(
+    cause: FailureCause,
+    remedy: str,
+    *patterns: bytes,
+    status: Status = "failed",
+    weight: Weight = Weight.ROOT,
+) -> Sign:
+    """Return a sign of alternative patterns; each is searched anywhere unless it begins with ^."""
+    return Sign(cause, re.compile(b"|".join(patterns)), remedy, status, weight)
 
 
 def quote(line: bytes) -> str:

@@ -2,93 +2,80 @@
 
 import re
 
-from mrbench.measure.failure.base import Sign, Weight, any_of
+from mrbench.measure.failure.base import Weight, sign
 
-EXCEPTION = Sign(
+EXCEPTION = sign(
     "exception",
-    any_of(
-        rb"^(?!Error: *[-+.\de]+\s*$)"  # a metric may have that name
-        rb"(?:\w{1,60}\.){0,9}\w{0,60}(?:Error|Exception)(?::.*)?\s*$",
-        rb"^\s*\(\d\) [A-Z][a-z]+(?: [a-z]+)*: ",  # TensorFlow's list of root errors
-    ),
     "read the traceback in the log",
+    rb"^(?!Error: *[-+.\de]+\s*$)"  # a metric may have that name
+    rb"(?:\w{1,60}\.){0,9}\w{0,60}(?:Error|Exception)(?::.*)?\s*$",
+    rb"^\s*\(\d\) [A-Z][a-z]+(?: [a-z]+)*: ",  # TensorFlow's list of root errors
 )
 
 SIGNS = (
-    Sign(
+    sign(
         "diverged",
-        any_of(
-            rb"^(?:\w+\.)*FloatingPointError\b",
-            rb"[Ll]oss (?:is|became|was) (?:infinite or )?(?:[Nn]a[Nn]|inf)\b",
-            rb"Training has diverged",
-            rb"total_cost: -?(?:nan|inf)",
-            rb"returned nan values in its",
-            rb"Non-finite loss",
-        ),
         "take the weights and the learning rate that the recipe states, or lower the latter",
-        "diverged",
+        rb"^(?:\w+\.)*FloatingPointError\b",
+        rb"[Ll]oss (?:is|became|was) (?:infinite or )?(?:[Nn]a[Nn]|inf)\b",
+        rb"Training has diverged",
+        rb"total_cost: -?(?:nan|inf)",
+        rb"returned nan values in its",
+        rb"Non-finite loss",
+        status="diverged",
     ),
-    Sign(
+    sign(
         "module_missing",
-        any_of(
-            rb"^(?:ModuleNotFoundError|ImportError): No module named",
-            rb"^\S*python[\d.]*: No module named",
-        ),
         "add the module to environment.requirements (of kind current: install it beside mrbench),"
         " or build the extension that holds it",
+        rb"^(?:ModuleNotFoundError|ImportError): No module named",
+        rb"^\S*python[\d.]*: No module named",
     ),
-    Sign(
+    sign(
         "api_changed",
-        any_of(
-            rb"^ImportError: cannot import name",
-            rb"^AttributeError: (?:partially initialized )?module ",
-            rb"^AttributeError: .*has no attribute",
-            rb"^AttributeError: `?np\.",
-            rb"^TypeError: .*unexpected keyword argument",
-            rb"^TypeError: .*required (?:positional|keyword-only) argument",
-            rb"^TypeError: .*positional arguments? but",
-            rb"^ImportError: ",
-        ),
         "pin the version of that library that the code was written for (environment.requirements)",
+        rb"^ImportError: cannot import name",
+        rb"^AttributeError: (?:partially initialized )?module ",
+        rb"^AttributeError: .*has no attribute",
+        rb"^AttributeError: `?np\.",
+        rb"^TypeError: .*unexpected keyword argument",
+        rb"^TypeError: .*required (?:positional|keyword-only) argument",
+        rb"^TypeError: .*positional arguments? but",
+        rb"^ImportError: ",
     ),
-    Sign(
+    sign(
         "wrong_python",
-        any_of(rb"^(?:SyntaxError|IndentationError|TabError)\b"),
         "use the Python version that the code was written for (environment.python)",
+        rb"^(?:SyntaxError|IndentationError|TabError)\b",
     ),
-    Sign(
+    sign(
         "wrong_arguments",
-        any_of(
-            rb"^(?!slurmstepd|srun|sbatch|ninja|mpirun)[\w./-]{1,99}: error: \S",
-        ),
         "correct launch.command: the program does not know this argument",
+        rb"^(?!slurmstepd|srun|sbatch|ninja|mpirun)[\w./-]{1,99}: error: \S",
     ),
-    Sign(
+    sign(
         "build_failed",
-        any_of(
-            rb"Error building extension",
-            rb"^(?:\w+\.)*CompileError\b",
-            rb"^error: command '.*' failed",
-            rb"CUDA_HOME environment variable is not set",
-        ),
         "install the compiler and the CUDA toolkit that the extension needs, and build it first",
+        rb"Error building extension",
+        rb"^(?:\w+\.)*CompileError\b",
+        rb"^error: command '.*' failed",
+        rb"CUDA_HOME environment variable is not set",
     ),
-    Sign(
+    sign(
         "data_loader_died",
-        any_of(
-            rb"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:exited|is killed)",
-            rb"DataLoader worker .*died",
-            rb"roi_data_loader failed",
-            rb"^(?:\w+\.)*BrokenProcessPool\b",
-        ),
         "look for the worker's own error; run with no workers (num_workers=0) to see it, and watch"
         " the host's memory and /dev/shm",
+        rb"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:exited|is killed)",
+        rb"DataLoader worker .*died",
+        rb"roi_data_loader failed",
+        rb"^(?:\w+\.)*BrokenProcessPool\b",
         weight=Weight.CONSEQUENCE,
     ),
-    Sign(
+    sign(
         "assertion",
-        any_of(rb"^(?:\w+\.)*AssertionError\b", re.escape(b"Assertion `") + rb".*' failed"),
         "read the traceback in the log: the program's own check failed",
+        rb"^(?:\w+\.)*AssertionError\b",
+        re.escape(b"Assertion `") + rb".*' failed",
     ),
     EXCEPTION,
 )

@@ -1,6 +1,6 @@
 """Signs that a process was ended by a signal, and what launchers say of one that failed."""
 
-from mrbench.measure.failure.base import Sign, Weight, any_of
+from mrbench.measure.failure.base import Weight, sign
 
 LOOK = "read the whole log: which process failed first, and what it printed last"
 CRASH = (
@@ -21,99 +21,91 @@ TERMINATED = "something asked it to end (SIGTERM): a scheduler's limit, a shutdo
 
 # Before all others: what repeats another error, or only looks like one.
 ECHOES = (
-    Sign(
+    sign(
         "unknown",
-        any_of(
-            rb"^(?:\w+\.)*(?:ChildFailedError|ProcessRaisedException)\b",
-            rb"^(?:\w+\.)*CalledProcessError\b(?!.*died with)",
-            rb"^(?:\w+\.)*Exception:\s*$",
-            rb"^\w+(?:\.\w+)*: Caught \w+ in ",
-            rb"^(?:\w+\.)*\w+Error: \d+ root error\(s\) found",
-            rb"Primary job +terminated normally, but",
-            rb"MPI_ABORT was invoked on rank",
-            rb"exited due to (?:the )?(?:following )?",
-            rb"^srun: error: .*task\S* [\d,-]+: Exited with exit code",
-            rb"failed \(exitcode: \d+\) local_rank",
-            rb"process \d+ terminated with exit code",
-            rb"Process \d+ exit with status code [1-9]",
-            rb"Signal 15 \(SIGTERM\) received by PID",
-        ),
         LOOK,
+        rb"^(?:\w+\.)*(?:ChildFailedError|ProcessRaisedException)\b",
+        rb"^(?:\w+\.)*CalledProcessError\b(?!.*died with)",
+        rb"^(?:\w+\.)*Exception:\s*$",
+        rb"^\w+(?:\.\w+)*: Caught \w+ in ",
+        rb"^(?:\w+\.)*\w+Error: \d+ root error\(s\) found",
+        rb"Primary job +terminated normally, but",
+        rb"MPI_ABORT was invoked on rank",
+        rb"exited due to (?:the )?(?:following )?",
+        rb"^srun: error: .*task\S* [\d,-]+: Exited with exit code",
+        rb"failed \(exitcode: \d+\) local_rank",
+        rb"process \d+ terminated with exit code",
+        rb"Process \d+ exit with status code [1-9]",
+        rb"Signal 15 \(SIGTERM\) received by PID",
         weight=Weight.ECHO,
     ),
 )
 SIGNS = (
-    Sign(
+    sign(
         "killed",
-        any_of(
-            rb"exitcode *: -9\b",
-            rb"exited on signal 9\b",
-            rb"Signal 9 \(SIGKILL\) received",
-            rb"terminated with signal SIGKILL",
-            rb"died with <Signals\.SIGKILL",
-            rb"^srun: error: .*task\S* [\d,-]+: Killed",
-            rb"^Process \S+ (?:was )?killed",
-        ),
         KILLED,
+        rb"exitcode *: -9\b",
+        rb"exited on signal 9\b",
+        rb"Signal 9 \(SIGKILL\) received",
+        rb"terminated with signal SIGKILL",
+        rb"died with <Signals\.SIGKILL",
+        rb"^srun: error: .*task\S* [\d,-]+: Killed",
+        rb"^Process \S+ (?:was )?killed",
         weight=Weight.REPORTED,
     ),
-    Sign(
+    sign(
         "crashed",
-        any_of(
-            rb"exitcode *: -(?:11|7|4|8|6)\b",
-            rb"exited on signal (?:11|7|4|8|6)\b",
-            rb"Signal (?:11|7|4|8|6) \(SIG\w+\) received",
-            rb"terminated with signal SIG(?:SEGV|BUS|ILL|FPE|ABRT)",
-            rb"died with <Signals\.SIG(?:SEGV|BUS|ILL|FPE|ABRT)",
-            rb"^srun: error: .*task\S* [\d,-]+: (?:Segmentation fault|Bus error|Aborted|Illegal)",
-        ),
         CRASH,
+        rb"exitcode *: -(?:11|7|4|8|6)\b",
+        rb"exited on signal (?:11|7|4|8|6)\b",
+        rb"Signal (?:11|7|4|8|6) \(SIG\w+\) received",
+        rb"terminated with signal SIG(?:SEGV|BUS|ILL|FPE|ABRT)",
+        rb"died with <Signals\.SIG(?:SEGV|BUS|ILL|FPE|ABRT)",
+        rb"^srun: error: .*task\S* [\d,-]+: (?:Segmentation fault|Bus error|Aborted|Illegal)",
         weight=Weight.REPORTED,
     ),
-    Sign(
+    sign(
         "host_out_of_memory",
-        any_of(rb"^Killed\s*$", rb"^\S+: line \d+: +\d+ Killed\b"),
         KILLED,
-        "out_of_memory",
-        Weight.REPORTED,
+        rb"^Killed\s*$",
+        rb"^\S+: line \d+: +\d+ Killed\b",
+        status="out_of_memory",
+        weight=Weight.REPORTED,
     ),
-    Sign(
+    sign(
         "crashed",
-        any_of(
-            rb"^(?:\S+: line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction|"
-            rb"Aborted|Floating point exception)(?: +\(core dumped\))?",
-            rb"Fatal Python error: ",
-            rb"\d\d:\d\d:\d\d\.\d+: F \S+:\d+\] ",  # TensorFlow
-            rb"^F\d{4} [\d:.]+ +\d+ \S+:\d+\] ",  # glog
-            rb"^\s*what\(\): ",
-            rb"double free or corruption|malloc\(\): |free\(\): invalid|munmap_chunk\(\): ",
-            rb"\*\*\* SIG(?:SEGV|BUS|ILL|FPE|ABRT) ",
-        ),
         CRASH,
+        rb"^(?:\S+: line \d+: +\d+ )?(?:Segmentation fault|Bus error|Illegal instruction|"
+        rb"Aborted|Floating point exception)(?: +\(core dumped\))?",
+        rb"Fatal Python error: ",
+        rb"\d\d:\d\d:\d\d\.\d+: F \S+:\d+\] ",  # TensorFlow
+        rb"^F\d{4} [\d:.]+ +\d+ \S+:\d+\] ",  # glog
+        rb"^\s*what\(\): ",
+        rb"double free or corruption|malloc\(\): |free\(\): invalid|munmap_chunk\(\): ",
+        rb"\*\*\* SIG(?:SEGV|BUS|ILL|FPE|ABRT) ",
     ),
-    Sign(
+    sign(
         "crashed",
-        any_of(rb"^terminate called after throwing", rb"\*\*\* Received signal \d+ \*\*\*"),
         CRASH,
+        rb"^terminate called after throwing",
+        rb"\*\*\* Received signal \d+ \*\*\*",
         weight=Weight.CONSEQUENCE,
     ),
-    Sign(
+    sign(
         "terminated",
-        any_of(
-            rb"^Terminated\s*$",
-            rb"exited on signal 15\b",
-            rb"exitcode *: -15\b",
-            rb"got signal: 15",
-            rb"CANCELLED AT .*DUE TO TIME LIMIT",
-        ),
         TERMINATED,
+        rb"^Terminated\s*$",
+        rb"exited on signal 15\b",
+        rb"exitcode *: -15\b",
+        rb"got signal: 15",
+        rb"CANCELLED AT .*DUE TO TIME LIMIT",
         weight=Weight.CONSEQUENCE,
     ),
-    Sign(
+    sign(
         "interrupted",
-        any_of(rb"^KeyboardInterrupt\b"),
         AGAIN,
-        "interrupted",
-        Weight.CONSEQUENCE,
+        rb"^KeyboardInterrupt\b",
+        status="interrupted",
+        weight=Weight.CONSEQUENCE,
     ),
 )

@@ -1,6 +1,6 @@
 """Signs that a library, data, weights or another file is missing, broken or of another kind."""
 
-from mrbench.measure.failure.base import Sign, Weight, any_of
+from mrbench.measure.failure.base import Sign, Weight, sign
 
 _GONE = (
     rb"(?:No such file or directory|FileNotFoundError|NotFoundError|does not exist|not found!?$|"
@@ -27,82 +27,74 @@ def _missing(before: bytes, weight: Weight) -> tuple[Sign, Sign]:
     weights = (start + _GONE + rb".*" + _WEIGHTS, start + _WEIGHTS + rb".*" + _GONE)
     data = (start + _GONE + rb".*" + _DATA, start + _DATA + rb".*" + _GONE)
     return (
-        Sign("weights_missing", any_of(*weights), WEIGHTS, weight=weight),
-        Sign("data_missing", any_of(*data, start + _EMPTY), DATA, weight=weight),
+        sign("weights_missing", WEIGHTS, *weights, weight=weight),
+        sign("data_missing", DATA, *data, start + _EMPTY, weight=weight),
     )
 
 
 SIGNS = (
-    Sign(
+    sign(
         "library_missing",
-        any_of(rb"cannot open shared object file", rb"error while loading shared libraries"),
         "install the library, or name its folder in LD_LIBRARY_PATH",
+        rb"cannot open shared object file",
+        rb"error while loading shared libraries",
     ),
-    Sign(
+    sign(
         "library_mismatch",
-        any_of(
-            rb"undefined symbol",
-            rb"version [`']\w+_[\d.]+' not found",
-            rb"operator \w+::\w+ does not exist",
-            rb"may indicate binary incompatibility",
-            rb"invalid ELF header",
-            rb"Couldn't load custom C\+\+ ops",
-        ),
         "rebuild the extension, or install versions of the libraries that were built for each"
         " other",
+        rb"undefined symbol",
+        rb"version [`']\w+_[\d.]+' not found",
+        rb"operator \w+::\w+ does not exist",
+        rb"may indicate binary incompatibility",
+        rb"invalid ELF header",
+        rb"Couldn't load custom C\+\+ ops",
     ),
-    Sign(
+    sign(
         "program_missing",
-        any_of(rb"command not found$", rb"^(?:\S*/)?env: .*No such file or directory"),
         "install the program, or correct launch.command",
+        rb"command not found$",
+        rb"^(?:\S*/)?env: .*No such file or directory",
         weight=Weight.DOUBTFUL,  # some only ask whether it is there
     ),
-    Sign(
+    sign(
         "file_missing",
-        any_of(rb"can't open file '"),
         "correct launch.command or launch.directory: the script is not there",
+        rb"can't open file '",
     ),
     *_missing(_ERROR, Weight.ROOT),
     *_missing(rb"", Weight.DOUBTFUL),
-    Sign(
+    sign(
         "file_missing",
-        any_of(
-            _ERROR + rb"(?:No such file or directory|not found|does not exist)",
-            rb"^(?:\w+\.)*FileNotFoundError\b",
-        ),
         FILE,
+        _ERROR + rb"(?:No such file or directory|not found|does not exist)",
+        rb"^(?:\w+\.)*FileNotFoundError\b",
     ),
-    Sign(
-        "file_missing",
-        any_of(rb"^\S{1,60}: .*No such file or directory$"),
-        FILE,
-        weight=Weight.DOUBTFUL,
-    ),
-    Sign(
+    sign("file_missing", FILE, rb"^\S{1,60}: .*No such file or directory$", weight=Weight.DOUBTFUL),
+    sign(
         "weights_mismatch",
-        any_of(rb"Error\(s\) in loading state_dict", rb"size mismatch for \S+: copying"),
         "use the weights of this very model; the checkpoint's shapes are others",
+        rb"Error\(s\) in loading state_dict",
+        rb"size mismatch for \S+: copying",
     ),
-    Sign(
+    sign(
         "file_broken",
-        any_of(
-            rb"PytorchStreamReader failed",
-            rb"UnpicklingError",
-            rb"BadZipFile",
-            rb"cannot identify image file",
-            rb"image file is truncated",
-            rb"JSONDecodeError",
-            rb"unexpected EOF, expected",
-            rb"^(?:zlib\.error|EOFError: Compressed file ended)",
-            rb"truncated file|file signature not found",
-        ),
         "fetch the file again: it is cut short or not of this kind",
+        rb"PytorchStreamReader failed",
+        rb"UnpicklingError",
+        rb"BadZipFile",
+        rb"cannot identify image file",
+        rb"image file is truncated",
+        rb"JSONDecodeError",
+        rb"unexpected EOF, expected",
+        rb"^(?:zlib\.error|EOFError: Compressed file ended)",
+        rb"truncated file|file signature not found",
     ),
-    Sign("permission_denied", any_of(_ERROR + _DENIED), DENIED),
-    Sign("permission_denied", any_of(_DENIED), DENIED, weight=Weight.DOUBTFUL),
-    Sign(
+    sign("permission_denied", DENIED, _ERROR + _DENIED),
+    sign("permission_denied", DENIED, _DENIED, weight=Weight.DOUBTFUL),
+    sign(
         "wrong_path",
-        any_of(_ERROR + rb"(?:Is a directory|Not a directory|File exists: )"),
         "correct the path: something of another kind is there",
+        _ERROR + rb"(?:Is a directory|Not a directory|File exists: )",
     ),
 )
