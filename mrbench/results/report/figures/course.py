@@ -4,19 +4,7 @@ import math
 from collections.abc import Sequence
 
 from mrbench.model.work import Unit, rate_name
-from mrbench.results.report.figures.base import (  # fmt: skip
-    FEW,
-    Figure,
-    Json,
-    LegendEntry,
-    Numbers,
-    brief,
-    downsample,
-    line,
-    show,
-    value_axis,
-    window,
-)
+from mrbench.results.report.figures import base
 from mrbench.results.report.gather import Chapter, ReportRun
 from mrbench.results.report.iterations import Piece
 
@@ -25,7 +13,7 @@ STRETCHES = 20  # that a table parts a run into
 HEIGHT_PX = 260
 
 
-def figures(chapter: Chapter, key: str, most: int) -> list[Figure]:
+def figures(chapter: Chapter, key: str, most: int) -> list[base.Figure]:
     """Return a figure for each implementation, all its runs in it, by most points each."""
     names = dict.fromkeys(row.implementation for row in chapter.rows)
     upper = top(chapter.runs)
@@ -66,15 +54,15 @@ def _rates(run: ReportRun) -> list[float]:
 
 def _figure(
     name: str, runs: Sequence[ReportRun], missing: Sequence[str], *, key: str, most: int, top: float
-) -> Figure:
+) -> base.Figure:
     windows: dict[tuple[int, int], list[str]] = {}
     for i, run in enumerate(runs):
         if run.curve.window:
             windows.setdefault(run.curve.window, []).append(f"run{i}")
-    layout: Json = {
+    layout: base.Json = {
         "xaxis": {"title": {"text": "iteration"}, "rangemode": "tozero"},
-        "yaxis": {**value_axis(f"{_unit(runs)} per second"), "range": [0, brief(top)]},
-        "shapes": [window(*measured, groups) for measured, groups in sorted(windows.items())],
+        "yaxis": {**base.value_axis(f"{_unit(runs)} per second"), "range": [0, base.brief(top)]},
+        "shapes": [base.window(*measured, groups) for measured, groups in sorted(windows.items())],
     }
     whole = all(len(run.curve.pieces) <= most for run in runs)
     note = "" if whole else " Of long runs, the lowest and highest point of each stretch."
@@ -82,14 +70,16 @@ def _figure(
     note += f" {beyond} faster points are above the axis; zoom out to see them." * bool(beyond)
     clocks = " or ".join(sorted({f"{run.curve.clock} clock" for run in runs}))
     labels = [_label(run, alone=len(windows) <= 1) for run in runs]
-    return Figure(
+    return base.Figure(
         key=key,
         title=name,
         caption=f"{name}, by the {clocks or 'log'}.{note}",
         height_px=HEIGHT_PX,
         traces=[_trace(run, labels[i], i, most) for i, run in enumerate(runs)],
         layout=layout,
-        legend=[LegendEntry(key=f"run{i}", label=text, style=i) for i, text in enumerate(labels)],
+        legend=[
+            base.LegendEntry(key=f"run{i}", label=text, style=i) for i, text in enumerate(labels)
+        ],
         table=_table(runs, labels),
         missing=missing,
     )
@@ -102,17 +92,17 @@ def _label(run: ReportRun, *, alone: bool) -> str:
     return f"{run.label}{where}{'' if run.counts else ', does not count'}"
 
 
-def _trace(run: ReportRun, label: str, number: int, most: int) -> Json:
+def _trace(run: ReportRun, label: str, number: int, most: int) -> base.Json:
     pieces = _gapped(run.curve.pieces)
-    kept = downsample([p.last for p in pieces], [p.throughput for p in pieces], most)
+    kept = base.downsample([p.last for p in pieces], [p.throughput for p in pieces], most)
     chosen = [pieces[i] for i in kept]
-    return line(
+    return base.line(
         [p.last for p in chosen],
-        [brief(p.throughput) for p in chosen],
+        [base.brief(p.throughput) for p in chosen],
         name=label,
         group=f"run{number}",
         style=number,
-        marked=len(chosen) <= FEW,
+        marked=len(chosen) <= base.FEW,
         shape={"shape": "vh"},  # an interval has its rate from its beginning to its end
         customdata=[p.first + 1 for p in chosen],
         hovertemplate="iterations %{customdata}\u2013%{x}<br>%{y:.4g} "
@@ -133,7 +123,7 @@ def _gapped(pieces: Sequence[Piece]) -> list[Piece]:
     return gapped
 
 
-def _table(runs: Sequence[ReportRun], labels: Sequence[str]) -> Numbers:
+def _table(runs: Sequence[ReportRun], labels: Sequence[str]) -> base.Numbers:
     rows = []
     for run, label in zip(runs, labels, strict=True):
         pieces = run.curve.pieces
@@ -146,13 +136,13 @@ def _table(runs: Sequence[ReportRun], labels: Sequence[str]) -> Numbers:
                 (
                     label,
                     f"{part[0].first + 1}\u2013{part[-1].last}",
-                    show(_mean(part)),
-                    show(min(rates, default=None)),
-                    show(max(rates, default=None)),
-                    show(max(shares, default=None), ".1%"),
+                    base.show(_mean(part)),
+                    base.show(min(rates, default=None)),
+                    base.show(max(rates, default=None)),
+                    base.show(max(shares, default=None), ".1%"),
                 )
             )
-    return Numbers(
+    return base.Numbers(
         head=(
             "Run",
             "iterations",

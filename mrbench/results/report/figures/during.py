@@ -4,18 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mrbench.launch.telemetry.reading import statistics
 from mrbench.model.work import rate_name
-from mrbench.results.report.figures import course
-from mrbench.results.report.figures.base import (
-    Figure,
-    Json,
-    LegendEntry,
-    Numbers,
-    brief,
-    downsample,
-    line,
-    show,
-    window,
-)
+from mrbench.results.report.figures import base, course
 from mrbench.results.report.gather import ReportRun
 from mrbench.results.report.machine import CORES, GPU, MEMORY, Slowed, TimeSeries
 
@@ -38,7 +27,7 @@ def tops(runs: Sequence[ReportRun]) -> dict[str, float]:
 
 def figure(
     run: ReportRun, key: str, name: str, most: int, tops: Mapping[str, float]
-) -> Figure | None:
+) -> base.Figure | None:
     """Return the panels of a run, by most points each line; None where it has no telemetry.
 
     tops: upper end of each panel's axis.
@@ -66,7 +55,7 @@ def figure(
         for one in slowed
     ]
     per_second = rate_name(run.plan.unit)
-    return Figure(
+    return base.Figure(
         key=key,
         title=name,
         caption=(f"{name}: throughput and the machine over the same seconds."),
@@ -79,7 +68,7 @@ def figure(
             tops,
             reasons,
         ),
-        legend=[LegendEntry(key=name, label=name, style=styles[name]) for name in names],
+        legend=[base.LegendEntry(key=name, label=name, style=styles[name]) for name in names],
         table=_table(run),
         missing=run.activity.problems,
     )
@@ -102,13 +91,13 @@ def span(run: ReportRun) -> tuple[float, float] | None:
     return None if first is None or last is None else (first, last)
 
 
-def _throughput(run: ReportRun, most: int) -> Json:
+def _throughput(run: ReportRun, most: int) -> base.Json:
     known = [p for p in run.curve.pieces if p.at_s is not None]
-    kept = downsample([p.at_s or 0.0 for p in known], [p.throughput for p in known], most)
+    kept = base.downsample([p.at_s or 0.0 for p in known], [p.throughput for p in known], most)
     chosen = [known[i] for i in kept]
-    return line(
+    return base.line(
         [round(p.at_s or 0.0, 2) for p in chosen],
-        [brief(p.throughput) for p in chosen],
+        [base.brief(p.throughput) for p in chosen],
         name="throughput",
         group="",
         style=0,
@@ -121,11 +110,11 @@ def _throughput(run: ReportRun, most: int) -> Json:
     )
 
 
-def _trace(one: TimeSeries, axis: str, style: int, most: int) -> Json:
-    kept = downsample(one.seconds, one.values, most)
-    return line(
+def _trace(one: TimeSeries, axis: str, style: int, most: int) -> base.Json:
+    kept = base.downsample(one.seconds, one.values, most)
+    return base.line(
         [round(one.seconds[i], 1) for i in kept],
-        [brief(one.values[i]) for i in kept],
+        [base.brief(one.values[i]) for i in kept],
         name=one.name,
         group=one.name,
         style=style,
@@ -136,12 +125,12 @@ def _trace(one: TimeSeries, axis: str, style: int, most: int) -> Json:
     )
 
 
-def _stretches(one: Slowed, axis: str, style: int, place: float) -> Json:
+def _stretches(one: Slowed, axis: str, style: int, place: float) -> base.Json:
     """Return when a GPU was slowed, at its own height within the row of the reason."""
     x: list[float | None] = []
     for began_s, ended_s in one.stretches:
         x += [began_s, max(ended_s, began_s + 0.2), None]
-    return line(
+    return base.line(
         x,
         [None if value is None else place for value in x],
         name=f"{one.name} slowed by {one.why}",
@@ -160,11 +149,11 @@ def _layout(
     units: Mapping[str, str],
     tops: Mapping[str, float],
     reasons: Sequence[str],
-) -> Json:
+) -> base.Json:
     each = 1 / (len(panels) + GAP * (len(panels) - 1))
     last = f"y{len(panels)}"
     times, labels = _iterations(run)
-    layout: Json = {
+    layout: base.Json = {
         "xaxis": {
             "title": {"text": "seconds since the log's first line"},
             "anchor": last,
@@ -181,17 +170,17 @@ def _layout(
         "annotations": [
             _title(panel, units[panel], _number(i), upper=i == 0) for i, panel in enumerate(panels)
         ],
-        "shapes": [window(*measured)] if (measured := span(run)) else [],
+        "shapes": [base.window(*measured)] if (measured := span(run)) else [],
     }
     for i, panel in enumerate(panels):
         top = 1 - i * each * (1 + GAP)
-        axis: Json = {"domain": [max(0.0, top - each), top], "nticks": 4}
+        axis: base.Json = {"domain": [max(0.0, top - each), top], "nticks": 4}
         axis |= {"anchor": "x" if i else "x2", "automargin": True}
         if panel == SLOWED:
             axis |= {"tickvals": list(range(len(reasons))), "ticktext": list(reasons)}
             axis |= {"range": [len(reasons) - 0.5, -0.5], "showgrid": False, "zeroline": False}
         else:
-            axis["range"] = [0, brief(tops[panel] or 1.0)]
+            axis["range"] = [0, base.brief(tops[panel] or 1.0)]
         layout[f"yaxis{_number(i)}"] = axis
     return layout
 
@@ -201,7 +190,7 @@ def _number(i: int) -> str:
     return str(i + 1) if i else ""
 
 
-def _title(panel: str, unit: str, number: str, *, upper: bool) -> Json:
+def _title(panel: str, unit: str, number: str, *, upper: bool) -> base.Json:
     """Name a panel above its left end, where narrow windows have room.
 
     upper: whether the ticks of the iterations are between.
@@ -235,21 +224,23 @@ def _iterations(run: ReportRun) -> tuple[list[float], list[str]]:
     return [round(at_s, 2) for at_s in ticks], list(ticks.values())
 
 
-def _table(run: ReportRun) -> Numbers:
+def _table(run: ReportRun) -> base.Numbers:
     measured = span(run)
     rows = []
     for one in run.activity.lines:
         values = one.within(*measured) if measured else [v for v in one.values if v is not None]
         if values:
             stats = statistics(values)
-            words = [show(value, ".4g") for value in (stats.mean, stats.p5, stats.p95, stats.max)]
+            words = [
+                base.show(value, ".4g") for value in (stats.mean, stats.p5, stats.p95, stats.max)
+            ]
             rows.append((f"{one.panel} ({one.unit})", one.name, *words))
     for slow in run.activity.slowed:
         began_s, ended_s = measured or (slow.stretches[0][0], slow.stretches[-1][1])
         parts = [max(0.0, min(e, ended_s) - max(b, began_s)) for b, e in slow.stretches]
         share = sum(parts) / (ended_s - began_s) if ended_s > began_s else None
-        rows.append((f"Slowed by {slow.why}", slow.name, show(share, ".0%"), *["\u2013"] * 3))
-    return Numbers(
+        rows.append((f"Slowed by {slow.why}", slow.name, base.show(share, ".0%"), *["\u2013"] * 3))
+    return base.Numbers(
         head=("Value", "Of", "mean", "5th percentile", "95th percentile", "highest"),
         rows=rows,
         note="Over the measured window."

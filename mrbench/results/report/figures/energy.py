@@ -2,20 +2,12 @@
 
 from mrbench.model.table import TableRow
 from mrbench.model.work import one_of
-from mrbench.results.report.figures.base import (
-    Figure,
-    Numbers,
-    RowLabel,
-    bars,
-    brief,
-    show,
-    value_axis,
-)
+from mrbench.results.report.figures import base
 from mrbench.results.report.figures.ranking import ROW_PX, ranked
 from mrbench.results.report.gather import Chapter
 
 
-def figure(chapter: Chapter, key: str) -> Figure | None:
+def figure(chapter: Chapter, key: str) -> base.Figure | None:
     """Return the joules per unit of each row; None where no record has them."""
     measured = [(row, _joules(chapter, row)) for row in ranked(chapter)]
     pairs = [(row, joules) for row, joules in measured if joules]
@@ -23,8 +15,8 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         return None
     one = one_of(pairs[0][0].unit)
     means = [sum(joules) / len(joules) for _, joules in pairs]
-    trace = bars(
-        [brief(mean) for mean in means],
+    trace = base.bars(
+        [base.brief(mean) for mean in means],
         list(range(len(pairs))),
         name=f"joules per {one}",
         group="joules",
@@ -32,7 +24,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         hovertemplate=f"%{{x:.4g}} J per {one}<extra></extra>",
     )
     unknown = [row.name for row, joules in measured if not joules]
-    return Figure(
+    return base.Figure(
         key=key,
         title=f"Energy per {one}",
         caption=(
@@ -43,16 +35,16 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         height_px=90 + ROW_PX * len(pairs),
         traces=[trace],
         layout={
-            "xaxis": value_axis(f"joules per {one}"),
+            "xaxis": base.value_axis(f"joules per {one}"),
         },
-        table=Numbers(
+        table=base.Numbers(
             head=("Row", f"J per {one}", "lowest run", "highest run", "runs"),
             rows=[
                 (
                     row.name,
-                    show(mean, ".4g"),
-                    show(min(joules), ".4g"),
-                    show(max(joules), ".4g"),
+                    base.show(mean, ".4g"),
+                    base.show(min(joules), ".4g"),
+                    base.show(max(joules), ".4g"),
                     str(len(joules)),
                 )
                 for (row, joules), mean in zip(pairs, means, strict=True)
@@ -60,7 +52,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         ),
         missing=[f"{', '.join(unknown)}: no energy in the records."] * bool(unknown),
         bars=[
-            RowLabel(row.name, f"{mean:.3g} J", mean)
+            base.RowLabel(row.name, f"{mean:.3g} J", mean)
             for (row, _), mean in zip(pairs, means, strict=True)
         ],
     )

@@ -6,16 +6,7 @@ from typing import NamedTuple
 from mrbench.model.table import TableRow
 from mrbench.model.work import one_of, rate_name
 from mrbench.results import pareto
-from mrbench.results.report.figures.base import (
-    Figure,
-    Json,
-    LegendEntry,
-    Numbers,
-    brief,
-    plain,
-    show,
-    value_axis,
-)
+from mrbench.results.report.figures import base
 from mrbench.results.report.figures.ranking import ranked
 from mrbench.results.report.gather import Chapter
 
@@ -34,7 +25,7 @@ class _Kind(NamedTuple):
 ON, OFF = _Kind("on the front", 0, "diamond"), _Kind("others", 1, "circle")
 
 
-def figures(chapter: Chapter, key: str) -> list[Figure]:
+def figures(chapter: Chapter, key: str) -> list[base.Figure]:
     """Return a figure for memory and one for energy; none for what no two rows may share."""
     rows = [row for row in ranked(chapter) if row.pareto is not None]
     costs: Mapping[str, str] = {**pareto.MEMORIES, **pareto.ENERGIES}
@@ -42,7 +33,7 @@ def figures(chapter: Chapter, key: str) -> list[Figure]:
     return [_figure(rows, cost, costs[cost], f"{key}-{cost}") for cost in shown]
 
 
-def _figure(rows: Sequence[TableRow], cost: str, words: str, key: str) -> Figure:
+def _figure(rows: Sequence[TableRow], cost: str, words: str, key: str) -> base.Figure:
     known = [(row, value) for row in rows if (value := _cost(row, cost)) is not None]
     unit = rows[0].unit
     title = f"joules per {one_of(unit)}" if cost in pareto.ENERGIES else f"{words} (GiB)"
@@ -51,7 +42,7 @@ def _figure(rows: Sequence[TableRow], cost: str, words: str, key: str) -> Figure
     few = len(known) <= FEW
     values = [value for _, value in known]
     middle = (min(values) + max(values)) / 2
-    return Figure(
+    return base.Figure(
         key=key,
         title=f"Throughput against {words}",
         caption=(
@@ -65,20 +56,20 @@ def _figure(rows: Sequence[TableRow], cost: str, words: str, key: str) -> Figure
         ],
         layout={
             "xaxis": {"title": {"text": title}, "automargin": True},
-            "yaxis": value_axis(f"{unit} per second"),
+            "yaxis": base.value_axis(f"{unit} per second"),
         },
         legend=[
-            LegendEntry(key=kind.symbol, label=kind.label, style=kind.colour, kind=kind.symbol)
+            base.LegendEntry(key=kind.symbol, label=kind.label, style=kind.colour, kind=kind.symbol)
             for kind, points in kinds.items()
             if points
         ],
-        table=Numbers(
+        table=base.Numbers(
             head=("Row", rate_name(unit), title, "on the front"),
             rows=[
                 (
                     row.name,
-                    show(row.throughput),
-                    show(value, ".4g"),
+                    base.show(row.throughput),
+                    base.show(value, ".4g"),
                     "yes" if _is_on(row, cost) else "no",
                 )
                 for row, value in known
@@ -98,15 +89,15 @@ def _is_on(row: TableRow, cost: str) -> bool:
 
 def _points(
     kind: _Kind, points: Sequence[tuple[TableRow, float]], middle: float, *, labelled: bool
-) -> Json:
+) -> base.Json:
     """Return the points of a kind; their names stand towards the figure's middle."""
-    names = [plain(row.name) for row, _ in points]
+    names = [base.plain(row.name) for row, _ in points]
     return {
         "type": "scatter",
         "mode": "markers+text" if labelled else "markers",
         "name": kind.label,
-        "x": [brief(value) for _, value in points],
-        "y": [brief(row.throughput) for row, _ in points],
+        "x": [base.brief(value) for _, value in points],
+        "y": [base.brief(row.throughput) for row, _ in points],
         "text": names,
         "textposition": [
             "middle left" if value > middle else "middle right" for _, value in points

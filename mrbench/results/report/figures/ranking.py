@@ -5,19 +5,7 @@ from collections.abc import Sequence
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit, rate_name
 from mrbench.results.report.fastest import Share, to_fastest
-from mrbench.results.report.figures.base import (  # fmt: skip
-    TEXT,
-    Figure,
-    Json,
-    LegendEntry,
-    Numbers,
-    RowLabel,
-    bars,
-    brief,
-    plain,
-    show,
-    value_axis,
-)
+from mrbench.results.report.figures import base
 from mrbench.results.report.gather import Chapter
 from mrbench.results.table import columns
 
@@ -45,23 +33,23 @@ def throughput(row: TableRow) -> str:
     return columns.with_interval(row, none="\u2013")
 
 
-def figure(chapter: Chapter, key: str) -> Figure | None:
+def figure(chapter: Chapter, key: str) -> base.Figure | None:
     """Return the ranking as bars; None where no row has a number."""
     rows = ranked(chapter)
     if not rows:
         return None
     shares = to_fastest(rows)
-    traces: list[Json] = []
-    legend: list[LegendEntry] = []
+    traces: list[base.Json] = []
+    legend: list[base.LegendEntry] = []
     for verdict, colour in VERDICTS.items():
         places = [i for i, row in enumerate(rows) if row.validity == verdict]
         known = [i for i in places if rows[i].low_throughput is not None]
         parts = [part for part in (known, [i for i in places if i not in known]) if part]
         traces += [_bars([rows[i] for i in part], part, verdict, colour) for part in parts]
         if places:
-            legend.append(LegendEntry(key=verdict, label=verdict, style=colour, kind="bar"))
+            legend.append(base.LegendEntry(key=verdict, label=verdict, style=colour, kind="bar"))
     traces.append(_single_runs(rows))
-    legend.append(LegendEntry(key="runs", label="single runs", style=TEXT, kind="circle"))
+    legend.append(base.LegendEntry(key="runs", label="single runs", style=base.TEXT, kind="circle"))
     unsure = [r.name for r in rows if r.low_throughput is None]
     unsure = ["all rows"] if len(unsure) == len(rows) else unsure
     published = [
@@ -70,8 +58,10 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     if published:
         name = f"published ({rows[published[0][0]].reference})"
         traces.append(_published(published, name, rows[0].unit))
-        legend.append(LegendEntry(key="published", label=name, style=PUBLISHED, kind="diamond"))
-    return Figure(
+        legend.append(
+            base.LegendEntry(key="published", label=name, style=PUBLISHED, kind="diamond")
+        )
+    return base.Figure(
         key=key,
         title=f"{rows[0].unit} per second".capitalize(),
         caption=(
@@ -82,7 +72,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         height_px=90 + ROW_PX * len(rows),
         traces=traces,
         layout={
-            "xaxis": value_axis(f"{rows[0].unit} per second"),
+            "xaxis": base.value_axis(f"{rows[0].unit} per second"),
             "barmode": "overlay",
         },
         legend=legend,
@@ -95,13 +85,13 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     )
 
 
-def _label(row: TableRow, share: Share) -> RowLabel:
+def _label(row: TableRow, share: Share) -> base.RowLabel:
     ratio = "" if share.ratio is None else f", \u00d7{share.ratio:.2f}"
     known = (
         *(row.throughput, row.high_throughput, row.published_throughput),
         *row.run_throughput,
     )
-    return RowLabel(
+    return base.RowLabel(
         row.name, f"{throughput(row)} {rate_name(row.unit)}{ratio}", max(v for v in known if v)
     )
 
@@ -117,7 +107,7 @@ def _without_ratio(rows: Sequence[TableRow], shares: Sequence[Share]) -> list[st
     return [f"ratio of {', '.join(rows)} to the fastest: {why}." for why, rows in names.items()]
 
 
-def _single_runs(rows: Sequence[TableRow]) -> Json:
+def _single_runs(rows: Sequence[TableRow]) -> base.Json:
     """Return a dot for each run, those of a row above one another."""
     points = [
         (rate, i + SPREAD * ((k + 0.5) / len(row.run_throughput) - 0.5))
@@ -128,24 +118,25 @@ def _single_runs(rows: Sequence[TableRow]) -> Json:
         "type": "scatter",
         "mode": "markers",
         "name": "single run",
-        "x": [brief(rate) for rate, _ in points],
+        "x": [base.brief(rate) for rate, _ in points],
         "y": [round(place, 3) for _, place in points],
         "marker": DOT,
         "hovertemplate": f"%{{x}} {rate_name(rows[0].unit)}<extra>%{{fullData.name}}</extra>",
-        "meta": {"c": TEXT, "g": "runs"},
+        "meta": {"c": base.TEXT, "g": "runs"},
     }
 
 
-def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) -> Json:
+def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) -> base.Json:
     """Return the bars of rows, all of which have an interval, or none."""
-    trace = bars(
+    trace = base.bars(
         [row.throughput for row in rows],
         places,
         name=verdict,
         group=verdict,
         colour=colour,
         text=[
-            f"{plain(row.implementation)}: {throughput(row)} {rate_name(row.unit)}" for row in rows
+            f"{base.plain(row.implementation)}: {throughput(row)} {rate_name(row.unit)}"
+            for row in rows
         ],
         textposition="none",  # the page writes them beside the bars
         hovertemplate="%{text}<extra>%{fullData.name}</extra>",
@@ -155,7 +146,7 @@ def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) ->
     return trace
 
 
-def error_bars(rows: Sequence[TableRow]) -> Json:
+def error_bars(rows: Sequence[TableRow]) -> base.Json:
     """Return the intervals of rows with a number, as plotly.js takes them; none where unknown."""
     ends = [
         (rate, row.low_throughput or rate, row.high_throughput or rate)
@@ -170,11 +161,11 @@ def error_bars(rows: Sequence[TableRow]) -> Json:
     }
 
 
-def _published(known: list[tuple[int, float]], name: str, unit: Unit) -> Json:
+def _published(known: list[tuple[int, float]], name: str, unit: Unit) -> base.Json:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": plain(name),
+        "name": base.plain(name),
         "x": [rate for _, rate in known],
         "y": [i for i, _ in known],
         "marker": {"symbol": "diamond-open", "size": 11, "line": {"width": 2}},
@@ -183,8 +174,8 @@ def _published(known: list[tuple[int, float]], name: str, unit: Unit) -> Json:
     }
 
 
-def _table(rows: list[TableRow], shares: Sequence[Share]) -> Numbers:
-    return Numbers(
+def _table(rows: list[TableRow], shares: Sequence[Share]) -> base.Numbers:
+    return base.Numbers(
         head=(
             "Row",
             rate_name(rows[0].unit),
@@ -200,14 +191,14 @@ def _table(rows: list[TableRow], shares: Sequence[Share]) -> Numbers:
         rows=[
             (
                 row.name,
-                show(row.throughput),
-                show(row.low_throughput),
-                show(row.high_throughput),
-                show(share.ratio),
-                show(share.low),
-                show(share.high),
-                show(row.throughput_per_device),
-                show(row.published_throughput, "g"),
+                base.show(row.throughput),
+                base.show(row.low_throughput),
+                base.show(row.high_throughput),
+                base.show(share.ratio),
+                base.show(share.low),
+                base.show(share.high),
+                base.show(row.throughput_per_device),
+                base.show(row.published_throughput, "g"),
                 row.validity,
             )
             for row, share in zip(rows, shares, strict=True)

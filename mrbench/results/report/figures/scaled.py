@@ -5,24 +5,14 @@ from collections.abc import Sequence
 from mrbench.model.table import TableRow
 from mrbench.model.work import rate_name
 from mrbench.results.names import COMMIT
-from mrbench.results.report.figures.base import (  # fmt: skip
-    Figure,
-    Json,
-    LegendEntry,
-    Numbers,
-    brief,
-    line,
-    plain,
-    show,
-    value_axis,
-)
+from mrbench.results.report.figures import base
 from mrbench.results.report.figures.ranking import error_bars, ranked
 from mrbench.results.report.gather import Chapter
 
 FEW = 3  # series that get labels; those of more would overlap
 
 
-def figure(chapter: Chapter, key: str) -> Figure | None:
+def figure(chapter: Chapter, key: str) -> base.Figure | None:
     """Return the scaling series of a suite; None where there is none."""
     series: dict[tuple[str, ...], list[TableRow]] = {}
     for row in ranked(chapter):
@@ -33,19 +23,19 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     if not curves:
         return None
     names = _names(curves)
-    traces: list[Json] = []
-    legend: list[LegendEntry] = []
+    traces: list[base.Json] = []
+    legend: list[base.LegendEntry] = []
     for i, rows in enumerate(curves):
         traces += [
             _ideal(rows, f"series{i}"),
             _curve(rows, names[i], i, labelled=len(curves) <= FEW),
         ]
-        legend.append(LegendEntry(key=f"series{i}", label=names[i], style=i))
+        legend.append(base.LegendEntry(key=f"series{i}", label=names[i], style=i))
     efficiency = "Labels:" if len(curves) <= FEW else "In the numbers of this figure:"
     counts = sorted({row.gpus for rows in curves for row in rows})
     work, rate = curves[0][0].unit, rate_name(curves[0][0].unit)
     unit = "GPUs" if curves[0][0].accelerator == "gpu" else "devices"
-    return Figure(
+    return base.Figure(
         key=key,
         title="Scaling",
         caption=(
@@ -57,10 +47,10 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         traces=traces,
         layout={
             "xaxis": {"title": {"text": unit}, "rangemode": "tozero", "tickvals": counts},
-            "yaxis": value_axis(f"{work} per second"),
+            "yaxis": base.value_axis(f"{work} per second"),
         },
         legend=legend,
-        table=Numbers(
+        table=base.Numbers(
             head=(
                 *("Series", unit, rate, "low", "high", f"{rate} per {unit[:-1]}"),
                 *("efficiency", "from", "to"),
@@ -69,13 +59,13 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
                 (
                     name,
                     str(row.gpus),
-                    show(row.throughput),
-                    show(row.low_throughput),
-                    show(row.high_throughput),
-                    show(row.throughput_per_device),
-                    show(row.scaling_efficiency, ".1%"),
-                    show(row.low_scaling_efficiency, ".1%"),
-                    show(row.high_scaling_efficiency, ".1%"),
+                    base.show(row.throughput),
+                    base.show(row.low_throughput),
+                    base.show(row.high_throughput),
+                    base.show(row.throughput_per_device),
+                    base.show(row.scaling_efficiency, ".1%"),
+                    base.show(row.low_scaling_efficiency, ".1%"),
+                    base.show(row.high_scaling_efficiency, ".1%"),
                 )
                 for name, rows in zip(names, curves, strict=True)
                 for row in rows
@@ -86,11 +76,15 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
     )
 
 
-def _curve(rows: Sequence[TableRow], name: str, style: int, *, labelled: bool) -> Json:
-    text: Json = {"mode": "lines+markers+text", "textposition": "top left", "cliponaxis": False}
-    curve = line(
+def _curve(rows: Sequence[TableRow], name: str, style: int, *, labelled: bool) -> base.Json:
+    text: base.Json = {
+        "mode": "lines+markers+text",
+        "textposition": "top left",
+        "cliponaxis": False,
+    }
+    curve = base.line(
         [row.gpus for row in rows],
-        [brief(row.throughput) for row in rows],
+        [base.brief(row.throughput) for row in rows],
         name=name,
         group=f"series{style}",
         style=style,
@@ -112,14 +106,14 @@ def _names(curves: Sequence[Sequence[TableRow]]) -> list[str]:
     ]
 
 
-def _ideal(rows: Sequence[TableRow], group: str) -> Json:
+def _ideal(rows: Sequence[TableRow], group: str) -> base.Json:
     each, counts = rows[0].throughput_per_device or 0.0, [row.gpus for row in rows]
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": f"{plain(rows[0].implementation)}, ideal",
+        "name": f"{base.plain(rows[0].implementation)}, ideal",
         "x": [0, *counts],
-        "y": [0, *(brief(each * count) for count in counts)],
+        "y": [0, *(base.brief(each * count) for count in counts)],
         "line": {"width": 1, "dash": "dot"},
         "hoverinfo": "skip",
         "meta": {"c": "soft", "g": group},

@@ -1,24 +1,14 @@
 """Where the time of an iteration goes: waiting for data, and the rest."""
 
 from mrbench.model.table import TableRow
-from mrbench.results.report.figures.base import (  # fmt: skip
-    Figure,
-    Json,
-    LegendEntry,
-    Numbers,
-    RowLabel,
-    bars,
-    brief,
-    show,
-    value_axis,
-)
+from mrbench.results.report.figures import base
 from mrbench.results.report.figures.ranking import ROW_PX, ranked
 from mrbench.results.report.gather import Chapter
 
 Split = tuple[float, float | None]  # seconds of an iteration, and of those waiting for data
 
 
-def figure(chapter: Chapter, key: str) -> Figure | None:
+def figure(chapter: Chapter, key: str) -> base.Figure | None:
     """Return the time of an iteration of each row, split if its log allows; None if none does."""
     pairs = [(row, part) for row in ranked(chapter) if (part := _split(chapter, row))]
     if all(waiting is None for _, (_, waiting) in pairs):
@@ -31,11 +21,11 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             parts["waiting for data"][i] = waiting
             parts["the rest"][i] = seconds - waiting
     colours = {"waiting for data": 1, "the rest": 0, "not split": 6}
-    traces: list[Json] = []
+    traces: list[base.Json] = []
     for name, values in parts.items():
         if values:
-            trace = bars(
-                [brief(value) for value in values.values()],
+            trace = base.bars(
+                [base.brief(value) for value in values.values()],
                 list(values),
                 name=name,
                 group=name,
@@ -45,7 +35,7 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
             traces.append(trace)
     silent = [row.name for row, (_, waiting) in pairs if waiting is None]
     silent = ["all rows"] if len(silent) == len(pairs) else silent
-    return Figure(
+    return base.Figure(
         key=key,
         title="Time of an iteration",
         caption=(
@@ -56,29 +46,29 @@ def figure(chapter: Chapter, key: str) -> Figure | None:
         height_px=90 + ROW_PX * len(pairs),
         traces=traces,
         layout={
-            "xaxis": value_axis("seconds per iteration"),
+            "xaxis": base.value_axis("seconds per iteration"),
             "barmode": "stack",
         },
         legend=[
-            LegendEntry(key=name, label=name, style=colours[name], kind="bar")
+            base.LegendEntry(key=name, label=name, style=colours[name], kind="bar")
             for name, values in parts.items()
             if values
         ],
-        table=Numbers(
+        table=base.Numbers(
             head=("Row", "s per iteration", "waiting for data", "the rest", "share waiting"),
             rows=[
                 (
                     row.name,
-                    show(seconds, ".4f"),
-                    show(waiting, ".4f"),
-                    show(None if waiting is None else seconds - waiting, ".4f"),
-                    show(None if waiting is None else waiting / seconds, ".1%"),
+                    base.show(seconds, ".4f"),
+                    base.show(waiting, ".4f"),
+                    base.show(None if waiting is None else seconds - waiting, ".4f"),
+                    base.show(None if waiting is None else waiting / seconds, ".1%"),
                 )
                 for row, (seconds, waiting) in pairs
             ],
         ),
         missing=[f"the wait of {', '.join(silent)}; the logs do not report it."] * bool(silent),
-        bars=[RowLabel(row.name, _value(*part), part[0]) for row, part in pairs],
+        bars=[base.RowLabel(row.name, _value(*part), part[0]) for row, part in pairs],
     )
 
 
