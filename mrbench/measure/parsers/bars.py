@@ -23,14 +23,7 @@ import msgspec
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.log.durations import read_clock
-from mrbench.measure.parsers.base import (
-    LOSS,
-    Mark,
-    Options,
-    blank_colours,
-    line_around,
-    rank_and_stamp,
-)
+from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.measurement import IterationSample
@@ -46,7 +39,7 @@ _OTHER = re.compile(
     rb"extract|convert|cach|scan|warm",
     re.IGNORECASE,
 )
-_LOSS = re.compile(rb"(?<![\w/])(?:train[/_])?loss(?:_step)?=" + LOSS + rb"(?=[,\]\s])")
+_LOSS = re.compile(rb"(?<![\w/])(?:train[/_])?loss(?:_step)?=" + base.LOSS + rb"(?=[,\]\s])")
 _FULL = 0.99  # of a bar; one that begins again from there is the next epoch
 _FINE = 0.1  # of the window; new seconds that are closer need no bars between them
 _WHOLE = 0.5  # seconds: the middle of one that was cut off, and the bound of its error
@@ -55,7 +48,7 @@ _WHOLE = 0.5  # seconds: the middle of one that was cut off, and the bound of it
 class _Frame(NamedTuple):
     """A bar as drawn. passed_s: whole seconds since it began; begins: with these steps done."""
 
-    mark: Mark  # iteration over all epochs; value: not known yet
+    mark: base.Mark  # iteration over all epochs; value: not known yet
     done: int
     total: int
     passed_s: int
@@ -76,7 +69,7 @@ class _Drawn(msgspec.Struct):
     began_at: int | None = None  # where in the log the bar was first drawn; None once it is told
     frames: list[_Frame] = []
 
-    def take(self, frame: _Frame) -> Iterator[Mark]:
+    def take(self, frame: _Frame) -> Iterator[base.Mark]:
         """Yield the marks whose time is known now."""
         if frame.total < self.total or (frame.total == self.total and frame.done == self.last):
             return
@@ -103,7 +96,7 @@ class _Drawn(msgspec.Struct):
         else:
             self.frames.append(frame)
 
-    def between(self, here: tuple[int, float, float]) -> Iterator[Mark]:
+    def between(self, here: tuple[int, float, float]) -> Iterator[base.Mark]:
         """Yield the frames since the last new second, if they are needed."""
         frames, self.frames = self.frames, []
         done, seconds, _ = self.at
@@ -113,7 +106,7 @@ class _Drawn(msgspec.Struct):
             share = (frame.done - done) / (here[0] - done)
             yield self.timed(frame, seconds + share * (here[1] - seconds), _WHOLE)
 
-    def finish(self) -> Iterator[Mark]:
+    def finish(self) -> Iterator[base.Mark]:
         """Yield the frames behind the last new second, by the speed until then."""
         done, seconds, _ = self.at
         if self.frames and done > self.began:
@@ -127,7 +120,7 @@ class _Drawn(msgspec.Struct):
             self.at = last.done, here_s, _WHOLE
         self.frames = []
 
-    def timed(self, frame: _Frame, seconds: float, error: float) -> Mark:
+    def timed(self, frame: _Frame, seconds: float, error: float) -> base.Mark:
         began_at, self.began_at = self.began_at, None
         return frame.mark._replace(
             began_at=began_at,
@@ -139,18 +132,18 @@ class _Drawn(msgspec.Struct):
         )
 
 
-def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:
     """Yield a sample from one new second of a bar's time to the next, or for each bar drawn."""
     length = options.window.last - options.window.first if options.window else math.inf
     return from_bars(to_steps(_marks(blocks, _FINE * length)))
 
 
-def _marks(blocks: Iterable[Block], fine: float) -> Iterator[Mark]:
+def _marks(blocks: Iterable[Block], fine: float) -> Iterator[base.Mark]:
     drawn = _Drawn(fine)
     for offset, raw in blocks:
-        block = blank_colours(raw)
+        block = base.blank_colours(raw)
         for match in _BAR.finditer(block):
-            left, _ = line_around(block, match.start(), match.start())
+            left, _ = base.line_around(block, match.start(), match.start())
             head = block[left : match.start()]
             if not _OTHER.search(head):
                 yield from drawn.take(_frame(offset, match, head))
@@ -159,8 +152,8 @@ def _marks(blocks: Iterable[Block], fine: float) -> Iterator[Mark]:
 
 def _frame(offset: int, match: re.Match[bytes], head: bytes) -> _Frame:
     loss = _LOSS.search(match["rest"])
-    rank, printed = rank_and_stamp(head)
-    mark = Mark(
+    rank, printed = base.rank_and_stamp(head)
+    mark = base.Mark(
         0,
         math.nan,
         offset + match.start("rest"),

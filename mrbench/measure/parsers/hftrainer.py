@@ -21,24 +21,12 @@ import msgspec
 
 from mrbench.errors import MeasureError
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import (
-    LOSS,
-    NUMBER,
-    Mark,
-    Options,
-    TextFormat,
-    blank_colours,
-    last_digit,
-    line_around,
-    number,
-    rank_and_stamp,
-    significant_step,
-)
+from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
 from mrbench.model.measurement import IterationSample
 
-_LINE = rb"\{'loss': '?(?P<loss>" + LOSS[1:-1] + rb")'?, [^{}\r\n]{0,2000}\}"
+_LINE = rb"\{'loss': '?(?P<loss>" + base.LOSS[1:-1] + rb")'?, [^{}\r\n]{0,2000}\}"
 _ANY = re.compile(
     _LINE + rb"|\{'train_runtime': '?(?P<runtime>[\d.e+]{1,20})'?,"
     rb" 'train_samples_per_second': '?[\d.e+]{1,20}'?,"
@@ -47,7 +35,7 @@ _ANY = re.compile(
     rb"|(?:Continuing training from|Resuming training from checkpoint with epoch \d{1,9} and)"
     rb" global step (?P<resumed>\d{1,12})[\r\n]"
 )
-_RULE = TextFormat(number=_ANY, value=_ANY, timing="cumulative")
+_RULE = base.TextFormat(number=_ANY, value=_ANY, timing="cumulative")
 _DIGITS = 4  # of a quoted number
 _ENDS = 2e-3  # of the steps that a rate of four digits tells
 _FIRST = 2.5  # times the first line's epoch or tokens: then that was printed after iteration 1
@@ -58,7 +46,7 @@ _UNTIMED = Problem(
 
 
 def _field(name: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"'" + name + rb"': (?P<quote>'?)" + NUMBER + rb"'?(?=[,}])")
+    return re.compile(rb"'" + name + rb"': (?P<quote>'?)" + base.NUMBER + rb"'?(?=[,}])")
 
 
 _EPOCH, _TOKENS, _SECONDS = map(_field, (b"epoch", b"num_input_tokens_seen", b"train_runtime"))
@@ -67,13 +55,13 @@ _EPOCH, _TOKENS, _SECONDS = map(_field, (b"epoch", b"num_input_tokens_seen", b"t
 class _Line(NamedTuple):
     """A mark without its iteration. per_epoch: steps of an epoch, if the log says how many."""
 
-    mark: Mark
+    mark: base.Mark
     epoch: float
     error: float  # of epoch, by its digits
     per_epoch: int | None
     text: bytes
 
-    def placed(self, iteration: int) -> Mark:
+    def placed(self, iteration: int) -> base.Mark:
         """Return the mark at an iteration, unless its epoch says that it is another."""
         if self.per_epoch:
             stated = self.epoch * self.per_epoch
@@ -95,7 +83,7 @@ class _Whole(NamedTuple):
     steps: float
 
 
-def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:
     """Yield the samples between the lines, log.every iterations apart.
 
     Raises MeasureError where the whole training's steps show that they are not.
@@ -135,7 +123,7 @@ class _Counted(msgspec.Struct):
     def every(self) -> int:
         return self.given or 1
 
-    def take(self, line: _Line) -> Iterator[Mark]:
+    def take(self, line: _Line) -> Iterator[base.Mark]:
         """Yield the line, or the one that waited, with its iteration.
 
         Where epoch or tokens grow by several lines' worth, lines were lost; where they do not grow,
@@ -162,18 +150,18 @@ class _Counted(msgspec.Struct):
         self.count += _lines_of(done - before, self.each)
         yield line.placed(self.count * self.every)
 
-    def begin(self, line: _Line, done: float) -> Iterator[Mark]:
+    def begin(self, line: _Line, done: float) -> Iterator[base.Mark]:
         """Take the first line of a training, or of one that was started again."""
         yield from self.finish()
         if self.resumed is None:
             self.first, self.count = line, 0
             return
-        yield Mark(self.resumed.steps, 0.0, self.resumed.ended_at, begins=True)
+        yield base.Mark(self.resumed.steps, 0.0, self.resumed.ended_at, begins=True)
         self.count = self.resumed.steps // self.every + 1
         self.each, self.resumed = done / self.count, None
         yield line.placed(self.count * self.every)
 
-    def finish(self) -> Iterator[Mark]:
+    def finish(self) -> Iterator[base.Mark]:
         """Yield the line that waits."""
         if self.first:
             yield self.first.placed(self.every)
@@ -186,7 +174,7 @@ class _Counted(msgspec.Struct):
             _check(whole.steps, self.count * self.every, self.every)
 
 
-def _numbered(lines: Iterable[_Line | _Whole | _Resumed], given: int | None) -> Iterator[Mark]:
+def _numbered(lines: Iterable[_Line | _Whole | _Resumed], given: int | None) -> Iterator[base.Mark]:
     """Give each line its iteration. given: log.every."""
     counted = _Counted(given)
     for line in lines:
@@ -219,14 +207,14 @@ def _lines_of(done: float, each: float) -> int:
 def _lines(blocks: Iterable[Block]) -> Iterator[_Line | _Whole | _Resumed]:
     per_epoch = None
     for offset, raw in blocks:
-        block = blank_colours(raw)
+        block = base.blank_colours(raw)
         for match in _ANY.finditer(block):
             if match["per_epoch"]:
                 per_epoch = int(match["per_epoch"].replace(b",", b"")) or None
             elif match["resumed"]:
                 yield _Resumed(int(match["resumed"]), offset + match.end())
             elif match["steps"]:
-                yield _Whole(number(match["runtime"]) * number(match["steps"]))
+                yield _Whole(base.number(match["runtime"]) * base.number(match["steps"]))
             elif line := _line(block, offset, match, per_epoch):
                 yield line
 
@@ -237,23 +225,23 @@ def _line(block: bytes, offset: int, match: re.Match[bytes], per_epoch: int | No
         return None
     seconds = _SECONDS.search(block, match.start(), match.end())
     tokens = _TOKENS.search(block, match.start(), match.end())
-    left, _ = line_around(block, match.start(), match.start())
-    rank, printed = rank_and_stamp(block[left : match.start()])
-    mark = Mark(
+    left, _ = base.line_around(block, match.start(), match.start())
+    rank, printed = base.rank_and_stamp(block[left : match.start()])
+    mark = base.Mark(
         0,
-        number(seconds[2]) if seconds else math.nan,
+        base.number(seconds[2]) if seconds else math.nan,
         offset + match.end(),
-        loss=number(match["loss"]),
+        loss=base.number(match["loss"]),
         error=_error(seconds) if seconds else 0.0,
         printed=printed,
         rank=rank,
         untold=None if seconds else _UNTIMED,
-        total_work=number(tokens[2]) if tokens else None,
+        total_work=base.number(tokens[2]) if tokens else None,
     )
-    return _Line(mark, number(epoch[2]), _error(epoch), per_epoch, match[0])
+    return _Line(mark, base.number(epoch[2]), _error(epoch), per_epoch, match[0])
 
 
 def _error(seconds: re.Match[bytes]) -> float:
     if not seconds["quote"]:
-        return last_digit(seconds[2]) / 2
-    return significant_step(number(seconds[2]), _DIGITS) / 2
+        return base.last_digit(seconds[2]) / 2
+    return base.significant_step(base.number(seconds[2]), _DIGITS) / 2

@@ -11,14 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import (
-    LOSS,
-    Mark,
-    Options,
-    blank_colours,
-    line_around,
-    rank_and_stamp,
-)
+from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.measurement import IterationSample
@@ -33,22 +26,22 @@ _LINES = re.compile(
     rb"(?P<bar>\d{1,9})/\d{1,9}[ \t]{1,9}\[(?P<own>[=>.])?|"
     rb"(?P<validation>v\r?\n?a\r?\n?l\r?\n?_)"
 )
-_LOSS = re.compile(rb" loss: " + LOSS)
+_LOSS = re.compile(rb" loss: " + base.LOSS)
 _UNITS = {b"s": 1.0, b"ms": 1e-3, b"us": 1e-6}
 _WRAPPED = 400  # bytes behind an epoch's line that may be the rest of it
 
 
-def parse(blocks: Iterable[Block], _: Options) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], _: base.Options) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""
     return from_intervals(to_steps(_marks(blocks)), "interval_total")
 
 
-def _marks(blocks: Iterable[Block]) -> Iterator[Mark]:
+def _marks(blocks: Iterable[Block]) -> Iterator[base.Mark]:
     epoch, began_at = 0, None
     done, torn = 0, False  # of the epoch; torn: an end and the headline behind it are lost
-    pending: Mark | None = None
+    pending: base.Mark | None = None
     for offset, raw in blocks:
-        block = blank_colours(raw)
+        block = base.blank_colours(raw)
         for match in _LINES.finditer(block):
             if match["validation"]:
                 if pending and offset + match.start() - pending.ended_at < _WRAPPED:
@@ -80,13 +73,13 @@ def _progress(match: re.Match[bytes], before: int, *, torn: bool) -> tuple[int, 
     return done, torn or done < before
 
 
-def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> Mark:
+def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> base.Mark:
     """Return the mark of an epoch's last bar."""
     of, rest = int(bar["of"]), bar["rest"]
     seconds, error = _seconds(bar)
     loss = _LOSS.search(rest)
-    left, _ = line_around(block, bar.start(), bar.start())
-    return Mark(
+    left, _ = base.line_around(block, bar.start(), bar.start())
+    return base.Mark(
         epoch * of,
         math.nan if b"val_" in rest else seconds,
         offset + bar.end(),
@@ -94,7 +87,7 @@ def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> Mark:
         floor=(epoch - 1) * of,
         closes=True,
         error=error,
-        rank=rank_and_stamp(block[left : bar.start()])[0],
+        rank=base.rank_and_stamp(block[left : bar.start()])[0],
     )
 
 

@@ -5,18 +5,7 @@ import re
 
 import msgspec
 
-from mrbench.measure.parsers import units
-from mrbench.measure.parsers.base import (
-    Mark,
-    TextFormat,
-    bytes_of_mib,
-    last_digit,
-    line_around,
-    number,
-    number_ends,
-    plain,
-    rank_and_stamp,
-)
+from mrbench.measure.parsers import base, units
 from mrbench.model.finding import Problem
 
 MOST_MEANINGS = 1000  # are remembered
@@ -38,26 +27,26 @@ class Shape(msgspec.Struct):
     meanings: dict[bytes, units.Meaning] = {}
 
 
-PENDING = Mark(0, math.nan, -1)  # the next line decides whether its value is complete
+PENDING = base.Mark(0, math.nan, -1)  # the next line decides whether its value is complete
 
 
 def read_mark(
     block: bytes,
     offset: int,
     match: re.Match[bytes],
-    rule: TextFormat,
+    rule: base.TextFormat,
     previous_end: int,
     *,
     shape: Shape,
     final: bool,
-) -> Mark | None:
+) -> base.Mark | None:
     """Return the mark of a number, without its iteration; None if the line is no mark.
 
     previous_end: of the previous number, which may be in the same line. shape: of the lines before,
     which learns from this one. final: the log ends with this block; otherwise PENDING stands for a
     mark that needs the line after the block.
     """
-    left, right = line_around(block, match.start(), match.end())
+    left, right = base.line_around(block, match.start(), match.end())
     if rule.value is rule.number:
         mark = _matched(block, offset, match, rule, shape=shape, final=final)
     else:
@@ -70,7 +59,7 @@ def read_mark(
     start = match.start()
     if start <= left and not rule.paired and "iteration" in match.re.groupindex:
         start = match.start("iteration")
-    rank, printed = rank_and_stamp(block[left:start])
+    rank, printed = base.rank_and_stamp(block[left:start])
     return mark._replace(printed=printed, rank=rank)
 
 
@@ -78,30 +67,30 @@ def _matched(
     block: bytes,
     offset: int,
     match: re.Match[bytes],
-    rule: TextFormat,
+    rule: base.TextFormat,
     *,
     shape: Shape,
     final: bool,
-) -> Mark | None:
+) -> base.Mark | None:
     """Read a match of a recipe's own pattern; at the block's end it may be incomplete."""
     timed = "value" in match.re.groupindex
     if timed and match["value"] is None:  # a number whose value comes in a later line
         return None
-    text = plain(match["value"]) if timed else b""
-    value = number(text)
+    text = base.plain(match["value"]) if timed else b""
+    value = base.number(text)
     numbered = "iteration" in match.re.groupindex
     last = max(match.end("value") if timed else 0, match.end("iteration") if numbered else 0)
     comma = math.isnan(value) and units.HAS_COMMA.fullmatch(text) is not None
     if timed and math.isnan(value) and not comma:
         return None
     if block[last : last + 1] in (b"", b"\r", b"\n"):
-        ends = number_ends(block, last, rule, final=final, inner=shape.inner)
+        ends = base.number_ends(block, last, rule, final=final, inner=shape.inner)
         if not ends:
             return PENDING if ends is None else None
     else:
         shape.inner = True
-    loss = number(plain(match["loss"])) if rule.loss and match["loss"] else None
-    told = Mark(
+    loss = base.number(base.plain(match["loss"])) if rule.loss and match["loss"] else None
+    told = base.Mark(
         0,
         math.nan,
         offset + match.end(),
@@ -116,7 +105,7 @@ def _matched(
         return told._replace(untold=units.EITHER_COMMA)
     what = _meaning(block, match, rule, shape)
     value, error = units.apply(value, _error(text, rule), what)
-    data = number(plain(match["data"])) if rule.data and match["data"] else None
+    data = base.number(base.plain(match["data"])) if rule.data and match["data"] else None
     wait_s = rule.unit_s or what.seconds
     if data is not None and rule.unit_s is None:
         wait_s = units.of_wait(block, *match.span("data"), wait_s)
@@ -128,7 +117,9 @@ def _matched(
     )
 
 
-def _meaning(block: bytes, match: re.Match[bytes], rule: TextFormat, shape: Shape) -> units.Meaning:
+def _meaning(
+    block: bytes, match: re.Match[bytes], rule: base.TextFormat, shape: Shape
+) -> units.Meaning:
     """Return what a match's value means; lines alike mean the same."""
     start, end = match.span("value")
     closed = match.end() > end
@@ -143,7 +134,7 @@ def _meaning(block: bytes, match: re.Match[bytes], rule: TextFormat, shape: Shap
     return found
 
 
-def _uncounted(block: bytes, match: re.Match[bytes], rule: TextFormat) -> Problem | None:
+def _uncounted(block: bytes, match: re.Match[bytes], rule: base.TextFormat) -> Problem | None:
     """Return why the work that a line tells is not what the workload counts, or None."""
     for name, pattern in (("work", rule.work), ("total_work", rule.total_work)):
         if pattern is not None and match[name] is not None:
@@ -157,7 +148,7 @@ def _count(match: re.Match[bytes], name: str) -> float | None:
     """Return the work that a pattern's group found, or None."""
     if name not in match.re.groupindex or match[name] is None:
         return None
-    work = number(plain(match[name]))
+    work = base.number(base.plain(match[name]))
     return work if 0 <= work < math.inf else None
 
 
@@ -165,19 +156,19 @@ def _looked_up(
     block: bytes,
     offset: int,
     match: re.Match[bytes],
-    rule: TextFormat,
+    rule: base.TextFormat,
     line: tuple[int, int],
     *,
     shape: Shape,
     final: bool,
-) -> Mark | None:
+) -> base.Mark | None:
     """Search a number's line, or its JSON object, for all that belongs to it."""
     start, end = _extent(block, match, rule, line)
     value = rule.value.search(block, start, end)
     if value is None:
         return None
     if value.end() > line[1]:
-        ends = number_ends(block, line[1], rule, final=final, inner=shape.inner)
+        ends = base.number_ends(block, line[1], rule, final=final, inner=shape.inner)
         if not ends:
             return PENDING if ends is None else None
     else:
@@ -186,7 +177,7 @@ def _looked_up(
     data = rule.data.search(block, start, end) if rule.data else None
     mib = rule.allocated_mib.search(block, start, end) if rule.allocated_mib else None
     unit_s = 1.0 if rule.unit_s is None else rule.unit_s
-    mark = Mark(
+    mark = base.Mark(
         0,
         _ungrouped(value[1]) * unit_s,
         offset + (end if rule.json else max(match.end(), value.end())),
@@ -194,12 +185,14 @@ def _looked_up(
         error=_error(value[1], rule) * unit_s,
         data=float(data[1]) * unit_s if data else None,
         untold=None if _tells(rule, block, start, end) else rule.untold,
-        allocated_bytes=bytes_of_mib(mib[1]) if mib else None,
+        allocated_bytes=base.bytes_of_mib(mib[1]) if mib else None,
     )
     return _with_work(mark, block, start, end, rule)
 
 
-def _with_work(mark: Mark, block: bytes, start: int, end: int, rule: TextFormat) -> Mark:
+def _with_work(
+    mark: base.Mark, block: bytes, start: int, end: int, rule: base.TextFormat
+) -> base.Mark:
     """Add the work that a line tells."""
     if not (rule.work or rule.total_work or rule.work_rate):
         return mark
@@ -214,14 +207,14 @@ def _with_work(mark: Mark, block: bytes, start: int, end: int, rule: TextFormat)
 
 
 def _by_rate(
-    pattern: re.Pattern[bytes] | None, mark: Mark, block: bytes, start: int, end: int
+    pattern: re.Pattern[bytes] | None, mark: base.Mark, block: bytes, start: int, end: int
 ) -> float | None:
     """Return the work that a rate makes in a mark's seconds; None if its digits are too few."""
     found = pattern.search(block, start, end) if pattern else None
     if found is None:
         return None
     rate = _ungrouped(found[1])
-    error = last_digit(found[1]) * mark.value + rate * mark.error
+    error = base.last_digit(found[1]) * mark.value + rate * mark.error
     return rate * mark.value if error <= COARSEST * rate * mark.value else None
 
 
@@ -237,12 +230,12 @@ def _ungrouped(text: bytes) -> float:
     return float(text.replace(b",", b"") if b"," in text else text)
 
 
-def _tells(rule: TextFormat, block: bytes, start: int, end: int) -> bool:
+def _tells(rule: base.TextFormat, block: bytes, start: int, end: int) -> bool:
     return rule.told_by is None or rule.told_by.search(block, start, end) is not None
 
 
 def _extent(
-    block: bytes, match: re.Match[bytes], rule: TextFormat, line: tuple[int, int]
+    block: bytes, match: re.Match[bytes], rule: base.TextFormat, line: tuple[int, int]
 ) -> tuple[int, int]:
     """Return where to search: the JSON object, or the line behind the number up to the next one.
 
@@ -259,6 +252,6 @@ def _extent(
     return match.start(), min(right + 1, len(block))
 
 
-def _error(text: bytes, rule: TextFormat) -> float:
+def _error(text: bytes, rule: base.TextFormat) -> float:
     """Return the bound of a number's error by its printing: half of its last digit's worth."""
-    return (last_digit(text) if rule.step is None else rule.step) / 2
+    return (base.last_digit(text) if rule.step is None else rule.step) / 2

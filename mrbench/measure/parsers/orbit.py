@@ -18,16 +18,7 @@ from collections.abc import Iterable, Iterator
 
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.log.stated import elapsed
-from mrbench.measure.parsers.base import (
-    LOSS,
-    Mark,
-    Options,
-    TextFormat,
-    blank_colours,
-    line_around,
-    number,
-    rank_and_stamp,
-)
+from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
 from mrbench.model.measurement import IterationSample, Printed
@@ -41,10 +32,10 @@ _LINE = re.compile(
     + rb"(?:training (?P<begins>until step )|steps/sec:[ \t]{1,40}(?P<rate>\d{1,12}\.\d)"
     + _BAR
     + rb")|"
-    rb"'training_loss': (?:np\.float\d\d\()?" + LOSS
+    rb"'training_loss': (?:np\.float\d\d\()?" + base.LOSS
 )
 _COLOURED = re.compile(rb"[ \t]{2,}")  # what is left of one between date and time
-_RULE = TextFormat(number=_LINE, value=_LINE, timing="cumulative")
+_RULE = base.TextFormat(number=_LINE, value=_LINE, timing="cumulative")
 _RATE_ERROR, _RATE_PART = 0.06, 0.05  # of steps/sec: by its printing, and by what lies between
 _UNSTAMPED = Problem(
     "the lines have no time stamps, and steps/sec has one decimal",
@@ -57,17 +48,17 @@ _UNLIKE = Problem(
 )
 
 
-def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:
     """Yield the samples between the lines, timed by their stamps."""
     return to_samples(_timed(_marks(blocks)), _RULE, options)
 
 
-def _timed(lines: Iterable[tuple[Mark, float]]) -> Iterator[Mark]:
+def _timed(lines: Iterable[tuple[base.Mark, float]]) -> Iterator[base.Mark]:
     """Give each line the seconds since its training began, or why they are unknown.
 
     Each comes with its steps/sec; nan: a training begins.
     """
-    before: Mark | None = None
+    before: base.Mark | None = None
     seconds, stamped = 0.0, False
     for mark, rate in lines:
         if mark.printed is None and stamped:
@@ -97,20 +88,20 @@ def _fits(steps: int, passed_s: float, rate: float) -> bool:
     return abs(expected - rate) <= _RATE_ERROR + _RATE_PART * expected
 
 
-def _marks(blocks: Iterable[Block]) -> Iterator[tuple[Mark, float]]:
+def _marks(blocks: Iterable[Block]) -> Iterator[tuple[base.Mark, float]]:
     """Yield each line with its steps/sec and the loss, which follows in a line of its own."""
-    waiting: tuple[Mark, float] | None = None
+    waiting: tuple[base.Mark, float] | None = None
     for offset, raw in blocks:
-        block = blank_colours(raw)
+        block = base.blank_colours(raw)
         for match in _LINE.finditer(block):
             if match["step"] is None:
                 if waiting and waiting[0].loss is None:
-                    waiting = waiting[0]._replace(loss=number(match[4])), waiting[1]
+                    waiting = waiting[0]._replace(loss=base.number(match[4])), waiting[1]
                 continue
             if waiting:
                 yield waiting
             rank, printed = _head(block, match)
-            mark = Mark(
+            mark = base.Mark(
                 int(match["step"]),
                 0.0,
                 offset + match.end(),
@@ -119,11 +110,11 @@ def _marks(blocks: Iterable[Block]) -> Iterator[tuple[Mark, float]]:
                 printed=printed,
                 rank=rank,
             )
-            waiting = mark, number(match["rate"] or b"nan")
+            waiting = mark, base.number(match["rate"] or b"nan")
     if waiting:
         yield waiting
 
 
 def _head(block: bytes, match: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
-    left, _ = line_around(block, match.start(), match.end())
-    return rank_and_stamp(_COLOURED.sub(b" ", block[left : match.start()]))
+    left, _ = base.line_around(block, match.start(), match.end())
+    return base.rank_and_stamp(_COLOURED.sub(b" ", block[left : match.start()]))

@@ -18,17 +18,7 @@ import msgspec
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.log.durations import read_words
 from mrbench.measure.log.stated import elapsed
-from mrbench.measure.parsers.base import (
-    GAP,
-    LOSS,
-    NUMBER,
-    Mark,
-    Options,
-    blank_colours,
-    line_around,
-    rank_and_stamp,
-    significant_step,
-)
+from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import from_intervals
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.measurement import IterationSample, Printed
@@ -39,14 +29,14 @@ _LINES = re.compile(
     rb"Epoch (?P<epoch>\d{1,9}) \(global_step (?P<step>\d{1,12})\) finished, time:"
     rb"(?P<time>(?:\d[\d.e+-]{0,20} [a-z]{1,10} ?){1,4})\.|"
     rb"Throughput \(samples/sec\):"
-    + GAP
+    + base.GAP
     + rb"(?P<rate>"
-    + NUMBER
+    + base.NUMBER
     + rb")[ \t]{0,40}\r?\n|"
     + rb"total_cost:"
-    + GAP
+    + base.GAP
     + rb"(?P<cost>"
-    + LOSS
+    + base.LOSS
     + rb")[ \t\r\n]"
 )
 _WRAPPED = re.compile(rb"[\d.e][\d.e+-]{0,20}[ \t]*[\r\n]")  # the rest of a number, a line below
@@ -56,12 +46,12 @@ _LONGEST = 1 << 22  # bytes kept of an object that has not ended
 
 
 class _Epoch(NamedTuple):
-    mark: Mark
+    mark: base.Mark
     number: int
     rated: bool
 
 
-def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
+def parse(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:
     """Yield a sample per epoch."""
     return from_intervals(to_steps(_marks(blocks, options.work_per_iteration)), "interval_total")
 
@@ -77,7 +67,7 @@ class _Epochs(msgspec.Struct):
     unsure: _Epoch | None = None
     began: dict[int, tuple[int, Printed | None]] = {}
 
-    def take(self, block: bytes, offset: int, line: re.Match[bytes]) -> Mark | None:
+    def take(self, block: bytes, offset: int, line: re.Match[bytes]) -> base.Mark | None:
         """Note a line; return the mark of an epoch that is complete now."""
         if line["start"]:
             # Every rank says so; the first to say it is the nearest to the beginning.
@@ -102,10 +92,10 @@ class _Epochs(msgspec.Struct):
         return None
 
 
-def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
+def _marks(blocks: Iterable[Block], images: int) -> Iterator[base.Mark]:
     epochs = _Epochs(images)
     for offset, raw in blocks:
-        block = blank_colours(raw)
+        block = base.blank_colours(raw)
         if epochs.unsure and _WRAPPED.match(block):
             epochs.open = epochs.unsure
         epochs.unsure = None
@@ -114,7 +104,7 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
                 if epochs.open:
                     yield epochs.open.mark
                 epochs = _Epochs(images)
-                yield Mark(0, math.nan, offset + line.end(), begins=True)
+                yield base.Mark(0, math.nan, offset + line.end(), begins=True)
                 continue
             mark = epochs.take(block, offset, line)
             if mark:
@@ -123,7 +113,7 @@ def _marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
         yield epochs.open.mark
 
 
-def _too_late(printed: Printed | None, epoch: Mark) -> bool:
+def _too_late(printed: Printed | None, epoch: base.Mark) -> bool:
     """Tell whether a rate is that of the epoch after this one, whose other lines are missing."""
     if printed is None or epoch.printed is None:
         return False
@@ -144,13 +134,13 @@ def _with(
     rate = float(line["rate"])
     count = epoch.mark.iteration - epoch.mark.floor
     seconds = count * (images or 1) / rate if rate > 0 else math.nan
-    error = seconds * significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
+    error = seconds * base.significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
     return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
 
 
 def _head(block: bytes, line: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
-    left, _ = line_around(block, line.start(), line.end())
-    return rank_and_stamp(block[left : line.start()])
+    left, _ = base.line_around(block, line.start(), line.end())
+    return base.rank_and_stamp(block[left : line.start()])
 
 
 def _finished(
@@ -163,7 +153,7 @@ def _finished(
     seconds, error = seconds_of(line["time"])
     rank, printed = _head(block, line)
     began_at, printed_began = began.get(epoch, (None, None))
-    mark = Mark(
+    mark = base.Mark(
         step,
         seconds,
         offset + line.end(),
@@ -187,18 +177,18 @@ def seconds_of(text: bytes) -> tuple[float, float]:
     if math.isnan(seconds):
         return math.nan, 0.0
     if not cut_off:
-        return seconds, significant_step(seconds, _TIME_DIGITS) / 2
+        return seconds, base.significant_step(seconds, _TIME_DIGITS) / 2
     return seconds + 0.5, 0.5
 
 
-def parse_stats(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
+def parse_stats(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:
     """Yield a sample per epoch of stats.json: one array, one flat object per epoch."""
     return from_intervals(
         to_steps(_stats_marks(blocks, options.work_per_iteration)), "interval_total"
     )
 
 
-def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
+def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[base.Mark]:
     rest = b""
     for offset, block in blocks:
         text, start = rest + block, offset - len(rest)
@@ -212,7 +202,7 @@ def _stats_marks(blocks: Iterable[Block], images: int) -> Iterator[Mark]:
         rest = text[open_at:] if open_at >= 0 and len(text) - open_at <= _LONGEST else b""
 
 
-def _stats_mark(text: bytes, ended_at: int, images: int) -> Mark | None:
+def _stats_mark(text: bytes, ended_at: int, images: int) -> base.Mark | None:
     text = text.translate(None, b"\r\n\x00")  # a terminal may have wrapped it, within a number too
     if b'"Throughput (samples/sec)"' not in text:
         return None
@@ -227,4 +217,4 @@ def _stats_mark(text: bytes, ended_at: int, images: int) -> Mark | None:
         return None
     count = max(1, step // epoch)
     seconds = count * (images or 1) / rate if rate > 0 else float("nan")
-    return Mark(step, seconds, ended_at, loss=loss, floor=step - count, closes=True)
+    return base.Mark(step, seconds, ended_at, loss=loss, floor=step - count, closes=True)

@@ -13,17 +13,7 @@ import msgspec
 
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import (
-    REPEAT,
-    UNPLACED,
-    Mark,
-    Options,
-    TextFormat,
-    blank_colours,
-    line_around,
-    plain,
-    rank_and_stamp,
-)
+from mrbench.measure.parsers import base
 from mrbench.measure.parsers.line import PENDING, Shape, read_mark
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
@@ -43,7 +33,7 @@ _NESTED = re.compile(rb"\([^()]*\)")
 
 
 def parse(
-    blocks: Iterable[Block], options: Options, *, rule: TextFormat
+    blocks: Iterable[Block], options: base.Options, *, rule: base.TextFormat
 ) -> Iterator[IterationSample]:
     """Yield the samples of a log in which each mark is one line."""
     limit = skip_after(options.window) if options.window else None
@@ -60,7 +50,7 @@ def skip_after(window: Window) -> int:
 class _Numbering(msgspec.Struct):
     """Turns printed numbers into iterations counted from 1 over all epochs."""
 
-    rule: TextFormat
+    rule: base.TextFormat
     epochs_from: int
     epoch: int | None = None
     floor: int = 0
@@ -87,7 +77,7 @@ class _Numbering(msgspec.Struct):
         groups = self.rule.number.groupindex
         if "iteration" not in groups:
             return self._whole_epoch(match)
-        within = int(plain(match["iteration"])) - self.rule.counts_from + 1
+        within = int(base.plain(match["iteration"])) - self.rule.counts_from + 1
         if "epoch" not in groups or match["epoch"] is None:
             return self._recounted(within) if self.rule.recounts else (within, 0, False)
         printed = int(match["epoch"])
@@ -104,7 +94,7 @@ class _Numbering(msgspec.Struct):
         # The log does not say how long an epoch is: it is as long as its last mark. Where the
         # numbers go on over an epoch's end, they are not counted within epochs at all.
         if self.epoch is None or epoch < self.epoch:
-            self.floor = epoch * UNPLACED
+            self.floor = epoch * base.UNPLACED
         elif epoch > self.epoch and within <= self.last - self.floor:
             self.floor, self.guessed = self.last, True
         self.epoch, self.last = epoch, self.floor + within
@@ -115,7 +105,7 @@ class _Numbering(msgspec.Struct):
         printed = int(match["epoch"])
         self.epochs_from = min(self.epochs_from, printed) if printed >= 0 else self.epochs_from
         known = "per_epoch" in self.rule.number.groupindex and match["per_epoch"] is not None
-        length = int(plain(match["per_epoch"])) if known else self.rule.every or 0
+        length = int(base.plain(match["per_epoch"])) if known else self.rule.every or 0
         floor = (printed - self.epochs_from) * length
         return floor + length, floor, True
 
@@ -132,9 +122,9 @@ class _Paired(msgspec.Struct):
 
     seen: int = 0
     unlike: int = 0
-    before: Mark | None = None
+    before: base.Mark | None = None
 
-    def judged(self, mark: Mark) -> Mark:
+    def judged(self, mark: base.Mark) -> base.Mark:
         """Return a mark, whose value is unknown where most of the numbers have several."""
         if self.before is None or mark.iteration != self.before.iteration:
             self.seen += 1
@@ -168,11 +158,13 @@ class _Blocks(msgspec.Struct):
 
     def carry(self, offset: int, raw: bytes, match: re.Match[bytes]) -> None:
         """Keep the line of a number for the next block, which is to go on with the number."""
-        left, _ = line_around(raw, match.start(), match.end())
+        left, _ = base.line_around(raw, match.start(), match.end())
         self.rest, self.rest_at, self.resume = raw[left:], offset + left, match.start() - left
 
 
-def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) -> Iterator[Mark]:
+def _marks(
+    blocks: Iterable[Block], rule: base.TextFormat, skip_after: int | None
+) -> Iterator[base.Mark]:
     limit = math.inf if skip_after is None else skip_after
     numbering = _Numbering(rule, rule.epochs_from)
     simple = rule.number.groups == 1  # no epochs, and no pattern of a user's
@@ -218,7 +210,7 @@ def _marks(blocks: Iterable[Block], rule: TextFormat, skip_after: int | None) ->
             last = 0
 
 
-def _numbers(rule: TextFormat, block: bytes, start: int) -> Iterable[re.Match[bytes]]:
+def _numbers(rule: base.TextFormat, block: bytes, start: int) -> Iterable[re.Match[bytes]]:
     if rule.value is rule.number:  # a pattern of a user's
         return patience.matches(rule.number, block, start, key="log.pattern")
     return rule.number.finditer(block, start)
@@ -228,29 +220,31 @@ def _repeat(
     block: bytes,
     offset: int,
     match: re.Match[bytes],
-    rule: TextFormat,
+    rule: base.TextFormat,
     previous_end: int,
     *,
     shape: Shape,
     again: bool,
-) -> Iterator[Mark]:
+) -> Iterator[base.Mark]:
     """Yield REPEAT for a number that comes again, if it is a mark's and not an evaluation's."""
     if not again:
         return
     mark = read_mark(block, offset, match, rule, previous_end, shape=shape, final=False)
     if mark is not None and mark is not PENDING:
-        yield REPEAT
+        yield base.REPEAT
 
 
-def _readable(raw: bytes, rule: TextFormat, *, behind_window: bool) -> bytes:
+def _readable(raw: bytes, rule: base.TextFormat, *, behind_window: bool) -> bytes:
     """Return the block, as long as it was, without what stands in an expression's way."""
     if rule.value is rule.number:  # a carriage return ends a line, too: for `^`, `$` and `.`
-        return blank_colours(raw).replace(b"\r", b"\n")
+        return base.blank_colours(raw).replace(b"\r", b"\n")
     # Behind the window only numbers are read, into which no implementation prints a colour.
-    return raw if behind_window else blank_colours(raw)
+    return raw if behind_window else base.blank_colours(raw)
 
 
-def _begins(block: bytes, offset: int, rule: TextFormat, start: int) -> list[tuple[int, Mark]]:
+def _begins(
+    block: bytes, offset: int, rule: base.TextFormat, start: int
+) -> list[tuple[int, base.Mark]]:
     """Return what a starting process says before its first mark, and where."""
     found = rule.begins.finditer(block, start) if rule.begins else ()
     begins = [(match.start(), _begin(block, offset, match)) for match in found]
@@ -269,11 +263,11 @@ def _smoothing(match: re.Match[bytes]) -> int:
     return int(window[1]) if window else DEFAULT_SMOOTHING
 
 
-def _begin(block: bytes, offset: int, match: re.Match[bytes]) -> Mark:
+def _begin(block: bytes, offset: int, match: re.Match[bytes]) -> base.Mark:
     stated = match["iteration"] if "iteration" in match.re.groupindex else None
     value = math.nan if stated is None else 0.0
-    left, _ = line_around(block, match.start(), match.end())
-    rank, printed = rank_and_stamp(block[left : match.start()])
-    return Mark(
+    left, _ = base.line_around(block, match.start(), match.end())
+    rank, printed = base.rank_and_stamp(block[left : match.start()])
+    return base.Mark(
         int(stated or 0), value, offset + match.end(), begins=True, printed=printed, rank=rank
     )
