@@ -15,17 +15,6 @@ from mrbench.prepare import weights
 from mrbench.prepare.mirror import itself as own
 from mrbench.prepare.mirror import manifest, repos, wheels
 from mrbench.prepare.mirror.base import MANIFEST, REPOS, WEIGHTS, WHEELS, git_base, weights_folder
-from mrbench.prepare.mirror.manifest import (
-    Content,
-    Covered,
-    Installable,
-    Manifest,
-    Missing,
-    describe,
-    read_manifest,
-    this_platform,
-    write_manifest,
-)
 from mrbench.recipe.load import RecipeFile
 
 Stage = Callable[[str, str], None]
@@ -43,7 +32,7 @@ def create(
     pythons: Sequence[str] = (),
     leave_out: tuple[str, ...] = (),
     without_weights: bool = False,
-) -> Manifest:
+) -> manifest.Manifest:
     """Collect all that the recipes need; the manifest lists what is missing.
 
     suites: those of which all recipes are among files. mirror: where the repositories are taken
@@ -55,10 +44,11 @@ def create(
     _check(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder) as lock:
-        old = read_manifest(folder) if (folder / MANIFEST).exists() else None
-        if old and old.platform != this_platform():
+        old = manifest.read_manifest(folder) if (folder / MANIFEST).exists() else None
+        if old and old.platform != manifest.this_platform():
             raise UnavailableError(
-                f"{folder} is for {old.platform}, this is {this_platform()}", "name another folder"
+                f"{folder} is for {old.platform}, this is {manifest.this_platform()}",
+                "name another folder",
             )
         recipes = dict(old.recipes) if old else {}
         itself = dict(old.itself) if old else {}
@@ -67,11 +57,11 @@ def create(
             say = functools.partial(stage, file.name)
             kept, lacking = _repos(folder, file, mirror, say, lock)
             locked, unfound = _wheels(folder, file, mirror, say, leave_out)
-            loaded, unloaded = list[str](), list[Missing]()
+            loaded, unloaded = list[str](), list[manifest.Missing]()
             if not without_weights:
                 loaded, unloaded = _weights(folder, file, mirror, weights, say)
             env = file.recipe.environment
-            recipes[f"{file.suite_name}/{file.name}"] = Covered(
+            recipes[f"{file.suite_name}/{file.name}"] = manifest.Covered(
                 python=wheels.python_version(env),
                 packages_sha256=wheels.inputs_sha256(env, file.lock),
                 repos={place: tuple(commits) for place, commits in kept.items()},
@@ -81,15 +71,15 @@ def create(
                 without_weights=without_weights,
             )
         stage(folder.name, "adding up sizes and checksums")
-        content = Manifest(
-            platform=this_platform(),
+        content = manifest.Manifest(
+            platform=manifest.this_platform(),
             suites=tuple(sorted({*suites, *(old.suites if old else ())})),
             recipes=dict(sorted(recipes.items())),
             missing=manifest.lacking(recipes, itself),
             files=dict(sorted(_files(folder, recipes, itself, old).items())),
             itself=dict(sorted(itself.items())),
         )
-        write_manifest(folder, content)
+        manifest.write_manifest(folder, content)
     return content
 
 
@@ -121,7 +111,7 @@ def _locked(folder: Path) -> Iterator[int]:
 
 def _repos(
     folder: Path, file: RecipeFile, mirror: str | None, say: Say, lock: int
-) -> tuple[dict[str, list[str]], list[Missing]]:
+) -> tuple[dict[str, list[str]], list[manifest.Missing]]:
     kept: dict[str, list[str]] = {}
     missing = []
     for source in repos.sources(file):
@@ -129,13 +119,13 @@ def _repos(
             repos.add(folder, source, git_base(mirror), say, lock)
             kept.setdefault(repos.place(source), []).append(source.commit)
         except MrbenchError as exc:
-            missing.append(Missing(repos.title(source), str(exc)))
+            missing.append(manifest.Missing(repos.title(source), str(exc)))
     return kept, missing
 
 
 def _wheels(
     folder: Path, file: RecipeFile, mirror: str | None, say: Say, leave_out: tuple[str, ...]
-) -> tuple[list[str], list[Missing]]:
+) -> tuple[list[str], list[manifest.Missing]]:
     say("looking for the files of the lock")
     wheel_files, missing = wheels.find(file.recipe.environment, file.lock, mirror, leave_out)
     packages, lacking = wheels.find_packages(repos.all_sources(file), mirror)
@@ -147,7 +137,7 @@ def _wheels(
 
 def _weights(
     folder: Path, file: RecipeFile, mirror: str | None, named: Path | None, say: Say
-) -> tuple[list[str], list[Missing]]:
+) -> tuple[list[str], list[manifest.Missing]]:
     paths, missing = [], []
     for item in file.recipe.weights:
         try:
@@ -156,16 +146,16 @@ def _weights(
         except MrbenchError as exc:
             what = f"weights {item.file}"
             why = str(Problem(exc.text, exc.remedy)) if exc.key == what else str(exc)
-            missing.append(Missing(what, why))
+            missing.append(manifest.Missing(what, why))
     return paths, missing
 
 
 def _files(
     folder: Path,
-    recipes: dict[str, Covered],
-    itself: dict[str, Installable],
-    old: Manifest | None,
-) -> dict[str, Content]:
+    recipes: dict[str, manifest.Covered],
+    itself: dict[str, manifest.Installable],
+    old: manifest.Manifest | None,
+) -> dict[str, manifest.Content]:
     """Describe every file of the mirror.
 
     What a manifest says already of wheels and weights holds: they do not change, unless they were
@@ -176,13 +166,13 @@ def _files(
     for entry in recipes.values():
         for place in entry.repos:
             inside = (p for p in (folder / place).rglob("*") if p.is_file())
-            contents |= {str(p.relative_to(folder)): describe(p) for p in inside}
+            contents |= {str(p.relative_to(folder)): manifest.describe(p) for p in inside}
         for path in entry.files:
             if path not in contents:
-                contents[path] = describe(folder / path)
+                contents[path] = manifest.describe(folder / path)
     for path in (path for each in itself.values() for path in each.files):
         if path not in contents:
-            contents[path] = describe(folder / path)
+            contents[path] = manifest.describe(folder / path)
     return contents
 
 

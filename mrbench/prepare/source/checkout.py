@@ -14,17 +14,6 @@ from mrbench.model.inputs import Source, Substitution
 from mrbench.model.job import Workspace
 from mrbench.prepare.source import address, store, tree
 from mrbench.prepare.source.git import GitError, git, objects
-from mrbench.prepare.source.tree import (
-    ABSENT,
-    LINK,
-    Tracked,
-    as_workspace,
-    checkout_path,
-    expect,
-    record_path,
-    repository_name,
-    untouched,
-)
 
 Patches = tuple[tuple[str, bytes], ...]  # name and content, in the order to apply
 # Bytes as they are in the repository, whatever its .gitattributes or the user's want converted.
@@ -38,7 +27,7 @@ def make(
     bare = address.store_path(source.upstream)
     try:
         with store.locked(bare, on_progress) as lock:
-            existing = untouched(source, tuple(content for _, content in patches))
+            existing = tree.untouched(source, tuple(content for _, content in patches))
             return existing or _make(source, patches, mirror, on_progress, lock)
     except GitError as exc:
         full = store.NO_SPACE.search(exc.stderr)
@@ -56,7 +45,7 @@ def _make(
     say: Callable[[str], None],
     lock: int,
 ) -> Workspace:
-    path = checkout_path(source, tuple(content for _, content in patches))
+    path = tree.checkout_path(source, tuple(content for _, content in patches))
     # One place per upstream, under its lock: whatever is there was left by a process that died.
     making = path.parent / f".making-{sha256(source.upstream.encode()).hexdigest()[:12]}"
     old = making.with_suffix(".old")
@@ -68,17 +57,17 @@ def _make(
     try:
         store.ensure(bare, source, mirror, say, lock)
         fetched = store.size_bytes(bare) - before
-        say(f"checking out {repository_name(source.upstream)} at {source.revision[:12]}")
+        say(f"checking out {tree.repository_name(source.upstream)} at {source.revision[:12]}")
         record = _check_out(making, bare, store.with_commit(bare, source), patches, lock)
-        expect(source, record.tree)
+        tree.expect(source, record.tree)
         if path.exists():
             path.rename(old)
-        tree.write_record(record_path(path), record)
+        tree.write_record(tree.record_path(path), record)
         making.rename(path)
     finally:
         for left in (making, old):
             shutil.rmtree(left, ignore_errors=True)
-    return as_workspace(path, record, fetched, reused=False)
+    return tree.as_workspace(path, record, fetched, reused=False)
 
 
 def _check_out(
@@ -134,7 +123,7 @@ FAILED = re.compile(r"patch failed: (?P<file>.+):(?P<line>\d+)$", re.MULTILINE)
 
 
 def _substitute(
-    folder: Path, files: Iterable[Tracked], change: Substitution, source: Source
+    folder: Path, files: Iterable[tree.Tracked], change: Substitution, source: Source
 ) -> None:
     """Replace a text in the tracked files that the pattern selects, if it is where it should be.
 
@@ -149,7 +138,11 @@ def _substitute(
     matches: dict[Path, bytes] = {}
     lines = 0
     for file in files:
-        if file.size == ABSENT or file.mode == LINK or not _selected(file.path, change.files):
+        if (
+            file.size == tree.ABSENT
+            or file.mode == tree.LINK
+            or not _selected(file.path, change.files)
+        ):
             continue
         path = folder / file.path
         content = path.read_bytes()
@@ -206,13 +199,15 @@ def _headline(line: str, patch: bytes) -> str:
     return match.group().decode() if match else f"at line {line}"
 
 
-def _check_links(folder: Path, before: Iterable[Tracked], after: Iterable[Tracked]) -> None:
+def _check_links(
+    folder: Path, before: Iterable[tree.Tracked], after: Iterable[tree.Tracked]
+) -> None:
     """Refuse a symbolic link that leads out of the checkout by what was patched in.
 
     Upstream's own may lead anywhere, unless the patches turn one of the links on its way.
     """
-    known = {(file.path, file.oid) for file in before if file.mode == LINK}
-    links = [file for file in after if file.mode == LINK and file.size != ABSENT]
+    known = {(file.path, file.oid) for file in before if file.mode == tree.LINK}
+    links = [file for file in after if file.mode == tree.LINK and file.size != tree.ABSENT]
     if all((file.path, file.oid) in known for file in links):
         return
     for file in links:
