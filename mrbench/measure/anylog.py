@@ -25,9 +25,7 @@ from mrbench.measure.parsers import (
     FORMAT_NAMES,
     KIN,
     begun,
-    columns_in,
     counts_work,
-    lacking,
     parse_samples,
     rated_per,
     resolve_format,
@@ -36,6 +34,7 @@ from mrbench.measure.parsers import (
     unit_in,
     warning_of,
 )
+from mrbench.measure.parsers.rows import columns_in, lacking
 from mrbench.measure.rates import RatedLines
 from mrbench.measure.spans import ArrivalClock, Marks
 from mrbench.measure.stated_work import contradictions, is_foreign, stated_facts, stated_work

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers import read_column, with_columns
 from mrbench.measure.parsers.base import blank_colours, plain
+from mrbench.measure.parsers.rows import read_column, with_columns
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import LogStretch, Measurement
 from mrbench.model.metric import RESERVED, Metric, MetricPattern
@@ -227,10 +227,12 @@ def _read_rows(
     The rows of the window's iterations count; where the file counts them anew in each epoch, those
     up to the window's last row.
     """
-    named = with_columns(log) or log
+    named = with_columns(log)
+    if named is None or named.columns is None:
+        return
     window = _Numbered(*covered, named.counts_from)
     end = lines.ended_at if log.restarts else lines.until
-    for row in read_column(blocks, named, values.of.column or ""):
+    for row in read_column(blocks, named.columns, values.of.column or ""):
         if end is not None and row.ended_at > end:
             return
         if row.ended_at > lines.began_at and (log.restarts or row.iteration in window):

@@ -18,12 +18,12 @@ from mrbench.measure.log.blocks import BLOCK_BYTES, read_blocks, read_range
 from mrbench.measure.parsers import (
     FORMAT_NAMES,
     RESULT_FILES,
-    columns_in,
     parse_samples,
     resolve_format,
     work_unit,
 )
 from mrbench.measure.parsers.base import blank_colours
+from mrbench.measure.parsers.rows import columns_in
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Timing
 from mrbench.model.measurement import IterationSample, Measurement

@@ -22,7 +22,8 @@ from mrbench.measure.log.blocks import (
 from mrbench.measure.log.stated import read_stated
 from mrbench.measure.metrics import with_metrics
 from mrbench.measure.mfu.utilisation import mfu_of
-from mrbench.measure.parsers import lacking, parse_samples, until_past
+from mrbench.measure.parsers import parse_samples, until_past
+from mrbench.measure.parsers.rows import lacking
 from mrbench.measure.spans import Marks
 from mrbench.measure.totals import Totals
 from mrbench.measure.window import measure

@@ -12,10 +12,9 @@ from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers import text
-from mrbench.measure.parsers.base import Cell, Options, Parse, TextFormat
+from mrbench.measure.parsers import rows, text
+from mrbench.measure.parsers.base import Options, Parse, TextFormat
 from mrbench.measure.parsers.pattern import from_pattern, of_columns
-from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat, Per, Timing
 from mrbench.model.measurement import IterationSample
@@ -117,9 +116,7 @@ def parse_samples(
         parser: Parse = getattr(import_module(f"{__name__}.{module}"), function)
         return parser(blocks, options)
     if log.columns is not None:
-        rows = import_module(f"{__name__}.rows")
-        by_rows: Iterator[IterationSample] = rows.parse(blocks, options)
-        return by_rows
+        return rows.parse(blocks, options)
     name = resolve_format(log).format
     rule = _named(name) if name else from_pattern(log, unit)
     return text.parse(blocks, options, rule=rule)
@@ -226,38 +223,6 @@ def rated_per(log: LogFormat) -> Per:
     """Return whose rate the log prints."""
     name = log.format or ""
     return log.per or (_named(name).per if name in FORMATS else None) or "job"
-
-
-def with_columns(log: LogFormat) -> LogFormat | None:
-    """Return a result file's format with its columns; None for a log that has none."""
-    if log.columns is not None:
-        return log
-    module, _ = PARSERS.get(log.format or "", ("", ""))
-    return import_module(f"{__name__}.rows").KNOWN.get(log.format) if module == "rows" else None
-
-
-def read_column(blocks: Iterable[Block], log: LogFormat, name: str) -> Iterator[Cell]:
-    """Yield what the rows of a result file have in a column; see rows.read_column."""
-    rows = import_module(f"{__name__}.rows")
-    cells: Iterator[Cell] = rows.read_column(blocks, log.columns, name)
-    return cells
-
-
-def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:
-    """Return what kind of result file a file is, and its columns; see rows.columns_in."""
-    rows = import_module(f"{__name__}.rows")
-    found: tuple[str, list[str]] | None = rows.columns_in(head, suffix)
-    return found
-
-
-def lacking(head: bytes, log: LogFormat) -> Problem | None:
-    """Return why a result file gives no row, where its columns are the cause; see rows.lacking."""
-    known = with_columns(log)
-    if known is None or known.columns is None:
-        return None
-    rows = import_module(f"{__name__}.rows")
-    problem: Problem | None = rows.lacking(head, known.columns)
-    return problem
 
 
 def begun(block: bytes) -> str | None:

@@ -97,6 +97,11 @@ def _known(log: LogFormat, options: Options) -> Options:
     return options._replace(log=log, unit=None)
 
 
+def with_columns(log: LogFormat) -> LogFormat | None:
+    """Return a result file's format with its columns; None for a log that has none."""
+    return log if log.columns is not None else KNOWN.get(log.format or "")
+
+
 def read(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
     """Yield the rows that have the columns that are needed."""
     stream = iter(blocks)
@@ -145,8 +150,11 @@ def columns_in(head: bytes, suffix: str) -> tuple[str, list[str]] | None:
     return None
 
 
-def lacking(head: bytes, columns: Columns) -> Problem | None:
-    """Return why a file that begins with these bytes has no row with its columns, or None."""
+def lacking(head: bytes, log: LogFormat) -> Problem | None:
+    """Return why a result file, by how it begins, has no row with its columns, or None."""
+    columns = (with_columns(log) or log).columns
+    if columns is None:
+        return None
     if head[:2] in _UTF_16 or (b"\0" in head[:4096] and not tfevents.is_events(head)):
         return Problem("its text is UTF-16, or no text at all", "save it as UTF-8")
     line = head.lstrip().split(b"\n", 1)[0]
