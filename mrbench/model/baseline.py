@@ -44,8 +44,7 @@ class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     nodes: Annotated[Count, doc("Number of nodes that train together.")]
     unit: Annotated[Unit, doc("What the throughput counts.")] = "images"
     parameters: Annotated[
-        Mapping[str, Value],
-        doc("Parameters that had another value than their default, by name."),
+        Mapping[str, Value], doc("Parameters that had another value than their default, by name.")
     ] = {}
     now: Annotated[Speed, doc("The speed that counts today.")]
     throughput: Annotated[

@@ -25,8 +25,7 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
 
     cause: Annotated[Cause, doc("Likely cause of the difference.")]
     clock: Annotated[
-        str,
-        doc("The other clock: arrival, printed or total; launch: all that passed since then."),
+        str, doc("The other clock: arrival, printed or total; launch: all that passed since then.")
     ]
     first: Annotated[int, doc("First iteration where it shows (1-based).")]
     last: Annotated[int, doc("Last iteration where it shows (1-based).")]

@@ -67,6 +67,5 @@ class Dataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     synthetic: Annotated[
-        SyntheticData | None,
-        doc("Train on images that mrbench draws; --data is then not needed."),
+        SyntheticData | None, doc("Train on images that mrbench draws; --data is then not needed.")
     ] = None

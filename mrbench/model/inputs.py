@@ -26,10 +26,7 @@ _PINNED = (
 _TREE = ("is not a tree id of 40 hex digits", "`mrbench prepare --checkout-only` prints it")
 Commit = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _PINNED})]
 Tree = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", extra={PROBLEM: _TREE})]
-_EXACT = (
-    "is not a package with its exact version",
-    "give it as NAME==VERSION, e.g. mmdet==3.3.0",
-)
+_EXACT = ("is not a package with its exact version", "give it as NAME==VERSION, e.g. mmdet==3.3.0")
 _FILE = (
     "is not a SHA-256 of 64 hex digits",
     "give that of the wheel or sdist, as the package's page on its index shows it",
@@ -116,8 +113,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     sha256: Annotated[
-        FileSha256 | None,
-        doc("SHA-256 of the package's wheel or sdist: 64 hex digits."),
+        FileSha256 | None, doc("SHA-256 of the package's wheel or sdist: 64 hex digits.")
     ] = None
     tree: Annotated[
         Tree | None,
@@ -138,8 +134,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         doc("Literal replacements to make before the patches are applied."),
     ] = ()
     paths: Annotated[
-        Words,
-        doc("Sparse-checkout patterns: check out these parts only. Default: everything."),
+        Words, doc("Sparse-checkout patterns: check out these parts only. Default: everything.")
     ] = ()
 
     @property
@@ -161,11 +156,7 @@ def is_package(upstream: str) -> bool:
 class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Python package to build from a repository at one commit, or from an index's sdist."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {
-        **Source.LATER,
-        "substitutions": (),
-        "variables": {},
-    }
+    LATER: ClassVar[Mapping[str, Any]] = {**Source.LATER, "substitutions": (), "variables": {}}
     UNLESS: ClassVar[Mapping[str, tuple[str, ...]]] = Source.UNLESS
 
     url: Annotated[str, doc("Repository to fetch from: an https, ssh or file URL.")] = ""
@@ -186,12 +177,10 @@ class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Tree | None, doc("Git tree id that the source must have once it is changed.")
     ] = None
     substitutions: Annotated[
-        tuple[Substitution, ...],
-        doc("Literal replacements to make before it is built."),
+        tuple[Substitution, ...], doc("Literal replacements to make before it is built.")
     ] = ()
     variables: Annotated[
-        Mapping[str, str],
-        doc("Environment variables of the build, e.g. {MAX_JOBS: '4'}."),
+        Mapping[str, str], doc("Environment variables of the build, e.g. {MAX_JOBS: '4'}.")
     ] = {}
     folder: Annotated[str, doc("Folder with the package's setup.py or pyproject.toml.")] = "."
 
@@ -252,8 +241,7 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         doc("Pages or folders that list wheels, as https or file URLs, e.g. file:///data/wheels."),
     ] = ()
     packages: Annotated[
-        tuple[Package, ...],
-        doc("Python packages to build from repositories instead of an index."),
+        tuple[Package, ...], doc("Python packages to build from repositories instead of an index.")
     ] = ()
     supplied: Annotated[
         Words,
@@ -270,8 +258,7 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         ),
     ] = ()
     probe: Annotated[
-        Words,
-        doc("Modules that must import once everything is installed, e.g. torch."),
+        Words, doc("Modules that must import once everything is installed, e.g. torch.")
     ] = ()
     system: Annotated[
         Words,
@@ -338,12 +325,10 @@ class WeightsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     md5: Annotated[str | None, doc("Published MD5 digest in hex, 32 digits.")] = None
     sha256: Annotated[str | None, doc("Published SHA-256 digest in hex, 64 digits.")] = None
     sha256_prefix: Annotated[
-        str | None,
-        doc("The first digits of the SHA-256 digest, where no more is published."),
+        str | None, doc("The first digits of the SHA-256 digest, where no more is published.")
     ] = None
     link: Annotated[
-        str | None,
-        doc("Path in the checkout where a link to the file is made, if needed."),
+        str | None, doc("Path in the checkout where a link to the file is made, if needed.")
     ] = None
 
 

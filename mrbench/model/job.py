@@ -103,17 +103,14 @@ class UsableEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     template: Annotated[Path, doc("Folder of the source that runs are copied from.")]
     digest: Annotated[str, doc("Name of the environment: SHA-256 of all that decides it.")]
     frozen: Annotated[
-        tuple[str, ...],
-        doc("Installed packages with their versions, as pip freeze lists them."),
+        tuple[str, ...], doc("Installed packages with their versions, as pip freeze lists them.")
     ]
     reused: Annotated[bool, doc("Whether it was there already.")]
     interpreter: Annotated[
-        str | None,
-        doc("Implementation, version and build of the interpreter; null: an image's."),
+        str | None, doc("Implementation, version and build of the interpreter; null: an image's.")
     ] = None
     built_with: Annotated[
-        Mapping[str, str] | None,
-        doc("The caller's variables that compilers were given, if any."),
+        Mapping[str, str] | None, doc("The caller's variables that compilers were given, if any.")
     ] = None
     built: Annotated[
         tuple[BuiltPackage, ...],

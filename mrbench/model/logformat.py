@@ -11,12 +11,7 @@ from mrbench.model.metric import MetricName, MetricPattern
 
 Clock = Literal["log", "arrival"]
 Timing = Literal[
-    "interval_mean",
-    "running_mean",
-    "rate",
-    "iterations_per_second",
-    "interval_total",
-    "cumulative",
+    "interval_mean", "running_mean", "rate", "iterations_per_second", "interval_total", "cumulative"
 ]
 TimeUnit = Literal["s", "ms", "us", "min", "h", "it/s"]
 Per = Literal["job", "device"]
@@ -27,8 +22,7 @@ class Columns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     iteration: Annotated[str, doc("The iteration; an event file's steps are called step.")] = "step"
     value: Annotated[
-        str | None,
-        doc("The value that timing describes; without one another clock leads."),
+        str | None, doc("The value that timing describes; without one another clock leads.")
     ] = None
     loss: Annotated[str | None, doc("The loss.")] = None
     data: Annotated[str | None, doc("Time spent waiting for data, in the value's unit.")] = None
@@ -174,8 +168,7 @@ class LogFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     clock: Annotated[
-        Clock,
-        doc("Clock that leads: the log's own numbers, or the arrival of its lines."),
+        Clock, doc("Clock that leads: the log's own numbers, or the arrival of its lines.")
     ] = "log"
     keep: Annotated[
         Words,

@@ -153,8 +153,7 @@ class LogStretch(msgspec.Struct, frozen=True, kw_only=True):
     began_at: Annotated[int, doc("Behind the number of the last line before them.")]
     ended_at: Annotated[int, doc("Behind the number of the last of them.")]
     until: Annotated[
-        int | None,
-        doc("Behind the last line of their process; null: no other process follows."),
+        int | None, doc("Behind the last line of their process; null: no other process follows.")
     ] = None
 
 
@@ -163,8 +162,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Annotated[Status, doc("ok, or why there is no number.")]
     throughput: Annotated[
-        float | None,
-        doc("Units of work per second; null unless status is ok."),
+        float | None, doc("Units of work per second; null unless status is ok.")
     ] = None
     unit: Annotated[Unit, doc("What the throughput counts.")] = "images"
     seconds_per_iteration: Annotated[float | None, doc("Mean time of an iteration in seconds.")] = (
@@ -180,8 +178,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     drift: Annotated[Drift | None, doc("Trend within the window.")] = None
     pauses: Annotated[
-        Pauses | None,
-        doc("Pauses within the window; null: none were seen, or an older record."),
+        Pauses | None, doc("Pauses within the window; null: none were seen, or an older record.")
     ] = None
     unsteady: Annotated[
         Unsteady | None,
@@ -205,8 +202,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         float | None, doc("Seconds of the window by the arrival of its lines.")
     ] = None
     printed_seconds: Annotated[
-        float | None,
-        doc("Seconds of the window by the time stamps that the log prints."),
+        float | None, doc("Seconds of the window by the time stamps that the log prints.")
     ] = None
     passed_seconds: Annotated[
         float | None,
@@ -216,15 +212,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     agreement: Annotated[
-        float | None,
-        doc("Seconds of the clock that is not the log's, divided by the log's."),
+        float | None, doc("Seconds of the clock that is not the log's, divided by the log's.")
     ] = None
     agreement_error: Annotated[
         float | None, doc("Error of the agreement that rounding may have made.")
     ] = None
     disagreement: Annotated[
-        Disagreement | None,
-        doc("Where and why two clocks differ by more than they may."),
+        Disagreement | None, doc("Where and why two clocks differ by more than they may.")
     ] = None
     compared: Annotated[
         tuple[ComparedClock, ...] | None,
@@ -251,8 +245,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     lines: Annotated[
-        LogStretch | None,
-        doc("Where the window's lines stand in the log; null in older records."),
+        LogStretch | None, doc("Where the window's lines stand in the log; null in older records.")
     ] = None
     metrics: Annotated[
         Mapping[MetricName, Metric] | None,
@@ -263,12 +256,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
     began: Annotated[int | None, doc("Iterations done before the process's first log line.")] = None
     began_s: Annotated[
-        float | None,
-        doc("When the covered iterations began, in seconds of the monotonic clock."),
+        float | None, doc("When the covered iterations began, in seconds of the monotonic clock.")
     ] = None
     ended_s: Annotated[
-        float | None,
-        doc("When the covered iterations ended, in seconds of the monotonic clock."),
+        float | None, doc("When the covered iterations ended, in seconds of the monotonic clock.")
     ] = None
     timed: Annotated[
         tuple[TimedStretch, ...] | None,

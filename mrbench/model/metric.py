@@ -40,8 +40,7 @@ class MetricPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         str, Meta(max_length=20, description="Unit of the value, e.g. GiB. Default: none.")
     ] = ""
     aggregation: Annotated[
-        Aggregation,
-        doc("What becomes of the window's values: mean, last, max or min."),
+        Aggregation, doc("What becomes of the window's values: mean, last, max or min.")
     ] = "mean"
     description: Annotated[str, doc("What the value is, in words, for the text below a table.")] = (
         ""

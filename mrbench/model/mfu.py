@@ -42,8 +42,7 @@ class FlopsPerUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ]
     attention: Annotated[Attention, _ATTENTION]
     values: Annotated[
-        Mapping[str, Value],
-        doc("Numbers of the formula by name, e.g. {layers: 12, width: 768}."),
+        Mapping[str, Value], doc("Numbers of the formula by name, e.g. {layers: 12, width: 768}.")
     ] = {}
     attention_formula: Annotated[
         Value | None,

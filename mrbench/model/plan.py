@@ -43,13 +43,11 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     framework: Annotated[str, doc("Deep learning framework, e.g. PyTorch.")]
     pinned: Annotated[bool, doc("Whether it trains the recipe's own commit; false with --commit.")]
     source: Annotated[
-        Source,
-        doc("Code to train. No tree where --commit or --gpus change the source."),
+        Source, doc("Code to train. No tree where --commit or --gpus change the source.")
     ]
     patch_sha256: Annotated[Mapping[str, Sha256], doc("SHA-256 of each patch file, by name.")]
     adaptation: Annotated[
-        Adaptation | None,
-        doc("What the suite changes on top of the source's own patches."),
+        Adaptation | None, doc("What the suite changes on top of the source's own patches.")
     ]
     environment: Annotated[Environment, doc("Python interpreter and libraries to train with.")]
     lock_sha256: Annotated[Sha256 | None, doc("SHA-256 of the lock file, if any.")]
@@ -81,8 +79,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     precision: Annotated[str, doc("Number format of the training, e.g. float32.")]
     image_size: Annotated[
-        str | None,
-        doc("Pixels of an image's shorter and longer side at most, e.g. 800/1333."),
+        str | None, doc("Pixels of an image's shorter and longer side at most, e.g. 800/1333.")
     ]
     window: Annotated[Window, doc("Iterations to measure.")]
     log: Annotated[LogFormat, doc("How to parse the log, with all that its format implies.")]
@@ -93,17 +90,14 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     nodes: Annotated[Count, doc("Number of nodes that train together.")] = 1
     on_each_node: Annotated[
-        bool,
-        doc("Several nodes: whether the command is run on each, not on the first."),
+        bool, doc("Several nodes: whether the command is run on each, not on the first.")
     ] = False
 
     inherit: Annotated[
-        tuple[str, ...],
-        doc("Further variables of the caller's that the training gets, by name."),
+        tuple[str, ...], doc("Further variables of the caller's that the training gets, by name.")
     ] = ()
     flops: Annotated[
-        Flops | None,
-        doc("Floating-point operations for one unit of work, which MFU needs."),
+        Flops | None, doc("Floating-point operations for one unit of work, which MFU needs.")
     ] = None
     parameters: Annotated[
         Mapping[str, PlannedParameter],

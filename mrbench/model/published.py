@@ -14,13 +14,7 @@ Share = Annotated[float, Meta(ge=0, lt=1)]
 Unknown = Literal["unknown"]
 Of = Literal["rate", "time", "clock", "unknown"]
 Statistic = Literal[
-    "mean",
-    "median",
-    "single",
-    "max",
-    "mean_of_epoch_means",
-    "work_over_time",
-    "unknown",
+    "mean", "median", "single", "max", "mean_of_epoch_means", "work_over_time", "unknown"
 ]
 RuleUnit = Literal["images", "tokens", "samples", "sequences", "steps", "unknown"]
 Excluded = Literal["eval", "checkpoint", "logging", "sampling", "compile", "first_steps", "unknown"]
@@ -33,15 +27,13 @@ class Lines(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     first: Annotated[Number | None, doc("First iteration of a range, as the log prints it.")] = None
     last: Annotated[
-        int | bool | None,
-        doc("Last iteration of that range; or true, alone: only the last line."),
+        int | bool | None, doc("Last iteration of that range; or true, alone: only the last line.")
     ] = None
     only: Annotated[Number | None, doc("Only the line of this iteration, e.g. 90.")] = None
     skip_first: Annotated[Number | None, doc("Leave out so many lines at the beginning.")] = None
     count: Annotated[Count | None, doc("With skip_first: take so many lines after them.")] = None
     skip_fraction: Annotated[
-        Share | None,
-        doc("Leave out this share of the lines at the beginning, 0 to 1."),
+        Share | None, doc("Leave out this share of the lines at the beginning, 0 to 1.")
     ] = None
     skip_first_per_epoch: Annotated[
         Number | None, doc("Leave out so many lines at each epoch's beginning.")
@@ -111,8 +103,7 @@ class PublishedRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         doc("What the trainer's own timer leaves out; empty: nothing is known of it."),
     ] = ()
     first_steps: Annotated[
-        Count | None,
-        doc("How many steps that is, where `excludes` has first_steps."),
+        Count | None, doc("How many steps that is, where `excludes` has first_steps.")
     ] = None
     complete: Annotated[
         bool,
@@ -211,12 +202,10 @@ class ByRule(Struct, frozen=True, kw_only=True):
     first: Annotated[int | None, doc("The first of them, as the log prints it.")] = None
     last: Annotated[int | None, doc("The last of them.")] = None
     whole_log: Annotated[
-        float | None,
-        doc("Work over time from the log's first iteration to its last, in `unit`."),
+        float | None, doc("Work over time from the log's first iteration to its last, in `unit`.")
     ] = None
     difference: Annotated[
-        float | None,
-        doc("Throughput by the rule by that of the whole log, minus 1."),
+        float | None, doc("Throughput by the rule by that of the whole log, minus 1.")
     ] = None
     ours: Annotated[float | None, doc("mrbench's own number over its window, in `unit`.")] = None
     ours_first: Annotated[
@@ -227,8 +216,7 @@ class ByRule(Struct, frozen=True, kw_only=True):
         float | None, doc("Throughput by the rule by mrbench's own, minus 1.")
     ] = None
     effects: Annotated[
-        tuple[Effect, ...],
-        doc("Where the difference to the whole log comes from, by its causes."),
+        tuple[Effect, ...], doc("Where the difference to the whole log comes from, by its causes.")
     ] = ()
     published: Annotated[float | None, doc("The number that was published, where it is given.")] = (
         None

@@ -99,20 +99,17 @@ class Launch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ()
     multi_node: Annotated[
-        MultiNode | None,
-        doc("How to train on several nodes. Default: it cannot."),
+        MultiNode | None, doc("How to train on several nodes. Default: it cannot.")
     ] = None
     shell: Annotated[bool, doc("Whether bash runs the command, e.g. for pipes.")] = False
     terminal: Annotated[
-        bool,
-        doc("Whether the training gets a terminal, for programs that need one."),
+        bool, doc("Whether the training gets a terminal, for programs that need one.")
     ] = False
     wall_clock_limit_s: Annotated[Seconds, doc("Seconds after which the training is ended.")] = (
         7200.0
     )
     stall_limit_s: Annotated[
-        Seconds,
-        doc("Seconds without any output after which the training is ended."),
+        Seconds, doc("Seconds without any output after which the training is ended.")
     ] = 1800.0
 
 
@@ -131,8 +128,7 @@ class OtherGpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         doc("Literal replacements to make for another number of GPUs; placeholders are filled in."),
     ] = ()
     allowed: Annotated[
-        tuple[Count, ...],
-        doc("Numbers of GPUs that work, e.g. [1, 2, 4]. Default: any number."),
+        tuple[Count, ...], doc("Numbers of GPUs that work, e.g. [1, 2, 4]. Default: any number.")
     ] = ()
     multiples_of: Annotated[
         Count | None, doc("Multiples of this number of GPUs work as well, e.g. 8.")
@@ -150,8 +146,7 @@ class RandomWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = ()
     tree: Annotated[
-        Tree | None,
-        doc("Git tree id that the checkout must have once these are made."),
+        Tree | None, doc("Git tree id that the checkout must have once these are made.")
     ] = None
     arguments: Annotated[
         Words,
@@ -210,28 +205,21 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ]
     throughput: Annotated[
-        float,
-        Meta(gt=0, description="Throughput that the log shows, worked out by hand."),
+        float, Meta(gt=0, description="Throughput that the log shows, worked out by hand.")
     ]
     origin: Annotated[
-        str,
-        doc("What ran where, and how the number was found without mrbench, in words."),
+        str, doc("What ran where, and how the number was found without mrbench, in words.")
     ]
     window: Annotated[Window | None, doc("Window of that training. Default: the suite's.")] = None
     work_per_iteration: Annotated[
-        Count | None,
-        doc("Work per iteration of that training. Default: the recipe's."),
+        Count | None, doc("Work per iteration of that training. Default: the recipe's.")
     ] = None
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One implementation, as its YAML pins it."""
 
-    LATER: ClassVar[Mapping[str, Any]] = {
-        "parameters": {},
-        "random_weights": None,
-        "licence": "",
-    }
+    LATER: ClassVar[Mapping[str, Any]] = {"parameters": {}, "random_weights": None, "licence": ""}
 
     title: Annotated[str, doc("Name to show in tables, e.g. detectron2.")]
     framework: Annotated[str, doc("Deep learning framework, e.g. PyTorch.")]
@@ -251,8 +239,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     guards: Annotated[Guards, doc("What keeps the window clean, in words.")]
     data: Annotated[Dataset | None, doc("Dataset to train on. Default: it needs none.")] = None
     weights: Annotated[
-        tuple[WeightsFile, ...],
-        doc("Files of pretrained weights that the training starts from."),
+        tuple[WeightsFile, ...], doc("Files of pretrained weights that the training starts from.")
     ] = ()
     starts_from: Annotated[
         str,
@@ -266,8 +253,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     adaptation: Annotated[
-        Adaptation | None,
-        doc("What the suite changes on top of the source's own patches."),
+        Adaptation | None, doc("What the suite changes on top of the source's own patches.")
     ] = None
     parameters: Annotated[
         Mapping[str, Parameter],
@@ -280,8 +266,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         OtherGpus, doc("How to train on another number of GPUs than the suite's.")
     ] = OtherGpus()
     sample: Annotated[
-        Sample | None,
-        doc("A log of this training with a known throughput, for `mrbench check`."),
+        Sample | None, doc("A log of this training with a known throughput, for `mrbench check`.")
     ] = None
     software: Annotated[
         Mapping[str, Value],

@@ -185,8 +185,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     environment: Annotated[UsableEnvironment | None, doc("Interpreter and packages.")] = None
     weights: Annotated[tuple[UsedWeights, ...] | None, doc("What it trained from.")] = None
     data_images: Annotated[
-        int | None,
-        doc("Images of the data set, where it is small enough to be counted."),
+        int | None, doc("Images of the data set, where it is small enough to be counted.")
     ] = None
     converted: Annotated[
         ConvertedData | None,
@@ -212,8 +211,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     not_kept: Annotated[
-        tuple[str, ...] | None,
-        doc("What could not be kept of the run after its window, and why."),
+        tuple[str, ...] | None, doc("What could not be kept of the run after its window, and why.")
     ] = None
     validity: Annotated[Validity | None, doc("Whether the number counts.")] = None
     files: Annotated[Mapping[str, FileDigest] | None, doc("All files of the run's folder.")] = None

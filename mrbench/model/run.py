@@ -32,8 +32,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
         doc("Why it ended: by itself, ended by mrbench after the window, interrupted, ..."),
     ]
     code: Annotated[
-        int | None,
-        doc("Exit status; negative: the signal that ended it; null: it never started."),
+        int | None, doc("Exit status; negative: the signal that ended it; null: it never started.")
     ]
     seconds: Annotated[float, doc("Seconds from start to end.")]
     message: Annotated[str, doc("What there is to say beyond the reason; else empty.")] = ""

@@ -48,8 +48,7 @@ class Pauses(msgspec.Struct, frozen=True, kw_only=True):
 
     each: Annotated[tuple[Pause, ...], doc("The pauses in order.")]
     seconds_per_iteration_without: Annotated[
-        float,
-        doc("Mean time of an iteration outside their intervals, in seconds."),
+        float, doc("Mean time of an iteration outside their intervals, in seconds.")
     ]
     throughput_without: Annotated[
         float | None,

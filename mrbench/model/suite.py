@@ -34,8 +34,7 @@ class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = {}
     unit: Annotated[Unit, doc("What its numbers count per second.")] = "images"
     throughput: Annotated[
-        Mapping[str, float],
-        doc("Published throughput by implementation, e.g. {detectron2: 59}."),
+        Mapping[str, float], doc("Published throughput by implementation, e.g. {detectron2: 59}.")
     ] = {}
     column: Annotated[
         str,
@@ -52,8 +51,7 @@ class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     labels: Annotated[
-        Mapping[str, str],
-        doc("What the source calls each implementation, in reStructuredText."),
+        Mapping[str, str], doc("What the source calls each implementation, in reStructuredText.")
     ] = {}
     definitions: Annotated[
         str, doc("reStructuredText definitions of the source that the labels need.")
@@ -128,10 +126,7 @@ class Disparity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What some recipes of a suite do otherwise than the others, and what that does to it."""
 
     what: Annotated[str, doc("What differs, in a few words, e.g. padding.")]
-    of: Annotated[
-        Words,
-        doc("Implementations that differ from the others, e.g. [tf-models]."),
-    ]
+    of: Annotated[Words, doc("Implementations that differ from the others, e.g. [tf-models].")]
     how: Annotated[
         str,
         doc(
@@ -165,13 +160,11 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = True
     window: Annotated[
-        Window,
-        doc("Iterations to measure: first+1 to last, e.g. {first: 100, last: 500}."),
+        Window, doc("Iterations to measure: first+1 to last, e.g. {first: 100, last: 500}.")
     ]
     hardware: Annotated[Hardware, doc("Machine that the suite is about; --gpus asks for another.")]
     order: Annotated[
-        Words,
-        doc("Implementations in the order of runs and tables, e.g. [detectron2]."),
+        Words, doc("Implementations in the order of runs and tables, e.g. [detectron2].")
     ] = ()
     references: Annotated[
         tuple[Reference, ...], doc("Published tables to show beside our numbers.")

@@ -48,12 +48,10 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     title: Annotated[str, doc("The recipe's title.")]
     framework: Annotated[str, doc("Deep learning framework.")]
     licence: Annotated[
-        str | None,
-        doc("Licence of the project that was trained, as SPDX says; null: unknown."),
+        str | None, doc("Licence of the project that was trained, as SPDX says; null: unknown.")
     ] = None
     licence_of_now: Annotated[
-        bool,
-        doc("Whether a recipe of this mrbench says it, and not the older record."),
+        bool, doc("Whether a recipe of this mrbench says it, and not the older record.")
     ] = False
     commit: Annotated[str, doc("The source's commit; a package's SHA-256.")]
     pinned: Annotated[bool, doc("Whether that is the recipe's own commit.")]
@@ -97,20 +95,15 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     repeats: Annotated[int, doc("Number of valid runs.")]
     failed_repeats: Annotated[int, doc("Number of the others.")]
     ledger_runs: Annotated[
-        int | None,
-        doc("Number of all runs of the row's plan, by the ledger; null: there is none."),
+        int | None, doc("Number of all runs of the row's plan, by the ledger; null: there is none.")
     ] = None
     ledger_missing: Annotated[bool, doc("Whether its runs are in a ledger that is not here.")] = (
         False
     )
     registered: Annotated[
-        Registered | None,
-        doc("The registration that all its valid runs are bound to; else null."),
+        Registered | None, doc("The registration that all its valid runs are bound to; else null.")
     ] = None
-    aggregation: Annotated[
-        str,
-        doc("How the number is made of the runs; empty: their mean."),
-    ] = ""
+    aggregation: Annotated[str, doc("How the number is made of the runs; empty: their mean.")] = ""
     ledger: Annotated[PlanRuns | None, doc("What became of all runs of the row's plan.")] = None
     earlier_runs: Annotated[
         int,
@@ -143,8 +136,7 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     by_rule_unit: Annotated[str | None, doc("Its unit, e.g. tokens/s per device.")] = None
     by_rule_difference: Annotated[
-        float | None,
-        doc("Throughput by the rule by that run's own number, minus 1."),
+        float | None, doc("Throughput by the rule by that run's own number, minus 1.")
     ] = None
     by_rule_reason: Annotated[
         str | None, doc("Why the rule makes no number of that log, if it makes none.")
@@ -152,8 +144,7 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     published_throughput: Annotated[float | None, doc("Published number.")]
     reference: Annotated[str | None, doc("Name of the published table.")]
     ratio: Annotated[
-        float | None,
-        doc("Measured by published; null on other hardware or at another commit."),
+        float | None, doc("Measured by published; null on other hardware or at another commit.")
     ]
     same_hardware: Annotated[
         bool, doc("Whether hardware and commit are those of the published table.")
@@ -167,8 +158,7 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     notes: Annotated[tuple[str, ...], doc("Notes on the valid runs.")]
     slowed: Annotated[tuple[str, ...], doc("Those of them that say what slowed the machine.")]
     joules_per_unit: Annotated[
-        float | None,
-        doc("Joules of the GPUs for one image (or unit): mean of the valid runs."),
+        float | None, doc("Joules of the GPUs for one image (or unit): mean of the valid runs.")
     ] = None
     mfu: Annotated[
         float | None,
@@ -178,8 +168,7 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     mfu_reason: Annotated[
-        str | None,
-        doc("Why there is none; null also where the recipe states no FLOPs."),
+        str | None, doc("Why there is none; null also where the recipe states no FLOPs.")
     ] = None
     mfu_printed: Annotated[
         float | None, doc("The MFU that the newest run's log prints, as a share.")
@@ -238,12 +227,10 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     folder: Annotated[str | None, doc("Folder of the newest valid run.")]
     footnote_number: Annotated[int | None, doc("Number of the footnote.")] = None
     lead: Annotated[
-        Lead | None,
-        doc("Of the row with the highest number: by how much it leads; else null."),
+        Lead | None, doc("Of the row with the highest number: by how much it leads; else null.")
     ] = None
     relative: Annotated[
-        float | UnsetType | None,
-        doc("With --relative-to: throughput by those of relative_to."),
+        float | UnsetType | None, doc("With --relative-to: throughput by those of relative_to.")
     ] = UNSET
     low_relative: Annotated[
         float | UnsetType | None,

@@ -200,8 +200,7 @@ class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
         Statistics | None, doc("Share of time in which a kernel ran, in percent.")
     ] = None
     memory_utilisation_percent: Annotated[
-        Statistics | None,
-        doc("Share of time in which memory was read or written, in percent."),
+        Statistics | None, doc("Share of time in which memory was read or written, in percent.")
     ] = None
     memory_used_bytes: Annotated[Statistics | None, doc("Memory in use, in bytes.")] = None
     power_w: Annotated[Statistics | None, doc("Power draw in watts.")] = None
@@ -226,8 +225,7 @@ class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
         doc("Where the energy comes from: the GPU's counter, or power times time."),
     ] = None
     slowed_share: Annotated[
-        dict[str, float] | None,
-        doc("Shares of the window, 0 to 1, by what slowed the GPU."),
+        dict[str, float] | None, doc("Shares of the window, 0 to 1, by what slowed the GPU.")
     ] = None
 
 
@@ -266,8 +264,7 @@ class CpuLimits(msgspec.Struct, frozen=True, kw_only=True):
         None
     )
     clock_share: Annotated[
-        float | None,
-        doc("Clock of the fastest processor by the highest it can have, 0 to 1."),
+        float | None, doc("Clock of the fastest processor by the highest it can have, 0 to 1.")
     ] = None
 
 
@@ -284,12 +281,10 @@ class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
         float | None, doc("Processors busy with neither training nor telemetry.")
     ] = None
     cpu_load: Annotated[
-        CpuLoad | None,
-        doc("Who used the training's processors; null: unknown, as in older runs."),
+        CpuLoad | None, doc("Who used the training's processors; null: unknown, as in older runs.")
     ] = None
     cpu_limits: Annotated[
-        CpuLimits | None,
-        doc("What limited the processors; null: unknown, as in older runs."),
+        CpuLimits | None, doc("What limited the processors; null: unknown, as in older runs.")
     ] = None
     memory_used_bytes: Annotated[Statistics | None, doc("Memory in use, in bytes.")] = None
     disk_read_bytes_per_s: Annotated[Statistics | None, doc("Bytes read from disks a second.")] = (
@@ -313,12 +308,10 @@ class TreeSummary(msgspec.Struct, frozen=True, kw_only=True):
     threads: Annotated[Statistics | None, doc("Number of threads.")] = None
     cpu_cores: Annotated[Statistics | None, doc("Processors that they kept busy.")] = None
     memory_bytes: Annotated[
-        Statistics | None,
-        doc("Memory in bytes; shared pages count once for each process."),
+        Statistics | None, doc("Memory in bytes; shared pages count once for each process.")
     ] = None
     memory_proportional_bytes: Annotated[
-        Count | None,
-        doc("Memory in bytes after the window, shared pages counted once."),
+        Count | None, doc("Memory in bytes after the window, shared pages counted once.")
     ] = None
 
 
@@ -361,8 +354,7 @@ class TelemetrySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         None
     )
     bound_by: Annotated[
-        BoundBy | None,
-        doc("What held the training up: its GPUs, or the loading of data."),
+        BoundBy | None, doc("What held the training up: its GPUs, or the loading of data.")
     ] = None
     bound_by_reason: Annotated[str | None, doc("Why, in words.")] = None
     gpus_in_use: Annotated[
