@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -282,5 +282,10 @@ def rules_for(a: Facts, b: Facts) -> Rules:
 
 def meaning(key: str, rules: Rules) -> tuple[Kind, str]:
     """Return what a difference in a fact means, and why."""
-    fits = [k for k in rules if key == k or (key.startswith(k) and key[len(k)] in ".[")]
-    return rules[max(fits, key=len)] if fits else (EXPLAINS, "not known to be harmless")
+    return rules.get(beginning(key, rules), (EXPLAINS, "not known to be harmless"))
+
+
+def beginning(key: str, keys: Iterable[str]) -> str:
+    """Return the longest of these keys that a fact's dotted key begins with, or nothing."""
+    fits = [k for k in keys if key == k or (key.startswith(k) and key[len(k)] in ".[")]
+    return max(fits, key=len, default="")

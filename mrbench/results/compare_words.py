@@ -13,7 +13,7 @@ from mrbench.model.comparison import (  # fmt: skip
 )
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.work import rate_name
-from mrbench.record.provenance import SLOWED
+from mrbench.record.provenance import SLOWED, beginning
 from mrbench.results import footnotes
 from mrbench.text import one_line, shorten
 
@@ -31,6 +31,7 @@ CONCERNS: Mapping[str, tuple[str, ...]] = {
     "plan": ("plan", "stated", "weights"),
     "measurement": ("suite", "forced", "mrbench"),
 }
+_CONCERN_OF = {start: concern for concern, starts in CONCERNS.items() for start in starts}
 PACKAGES = "packages"
 MOST_PACKAGES, MOST_HARMLESS = 4, 6  # that a line names
 
@@ -117,13 +118,7 @@ def _by_concern(differences: Sequence[Difference]) -> dict[str, list[Difference]
 
 def concern(key: str) -> str:
     """Return which of CONCERNS a fact is of."""
-    fits = [
-        (len(start), subject)
-        for subject, starts in CONCERNS.items()
-        for start in starts
-        if key == start or (key.startswith(start) and key[len(start)] in ".[")
-    ]
-    return max(fits)[1] if fits else "plan"
+    return _CONCERN_OF.get(beginning(key, _CONCERN_OF), "plan")
 
 
 def _line(d: Difference, subject: str, outcome: Outcome) -> Finding:

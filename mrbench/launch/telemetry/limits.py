@@ -58,9 +58,7 @@ class Limits:
             if time.monotonic() - began_s > SLOWEST_S:
                 self._slow += 1
                 if self._slow == SLOW_LOOKS:
-                    self._note(
-                        "the machine tells its processors' clocks too slowly to ask for them"
-                    )
+                    self._note(TOO_SLOW)
                     self._clocks = []
                 return None  # the fastest may be one that was not read
         self._slow = 0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mrbench.model.comparison import EXPLAINS, HARMLESS, LONGEST, MUST, Difference
-from mrbench.record.provenance import UNSAID, Rules, facts, meaning, rules_for
+from mrbench.record.provenance import UNSAID, Rules, beginning, facts, meaning, rules_for
 from mrbench.results.compare import Group, Side, compare_groups, no_number
 from mrbench.results.report.gather import ReportRun
 from mrbench.text import equal, shorten
@@ -161,19 +161,13 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
     )
 
 
-def _beginning(key: str) -> str:
-    """Return the longest key of ABOUT that a fact's key begins with, or nothing."""
-    fits = [k for k in ABOUT if key == k or (key.startswith(k) and key[len(k)] in ".[")]
-    return max(fits, key=len, default="")
-
-
 def _group(key: str) -> str:
-    return ABOUT.get(_beginning(key), REST)
+    return ABOUT.get(beginning(key, ABOUT), REST)
 
 
 def _place(key: str) -> tuple[int, int]:
     """Return where a fact stands in a list: that of its group, then that of ABOUT."""
-    begins = _beginning(key)
+    begins = beginning(key, ABOUT)
     return GROUPS.index(_group(key)), ORDER.index(begins) if begins else len(ORDER)
 
 
