@@ -210,9 +210,9 @@ def test_a_folder_that_takes_no_telemetry_does_not_end_the_run(
     monkeypatch.setattr("mrbench.launch.telemetry.beside.sys.executable", "/nonexistent/python")
     from mrbench.launch.telemetry.beside import Beside
 
-    with Beside(toy.parent / "telemetry.jsonl", gpus=False) as beside:
-        beside.start(os.getpid())
-        beside.stop()
+    beside = Beside(toy.parent / "telemetry.jsonl", gpus=False)
+    beside.start(os.getpid())
+    beside.stop()
     assert not (toy.parent / "telemetry.jsonl").exists()
 
 

@@ -83,7 +83,7 @@ def train(  # noqa: PLR0917 - the life's parts, each used once
             result = stack.enter_context(ResultFile(output, plan.log.file, folder))
         start = launcher.start(prepared.job, folder.path, keep_open=keep_open)
         running = stack.enter_context(start)
-        stack.enter_context(telemetry)
+        stack.callback(telemetry.stop)
         knowing.began()
         reporter.output(f"$ {shlex.join(prepared.job.argv)}  (its output: {folder.log})")
         reporter.stage(plan.label, FIRST)

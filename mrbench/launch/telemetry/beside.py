@@ -7,8 +7,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mrbench.launch.gpus import inspect
 
@@ -84,19 +82,6 @@ class Beside:
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-    def __enter__(self) -> Self:
-        """Start nothing yet: the training comes first."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End it, however the training ended."""
-        self.stop()
 
 
 def start_apart(file: Path, *, gpus: bool) -> None:
