@@ -34,62 +34,32 @@ class Set(NamedTuple):
     needed: bool
 
 
+# Path below _IMAGES, size in bytes, SHA-256.
+_PUBLISHED = """\
+zips/train2017.zip 19_336_861_798 69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929
+zips/val2017.zip 815_585_330 4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05
+annotations/annotations_trainval2017.zip 252_907_541 \
+113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268
+zips/train2014.zip 13_510_573_713 ede4087e640bddba550e090eae701092534b554b42b05ac33f0300b984b31775
+zips/val2014.zip 6_645_013_297 fe9be816052049c34717e077d9e34aa60814a55679f804cd043e3cbee3b9fde0
+annotations/annotations_trainval2014.zip 252_872_794 \
+031296bbc80c45a1d1f76bf9a90ead27e94e99ec629208449507a4917a3bf009
+"""
+_MINIVAL = "coco_annotations_minival.tgz"
 ARCHIVES = {
-    archive.name: archive
-    for archive in (
-        Archive(
-            "train2017.zip",
-            f"{_IMAGES}/zips/train2017.zip",
-            19_336_861_798,
-            "sha256",
-            "69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929",
-        ),
-        Archive(
-            "val2017.zip",
-            f"{_IMAGES}/zips/val2017.zip",
-            815_585_330,
-            "sha256",
-            "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
-        ),
-        Archive(
-            "annotations_trainval2017.zip",
-            f"{_IMAGES}/annotations/annotations_trainval2017.zip",
-            252_907_541,
-            "sha256",
-            "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
-        ),
-        Archive(
-            "train2014.zip",
-            f"{_IMAGES}/zips/train2014.zip",
-            13_510_573_713,
-            "sha256",
-            "ede4087e640bddba550e090eae701092534b554b42b05ac33f0300b984b31775",
-        ),
-        Archive(
-            "val2014.zip",
-            f"{_IMAGES}/zips/val2014.zip",
-            6_645_013_297,
-            "sha256",
-            "fe9be816052049c34717e077d9e34aa60814a55679f804cd043e3cbee3b9fde0",
-        ),
-        Archive(
-            "annotations_trainval2014.zip",
-            f"{_IMAGES}/annotations/annotations_trainval2014.zip",
-            252_872_794,
-            "sha256",
-            "031296bbc80c45a1d1f76bf9a90ead27e94e99ec629208449507a4917a3bf009",
-        ),
-        Archive(
-            "coco_annotations_minival.tgz",
-            "https://dl.fbaipublicfiles.com/detectron/coco/coco_annotations_minival.tgz",
-            None,
-            "md5",
-            "2d2b9d2283adb5e3b8d25eec88e65064",
-        ),
+    path.partition("/")[2]: Archive(
+        path.partition("/")[2], f"{_IMAGES}/{path}", int(size), "sha256", digest
+    )
+    for path, size, digest in map(str.split, _PUBLISHED.splitlines())
+} | {
+    _MINIVAL: Archive(
+        _MINIVAL,
+        f"https://dl.fbaipublicfiles.com/detectron/coco/{_MINIVAL}",
+        None,
+        "md5",
+        "2d2b9d2283adb5e3b8d25eec88e65064",
     )
 }
-
-_MINIVAL = "coco_annotations_minival.tgz"
 SETS = {
     "train2017": Set("train2017", "annotations_trainval2017.zip", 118_287, 860_001, True),
     "val2017": Set("val2017", "annotations_trainval2017.zip", 5_000, 36_781, False),
