@@ -15,6 +15,7 @@ TITLES = {
     "events": "Events",
     "table": "Rows of a table",
     "baseline": "Baseline",
+    "results": "results.json",
 }
 ABOUT = {
     "recipe": "The keys of a recipe's YAML file.",
@@ -24,6 +25,7 @@ ABOUT = {
     "events": "The lines of `mrbench run --json`. Each event is one line of JSON.",
     "table": "What `mrbench table --format json` prints: a list of these rows.",
     "baseline": "What `mrbench baseline save` writes.",
+    "results": "What `mrbench results build` writes for other pages.",
 }
 
 

@@ -11,6 +11,7 @@ from mrbench.model.inputs import ALSO
 from mrbench.model.published import PublishedRule
 from mrbench.model.recipe import Recipe
 from mrbench.model.record import RunRecord
+from mrbench.model.results import PublishedResults
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 
@@ -24,6 +25,7 @@ KINDS: Mapping[str, Any] = {  # any: what is no class is no type to mypy
     "baseline": Baseline,
     "events": AnyEvent,
     "table": tuple[TableRow, ...],
+    "results": PublishedResults,
 }
 
 

@@ -9,7 +9,7 @@ from mrbench.model.comparison import EXPLAINS, MUST, ComparedSide, Comparison, D
 from mrbench.model.record import RunRecord
 from mrbench.model.suite import Suite
 from mrbench.recipe import load
-from mrbench.record.provenance import OWN_MODEL, Facts, between, differing, facts, rules_for
+from mrbench.record.provenance import OWN_MODEL, Facts, between, facts, rules_for
 from mrbench.results import footnotes
 from mrbench.results.rows import rounding
 from mrbench.text import ABSENT, equal
@@ -56,12 +56,13 @@ def compare(one: Side, other: Side) -> Comparison:
 
 def compare_groups(one: Group, other: Group) -> Comparison:
     """Compare repeats with repeats: each side's runs must be alike, too."""
-    known = [_joined([facts(run.record) for run in group.usable]) for group in (one, other)]
+    each = [[facts(run.record) for run in group.usable] for group in (one, other)]
+    known = [_joined(of_group) for of_group in each]
     differences = tuple(between(known[0], known[1], rules_for(known[0], known[1])))
     reasons = [d.reason if d.key == OWN_MODEL else str(d) for d in differences if d.kind == MUST]
-    for label, group in (("A", one), ("B", other)):
+    for label, group, of_group in zip("AB", (one, other), each, strict=True):
         reasons += [f"{label} has no number: {_why(group)}"] * all(r.why_not for r in group.runs)
-        reasons += [f"the runs of {label} differ, {d}" for d in _apart(group)]
+        reasons += [f"the runs of {label} differ, {d}" for d in _apart(of_group)]
     a, b = _compared(one), _compared(other)
     found = None
     if not reasons and a.run_throughput and b.run_throughput:
@@ -111,11 +112,11 @@ def _joined(known: Sequence[Facts]) -> Facts:
     return joined
 
 
-def _apart(group: Group) -> list[str]:
-    """Return what forbids to take the runs of one side together: they are no repeats."""
-    first, *others = (run.record for run in group.usable)
+def _apart(known: Sequence[Facts]) -> list[str]:
+    """Return what forbids to take runs of these facts together: they are no repeats."""
+    first, *others = known
     found = []
-    for unlike in (differing(first, other) for other in others):
+    for unlike in (between(first, other, rules_for(first, other)) for other in others):
         trained = [d for d in unlike if d.kind == EXPLAINS and d.key.startswith(TRAINED)]
         trained.sort(key=lambda d: d.key not in TELLING)
         found += [d for d in unlike if d.kind == MUST] + trained[:1]  # one tells enough of another

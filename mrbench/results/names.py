@@ -26,9 +26,11 @@ WINDOW = re.compile(r"\d+:\d+")
 
 
 def with_names(suite: Suite, rows: Sequence[TableRow]) -> list[TableRow]:
-    """Return the rows with their names, no two alike."""
+    """Return the rows with their names; those of two signers alone may be alike."""
     names = [_name(suite, row, commit=not row.pinned) for row in rows]
-    count = Counter(names)
+    count = Counter(
+        name for name, _ in {(n, row.commit) for n, row in zip(names, rows, strict=True)}
+    )
     return [
         replace(row, name=name if count[name] == 1 else _name(suite, row, commit=True))
         for row, name in zip(rows, names, strict=True)

@@ -36,7 +36,7 @@ class TableRun(NamedTuple):
     None if the record does not say. packages: what to know of those that trained. terms: the facts
     that decide what its number may be compared with. gpus: names of the first machine's. why_not:
     why the number does not count. place: where its ledger has it. of_plan: what its archive says of
-    all runs of its plan.
+    all runs of its plan. signer: who vouches for it; rows are of one signer each.
     """
 
     id: str
@@ -65,6 +65,7 @@ class TableRun(NamedTuple):
     digest: str
     place: LedgerPlace | None
     of_plan: PlanRuns | None
+    signer: str | None = None
 
 
 def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
@@ -75,7 +76,7 @@ def table_run(record: RunRecord, folder: str | None = None) -> TableRun:
         folder=folder,
         started=record.started,
         plan=plan,
-        like=(record.plan_digest, _machine(record), _image(record), _packages(record)),
+        like=(record.plan_digest, machine_of(record), _image(record), _packages(record)),
         packages=footnotes.own_environment(record),
         licence=record.licence,
         series=_series(record),
@@ -122,7 +123,7 @@ def make_rows(
         plan = group[-1].plan
         key = (
             *(plan.implementation, plan.settings, plan.source.revision),
-            *(plan.window, plan.gpus, plan.nodes),
+            *(plan.window, plan.gpus, plan.nodes, group[-1].signer),
         )
         counted[key] += len(group)
         if key not in latest or latest[key][-1].started < group[-1].started:
@@ -187,11 +188,11 @@ def _groups(runs: Iterable[TableRun]) -> list[list[TableRun]]:
     """Put together what may be averaged: equal plan, machine and image, in order of time."""
     groups: dict[Hashable, list[TableRun]] = {}
     for run in sorted(runs, key=lambda run: run.started):
-        groups.setdefault(run.like, []).append(run)
+        groups.setdefault((run.like, run.signer), []).append(run)
     return list(groups.values())
 
 
-def _machine(record: RunRecord) -> Hashable:
+def machine_of(record: RunRecord) -> Hashable:
     """Return what tells machines apart; of a cluster's, which Slurm chose, only the kind counts."""
     kinds = {(machine.cpu, *(gpu.name for gpu in machine.gpus)) for machine in record.machines}
     return _place(record), frozenset(kinds)

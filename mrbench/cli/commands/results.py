@@ -9,11 +9,11 @@ from mrbench.cli.arguments import add_runs
 from mrbench.cli.commands import Command
 from mrbench.cli.findings import add_formats, print_findings
 from mrbench.cli.stored import latest
-from mrbench.errors import MrbenchError
-from mrbench.results.repository import adding
+from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.results.repository import adding, site
 from mrbench.results.repository.check import check
 from mrbench.results.repository.layout import SIGNERS
-from mrbench.text import printable
+from mrbench.text import counted, one_line, printable
 
 COMMAND = Command(
     group="Look at runs",
@@ -61,6 +61,18 @@ mrbench results check --since main    # what this branch adds""",
     told = "check what changed since that commit, by the keys and registrations that it has"
     verify.add_argument("--since", default="", metavar="REV", help=told)
     add_formats(verify)
+    build = actions.add_parser(
+        "build",
+        help="make its page",
+        description="Make a page of leaderboards and histories, with the archives, badges and"
+        " results.json. Every number is computed again, unless that was done before; ends with 7 if"
+        " any archive is not as recorded: the page then lists it without a number.",
+        examples="mrbench results build results -o site",
+    )
+    build.add_argument("dir", nargs="?", type=Path, default=Path(), metavar="DIR", help=REPOSITORY)
+    build.add_argument(
+        "-o", "--output", type=Path, default=Path("site"), metavar="DIR", help="default: ./site"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -73,6 +85,8 @@ def main(args: argparse.Namespace) -> int:
             return 0
         case "add":
             return max(map(functools.partial(_add, args), args.run))
+        case "build":
+            return _build(args.dir, args.output)
     args.command = "results check"  # as its findings are headed
     return print_findings(check(args.dir, args.since), args)
 
@@ -90,3 +104,13 @@ def _add(args: argparse.Namespace, word: str) -> int:
         print(f"mrbench: {exc}", file=sys.stderr)
         return exc.exit_code
     return 0
+
+
+def _build(root: Path, out: Path) -> int:
+    made = site.build(root, out)
+    for left in made.not_shown:
+        print(f"mrbench: {one_line(f'{left.archive}: {left.why}')}", file=sys.stderr)
+    runs = sum(len(board.runs) for board in made.leaderboards)
+    print(f"{printable(str(out / 'index.html'))}: {counted(runs, 'run')}", end="")
+    print(f"; {counted(len(made.not_shown), 'archive')} not shown" if made.not_shown else "")
+    return CheckFailed.exit_code if made.not_shown else 0

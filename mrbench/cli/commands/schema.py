@@ -21,7 +21,12 @@ mrbench schema record""",
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench schema`."""
     parser.add_argument(
-        "kind", nargs="?", choices=tuple(KINDS), default="recipe", help="default: recipe"
+        "kind",
+        nargs="?",
+        choices=tuple(KINDS),
+        metavar="KIND",
+        default="recipe",
+        help=f"{', '.join(KINDS)}; default: recipe",
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mrbench.results.report.gather import Chapter, ReportRun
+from mrbench.results.report.gather import ReportRun
 from mrbench.results.rows import notes_of, why_not
 
 GENERAL = {
@@ -22,10 +22,10 @@ class Concern(NamedTuple):
     runs: Sequence[str]
 
 
-def concerns(chapter: Chapter) -> list[Concern]:
+def concerns(runs: Sequence[ReportRun]) -> list[Concern]:
     """Return all concerns of a suite's runs; equal ones once, those that forbid a number first."""
     names: dict[tuple[str, str, str], list[str]] = {}
-    for run in chapter.runs:
+    for run in runs:
         name = f"{run.plan.implementation}, {run.label}"
         for key in dict.fromkeys(_of(run)):
             names.setdefault(key, []).append(name)

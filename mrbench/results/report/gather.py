@@ -14,6 +14,7 @@ from mrbench.errors import MrbenchError
 from mrbench.model.measurement import Measurement
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
+from mrbench.model.results import Leaderboard
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit, one_of
@@ -86,22 +87,22 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chapter(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs of one suite that count the same unit, oldest first, and the rows of their table."""
+    """The runs of one suite that count the same unit, oldest first, and the rows of their table.
+
+    board: of a results repository, what its page shows beside them; files of runs are not drawn.
+    """
 
     name: str
     unit: Unit
     suite: Suite
     runs: Sequence[ReportRun]
     rows: Sequence[TableRow]
+    board: Leaderboard | None = None
 
     def runs_of(self, row: TableRow) -> list[ReportRun]:
         """Return the runs that a row is made of."""
-        return [
-            run
-            for run in self.runs
-            if run.record.id in row.runs
-            and (run.plan.source.revision, run.plan.gpus) == (row.commit, row.gpus)
-        ]
+        folders = set(row.folders)
+        return [run for run in self.runs if run.called in folders]
 
 
 class LeftOut(NamedTuple):
@@ -210,7 +211,7 @@ def _unfinished(runs: Path, suite: str) -> Iterator[LeftOut]:
 def _read(name: str, runs: Path) -> ReportRun:
     with opened(name, runs) as run:
         record, edited = rundir.load_checked(run.folder.record, run.record_name)
-        record = _for_reading(record, run.folder.record)
+        record = for_reading(record, run.folder.record)
         curve = read_curve(run, record)
         return ReportRun(
             called=run.called,
@@ -221,7 +222,7 @@ def _read(name: str, runs: Path) -> ReportRun:
         )
 
 
-def _for_reading(record: RunRecord, file: Path) -> RunRecord:
+def for_reading(record: RunRecord, file: Path) -> RunRecord:
     """Return a record in which nothing is too long, too large or no JSON of browsers."""
     content = record.plain()
     shown = _plain(content, file, "")

@@ -16,6 +16,7 @@ import msgspec
 
 from mrbench import __version__
 from mrbench.errors import UnavailableError
+from mrbench.model.results import Leaderboard, PublishedRow
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit, rate_name
 from mrbench.results import footnotes, pareto
@@ -23,7 +24,16 @@ from mrbench.results.lead import lead
 from mrbench.results.report import differences, origins
 from mrbench.results.report.concerns import Concern, concerns
 from mrbench.results.report.differences import CodedFacts, FromFirst
-from mrbench.results.report.figures import course, during, energy, front, ranking, scaled, split
+from mrbench.results.report.figures import (  # fmt: skip
+    course,
+    during,
+    energy,
+    front,
+    history,
+    ranking,
+    scaled,
+    split,
+)
 from mrbench.results.report.figures.base import Figure, Json
 from mrbench.results.report.gather import (
     Chapter,
@@ -46,6 +56,7 @@ PLOTLY = HERE / "plotly"  # see its README.md
 MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
+FROM_FILES = ("course", "during")  # parts
 USED = ("_bytes", "joules_per_unit", "mfu")  # ends of keys of a row
 MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 
@@ -67,6 +78,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True):
     mark: str
     reason: str
     footnote: int | None
+    published: PublishedRow | None
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,52 +131,41 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     facts: CodedFacts
     first: str
     from_first: Sequence[FromFirst]
+    board: Leaderboard | None
 
 
 def build(report: ReportContent) -> str:
     """Return the page. UnavailableError if jinja2 is missing."""
-    most = _points(report)
-    chapters = [_chapter(chapter, f"suite{i}", most) for i, chapter in enumerate(report.chapters)]
-    parts = [part for chapter in chapters for part in chapter.parts]
-    payload: Json = {
-        "facts": {c.key: msgspec.to_builtins(c.facts) for c in chapters},
-        "rows": download_rows(report.chapters),
-        "runs": download_runs(report.chapters),
-    }
-    runs = [run for chapter in report.chapters for run in chapter.runs]
-    return render(
-        "page.html",
-        [figure for part in parts for figure in (*part.figures, *part.folded)],
-        payload,
-        title="Training throughput: " + ", ".join(chapter.name for chapter in report.chapters),
-        summary=_summary(runs, report.chapters),
-        newest=max((run.began for run in runs), default=""),
-        chapters=chapters,
-        left_out=report.left_out,
-        downloads=DOWNLOADS,
-    )
-
-
-def render(template: str, figures: Sequence[Figure], payload: Json, **content: object) -> str:
-    """Return a page: a template of this folder, with its figures, style, script and plotly.js.
-
-    payload: what the script reads beside the figures. UnavailableError if jinja2 is missing.
-    """
     environment = _environment()
     plotly, licence = (
         (PLOTLY / name).read_text(encoding="utf-8") for name in ("plotly-basic.min.js", "LICENSE")
     )
+    most = _points(report)
+    chapters = [_chapter(chapter, f"suite{i}", most) for i, chapter in enumerate(report.chapters)]
     arrays: dict[tuple[object, ...], int] = {}
-    payload = {"figures": {figure.key: figure.spec(arrays) for figure in figures}} | payload
-    payload["arrays"] = [list(x) for x in arrays]
+    parts = [part for chapter in chapters for part in chapter.parts]
+    figures = {f.key: f.spec(arrays) for p in parts for f in (*p.figures, *p.folded)}
+    payload: Json = {
+        "arrays": [list(x) for x in arrays],
+        "figures": figures,
+        "facts": {c.key: msgspec.to_builtins(c.facts) for c in chapters},
+        "rows": download_rows(report.chapters),
+        "runs": download_runs(report.chapters),
+    }
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     hashes = " ".join(f"'sha256-{_sha256(text)}'" for text in (script, plotly))
+    runs = [run for chapter in report.chapters for run in chapter.runs]
     markup = environment.filters["safe"]  # of our own files, and of numbers that escape themselves
-    page: str = environment.get_template(template).render(
-        **content,
+    page: str = environment.get_template("page.html").render(
+        title="Training throughput: " + ", ".join(dict.fromkeys(c.name for c in report.chapters)),
+        summary=_summary(runs, report.chapters),
         version=__version__,
+        newest=max((run.began for run in runs), default=""),
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
         " img-src data: blob:; base-uri 'none'; form-action 'none'",
+        chapters=chapters,
+        left_out=report.left_out,
+        downloads=DOWNLOADS,
         payload=markup(_embedded(payload)),
         style=markup(style),
         script=markup(script),
@@ -218,18 +219,19 @@ def _summary(runs: Sequence[ReportRun], chapters: Sequence[Chapter]) -> str:
 
 
 def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
-    suite = chapter.suite
+    suite, board = chapter.suite, chapter.board
     known = [(row, runs) for row in chapter.rows if (runs := chapter.runs_of(row))]
     newest = [runs[-1] for _, runs in known]
     names = [row.name for row, _ in known]
-    labels = [f"{run.plan.implementation}, {run.label}" for run in chapter.runs]
+    shown = newest if board else chapter.runs  # a repository may have thousands
+    labels = [f"{run.plan.implementation}, {run.label}" for run in shown]
     parts, empty = _parts(chapter, key, most)
     ranked = ranking.ranked(chapter)
     used = _used(ranked, chapter.rows)
     return PageChapter(
         key=key,
-        name=chapter.name,
-        title=f"{chapter.name}: {suite.title}",
+        name=f"{chapter.name}, {board.hardware}" if board else chapter.name,
+        title=f"{chapter.name}: {suite.title}" + (f", on {board.hardware}" if board else ""),
         lead=lead(chapter.rows, one_model=suite.one_model),
         unit=chapter.unit,
         rate=rate_name(chapter.unit),
@@ -248,14 +250,15 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         licences=footnotes.licences(chapter.rows),
         unequal=footnotes.unequal(suite.differences, [row.implementation for row in chapter.rows]),
         footnotes=footnotes.texts(chapter.rows),
-        concerns=concerns(chapter),
+        concerns=concerns(shown),
         origins=[
             Origin(name=name, facts=origins.origin_facts(run, len(runs) - 1))
             for name, run, (_, runs) in zip(names, newest, known, strict=True)
         ],
-        facts=differences.coded(chapter.runs, labels),
+        facts=differences.coded(shown, labels),
         first=names[0] if names else "",
-        from_first=differences.from_first([runs for _, runs in known], names),
+        from_first=[] if board else differences.from_first([runs for _, runs in known], names),
+        board=board,
     )
 
 
@@ -289,6 +292,9 @@ def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow
         mark=MARKS.get(row.validity, "invalid"),
         reason=row.reason or row.status,
         footnote=row.footnote_number,
+        published=next((p for p in chapter.board.rows if p.row is row), None)
+        if chapter.board
+        else None,
     )
 
 
@@ -314,6 +320,7 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
     # kind, title, figures, what is missing in it or why it is left out
     parts: list[tuple[str, str, Sequence[Figure], Sequence[str]]] = [
         ("ranking", first, one["ranking"], ["no run is valid"] * (not one["ranking"])),
+        ("history", "History", history.figures(chapter, f"{key}-history"), ()),
         ("course", "Throughput over iterations", timed, untimed),
         ("split", "Data loading and the rest", one["split"], ["no log reports the wait for data"]),
         ("scaling", "Scaling", one["scaling"], ()),
@@ -323,9 +330,16 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
         ("concerns", "Notes and what to do", (), ["every run is valid without a note"]),
         ("origins", "Where the numbers come from", (), ()),
     ]
-    always = ("ranking", "origins", *["concerns"] * bool(concerns(chapter)))
+    always = (
+        "ranking",
+        *["history"] * bool(chapter.board),
+        "origins",
+        *["concerns"] * bool(concerns(chapter.runs)),
+    )
     shown, left_out = [], []
     for kind, title, figures, missing in parts:
+        if chapter.board and kind in FROM_FILES:
+            continue
         if figures or kind in always:
             notes = missing if kind in ("ranking", "course", "during") else ()
             folded = earlier if kind == "during" else ()

@@ -1,0 +1,86 @@
+"""What `verify` finds of archives and their signatures, kept by all that it depends on."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from mrbench import __version__, files
+from mrbench.errors import MrbenchError
+from mrbench.model.record import RunRecord
+from mrbench.prepare.data.workers import cores, parallel_map
+from mrbench.record.archive import opened
+from mrbench.record.rundir import describe
+from mrbench.record.signature import beside, signer_of
+from mrbench.record.verify import verify
+from mrbench.record.verify.source import check_pins
+from mrbench.results.report.gather import for_reading
+from mrbench.results.repository.check import AT_A_TIME
+from mrbench.results.repository.layout import LEFT_OUT
+
+RECOMPUTED = ("number", "number", "ok")  # subject, topic and outcome of what says so
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an archive. record: as pages may show it; None where `why` says why not."""
+
+    sha256: str
+    record: RunRecord | None = None
+    recomputed: bool = False
+    signer: str | None = None
+    why: str = ""
+
+
+def all_verified(archives: Sequence[Path], signers: Path) -> Iterator[Verified]:
+    """Yield what came of each archive; what was found before is read from $MRBENCH_HOME.
+
+    signers: an allowed_signers, which need not be there.
+    """
+    work = partial(_verified, signers=signers if signers.is_file() else None)
+    known = {path: files.cached(_kept(path, signers), Verified) for path in archives}
+    new = [path for path, found in known.items() if found is None]
+    processes = max(1, min(cores(), len(new) // AT_A_TIME))
+    made = parallel_map(work, new, processes=processes, at_a_time=AT_A_TIME)
+    known |= dict(zip(new, made, strict=True))
+    yield from filter(None, known.values())
+
+
+def _kept(archive: Path, signers: Path | None) -> Path:
+    parts = [archive, *beside(archive), *([signers] if signers else [])]
+    digests = [describe(part).sha256 if part.is_file() else "" for part in parts]
+    name = hashlib.sha256(" ".join([__version__, *digests]).encode()).hexdigest()
+    return files.home() / "verified" / f"{name}.json"
+
+
+def _verified(archive: Path, signers: Path | None) -> Verified:
+    sha256 = describe(archive).sha256
+    try:
+        found = _look(archive, signers, sha256)
+    except MrbenchError as exc:  # may be this machine's fault: is not kept
+        return Verified(sha256=sha256, why=exc.seen_from(archive.parent))
+    path = _kept(archive, signers)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_whole(path, msgspec.json.encode(found, enc_hook=str))
+    return found
+
+
+def _look(archive: Path, signers: Path | None, sha256: str) -> Verified:
+    with opened(str(archive), Path()) as run:
+        checked = verify(run, LEFT_OUT)
+        record = checked.record and for_reading(checked.record, Path(run.record_name))
+        signed = checked.record and signer_of(archive, checked.record, signers)
+    pins = check_pins(checked.record) if checked.record else ()
+    findings = [*checked.findings, *pins, *(signed.findings if signed else ())]
+    failed = [each for each in findings if each.outcome == "failed"]
+    if failed:
+        more = f"; and {len(failed) - 1} more" if failed[1:] else ""
+        why = f"NOT as recorded: {failed[0].topic}: {failed[0].text}{more}"
+        return Verified(sha256=sha256, why=f"{why}; `mrbench verify` tells all")
+    return Verified(
+        sha256=sha256,
+        record=record,
+        recomputed=RECOMPUTED in {(f.subject, f.topic, f.outcome) for f in findings},
+        signer=signed.principal if signed else None,
+    )

@@ -1,0 +1,223 @@
+"""`mrbench results build`: levels, what is refused, hostile records, what is kept, the page."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+from selenium import webdriver
+
+import browser as chromium
+from archives import make
+from browser import js, scroll_through
+from mrbench import cli
+from mrbench.recipe.schema import make_schema
+from mrbench.record import rundir
+from mrbench.record.archive import opened
+from mrbench.record.signature import sign
+from mrbench.results.repository.leaderboard import command
+from needs import skip_without
+from reported import HOSTILE
+
+OTHER = "ab" * 20  # another commit
+SLOWER = "cd" * 20
+Results = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository with runs of alice, of bob who agrees or not, and of nobody."""
+    skip_without("signing")
+    root = tmp_path_factory.mktemp("results") / "numbers"
+    keys = {}
+    for name in ("alice", "bob"):
+        key = root.with_name(name)
+        words = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+        subprocess.run(words, check=True)
+        keys[name] = key
+    made: dict[str | None, list[tuple[float, str]]] = {
+        "alice": [(1.0, ""), (1.004, ""), (1.0, OTHER), (1.003, OTHER), (1.0, SLOWER)],
+        "bob": [(1.002, ""), (1.005, ""), (1.25, OTHER), (1.2503, OTHER), (1.0, SLOWER)],
+        None: [(0.9, "")],
+    }
+    number = 0
+    for who, runs in made.items():
+        for pace, commit in runs:
+            number += 1
+            archive = make(root, number, pace=pace + number / 1e4, commit=commit, host=str(who))
+            if who:
+                sign(archive, keys[who])
+    lines = [
+        f"{name}@example.org {key.with_suffix('.pub').read_text()}" for name, key in keys.items()
+    ]
+    (root / "allowed_signers").write_text("".join(lines))
+    return root
+
+
+@pytest.fixture(scope="module")
+def built(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _build(repository, tmp_path_factory.mktemp("site"), 0)
+
+
+def _build(root: Path, site: Path, code: int) -> Path:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MRBENCH_HOME", str(root.with_name("home")))
+        assert cli.main(["results", "build", str(root), "-o", str(site)]) == code
+    return site
+
+
+def _results(site: Path) -> Results:
+    found: Results = json.loads((site / "results.json").read_text())
+    jsonschema.validate(found, make_schema("results"))
+    return found
+
+
+def test_levels_are_what_was_done_to_check_a_number(built: Path) -> None:
+    (board,) = _results(built)["leaderboards"]
+    rows = {(row["signer"], row["row"]["commit"][:2]): row for row in board["rows"]}
+    assert len(rows) == len(board["rows"]) == 7
+    alice, bob = "alice@example.org", "bob@example.org"
+    own = rows[None, "17"]["row"]["commit"][:2]
+    for one, other in ((alice, bob), (bob, alice)):
+        assert rows[one, own]["level"] == "reproduced"
+        assert f" times {other}'s (95 % interval)" in rows[one, own]["why"]
+        assert rows[one, OTHER[:2]]["level"] == "recomputed"
+        assert rows[one, OTHER[:2]]["why"].startswith("not reproduced: ")
+        assert rows[one, SLOWER[:2]]["level"] == "recomputed"
+        assert "takes two runs of each" in rows[one, SLOWER[:2]]["why"]
+    assert (rows[None, own]["level"], rows[None, own]["why"]) == ("recomputed", "")
+    assert {row["row"]["repeats"] for row in board["rows"]} == {1, 2}
+
+
+def test_each_number_leads_to_its_archive_and_its_command(built: Path, repository: Path) -> None:
+    page = (built / "index.html").read_text()
+    (board,) = _results(built)["leaderboards"]
+    for run in board["runs"]:
+        assert f'href="{run["archive"]}"' in page
+        assert (built / run["archive"]).read_bytes() == (repository / run["archive"]).read_bytes()
+        statement = Path(f"{built / run['archive']}.intoto.json")
+        assert statement.exists() == (run["signer"] is not None)
+    for row in board["rows"]:
+        words = row["command"].split()
+        assert words[:5] == ["mrbench", "run", "today-smoke", "--impl", "minimask"]
+        assert ("--commit" in words) != row["row"]["pinned"]
+        assert f"<code>{row['command']}</code>" in page
+
+
+def test_badges_have_the_highest_level(built: Path) -> None:
+    told = json.loads((built / "badge" / "today-smoke-minimask.json").read_text())
+    assert told["schemaVersion"] == 1
+    assert re.fullmatch(r"0\.36\S* .*img/s, reproduced", told["message"]), told
+    drawn = ET.fromstring((built / "badge" / "today-smoke-minimask.svg").read_text())  # noqa: S314 - ours
+    texts = [node.text for node in drawn.iter() if node.tag.endswith("}text")]
+    assert texts == [told["label"], told["message"]]
+
+
+def test_altered_and_repeated_archives_are_listed_without_a_number(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(repository, tmp_path / "copy" / "numbers")
+    shutil.copytree(repository.with_name("home"), root.with_name("home"))
+    first, second, *others = sorted(root.glob("runs/*/*/*/*.tar.gz"))
+    raw = bytearray(first.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    first.write_bytes(raw)
+    again = second.with_name(f"z{second.name}")
+    shutil.copy(second, again)
+    cut = others[0]
+    cut.write_bytes(cut.read_bytes()[:100])
+    site = _build(root, tmp_path / "site", 7)
+    found = _results(site)
+    why = {left["archive"]: left["why"] for left in found["not_shown"]}
+    assert set(why) == {path.relative_to(root).as_posix() for path in (first, again, cut)}
+    assert "is the same run as" in why[again.relative_to(root).as_posix()]
+    assert str(root) not in "".join(why.values())
+    (board,) = found["leaderboards"]
+    assert not {run["archive"] for run in board["runs"]} & set(why)
+    page = (site / "index.html").read_text()
+    assert all(name in page and not (site / name).exists() for name in why)
+    told = capsys.readouterr()
+    assert [
+        line for line in told.err.splitlines() if "NOT as recorded" in line or "cannot be" in line
+    ]
+    assert "3 archives not shown" in told.out
+
+
+@pytest.mark.usefixtures("built")
+def test_what_is_known_of_an_archive_is_kept_until_it_or_the_signers_change(
+    repository: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(repository, tmp_path / "copy" / "numbers")
+    shutil.copytree(repository.with_name("home"), root.with_name("home"))
+    kept = root.with_name("home") / "verified"
+    for file in kept.iterdir():
+        file.write_text(file.read_text().replace("alice@example.org", "kept@example.org"))
+    names = set(kept.iterdir())
+
+    def signers(site: Path) -> set[str | None]:
+        return {row["signer"] for row in _results(site)["leaderboards"][0]["rows"]}
+
+    both = {None, "bob@example.org"}
+    assert signers(_build(root, tmp_path / "site", 0)) == both | {"kept@example.org"}
+    assert set(kept.iterdir()) == names
+    make(root, 99, pace=0.99)
+    _build(root, tmp_path / "site", 0)
+    assert len(set(kept.iterdir()) - names) == 1
+    with (root / "allowed_signers").open("a") as known:
+        known.write("# a comment\n")
+    assert signers(_build(root, tmp_path / "site", 0)) == both | {"alice@example.org"}
+
+
+def test_hostile_records_stay_text(tmp_path: Path) -> None:
+    root = tmp_path / "numbers"
+    archive = make(root, 1, pace=0.98, cpu=HOSTILE, title=HOSTILE)
+    with opened(str(archive), tmp_path) as run:
+        plan = rundir.load(run.folder.record).plan
+    assert "'" not in command(plan)
+    site = _build(root, tmp_path / "site", 0)
+    text = (site / "index.html").read_text()
+    assert "<img" not in text
+    assert "\x1b" not in text
+    (board,) = _results(site)["leaderboards"]
+    assert re.fullmatch("[a-z0-9._-]+", board["hardware"])
+    assert len(list((site / "badge").iterdir())) == 2
+
+
+def test_there_must_be_archives_and_another_folder(
+    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["results", "build", str(tmp_path)]) == 1
+    assert "no archives here" in capsys.readouterr().err
+    assert cli.main(["results", "build", str(repository), "-o", str(repository.parent)]) == 1
+    assert "the repository lies there" in capsys.readouterr().err
+
+
+@pytest.fixture
+def driver(built: Path, tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    skip_without("browser")
+    with chromium.running(tmp_path) as driver:
+        driver.get("about:blank")
+        chromium.requests(driver)
+        driver.get((built / "index.html").as_uri())
+        yield driver
+
+
+def test_the_page_is_quiet_drawn_and_fits(driver: webdriver.Chrome, built: Path) -> None:
+    for width in (390, 820, 1440):
+        chromium.resize(driver, width, 900)
+        scroll_through(driver)
+        assert js(driver, "return document.documentElement.scrollWidth") <= width
+    assert chromium.complaints(driver) == []
+    allowed = ((built / "index.html").as_uri(), "data:", "blob:")
+    assert [url for url in chromium.requests(driver) if not url.startswith(allowed)] == []
+    points = "return document.querySelectorAll('[data-figure*=history] .points path').length"
+    assert js(driver, points) == 11
+    links = js(driver, "return [...document.querySelectorAll('td a, th a')].map(a => a.href)")
+    assert links
+    assert all(Path(link.removeprefix("file://")).is_file() for link in links)
