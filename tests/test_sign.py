@@ -129,6 +129,11 @@ def exchange(desk: Desk) -> None:
     assert mrbench("pack", other, "-o", RUN, cwd=desk.folder).returncode == 0
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def claim_more(desk: Desk) -> None:
     desk.edit('.throughput": 0.', '.throughput": 1.')
 
@@ -158,6 +163,7 @@ def name_another_kind(desk: Desk) -> None:
         (lambda desk: desk.sign("bob"), "is not one of those who may sign"),
         (lambda desk: desk.allow("bob"), "is not one of those who may sign"),
         (lambda desk: (desk.folder / "signers").write_text(""), "is not one of those who may sign"),
+        (lambda desk: pipe(desk.folder / "signers"), "cannot be read (Not a regular file)"),
         (lambda desk: desk.sign(namespace="git"), "was signed for something else than mrbench"),
         (lambda desk: desk.allow(options='namespaces="git"'), "may not sign for mrbench"),
         (lambda desk: desk.at("2100-01-01T00:00:00Z"), "2100-01-01T00:00:00Z, in the future"),

@@ -185,6 +185,7 @@ def _whose(signers: Path | None, signed: str, fingerprint: str, ask: Callable[..
         text = f"valid, by the key {fingerprint}; nobody says whose key that is"
         finding = _finding("note", text, "name those who may sign with --signers FILE")
         return Signed((finding,), None, fingerprint)
+    limits = sorted({raw.decode() for raw in VALID.findall(read_bytes(signers))})
 
     def names(at: str) -> list[str]:
         may = ("-f", str(signers), f"-Overify-time={at}")
@@ -199,7 +200,6 @@ def _whose(signers: Path | None, signed: str, fingerprint: str, ask: Callable[..
             text = f"signed by {shorten(name)} at {signed}, with the key {fingerprint}{expired}"
             return Signed((_finding("note" if expired else "ok", text),), name, fingerprint)
     why = f"may not sign for {NAMESPACE}" if found else "is not one of those who may sign"
-    limits = sorted({raw.decode() for raw in VALID.findall(read_bytes(signers))})
     past = [limit for limit in reversed(limits) if limit.ljust(14, "0") < at]
     future = [limit for limit in limits if limit.ljust(14, "0") > at]
     for word, nearest in (("until", past), ("from", future)):
@@ -225,7 +225,11 @@ def _keygen(*words: str, message: bytes | None = None) -> "subprocess.CompletedP
             timeout=None if asks else LIMIT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as exc:
+    except subprocess.TimeoutExpired as exc:
+        raise UnavailableError(
+            f"ssh-keygen took over {LIMIT_S} s", "end what it waits for"
+        ) from exc
+    except OSError as exc:
         remedy = "install it (Debian: apt install openssh-client)"
         raise UnavailableError("ssh-keygen cannot be run", remedy) from exc
     if done.returncode == 1:  # prints its usage; else it fails with 255
