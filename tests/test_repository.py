@@ -200,6 +200,9 @@ def test_a_maintainer_sees_it_at_its_file(results: Path) -> None:
     name = archive(results).relative_to(results)
     told = f"::error file={name},title=minimask/{name.name[:-7]}%3A number failed::measurement"
     assert told in done.stdout
+    told = mrbench("results", "check", "--since", "main", cwd=results).stdout
+    shown = (ROOT / "docs" / "results-repository.md").read_text().partition("--since main\nmr")[2]
+    assert "mr" + shown.partition("...\n")[0] in told
     _, told = check(results, "--since", "0" * 40)  # of a first push
     assert "was there before" not in told
 
