@@ -132,8 +132,7 @@ def signer_of(archive: Path, record: RunRecord, signers: Path | None = None) -> 
 
     record: the archive's. signers: an allowed_signers file. UnavailableError without ssh-keygen.
     """
-    path, signature = beside(archive)
-    if not (os.path.lexists(path) or os.path.lexists(signature)):
+    if not any(map(os.path.lexists, beside(archive))):
         return None
     try:
         return _checked(archive, record, signers)
@@ -185,7 +184,7 @@ def _whose(signers: Path | None, signed: str, fingerprint: str, ask: Callable[..
         text = f"valid, by the key {fingerprint}; nobody says whose key that is"
         finding = _finding("note", text, "name those who may sign with --signers FILE")
         return Signed((finding,), None, fingerprint)
-    limits = sorted({raw.decode() for raw in VALID.findall(read_bytes(signers))})
+    limits = {raw.decode() for raw in VALID.findall(read_bytes(signers))}
 
     def names(at: str) -> list[str]:
         may = ("-f", str(signers), f"-Overify-time={at}")
@@ -200,11 +199,11 @@ def _whose(signers: Path | None, signed: str, fingerprint: str, ask: Callable[..
             text = f"signed by {shorten(name)} at {signed}, with the key {fingerprint}{expired}"
             return Signed((_finding("note" if expired else "ok", text),), name, fingerprint)
     why = f"may not sign for {NAMESPACE}" if found else "is not one of those who may sign"
-    past = [limit for limit in reversed(limits) if limit.ljust(14, "0") < at]
-    future = [limit for limit in limits if limit.ljust(14, "0") > at]
-    for word, nearest in (("until", past), ("from", future)):
-        limit = next(filter(names, nearest if not found else ()), "")
-        why = f"signed at {signed}, but may sign {word} {limit} only" if limit else why
+    for limit in () if found else sorted(limits, key=lambda one: abs(int(f"{one:0<14}") - int(at))):
+        if names(limit):  # the nearest such time is the limit of the key's own line
+            word = "until" if f"{limit:0<14}" < at else "from"
+            why = f"signed at {signed}, but may sign {word} {limit} only"
+            break
     raise MrbenchError(f"the key {fingerprint} {why}", "ask who signed it")
 
 
