@@ -93,16 +93,12 @@ def main(args: argparse.Namespace) -> int:
 
 def _add(args: argparse.Namespace, word: str) -> int:
     try:
-        if word.endswith(".json"):
-            names = adding.add_registration(Path(word), args.dir)
-        else:
-            name = latest(word, args.runs)
-            names = adding.add_run(name, args.runs, args.dir, args.key, signed=not args.no_sign)
-        for name in names:
-            print(f"added {printable(name)}")
+        name = latest(word, args.runs)
+        names = adding.add(name, args.runs, args.dir, args.key, signed=not args.no_sign)
     except MrbenchError as exc:  # the others are added all the same
         print(f"mrbench: {exc}", file=sys.stderr)
         return exc.exit_code
+    print("\n".join(f"added {printable(name)}" for name in names))
     return 0
 
 

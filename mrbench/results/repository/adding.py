@@ -52,17 +52,14 @@ def init(root: Path) -> Iterator[Path]:
             yield path
 
 
-def add_registration(path: Path, root: Path) -> Sequence[str]:
-    """Lay a registration into a results repository; return its name there."""
-    return _lay({_registered(registration.read(path).digest): path}, root)
+def add(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool) -> Sequence[str]:
+    """Add a registration's .json, or a run: pack it, or take its archive, and sign that if wanted.
 
-
-def add_run(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool) -> Sequence[str]:
-    """Pack a run, or take its archive, and sign it unless a signature lies beside that already.
-
-    key: as for `sign`. Returns the names of the files there. MrbenchError where the run is there
-    already or its registration is not, CheckFailed where it is not as recorded.
+    key: as for `sign`; without one a signature beside an archive comes along. Returns the names of
+    the files there. MrbenchError where the run is there already, or its registration is not.
     """
+    if name.endswith(".json"):
+        return _lay({_registered(registration.read(Path(name)).digest): Path(name)}, root)
     with opened(name, runs) as run, tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         record = rundir.load(run.folder.record, run.record_name)
         to = Path(place(record))

@@ -6,35 +6,20 @@ import tempfile
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from mrbench.errors import MrbenchError, WorkspaceError
 from mrbench.model.finding import Finding, Outcome
-from mrbench.model.ledger import LedgerPlace
-from mrbench.prepare.data.workers import cores, parallel_map
+from mrbench.model.record import RunRecord
 from mrbench.prepare.source.git import git
 from mrbench.prepare.source.here import top_of
 from mrbench.record import registration
-from mrbench.record.archive import opened
-from mrbench.record.signature import signer_of
-from mrbench.record.verify import verify
-from mrbench.record.verify.source import check_pins
-from mrbench.results.repository import layout
-from mrbench.results.repository.layout import ARCHIVE, REGISTRATIONS, RUNS, SIGNERS, Entry
+from mrbench.results.repository.layout import ARCHIVE, REGISTRATIONS, RUNS, SIGNERS, place, walk
+from mrbench.results.repository.verified import all_verified
 from mrbench.text import counted, printable
 
-AT_A_TIME = 8
-
-
-class _Looked(NamedTuple):
-    """What came of one archive; plan: its digest."""
-
-    path: str
-    findings: Sequence[Finding]
-    plan: str = ""
-    ledger: LedgerPlace | None = None
+Runs = Sequence[tuple[str, RunRecord]]  # by the paths of their archives
 
 
 class _Commits:
@@ -83,7 +68,7 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
     Whose keys count and what was registered is read from that commit: no change vouches for itself.
     """
     commits = _Commits(root, since)
-    archives, strays = layout.walk(root)
+    archives, strays = walk(root)
     changes = commits.changes() if commits.since else {each.path: "A" for each in archives}
     found = [_finding(name, "layout", text) for name, text in strays]
     for name, how in changes.items():
@@ -93,12 +78,15 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
     with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         signers = Path(folder, SIGNERS)
         signers.write_bytes(commits.content(commits.since or "HEAD", SIGNERS) or b"")
-        processes = max(1, min(cores(), len(archives) // AT_A_TIME))
-        work = functools.partial(_look, signers=signers)
-        looked = [*parallel_map(work, archives, processes=processes, at_a_time=AT_A_TIME)]
+        verified = [*all_verified([each.archive for each in archives], signers)]
     new = {name.partition(ARCHIVE)[0] + ARCHIVE for name in changes}
-    found += [each for one in looked if one.path in new for each in one.findings]
-    found += [*_registered(root, looked, commits, new), *_ledgers(looked)]
+    runs = []
+    for (path, _), one in zip(archives, verified, strict=True):
+        if path in new:
+            found += [_finding(path, f.topic, f.text, f.remedy, f.outcome) for f in one.findings]
+        if one.record:
+            runs.append((path, one.record))
+    found += [*_together(root, runs), *_registered(root, runs, commits, new)]
     return [replace(each, file=str(root / each.file)) for each in found]
 
 
@@ -109,37 +97,15 @@ def _finding(
     return Finding(topic, outcome, text, remedy, subject=short, file=name)
 
 
-def _look(entry: Entry, signers: Path) -> _Looked:
-    """Verify one archive, its place and its signature."""
-    path = entry.path
-    try:
-        with opened(str(entry.archive), Path()) as run:
-            checked = verify(run, layout.LEFT_OUT)
-    except MrbenchError as exc:
-        return _Looked(path, [_finding(path, "archive", exc.text, exc.remedy)])
-    found, record = [*checked.shown()], checked.record
-    if record is None:
-        return _Looked(path, [replace(each, file=path) for each in found])
-    found = [each for each in (*found, *check_pins(record)) if each.outcome == "failed"]
-    found += [] if found else [_finding(path, "archive", checked.verdict, outcome="ok")]
-    if (belongs := layout.place(record)) != path:
-        other = entry.archive.parents[4] / belongs
-        text = f"is {'the same run as' if other.exists() else 'to be moved to'} {belongs}"
-        found.append(_finding(path, "layout", text))
-    signed = signer_of(entry.archive, record, signers)
-    text = "unsigned: recomputed, and nobody vouches for it"
-    unsigned = _finding(path, "signature", text, outcome="note")
-    found += signed.findings if signed else [unsigned]
-    found = [replace(each, subject=unsigned.subject, file=path) for each in found]
-    return _Looked(path, found, record.plan_digest, record.ledger)
-
-
-def _ledgers(looked: Sequence[_Looked]) -> Iterator[Finding]:
-    """Find ledgers that do not agree, as far as archives say where they stand in them."""
+def _together(root: Path, runs: Runs) -> Iterator[Finding]:
+    """Find archives that lie where they do not belong, and ledgers that do not agree."""
     entries: dict[tuple[str, str, int], tuple[str, str]] = {}
-    for path, _, plan, ledger in looked:
-        if ledger:
-            key = path.rpartition("/")[0], plan, ledger.position
+    for path, record in runs:
+        if (belongs := place(record)) != path:
+            what = "the same run as" if (root / belongs).exists() else "to be moved to"
+            yield _finding(path, "layout", f"is {what} {belongs}")
+        if ledger := record.ledger:
+            key = path.rpartition("/")[0], record.plan_digest, ledger.position
             first, digest = entries.setdefault(key, (path, ledger.digest))
             if digest != ledger.digest:
                 text = f"its ledger has another entry {ledger.position} than that of {first}"
@@ -147,11 +113,11 @@ def _ledgers(looked: Sequence[_Looked]) -> Iterator[Finding]:
 
 
 def _registered(
-    root: Path, looked: Sequence[_Looked], commits: _Commits, new: Container[str]
+    root: Path, runs: Runs, commits: _Commits, new: Container[str]
 ) -> Iterator[Finding]:
     """Check registrations, and that those of runs are here, have them, and were here before."""
-    runs = [(e.path, e.plan, e.ledger.registered) for e in looked if e.ledger]
-    bound = [(path, plan, terms) for path, plan, terms in runs if terms]
+    ledgers = [(path, each.plan_digest, each.ledger) for path, each in runs if each.ledger]
+    bound = [(path, plan, it.registered) for path, plan, it in ledgers if it.registered]
     count = Counter((terms.digest, plan) for _, plan, terms in bound)
     here = {}
     for file in sorted((root / REGISTRATIONS).glob("*")):

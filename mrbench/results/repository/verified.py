@@ -9,6 +9,7 @@ import msgspec
 
 from mrbench import __version__, files
 from mrbench.errors import MrbenchError
+from mrbench.model.finding import Finding, count
 from mrbench.model.record import RunRecord
 from mrbench.prepare.data.workers import cores, parallel_map
 from mrbench.record.archive import opened
@@ -17,20 +18,28 @@ from mrbench.record.signature import beside, signer_of
 from mrbench.record.verify import verify
 from mrbench.record.verify.source import check_pins
 from mrbench.results.report.gather import for_reading
-from mrbench.results.repository.check import AT_A_TIME
 from mrbench.results.repository.layout import LEFT_OUT
 
+AT_A_TIME = 8
 RECOMPUTED = ("number", "number", "ok")  # subject, topic and outcome of what says so
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an archive. record: as pages may show it; None where `why` says why not."""
+    """What came of an archive. record: as pages may show it; None where anything failed."""
 
     sha256: str
+    findings: tuple[Finding, ...]
     record: RunRecord | None = None
     recomputed: bool = False
     signer: str | None = None
-    why: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why it is not shown, if it is not."""
+        failed = [each for each in self.findings if each.outcome == "failed"]
+        more = f"; and {len(failed) - 1} more" if failed[1:] else ""
+        why = [f"NOT as recorded: {each.topic}: {each.text}{more}" for each in failed[:1]]
+        return "".join(why) and f"{why[0]}; `mrbench verify` tells all"
 
 
 def all_verified(archives: Sequence[Path], signers: Path) -> Iterator[Verified]:
@@ -55,32 +64,34 @@ def _kept(archive: Path, signers: Path | None) -> Path:
 
 
 def _verified(archive: Path, signers: Path | None) -> Verified:
+    """Verify an archive and its signature, and keep that, unless it may be this machine's fault."""
     sha256 = describe(archive).sha256
+    signed = None
     try:
-        found = _look(archive, signers, sha256)
-    except MrbenchError as exc:  # may be this machine's fault: is not kept
-        return Verified(sha256=sha256, why=exc.seen_from(archive.parent))
-    path = _kept(archive, signers)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_whole(path, msgspec.json.encode(found, enc_hook=str))
-    return found
-
-
-def _look(archive: Path, signers: Path | None, sha256: str) -> Verified:
-    with opened(str(archive), Path()) as run:
-        checked = verify(run, LEFT_OUT)
-        record = checked.record and for_reading(checked.record, Path(run.record_name))
+        with opened(str(archive), Path()) as run:
+            checked = verify(run, LEFT_OUT)
+            record = checked.record and for_reading(checked.record, Path(run.record_name))
+        pins = check_pins(checked.record) if checked.record else ()
+        found = [each for each in (*checked.shown(), *pins) if each.outcome == "failed"]
+        found = found or [Finding("archive", "ok", checked.verdict)]
         signed = checked.record and signer_of(archive, checked.record, signers)
-    pins = check_pins(checked.record) if checked.record else ()
-    findings = [*checked.findings, *pins, *(signed.findings if signed else ())]
-    failed = [each for each in findings if each.outcome == "failed"]
-    if failed:
-        more = f"; and {len(failed) - 1} more" if failed[1:] else ""
-        why = f"NOT as recorded: {failed[0].topic}: {failed[0].text}{more}"
-        return Verified(sha256=sha256, why=f"{why}; `mrbench verify` tells all")
-    return Verified(
+        unsigned = Finding("signature", "note", "unsigned: nobody vouches for it")
+        found += signed.findings if signed else [unsigned]
+    except MrbenchError as exc:
+        return Verified(
+            sha256=sha256, findings=(Finding("archive", "failed", exc.text, exc.remedy),)
+        )
+    if count(found, "failed"):
+        return Verified(sha256=sha256, findings=tuple(found))
+    recomputed = RECOMPUTED in {(f.subject, f.topic, f.outcome) for f in checked.findings}
+    made = Verified(
         sha256=sha256,
+        findings=tuple(found),
         record=record,
-        recomputed=RECOMPUTED in {(f.subject, f.topic, f.outcome) for f in findings},
+        recomputed=recomputed,
         signer=signed.principal if signed else None,
     )
+    path = _kept(archive, signers)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_whole(path, msgspec.json.encode(made, enc_hook=str))
+    return made
