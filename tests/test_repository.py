@@ -167,14 +167,20 @@ def no_registration(folder: Path, **_: object) -> None:
     (folder / "registrations" / "plan.json").symlink_to("/dev/zero")
 
 
+def linked_as_a_whole(folder: Path, **_: object) -> None:
+    (folder / "runs").rename(folder / "others")
+    (folder / "runs").symlink_to("others")
+
+
 WRONG = {
+    linked_as_a_whole: "runs: is no file runs/SUITE/HARDWARE",
     altered: "measurement.throughput: recorded 0.72361",
     damaged: "cannot be read (",
     statement_altered: "is not what was signed",
     lambda folder, **_: archive(folder).unlink(): "was there before, and is removed",
     elsewhere: "is the same run as runs/tokens-smoke/cpu-intel-xeon-x2/litgpt/",
-    linked: "runs/all: is a link",
-    called_otherwise: "is no file runs/SUITE/HARDWARE/IMPLEMENTATION/NAME.tar.gz",
+    linked: "runs/all: is no file runs/SUITE/HARDWARE",
+    called_otherwise: "m.tar.gz: is no file runs/SUITE/HARDWARE/IMPLEMENTATION/NAME.tar.gz",
     bob_vouches: "is not one of those who may sign",
     no_registration: "registrations/plan.json: cannot be read",
 }

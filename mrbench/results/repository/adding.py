@@ -22,9 +22,8 @@ FIRST = {
     "README.md": """\
 # Results
 
-Archives of benchmark runs by `mrbench`. Each change is checked: numbers are computed again from
-their logs, signatures are of keys in allowed_signers, and registered runs are as registered.
-To add a run, open a pull request with what `mrbench results add RUN` puts here.
+Archives of benchmark runs by `mrbench`, each checked by `mrbench results check`. To add a run, open
+a pull request with what `mrbench results add RUN` puts here.
 """,
     SIGNERS: '# NAME namespaces="mrbench" ssh-ed25519 AAAA...: whose signatures count\n',
     ".gitattributes": "* -text\n",  # no line of an archive or a signature is to be converted

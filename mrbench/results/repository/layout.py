@@ -1,6 +1,5 @@
 """How a results repository is laid out: runs/SUITE/HARDWARE/IMPLEMENTATION/DATE-DIGEST.tar.gz."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,18 +29,13 @@ def entries(root: Path) -> Sequence[Entry]:
 
 def walk(root: Path) -> tuple[Sequence[Entry], Sequence[tuple[str, str]]]:
     """Return the archives, and what among the runs has no place there, with the reason."""
-    names, strays = set[str](), dict[str, str]()
-    if (root / RUNS).is_symlink():
-        return [], [(RUNS, "is a link")]
-    for folder, folders, files in os.walk(root / RUNS):
-        for path in (Path(folder, name) for name in (*folders, *files)):
-            name = path.relative_to(root).as_posix()
-            if path.is_symlink():
-                strays[name] = "is a link"
-            elif path.is_file() and NAME.fullmatch(name):
-                names.add(name)
-            elif not path.is_dir():
-                strays[name] = f"is no file {RUNS}/SUITE/HARDWARE/IMPLEMENTATION/NAME{ARCHIVE}"
+    names, strays, top = set[str](), dict[str, str](), root / RUNS
+    for path in [top] if top.is_symlink() else top.rglob("*"):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not path.is_symlink() and NAME.fullmatch(name):
+            names.add(name)
+        elif path.is_symlink() or not path.is_dir():
+            strays[name] = f"is no file {RUNS}/SUITE/HARDWARE/IMPLEMENTATION/NAME{ARCHIVE}"
     for name in names:
         of, mark, _ = name.rpartition(ARCHIVE)
         if of + mark not in names:
