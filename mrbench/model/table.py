@@ -39,6 +39,9 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     text: Annotated[str, doc("The line above the table.")]
 
 
+Level = Literal["self-reported", "recomputed", "reproduced"]
+
+
 class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     """Like runs together: the valid runs of one plan on machines of one kind, or why none is."""
 
@@ -241,6 +244,13 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         UNSET
     )
     relative_to: Annotated[str | UnsetType, doc("The row, or rows, that relative is by.")] = UNSET
+
+    signer: Annotated[
+        str | UnsetType, doc("In a results repository: who signed its runs, by allowed_signers.")
+    ] = UNSET
+    level: Annotated[Level | UnsetType, doc("There: what was done to check the number.")] = UNSET
+    level_reason: Annotated[str | UnsetType, doc("There: why the level is no other.")] = UNSET
+    command: Annotated[str | UnsetType, doc("There: what repeats its runs.")] = UNSET
 
     def plain(self) -> dict[str, object]:
         """Return the row as JSON holds it; keys that are not set are not in it."""

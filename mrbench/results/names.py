@@ -26,11 +26,9 @@ WINDOW = re.compile(r"\d+:\d+")
 
 
 def with_names(suite: Suite, rows: Sequence[TableRow]) -> list[TableRow]:
-    """Return the rows with their names; those of two signers alone may be alike."""
+    """Return the rows with their names, no two alike."""
     names = [_name(suite, row, commit=not row.pinned) for row in rows]
-    count = Counter(
-        name for name, _ in {(n, row.commit) for n, row in zip(names, rows, strict=True)}
-    )
+    count = Counter(names)
     return [
         replace(row, name=name if count[name] == 1 else _name(suite, row, commit=True))
         for row, name in zip(rows, names, strict=True)
@@ -46,6 +44,7 @@ def _name(suite: Suite, row: TableRow, *, commit: bool) -> str:
     if row.window != str(suite.window):
         parts.append(row.window)
     parts += [settings(changed(row.parameters))] if changed(row.parameters) else []
+    parts += [row.signer] if row.signer else []
     return " ".join(parts)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
@@ -312,6 +313,7 @@ def _row(
         runs=tuple(run.id for run in group),
         folders=tuple(run.folder for run in group if run.folder),
         folder=newest.folder,
+        signer=last.signer or UNSET,
     )
 
 

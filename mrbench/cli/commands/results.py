@@ -104,9 +104,8 @@ def _add(args: argparse.Namespace, word: str) -> int:
 
 def _build(root: Path, out: Path) -> int:
     made = site.build(root, out)
-    for left in made.not_shown:
-        print(f"mrbench: {one_line(f'{left.archive}: {left.why}')}", file=sys.stderr)
-    runs = sum(len(board.runs) for board in made.leaderboards)
-    print(f"{printable(str(out / 'index.html'))}: {counted(runs, 'run')}", end="")
-    print(f"; {counted(len(made.not_shown), 'archive')} not shown" if made.not_shown else "")
+    for name, why in made.not_shown.items():
+        print(f"mrbench: {printable(name)}: {one_line(why)}", file=sys.stderr)
+    left = f"; {counted(len(made.not_shown), 'archive')} not shown" if made.not_shown else ""
+    print(f"{printable(str(out / 'index.html'))}: {counted(len(made.archives), 'run')}{left}")
     return CheckFailed.exit_code if made.not_shown else 0

@@ -14,7 +14,6 @@ from mrbench.errors import MrbenchError
 from mrbench.model.measurement import Measurement
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
-from mrbench.model.results import Leaderboard
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit, one_of
@@ -39,15 +38,18 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run as a report shows it. called: its folder or archive.
 
     edited: whether its record has another digest than it says. mixed: whether runs of its
-    implementation differ in work per device.
+    implementation differ in work per device. In a results repository signer: who signed it;
+    machine: its number.
     """
 
     called: str
     record: RunRecord
-    edited: bool
-    curve: Curve
-    activity: Activity
+    edited: bool = False
+    curve: Curve = Curve()
+    activity: Activity = Activity()
     mixed: bool = False
+    signer: str | None = None
+    machine: int = 0
 
     @property
     def plan(self) -> Plan:
@@ -89,7 +91,7 @@ class ReportRun(msgspec.Struct, frozen=True, kw_only=True):
 class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     """The runs of one suite that count the same unit, oldest first, and the rows of their table.
 
-    board: of a results repository, what its page shows beside them; files of runs are not drawn.
+    hardware: of a results repository, whose runs' files are not drawn; else empty.
     """
 
     name: str
@@ -97,7 +99,7 @@ class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     suite: Suite
     runs: Sequence[ReportRun]
     rows: Sequence[TableRow]
-    board: Leaderboard | None = None
+    hardware: str = ""
 
     def runs_of(self, row: TableRow) -> list[ReportRun]:
         """Return the runs that a row is made of."""

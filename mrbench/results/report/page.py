@@ -16,7 +16,6 @@ import msgspec
 
 from mrbench import __version__
 from mrbench.errors import UnavailableError
-from mrbench.model.results import Leaderboard, PublishedRow
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit, rate_name
 from mrbench.results import footnotes, pareto
@@ -78,7 +77,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True):
     mark: str
     reason: str
     footnote: int | None
-    published: PublishedRow | None
+    of: TableRow
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +130,8 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     facts: CodedFacts
     first: str
     from_first: Sequence[FromFirst]
-    board: Leaderboard | None
+    runs: Sequence[ReportRun]
+    hardware: str
 
 
 def build(report: ReportContent) -> str:
@@ -219,19 +219,19 @@ def _summary(runs: Sequence[ReportRun], chapters: Sequence[Chapter]) -> str:
 
 
 def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
-    suite, board = chapter.suite, chapter.board
+    suite, hardware = chapter.suite, chapter.hardware
     known = [(row, runs) for row in chapter.rows if (runs := chapter.runs_of(row))]
     newest = [runs[-1] for _, runs in known]
     names = [row.name for row, _ in known]
-    shown = newest if board else chapter.runs  # a repository may have thousands
+    shown = newest if hardware else chapter.runs  # a repository may have thousands
     labels = [f"{run.plan.implementation}, {run.label}" for run in shown]
     parts, empty = _parts(chapter, key, most)
     ranked = ranking.ranked(chapter)
     used = _used(ranked, chapter.rows)
     return PageChapter(
         key=key,
-        name=f"{chapter.name}, {board.hardware}" if board else chapter.name,
-        title=f"{chapter.name}: {suite.title}" + (f", on {board.hardware}" if board else ""),
+        name=", ".join(filter(None, (chapter.name, hardware))),
+        title=f"{chapter.name}: {suite.title}" + (f", on {hardware}" if hardware else ""),
         lead=lead(chapter.rows, one_model=suite.one_model),
         unit=chapter.unit,
         rate=rate_name(chapter.unit),
@@ -257,8 +257,9 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         ],
         facts=differences.coded(shown, labels),
         first=names[0] if names else "",
-        from_first=[] if board else differences.from_first([runs for _, runs in known], names),
-        board=board,
+        from_first=[] if hardware else differences.from_first([runs for _, runs in known], names),
+        runs=chapter.runs,
+        hardware=chapter.hardware,
     )
 
 
@@ -292,9 +293,7 @@ def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow
         mark=MARKS.get(row.validity, "invalid"),
         reason=row.reason or row.status,
         footnote=row.footnote_number,
-        published=next((p for p in chapter.board.rows if p.row is row), None)
-        if chapter.board
-        else None,
+        of=row,
     )
 
 
@@ -332,13 +331,13 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
     ]
     always = (
         "ranking",
-        *["history"] * bool(chapter.board),
+        *["history"] * bool(chapter.hardware),
         "origins",
         *["concerns"] * bool(concerns(chapter.runs)),
     )
     shown, left_out = [], []
     for kind, title, figures, missing in parts:
-        if chapter.board and kind in FROM_FILES:
+        if chapter.hardware and kind in FROM_FILES:
             continue
         if figures or kind in always:
             notes = missing if kind in ("ranking", "course", "during") else ()

@@ -6,13 +6,17 @@ from html import escape
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.files import real_path, write_whole
-from mrbench.model.results import Leaderboard, Level, PublishedResults
+from mrbench.model.results import PublishedResults
+from mrbench.model.table import TableRow
 from mrbench.model.work import rate_name
+from mrbench.record.rundir import describe
 from mrbench.record.signature import beside
+from mrbench.results.lead import with_lead
 from mrbench.results.report import page
 from mrbench.results.report.gather import LeftOut, ReportContent
 from mrbench.results.repository.layout import RUNS, SIGNERS, entries
@@ -21,7 +25,7 @@ from mrbench.results.repository.verified import all_verified
 from mrbench.results.table.columns import with_interval
 from mrbench.text import one_line
 
-COLOURS: Mapping[Level, str] = {
+COLOURS: Mapping[object, str] = {
     "self-reported": "#555d68", "recomputed": "#0072b2", "reproduced": "#00664b",
 }  # fmt: skip
 CHARACTER = 6.7  # px of a badge's font
@@ -45,32 +49,30 @@ def build(root: Path, out: Path) -> PublishedResults:
     if real_path(out) in (real_path(root), *real_path(root).parents):
         raise MrbenchError("the repository lies there", "choose another with -o", file=out)
     verified = all_verified([entry.archive for entry in found], root / SIGNERS)
-    paths = [entry.path for entry in found]
-    shown, left = chapters(zip(paths, verified, strict=True))
-    boards = [chapter.board for chapter in shown if chapter.board]
+    shown, left = chapters(zip((entry.path for entry in found), verified, strict=True))
+    archives = {}
+    for run in (run for chapter in shown for run in chapter.runs):
+        for file in filter(Path.is_file, (root / run.called, *beside(root / run.called))):
+            to = out / file.relative_to(root)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, to)
+        archives[run.called] = describe(out / run.called).sha256
+    rows = [
+        replace(row, suite=chapter.name)
+        for chapter in shown
+        for row in with_lead(chapter.rows, one_model=chapter.suite.one_model)
+    ]
     content = PublishedResults(
-        mrbench=__version__, leaderboards=tuple(boards), not_shown=tuple(left)
+        mrbench=__version__, rows=tuple(rows), archives=archives, not_shown=left
     )
-    for path in (run.archive for board in boards for run in board.runs):
-        for file in (root / path, *beside(root / path)):
-            _copy(file, out / file.relative_to(root))
-    for name, raw in _badges(boards):
-        _write(out / "badge" / name, raw)
     _write(out / "results.json", msgspec.json.format(msgspec.json.encode(content), indent=1))
+    for name, raw in _badges(rows):
+        _write(out / "badge" / name, raw)
     report = ReportContent(
-        chapters=shown, left_out=[LeftOut(each.archive, each.why, 0) for each in left]
+        chapters=shown, left_out=[LeftOut(name, why, 0) for name, why in left.items()]
     )
     _write(out / "index.html", page.build(report).encode())
     return content
-
-
-def _copy(file: Path, to: Path) -> None:
-    """Copy a file unless that was done before."""
-    if file.is_file():
-        now, then = file.stat(), to.stat() if to.exists() else None
-        if then is None or (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, to)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -78,20 +80,19 @@ def _write(path: Path, content: bytes) -> None:
     write_whole(path, content)
 
 
-def _badges(boards: Sequence[Leaderboard]) -> Iterator[tuple[str, bytes]]:
+def _badges(rows: Sequence[TableRow]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of a badge for each implementation of a suite, and shields.io's JSON.
 
-    Of several rows with a number, one that is as its suite has it comes first, then the highest
+    Of several rows with a number, one of the recipe's own commit comes first, then the highest
     level, then the newest.
     """
     order = list(COLOURS)
-    rows = [(board, each) for board in boards for each in board.rows if each.row.throughput]
-    rows.sort(key=lambda p: (p[1].row.pinned, order.index(p[1].level), p[1].row.started))
-    best = {"-".join(each.archives[-1].split("/")[1:4:2]): (board, each) for board, each in rows}
-    for name, (board, each) in best.items():
-        number = f"{with_interval(each.row)} {rate_name(board.unit)}, {each.level}"
-        told = {"label": f"{each.row.name}, {board.hardware}", "message": number}
-        told = {key: one_line(text) for key, text in told.items()} | {"color": COLOURS[each.level]}
+    known = [row for row in rows if row.throughput and row.level]
+    known.sort(key=lambda row: (row.pinned, order.index(row.level), row.started))
+    for name, row in {"-".join(row.folders[-1].split("/")[1:4:2]): row for row in known}.items():
+        number = f"{with_interval(row)} {rate_name(row.unit)}, {row.level}"
+        told = {"label": f"{row.name}, {row.gpus} x {row.hardware}", "message": number}
+        told = {key: one_line(text) for key, text in told.items()} | {"color": COLOURS[row.level]}
         yield f"{name}.json", msgspec.json.encode({"schemaVersion": 1, **told})
         left, right = (12 + round(CHARACTER * len(told[key])) for key in ("label", "message"))
         sizes = {"left": left, "right": right, "start": left + 6, "width": left + right}

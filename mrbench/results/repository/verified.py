@@ -21,7 +21,6 @@ from mrbench.results.report.gather import for_reading
 from mrbench.results.repository.layout import LEFT_OUT
 
 AT_A_TIME = 8
-RECOMPUTED = ("number", "number", "ok")  # subject, topic and outcome of what says so
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +29,6 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     findings: tuple[Finding, ...]
     record: RunRecord | None = None
-    recomputed: bool = False
     signer: str | None = None
 
     @property
@@ -38,8 +36,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
         """Why it is not shown, if it is not."""
         failed = [each for each in self.findings if each.outcome == "failed"]
         more = f"; and {len(failed) - 1} more" if failed[1:] else ""
-        why = [f"NOT as recorded: {each.topic}: {each.text}{more}" for each in failed[:1]]
-        return "".join(why) and f"{why[0]}; `mrbench verify` tells all"
+        told = f"{more}; `mrbench verify` tells all"
+        return "".join(f"{each.topic}: {each.text}{told}" for each in failed[:1])
 
 
 def all_verified(archives: Sequence[Path], signers: Path) -> Iterator[Verified]:
@@ -83,12 +81,10 @@ def _verified(archive: Path, signers: Path | None) -> Verified:
         )
     if count(found, "failed"):
         return Verified(sha256=sha256, findings=tuple(found))
-    recomputed = RECOMPUTED in {(f.subject, f.topic, f.outcome) for f in checked.findings}
     made = Verified(
         sha256=sha256,
         findings=tuple(found),
         record=record,
-        recomputed=recomputed,
         signer=signed.principal if signed else None,
     )
     path = _kept(archive, signers)

@@ -1,63 +1,52 @@
-"""All runs of each implementation in a results repository, over time."""
+"""Throughput of each implementation in a results repository over time, and when it changed."""
 
-from collections.abc import Iterator
-
-from mrbench.model.results import Leaderboard
+from mrbench.model.history import Change, History
 from mrbench.model.work import rate_name
-from mrbench.results.report.figures.base import (  # fmt: skip
-    Figure,
-    LegendEntry,
-    Numbers,
-    brief,
-    line,
-    plain,
-)
+from mrbench.results.history import histories
+from mrbench.results.report.figures.base import Figure, Numbers, brief, line, plain, window
 from mrbench.results.report.gather import Chapter
-
-LONGEST = 200  # characters of a point's text
 
 
 def figures(chapter: Chapter, key: str) -> list[Figure]:
-    """Return a figure for each implementation that has two numbers or more."""
-    board = chapter.board
-    labels = sorted({run.label for run in board.runs}) if board else ()
-    return [
-        found for i, n in enumerate(labels) if board for found in _figure(board, n, f"{key}-{i}")
-    ]
+    """Return a figure for each series of two numbers or more; none of a report."""
+    runs = [run.record for run in chapter.runs] if chapter.hardware else []
+    several = [found for found in histories(runs) if found.runs[1:]]
+    return [_figure(found, f"{key}-{i}") for i, found in enumerate(several)]
 
 
-def _figure(board: Leaderboard, label: str, key: str) -> Iterator[Figure]:
-    runs = [run for run in board.runs if run.label == label and run.throughput]
-    if not runs[1:]:
-        return
-    traces, legend = [], []
-    for machine in sorted({run.machine for run in runs}):
-        mine = [run for run in runs if run.machine == machine]
-        name, group = f"machine {machine}", f"machine{machine}"
-        about = [f"{run.commit[:12]}, {run.versions}, {run.signer or 'unsigned'}" for run in mine]
-        trace = line(
-            [],
-            [brief(run.throughput) for run in mine],
-            name=name,
-            group=group,
-            style=machine - 1,
-            marked=True,
-            text=[plain(text, LONGEST) for text in about],
-            hovertemplate=f"%{{x}}: %{{y}} {rate_name(board.unit)}<br>%{{text}}"
-            "<extra>%{fullData.name}</extra>",
-        )
-        traces.append(trace | {"x": [run.started for run in mine]})
-        legend.append(LegendEntry(key=group, label=name, style=machine - 1))
-    yield Figure(
+def _figure(found: History, key: str) -> Figure:
+    runs = found.runs
+    shown = line(
+        [],
+        [brief(run.throughput) for run in runs],
+        name=found.name,
+        group="runs",
+        style=0,
+        marked=True,
+        text=[plain(run.commit[:12]) for run in runs],
+        hovertemplate=f"%{{x}}: %{{y}} {rate_name(found.unit)}, commit %{{text}}<extra></extra>",
+    )
+    shades = [window(runs[c.before].started, runs[c.after].started) for c in found.changes]
+    return Figure(
         key=key,
-        title=label,
-        caption="Each point is a run. The vertical axis does not begin at zero.",
+        title=found.name,
+        caption="Each point is a run; the vertical axis does not begin at zero."
+        + " Shaded: between these two runs it changed." * bool(shades),
         height_px=300,
-        traces=traces,
+        traces=[shown | {"x": [run.started for run in runs]}],
         layout={
             "xaxis": {"type": "date", "automargin": True},
-            "yaxis": {"title": {"text": rate_name(board.unit)}, "automargin": True},
+            "yaxis": {"title": {"text": rate_name(found.unit)}, "automargin": True},
+            "shapes": shades,
         },
-        legend=legend,
-        table=Numbers(head=(), rows=()),
+        table=Numbers(
+            head=("Change before", "times", "low", "high", "what differs, too"),
+            rows=[_change(found, change) for change in found.changes],
+        ),
     )
+
+
+def _change(found: History, change: Change) -> tuple[str, ...]:
+    ratios = (f"{value:.3f}" for value in (change.ratio, change.low_ratio, change.high_ratio))
+    parts = (f"{part}: {', '.join(d.key for d in ds)}" for part, ds in change.differences.items())
+    return found.runs[change.at].started, *ratios, "; ".join(parts) or "nothing that is recorded"
