@@ -282,7 +282,8 @@ def test_what_cannot_be_added_leaves_nothing_behind(results: Path, tmp_path: Pat
 
 def test_where_there_is_no_repository_one_line_says_so(results: Path, tmp_path: Path) -> None:
     for words, text in (
-        (("check", tmp_path), "is not in a git repository; `mrbench results init` makes one"),
+        (("check", tmp_path), "is no results repository; name another folder; `mrbench results"),
+        (("check", results / "elsewhere"), "elsewhere: is no results repository"),
         (("check", results, "--since=-x"), "--since '-x': no such commit"),
         (("add", "x.json", "--dir", tmp_path), "x.json"),
     ):

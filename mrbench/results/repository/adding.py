@@ -15,6 +15,7 @@ from mrbench.record.archive import opened
 from mrbench.record.pack import pack
 from mrbench.record.signature import beside, sign
 from mrbench.record.verify import verify
+from mrbench.results.repository import layout
 from mrbench.results.repository.layout import LEFT_OUT, REGISTRATIONS, SIGNERS, place
 
 WORKFLOW = ".github/workflows/results.yml"
@@ -89,16 +90,14 @@ def _registered(digest: str) -> str:
 
 def _lay(sources: Mapping[str, Path], root: Path) -> Sequence[str]:
     """Copy files to their names in a results repository, and add them to git's index."""
-    top = top_of(root)
-    if top is None or not (root / SIGNERS).exists():
-        remedy = "name one with --dir; `mrbench results init` makes it"
-        raise MrbenchError("is no results repository", remedy, file=root)
-    for name, source in sources.items():
-        path = files.real_path(root / name)
+    top = layout.top_of(root)
+    paths = {files.real_path(root / name): source for name, source in sources.items()}
+    for path in paths:
         if path.exists() or not path.is_relative_to(files.real_path(root)):
             text = "is there already" if path.exists() else "is behind a link"
-            raise MrbenchError(text, "nothing was added", file=root / name)
+            raise MrbenchError(text, "nothing was added", file=path)
+    for path, source in paths.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_whole(path, source.read_bytes())
-    git(top / ".git", "-C", str(root.absolute()), "add", "--force", "--", *sources, tree=top)
+    git(top / ".git", "add", "--force", "--", *map(str, paths), tree=top)
     return list(sources)

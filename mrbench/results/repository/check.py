@@ -13,9 +13,16 @@ from mrbench.errors import MrbenchError, WorkspaceError
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.record import RunRecord
 from mrbench.prepare.source.git import git
-from mrbench.prepare.source.here import top_of
 from mrbench.record import registration
-from mrbench.results.repository.layout import ARCHIVE, REGISTRATIONS, RUNS, SIGNERS, place, walk
+from mrbench.results.repository.layout import (
+    ARCHIVE,
+    REGISTRATIONS,
+    RUNS,
+    SIGNERS,
+    place,
+    top_of,
+    walk,
+)
 from mrbench.results.repository.verified import all_verified
 from mrbench.text import counted, printable
 
@@ -26,11 +33,7 @@ class _Commits:
     """The commits behind a results repository. since: whose later changes are meant; "": all."""
 
     def __init__(self, root: Path, since: str) -> None:
-        top = top_of(root)
-        if top is None:
-            remedy = "`mrbench results init` makes one"
-            raise MrbenchError("is not in a git repository", remedy, file=root)
-        self._root = root
+        self._root, top = root, top_of(root)
         self._git = functools.partial(git, top / ".git", "-C", str(root.absolute()), tree=top)
         self.since = ""
         if since.strip("0"):  # what GitHub calls the commit before a first push

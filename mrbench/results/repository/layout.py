@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mrbench.errors import MrbenchError
 from mrbench.model.record import RunRecord
+from mrbench.prepare.source import here
 
 RUNS, REGISTRATIONS, SIGNERS = "runs", "registrations", "allowed_signers"
 ARCHIVE = ".tar.gz"
@@ -20,6 +22,15 @@ class Entry(NamedTuple):
 
     path: str
     archive: Path
+
+
+def top_of(root: Path) -> Path:
+    """Return the top of the git repository that a results repository is in, or is."""
+    top = here.top_of(root)
+    if top is None or not (root / SIGNERS).exists():
+        remedy = "name another folder; `mrbench results init` makes one"
+        raise MrbenchError("is no results repository", remedy, file=root)
+    return top
 
 
 def entries(root: Path) -> Sequence[Entry]:
