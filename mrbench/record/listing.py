@@ -37,8 +37,9 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
     folder of a run that has a plan and no record.
     """
     folders = []
-    for implementation in _entries(os.path.join(runs, suite)):  # noqa: PTH118 - 10,000 of them
-        folders += [(name, implementation) for name in _names(implementation)]
+    for implementation in _names(f"{runs}/{suite}"):
+        place = f"{runs}/{suite}/{implementation}"
+        folders += [(name, place) for name in _names(place)]
     with _no_collection():
         for name, implementation in sorted(folders):
             folder = f"{implementation}/{name}"
@@ -64,13 +65,9 @@ def edited(folder: str) -> MrbenchError:
     return CheckFailed(text, remedy, file=f"{folder}/record.json")
 
 
-def _entries(folder: str) -> list[str]:
-    return [f"{folder}/{name}" for name in _names(folder)]
-
-
 def _names(folder: str) -> list[str]:
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208 - see above
+        return sorted(os.listdir(folder))  # noqa: PTH208 - 10,000 of them
     except (FileNotFoundError, NotADirectoryError):
         return []
 

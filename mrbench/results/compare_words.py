@@ -77,7 +77,9 @@ def findings(comparison: Comparison) -> list[Finding]:
     ]
     for subject, members in _by_concern(comparison.differences).items():
         if subject == PACKAGES and len(members) > 1:
-            text = "; ".join(map(_pair, members[:MOST_PACKAGES]))
+            text = "; ".join(
+                f"{d.key.partition('.')[2]} {_values(d)}" for d in members[:MOST_PACKAGES]
+            )
             more = len(members) - MOST_PACKAGES
             text += f"; and {more} more, which --json lists" if more > 0 else ""
             lines.append(Finding(str(len(members)), "note", text, subject=subject))
@@ -126,10 +128,6 @@ def _line(d: Difference, subject: str, outcome: Outcome) -> Finding:
     part, _, rest = d.key.partition(".")
     remedy = d.reason if outcome == "failed" else ""
     return Finding(part, outcome, f"{rest or part}: {_values(d)}", remedy, subject=subject)
-
-
-def _pair(d: Difference) -> str:
-    return f"{d.key.partition('.')[2]} {_values(d)}"
 
 
 def _values(d: Difference) -> str:

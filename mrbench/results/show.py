@@ -10,7 +10,6 @@ from mrbench.model.job import BuiltPackage
 from mrbench.model.ledger import PlanRuns
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
-from mrbench.model.metric import Metric
 from mrbench.model.parameters import settings
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
@@ -97,13 +96,14 @@ def _ledger(record: RunRecord, of_plan: PlanRuns | None) -> str:
 
 
 def _measured(measured: Measurement) -> dict[str, object]:
+    metrics = [f"{name}: {metric}" for name, metric in (measured.metrics or {}).items()]
     return {
         **_failure(measured.failure),
         "throughput": _throughput(measured),
         "iterations": _iterations(measured),
         "clocks": _clocks(measured),
         "in the window": _window(measured),
-        **({"metrics": _metrics(measured.metrics)} if measured.metrics else {}),
+        **({"metrics": "\n".join(metrics)} if metrics else {}),
     }
 
 
@@ -194,10 +194,6 @@ def _window(measured: Measurement) -> str:
         first, last = (_number(loss, ".4g") for loss in (measured.loss_first, measured.loss_last))
         lines.append(f"loss {first} to {last}")
     return "\n".join(lines) or "the log states nothing more"
-
-
-def _metrics(metrics: Mapping[str, Metric]) -> str:
-    return "\n".join(f"{name}: {metric}" for name, metric in metrics.items())
 
 
 def _cooled(wait: CooledDown | None) -> str:

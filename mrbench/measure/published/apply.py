@@ -1,6 +1,5 @@
 """Applies a published rule to a log: their number, work over time, and what lies between them."""
 
-import functools
 import math
 import statistics
 from collections.abc import Sequence
@@ -148,8 +147,9 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
         if rule.statistic != "single":
             untimed = {line.iteration for line in theirs.lines if _is_untimed(line, whole)}
             found += effects.of_untimed(untimed, theirs.rate)
-            statistic = functools.partial(_without, theirs.rate, untimed)
-            found += effects.of_statistic(theirs.inside, statistic, rule)
+            found += effects.of_statistic(
+                theirs.inside, lambda left_out: theirs.rate(untimed | left_out), rule
+            )
         base = number if rule.statistic == "single" else stretches.rate(theirs.inside)
         found += effects.of_lines(theirs.inside, whole, base)
         found += stamped
@@ -166,10 +166,6 @@ def _compared(result: ByRule, theirs: _Theirs, measured: Measurement, own: float
 def _is_untimed(line: Line, whole: Sequence[Stretch]) -> bool:
     """Tell whether a line is of an iteration before or behind all that are timed."""
     return not whole[0].last - whole[0].iterations < line.iteration <= whole[-1].last
-
-
-def _without(rate: effects.Statistic, these: set[int], left_out: set[int]) -> float:
-    return rate(these | left_out)
 
 
 def _inside(rule: PublishedRule, read: RuledLog, counted_lines: Sequence[Line]) -> list[Stretch]:

@@ -82,7 +82,8 @@ def read_log(rule: PublishedRule, path: Path, log: LogFormat | None) -> RuledLog
             return (
                 f"the log prints a {own.timing}; to take it as it stands the rule needs a pattern"
             )
-        printed = [_as_printed(each, rule) for each in whole]
+        rates = rule.of == "rate"
+        printed = [Line(s.last, 1 / s.each_s if rates else s.each_s) for s in whole]
     return RuledLog(
         printed=printed,
         whole=whole,
@@ -128,7 +129,3 @@ def _same_rates(rule: PublishedRule, whole: Sequence[Stretch], printed: Sequence
         line.value * by_last[line.iteration].each_s for line in printed if line.iteration in by_last
     ]
     return not ratios or abs(statistics.median(ratios) - 1) < NEAR
-
-
-def _as_printed(each: Stretch, rule: PublishedRule) -> Line:
-    return Line(each.last, each.each_s if rule.of != "rate" else 1 / each.each_s)

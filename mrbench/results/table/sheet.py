@@ -94,11 +94,11 @@ def make(
         meanings=meanings(names, rows),
         reasons=(
             *(_reasons(rows) if "status" in names else ()),
-            *_slowed(rows),
+            *(one_line(f"{row.name}: {text}") for row in rows for text in row.slowed),
             *of_rows(rows),
         ),
         notes=[one_line(line) for line in footnotes.texts(rows)],
-        marks=[_mark(row) for row in rows],
+        marks=[NOTED if row.notes else MARKS.get(row.validity, "") for row in rows],
         licences=one_line(footnotes.licences(rows)),
         earlier=_earlier(rows),
         remarks=[
@@ -125,10 +125,6 @@ def _reasons(rows: Sequence[TableRow]) -> list[str]:
     ]
 
 
-def _slowed(rows: Sequence[TableRow]) -> list[str]:
-    return [one_line(f"{row.name}: {text}") for row in rows for text in row.slowed]
-
-
 def _earlier(rows: Sequence[TableRow]) -> str:
     """Return how many earlier runs are in no row, or an empty text."""
     of_rows = [f"{row.earlier_runs} of {row.name}" for row in rows if row.earlier_runs]
@@ -146,10 +142,6 @@ def _link(folder: str | None) -> str:
         return ""
     relative = os.path.relpath(folder)
     return folder if os.pardir in Path(relative).parts[:1] else relative
-
-
-def _mark(row: TableRow) -> str:
-    return NOTED if row.notes else MARKS.get(row.validity, "")
 
 
 def cut(text: str, width: int = WIDTH) -> str:

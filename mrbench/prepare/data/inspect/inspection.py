@@ -1,5 +1,6 @@
 """The whole check: read archives, annotation files and images in parallel, then compare."""
 
+import operator
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -102,7 +103,7 @@ def _gather(
     looked: list[archives.Looked] = []
     annotations: dict[str, Annotations] = {}
     opened: dict[tuple[str, str], OpenedPicture] = {}
-    for result in parallel_map(_do, jobs, processes=processes):
+    for result in parallel_map(operator.call, jobs, processes=processes):
         if isinstance(result, archives.Looked):
             looked.append(result)
         elif isinstance(result, Annotations):
@@ -111,10 +112,6 @@ def _gather(
             opened.update({(result.folder, one.name): one for one in result.opened})
             tell(len(opened), total)
     return looked, annotations, opened
-
-
-def _do(job: Job) -> archives.Looked | Annotations | Batch:
-    return job()
 
 
 def _files(folder: Path) -> dict[str, int] | None:
