@@ -67,6 +67,7 @@ HOW: dict[str, int | str] = {
     "mrbench prepare --suite demo*": 0,
     "mrbench prepare*": "needs GitHub",
     "mrbench ab*": "six runs or more; test_ab.py makes them",
+    "mrbench bisect*": "thirty runs or more; test_bisect.py makes them",
     "mrbench lock*": "rewrites locks from what an index has today; test_lock.py has an index",
     "mrbench mirror*": "takes gigabytes from the network; test_mirror.py makes a small one",
     "mrbench doctor demo*": 0,

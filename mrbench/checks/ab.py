@@ -63,10 +63,8 @@ class Pairs(msgspec.Struct):
         if not self.complete:
             return None
         each = [[r.throughput or 0.0 for r in side] for side in (self.old, self.new)]
-        roundings = [r.measurement.rounding for r in (*self.old, *self.new) if r.measurement]
-        known = [bound for bound in roundings if bound and 0 <= bound < 1]
         old, new = (rates[: self.complete] for rates in each)
-        return judge(old, new, terms, rounding=max(known, default=0.0))
+        return judge(old, new, terms, rounding=rounding((*self.old, *self.new)))
 
 
 class StoppedError(MrbenchError):
@@ -88,6 +86,8 @@ class AbTest:
     ) -> None:
         self.sides = {"old": old, "new": new}
         self.terms, self.pairs = terms, Pairs([], [])
+        self.judgement: Judgement | None = None  # of the complete pairs, in the end
+        self.stopped: str | None = None  # the side that ended the test without an answer
         self.name = f"{rundir.stamp()}-{secrets.token_hex(3)}"
         self._entry = entry
         self._runs = 0
@@ -122,18 +122,24 @@ class AbTest:
         """
         plans = [side.plan for side in self.sides.values()]
         with begin(plans, places, reporter, executor, force=force) as runs:
-            for side in self.sides.values():
-                _prepare(side, places, reporter, executor)
-            if self.pairs.complete:
-                self._begin(self.pairs.old[0], runs, reporter)
-            try:
-                judgement = self._decide(runs, reporter)
-            except StoppedError as exc:
-                ended = self._finding("inconclusive", exc.text, exc.remedy)
-                if exc.exit_code != Inconclusive.exit_code:
-                    ended = replace(ended, outcome="failed")
-                return [ended], exc.exit_code
-        return self._answer(judgement)
+            return self.run_among(runs, places, reporter, executor)
+
+    def run_among(
+        self, runs: Runs, places: Places, reporter: Reporter, executor: Executor
+    ) -> tuple[list[Finding], int]:
+        """Do the same among other runs of a command."""
+        for side in self.sides.values():
+            _prepare(side, places, reporter, executor)
+        if self.pairs.complete:
+            self._begin(self.pairs.old[0], runs, reporter)
+        try:
+            self.judgement = self._decide(runs, reporter)
+        except StoppedError as exc:
+            ended = self._finding("inconclusive", exc.text, exc.remedy)
+            if exc.exit_code != Inconclusive.exit_code:
+                ended = replace(ended, outcome="failed")
+            return [ended], exc.exit_code
+        return self._answer(self.judgement)
 
     def _decide(self, runs: Runs, reporter: Reporter) -> Judgement | None:
         """Run pair after pair; None where the two may not be compared."""
@@ -146,7 +152,7 @@ class AbTest:
             for side in order:
                 known: list[RunRecord] = getattr(self.pairs, side)
                 del known[pair - 1 :]
-                known.append(self._valid(side, pair, runs, reporter))
+                known.append(self.valid_run(side, pair, runs, reporter))
                 if self._runs == 1:
                     self._begin(known[0], runs, reporter)
             if self._forbidding():
@@ -168,7 +174,7 @@ class AbTest:
         else:
             self.terms = replace(self.terms, stored=(entry.noise, entry.noise_freedom))
 
-    def _valid(self, name: str, pair: int, runs: Runs, reporter: Reporter) -> RunRecord:
+    def valid_run(self, name: str, pair: int, runs: Runs, reporter: Reporter) -> RunRecord:
         """Run one side until it is valid; StoppedError where it fails, or after TRIES."""
         side, most = self.sides[name], self.terms.max_pairs
         for tries in count(1):
@@ -192,11 +198,12 @@ class AbTest:
                 record.status != "ok"
             ):  # else it has a number, and a rule of its suite speaks against
                 text = f"{name} ({side.label}) has no number in pair {pair}: {why}"
-                code = record.exit_code or CheckFailed.exit_code
+                code, self.stopped = record.exit_code or CheckFailed.exit_code, name
                 raise StoppedError.with_code(text, "see its folder: " + record.id, code)
             if tries == TRIES:
                 break
             reporter.note(f"{name} ({side.label}) is {why}; it is run again", problem=True)
+        self.stopped = name
         text = f"{name} ({side.label}) is invalid {TRIES} times in pair {pair}: {why}"
         raise StoppedError.with_code(
             text, "see to that, then go on with --resume", Inconclusive.exit_code
@@ -283,6 +290,12 @@ def _complete(records: Sequence[RunRecord]) -> Pairs:
         pairs.old.append(old)
         pairs.new.append(new)
     raise AssertionError
+
+
+def rounding(records: Sequence[RunRecord]) -> float:
+    """Return the largest relative error that the digits of the runs' logs allow."""
+    bounds = [record.measurement.rounding for record in records if record.measurement]
+    return max((bound for bound in bounds if bound and 0 <= bound < 1), default=0.0)
 
 
 def _mean(records: Sequence[RunRecord]) -> float:

@@ -43,7 +43,7 @@ def answer(
     }[judgement.verdict]
     pairs = counted(judgement.pairs, "pair")
     rates = f"{four_digits(speeds[0])} and {four_digits(speeds[1])} {rate_name(unit)}"
-    return f"{_change(judgement)}: {verdict}; {pairs} of {labels[0]} and {labels[1]}, {rates}"
+    return f"{change(judgement)}: {verdict}; {pairs} of {labels[0]} and {labels[1]}, {rates}"
 
 
 def slowed(records: Sequence[RunRecord]) -> str:
@@ -57,7 +57,7 @@ def slowed(records: Sequence[RunRecord]) -> str:
 
 def progress(judgement: Judgement, terms: Terms) -> str:
     """Say after a pair how sure the answer is."""
-    text = f"after {counted(judgement.pairs, 'pair')}: {_change(judgement)}"
+    text = f"after {counted(judgement.pairs, 'pair')}: {change(judgement)}"
     if judgement.verdict != "undecided":
         return f"{text}; decided"
     if not judgement.level:
@@ -92,7 +92,7 @@ def mean(rates: Sequence[float]) -> float:
     return math.exp(fmean(map(math.log, rates)))
 
 
-def _change(judgement: Judgement) -> str:
+def change(judgement: Judgement) -> str:
     """Return `slower by 4.8 % (95 % interval 3.9 to 5.7)`."""
     slower = 100 * (1 - math.exp(judgement.change))
     sign = 1 if slower >= 0 else -1

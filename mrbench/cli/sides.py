@@ -9,7 +9,18 @@ from mrbench.checks.ab import Side
 from mrbench.checks.ab_words import UNLIKE
 from mrbench.checks.baseline.likeness import forbidding, kept_of_plan
 from mrbench.cli import choice
+from mrbench.cli.arguments import (
+    add_executor,
+    add_gpus,
+    add_margin,
+    add_pass_variable,
+    add_quiet,
+    add_runs,
+    add_waits,
+)
+from mrbench.cli.findings import add_formats
 from mrbench.errors import RecipeError
+from mrbench.measure.sequential import FEWEST, MOST
 from mrbench.model.parameters import settings
 from mrbench.recipe.load import RecipeFile
 from mrbench.text import shown
@@ -36,6 +47,8 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
             made = [(_called(file, args), file, None) for file in files]
         case _:
             raise RecipeError("two sides are needed that differ in one thing", GIVE)
+    if args.detach:
+        raise RecipeError("--detach: each run is judged before the next", "leave it out")
     if len(args.gpus or ()) > 1:
         raise RecipeError("--gpus: both sides train on the same number", "give one number")
     gpus = args.gpus[0] if args.gpus else None
@@ -57,6 +70,35 @@ def _called(file: RecipeFile, args: argparse.Namespace) -> str:
     if args.set and len({*(args.recipe or ()), *(args.impl or ())}) == 1:
         return settings({name: str(file.parameters[name].value) for name, _ in args.set})
     return str(file.place.file) if args.recipe else file.name
+
+
+def add_test(parser: argparse.ArgumentParser, resume: str, pairs: int = 10) -> None:
+    """Add what all tests in turns take. resume: what --resume does; pairs: the default."""
+    add_margin(parser)
+    parser.add_argument(
+        "--max-pairs",
+        type=_pairs,
+        default=pairs,
+        metavar="N",
+        help=f"undecided after N pairs of runs, {FEWEST} to {MOST}; default: {pairs}",
+    )
+    parser.add_argument("--resume", action="store_true", help=resume)
+    add_gpus(parser)
+    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
+    add_waits(parser)
+    add_pass_variable(parser)
+    add_executor(parser)
+    parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
+    add_runs(parser)
+    add_formats(parser)
+    add_quiet(parser, "print problems and the answer only")
+
+
+def _pairs(text: str) -> int:
+    """Read a number of pairs for which levels are known."""
+    if text.isdecimal() and FEWEST <= int(text) <= MOST:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: give a number from {FEWEST} to {MOST}")
 
 
 def variable(text: str) -> str:

@@ -6,25 +6,15 @@ from pathlib import Path
 
 from mrbench.checks.ab import AbTest
 from mrbench.cli import choice
-from mrbench.cli.arguments import (
-    add_choice,
-    add_executor,
-    add_gpus,
-    add_margin,
-    add_pass_variable,
-    add_quiet,
-    add_runs,
-    add_set,
-    add_waits,
-)
+from mrbench.cli.arguments import add_choice, add_set
 from mrbench.cli.baselines import read_stored
 from mrbench.cli.commands import Command
-from mrbench.cli.findings import add_formats, print_findings
-from mrbench.cli.sides import sides, variable
+from mrbench.cli.findings import print_findings
+from mrbench.cli.sides import add_test, sides, variable
 from mrbench.cli.values import commit
 from mrbench.console import make_reporter
 from mrbench.errors import RecipeError
-from mrbench.measure.sequential import FEWEST, MOST, Terms
+from mrbench.measure.sequential import Terms
 from mrbench.model.baseline import BaselineEntry, series_key, series_name
 from mrbench.model.plan import Plan
 from mrbench.text import counted
@@ -63,41 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a variable of the training's environment with its old value, and again with its new",
     )
     add_set(parser, "value of a parameter of the recipes, or its old and its new one")
-    add_margin(parser)
-    parser.add_argument(
-        "--max-pairs",
-        type=_pairs,
-        default=10,
-        metavar="N",
-        help=f"undecided after N pairs of runs, {FEWEST} to {MOST}; default: 10",
-    )
     parser.add_argument(
         "--baseline",
         type=Path,
         metavar="FILE",
         help="use the noise between runs that this baseline knows of the old side",
     )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the newest test of these two in the folder of runs",
-    )
-    add_gpus(parser)
-    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
-    add_waits(parser)
-    add_pass_variable(parser)
-    add_executor(parser)
-    parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
-    add_runs(parser)
-    add_formats(parser)
-    add_quiet(parser, "print problems and the answer only")
+    add_test(parser, "go on with the newest test of these two in the folder of runs")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the test; 0 if new is not slower by the margin, 7 if it is, 8 if that stays open."""
     old, new = sides(args)
-    if args.detach:
-        raise RecipeError("--detach: each run is judged before the next", "leave it out")
     terms = Terms(margin=args.margin, max_pairs=args.max_pairs)
     test = AbTest(old, new, terms, _entry(args.baseline, old.plan) if args.baseline else None)
     executor, places = choice.executor(args), choice.places(args)
@@ -125,10 +92,3 @@ def _entry(path: Path, plan: Plan) -> BaselineEntry:
         lacks = "has no" if entry is None else "has a single run and so no noise of"
         raise RecipeError(f"{lacks} {name}", "leave --baseline out", file=path)
     return entry
-
-
-def _pairs(text: str) -> int:
-    """Read a number of pairs for which levels are known."""
-    if text.isdecimal() and FEWEST <= int(text) <= MOST:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r}: give a number from {FEWEST} to {MOST}")

@@ -26,6 +26,7 @@ from mrbench.text import shorten
 if TYPE_CHECKING:
     from mrbench.prepare.source.git import IndexObject
 
+ALL = (1 << 31) - 1  # commits; what git itself takes for infinite
 REMOTE = "mrbench-upstream"  # no name that a user's configuration could have settings for
 # What a mirror's own configuration need not allow: it is ours to read, and maybe another user's.
 SERVE_LOCAL = (
@@ -150,7 +151,7 @@ def _clean(store: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _fetch(store: Path, url: str, lock: int, *words: str, stdin: bytes = b"") -> None:
+def _fetch(store: Path, url: str, lock: int | None, *words: str, stdin: bytes = b"") -> None:
     scheme = url.partition("://")[0]
     served = ("--upload-pack", SERVE_LOCAL) if scheme == "file" else ()
     options = ("--quiet", "--no-tags", "--no-recurse-submodules", *served)
@@ -169,22 +170,35 @@ def _fetch(store: Path, url: str, lock: int, *words: str, stdin: bytes = b"") ->
 
 
 def _fetch_commit(store: Path, source: Source, url: str, lock: int) -> None:
-    pin = f"refs/pins/{source.commit}"
     few = ("--filter=blob:none",) if source.paths else ()
+    _fetch_at(store, url, lock, source.commit, "--depth=1", *few)
+    with objects(store) as repository:
+        kind = repository.odb.info(bytes.fromhex(source.commit)).type.decode()
+    if kind != "commit":
+        git(store, "update-ref", "-d", f"refs/pins/{source.commit}", lock=lock)
+        raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}", "give a commit's id")
+
+
+def _fetch_at(store: Path, url: str, lock: int | None, commit: str, *words: str) -> None:
+    pin = f"refs/pins/{commit}"
     try:
-        _fetch(store, url, lock, "--depth=1", *few, REMOTE, f"+{source.commit}:{pin}")
+        _fetch(store, url, lock, *words, REMOTE, f"+{commit}:{pin}")
     except GitError as exc:
         if not WANTS_REFS.search(exc.stderr):
             raise
         # An old server gives only what its branches and tags name: take all, at the same commit.
         heads = ("+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")
         _fetch(store, url, lock, REMOTE, *heads)
-        git(store, "update-ref", pin, f"{source.commit}^{{commit}}", lock=lock)
-    with objects(store) as repository:
-        kind = repository.odb.info(bytes.fromhex(source.commit)).type.decode()
-    if kind != "commit":
-        git(store, "update-ref", "-d", pin, lock=lock)
-        raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}", "give a commit's id")
+        git(store, "update-ref", pin, f"{commit}^{{commit}}", lock=lock)
+
+
+def fetch_history(store: Path, source: Source, mirror: str | None) -> None:
+    """Fetch a commit and all that lead to it, without their files, into a new repository."""
+    git(store, "init", "--quiet", "--bare", "--template=")
+    urls = address.candidates(source.url, mirror)
+    # a depth, lest git look for the ancestors that a shallow upstream lacks: it never ends
+    words = (source.commit, "--filter=tree:0", f"--depth={ALL}")
+    _first_that_answers(urls, source, lambda url: _fetch_at(store, url, None, *words))
 
 
 def _fetch_blobs(store: Path, url: str, blobs: list[str], lock: int) -> None:

@@ -1,0 +1,96 @@
+"""How often `mrbench bisect` finds the commit, on simulated runs of 30 commits.
+
+From one commit on, at random, trainings are slower by the planted share (or none is). Runs differ
+by the noise that a row names. Each test is one of measure/sequential.py, with the terms that
+mrbench/checks/bisect.py gives it; a test that stays undecided skips its commit. Cells are percent
+of the searches; `wrong`: another commit was named; `refuted`: of those, how many the last test,
+of the commit against its parent, did not confirm; runs: their mean number, with those of that test
+and of good again. `python tests/bench/bisect_simulated.py [SEARCHES]`
+"""
+
+import math
+import random
+import sys
+from collections import Counter
+
+from mrbench.measure.sequential import FEWEST, Judgement, Terms, judge
+
+COMMITS, MARGIN = 30, 0.03
+
+
+class Searches:
+    """Searches of one kind, and what became of them."""
+
+    def __init__(self, planted: float, noise: float, max_pairs: int) -> None:
+        self.planted, self.noise = math.log1p(-planted), noise
+        self.terms = Terms(margin=MARGIN, max_pairs=max_pairs)
+        self.runs, self.ends = 0, Counter[str]()
+
+    def test(self, *, slow_old: bool, slow_new: bool, margin: float) -> Judgement:
+        """Draw pairs until it is decided."""
+        terms = Terms(margin=margin, max_pairs=self.terms.max_pairs)
+        old: list[float] = []
+        new: list[float] = []
+        while True:
+            for side, slow in ((old, slow_old), (new, slow_new)):
+                side.append(math.exp(random.gauss(slow * self.planted, self.noise)))
+            judgement = judge(old, new, terms)
+            if judgement.verdict != "undecided" or len(old) == terms.max_pairs:
+                self.runs += 2 * len(old)
+                return judgement
+
+    def search(self) -> str:
+        """Make one search; return how it ended."""
+        first_slow = random.randrange(1, COMMITS)
+        whole = self.test(slow_old=False, slow_new=True, margin=MARGIN)
+        if whole.verdict != "fail":
+            return "not slower" if whole.verdict == "pass" else "undecided"
+        margin = -math.expm1(whole.change / 2)
+        good, bad, skipped = 0, COMMITS - 1, set[int]()
+        while left := [n for n in range(good + 1, bad) if n not in skipped]:
+            commit = left[len(left) // 2]
+            slow = commit >= first_slow
+            verdict = self.test(slow_old=False, slow_new=slow, margin=margin).verdict
+            if verdict == "pass":
+                good = commit
+            elif verdict == "fail":
+                bad = commit
+            else:
+                skipped.add(commit)
+        self.runs += FEWEST
+        if bad - good > 1:
+            return "several" if good < first_slow <= bad else "several, wrong"
+        slow_old, slow_new = good >= first_slow, bad >= first_slow
+        last = self.test(slow_old=slow_old, slow_new=slow_new, margin=margin).verdict
+        return f"{'found' if bad == first_slow else 'wrong'} {last}"
+
+
+def main(searches: int = 2_000) -> None:
+    """Simulate, and print the table."""
+    print(f"{searches} searches a row; margin {MARGIN:.0%}")
+    names = ("found", "unsure", "wrong", "refuted", "several", "undecided", "not slower", "runs")
+    print(f"{'':40}" + "".join(f"{name:>12}" for name in names))
+    for max_pairs in (10, 20):
+        for noise in (0.01, 0.02, 0.04):
+            for planted in (0.05, 0.10, 0.0):
+                random.seed(1)
+                made = Searches(planted, noise, max_pairs)
+                ends = Counter(made.search() for _ in range(searches))
+                wrong = ends["wrong fail"] + ends["wrong pass"] + ends["wrong undecided"]
+                row = (
+                    ends["found fail"],
+                    ends["found pass"] + ends["found undecided"],
+                    wrong + ends["several, wrong"],
+                    ends["wrong pass"] + ends["wrong undecided"],
+                    ends["several"],
+                    ends["undecided"],
+                    ends["not slower"],
+                )
+                cells = [f"{100 * count / searches:.2f}" for count in row]
+                cells += [f"{made.runs / searches:.1f}"]
+                name = f"{planted:.0%} slower, noise {noise:.0%}, {max_pairs} pairs"
+                print(f"{name:40}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
