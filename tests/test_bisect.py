@@ -103,11 +103,10 @@ def test_a_commit_that_stays_undecided_is_named_beside_the_others(
     assert done.returncode == 8, done.stderr
     (found,) = checks(done, "first bad")
     assert found["outcome"] == "inconclusive"
-    assert "one of 2 commits" in found["text"]
     assert all(commit in found["text"] for commit in history.commits[1:])
     (tried,) = checks(done, "commit")
     assert tried["outcome"] == "not checked"
-    assert "skipped: " in tried["text"]
+    assert ": skip: " in tried["text"]
     assert "is undecided; 3 pairs" in tried["text"]
 
 
@@ -129,8 +128,8 @@ def test_what_cannot_be_searched_is_refused_in_one_line(
     refused: list[tuple[tuple[object, ...], int, str]] = [
         ((*one, "--good", new, "--bad", old), 2, "is not among the ancestors of"),
         ((*one, "--good", old, "--bad", "0" * 40), 3, f"has no commit {'0' * 40}"),
-        ((*one, "--good", old, "--bad", old), 2, "are the same commit"),
-        ((*demo, "--good", old, "--bad", new), 2, "which has no history of commits"),
+        ((*one, "--good", old, "--bad", old), 2, "is not among the ancestors of"),
+        ((*demo, "--good", old, "--bad", new), 2, "package:minimask has no history"),
         (("--good", old, "--bad", new), 2, "give one --impl NAME or --recipe FILE"),
     ]
     for words, code, why in refused:
@@ -168,9 +167,9 @@ def test_git_finds_a_commit_of_a_branch_and_the_merge(
     source = Source(url=f"file://{upstream}", commit=commits[0])
     for first_bad in (2, 3):
         (folder := tmp_path / f"{first_bad}").mkdir()
-        bisection = Bisection(folder, source, commits[0], commits[-1], None)
+        bisection = Bisection(folder, source, commits[-1], None)
         while sha := bisection.next():
             bisection.mark(sha, "bad" if commits.index(sha) >= first_bad else "good")
-        (found,) = bisection.possible()
-        assert found.sha == commits[first_bad]
-        assert str(found).isprintable()
+        ((found, text),) = bisection.possible().items()
+        assert found == commits[first_bad]
+        assert text.isprintable()

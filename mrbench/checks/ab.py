@@ -63,8 +63,10 @@ class Pairs(msgspec.Struct):
         if not self.complete:
             return None
         each = [[r.throughput or 0.0 for r in side] for side in (self.old, self.new)]
+        roundings = [r.measurement.rounding for r in (*self.old, *self.new) if r.measurement]
+        known = [bound for bound in roundings if bound and 0 <= bound < 1]
         old, new = (rates[: self.complete] for rates in each)
-        return judge(old, new, terms, rounding=rounding((*self.old, *self.new)))
+        return judge(old, new, terms, rounding=max(known, default=0.0))
 
 
 class StoppedError(MrbenchError):
@@ -86,7 +88,7 @@ class AbTest:
     ) -> None:
         self.sides = {"old": old, "new": new}
         self.terms, self.pairs = terms, Pairs([], [])
-        self.judgement: Judgement | None = None  # of the complete pairs, in the end
+        self.judgement: Judgement | None = None  # in the end, if the two may be compared
         self.stopped: str | None = None  # the side that ended the test without an answer
         self.name = f"{rundir.stamp()}-{secrets.token_hex(3)}"
         self._entry = entry
@@ -133,13 +135,13 @@ class AbTest:
         if self.pairs.complete:
             self._begin(self.pairs.old[0], runs, reporter)
         try:
-            self.judgement = self._decide(runs, reporter)
+            judgement = self._decide(runs, reporter)
         except StoppedError as exc:
             ended = self._finding("inconclusive", exc.text, exc.remedy)
             if exc.exit_code != Inconclusive.exit_code:
                 ended = replace(ended, outcome="failed")
             return [ended], exc.exit_code
-        return self._answer(self.judgement)
+        return self._answer(judgement)
 
     def _decide(self, runs: Runs, reporter: Reporter) -> Judgement | None:
         """Run pair after pair; None where the two may not be compared."""
@@ -219,6 +221,7 @@ class AbTest:
         if judgement is None or reasons:
             text = f"may not be compared: {reasons[0] if reasons else 'nothing was run'}"
             return [self._finding("failed", text, words.UNLIKE)], CheckFailed.exit_code
+        self.judgement = judgement
         one, other = kept_facts(self.pairs.old[-1]), kept_facts(self.pairs.new[-1])
         alike = replace(
             self._finding(
@@ -290,12 +293,6 @@ def _complete(records: Sequence[RunRecord]) -> Pairs:
         pairs.old.append(old)
         pairs.new.append(new)
     raise AssertionError
-
-
-def rounding(records: Sequence[RunRecord]) -> float:
-    """Return the largest relative error that the digits of the runs' logs allow."""
-    bounds = [record.measurement.rounding for record in records if record.measurement]
-    return max((bound for bound in bounds if bound and 0 <= bound < 1), default=0.0)
 
 
 def _mean(records: Sequence[RunRecord]) -> float:

@@ -214,9 +214,8 @@ def _source(
     source = file.recipe.source
     if commit is not None and source.package:
         raise RecipeError(
-            f"--commit: {file.name} trains {source.package} of a package index, which has no"
-            " commits",
-            "leave --commit out, or this implementation with --impl",
+            f"{file.name} trains {source.package} of a package index, which has no commits",
+            "leave the commit out, or this implementation with --impl",
         )
     extra: tuple[Substitution, ...] = ()
     if other:

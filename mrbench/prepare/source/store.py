@@ -84,7 +84,10 @@ def ensure(store: Path, source: Source, mirror: str | None, say: Say, lock: int)
     if not _pin(store, source).exists():
         urls = address.candidates(source.url, mirror)
         say(f"fetching {repository_name(source.url)} at {source.commit[:12]}")
-        _first_that_answers(urls, source, lambda url: _fetch_commit(store, source, url, lock))
+        words = ("--depth=1", *(("--filter=blob:none",) if source.paths else ()))
+        _first_that_answers(
+            urls, source, lambda url: _fetch_commit(store, source, url, lock, *words)
+        )
     missing = missing_blobs(store, source, lock)
     if missing:
         urls = address.candidates(source.url, mirror)
@@ -169,36 +172,31 @@ def _fetch(store: Path, url: str, lock: int | None, *words: str, stdin: bytes = 
     )
 
 
-def _fetch_commit(store: Path, source: Source, url: str, lock: int) -> None:
-    few = ("--filter=blob:none",) if source.paths else ()
-    _fetch_at(store, url, lock, source.commit, "--depth=1", *few)
-    with objects(store) as repository:
-        kind = repository.odb.info(bytes.fromhex(source.commit)).type.decode()
-    if kind != "commit":
-        git(store, "update-ref", "-d", f"refs/pins/{source.commit}", lock=lock)
-        raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}", "give a commit's id")
-
-
-def _fetch_at(store: Path, url: str, lock: int | None, commit: str, *words: str) -> None:
-    pin = f"refs/pins/{commit}"
+def _fetch_commit(store: Path, source: Source, url: str, lock: int | None, *words: str) -> None:
+    pin = f"refs/pins/{source.commit}"
     try:
-        _fetch(store, url, lock, *words, REMOTE, f"+{commit}:{pin}")
+        _fetch(store, url, lock, *words, REMOTE, f"+{source.commit}:{pin}")
     except GitError as exc:
         if not WANTS_REFS.search(exc.stderr):
             raise
         # An old server gives only what its branches and tags name: take all, at the same commit.
         heads = ("+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")
         _fetch(store, url, lock, REMOTE, *heads)
-        git(store, "update-ref", pin, f"{commit}^{{commit}}", lock=lock)
+        git(store, "update-ref", pin, f"{source.commit}^{{commit}}", lock=lock)
+    with objects(store) as repository:
+        kind = repository.odb.info(bytes.fromhex(source.commit)).type.decode()
+    if kind != "commit":
+        git(store, "update-ref", "-d", pin, lock=lock)
+        raise WorkspaceError(f"{source.commit} is a {kind} in {source.url}", "give a commit's id")
 
 
 def fetch_history(store: Path, source: Source, mirror: str | None) -> None:
     """Fetch a commit and all that lead to it, without their files, into a new repository."""
     git(store, "init", "--quiet", "--bare", "--template=")
-    urls = address.candidates(source.url, mirror)
     # a depth, lest git look for the ancestors that a shallow upstream lacks: it never ends
-    words = (source.commit, "--filter=tree:0", f"--depth={ALL}")
-    _first_that_answers(urls, source, lambda url: _fetch_at(store, url, None, *words))
+    words = ("--filter=tree:0", f"--depth={ALL}")
+    urls = address.candidates(source.url, mirror)
+    _first_that_answers(urls, source, lambda url: _fetch_commit(store, source, url, None, *words))
 
 
 def _fetch_blobs(store: Path, url: str, blobs: list[str], lock: int) -> None:
