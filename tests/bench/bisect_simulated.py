@@ -2,10 +2,11 @@
 
 From one commit on, at random, trainings are slower by the planted share (or none is). Runs differ
 by the noise that a row names. Each test is one of measure/sequential.py, with the terms that
-mrbench/checks/bisect.py gives it; a test that stays undecided skips its commit. Cells are percent
-of the searches; `wrong`: another commit was named; `refuted`: of those, how many the last test,
-of the commit against its parent, did not confirm; runs: their mean number, with those of that test
-and of good again. `python tests/bench/bisect_simulated.py [SEARCHES]`
+mrbench/checks/bisect.py gives it; one that stays undecided skips its commit. Cells are percent of
+the searches. found: the commit. several: it is one of those that skipped commits leave. unsure:
+either of them, but the last test, against what came before, did not confirm it. wrong: what was
+named, and confirmed, is not it; refuted: the last test said so. undecided, not slower: what the
+first test, of both ends, said. runs: their mean number. `python tests/bench/bisect_simulated.py`
 """
 
 import math
@@ -16,6 +17,7 @@ from collections import Counter
 from mrbench.measure.sequential import FEWEST, Judgement, Terms, judge
 
 COMMITS, MARGIN = 30, 0.03
+NAMES = ("found", "several", "unsure", "wrong", "refuted", "undecided", "not slower")
 
 
 class Searches:
@@ -58,35 +60,25 @@ class Searches:
             else:
                 skipped.add(commit)
         self.runs += FEWEST
-        if bad - good > 1:
-            return "several" if good < first_slow <= bad else "several, wrong"
         slow_old, slow_new = good >= first_slow, bad >= first_slow
         last = self.test(slow_old=slow_old, slow_new=slow_new, margin=margin).verdict
-        return f"{'found' if bad == first_slow else 'wrong'} {last}"
+        right = slow_new and not slow_old
+        if last != "fail":
+            return "unsure" if right else "refuted"
+        return ("found" if bad - good == 1 else "several") if right else "wrong"
 
 
 def main(searches: int = 2_000) -> None:
     """Simulate, and print the table."""
     print(f"{searches} searches a row; margin {MARGIN:.0%}")
-    names = ("found", "unsure", "wrong", "refuted", "several", "undecided", "not slower", "runs")
-    print(f"{'':40}" + "".join(f"{name:>12}" for name in names))
+    print(f"{'':40}" + "".join(f"{name:>12}" for name in (*NAMES, "runs")))
     for max_pairs in (10, 20):
         for noise in (0.01, 0.02, 0.04):
             for planted in (0.05, 0.10, 0.0):
                 random.seed(1)
                 made = Searches(planted, noise, max_pairs)
                 ends = Counter(made.search() for _ in range(searches))
-                wrong = ends["wrong fail"] + ends["wrong pass"] + ends["wrong undecided"]
-                row = (
-                    ends["found fail"],
-                    ends["found pass"] + ends["found undecided"],
-                    wrong + ends["several, wrong"],
-                    ends["wrong pass"] + ends["wrong undecided"],
-                    ends["several"],
-                    ends["undecided"],
-                    ends["not slower"],
-                )
-                cells = [f"{100 * count / searches:.2f}" for count in row]
+                cells = [f"{100 * ends[name] / searches:.2f}" for name in NAMES]
                 cells += [f"{made.runs / searches:.1f}"]
                 name = f"{planted:.0%} slower, noise {noise:.0%}, {max_pairs} pairs"
                 print(f"{name:40}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
