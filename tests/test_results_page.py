@@ -11,17 +11,22 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from selenium import webdriver
 
 import browser as chromium
 from archives import make
 from browser import js, scroll_through
+from keptruns import kept_run
 from mrbench import cli
+from mrbench.model.record import Packed, PackedRecord
 from mrbench.recipe.schema import make_schema
 from mrbench.record import rundir
 from mrbench.record.archive import opened
 from mrbench.record.signature import sign
-from mrbench.results.repository.leaderboard import command
+from mrbench.results.report.figures import history
+from mrbench.results.repository.leaderboard import chapters, command
+from mrbench.results.repository.verified import Verified
 from needs import skip_without
 from reported import HOSTILE
 
@@ -167,6 +172,35 @@ def test_what_is_known_of_an_archive_is_kept_until_it_or_the_signers_change(
     with (root / "allowed_signers").open("a") as known:
         known.write("# a comment\n")
     assert signers(_build(root, tmp_path / "site", 0)) == both | {"alice@example.org"}
+
+
+def test_a_change_is_shaded_and_a_record_without_a_digest_is_self_reported() -> None:
+    record = rundir.load(kept_run("today-smoke", "minimask") / "record.json")
+    assert record.measurement
+    runs = []
+    for number in range(20):
+        rate = (0.35 if number < 10 else 0.30) * (1 + number % 3 / 1000)
+        measured = replace(record.measurement, throughput=rate, interval=None)
+        started = f"2026-01-{number + 1:02}T00:00:00Z"
+        packed = Packed(mrbench="0.4.0", record=PackedRecord(sha256="", size_bytes=1, digest="d"))
+        packed = (
+            replace(packed, record=replace(packed.record, digest=None)) if not number else packed
+        )
+        of_run = {"packed": packed, "id": f"a/b/{number}", "files": None}
+        runs.append(replace(record, measurement=measured, started=started, **of_run))
+    found = [
+        (f"{i}.tar.gz", Verified(sha256="", findings=(), record=r)) for i, r in enumerate(runs)
+    ]
+    (chapter,), left = chapters(found)
+    assert not left
+    (figure,) = history.figures(chapter, "key")
+    (shade,) = json.loads(json.dumps(figure.layout["shapes"]))
+    assert (shade["x0"], shade["x1"]) == (10, 11)
+    ((when, ratio, *_),) = figure.table.rows
+    assert (when, ratio) == ("2026-01-11T00:00:00Z", "0.857")
+    assert [row.level for row in chapter.rows] == ["self-reported"]
+    (chapter,), _ = chapters(found[1:])
+    assert [row.level for row in chapter.rows] == ["recomputed"]
 
 
 def test_hostile_records_stay_text(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from mkdocs.structure.pages import Page
 import commandline
 import exits
 import figures
+import keptresults
 import logformats
 import peaks
 import publishedrules
@@ -41,6 +42,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
+    for path, raw in keptresults.files().items():
+        files.append(File.generated(config, path, content=raw))
     for picture in sorted((ROOT / ".github" / "images").iterdir()):
         path = f"images/{picture.name}"
         files.append(File.generated(config, path, content=picture.read_bytes()))

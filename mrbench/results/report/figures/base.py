@@ -180,7 +180,7 @@ def value_axis(title: str) -> Json:
     return {"title": {"text": title}, "rangemode": "tozero", "automargin": True}
 
 
-def window(first: float | str, last: float | str, groups: Sequence[str] = ()) -> Json:
+def window(first: float, last: float, groups: Sequence[str] = ()) -> Json:
     """Return the shade of a measured window; the page gives it its colour.
 
     groups: entries of the legend; where all of them are hidden, so is the shade.

@@ -16,26 +16,27 @@ def figures(chapter: Chapter, key: str) -> list[Figure]:
 
 def _figure(found: History, key: str) -> Figure:
     runs = found.runs
+    numbers = list(range(1, 1 + len(runs)))
     shown = line(
-        [],
+        numbers,
         [brief(run.throughput) for run in runs],
         name=found.name,
         group="runs",
         style=0,
         marked=True,
-        text=[plain(run.commit[:12]) for run in runs],
-        hovertemplate=f"%{{x}}: %{{y}} {rate_name(found.unit)}, commit %{{text}}<extra></extra>",
+        text=[plain(f"{run.started}, {run.commit[:12]}") for run in runs],
+        hovertemplate=f"%{{y}} {rate_name(found.unit)}<br>%{{text}}<extra></extra>",
     )
-    shades = [window(runs[c.before].started, runs[c.after].started) for c in found.changes]
+    shades = [window(1 + change.before, 1 + change.after) for change in found.changes]
     return Figure(
         key=key,
         title=found.name,
-        caption="Each point is a run; the vertical axis does not begin at zero."
+        caption="Runs in order of time, each a point; the vertical axis does not begin at zero."
         + " Shaded: between these two runs it changed." * bool(shades),
         height_px=300,
-        traces=[shown | {"x": [run.started for run in runs]}],
+        traces=[shown],
         layout={
-            "xaxis": {"type": "date", "automargin": True},
+            "xaxis": {"title": {"text": "run"}, "automargin": True},
             "yaxis": {"title": {"text": rate_name(found.unit)}, "automargin": True},
             "shapes": shades,
         },
