@@ -87,7 +87,10 @@ def main(args: argparse.Namespace) -> int:
             print(f"next: put keys into {SIGNERS}, then commit; see `mrbench results add --help`")
             return 0
         case "add":
-            return max(map(functools.partial(_add, args), args.run))
+            code = max(map(functools.partial(_add, args), args.run))
+            if not code:
+                print("next: git commit")
+            return code
         case "build":
             return _build(args.dir, args.output)
     args.command = "results check"  # as its findings are headed
