@@ -43,9 +43,8 @@ def chapters(found: Iterable[tuple[str, Verified]]) -> tuple[list[Chapter], dict
 
 
 def _chapter(name: str, hardware: str, unit: Unit, found: Sequence[ReportRun]) -> Chapter:
-    machines = {machine_of(run.record): 0 for run in found}
-    machines = {machine: i for i, machine in enumerate(machines, 1)}
-    runs = [replace(run, machine=machines[machine_of(run.record)]) for run in found]
+    machines = list(dict.fromkeys(machine_of(run.record) for run in found))
+    runs = [replace(run, machine=1 + machines.index(machine_of(run.record))) for run in found]
     runs.sort(key=lambda run: run.record.started)
     suite = load.suite_at_hand(name, runs[-1].record.suite)
     table = [table_run(run.record, run.called)._replace(signer=run.signer) for run in runs]
@@ -54,12 +53,12 @@ def _chapter(name: str, hardware: str, unit: Unit, found: Sequence[ReportRun]) -
         rows.sort(key=lambda row: row.name)
     by_path = {run.called: run for run in runs}
     groups = [Group(row.name, [Side(n, by_path[n].record) for n in row.folders]) for row in rows]
-    shown = []
-    for row, group in zip(rows, groups, strict=True):
-        level, why = _level(row, group, list(zip(rows, groups, strict=True)))
+    pairs = list(zip(rows, groups, strict=True))
+    for i, (row, group) in enumerate(pairs):
+        level, why = _level(row, group, pairs)
         words = command(group.runs[-1].record.plan)
-        shown.append(replace(row, level=level, level_reason=why, command=words))
-    return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=shown, hardware=hardware)
+        rows[i] = replace(row, level=level, level_reason=why, command=words)
+    return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=rows, hardware=hardware)
 
 
 def _level(row: TableRow, mine: Group, others: Iterable[tuple[TableRow, Group]]) -> Checked:

@@ -29,11 +29,10 @@ COLOURS: Mapping[object, str] = {
     "self-reported": "#555d68", "recomputed": "#0072b2", "reproduced": "#00664b",
 }  # fmt: skip
 CHARACTER = 6.7  # px of a badge's font
-BADGE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img">
-<title>{label}: {message}</title><rect width="{width}" height="20" rx="3" fill="#3a424d"/>
-<rect x="{left}" width="{right}" height="20" rx="3" fill="{color}"/>
-<g fill="#fff" font-family="ui-monospace,DejaVu Sans Mono,monospace" font-size="11">
-<text x="6" y="14">{label}</text><text x="{start}" y="14">{message}</text></g></svg>
+BADGE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="20" role="img">
+<title>{text}</title><rect width="{width:.0f}" height="20" rx="3" fill="{color}"/>
+<text x="6" y="14" fill="#fff" font-family="DejaVu Sans Mono,monospace" font-size="11">{text}</text>
+</svg>
 """
 
 
@@ -65,36 +64,37 @@ def build(root: Path, out: Path) -> PublishedResults:
     content = PublishedResults(
         mrbench=__version__, rows=tuple(rows), archives=archives, not_shown=left
     )
-    _write(out / "results.json", msgspec.json.format(msgspec.json.encode(content), indent=1))
-    for name, raw in _badges(rows):
-        _write(out / "badge" / name, raw)
     report = ReportContent(
         chapters=shown, left_out=[LeftOut(name, why, 0) for name, why in left.items()]
     )
-    _write(out / "index.html", page.build(report).encode())
+    written = {
+        "index.html": page.build(report).encode(),
+        "results.json": msgspec.json.format(msgspec.json.encode(content), indent=1),
+        **dict(_badges(rows)),
+    }
+    for name, raw in written.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out / name, raw)
     return content
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
 
 
 def _badges(rows: Sequence[TableRow]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of a badge for each implementation of a suite, and shields.io's JSON.
 
     Of several rows with a number, one of the recipe's own commit comes first, then the highest
-    level, then the newest.
+    level, then one that is signed, then the newest.
     """
     order = list(COLOURS)
     known = [row for row in rows if row.throughput and row.level]
-    known.sort(key=lambda row: (row.pinned, order.index(row.level), row.started))
+    known.sort(key=lambda r: (r.pinned, order.index(r.level), bool(r.signer), r.started))
     for name, row in {"-".join(row.folders[-1].split("/")[1:4:2]): row for row in known}.items():
         number = f"{with_interval(row)} {rate_name(row.unit)}, {row.level}"
-        told = {"label": f"{row.name}, {row.gpus} x {row.hardware}", "message": number}
-        told = {key: one_line(text) for key, text in told.items()} | {"color": COLOURS[row.level]}
-        yield f"{name}.json", msgspec.json.encode({"schemaVersion": 1, **told})
-        left, right = (12 + round(CHARACTER * len(told[key])) for key in ("label", "message"))
-        sizes = {"left": left, "right": right, "start": left + 6, "width": left + right}
-        safe = {key: escape(text) for key, text in told.items()}
-        yield f"{name}.svg", BADGE.format(**safe, **sizes).encode()
+        label, color = one_line(f"{row.name}, {row.gpus} x {row.hardware}"), COLOURS[row.level]
+        endpoint = {"schemaVersion": 1, "label": label, "message": number, "color": color}
+        yield f"badge/{name}.json", msgspec.json.encode(endpoint)
+        text = f"{label}: {number}"
+        width = 12 + CHARACTER * len(text)
+        yield (
+            f"badge/{name}.svg",
+            BADGE.format(text=escape(text), color=color, width=width).encode(),
+        )

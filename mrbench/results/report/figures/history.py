@@ -36,7 +36,7 @@ def _figure(found: History, key: str) -> Figure:
         height_px=300,
         traces=[shown],
         layout={
-            "xaxis": {"title": {"text": "run"}, "automargin": True},
+            "xaxis": {"title": {"text": "run"}, "automargin": True, "zeroline": False},
             "yaxis": {"title": {"text": rate_name(found.unit)}, "automargin": True},
             "shapes": shades,
         },
