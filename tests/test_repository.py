@@ -1,13 +1,16 @@
 """A results repository: what it takes, and what its check says of what does not belong there."""
 
+import contextlib
 import gzip
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,17 +121,33 @@ def archive(folder: Path, name: str = "minimask") -> Path:
 
 def altered(folder: Path, **_: object) -> None:
     """Write another number into an archive's record, with new digests."""
+    with repacked(archive(folder)) as run:
+        record = json.loads((run / "record.json").read_bytes())
+        record["measurement"]["throughput"] *= 2
+        ledgers.change(run, measurement=record["measurement"])
+
+
+def once_more(folder: Path, **_: object) -> None:
+    """Give a copy of an archive the name of another run."""
     path = archive(folder)
-    with tarfile.open(path) as packed:
-        packed.extractall(folder / "unpacked", filter="data")
-        name = packed.getnames()[0]
-    run = (folder / "unpacked" / name).parent
-    record = json.loads((run / "record.json").read_bytes())
-    record["measurement"]["throughput"] *= 2
-    ledgers.change(run, measurement=record["measurement"])
-    with tarfile.open(path, "w:gz") as packed:
-        packed.add(run, Path(name).parent)
-    shutil.rmtree(folder / "unpacked")
+    other = shutil.copy(path, path.with_name("20261130T023404Z-ffffffffffff.tar.gz"))
+    with repacked(Path(other)) as run:
+        record = json.loads((run / "record.json").read_bytes())
+        record["packed"]["record"]["digest"] = "f" * 64
+        ledgers.change(run, packed=record["packed"])
+
+
+@contextlib.contextmanager
+def repacked(path: Path) -> Iterator[Path]:
+    """Unpack an archive, and pack it again as it is then."""
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(path) as packed:
+            packed.extractall(folder, filter="data")
+            name = packed.getnames()[0]
+        run = Path(folder, name).parent
+        yield run
+        with tarfile.open(path, "w:gz") as packed:
+            packed.add(run, Path(name).parent)
 
 
 def damaged(folder: Path, **_: object) -> None:
@@ -178,7 +197,8 @@ WRONG = {
     damaged: "cannot be read (",
     statement_altered: "is not what was signed",
     lambda folder, **_: archive(folder).unlink(): "was there before, and is removed",
-    elsewhere: "is the same run as runs/tokens-smoke/cpu-intel-xeon-x2/litgpt/",
+    elsewhere: "is to be moved to runs/tokens-smoke/cpu-intel-xeon-x2/litgpt/",
+    once_more: "is the same run as runs/today-smoke/cpu-amd-epyc-x2/minimask/20261130T023404Z-e8c8",
     linked: "runs/all: is no file runs/SUITE/HARDWARE",
     called_otherwise: "m.tar.gz: is no file runs/SUITE/HARDWARE/IMPLEMENTATION/NAME.tar.gz",
     bob_vouches: "is not one of those who may sign",
@@ -199,13 +219,28 @@ def test_a_change_that_does_not_hold_is_refused(
     assert mrbench("results", "check", cwd=results).stdout.replace("\n", "").isprintable()
 
 
-def test_a_maintainer_sees_it_at_its_file(results: Path) -> None:
-    altered(results)
-    done = mrbench("results", "check", "--since", "HEAD", "--format", "github", cwd=results)
-    assert done.returncode == 7
+def test_the_workflows_own_commands_refuse_it_at_its_file(results: Path, tmp_path: Path) -> None:
+    workflow = yaml.safe_load((results / ".github" / "workflows" / "results.yml").read_text())
+    steps = [
+        step for step in workflow["jobs"]["check"]["steps"] if "mrbench " in step.get("run", "")
+    ]
+    variables = {"DIR": ".", "BEFORE": "main", "MRBENCH_HOME": str(tmp_path / "home")}
+    variables["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ends = []
+    for change in (None, altered):
+        if change:
+            change(results)
+        for step in steps:
+            command = ["bash", "-c", step["run"]]
+            done = subprocess.run(
+                command, cwd=results, env=variables, capture_output=True, text=True, check=False
+            )
+            ends.append((done.returncode, done.stdout + done.stderr))
+    assert [code for code, _ in ends] == [0, 0, 7, 7], ends
+    assert (results / "site" / "index.html").exists()
     name = archive(results).relative_to(results)
     told = f"::error file={name},title=minimask/{name.name[:-7]}%3A number failed::measurement"
-    assert told in done.stdout
+    assert told in ends[2][1]
     told = mrbench("results", "check", "--since", "main", cwd=results).stdout
     shown = (ROOT / "docs" / "results-repository.md").read_text().partition("--since main\nmr")[2]
     assert "mr" + shown.partition("...\n")[0] in told

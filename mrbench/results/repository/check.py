@@ -89,7 +89,7 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
             found += [_finding(path, f.topic, f.text, f.remedy, f.outcome) for f in one.findings]
         if one.record:
             runs.append((path, one.record))
-    found += [*_together(root, runs), *_registered(root, runs, commits, new)]
+    found += [*_together(runs), *_registered(root, runs, commits, new)]
     return [replace(each, file=str(root / each.file)) for each in found]
 
 
@@ -100,13 +100,16 @@ def _finding(
     return Finding(topic, outcome, text, remedy, subject=short, file=name)
 
 
-def _together(root: Path, runs: Runs) -> Iterator[Finding]:
-    """Find archives that lie where they do not belong, and ledgers that do not agree."""
+def _together(runs: Runs) -> Iterator[Finding]:
+    """Find runs that are there twice, or out of place, and ledgers that do not agree."""
     entries: dict[tuple[str, str, int], tuple[str, str]] = {}
+    arrivals: dict[str, str] = {}  # of the log's parts, to the nanosecond
     for path, record in runs:
+        stamps = (record.files or {}).get("train.stamps")
+        if stamps and (other := arrivals.setdefault(stamps.sha256, path)) != path:
+            yield _finding(path, "archive", f"is the same run as {other}", "keep one of them")
         if (belongs := place(record)) != path:
-            what = "the same run as" if (root / belongs).exists() else "to be moved to"
-            yield _finding(path, "layout", f"is {what} {belongs}")
+            yield _finding(path, "layout", f"is to be moved to {belongs}")
         if ledger := record.ledger:
             key = path.rpartition("/")[0], record.plan_digest, ledger.position
             first, digest = entries.setdefault(key, (path, ledger.digest))
