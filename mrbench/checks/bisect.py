@@ -10,7 +10,6 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -40,7 +39,6 @@ class Search:
     def __init__(self, good: Side, bad: Side, sides: Sides, terms: Terms, *, resume: bool) -> None:
         self._good, self._bad, self._sides = good, bad, sides
         self._terms, self._resume = terms, resume
-        self._subject = f"{good.plan.suite}/{good.plan.implementation}"
         self._findings: list[Finding] = []
 
     def run(
@@ -63,10 +61,11 @@ class Search:
         skipped, trainings = tried.count("not checked"), len(runs.records)
         minutes = (time.monotonic() - began) / 60
         text = f"{counted(len(tried), 'commit')} tried, {skipped} of them skipped;"
-        text += f" {counted(trainings, 'training')} in {minutes:.0f} minutes"
+        text += f" {counted(trainings, 'training')} in {minutes:.1f} minutes"
         figures = {"tried": len(tried), "skipped": skipped, "trainings": trainings}
-        self._add("cost", "ok", text, figures=figures | {"minutes": minutes})
-        return self._findings, code
+        cost = Finding("cost", "ok", text, figures=figures | {"minutes": minutes})
+        subject = f"{good.suite}/{good.implementation}"
+        return [replace(each, subject=subject) for each in (*self._findings, cost)], code
 
     def _search(self, bisection: Bisection) -> int:
         note = self._among[2].note
@@ -78,7 +77,8 @@ class Search:
         note(f"commits slower by more than {share(margin)}, half of it, count as bad")
         while sha := bisection.next():
             bisection.mark(sha, self._mark(sha, margin))
-            note(f"{self._findings[-1].text}; {len(bisection.possible())} commits remain")
+            left = counted(len(bisection.possible()), "possible commit")
+            note(f"{self._findings[-1].text}; {left}")
         code = self._confirm(bisection, margin)
         self._again(first)
         return code
@@ -108,7 +108,8 @@ class Search:
             raise StoppedError(said.text, "see to that, then go on with --resume")
         mark: Mark = MARKS[test.judgement.verdict] if test.judgement else "skip"
         outcome: Outcome = "not checked" if mark == "skip" else "ok"
-        self._add("commit", outcome, f"{side.label}: {mark}: {said.text}", sha, said.figures)
+        text = f"{side.label}: {mark}: {said.text}"
+        self._findings.append(Finding("commit", outcome, text, key=sha, figures=said.figures))
         return mark
 
     def _confirm(self, bisection: Bisection, margin: float) -> int:
@@ -118,38 +119,27 @@ class Search:
         test = self._test(self._sides(bisection.parent(oldest)), self._sides(newest), margin)
         said = self._outcome(test)
         slower = test.judgement is not None and test.judgement.verdict == "fail"
-        text = f"{' or '.join(possible.values())}, against what came before: {said.text}"
+        text = f"{' or '.join(possible.values())}, against the commit before: {said.text}"
         text += "" if slower else "; not confirmed"
-        if slower and newest == oldest:
-            self._add("first bad", "failed", text, newest, said.figures)
-            return CheckFailed.exit_code
-        self._add("first bad", "inconclusive", f"{text}; {MORE}", figures=said.figures)
-        return Inconclusive.exit_code
+        found = Finding("first bad", "failed", text, key=newest, figures=said.figures)
+        if not slower or newest != oldest:
+            found = replace(found, outcome="inconclusive", remedy=MORE, key="")
+        self._findings.append(found)
+        return CheckFailed.exit_code if found.key else Inconclusive.exit_code
 
     def _again(self, first: AbTest) -> None:
         """Train good once more and compare it with its first runs, which tells of the machine."""
         runs, _, reporter, _ = self._among
+        reporter.note("good once more: has the machine changed?")
         before, made = first.pairs.old[:FEWEST], first.pairs.complete
         try:
             again = [first.valid_run("old", made + n, runs, reporter) for n in range(1, FEWEST + 1)]
         except StoppedError as exc:
-            self._add("good again", "note", exc.text)
+            self._findings.append(Finding("good again", "note", exc.text))
             return
         said = Pairs(before, again).judge(replace(self._terms, max_pairs=FEWEST))
         if said is not None and said.low is not None and said.high is not None:
-            text = f"{change(said)} than in its first {FEWEST} runs: "
-            if said.low <= 0 <= said.high:
-                self._add("good again", "ok", f"{text}no change of the machine was seen")
-            else:
-                self._add("good again", "note", f"{text}the machine changed meanwhile")
-
-    def _add(
-        self,
-        topic: str,
-        outcome: Outcome,
-        text: str,
-        key: str = "",
-        figures: Mapping[str, float] = MappingProxyType({}),
-    ) -> None:
-        found = Finding(topic, outcome, text, subject=self._subject, key=key, figures=figures)
-        self._findings.append(found)
+            steady = said.low <= 0 <= said.high
+            text = f"{change(said)} than in its first {FEWEST} runs: the machine"
+            text += " is as it was, as far as these can tell" if steady else " changed meanwhile"
+            self._findings.append(Finding("good again", "ok" if steady else "note", text))
