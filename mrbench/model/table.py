@@ -244,7 +244,6 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         UNSET
     )
     relative_to: Annotated[str | UnsetType, doc("The row, or rows, that relative is by.")] = UNSET
-
     signer: Annotated[
         str | UnsetType, doc("In a results repository: who signed its runs, by allowed_signers.")
     ] = UNSET
@@ -256,3 +255,13 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True):
         """Return the row as JSON holds it; keys that are not set are not in it."""
         content: dict[str, object] = msgspec.to_builtins(self)
         return content
+
+
+class PublishedResults(msgspec.Struct, frozen=True, kw_only=True):
+    """results.json, which `mrbench results build` writes for other pages."""
+
+    format: Annotated[int, doc("Version of this format, 1 today.")] = 1
+    mrbench: Annotated[str, doc("Version of mrbench that built it.")]
+    rows: Annotated[tuple[TableRow, ...], doc("Of all leaderboards; their folders are archives.")]
+    archives: Annotated[Mapping[str, str], doc("SHA-256 of each archive that counts, by path.")]
+    not_shown: Annotated[Mapping[str, str], doc("Why an archive is not shown, by path.")]

@@ -11,9 +11,8 @@ from mrbench.model.inputs import ALSO
 from mrbench.model.published import PublishedRule
 from mrbench.model.recipe import Recipe
 from mrbench.model.record import RunRecord
-from mrbench.model.results import PublishedResults
 from mrbench.model.suite import Suite
-from mrbench.model.table import TableRow
+from mrbench.model.table import PublishedResults, TableRow
 
 PARAMETER = r"^\{[a-z_]+\}$"
 Schema = dict[str, Any]  # any: JSON Schema nests as the types do

@@ -67,15 +67,14 @@ mrbench results check --since main    # what this branch adds""",
     build = actions.add_parser(
         "build",
         help="make its page",
-        description="Make a page of leaderboards and histories, with the archives, badges and"
-        " results.json. Every number is computed again, unless that was done before; ends with 7 if"
-        " any archive is not as recorded: the page then lists it without a number.",
+        description="Make a page of leaderboards and histories, with archives, badges and"
+        " results.json, from numbers computed again. An archive that is not as recorded is listed"
+        " without a number; the command then ends with 7.",
         examples="mrbench results build results -o site",
     )
     build.add_argument("dir", nargs="?", type=Path, default=Path(), metavar="DIR", help=REPOSITORY)
-    build.add_argument(
-        "-o", "--output", type=Path, default=Path("site"), metavar="DIR", help="default: ./site"
-    )
+    told = "folder to write; default: site"
+    build.add_argument("-o", "--output", type=Path, default="site", metavar="DIR", help=told)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -130,8 +130,7 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     facts: CodedFacts
     first: str
     from_first: Sequence[FromFirst]
-    runs: Sequence[ReportRun]
-    hardware: str
+    of: Chapter
 
 
 def build(report: ReportContent) -> str:
@@ -258,8 +257,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         facts=differences.coded(shown, labels),
         first=names[0] if names else "",
         from_first=[] if hardware else differences.from_first([runs for _, runs in known], names),
-        runs=chapter.runs,
-        hardware=chapter.hardware,
+        of=chapter,
     )
 
 

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Sequence
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from mrbench.model.parameters import changed
@@ -26,13 +27,13 @@ def chapters(found: Iterable[tuple[str, Verified]]) -> tuple[list[Chapter], dict
 
     found: what came of each archive, with its path from the repository's folder.
     """
-    left, logs = dict[str, str](), dict[str, str]()
+    left, times = dict[str, str](), dict[str, str]()
     by_board: dict[tuple[str, str, Unit], list[ReportRun]] = {}
     for path, each in found:
         record, why = each.record, each.why
-        if record and record.throughput and (log := (record.files or {}).get("train.log")):
-            first = logs.setdefault(log.sha256, path)  # whatever else the records say
-            why = f"is the same run as {first}: it has its log" if first != path else ""
+        if record and (arrived := (record.files or {}).get("train.stamps")):
+            first = times.setdefault(arrived.sha256, path)  # to the nanosecond
+            why = f"is the same run as {first}: its log arrived alike" if first != path else ""
         if record is None or why:
             left[path] = why
         else:
@@ -66,11 +67,9 @@ def _level(row: TableRow, mine: Group, others: Iterable[tuple[TableRow, Group]])
         return "self-reported", "a record of an older format has no digest: edits do not show"
     found: Checked = ("recomputed", "" if row.signer else "unsigned")
     for other, theirs in others if row.signer and row.throughput else ():
-        digests = {group.runs[-1].record.plan_digest for group in (mine, theirs)}
-        usable = other.signer and other.throughput and _sealed(theirs) and len(digests) == 1
-        if not usable or other.signer == row.signer:
-            continue
-        found = _agreement(mine, theirs, str(other.signer))
+        alike = mine.runs[-1].record.plan_digest == theirs.runs[-1].record.plan_digest
+        if alike and other.throughput and other.signer not in (row.signer, UNSET):
+            found = _agreement(mine, theirs, str(other.signer))
         if found[0] == "reproduced":
             break
     return found
@@ -79,21 +78,23 @@ def _level(row: TableRow, mine: Group, others: Iterable[tuple[TableRow, Group]])
 def _sealed(group: Group) -> bool:
     """Tell whether all records had digests of their own when they were packed."""
     packed = [run.record.packed for run in group.usable]
-    return all(each.record.digest if each else True for each in packed)
+    return all(each.record.digest for each in packed if each)
 
 
 def _agreement(mine: Group, theirs: Group, whose: str) -> Checked:
     """Tell whether another signer's runs agree with these."""
     found = compare_groups(theirs, mine)
     low, high = found.low_ratio_b_to_a, found.high_ratio_b_to_a
+    text = f"{low or 0:.3f} to {high or 0:.3f} times {whose}'s (95 % interval)"
     if not found.comparable:
-        return "recomputed", f"{whose}: {found.verdict}"
-    if low is None or high is None:
-        return "recomputed", f"{whose} cannot agree yet: that takes two runs of each"
-    text = f"{low:.3f} to {high:.3f} times {whose}'s (95 % interval)"
-    if 1 - CLOSE <= low <= 1 <= high <= 1 + CLOSE:
+        text = f"{whose}: {found.verdict}"
+    elif low is None or high is None:
+        text = f"{whose} cannot agree yet: that takes two runs of each"
+    elif 1 - CLOSE <= low <= 1 <= high <= 1 + CLOSE and _sealed(theirs):
         return "reproduced", text
-    return "recomputed", f"not reproduced: {text}"
+    else:
+        text = f"not reproduced: {text}"
+    return "recomputed", text
 
 
 def command(plan: Plan) -> str:

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from mrbench import __version__
 from mrbench.errors import MrbenchError
 from mrbench.files import real_path, write_whole
-from mrbench.model.results import PublishedResults
-from mrbench.model.table import TableRow
+from mrbench.model.table import PublishedResults, TableRow
 from mrbench.model.work import rate_name
 from mrbench.record.rundir import describe
 from mrbench.record.signature import beside
