@@ -19,7 +19,7 @@ import yaml
 import ledgers
 from keptruns import kept_run
 from mrbench.cli import command_names
-from mrbench.results.repository.layout import entries
+from mrbench.results.repository.layout import walk
 from needs import skip_without
 from toy import make_suite, mrbench
 
@@ -90,7 +90,7 @@ def test_what_was_added_holds_and_has_one_place(made: Path, tmp_path: Path) -> N
     assert "0.362 img/s computed again" in told
     assert "by alice@example.org at " in told
     assert "unsigned: nobody vouches for it" in told
-    paths = [entry.path for entry in entries(made)]
+    paths, _ = walk(made)
     assert [path.split("/")[1:4] for path in paths] == [
         ["today-smoke", "cpu-amd-epyc-x2", "minimask"],
         ["tokens-smoke", "cpu-intel-xeon-x2", "litgpt"],

@@ -27,6 +27,7 @@ Archives of benchmark runs by `mrbench`, each checked by `mrbench results check`
 a pull request with what `mrbench results add RUN` puts here.
 """,
     SIGNERS: '# NAME namespaces="mrbench" ssh-ed25519 AAAA...: whose signatures count\n',
+    ".gitignore": "site/\n",
     ".gitattributes": "* -text\n",  # no line of an archive or a signature is to be converted
 }
 

@@ -14,15 +14,8 @@ from mrbench.model.finding import Finding, Outcome
 from mrbench.model.record import RunRecord
 from mrbench.prepare.source.git import git
 from mrbench.record import registration
-from mrbench.results.repository.layout import (
-    ARCHIVE,
-    REGISTRATIONS,
-    RUNS,
-    SIGNERS,
-    place,
-    top_of,
-    walk,
-)
+from mrbench.results.repository import layout
+from mrbench.results.repository.layout import ARCHIVE, REGISTRATIONS, RUNS, SIGNERS
 from mrbench.results.repository.verified import all_verified
 from mrbench.text import counted, printable
 
@@ -33,7 +26,7 @@ class _Commits:
     """The commits behind a results repository. since: whose later changes are meant; "": all."""
 
     def __init__(self, root: Path, since: str) -> None:
-        self._root, top = root, top_of(root)
+        self._root, top = root, layout.top_of(root)
         self._git = functools.partial(git, top / ".git", "-C", str(root.absolute()), tree=top)
         self.since = ""
         if since.strip("0"):  # what GitHub calls the commit before a first push
@@ -71,9 +64,9 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
     Whose keys count and what was registered is read from that commit: no change vouches for itself.
     """
     commits = _Commits(root, since)
-    archives, strays = walk(root)
-    changes = commits.changes() if commits.since else {each.path: "A" for each in archives}
-    found = [_finding(name, "layout", text) for name, text in strays]
+    archives, strays = layout.walk(root)
+    changes = commits.changes() if commits.since else dict.fromkeys(archives, "A")
+    found = [_finding(name, "layout", text) for name, text in sorted(strays.items())]
     for name, how in changes.items():
         if how != "A":
             text = f"was there before, and is {'removed' if how == 'D' else 'altered'}"
@@ -81,10 +74,10 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
     with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         signers = Path(folder, SIGNERS)
         signers.write_bytes(commits.content(commits.since or "HEAD", SIGNERS) or b"")
-        verified = [*all_verified([each.archive for each in archives], signers)]
+        verified = [*all_verified([root / path for path in archives], signers)]
     new = {name.partition(ARCHIVE)[0] + ARCHIVE for name in changes}
     runs = []
-    for (path, _), one in zip(archives, verified, strict=True):
+    for path, one in zip(archives, verified, strict=True):
         if path in new:
             found += [_finding(path, f.topic, f.text, f.remedy, f.outcome) for f in one.findings]
         if one.record:
@@ -108,7 +101,7 @@ def _together(runs: Runs) -> Iterator[Finding]:
         stamps = (record.files or {}).get("train.stamps")
         if stamps and (other := arrivals.setdefault(stamps.sha256, path)) != path:
             yield _finding(path, "archive", f"is the same run as {other}", "keep one of them")
-        if (belongs := place(record)) != path:
+        if (belongs := layout.place(record)) != path:
             yield _finding(path, "layout", f"is to be moved to {belongs}")
         if ledger := record.ledger:
             key = path.rpartition("/")[0], record.plan_digest, ledger.position

@@ -1,9 +1,8 @@
 """How a results repository is laid out: runs/SUITE/HARDWARE/IMPLEMENTATION/DATE-DIGEST.tar.gz."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from mrbench.errors import MrbenchError
 from mrbench.model.record import RunRecord
@@ -17,13 +16,6 @@ NAME = re.compile(rf"{RUNS}/(?:{PART}/){{3}}{PART}\.tar\.gz(?:\.intoto\.json(?:\
 BRANDS = re.compile(r"\((R|TM)\)|\b(CPU|Processor)\b|@.*", re.IGNORECASE)  # of a CPU's name
 
 
-class Entry(NamedTuple):
-    """An archive of a results repository. path: from the repository's folder, with slashes."""
-
-    path: str
-    archive: Path
-
-
 def top_of(root: Path) -> Path:
     """Return the top of the git repository that a results repository is in, or is."""
     top = here.top_of(root)
@@ -33,13 +25,11 @@ def top_of(root: Path) -> Path:
     return top
 
 
-def entries(root: Path) -> Sequence[Entry]:
-    """Return the archives of a results repository, sorted by their paths; no links."""
-    return walk(root)[0]
+def walk(root: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+    """Return the archives, sorted, and what has no place among them, with the reason.
 
-
-def walk(root: Path) -> tuple[Sequence[Entry], Sequence[tuple[str, str]]]:
-    """Return the archives, and what among the runs has no place there, with the reason."""
+    All by their names from the repository's folder, with slashes.
+    """
     names, strays, top = set[str](), dict[str, str](), root / RUNS
     for path in [top] if top.is_symlink() else top.rglob("*"):
         name = path.relative_to(root).as_posix()
@@ -51,8 +41,7 @@ def walk(root: Path) -> tuple[Sequence[Entry], Sequence[tuple[str, str]]]:
         of, mark, _ = name.rpartition(ARCHIVE)
         if of + mark not in names:
             strays[name] = "lies there without its archive"
-    found = [Entry(name, root / name) for name in sorted(names) if name.endswith(ARCHIVE)]
-    return found, sorted(strays.items())
+    return [name for name in sorted(names) if name.endswith(ARCHIVE)], strays
 
 
 def place(record: RunRecord) -> str:

@@ -18,7 +18,7 @@ from mrbench.record.signature import beside
 from mrbench.results.lead import with_lead
 from mrbench.results.report import page
 from mrbench.results.report.gather import LeftOut, ReportContent
-from mrbench.results.repository.layout import RUNS, SIGNERS, entries
+from mrbench.results.repository.layout import RUNS, SIGNERS, walk
 from mrbench.results.repository.leaderboard import chapters
 from mrbench.results.repository.verified import all_verified
 from mrbench.results.table.columns import with_interval
@@ -40,14 +40,14 @@ def build(root: Path, out: Path) -> PublishedResults:
 
     MrbenchError where there is no archive, or the folder is the repository's.
     """
-    found = entries(root)
-    if not found:
+    paths, _ = walk(root)
+    if not paths:
         remedy = "`mrbench results add RUN` puts one there"
         raise MrbenchError("no archives here", remedy, file=root / RUNS)
     if real_path(out) in (real_path(root), *real_path(root).parents):
         raise MrbenchError("the repository lies there", "choose another with -o", file=out)
-    verified = all_verified([entry.archive for entry in found], root / SIGNERS)
-    shown, left = chapters(zip((entry.path for entry in found), verified, strict=True))
+    verified = all_verified([root / path for path in paths], root / SIGNERS)
+    shown, left = chapters(zip(paths, verified, strict=True))
     archives = {}
     for run in (run for chapter in shown for run in chapter.runs):
         for file in filter(Path.is_file, (root / run.called, *beside(root / run.called))):
