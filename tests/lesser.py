@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def put(folder: Path, name: str, answer: str) -> None:
     path.chmod(0o755)
 
 
-def only(findings: list[Finding]) -> Finding:
+def only(findings: Iterable[Finding]) -> Finding:
     (finding,) = findings
     return finding
 

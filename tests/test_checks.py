@@ -87,7 +87,7 @@ def test_an_environment_that_is_made_needs_no_compiler(toy: Path, bare: Path) ->
     done = inputs.environment_path(wanted) / "complete.json"
     done.parent.mkdir(parents=True)
     done.write_text("{}")
-    assert not tools.programs([wanted], NOWHERE)
+    assert not list(tools.programs([wanted], NOWHERE))
     assert inputs.needed_bytes([wanted], NOWHERE) == inputs.RUN_BYTES
 
 
@@ -130,7 +130,7 @@ def test_an_old_git_is_a_warning(bare: Path) -> None:
 
 def test_a_missing_git_refuses(toy: Path, bare: Path) -> None:
     (bare / "git").unlink()
-    assert not tools.git([], NOWHERE)
+    assert not list(tools.git([], NOWHERE))
     with pytest.raises(UnavailableError, match="apt-get install git"):
         refuse_lacking([resolved(toy)], NOWHERE, local)
 

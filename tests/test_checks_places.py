@@ -101,7 +101,7 @@ def test_wheels_that_are_on_no_index(
     assert "UV_FIND_LINKS" in told.remedy
     (tmp_path / "mxnet_cu100-1.6.0b1-py2.py3-none-any.whl").touch()
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
-    assert not inputs.supplied([resolved(toy)], NOWHERE)
+    assert not list(inputs.supplied([resolved(toy)], NOWHERE))
 
 
 def test_this_machine_is_described() -> None:

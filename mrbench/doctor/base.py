@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from mrbench.model.finding import Finding, Problem
+from mrbench.model.finding import Finding, Outcome, Problem
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 
 Plans = Sequence[Plan]
 # One of doctor's looks. failed means that a run would be refused, note that it may fail or measure
 # too little; --force makes a note of what is forcible.
-Look = Callable[[Plans, Places], list[Finding]]
+Look = Callable[[Plans, Places], Iterable[Finding]]
 
 
 def names(plans: Iterable[Plan]) -> tuple[str, ...]:
@@ -19,9 +19,14 @@ def names(plans: Iterable[Plan]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plan.implementation for plan in plans))
 
 
+def of_plan(plan: Plan, topic: str, outcome: Outcome, text: str, remedy: str = "") -> Finding:
+    """Make a finding that concerns one plan."""
+    return Finding(topic, outcome, text, remedy, (plan.implementation,))
+
+
 def lacking(topic: str, problem: Problem, plan: Plan) -> Finding:
     """Make a finding of what a plan lacks."""
-    return Finding(topic, "failed", problem.text, problem.remedy, (plan.implementation,))
+    return of_plan(plan, topic, "failed", problem.text, problem.remedy)
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:

@@ -7,7 +7,7 @@ import subprocess
 import msgspec
 
 from mrbench.doctor.base import Plans, names
-from mrbench.doctor.tools import ANSWER_S, answer
+from mrbench.doctor.tools import ANSWER_S, answer, ask
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.places import Places
 
@@ -26,25 +26,26 @@ GPU_RUNTIME, GPU_HOOK = "nvidia", "nvidia-container-runtime-hook"  # either serv
 def docker(plans: Plans, _places: Places) -> list[Finding]:
     """Report whether Docker is installed, its engine answers and it can use GPUs."""
     wanting = [plan for plan in plans if plan.environment.kind == "image"]
-    outcome: Outcome = "note" if wanting else "ok"
     unneeded = "" if wanting else "; no chosen recipe needs it"
-    whose = names(wanting)
+    outcome: Outcome = "note" if wanting else "ok"
     place = shutil.which("docker")
+    engine, why = _info(place) if place else (None, "")
     if place is None:
-        remedy = "install Docker Engine (on Debian: apt-get install docker.io)" if wanting else ""
-        return [Finding("Docker", outcome, f"not installed{unneeded}", remedy, whose)]
-    engine, why = _info(place)
-    if engine is None:
-        remedy = "start it, and let this user into the group docker" if wanting else ""
-        reason = f" ({why})" if wanting else unneeded
-        return [Finding("Docker", outcome, f"no engine answers{reason}", remedy, whose)]
-    known = GPU_RUNTIME in (engine.runtimes or {}) or shutil.which(GPU_HOOK)
-    gpus = "with" if known else "without"
-    text = f"engine {engine.server_version}, {gpus} GPU runtime{unneeded}"
-    if gpus == "without" and any(plan.accelerator == "gpu" for plan in wanting):
+        text, remedy = (
+            "not installed",
+            "install Docker Engine (on Debian: apt-get install docker.io)",
+        )
+    elif engine is None:
+        text = "no engine answers" + (f" ({why})" if wanting else "")
+        remedy = "start it, and let this user into the group docker"
+    else:
+        known = GPU_RUNTIME in (engine.runtimes or {}) or shutil.which(GPU_HOOK)
+        text = f"engine {engine.server_version}, {'with' if known else 'without'} GPU runtime"
         remedy = "install the NVIDIA Container Toolkit: nvidia-ctk runtime configure"
-        return [Finding("Docker", "note", text, remedy, whose)]
-    return [Finding("Docker", "ok", text, "", whose)]
+        if known or not any(plan.accelerator == "gpu" for plan in wanting):
+            outcome = "ok"
+    remedy = remedy if outcome == "note" else ""
+    return [Finding("Docker", outcome, f"{text}{unneeded}", remedy, names(wanting))]
 
 
 def slurm(_plans: Plans, _places: Places) -> list[Finding]:
@@ -61,17 +62,8 @@ def slurm(_plans: Plans, _places: Places) -> list[Finding]:
 
 def _info(place: str) -> tuple[EngineInfo | None, str]:
     """Ask the engine; without a version, return None and the first line of its answer."""
-    command = [place, "info", "--format", "{{json .}}"]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ANSWER_S,
-            check=False,
-        )
+        done = ask(place, "info", "--format", "{{json .}}")
         info = msgspec.json.decode(done.stdout, type=EngineInfo)
     except subprocess.TimeoutExpired:
         return None, f"nothing in {ANSWER_S:g} s"

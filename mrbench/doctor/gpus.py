@@ -2,10 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
 
 from mrbench.doctor import stated
-from mrbench.doctor.base import Plans, names
+from mrbench.doctor.base import Plans, of_plan
 from mrbench.launch import gpus as nvml
 from mrbench.model.finding import Finding
 from mrbench.model.gpus import Gpu, GpuInspection, cuda_order
@@ -17,57 +19,46 @@ BUSY_SHARE = 0.05  # of a GPU's memory; the driver alone takes less
 OLD_CUDA = "choose other GPUs or a suite of newer code, or try it with --force"
 
 
-def enough(plans: Plans, _places: Places) -> list[Finding]:
+def enough(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Refuse what the GPUs here cannot run: too few, too new or too old, or the driver too old."""
     wanting = [plan for plan in plans if plan.accelerator == "gpu"]
-    if not wanting:
-        return []
-    inspection = nvml.inspect()
+    inspection = nvml.inspect() if wanting else GpuInspection()
     usable = visible(inspection.gpus)
-    findings = []
     for plan in wanting:
         if len(usable) < plan.gpus:
             text = f"{plan.gpus} GPUs wanted, {len(usable)} usable ({_why(inspection)})"
-            remedy = (
-                "run it on such a machine, choose another count with --gpus,"
-                " or look at the plan with --dry-run"
-            )
-            findings.append(Finding("GPUs", "failed", text, remedy, names([plan])))
+            remedy = "run it on such a machine, choose another count with --gpus,"
+            remedy += " or look at the plan with --dry-run"
+            yield of_plan(plan, "GPUs", "failed", text, remedy)
             continue
         odd = _unserved(usable[: plan.gpus], stated.capabilities(plan.environment))
         if odd:
-            findings.append(Finding("GPUs", "failed", odd, OLD_CUDA, names([plan]), forcible=True))
+            yield replace(of_plan(plan, "GPUs", "failed", odd, OLD_CUDA), forcible=True)
         oldest = stated.driver(plan.environment)
         driver = inspection.driver
         if oldest and driver and stated.version(driver) < stated.version(oldest):
             text = f"NVIDIA driver {driver}, {oldest} or later needed"
-            findings.append(Finding("driver", "failed", text, "install a newer one", names([plan])))
-    return findings
+            yield of_plan(plan, "driver", "failed", text, "install a newer one")
 
 
-def condition(plans: Plans, _places: Places) -> list[Finding]:
+def condition(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Report the GPUs and whatever would slow them."""
     inspection = nvml.inspect()
     needed = max((plan.gpus for plan in plans if plan.accelerator == "gpu"), default=0)
     if inspection.error:
-        return [] if needed else [Finding("GPUs", "ok", f"none needed; {inspection.error}")]
+        if not needed:
+            yield Finding("GPUs", "ok", f"none needed; {inspection.error}")
+        return
     counts = Counter(gpu.name for gpu in inspection.gpus)
     kinds = ", ".join(f"{count} x {name}" for name, count in counts.items())
     cuda = inspection.cuda or "unknown"
-    driver = Finding("driver", "ok", f"{inspection.driver}, for CUDA up to {cuda}")
-    if not needed:
-        return [driver, Finding("kind", "ok", f"{kinds or 'no GPU'}; none needed")]
+    yield Finding("driver", "ok", f"{inspection.driver}, for CUDA up to {cuda}")
     used = visible(inspection.gpus)[:needed]
-    if not used:
-        return [driver]
-    return [
-        driver,
-        _kinds(used, kinds),
-        _in_use(used),
-        _clocks(used),
-        _persistence(used),
-        _ecc(used),
-    ]
+    if not needed:
+        yield Finding("kind", "ok", f"{kinds or 'no GPU'}; none needed")
+    elif used:
+        yield _kinds(used, kinds)
+        yield from (look(used) for look in (_in_use, _clocks, _persistence, _ecc))
 
 
 def visible(gpus: Gpus) -> Gpus:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mrbench.doctor.base import Plans, lacking, names
+from mrbench.doctor.base import Plans, lacking, names, of_plan
 from mrbench.errors import WorkspaceError
 from mrbench.files import home, real_path
 from mrbench.launch.executors import local
@@ -26,10 +26,10 @@ from mrbench.recipe import lockfile
 from mrbench.text import shorten, size_text, without_secrets
 
 
-def executor(plans: Plans, _places: Places) -> list[Finding]:
+def executor(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Refuse a system on which nothing can be started."""
     problem = local.unavailable()
-    return [lacking("system", problem, plan) for plan in plans] if problem else []
+    yield from (lacking("system", problem, plan) for plan in plans if problem)
 
 
 def installed(plan: Plan) -> bool:
@@ -47,29 +47,24 @@ def environment_path(plan: Plan) -> Path:
     return environment.path(plan.environment, plan.source.tree or "", plan.lock_sha256)
 
 
-def environments(plans: Plans, places: Places) -> list[Finding]:
+def environments(plans: Plans, places: Places) -> Iterator[Finding]:
     """Check the interpreters and whether the environments are installed."""
-    findings = []
     for plan in plans:
         env = plan.environment
         if plan.own_environment or places.python:
-            findings.append(_own_environment(plan, places))
+            yield _own_environment(plan, places)
             continue
         topic = f"Python {env.python or f'{sys.version_info[0]}.{sys.version_info[1]}'}"
         problem = environment.problem(env)
         if problem:
-            findings.append(lacking(topic, problem, plan))
+            yield lacking(topic, problem, plan)
         elif env.kind == "current":
             text = f"{sys.executable}, with what is installed there"
-            findings.append(Finding(topic, "ok", text, "", names([plan])))
+            yield of_plan(plan, topic, "ok", text)
         else:
-            base = find_interpreter(env.python)
-            findings.append(Finding(topic, "ok", str(base), "", names([plan])))
-            state = (
-                "made" if installed(plan) else "to be made, by the first run or `mrbench prepare`"
-            )
-            findings.append(Finding("environment", "ok", state, "", names([plan])))
-    return findings
+            yield of_plan(plan, topic, "ok", str(find_interpreter(env.python)))
+            to_make = "to be made, by the first run or `mrbench prepare`"
+            yield of_plan(plan, "environment", "ok", "made" if installed(plan) else to_make)
 
 
 def _own_environment(plan: Plan, places: Places) -> Finding:
@@ -78,7 +73,7 @@ def _own_environment(plan: Plan, places: Places) -> Finding:
     if problem:
         return lacking("environment", problem, plan)
     text = f"{places.python or sys.executable}, with what is installed there, not the lock"
-    return Finding("environment", "ok", text, "", names([plan]))
+    return of_plan(plan, "environment", "ok", text)
 
 
 def without_modules(plans: Plans, places: Places) -> dict[str, Finding]:
@@ -88,9 +83,8 @@ def without_modules(plans: Plans, places: Places) -> dict[str, Finding]:
     return {name: found for name, found in findings.items() if found.outcome == "failed"}
 
 
-def supplied(plans: Plans, places: Places) -> list[Finding]:
+def supplied(plans: Plans, places: Places) -> Iterator[Finding]:
     """Look in local folders for the wheels that no index has."""
-    findings = []
     for plan in plans:
         if installed(plan) or mirrored.complete_folder(places.mirror):
             continue
@@ -98,13 +92,11 @@ def supplied(plans: Plans, places: Places) -> list[Finding]:
             if not any(_wheels(requirement, plan.environment.find_links)):
                 text = f"no wheel of {requirement} in a folder that UV_FIND_LINKS names"
                 remedy = "`environment.system` of the recipe says how to get it; set UV_FIND_LINKS"
-                findings.append(Finding("wheels", "note", text, remedy, names([plan])))
-    return findings
+                yield of_plan(plan, "wheels", "note", text, remedy)
 
 
-def data(plans: Plans, places: Places) -> list[Finding]:
+def data(plans: Plans, places: Places) -> Iterator[Finding]:
     """Check that the files exist that recipes link to; `mrbench data check` reads them."""
-    findings = []
     changed = functools.cache(drawn.changed)  # many recipes share a dataset of thousands of files
     for plan in plans:
         if plan.data is None:
@@ -116,67 +108,60 @@ def data(plans: Plans, places: Places) -> list[Finding]:
                 which = f"{shorten(altered[0])} and {len(altered) - 1:,} others"
                 text += f"; changed since: {which if altered[1:] else shorten(altered[0])}"
                 remedy = "the next run, or `mrbench prepare`, draws them anew"
-                findings.append(Finding("data", "note", text, remedy, names([plan])))
+                yield of_plan(plan, "data", "note", text, remedy)
             else:
-                findings.append(Finding("data", "ok", text, "", names([plan])))
-            continue
-        problem = run_copy.missing_data(plan.data.needs, places.data)
-        if problem:
-            findings.append(lacking("data", problem, plan))
+                yield of_plan(plan, "data", "ok", text)
+        elif problem := run_copy.missing_data(plan.data.needs, places.data):
+            yield lacking("data", problem, plan)
         else:
-            text = f"{places.data} has what the recipe links to"
-            findings.append(Finding("data", "ok", text, "", names([plan])))
-    return findings
+            yield of_plan(plan, "data", "ok", f"{places.data} has what the recipe links to")
 
 
-def pretrained(plans: Plans, places: Places) -> list[Finding]:
+def pretrained(plans: Plans, places: Places) -> Iterator[Finding]:
     """Check the weights."""
-    findings = []
     for plan in plans:
         if not plan.weights:
-            text = plan.starts_from or "none needed"
-            findings.append(Finding("weights", "ok", text, "", names([plan])))
+            yield of_plan(plan, "weights", "ok", plan.starts_from or "none needed")
         for item in plan.weights:
             problem = weights.problem(item, places.weights)
             path = weights.folder(places.weights) / item.file
             if problem:
-                findings.append(lacking("weights", problem, plan))
+                yield lacking("weights", problem, plan)
             elif path.is_file():
-                findings.append(Finding("weights", "ok", str(path), "", names([plan])))
+                yield of_plan(plan, "weights", "ok", str(path))
             else:
                 text = f"{item.file}, to be fetched from {urlsplit(item.url).hostname}"
-                findings.append(Finding("weights", "ok", text, "", names([plan])))
-    return findings
+                yield of_plan(plan, "weights", "ok", text)
 
 
-def mirror(plans: Plans, places: Places) -> list[Finding]:
+def mirror(plans: Plans, places: Places) -> Iterator[Finding]:
     """Check that the mirror exists and holds the repositories."""
     if not places.mirror:
-        return [Finding("mirror", "ok", "none; all comes from its own host")]
+        yield Finding("mirror", "ok", "none; all comes from its own host")
+        return
     named = without_secrets(places.mirror)
-    local = places.mirror.startswith("file://") or "://" not in places.mirror
-    if not local:
-        return [Finding("mirror", "ok", f"{named} (not asked now)")]
-    base = mirrored.git_base(places.mirror)
     folder = Path(places.mirror.removeprefix("file://"))
-    if not folder.is_dir():
+    if "://" in str(places.mirror) and not places.mirror.startswith("file://"):
+        yield Finding("mirror", "ok", f"{named} (not asked now)")
+    elif not folder.is_dir():
         text, remedy = f"--mirror {named}: no such folder", "check the path"
-        return [Finding("mirror", "failed", text, remedy, names(plans))]
-    findings = []
+        yield Finding("mirror", "failed", text, remedy, names(plans))
+    else:
+        complete = mirrored.complete_folder(places.mirror)
+        lacks = list(_without_repositories(plans, mirrored.git_base(places.mirror)))
+        lacks += _without_packages(plans, complete) if complete else ()
+        how = "made by mrbench, nothing else is used" if complete else "a base"
+        yield from lacks or [Finding("mirror", "ok", f"{named}: {how}, has all repositories")]
+
+
+def _without_repositories(plans: Plans, base: str | None) -> Iterator[Finding]:
     for plan in plans:
         for url in (plan.source.url, *(p.url for p in plan.environment.packages)):
-            if not url or url.startswith(PACKAGE):
-                continue
-            try:
-                address.candidates(url, base)
-            except WorkspaceError as exc:
-                findings.append(
-                    Finding("mirror", "note", without_secrets(exc.text), exc.remedy, names([plan]))
-                )
-    complete = mirrored.complete_folder(places.mirror)
-    findings += _without_packages(plans, complete) if complete else ()
-    how = "made by mrbench, nothing else is used" if complete else "a base"
-    return findings or [Finding("mirror", "ok", f"{named}: {how}, has all repositories")]
+            if url and not url.startswith(PACKAGE):
+                try:
+                    address.candidates(url, base)
+                except WorkspaceError as exc:
+                    yield of_plan(plan, "mirror", "note", without_secrets(exc.text), exc.remedy)
 
 
 def _without_packages(plans: Plans, folder: Path) -> Iterator[Finding]:

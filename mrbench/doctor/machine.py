@@ -10,7 +10,7 @@ import psutil
 
 from mrbench import __version__
 from mrbench.doctor import quiet, stated
-from mrbench.doctor.base import Plans, names
+from mrbench.doctor.base import Plans, of_plan
 from mrbench.launch.processors import look
 from mrbench.launch.telemetry.cgroups import tightest
 from mrbench.model.finding import Finding
@@ -68,10 +68,7 @@ def shared_memory(_plans: Plans, _places: Places) -> list[Finding]:
     except OSError:
         remedy = "mount a tmpfs there; loaders of PyTorch need it"
         return [Finding(SHARED, "note", "is not there", remedy)]
-    total, free = (
-        disk.f_blocks * disk.f_frsize,
-        disk.f_bavail * disk.f_frsize,
-    )
+    total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
     text = f"{size_text(free)} free of {size_text(total)}"
     if free < LEAST_SHARED_BYTES:
         remedy = "mount -o remount,size=8G /dev/shm (as root); in Docker: --shm-size 8g"
@@ -89,7 +86,7 @@ def open_files(plans: Plans, _places: Places) -> list[Finding]:
         if least and hard != resource.RLIM_INFINITY and hard < least:
             shortage = f"{text}; the recipe raises it to {least}"
             remedy = "raise the hard limit (limits.conf, LimitNOFILE=, docker run --ulimit nofile)"
-            findings.append(Finding("open files", "note", shortage, remedy, names([plan])))
+            findings.append(of_plan(plan, "open files", "note", shortage, remedy))
     return findings or [Finding("open files", "ok", text)]
 
 

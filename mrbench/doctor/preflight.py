@@ -96,10 +96,8 @@ def refusals(plans: tuple[Plan, ...], places: Places, site: Site) -> list[Findin
     return merged(finding for finding in findings if finding.outcome == "failed")
 
 
-def _lacking_in_images(plans: tuple[Plan, ...], surroundings: Surroundings) -> list[Finding]:
-    findings = []
+def _lacking_in_images(plans: tuple[Plan, ...], surroundings: Surroundings) -> Iterator[Finding]:
     for plan in plans:
         lack = surroundings.problem(plan.environment, plan.gpus if plan.accelerator == "gpu" else 0)
         if lack:
-            findings.append(lacking("image", lack, plan))
-    return findings
+            yield lacking("image", lack, plan)

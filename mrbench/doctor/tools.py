@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from mrbench.doctor import stated
-from mrbench.doctor.base import Plans, names
+from mrbench.doctor.base import Plans, of_plan
 from mrbench.doctor.inputs import installed
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
@@ -26,9 +27,8 @@ REMEDIES = {
 }
 
 
-def programs(plans: Plans, _places: Places) -> list[Finding]:
+def programs(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Refuse a run whose programs are missing, including those that build its environment."""
-    findings = []
     for plan in plans:
         word = plan.command[0]
         needed = {} if "{" in word or os.sep in word else {word: ""}
@@ -38,8 +38,7 @@ def programs(plans: Plans, _places: Places) -> list[Finding]:
             text = _lack(name)
             if text:
                 remedy = REMEDIES.get(name, "install it")
-                findings.append(Finding(name, "failed", text, remedy, names([plan])))
-    return findings
+                yield of_plan(plan, name, "failed", text, remedy)
 
 
 def _lack(name: str) -> str:
@@ -56,16 +55,17 @@ def _lack(name: str) -> str:
     return ""
 
 
-def git(_plans: Plans, _places: Places) -> list[Finding]:
+def git(_plans: Plans, _places: Places) -> Iterator[Finding]:
     """Report git's version; `programs` reports a missing git."""
     place = where("git")
     if place is None:
-        return []
+        return
     number = answer(place, "--version").removeprefix("git version ")
     if stated.version(number) < stated.version(OLDEST_GIT):
         text = f"{number}, {place}; below {OLDEST_GIT} it reads your own settings in every step"
-        return [Finding("git", "note", text, f"install git {OLDEST_GIT} or later")]
-    return [Finding("git", "ok", f"{number}, {place}")]
+        yield Finding("git", "note", text, f"install git {OLDEST_GIT} or later")
+    else:
+        yield Finding("git", "ok", f"{number}, {place}")
 
 
 def compilers(plans: Plans, _places: Places) -> list[Finding]:
@@ -81,14 +81,13 @@ def compilers(plans: Plans, _places: Places) -> list[Finding]:
                 f"g++ {numbers['g++']}; the recipe builds with {supported[0]} to {supported[1]}"
             )
             remedy = "install such a one, and name it in CC and CXX"
-            findings.append(Finding("compilers", "note", mismatch, remedy, names([plan])))
+            findings.append(of_plan(plan, "compilers", "note", mismatch, remedy))
     return findings or [Finding("compilers", "ok", text)]
 
 
-def nvcc(plans: Plans, _places: Places) -> list[Finding]:
+def nvcc(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Report the CUDA toolkit's version where a recipe builds with it."""
     place = where("nvcc")
-    findings = []
     for plan in plans:
         if place is None or "nvcc" not in stated.programs(plan.environment):
             continue
@@ -97,40 +96,34 @@ def nvcc(plans: Plans, _places: Places) -> list[Finding]:
         if toolkit and number != toolkit:
             text = f"{number}, {place}; the recipe builds with {toolkit}"
             remedy = f"install CUDA toolkit {toolkit}, and name it in CUDA_HOME"
-            findings.append(Finding("nvcc", "note", text, remedy, names([plan])))
+            yield of_plan(plan, "nvcc", "note", text, remedy)
         else:
-            findings.append(Finding("nvcc", "ok", f"{number}, {place}", "", names([plan])))
-    return findings
+            yield of_plan(plan, "nvcc", "ok", f"{number}, {place}")
 
 
-def mpi(plans: Plans, _places: Places) -> list[Finding]:
+def mpi(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Report MPI's version where a recipe launches or builds with it."""
-    findings = []
     for plan in plans:
         commands = {plan.command[0], *stated.programs(plan.environment)} & {"mpirun", "mpicxx"}
         available = [name for name in sorted(commands) if where(name)]
         if available:
             first = answer(where(available[-1]) or "", "--version").partition("\n")[0]
-            text = f"{', '.join(available)}: {first}"
-            findings.append(Finding("MPI", "ok", text, "", names([plan])))
-    return findings
+            yield of_plan(plan, "MPI", "ok", f"{', '.join(available)}: {first}")
 
 
-def libraries(plans: Plans, _places: Places) -> list[Finding]:
+def libraries(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Look for the shared libraries that a recipe's packages load."""
     ldconfig = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
     known = answer(ldconfig, "-p") if ldconfig else ""
-    findings = []
     for plan in plans if known else ():
         packages = stated.libraries(plan.environment)
         absent = [package for package in packages if stated.LIBRARIES[package] not in known]
         if absent:
             text = f"{', '.join(absent)} not found"
             remedy = f"on Debian: apt-get install {' '.join(absent)}"
-            findings.append(Finding("libraries", "note", text, remedy, names([plan])))
+            yield of_plan(plan, "libraries", "note", text, remedy)
         elif packages:
-            findings.append(Finding("libraries", "ok", ", ".join(packages), "", names([plan])))
-    return findings
+            yield of_plan(plan, "libraries", "ok", ", ".join(packages))
 
 
 def where(name: str) -> str | None:
@@ -147,18 +140,23 @@ def where(name: str) -> str | None:
     return shutil.which(name)
 
 
+def ask(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that tells something; OSError or TimeoutExpired where it does not."""
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=ANSWER_S,
+        check=False,
+    )
+
+
 def answer(program: str, *words: str) -> str:
     """Return what a program prints; empty if it fails or hangs."""
     try:
-        done = subprocess.run(
-            [program, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ANSWER_S,
-            check=False,
-        )
+        done = ask(program, *words)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
