@@ -68,7 +68,7 @@ def add(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool) ->
             raise MrbenchError("is there already: the same run", "nothing to do", file=root / to)
         bound = record.ledger.registered if record.ledger else None
         if bound and not (root / _registered(bound.digest)).exists():
-            text = f"{run.called}: its registration {bound.digest[:16]} is not in {root}"
+            text = f"{run.called}: its registration {bound.digest[:16]} is not there"
             raise MrbenchError(text, "add its file, commit and publish that, then add the run")
         archive = Path(folder) / to.name
         if run.is_archive:
