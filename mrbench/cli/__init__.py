@@ -166,11 +166,11 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 def _crashed() -> int:
     """Keep the traceback in a file, and say where."""
-    import platform  # noqa: PLC0415 - imported only when all is lost
-    import tempfile  # noqa: PLC0415 - the same
+    import tempfile  # noqa: PLC0415 - imported only when all is lost
     import traceback  # noqa: PLC0415 - the same
 
-    text = f"mrbench {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    system = os.uname()
+    text = f"mrbench {__version__}, Python {sys.version}, {system.sysname} {system.release}\n"
     text += f"{sys.argv}\n{traceback.format_exc()}"
     try:
         with tempfile.NamedTemporaryFile(

@@ -77,41 +77,19 @@ class EventReporter:
     def run_started(self, start: RunStart) -> None:
         """Write which run begins."""
         self._run = start.number
-        self._tell(
-            RunStarted(
-                time=now(),
-                run=start.number,
-                runs=start.runs,
-                repeat=start.repeat,
-                repeats=start.repeats,
-                id=start.id,
-                folder=str(start.folder),
-                suite=start.suite,
-                implementation=start.implementation,
-                settings=start.settings,
-                accelerator=start.accelerator,
-                gpus=start.gpus,
-            )
-        )
+        known = {f: getattr(start, f) for f in RunStarted.__struct_fields__ if hasattr(start, f)}
+        known |= {"run": start.number, "folder": str(start.folder)}
+        self._tell(RunStarted(time=now(), **known))
         self._beside.run_started(start)
 
     def progress(self, progress: RunProgress) -> None:
         """Write the progress after each line of the log."""
-        self._tell(
-            Iteration(
-                time=now(),
-                run=self._run,
-                iteration=progress.iteration,
-                end=progress.end,
-                window=str(progress.window),
-                unit=progress.unit,
-                throughput=_finite(progress.throughput),
-                half_width=_finite(progress.half_width),
-                loss=_finite(progress.loss),
-                data_share=_finite(progress.data_share),
-                left_s=_finite(progress.left_s),
-            )
-        )
+        known = {
+            f: getattr(progress, f) for f in Iteration.__struct_fields__ if hasattr(progress, f)
+        }
+        known = {f: _finite(v) if isinstance(v, float) else v for f, v in known.items()}
+        known |= {"run": self._run, "window": str(progress.window)}
+        self._tell(Iteration(time=now(), **known))
         self._beside.progress(progress)
 
     def run_ended(self, record: RunRecord, summary: str) -> None:

@@ -57,7 +57,7 @@ def gpu_lines(gauges: Sequence[Gauge], columns: int, rows: int, signs: Signs) ->
             _line(f"GPU {gauge.index}".ljust(label), _meters(gauge, signs), columns, signs)
             for gauge in gauges
         ]
-    return [_line(f"{len(gauges)} GPUs", _of_all(gauges, signs), columns, signs)]
+    return [_line(f"{len(gauges)} GPUs", _meters(_of_all(gauges), signs), columns, signs)]
 
 
 def _line(label: str, meters: Sequence[Meter], columns: int, signs: Signs) -> Text:
@@ -94,7 +94,7 @@ def _joined(cells: Sequence[Text], separator: str, columns: int) -> Text:
     return text
 
 
-def _meters(gauge: Gauge, signs: Signs) -> tuple[Meter, Meter, Meter, Meter]:
+def _meters(gauge: Gauge, signs: Signs) -> tuple[Meter, ...]:
     return (
         _utilisation(gauge.utilisation),
         _memory(gauge.memory_used_bytes, gauge.memory_total_bytes),
@@ -103,21 +103,18 @@ def _meters(gauge: Gauge, signs: Signs) -> tuple[Meter, Meter, Meter, Meter]:
     )
 
 
-def _of_all(gauges: Sequence[Gauge], signs: Signs) -> tuple[Meter, Meter, Meter, Meter]:
+def _of_all(gauges: Sequence[Gauge]) -> Gauge:
     """Mean utilisation, summed memory and power, and the hottest; of those that tell."""
     used = [gauge.utilisation for gauge in gauges if gauge.utilisation is not None]
     heat = [gauge.temperature_c for gauge in gauges if gauge.temperature_c is not None]
-    return (
-        _utilisation(sum(used) / len(used) if used else None),
-        _memory(
-            _sum([gauge.memory_used_bytes for gauge in gauges]),
-            _sum([gauge.memory_total_bytes for gauge in gauges]),
-        ),
-        _power(
-            _sum([gauge.power_w for gauge in gauges]),
-            _sum([gauge.power_limit_w for gauge in gauges]),
-        ),
-        _temperature(max(heat, default=None), signs),
+    return Gauge(
+        index=0,
+        utilisation=sum(used) / len(used) if used else None,
+        memory_used_bytes=_sum([gauge.memory_used_bytes for gauge in gauges]),
+        memory_total_bytes=_sum([gauge.memory_total_bytes for gauge in gauges]),
+        power_w=_sum([gauge.power_w for gauge in gauges]),
+        power_limit_w=_sum([gauge.power_limit_w for gauge in gauges]),
+        temperature_c=max(heat, default=None),
     )
 
 

@@ -1,13 +1,10 @@
 """`mrbench baseline save`, `show` and `update`: their arguments, and what they print."""
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-
-import msgspec
 
 from mrbench.checks.baseline import keeping
 from mrbench.checks.baseline.choice import ValidRuns
@@ -25,6 +22,7 @@ from mrbench.cli.arguments import (
     add_named_runs,
     add_runs,
     named_words,
+    print_json,
 )
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import chosen_suites, named
@@ -177,7 +175,7 @@ def _print_slowed(groups: Mapping[Key, ValidRuns]) -> None:
 
 
 def _print_json(stored: Baseline) -> None:
-    print(json.dumps(msgspec.to_builtins(stored), indent=1))
+    print_json(stored)
 
 
 def _print(stored: Baseline, path: object, margin: float) -> None:

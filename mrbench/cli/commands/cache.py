@@ -1,13 +1,10 @@
 """`mrbench cache` and `mrbench cache gc`: what lies in mrbench's home, and its removal."""
 
 import argparse
-import json
 import sys
 import time
 
-import msgspec
-
-from mrbench.cli.arguments import add_json
+from mrbench.cli.arguments import add_json, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.values import UNITS_S, age
 from mrbench.errors import MrbenchError
@@ -58,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
         return _collect(args)
     found = cache.entries()
     if args.json:
-        print(json.dumps(msgspec.to_builtins(found, enc_hook=str), indent=1))
+        print_json(found)
         return 0
     print(f"{printable(str(home()))}: {size_text(cache.total_bytes(found))}")
     for kind, told in cache.KINDS.items():
@@ -75,7 +72,7 @@ def _collect(args: argparse.Namespace) -> int:
         print(f"mrbench: {printable(str(problem))}", file=sys.stderr)
     code = MrbenchError.exit_code if swept.problems else 0
     if args.json:
-        print(json.dumps(msgspec.to_builtins(swept, enc_hook=str), indent=1))
+        print_json(swept)
         return code
     for entry in swept.in_use:
         print(f"in use: {_line(entry).strip()}")

@@ -1,14 +1,13 @@
 """`mrbench cleanup`: remove what runs left that were killed with all their processes."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from mrbench.cli.arguments import add_json
+from mrbench.cli.arguments import add_json, print_json
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.files import home, unfinished
@@ -66,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
         code = code if isinstance(exc, UnavailableError) else exc.exit_code
         print(f"mrbench: no containers looked at: {exc}", file=sys.stderr)
     if args.json:
-        print(json.dumps(msgspec.to_builtins(Cleaned(removed, kept)), indent=1))
+        print_json(Cleaned(removed, kept))
         return code
     for line in kept:
         print(f"left alone: {printable(line)}")

@@ -1,9 +1,8 @@
 """`mrbench collect`: finish the records of runs that have none."""
 
 import argparse
-import json
 
-from mrbench.cli.arguments import add_json, add_quiet, add_runs
+from mrbench.cli.arguments import add_json, add_quiet, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.record.rundir import nothing_in
@@ -37,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     with make_reporter(quiet=args.quiet) as reporter:
         records = collect(args.runs, args.run, reporter, wait=args.wait)
     if args.json:
-        print(json.dumps([record.plain() for record in records], indent=1))
+        print_json([record.plain() for record in records])
     elif not records:
         print(nothing_in(args.runs, "nothing to collect"))
     return exit_code(records)

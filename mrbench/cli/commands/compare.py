@@ -1,15 +1,12 @@
 """`mrbench compare`: two runs, or repeats with repeats: the ratio, and what may explain it."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from mrbench.cli import baselines
-from mrbench.cli.arguments import add_json, add_runs
+from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import implementation_runs, runs_named
 from mrbench.console.report import print_report
@@ -63,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
     one, other = (_group(names, args) for names in pair or _sides(args.run))
     comparison = compare.compare_groups(one, other)
     if args.json:
-        print(json.dumps(msgspec.to_builtins(comparison), indent=1))
+        print_json(comparison)
     else:
         if pair:
             print(f"{printable(args.run[0])}: A is its latest run but one, B its latest")

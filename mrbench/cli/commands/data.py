@@ -1,12 +1,11 @@
 """`mrbench data synth` and `mrbench data check`: their arguments, and what they print."""
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mrbench.cli.arguments import add_json
+from mrbench.cli.arguments import add_json, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.values import positive, whole
 from mrbench.console import make_reporter
@@ -97,7 +96,7 @@ def _synth(args: argparse.Namespace) -> int:
         made = {"folder": str(args.folder), "drawn": drawn, "images": images}
         made |= {"width": width, "height": height, "like": args.like}
         made |= {"seed": args.seed, "seconds": seconds}
-        print(json.dumps(made, indent=1))
+        print_json(made)
     elif drawn:
         sets = ", ".join(f"{name} {number:,}" for name, number in images.items())
         print(f"{printable(str(args.folder))}: images {spec.kind}: {sets}; in {seconds:.1f} s")
@@ -113,9 +112,7 @@ def _check(args: argparse.Namespace) -> int:
         report = inspect_coco(args.folder, args.archives, _teller(reporter, "opened"))
     if args.json:
         findings = [finding.plain() for finding in report.findings]
-        print(
-            json.dumps(report._asdict() | {"findings": findings, "sound": report.sound}, indent=1)
-        )
+        print_json(report._asdict() | {"findings": findings, "sound": report.sound})
     else:
         print_report("", report.findings, _verdict(report))
     return 0 if report.sound else UnavailableError.exit_code

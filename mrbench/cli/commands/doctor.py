@@ -1,12 +1,11 @@
 """`mrbench doctor`: its arguments, and how findings are printed."""
 
 import argparse
-import json
 
 from msgspec.structs import replace
 
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice, add_gpus, add_json, add_runs
+from mrbench.cli.arguments import add_choice, add_gpus, add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.console.report import print_report
 from mrbench.doctor import diagnosis
@@ -39,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
     findings = diagnosis.examine(plans, places)
     findings += [replace(f, outcome="note", subject="recipes") for f in left_out]
     if args.json:
-        print(json.dumps(diagnosis.as_json(plans, findings), indent=1))
+        print_json(diagnosis.as_json(plans, findings))
         return diagnosis.exit_code(findings)
     shown, verdict = diagnosis.shown(plans, findings), diagnosis.verdict(findings)
     print_report(diagnosis.title(plans), shown, verdict)

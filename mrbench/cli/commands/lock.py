@@ -1,12 +1,11 @@
 """`mrbench lock`: write the lock files of environments."""
 
 import argparse
-import json
 import sys
 
 import msgspec
 
-from mrbench.cli.arguments import add_json, add_recipes
+from mrbench.cli.arguments import add_json, add_recipes, print_json
 from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, RecipeError
@@ -47,5 +46,5 @@ def main(args: argparse.Namespace) -> int:
     if not said:
         raise RecipeError("none of these recipes names environment.lock", "add it, as NAME.lock")
     if args.json:
-        print(json.dumps(locked, indent=1))
+        print_json(locked)
     return code

@@ -1,7 +1,6 @@
 """`mrbench mirror create` and `mrbench mirror verify`: their arguments, and what they print."""
 
 import argparse
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from mrbench.cli.arguments import (
     add_recipe,
     add_recipes,
     add_weights,
+    print_json,
 )
 from mrbench.cli.choice import chosen_files
 from mrbench.cli.commands import Command
@@ -123,7 +123,7 @@ def _create(args: argparse.Namespace) -> int:
             leave_out=tuple(args.leave_out),
         )
     if args.json:
-        print(json.dumps(msgspec.to_builtins(made), indent=1))
+        print_json(made)
         return UnavailableError.exit_code if made.missing else 0
     print(f"{printable(str(args.folder))}: for {', '.join(sorted(made.recipes))}")
     print(f"{_size(made)}, in {time.monotonic() - began:.0f} s")
@@ -141,7 +141,7 @@ def _verify(args: argparse.Namespace) -> int:
     unknown = sorted(made.recipes.keys() - names)
     if args.json:
         told = VerifiedMirror(sorted(names), list(map(str, wrong)), unknown)
-        print(json.dumps(msgspec.to_builtins(told), indent=1))
+        print_json(told)
         return UnavailableError.exit_code if wrong else 0
     for problem in wrong:
         print(printable(str(problem)))

@@ -1,7 +1,6 @@
 """`mrbench new`: begin a recipe of one's own."""
 
 import argparse
-import json
 import os
 import shlex
 import textwrap
@@ -12,7 +11,7 @@ from typing import get_args
 import msgspec
 from msgspec import structs
 
-from mrbench.cli.arguments import add_json
+from mrbench.cli.arguments import add_json, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.values import commit, positive
 from mrbench.errors import RecipeError
@@ -139,7 +138,7 @@ def main(args: argparse.Namespace) -> int:
     file = _write(args.file, draft, suite=None if kept else suite)
     if args.json:
         made = {"recipe": str(args.file), "suite": str(suite), "suite_written": not kept}
-        print(json.dumps(made | _as_json(file, here, found, draft), indent=1))
+        print_json(made | _as_json(file, here, found, draft))
         return 0
     also = f"; {suite} exists and is kept" if kept else f" and {suite}"
     print(printable(f"wrote {args.file}{also}"))

@@ -1,12 +1,11 @@
 """`mrbench pack`: make one archive of a run."""
 
 import argparse
-import json
 from pathlib import Path
 
 import msgspec
 
-from mrbench.cli.arguments import add_json, add_runs
+from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.record.archive import opened
@@ -59,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
     """Make the archive."""
     made = pack_run(args)
     if args.json:
-        print(json.dumps(made, indent=1))
+        print_json(made)
     return 0
 
 

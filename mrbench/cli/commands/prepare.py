@@ -1,12 +1,9 @@
 """`mrbench prepare`: set up everything that a run needs, without training."""
 
 import argparse
-import json
-
-import msgspec
 
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice, add_json, add_quiet, add_set
+from mrbench.cli.arguments import add_choice, add_json, add_quiet, add_set, print_json
 from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.run import prepare_only as preparing
@@ -43,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
             planned, places, checkout_only=args.checkout_only, reporter=reporter
         )
     if args.json:
-        print(json.dumps(msgspec.to_builtins(rows), indent=1))
+        print_json(rows)
     else:
         print("\n".join(printable(str(row)) for row in rows))
     return code

@@ -1,11 +1,10 @@
 """`mrbench report`: all of many runs, as one HTML file."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from mrbench.cli.arguments import add_json, add_reference, add_runs
+from mrbench.cli.arguments import add_json, add_reference, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.cli.suites import suites_called
@@ -80,7 +79,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         left_out = [left._asdict() for left in report.left_out]
         made = {"file": str(args.output), "runs": runs, "size_bytes": len(text)}
-        print(json.dumps(made | {"left_out": left_out}, indent=1))
+        print_json(made | {"left_out": left_out})
     else:
         print(f"{printable(str(args.output))}: {counted(runs, 'run')}, {size_text(len(text))}")
     return max((left.exit_code for left in report.left_out), default=0)

@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import json
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mrbench.cli.arguments import (
     add_runs,
     add_set,
     add_waits,
+    print_json,
 )
 from mrbench.cli.commands import Command
 from mrbench.cli.values import commit, duration, moment, rounds
@@ -214,7 +214,7 @@ def _dry_run(
         for each in once.values()
     ]
     if as_json:
-        print(json.dumps(described, indent=1))
+        print_json(described)
         return 0
     print("".join(map(as_text, described)), end="")
     if len(plans) > 1:

@@ -2,14 +2,13 @@
 
 import argparse
 import datetime as dt
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option
+from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.cli.suites import suites_called
@@ -135,7 +134,7 @@ def _tag(args: argparse.Namespace) -> int:
     else:
         now = tags.change(folder, remove=args.tags)
     if args.json:
-        print(json.dumps({"folder": str(folder), "tags": now}, indent=1))
+        print_json({"folder": str(folder), "tags": now})
     else:
         print(f"{printable(str(folder))}: {', '.join(now) or 'no tags'}")
     return 0
@@ -167,7 +166,7 @@ def _list(args: argparse.Namespace) -> int:
                 listed.append(run)
     listed.sort(key=lambda run: run.started)
     if args.json:
-        print(json.dumps(msgspec.to_builtins(listed), indent=1))
+        print_json(listed)
     elif listed:
         print("\n".join(_table(listed)))
     else:
@@ -255,7 +254,7 @@ def _remove(args: argparse.Namespace) -> int:
             done = "would remove" if args.dry_run else "removed"
             print(f"{done} {printable(str(folder))}: {size_text(size_bytes)}")
     if args.json:
-        print(json.dumps(msgspec.to_builtins(removed), indent=1))
+        print_json(removed)
     else:
         total = size_text(sum(run.size_bytes for run in removed))
         print(f"{'would free' if args.dry_run else 'freed'} {total}")

@@ -1,8 +1,8 @@
 """`mrbench schema`: print the JSON Schema of what mrbench reads and writes."""
 
 import argparse
-import json
 
+from mrbench.cli.arguments import print_json
 from mrbench.cli.commands import Command
 from mrbench.recipe.schema import KINDS, make_schema
 
@@ -32,5 +32,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the JSON Schema."""
-    print(json.dumps(make_schema(args.kind), indent=1))
+    print_json(make_schema(args.kind))
     return 0

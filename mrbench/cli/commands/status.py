@@ -1,11 +1,10 @@
 """`mrbench status`: who trains on this machine, and what is queued or running on a cluster."""
 
 import argparse
-import json
 
 import msgspec
 
-from mrbench.cli.arguments import add_json, add_runs
+from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.record.rundir import find_submitted, nothing_in
 from mrbench.run import queue
@@ -35,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
     rows = detached.look(find_submitted(args.runs))
     if args.json:
         shown = msgspec.to_builtins(here) | {"submitted": msgspec.to_builtins(rows)}
-        print(json.dumps(shown, indent=1))
+        print_json(shown)
         return 0
     for one in here.training:
         print(f"{', '.join(one.devices)}: {one}")

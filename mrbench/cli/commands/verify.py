@@ -1,13 +1,12 @@
 """`mrbench verify`: check runs, and print what was found."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from mrbench.cli.arguments import add_json, add_runs
+from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
 from mrbench.console.report import print_report
@@ -88,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
             print(f"mrbench: {exc}", file=sys.stderr)
             code = max(code, exc.exit_code)
     if args.json:
-        print(json.dumps(answers, indent=1))
+        print_json(answers)
     return code
 
 
