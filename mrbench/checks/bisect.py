@@ -56,6 +56,7 @@ class Search:
         ):
             self._among = runs, places, reporter, executor
             mirror = git_base(places.mirror)
+            reporter.note(f"fetching the history of {good.source.url}")
             code = self._search(Bisection(own.path, good.source, bad.source.commit, mirror))
         tried = [finding.outcome for finding in self._findings if finding.topic == "commit"]
         skipped, trainings = tried.count("not checked"), len(runs.records)
@@ -74,7 +75,7 @@ class Search:
         if first.judgement is None or first.judgement.verdict != "fail":
             return code
         margin = -math.expm1(first.judgement.change / 2)
-        note(f"commits slower by more than {share(margin)}, half of it, count as bad")
+        note(f"commits slower by more than {share(margin)}, half of that, count as bad")
         while sha := bisection.next():
             bisection.mark(sha, self._mark(sha, margin))
             left = counted(len(bisection.possible()), "possible commit")
