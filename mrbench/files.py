@@ -136,6 +136,17 @@ def translated(exc: OSError) -> MrbenchError:
     return MrbenchError(str(exc.strerror or exc), remedy, file=exc.filename)
 
 
+@contextlib.contextmanager
+def refusal(
+    what: str, path: str | Path, remedy: str, error: type[MrbenchError] = MrbenchError
+) -> Iterator[None]:
+    """Raise `error` of a file that the system lets nobody read, or write; what: `written`, ..."""
+    try:
+        yield
+    except OSError as exc:
+        raise error(f"cannot be {what} ({exc.strerror})", remedy, file=path) from exc
+
+
 def read_regular(path: str | Path, most_bytes: int) -> bytes:
     """Return a regular file's first bytes; OSError for what is none, as a pipe or a device.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mrbench.checks import reporters
 from mrbench.errors import UnavailableError
-from mrbench.files import write_whole
+from mrbench.files import refusal, write_whole
 from mrbench.model.finding import Finding
 
 
@@ -46,9 +46,5 @@ def print_findings(findings: Sequence[Finding], args: argparse.Namespace) -> int
 def _write(form: str, findings: Sequence[Finding], path: Path, command: str) -> None:
     text = io.StringIO()
     reporters.FORMATS[form](findings, text, command)
-    try:
+    with refusal("written", path, "name another file", UnavailableError):
         write_whole(path, text.getvalue().encode())
-    except OSError as exc:
-        raise UnavailableError(
-            f"cannot be written ({exc.strerror})", "name another file", file=path
-        ) from exc

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 import msgspec
 
@@ -77,19 +77,14 @@ class EventReporter:
     def run_started(self, start: RunStart) -> None:
         """Write which run begins."""
         self._run = start.number
-        known = {f: getattr(start, f) for f in RunStarted.__struct_fields__ if hasattr(start, f)}
-        known |= {"run": start.number, "folder": str(start.folder)}
-        self._tell(RunStarted(time=now(), **known))
+        facts = _shared(RunStarted, start) | {"run": start.number, "folder": str(start.folder)}
+        self._tell(RunStarted(time=now(), **facts))
         self._beside.run_started(start)
 
     def progress(self, progress: RunProgress) -> None:
         """Write the progress after each line of the log."""
-        known = {
-            f: getattr(progress, f) for f in Iteration.__struct_fields__ if hasattr(progress, f)
-        }
-        known = {f: _finite(v) if isinstance(v, float) else v for f, v in known.items()}
-        known |= {"run": self._run, "window": str(progress.window)}
-        self._tell(Iteration(time=now(), **known))
+        facts = _shared(Iteration, progress) | {"window": str(progress.window)}
+        self._tell(Iteration(time=now(), run=self._run, **facts))
         self._beside.progress(progress)
 
     def run_ended(self, record: RunRecord, summary: str) -> None:
@@ -122,6 +117,11 @@ def now() -> float:
     return round(time.time(), 3)
 
 
-def _finite(value: float | None) -> float | None:
-    """Return None for what JSON has no number for, such as the loss of a training that diverged."""
-    return value if value is not None and math.isfinite(value) else None
+def _shared(event: type[Event], told: RunStart | RunProgress) -> dict[str, Any]:
+    """Return the fields of an event that a reporter is told by the same names.
+
+    None for what JSON has no number for, such as the loss of a training that diverged.
+    """
+    known = {f: getattr(told, f) for f in event.__struct_fields__ if hasattr(told, f)}
+    odd = [f for f, value in known.items() if isinstance(value, float) and not math.isfinite(value)]
+    return known | dict.fromkeys(odd)

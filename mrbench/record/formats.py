@@ -90,12 +90,8 @@ def _at(plain: dict[str, Any], key: str, inner: str, *, default: object) -> Any:
 
 def read_plan(path: Path) -> Plan:
     """Read a run's plan.json; MrbenchError says what is wrong with it."""
-    try:
-        raw = read_regular(path, files.MOST_BYTES)
-    except OSError as exc:
-        text = f"cannot be read ({exc.strerror})"
-        raise MrbenchError(text, "restore it or remove the run", file=path) from exc
-    return plan_of(raw, str(path))
+    with files.refusal("read", path, "restore it or remove the run"):
+        return plan_of(read_regular(path, files.MOST_BYTES), str(path))
 
 
 def plan_of(raw: bytes, file: str) -> Plan:

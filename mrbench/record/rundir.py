@@ -143,14 +143,8 @@ def write_record(folder: RunDir, record: RunRecord) -> RunRecord:
 
 def write(path: Path, text: str, *, private: bool = False) -> None:
     """Write one of the folder's files whole or not at all; private: for its owner alone."""
-    try:
+    with files.refusal("written", path, "make room there, or choose another folder with --runs"):
         write_whole(path, text.encode(), private=private)
-    except OSError as exc:
-        raise MrbenchError(
-            f"cannot be written ({exc.strerror})",
-            "make room there, or choose another folder with --runs",
-            file=path,
-        ) from exc
 
 
 def load(path: Path, called: str | None = None) -> RunRecord:

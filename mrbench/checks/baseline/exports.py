@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.errors import MrbenchError
-from mrbench.files import write_whole
+from mrbench.files import refusal, write_whole
 from mrbench.model.finding import Finding
 from mrbench.model.work import rate_name
 
@@ -59,12 +58,8 @@ def export(findings: Sequence[Finding], style: str, path: Path) -> None:
     """Write the numbers of a check in one of FORMATS; MrbenchError where that cannot be."""
     content = msgspec.to_builtins(FORMATS[style](findings))
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    try:
+    with refusal("written", path, "choose another file with --export"):
         write_whole(path, text.encode())
-    except OSError as exc:
-        raise MrbenchError(
-            f"cannot be written ({exc.strerror})", "choose another file with --export", file=path
-        ) from exc
 
 
 def _measured(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Metric]]:

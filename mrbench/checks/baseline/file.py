@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from mrbench import files
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
-from mrbench.files import digest_of, read_regular, write_whole
+from mrbench.files import digest_of, read_regular, refusal, write_whole
 from mrbench.measure.repeats import Sample, log_sample
 from mrbench.model.baseline import FORMAT, MOST_FREEDOM, MOST_HISTORY, Baseline, BaselineEntry, Key
 from mrbench.model.work import OLD_NAMES
@@ -47,12 +47,8 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
         raise MrbenchError(
             f"larger than {LARGEST_BYTES >> 20} MiB", "choose fewer with --impl", file=path
         )
-    try:
+    with refusal("written", path, "choose another file"):
         write_whole(path, raw)
-    except OSError as exc:
-        raise MrbenchError(
-            f"cannot be written ({exc.strerror})", "choose another file", file=path
-        ) from exc
 
 
 def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
@@ -93,14 +89,8 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
+    with refusal("read", path, "check the path, or make it with `mrbench baseline save`"):
         raw = read_regular(path, LARGEST_BYTES + 1)
-    except OSError as exc:
-        raise MrbenchError(
-            f"cannot be read ({exc.strerror})",
-            "check the path, or make it with `mrbench baseline save`",
-            file=path,
-        ) from exc
     if len(raw) > LARGEST_BYTES:
         text = f"larger than {LARGEST_BYTES >> 20} MiB"
         raise MrbenchError(text, "this is not a baseline", file=path)

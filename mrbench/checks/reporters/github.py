@@ -13,6 +13,7 @@ from typing import TextIO
 from mrbench.checks.reporters.base import sentence, summary
 from mrbench.console.report import place_of
 from mrbench.errors import UnavailableError
+from mrbench.files import refusal
 from mrbench.model.finding import Finding
 from mrbench.text import one_line
 
@@ -32,13 +33,11 @@ def write(findings: Sequence[Finding], out: TextIO, command: str = "check") -> N
     out.write(f"mrbench {command}: {summary(findings)}\n")
     place_ = os.environ.get("GITHUB_STEP_SUMMARY")
     if place_:
-        try:
-            with Path(place_).open("a", encoding="utf-8") as file:
-                file.write(step_summary(findings, command))
-        except OSError as exc:
-            raise UnavailableError(
-                f"cannot be written ({exc.strerror})", "correct GITHUB_STEP_SUMMARY", file=place_
-            ) from exc
+        with (
+            refusal("written", place_, "correct GITHUB_STEP_SUMMARY", UnavailableError),
+            Path(place_).open("a", encoding="utf-8") as file,
+        ):
+            file.write(step_summary(findings, command))
 
 
 def annotation(finding: Finding) -> str:

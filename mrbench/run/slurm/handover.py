@@ -7,7 +7,6 @@ from typing import TypeVar
 import msgspec
 
 from mrbench import files
-from mrbench.errors import MrbenchError
 from mrbench.model.plan import Plan
 from mrbench.model.slurm import NodeOrder, NodeReport, Submission
 from mrbench.record import rundir
@@ -48,8 +47,5 @@ def write(path: Path, value: msgspec.Struct) -> None:
 
 def read(path: Path, cls: type[T]) -> T:
     """Read one of these files; MrbenchError says what is wrong with it."""
-    try:
-        raw = path.read_bytes()
-    except OSError as exc:
-        raise MrbenchError(f"cannot be read ({exc.strerror})", "run again", file=path) from exc
-    return files.decode(raw, cls, str(path))
+    with files.refusal("read", path, "run again"):
+        return files.decode(path.read_bytes(), cls, str(path))
