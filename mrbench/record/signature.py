@@ -195,7 +195,7 @@ def _whose(signers: Path | None, signed: str, fingerprint: str, ask: Callable[..
     for name in found:
         may = ("-n", NAMESPACE, "-f", str(signers), "-I", name, f"-Overify-time={at}")
         if ask("verify", *may):
-            expired = "" if name in names(now) else ", which has expired since"
+            expired = "" if not limits or name in names(now) else ", which has expired since"
             text = f"signed by {shorten(name)} at {signed}, with the key {fingerprint}{expired}"
             return Signed((_finding("note" if expired else "ok", text),), name, fingerprint)
     why = f"may not sign for {NAMESPACE}" if found else "is not one of those who may sign"
