@@ -246,7 +246,7 @@ def _example(kind: inspect.Type) -> Any:  # noqa: ANN401, PLR0911 - one for each
         case inspect.LiteralType():
             return kind.values[0]
         case inspect.StrType():
-            fitting = ("x", "0" * 64, "0" * 40, "a==1")
+            fitting = ("x", "mean", "0" * 64, "0" * 40, "a==1")
             return next(text for text in fitting if re.search(kind.pattern or "", text))
         case inspect.CustomType():  # a path
             return "/x"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.errors import RecipeError
+from mrbench.model.options import ExecutorOptions
 from mrbench.run.slurm import states
 from mrbench.run.slurm.script import Order, check_time, render
 
@@ -35,7 +36,10 @@ exec "$program" -m mrbench.run.slurm.node '/runs/my runs/100%'
 """
 
 
-def make_order(**changes: object) -> Order:
+DEFAULT = ExecutorOptions()
+
+
+def make_order(options: ExecutorOptions = DEFAULT, **changes: object) -> Order:
     known: dict[str, object] = {
         "name": "mrbench-toy",
         "comment": "toys/toy, by mrbench 1",
@@ -45,7 +49,7 @@ def make_order(**changes: object) -> Order:
         "gpus_per_node": 0,
         "wall_clock_limit_s": 7200.0,
     }
-    return Order(**{**known, **changes})  # type: ignore[arg-type]  # a table of changes
+    return Order(options=options, **{**known, **changes})  # type: ignore[arg-type]  # a table of changes
 
 
 def test_the_whole_script() -> None:
@@ -56,9 +60,7 @@ def test_the_whole_script() -> None:
         command=("/opt/my venv/bin/python", "-m", "mrbench.run.slurm.node", "/runs/my runs/100%"),
         nodes=2,
         gpus_per_node=8,
-        partition="gpu",
-        account="team/a",
-        constraint="v100&nvlink",
+        options=ExecutorOptions(partition="gpu", account="team/a", constraint="v100&nvlink"),
     )
     assert render(order) == WHOLE
 
@@ -76,7 +78,7 @@ def test_slurms_limit_comes_after_mrbenchs_own(limit_s: float, minutes: int) -> 
 
 
 def test_the_users_time_limit_counts() -> None:
-    assert "#SBATCH --time=1-12\n" in render(make_order(time_limit="1-12"))
+    assert "#SBATCH --time=1-12\n" in render(make_order(ExecutorOptions(time="1-12")))
 
 
 @pytest.mark.parametrize("text", ["90", "1:30", "1:30:00", "2-0", "2-12:30", "2-12:30:15"])
@@ -93,7 +95,7 @@ def test_times_that_it_does_not(text: str) -> None:
 @pytest.mark.parametrize("value", ['a"b', "a\nb", "a\\b", "a\tb"])
 def test_no_value_leaves_its_line(value: str) -> None:
     with pytest.raises(RecipeError, match="--partition"):
-        render(make_order(partition=value))
+        render(make_order(ExecutorOptions(partition=value)))
 
 
 @pytest.mark.parametrize(

@@ -296,51 +296,32 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         help="where to train; default: local",
     )
     containers = parser.add_argument_group("with --executor docker")
-    containers.add_argument(
-        "--image", metavar="NAME", help="train in this image as is; default: build one"
-    )
-    containers.add_argument(
-        "--base-image", metavar="NAME", help="build the environment on this image"
-    )
-    containers.add_argument(
-        "--shm",
-        type=shared,
-        metavar="SIZE",
-        help="shared memory, e.g. 16g, or `host`; default: half of all memory",
-    )
-    containers.add_argument(
-        "--memory", type=size, metavar="SIZE", help="memory limit, e.g. 64g; default: none"
-    )
+    for option, metavar, kind, purpose in (
+        ("image", "NAME", str, "train in this image as is; default: build one"),
+        ("base-image", "NAME", str, "build the environment on this image"),
+        ("shm", "SIZE", shared, "shared memory, e.g. 16g, or `host`; default: half of all memory"),
+        ("memory", "SIZE", size, "memory limit, e.g. 64g; default: none"),
+    ):
+        containers.add_argument(f"--{option}", metavar=metavar, type=kind, help=purpose)
     cluster = parser.add_argument_group("with --executor slurm")
-    cluster.add_argument(
-        "--nodes",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="number of nodes; --gpus counts GPUs per node",
-    )
-    cluster.add_argument("--partition", metavar="P", help="Slurm partition; default: the cluster's")
-    cluster.add_argument(
-        "--time", metavar="T", help="time limit, as for sbatch; default: the recipe's"
-    )
-    cluster.add_argument("--account", metavar="A", help="Slurm account; default: the cluster's")
-    cluster.add_argument(
-        "--constraint", metavar="C", help="node features to require; default: none"
-    )
-    cluster.add_argument("--qos", metavar="Q", help="quality of service; default: the cluster's")
-    cluster.add_argument("--reservation", metavar="R", help="reservation; default: none")
-    cluster.add_argument(
-        "--no-exclusive", action="store_true", help="share nodes with others' jobs"
-    )
-    cluster.add_argument(
-        "--nodelist", metavar="NODES", help="names of the nodes to run on; default: any"
-    )
-    cluster.add_argument(
-        "--container", metavar="IMAGE", help="train in this image, by pyxis or apptainer"
-    )
-    cluster.add_argument(
-        "--detach", action="store_true", help="submit and exit; see `mrbench collect`"
-    )
+    purpose = "number of nodes; --gpus counts GPUs per node"
+    cluster.add_argument("--nodes", type=positive, default=1, metavar="N", help=purpose)
+    for option, metavar, purpose in (
+        ("partition", "P", "Slurm partition; default: the cluster's"),
+        ("time", "T", "time limit, as for sbatch; default: the recipe's"),
+        ("account", "A", "Slurm account; default: the cluster's"),
+        ("constraint", "C", "node features to require; default: none"),
+        ("qos", "Q", "quality of service; default: the cluster's"),
+        ("reservation", "R", "reservation; default: none"),
+        ("nodelist", "NODES", "names of the nodes to run on; default: any"),
+        ("container", "IMAGE", "train in this image, by pyxis or apptainer"),
+    ):
+        cluster.add_argument(f"--{option}", metavar=metavar, help=purpose)
+    for option, purpose in (
+        ("no-exclusive", "share nodes with others' jobs"),
+        ("detach", "submit and exit; see `mrbench collect`"),
+    ):
+        cluster.add_argument(f"--{option}", action="store_true", help=purpose)
 
 
 def add_aggregate(parser: argparse.ArgumentParser, default: str) -> None:

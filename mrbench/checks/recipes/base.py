@@ -24,7 +24,7 @@ class Subject:
 
     def ok(self, topic: str, text: str, **figures: float) -> Finding:
         """Report that it holds; figures: numbers of it, for machines."""
-        return Finding(topic=topic, subject=self.name, outcome="ok", text=text, figures=figures)
+        return Finding(topic, "ok", text, subject=self.name, figures=figures)
 
     def finding(
         self, topic: str, text: str, remedy: str, key: str, outcome: Outcome = "failed"
@@ -33,6 +33,11 @@ class Subject:
         return placed(
             topic, self.name, text, remedy, place=self.file.place, key=key, outcome=outcome
         )
+
+    def in_file(self, topic: str, text: str, remedy: str, path: Path, line: int | None) -> Finding:
+        """Report what is wrong in another file, which the recipe names."""
+        file = shown(path)
+        return Finding(topic, "failed", text, remedy, subject=self.name, file=file, line=line)
 
     def lacking(self, topic: str, text: str, remedy: str, key: str) -> Finding:
         """Report what one of a suite's recipes must have, and one on its own may have later."""
@@ -52,29 +57,17 @@ def placed(
     outcome: Outcome = "failed",
 ) -> Finding:
     """Report something of the file and line where a key stands."""
-    return Finding(
-        topic=topic,
-        subject=subject,
-        outcome=outcome,
-        text=text,
-        remedy=remedy,
-        file=shown(Path(place.file)),
-        line=place.line(key),
-        key=key,
-    )
+    file, line = shown(Path(place.file)), place.line(key)
+    return Finding(topic, outcome, text, remedy, subject=subject, file=file, line=line, key=key)
 
 
 def refused(topic: str, subject: str, error: MrbenchError, path: Path) -> Finding:
     """Report an error; path: the file that was read, where the error names none."""
+    text = f"{error.key}: {error.text}" if error.key else error.text
+    remedy, key = error.remedy or "correct it there", error.key or ""
+    file = shown(Path(error.file or path))
     return Finding(
-        topic=topic,
-        subject=subject,
-        outcome="failed",
-        text=f"{error.key}: {error.text}" if error.key else error.text,
-        remedy=error.remedy or "correct it there",
-        file=shown(Path(error.file or path)),
-        line=error.line,
-        key=error.key or "",
+        topic, "failed", text, remedy, subject=subject, file=file, line=error.line, key=key
     )
 
 

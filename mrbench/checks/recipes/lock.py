@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from mrbench.checks.recipes.base import Subject, shown
+from mrbench.checks.recipes.base import Subject
 from mrbench.model.finding import Finding
 from mrbench.recipe import load, lockfile
 
@@ -36,12 +36,6 @@ def check_lock(subject: Subject) -> Iterator[Finding]:
         text = f"{env.lock} {fault.text}"
         yield subject.finding(NAME, text, fault.remedy, "environment.lock")
     else:
-        yield Finding(
-            topic=NAME,
-            subject=subject.name,
-            outcome="failed",
-            text=f"{env.lock} {fault.text}",
-            remedy=fault.remedy,
-            file=shown(Path(subject.file.place.file).parent / str(env.lock)),
-            line=fault.line,
-        )
+        path = Path(subject.file.place.file).parent / str(env.lock)
+        text = f"{env.lock} {fault.text}"
+        yield subject.in_file(NAME, text, fault.remedy, path, fault.line)

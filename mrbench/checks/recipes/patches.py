@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from mrbench.checks.recipes.base import Subject, shown
+from mrbench.checks.recipes.base import Subject
 from mrbench.model.finding import Finding
 from mrbench.prepare.source.git import GitError, git, meaningful
 from mrbench.text import counted
@@ -93,12 +93,4 @@ def _ends(raw: bytes) -> int | None:
 
 def _wrong(subject: Subject, name: str, text: str, line: int | None) -> Finding:
     folder = subject.base / "patches" if subject.base else Path(subject.file.place.file).parent
-    return Finding(
-        topic=NAME,
-        subject=subject.name,
-        outcome="failed",
-        text=f"{name}: {text}",
-        remedy=REMEDY,
-        file=shown(folder / name),
-        line=line,
-    )
+    return subject.in_file(NAME, f"{name}: {text}", REMEDY, folder / name, line)

@@ -17,6 +17,7 @@ from mrbench.text import counted, did_you_mean
 
 # a file at GitHub, by the name of a branch or a commit
 AT_GITHUB = re.compile(r"https://(?:raw\.)?github(?:usercontent)?\.com/[^/]+/[^/]+/(?P<rest>.+)")
+NO_RECIPE = "correct the name, or add the recipe"
 PINNED = re.compile(r"(?:^|/)[0-9a-f]{40}(?:/|$)")
 
 
@@ -33,17 +34,14 @@ def check_suite(path: Path) -> Iterator[Finding]:
     gone = [each for each in suite.order if each not in there]
     if gone:
         text = f"`order` names {', '.join(gone)}, of which there is no recipe"
-        yield placed(
-            "suite", name, text, "correct the name, or add the recipe", place=place, key="order"
-        )
+        yield placed("suite", name, text, NO_RECIPE, place=place, key="order")
     else:
         text = f"window {suite.window}, {suite.hardware.count} x {suite.hardware.name}"
         yield _ok("suite", name, f"{text}, {counted(len(there) - 1, 'recipe')}")
     for i, each in enumerate(suite.differences):
         if unknown := [one for one in each.of if one not in recipes]:
             text = f"differences of {', '.join(unknown)}, of which there is no recipe"
-            remedy = "correct the name, or add the recipe"
-            yield placed("suite", name, text, remedy, place=place, key=f"differences[{i}].of")
+            yield placed("suite", name, text, NO_RECIPE, place=place, key=f"differences[{i}].of")
     if not suite.references:
         yield _ok("references", name, "none: it is compared with nothing published")
     for i, reference in enumerate(suite.references):
@@ -80,12 +78,8 @@ def _reference(
     numbers = reference.throughput
     unknown = [each for each in numbers if recipes and each not in recipes]
     if unknown:
-        remedy = "correct the name, or add the recipe"
-        return wrong(
-            f"numbers for {', '.join(unknown)}, of which there is no recipe",
-            remedy,
-            f"throughput.{unknown[0]}",
-        )
+        text = f"numbers for {', '.join(unknown)}, of which there is no recipe"
+        return wrong(text, NO_RECIPE, f"throughput.{unknown[0]}")
     small = [each for each, rate in numbers.items() if not rate > 0]
     if small or not numbers:
         inner = f"throughput.{small[0]}" if small else "throughput"
@@ -96,4 +90,4 @@ def _reference(
 
 
 def _ok(topic: str, subject: str, text: str) -> Finding:
-    return Finding(topic=topic, subject=subject, outcome="ok", text=text)
+    return Finding(topic, "ok", text, subject=subject)

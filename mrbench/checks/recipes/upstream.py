@@ -77,7 +77,8 @@ def _source(
     try:
         checkout = _made(upstreams, source, patches, first)
     except WorkspaceError as exc:
-        yield _failed(subject, "applies", exc, f"{key}.{_changed(source)}")
+        changed = "patches" if source.patches else "substitutions"
+        yield _failed(subject, "applies", exc, f"{key}.{changed}")
         return None
     if patches or source.substitutions:
         parts = ((len(source.substitutions), "substitution"), (len(patches), "patch"))
@@ -122,13 +123,8 @@ def _made(upstreams: Upstreams, source: Source, patches: Patches, cache: Path) -
 def _tree(subject: Subject, source: Source, checkout: Workspace, key: str) -> Finding:
     if source.tree is None:
         text = f"{checkout.tree}, and none is recorded"
-        return subject.finding(
-            "tree",
-            text,
-            f"put it into {key}.tree",
-            f"{key}.{_pinned_by(source)}",
-            outcome="not checked",
-        )
+        at = f"{key}.{_pinned_by(source)}"
+        return subject.finding("tree", text, f"put it into {key}.tree", at, "not checked")
     if source.tree != checkout.tree:
         text = f"is {checkout.tree}, recorded is {source.tree}"
         remedy = "correct the tree id, or the commit, patches and substitutions that make it"
@@ -189,10 +185,6 @@ def _with_others(subject: Subject) -> Plan | None:
 
 def _failed(subject: Subject, topic: str, error: WorkspaceError, key: str) -> Finding:
     return subject.finding(topic, error.text, error.remedy, key)
-
-
-def _changed(source: Source) -> str:
-    return "patches" if source.patches else "substitutions"
 
 
 def _pinned_by(source: Source) -> str:

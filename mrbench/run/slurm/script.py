@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from mrbench.errors import RecipeError
+from mrbench.model.options import ExecutorOptions
 
 MARGIN_S = 120  # Slurm counts in minutes and looks twice a minute; mrbench's limit must come first
 _TIME = re.compile(r"\d+(-\d+(:\d+){0,2})?|\d+(:\d+){1,2}")
@@ -23,14 +24,7 @@ class Order(Struct, frozen=True, kw_only=True):
     nodes: int
     gpus_per_node: int
     wall_clock_limit_s: float
-    time_limit: str | None = None
-    partition: str | None = None
-    account: str | None = None
-    constraint: str | None = None
-    nodelist: str | None = None
-    qos: str | None = None
-    reservation: str | None = None
-    exclusive: bool = True
+    options: ExecutorOptions = ExecutorOptions()
 
 
 def render(order: Order) -> str:
@@ -57,13 +51,13 @@ def _directives(order: Order) -> Iterator[str]:
     yield "--ntasks-per-node=1"
     if order.gpus_per_node:
         yield f"--gres=gpu:{order.gpus_per_node}"
-    if order.exclusive:
+    if not order.options.no_exclusive:
         yield "--exclusive"  # nobody else on the nodes
         yield "--mem=0"  # all that they have
     yield "--no-requeue"  # a run that began twice would be measured once
-    yield f"--time={order.time_limit or _minutes(order.wall_clock_limit_s)}"
+    yield f"--time={order.options.time or _minutes(order.wall_clock_limit_s)}"
     for option in ("partition", "account", "constraint", "qos", "reservation", "nodelist"):
-        value = getattr(order, option)
+        value = getattr(order.options, option)
         if value is not None:
             yield f"--{option}={_quoted(option, value)}"
     # in a path, % would begin one of Slurm's own placeholders

@@ -106,14 +106,7 @@ def render(plan: Plan, options: ExecutorOptions, folder: Path, name: str) -> str
             nodes=plan.nodes,
             gpus_per_node=plan.gpus // plan.nodes if plan.accelerator == "gpu" else 0,
             wall_clock_limit_s=plan.wall_clock_limit_s,
-            time_limit=options.time,
-            partition=options.partition,
-            account=options.account,
-            constraint=options.constraint,
-            nodelist=options.nodelist,
-            qos=options.qos,
-            reservation=options.reservation,
-            exclusive=not options.no_exclusive,
+            options=options,
         )
     )
 
