@@ -25,14 +25,12 @@ from mrbench.model.finding import Finding, Outcome
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord, Series, Turn
-from mrbench.model.reporter import Reporter
 from mrbench.prepare import run_copy
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
 from mrbench.record import rundir
 from mrbench.results.compare import no_number
-from mrbench.run.cycle import Runs, begin
-from mrbench.run.executor import Executor
+from mrbench.run.cycle import Runs
 
 TRIES = 3  # of one run that a rule of its suite makes invalid
 SIDES = ("old", "new")
@@ -115,27 +113,17 @@ class AbTest:
         self.pairs = _complete(known)
         self._runs = 2 * self.pairs.complete
 
-    def run(
-        self, places: Places, reporter: Reporter, executor: Executor, *, force: bool = False
-    ) -> tuple[list[Finding], int]:
+    def run(self, runs: Runs) -> tuple[list[Finding], int]:
         """Train until it is decided; return the findings, and the command's exit code.
 
-        MrbenchError where nothing can be started, or one of the two cannot be prepared.
+        MrbenchError where one of the two cannot be prepared.
         """
-        plans = [side.plan for side in self.sides.values()]
-        with begin(plans, places, reporter, executor, force=force) as runs:
-            return self.run_among(runs, places, reporter, executor)
-
-    def run_among(
-        self, runs: Runs, places: Places, reporter: Reporter, executor: Executor
-    ) -> tuple[list[Finding], int]:
-        """Do the same among other runs of a command."""
         for side in self.sides.values():
-            _prepare(side, places, reporter, executor)
+            _prepare(side, runs)
         if self.pairs.complete:
-            self._begin(self.pairs.old[0], runs, reporter)
+            self._begin(self.pairs.old[0], runs)
         try:
-            judgement = self._decide(runs, reporter)
+            judgement = self._decide(runs)
         except StoppedError as exc:
             ended = self._finding("inconclusive", exc.text, exc.remedy)
             if exc.exit_code != Inconclusive.exit_code:
@@ -143,7 +131,7 @@ class AbTest:
             return [ended], exc.exit_code
         return self._answer(judgement)
 
-    def _decide(self, runs: Runs, reporter: Reporter) -> Judgement | None:
+    def _decide(self, runs: Runs) -> Judgement | None:
         """Run pair after pair; None where the two may not be compared."""
         judgement = self.pairs.judge(self.terms)
         while judgement is None or judgement.verdict == "undecided":
@@ -154,17 +142,17 @@ class AbTest:
             for side in order:
                 known: list[RunRecord] = getattr(self.pairs, side)
                 del known[pair - 1 :]
-                known.append(self.valid_run(side, pair, runs, reporter))
+                known.append(self.valid_run(side, pair, runs))
                 if self._runs == 1:
-                    self._begin(known[0], runs, reporter)
+                    self._begin(known[0], runs)
             if self._forbidding():
                 return None
             judgement = self.pairs.judge(self.terms)
             if judgement:
-                reporter.note(words.progress(judgement, self.terms))
+                runs.reporter.note(words.progress(judgement, self.terms))
         return judgement
 
-    def _begin(self, first: RunRecord, runs: Runs, reporter: Reporter) -> None:
+    def _begin(self, first: RunRecord, runs: Runs) -> None:
         """Keep to the machine of the first run, and take a baseline's noise if it is of there."""
         runs.stay_with(first)
         entry = self._entry
@@ -172,16 +160,16 @@ class AbTest:
             return
         unlike = forbidding(entry.provenance, kept_facts(first))
         if unlike:
-            reporter.note(ELSEWHERE + unlike[0], problem=True)
+            runs.reporter.note(ELSEWHERE + unlike[0], problem=True)
         else:
             self.terms = replace(self.terms, stored=(entry.noise, entry.noise_freedom))
 
-    def valid_run(self, name: str, pair: int, runs: Runs, reporter: Reporter) -> RunRecord:
+    def valid_run(self, name: str, pair: int, runs: Runs) -> RunRecord:
         """Run one side until it is valid; StoppedError where it fails, or after TRIES."""
         side, most = self.sides[name], self.terms.max_pairs
         for tries in count(1):
             self._runs += 1
-            reporter.note(f"pair {pair} of at most {most}: {name} ({side.label})")
+            runs.reporter.note(f"pair {pair} of at most {most}: {name} ({side.label})")
             turn = Turn(
                 test=self.name,
                 side="old" if name == "old" else "new",
@@ -204,7 +192,7 @@ class AbTest:
                 raise StoppedError.with_code(text, "see its folder: " + record.id, code)
             if tries == TRIES:
                 break
-            reporter.note(f"{name} ({side.label}) is {why}; it is run again", problem=True)
+            runs.reporter.note(f"{name} ({side.label}) is {why}; it is run again", problem=True)
         self.stopped = name
         text = f"{name} ({side.label}) is invalid {TRIES} times in pair {pair}: {why}"
         raise StoppedError.with_code(
@@ -251,13 +239,13 @@ class AbTest:
         )
 
 
-def _prepare(side: Side, places: Places, reporter: Reporter, executor: Executor) -> None:
+def _prepare(side: Side, runs: Runs) -> None:
     """Fill the caches, so that nothing but training lies between the runs of a pair."""
     plan = side.plan
-    stage = functools.partial(reporter.stage, f"{plan.implementation} ({side.label})")
+    stage = functools.partial(runs.reporter.stage, f"{plan.implementation} ({side.label})")
     folder = run_copy.folder(plan.suite, plan.implementation, "ab")
     with run_copy.own(folder) as own:
-        prepare(plan, side.file, places, own.path, stage, executor.surroundings)
+        prepare(plan, side.file, runs.places, own.path, stage, runs.executor.surroundings)
 
 
 def _latest(places: Places, old: Plan, new: Plan) -> list[RunRecord]:

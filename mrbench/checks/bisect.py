@@ -19,13 +19,10 @@ from mrbench.checks.baseline.words import share
 from mrbench.errors import CheckFailed, Inconclusive, MrbenchError, RecipeError, UnavailableError
 from mrbench.measure.sequential import FEWEST, Terms, Verdict
 from mrbench.model.finding import Finding, Outcome
-from mrbench.model.places import Places
-from mrbench.model.reporter import Reporter
 from mrbench.prepare import run_copy
 from mrbench.prepare.mirror.base import git_base
 from mrbench.prepare.source.bisect import Bisection, Mark
-from mrbench.run.cycle import begin
-from mrbench.run.executor import Executor
+from mrbench.run.cycle import Runs
 from mrbench.text import counted, one_line
 
 MARKS: Mapping[Verdict, Mark] = {"pass": "good", "fail": "bad", "undecided": "skip"}
@@ -41,23 +38,16 @@ class Search:
         self._terms, self._resume = terms, resume
         self._findings: list[Finding] = []
 
-    def run(
-        self, places: Places, reporter: Reporter, executor: Executor, *, force: bool
-    ) -> tuple[list[Finding], int]:
+    def run(self, runs: Runs) -> tuple[list[Finding], int]:
         """Search; return the findings, and the command's exit code.
 
-        MrbenchError where nothing can be started, or good cannot be trained any more.
+        MrbenchError where good cannot be trained any more.
         """
-        began, good, bad = time.monotonic(), self._good.plan, self._bad.plan
-        folder = run_copy.folder(good.suite, good.implementation, "bisect")
-        with (
-            begin([good, bad], places, reporter, executor, force=force) as runs,
-            run_copy.own(folder) as own,
-        ):
-            self._among = runs, places, reporter, executor
-            mirror = git_base(places.mirror)
-            reporter.note(f"fetching the history of {good.source.url}")
-            code = self._search(Bisection(own.path, good.source, bad.source.commit, mirror))
+        self._runs, began, good = runs, time.monotonic(), self._good.plan
+        runs.reporter.note(f"fetching the history of {good.source.url}")
+        with run_copy.own(run_copy.folder(good.suite, good.implementation, "bisect")) as own:
+            ends, mirror = (good.source, self._bad.plan.source.commit), git_base(runs.places.mirror)
+            code = self._search(Bisection(own.path, *ends, mirror))
         tried = [finding.outcome for finding in self._findings if finding.topic == "commit"]
         skipped, trainings = tried.count("not checked"), len(runs.records)
         minutes = (time.monotonic() - began) / 60
@@ -69,9 +59,9 @@ class Search:
         return [replace(each, subject=subject) for each in (*self._findings, cost)], code
 
     def _search(self, bisection: Bisection) -> int:
-        note = self._among[2].note
+        note = self._runs.reporter.note
         first = self._test(self._good, self._bad, self._terms.margin, resume=self._resume)
-        self._findings, code = first.run_among(*self._among)
+        self._findings, code = first.run(self._runs)
         if first.judgement is None or first.judgement.verdict != "fail":
             return code
         margin = -math.expm1(first.judgement.change / 2)
@@ -88,13 +78,13 @@ class Search:
         test = AbTest(old, new, replace(self._terms, margin=margin))
         if resume:
             with contextlib.suppress(RecipeError):  # there is no such test yet
-                test.go_on(self._among[1])
+                test.go_on(self._runs.places)
         return test
 
     def _outcome(self, test: AbTest) -> Finding:
         """Run a test; return what it found, or why a side cannot be prepared."""
         try:
-            return test.run_among(*self._among)[0][-1]
+            return test.run(self._runs)[0][-1]
         except MrbenchError as exc:
             if exc.exit_code == UnavailableError.exit_code:  # the machine's fault, not the commit's
                 raise
@@ -130,11 +120,10 @@ class Search:
 
     def _again(self, first: AbTest) -> None:
         """Train good once more and compare it with its first runs, which tells of the machine."""
-        runs, _, reporter, _ = self._among
-        reporter.note("good once more: has the machine changed?")
+        self._runs.reporter.note("good once more: has the machine changed?")
         before, made = first.pairs.old[:FEWEST], first.pairs.complete
         try:
-            again = [first.valid_run("old", made + n, runs, reporter) for n in range(1, FEWEST + 1)]
+            again = [first.valid_run("old", made + 1 + n, self._runs) for n in range(FEWEST)]
         except StoppedError as exc:
             self._findings.append(Finding("good again", "note", exc.text))
             return

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -18,17 +19,21 @@ from mrbench.cli.arguments import (
     add_runs,
     add_waits,
 )
-from mrbench.cli.findings import add_formats
+from mrbench.cli.findings import add_formats, print_findings
+from mrbench.console import make_reporter
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import FEWEST, MOST
+from mrbench.model.finding import Finding
 from mrbench.model.parameters import settings
 from mrbench.recipe.load import RecipeFile
+from mrbench.run.cycle import Runs, begin
 from mrbench.text import shown
 
 GIVE = (
     "give the old and the new: --commit SHA --commit SHA, --variable NAME=VALUE twice, or --set"
     " NAME=OLD,NEW, each with one --impl or --recipe; or --recipe OLD NEW"
 )
+Answer = tuple[list[Finding], int]
 SHORT = 10  # digits of a commit that people are shown
 
 
@@ -92,6 +97,21 @@ def add_test(parser: argparse.ArgumentParser, resume: str, pairs: int = 10) -> N
     add_runs(parser)
     add_formats(parser)
     add_quiet(parser, "print problems and the answer only")
+
+
+def run_test(
+    args: argparse.Namespace, both: tuple[Side, Side], run: Callable[[Runs], Answer]
+) -> int:
+    """Run a test of these two, and print what it found; return the exit code."""
+    executor, places = choice.executor(args), choice.places(args)
+    plans = [side.plan for side in both]
+    with (
+        make_reporter(quiet=args.quiet) as reporter,
+        begin(plans, places, reporter, executor, force=args.force) as runs,
+    ):
+        findings, code = run(runs)
+    print_findings(findings, args)
+    return code
 
 
 def _pairs(text: str) -> int:

@@ -125,8 +125,8 @@ class Runs:
         recorder: Recorder,
         forced: Sequence[Finding],
     ) -> None:
-        self._places, self._executor, self._session = places, executor, session
-        self._recorder, self._forced = recorder, forced
+        self.places, self.executor, self.reporter = places, executor, recorder.reporter
+        self._session, self._recorder, self._forced = session, recorder, forced
 
     @property
     def records(self) -> list[RunRecord]:
@@ -149,7 +149,7 @@ class Runs:
         bound to.
         """
         forced = [f.text for f in self._forced if plan.implementation in f.implementations]
-        run = Run.begin(plan, file, self._places, series=series, forced=tuple(forced), name=name)
+        run = Run.begin(plan, file, self.places, series=series, forced=tuple(forced), name=name)
         run.know(turn=turn)
         run.registered = registered
         self._recorder.show(run)
@@ -168,11 +168,11 @@ class Runs:
             raise
 
     def _hand_over(self, run: Run, file: RecipeFile) -> None:
-        stage = functools.partial(self._recorder.reporter.stage, run.plan.label)
-        surroundings = self._executor.surroundings
+        stage = functools.partial(self.reporter.stage, run.plan.label)
+        surroundings = self.executor.surroundings
         with run_copy.own(run.scratch or run.folder.path) as own:
             run.scratch = own.path
-            prepared = prepare(run.plan, file, self._places, own.path, stage, surroundings)
+            prepared = prepare(run.plan, file, self.places, own.path, stage, surroundings)
             run.know_prepared(prepared)
             self._session.submit(run, prepared, own)
 

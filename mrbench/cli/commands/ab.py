@@ -9,10 +9,8 @@ from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice, add_set
 from mrbench.cli.baselines import read_stored
 from mrbench.cli.commands import Command
-from mrbench.cli.findings import print_findings
-from mrbench.cli.sides import add_test, sides, variable
+from mrbench.cli.sides import add_test, run_test, sides, variable
 from mrbench.cli.values import commit
-from mrbench.console import make_reporter
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import Terms
 from mrbench.model.baseline import BaselineEntry, series_key, series_name
@@ -67,19 +65,15 @@ def main(args: argparse.Namespace) -> int:
     old, new = sides(args)
     terms = Terms(margin=args.margin, max_pairs=args.max_pairs)
     test = AbTest(old, new, terms, _entry(args.baseline, old.plan) if args.baseline else None)
-    executor, places = choice.executor(args), choice.places(args)
     if args.resume:
-        test.go_on(places)
+        test.go_on(choice.places(args))
     try:
-        with make_reporter(quiet=args.quiet) as reporter:
-            findings, code = test.run(places, reporter, executor, force=args.force)
+        return run_test(args, (old, new), test.run)
     except KeyboardInterrupt:
         if test.pairs.complete:
             pairs = counted(test.pairs.complete, "pair")
             print(f"mrbench: {pairs} made; --resume goes on with them", file=sys.stderr)
         raise
-    print_findings(findings, args)
-    return code
 
 
 def _entry(path: Path, plan: Plan) -> BaselineEntry:

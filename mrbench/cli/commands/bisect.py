@@ -7,10 +7,8 @@ from mrbench.checks.bisect import Search
 from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice, add_set
 from mrbench.cli.commands import Command
-from mrbench.cli.findings import print_findings
-from mrbench.cli.sides import SHORT, add_test, sides
+from mrbench.cli.sides import SHORT, add_test, run_test, sides
 from mrbench.cli.values import commit
-from mrbench.console import make_reporter
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import MOST, Terms
 
@@ -53,11 +51,7 @@ def main(args: argparse.Namespace) -> int:
 
     terms = Terms(margin=args.margin, max_pairs=args.max_pairs)
     search = Search(good, bad, side_of, terms, resume=args.resume)
-    executor, places = choice.executor(args), choice.places(args)
     try:
-        with make_reporter(quiet=args.quiet) as reporter:
-            findings, code = search.run(places, reporter, executor, force=args.force)
+        return run_test(args, (good, bad), search.run)
     except KeyboardInterrupt as exc:
         raise KeyboardInterrupt("--resume goes on with the tests made so far") from exc
-    print_findings(findings, args)
-    return code
