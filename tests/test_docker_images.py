@@ -16,7 +16,7 @@ from mrbench.errors import LaunchError, MrbenchError, UnavailableError
 from mrbench.launch.executors.docker import Docker, build, containerfile
 from mrbench.launch.executors.docker.engine import meaning
 from mrbench.model.inputs import Environment, Package
-from mrbench.model.job import Workspace
+from mrbench.model.job import EnvironmentRequest, Workspace
 from mrbench.model.options import ExecutorOptions
 from mrbench.recipe import load, lockfile
 from toy import commit_all, edit, make_suite, mrbench
@@ -201,7 +201,7 @@ def _prepare(
 ) -> Any:  # noqa: ANN401 - UsableEnvironment
     surroundings = Docker(ExecutorOptions(base_image=BASE)).surroundings
     return surroundings.prepare(
-        env, checkout, "0" * 40, lambda _: None, lock=lock, packages=packages, wheels=wheels
+        EnvironmentRequest(env, checkout, "0" * 40, lambda _: None, lock, packages, wheels)
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from jobs import MARK, wait_for_file, wait_until_none
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.model.inputs import Environment
-from mrbench.model.job import UsableEnvironment
+from mrbench.model.job import EnvironmentRequest, UsableEnvironment
 from mrbench.prepare import environment
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.environment.installed import changes
@@ -31,7 +31,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(env: Environment, checkout: Path, told: list[str] | None = None) -> UsableEnvironment:
-    return environment.prepare(env, checkout, TREE, (told if told is not None else []).append)
+    told = [] if told is None else told
+    return environment.prepare(EnvironmentRequest(env, checkout, TREE, told.append))
 
 
 def test_made_once_then_found(checkout: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mrbench.errors import LaunchError, RecipeError
 from mrbench.launch.executors.docker import build
 from mrbench.model.inputs import Environment
+from mrbench.model.job import EnvironmentRequest
 from mrbench.prepare import environment
 from mrbench.prepare.environment.install import variables_for
 from mrbench.prepare.environment.lock import resolve
@@ -75,7 +76,7 @@ def test_packages_come_from_where_the_recipe_says(kind: str, tmp_path: Path) -> 
     assert resolve(env, lock, tmp_path / "log") == lock
     checkout = tmp_path / "checkout"
     checkout.mkdir()
-    ready = environment.prepare(env, checkout, TREE, lambda _: None, lock=lock)
+    ready = environment.prepare(EnvironmentRequest(env, checkout, TREE, lambda _: None, lock))
     assert ready.frozen == (f"{OWN}==2.4+cpu", "six==1.16.0")
     files, missing = wheels.find(env, lock, None)
     assert missing == []

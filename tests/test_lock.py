@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mrbench.errors import LaunchError
 from mrbench.files import home
 from mrbench.model.inputs import Environment, Package
-from mrbench.model.job import UsableEnvironment
+from mrbench.model.job import EnvironmentRequest, UsableEnvironment
 from mrbench.prepare import cache, environment
 from mrbench.prepare.environment.lock import head, resolve
 from mrbench.recipe import load, lockfile
@@ -26,7 +26,7 @@ ENV = Environment(kind="venv", requirements=("six==1.16.0",), probe=("six",), lo
 def make(env: Environment, lock: bytes, tmp_path: Path) -> UsableEnvironment:
     checkout = tmp_path / "checkout"
     checkout.mkdir(exist_ok=True)
-    return environment.prepare(env, checkout, TREE, lambda _: None, lock=lock)
+    return environment.prepare(EnvironmentRequest(env, checkout, TREE, lambda _: None, lock))
 
 
 def test_a_lock_names_every_package_with_hashes_and_stays_as_it_is(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_build_requirements_come_first_and_by_hash(tmp_path: Path) -> None:
     lock = resolve(env, None, tmp_path / "log")
     whole = unpacked(source, TREE)
     ready = environment.prepare(
-        env, checkout, TREE, lambda _: None, lock=lock, packages=lambda: [whole]
+        EnvironmentRequest(env, checkout, TREE, lambda _: None, lock, lambda: [whole])
     )
     assert f"own-package @ git+{package.url}@{package.commit}" in ready.frozen
     assert [p.name for p in source.rglob("*")] == ["python", "setup.py"]  # built in a copy
@@ -193,7 +193,7 @@ def test_requirements_without_their_dependencies(tmp_path: Path) -> None:
     every = msgspec.structs.replace(env, no_deps=True)
     assert list(lockfile.blocks(resolve(every, None, tmp_path / "log"))) == ["python-dateutil"]
     checkout = tmp_path / "checkout"
-    listed = environment.prepare(every, checkout, TREE, lambda _: None)
+    listed = environment.prepare(EnvironmentRequest(every, checkout, TREE, lambda _: None))
     assert listed.frozen == ("python-dateutil==2.8.2",), "without a lock, too"
 
 
@@ -232,7 +232,7 @@ def test_a_built_package_is_kept_and_says_what_it_is_of(tmp_path: Path) -> None:
 
     def prepared(env: Environment) -> UsableEnvironment:
         return environment.prepare(
-            env, checkout, TREE, lambda _: None, lock=lock, packages=lambda: [whole]
+            EnvironmentRequest(env, checkout, TREE, lambda _: None, lock, lambda: [whole])
         )
 
     first = prepared(env)

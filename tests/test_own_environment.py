@@ -16,7 +16,7 @@ from mrbench.cli import choice
 from mrbench.errors import LaunchError, UnavailableError
 from mrbench.files import digest_of
 from mrbench.model.inputs import Environment
-from mrbench.model.job import OtherVersion
+from mrbench.model.job import EnvironmentRequest, OtherVersion
 from mrbench.prepare import environment
 from mrbench.prepare.environment import interpreter, own
 from mrbench.prepare.mirror.manifest import this_platform
@@ -231,7 +231,7 @@ def test_the_driver_that_the_lock_needs_is_not_asked_for() -> None:
 
 def make(env: Environment, python: Path, checkout: Path, told: list[str]) -> Path:
     ready = environment.prepare(
-        env, checkout, "t" * 40, told.append, own_environment=True, python=python
+        EnvironmentRequest(env, checkout, "t" * 40, told.append, own=True, python=python)
     )
     return ready.template
 

@@ -1,12 +1,13 @@
 """The nouns of preparation: the job that an executor starts, and what was made for it; no I/O."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from mrbench.model.doc import doc
+from mrbench.model.inputs import Environment
 from mrbench.model.run import Status
 
 FEW = 6  # packages that a line names
@@ -160,6 +161,25 @@ class ConvertedData(msgspec.Struct, frozen=True, kw_only=True):
     made_in_s: Annotated[float, doc("Seconds that making it took.")]
     files: Annotated[int, doc("Number of files.")]
     size_bytes: Annotated[int, doc("Size of all files in bytes.")]
+
+
+class EnvironmentRequest(NamedTuple):
+    """An environment that a run asks for.
+
+    packages: called if needed, returns the checkouts of env.packages. wheels: a folder to install
+    from, and from nowhere else. own: take the user's interpreter in place of the lock: python, or
+    else mrbench's own.
+    """
+
+    env: Environment
+    checkout: Path
+    tree: str
+    progress: Callable[[str], None]
+    lock: bytes | None = None
+    packages: Callable[[], Sequence[Workspace]] = list
+    wheels: Path | None = None
+    own: bool = False
+    python: Path | None = None
 
 
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from mrbench.files import read_regular, real_path
 from mrbench.model.inputs import as_source
-from mrbench.model.job import ConvertedData, Job, PreparedRun, Workspace
+from mrbench.model.job import ConvertedData, EnvironmentRequest, Job, PreparedRun, Workspace
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy, weights
@@ -62,7 +62,7 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         sources = [as_source(package) for package in plan.environment.packages]
         return [workspace.prepare(source, (), base, progress) for source in sources]
 
-    ready = surroundings.prepare(
+    request = EnvironmentRequest(
         plan.environment,
         checkout.path,
         checkout.tree,
@@ -70,9 +70,10 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         lock=file.lock,
         packages=packages,
         wheels=mirrored.wheels_folder(places.mirror),
-        own_environment=plan.own_environment,
+        own=plan.own_environment,
         python=places.python,
     )
+    ready = surroundings.prepare(request)
     if plan.data is not None and plan.data.synthetic is not None:
         drawn.obtain(plan.data.synthetic, progress)
     progress("copying the checkout, linking data and weights")

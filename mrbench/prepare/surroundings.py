@@ -1,13 +1,12 @@
 """Where a job's interpreter, libraries and programs are: on this machine, or in an image."""
 
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
-from mrbench.model.job import Job, UsableEnvironment, Workspace
+from mrbench.model.job import EnvironmentRequest, Job, UsableEnvironment
 from mrbench.prepare import environment, inherited
 from mrbench.prepare.step import run_step
 
@@ -35,19 +34,7 @@ class Surroundings(Protocol):
         python: an interpreter of the user's, in its place.
         """
 
-    def prepare(
-        self,
-        env: Environment,
-        checkout: Path,
-        tree: str,
-        progress: Callable[[str], None],
-        *,
-        lock: bytes | None = None,
-        packages: Callable[[], Sequence[Workspace]] = list,
-        wheels: Path | None = None,
-        own_environment: bool = False,
-        python: Path | None = None,
-    ) -> UsableEnvironment:
+    def prepare(self, request: EnvironmentRequest, /) -> UsableEnvironment:
         """Make the environment, or find it made; see environment.prepare."""
 
     def step(self, job: Job, log: Path, what: str) -> None:

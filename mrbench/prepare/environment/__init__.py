@@ -9,7 +9,6 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,7 +18,7 @@ from mrbench.errors import LaunchError
 from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
-from mrbench.model.job import BuiltPackage, UsableEnvironment, Workspace
+from mrbench.model.job import BuiltPackage, EnvironmentRequest, UsableEnvironment
 from mrbench.model.later import as_ever
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.environment.install import make
@@ -28,7 +27,6 @@ from mrbench.prepare.environment.own import prepare as prepare_own
 from mrbench.prepare.inherited import INDEX, building
 
 DONE = "complete.json"
-Progress = Callable[[str], None]
 # Says what a machine must have, not what is installed.
 NO_INPUTS = ("system", "image", "lock")
 
@@ -83,26 +81,11 @@ def problem(env: Environment) -> Problem | None:
     return None
 
 
-def prepare(
-    env: Environment,
-    checkout: Path,
-    tree: str,
-    progress: Progress,
-    *,
-    lock: bytes | None = None,
-    packages: Callable[[], Sequence[Workspace]] = list,
-    wheels: Path | None = None,
-    own_environment: bool = False,
-    python: Path | None = None,
-) -> UsableEnvironment:
-    """Make the environment, or find it made; the template is the checkout with what was built.
-
-    packages: called if needed, returns the checkouts of env.packages. wheels: a folder to install
-    from, and from nowhere else. own_environment: take the user's interpreter in place of the lock:
-    python, or else mrbench's own.
-    """
-    if own_environment or python:
-        return prepare_own(env, python, checkout, tree, progress, lock=lock, wheels=wheels)
+def prepare(request: EnvironmentRequest) -> UsableEnvironment:
+    """Make the environment, or find it made; the template is the checkout with what was built."""
+    if request.own or request.python:
+        return prepare_own(request)
+    env, checkout, tree, lock = request.env, request.checkout, request.tree, request.lock
     lock_sha256 = None if lock is None else hashlib.sha256(lock).hexdigest()
     name = _name(env, tree, lock_sha256)
     if env.kind == "current":
@@ -120,15 +103,13 @@ def prepare(
     if ready:
         return ready
     place.parent.mkdir(parents=True, exist_ok=True)
-    with locks.hold(place.with_suffix(".lock"), f"the environment {place.name}", progress):
+    with locks.hold(place.with_suffix(".lock"), f"the environment {place.name}", request.progress):
         ready = _lookup(env, place, checkout, name)  # another process may have made it meanwhile
         if ready:
             return ready
         shutil.rmtree(place, ignore_errors=True)
         began = time.monotonic()
-        frozen, built = make(
-            env, place, checkout, progress, lock=lock, packages=packages, wheels=wheels
-        )
+        frozen, built = make(request, place)
         complete = Complete(
             frozen=tuple(frozen),
             interpreter=str(interpreter.describe(place / "venv" / "bin" / "python")),

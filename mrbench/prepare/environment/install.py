@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from mrbench.errors import LaunchError
 from mrbench.model.inputs import Environment
-from mrbench.model.job import BuiltPackage, Workspace
+from mrbench.model.job import BuiltPackage, EnvironmentRequest
 from mrbench.prepare.environment.built import origin_of, wheel
 from mrbench.prepare.environment.installed import require_recorded, write_list
 from mrbench.prepare.environment.interpreter import base_python, uv
@@ -26,24 +26,16 @@ Progress = Callable[[str], None]
 Step = Callable[..., None]
 
 
-def make(
-    env: Environment,
-    place: Path,
-    checkout: Path,
-    progress: Progress,
-    *,
-    lock: bytes | None,
-    packages: Callable[[], Sequence[Workspace]],
-    wheels: Path | None,
-) -> tuple[list[str], list[BuiltPackage]]:
+def make(request: EnvironmentRequest, place: Path) -> tuple[list[str], list[BuiltPackage]]:
     """Make the environment in `place` (venv/, src/ if it builds).
 
     Returns the frozen list, and what was built from sources.
     """
+    env, lock, progress = request.env, request.lock, request.progress
     place.mkdir(parents=True)
     venv = place / "venv"
     python = venv / "bin" / "python"
-    sources = variables_for(env, wheels)
+    sources = variables_for(env, request.wheels)
 
     def step(
         command: Sequence[str], directory: Path, own: Mapping[str, str] = MappingProxyType({})
@@ -55,17 +47,17 @@ def make(
     progress("making the virtual environment")
     step([uv(), "venv", "--quiet", "--python", str(base_python(env)), str(venv)], place)
     sources |= configured(env, place)
-    install = [uv(), "pip", "install", "--python", str(python), *options_for(wheels)]
+    install = [uv(), "pip", "install", "--python", str(python), *options_for(request.wheels)]
     if lock is None:
         _install_listed(env, install, place, step, progress)
     else:
         _install_locked(env, lock, install, place, step, progress)
-    packaged = _install_packages(env, packages, wheels, python, place, step, progress)
+    packaged = _install_packages(request, python, place, step)
     require_recorded(place)
-    source = checkout
+    source = request.checkout
     if env.build:
         source = place / "src"
-        shutil.copytree(checkout, source, symlinks=True)
+        shutil.copytree(request.checkout, source, symlinks=True)
     for command in env.build:
         progress(f"building: {' '.join(command)}")
         values = {"python": str(python), "checkout": str(source)}
@@ -177,22 +169,16 @@ def _install_locked(  # noqa: PLR0917 - the parts of make, used once
         step([*install, "--no-deps", *env.supplied], place)
 
 
-def _install_packages(  # noqa: PLR0917 - as above
-    env: Environment,
-    packages: Callable[[], Sequence[Workspace]],
-    wheels: Path | None,
-    python: Path,
-    place: Path,
-    step: Step,
-    progress: Progress,
+def _install_packages(
+    request: EnvironmentRequest, python: Path, place: Path, step: Step
 ) -> list[tuple[Path, BuiltPackage]]:
     """Install packages from their pinned sources; returns each one's wheel, and what it is of."""
     packaged: list[tuple[Path, BuiltPackage]] = []
-    options = options_for(wheels)
+    options, listed = options_for(request.wheels), request.env.packages
     install = [uv(), "pip", "install", "--python", str(python), *options, "--no-deps"]
-    for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
+    for package, source in zip(listed, request.packages() if listed else (), strict=True):
         installed = _freeze(python, packaged)
-        made = wheel(package, source, python, installed, options, place, step, progress)
+        made = wheel(package, source, python, installed, options, place, step, request.progress)
         step([*install, str(made[0])], place)
         packaged.append(made)
     return packaged

@@ -21,9 +21,8 @@ from mrbench.errors import LaunchError, UnavailableError
 from mrbench.files import home, write_whole
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
-from mrbench.model.job import LockDifference, OtherVersion, UsableEnvironment
+from mrbench.model.job import EnvironmentRequest, LockDifference, OtherVersion, UsableEnvironment
 from mrbench.prepare.environment.answer import FIND, IMPORT, Answer, asked
-from mrbench.prepare.environment.install import Progress
 from mrbench.prepare.environment.installed import write_list
 from mrbench.prepare.step import beside, run_step
 from mrbench.recipe import lockfile
@@ -49,22 +48,13 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def prepare(
-    env: Environment,
-    python: Path | None,
-    checkout: Path,
-    tree: str,
-    progress: Progress,
-    *,
-    lock: bytes | None,
-    wheels: Path | None,
-) -> UsableEnvironment:
-    """Ask the interpreter (None: mrbench's own), build what the recipe builds, import the probe.
+def prepare(request: EnvironmentRequest) -> UsableEnvironment:
+    """Ask the interpreter, build what the recipe builds, import the probe.
 
-    UnavailableError tells which modules it lacks, and how they are installed. wheels: a mirror's
-    folder, for that.
+    UnavailableError tells which modules it lacks, and how they are installed.
     """
-    python = python or Path(sys.executable)
+    env, progress, lock = request.env, request.progress, request.lock
+    python = request.python or Path(sys.executable)
     progress(f"looking at what {python} has")
     first = asked(python, FIND, ())
 
@@ -72,12 +62,12 @@ def prepare(
         variables = {**beside(python), "PYTHONPATH": str(source)}
         run_step(words, directory=source, log=log, variables=variables, what="environment")
 
-    name = digest(env, str(python), first, tree)
-    template, seconds = built(env, str(python), name, checkout, progress, step)
+    name = digest(env, str(python), first, request.tree)
+    template, seconds = built(request, str(python), name, step)
     if env.probe:
         progress(f"probing: import {', '.join(env.probe)}")
     answer = asked(python, IMPORT, env.probe, template)
-    require(answer, str(python), env, lock, wheels)
+    require(answer, str(python), env, lock, request.wheels)
     return usable(env, python, answer, lock, template=template, digest=name, made_in_s=seconds)
 
 
@@ -282,19 +272,15 @@ def _steps(env: Environment) -> Iterator[Sequence[str]]:
     return (step for step in env.build if not {"install", "develop"} & set(step))
 
 
-def built(  # noqa: PLR0917 - the parts of a build, used once
-    env: Environment,
-    python: str,
-    digest: str,
-    checkout: Path,
-    progress: Progress,
-    step: Step,
+def built(
+    request: EnvironmentRequest, python: str, digest: str, step: Step
 ) -> tuple[Path, float | None]:
     """Run the recipe's build steps in a copy of the checkout, or find that done.
 
     step: runs a command in that folder, its output in that log. Returns the checkout with what was
     built, and the seconds that it took; where nothing is built, the checkout itself.
     """
+    env, checkout, progress = request.env, request.checkout, request.progress
     if not env.build:
         return checkout, None
     place = home() / "envs" / digest[:16]

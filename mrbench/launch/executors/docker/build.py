@@ -13,7 +13,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from mrbench.launch.executors.docker.engine import (
     translated,
 )
 from mrbench.model.inputs import Environment
-from mrbench.model.job import Workspace
+from mrbench.model.job import EnvironmentRequest
 from mrbench.prepare import environment
 from mrbench.prepare.step import SILENT
 from mrbench.recipe import lockfile
@@ -48,35 +48,26 @@ NOT_FOUND = re.compile(
     r"no matching distribution|could not find a version|has no Python|unable to locate package",
     re.IGNORECASE,
 )
-Progress = Callable[[str], None]
 
 
 def ensure(
-    client: "docker.DockerClient",
-    env: Environment,
-    checkout: Path,
-    tree: str,
-    progress: Progress,
-    *,
-    lock: bytes | None,
-    packages: Callable[[], Sequence[Workspace]],
-    wheels: Path | None,
-    base: str,
-    base_id: str,
+    client: "docker.DockerClient", request: EnvironmentRequest, base: str, base_id: str
 ) -> "tuple[Image, bool]":
     """Return the environment's image, and whether it had to be built."""
     import docker  # noqa: PLC0415 - takes a third of a second, and most runs need none
 
-    name = digest(env, tree, lock, base_id)
+    env, lock = request.env, request.lock
+    name = digest(env, request.tree, lock, base_id)
     tag = f"{TAG}:{name[:16]}"
     with contextlib.suppress(docker.errors.ImageNotFound):
         return client.images.get(tag), False
-    progress(f"building the image {tag} on {base}: {len(lockfile.blocks(lock or b''))} packages")
+    count = len(lockfile.blocks(lock or b""))
+    request.progress(f"building the image {tag} on {base}: {count} packages")
     text = only(target_of(env))
     log = home() / "envs" / f"{name[:16]}.image.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=log.parent) as context:
-        _write_context(context, text, env, checkout, lock, packages, wheels)
+        _write_context(context, text, request)
         _build(client, context, log, tag, {ENVIRONMENT: name}, _arguments(env, base))
     return client.images.get(tag), True
 
@@ -103,16 +94,9 @@ def _arguments(env: Environment, base: str) -> dict[str, str]:
     }
 
 
-def _write_context(  # noqa: PLR0917 - the parts of a build, used once
-    out: IO[bytes],
-    text: str,
-    env: Environment,
-    checkout: Path,
-    lock: bytes | None,
-    packages: Callable[[], Sequence[Workspace]],
-    wheels: Path | None,
-) -> None:
+def _write_context(out: IO[bytes], text: str, request: EnvironmentRequest) -> None:
     """Write what the build gets to see: the lock, and what the recipe builds from."""
+    env, lock, wheels = request.env, request.lock, request.wheels
     with tarfile.open(fileobj=out, mode="w") as tar:
         tar.add(INSTALL, "mrbench/launch/executors/docker/docker_install.sh", filter=_anonymous)
         _add_bytes(tar, "requirements.lock", lock or b"")
@@ -124,14 +108,16 @@ def _write_context(  # noqa: PLR0917 - the parts of a build, used once
                 tar.add(path, f"wheels/{path.name}", filter=_anonymous)
             text = re.sub(r"^(?=RUN )", f"COPY wheels {THERE}/wheels\n", text, flags=re.MULTILINE)
             offline = ["PIP_NO_INDEX=1", f"PIP_FIND_LINKS={THERE}/wheels"]
-        for package, source in zip(env.packages, packages() if env.packages else (), strict=True):
+        for package, source in zip(
+            env.packages, request.packages() if env.packages else (), strict=True
+        ):
             there = f"packages/{source.path.name}"
             tar.add(source.path, there, filter=_anonymous)
             text += f"COPY {there} {THERE}/{there}\n"
             own = [f"{name}={value}" for name, value in package.variables.items()]
             text += _run(["env", *own, *offline, *PIP, f"{THERE}/{there}/{package.folder}"])
         if env.build:
-            tar.add(checkout, "checkout", filter=_anonymous)
+            tar.add(request.checkout, "checkout", filter=_anonymous)
             text += f"COPY checkout {SOURCE}\nWORKDIR {SOURCE}\n"
             values = {"python": PYTHON, "checkout": SOURCE}
             for command in env.build:
@@ -180,7 +166,7 @@ def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(item, io.BytesIO(content))
 
 
-def _build(  # noqa: PLR0917 - as above
+def _build(  # noqa: PLR0917 - the parts of a build, used once
     client: "docker.DockerClient",
     context: IO[bytes],
     log: Path,

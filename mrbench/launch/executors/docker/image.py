@@ -16,7 +16,7 @@ from mrbench.launch.executors.docker import build, containerfile
 from mrbench.launch.executors.docker.engine import NO_PROGRAM, TOOLKIT, connect, facts, meaning
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Environment
-from mrbench.model.job import Job, UsableEnvironment, Workspace
+from mrbench.model.job import EnvironmentRequest, Job, UsableEnvironment
 from mrbench.model.options import ExecutorOptions
 from mrbench.prepare.environment import own
 from mrbench.prepare.environment.answer import ASK, FIND, IMPORT, Answer
@@ -64,48 +64,27 @@ class InImage:
         target = containerfile.target_of(env)
         return Preview(f"{target} of the Dockerfile, on {base}", Path(build.PYTHON))
 
-    def prepare(
-        self,
-        env: Environment,
-        checkout: Path,
-        tree: str,
-        progress: Callable[[str], None],
-        *,
-        lock: bytes | None = None,
-        packages: Callable[[], Sequence[Workspace]] = list,
-        wheels: Path | None = None,
-        own_environment: bool = False,
-        python: Path | None = None,
-    ) -> UsableEnvironment:
+    def prepare(self, request: EnvironmentRequest) -> UsableEnvironment:
         """Find or build the image, prove it, and fetch what was built of the checkout out of it."""
+        env, checkout, progress = request.env, request.checkout, request.progress
         lack = self.problem(env, 0)
         if lack:
             raise UnavailableError(lack.text, lack.remedy)
-        if own_environment:
-            return self._own(env, python, checkout, tree, progress, lock)
+        if request.own:
+            return self._own(request)
         named = self._options.image or (env.image if env.kind == "image" else None)
         with connect() as client:
             if named:
                 image, built, template = ensure_image(client, named, progress), False, checkout
             else:
                 base = self._options.base_image or containerfile.base_of(env)
-                image, built = build.ensure(
-                    client,
-                    env,
-                    checkout,
-                    tree,
-                    progress,
-                    lock=lock,
-                    packages=packages,
-                    wheels=wheels,
-                    base=base,
-                    base_id=str(ensure_image(client, base, progress).id),
-                )
+                base_id = str(ensure_image(client, base, progress).id)
+                image, built = build.ensure(client, request, base, base_id)
                 template = build.template(client, image, env, checkout)
             size_bytes = image.attrs["Size"]
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
-        answer = self._ask(IMPORT, env.probe, str(image.id), template, python)
-        require(answer, answer.python, env, lock, in_image=True)
+        answer = self._ask(IMPORT, env.probe, str(image.id), template, request.python)
+        require(answer, answer.python, env, request.lock, in_image=True)
         return UsableEnvironment(
             python=Path(answer.python),
             template=template,
@@ -116,27 +95,20 @@ class InImage:
             image=str(image.id),
         )
 
-    def _own(  # noqa: PLR0917 - as `prepare`
-        self,
-        env: Environment,
-        python: Path | None,
-        checkout: Path,
-        tree: str,
-        progress: Callable[[str], None],
-        lock: bytes | None,
-    ) -> UsableEnvironment:
+    def _own(self, request: EnvironmentRequest) -> UsableEnvironment:
         """Take an image's own interpreter; what the recipe builds is built in a container of it."""
+        env, progress, lock = request.env, request.progress, request.lock
         with connect() as client:
             image = str(ensure_image(client, str(self._options.image), progress).id)
         progress(f"looking at what the image {self._options.image} has")
-        first = self._ask(FIND, (), image, checkout, python)
+        first = self._ask(FIND, (), image, request.checkout, request.python)
         inside = Path(first.python)
 
         def step(words: Sequence[str], source: Path, log: Path) -> None:
             self.step(_job(words, image, source, writable=(source,)), log, "environment")
 
-        name = own.digest(env, f"{image} {inside}", first, tree)
-        template, seconds = own.built(env, str(inside), name, checkout, progress, step)
+        name = own.digest(env, f"{image} {inside}", first, request.tree)
+        template, seconds = own.built(request, str(inside), name, step)
         progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
         answer = self._ask(IMPORT, env.probe, image, template, inside)
         require(answer, str(inside), env, lock, in_image=True)
