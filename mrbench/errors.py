@@ -5,10 +5,8 @@ next, in parts that stay parts: nobody takes a printed line apart again.
 Foreign exceptions are translated at the door of the module that owns the dependency.
 """
 
-from os import (
-    PathLike,
-    fspath,
-)  # not pathlib.Path: importing that takes a tenth of `mrbench --version`
+# not pathlib.Path: importing that takes a tenth of `mrbench --version`
+from os import PathLike, fspath
 
 from mrbench.text import printable, without_secrets
 

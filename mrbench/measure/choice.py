@@ -8,13 +8,7 @@ from typing import Literal
 import msgspec
 
 from mrbench.measure.causes import MUCH, Figures, Pair, jumps, longest_burst_s, set_clock
-from mrbench.measure.clocks import (
-    ClockComparison,
-    LineClock,
-    beyond_launch,
-    compare,
-    compare_total,
-)
+from mrbench.measure.clocks import ClockComparison, LineClock, beyond_launch, compare, compare_total
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import Process, Span, amounts
 from mrbench.model.clocks import ComparedClock, ComparedName

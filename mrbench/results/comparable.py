@@ -9,10 +9,8 @@ from mrbench.record.provenance import BETWEEN, Facts, forbidding
 from mrbench.text import shorten
 
 LONGEST = 24  # characters of a value in a reason
-OF_ONE = (
-    *BETWEEN,
-    "plan.implementation",
-)  # begin the facts that two implementations need not share
+# Begin the facts that two implementations need not share.
+OF_ONE = (*BETWEEN, "plan.implementation")
 
 
 def why_not(one: Facts, other: Facts) -> str:

@@ -46,6 +46,7 @@ DATA: dict[str, Callable[[Sequence[data.Values], Sequence[str]], str]] = {
     "json": data.as_json,
 }
 FORMATS = (*MARKUP, *DATA)
+# What CSV leaves out unless it is asked for.
 LISTS = (
     "notes",
     "slowed",
@@ -56,7 +57,7 @@ LISTS = (
     "metrics",
     "parameters",
     "ledger",
-)  # what CSV leaves out unless it is asked for
+)
 
 
 def render(

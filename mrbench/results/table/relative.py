@@ -49,27 +49,18 @@ def _by_first(
     noise_of: NoiseOf,
 ) -> TableRow:
     """Put a row by the first of these rows that it may be compared with, or say why by none."""
-    reasons = []
-    for other, other_record in others:
-        reason = _reason(row, record, other, other_record)
-        if reason is None:
-            noises = (_noise(record, noise_of), _noise(other_record, noise_of))
-            found = ratio_of(row, other, noises) if row is not other else ITSELF
-            return msgspec.structs.replace(
-                row,
-                relative=found.ratio,
-                low_relative=found.low,
-                high_relative=found.high,
-                relative_reason=None,
-                relative_to=base,
-            )
-        reasons.append(reason)
+    reasons = [_reason(row, record, *other) for other in others]
+    found = None
+    if None in reasons:
+        other, other_record = others[reasons.index(None)]
+        noises = (_noise(record, noise_of), _noise(other_record, noise_of))
+        found = ratio_of(row, other, noises) if row is not other else ITSELF
     return msgspec.structs.replace(
         row,
-        relative=None,
-        low_relative=None,
-        high_relative=None,
-        relative_reason=reasons[0] or None,
+        relative=found and found.ratio,
+        low_relative=found and found.low,
+        high_relative=found and found.high,
+        relative_reason=None if found else reasons[0] or None,
         relative_to=base,
     )
 

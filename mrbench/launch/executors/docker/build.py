@@ -20,13 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 from mrbench.errors import LaunchError, MrbenchError, RecipeError, UnavailableError
 from mrbench.files import home, mark_used
 from mrbench.launch.executors.docker.containerfile import only, python_of, target_of
-from mrbench.launch.executors.docker.engine import (
-    ENVIRONMENT,
-    RUN,
-    meaning,
-    owner,
-    translated,
-)
+from mrbench.launch.executors.docker.engine import ENVIRONMENT, RUN, meaning, owner, translated
 from mrbench.model.inputs import Environment
 from mrbench.model.job import EnvironmentRequest
 from mrbench.prepare import environment
