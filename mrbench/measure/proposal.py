@@ -81,13 +81,11 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     rejected: tuple[str, ...] = ()
 
 
-def propose(
-    path: Path, *, known: PartlyKnown = NOTHING, window: Window | None = None
-) -> Proposal | None:
+def propose(path: Path, *, known: PartlyKnown = NOTHING) -> Proposal | None:
     """Return how to parse a log, plain or gzip; None where no line counts iterations.
 
-    known: of the workload; without a unit, that of the log's format counts, else images. window: to
-    measure; default: one that fits the log. Raises MeasureError where the log cannot be read.
+    known: of the workload; without a unit, that of the log's format counts, else images. It is
+    measured over a window that fits the log. Raises MeasureError where the log cannot be read.
     """
     if not path.exists():
         raise MeasureError("no such file", "give a log that the training printed", file=path)
@@ -99,7 +97,7 @@ def propose(
     unit = known.unit or (work_unit(format_) if format_ else None) or "images"
     work = KnownWork(known.work_per_iteration(unit), unit)
     if format_ is not None:
-        proposal = _described(path, format_, work, window, known=True)
+        proposal = _described(path, format_, work, known=True)
         every_open = format_.every is not None
         if not every_open:
             return proposal
@@ -111,13 +109,13 @@ def propose(
     rejected: list[str] = []
     for column, timing, sure in _readings(kindred):
         log = _format(kindred, column, timing)
-        proposal = _described(path, log, work, window, known=False)
+        proposal = _described(path, log, work, known=False)
         why = _doubt(proposal, kindred.lines, sure=sure)
         if why is None:
             return msgspec.structs.replace(proposal, columns=tuple(names), rejected=tuple(rejected))
         rejected.append(f"the number behind {column.before.strip()!r} as {timing}: {why}")
     log = _format(kindred, None, None)
-    proposal = _described(path, log, work, window, known=False)
+    proposal = _described(path, log, work, known=False)
     return msgspec.structs.replace(
         proposal, columns=tuple(names), rejected=tuple(dict.fromkeys(rejected))
     )
@@ -205,14 +203,12 @@ def _doubt(proposal: Proposal, lines: int, *, sure: bool) -> str | None:
     return None
 
 
-def _described(
-    path: Path, log: LogFormat, work: KnownWork, window: Window | None, *, known: bool
-) -> Proposal:
+def _described(path: Path, log: LogFormat, work: KnownWork, *, known: bool) -> Proposal:
     ends, end, step = [], 0, 1
     for sample in _samples(path, log):
         ends.append(sample.ended_at)
         end, step = max(end, sample.last), sample.count
-    where = window or fitting_window(max(end, 1), step)
+    where = fitting_window(max(end, 1), step)
     measured = _measured(path, log, work, where)
     told, stated = measured and measured.work_per_iteration, work.per_iteration
     differ = told and stated and abs(told / stated - 1) > CONFIRMED

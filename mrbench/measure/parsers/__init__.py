@@ -62,8 +62,8 @@ PARSERS: Mapping[str, tuple[str, str]] = {
     "ultralytics-csv": ("resultscsv", "parse"),
     "hf-trainer": ("hftrainer", "parse"),
     "orbit": ("orbit", "parse"),
-    "litgpt-csv": ("rows", "parse_litgpt"),
-    "lightning-csv": ("rows", "parse_lightning"),
+    "litgpt-csv": ("rows", "parse_known"),
+    "lightning-csv": ("rows", "parse_known"),
     "dllogger": ("rows", "parse_dllogger"),
 }
 # Whose own clock has whole seconds, and those with a line per epoch that do not say how long it is.

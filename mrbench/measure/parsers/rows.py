@@ -36,11 +36,11 @@ NO_VALUE = Problem(
     "log.columns has no `value`, so that only another clock tells the seconds",
     "let mrbench run the training: it times the rows as they are written",
 )
-LITGPT = LogFormat(
+LITGPT = LogFormat(  # its metrics.csv, whose time contains its validation
     columns=Columns(iteration="iter", value="time", loss="loss", total_work="total_tokens"),
     timing="cumulative",
 )
-LIGHTNING = LogFormat(
+LIGHTNING = LogFormat(  # a metrics.csv with its ThroughputMonitor, which leaves it out
     columns=Columns(iteration="step", value="train/time"), timing="cumulative", counts_from=0
 )
 
@@ -76,14 +76,9 @@ def parse(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample
     return to_samples(_marks(read(blocks, columns), columns, rule), rule, options)
 
 
-def parse_litgpt(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
-    """Yield the samples of litgpt's metrics.csv, whose time contains its validation."""
-    return parse(blocks, _known(LITGPT, options))
-
-
-def parse_lightning(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
-    """Yield those of a metrics.csv with Lightning's ThroughputMonitor, which leaves it out."""
-    return parse(blocks, _known(LIGHTNING, options))
+def parse_known(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
+    """Yield the samples of a format of KNOWN."""
+    return parse(blocks, _known(KNOWN[options.log.format or ""], options))
 
 
 def parse_dllogger(blocks: Iterable[Block], options: Options) -> Iterator[IterationSample]:
