@@ -1,7 +1,6 @@
 """What a rule of a suite looks at: functions by their names, from a record to an answer."""
 
-from collections.abc import Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import UNSET
 
@@ -17,13 +16,6 @@ from mrbench.record.machine_rules import Answer
 WHOLE = 1.0  # of the window's iterations
 MOST_APART = 0.01  # two clocks, of their ratio
 MOST_GROWTH = 10.0  # of the loss, from the window's first quarter to its last
-
-
-class RuleCheck(Protocol):
-    """A function from a record and its rule to the outcome and its text."""
-
-    def __call__(self, record: RunRecord, rule: Rule, /) -> Answer:
-        """Return the outcome in words; `not checked` where the record does not tell."""
 
 
 # What was trained, as the log states it.
@@ -227,7 +219,8 @@ def _measured(record: RunRecord) -> Measurement:
     return record.measurement
 
 
-RULES: Mapping[str, RuleCheck] = {
+# The answer is the outcome and its text; `not checked` where the record does not tell.
+RULES: Mapping[str, Callable[[RunRecord, Rule], Answer]] = {
     "work_per_iteration": work_per_iteration,
     "batch_confirmed": batch_confirmed,
     "whole_batches": whole_batches,
