@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.measure.mfu.formula import LONGEST, evaluate, worked_out
-from mrbench.measure.mfu.peaks import all_gpus, all_mistakes, peaks_of, sources
+from mrbench.measure.mfu.peaks import content, peaks_of
 from mrbench.measure.mfu.utilisation import mfu_of
 from mrbench.model.inputs import Window
 from mrbench.model.mfu import FlopsPerUnit, Mfu, NumberFormat
@@ -115,14 +115,14 @@ def test_no_bf16_peak_is_made_up_for_a_v100() -> None:
 def test_peaks_are_dense() -> None:
     """Half the bits make twice the dense peak; a figure with sparsity would be four times it."""
     narrower: dict[NumberFormat, NumberFormat] = {"tf32": "bf16", "bf16": "fp8"}
-    for gpu in all_gpus():
+    for gpu in content().gpus:
         for wide, narrow in narrower.items():
             for one in gpu.of(wide):
                 for other in gpu.of(narrow):
                     assert other.tflops / one.tflops == pytest.approx(2, rel=0.05), gpu.names
-    used = {entry.source for gpu in all_gpus() for entry in gpu.peaks}
-    assert used == set(sources())
-    assert all(peaks_of(name) for mistake in all_mistakes() for name in mistake.gpus)
+    used = {entry.source for gpu in content().gpus for entry in gpu.peaks}
+    assert used == set(content().sources)
+    assert all(peaks_of(name) for mistake in content().mistakes for name in mistake.gpus)
 
 
 def test_mfu_is_throughput_per_device_times_flops_by_the_peak() -> None:

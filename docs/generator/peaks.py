@@ -1,6 +1,6 @@
 """The page of GPUs' peaks, made from mrbench's own data file."""
 
-from mrbench.measure.mfu.peaks import GpuPeaks, all_gpus, all_mistakes, sources
+from mrbench.measure.mfu.peaks import GpuPeaks, content
 from pages import cell
 
 INTRO = """\
@@ -28,10 +28,10 @@ Where the MFU that a log prints is the one that such a peak leads to, mrbench sa
 
 def page() -> str:
     """Return the page."""
-    rows = [row for gpu in all_gpus() for row in _rows(gpu)]
+    rows = [row for gpu in content().gpus for row in _rows(gpu)]
     mistakes = [
         f"| {cell(', '.join(m.gpus) or ABOUT[m.about])} | {m.tflops:g} | {m.trainer} | {m.why} |"
-        for m in all_mistakes()
+        for m in content().mistakes
     ]
     return INTRO + "\n".join(rows) + MISTAKES + "\n".join(mistakes) + "\n"
 
@@ -40,6 +40,6 @@ def _rows(gpu: GpuPeaks) -> list[str]:
     names = cell(", ".join(gpu.names))
     return [
         f"| {names} | {', '.join(figure.formats)} | {figure.tflops:g} |"
-        f" {cell(sources()[figure.source])} |"
+        f" {cell(content().sources[figure.source])} |"
         for figure in gpu.peaks
     ]

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,7 @@ class GpuPeaks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def of(self, wanted: NumberFormat) -> tuple[Peak, ...]:
         """Return the peaks in a number format, the one that counts first; none if unknown."""
         return tuple(
-            Peak(tflops=entry.tflops, source=sources()[entry.source])
+            Peak(tflops=entry.tflops, source=content().sources[entry.source])
             for entry in self.peaks
             if wanted in entry.formats
         )
@@ -57,30 +57,18 @@ class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpus: tuple[str, ...] = ()
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PeaksFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of peaks.toml; sources: by their short names. mistakes: of known trainers."""
+
     sources: Mapping[str, str]
     gpus: tuple[GpuPeaks, ...]
     mistakes: tuple[Mistake, ...]
 
 
 @functools.cache
-def _content() -> _File:
-    return msgspec.toml.decode(FILE.read_bytes(), type=_File)
-
-
-def sources() -> Mapping[str, str]:
-    """Return what the figures' sources are, by their short names."""
-    return _content().sources
-
-
-def all_gpus() -> Sequence[GpuPeaks]:
-    """Return all GPUs with a known peak."""
-    return _content().gpus
-
-
-def all_mistakes() -> Sequence[Mistake]:
-    """Return the wrong peaks that known trainers take."""
-    return _content().mistakes
+def content() -> PeaksFile:
+    """Return the content of peaks.toml."""
+    return msgspec.toml.decode(FILE.read_bytes(), type=PeaksFile)
 
 
 def peaks_of(name: str) -> GpuPeaks | None:
@@ -94,14 +82,14 @@ def mistakes_about(name: str | None) -> list[Mistake]:
     about = {"every"} if normal in _by_name() else {"every", "unknown"}
     return [
         mistake
-        for mistake in all_mistakes()
+        for mistake in content().mistakes
         if mistake.about in about or normal in map(_normalised, mistake.gpus)
     ]
 
 
 @functools.cache
 def _by_name() -> dict[str, GpuPeaks]:
-    return {_normalised(name): gpu for gpu in all_gpus() for name in gpu.names}
+    return {_normalised(name): gpu for gpu in content().gpus for name in gpu.names}
 
 
 def _normalised(name: str) -> str:
