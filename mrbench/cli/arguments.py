@@ -226,12 +226,8 @@ def add_quiet(parser: argparse.ArgumentParser | argparse._ArgumentGroup, told: s
 
 def add_gpus(parser: argparse.ArgumentParser) -> None:
     """Add --gpus."""
-    parser.add_argument(
-        "--gpus",
-        type=counts,
-        metavar="N,M,...",
-        help="number of GPUs, or a series such as 1,2,4,8; default: the suite's",
-    )
+    purpose = "number of GPUs, or a series such as 1,2,4,8; default: the suite's"
+    parser.add_argument("--gpus", type=counts, metavar="N,M,...", help=purpose)
 
 
 def add_set(
@@ -251,32 +247,14 @@ def add_set(
 def add_waits(parser: argparse.ArgumentParser) -> None:
     """Add what to wait for before each run: other runs, --cool-down and --wait-until-quiet."""
     busy = parser.add_mutually_exclusive_group()
-    busy.add_argument(
-        "--wait",
-        type=positive,
-        metavar="S",
-        help="wait at most S seconds for other runs on this machine; default: as long as it takes",
-    )
-    busy.add_argument(
-        "--no-wait",
-        dest="wait",
-        action="store_const",
-        const=0,
-        help="exit with 4 where other runs train or wait on this machine",
-    )
-    parser.add_argument(
-        "--cool-down",
-        type=degrees,
-        metavar="C",
-        help="wait before each run until GPUs are at most C degrees Celsius",
-    )
-    parser.add_argument(
-        "--cool-down-limit",
-        type=positive,
-        default=600,
-        metavar="S",
-        help="wait at most S seconds for that; default: 600",
-    )
+    purpose = "wait at most S seconds for other runs on this machine; default: as long as it takes"
+    busy.add_argument("--wait", type=positive, metavar="S", help=purpose)
+    purpose = "exit with 4 where other runs train or wait on this machine"
+    busy.add_argument("--no-wait", dest="wait", action="store_const", const=0, help=purpose)
+    purpose = "wait before each run until GPUs are at most C degrees Celsius"
+    parser.add_argument("--cool-down", type=degrees, metavar="C", help=purpose)
+    purpose = "wait at most S seconds for that; default: 600"
+    parser.add_argument("--cool-down-limit", type=positive, default=600, metavar="S", help=purpose)
     parser.add_argument(
         "--wait-until-quiet",
         type=positive,
@@ -289,12 +267,8 @@ def add_waits(parser: argparse.ArgumentParser) -> None:
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
     """Add --executor, and what executors may be asked for."""
-    parser.add_argument(
-        "--executor",
-        choices=tuple(EXECUTORS),
-        default="local",
-        help="where to train; default: local",
-    )
+    purpose = "where to train; default: local"
+    parser.add_argument("--executor", choices=tuple(EXECUTORS), default="local", help=purpose)
     containers = parser.add_argument_group("with --executor docker")
     for option, metavar, kind, purpose in (
         ("image", "NAME", str, "train in this image as is; default: build one"),
@@ -340,10 +314,5 @@ def add_margin(
     told: str = "slowdown that is too much",
 ) -> None:
     """Add --margin. told: what it is."""
-    parser.add_argument(
-        "--margin",
-        type=margin,
-        default=MARGIN,
-        metavar="SHARE",
-        help=f"{told}; default: 3%%",
-    )
+    purpose = f"{told}; default: 3%%"
+    parser.add_argument("--margin", type=margin, default=MARGIN, metavar="SHARE", help=purpose)

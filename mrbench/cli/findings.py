@@ -14,20 +14,11 @@ from mrbench.model.finding import Finding
 
 def add_formats(parser: argparse.ArgumentParser) -> None:
     """Add --format, --junit and --json."""
-    parser.add_argument(
-        "--format",
-        choices=reporters.FORMATS,
-        default="plain",
-        help="format of stdout; github: annotations and the step's summary; default: plain",
-    )
+    purpose = "format of stdout; github: annotations and the step's summary; default: plain"
+    parser.add_argument("--format", choices=reporters.FORMATS, default="plain", help=purpose)
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML to FILE")
-    parser.add_argument(
-        "--json",
-        nargs="?",
-        const="-",
-        metavar="FILE",
-        help="also write JSON to FILE; without FILE: as --format json",
-    )
+    purpose = "also write JSON to FILE; without FILE: as --format json"
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help=purpose)
 
 
 def print_findings(findings: Sequence[Finding], args: argparse.Namespace) -> int:

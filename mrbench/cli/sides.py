@@ -80,13 +80,8 @@ def _called(file: RecipeFile, args: argparse.Namespace) -> str:
 def add_test(parser: argparse.ArgumentParser, resume: str, pairs: int = 10) -> None:
     """Add what all tests in turns take. resume: what --resume does; pairs: the default."""
     add_margin(parser)
-    parser.add_argument(
-        "--max-pairs",
-        type=_pairs,
-        default=pairs,
-        metavar="N",
-        help=f"undecided after N pairs of runs, {FEWEST} to {MOST}; default: {pairs}",
-    )
+    purpose = f"undecided after N pairs of runs, {FEWEST} to {MOST}; default: {pairs}"
+    parser.add_argument("--max-pairs", type=_pairs, default=pairs, metavar="N", help=purpose)
     parser.add_argument("--resume", action="store_true", help=resume)
     add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")

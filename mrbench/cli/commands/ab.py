@@ -36,13 +36,8 @@ mrbench ab --recipe mine.yaml --set workers=2,8""",
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench ab`."""
     add_choice(parser, named=False)
-    parser.add_argument(
-        "--commit",
-        type=commit,
-        action="append",
-        metavar="SHA",
-        help="the old commit (40 hex digits), and again for the new one",
-    )
+    purpose = "the old commit (40 hex digits), and again for the new one"
+    parser.add_argument("--commit", type=commit, action="append", metavar="SHA", help=purpose)
     parser.add_argument(
         "--variable",
         type=variable,
@@ -51,12 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a variable of the training's environment with its old value, and again with its new",
     )
     add_set(parser, "value of a parameter of the recipes, or its old and its new one")
-    parser.add_argument(
-        "--baseline",
-        type=Path,
-        metavar="FILE",
-        help="use the noise between runs that this baseline knows of the old side",
-    )
+    purpose = "use the noise between runs that this baseline knows of the old side"
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help=purpose)
     add_test(parser, "go on with the newest test of these two in the folder of runs")
 
 

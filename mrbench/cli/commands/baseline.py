@@ -69,12 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_runs(update)
     add_json(update, "print the baseline as JSON")
     add_margin(update)
-    update.add_argument(
-        "--accept",
-        metavar="WHY",
-        default="",
-        help="accept a change that would be refused, for this reason",
-    )
+    purpose = "accept a change that would be refused, for this reason"
+    update.add_argument("--accept", metavar="WHY", default="", help=purpose)
 
 
 def _add_file(parser: argparse.ArgumentParser, purpose: str) -> None:

@@ -37,13 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ),
         examples="mrbench cache gc --older 60d --dry-run    # what would be removed",
     )
-    gc.add_argument(
-        "--older",
-        type=age,
-        default=30 * UNITS_S["d"],
-        metavar="AGE",
-        help="least age of the last use, as 12h, 30d or 8w; default: 30d",
-    )
+    purpose = "least age of the last use, as 12h, 30d or 8w; default: 30d"
+    gc.add_argument("--older", type=age, default=30 * UNITS_S["d"], metavar="AGE", help=purpose)
     gc.add_argument("--weights", action="store_true", help="remove old pretrained weights, too")
     gc.add_argument("--dry-run", action="store_true", help="print what would be removed")
     add_json(gc, inner=True)

@@ -43,12 +43,8 @@ mrbench check --baseline demo.json --margin 3%    # did runs get slower?""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench check`."""
-    parser.add_argument(
-        "suites",
-        nargs="*",
-        metavar="SUITE|RUN",
-        help="suites; default: all; with --baseline also runs to check, such as archives",
-    )
+    purpose = "suites; default: all; with --baseline also runs to check, such as archives"
+    parser.add_argument("suites", nargs="*", metavar="SUITE|RUN", help=purpose)
     parser.add_argument("--suite", nargs="+", action="extend", metavar="S", help="the same")
     add_impl(parser, "default: all of these suites")
     add_recipe(parser, "recipe and suite files to check instead")
@@ -67,11 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--baseline", type=Path, metavar="FILE", help="a baseline, by `mrbench baseline save`"
     )
     add_margin(group)
-    group.add_argument(
-        "--two-sided",
-        action="store_true",
-        help="also fail if runs are faster by the margin: is the number reproduced?",
-    )
+    purpose = "also fail if runs are faster by the margin: is the number reproduced?"
+    group.add_argument("--two-sided", action="store_true", help=purpose)
     group.add_argument(
         "--look",
         type=_look,

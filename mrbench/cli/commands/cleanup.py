@@ -37,11 +37,8 @@ class Cleaned(msgspec.Struct, frozen=True):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench cleanup`."""
     add_json(parser)
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="also remove containers whose mrbench may run on another machine",
-    )
+    purpose = "also remove containers whose mrbench may run on another machine"
+    parser.add_argument("--all", action="store_true", help=purpose)
 
 
 def main(args: argparse.Namespace) -> int:

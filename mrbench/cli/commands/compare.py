@@ -44,12 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f" runs; with several a side write {BETWEEN} between the sides; an implementation"
         " alone: A is its latest run but one, B its latest",
     )
-    parser.add_argument(
-        "--baseline",
-        type=Path,
-        metavar="FILE",
-        help="take the noise between runs from a baseline where a side is a single run",
-    )
+    purpose = "take the noise between runs from a baseline where a side is a single run"
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help=purpose)
     add_runs(parser)
     add_json(parser, "print JSON, with harmless differences too")
 

@@ -43,11 +43,8 @@ mrbench data synth DIR --images 2000 --like coco""",
     synth.add_argument("--images", type=positive, default=64, metavar="N", help="default: 64")
     how = synth.add_mutually_exclusive_group()
     how.add_argument("--size", type=_size, metavar="WxH", help="default: 640x480")
-    how.add_argument(
-        "--like",
-        choices=["coco"],
-        help="sizes, objects, outlines and bytes of an image as COCO's, to train at real size",
-    )
+    purpose = "sizes, objects, outlines and bytes of an image as COCO's, to train at real size"
+    how.add_argument("--like", choices=["coco"], help=purpose)
     synth.add_argument("--seed", type=whole, default=0, metavar="S", help="default: 0")
     add_json(synth)
     whole_folder = actions.add_parser(

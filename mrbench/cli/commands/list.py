@@ -51,11 +51,8 @@ class ListedSuite(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench list`."""
-    parser.add_argument(
-        "--rules",
-        action="store_true",
-        help="list the rules of published numbers that `mrbench parse --rule` knows instead",
-    )
+    purpose = "list the rules of published numbers that `mrbench parse --rule` knows instead"
+    parser.add_argument("--rules", action="store_true", help=purpose)
     add_json(parser)
 
 

@@ -60,18 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", type=Path, help="recipe to write, e.g. mine.yaml; never overwritten"
     )
-    parser.add_argument(
-        "--from",
-        dest="origin",
-        metavar="IMPL",
-        help="begin with a recipe that mrbench carries, e.g. 2019/detectron2",
-    )
-    parser.add_argument(
-        "--log",
-        type=Path,
-        metavar="LOG",
-        help="a log of this training: find out how to parse it",
-    )
+    purpose = "begin with a recipe that mrbench carries, e.g. 2019/detectron2"
+    parser.add_argument("--from", dest="origin", metavar="IMPL", help=purpose)
+    purpose = "a log of this training: find out how to parse it"
+    parser.add_argument("--log", type=Path, metavar="LOG", help=purpose)
     parser.add_argument("--command", dest="train", metavar="LINE", help="command that trains")
     parser.add_argument(
         "--per-device",
@@ -86,16 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accumulation", type=positive, metavar="N", help="batches of one optimizer step"
     )
-    parser.add_argument(
-        "--unit",
-        choices=get_args(Unit),
-        help="what the throughput counts; default: what a known log counts, else images",
-    )
-    parser.add_argument(
-        "--url",
-        metavar="URL",
-        help="repository to train; default: the one in the current folder",
-    )
+    purpose = "what the throughput counts; default: what a known log counts, else images"
+    parser.add_argument("--unit", choices=get_args(Unit), help=purpose)
+    purpose = "repository to train; default: the one in the current folder"
+    parser.add_argument("--url", metavar="URL", help=purpose)
     parser.add_argument(
         "--commit", type=commit, metavar="SHA", help="its commit (40 hex digits); default: HEAD"
     )

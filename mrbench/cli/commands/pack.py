@@ -30,19 +30,13 @@ mrbench pack RUN -o run.tar.gz --ro-crate""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench pack`."""
-    parser.add_argument(
-        "run",
-        metavar="RUN",
-        help="the run's folder, the end of its path, or an implementation (its latest run)",
-    )
+    purpose = "the run's folder, the end of its path, or an implementation (its latest run)"
+    parser.add_argument("run", metavar="RUN", help=purpose)
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=archive, required=True, help="a new .tar.gz"
     )
-    parser.add_argument(
-        "--ro-crate",
-        action="store_true",
-        help="add ro-crate-metadata.json: the unpacked folder is a Workflow Run RO-Crate",
-    )
+    purpose = "add ro-crate-metadata.json: the unpacked folder is a Workflow Run RO-Crate"
+    parser.add_argument("--ro-crate", action="store_true", help=purpose)
     add_runs(parser)
     add_json(parser, "print JSON: what is in the archive, what was masked and what was not")
 

@@ -63,17 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--suite", default="2019", metavar="NAME", help="suite of the recipes to try; default: 2019"
     )
-    parser.add_argument(
-        "--impl",
-        metavar="NAME",
-        help="implementation or log format; default: detected from the log",
-    )
-    parser.add_argument(
-        "--recipe",
-        type=Path,
-        metavar="FILE",
-        help="parse it by this recipe's log section, over its suite's window",
-    )
+    purpose = "implementation or log format; default: detected from the log"
+    parser.add_argument("--impl", metavar="NAME", help=purpose)
+    purpose = "parse it by this recipe's log section, over its suite's window"
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help=purpose)
     parser.add_argument(
         "--work-per-iteration",
         "--images-per-iteration",
@@ -88,22 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--window", metavar="A:B", help="iterations A+1 to B; default: the suite's")
     meaning = parser.add_argument_group("what the log does not say itself")
-    meaning.add_argument(
-        "--as",
-        dest="keys",
-        action="append",
-        metavar="'KEY: VALUE'",
-        help="a key of a recipe's log section, e.g. 'timing: cumulative'; repeat it",
-    )
+    purpose = "a key of a recipe's log section, e.g. 'timing: cumulative'; repeat it"
+    meaning.add_argument("--as", dest="keys", action="append", metavar="'KEY: VALUE'", help=purpose)
     meaning.add_argument(
         "--every", type=positive, metavar="N", help="iterations from one log line to the next"
     )
-    meaning.add_argument(
-        "--smoothing",
-        type=positive,
-        metavar="N",
-        help="iterations that each printed time is the mean of (mmengine's window_size)",
-    )
+    purpose = "iterations that each printed time is the mean of (mmengine's window_size)"
+    meaning.add_argument("--smoothing", type=positive, metavar="N", help=purpose)
     meaning.add_argument(
         "--epochs-from", type=int, choices=(0, 1), help="number of the first epoch"
     )
@@ -114,12 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also print what the log gives by this rule, and where the difference comes from;"
         " `mrbench list --rules` prints those that mrbench brings",
     )
-    rules.add_argument(
-        "--published",
-        type=quantity,
-        metavar="NUMBER[UNIT]",
-        help="with --rule: the number that was published, in the rule's unit; times as 29.3min",
-    )
+    purpose = "with --rule: the number that was published, in the rule's unit; times as 29.3min"
+    rules.add_argument("--published", type=quantity, metavar="NUMBER[UNIT]", help=purpose)
     parser.add_argument(
         "--metric",
         metavar="NAME[:max]=REGEX",

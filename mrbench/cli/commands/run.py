@@ -56,31 +56,20 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench run`."""
     add_choice(parser)
-    parser.add_argument(
-        "--commit",
-        type=commit,
-        metavar="SHA",
-        help="commit (40 hex digits) instead of the recipe's",
-    )
+    purpose = "commit (40 hex digits) instead of the recipe's"
+    parser.add_argument("--commit", type=commit, metavar="SHA", help=purpose)
     add_gpus(parser)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     add_set(parser)
     parser.add_argument("--repeat", type=rounds, default=1, metavar="N", help="rounds; default: 1")
     left = parser.add_mutually_exclusive_group()
-    left.add_argument(
-        "--missing",
-        action="store_true",
-        help="run only what is missing for --repeat valid runs of each plan, e.g. after Ctrl-C",
-    )
+    purpose = "run only what is missing for --repeat valid runs of each plan, e.g. after Ctrl-C"
+    left.add_argument("--missing", action="store_true", help=purpose)
     left.add_argument(
         "--failed", action="store_true", help="run again what has no valid run and failed last"
     )
-    parser.add_argument(
-        "--since",
-        type=moment,
-        metavar="WHEN",
-        help="with these two, count only runs that started since then, as `mrbench runs` takes it",
-    )
+    purpose = "with these two, count only runs that started since then, as `mrbench runs` takes it"
+    parser.add_argument("--since", type=moment, metavar="WHEN", help=purpose)
     parser.add_argument(
         "--budget",
         type=duration,
@@ -88,12 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin no run that would not end within TIME (90s, 30m, 2h, 1d) from now, by what"
         " earlier ones took; ends with 8 if that leaves any out",
     )
-    parser.add_argument(
-        "--registered",
-        type=Path,
-        metavar="FILE",
-        help="the runs that `mrbench register` fixed, and that were not begun yet",
-    )
+    purpose = "the runs that `mrbench register` fixed, and that were not begun yet"
+    parser.add_argument("--registered", type=Path, metavar="FILE", help=purpose)
     parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
     add_pass_variable(parser)
@@ -104,12 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser, "print JSON: plans, or one line per event")
     amount = parser.add_mutually_exclusive_group()
     add_quiet(amount, "print problems only")
-    amount.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        help="also print the commands that are run and what the training prints",
-    )
+    purpose = "also print the commands that are run and what the training prints"
+    amount.add_argument("-v", "--verbose", action="store_true", help=purpose)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -70,12 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tag", metavar="TAG", help="only runs with this tag")
     add_suite_option(parser, None, "only runs of this suite")
     add_impl(parser, "only runs of these implementations")
-    parser.add_argument(
-        "--since",
-        type=moment,
-        metavar="WHEN",
-        help="only runs that started since then: 30m, 12h, 7d or 8w ago, or a date (UTC)",
-    )
+    purpose = "only runs that started since then: 30m, 12h, 7d or 8w ago, or a date (UTC)"
+    parser.add_argument("--since", type=moment, metavar="WHEN", help=purpose)
     add_runs(parser)
     add_json(parser, "print JSON, a list of runs")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
@@ -89,28 +85,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 mrbench runs rm RUN --dry-run
 mrbench runs rm RUN""",
     )
-    rm.add_argument(
-        "run",
-        nargs="+",
-        metavar="RUN",
-        help="a run's folder, or its id as `mrbench runs` prints it",
-    )
+    purpose = "a run's folder, or its id as `mrbench runs` prints it"
+    rm.add_argument("run", nargs="+", metavar="RUN", help=purpose)
     rm.add_argument("--dry-run", action="store_true", help="print what would be removed")
     add_runs(rm, inner=True)
     add_json(rm, inner=True)
-    for name, purpose in (("tag", "give a run tags"), ("untag", "take tags from a run")):
+    for name, brief in (("tag", "give a run tags"), ("untag", "take tags from a run")):
         action = actions.add_parser(
             name,
-            help=purpose,
+            help=brief,
             description="A tag names its run wherever a command takes one. Tags change no digest"
             " of the run, and `mrbench pack` leaves them out.",
             examples=f"mrbench runs {name} RUN before-upgrade",
         )
-        action.add_argument(
-            "run",
-            metavar="RUN",
-            help="a run's folder, id or tag, or an implementation: its latest run",
-        )
+        purpose = "a run's folder, id or tag, or an implementation: its latest run"
+        action.add_argument("run", metavar="RUN", help=purpose)
         action.add_argument("tags", nargs="+", metavar="TAG", help="letters, digits and . _ + -")
         add_runs(action, inner=True)
         add_json(action, inner=True)

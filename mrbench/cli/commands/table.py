@@ -52,11 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=tables.FORMATS, default="plain", help="github: for $GITHUB_STEP_SUMMARY"
     )
     add_json(parser, "the same as --format json")
-    parser.add_argument(
-        "--columns",
-        metavar="A,B,...",
-        help="columns, in this order; an unknown name lists all",
-    )
+    purpose = "columns, in this order; an unknown name lists all"
+    parser.add_argument("--columns", metavar="A,B,...", help=purpose)
     parser.add_argument(
         "--sort", metavar="COLUMN[:desc]", help="default: by throughput, the fastest first"
     )

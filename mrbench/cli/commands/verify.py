@@ -45,17 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run's folder, the end of its path, a `mrbench pack` archive, or an implementation"
         " (its latest run); or a ledger.jsonl",
     )
-    parser.add_argument(
-        "--deep",
-        action="store_true",
-        help="read all files of its environment, if that is still in the cache",
-    )
-    parser.add_argument(
-        "--signers",
-        type=Path,
-        metavar="FILE",
-        help="who may sign, as ssh-keygen's allowed_signers: an archive must be signed by one",
-    )
+    purpose = "read all files of its environment, if that is still in the cache"
+    parser.add_argument("--deep", action="store_true", help=purpose)
+    purpose = "who may sign, as ssh-keygen's allowed_signers: an archive must be signed by one"
+    parser.add_argument("--signers", type=Path, metavar="FILE", help=purpose)
     add_runs(parser)
     add_json(parser, "print JSON, a list of runs")
 
