@@ -57,6 +57,8 @@ OF_RUNS: list[Words] = [
     ("table", "--suite", "smoke", "--relative-to", "torchvision", "--sort", "gpus"),
     ("compare", RUN, OTHER),
     ("compare", OTHER, RUN, "--json"),
+    ("history",),
+    ("history", "--json"),
     ("report", "-o", "report.html"),
     ("pack", RUN, "-o", "run.tar.gz"),
     ("verify", RUN),

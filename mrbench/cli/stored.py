@@ -56,7 +56,7 @@ def named(words: Sequence[str], folder: Path, suite: str | None = None) -> Named
             suites += suites_called(word, folder)
             continue
         try:
-            run = _stored(latest(word, folder), folder)
+            run = stored(latest(word, folder), folder)
         except MrbenchError as exc:
             if not Path(word).exists():
                 if "/" not in word and not word.endswith(SUFFIXES):
@@ -71,7 +71,8 @@ def named(words: Sequence[str], folder: Path, suite: str | None = None) -> Named
     return Named(suites, runs, code)
 
 
-def _stored(name: str, folder: Path) -> StoredRun:
+def stored(name: str, folder: Path) -> StoredRun:
+    """Read a run by its name; MrbenchError where it cannot be, or was edited."""
     with opened(name, folder) as run:
         record, edited = rundir.load_checked(run.folder.record, run.record_name)
     if edited:

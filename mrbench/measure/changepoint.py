@@ -12,8 +12,7 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from statistics import median
-
-import msgspec
+from typing import NamedTuple
 
 from mrbench.measure.student import t_quantile, t_tail
 
@@ -27,7 +26,7 @@ SMALLEST = 1e-4  # deviation: equal values have noise all the same
 PROFILE = 7.35  # likelihood ratio of a place, 95 %: Hansen, Econometrica 68 (2000) 575-603
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(NamedTuple):
     """A change of level before index `at`, which is from `first` to `last` (95 %); or a drift.
 
     change, low, high: of the mean, with its 95 % interval. p: how often noise alone shows such a
@@ -44,11 +43,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     gradual: bool = False
 
 
-class Steps(msgspec.Struct, frozen=True, kw_only=True):
+class Steps(NamedTuple):
     """All changes, in order. deviation: of values from their level; correlation: of neighbours."""
 
-    count: int
-    steps: tuple[Step, ...]
+    length: int
+    steps: Sequence[Step]
     deviation: float
     correlation: float
 
@@ -69,18 +68,13 @@ def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
     long = [(a, b) for a, b in pairwise(edges) if b - a >= 2 * LEAST]
     drifts = [series.drift(a, b) for a, b in long if series.drifts(a, series.best(a, b), b)]
     steps += [drift for drift in drifts if drift.p * (len(edges) - 1) <= FALSE_ALARMS]
-    return Steps(
-        count=len(values),
-        steps=tuple(sorted(steps, key=lambda step: step.at)),
-        deviation=deviation,
-        correlation=correlation,
-    )
+    return Steps(len(values), sorted(steps, key=lambda step: step.at), deviation, correlation)
 
 
 def detectable(found: Steps, newest: int, after: int) -> float:
-    """Return which change is found 9 times of 10 before the last `after` of the newest values."""
+    """Return which change is mostly found before the last `after` of the newest values."""
     wider, freedom = _alike(found.correlation, newest)
-    t = t_quantile(freedom, FALSE_ALARMS / _tests(found.count)) + t_quantile(freedom, 0.2)
+    t = t_quantile(freedom, FALSE_ALARMS / _tests(found.length)) + t_quantile(freedom, 0.1)
     return t * wider * found.deviation * math.sqrt(1 / (newest - after) + 1 / after)
 
 
@@ -159,23 +153,21 @@ class _Series:
         share = wider * math.sqrt(1 / (k - a) + 1 / (b - k))
         change, error = self._mean(k, b) - self._mean(a, k), share * self._deviation(squares, n)
         middle, more = median(self.raw[a:b]), max(FEW / len(self.raw), 1.0)
-        near = [self._near(x, middle, more) for x in self.raw[a:b]]  # outliers as on either side
+        short = min(k - a, b - k) < 2 * LEAST  # a group of outliers is no level
+        near = [
+            self._near(x, middle, more) if short else self.x[i]
+            for i, x in enumerate(self.raw[a:b], a)
+        ]
         means = [sum(side) / len(side) for side in (near[: k - a], near[k - a :])]
         left = sum((x - means[i >= k - a]) ** 2 for i, x in enumerate(near))
         ratios = change / error, (means[1] - means[0]) / (share * self._deviation(left, n))
         p = max(t_tail(ratio, freedom) for ratio in ratios) * _tests(len(self.x))
         most = max(squares, n * self.least**2) * math.exp(PROFILE * wider**2 / n)
         places = [i for i in range(a + 1, b) if self._rss(a, b) - self.gain(a, i, b) <= most]
+        p = 1.0 if self.drifts(a, k, b) else min(p, 1.0)
         reach = t_quantile(freedom) * error
-        return Step(
-            at=k,
-            first=min(places),
-            last=max(places),
-            change=change,
-            low=change - reach,
-            high=change + reach,
-            p=1.0 if self.drifts(a, k, b) else min(p, 1.0),
-        )
+        ends = change - reach, change + reach
+        return Step(k, min(places), max(places), change, *ends, p)
 
     def drifts(self, a: int, k: int, b: int) -> bool:
         """Tell whether a straight line fits [a, b) better than a step before k."""
@@ -188,17 +180,10 @@ class _Series:
         change = slope * (n - 1)
         error = wider * self._deviation(sum(x * x for x in rest), n) * (n - 1)
         error /= math.sqrt(n * (n * n - 1) / 12)
+        p = 2 * t_tail(change / error, freedom)  # of two kinds of tests
         reach = t_quantile(freedom) * error
-        return Step(
-            at=(a + b) // 2,
-            first=a + 1,
-            last=b - 1,
-            change=change,
-            low=change - reach,
-            high=change + reach,
-            p=min(2 * t_tail(change / error, freedom), 1.0),
-            gradual=True,
-        )
+        ends = change - reach, change + reach
+        return Step((a + b) // 2, a + 1, b - 1, change, *ends, p, gradual=True)
 
     def _deviation(self, squares: float, n: int) -> float:
         return max(math.sqrt(squares / (n - 2)), self.least)

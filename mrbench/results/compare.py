@@ -135,19 +135,20 @@ def concluded(found: Ratio, a: ComparedSide, b: ComparedSide) -> str:
         who = "both are single runs" if single[1:] else f"{''.join(single)} is a single run"
         if {*a.runs} & {*b.runs}:
             who = "a run stands on both sides"
-        return f"B is {_faster(found.ratio)}; what the next runs would show is not known, as {who}"
+        return f"B is {faster(found.ratio)}; what the next runs would show is not known, as {who}"
     ends = sorted((found.low, found.high))
     if ends[0] <= 1 <= ends[1]:
         return (
-            f"No difference is shown: B is between {_faster(ends[0])} and {_faster(ends[1])} (95 %"
+            f"No difference is shown: B is between {faster(ends[0])} and {faster(ends[1])} (95 %"
             " interval)"
         )
     shares = sorted(100 * abs(end - 1) for end in ends)
     both = f"{_share(shares[0])} to {_share(shares[1])} %"
-    return f"B is {_faster(found.ratio)} (95 % interval {both})"
+    return f"B is {faster(found.ratio)} (95 % interval {both})"
 
 
-def _faster(value: float) -> str:
+def faster(value: float) -> str:
+    """Return a ratio of speeds as `1.2 % faster`."""
     word = "faster" if value > 1 else "slower"
     return f"{_share(100 * abs(value - 1))} % {word}" if value != 1 else "as fast"
 

@@ -33,31 +33,30 @@ def histories(records: Sequence[RunRecord]) -> list[History]:
     for record in sorted(records, key=lambda record: record.started):
         known = series.setdefault((record.plan.suite, series_key(record.plan)), [])
         own = terms(record)
-        runs = next((runs for facts, runs in known if facts == own), None)
-        runs = runs or next((runs for facts, runs in known if not forbidding(facts, own)), None)
-        if runs is None:
+        alike = (runs for facts, runs in known if facts == own or not forbidding(facts, own))
+        if (runs := next(alike, None)) is None:
             known.append((own, runs := []))
         runs.append(record)
     keys = {key for _, key in series}
     return [
-        history(runs, series_name(key, keys))
+        _history(runs, series_name(key, keys))
         for (_, key), known in sorted(series.items())
         for _, runs in known
         if any(_counts(run) for run in runs)
     ]
 
 
-def history(records: Sequence[RunRecord], name: str) -> History:
+def _history(records: Sequence[RunRecord], name: str) -> History:
     """Return the history of runs of one series, oldest first; at least one counts."""
     runs = [record for record in records if _counts(record)]
     rates = [run.throughput or 0.0 for run in runs]
     found = find_steps([math.log(rate) for rate in rates], max(map(rounding, runs)) / math.sqrt(3))
     newest = len(runs) - (found.steps[-1].at if found.steps else 0)
-    known, several = len(runs) > 1, newest >= 2 * LEAST
+    drifts = any(step.gradual for step in found.steps)
+    known = newest >= 2 * LEAST and not drifts
     plan = runs[-1].plan
     return History(
         suite=plan.suite,
-        implementation=plan.implementation,
         name=name,
         hardware=hardware(runs[-1]),
         window=str(plan.window),
@@ -68,20 +67,15 @@ def history(records: Sequence[RunRecord], name: str) -> History:
         ),
         left_out=len(records) - len(runs),
         changes=tuple(_change(runs, step) for step in found.steps),
-        noise=found.deviation if known else None,
-        correlation=found.correlation if known else None,
-        detectable=_share(detectable(found, newest, newest // 2)) if several else None,
-        detectable_newest=_share(detectable(found, newest, LEAST)) if several else None,
+        noise=found.deviation if runs[1:] else None,
+        correlation=found.correlation if runs[1:] else None,
+        detectable=_share(detectable(found, newest, newest // 2)) if known else None,
+        detectable_newest=_share(detectable(found, newest, LEAST)) if known else None,
     )
 
 
-def changes(records: Sequence[RunRecord]) -> Sequence[Change]:
-    """Return when the speed of runs of one series changed, oldest first; all of them count."""
-    return history(records, "").changes if records else ()
-
-
 def _counts(record: RunRecord) -> bool:
-    return counts(record) and bool(record.throughput) and record.turn is None
+    return counts(record) and (record.throughput or 0.0) > 0 and record.turn is None
 
 
 def _change(runs: Sequence[RunRecord], step: Step) -> Change:
@@ -92,13 +86,17 @@ def _change(runs: Sequence[RunRecord], step: Step) -> Change:
         at=step.at,
         before=before,
         after=after,
-        ratio=math.exp(step.change),
-        low_ratio=math.exp(step.low),
-        high_ratio=math.exp(step.high),
+        ratio=_exp(step.change),
+        low_ratio=_exp(step.low),
+        high_ratio=_exp(step.high),
         p=step.p,
         gradual=step.gradual,
         differences={part: members for part, members in parts.items() if members},
     )
+
+
+def _exp(change: float) -> float:
+    return math.exp(min(change, 700.0))  # records may claim speeds whose ratio no float can hold
 
 
 def _share(change: float) -> float:

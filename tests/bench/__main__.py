@@ -5,6 +5,7 @@ import accuracy
 import clocks
 import coverage
 import gate
+import history
 import parse_speed
 import ratios
 import run_overhead
@@ -26,6 +27,7 @@ BENCHES = {
     "windows that are not steady": unsteady,
     "the gate's verdicts": gate,
     "old against new in turns": ab,
+    "changes in a history of runs": history,
 }
 
 for name, bench in BENCHES.items():

@@ -14,8 +14,8 @@ from mrbench.measure.sequential import MOST, Terms
 
 COMMAND = Command(
     group="Look at runs",
-    order=15,
-    brief="the commit that made it slower",
+    order=16,
+    brief="commit that made it slower",
     help=(
         "Find the commit that made a training slower: git's bisect, with tests as of `mrbench ab`"
         " as the judge. Ends with 7 if the commit is found, 0 if --bad is not slower by the margin,"
