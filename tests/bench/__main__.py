@@ -8,6 +8,7 @@ import gate
 import history
 import parse_speed
 import ratios
+import results_build
 import run_overhead
 import startup
 import table_speed
@@ -19,6 +20,7 @@ BENCHES = {
     "overhead of a run": run_overhead,
     "telemetry": telemetry_cost,
     "tables of many runs": table_speed,
+    "a page of many archives": results_build,
     "reading a log": parse_speed,
     "accuracy of ways to read a log": accuracy,
     "clocks that are wrong": clocks,
