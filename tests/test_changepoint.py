@@ -22,7 +22,7 @@ def test_a_step_is_found_where_it_is_with_its_size() -> None:
     (step,) = find_steps(values).steps
     assert step.at == 14
     assert step.first <= 14 <= step.last
-    assert step.low < -0.05 < step.high < 0
+    assert abs(step.change + 0.05) < step.reach < 0.02
     assert step.p < 0.001
     assert not step.gradual
 
@@ -54,7 +54,7 @@ def test_what_wanders_from_day_to_day_needs_more() -> None:
 def test_a_drift_is_called_gradual() -> None:
     (drift,) = find_steps([x - 0.002 * i for i, x in enumerate(noise(50))]).steps
     assert drift.gradual
-    assert drift.low < -0.1 < drift.high < -0.08
+    assert abs(drift.change + 0.1) < drift.reach < 0.02
 
 
 @pytest.mark.parametrize("count", range(8))
@@ -65,5 +65,5 @@ def test_short_series_of_equal_values_have_no_change(count: int) -> None:
 def test_equal_values_that_jump_are_found_within_finite_bounds() -> None:
     (step,) = find_steps([0.0] * 5 + [-0.1] * 5).steps
     assert step.at == step.first == step.last == 5
-    assert math.isfinite(step.low)
+    assert math.isfinite(step.reach)
     assert step.change == pytest.approx(-0.1)

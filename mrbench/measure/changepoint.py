@@ -29,16 +29,15 @@ PROFILE = 7.35  # likelihood ratio of a place, 95 %: Hansen, Econometrica 68 (20
 class Step(NamedTuple):
     """A change of level before index `at`, which is from `first` to `last` (95 %); or a drift.
 
-    change, low, high: of the mean, with its 95 % interval. p: how often noise alone shows such a
-    change anywhere in the series, at most. gradual: a drift, from index first - 1 to last.
+    change: of the mean, +- reach (95 %). p: how often noise alone shows such a change anywhere in
+    the series, at most. gradual: a drift, from index first - 1 to last.
     """
 
     at: int
     first: int
     last: int
     change: float
-    low: float
-    high: float
+    reach: float
     p: float
     gradual: bool = False
 
@@ -72,10 +71,11 @@ def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
 
 
 def detectable(found: Steps, newest: int, after: int) -> float:
-    """Return which change is mostly found before the last `after` of the newest values."""
+    """Return which loss, a share, is mostly found before the last `after` of the newest values."""
     wider, freedom = _alike(found.correlation, newest)
     t = t_quantile(freedom, FALSE_ALARMS / _tests(found.length)) + t_quantile(freedom, 0.1)
-    return t * wider * found.deviation * math.sqrt(1 / (newest - after) + 1 / after)
+    error = wider * found.deviation * math.sqrt(1 / (newest - after) + 1 / after)
+    return -math.expm1(-t * error)
 
 
 def _tests(count: int) -> int:
@@ -152,12 +152,10 @@ class _Series:
         wider, freedom = _alike(correlation, n)
         share = wider * math.sqrt(1 / (k - a) + 1 / (b - k))
         change, error = self._mean(k, b) - self._mean(a, k), share * self._deviation(squares, n)
-        middle, more = median(self.raw[a:b]), max(FEW / len(self.raw), 1.0)
-        short = min(k - a, b - k) < 2 * LEAST  # a group of outliers is no level
-        near = [
-            self._near(x, middle, more) if short else self.x[i]
-            for i, x in enumerate(self.raw[a:b], a)
-        ]
+        near = self.x[a:b]
+        if min(k - a, b - k) < 2 * LEAST:  # a group of outliers is no level
+            middle, more = median(self.raw[a:b]), max(FEW / len(self.raw), 1.0)
+            near = [self._near(x, middle, more) for x in self.raw[a:b]]
         means = [sum(side) / len(side) for side in (near[: k - a], near[k - a :])]
         left = sum((x - means[i >= k - a]) ** 2 for i, x in enumerate(near))
         ratios = change / error, (means[1] - means[0]) / (share * self._deviation(left, n))
@@ -165,9 +163,7 @@ class _Series:
         most = max(squares, n * self.least**2) * math.exp(PROFILE * wider**2 / n)
         places = [i for i in range(a + 1, b) if self._rss(a, b) - self.gain(a, i, b) <= most]
         p = 1.0 if self.drifts(a, k, b) else min(p, 1.0)
-        reach = t_quantile(freedom) * error
-        ends = change - reach, change + reach
-        return Step(k, min(places), max(places), change, *ends, p)
+        return Step(k, min(places), max(places), change, t_quantile(freedom) * error, p)
 
     def drifts(self, a: int, k: int, b: int) -> bool:
         """Tell whether a straight line fits [a, b) better than a step before k."""
@@ -182,8 +178,7 @@ class _Series:
         error /= math.sqrt(n * (n * n - 1) / 12)
         p = 2 * t_tail(change / error, freedom)  # of two kinds of tests
         reach = t_quantile(freedom) * error
-        ends = change - reach, change + reach
-        return Step((a + b) // 2, a + 1, b - 1, change, *ends, p, gradual=True)
+        return Step((a + b) // 2, a + 1, b - 1, change, reach, p, gradual=True)
 
     def _deviation(self, squares: float, n: int) -> float:
         return max(math.sqrt(squares / (n - 2)), self.least)

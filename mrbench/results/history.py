@@ -52,8 +52,7 @@ def _history(records: Sequence[RunRecord], name: str) -> History:
     rates = [run.throughput or 0.0 for run in runs]
     found = find_steps([math.log(rate) for rate in rates], max(map(rounding, runs)) / math.sqrt(3))
     newest = len(runs) - (found.steps[-1].at if found.steps else 0)
-    drifts = any(step.gradual for step in found.steps)
-    known = newest >= 2 * LEAST and not drifts
+    known = newest >= 2 * LEAST and not any(step.gradual for step in found.steps)
     plan = runs[-1].plan
     return History(
         suite=plan.suite,
@@ -69,8 +68,8 @@ def _history(records: Sequence[RunRecord], name: str) -> History:
         changes=tuple(_change(runs, step) for step in found.steps),
         noise=found.deviation if runs[1:] else None,
         correlation=found.correlation if runs[1:] else None,
-        detectable=_share(detectable(found, newest, newest // 2)) if known else None,
-        detectable_newest=_share(detectable(found, newest, LEAST)) if known else None,
+        detectable=detectable(found, newest, newest // 2) if known else None,
+        detectable_newest=detectable(found, newest, LEAST) if known else None,
     )
 
 
@@ -87,8 +86,8 @@ def _change(runs: Sequence[RunRecord], step: Step) -> Change:
         before=before,
         after=after,
         ratio=_exp(step.change),
-        low_ratio=_exp(step.low),
-        high_ratio=_exp(step.high),
+        low_ratio=_exp(step.change - step.reach),
+        high_ratio=_exp(step.change + step.reach),
         p=step.p,
         gradual=step.gradual,
         differences={part: members for part, members in parts.items() if members},
@@ -97,8 +96,3 @@ def _change(runs: Sequence[RunRecord], step: Step) -> Change:
 
 def _exp(change: float) -> float:
     return math.exp(min(change, 700.0))  # records may claim speeds whose ratio no float can hold
-
-
-def _share(change: float) -> float:
-    """Return a slowdown as a share of the speed before."""
-    return -math.expm1(-change)
