@@ -27,11 +27,8 @@ def read_stored(path: Path, suites: Sequence[str] = ()) -> tuple[Baseline, Mappi
 def require_suite(stored: Baseline, suites: Sequence[str], path: Path) -> None:
     """Raise RecipeError for a baseline that is of none of the suites, where any are named."""
     if suites and stored.suite not in suites:
-        raise RecipeError(
-            f"is of suite {stored.suite!r}",
-            f"give --suite {stored.suite}, or the baseline of {suites[0]}",
-            file=path,
-        )
+        remedy = f"give --suite {stored.suite}, or the baseline of {suites[0]}"
+        raise RecipeError(f"is of suite {stored.suite!r}", remedy, file=path)
 
 
 def read_series(

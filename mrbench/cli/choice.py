@@ -202,10 +202,8 @@ def executor(args: argparse.Namespace) -> Executor:
     """Return the executor that the arguments choose; RecipeError for options of another."""
     cool_down = None
     if getattr(args, "budget", None) is not None and args.executor not in STARTED_HERE:
-        raise RecipeError(
-            f"--budget and --executor {args.executor}: a job waits for as long as the queue is",
-            "leave --budget out; --time limits each job",
-        )
+        text = f"--budget and --executor {args.executor}: a job waits for as long as the queue is"
+        raise RecipeError(text, "leave --budget out; --time limits each job")
     if args.environment is not None and args.container is not None:
         text = "--environment and --container: the container has an interpreter of its own"
         raise RecipeError(text, "leave one of them out")
@@ -217,8 +215,6 @@ def executor(args: argparse.Namespace) -> Executor:
         asked = getattr(options, name) != getattr(ExecutorOptions(), name)
         if asked and name not in OPTIONS[args.executor]:
             takers = " or ".join(other for other, names in OPTIONS.items() if name in names)
-            raise RecipeError(
-                f"--{name.replace('_', '-')} is for --executor {takers}",
-                "add that, or leave it out",
-            )
+            text = f"--{name.replace('_', '-')} is for --executor {takers}"
+            raise RecipeError(text, "add that, or leave it out")
     return EXECUTORS[args.executor](options)

@@ -25,10 +25,8 @@ def points(sets: Sets) -> Iterator[Mapping[str, str]]:
             raise RecipeError(f"--set {name}: given twice", f"give --set {name}={all_}")
     number = math.prod(len(values) for _, values in sets)
     if number > MOST_POINTS:
-        raise RecipeError(
-            f"--set: {number} combinations are too many",
-            f"give at most {MOST_POINTS}, in several commands if need be",
-        )
+        text = f"--set: {number} combinations are too many"
+        raise RecipeError(text, f"give at most {MOST_POINTS}, in several commands if need be")
     for values in itertools.product(*(values for _, values in sets)):
         yield dict(zip(names, values, strict=True))
 

@@ -73,10 +73,8 @@ def choose(args: argparse.Namespace, planned: Planned) -> Remaining:
         scheduled, terms = bind(args, planned)
         return Remaining(scheduled, registered=terms)
     if args.failed and args.repeat > 1:
-        raise RecipeError(
-            f"--failed runs each once, not {args.repeat} times",
-            f"give --missing --repeat {args.repeat}, which runs the failed ones, too",
-        )
+        remedy = f"give --missing --repeat {args.repeat}, which runs the failed ones, too"
+        raise RecipeError(f"--failed runs each once, not {args.repeat} times", remedy)
     if args.since and not (args.failed or args.missing):
         raise RecipeError("--since is for --missing and --failed", "add one, or leave it out")
     lines: list[str] = []

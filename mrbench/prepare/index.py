@@ -124,10 +124,8 @@ def find_file(package: str, sha256: str, wheels: Path | None) -> File:
         if item.sha256 == sha256:
             return item
     where = f"{wheels} has" if wheels else "the package index has"
-    raise NoSuchFileError(
-        f"{where} no sdist, and no wheel for any platform, of {package} with SHA-256 {sha256}",
-        "give the SHA-256 of one of them",
-    )
+    text = f"{where} no sdist, and no wheel for any platform, of {package} with SHA-256 {sha256}"
+    raise NoSuchFileError(text, "give the SHA-256 of one of them")
 
 
 def _candidates(package: PylockPackage) -> tuple[str, list[File]]:

@@ -222,11 +222,9 @@ def load_path(path: Path, *, locked: bool = True, given: Given = NONE) -> Recipe
     beside = real_path(path).parent / SUITE
     if not (beside.exists() or beside.is_symlink()):
         parameters.read_recipe(path)  # what is wrong with the recipe itself comes first
-        raise RecipeError(
-            f"there is no {SUITE} beside it, which states the window and the hardware",
-            f"write {beside}; `mrbench new FILE` writes a recipe with one",
-            file=path,
-        )
+        text = f"there is no {SUITE} beside it, which states the window and the hardware"
+        remedy = f"write {beside}; `mrbench new FILE` writes a recipe with one"
+        raise RecipeError(text, remedy, file=path)
     return load_file(
         path,
         suite_name=suite_name_of(path),

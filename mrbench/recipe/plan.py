@@ -170,10 +170,9 @@ def _check_gpus(file: RecipeFile, count: int) -> None:
     if not fits:
         allowed = ", ".join(str(n) for n in rule.allowed)
         more = f" or a multiple of {rule.multiples_of}" if rule.multiples_of else ""
-        raise RecipeError(
-            f"{file.name} cannot train on {count} GPUs, only on {allowed}{more}",
-            "choose such a count with --gpus, or leave this implementation out with --impl",
-        )
+        text = f"{file.name} cannot train on {count} GPUs, only on {allowed}{more}"
+        remedy = "choose such a count with --gpus, or leave this implementation out with --impl"
+        raise RecipeError(text, remedy)
 
 
 def _check_consumed(file: RecipeFile, count: int, nodes: int) -> None:
@@ -213,10 +212,8 @@ def _source(
     """Apply --commit and --gpus; either makes the recipe's tree id meaningless."""
     source = file.recipe.source
     if commit is not None and source.package:
-        raise RecipeError(
-            f"{file.name} trains {source.package} of a package index, which has no commits",
-            "leave the commit out, or this implementation with --impl",
-        )
+        text = f"{file.name} trains {source.package} of a package index, which has no commits"
+        raise RecipeError(text, "leave the commit out, or this implementation with --impl")
     extra: tuple[Substitution, ...] = ()
     if other:
         extra = tuple(

@@ -43,13 +43,9 @@ def validate(recipe: Recipe, place: Place) -> None:
     for key, text in _templates(recipe):
         for name in PLACEHOLDER.findall(text):
             if OLD_NAMES.get(name, name) not in PLACEHOLDERS:
-                raise PlaceholderError(
-                    f"unknown placeholder {{{name}}}",
-                    suggest(name, (*recipe.parameters, *PLACEHOLDERS)),
-                    file=place.file,
-                    line=place.line(key),
-                    key=key,
-                )
+                what = f"unknown placeholder {{{name}}}"
+                remedy = suggest(name, (*recipe.parameters, *PLACEHOLDERS))
+                raise PlaceholderError(what, remedy, file=place.file, line=place.line(key), key=key)
     _check_converted(recipe, place)
 
 

@@ -221,11 +221,8 @@ class _Reader:
         """Limit the size after aliases are expanded; RecipeError beyond it."""
         self.size += 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
         if self.size > MAX_BYTES:
-            raise RecipeError(
-                f"larger than {MAX_BYTES >> 20} MiB with what its aliases repeat",
-                "this is not a recipe",
-                file=self.place.file,
-            )
+            text = f"larger than {MAX_BYTES >> 20} MiB with what its aliases repeat"
+            raise RecipeError(text, "this is not a recipe", file=self.place.file)
 
     def struct(self, kind: inspect.StructType, node: yaml.Node, key: str) -> dict[str, object]:
         """Return a struct's keys and values: no unknown keys, none missing, none twice."""

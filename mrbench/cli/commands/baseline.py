@@ -89,11 +89,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _save(args: argparse.Namespace) -> int:
     if args.baseline.exists():
-        raise MrbenchError(
-            "already exists",
-            "`mrbench baseline update` keeps its history, or remove it",
-            file=args.baseline,
-        )
+        remedy = "`mrbench baseline update` keeps its history, or remove it"
+        raise MrbenchError("already exists", remedy, file=args.baseline)
     chosen = named(named_words(args) or chosen_suites(args.runs), args.runs, args.suite)
     suites = chosen.all_suites
     if len(suites) != 1:
@@ -138,11 +135,8 @@ def _update(args: argparse.Namespace) -> int:
     if refused and not args.accept:
         for text in refused:
             print(f"mrbench: {text}", file=sys.stderr)
-        raise CheckFailed(
-            "left as it was",
-            "look into it, or give the reason with --accept WHY",
-            file=args.baseline,
-        )
+        remedy = "look into it, or give the reason with --accept WHY"
+        raise CheckFailed("left as it was", remedy, file=args.baseline)
     write_baseline(args.baseline, new)
     _print_slowed(groups)
     if args.json:

@@ -41,11 +41,9 @@ def within(call: Callable[[], T], *, key: str) -> T:
     try:
         return call()
     except _TooLong:
-        raise MeasureError(
-            f"the pattern takes more than {MOST_S:g} s over a part of the log",
-            "repeat nothing that is repeated itself, as in (a+)+, and begin with a fixed word",
-            key=key,
-        ) from None
+        text = f"the pattern takes more than {MOST_S:g} s over a part of the log"
+        remedy = "repeat nothing that is repeated itself, as in (a+)+, and begin with a fixed word"
+        raise MeasureError(text, remedy, key=key) from None
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)

@@ -36,11 +36,9 @@ def worked_out(stated: FlopsPerUnit, sequence_length: int | None) -> Flops:
     if stated.attention_formula is not None:
         attention = evaluate(stated.attention_formula, values, "attention_formula")
         if attention > per_unit:
-            raise RecipeError(
-                f"attention has {attention:.4g} operations, the whole only {per_unit:.4g}",
-                "give in attention_formula the part of formula that is attention",
-                key="attention_formula",
-            )
+            text = f"attention has {attention:.4g} operations, the whole only {per_unit:.4g}"
+            remedy = "give in attention_formula the part of formula that is attention"
+            raise RecipeError(text, remedy, key="attention_formula")
     return Flops(
         per_unit=per_unit,
         attention_per_unit=attention,

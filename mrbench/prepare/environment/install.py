@@ -83,10 +83,8 @@ def _require_locked(env: Environment, lock: bytes, frozen: Sequence[str]) -> Non
     for name, versions in pinned.items():
         found = installed.get(name)
         if name not in supplied and found and not any(lockfile.same(found, v) for v in versions):
-            raise LaunchError(
-                f"environment: {name} {found} is installed, the lock has {' or '.join(versions)}",
-                "correct the step of environment.build that installs it",
-            )
+            text = f"environment: {name} {found} is installed, the lock has {' or '.join(versions)}"
+            raise LaunchError(text, "correct the step of environment.build that installs it")
 
 
 def options_for(wheels: Path | None) -> list[str]:

@@ -83,10 +83,8 @@ def require_recorded(place: Path) -> None:
             padded = digest.removeprefix("sha256=") + "=" * (-len(digest[7:]) % 4)
             if base64.urlsafe_b64decode(padded).hex() != _sha256(file):
                 package = record.parent.name.partition("-")[0]
-                raise LaunchError(
-                    f"{package}: {name} is not as its RECORD says: uv's cache was changed",
-                    f"`uv cache clean {package}`, and run again",
-                )
+                text = f"{package}: {name} is not as its RECORD says: uv's cache was changed"
+                raise LaunchError(text, f"`uv cache clean {package}`, and run again")
 
 
 def require_unchanged(place: Path) -> None:

@@ -46,10 +46,8 @@ def create(
     with _locked(folder) as lock:
         old = manifest.read_manifest(folder) if (folder / MANIFEST).exists() else None
         if old and old.platform != manifest.this_platform():
-            raise UnavailableError(
-                f"{folder} is for {old.platform}, this is {manifest.this_platform()}",
-                "name another folder",
-            )
+            text = f"{folder} is for {old.platform}, this is {manifest.this_platform()}"
+            raise UnavailableError(text, "name another folder")
         recipes = dict(old.recipes) if old else {}
         itself = dict(old.itself) if old else {}
         itself |= own.collect(folder, pythons, mirror, functools.partial(stage, "mrbench"))

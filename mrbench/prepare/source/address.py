@@ -102,7 +102,5 @@ def _in_folder(base: Path, tail: str) -> str:
         for folder in (place, place / ".git"):
             if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
                 return f"file://{quote(str(real_path(folder)))}"
-    raise UnreachableError(
-        f"mirror {base}: holds neither {tail}.git nor {tail}",
-        "put the repository there, or name another --mirror",
-    )
+    text = f"mirror {base}: holds neither {tail}.git nor {tail}"
+    raise UnreachableError(text, "put the repository there, or name another --mirror")

@@ -111,11 +111,9 @@ def _check_out(
         source.commit, run("write-tree", "--missing-ok").decode().strip(), base_tree, after
     )
     if not tree.intact(folder, record):
-        raise WorkspaceError(
-            f"the files do not come out as {record.tree} says",
-            "set MRBENCH_HOME to a folder on an ordinary file system",
-            file=folder,
-        )
+        text = f"the files do not come out as {record.tree} says"
+        remedy = "set MRBENCH_HOME to a folder on an ordinary file system"
+        raise WorkspaceError(text, remedy, file=folder)
     return record
 
 
@@ -219,7 +217,5 @@ def _check_links(
         real = Path(os.path.realpath(folder / file.path))  # through other links
         inside &= real.is_relative_to(real_path(folder))
         if not inside or ".git" in (*target.parts, *real.parts):
-            raise WorkspaceError(
-                f"the patches make {file.path} a link to {target}, outside the checkout",
-                "remove it",
-            )
+            text = f"the patches make {file.path} a link to {target}, outside the checkout"
+            raise WorkspaceError(text, "remove it")

@@ -152,10 +152,8 @@ def _gitpython() -> ModuleType:
         if shutil.which("git") is None:
             remedy = "install it (Debian: apt install git)"
             raise UnavailableError("git cannot be run", remedy) from exc
-        raise UnavailableError(
-            "git is there, but cannot be started",
-            "allow more open files and processes (ulimit -n, ulimit -u)",
-        ) from exc
+        remedy = "allow more open files and processes (ulimit -n, ulimit -u)"
+        raise UnavailableError("git is there, but cannot be started", remedy) from exc
     return gitpython
 
 

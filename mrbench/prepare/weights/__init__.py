@@ -151,8 +151,5 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
             return url
     finally:
         beside.unlink(missing_ok=True)
-    raise UnavailableError(
-        "; ".join(failures),
-        "try again, or get them elsewhere and name their folder with --weights DIR",
-        key=f"weights {item.file}",
-    )
+    remedy = "try again, or get them elsewhere and name their folder with --weights DIR"
+    raise UnavailableError("; ".join(failures), remedy, key=f"weights {item.file}")

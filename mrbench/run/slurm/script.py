@@ -68,10 +68,8 @@ def _directives(order: Order) -> Iterator[str]:
 def check_time(text: str) -> None:
     """Refuse what Slurm does not read as a time limit."""
     if not _TIME.fullmatch(text):
-        raise RecipeError(
-            f"--time {text!r} is not a time limit",
-            "give minutes, [hours:]minutes:seconds or days-hours, as 90 or 1:30:00",
-        )
+        remedy = "give minutes, [hours:]minutes:seconds or days-hours, as 90 or 1:30:00"
+        raise RecipeError(f"--time {text!r} is not a time limit", remedy)
 
 
 def _minutes(limit_s: float) -> int:

@@ -187,10 +187,9 @@ def ensure_image(
         return client.images.pull(name)
     except docker.errors.DockerException as exc:
         reason = meaning(str(getattr(exc, "explanation", None) or exc)).text
-        raise UnavailableError(
-            f"image {name} is neither here nor to be had ({reason})",
-            "check its name, or build on another with --base-image",
-        ) from exc
+        text = f"image {name} is neither here nor to be had ({reason})"
+        remedy = "check its name, or build on another with --base-image"
+        raise UnavailableError(text, remedy) from exc
 
 
 def unbuildable(env: Environment) -> Problem | None:

@@ -72,11 +72,8 @@ def draw(folder: Path, spec: SyntheticData, tell: Tell = _silent) -> bool:
         _make(folder, spec, None, "name another folder", tell)
         return True
     if names != {MARKER, "annotations", *(images for images, _ in SETS.values())}:
-        raise RecipeError(
-            "is not empty, and not a drawn dataset alone",
-            "name a new or an empty folder",
-            file=folder,
-        )
+        text = "is not empty, and not a drawn dataset alone"
+        raise RecipeError(text, "name a new or an empty folder", file=folder)
     if read_marker(folder) == _identity(spec):
         return False
     _make_anew(folder, spec, "name another folder", tell)
@@ -143,11 +140,8 @@ def _make(
     except OSError as exc:
         if old is None and read_marker(folder) == _identity(spec):
             return  # another process was faster, and its bytes are the same
-        raise UnavailableError(
-            f"cannot write the synthetic data ({exc.strerror})",
-            f"make room there, or {otherwise}",
-            file=folder,
-        ) from exc
+        text = f"cannot write the synthetic data ({exc.strerror})"
+        raise UnavailableError(text, f"make room there, or {otherwise}", file=folder) from exc
 
 
 def _members(images: int) -> dict[str, range]:
