@@ -12,6 +12,7 @@ from mrbench.cli.values import (
     RANDOM,
     SYNTHETIC,
     aggregation,
+    commit,
     counts,
     degrees,
     folder_or_random,
@@ -86,13 +87,11 @@ def add_suite_option(
 
 def add_named_runs(parser: argparse.ArgumentParser, default: str) -> None:
     """Add SUITE|RUN ... and --suite, for mrbench.cli.stored.named. default: in words."""
-    parser.add_argument(
-        "run",
-        nargs="*",
-        metavar="SUITE|RUN",
-        help="a suite, or runs: folders, ends of their paths, archives, tags, or an implementation"
-        f" (its latest run); default: {default}",
+    purpose = (
+        "a suite, or runs: folders, ends of their paths, archives, tags, or an implementation"
+        f" (its latest run); default: {default}"
     )
+    parser.add_argument("run", nargs="*", metavar="SUITE|RUN", help=purpose)
     add_suite_option(parser, None, "the same for a suite")
 
 
@@ -146,12 +145,11 @@ def add_choice(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         parser,
         "a mirror (`mrbench mirror create`), or a base URL of repositories by owner/name",
     )
-    parser.add_argument(
-        "--environment",
-        metavar="WHERE",
-        help="train with packages that are installed already instead of the recipe's lock: those of"
-        " an interpreter, by its path, or `current`: of the one that runs mrbench",
+    purpose = (
+        "train with packages that are installed already instead of the recipe's lock: those of"
+        " an interpreter, by its path, or `current`: of the one that runs mrbench"
     )
+    parser.add_argument("--environment", metavar="WHERE", help=purpose)
 
 
 def add_weights(
@@ -244,6 +242,17 @@ def add_set(
     )
 
 
+def add_plans(parser: argparse.ArgumentParser) -> None:
+    """Add all that decides which plans are run: recipes, commit, GPUs, window, parameters."""
+    add_choice(parser)
+    purpose = "commit (40 hex digits) instead of the recipe's"
+    parser.add_argument("--commit", type=commit, metavar="SHA", help=purpose)
+    add_gpus(parser)
+    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
+    add_set(parser)
+    add_pass_variable(parser)
+
+
 def add_waits(parser: argparse.ArgumentParser) -> None:
     """Add what to wait for before each run: other runs, --cool-down and --wait-until-quiet."""
     busy = parser.add_mutually_exclusive_group()
@@ -300,13 +309,11 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
 
 def add_aggregate(parser: argparse.ArgumentParser, default: str) -> None:
     """Add --aggregate. default: in words."""
-    parser.add_argument(
-        "--aggregate",
-        type=aggregation,
-        metavar="WAY",
-        help="how a number is made of several runs: mean, or mlperf:N, the median of all sets of N"
-        f" runs in a row, of each the mean without fastest and slowest; default: {default}",
+    purpose = (
+        "how a number is made of several runs: mean, or mlperf:N, the median of all sets of N"
+        f" runs in a row, of each the mean without fastest and slowest; default: {default}"
     )
+    parser.add_argument("--aggregate", type=aggregation, metavar="WAY", help=purpose)
 
 
 def add_margin(

@@ -22,6 +22,10 @@ SYNTHETIC = "synthetic"  # instead of a folder of data
 SECOND = "%Y-%m-%dT%H:%M:%S"  # sorts before that second with its fraction or Z
 
 
+def _no(text: str, why: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{shorten(repr(text))} {why}")
+
+
 def variable(text: str) -> str:
     """Read the name of a variable; a * at its end stands for any ending."""
     name = text.removesuffix("*")
@@ -53,8 +57,8 @@ def positive(text: str) -> int:
     """Read a whole number above zero."""
     if _is_number(text) and int(text) > 0:
         return int(text)
-    what = "too large a number" if text.isdecimal() and text.strip("0") else "not a positive number"
-    raise argparse.ArgumentTypeError(f"{shorten(repr(text))} is {what}")
+    large = text.isdecimal() and text.strip("0")
+    raise _no(text, "is too large a number" if large else "is not a positive number")
 
 
 def aggregation(text: str) -> str:
@@ -80,16 +84,14 @@ def age(text: str) -> int:
     """Read an age, such as 30m, 12h, 7d or 8w; returns seconds."""
     if match := AGE.fullmatch(text):
         return int(match[1]) * UNITS_S[match[2]]
-    raise argparse.ArgumentTypeError(f"{text!r} is not an age; give it as 30m, 12h, 7d or 8w")
+    raise _no(text, "is not an age; give it as 30m, 12h, 7d or 8w")
 
 
 def duration(text: str) -> int:
     """Read how long something may take, as 90s, 30m, 2h or 1d; returns seconds."""
     if (match := DURATION.fullmatch(text)) and int(match[1]):
         return int(match[1]) * UNITS_S[match[2]]
-    raise argparse.ArgumentTypeError(
-        f"{shorten(repr(text))} is not a duration; give it as 90s, 30m, 2h or 1d"
-    )
+    raise _no(text, "is not a duration; give it as 90s, 30m, 2h or 1d")
 
 
 def setting(text: str) -> tuple[str, tuple[str, ...]]:
@@ -98,9 +100,7 @@ def setting(text: str) -> tuple[str, tuple[str, ...]]:
     each = tuple(dict.fromkeys(value.strip() for value in values.split(",")))
     if name.strip() and all(each):
         return name.strip(), each
-    raise argparse.ArgumentTypeError(
-        f"{shorten(repr(text))} is not NAME=VALUE; give a parameter of the recipe, as batch=1,2,4"
-    )
+    raise _no(text, "is not NAME=VALUE; give a parameter of the recipe, as batch=1,2,4")
 
 
 def moment(text: str) -> str:
@@ -121,7 +121,7 @@ def whole(text: str) -> int:
     """Read a whole number, negative ones too."""
     if _is_number(text.removeprefix("-")):
         return int(text)
-    raise argparse.ArgumentTypeError(f"{shorten(repr(text))} is not a whole number")
+    raise _no(text, "is not a whole number")
 
 
 def commit(text: str) -> str:
@@ -152,9 +152,7 @@ def counts(text: str) -> tuple[int, ...]:
     words = text.split(",")
     if all(_is_number(word.strip()) for word in words):
         return tuple(dict.fromkeys(map(int, words)))
-    raise argparse.ArgumentTypeError(
-        f"{shorten(repr(text))}: give a number of GPUs, or several as 1,2,4,8"
-    )
+    raise _no(text, "is no count; give a number of GPUs, or several as 1,2,4,8")
 
 
 def python_versions(text: str) -> tuple[str, ...]:
@@ -173,9 +171,7 @@ def degrees(text: str) -> float:
         value = -1.0
     if 0 < value < 120:  # noqa: PLR2004 - above, GPUs switch off
         return value
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is not a temperature of a GPU; give degrees Celsius"
-    )
+    raise _no(text, "is not a temperature of a GPU; give degrees Celsius")
 
 
 class Quantity(NamedTuple):
@@ -191,9 +187,7 @@ def quantity(text: str) -> Quantity:
     value = float(match[1].replace(",", "")) * UNITS[match[2]] if match else 0.0
     if match and value > 0:
         return Quantity(value, match[2])
-    raise argparse.ArgumentTypeError(
-        f"{shorten(repr(text))} is not a number above zero; give it as 8672.8, or a time as 29.3min"
-    )
+    raise _no(text, "is not a number above zero; give it as 8672.8, or a time as 29.3min")
 
 
 def margin(text: str) -> float:

@@ -1,6 +1,6 @@
 """`mrbench check`: whether recipes hold what they promise, without training anything.
 
-chosen.py says what is checked; suite.py, pins.py, parameters.py, patches.py, lock.py and sample.py
+suite.py, pins.py, parameters.py, patches.py, lock.py and sample.py
 look at files alone, upstream.py and launch.py at the repositories. All of them yield `Finding`.
 """
 

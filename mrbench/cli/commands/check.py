@@ -12,7 +12,6 @@ from mrbench.checks import recipes as checking
 from mrbench.checks.baseline import exports
 from mrbench.checks.baseline.check import Gate, check_runs
 from mrbench.checks.baseline.verdict import Terms
-from mrbench.checks.recipes import chosen as recipes_chosen
 from mrbench.cli import baselines
 from mrbench.cli.arguments import add_impl, add_margin, add_recipe, add_runs
 from mrbench.cli.commands import Command
@@ -22,6 +21,7 @@ from mrbench.cli.suites import current_suite
 from mrbench.errors import RecipeError
 from mrbench.model.baseline import Baseline
 from mrbench.model.finding import Finding
+from mrbench.recipe import load
 from mrbench.text import did_you_mean
 
 MOST_LOOKS = 20
@@ -52,12 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     asked.add_argument(
         "--network", action="store_true", help="fetch each commit, patch it, and compare its tree"
     )
-    asked.add_argument(
-        "--mirror",
-        metavar="BASE",
-        help="the same from a mirror (`mrbench mirror create`), or a base URL of repositories by"
-        " owner/name; with --network the default is MRBENCH_MIRROR",
+    purpose = (
+        "the same from a mirror (`mrbench mirror create`), or a base URL of repositories by"
+        " owner/name; with --network the default is MRBENCH_MIRROR"
     )
+    asked.add_argument("--mirror", metavar="BASE", help=purpose)
     group = parser.add_argument_group("against a baseline")
     group.add_argument(
         "--baseline", type=Path, metavar="FILE", help="a baseline, by `mrbench baseline save`"
@@ -65,14 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_margin(group)
     purpose = "also fail if runs are faster by the margin: is the number reproduced?"
     group.add_argument("--two-sided", action="store_true", help=purpose)
-    group.add_argument(
-        "--look",
-        type=_look,
-        default=1,
-        metavar="N",
-        help="these runs are checked for the Nth time, after further runs: a stricter test, so that"
-        " checking until it passes does not help; default: 1",
+    purpose = (
+        "these runs are checked for the Nth time, after further runs: a stricter test, so that"
+        " checking until it passes does not help; default: 1"
     )
+    group.add_argument("--look", type=_look, default=1, metavar="N", help=purpose)
     group.add_argument(
         "--export",
         type=_exported,
@@ -100,7 +96,7 @@ def main(args: argparse.Namespace) -> int:
             )
         return print_findings(_against_baseline(args), args)
     findings = checking.check_recipes(
-        args.recipe or recipes_chosen.carried(args.suite or None, args.impl),
+        args.recipe or _carried(args.suite, args.impl),
         network=network,
         mirror=args.mirror or (os.environ.get("MRBENCH_MIRROR") if args.network else None) or None,
         say=_say if network else _say_nothing,
@@ -145,6 +141,22 @@ def _only(stored: Baseline, names: Sequence[str]) -> Baseline:
             raise RecipeError(f"--impl {name!r}: is not in the baseline", hint)
     entries = tuple(entry for entry in stored.entries if entry.implementation in names)
     return replace(stored, entries=entries)
+
+
+def _carried(suites: Sequence[str], names: Sequence[str] | None) -> tuple[Path, ...]:
+    """Choose of what mrbench carries: all of it, these suites, these implementations of them."""
+    folders = [load.suite_path(name).parent for name in suites or load.suite_names()]
+    by_folder = {folder: load.recipe_paths(folder) for folder in dict.fromkeys(folders)}
+    known = {path.stem for paths in by_folder.values() for path in paths}
+    for name in names or ():
+        if name not in known:
+            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+            raise RecipeError(f"no implementation {name!r} in these suites", hint)
+    chosen: list[Path] = []
+    for folder, paths in by_folder.items():
+        named = [path for path in paths if not names or path.stem in names]
+        chosen += [folder / load.SUITE, *named] if named or not names else []
+    return tuple(chosen)
 
 
 def _exported(text: str) -> tuple[str, Path]:

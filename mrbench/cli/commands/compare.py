@@ -35,15 +35,13 @@ BETWEEN = "vs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench compare`."""
-    parser.add_argument(
-        "run",
-        nargs="+",
-        metavar="RUN|ROW",
-        help="two sides, A and B: of each a run (its folder, the end of its path, or a `mrbench"
+    purpose = (
+        "two sides, A and B: of each a run (its folder, the end of its path, or a `mrbench"
         " pack` archive), a row of a table ('minimask x2', demo/minimask@abc1234) or a folder of"
         f" runs; with several a side write {BETWEEN} between the sides; an implementation"
-        " alone: A is its latest run but one, B its latest",
+        " alone: A is its latest run but one, B its latest"
     )
+    parser.add_argument("run", nargs="+", metavar="RUN|ROW", help=purpose)
     purpose = "take the noise between runs from a baseline where a side is a single run"
     parser.add_argument("--baseline", type=Path, metavar="FILE", help=purpose)
     add_runs(parser)

@@ -37,13 +37,11 @@ MOST = 4  # differences that a line names
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench history`."""
-    parser.add_argument(
-        "name",
-        nargs="*",
-        metavar="NAME",
-        help="suites, implementations, runs, archives, or folders of archives such as a results"
-        " repository; default: all suites with runs",
+    purpose = (
+        "suites, implementations, runs, archives, or folders of archives such as a results"
+        " repository; default: all suites with runs"
     )
+    parser.add_argument("name", nargs="*", metavar="NAME", help=purpose)
     add_runs(parser)
     add_json(parser)
 

@@ -92,12 +92,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--epochs-from", type=int, choices=(0, 1), help="number of the first epoch"
     )
     rules = parser.add_argument_group("a published number beside ours")
-    rules.add_argument(
-        "--rule",
-        metavar="NAME|FILE",
-        help="also print what the log gives by this rule, and where the difference comes from;"
-        " `mrbench list --rules` prints those that mrbench brings",
+    purpose = (
+        "also print what the log gives by this rule, and where the difference comes from;"
+        " `mrbench list --rules` prints those that mrbench brings"
     )
+    rules.add_argument("--rule", metavar="NAME|FILE", help=purpose)
     purpose = "with --rule: the number that was published, in the rule's unit; times as 29.3min"
     rules.add_argument("--published", type=quantity, metavar="NUMBER[UNIT]", help=purpose)
     parser.add_argument(

@@ -6,17 +6,9 @@ from pathlib import Path
 
 from mrbench import __version__
 from mrbench.cli import choice
-from mrbench.cli.arguments import (
-    add_aggregate,
-    add_choice,
-    add_gpus,
-    add_json,
-    add_margin,
-    add_pass_variable,
-    add_set,
-)
+from mrbench.cli.arguments import add_aggregate, add_json, add_margin, add_plans
 from mrbench.cli.commands import Command
-from mrbench.cli.values import commit, rounds
+from mrbench.cli.values import rounds
 from mrbench.errors import MrbenchError
 from mrbench.files import digest_of
 from mrbench.model.registration import FORMAT
@@ -41,14 +33,7 @@ mrbench register demo --repeat 10 --aggregate mlperf:5 -o plan.json""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench register`."""
-    add_choice(parser)
-    parser.add_argument(
-        "--commit", type=commit, metavar="SHA", help="commit instead of the recipe's, as for run"
-    )
-    add_gpus(parser)
-    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
-    add_set(parser)
-    add_pass_variable(parser)
+    add_plans(parser)
     parser.add_argument(
         "--repeat", type=rounds, required=True, metavar="N", help="runs of each plan"
     )

@@ -31,13 +31,11 @@ mrbench report demo -o demo.html    # a suite, runs or archives""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench report`."""
-    parser.add_argument(
-        "run",
-        nargs="*",
-        metavar="RUN|SUITE",
-        help="a run's folder, the end of its path, an archive, a suite, or an implementation (its"
-        " latest run); default: all runs",
+    purpose = (
+        "a run's folder, the end of its path, an archive, a suite, or an implementation (its"
+        " latest run); default: all runs"
     )
+    parser.add_argument("run", nargs="*", metavar="RUN|SUITE", help=purpose)
     add_runs(parser)
     add_reference(parser)
     parser.add_argument(

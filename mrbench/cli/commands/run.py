@@ -6,19 +6,16 @@ import sys
 from pathlib import Path
 
 from mrbench.cli.arguments import (
-    add_choice,
     add_executor,
-    add_gpus,
     add_json,
-    add_pass_variable,
+    add_plans,
     add_quiet,
     add_runs,
-    add_set,
     add_waits,
     print_json,
 )
 from mrbench.cli.commands import Command
-from mrbench.cli.values import commit, duration, moment, rounds
+from mrbench.cli.values import duration, moment, rounds
 from mrbench.errors import Inconclusive
 from mrbench.launch import processors
 from mrbench.prepare import shim_process
@@ -55,12 +52,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench run`."""
-    add_choice(parser)
-    purpose = "commit (40 hex digits) instead of the recipe's"
-    parser.add_argument("--commit", type=commit, metavar="SHA", help=purpose)
-    add_gpus(parser)
-    parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
-    add_set(parser)
+    add_plans(parser)
     parser.add_argument("--repeat", type=rounds, default=1, metavar="N", help="rounds; default: 1")
     left = parser.add_mutually_exclusive_group()
     purpose = "run only what is missing for --repeat valid runs of each plan, e.g. after Ctrl-C"
@@ -70,18 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     purpose = "with these two, count only runs that started since then, as `mrbench runs` takes it"
     parser.add_argument("--since", type=moment, metavar="WHEN", help=purpose)
-    parser.add_argument(
-        "--budget",
-        type=duration,
-        metavar="TIME",
-        help="begin no run that would not end within TIME (90s, 30m, 2h, 1d) from now, by what"
-        " earlier ones took; ends with 8 if that leaves any out",
+    purpose = (
+        "begin no run that would not end within TIME (90s, 30m, 2h, 1d) from now, by what"
+        " earlier ones took; ends with 8 if that leaves any out"
     )
+    parser.add_argument("--budget", type=duration, metavar="TIME", help=purpose)
     purpose = "the runs that `mrbench register` fixed, and that were not begun yet"
     parser.add_argument("--registered", type=Path, metavar="FILE", help=purpose)
     parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
-    add_pass_variable(parser)
     add_executor(parser)
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)

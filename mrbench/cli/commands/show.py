@@ -31,13 +31,11 @@ mrbench show RUN --json""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench show`."""
-    parser.add_argument(
-        "run",
-        nargs="?",
-        metavar="RUN",
-        help="a run's folder, the end of its path, an archive, or an implementation (its latest"
-        " run); default: the latest run",
+    purpose = (
+        "a run's folder, the end of its path, an archive, or an implementation (its latest"
+        " run); default: the latest run"
     )
+    parser.add_argument("run", nargs="?", metavar="RUN", help=purpose)
     add_runs(parser)
     shown = parser.add_mutually_exclusive_group()
     add_json(shown, "print the record as JSON")

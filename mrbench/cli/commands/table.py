@@ -57,34 +57,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sort", metavar="COLUMN[:desc]", help="default: by throughput, the fastest first"
     )
-    parser.add_argument(
-        "--filter",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="only rows that match (all of several filters); KEY is a column or a key of"
+    purpose = (
+        "only rows that match (all of several filters); KEY is a column or a key of"
         " --format json; = and != compare texts and numbers, < <= > >= numbers, ~ finds VALUE in"
-        " a text",
+        " a text"
     )
-    parser.add_argument(
-        "--relative-to",
-        metavar="ROW",
-        help="show each row's ratio to ROW, where their runs may be compared; a row is named as in"
-        " the table, e.g. detectron2@d01c861 or 'minimask x2'",
+    parser.add_argument("--filter", metavar="KEY=VALUE", action="append", default=[], help=purpose)
+    purpose = (
+        "show each row's ratio to ROW, where their runs may be compared; a row is named as in"
+        " the table, e.g. detectron2@d01c861 or 'minimask x2'"
     )
-    parser.add_argument(
-        "--baseline",
-        type=Path,
-        metavar="FILE",
-        help="with --relative-to: take the noise between runs from a baseline where a row is a"
-        " single run",
+    parser.add_argument("--relative-to", metavar="ROW", help=purpose)
+    purpose = (
+        "with --relative-to: take the noise between runs from a baseline where a row is a"
+        " single run"
     )
-    parser.add_argument(
-        "--notes",
-        action="store_true",
-        help="print all of the suite's notes, of the notes on runs and of the footnotes; default:"
-        " a sentence or a line of each",
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help=purpose)
+    purpose = (
+        "print all of the suite's notes, of the notes on runs and of the footnotes; default:"
+        " a sentence or a line of each"
     )
+    parser.add_argument("--notes", action="store_true", help=purpose)
     add_aggregate(parser, "as they were registered, else mean")
     add_reference(parser)
     parser.add_argument(

@@ -38,13 +38,11 @@ mrbench verify run.tar.gz --signers allowed_signers    # who signed it?""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench verify`."""
-    parser.add_argument(
-        "run",
-        nargs="+",
-        metavar="RUN",
-        help="a run's folder, the end of its path, a `mrbench pack` archive, or an implementation"
-        " (its latest run); or a ledger.jsonl",
+    purpose = (
+        "a run's folder, the end of its path, a `mrbench pack` archive, or an implementation"
+        " (its latest run); or a ledger.jsonl"
     )
+    parser.add_argument("run", nargs="+", metavar="RUN", help=purpose)
     purpose = "read all files of its environment, if that is still in the cache"
     parser.add_argument("--deep", action="store_true", help=purpose)
     purpose = "who may sign, as ssh-keygen's allowed_signers: an archive must be signed by one"
