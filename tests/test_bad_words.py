@@ -143,7 +143,7 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         (f"pack {RUN}", 2, "required: -o/--output", HELP),
         (f"pack {RUN} -o x.zip", 2, "-o/--output: 'x.zip'", "call it NAME.tar.gz"),
         (f"pack {RUN} -o gone/x.tar.gz", 1, "gone/x.tar.gz: cannot be written", "another file"),
-        ("schema recipes", 2, "kind: 'recipes' is not known", "did you mean 'recipe'?"),
+        ("schema recipes", 2, "KIND: 'recipes' is not known", "did you mean 'recipe'?"),
         ("completion tcsh", 2, "shell: 'tcsh' is not known", "known: bash, zsh, fish"),
     ],
 )
