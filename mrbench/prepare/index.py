@@ -157,9 +157,8 @@ def fetch(url: str, sha256: str, target: Path) -> None:
     try:
         actual = _patiently(url, beside)
         if actual != sha256:
-            raise UnavailableError(
-                f"{url}: sha256 is {actual}, the index says {sha256}", "find out who changed it"
-            )
+            text = f"{url}: sha256 is {actual}, the index says {sha256}"
+            raise UnavailableError(text, "find out who changed it")
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)

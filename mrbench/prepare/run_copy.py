@@ -27,9 +27,8 @@ def arrange(template: Path, folder: Path, links: Iterable[tuple[str, Path]]) -> 
             _link(folder, name, target)
     except (OSError, shutil.Error) as exc:
         remove_tree(folder)
-        raise WorkspaceError(
-            f"cannot copy the checkout ({exc})", "make room there, or set MRBENCH_HOME", file=folder
-        ) from exc
+        text = f"cannot copy the checkout ({exc})"
+        raise WorkspaceError(text, "make room there, or set MRBENCH_HOME", file=folder) from exc
     return folder
 
 

@@ -120,9 +120,8 @@ def dump(value: object) -> str:
 def _compose(raw: bytes, file: str) -> yaml.Node:
     try:
         if len(raw) > MAX_BYTES:
-            raise RecipeError(
-                f"larger than {MAX_BYTES >> 20} MiB", "this is not a recipe", file=file
-            )
+            text = f"larger than {MAX_BYTES >> 20} MiB"
+            raise RecipeError(text, "this is not a recipe", file=file)
         text = raw.decode("utf-8")
         if _depth(text) > MAX_DEPTH:
             raise RecipeError("nested too deeply", "this is not a recipe", file=file)

@@ -93,9 +93,8 @@ def create(runs: Path, name: Path) -> RunDir:
         except FileExistsError:
             continue
         except OSError as exc:
-            raise MrbenchError(
-                f"cannot be made ({exc.strerror})", "choose another folder with --runs", file=path
-            ) from exc
+            text = f"cannot be made ({exc.strerror})"
+            raise MrbenchError(text, "choose another folder with --runs", file=path) from exc
         return RunDir(path)
     raise MrbenchError("1000 runs in one second", "look into that folder", file=runs / name)
 
@@ -182,15 +181,17 @@ def find_run(name: str, runs: Path) -> Path:
     if len(matches) == 1:
         return matches[0]
     if tagged:
-        raise MrbenchError(
-            f"{name!r} is a tag of {len(tagged)} runs", f"`mrbench runs --tag {name}` lists them"
-        )
+        text = f"{name!r} is a tag of {len(tagged)} runs"
+        raise MrbenchError(text, f"`mrbench runs --tag {name}` lists them")
     if matches:
-        ends = ", ".join(repr("/".join(path.parts[-3:])) for path in matches[-2:])
-        raise MrbenchError(
-            f"{name!r} fits {len(matches)} runs", f"give more of the path, as {ends}"
-        )
+        raise _several(name, matches)
     raise MrbenchError(f"no run {name!r} under {runs}", _hint(name, runs))
+
+
+def _several(name: str, matches: list[Path]) -> MrbenchError:
+    ends = ", ".join(repr("/".join(path.parts[-3:])) for path in matches[-2:])
+    text = f"{name!r} fits {len(matches)} runs"
+    return MrbenchError(text, f"give more of the path, as {ends}")
 
 
 def unusable(runs: Path) -> str:
@@ -263,19 +264,15 @@ def find_unfinished_run(name: str, runs: Path) -> Path:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        ends = ", ".join(repr("/".join(path.parts[-3:])) for path in matches[-2:])
-        raise MrbenchError(
-            f"{name!r} fits {len(matches)} runs", f"give more of the path, as {ends}"
-        )
+        raise _several(name, matches)
     for direct in (Path(name), runs / name):
         if (direct / "record.json").exists():
             raise MrbenchError("has its record", "`mrbench show` prints it", file=direct)
         if (direct / "plan.json").exists():
             text = "there is no draft.json to finish its record from"
             raise MrbenchError(text, "run again", file=direct)
-    raise MrbenchError(
-        f"no run without a record {name!r} under {runs}", "check the name and --runs"
-    )
+    text = f"no run without a record {name!r} under {runs}"
+    raise MrbenchError(text, "check the name and --runs")
 
 
 def find_drafts(runs: Path) -> Iterator[RunDir]:

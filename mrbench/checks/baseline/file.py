@@ -44,9 +44,8 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
         text = "names of runs are not valid Unicode"
         raise MrbenchError(text, "choose others with --impl", file=path) from exc
     if len(raw) > LARGEST_BYTES:
-        raise MrbenchError(
-            f"larger than {LARGEST_BYTES >> 20} MiB", "choose fewer with --impl", file=path
-        )
+        text = f"larger than {LARGEST_BYTES >> 20} MiB"
+        raise MrbenchError(text, "choose fewer with --impl", file=path)
     with refusal("written", path, "choose another file"):
         write_whole(path, raw)
 
@@ -75,9 +74,8 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
             for key, text in _contradictions(entry).items():
                 raise place.error(f"entries[{i}].{key}", text)  # the first is enough
     except RecipeError as exc:
-        raise MrbenchError(
-            exc.text, exc.remedy or REMEDY, file=exc.file, line=exc.line, key=exc.key
-        ) from exc
+        remedy = exc.remedy or REMEDY
+        raise MrbenchError(exc.text, remedy, file=exc.file, line=exc.line, key=exc.key) from exc
     if len({entry.key for entry in baseline.entries}) < len(baseline.entries):
         raise MrbenchError("has an implementation twice", REMEDY, file=path, key="entries")
     lines = {

@@ -91,9 +91,8 @@ def main(args: argparse.Namespace) -> int:
     network = args.network or bool(args.mirror)
     if args.baseline:
         if args.recipe or network:
-            raise RecipeError(
-                "--baseline looks at runs, --recipe, --network and --mirror at recipes", "give one"
-            )
+            text = "--baseline looks at runs, --recipe, --network and --mirror at recipes"
+            raise RecipeError(text, "give one")
         return print_findings(_against_baseline(args), args)
     findings = checking.check_recipes(
         args.recipe or _carried(args.suite, args.impl),

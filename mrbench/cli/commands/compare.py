@@ -67,9 +67,8 @@ def _latest_two(words: Sequence[str], runs: Path) -> tuple[Sequence[str], Sequen
     """Return the two latest runs of the implementation that stands alone, the older one first."""
     found = implementation_runs(words[0], runs) if len(words) == 1 else []
     if len(found) == 1:
-        raise RecipeError(
-            f"{printable(words[0])} has one run only", "run it again, or name a second run"
-        )
+        text = f"{printable(words[0])} has one run only"
+        raise RecipeError(text, "run it again, or name a second run")
     return ([str(found[-2])], [str(found[-1])]) if found else None
 
 
@@ -80,9 +79,8 @@ def _sides(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     several = len(other) > 1 and BETWEEN not in words
     if one and other and not several and BETWEEN not in other:
         return one, other
-    raise RecipeError(
-        "compare takes two sides", f"give two runs or rows, or several with {BETWEEN} between them"
-    )
+    text = "compare takes two sides"
+    raise RecipeError(text, f"give two runs or rows, or several with {BETWEEN} between them")
 
 
 def _group(names: Sequence[str], args: argparse.Namespace) -> compare.Group:

@@ -195,9 +195,8 @@ def _write(path: Path, draft: new.Draft, *, suite: Path | None) -> RecipeFile:
             path.write_text(draft.recipe, encoding="utf-8")
     except FileExistsError as exc:
         _remove(written)
-        raise RecipeError(
-            "already exists", "choose another name, or remove it", file=exc.filename
-        ) from exc
+        text = "already exists"
+        raise RecipeError(text, "choose another name, or remove it", file=exc.filename) from exc
     except BaseException:
         _remove(written)
         raise

@@ -229,9 +229,8 @@ def _row(run: ListedRun) -> tuple[str, ...]:
 
 def _remove(args: argparse.Namespace) -> int:
     if args.suite or args.impl or args.since or args.tag:
-        raise RecipeError(
-            "--suite, --impl, --since and --tag do not choose what rm removes", "name runs"
-        )
+        text = "--suite, --impl, --since and --tag do not choose what rm removes"
+        raise RecipeError(text, "name runs")
     folders = removal.find_removable(args.run, args.runs)
     removed = []
     for folder in folders:

@@ -96,9 +96,8 @@ def _lines(path: Path, began_s: float, ended_s: float) -> Iterator[tuple[float, 
                 if raw.endswith(b"\n"):  # else cut short: it was killed, or the disk was full
                     yield _line(raw, str(path), number, began_s, ended_s)
     except FileNotFoundError as exc:
-        raise MrbenchError(
-            "there is no telemetry: the program could not start, or the job ran elsewhere"
-        ) from exc
+        text = "there is no telemetry: the program could not start, or the job ran elsewhere"
+        raise MrbenchError(text) from exc
     except OSError as exc:
         raise MrbenchError(f"cannot be read ({exc.strerror})", file=path) from exc
 

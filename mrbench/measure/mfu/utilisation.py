@@ -112,14 +112,12 @@ def _gpu(record: RunRecord) -> str:
         names = {gpu.name for machine in record.machines for gpu in machine.gpus}
     known = sorted(filter(None, names))
     if len(known) > 1:
-        raise _UnknownBasisError(
-            f"there are several kinds of GPU: {', '.join(map(shorten, known))}"
-        )
+        text = f"there are several kinds of GPU: {', '.join(map(shorten, known))}"
+        raise _UnknownBasisError(text)
     if not known or None in names:
         why = record.machine.gpu_error if record.machine else None
-        raise _UnknownBasisError(
-            f"the GPU's name is not known{f' ({shorten(why)})' if why else ''}"
-        )
+        text = f"the GPU's name is not known{f' ({shorten(why)})' if why else ''}"
+        raise _UnknownBasisError(text)
     return known[0]
 
 

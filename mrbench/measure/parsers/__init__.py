@@ -139,9 +139,8 @@ def resolve_format(log: LogFormat) -> LogFormat:
         of_columns(log) if log.columns else from_pattern(log)
         return log
     if log.unit:
-        raise RecipeError(
-            f"log.unit is for log.pattern, not log.format {log.format}", "leave it out"
-        )
+        text = f"log.unit is for log.pattern, not log.format {log.format}"
+        raise RecipeError(text, "leave it out")
     if log.smoothing and (log.format in PARSERS or _smoothing_of(log.format) is None):
         why = f"log.smoothing (--smoothing) is not for log.format {log.format}"
         raise RecipeError(f"{why}, whose lines tell of all iterations between them", "leave it out")

@@ -39,9 +39,8 @@ def parallel_map(
     try:
         yield from pool.map(work, items, chunksize=at_a_time)
     except BrokenProcessPool as exc:
-        raise UnavailableError(
-            "a process that helped was killed, as when memory runs out", "free some and try again"
-        ) from exc
+        text = "a process that helped was killed, as when memory runs out"
+        raise UnavailableError(text, "free some and try again") from exc
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -88,9 +88,8 @@ def _check(folder: Path) -> None:
     own = {REPOS, WHEELS, WEIGHTS, MANIFEST}
     other = sorted({p.name for p in folder.iterdir()} - own) if folder.is_dir() else []
     if other:
-        raise UnavailableError(
-            f"{folder} holds {other[0]}, which is not part of a mirror", "name a new folder"
-        )
+        text = f"{folder} holds {other[0]}, which is not part of a mirror"
+        raise UnavailableError(text, "name a new folder")
     for pattern in ("*", "*/*", "*/*/*"):  # as deep as names are made
         for path in folder.glob(pattern):
             if path.is_symlink() and not real_path(path).is_relative_to(real_path(folder)):

@@ -54,9 +54,8 @@ def add(folder: Path, source: Source, base: str | None, say: Say, lock: int) -> 
     except GitError as exc:
         raise WorkspaceError(str(exc), f"remove {cached} and {target}, and run again") from exc
     except OSError as exc:
-        raise WorkspaceError(
-            str(exc.strerror), "make room there", file=exc.filename or target
-        ) from exc
+        text = str(exc.strerror)
+        raise WorkspaceError(text, "make room there", file=exc.filename or target) from exc
     (target / "FETCH_HEAD").unlink(missing_ok=True)  # names the cache of this machine
 
 

@@ -24,9 +24,8 @@ def repository(name: str, root: Path | None = None) -> dict[str, bytes]:
     root = root or FOLDER
     known = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("_"))
     if name not in known:
-        raise WorkspaceError(
-            f"package:{name}: mrbench carries {', '.join(known)}", "name such a one"
-        )
+        text = f"package:{name}: mrbench carries {', '.join(known)}"
+        raise WorkspaceError(text, "name such a one")
     folder = root / name
     base = repository(BASES[name], root) if name in BASES else {}
     return base | {

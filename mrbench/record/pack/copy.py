@@ -42,9 +42,8 @@ def masked_copy(
         new = _masked_name(old, masks)
         target = folder.path / new
         if target.exists():
-            raise MrbenchError(
-                "would have the name of another file", "rename one of them", file=path
-            )
+            text = "would have the name of another file"
+            raise MrbenchError(text, "rename one of them", file=path)
         target.parent.mkdir(parents=True, exist_ok=True)
         if is_binary(path):
             left = (*left, f"{new} (no text: not looked through)")

@@ -232,9 +232,8 @@ def _ask(
             if message
             else "see whether `scontrol ping` finds the controller"
         )
-        raise UnavailableError(
-            f"{command}: no answer within {limit_s:g} s{quoted}", remedy
-        ) from exc
+        text = f"{command}: no answer within {limit_s:g} s{quoted}"
+        raise UnavailableError(text, remedy) from exc
     if done.returncode:
         message = _last(done.stderr) or f"ended with {done.returncode}"
         raise Refused(f"{command}: {message}", states.remedy(message), message=message)

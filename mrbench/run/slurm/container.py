@@ -31,9 +31,8 @@ def choose(image: str, mounts: Iterable[Path], nodes: int) -> Container:
     paths = tuple(dict.fromkeys(str(path.resolve()) for path in mounts))
     odd = [path for path in paths if "," in path or ":" in path]
     if odd:
-        raise RecipeError(
-            f"{odd[0]}: a container cannot be given a path with ',' or ':'", "rename it"
-        )
+        text = f"{odd[0]}: a container cannot be given a path with ',' or ':'"
+        raise RecipeError(text, "rename it")
     if nodes == 1 and client.has_pyxis():
         return Container(tool="pyxis", image=image, mounts=paths)
     tools: tuple[Tool, ...] = ("apptainer", "singularity")

@@ -144,9 +144,8 @@ class InImage:
         except LaunchError:
             raise
         except (OSError, MrbenchError) as exc:
-            raise LaunchError(
-                "the image's Python printed nothing about itself", f"see {log}"
-            ) from exc
+            text = "the image's Python printed nothing about itself"
+            raise LaunchError(text, f"see {log}") from exc
         shutil.rmtree(folder, ignore_errors=True)
         return answer
 
