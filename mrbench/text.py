@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 TOLERANCE = 1e-9  # relative; sums in another order may differ in the last digits
 LONGEST = 160  # characters of a value that a line shows
@@ -85,6 +85,12 @@ def counted(number: float, what: str) -> str:
     plural = f"{what}es" if what.endswith("ch") else f"{what}s"
     shown = number if isinstance(number, int) else f"{number:g}"
     return f"{shown} {what if number == 1 else plural}"
+
+
+def first_few(texts: Sequence[str], most: int, between: str = ", ", last: str = " and") -> str:
+    """Return the first so many texts as one, and how many more there are."""
+    more = f"{last} {len(texts) - most} more" if len(texts) > most else ""
+    return between.join(texts[:most]) + more
 
 
 def to_digits(value: float, digits: int) -> str:

@@ -10,7 +10,7 @@ from mrbench.model.clocks import Cause
 from mrbench.model.logformat import Timing
 from mrbench.model.measurement import LeadingClock
 from mrbench.model.work import Unit, one_of
-from mrbench.text import numbers
+from mrbench.text import first_few, numbers
 
 SHORT = 0.05  # of its share of all seconds: a line that came so soon had waited in a buffer
 BURSTS = 0.25  # of the spans
@@ -381,7 +381,6 @@ def _outliers(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _at(pairs: Sequence[Pair]) -> str:
-    places = [numbers(p.span.first + 1, p.span.last) for p in pairs[:3]]
-    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""  # noqa: PLR2004 - named above
+    places = first_few([numbers(p.span.first + 1, p.span.last) for p in pairs], 3)
     one = len(pairs) == 1 and pairs[0].span.last == pairs[0].span.first + 1
-    return f"in iteration{'s' * (not one)} {', '.join(places)}{more}"
+    return f"in iteration{'s' * (not one)} {places}"

@@ -15,7 +15,7 @@ from mrbench.measure.steadiness import Times, pace, without
 from mrbench.model.measurement import Measurement
 from mrbench.model.steadiness import Pause, Pauses, Unsteady
 from mrbench.model.work import rate_name
-from mrbench.text import numbers, to_digits
+from mrbench.text import first_few, numbers, to_digits
 
 PLACES = 3  # are named of several pauses
 FEW_DIGITS = 4
@@ -105,9 +105,7 @@ def of(measured: Measurement) -> Iterator[str]:
 
 def _paused(found: Pauses, measured: Measurement) -> str:
     each = found.each
-    places = ", ".join(numbers(pause.first, pause.last) for pause in each[:PLACES])
-    if len(each) > PLACES:
-        places += f" and {len(each) - PLACES} more"
+    places = first_few([numbers(pause.first, pause.last) for pause in each], PLACES)
     known = [pause.seconds for pause in each if pause.seconds is not None]
     length = f"{to_digits(sum(known), 3)} s" if known else ""
     what = f"a pause of {length}" if length else "a pause"

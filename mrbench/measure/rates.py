@@ -13,7 +13,7 @@ from mrbench.measure.log.stated import elapsed
 from mrbench.measure.spans import in_window
 from mrbench.model.inputs import Window
 from mrbench.model.measurement import IterationSample, Measurement
-from mrbench.text import four_digits, numbers
+from mrbench.text import first_few, four_digits, numbers
 
 MOST_LINES = 1 << 14  # that are kept; a window of more is not looked at
 FINE = 0.05  # of the usual time between two lines: coarser stamps tell nothing of a single one
@@ -79,11 +79,10 @@ class RatedLines:
             return ()
         if len(slow) > FEW_GROW * len(lines):  # a batch that grows
             return ()
-        places = ", ".join(numbers(line.first + 1, line.last) for line in slow[:3])
-        more = f" and {len(slow) - 3} more" if len(slow) > 3 else ""  # noqa: PLR2004 - named above
+        places = first_few([numbers(line.first + 1, line.last) for line in slow], 3)
         stamped_s = sum(line.stamped_s for line in slow)
         text = (
-            f"by printed time stamps iterations {places}{more} took {four_digits(stamped_s)} s, by"
+            f"by printed time stamps iterations {places} took {four_digits(stamped_s)} s, by"
             f" their rate {four_digits(by_rate_s)} s, if they did as much as the others: then that"
             " rate is not theirs; give --work-per-iteration, and the clocks are compared"
         )

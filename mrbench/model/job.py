@@ -1,6 +1,6 @@
 """The nouns of preparation: the job that an executor starts, and what was made for it; no I/O."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -9,6 +9,7 @@ import msgspec
 from mrbench.model.doc import doc
 from mrbench.model.inputs import Environment
 from mrbench.model.run import Status
+from mrbench.text import first_few
 
 FEW = 6  # packages that a line names
 
@@ -68,16 +69,12 @@ class LockDifference(msgspec.Struct, frozen=True, kw_only=True):
         """Return it in one line; of many packages the first are named."""
         parts = []
         if self.other:
-            parts.append(f"{len(self.other)} not as locked: {_few(map(str, self.other))}")
+            parts.append(
+                f"{len(self.other)} not as locked: {first_few(list(map(str, self.other)), FEW)}"
+            )
         if self.missing:
-            parts.append(f"{len(self.missing)} not installed: {_few(self.missing)}")
+            parts.append(f"{len(self.missing)} not installed: {first_few(self.missing, FEW)}")
         return "; ".join([*parts, f"{self.same} as locked"])
-
-
-def _few(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - FEW} more" if len(listed) > FEW else ""
-    return ", ".join(listed[:FEW]) + more
 
 
 class BuiltPackage(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from mrbench.recipe import load
 from mrbench.record.provenance import OWN_MODEL, Facts, between, facts, rules_for
 from mrbench.results import footnotes
 from mrbench.results.rows import rounding
-from mrbench.text import ABSENT, equal
+from mrbench.text import ABSENT, equal, first_few
 
 LARGE = 100  # percent
 MOST = 4  # facts that the verdict names
@@ -125,7 +125,7 @@ def _apart(known: Sequence[Facts]) -> list[str]:
 
 def _why(group: Group) -> str:
     reasons = list(dict.fromkeys(str(run.why_not) for run in group.runs))
-    return reasons[0] + (f"; and {len(reasons) - 1} more" if len(reasons) > 1 else "")
+    return first_few(reasons, 1, last="; and")
 
 
 def concluded(found: Ratio, a: ComparedSide, b: ComparedSide) -> str:
@@ -199,8 +199,7 @@ def _verdict(
     records: Sequence[RunRecord], differences: Sequence[Difference], reasons: Sequence[str]
 ) -> str:
     if reasons:
-        more = f"; and {len(reasons) - MOST} more" if len(reasons) > MOST else ""
-        return f"May NOT be compared: {'; '.join(reasons[:MOST])}{more}."
+        return f"May NOT be compared: {first_few(reasons, MOST, '; ', '; and')}."
     names = [record.plan.implementation for record in records]
     between = "" if names[0] == names[1] else f" {names[0]} and {names[1]} of one suite,"
     count = sum(d.kind == EXPLAINS for d in differences)

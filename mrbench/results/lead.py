@@ -9,7 +9,7 @@ from mrbench.model.measurement import Interval
 from mrbench.model.table import Lead, TableRow
 from mrbench.model.work import rate_name
 from mrbench.results.ratios import ratio_of
-from mrbench.text import counted, one_line, shorten
+from mrbench.text import counted, first_few, one_line, shorten
 
 LONGEST = 60  # characters of a name
 MOST = 3  # names, pairs or reasons that a sentence lists
@@ -142,9 +142,9 @@ def _not_established(groups: Sequence[Sequence[TableRow]]) -> list[str]:
     if single:
         what = "is a single run" if len(single) == 1 else "are single runs"
         its = "its" if len(single) == 1 else "their"
-        sentences.append(f"{_listed(single)} {what}: {its} place is not established.")
+        sentences.append(f"{first_few(single, MOST)} {what}: {its} place is not established.")
     if alike:
-        sentences.append(f"Not established: the order of {_listed(alike)}.")
+        sentences.append(f"Not established: the order of {first_few(alike, MOST)}.")
     return sentences
 
 
@@ -181,11 +181,6 @@ def points_apart(others: Sequence[TableRow], first: TableRow) -> list[str]:
         for name, own in first.parameters.items()
         if any(row.parameters[name].value != own.value for row in others)
     ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST])
-    return f"{shown} and {len(names) - MOST} more" if len(names) > MOST else shown
 
 
 def _name(row: TableRow) -> str:

@@ -16,7 +16,7 @@ from mrbench.errors import RecipeError
 from mrbench.model.parameters import changed, settings
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
-from mrbench.text import did_you_mean, shorten
+from mrbench.text import did_you_mean, first_few, shorten
 
 COMMIT = 12  # hexadecimal digits
 MOST = 12  # names that a line lists
@@ -110,8 +110,7 @@ def _unclear(
     rows: Sequence[TableRow], found: Sequence[TableRow], text: str, where: str
 ) -> RecipeError:
     names = [row.name for row in found or rows]
-    listed = ", ".join(shorten(name) for name in names[:MOST]) or "none"
-    listed += f", and {len(names) - MOST} more" if len(names) > MOST else ""
+    listed = first_few([shorten(name) for name in names], MOST, last=", and") or "none"
     if found:
         return RecipeError(f"{where}: {text!r} fits {len(found)} rows", f"give one of: {listed}")
     meant = did_you_mean(text, names)

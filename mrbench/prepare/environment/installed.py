@@ -17,6 +17,7 @@ import msgspec
 from mrbench import files
 from mrbench.errors import LaunchError
 from mrbench.files import write_whole
+from mrbench.text import first_few
 
 LIST = "installed.json"
 PARTS = ("venv", "src")  # the second where something is built
@@ -96,9 +97,8 @@ def require_unchanged(place: Path) -> None:
 
 def words(changed: list[Changed]) -> str:
     """Name what was changed, in one line."""
-    named = "; ".join(f"{c.path} {c.how}" for c in changed[:FEW])
-    more = f"; and {len(changed) - FEW} more" if len(changed) > FEW else ""
-    return f"the environment was changed since it was made: {named}{more}"
+    named = first_few([f"{c.path} {c.how}" for c in changed], FEW, "; ", "; and")
+    return f"the environment was changed since it was made: {named}"
 
 
 def _files(place: Path) -> Iterator[tuple[str, os.stat_result]]:

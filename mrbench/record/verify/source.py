@@ -19,7 +19,7 @@ from mrbench.recipe.choices import CHOICES, with_choices
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import make_plan
 from mrbench.record.verify.base import Evidence, differs
-from mrbench.text import ABSENT, leaves, shorten
+from mrbench.text import ABSENT, first_few, leaves, shorten
 
 SUITE = ("window", "hardware", "model", "rules")
 MOST = 8  # keys that a note names
@@ -134,12 +134,10 @@ def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
         meaning = "the same commit and patches cannot give two trees: one of them was edited"
         yield differs("recipe", "plan.source.tree", theirs, ours, meaning)
     elif unlike:
-        named = "; ".join(
-            f"{key}: {shorten(then_.get(key, ABSENT))}, now {shorten(now_[key])}"
-            for key in unlike[:MOST]
-        )
-        more = f"; and {len(unlike) - MOST} more" if len(unlike) > MOST else ""
-        yield Finding("recipe", "note", f"{named}{more}", SINCE)
+        named = [
+            f"{key}: {shorten(then_.get(key, ABSENT))}, now {shorten(now_[key])}" for key in unlike
+        ]
+        yield Finding("recipe", "note", first_few(named, MOST, "; ", "; and"), SINCE)
     else:
         yield Finding("recipe", "ok", "makes this very plan today")
 
