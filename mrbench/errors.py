@@ -101,6 +101,10 @@ class BusyError(UnavailableError):
     """Others train on this machine, and the run was told not to wait so long."""
 
 
+class BegunError(UnavailableError):
+    """All runs that were registered of a plan were begun by now."""
+
+
 class LaunchError(MrbenchError):
     """Training could not be started, failed, stalled or ran out of time."""
 

@@ -1,6 +1,9 @@
 """Runs that were registered beforehand, and MLPerf's way to make one number of many."""
 
+import contextlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,10 @@ import pytest
 
 import ledgers
 from mrbench.measure.olympic import median_of_sets
+from mrbench.model.registration import Registered
 from mrbench.record import ledger
 from toy import edit, make_suite, mrbench
+from waiting import SAFETY_S
 
 
 @pytest.fixture
@@ -115,6 +120,36 @@ def test_runs_are_bound_to_what_was_registered(toy: Path, tmp_path: Path) -> Non
     assert (row["registered"], row["ledger_runs"]) == (None, 4)
 
 
+def test_what_is_registered_need_not_be_named_again(tmp_path: Path) -> None:
+    words = ("--set", "batch=2,4", "--window", "0:20", "--repeat", 2, "-o", "plan.json")
+    assert mrbench("register", "demo", *words, cwd=tmp_path).returncode == 0
+    registered = json.loads((tmp_path / "plan.json").read_bytes())
+    planned = mrbench("run", "--registered", "plan.json", "--dry-run", "--json", cwd=tmp_path)
+    found = json.loads(planned.stdout)
+    assert [(plan["parameters"]["batch"], plan["runs"]) for plan in found] == [(2, 2), (4, 2)]
+    assert len(registered["plans"]) == 2
+
+
+def test_two_at_once_begin_no_more_runs_than_registered(toy: Path, tmp_path: Path) -> None:
+    words = ("--recipe", str(toy))
+    done = mrbench("register", *words, "--repeat", 2, "-o", "plan.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "mrbench", "run", *words, "--registered", "plan.json"]
+    with contextlib.ExitStack() as running:
+        both = [
+            running.enter_context(
+                subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+            )
+            for _ in range(2)
+        ]
+        told = [each.communicate(timeout=SAFETY_S)[1] for each in both]
+    began = [e["run"] for e in ledgers.read(tmp_path / "runs") if e["kind"] == "began"]
+    assert len(began) == 2, told
+    assert sorted(f.as_posix() for f in (tmp_path / "runs").glob("*/*/*")) == sorted(
+        (tmp_path / "runs" / name).as_posix() for name in began
+    )
+
+
 def test_registered_runs_of_several_folders_are_counted_together(tmp_path: Path) -> None:
     shown = {}
     for name in ("here", "there"):
@@ -125,7 +160,7 @@ def test_registered_runs_of_several_folders_are_counted_together(tmp_path: Path)
             "began",
             run=f"{record['id']}-{name}",
             plan=record["plan_digest"],
-            registered="a" * 64,
+            registered=Registered(digest="a" * 64, repeat=1, aggregation="mean", margin=0.03),
         )
         shown[f"{record['id']}-{name}"] = str(folder)
     found = ledger.of_plan(record["plan_digest"], shown)
@@ -149,4 +184,4 @@ def test_a_registration_that_was_edited_binds_nothing(toy: Path, tmp_path: Path)
     done = mrbench("run", *words, "--registered", "plan.json", cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     done = mrbench("run", *words, "--registered", "plan.json", "--missing", cwd=tmp_path)
-    assert "excludes --missing" in done.stderr
+    assert "--missing: not allowed with argument --registered" in done.stderr

@@ -154,8 +154,7 @@ def served(
 
     Returns what is left, and why each other one is left out; if none would be left, all of them.
     """
-    named = args.impl or args.recipe or getattr(args, "registered", None)
-    named = named or getattr(args, "executor", "local") == "docker"
+    named = args.impl or args.recipe or getattr(args, "executor", "local") == "docker"
     if args.environment is None or named:
         return planned, []
     lacking = inputs.without_modules([plan for plan, _ in planned], where)

@@ -15,14 +15,14 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench import locks
+from mrbench.cli import registered
 from mrbench.cli.choice import Planned
-from mrbench.cli.registered import bind
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.files import read_regular
 from mrbench.model.baseline import Key, series_key, series_name
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
-from mrbench.model.registration import Registered
+from mrbench.model.registration import Registered, Registration
 from mrbench.record import listing
 from mrbench.record.rundir import MOST_BYTES, RunDir
 from mrbench.results.rows import counts, why_not
@@ -67,16 +67,15 @@ class Remaining(NamedTuple):
     registered: Registered | None = None
 
 
-def choose(args: argparse.Namespace, planned: Planned) -> Remaining:
+def choose(args: argparse.Namespace, planned: Planned, bound: Registration | None) -> Remaining:
     """Return what the arguments leave to be run; RecipeError where they exclude each other."""
-    if args.registered:
-        scheduled, terms = bind(args, planned)
-        return Remaining(scheduled, registered=terms)
     if args.failed and args.repeat > 1:
         remedy = f"give --missing --repeat {args.repeat}, which runs the failed ones, too"
         raise RecipeError(f"--failed runs each once, not {args.repeat} times", remedy)
     if args.since and not (args.failed or args.missing):
         raise RecipeError("--since is for --missing and --failed", "add one, or leave it out")
+    if bound:
+        return Remaining(registered.left(args, planned, bound), registered=bound.terms)
     lines: list[str] = []
     stored = survey(planned, args.runs, args.since, lines)
     keys = {series_key(plan) for plan, _ in planned}

@@ -9,16 +9,18 @@ import contextlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from mrbench import files, locks
-from mrbench.errors import MrbenchError
+from mrbench.errors import BegunError, MrbenchError
 from mrbench.model.ledger import Kind, LedgerEntry, PlanRuns
 from mrbench.model.record import RunRecord
+from mrbench.model.registration import Registered
 from mrbench.record import rundir
 from mrbench.record.rundir import RunDir
 
@@ -56,11 +58,15 @@ def of_run(folder: Path) -> Path:
     return above
 
 
-def append(runs: Path, kind: Kind, **facts: str | None) -> LedgerEntry:
+def append(
+    runs: Path, kind: Kind, *, plan: str, registered: Registered | None = None, **facts: str | None
+) -> LedgerEntry:
     """Add an entry, and have it on disk; facts: further keys of LedgerEntry.
 
     MrbenchError where that cannot be, or what began is to be ended in a ledger that is gone.
+    BegunError where as many runs of the plan as registered were begun.
     """
+    bound = registered.digest if registered else None
     path = runs / FILE
     try:
         with locks.of_file(path, make=kind == "began") as file:
@@ -70,13 +76,19 @@ def append(runs: Path, kind: Kind, **facts: str | None) -> LedgerEntry:
             if isinstance(last, str):
                 text = f"cannot be continued: its last line {last}"
                 raise MrbenchError(text, RESTORE, file=path)
+            if registered and begun(_lines(raw), registered.digest)[plan] >= registered.repeat:
+                text = f"all {registered.repeat} registered runs of its plan were begun meanwhile"
+                raise BegunError(text, file=path)
             content: dict[str, object] = {
                 "position": last.position + 1 if last else 1,
                 "before": last.digest if last else "",
                 "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "kind": kind,
-                **{name: fact for name, fact in facts.items() if fact is not None},
+                "plan": plan,
+                "registered": bound,
+                **facts,
             }
+            content = {name: fact for name, fact in content.items() if fact is not None}
             content["digest"] = files.digest_of(content)
             os.ftruncate(file, end)
             line = json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
@@ -113,7 +125,18 @@ def lines(runs: Path) -> list[Line]:
         return []
     except OSError as exc:
         raise rundir.cannot_read(runs / FILE, exc) from exc
+    return _lines(raw)
+
+
+def _lines(raw: bytes) -> list[Line]:
     return [Line(each, _entry(each)) for each in raw.splitlines(keepends=True)]
+
+
+def begun(found: Iterable[Line], registration: str) -> Counter[str]:
+    """Return how many runs of each plan, by its digest, were begun under a registration."""
+    began = ("began", registration)
+    entries = (line.entry for line in found if isinstance(line.entry, LedgerEntry))
+    return Counter(each.plan for each in entries if (each.kind, each.registered) == began)
 
 
 def by_run(found: Iterable[Line]) -> Mapping[str, Entries]:
@@ -145,7 +168,7 @@ def became(runs: Path, name: str, entries: Entries) -> str:
     return "invalid" if end["verdict"] == "invalid" else VALID
 
 
-def _end(record: RunRecord) -> dict[str, str | None]:
+def _end(record: RunRecord) -> dict[str, Any]:
     """Return what an entry says of how a run ended."""
     verdict = record.validity.verdict if record.validity else None
     return {"status": record.status, "verdict": verdict, "record": record.digest}

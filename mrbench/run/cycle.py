@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from mrbench.doctor import preflight
-from mrbench.errors import BusyError, MrbenchError
+from mrbench.errors import BegunError, BusyError, MrbenchError
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
@@ -158,6 +158,9 @@ class Runs:
         except BusyError:
             self._recorder.withdraw(run)
             raise
+        except BegunError as exc:
+            self._recorder.withdraw(run)
+            self._recorder.reporter.note(str(exc), problem=True)
         except (MrbenchError, OSError) as exc:  # the next run may fare better
             self._recorder.finish(run, failure(exc))
         except KeyboardInterrupt:

@@ -119,7 +119,7 @@ class Run(msgspec.Struct):
             "began",
             run=self.id,
             plan=self.record.plan_digest,
-            registered=self.registered.digest if self.registered else None,
+            registered=self.registered,
         )
         self.know(
             ledger=LedgerPlace(

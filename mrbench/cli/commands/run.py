@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mrbench.model.places import Places
     from mrbench.model.plan import Plan
     from mrbench.model.record import RunRecord
-    from mrbench.model.registration import Registered
+    from mrbench.model.registration import Registered, Registration
     from mrbench.run.cycle import Scheduled
     from mrbench.run.executor import Executor
 
@@ -60,15 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     left.add_argument(
         "--failed", action="store_true", help="run again what has no valid run and failed last"
     )
-    purpose = "with these two, count only runs that started since then, as `mrbench runs` takes it"
+    purpose = "run what `mrbench register` fixed and what was not begun yet"
+    left.add_argument("--registered", type=Path, metavar="FILE", help=purpose)
+    purpose = "with --missing or --failed, count only runs since then, as `mrbench runs` takes it"
     parser.add_argument("--since", type=moment, metavar="WHEN", help=purpose)
     purpose = (
         "begin no run that would not end within TIME (90s, 30m, 2h, 1d) from now, by what"
         " earlier ones took; ends with 8 if that leaves any out"
     )
     parser.add_argument("--budget", type=duration, metavar="TIME", help=purpose)
-    purpose = "the runs that `mrbench register` fixed, and that were not begun yet"
-    parser.add_argument("--registered", type=Path, metavar="FILE", help=purpose)
     parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
     add_executor(parser)
@@ -108,16 +108,17 @@ def main(args: argparse.Namespace) -> int:
         tags.check([args.name])
     executor = choice.executor(args)
     places = choice.places(args)
+    bound = _bound(args)
     planned, left_out = choice.served(args, choice.plans(args), places)
     scheduled: Sequence[Scheduled] = in_turns(planned, args.repeat)
     lines: Sequence[str] = ()
     done = 0
     exhausted: Sequence[Plan] = ()
     terms: Registered | None = None
-    if args.missing or args.failed or args.since or args.registered:
+    if args.missing or args.failed or args.since or bound:
         from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
 
-        scheduled, lines, done, exhausted, terms = remaining.choose(args, planned)
+        scheduled, lines, done, exhausted, terms = remaining.choose(args, planned, bound)
     without = choice.reasons(left_out)
     lines = (*without, *choice.unused(args, planned), *lines)
     if args.dry_run:
@@ -148,6 +149,15 @@ def main(args: argparse.Namespace) -> int:
     for line in () if args.json else unwritten(records, args.runs):
         print(line)
     return max(exit_code(records), ration.exit_code, bool(left_out) * Inconclusive.exit_code)
+
+
+def _bound(args: argparse.Namespace) -> "Registration | None":
+    """Return the registration to run, if any; then the arguments choose its plans."""
+    if args.registered is None:
+        return None
+    from mrbench.cli import registered  # noqa: PLC0415 - only now needed
+
+    return registered.chosen(args)
 
 
 def _how_to_go_on(
