@@ -186,6 +186,8 @@ class Recorder:
         A record that cannot be written is reported all the same, without a digest of its own; then
         `mrbench collect` finishes it from the run's folder.
         """
+        if run.lock is None:  # a cluster's run was let go of; `verify` is to see it at work
+            run.lock = locks.take(run.folder.plan)
         left = run_copy.remove(run.scratch) if run.scratch else None  # may make room for the record
         problem = None
         try:

@@ -1,11 +1,10 @@
 """`mrbench results`: a git repository of archives, that others check and add to."""
 
 import argparse
-import functools
 import sys
 from pathlib import Path
 
-from mrbench.cli.arguments import add_runs
+from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.findings import add_formats, print_findings
 from mrbench.cli.stored import latest
@@ -35,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     init.add_argument(
         "dir", type=Path, metavar="DIR", help="folder; its files are left as they are"
     )
+    add_json(init)
     add = actions.add_parser(
         "add",
         help="pack and sign runs, and put them in their places",
@@ -50,6 +50,7 @@ mrbench results add plan.json    # a registration, before its runs""",
     how.add_argument("--key", type=Path, metavar="FILE", help="as for `mrbench sign`")
     how.add_argument("--no-sign", action="store_true", help="add no signature")
     add_runs(add)
+    add_json(add)
     verify = actions.add_parser(
         "check",
         help="check all archives, signatures and registrations",
@@ -75,42 +76,57 @@ mrbench results check --since main    # what this branch adds""",
     build.add_argument("dir", nargs="?", type=Path, default=Path(), metavar="DIR", help=REPOSITORY)
     told = "folder to write; default: site"
     build.add_argument("-o", "--output", type=Path, default="site", metavar="DIR", help=told)
+    add_json(build)
 
 
 def main(args: argparse.Namespace) -> int:
     """Do what the action says."""
     match args.action:
         case "init":
-            for path in adding.init(args.dir):
+            made = list(adding.init(args.dir))
+            if args.json:
+                print_json({"made": made})
+                return 0
+            for path in made:
                 print(f"made {printable(str(path))}")
             print(f"next: put keys into {SIGNERS}, then commit; see `mrbench results add --help`")
             return 0
         case "add":
-            code = max(map(functools.partial(_add, args), args.run))
-            if not code:
-                print("next: git commit")
-            return code
+            return _add(args)
         case "build":
-            return _build(args.dir, args.output)
+            return _build(args)
     args.command = "results check"  # as its findings are headed
     return print_findings(check(args.dir, args.since), args)
 
 
-def _add(args: argparse.Namespace, word: str) -> int:
-    try:
-        name = latest(word, args.runs)
-        names = adding.add(name, args.runs, args.dir, args.key, signed=not args.no_sign)
-    except MrbenchError as exc:  # the others are added all the same
-        print(f"mrbench: {exc}", file=sys.stderr)
-        return exc.exit_code
-    print("\n".join(f"added {printable(name)}" for name in names))
-    return 0
+def _add(args: argparse.Namespace) -> int:
+    code, added = 0, list[str]()
+    for word in args.run:
+        try:
+            name = latest(word, args.runs)
+            names = adding.add(name, args.runs, args.dir, args.key, signed=not args.no_sign)
+        except MrbenchError as exc:  # the others are added all the same
+            print(f"mrbench: {exc}", file=sys.stderr)
+            code = max(code, exc.exit_code)
+            continue
+        added += names
+        if not args.json:
+            print("\n".join(f"added {printable(name)}" for name in names))
+    if args.json:
+        print_json({"added": added})
+    elif not code:
+        print("next: git commit")
+    return code
 
 
-def _build(root: Path, out: Path) -> int:
-    made = site.build(root, out)
+def _build(args: argparse.Namespace) -> int:
+    made, file = site.build(args.dir, args.output), args.output / "index.html"
+    code = CheckFailed.exit_code if made.not_shown else 0
+    if args.json:
+        print_json({"file": file, "runs": len(made.archives), "not_shown": made.not_shown})
+        return code
     for name, why in made.not_shown.items():
         print(f"mrbench: {printable(name)}: {one_line(why)}", file=sys.stderr)
     left = f"; {counted(len(made.not_shown), 'archive')} not shown" if made.not_shown else ""
-    print(f"{printable(str(out / 'index.html'))}: {counted(len(made.archives), 'run')}{left}")
-    return CheckFailed.exit_code if made.not_shown else 0
+    print(f"{printable(str(file))}: {counted(len(made.archives), 'run')}{left}")
+    return code
