@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from cluster import Cluster
+from mrbench import locks
+from mrbench.record import ledger
 from needs import skip_without
-from toy import SHOW, commit_all, edit, make_suite, mrbench, on_any_count, outcomes
+from toy import LIMIT_S, SHOW, commit_all, edit, make_suite, mrbench, on_any_count, outcomes
 from toy import records as toy_records
+from waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("slurm")
 ENDLESS = "1000000 0.002"
@@ -116,8 +119,15 @@ def test_detached_runs_are_shown_and_collected(toy: Path, tmp_path: Path, slurm:
     finally:
         slurm.start_controller()
         slurm.ask("scontrol", "update", "partitionname=main", "state=up")
-    done = mrbench("collect", "--wait", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    collect = [sys.executable, "-m", "mrbench", "collect", "--wait"]
+    with locks.of_file(tmp_path / "runs" / ledger.FILE):  # the end of a run cannot be entered yet
+        collecting = subprocess.Popen(collect, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: records(tmp_path) or collecting.poll() is not None)
+        (record, *_) = records(tmp_path)
+        told = " ".join(mrbench("verify", record["id"], cwd=tmp_path).stdout.split())
+        assert f"the end of {record['id']} is not in it yet: it is under way" in told
+    _, said = collecting.communicate(timeout=LIMIT_S)
+    assert collecting.returncode == 0, said
     assert [r["status"] for r in records(tmp_path)] == ["ok", "ok"]
     assert all(r["slurm"]["detached"] for r in records(tmp_path))
     assert "nothing submitted" in mrbench("status", cwd=tmp_path).stdout

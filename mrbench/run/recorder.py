@@ -370,8 +370,7 @@ def _restore(run: Run) -> None:
     """Have the files again that were removed while the training ran, as far as they were open."""
     if run.held:
         run.folder, said = run.held.restore(run.plan.canonical())
-        if said:
-            run.lose(*said)
+        run.lose(*said)
 
 
 def _write(folder: RunDir, record: RunRecord) -> RunRecord:
