@@ -46,8 +46,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     left_out: runs without a number that counts, and those of A/B tests. noise: standard deviation
     from run to run, a share; correlation: of runs that follow each other. detectable: slowdown, a
     share, that would mostly be found in the middle of the runs since the last change;
-    detectable_newest: in the newest three of them. Null where runs are too few, or
-    drift.
+    detectable_newest: in the newest three of them. Null where runs are too few, or drift.
     """
 
     suite: str

@@ -45,7 +45,7 @@ def all_verified(archives: Sequence[Path], signers: Path) -> Iterator[Verified]:
 
     signers: an allowed_signers, which need not be there.
     """
-    work = partial(_verified, signers=signers if signers.is_file() else None)
+    work = partial(_verified, signers=signers)
     known = {path: files.cached(_kept(path, signers), Verified) for path in archives}
     new = [path for path, found in known.items() if found is None]
     processes = max(1, min(cores(), len(new) // AT_A_TIME))
@@ -54,14 +54,14 @@ def all_verified(archives: Sequence[Path], signers: Path) -> Iterator[Verified]:
     yield from filter(None, known.values())
 
 
-def _kept(archive: Path, signers: Path | None) -> Path:
-    parts = [archive, *beside(archive), *([signers] if signers else [])]
+def _kept(archive: Path, signers: Path) -> Path:
+    parts = (archive, *beside(archive), signers)
     digests = [describe(part).sha256 if part.is_file() else "" for part in parts]
     name = hashlib.sha256(" ".join([__version__, *digests]).encode()).hexdigest()
     return files.home() / "verified" / f"{name}.json"
 
 
-def _verified(archive: Path, signers: Path | None) -> Verified:
+def _verified(archive: Path, signers: Path) -> Verified:
     """Verify an archive and its signature, and keep that, unless it may be this machine's fault."""
     sha256 = describe(archive).sha256
     signed = None
@@ -72,13 +72,12 @@ def _verified(archive: Path, signers: Path | None) -> Verified:
         pins = check_pins(checked.record) if checked.record else ()
         found = [each for each in (*checked.shown(), *pins) if each.outcome == "failed"]
         found = found or [Finding("archive", "ok", checked.verdict)]
-        signed = checked.record and signer_of(archive, checked.record, signers)
+        those = signers if signers.is_file() else None
+        signed = checked.record and signer_of(archive, checked.record, those)
         unsigned = Finding("signature", "note", "unsigned: nobody vouches for it")
         found += signed.findings if signed else [unsigned]
     except MrbenchError as exc:
-        return Verified(
-            sha256=sha256, findings=(Finding("archive", "failed", exc.text, exc.remedy),)
-        )
+        found = [Finding("archive", "failed", exc.text, exc.remedy)]
     if count(found, "failed"):
         return Verified(sha256=sha256, findings=tuple(found))
     made = Verified(
