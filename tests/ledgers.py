@@ -167,6 +167,17 @@ def back_again(runs: Path, run: Path) -> None:
     copy.rename(run)
 
 
+def taken(runs: Path, run: Path) -> None:
+    """Remove a run by hand, and put a copy of another in its place."""
+    shutil.rmtree(run)
+    shutil.copytree(runs / read(runs)[0]["run"], run)
+
+
+def as_if_older(_runs: Path, run: Path) -> None:
+    """Write a record anew as that of a run from before the ledger."""
+    change(run, ledger=None, started="2000-01-01T00:00:00Z")
+
+
 def change(run: Path, **values: object) -> None:
     path = run / "record.json"
     record = json.loads(path.read_bytes()) | values
@@ -179,6 +190,8 @@ RUNS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "a run removed by hand": (removed_by_hand, "is not there any more"),
     "a run added": (added, "20990101T000000Z-01234567 is not in it"),
     "another record": (another_record, "is in it with another record: "),
+    "another run in its place": (taken, "holds another run: smoke/"),
+    "a record as of before the ledger": (as_if_older, "is in it as entry 7, and its record does"),
     "another plan": (another_plan, "is in it with another plan or registration"),
     "a removed run back again": (back_again, "was removed by its entry, and is there"),
 }

@@ -67,8 +67,11 @@ def check_all(path: Path) -> Iterator[Finding]:
             record = rundir.load(file)
         except MrbenchError as exc:
             yield _failed(exc.seen_from(runs))
-        else:
+            continue
+        if (name := file.parent.relative_to(runs).as_posix()) == record.id:
             yield from _member(record, known.get(record.id, {}), found, RunDir(file.parent))
+        else:
+            yield _failed(f"{name} holds another run: {record.id}", "move it to another folder")
     for name, entries in known.items():
         what = ledger.became(runs, name, entries)
         if what == ledger.MISSING:
@@ -119,6 +122,20 @@ def _faults(found: Sequence[Line]) -> Iterator[Finding]:
         before, follows = entry.digest, at + 1
 
 
+def _outside(record: RunRecord, began: LedgerEntry | None, found: Sequence[Line]) -> Finding:
+    """Say what it means that a record knows of no entry."""
+    name = record.id
+    first = next((e for _, e in found if isinstance(e, LedgerEntry)), None)
+    if began:
+        text = f"{name} is in it as entry {began.position}, and its record does not say so"
+        return _failed(text, "record.json was written anew after the run")
+    if record.exit is None:
+        return _unchecked(f"{name} is not in it, as its training never began")
+    if first and record.started < first.at:
+        return _unchecked(f"{name} is not in it: older than it")
+    return _failed(f"{name} is not in it", "another mrbench or another folder ran it")
+
+
 def _member(
     record: RunRecord, entries: Entries, found: Sequence[Line], folder: RunDir
 ) -> Iterator[Finding]:
@@ -126,13 +143,7 @@ def _member(
     name, place = record.id, record.ledger
     began, ended = entries.get("began"), entries.get("ended")
     if place is None:
-        first = next((e for _, e in found if isinstance(e, LedgerEntry)), None)
-        if record.exit is None:
-            yield _unchecked(f"{name} is not in it, as its training never began")
-        elif first and record.started < first.at:
-            yield _unchecked(f"{name} is not in it: older than it")
-        else:
-            yield _failed(f"{name} is not in it", "another mrbench or another folder ran it")
+        yield _outside(record, began, found)
         return
     registered = place.registered.digest if place.registered else None
     if began is None:
