@@ -92,7 +92,7 @@ def _alike(correlation: float, count: int) -> tuple[float, float]:
 def _correlation(rest: Sequence[float], means: int) -> float:
     """Return the autocorrelation of neighbours; each mean that was taken off has lowered it."""
     squares = sum(x * x for x in rest)
-    alike = sum(x * y for x, y in pairwise(rest)) / squares if squares else 0.0
+    alike = sum(x * y for x, y in pairwise(rest)) / squares if squares > SMALLEST**2 else 0.0
     return min(max(alike + (means + 1) / max(len(rest), FEW), 0.0), 0.9)
 
 
