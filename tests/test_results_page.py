@@ -127,6 +127,7 @@ def test_altered_and_repeated_archives_are_listed_without_a_number(
 ) -> None:
     root = shutil.copytree(repository, tmp_path / "copy" / "numbers")
     shutil.copytree(repository.with_name("home"), root.with_name("home"))
+    _build(root, tmp_path / "site", 0)
     first, second, *others = sorted(root.glob("runs/*/*/*/*.tar.gz"))
     raw = bytearray(first.read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -142,6 +143,8 @@ def test_altered_and_repeated_archives_are_listed_without_a_number(
     assert "is the same run as" in why[again.relative_to(root).as_posix()]
     assert str(root) not in "".join(why.values())
     assert not set(found["archives"]) & set(why)
+    known = {"-".join(row["folders"][-1].split("/")[1:4:2]) for row in found["rows"]}
+    assert {path.stem for path in (site / "badge").iterdir()} <= known  # none of the first build
     page = (site / "index.html").read_text()
     assert all(name in page and not (site / name).exists() for name in why)
     told = capsys.readouterr()
@@ -222,8 +225,11 @@ def test_there_must_be_archives_and_another_folder(
 ) -> None:
     assert cli.main(["results", "build", str(tmp_path)]) == 1
     assert "no archives here" in capsys.readouterr().err
-    assert cli.main(["results", "build", str(repository), "-o", str(repository.parent)]) == 1
-    assert "the repository lies there" in capsys.readouterr().err
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "runs").symlink_to(repository / "runs")
+    for out in (repository.parent, repository, repository / "runs", tmp_path / "linked"):
+        assert cli.main(["results", "build", str(repository), "-o", str(out)]) == 1
+        assert "the repository lies there" in capsys.readouterr().err
 
 
 @pytest.fixture

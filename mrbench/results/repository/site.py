@@ -44,7 +44,8 @@ def build(root: Path, out: Path) -> PublishedResults:
     if not paths:
         remedy = "`mrbench results add RUN` puts one there"
         raise MrbenchError("no archives here", remedy, file=root / RUNS)
-    if real_path(out) in (real_path(root), *real_path(root).parents):
+    to = real_path(out / RUNS)
+    if real_path(out) in real_path(root).parents or real_path(root / RUNS) in (to, *to.parents):
         raise MrbenchError("the repository lies there", "choose another with -o", file=out)
     verified = all_verified([root / path for path in paths], root / SIGNERS)
     shown, left = chapters(zip(paths, verified, strict=True))
@@ -74,6 +75,10 @@ def build(root: Path, out: Path) -> PublishedResults:
     for name, raw in written.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(out / name, raw)
+    for name in left:  # an earlier build may have shown it
+        badge = "badge/" + "-".join(name.split("/")[1:4:2])
+        for old in {name, f"{badge}.json", f"{badge}.svg"} - written.keys():
+            (out / old).unlink(missing_ok=True)
     return content
 
 
