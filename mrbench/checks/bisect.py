@@ -114,7 +114,8 @@ class Search:
         text += "" if slower else "; not confirmed"
         found = Finding("first bad", "failed", text, key=newest, figures=said.figures)
         if not slower or newest != oldest:
-            found = replace(found, outcome="inconclusive", remedy=MORE, key="")
+            remedy = f"see why some were skipped; if undecided, {MORE}" if slower else MORE
+            found = replace(found, outcome="inconclusive", remedy=remedy, key="")
         self._findings.append(found)
         return CheckFailed.exit_code if found.key else Inconclusive.exit_code
 
