@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-import msgspec
-
 from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
@@ -64,11 +62,10 @@ def pack_run(args: argparse.Namespace) -> dict[str, object]:
     size = args.output.stat().st_size
     packed = record.packed
     if args.json:
-        masked = msgspec.to_builtins(packed.masked) if packed else {}
-        left = packed.left if packed else ()
-        of_plan = msgspec.to_builtins(packed.of_plan) if packed else None
         made = {"file": str(args.output), "run": record.id, "files": files, "size_bytes": size}
-        return made | {"masked": masked, "left": left, "of_plan": of_plan}
+        if packed:
+            made |= {"masked": packed.masked, "left": packed.left, "of_plan": packed.of_plan}
+        return made
     print(f"{printable(str(args.output))}: {record.id}, {files} files, {size_text(size)}")
     if packed and packed.of_plan:
         print(selection.in_words(packed.of_plan))

@@ -1,10 +1,9 @@
 """`mrbench sign`: sign an archive, or a run once it is packed."""
 
 import argparse
-import json
 from pathlib import Path
 
-from mrbench.cli.arguments import add_json, add_runs
+from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command, pack
 from mrbench.errors import RecipeError
 from mrbench.record.archive import is_archive
@@ -53,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     made = pack.pack_run(args) if args.output else {"file": args.run}
     statement, signature = map(str, sign(args.output or Path(args.run), args.key))
     if args.json:
-        print(json.dumps(made | {"statement": statement, "signature": signature, "key": key}))
+        print_json(made | {"statement": statement, "signature": signature, "key": key})
         return 0
     print(printable(f"signed with {key}: {statement}, {signature}"))
     return 0
