@@ -193,7 +193,7 @@ def test_it_trains_and_is_recorded(wheels: Path, tmp_path: Path, git: Callable[.
     source = pinned(path)
     recipe = with_source(tmp_path, git, f"  package: {source.package}\n  sha256: {source.sha256}\n")
     file = load.load_path(recipe)
-    with pytest.raises(RecipeError, match="--commit"):
+    with pytest.raises(RecipeError, match="leave the commit out"):
         make_plan(file, commit="1" * 40)
     runs = ("--runs", tmp_path / "runs")
     done = mrbench("run", "--recipe", recipe, *runs, "--json", cwd=tmp_path)
