@@ -229,3 +229,24 @@ def test_all_suites_with_runs_are_shown_under_their_names(tmp_path: Path) -> Non
     assert [row["implementation"] for row in rows] == ["detectron2", "torchvision"]
     lines = mrbench("table", "--format=csv", "--columns=throughput", cwd=tmp_path).stdout
     assert [line.partition(",")[0] for line in lines.splitlines()] == ["suite", "other", "smoke"]
+
+
+def test_an_interrupt_while_python_deletes_an_object_is_not_lost() -> None:
+    program = """
+import os, signal, time
+from mrbench import cli
+class Deleted:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(10))
+cli._take_signals()
+try:
+    Deleted()
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,14 @@ def test_listed_runs_make_the_same_rows_as_records_read_one_by_one(tmp_path: Pat
     assert make_rows(suite, [table_run(*run) for run in runs]) == whole
     assert {row.repeats for row in whole} == {3}
     assert all(tuple(str(tmp_path / run) for run in row.runs) == row.folders for row in whole)
+
+
+def test_a_run_that_was_copied_counts_once(tmp_path: Path) -> None:
+    (folder,) = make(tmp_path, 1)
+    shutil.copytree(folder, folder.with_name(f"{folder.name}-2"))
+    run, copy = list_runs(tmp_path, "smoke")
+    assert isinstance(run, StoredRun)
+    assert f"is the same run as {folder}" in str(copy)
 
 
 def test_an_edited_record_is_read_anew_even_with_the_same_size_and_time(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import FrameType
 from typing import Any, NoReturn
 
 from mrbench import __version__
@@ -88,6 +89,7 @@ EXIT_CODES = "exit-codes"
 BAD_USAGE = 2
 BUG = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
+AGAIN_S = 0.05
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per kind of end
@@ -160,8 +162,14 @@ class Interrupted(KeyboardInterrupt):
     """
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise Interrupted
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    while frame and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    if frame is None:
+        raise Interrupted
+    # Python ignores what is raised in a __del__, as GitPython's Repo has one: once more behind it
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
 
 
 def _crashed() -> int:

@@ -33,10 +33,10 @@ def suites_in(runs: Path) -> list[str]:
 def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Path]:
     """Yield for each run of a suite, oldest first, one of three.
 
-    The run; an error that says what is wrong with its record.json, as that it was edited; the
-    folder of a run that has a plan and no record.
+    The run; an error that says what is wrong with its record.json, as that it was edited, or is a
+    copy; the folder of a run that has a plan and no record.
     """
-    folders = []
+    folders, once = [], dict[str, str]()
     for implementation in _names(f"{runs}/{suite}"):
         place = f"{runs}/{suite}/{implementation}"
         folders += [(name, place) for name in _names(place)]
@@ -46,7 +46,14 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
             try:
                 raw = read_regular(f"{folder}/record.json", MOST_BYTES)
                 record = record_of(raw, f"{folder}/record.json")
-                yield edited(folder) if is_edited(raw, record) else StoredRun(record, folder)
+                mark = record.digest or record.id
+                if is_edited(raw, record):
+                    yield edited(folder)
+                elif mark in once:
+                    yield CheckFailed(f"is the same run as {once[mark]}", "remove one", file=folder)
+                else:
+                    once[mark] = folder
+                    yield StoredRun(record, folder)
             except NotADirectoryError:
                 continue
             except FileNotFoundError:
