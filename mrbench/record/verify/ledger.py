@@ -68,10 +68,11 @@ def check_all(path: Path) -> Iterator[Finding]:
         except MrbenchError as exc:
             yield _failed(exc.seen_from(runs))
             continue
-        if (name := file.parent.relative_to(runs).as_posix()) == record.id:
-            yield from _member(record, known.get(record.id, {}), found, RunDir(file.parent))
-        else:
+        name = file.parent.relative_to(runs).as_posix()
+        if name != record.id and {name, record.id} & known.keys():
             yield _failed(f"{name} holds another run: {record.id}", "move it to another folder")
+        else:
+            yield from _member(record, known.get(record.id, {}), found, RunDir(file.parent))
     for name, entries in known.items():
         what = ledger.became(runs, name, entries)
         if what == ledger.MISSING:
