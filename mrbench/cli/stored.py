@@ -220,7 +220,7 @@ def _row(text: str, folder: Path, where: str) -> TableRow | None:
     if not found:
         return None
     row = text.removeprefix(f"{suite}/")
-    read = functools.cache(ledger.outcomes)
+    read = functools.cache(ledger.by_plan)
     return names.one([r for s in found for r in _rows(folder, s, read)], row, where)
 
 
@@ -233,7 +233,7 @@ def _rows(
 
 def _known_rows(folder: Path) -> Iterator[str]:
     """Yield the names of all rows; what is no suite has none."""
-    read = functools.cache(ledger.outcomes)
+    read = functools.cache(ledger.by_plan)
     for suite in listing.suites_in(folder):
         with contextlib.suppress(MrbenchError):
             yield from (row.name for row in _rows(folder, suite, read, quiet=True))

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,15 +41,7 @@ class Line(NamedTuple):
     entry: LedgerEntry | str
 
 
-class Outcome(NamedTuple):
-    """What became of a run; registered: the digest of the registration that it was begun under."""
-
-    run: str
-    what: str
-    registered: str | None = None
-
-
-Read = Callable[[Path], Mapping[str, Sequence[Outcome]]]
+Read = Callable[[Path], Mapping[str, Mapping[str, Entries]]]
 
 
 def of_run(folder: Path) -> Path:
@@ -183,17 +175,16 @@ def is_held(folder: RunDir) -> bool:
         return False
 
 
-def outcomes(runs: Path) -> Mapping[str, Sequence[Outcome]]:
-    """Return what became of the runs of a ledger, by the digest of their plan, in order."""
-    found: dict[str, list[Outcome]] = {}
+def by_plan(runs: Path) -> Mapping[str, Mapping[str, Entries]]:
+    """Return the entries of the runs of each plan, by its digest and their ids, in order."""
+    plans: dict[str, dict[str, Entries]] = {}
     for name, entries in by_run(lines(runs)).items():
         if began := entries.get("began"):
-            outcome = Outcome(name, became(runs, name, entries), began.registered)
-            found.setdefault(began.plan, []).append(outcome)
-    return found
+            plans.setdefault(began.plan, {})[name] = entries
+    return plans
 
 
-def of_plan(digest: str, shown: Mapping[str, str | None], read: Read = outcomes) -> PlanRuns | None:
+def of_plan(digest: str, shown: Mapping[str, str | None], read: Read = by_plan) -> PlanRuns | None:
     """Return what became of all runs of a plan, by the ledgers beside those that are shown.
 
     shown: ids, and the folder or archive of each, if it is known. None where there is no ledger, or
@@ -201,16 +192,19 @@ def of_plan(digest: str, shown: Mapping[str, str | None], read: Read = outcomes)
     """
     parents = {folder.rpartition("/")[0] for folder in shown.values() if folder}
     roots = dict.fromkeys(of_run(Path(parent) / "run") for parent in sorted(parents))
-    found = [outcome for root in roots for outcome in read(root).get(digest, ())]
-    if not found:
-        return None
-    others = sorted(shown.keys() - {outcome.run for outcome in found})
     ends: dict[str, list[str]] = {}
     registered: dict[str, list[str]] = {}
-    for outcome in (*found, *(Outcome(name, OLDER) for name in others)):
-        ends.setdefault(outcome.what, []).append(outcome.run)
-        if outcome.registered:
-            registered.setdefault(outcome.registered, []).append(outcome.run)
+    known = set[str]()
+    for root in roots:
+        for name, entries in read(root).get(digest, {}).items():
+            known.add(name)
+            ends.setdefault(became(root, name, entries), []).append(name)
+            if terms := entries["began"].registered:
+                registered.setdefault(terms, []).append(name)
+    if not known:
+        return None
+    if others := sorted(shown.keys() - known):
+        ends[OLDER] = others
     return msgspec.convert({"became": ends, "registered": registered}, PlanRuns)
 
 

@@ -107,7 +107,7 @@ def make_rows(
     runs: Iterable[TableRun],
     reference_name: str | None = None,
     way: str | None = None,
-    read: ledger.Read = ledger.outcomes,
+    read: ledger.Read = ledger.by_plan,
 ) -> list[TableRow]:
     """Group like runs, average each group, sort by throughput; failed groups come last.
 

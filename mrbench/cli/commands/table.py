@@ -98,7 +98,7 @@ def main(args: argparse.Namespace) -> int:
     suites = chosen.all_suites
     codes, without = [chosen.code], []
     data: list[TableRow] = []
-    read = functools.cache(ledger.outcomes)
+    read = functools.cache(ledger.by_plan)
     for name in suites:
         try:
             suite, rows, code = _of_suite(args, name, chosen, read)

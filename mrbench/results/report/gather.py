@@ -139,7 +139,7 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
         if identity(run.record) not in known:  # as a folder and as an archive, too
             known.add(identity(run.record))
             by_suite.setdefault((run.plan.suite, run.plan.unit), []).append(run)
-    read = functools.cache(ledger.outcomes)
+    read = functools.cache(ledger.by_plan)
     chapters = [_chapter(*key, by_suite[key], reference, read) for key in sorted(by_suite)]
     return ReportContent(chapters=chapters, left_out=left_out)
 
