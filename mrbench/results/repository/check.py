@@ -14,9 +14,10 @@ from mrbench.model.finding import Finding, Outcome
 from mrbench.model.record import RunRecord
 from mrbench.prepare.source.git import git
 from mrbench.record import registration
+from mrbench.record.verify.base import unreadable
 from mrbench.results.repository import layout
 from mrbench.results.repository.layout import ARCHIVE, REGISTRATIONS, RUNS, SIGNERS
-from mrbench.results.repository.verified import all_verified
+from mrbench.results.repository.verified import all_verified, copies
 from mrbench.text import counted, printable
 
 Runs = Sequence[tuple[str, RunRecord]]  # by the paths of their archives
@@ -95,12 +96,10 @@ def _finding(
 
 def _together(runs: Runs) -> Iterator[Finding]:
     """Find runs that are there twice, or out of place, and ledgers that do not agree."""
+    for path, other in copies(runs).items():
+        yield _finding(path, "archive", f"is the same run as {other}", "keep one of them")
     entries: dict[tuple[str, str, int], tuple[str, str]] = {}
-    arrivals: dict[str, str] = {}  # of the log's parts, to the nanosecond
     for path, record in runs:
-        stamps = (record.files or {}).get("train.stamps")
-        if stamps and (other := arrivals.setdefault(stamps.sha256, path)) != path:
-            yield _finding(path, "archive", f"is the same run as {other}", "keep one of them")
         if (belongs := layout.place(record)) != path:
             yield _finding(path, "layout", f"is to be moved to {belongs}")
         if ledger := record.ledger:
@@ -124,8 +123,8 @@ def _registered(
         try:
             found = registration.read(file)
         except MrbenchError as exc:
-            text = f"{exc.key}: {exc.text}" if exc.key else exc.text
-            yield _finding(name, "registration", text, exc.remedy)
+            failed = unreadable("registration", exc, "")
+            yield _finding(name, failed.topic, failed.text, failed.remedy)
             continue
         here[found.digest] = name, found
         for plan in found.plans:

@@ -15,7 +15,7 @@ from mrbench.recipe.choices import CHOICES
 from mrbench.results.compare import Group, Side, compare_groups
 from mrbench.results.report.gather import Chapter, ReportRun
 from mrbench.results.repository import layout
-from mrbench.results.repository.verified import Verified
+from mrbench.results.repository.verified import Verified, copies
 from mrbench.results.rows import machine_of, make_rows, table_run
 
 CLOSE = 0.10  # how far from 1 the interval of a ratio may end, for a reproduction
@@ -27,15 +27,16 @@ def chapters(found: Iterable[tuple[str, Verified]]) -> tuple[list[Chapter], dict
 
     found: what came of each archive, with its path from the repository's folder.
     """
-    left, times = dict[str, str](), dict[str, str]()
+    by_path = dict(found)
+    twice = copies((path, each.record) for path, each in by_path.items() if each.record)
+    left: dict[str, str] = {}
     by_board: dict[tuple[str, str, Unit], list[ReportRun]] = {}
-    for path, each in found:
-        record, why = each.record, each.why
-        if record and (arrived := (record.files or {}).get("train.stamps")):
-            first = times.setdefault(arrived.sha256, path)  # to the nanosecond
-            why = f"is the same run as {first}: its log arrived alike" if first != path else ""
-        if record is None or why:
-            left[path] = why
+    for path, each in by_path.items():
+        record = each.record
+        if path in twice:
+            left[path] = f"is the same run as {twice[path]}: its log arrived alike"
+        elif record is None:
+            left[path] = each.why
         else:
             key = record.plan.suite, layout.hardware(record), record.plan.unit
             run = ReportRun(called=path, record=record, signer=each.signer)

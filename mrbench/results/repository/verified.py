@@ -1,7 +1,7 @@
 """What `verify` finds of archives and their signatures, kept by all that it depends on."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,6 @@ AT_A_TIME = 8
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an archive. record: as pages may show it; None where anything failed."""
 
-    sha256: str
     findings: tuple[Finding, ...]
     record: RunRecord | None = None
     signer: str | None = None
@@ -45,25 +44,46 @@ def all_verified(archives: Sequence[Path], signers: Path) -> Iterator[Verified]:
 
     signers: an allowed_signers, which need not be there.
     """
-    work = partial(_verified, signers=signers)
-    known = {path: files.cached(_kept(path, signers), Verified) for path in archives}
+    whose = _sha256(signers)
+    kept = {path: _kept(path, whose) for path in archives}
+    known = {path: files.cached(place, Verified) for path, place in kept.items()}
     new = [path for path, found in known.items() if found is None]
     processes = max(1, min(cores(), len(new) // AT_A_TIME))
-    made = parallel_map(work, new, processes=processes, at_a_time=AT_A_TIME)
+    work = partial(_verified, signers=signers if whose else None)
+    orders = [(path, kept[path]) for path in new]
+    made = parallel_map(work, orders, processes=processes, at_a_time=AT_A_TIME)
     known |= dict(zip(new, made, strict=True))
     yield from filter(None, known.values())
 
 
-def _kept(archive: Path, signers: Path) -> Path:
-    parts = (archive, *beside(archive), signers)
-    digests = [describe(part).sha256 if part.is_file() else "" for part in parts]
+def copies(runs: Iterable[tuple[str, RunRecord]]) -> Mapping[str, str]:
+    """Return the archives of a run that an earlier archive has, too, each with that one.
+
+    The log of a run arrives as no other's does: its parts' times are known to the nanosecond.
+    """
+    firsts: dict[str, str] = {}
+    found = {}
+    for path, record in runs:
+        stamps = (record.files or {}).get("train.stamps")
+        if stamps and (first := firsts.setdefault(stamps.sha256, path)) != path:
+            found[path] = first
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return describe(path).sha256 if path.is_file() else ""
+
+
+def _kept(archive: Path, signers: str) -> Path:
+    """Return where it is kept; signers: their digest."""
+    digests = [*map(_sha256, (archive, *beside(archive))), signers]
     name = hashlib.sha256(" ".join([__version__, *digests]).encode()).hexdigest()
     return files.home() / "verified" / f"{name}.json"
 
 
-def _verified(archive: Path, signers: Path) -> Verified:
+def _verified(order: tuple[Path, Path], signers: Path | None) -> Verified:
     """Verify an archive and its signature, and keep that, unless it may be this machine's fault."""
-    sha256 = describe(archive).sha256
+    archive, kept = order
     signed = None
     try:
         with opened(str(archive), Path()) as run:
@@ -72,21 +92,18 @@ def _verified(archive: Path, signers: Path) -> Verified:
         pins = check_pins(checked.record) if checked.record else ()
         found = [each for each in (*checked.shown(), *pins) if each.outcome == "failed"]
         found = found or [Finding("archive", "ok", checked.verdict)]
-        those = signers if signers.is_file() else None
-        signed = checked.record and signer_of(archive, checked.record, those)
+        signed = checked.record and signer_of(archive, checked.record, signers)
         unsigned = Finding("signature", "note", "unsigned: nobody vouches for it")
         found += signed.findings if signed else [unsigned]
     except MrbenchError as exc:
         found = [Finding("archive", "failed", exc.text, exc.remedy)]
     if count(found, "failed"):
-        return Verified(sha256=sha256, findings=tuple(found))
+        return Verified(findings=tuple(found))
     made = Verified(
-        sha256=sha256,
         findings=tuple(found),
         record=record,
         signer=signed.principal if signed else None,
     )
-    path = _kept(archive, signers)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_whole(path, msgspec.json.encode(made, enc_hook=str))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    files.write_whole(kept, msgspec.json.encode(made, enc_hook=str))
     return made
