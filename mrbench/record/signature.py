@@ -88,15 +88,17 @@ def statement_of(record: RunRecord, archive: Path, signed: str) -> dict[str, Any
 
 def signing_key(given: Path | None) -> str:
     """Return the file of the key to sign with: the one given, git's, or the usual one."""
+    if given:
+        return str(given)
     words = ("config", "--global", "--includes", "--type=path")
     with suppress(MrbenchError):
         form, named = (
             os.fsdecode(git(Path(os.devnull), *words, name, protocols="none")).strip()
             for name in ("gpg.format", "user.signingkey")
         )
-        if form == "ssh" and not given:
+        if form == "ssh":
             return named
-    return str(given or Path.home() / ".ssh" / "id_ed25519")
+    return str(Path.home() / ".ssh" / "id_ed25519")
 
 
 def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path]:

@@ -50,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
     if not args.output and not is_archive(Path(args.run)):
         raise RecipeError(f"{args.run}: no archive", "pack a run with -o NAME.tar.gz")
     made = pack.pack_run(args) if args.output else {"file": args.run}
-    statement, signature = map(str, sign(args.output or Path(args.run), args.key))
+    statement, signature = map(str, sign(args.output or Path(args.run), Path(key)))
     if args.json:
         print_json(made | {"statement": statement, "signature": signature, "key": key})
         return 0
