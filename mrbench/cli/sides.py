@@ -56,11 +56,7 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
         raise RecipeError("--detach: each run is judged before the next", "leave it out")
     if len(args.gpus or ()) > 1:
         raise RecipeError("--gpus: both sides train on the same number", "give one number")
-    gpus = args.gpus[0] if args.gpus else None
-    old, new = (
-        Side(label, choice.plan_of(args, file, commit=sha, gpus=gpus), file)
-        for label, file, sha in made
-    )
+    old, new = (side(args, *each) for each in made)
     if old.plan.suite != new.plan.suite:
         suites = f"{old.plan.suite} and {new.plan.suite}"
         raise RecipeError(f"the recipes are of two suites, {suites}", "compare within one")
@@ -68,6 +64,12 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
         more = f", and {len(why) - 1} more" if len(why) > 1 else ""
         raise RecipeError(f"the two may not be compared: {why[0]}{more}", UNLIKE)
     return old, new
+
+
+def side(args: argparse.Namespace, label: str, file: RecipeFile, sha: str | None) -> Side:
+    """Return one side; sha: the commit, if it is not the recipe's."""
+    gpus = args.gpus[0] if args.gpus else None
+    return Side(label, choice.plan_of(args, file, commit=sha, gpus=gpus), file)
 
 
 def _called(file: RecipeFile, args: argparse.Namespace) -> str:

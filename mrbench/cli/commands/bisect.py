@@ -7,7 +7,7 @@ from mrbench.checks.bisect import Search
 from mrbench.cli import choice
 from mrbench.cli.arguments import add_choice, add_set
 from mrbench.cli.commands import Command
-from mrbench.cli.sides import SHORT, add_test, run_test, sides
+from mrbench.cli.sides import SHORT, add_test, run_test, side, sides
 from mrbench.cli.values import commit
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import MOST, Terms
@@ -44,10 +44,9 @@ def main(args: argparse.Namespace) -> int:
         raise RecipeError("one training is needed", "give one --impl NAME or --recipe FILE")
     args.commit, args.variable = (args.good, args.bad), None
     good, bad = sides(args)
-    gpus = args.gpus[0] if args.gpus else None
 
     def side_of(sha: str) -> Side:
-        return Side(sha[:SHORT], choice.plan_of(args, good.file, commit=sha, gpus=gpus), good.file)
+        return side(args, sha[:SHORT], good.file, sha)
 
     terms = Terms(margin=args.margin, max_pairs=args.max_pairs)
     search = Search(good, bad, side_of, terms, resume=args.resume)
