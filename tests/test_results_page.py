@@ -191,9 +191,7 @@ def test_a_change_is_shaded_and_a_record_without_a_digest_is_self_reported() -> 
         )
         of_run = {"packed": packed, "id": f"a/b/{number}", "files": None}
         runs.append(replace(record, measurement=measured, started=started, **of_run))
-    found = [
-        (f"{i}.tar.gz", Verified(findings=(), record=r)) for i, r in enumerate(runs)
-    ]
+    found = [(f"{i}.tar.gz", Verified(findings=(), record=r)) for i, r in enumerate(runs)]
     (chapter,), left = chapters(found)
     assert not left
     (figure,) = history.figures(chapter, "key")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.files import read_regular
 from mrbench.model.record import RunRecord
+from mrbench.record.archive import identity
 from mrbench.record.formats import is_edited, record_of
 from mrbench.record.rundir import MOST_BYTES, cannot_read
 
@@ -46,7 +47,7 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
             try:
                 raw = read_regular(f"{folder}/record.json", MOST_BYTES)
                 record = record_of(raw, f"{folder}/record.json")
-                mark = record.digest or record.id
+                mark = identity(record)
                 if is_edited(raw, record):
                     yield edited(folder)
                 elif mark in once:
