@@ -172,9 +172,9 @@ def _install_packages(
 ) -> list[tuple[Path, BuiltPackage]]:
     """Install packages from their pinned sources; returns each one's wheel, and what it is of."""
     packaged: list[tuple[Path, BuiltPackage]] = []
-    options, listed = options_for(request.wheels), request.env.packages
+    options = options_for(request.wheels)
     install = [uv(), "pip", "install", "--python", str(python), *options, "--no-deps"]
-    for package, source in zip(listed, request.packages() if listed else (), strict=True):
+    for package, source in zip(request.env.packages, request.packages(), strict=True):
         installed = _freeze(python, packaged)
         made = wheel(package, source, python, installed, options, place, step, request.progress)
         step([*install, str(made[0])], place)

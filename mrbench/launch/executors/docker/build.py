@@ -102,9 +102,7 @@ def _write_context(out: IO[bytes], text: str, request: EnvironmentRequest) -> No
                 tar.add(path, f"wheels/{path.name}", filter=_anonymous)
             text = re.sub(r"^(?=RUN )", f"COPY wheels {THERE}/wheels\n", text, flags=re.MULTILINE)
             offline = ["PIP_NO_INDEX=1", f"PIP_FIND_LINKS={THERE}/wheels"]
-        for package, source in zip(
-            env.packages, request.packages() if env.packages else (), strict=True
-        ):
+        for package, source in zip(env.packages, request.packages(), strict=True):
             there = f"packages/{source.path.name}"
             tar.add(source.path, there, filter=_anonymous)
             text += f"COPY {there} {THERE}/{there}\n"
