@@ -19,12 +19,14 @@ from archives import make
 from browser import js, scroll_through
 from keptruns import kept_run
 from mrbench import cli
-from mrbench.model.record import Packed, PackedRecord
+from mrbench.model.record import Packed, PackedRecord, Validity
 from mrbench.recipe.schema import make_schema
 from mrbench.record import rundir
 from mrbench.record.archive import opened
 from mrbench.record.signature import sign
 from mrbench.results.report.figures import history
+from mrbench.results.report.gather import ReportContent
+from mrbench.results.report.page import build
 from mrbench.results.repository.leaderboard import chapters, command
 from mrbench.results.repository.verified import Verified
 from needs import skip_without
@@ -202,6 +204,19 @@ def test_a_change_is_shaded_and_a_record_without_a_digest_is_self_reported() -> 
     assert [row.level for row in chapter.rows] == ["self-reported"]
     (chapter,), _ = chapters(found[1:])
     assert [row.level for row in chapter.rows] == ["recomputed"]
+
+
+def test_notes_of_earlier_runs_alone_make_no_empty_table() -> None:
+    record = rundir.load(kept_run("today-smoke", "minimask") / "record.json")
+    quiet = replace(record, validity=Validity(verdict="valid"), telemetry=None, files=None)
+    forced = replace(quiet, id="a/b/0", started="2026-01-01T00:00:00Z", forced=("no GPU",))
+    found = [
+        (f"{i}.tar.gz", Verified(findings=(), record=each))
+        for i, each in enumerate((forced, quiet))
+    ]
+    text = build(ReportContent(chapters=chapters(found)[0], left_out=[]))
+    assert "Notes and what to do (the newest run of each row is valid without a note)" in text
+    assert "-concerns" not in text
 
 
 def test_hostile_records_stay_text(tmp_path: Path) -> None:

@@ -55,7 +55,6 @@ PLOTLY = HERE / "plotly"  # see its README.md
 MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
-FROM_FILES = ("course", "during")  # parts
 USED = ("_bytes", "joules_per_unit", "mfu")  # ends of keys of a row
 MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 
@@ -224,7 +223,8 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
     names = [row.name for row, _ in known]
     shown = newest if hardware else chapter.runs  # a repository may have thousands
     labels = [f"{run.plan.implementation}, {run.label}" for run in shown]
-    parts, empty = _parts(chapter, key, most)
+    concerned = concerns(shown)
+    parts, empty = _parts(chapter, key, most, concerned)
     ranked = ranking.ranked(chapter)
     used = _used(ranked, chapter.rows)
     return PageChapter(
@@ -249,7 +249,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         licences=footnotes.licences(chapter.rows),
         unequal=footnotes.unequal(suite.differences, [row.implementation for row in chapter.rows]),
         footnotes=footnotes.texts(chapter.rows),
-        concerns=concerns(shown),
+        concerns=concerned,
         origins=[
             Origin(name=name, facts=origins.origin_facts(run, len(runs) - 1))
             for name, run, (_, runs) in zip(names, newest, known, strict=True)
@@ -299,10 +299,14 @@ def _dashed(cell: str) -> str:
     return "\u2013" if cell == "-" else cell
 
 
-def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tuple[str, str]]]:
+def _parts(
+    chapter: Chapter, key: str, most: int, concerned: Sequence[Concern]
+) -> tuple[list[Part], list[tuple[str, str]]]:
     """Return the parts of a chapter in their order, and title and reason of those left out."""
-    courses = course.figures(chapter, key, most)
-    machines, earlier, dark = _machines(chapter, key, most)
+    bare = bool(chapter.hardware)  # nothing was read of the runs' files
+    courses = [] if bare else course.figures(chapter, key, most)
+    machines, earlier, dark = ([], [], []) if bare else _machines(chapter, key, most)
+    whose = "the newest run of each row" if bare else "every run"
     untimed = [
         f"{figure.title}: {'; '.join(figure.missing)}" for figure in courses if not figure.traces
     ]
@@ -324,19 +328,17 @@ def _parts(chapter: Chapter, key: str, most: int) -> tuple[list[Part], list[tupl
         ("energy", "Energy", one["energy"], ["no record has the energy of GPUs"]),
         ("front", "What throughput takes", front.figures(chapter, f"{key}-front"), ()),
         ("during", "The machine during each run", machines, dark),
-        ("concerns", "Notes and what to do", (), ["every run is valid without a note"]),
+        ("concerns", "Notes and what to do", (), [f"{whose} is valid without a note"]),
         ("origins", "Where the numbers come from", (), ()),
     ]
     always = (
         "ranking",
-        *["history"] * bool(chapter.hardware),
+        *["history"] * bare,
         "origins",
-        *["concerns"] * bool(concerns(chapter.runs)),
+        *["concerns"] * bool(concerned),
     )
     shown, left_out = [], []
     for kind, title, figures, missing in parts:
-        if chapter.hardware and kind in FROM_FILES:
-            continue
         if figures or kind in always:
             notes = missing if kind in ("ranking", "course", "during") else ()
             folded = earlier if kind == "during" else ()
