@@ -49,12 +49,14 @@ def _by_first(
     noise_of: NoiseOf,
 ) -> TableRow:
     """Put a row by the first of these rows that it may be compared with, or say why by none."""
-    reasons = [_reason(row, record, *other) for other in others]
-    found = None
-    if None in reasons:
-        other, other_record = others[reasons.index(None)]
-        noises = (_noise(record, noise_of), _noise(other_record, noise_of))
-        found = ratio_of(row, other, noises) if row is not other else ITSELF
+    found, reasons = None, list[str]()
+    for other, other_record in others:
+        reason = _reason(row, record, other, other_record)
+        if reason is None:
+            noises = (_noise(record, noise_of), _noise(other_record, noise_of))
+            found = ratio_of(row, other, noises) if row is not other else ITSELF
+            break
+        reasons.append(reason)
     return msgspec.structs.replace(
         row,
         relative=found and found.ratio,
