@@ -22,7 +22,7 @@ from mrbench.files import read_regular
 from mrbench.model.baseline import Key, series_key, series_name
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
-from mrbench.model.registration import Registered, Registration
+from mrbench.model.registration import Registration
 from mrbench.record import listing
 from mrbench.record.rundir import MOST_BYTES, RunDir
 from mrbench.results.rows import counts, why_not
@@ -57,14 +57,13 @@ class Stored(msgspec.Struct):
 class Remaining(NamedTuple):
     """What is to be run. lines: what is not, and why. done: how many of the series need not be.
 
-    exhausted: plans that ran out of memory. registered: what the runs are bound to.
+    exhausted: plans that ran out of memory.
     """
 
     scheduled: Sequence[Scheduled]
     lines: Sequence[str] = ()
     done: int = 0
     exhausted: Sequence[Plan] = ()
-    registered: Registered | None = None
 
 
 def choose(args: argparse.Namespace, planned: Planned, bound: Registration | None) -> Remaining:
@@ -75,7 +74,7 @@ def choose(args: argparse.Namespace, planned: Planned, bound: Registration | Non
     if args.since and not (args.failed or args.missing):
         raise RecipeError("--since is for --missing and --failed", "add one, or leave it out")
     if bound:
-        return Remaining(registered.left(args, planned, bound), registered=bound.terms)
+        return Remaining(registered.left(args, planned, bound))
     lines: list[str] = []
     stored = survey(planned, args.runs, args.since, lines)
     keys = {series_key(plan) for plan, _ in planned}

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mrbench.model.places import Places
     from mrbench.model.plan import Plan
     from mrbench.model.record import RunRecord
-    from mrbench.model.registration import Registered, Registration
+    from mrbench.model.registration import Registration
     from mrbench.run.cycle import Scheduled
     from mrbench.run.executor import Executor
 
@@ -114,11 +114,10 @@ def main(args: argparse.Namespace) -> int:
     lines: Sequence[str] = ()
     done = 0
     exhausted: Sequence[Plan] = ()
-    terms: Registered | None = None
     if args.missing or args.failed or args.since or bound:
         from mrbench.cli import remaining  # noqa: PLC0415 - 10 ms
 
-        scheduled, lines, done, exhausted, terms = remaining.choose(args, planned, bound)
+        scheduled, lines, done, exhausted = remaining.choose(args, planned, bound)
     without = choice.reasons(left_out)
     lines = (*without, *choice.unused(args, planned), *lines)
     if args.dry_run:
@@ -139,7 +138,7 @@ def main(args: argparse.Namespace) -> int:
                 force=args.force,
                 name=args.name,
                 ration=ration,
-                registered=terms,
+                registered=bound.terms if bound else None,
             )
             if ration.out_of_budget:
                 reporter.note(_how_to_go_on(args, planned, scheduled, done, records))
