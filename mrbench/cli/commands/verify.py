@@ -67,9 +67,7 @@ def main(args: argparse.Namespace) -> int:
                     print_report(one_line(name), findings, verdict)
                 continue
             with opened(latest(name, args.runs), args.runs) as run:
-                checked = verify(run, deep=args.deep)
-                if checked.record:
-                    checked = _with_signature(checked, args.signers)
+                checked = _with_signature(verify(run, deep=args.deep), args.signers)
                 code = max(code, checked.exit_code)
                 answers.append(checked.plain())
                 if not args.json:
@@ -84,7 +82,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _with_signature(checked: Verification, signers: Path | None) -> Verification:
     """Add what there is to say of an archive's signature; signers: it must be by one of them."""
-    signed = checked.record and signer_of(Path(checked.run.called), checked.record, signers)
+    if checked.record is None:
+        return checked
+    signed = signer_of(Path(checked.run.called), checked.record, signers)
     remedy = "`mrbench sign` signs an archive"
     unsigned = Finding("signature", "failed", "not signed", remedy, subject="signature")
     findings = signed.findings if signed else (unsigned,) if signers else ()
