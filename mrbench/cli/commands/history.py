@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from mrbench.cli.arguments import add_json, add_runs, print_json
@@ -65,8 +65,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _records(name: str, folder: Path) -> Iterator[RunRecord]:
     """Read the runs that a name means; those that cannot be read are named on stderr."""
-    paths: Sequence[Path] = [p.parent for p in rundir.find_records(folder, name)]
-    if name not in listing.suites_in(folder):
+    if name in listing.suites_in(folder):
+        paths = [path.parent for path in rundir.find_records(folder, name)]
+    else:
         paths = implementation_runs(name, folder) or sorted(Path(name).rglob("*.tar.gz"))
     for path in map(str, paths or (name,)):
         try:
