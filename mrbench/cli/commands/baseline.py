@@ -106,7 +106,7 @@ def _save(args: argparse.Namespace) -> int:
     write_baseline(args.baseline, baseline)
     _print_slowed(groups)
     if args.json:
-        _print_json(baseline)
+        print_json(baseline)
     else:
         _print(baseline, args.baseline, MARGIN)
     return chosen.code
@@ -115,7 +115,7 @@ def _save(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     stored, _ = baselines.read_stored(args.baseline)
     if args.json:
-        _print_json(stored)
+        print_json(stored)
         return 0
     _print(stored, args.baseline, args.margin)
     return 0
@@ -140,7 +140,7 @@ def _update(args: argparse.Namespace) -> int:
     write_baseline(args.baseline, new)
     _print_slowed(groups)
     if args.json:
-        _print_json(new)
+        print_json(new)
         return chosen.code
     for change in changes:
         print(change.text)
@@ -162,10 +162,6 @@ def _print_slowed(groups: Mapping[Key, ValidRuns]) -> None:
         for fact, text in repeats.facts.items():
             if fact.startswith(f"{SLOWED}."):
                 print(f"mrbench: {name}: {shorten(text, 400)}", file=sys.stderr)
-
-
-def _print_json(stored: Baseline) -> None:
-    print_json(stored)
 
 
 def _print(stored: Baseline, path: object, margin: float) -> None:
