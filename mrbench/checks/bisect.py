@@ -106,7 +106,7 @@ class Search:
     def _confirm(self, bisection: Bisection, margin: float) -> int:
         """Test what was found, the newest first, against what came before it."""
         possible = bisection.possible()
-        newest, *_, oldest = (*possible, *possible)
+        newest, oldest = next(iter(possible)), next(reversed(possible))
         test = self._test(self._sides(bisection.parent(oldest)), self._sides(newest), margin)
         said = self._outcome(test)
         slower = test.judgement is not None and test.judgement.verdict == "fail"
