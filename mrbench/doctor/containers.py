@@ -31,10 +31,8 @@ def docker(plans: Plans, _places: Places) -> list[Finding]:
     place = shutil.which("docker")
     engine, why = _info(place) if place else (None, "")
     if place is None:
-        text, remedy = (
-            "not installed",
-            "install Docker Engine (on Debian: apt-get install docker.io)",
-        )
+        text = "not installed"
+        remedy = "install Docker Engine (on Debian: apt-get install docker.io)"
     elif engine is None:
         text = "no engine answers" + (f" ({why})" if wanting else "")
         remedy = "start it, and let this user into the group docker"

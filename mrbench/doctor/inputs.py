@@ -141,7 +141,7 @@ def mirror(plans: Plans, places: Places) -> Iterator[Finding]:
         return
     named = without_secrets(places.mirror)
     folder = Path(places.mirror.removeprefix("file://"))
-    if "://" in str(places.mirror) and not places.mirror.startswith("file://"):
+    if "://" in places.mirror and not places.mirror.startswith("file://"):
         yield Finding("mirror", "ok", f"{named} (not asked now)")
     elif not folder.is_dir():
         text, remedy = f"--mirror {named}: no such folder", "check the path"

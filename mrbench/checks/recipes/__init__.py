@@ -72,10 +72,8 @@ def check_recipes(
                 unasked.update(asked)
     if unasked:
         count = f"{len(unasked)} repositories" if len(unasked) > 1 else "1 repository"
-        text, remedy = (
-            f"{count} not asked for commits, patches and trees",
-            "ask with --network, or --mirror DIR",
-        )
+        text = f"{count} not asked for commits, patches and trees"
+        remedy = "ask with --network, or --mirror DIR"
         yield Finding("upstreams", "not checked", text, remedy, subject="network")
 
 
