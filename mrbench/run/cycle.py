@@ -160,7 +160,7 @@ class Runs:
             raise
         except BegunError as exc:
             self._recorder.withdraw(run)
-            self._recorder.reporter.note(str(exc), problem=True)
+            self.reporter.note(str(exc), problem=True)
         except (MrbenchError, OSError) as exc:  # the next run may fare better
             self._recorder.finish(run, failure(exc))
         except KeyboardInterrupt:

@@ -56,7 +56,7 @@ class Submitted:
         self, options: ExecutorOptions, recorder: Recorder, watcher: Watcher | None
     ) -> None:
         self._options, self._recorder, self._watcher = options, recorder, watcher
-        self._following = Following(recorder, over=watcher.drop if watcher else lambda _name: None)
+        self._following = Following(recorder, watcher.drop) if watcher else Following(recorder)
         self._detached: list[str] = []
 
     def submit(self, run: Run, prepared: PreparedRun, scratch: Scratch) -> None:
