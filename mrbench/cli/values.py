@@ -65,8 +65,7 @@ def aggregation(text: str) -> str:
     """Read how a number is made of several runs."""
     if re.fullmatch("mean|mlperf:([3-9]|[1-9][0-9]{1,3})", text):
         return text
-    hint = "give mean, or mlperf:N with N from 3"
-    raise argparse.ArgumentTypeError(f"{shorten(repr(text))} is no way to aggregate runs; {hint}")
+    raise _no(text, "is no way to aggregate runs; give mean, or mlperf:N with N from 3")
 
 
 def rounds(text: str) -> int:
