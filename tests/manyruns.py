@@ -27,15 +27,18 @@ def make(runs: Path, count: int, *, old: bool = False) -> list[Path]:
     ]
 
 
-def write(runs: Path, record: dict[str, Any], number: int) -> Path:
-    """Write one of them: plan.json and record.json."""
+def write(runs: Path, record: dict[str, Any], number: int, throughput: float | None = None) -> Path:
+    """Write one of them: plan.json and record.json.
+
+    throughput: None for the record's own, a little higher with each number.
+    """
     began = BEGAN + dt.timedelta(minutes=number)
     plan, measured = record["plan"], record["measurement"]
     name = f"{began:%Y%m%dT%H%M%SZ}-{record['plan_digest'][:8]}"
     folder: Path = runs / plan["suite"] / plan["implementation"] / name
     folder.mkdir(parents=True)
     key = "throughput" if "throughput" in measured else "images_per_second"  # format 3
-    rate = measured[key] * (1 + number % 97 / 1000)
+    rate = throughput or measured[key] * (1 + number % 97 / 1000)
     record |= {
         "started": f"{began:%Y-%m-%dT%H:%M:%SZ}",
         "id": folder.relative_to(runs).as_posix(),
