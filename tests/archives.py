@@ -1,9 +1,10 @@
-"""Archives of runs that never were: files of a kept run at another pace, measured anew."""
+"""Archives of runs that never were: files of a kept run at another pace; keys to sign them by."""
 
 import datetime as dt
 import gzip
 import json
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,13 @@ def make(
         else:
             packing._write(run, record, archive)
     return archive
+
+
+def make_key(path: Path) -> Path:
+    """Make an SSH key without a passphrase; return its public part's file."""
+    words = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", str(path))
+    subprocess.run(words, check=True)
+    return path.with_suffix(".pub")
 
 
 def _log(run: RunDir, kept: Path, pace: float) -> None:

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import ledgers
+from archives import make_key
 from keptruns import kept_run
 from mrbench.cli import command_names
 from mrbench.results.repository.layout import walk
@@ -33,8 +34,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     skip_without("signing")
     folder = tmp_path_factory.mktemp("keys")
     for name in ("alice", "bob"):
-        words = ("-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name)
-        subprocess.run(["ssh-keygen", *words], check=True)
+        make_key(folder / name)
     return folder
 
 

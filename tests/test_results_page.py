@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from selenium import webdriver
 
 import browser as chromium
-from archives import make
+from archives import make, make_key
 from browser import js, scroll_through
 from keptruns import kept_run
 from mrbench import cli
@@ -42,12 +41,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository with runs of alice, of bob who agrees or not, and of nobody."""
     skip_without("signing")
     root = tmp_path_factory.mktemp("results") / "numbers"
-    keys = {}
-    for name in ("alice", "bob"):
-        key = root.with_name(name)
-        words = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
-        subprocess.run(words, check=True)
-        keys[name] = key
+    keys = {name: make_key(root.with_name(name)) for name in ("alice", "bob")}
     made: dict[str | None, list[tuple[float, str]]] = {
         "alice": [(1.0, ""), (1.004, ""), (1.0, OTHER), (1.003, OTHER), (1.0, SLOWER)],
         "bob": [(1.002, ""), (1.005, ""), (1.25, OTHER), (1.2503, OTHER), (1.0, SLOWER)],
@@ -59,10 +53,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
             number += 1
             archive = make(root, number, pace=pace + number / 1e4, commit=commit, host=str(who))
             if who:
-                sign(archive, keys[who])
-    lines = [
-        f"{name}@example.org {key.with_suffix('.pub').read_text()}" for name, key in keys.items()
-    ]
+                sign(archive, root.with_name(who))
+    lines = [f"{name}@example.org {key.read_text()}" for name, key in keys.items()]
     (root / "allowed_signers").write_text("".join(lines))
     return root
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # archives is the tests'
-from archives import make
+from archives import make, make_key
 from mrbench.prepare.data.workers import cores, parallel_map
 from mrbench.record.archive import opened
 from mrbench.record.signature import sign
@@ -58,15 +58,11 @@ def main() -> None:
     count = int(sys.argv[1]) if sys.argv[1:] else 200
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for name in SIGNERS:
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)],
-                check=True,
-            )
+        keys = {name: make_key(folder / name) for name in SIGNERS}
         orders = [(folder, number) for number in range(count)]
         archives = list(parallel_map(_one, orders, processes=cores(), at_a_time=8))
-        keys = (f"{name} {(folder / name).with_suffix('.pub').read_text()}" for name in SIGNERS)
-        (folder / "results" / "allowed_signers").write_text("".join(keys))
+        known = (f"{name} {key.read_text()}" for name, key in keys.items())
+        (folder / "results" / "allowed_signers").write_text("".join(known))
         began = time.process_time()
         for archive in archives[:20]:
             with opened(str(archive), folder) as run:
