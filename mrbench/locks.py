@@ -5,6 +5,7 @@ A lock file's text names the holder for people to read; nothing else depends on 
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import pwd
@@ -169,11 +170,13 @@ def of_file(path: Path, *, make: bool = True) -> Iterator[int]:
     """Have a file alone for a moment, to append to it; waits for others that do.
 
     make: make it if need be. Where the file system knows no locks it is not held. OSError if it
-    cannot be opened or is a link.
+    cannot be opened, is a link or no regular file.
     """
     create = os.O_CREAT if make else 0
     file = os.open(path, FLAGS | os.O_RDWR | os.O_APPEND | create, 0o666)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         if is_at(file, path):
