@@ -159,7 +159,10 @@ def test_ending_mrbench_ends_the_training(toy: Path, tmp_path: Path, number: int
         assert not left[0].exists(), "the next run removes what the killed one left"
         return
     assert running.returncode == 130
-    assert only_record(tmp_path)["status"] == "interrupted"
+    record = only_record(tmp_path)
+    assert record["status"] == "interrupted"
+    verified = mrbench("verify", record["id"], cwd=tmp_path)
+    assert verified.returncode == 0, verified.stdout
     assert not left
 
 

@@ -1,5 +1,7 @@
 """How a run ended: by an error, an interruption, or as the watcher of its training wrote."""
 
+from msgspec.structs import replace
+
 from mrbench import files
 from mrbench.errors import MrbenchError
 from mrbench.files import translated
@@ -30,10 +32,8 @@ def interruption(end: Exit | None, why: Problem) -> Exit:
     """
     if end and end.reason in OWN_ENDS:
         return end
-    code, seconds = (end.code, end.seconds) if end else (None, 0.0)
-    return Exit(
-        reason="interrupted", code=code, seconds=seconds, message=why.text, remedy=why.remedy
-    )
+    known = end or Exit(reason="interrupted", code=None, seconds=0.0)
+    return replace(known, reason="interrupted", message=why.text, remedy=why.remedy)
 
 
 def exit_of(folder: RunDir) -> Exit | None:
