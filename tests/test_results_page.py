@@ -18,6 +18,7 @@ from archives import make, make_key
 from browser import js, scroll_through
 from keptruns import kept_run
 from mrbench import cli
+from mrbench.model.ledger import PlanRuns
 from mrbench.model.record import Packed, PackedRecord, Validity
 from mrbench.recipe.schema import make_schema
 from mrbench.record import rundir
@@ -28,6 +29,7 @@ from mrbench.results.report.gather import ReportContent
 from mrbench.results.report.page import build
 from mrbench.results.repository.leaderboard import chapters, command
 from mrbench.results.repository.verified import Verified
+from mrbench.results.selection import of_rows
 from needs import skip_without
 from reported import HOSTILE
 
@@ -196,6 +198,26 @@ def test_a_change_is_shaded_and_a_record_without_a_digest_is_self_reported() -> 
     assert [row.level for row in chapter.rows] == ["self-reported"]
     (chapter,), _ = chapters(found[1:])
     assert [row.level for row in chapter.rows] == ["recomputed"]
+
+
+def test_two_signers_of_one_ledger_reproduce_nothing_and_leave_nothing_out() -> None:
+    record = rundir.load(kept_run("today-smoke", "minimask") / "record.json")
+    assert record.measurement
+    valid = tuple(f"a/b/{number}" for number in range(4))
+    original = PackedRecord(sha256="", size_bytes=1, digest="d")
+    packed = Packed(mrbench="0.5.0", record=original, of_plan=PlanRuns(became={"valid": valid}))
+    found = []
+    for number, name in enumerate(valid):
+        measured = replace(record.measurement, throughput=0.35 + number % 2 / 1000, interval=None)
+        one = replace(record, measurement=measured, id=name, packed=packed, files=None)
+        signer = "alice" if number < 2 else "bob"
+        found.append((f"{number}.tar.gz", Verified(findings=(), record=one, signer=signer)))
+    (chapter,), _ = chapters(found)
+    assert [row.level for row in chapter.rows] == ["recomputed", "recomputed"]
+    assert all("of the same ledger" in str(row.level_reason) for row in chapter.rows)
+    assert [(row.repeats, row.ledger_runs) for row in chapter.rows] == [(2, 4), (2, 4)]
+    assert not of_rows(chapter.rows), "what one row lacks stands in the other"
+    assert "2 valid, in no row here" in of_rows(chapter.rows[:1])[0]
 
 
 def test_notes_of_earlier_runs_alone_make_no_empty_table() -> None:

@@ -1,6 +1,6 @@
 """How many of all runs of its plan a row shows, by the ledger, and what became of the others."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from mrbench.model.ledger import PlanRuns
 from mrbench.model.table import TableRow
@@ -12,14 +12,19 @@ MOST = 3  # runs of a kind that a line names
 
 def of_rows(rows: Sequence[TableRow]) -> list[str]:
     """Return the lines on runs that rows do not show, and then those on their registrations."""
-    return [one_line(line) for line in (*map(_not_shown, rows), *map(_registration, rows)) if line]
+    here = {name for row in rows for name in row.runs}
+    lines = (*(_not_shown(row, here) for row in rows), *map(_registration, rows))
+    return [one_line(line) for line in lines if line]
 
 
-def _not_shown(row: TableRow) -> str:
-    """Return what became of the runs of a row's plan that are not in its number, or nothing."""
-    parts, in_row = [], set(row.runs)
+def _not_shown(row: TableRow, here: Container[str]) -> str:
+    """Return what became of the runs of a row's plan that are in no row, or nothing.
+
+    here: the runs of all rows; those of one plan by two signers are two rows.
+    """
+    parts = []
     for what, names in (row.ledger.became if row.ledger else {}).items():
-        left = [name for name in names if what not in (VALID, OLDER) or name not in in_row]
+        left = [name for name in names if what not in (VALID, OLDER) or name not in here]
         if left:
             kind = "valid, in no row here" if what == VALID else what
             listed = ", ".join(left[:MOST]) + ", ..." * (len(left) > MOST)

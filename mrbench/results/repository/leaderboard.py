@@ -82,6 +82,14 @@ def _sealed(group: Group) -> bool:
     return all(each.record.digest for each in packed if each)
 
 
+def _of_one_ledger(mine: Group, theirs: Group) -> bool:
+    """Tell whether the ledger of one's runs, as its archives have it, had the other's runs."""
+    ids = {run.record.id for run in theirs.runs}
+    packed = [run.record.packed for run in mine.runs]
+    ledgers = [each.of_plan for each in packed if each and each.of_plan]
+    return any(not ids.isdisjoint(names) for of in ledgers for names in of.became.values())
+
+
 def _agreement(mine: Group, theirs: Group, whose: str) -> Checked:
     """Tell whether another signer's runs agree with these."""
     found = compare_groups(theirs, mine)
@@ -89,6 +97,8 @@ def _agreement(mine: Group, theirs: Group, whose: str) -> Checked:
     text = f"{low or 0:.3f} to {high or 0:.3f} times {whose}'s (95 % interval)"
     if not found.comparable:
         text = f"{whose}: {found.verdict}"
+    elif _of_one_ledger(mine, theirs):
+        text = f"not reproduced: {whose}'s runs are of the same ledger"
     elif low is None or high is None:
         text = f"{whose} cannot agree yet: that takes two runs of each"
     elif 1 - CLOSE <= low <= 1 <= high <= 1 + CLOSE and _sealed(theirs):
