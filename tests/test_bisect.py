@@ -85,6 +85,9 @@ def test_an_interrupted_search_goes_on_past_what_cannot_be_trained_to_the_commit
     assert "does not build" in skipped["text"]
     assert {check["outcome"] for check in others} == {"ok"}
     assert [check["outcome"] for check in checks(done, "good again")] == ["ok"]
+    last = json.loads(done.stdout)["checks"][-1]
+    assert last["topic"] == "first bad", "the answer comes last"
+    assert [check["outcome"] for check in checks(done, "throughput")] == ["ok"]
     (cost,) = checks(done, "cost")
     made = history.runs()
     assert cost["figures"]["trainings"] == len(made) - before

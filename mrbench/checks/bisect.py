@@ -27,6 +27,7 @@ from mrbench.text import counted, one_line
 
 MARKS: Mapping[Verdict, Mark] = {"pass": "good", "fail": "bad", "undecided": "skip"}
 Sides = Callable[[str], Side]
+FIRST = "first bad"  # topic of what was found
 MORE = "give more --max-pairs, or a steadier machine"
 
 
@@ -53,10 +54,12 @@ class Search:
         minutes = (time.monotonic() - began) / 60
         text = f"{counted(len(tried), 'commit')} tried, {skipped} of them skipped;"
         text += f" {counted(trainings, 'training')} in {minutes:.1f} minutes"
+        text += ", beside those made before" * self._resume
         figures = {"tried": len(tried), "skipped": skipped, "trainings": trainings}
         cost = Finding("cost", "ok", text, figures=figures | {"minutes": minutes})
         subject = f"{good.suite}/{good.implementation}"
-        return [replace(each, subject=subject) for each in (*self._findings, cost)], code
+        found = [replace(each, subject=subject) for each in (*self._findings, cost)]
+        return sorted(found, key=lambda each: each.topic == FIRST), code  # the answer comes last
 
     def _search(self, bisection: Bisection) -> int:
         note = self._runs.reporter.note
@@ -64,6 +67,7 @@ class Search:
         self._findings, code = first.run(self._runs)
         if first.judgement is None or first.judgement.verdict != "fail":
             return code
+        self._findings = [replace(each, outcome="ok") for each in self._findings]  # as was said
         margin = -math.expm1(first.judgement.change / 2)
         note(f"commits slower by more than {share(margin)}, half of that, count as bad")
         while sha := bisection.next():
@@ -112,7 +116,7 @@ class Search:
         slower = test.judgement is not None and test.judgement.verdict == "fail"
         text = f"{' or '.join(possible.values())}, against the commit before: {said.text}"
         text += "" if slower else "; not confirmed"
-        found = Finding("first bad", "failed", text, key=newest, figures=said.figures)
+        found = Finding(FIRST, "failed", text, key=newest, figures=said.figures)
         if not slower or newest != oldest:
             remedy = f"see why some were skipped; if undecided, {MORE}" if slower else MORE
             found = replace(found, outcome="inconclusive", remedy=remedy, key="")
