@@ -6,6 +6,7 @@ from pathlib import Path
 from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
+from mrbench.model.record import Packed
 from mrbench.record.archive import opened
 from mrbench.record.pack import pack
 from mrbench.results import selection
@@ -69,8 +70,14 @@ def pack_run(args: argparse.Namespace) -> dict[str, object]:
     print(f"{printable(str(args.output))}: {record.id}, {files} files, {size_text(size)}")
     if packed and packed.of_plan:
         print(selection.in_words(packed.of_plan))
-    for kind, masked in sorted(packed.masked.items()) if packed else ():
-        print(f"masked: {kind}, {counted(masked.count, 'time')}, in {', '.join(masked.files)}")
-    for text in packed.left if packed else ():
-        print(f"NOT masked, look for yourself: {text}")
+    if packed:
+        print_masking(packed)
     return {}
+
+
+def print_masking(packed: Packed) -> None:
+    """Tell what was hidden in an archive, and what could not be."""
+    for kind, masked in sorted(packed.masked.items()):
+        print(f"masked: {kind}, {counted(masked.count, 'time')}, in {', '.join(masked.files)}")
+    for text in packed.left:
+        print(f"NOT masked, look for yourself: {text}")

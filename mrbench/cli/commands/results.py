@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
+from mrbench.cli.commands.pack import print_masking
 from mrbench.cli.findings import add_formats, print_findings
 from mrbench.cli.stored import latest
 from mrbench.errors import CheckFailed, MrbenchError
@@ -104,7 +105,7 @@ def _add(args: argparse.Namespace) -> int:
     for word in args.run:
         try:
             name = latest(word, args.runs)
-            names = adding.add(name, args.runs, args.dir, args.key, signed=not args.no_sign)
+            names, packed = adding.add(name, args.runs, args.dir, args.key, signed=not args.no_sign)
         except MrbenchError as exc:  # the others are added all the same
             print(f"mrbench: {exc}", file=sys.stderr)
             code = max(code, exc.exit_code)
@@ -112,6 +113,8 @@ def _add(args: argparse.Namespace) -> int:
         added += names
         if not args.json:
             print("\n".join(f"added {printable(name)}" for name in names))
+            if packed:
+                print_masking(packed)
     if args.json:
         print_json({"added": added})
     elif not code:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mrbench import __version__, files
 from mrbench.errors import CheckFailed, MrbenchError
+from mrbench.model.record import Packed
 from mrbench.prepare.source.git import git
 from mrbench.prepare.source.here import top_of
 from mrbench.record import registration, rundir
@@ -53,14 +54,17 @@ def init(root: Path) -> Iterator[Path]:
             yield path
 
 
-def add(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool) -> Sequence[str]:
+def add(
+    name: str, runs: Path, root: Path, key: Path | None, *, signed: bool
+) -> tuple[Sequence[str], Packed | None]:
     """Add a registration's .json, or a run: pack it, or take its archive, and sign that if wanted.
 
     key: as for `sign`; without one a signature beside an archive comes along. Returns the names of
-    the files there. MrbenchError where the run is there already, or its registration is not.
+    the files there, and of a run what was masked. MrbenchError where the run is there already, or
+    its registration is not.
     """
     if name.endswith(".json"):
-        return _lay({_registered(registration.read(Path(name)).digest): Path(name)}, root)
+        return _lay({_registered(registration.read(Path(name)).digest): Path(name)}, root), None
     with opened(name, runs) as run, tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         record = rundir.load(run.folder.record, run.record_name)
         to = Path(place(record))
@@ -70,19 +74,20 @@ def add(name: str, runs: Path, root: Path, key: Path | None, *, signed: bool) ->
         if bound and not (root / _registered(bound.digest)).exists():
             text = f"{run.called}: its registration {bound.digest[:16]} is not there"
             raise MrbenchError(text, "add its file, commit and publish that, then add the run")
-        archive = Path(folder) / to.name
+        archive, packed = Path(folder) / to.name, record.packed
         if run.is_archive:
-            if record.packed is None or verify(run, LEFT_OUT).exit_code:
+            if packed is None or verify(run, LEFT_OUT).exit_code:
                 raise CheckFailed("is not as packed", "`mrbench verify` tells all", file=name)
             shutil.copyfile(name, archive)
             for source, target in zip(beside(Path(name)), beside(archive), strict=True):
                 if source.exists() and key is None:
                     shutil.copyfile(source, target)
         else:
-            pack(run, archive)
+            packed = pack(run, archive).packed
         if signed and not beside(archive)[0].exists():
             sign(archive, key)
-        return _lay({f"{to.parent}/{p.name}": p for p in sorted(Path(folder).iterdir())}, root)
+        parts = {f"{to.parent}/{p.name}": p for p in sorted(Path(folder).iterdir())}
+        return _lay(parts, root), packed
 
 
 def _registered(digest: str) -> str:
