@@ -124,8 +124,10 @@ def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path]:
             path.unlink()
     if done.returncode:
         why = one_line(os.fsdecode(done.stderr or b"").strip().rpartition("\n")[2])
-        remedy = "name another with --key; a passphrase needs a terminal or ssh-agent"
-        raise UnavailableError(f"ssh-keygen cannot sign: {why}", remedy, file=chosen)
+        remedy = "name another with --key, or make one: ssh-keygen -t ed25519; a passphrase needs"
+        remedy += " a terminal or ssh-agent"
+        text = f"ssh-keygen cannot sign{': ' * bool(why)}{why}"
+        raise UnavailableError(text, remedy, file=chosen)
     return path, signature
 
 
@@ -206,7 +208,9 @@ def _whose(signers: Path | None, signed: str, fingerprint: str, ask: Callable[..
             word = "until" if f"{limit:0<14}" < at else "from"
             why = f"signed at {signed}, but may sign {word} {limit} only"
             break
-    raise MrbenchError(f"the key {fingerprint} {why}", "ask who signed it")
+    raise MrbenchError(
+        f"the key {fingerprint} {why}", "ask who signed it, or read the signers' file"
+    )
 
 
 def _finding(outcome: Outcome, text: str, remedy: str = "") -> Finding:

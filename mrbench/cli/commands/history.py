@@ -54,7 +54,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
     elif not found:
-        raise MrbenchError("no run has a number that counts", "`mrbench runs` says why")
+        text = "no run here has a valid number; runs of ab and bisect do not count"
+        raise MrbenchError(text, "`mrbench runs` lists all")
     else:
         for i, series in enumerate(found):
             print("\n" * bool(i), end="")

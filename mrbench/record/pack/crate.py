@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from mrbench.model.inputs import PACKAGE
 from mrbench.model.record import RunRecord
 from mrbench.model.work import rate_name
 
@@ -56,7 +57,7 @@ def crate_of(record: RunRecord, names: Iterable[str]) -> str:
         "#implementation": {
             "@type": "SoftwareSourceCode",
             "name": plan.implementation,
-            "codeRepository": source.url or source.package,
+            "codeRepository": None if source.url.startswith(PACKAGE) else source.url or None,
             "version": source.commit or source.sha256,
             "license": record.licence,
         },
@@ -91,7 +92,8 @@ def _outcome(record: RunRecord) -> tuple[dict[str, Entity], str | None]:
         "name": "throughput",
         "value": measured.throughput,
         "unitText": rate_name(measured.unit),
-        "description": f"iterations {measured.first} to {measured.last}; 95 % interval in this run",
+        "description": f"iterations {measured.first} to {measured.last}"
+        + "; 95 % interval in this run" * bool(measured.interval),
         "minValue": measured.interval and measured.interval.low,
         "maxValue": measured.interval and measured.interval.high,
     }

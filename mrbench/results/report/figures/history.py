@@ -30,7 +30,7 @@ def _figure(found: History, key: str) -> Figure:
     shades = [window(1 + change.before, 1 + change.after) for change in found.changes]
     return Figure(
         key=key,
-        title=found.name,
+        title=f"{found.name}, window {found.window}",
         caption="Runs in order of time, each a point; the vertical axis does not begin at zero."
         + " Shaded: between these two runs it changed." * bool(shades),
         height_px=300,
