@@ -153,11 +153,26 @@ SEVERAL = """  multi_node:
 """
 
 
+TOGETHER = """\
+import atexit, pathlib, sys, time
+words = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+mark = "begun-" + words["--at"].rpartition(":")[2] + "-"
+folder = pathlib.Path({folder!r})
+if words["--rank"] != "0":
+    atexit.register((folder / (mark + words["--rank"])).touch)
+while words["--rank"] == "0" and len(list(folder.glob(mark + "*"))) < int(words["--of"]) - 1:
+    time.sleep(0.01)
+"""
+
+
 @pytest.fixture
 def several(toy: Path, tmp_path: Path) -> Path:
-    """Let the toy train over several nodes: the first prints, the others only say that they are."""
+    """Let the toy train over several nodes: the first prints, the others only say that they are.
+
+    The first one begins once the others have said so: its end is that of all.
+    """
     upstream = tmp_path / "upstream" / "train.py"
-    upstream.write_text(SHOW + upstream.read_text())
+    upstream.write_text(TOGETHER.format(folder=str(tmp_path)) + SHOW + upstream.read_text())
     edit(toy, "  stall_limit_s", SEVERAL + "  stall_limit_s")
     words = toy.read_text().partition("commit: ")[2].split()[0]
     return edit(toy, words, commit_all(tmp_path / "upstream"))
