@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from mrbench.checks.reporters import FORMATS, exit_code, summary
-from mrbench.checks.reporters.github import annotation, step_summary
+from mrbench.checks.reporters import FORMATS, annotation, exit_code, step_summary, summary
 from mrbench.model.finding import Finding
 
 GOOD = Finding(
