@@ -10,7 +10,7 @@ from mrbench.model.recipe import MultiNode
 from mrbench.recipe import load
 from mrbench.recipe.plan import make_plan
 from mrbench.recipe.validate import validate
-from mrbench.run.slurm.submit import check_submission
+from mrbench.run.slurm.executor import Slurm
 from mrbench.text import PLACEHOLDER
 
 MEETING = "--master_addr={master_address} --master_port={master_port}"
@@ -50,7 +50,7 @@ def test_those_that_cannot_say_so(name: str) -> None:
 def test_one_start_for_all_nodes_cannot_be_in_a_container() -> None:
     options = ExecutorOptions(container="the.sif", nodes=2)
     with pytest.raises(RecipeError, match=r"tensorpack starts once for all nodes, .*--container"):
-        check_submission([planned("2019", "tensorpack", 2)], options)
+        Slurm(options).check([planned("2019", "tensorpack", 2)])
 
 
 def test_gpus_are_those_of_one_node() -> None:

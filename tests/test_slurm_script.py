@@ -1,13 +1,17 @@
 """The batch script as text, what is refused before it, and what Slurm's words mean."""
 
+import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
 from mrbench.model.options import ExecutorOptions
-from mrbench.run.slurm import states
-from mrbench.run.slurm.script import Order, check_time, render
+from mrbench.model.plan import Plan
+from mrbench.recipe import load
+from mrbench.recipe.plan import make_plan
+from mrbench.run.slurm import script, states
 
 WHOLE = """\
 #!/bin/bash
@@ -36,66 +40,54 @@ exec "$program" -m mrbench.run.slurm.node '/runs/my runs/100%'
 """
 
 
-DEFAULT = ExecutorOptions()
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(load.load_named("smoke", "detectron"))
 
 
-def make_order(options: ExecutorOptions = DEFAULT, **changes: object) -> Order:
-    known: dict[str, object] = {
-        "name": "mrbench-toy",
-        "comment": "toys/toy, by mrbench 1",
-        "output": "/runs/slurm.out",
-        "command": ("/usr/bin/python3", "-m", "mrbench.run.slurm.node", "/runs"),
-        "nodes": 1,
-        "gpus_per_node": 0,
-        "wall_clock_limit_s": 7200.0,
-    }
-    return Order(options=options, **{**known, **changes})  # type: ignore[arg-type]  # a table of changes
+def render(plan: Plan, **options: object) -> str:
+    chosen = ExecutorOptions(**options)  # type: ignore[arg-type]  # a table of options
+    return script.render(plan, chosen, Path("/runs"), "mrbench-toy")
 
 
-def test_the_whole_script() -> None:
-    order = make_order(
-        name="mrbench-detectron2-12345678",
-        comment="2019/detectron2, by mrbench 1",
-        output="/runs/my runs/100%/slurm.out",
-        command=("/opt/my venv/bin/python", "-m", "mrbench.run.slurm.node", "/runs/my runs/100%"),
-        nodes=2,
-        gpus_per_node=8,
-        options=ExecutorOptions(partition="gpu", account="team/a", constraint="v100&nvlink"),
-    )
-    assert render(order) == WHOLE
+def test_the_whole_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "__version__", "1")
+    monkeypatch.setattr(sys, "executable", "/opt/my venv/bin/python")
+    plan = make_plan(load.load_named("2019", "detectron2"), nodes=2, gpus=8)
+    options = ExecutorOptions(partition="gpu", account="team/a", constraint="v100&nvlink")
+    folder, name = Path("/runs/my runs/100%"), "mrbench-detectron2-12345678"
+    text = script.render(replace(plan, wall_clock_limit_s=7200.0), options, folder, name)
+    assert text == WHOLE
 
 
-def test_what_is_not_asked_for_is_not_in_it() -> None:
-    text = render(make_order())
+def test_what_is_not_asked_for_is_not_in_it(plan: Plan) -> None:
+    text = render(plan)
     for word in ("gres", "partition", "account", "constraint"):
         assert word not in text
 
 
 @pytest.mark.parametrize(("limit_s", "minutes"), [(1.0, 3), (60.0, 3), (60.1, 4), (7200.0, 122)])
-def test_slurms_limit_comes_after_mrbenchs_own(limit_s: float, minutes: int) -> None:
-    assert f"#SBATCH --time={minutes}\n" in render(make_order(wall_clock_limit_s=limit_s))
+def test_slurms_limit_comes_after_mrbenchs_own(plan: Plan, limit_s: float, minutes: int) -> None:
+    limited = replace(plan, wall_clock_limit_s=limit_s)
+    assert f"#SBATCH --time={minutes}\n" in render(limited)
     assert minutes * 60 >= limit_s + 60
 
 
-def test_the_users_time_limit_counts() -> None:
-    assert "#SBATCH --time=1-12\n" in render(make_order(ExecutorOptions(time="1-12")))
-
-
-@pytest.mark.parametrize("text", ["90", "1:30", "1:30:00", "2-0", "2-12:30", "2-12:30:15"])
-def test_times_that_slurm_reads(text: str) -> None:
-    check_time(text)
+@pytest.mark.parametrize("text", ["90", "1:30", "1:30:00", "1-12", "2-12:30", "2-12:30:15"])
+def test_the_users_time_limit_counts(plan: Plan, text: str) -> None:
+    assert f"#SBATCH --time={text}\n" in render(plan, time=text)
 
 
 @pytest.mark.parametrize("text", ["", "x", "1h", "-5", "1:2:3:4", "90\n--wrap=x", "1-"])
-def test_times_that_it_does_not(text: str) -> None:
+def test_times_that_slurm_does_not_read(plan: Plan, text: str) -> None:
     with pytest.raises(RecipeError, match="--time"):
-        check_time(text)
+        render(plan, time=text)
 
 
 @pytest.mark.parametrize("value", ['a"b', "a\nb", "a\\b", "a\tb"])
-def test_no_value_leaves_its_line(value: str) -> None:
+def test_no_value_leaves_its_line(plan: Plan, value: str) -> None:
     with pytest.raises(RecipeError, match="--partition"):
-        render(make_order(ExecutorOptions(partition=value)))
+        render(plan, partition=value)
 
 
 @pytest.mark.parametrize(

@@ -3,77 +3,59 @@
 import math
 import re
 import shlex
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-from msgspec import Struct
-
+from mrbench import __version__
 from mrbench.errors import RecipeError
 from mrbench.model.options import ExecutorOptions
+from mrbench.model.plan import Plan
+from mrbench.record.rundir import RunDir
 
 MARGIN_S = 120  # Slurm counts in minutes and looks twice a minute; mrbench's limit must come first
 _TIME = re.compile(r"\d+(-\d+(:\d+){0,2})?|\d+(:\d+){1,2}")
 
 
-class Order(Struct, frozen=True, kw_only=True):
-    """All that decides a job's script. nodes: how many; gpus_per_node: 0 asks for none."""
-
-    name: str
-    comment: str
-    output: str
-    command: tuple[str, ...]
-    nodes: int
-    gpus_per_node: int
-    wall_clock_limit_s: float
-    options: ExecutorOptions = ExecutorOptions()
-
-
-def render(order: Order) -> str:
-    """Return the script."""
-    lines = "\n".join(f"#SBATCH {line}" for line in _directives(order))
+def render(plan: Plan, options: ExecutorOptions, folder: Path, name: str) -> str:
+    """Return the script of a run in that folder; RecipeError for an odd option."""
+    lines = "\n".join(f"#SBATCH {line}" for line in _directives(plan, options, folder, name))
     return f"""\
 #!/bin/bash
-# {order.comment}
+# {plan.suite}/{plan.implementation}, by mrbench {__version__}
 {lines}
 
 echo "on $SLURM_JOB_NODELIST, job $SLURM_JOB_ID"
-program={shlex.quote(order.command[0])}
+program={shlex.quote(sys.executable)}
 if ! [ -x "$program" ]; then
   echo "$program is not on $(hostname); keep mrbench where all nodes see it" >&2
   exit 4
 fi
-exec "$program" {shlex.join(order.command[1:])}
+exec "$program" -m mrbench.run.slurm.node {shlex.quote(str(folder))}
 """
 
 
-def _directives(order: Order) -> Iterator[str]:
-    yield f"--job-name={order.name}"
-    yield f"--nodes={order.nodes}"
+def _directives(plan: Plan, options: ExecutorOptions, folder: Path, name: str) -> Iterator[str]:
+    yield f"--job-name={name}"
+    yield f"--nodes={plan.nodes}"
     yield "--ntasks-per-node=1"
-    if order.gpus_per_node:
-        yield f"--gres=gpu:{order.gpus_per_node}"
-    if not order.options.no_exclusive:
+    if plan.accelerator == "gpu":
+        yield f"--gres=gpu:{plan.gpus // plan.nodes}"
+    if not options.no_exclusive:
         yield "--exclusive"  # nobody else on the nodes
         yield "--mem=0"  # all that they have
     yield "--no-requeue"  # a run that began twice would be measured once
-    yield f"--time={order.options.time or _minutes(order.wall_clock_limit_s)}"
+    if options.time is not None and not _TIME.fullmatch(options.time):
+        remedy = "give minutes, [hours:]minutes:seconds or days-hours, as 90 or 1:30:00"
+        raise RecipeError(f"--time {options.time!r} is not a time limit", remedy)
+    yield f"--time={options.time or math.ceil((plan.wall_clock_limit_s + MARGIN_S) / 60)}"
     for option in ("partition", "account", "constraint", "qos", "reservation", "nodelist"):
-        value = getattr(order.options, option)
+        value = getattr(options, option)
         if value is not None:
             yield f"--{option}={_quoted(option, value)}"
     # in a path, % would begin one of Slurm's own placeholders
-    yield f"--output={_quoted('runs', order.output.replace('%', '%%'))}"
+    yield f"--output={_quoted('runs', str(RunDir(folder).output).replace('%', '%%'))}"
     yield "--open-mode=truncate"
-
-
-def check_time(text: str) -> None:
-    """Refuse what Slurm does not read as a time limit."""
-    if not _TIME.fullmatch(text):
-        remedy = "give minutes, [hours:]minutes:seconds or days-hours, as 90 or 1:30:00"
-        raise RecipeError(f"--time {text!r} is not a time limit", remedy)
-
-
-def _minutes(limit_s: float) -> int:
-    return math.ceil((limit_s + MARGIN_S) / 60)
 
 
 def _quoted(option: str, value: str) -> str:
