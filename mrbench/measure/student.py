@@ -17,8 +17,6 @@ def t_tail(ratio: float, freedom: float) -> float:
     freedom: above zero, whole or not. By the incomplete beta function, 26.5.27 of Abramowitz and
     Stegun, Handbook of Mathematical Functions (1964).
     """
-    if math.isinf(ratio):
-        return 0.0
     square = ratio * ratio
     if square < freedom:  # near one, the complement is the exact one
         return 1 - _beta(square / (freedom + square), 0.5, freedom / 2)
@@ -31,29 +29,20 @@ def t_quantile(freedom: float, outside: float = OUTSIDE) -> float:
 
     freedom: above zero, whole or not; outside: between 0 and 1. Relative error below 1e-9.
     """
-    low, high = 0.0, 1.0
-    while t_tail(high, freedom) > outside:
-        low, high = high, 2 * high
     scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2))
     scale *= 2 / math.sqrt(math.pi * freedom)
-    t = (low + high) / 2
-    for _ in range(NEWTON_STEPS):
-        excess = t_tail(t, freedom) - outside
-        low, high = (t, high) if excess > 0 else (low, t)
+    t = 0.0
+    for _ in range(NEWTON_STEPS):  # the tail is convex: from below, no step leads past the answer
         density = scale * (1 + t * t / freedom) ** (-(freedom + 1) / 2)
-        step = t + excess / density if density > 0 else high
-        if not low < step < high:  # Newton's step leaves where the answer is: halve that instead
-            step = (low + high) / 2
-        if abs(step - t) <= SETTLED * step:
-            return step
-        t = step
+        step = (t_tail(t, freedom) - outside) / density
+        t += step
+        if step <= SETTLED * t:
+            break
     return t
 
 
 def f_tail(ratio: float, above: float, below: float) -> float:
     """Return the probability that F with (above, below) degrees of freedom exceeds the ratio."""
-    if ratio <= 0:
-        return 1.0
     x = below / (below + above * ratio)
     return _beta(x, below / 2, above / 2)
 
