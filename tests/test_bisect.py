@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from mrbench.checks.bisect import Bisection
 from mrbench.model.inputs import Source
-from mrbench.prepare.source.bisect import Bisection
 from toy import commit_all, edit, make_suite, make_upstream, mrbench
 from waiting import wait_for
 
