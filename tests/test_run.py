@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -164,6 +165,34 @@ def test_ending_mrbench_ends_the_training(toy: Path, tmp_path: Path, number: int
     verified = mrbench("verify", record["id"], cwd=tmp_path)
     assert verified.returncode == 0, verified.stdout
     assert not left
+
+
+# Interrupts mrbench when that has told it to end, by way of the shim between them; ends later.
+INTERRUPTS = """
+import os, signal, sys, time
+def end(*_):
+    time.sleep(1)
+    with open(f"/proc/{os.getppid()}/stat") as shim:
+        os.kill(int(shim.read().rpartition(")")[2].split()[1]), signal.SIGINT)
+    time.sleep(1)
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+"""
+
+
+def test_a_run_that_is_interrupted_while_it_ends_is_recorded_by_its_end(
+    toy: Path, tmp_path: Path
+) -> None:
+    train = tmp_path / "upstream" / "train.py"
+    train.write_text(INTERRUPTS + train.read_text())
+    commit = re.search("commit: (.*)", toy.read_text())
+    assert commit
+    edit(toy, commit[1], commit_all(train.parent))
+    edit(toy, "60 0.002", "1000000 0.002")
+    assert mrbench("run", "--recipe", toy, cwd=tmp_path).returncode == 130
+    record = only_record(tmp_path)
+    assert (record["status"], record["exit"]["reason"]) == ("ok", "enough")
+    assert mrbench("verify", record["id"], cwd=tmp_path).returncode == 0
 
 
 def commands_of(folder: Path) -> list[list[bytes]]:

@@ -52,7 +52,6 @@ class Contained:
             self.stop("interrupted")
             raise
         finally:
-            self.stop("enough")
             self.finish(grace_s)
 
     def root(self) -> int | None:
@@ -86,18 +85,27 @@ class Contained:
         return start
 
     def finish(self, grace_s: float) -> None:
-        """Wait until nothing of the job is left.
+        """Ask for the job's end, and wait until nothing of it is left.
 
         A shim that does not end one in time, as it can, is killed; the kernel ends the job then.
+        A Ctrl-C is raised afterwards: the shim still writes down how the job ended, and who reads
+        that must not come before.
         """
         until_s = time.monotonic() + grace_s + PATIENCE_S
-        try:
-            while not self.ended(WAKE_S):
+        interrupt: KeyboardInterrupt | None = None
+        ended = False
+        while not ended:
+            try:
+                self.stop("enough")
                 if time.monotonic() > until_s:
                     self._shim.kill()
-            self._shim.wait()
-        finally:
-            self._reports.close()
+                ended = self.ended(WAKE_S)
+            except KeyboardInterrupt as exc:
+                interrupt = exc
+        self._shim.wait()
+        self._reports.close()
+        if interrupt:
+            raise interrupt
 
     def ended(self, wait_s: float) -> bool:
         """Wait at most so long for the end; tell whether it has come."""
