@@ -37,7 +37,7 @@ def validate(recipe: Recipe, place: Place) -> None:
             raise place.error(
                 key, f"{text!r} must stay inside its folder", "relative, without '..'"
             )
-    for key, words in _commands(recipe):
+    for key, words in commands_of(recipe):
         if not words[0].strip():
             raise place.error(key, "its first word is empty", "name the program to start")
     for key, text in _templates(recipe):
@@ -254,7 +254,8 @@ def _relative_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "weights", item.link or "."
 
 
-def _commands(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
+def commands_of(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield key and words of each command."""
     yield "launch.command", recipe.launch.command
     if recipe.launch.multi_node:
         yield "launch.multi_node.command", recipe.launch.multi_node.command
@@ -268,7 +269,7 @@ def _commands(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _templates(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    for key, words in _commands(recipe):
+    for key, words in commands_of(recipe):
         for text in words:
             yield key, text
     for name, text in recipe.launch.variables.items():

@@ -1,7 +1,7 @@
 """`mrbench check`: whether recipes hold what they promise, without training anything.
 
-suite.py, pins.py, parameters.py, patches.py, lock.py and sample.py
-look at files alone, upstream.py and launch.py at the repositories. All of them yield `Finding`.
+suite.py, pins.py, patches.py and sample.py look at files alone, upstream.py at the repositories.
+All of them yield `Finding`.
 """
 
 import re
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from mrbench.checks.recipes import lock, parameters, patches, pins, sample, suite, upstream
+from mrbench.checks.recipes import patches, pins, sample, suite, upstream
 from mrbench.checks.recipes.base import Subject, refused
 from mrbench.checks.recipes.upstream import Upstreams
 from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.model.finding import Finding
+from mrbench.prepare.mirror.base import git_base
 from mrbench.recipe import load, plan
 
 RecipeCheck = Callable[[Subject], Iterator[Finding]]
@@ -24,9 +25,9 @@ OFFLINE: tuple[RecipeCheck, ...] = (
     pins.commits,
     pins.licence,
     pins.placeholders,
-    parameters.check_values,
+    pins.check_values,
     patches.check_patches,
-    lock.check_lock,
+    pins.check_lock,
     sample.check_sample,
 )
 # Which check refuses a recipe that does not even read: by the key that is refused.
@@ -52,7 +53,7 @@ def check_recipes(
     unasked = set()
     with tempfile.TemporaryDirectory(prefix="mrbench-check-") as folder:
         caches = Path(folder) / "one", Path(folder) / "other"
-        upstreams = Upstreams(mirror=mirror, caches=caches, say=say)
+        upstreams = Upstreams(base=git_base(mirror), caches=caches, say=say)
         for path in paths:
             if path.name == load.SUITE:
                 yield from suite.check_suite(path)

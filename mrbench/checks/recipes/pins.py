@@ -1,11 +1,17 @@
-"""What a recipe pins and fills in: commits of 40 digits, placeholders, files of weights."""
+"""What a recipe pins and fills in: commits, packages, placeholders, values of parameters."""
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec.structs import replace
 
 from mrbench.checks.recipes.base import Subject
+from mrbench.errors import RecipeError
 from mrbench.model.finding import Finding
 from mrbench.model.inputs import PACKAGE
+from mrbench.recipe import load, lockfile
+from mrbench.recipe.plan import make_plan
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS, counted
 
 # what a run on one node fills in when it knows its folders
@@ -74,3 +80,55 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
     known = {name for _, text in texts for name in PLACEHOLDER.findall(text)}
     named = known | set(PLACEHOLDER.findall(" ".join(recipe.launch.command)))
     yield subject.ok("placeholders", f"{len(named)} in the launch, all filled")
+
+
+def check_values(subject: Subject) -> Iterator[Finding]:
+    """Plan with each value in turn, the others at their defaults; nothing where there is none."""
+    declared = subject.file.recipe.parameters
+    path, tried, wrong = Path(subject.file.place.file), 0, False
+    for name, parameter in declared.items():
+        for value in parameter.values:
+            tried += 1
+            try:
+                file = load.load_path(path, locked=False, given={name: value})
+                make_plan(replace(file, lock=None))
+            except RecipeError as exc:
+                wrong = True
+                text = f"with {name}={value}, {exc.key or 'the recipe'}: {exc.text}"
+                remedy = exc.remedy or "correct it there, or leave the value out"
+                yield subject.finding("parameters", text, remedy, f"parameters.{name}.values")
+    if declared and not wrong:
+        yield subject.ok(
+            "parameters", f"{', '.join(declared)}; each of {counted(tried, 'value')} plans"
+        )
+
+
+def check_lock(subject: Subject) -> Iterator[Finding]:
+    """Compare a lock with what the recipe asks for."""
+    env = subject.file.recipe.environment
+    if env.kind != "venv":
+        yield subject.ok("lock", f"none: the environment is of kind {env.kind}")
+        return
+    if subject.file.lock is None:
+        text = "there is none, so that versions of packages can move"
+        remedy = f"add `lock: {subject.file.name}.lock`, and run `mrbench lock`"
+        yield subject.lacking("lock", text, remedy, "environment")
+        return
+    lock = subject.file.lock
+    fault = lockfile.fault(env, lock)
+    if fault is None:
+        packages, hashes = len(list(lockfile.pins(lock))), lock.count(b"--hash=")
+        contents = f"{packages} packages, {hashes} hashes, with all that the recipe asks for"
+        if env.no_deps:
+            whose = "all" if env.no_deps is True else ", ".join(env.no_deps or ())
+            contents += f"; without the dependencies of {whose}"
+        if not lockfile.is_sealed(lock) and subject.base != load.root():
+            contents += "; it has no digest of its own: `mrbench lock` finds what was added to it"
+        yield subject.ok("lock", contents, packages=packages, hashes=hashes)
+    elif fault.line is None:
+        text = f"{env.lock} {fault.text}"
+        yield subject.finding("lock", text, fault.remedy, "environment.lock")
+    else:
+        path = Path(subject.file.place.file).parent / str(env.lock)
+        text = f"{env.lock} {fault.text}"
+        yield subject.in_file("lock", text, fault.remedy, path, fault.line)
