@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mrbench.measure.failure import code, ends, files, gpus, memory, network
+from mrbench.measure.failure import code, ends, files, machine
 from mrbench.measure.failure.base import Sign, Weight
 from mrbench.measure.failure.wrapped import whole_lines
 from mrbench.measure.log.blocks import Block
@@ -16,9 +16,7 @@ from mrbench.measure.spans import Marks
 # Of the signs that fit a line the first counts.
 SIGNS: tuple[Sign, ...] = (
     *ends.ECHOES,
-    *memory.SIGNS,
-    *gpus.SIGNS,
-    *network.SIGNS,
+    *machine.SIGNS,
     *files.SIGNS,
     *ends.SIGNS,
     *code.SIGNS,

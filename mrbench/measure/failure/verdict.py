@@ -1,5 +1,6 @@
 """The cause of a failure: from its log's signs, how the training ended, and its last mark."""
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,6 @@ from msgspec.structs import replace
 
 from mrbench.measure.failure import ends
 from mrbench.measure.failure.base import Weight, quote
-from mrbench.measure.failure.held import held_by_others
 from mrbench.measure.failure.scan import SURVIVED_LINES, ErrorLine, find_errors
 from mrbench.measure.failure.wrapped import LINE
 from mrbench.measure.log.blocks import Block, read_blocks
@@ -52,6 +52,18 @@ ENDED_EARLY = (
     "let it train past the window: raise the number of iterations in launch.command or in the"
     " training's configuration"
 )
+_GIB = {b"bytes": 2.0**-30, b"KiB": 2.0**-20, b"MiB": 2.0**-10, b"GiB": 1.0, b"TiB": 1024.0}
+_SIZE = rb"(\d+(?:\.\d+)?) (bytes|KiB|MiB|GiB|TiB)"
+_TOTAL = re.compile(rb"total capaci?ty of " + _SIZE + rb"|" + _SIZE + rb" total capacity")
+_FREE = re.compile(_SIZE + rb" (?:is )?free")
+_MINE = re.compile(rb"this process has " + _SIZE)
+_RESERVED = re.compile(_SIZE + rb" reserved in total by PyTorch")
+_PARTS = (  # that add up to what PyTorch holds
+    re.compile(_SIZE + rb" (?:already allocated|is allocated by PyTorch)"),
+    re.compile(_SIZE + rb" (?:cached|is reserved by PyTorch but unallocated)"),
+)
+_GPU = re.compile(rb"GPU (\d+)")
+CONTEXT_GIB = 2.0  # what CUDA, cuDNN and NCCL may take of their own, unseen by PyTorch
 
 
 def failure_of_run(log: Path, marks: Marks, exit_: Exit, status: Status) -> Failure | None:
@@ -162,9 +174,46 @@ def _as_failure(error: ErrorLine, exit_: Exit | None) -> Failure:
         remedy=sign.remedy,
         rank=error.rank,
     )
-    if sign.cause == "gpu_out_of_memory" and (held := held_by_others(error.line)):
+    if sign.cause == "gpu_out_of_memory" and (held := _held_by_others(error.line)):
         return replace(failure, detail=held[0], remedy=held[1])
     return _killed(failure, exit_) if sign.remedy == ends.KILLED else failure
+
+
+def _held_by_others(line: bytes) -> tuple[str, str] | None:
+    """Return what other processes held of the GPU, and the remedy; None if little or unknown.
+
+    Only PyTorch prints total, free and its own memory. The rest belongs to others or to CUDA.
+    """
+    total, free, mine = _gib(_TOTAL, line), _gib(_FREE, line), _own_gib(line)
+    if total is None or free is None or mine is None:
+        return None
+    others = total - free - mine
+    if others < max(CONTEXT_GIB, total / 8):
+        return None
+    gpu = _GPU.search(line)
+    name = f"GPU {gpu[1].decode()}" if gpu else "the GPU"
+    detail = f"other processes held about {others:.1f} of {total:.1f} GiB of {name}"
+    return detail, (
+        f"end the other processes on {name} (nvidia-smi lists them), or choose other GPUs with"
+        " CUDA_VISIBLE_DEVICES"
+    )
+
+
+def _own_gib(line: bytes) -> float | None:
+    total = _gib(_MINE, line)
+    total = _gib(_RESERVED, line) if total is None else total
+    if total is not None:
+        return total
+    parts = [_gib(each, line) for each in _PARTS]
+    return None if parts[0] is None else sum(part or 0.0 for part in parts)
+
+
+def _gib(pattern: re.Pattern[bytes], line: bytes) -> float | None:
+    size = pattern.search(line)
+    if size is None:
+        return None
+    number, unit = [group for group in size.groups() if group is not None]
+    return float(number) * _GIB[unit]
 
 
 def _killed(failure: Failure, exit_: Exit | None) -> Failure:

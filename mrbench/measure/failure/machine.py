@@ -1,0 +1,201 @@
+"""Signs that the machine, its GPUs or its network did not give what was asked of them."""
+
+from mrbench.measure.failure.base import Weight, sign
+
+# The first that fits a line counts: a limit that was used up, then GPUs, then the network.
+SIGNS = (
+    sign(
+        "host_out_of_memory",
+        "give the host more memory, or use fewer data-loader workers and smaller batches",
+        rb"^(?:\w+\.)*(?:_Array)?MemoryError\b",
+        rb"std::bad_alloc",
+        rb"DefaultCPUAllocator: (?:can't allocate|not enough) memory",
+        rb"^OSError: \[Errno 12\]",
+        rb"OOM when allocating tensor .* by allocator (?:mkl_)?cpu",
+        rb"killed by signal: Killed",
+        status="out_of_memory",
+    ),
+    sign(
+        "host_out_of_memory",
+        "ask for more memory (Slurm: --mem), or use fewer data-loader workers",
+        rb"(?:^|cgroup o|: O)ut of memory: Killed process",
+        rb"oom[-_]kill",
+        rb"error: .*task \d+: Out Of Memory",
+        rb"^Out of memory: Killed",
+        status="out_of_memory",
+        weight=Weight.REPORTED,
+    ),
+    sign(
+        "gpu_out_of_memory",
+        "use a GPU with more memory, or fewer images per GPU, which is another benchmark",
+        rb"CUDA out of memory",
+        rb"CUDA error: out of memory",
+        rb"cudaMalloc failed: out of memory",
+        rb"CUDA: out of memory",
+        rb"cudaSuccess\b.*\bout of memory",
+        rb"^(?:.{0,60}\.)?ResourceExhaustedError\b"
+        rb"(?!: \d+ root error).*\bOOM\b",
+        rb"^\s*\(\d\) Resource exhausted: OOM",
+        rb"^(?:\w+\.)*(?:XlaRuntimeError|JaxRuntimeError|ValueError): RESOURCE_EXHAUSTED",
+        rb"CU(?:DNN|BLAS)_STATUS_ALLOC_FAILED",
+        rb"^(?:\w+\.)*OutOfMemoryError\b",
+        status="out_of_memory",
+    ),
+    sign(
+        "shared_memory_full",
+        "make /dev/shm larger (docker run --shm-size=8g, or --ipc=host), or use fewer"
+        " data-loader workers",
+        rb"insufficient shared memory",
+        rb"out of shared memory",
+        rb"killed by signal: Bus error",
+        rb"unable to (?:write to file|mmap \d+ bytes from file|open shared memory object)"
+        rb" </torch_",
+        rb"No space left on device.*/dev/shm",
+        rb"/dev/shm/?\S*.*No space left on device",
+        rb"[Ee]rror while creating shared memory segment",
+    ),
+    sign(
+        "disk_full",
+        "make room on the disk, or choose another folder for the output and temporary files",
+        rb"No space left on device",
+        rb"Disk quota exceeded",
+        rb"\bENOSPC\b",
+    ),
+    sign(
+        "file_size_limit",
+        "raise the limit on a file's size (ulimit -f)",
+        rb"\[Errno 27\]|\bFile too large|File size limit exceeded",
+    ),
+    sign(
+        "too_many_open_files",
+        "raise the limit on open files (ulimit -n 65536), or use fewer data-loader workers",
+        rb"Too many open files",
+        rb"received 0 items of ancdata",
+    ),
+    sign(
+        "too_many_processes",
+        "raise the limit on processes (ulimit -u, a container's --pids-limit),"
+        " or use fewer data-loader workers",
+        rb"can't start new thread",
+        rb"pthread_create.*(?:failed|Resource temporarily)",
+    ),
+    sign(
+        "gpu_unsupported",
+        "the GPU is too new (or too old) for this build of CUDA; use a GPU that it serves, or"
+        " libraries built for this one",
+        rb"no kernel image is available",
+        rb"\binvalid device function\b",
+        rb"named symbol not found",
+        rb"the provided PTX was compiled with an unsupported toolchain",
+    ),
+    sign(
+        "gpu_driver",
+        "install a driver that serves this version of CUDA (nvidia-smi shows both), or restart"
+        " the machine after an update",
+        rb"CUDA driver version is insufficient",
+        rb"NVIDIA driver on your system is too old",
+        rb"forward compatibility was attempted on non supported HW",
+        rb"Driver/library version mismatch",
+        rb"system not yet initialized",
+        rb"CUDA unknown error",
+    ),
+    sign(
+        "gpu_missing",
+        "run on a machine with that many GPUs; look at nvidia-smi and CUDA_VISIBLE_DEVICES",
+        rb"Found no NVIDIA driver",
+        rb"no CUDA-capable device",
+        rb"No CUDA GPUs are available",
+        rb"invalid device ordinal",
+        rb"not compiled with CUDA enabled",
+        rb"Cannot assign a device for operation",
+        rb"Has to train with GPU",
+        rb"libcuda\.so\.1: cannot open shared object file",
+    ),
+    sign(
+        "gpu_fault",
+        "run again with CUDA_LAUNCH_BLOCKING=1 to find the operator; if it comes at different"
+        " places, suspect the GPU (nvidia-smi -q, dmesg)",
+        rb"illegal memory access",
+        rb"device-side assert",
+        rb"unspecified launch failure",
+        rb"misaligned address",
+        rb"uncorrectable ECC",
+        rb"fallen off the bus",
+        rb"GPU is lost",
+    ),
+    sign(
+        "cudnn",
+        "check that cuDNN and CUDA fit each other and the GPU, and that its memory was free",
+        rb"cuDNN error",
+        rb"CUDNN_STATUS_(?!SUCCESS)\w+(?!.*could not (?:create|destroy))",
+        rb"CUBLAS_STATUS_(?!SUCCESS)\w+",
+        rb"Failed to get convolution algorithm",
+        rb"Unable to find a valid cuDNN algorithm",
+        rb"no engine to execute the computation",
+    ),
+    sign(
+        "download_failed",
+        "fetch the file on a machine with internet and put it where the training looks for it",
+        rb"urlopen error",
+        rb"URL fetch failure",
+        rb"^(?:\w+\.)*(?:gaierror|URLError|HTTPError|SSLError|ProxyError)\b",
+        rb"^(?:\w+\.)*ConnectionError: .*(?:HTTP|Max retries)",
+        rb"[Nn]ame (?:or service not known|resolution)",
+        rb"invalid hash value",
+    ),
+    sign(
+        "port_in_use",
+        "end the other training that listens there, or choose another port (--master_port,"
+        " MASTER_PORT)",
+        rb"[Aa]ddress already in use",
+        rb"EADDRINUSE",
+        rb"errno: ?98\b",
+    ),
+    sign(
+        "nccl",
+        "give each rank a GPU of its own (CUDA_VISIBLE_DEVICES, the number of processes)",
+        rb"Duplicate GPU detected",
+        rb"ncclInvalidUsage",
+    ),
+    sign(
+        "nccl",
+        "look for the rank that failed first; if none did, run with NCCL_DEBUG=INFO and check the"
+        " network (NCCL_SOCKET_IFNAME, NCCL_P2P_DISABLE=1) and /dev/shm",
+        rb"(?:NCCL [Ee]rror|ncclSystemError|ncclInternalError|"
+        rb"ncclUnhandledCudaError|ncclRemoteError|unhandled (?:system|cuda) error, NCCL|"
+        rb"DistBackendError)",
+        rb"Watchdog caught collective operation timeout",
+        rb"NCCL communicator was aborted",
+        rb"ncclCommInitRank failed",
+        weight=Weight.CONSEQUENCE,
+    ),
+    sign(
+        "peer_lost",
+        "another process ended first; look for its error above, or for a killed rank",
+        rb"Connection closed by peer",
+        rb"Connection reset by peer",
+        rb"ConnectionResetError",
+        rb"^(?:\w+\.)*EOFError\b",
+        rb"(?:Socket|[Ww]ait) [Tt]imeout",
+        rb"store based barrier",
+        rb"Timed out waiting for clients",
+        rb"Horovod has been shut down",
+        rb"HorovodInternalError",
+        weight=Weight.CONSEQUENCE,
+    ),
+    sign(
+        "connection_refused",
+        "check that rank 0 was started and that MASTER_ADDR and MASTER_PORT lead to it",
+        rb"Connection refused",
+        rb"No route to host",
+        rb"Network is unreachable",
+        weight=Weight.CONSEQUENCE,
+    ),
+    sign(
+        "broken_pipe",
+        "the process that read this one's output or data ended first; look at what the command"
+        " pipes into, and for an error above",
+        rb"Broken pipe",
+        weight=Weight.CONSEQUENCE,
+    ),
+)
