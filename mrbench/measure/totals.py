@@ -14,8 +14,7 @@ import msgspec
 
 from mrbench.measure import resized
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.log.durations import read_clock, read_words
-from mrbench.measure.parsers.base import last_digit
+from mrbench.measure.parsers.base import last_digit, read_clock, read_words
 from mrbench.measure.parsers.text import skip_after
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat

@@ -35,20 +35,19 @@ IMAGENET = TextFormat(
     epochs_from=0,
     restarts=True,
 )
-SWIN = TextFormat(
+SWIN = replace(
+    IMAGENET,
     number=re.compile(
         rb"Train:[ \t]{1,40}\[(?P<epoch>\d{1,9})/\d{1,9}\]\[ *(?P<iteration>\d{1,12})/"
         rb"(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
     value=re.compile(rb"\btime" + GAP + _OWN + _MEAN),
     loss=re.compile(rb"\bloss" + GAP + LOSS + GAP + rb"\("),
+    data=None,
     allocated_mib=re.compile(rb"\bmem (\d{1,9})MB(?!\w)"),
-    timing="running_mean",
-    counts_from=0,
-    epochs_from=0,
-    restarts=True,
 )
-TIMM = TextFormat(
+TIMM = replace(
+    IMAGENET,
     number=re.compile(
         rb"Train:[ \t]{1,40}(?P<epoch>\d{1,9})[ \t]{1,40}\[ *(?P<iteration>\d{1,12})/"
         rb"(?P<per_epoch>\d{1,12})[ \t]{1,40}\( *\d{1,3}%\)\](?=\s)"
@@ -57,10 +56,6 @@ TIMM = TextFormat(
     value=re.compile(rb"\bTime:" + GAP + _OWN + rb",[^()\r\n]{0,40}\(" + NUMBER + rb"s,"),
     loss=re.compile(rb"\bLoss:" + GAP + LOSS + GAP + rb"\("),
     data=re.compile(rb"\bData:" + GAP + _OWN + _MEAN),
-    timing="running_mean",
-    counts_from=0,
-    epochs_from=0,
-    restarts=True,
     # of all processes, and with all batches of an update
     states={"work_per_iteration": r"^Train: .*\bTime: *(?P<seconds>[\d.]+)s, +(?P<rate>[\d.]+)/s"},
 )

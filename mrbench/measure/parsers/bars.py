@@ -22,7 +22,6 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.log.durations import read_clock
 from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
@@ -143,8 +142,7 @@ def _marks(blocks: Iterable[Block], fine: float) -> Iterator[base.Mark]:
     for offset, raw in blocks:
         block = base.blank_colours(raw)
         for match in _BAR.finditer(block):
-            left, _ = base.line_around(block, match.start(), match.start())
-            head = block[left : match.start()]
+            head = base.head_of(block, match)
             if not _OTHER.search(head):
                 yield from drawn.take(_frame(offset, match, head))
     yield from drawn.finish()
@@ -165,6 +163,6 @@ def _frame(offset: int, match: re.Match[bytes], head: bytes) -> _Frame:
         mark,
         int(match["done"]),
         int(match["total"]),
-        int(read_clock(match["passed"])),
+        int(base.read_clock(match["passed"])),
         begins=match["rate"] == b"?",
     )

@@ -260,6 +260,12 @@ def line_around(block: bytes, start: int, end: int) -> tuple[int, int]:
     return left, right if early < 0 else early
 
 
+def head_of(block: bytes, match: re.Match[bytes]) -> bytes:
+    """Return what stands before a match in its line."""
+    left, _ = line_around(block, match.start(), match.end())
+    return block[left : match.start()]
+
+
 def rank_and_stamp(head: bytes) -> tuple[bytes | None, Printed | None]:
     """Return the rank that a line begins with, and its time stamp.
 
@@ -320,3 +326,29 @@ def significant_step(value: float, digits: int) -> float:
     if not 0 < value < math.inf:
         return 0.0
     return float(f"1e{math.floor(math.log10(value)) - digits + 1}")
+
+
+_WORDS = re.compile(rb"(\d[\d.e+-]{0,20}) (day|hour|minute|second)")
+_UNITS_S = {b"day": 86400, b"hour": 3600, b"minute": 60, b"second": 1}
+_CLOCK_S = (1, 60, 3600)
+
+
+def read_words(text: bytes) -> tuple[float, bool]:
+    """Return the seconds of `1 hour 2 minutes` or `46.1 seconds`, and whether it has larger units.
+
+    nan for no time. From a minute on tensorpack cuts the fraction off.
+    """
+    parts = _WORDS.findall(text)
+    try:
+        seconds = sum(float(n) * _UNITS_S[unit] for n, unit in parts) if parts else math.nan
+    except ValueError:
+        return math.nan, False
+    return seconds, any(unit != b"second" for _, unit in parts)
+
+
+def read_clock(text: bytes) -> float:
+    """Return the seconds of `2:11`, `0:02:11` or `1 day, 0:02:11`."""
+    days, _, time = text.rpartition(b", ")
+    parts = [int(part) for part in reversed(time.split(b":"))]
+    seconds = sum(part * unit for part, unit in zip(parts, _CLOCK_S, strict=False))
+    return float(86400 * int(days.split()[0] if days else 0) + seconds)

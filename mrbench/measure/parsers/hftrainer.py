@@ -225,8 +225,7 @@ def _line(block: bytes, offset: int, match: re.Match[bytes], per_epoch: int | No
         return None
     seconds = _SECONDS.search(block, match.start(), match.end())
     tokens = _TOKENS.search(block, match.start(), match.end())
-    left, _ = base.line_around(block, match.start(), match.start())
-    rank, printed = base.rank_and_stamp(block[left : match.start()])
+    rank, printed = base.rank_and_stamp(base.head_of(block, match))
     mark = base.Mark(
         0,
         base.number(seconds[2]) if seconds else math.nan,

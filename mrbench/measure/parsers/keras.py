@@ -78,7 +78,6 @@ def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> base.Ma
     of, rest = int(bar["of"]), bar["rest"]
     seconds, error = _seconds(bar)
     loss = _LOSS.search(rest)
-    left, _ = base.line_around(block, bar.start(), bar.start())
     return base.Mark(
         epoch * of,
         math.nan if b"val_" in rest else seconds,
@@ -87,7 +86,7 @@ def _end(block: bytes, offset: int, bar: re.Match[bytes], epoch: int) -> base.Ma
         floor=(epoch - 1) * of,
         closes=True,
         error=error,
-        rank=base.rank_and_stamp(block[left : bar.start()])[0],
+        rank=base.rank_and_stamp(base.head_of(block, bar))[0],
     )
 
 

@@ -8,6 +8,8 @@ each epoch. Lines of a validation say so: `Epoch(val)`, `"mode": "val"`, or no "
 
 import re
 
+from msgspec.structs import replace
+
 from mrbench.measure.parsers.base import LOSS, TextFormat, field, json_field
 
 _IS = rb'"[ \t]{0,40}:[ \t]{0,40}"?'  # between a key and its value
@@ -45,30 +47,24 @@ LOG_JSON = TextFormat(
     begins=re.compile(rb'\{"env_info"[ \t]{0,40}:'),
     step=1e-5,  # rounded to five decimals, of which JSON drops the zeros
 )
-MMENGINE = TextFormat(
+MMENGINE = replace(
+    TEXT,
     number=re.compile(
         rb"(?:Epoch\(train\)[ \t]{1,9}\[(?P<epoch>\d{1,9})\]|Iter\(train\)[ \t]{1,9})"
         rb"\[ *(?P<iteration>\d{1,12})/ *(?P<per_epoch>\d{1,12})\](?=\s)"
     ),
-    value=field(b"time"),
-    loss=field(b"loss", LOSS),
-    data=field(b"data_time"),
-    allocated_mib=field(b"memory"),
-    timing="interval_mean",
+    every=None,
     smoothing=0,
     states_smoothing=_PROCESSOR,
     usual=_USUAL,
     begins=re.compile(rb"Checkpoints will be saved to "),
 )
-SCALARS = TextFormat(
+SCALARS = replace(
+    LOG_JSON,
     number=re.compile(rb"\{(?=" + _ANY + rb'"step' + _IS + rb")(?!" + _ANY + rb'"mode")' + _ITER),
-    value=json_field(b"time"),
-    loss=json_field(b"loss", LOSS),
-    data=json_field(b"data_time"),
-    json=True,
-    allocated_mib=json_field(b"memory"),
-    timing="interval_mean",
+    every=None,
     smoothing=0,
     usual=_USUAL,
+    begins=None,
     step=0.0,
 )

@@ -14,9 +14,6 @@ from msgspec.structs import replace
 from mrbench.measure.parsers.base import GAP, GROUPED, LOSS, NUMBER, TextFormat
 
 _MS = rb"ms(?=[,\s])"
-_TOTAL = r"(?:total desired batch size: |Total batch size )([\d,]+)"
-_DT = re.compile(rb"\bdt:" + GAP + NUMBER + _MS)
-_TOKENS = re.compile(rb"\btok/sec:" + GAP + GROUPED + rb"(?=\s)")
 
 NANOGPT = TextFormat(
     number=re.compile(rb"(?<![\w.])iter (?P<iteration>\d{1,12}): (?=loss )"),
@@ -29,19 +26,15 @@ NANOGPT = TextFormat(
     work_unit="tokens",
     states={"work_per_iteration": r"tokens per iteration will be: ([\d,]+)"},  # of all GPUs
 )
-BUILD_NANOGPT = TextFormat(
+BUILD_NANOGPT = replace(
+    NANOGPT,
     number=re.compile(
         rb"(?<![\w.])step" + GAP + rb"(?P<iteration>\d{1,12})" + GAP + rb"\|" + GAP + rb"(?=loss:)"
     ),
-    value=_DT,
+    value=re.compile(rb"\bdt:" + GAP + NUMBER + _MS),
     loss=re.compile(rb"\bloss: " + LOSS),
-    timing="interval_mean",
-    counts_from=0,
-    unit_s=1e-3,
-    smoothing=1,
-    work_rate=_TOKENS,
-    work_unit="tokens",
-    states={"work_per_iteration": _TOTAL},
+    work_rate=re.compile(rb"\btok/sec:" + GAP + GROUPED + rb"(?=\s)"),
+    states={"work_per_iteration": r"(?:total desired batch size: |Total batch size )([\d,]+)"},
     warning="an iteration's time contains the evaluation that came before it",
 )
 NANOCHAT = replace(

@@ -21,7 +21,7 @@ from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
-from mrbench.model.measurement import IterationSample, Printed
+from mrbench.model.measurement import IterationSample
 
 _BAR = rb"[ \t]{1,40}\|[ \t]{1,40}"
 _LINE = re.compile(
@@ -100,7 +100,8 @@ def _marks(blocks: Iterable[Block]) -> Iterator[tuple[base.Mark, float]]:
                 continue
             if waiting:
                 yield waiting
-            rank, printed = _head(block, match)
+            head = _COLOURED.sub(b" ", base.head_of(block, match))
+            rank, printed = base.rank_and_stamp(head)
             mark = base.Mark(
                 int(match["step"]),
                 0.0,
@@ -113,8 +114,3 @@ def _marks(blocks: Iterable[Block]) -> Iterator[tuple[base.Mark, float]]:
             waiting = mark, base.number(match["rate"] or b"nan")
     if waiting:
         yield waiting
-
-
-def _head(block: bytes, match: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
-    left, _ = base.line_around(block, match.start(), match.end())
-    return base.rank_and_stamp(_COLOURED.sub(b" ", block[left : match.start()]))

@@ -9,26 +9,14 @@ is: it counts as ending at its last line, unless SimpleDet prints the iteration 
 
 import re
 
+from msgspec.structs import replace
+
 from mrbench.measure.parsers.base import GAP, NUMBER, TextFormat
 from mrbench.model.finding import Problem
 
 _SPEED = rb"Speed:" + GAP + NUMBER + rb"[ \t]{1,40}samples/sec"
 _BATCH = rb"Batch[ \t]{0,9}\[(?:\d{1,12}-)?(?P<iteration>\d{1,12})\]"
 
-SIMPLEDET = TextFormat(
-    number=re.compile(
-        rb"Epoch\[(?P<epoch>\d{1,9})\][ \t]{1,9}(?:Rank\[\d+\][ \t]{1,9})?"
-        + _BATCH
-        + rb"(?:[ \t]{1,9}Iter: (?P<overall>\d{1,12})/\d{1,12}(?=[ \t]))?"
-    ),
-    # SimpleDet puts commas between the metrics, MXNet does not
-    value=re.compile(_SPEED + rb"(?=[ \t]{0,40}(?:Train-[^,=\s]{1,99}=[^,\s]{1,40},|$))"),
-    loss=re.compile(rb"L1=(nan|inf)\b"),
-    timing="rate",
-    every=10,
-    counts_from=0,
-    epochs_from=0,
-)
 MXNET = TextFormat(
     number=re.compile(rb"(?:Epoch|Iter)\[(?P<epoch>\d{1,9})\][ \t]{1,9}" + _BATCH),
     value=re.compile(_SPEED),
@@ -37,17 +25,26 @@ MXNET = TextFormat(
     counts_from=0,
     epochs_from=0,
 )
-GLUONCV = TextFormat(
+SIMPLEDET = replace(
+    MXNET,
+    number=re.compile(
+        rb"Epoch\[(?P<epoch>\d{1,9})\][ \t]{1,9}(?:Rank\[\d+\][ \t]{1,9})?"
+        + _BATCH
+        + rb"(?:[ \t]{1,9}Iter: (?P<overall>\d{1,12})/\d{1,12}(?=[ \t]))?"
+    ),
+    # SimpleDet puts commas between the metrics, MXNet does not
+    value=re.compile(_SPEED + rb"(?=[ \t]{0,40}(?:Train-[^,=\s]{1,99}=[^,\s]{1,40},|$))"),
+    loss=re.compile(rb"L1=(nan|inf)\b"),
+    every=10,
+)
+GLUONCV = replace(
+    MXNET,
     number=re.compile(
         rb"\[Epoch[ \t]{1,9}(?P<epoch>\d{1,9})\][ \t]{0,9}"
         rb"\[Batch[ \t]{1,9}(?P<iteration>\d{1,12})\]"
     ),
-    value=re.compile(_SPEED),
     loss=re.compile(rb"(?:SmoothL1|CrossEntropy|_Mask)=(nan|inf)\b"),
-    timing="rate",
     every=100,
-    counts_from=0,
-    epochs_from=0,
     begins=re.compile(rb"Start training from \[Epoch"),
     # Only the R-CNN scripts have these metrics. YOLO3, SSD and CenterNet print the speed of the
     # last batch alone in the same line.

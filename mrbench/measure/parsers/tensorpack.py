@@ -16,7 +16,6 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.log.durations import read_words
 from mrbench.measure.log.stated import elapsed
 from mrbench.measure.parsers import base
 from mrbench.measure.parsers.samples import from_intervals
@@ -72,7 +71,7 @@ class _Epochs(msgspec.Struct):
         if line["start"]:
             # Every rank says so; the first to say it is the nearest to the beginning.
             epoch = int(line["start"])
-            here = (offset + line.end(), _head(block, line)[1])
+            here = (offset + line.end(), base.rank_and_stamp(base.head_of(block, line))[1])
             self.began = {epoch: self.began.get(epoch, here)}
         elif line["epoch"]:
             if self.open and self.open.mark.iteration == int(line["step"]):
@@ -83,7 +82,7 @@ class _Epochs(msgspec.Struct):
             return done.mark if done else None
         elif self.open and not (line["rate"] and _WRAPPED.match(block, line.end())):
             self.unsure = self.open if line["rate"] and line.end() == len(block) else None
-            _, printed = _head(block, line)
+            _, printed = base.rank_and_stamp(base.head_of(block, line))
             if not (line["rate"] and _too_late(printed, self.open.mark)):
                 self.open = _with(self.open, line, self.images, self.began)
             if line["cost"] and self.open.rated:
@@ -138,11 +137,6 @@ def _with(
     return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
 
 
-def _head(block: bytes, line: re.Match[bytes]) -> tuple[bytes | None, Printed | None]:
-    left, _ = base.line_around(block, line.start(), line.end())
-    return base.rank_and_stamp(block[left : line.start()])
-
-
 def _finished(
     block: bytes,
     offset: int,
@@ -151,7 +145,7 @@ def _finished(
 ) -> _Epoch:
     epoch, step = max(1, int(line["epoch"])), int(line["step"])
     seconds, error = seconds_of(line["time"])
-    rank, printed = _head(block, line)
+    rank, printed = base.rank_and_stamp(base.head_of(block, line))
     began_at, printed_began = began.get(epoch, (None, None))
     mark = base.Mark(
         step,
@@ -173,7 +167,7 @@ def seconds_of(text: bytes) -> tuple[float, float]:
 
     From a minute on the fraction was cut off, not rounded: its mean is put back. nan for no time.
     """
-    seconds, cut_off = read_words(text)
+    seconds, cut_off = base.read_words(text)
     if math.isnan(seconds):
         return math.nan, 0.0
     if not cut_off:

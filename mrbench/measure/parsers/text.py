@@ -266,8 +266,7 @@ def _smoothing(match: re.Match[bytes]) -> int:
 def _begin(block: bytes, offset: int, match: re.Match[bytes]) -> base.Mark:
     stated = match["iteration"] if "iteration" in match.re.groupindex else None
     value = math.nan if stated is None else 0.0
-    left, _ = base.line_around(block, match.start(), match.end())
-    rank, printed = base.rank_and_stamp(block[left : match.start()])
+    rank, printed = base.rank_and_stamp(base.head_of(block, match))
     return base.Mark(
         int(stated or 0), value, offset + match.end(), begins=True, printed=printed, rank=rank
     )

@@ -21,8 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.log.durations import read_clock
-from mrbench.measure.parsers.base import Mark, Options, blank_colours, number
+from mrbench.measure.parsers.base import Mark, Options, blank_colours, number, read_clock
 from mrbench.measure.parsers.samples import from_bars
 from mrbench.measure.parsers.steps import to_steps
 from mrbench.model.measurement import IterationSample
