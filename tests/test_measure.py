@@ -83,7 +83,7 @@ FAR = [IterationSample(last, 20, 10.0, last) for last in range(20, 541, 50)]
         (list(steady(start=400, end=540)), "begins at iteration 401", "a later window"),
         (list(steady(start=300, end=400)), "iterations 301-400", "begins earlier, and let it"),
         (list(steady(start=540, end=900)), "begins at iteration 541", "begins earlier"),
-        (list(steady(step=500, end=1000)), "500 iterations at once, too many", "--window 0:500,"),
+        (list(steady(step=500, end=1000)), "500 iterations at once, too many", "a longer window"),
         (list(steady(step=200, end=1000)), "the nearest cover 201-400", "--window 200:400,"),
         ([s for s in steady() if not 200 < s.last <= 320], "280 of the", "without the gap"),
         (
@@ -118,6 +118,19 @@ def test_a_window_without_lines_is_answered_with_the_nearest_that_has_some() -> 
         " choose --window 100:120, the nearest that its lines fit"
     )
     assert measure(steady(), Window(first=100, last=120), 16).status == "ok"
+
+
+def test_the_start_of_a_process_does_not_count_in_a_window_that_begins_behind_it() -> None:
+    starts = [s._replace(seconds=300.0) if s.last == 20 else s for s in steady()]
+    found = measure(starts, Window(first=5, last=100), 16)
+    assert (found.first, found.last) == (21, 100)
+    assert found.seconds_per_iteration == pytest.approx(0.5)
+    found = measure(starts, Window(first=5, last=60), 16)
+    assert found.throughput is None
+    assert "the nearest cover 21-60, not 6-60; choose --window 20:60" in found.explanation
+    assert measure(starts, Window(first=0, last=60), 16).log_seconds == 320.0  # it was asked for
+    resumed = [s._replace(last=s.last + 1000) for s in starts]
+    assert measure(resumed, Window(first=1005, last=1100), 16).log_seconds == 40.0
 
 
 def test_a_process_that_began_late_is_told() -> None:

@@ -103,6 +103,7 @@ CPU = {"plan": {"accelerator": "cpu"}}
             "say",
         ),
         ("window", {}, "ok", "400 of the window's 400"),
+        ("window", {"measurement": {"iterations": 420}}, "ok", "400 of the window's 400"),
         ("window", {"measurement": {"iterations": 350}}, "failed", "350 of the window's 400"),
         ("loss", {}, "ok", "from 2 to 1.5"),
         ("loss", {"measurement": {"loss_last": 25.0}}, "failed", "from 2 to 25"),

@@ -69,10 +69,11 @@ class Edges(msgspec.Struct):
     first: tuple[int | None, int | None] = (None, None)
     last: tuple[int | None, int | None] = (None, None)
 
-    def add(self, sample: IterationSample, window: Window) -> None:
-        """Add both ends of a sample's iterations."""
+    def add(self, sample: IterationSample, window: Window, earliest: int) -> None:
+        """Add both ends of a sample's iterations. earliest: as of Process."""
         for end in (sample.last - sample.count, sample.last):
-            self.first = _nearer(self.first, end, window.first)
+            if end >= min(window.first, earliest + 1):
+                self.first = _nearer(self.first, end, window.first)
             self.last = _nearer(self.last, end, window.last)
 
     def nearest(self, window: Window) -> Window | None:
@@ -144,10 +145,16 @@ class Process(msgspec.Struct):
     previous: IterationSample | None = None
 
 
-def in_window(sample: IterationSample, window: Window) -> bool:
-    """Return whether a sample belongs to the window: most of its iterations lie in it."""
-    inside = min(sample.last, window.last) - max(sample.last - sample.count, window.first)
-    return inside >= INSIDE * sample.count
+def in_window(sample: IterationSample, window: Window, earliest: int = 0) -> bool:
+    """Return whether a sample belongs to the window: most of its iterations lie in it.
+
+    The first of a process, behind its `earliest` iterations, must lie in it from its first one on:
+    the start, which may take as long as a hundred other iterations, is what a window leaves out.
+    """
+    began = sample.last - sample.count
+    if began == earliest < window.first:
+        return False
+    return min(sample.last, window.last) - max(began, window.first) >= INSIDE * sample.count
 
 
 def split_processes(
@@ -175,13 +182,13 @@ def split_processes(
                 yield process
             work = None if sample.work is None else sample.work / sample.count
             process = Process(earliest=began, tally=Tally(began), began_at=behind, first_work=work)
-        if in_window(sample, window):
+        if in_window(sample, window, process.earliest):
             _add(process, sample, stamps, most)
         process.tally.add(sample)
         if totals is not None:
             totals.beyond = sample.last > totals.limit
         if math.isfinite(sample.seconds) or stamps is not None or sample.printed is not None:
-            process.edges.add(sample, window)
+            process.edges.add(sample, window, process.earliest)
         process.widest = max(process.widest, sample.count)
         process.latest = sample.last
         process.previous = sample

@@ -154,7 +154,7 @@ def window(record: RunRecord, rule: Rule) -> Answer:
     planned = record.plan.window.last - record.plan.window.first
     covered = (measured.last or 0) - (measured.first or 1) + 1
     warning = missing_lines(measured.iterations, covered)  # in its words, so that it is told once
-    text = f"{measured.iterations} of the window's {planned} iterations are timed"
+    text = f"{min(measured.iterations, planned)} of the window's {planned} iterations are timed"
     text = warning if warning in measured.warnings else text
     least = WHOLE if rule.at_least is None else rule.at_least
     return ("ok" if measured.iterations / planned >= least else "failed"), text
