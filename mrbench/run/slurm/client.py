@@ -102,11 +102,7 @@ def _has_just_started() -> bool:
 def cancel(*names: str) -> None:
     """Cancel jobs by id, whatever state they are in; those that have ended are no error."""
     if names:
-        try:
-            _ask("scancel", "--quiet", *names)
-        except Refused as exc:
-            if "Invalid job id" not in exc.message:
-                raise
+        _ask_of_jobs("scancel", "--quiet", *names)
 
 
 def cancel_named(name: str) -> None:
@@ -119,13 +115,8 @@ def jobs(ids: Iterable[str]) -> dict[str, JobState]:
     numbers = list(ids)
     if not numbers:
         return {}
-    form = "--format=%i|%T|%r|%N"
-    try:
-        answer = _ask("squeue", "--noheader", "--states=all", f"--jobs={','.join(numbers)}", form)
-    except Refused as exc:
-        if "Invalid job id" not in exc.message:  # said of a single id that was forgotten
-            raise
-        answer = ""
+    form = ("--noheader", "--states=all", "--format=%i|%T|%r|%N")
+    answer = _ask_of_jobs("squeue", *form, f"--jobs={','.join(numbers)}")
     known_jobs = {}
     for line in answer.splitlines():
         number, state, reason, nodes = line.split("|", 3)
@@ -140,12 +131,7 @@ def jobs(ids: Iterable[str]) -> dict[str, JobState]:
 
 def _shown(number: str) -> JobState | None:
     """Ask the controller for one job; None where it does not know it."""
-    try:
-        answer = _ask("scontrol", "--oneliner", "show", "job", number)
-    except Refused as exc:
-        if "Invalid job id" not in exc.message:
-            raise
-        return None
+    answer = _ask_of_jobs("scontrol", "--oneliner", "show", "job", number)
     facts = dict(word.partition("=")[::2] for word in answer.split())
     nodes = facts.get("NodeList", "").replace("(null)", "")
     state, reason = facts.get("JobState", ""), facts.get("Reason", "")
@@ -202,6 +188,16 @@ def _quiet(script: Path) -> dict[str, str]:
     stated = script.read_text()
     kept = {f"SBATCH_{n}" for n in DEFAULTS if f"#SBATCH --{n.lower()}=" not in stated}
     return {n: v for n, v in os.environ.items() if not n.startswith("SBATCH_") or n in kept}
+
+
+def _ask_of_jobs(command: str, *words: str) -> str:
+    """Ask of jobs, or cancel them; empty where Slurm has forgotten the only one."""
+    try:
+        return _ask(command, *words)
+    except Refused as exc:
+        if "Invalid job id" not in exc.message:
+            raise
+        return ""
 
 
 def _ask(

@@ -8,6 +8,7 @@ import msgspec
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.measure.parsers import parse_samples
 from mrbench.record import rundir
+from mrbench.record.formats import read_plan
 from mrbench.record.rundir import RunDir
 from mrbench.run.recorder import Recorder, Run
 from mrbench.run.slurm import client, collect, handover, states
@@ -83,7 +84,7 @@ def _standing(number: str, folder: RunDir, job: JobState | None, queue: list[str
 
 def _iteration(folder: RunDir) -> int | None:
     """Return the last iteration that the run's log tells of; None as long as it tells of none."""
-    plan = handover.plan_of(folder)
+    plan = read_plan(folder.plan)
     log, _ = folder.measured(plan.log)
     if not log.exists():
         return None

@@ -7,18 +7,11 @@ from typing import TypeVar
 import msgspec
 
 from mrbench import files
-from mrbench.model.plan import Plan
 from mrbench.model.slurm import NodeOrder, NodeReport, Submission
 from mrbench.record import rundir
-from mrbench.record.formats import read_plan
 from mrbench.record.rundir import RunDir
 
 T = TypeVar("T")
-
-
-def plan_of(folder: RunDir) -> Plan:
-    """Return the run's plan."""
-    return read_plan(folder.plan)
 
 
 def order_of(folder: RunDir) -> NodeOrder:
