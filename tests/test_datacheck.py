@@ -15,7 +15,8 @@ from PIL import Image
 import toy
 from mrbench.errors import UnavailableError
 from mrbench.model.inputs import SyntheticData
-from mrbench.prepare.data.inspect import Report, facts, inspect_coco, inspection
+from mrbench.prepare.data import inspect
+from mrbench.prepare.data.inspect import Report, facts, inspect_coco
 from mrbench.prepare.data.inspect.facts import Archive
 from mrbench.prepare.data.synth import MARKER, counts, draw
 
@@ -63,8 +64,8 @@ def as_coco(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name: one._replace(images=counts(SPEC.images)[name], annotations=None)
         for name, one in facts.SETS.items()
     }
-    for module in ("inspection", "compare"):
-        monkeypatch.setattr(f"mrbench.prepare.data.inspect.{module}.SETS", small)
+    for module in (inspect, inspect.compare):
+        monkeypatch.setattr(module, "SETS", small)
     return folder
 
 
@@ -82,9 +83,9 @@ def test_files_that_both_years_share_are_opened_once(template: Path) -> None:
 def test_processes_find_the_same(coco: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (coco / IMAGE).write_bytes(b"")
     alone = look(coco)
-    monkeypatch.setattr(inspection, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(inspection, "AT_A_TIME", 5)
-    monkeypatch.setattr(inspection, "cores", lambda: 2)
+    monkeypatch.setattr(inspect, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(inspect, "AT_A_TIME", 5)
+    monkeypatch.setattr(inspect, "cores", lambda: 2)
     assert look(coco)._replace(seconds=0) == alone._replace(seconds=0)
 
 

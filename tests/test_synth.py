@@ -14,12 +14,12 @@ from PIL import Image
 import toy
 from mrbench.errors import RecipeError, UnavailableError
 from mrbench.model.inputs import SyntheticData
+from mrbench.prepare.data import synth
 from mrbench.prepare.data.inspect import inspect_coco
 from mrbench.prepare.data.synth import (
     MARKER,
     Drawn,
     counts,
-    dataset,
     draw,
     like_coco,
     read_marker,
@@ -72,15 +72,15 @@ def test_another_seed_gives_other_pictures(drawn: Path, tmp_path: Path) -> None:
 
 def test_a_picture_depends_on_its_seed_and_number_alone() -> None:
     more = SyntheticData(images=99, width=160, height=120, seed=3)
-    assert dataset.picture(SPEC, 7) == dataset.picture(more, 7)
+    assert synth.picture(SPEC, 7) == synth.picture(more, 7)
     like = [SyntheticData(images=n, like="coco", seed=3) for n in (2, 99)]
-    assert dataset.picture(like[0], 7) == dataset.picture(like[1], 7)
+    assert synth.picture(like[0], 7) == synth.picture(like[1], 7)
 
 
 def test_what_is_drawn_is_the_same_in_every_version() -> None:
     """DRAWING must count up when this changes; JPEG's own bytes may change with the library."""
     shapes = []
-    for thing in dataset.picture(SPEC, 7).things:
+    for thing in synth.picture(SPEC, 7).things:
         assert isinstance(thing.segmentation, list)
         (numbers,) = thing.segmentation
         shapes.append([list(zip(numbers[::2], numbers[1::2], strict=True)), thing.category])
@@ -92,9 +92,9 @@ def test_what_is_drawn_is_the_same_in_every_version() -> None:
 def test_the_number_of_processes_does_not_matter(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
-    monkeypatch.setattr(dataset, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(dataset, "cores", lambda: processes)
-    monkeypatch.setattr(dataset, "AT_A_TIME", 2)
+    monkeypatch.setattr(synth, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(synth, "cores", lambda: processes)
+    monkeypatch.setattr(synth, "AT_A_TIME", 2)
     synthesize(tmp_path / "many", SPEC)
     assert digests(tmp_path / "many") == digests(drawn)
 
@@ -141,9 +141,9 @@ def test_a_set_like_coco_is_sound_and_the_same_on_any_number_of_processes(
 ) -> None:
     spec = SyntheticData(images=8, like="coco", seed=5)
     synthesize(tmp_path / "one", spec)
-    monkeypatch.setattr(dataset, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(dataset, "cores", lambda: 2)
-    monkeypatch.setattr(dataset, "AT_A_TIME", 1)
+    monkeypatch.setattr(synth, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(synth, "cores", lambda: 2)
+    monkeypatch.setattr(synth, "AT_A_TIME", 1)
     synthesize(tmp_path / "two", spec)
     assert digests(tmp_path / "two") == digests(tmp_path / "one")
     assert read_marker(tmp_path / "one") == Drawn(images=8, like="coco", seed=5, drawing=1)

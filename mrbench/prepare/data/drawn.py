@@ -49,19 +49,16 @@ def obtain(spec: SyntheticData, progress: Callable[[str], None]) -> None:
     files.mark_used(place)
     if place.is_dir() and not changed(spec):
         return
-    from mrbench.prepare.data.synth import redraw, synthesize  # noqa: PLC0415 - Pillow is slow to import
+    from mrbench.prepare.data.synth import synthesize  # noqa: PLC0415 - Pillow is slow to import
 
     place.parent.mkdir(parents=True, exist_ok=True)
     with locks.hold(place.with_suffix(".lock"), f"the drawn data {place.name}", progress):
         if place.is_dir() and not changed(spec):
             return  # another process was faster
         what = f"{spec.images} images{' like COCO' if spec.like else ''}"
-        if place.is_dir():
-            progress(f"drawing {what} anew, as the drawn data were changed")
-            redraw(place, spec)
-        else:
-            progress(f"drawing {what}")
-            synthesize(place, spec)
+        damaged = place.is_dir()
+        progress(f"drawing {what}{' anew, as the drawn data were changed' if damaged else ''}")
+        synthesize(place, spec, anew=damaged)
         made = Drawn(files=dict(states(place, ())))
         files.write_whole(_list_of(place), msgspec.json.encode(made))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mrbench.prepare.data.inspect.facts import IDS_MAY_REPEAT
-from mrbench.prepare.data.synth.categories import categories
+from mrbench.prepare.data.synth.categories import CATEGORIES
 
 KEYS = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"}
 NUMBERS = ("id", "image_id", "category_id", "area", "iscrowd")
@@ -91,7 +91,7 @@ def _annotations(
     listed: list[Any], images: dict[str, Listed], wrong: dict[str, list[object]], *, unique: bool
 ) -> None:
     numbers = {image.number for image in images.values()}
-    known = {category["id"] for category in categories()}
+    known = {category["id"] for category in CATEGORIES}
     ids = set()
     for annotation in listed:
         if not isinstance(annotation, dict) or not annotation.keys() >= KEYS:
@@ -117,6 +117,6 @@ def _annotations(
 
 def _are_cocos(listed: list[Any]) -> bool:
     try:
-        return {c["id"]: c["name"] for c in listed} == {c["id"]: c["name"] for c in categories()}
+        return {c["id"]: c["name"] for c in listed} == {c["id"]: c["name"] for c in CATEGORIES}
     except (KeyError, TypeError):
         return False

@@ -98,8 +98,7 @@ def _annotations(contents: Contents, name: str) -> Iterator[Finding]:
     remedy = _remedy(contents, facts.archive)
     if name not in contents.annotations:
         needed = facts.needed or contents.drawn is not None
-        text = f"{path} is missing" if needed else f"{path} is missing; no training reads it"
-        yield Finding("annotations", "failed" if needed else "note", text, remedy)
+        yield _missing("annotations", path, remedy, needed=needed)
         return
     read = contents.annotations[name]
     for problem in read.problems:
@@ -123,8 +122,7 @@ def _images(contents: Contents, place: str) -> Iterator[Finding]:
     remedy = _remedy(contents, f"{place}.zip")
     if present is None:
         needed = contents.drawn is not None or any(SETS[name].needed for name in names)
-        text = f"{folder} is missing" if needed else f"{folder} is missing; no training reads it"
-        yield Finding("images", "failed" if needed else "note", text, remedy)
+        yield _missing("images", folder, remedy, needed=needed)
         return
     listed: dict[str, Listed] = {}
     for name in names:
@@ -149,13 +147,14 @@ def _images(contents: Contents, place: str) -> Iterator[Finding]:
     extra = sorted(present.keys() - listed.keys()) if complete else []
     if listed and extra:
         text = f"{len(extra):,} images that no annotation file names{_first(extra)}"
-        yield Finding(
-            "images",
-            "note",
-            text,
-            "nothing reads them; remove them if they are not yours",
-            file=str(folder),
-        )
+        remedy = "nothing reads them; remove them if they are not yours"
+        yield Finding("images", "note", text, remedy, file=str(folder))
+
+
+def _missing(topic: str, path: Path, remedy: str, *, needed: bool) -> Finding:
+    if needed:
+        return Finding(topic, "failed", f"{path} is missing", remedy)
+    return Finding(topic, "note", f"{path} is missing; no training reads it", remedy)
 
 
 def _first(names: list[str]) -> str:

@@ -21,18 +21,11 @@ appliance: 78 microwave, 79 oven, 80 toaster, 81 sink, 82 refrigerator
 indoor: 84 book, 85 clock, 86 vase, 87 scissors, 88 teddy bear, 89 hair drier, 90 toothbrush
 """
 
-
-def categories() -> list[dict[str, object]]:
-    """Return the `categories` list of an instances_*.json: supercategory, id, name; by id."""
-    entries: list[dict[str, object]] = []
-    for line in _CATEGORIES.strip().splitlines():
-        supercategory, members = line.split(": ")
-        for member in members.split(", "):
-            number, name = member.split(" ", 1)
-            entries.append({"supercategory": supercategory, "id": int(number), "name": name})
-    return entries
-
-
-CATEGORIES = categories()
+# the `categories` list, by id
+CATEGORIES: list[dict[str, object]] = [
+    {"supercategory": supercategory, "id": int(number), "name": name}
+    for supercategory, members in (line.split(": ") for line in _CATEGORIES.strip().splitlines())
+    for number, name in (member.split(" ", 1) for member in members.split(", "))
+]
 # few categories make up most, as in COCO: the n-th is 1/n as common as the first
 COMMONNESS = list(itertools.accumulate(1 / rank for rank in range(1, len(CATEGORIES) + 1)))
