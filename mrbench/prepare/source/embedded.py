@@ -3,7 +3,7 @@
 Its id depends on the files alone, so a recipe can pin it like any other commit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mrbench import embedded
@@ -11,6 +11,8 @@ from mrbench.errors import WorkspaceError
 from mrbench.prepare.source.tree import object_id, tree_objects
 
 KINDS = (".py", ".md", ".txt", ".yml")
+Objects = dict[str, tuple[str, bytes]]  # id -> kind, content
+Member = tuple[str, str, bytes]  # path with slashes, mode, content
 SIGNATURE = "mrbench <mrbench@invalid> 1577836800 +0000"  # 2020-01-01; nobody and never, but fixed
 FOLDER = Path(embedded.__file__).parent
 BASES: Mapping[str, str] = {"minimask_r50": "minimask"}  # whose files are in its repository, too
@@ -35,14 +37,23 @@ def repository(name: str, root: Path | None = None) -> dict[str, bytes]:
     }
 
 
-def objects(name: str, root: Path | None = None) -> tuple[str, dict[str, tuple[str, bytes]]]:
-    """Return the commit's id and all objects of the repository: id -> (kind, content)."""
+def objects(name: str, root: Path | None = None) -> tuple[str, Objects]:
+    """Return the commit's id and all objects of the repository."""
     files = repository(name, root)
-    blobs = {path: object_id("blob", content) for path, content in files.items()}
-    tree, trees = tree_objects(("100644", oid, path.encode()) for path, oid in blobs.items())
-    commit = f"tree {tree}\nauthor {SIGNATURE}\ncommitter {SIGNATURE}\n\n{name}\n".encode()
-    contents = {oid: ("blob", files[path]) for path, oid in blobs.items()}
+    return one_commit(((path, "100644", content) for path, content in files.items()), name)
+
+
+def one_commit(members: Iterable[Member], message: str) -> tuple[str, Objects]:
+    """Return the id of a commit of these files alone, and all objects of its repository."""
+    contents: Objects = {}
+    entries = []
+    for path, mode, content in members:
+        oid = object_id("blob", content)
+        contents[oid] = ("blob", content)
+        entries.append((mode, oid, path.encode()))
+    tree, trees = tree_objects(entries)
     contents |= {oid: ("tree", content) for oid, content in trees.items()}
+    commit = f"tree {tree}\nauthor {SIGNATURE}\ncommitter {SIGNATURE}\n\n{message}\n".encode()
     pinned = object_id("commit", commit)
     return pinned, contents | {pinned: ("commit", commit)}
 

@@ -17,14 +17,12 @@ from mrbench.errors import UnavailableError, WorkspaceError
 from mrbench.model.inputs import Source
 from mrbench.prepare import index
 from mrbench.prepare.mirror import base as mirrored
-from mrbench.prepare.source.embedded import SIGNATURE
-from mrbench.prepare.source.tree import LINK, UnreachableError, object_id, tree_objects
+from mrbench.prepare.source.embedded import Member, Objects, one_commit
+from mrbench.prepare.source.tree import LINK, UnreachableError
 from mrbench.prepare.step import SILENT
 from mrbench.text import shorten
 
 MOST_FILES, MOST_BYTES = 100_000, 1 << 30  # unpacked; all of TensorFlow's models have 10 MB
-Objects = dict[str, tuple[str, bytes]]  # id -> kind, content
-Member = tuple[str, str, bytes]  # path, mode, content
 DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError),
     *(NotImplementedError, RuntimeError, UnicodeDecodeError),  # zipfile: encrypted, unknown methods
@@ -62,18 +60,7 @@ def from_archive(path: Path, package: str, sha256: str) -> tuple[str, Objects]:
     _check([name for name, _, _ in members], path.name)
     if path.suffix != ".whl":
         members = _without_top(members)
-    contents: Objects = {}
-    entries = []
-    for name, mode, content in members:
-        oid = object_id("blob", content)
-        contents[oid] = ("blob", content)
-        entries.append((mode, oid, name.encode()))
-    tree, trees = tree_objects(entries)
-    message = f"{package}\n\nsha256 {sha256}\n"
-    text = f"tree {tree}\nauthor {SIGNATURE}\ncommitter {SIGNATURE}\n\n{message}".encode()
-    commit = object_id("commit", text)
-    contents |= {oid: ("tree", content) for oid, content in trees.items()}
-    return commit, contents | {commit: ("commit", text)}
+    return one_commit(members, f"{package}\n\nsha256 {sha256}")
 
 
 def _zipped(path: Path) -> Iterator[Member]:

@@ -267,7 +267,7 @@ def _materialise(store: Path, source: Source) -> None:
     _write(store, source, carried, objects)
 
 
-def _write(store: Path, source: Source, commit: str, objects: packaged.Objects) -> None:
+def _write(store: Path, source: Source, commit: str, objects: embedded.Objects) -> None:
     """Write the objects of a repository that mrbench makes itself; the pin comes last."""
     for oid, (kind, content) in objects.items():
         place = store / "objects" / oid[:2] / oid[2:]
