@@ -363,8 +363,8 @@ def test_a_rule_of_ones_own_is_refused_with_its_line(
     [
         ("log: {format: nope}", "log", "'nope' is unknown"),
         ("log: {pattern: (, timing: rate}", "log.pattern", "is not a valid regular expression"),
-        ("pattern: (?P<iteration>.)", "pattern", "lacks the group 'value'"),
-        ("pattern: (?P<value>.)\nstep_pattern: x", "step_pattern", "lacks the group 'iteration'"),
+        ("pattern: (?P<iteration>.)", "pattern", "lacks the group value"),
+        ("pattern: (?P<value>.)\nstep_pattern: x", "step_pattern", "lacks the group iteration"),
     ],
 )
 def test_what_a_rule_has_is_refused_with_its_key(

@@ -217,7 +217,7 @@ def drift(times: Times, *, resolution_s: float = 0.0, one_clock: bool = False) -
     if estimate is None:
         return None
     quarter = len(times) // 4
-    begin, end = _pace(times[:quarter]), _pace(times[-quarter:])
+    begin, end = pace(times[:quarter]), pace(times[-quarter:])
     if not (begin > 0 and end > 0):
         return None
     change = begin / end - 1
@@ -227,8 +227,3 @@ def drift(times: Times, *, resolution_s: float = 0.0, one_clock: bool = False) -
         return Drift(change=change, p_value=1.0)
     ratio = estimate.trend / estimate.noise if estimate.noise else float("inf")
     return Drift(change=change, p_value=t_tail(ratio, estimate.cosines))
-
-
-def _pace(times: Times) -> float:
-    """Return seconds per iteration."""
-    return sum(seconds for _, seconds in times) / sum(count for count, _ in times)

@@ -5,7 +5,6 @@ read again, and only where a recipe asks for metrics.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 from mrbench.errors import MeasureError, RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import blank_colours, plain
+from mrbench.measure.parsers.base import blank_colours, number, plain
 from mrbench.measure.parsers.rows import read_column, with_columns
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import LogStretch, Measurement
@@ -37,7 +36,7 @@ def check_metrics(log: LogFormat) -> None:
         if (metric.pattern is None) == (metric.column is None):
             raise RecipeError("has both or neither of two", "give `pattern` or `column`", key=key)
         if metric.pattern is not None:
-            _compiled(metric.pattern, f"{key}.pattern")
+            patience.compiled(metric.pattern, ("value",), key=f"{key}.pattern")
         elif with_columns(log) is None:
             hint = "give a `pattern`, or log.columns for a result file"
             raise RecipeError("the log has no columns", hint, key=f"{key}.column")
@@ -60,7 +59,7 @@ def with_metrics(
         return replace(measured, metrics=why)
     window = _Numbered(first, last, log.counts_from)
     series = [
-        _Series(values, window, _compiled(pattern, f"log.metrics.{name}.pattern"), name)
+        _Series(values, window, pattern, f"log.metrics.{name}.pattern")
         for name, values in found.items()
         if (pattern := values.of.pattern) is not None
     ]
@@ -89,7 +88,7 @@ class _Values:
         """Add a value as it is printed."""
         self._count += 1
         self._final_text = shorten(printed.decode(errors="replace"), 20)
-        self._final = value = _number(plain(printed))
+        self._final = value = number(plain(printed))  # nan for 0,25: it may be 0.25
         if math.isfinite(value):
             self._total += value
             self._least, self._most = min(self._least, value), max(self._most, value)
@@ -126,14 +125,6 @@ class _Values:
         return (value, "") if math.isfinite(value) else (None, TOO_LARGE)
 
 
-def _number(printed: bytes) -> float:
-    """Return a printed number; nan for what is none, such as 0,25: it may be 0.25."""
-    try:
-        return float(printed)
-    except ValueError:
-        return math.nan
-
-
 class _Numbered:
     """The window's iterations as a log counts them."""
 
@@ -154,13 +145,11 @@ class _Numbered:
 class _Series:
     """Finds the values of a metric by its pattern. done: none of the window's can follow."""
 
-    def __init__(
-        self, values: _Values, window: _Numbered, expression: re.Pattern[bytes], name: str
-    ) -> None:
-        self.by_place = "iteration" not in expression.groupindex
+    def __init__(self, values: _Values, window: _Numbered, pattern: str, key: str) -> None:
+        self._expression = patience.compiled(pattern, ("value",), key=key)
+        self.by_place = "iteration" not in self._expression.groupindex
         self.done = False
-        self._values, self._window, self._expression = values, window, expression
-        self._key = f"log.metrics.{name}.pattern"
+        self._values, self._window, self._key = values, window, key
 
     def add(self, text: bytes) -> None:
         """Add all values of a text of whole lines; a value that is cut off at its end is none."""
@@ -237,14 +226,3 @@ def _read_rows(
             return
         if row.ended_at > lines.began_at and (log.restarts or row.iteration in window):
             values.add(row.text.encode())
-
-
-def _compiled(pattern: str, key: str) -> re.Pattern[bytes]:
-    try:
-        expression = re.compile(pattern.encode(), re.MULTILINE)
-    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
-        text = f"is not a valid regular expression: {exc}"
-        raise RecipeError(text, "correct it", key=key) from exc
-    if "value" not in expression.groupindex:
-        raise RecipeError("lacks the group value", "add it, as (?P<value>...)", key=key)
-    return expression

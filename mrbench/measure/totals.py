@@ -221,8 +221,7 @@ def _read(kind: Kind, match: re.Match[bytes], offset: int) -> PrintedTotal:
     if groups.get("each"):
         seconds, error_s, each = float(match["each"]), last_digit(match["each"]) / 2, True
     elif groups.get("words"):
-        seconds, cut_off = read_words(match["words"])
-        seconds, error_s = seconds + 0.5 * cut_off, 0.5 if cut_off else 0.005 * seconds
+        seconds, error_s = read_words(match["words"])
     elif groups.get("clock"):
         seconds, error_s = read_clock(match["clock"]) + 0.5, 0.5  # cut off: its mean is put back
     else:

@@ -252,7 +252,7 @@ def _resolved_log(file: RecipeFile) -> LogFormat:
     try:
         log = resolve_format(file.recipe.log)
     except RecipeError as exc:
-        raise file.place.error("log.format", exc.text, exc.remedy) from exc
+        raise file.place.error(exc.key or "log.format", exc.text, exc.remedy) from exc
     if unstated := sorted({*log.means} - {*log.states}):
         text, remedy = f"log.states has no {unstated[0]}", "add it there, or take it out here"
         raise file.place.error(f"log.means.{unstated[0]}", text, remedy)

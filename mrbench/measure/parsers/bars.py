@@ -97,13 +97,9 @@ class _Drawn(msgspec.Struct):
 
     def between(self, here: tuple[int, float, float]) -> Iterator[base.Mark]:
         """Yield the frames since the last new second, if they are needed."""
-        frames, self.frames = self.frames, []
-        done, seconds, _ = self.at
-        if here[0] - done <= self.fine:
-            return
-        for frame in frames:
-            share = (frame.done - done) / (here[0] - done)
-            yield self.timed(frame, seconds + share * (here[1] - seconds), _WHOLE)
+        if here[0] - self.at[0] > self.fine:
+            yield from self.spread(here)
+        self.frames = []
 
     def finish(self) -> Iterator[base.Mark]:
         """Yield the frames behind the last new second, by the speed until then."""
@@ -112,12 +108,17 @@ class _Drawn(msgspec.Struct):
             last = self.frames[-1]
             most = self.passed_s + 1 - seconds
             here_s = seconds + min(most, (last.done - done) * seconds / (done - self.began))
-            self.frames, frames = [], self.frames
-            for frame in frames:
-                share = (frame.done - done) / (last.done - done)
-                yield self.timed(frame, seconds + share * (here_s - seconds), _WHOLE)
-            self.at = last.done, here_s, _WHOLE
+            here = last.done, here_s, _WHOLE
+            yield from self.spread(here)
+            self.at = here
         self.frames = []
+
+    def spread(self, here: tuple[int, float, float]) -> Iterator[base.Mark]:
+        """Yield the frames, each with its share of the seconds since the last new one."""
+        done, seconds, _ = self.at
+        for frame in self.frames:
+            share = (frame.done - done) / (here[0] - done)
+            yield self.timed(frame, seconds + share * (here[1] - seconds), _WHOLE)
 
     def timed(self, frame: _Frame, seconds: float, error: float) -> base.Mark:
         began_at, self.began_at = self.began_at, None

@@ -330,20 +330,21 @@ def significant_step(value: float, digits: int) -> float:
 
 _WORDS = re.compile(rb"(\d[\d.e+-]{0,20}) (day|hour|minute|second)")
 _UNITS_S = {b"day": 86400, b"hour": 3600, b"minute": 60, b"second": 1}
+_WORDS_DIGITS = 3
 _CLOCK_S = (1, 60, 3600)
 
 
-def read_words(text: bytes) -> tuple[float, bool]:
-    """Return the seconds of `1 hour 2 minutes` or `46.1 seconds`, and whether it has larger units.
+def read_words(text: bytes) -> tuple[float, float]:
+    """Return the seconds of `1 hour 2 minutes` or `46.1 seconds`, and the bound of their error.
 
-    nan for no time. From a minute on tensorpack cuts the fraction off.
+    So tensorpack prints them: with three digits, from a minute on with the fraction cut off, not
+    rounded: its mean is put back. nan for no time.
     """
     parts = _WORDS.findall(text)
-    try:
-        seconds = sum(float(n) * _UNITS_S[unit] for n, unit in parts) if parts else math.nan
-    except ValueError:
-        return math.nan, False
-    return seconds, any(unit != b"second" for _, unit in parts)
+    seconds = sum(number(amount) * _UNITS_S[unit] for amount, unit in parts) if parts else math.nan
+    if any(unit != b"second" for _, unit in parts):
+        return seconds + 0.5, 0.5
+    return seconds, significant_step(seconds, _WORDS_DIGITS) / 2
 
 
 def read_clock(text: bytes) -> float:

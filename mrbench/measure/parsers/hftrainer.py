@@ -70,17 +70,9 @@ class _Line(NamedTuple):
         return self.mark._replace(iteration=iteration)
 
 
-class _Resumed(NamedTuple):
-    """A training that goes on behind a checkpoint: its steps until there, and where it says so."""
-
-    steps: int
-    ended_at: int
-
-
-class _Whole(NamedTuple):
-    """What a training that ended tells: its optimizer steps."""
-
-    steps: float
+# A line; a training that goes on behind a checkpoint, with its steps until there; and the optimizer
+# steps that a training tells that ended.
+_Told = _Line | base.Mark | float
 
 
 def parse(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:
@@ -114,7 +106,7 @@ class _Counted(msgspec.Struct):
     done: float = math.inf
     each: float = 0.0
     first: _Line | None = None
-    resumed: _Resumed | None = None
+    resumed: base.Mark | None = None
     tokens: bool | None = None  # whether this log has them
     stated: bool = False  # how many steps an epoch has
     text: bytes = b""
@@ -156,8 +148,8 @@ class _Counted(msgspec.Struct):
         if self.resumed is None:
             self.first, self.count = line, 0
             return
-        yield base.Mark(self.resumed.steps, 0.0, self.resumed.ended_at, begins=True)
-        self.count = self.resumed.steps // self.every + 1
+        yield self.resumed
+        self.count = self.resumed.iteration // self.every + 1
         self.each, self.resumed = done / self.count, None
         yield line.placed(self.count * self.every)
 
@@ -167,20 +159,20 @@ class _Counted(msgspec.Struct):
             yield self.first.placed(self.every)
         self.first = None
 
-    def hold(self, whole: _Whole) -> None:
+    def hold(self, steps: float) -> None:
         """Hold a whole training's steps against its lines, where they tell no iteration."""
         since_begin = abs(self.done - self.count * self.each) < self.each / 2
         if self.given and not (self.first or self.stated) and since_begin:
-            _check(whole.steps, self.count * self.every, self.every)
+            _check(steps, self.count * self.every, self.every)
 
 
-def _numbered(lines: Iterable[_Line | _Whole | _Resumed], given: int | None) -> Iterator[base.Mark]:
+def _numbered(lines: Iterable[_Told], given: int | None) -> Iterator[base.Mark]:
     """Give each line its iteration. given: log.every."""
     counted = _Counted(given)
     for line in lines:
         if isinstance(line, _Line):
             yield from counted.take(line)
-        elif isinstance(line, _Resumed):
+        elif isinstance(line, base.Mark):
             counted.resumed = line
         else:
             counted.hold(line)
@@ -204,7 +196,7 @@ def _lines_of(done: float, each: float) -> int:
     return max(1, round(done / each)) if each > 0 and math.isfinite(done) else 1
 
 
-def _lines(blocks: Iterable[Block]) -> Iterator[_Line | _Whole | _Resumed]:
+def _lines(blocks: Iterable[Block]) -> Iterator[_Told]:
     per_epoch = None
     for offset, raw in blocks:
         block = base.blank_colours(raw)
@@ -212,9 +204,9 @@ def _lines(blocks: Iterable[Block]) -> Iterator[_Line | _Whole | _Resumed]:
             if match["per_epoch"]:
                 per_epoch = int(match["per_epoch"].replace(b",", b"")) or None
             elif match["resumed"]:
-                yield _Resumed(int(match["resumed"]), offset + match.end())
+                yield base.Mark(int(match["resumed"]), 0.0, offset + match.end(), begins=True)
             elif match["steps"]:
-                yield _Whole(base.number(match["runtime"]) * base.number(match["steps"]))
+                yield base.number(match["runtime"]) * base.number(match["steps"])
             elif line := _line(block, offset, match, per_epoch):
                 yield line
 

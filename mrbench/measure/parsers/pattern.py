@@ -5,6 +5,7 @@ import re
 from msgspec.structs import replace
 
 from mrbench.errors import RecipeError
+from mrbench.measure.log.patience import compiled
 from mrbench.measure.parsers.base import RATES, TextFormat
 from mrbench.model.logformat import LogFormat, Timing
 from mrbench.model.work import Unit
@@ -85,25 +86,16 @@ _NEVER = re.compile(rb"(?!)")
 
 
 def _expression(log: LogFormat) -> re.Pattern[bytes]:
-    pattern = _compiled(log.pattern or "", "log.pattern")
+    pattern = compiled(log.pattern or "", key="log.pattern")
     if log.step_pattern is None:
         return pattern
-    step = _compiled(log.step_pattern, "log.step_pattern")
-    if "iteration" not in step.groupindex:
-        raise RecipeError("log.step_pattern needs the group 'iteration'", SEE)
+    step = compiled(log.step_pattern, ("iteration",), key="log.step_pattern")
     twice = sorted(set(step.groupindex) & set(pattern.groupindex))
     twice += [name for name in _NUMBERED if name in pattern.groupindex and name not in twice]
     if twice:
         text = f"log.pattern has the group {twice[0]!r}, which belongs to log.step_pattern alone"
         raise RecipeError(text, "take it out of log.pattern")
-    return _compiled(f"(?:{log.step_pattern})|(?:{log.pattern})", "log.step_pattern")
-
-
-def _compiled(pattern: str, key: str) -> re.Pattern[bytes]:
-    try:
-        return re.compile(pattern.encode(), re.MULTILINE)
-    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
-        raise RecipeError(f"{key} is not a valid regular expression: {exc}", "correct it") from exc
+    return compiled(f"(?:{log.step_pattern})|(?:{log.pattern})", key="log.step_pattern")
 
 
 def _check_keys(log: LogFormat, *, tells_work: bool) -> None:

@@ -39,7 +39,7 @@ _LINES = re.compile(
     + rb")[ \t\r\n]"
 )
 _WRAPPED = re.compile(rb"[\d.e][\d.e+-]{0,20}[ \t]*[\r\n]")  # the rest of a number, a line below
-_RATE_DIGITS, _TIME_DIGITS = 5, 3
+_RATE_DIGITS = 5
 _OBJECT = re.compile(rb"\{[^{}]*\}")
 _LONGEST = 1 << 22  # bytes kept of an object that has not ended
 
@@ -144,7 +144,7 @@ def _finished(
     began: dict[int, tuple[int, Printed | None]],
 ) -> _Epoch:
     epoch, step = max(1, int(line["epoch"])), int(line["step"])
-    seconds, error = seconds_of(line["time"])
+    seconds, error = base.read_words(line["time"])
     rank, printed = base.rank_and_stamp(base.head_of(block, line))
     began_at, printed_began = began.get(epoch, (None, None))
     mark = base.Mark(
@@ -160,19 +160,6 @@ def _finished(
         rank=rank,
     )
     return _Epoch(mark, epoch, rated=False)
-
-
-def seconds_of(text: bytes) -> tuple[float, float]:
-    """Return the seconds of `1 hour 2 minutes` or `46.1 seconds`, and the bound of their error.
-
-    From a minute on the fraction was cut off, not rounded: its mean is put back. nan for no time.
-    """
-    seconds, cut_off = base.read_words(text)
-    if math.isnan(seconds):
-        return math.nan, 0.0
-    if not cut_off:
-        return seconds, base.significant_step(seconds, _TIME_DIGITS) / 2
-    return seconds + 0.5, 0.5
 
 
 def parse_stats(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:

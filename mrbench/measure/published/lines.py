@@ -11,9 +11,9 @@ from mrbench.errors import RecipeError
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers.base import blank_colours, last_digit, number, plain
+from mrbench.measure.parsers.pattern import UNITS
 from mrbench.model.published import Lines, PublishedRule
 
-UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 KEY = "rule.pattern"
 MOST_DIGITS = 12  # of an iteration's number
 SKIPPED = re.compile(rb"number of skipped iterations:[ \t]{0,9}([1-9]\d{0,6})")
@@ -65,24 +65,11 @@ def compiled(rule: PublishedRule) -> list[re.Pattern[bytes]]:
     if rule.pattern is None:
         return []
     if rule.step_pattern is None:
-        return [_compiled("pattern", rule.pattern, {"iteration", "value"})]
-    step = _compiled("step_pattern", rule.step_pattern, {"iteration"})
+        return [patience.compiled(rule.pattern, ("iteration", "value"), key="pattern")]
+    step = patience.compiled(rule.step_pattern, ("iteration",), key="step_pattern")
     if "value" in step.groupindex:
         raise RecipeError("has the group 'value'", "leave it to `pattern`", key="step_pattern")
-    return [step, _compiled("pattern", rule.pattern, {"value"})]
-
-
-def _compiled(key: str, pattern: str, groups: set[str]) -> re.Pattern[bytes]:
-    try:
-        expression = re.compile(pattern.encode(), re.MULTILINE)
-    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
-        text = f"is not a valid regular expression: {exc}"
-        raise RecipeError(text, "correct it", key=key) from exc
-    missing = groups - set(expression.groupindex)
-    if missing:
-        remedy = f"name it, as (?P<{min(missing)}>...)"
-        raise RecipeError(f"lacks the group {min(missing)!r}", remedy, key=key)
-    return expression
+    return [step, patience.compiled(rule.pattern, ("value",), key="pattern")]
 
 
 def _line(groups: Mapping[str, bytes], rule: PublishedRule) -> Line | None:
