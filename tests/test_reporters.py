@@ -110,6 +110,8 @@ def test_an_annotation_stands_at_its_line() -> None:
         "::'main' can move -> give 40 digits"
     )
     assert annotation(OPEN).startswith("::warning title=2019/y%3A rate inconclusive::")
+    unsigned = Finding(topic="signature", subject="a/b", outcome="note", text="unsigned")
+    assert "::notice title=a/b%3A signature note::unsigned\n" in written("github", [unsigned])
 
 
 def test_files_are_told_relative_to_the_repository(
@@ -154,10 +156,10 @@ def test_whatever_texts_say_the_formats_hold(checks: list[Finding]) -> None:
     assert whole.tests == len(checks)
     assert sum(len(list(suite)) for suite in whole) == len(checks)
     commands = written("github", checks).splitlines()
-    loud = [check for check in checks if check.outcome in ("failed", "inconclusive")]
+    loud = [check for check in checks if check.outcome not in ("ok", "not checked")]
     assert len(commands) == len(loud) + 1
     for command in commands[:-1]:
-        assert re.fullmatch(r"::(error|warning) [^:]*::[^\r\n]*", command)
+        assert re.fullmatch(r"::(error|warning|notice) [^:]*::[^\r\n]*", command)
     summed = step_summary(checks)
     rows = [row for row in summed.splitlines() if row.startswith("| ")]
     assert len(rows) == len(checks) + bool(checks)

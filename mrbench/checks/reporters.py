@@ -31,7 +31,7 @@ CODES: dict[Outcome, int] = {
 }
 FORMAT = 2  # of the JSON; 1 said passed and skipped, and named the topic `check`
 ELEMENTS = {"failed": "failure", "inconclusive": "error", "not checked": "skipped"}
-LEVELS = {"failed": "error", "inconclusive": "warning"}
+LEVELS = {"failed": "error", "inconclusive": "warning", "note": "notice"}
 SIGNS = {"ok": "✅", "note": "❗", "failed": "❌", "inconclusive": "❔", "not checked": "⏭️"}
 # Whatever markdown or HTML could take for something else than text.
 MARKUP = re.compile(r"[^\w\s.,;%/+=?'\u0080-\U0010ffff-]|://|www\.", re.IGNORECASE)
