@@ -248,6 +248,14 @@ def test_the_workflows_own_commands_refuse_it_at_its_file(results: Path, tmp_pat
     assert "was there before" not in told
 
 
+def test_a_repository_without_runs_holds_and_has_a_page(tmp_path: Path) -> None:
+    assert mrbench("results", "init", "results", cwd=tmp_path).returncode == 0
+    assert mrbench("results", "check", "results", "--since", "0" * 40, cwd=tmp_path).returncode == 0
+    done = mrbench("results", "build", "results", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "site/index.html: 0 runs\n"), done.stderr
+    assert "No runs yet: mrbench results add RUN." in (tmp_path / "site/index.html").read_text()
+
+
 def test_registered_runs_were_registered_before_they_came_in(tmp_path: Path, git: Git) -> None:
     recipe = make_suite(tmp_path, git)
     words = ("--recipe", recipe)

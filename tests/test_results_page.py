@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import jsonschema
+import msgspec
 import pytest
 from msgspec.structs import replace
 from selenium import webdriver
@@ -18,6 +19,7 @@ from archives import make, make_key
 from browser import js, scroll_through
 from keptruns import kept_run
 from mrbench import cli
+from mrbench.model.inputs import Window
 from mrbench.model.ledger import PlanRuns
 from mrbench.model.record import Packed, PackedRecord, Validity
 from mrbench.recipe.schema import make_schema
@@ -27,7 +29,7 @@ from mrbench.record.signature import sign
 from mrbench.results.report.figures import history
 from mrbench.results.report.gather import ReportContent
 from mrbench.results.report.page import build
-from mrbench.results.repository.leaderboard import chapters, command
+from mrbench.results.repository.site import chapters, command
 from mrbench.results.repository.verified import Verified
 from mrbench.results.selection import of_rows
 from needs import skip_without
@@ -233,6 +235,33 @@ def test_notes_of_earlier_runs_alone_make_no_empty_table() -> None:
     assert "-concerns" not in text
 
 
+def test_what_left_the_repository_leaves_the_page_and_strays_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = tmp_path / "numbers", tmp_path / "site"
+    window = msgspec.convert({"first": 2, "last": 9}, Window)
+    first = make(root, 1)
+    second = make(root, 2, pace=1.01, implementation="other", window=window)
+    _build(root, out, 0)
+    own = out / "runs" / "mine.txt"
+    own.write_text("not of a build")
+    text = (out / "index.html").read_text()
+    assert "Measured: iterations 3 to 9 or " in text
+    second.unlink()
+    stray = root / "runs" / "no te\x1b.txt"
+    stray.write_text("")
+    capsys.readouterr()
+    _build(root, out, 7)
+    assert "runs/no te .txt: is no file runs/SUITE" in capsys.readouterr().err
+    archives = [path.relative_to(out) for path in out.rglob("*.tar.gz")]
+    assert archives == [first.relative_to(root)]
+    assert {path.stem for path in (out / "badge").iterdir()} == {"today-smoke-minimask"}
+    assert own.exists()
+    text = (out / "index.html").read_text()
+    assert "no te .txt" in text
+    assert "Measured: iterations 3 to 9" not in text
+
+
 def test_hostile_records_stay_text(tmp_path: Path) -> None:
     root = tmp_path / "numbers"
     archive = make(root, 1, pace=0.98, cpu=HOSTILE, title=HOSTILE)
@@ -247,11 +276,16 @@ def test_hostile_records_stay_text(tmp_path: Path) -> None:
     assert len(list((site / "badge").iterdir())) == 2
 
 
-def test_there_must_be_archives_and_another_folder(
+def test_there_must_be_a_repository_and_another_folder(
     tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["results", "build", str(tmp_path)]) == 1
-    assert "no archives here" in capsys.readouterr().err
+    assert "is no results repository" in capsys.readouterr().err
+    (tmp_path / "index.html").write_text("mine")
+    assert cli.main(["results", "build", str(repository), "-o", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert (len(told.splitlines()), "is not by `mrbench results build`" in told) == (1, True)
+    assert [path.read_text() for path in tmp_path.glob("*.*")] == ["mine"]
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "runs").symlink_to(repository / "runs")
     for out in (repository.parent, repository, repository / "runs", tmp_path / "linked"):

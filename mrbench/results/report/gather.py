@@ -140,7 +140,7 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
             known.add(identity(run.record))
             by_suite.setdefault((run.plan.suite, run.plan.unit), []).append(run)
     read = functools.cache(ledger.by_plan)
-    chapters = [_chapter(*key, by_suite[key], reference, read) for key in sorted(by_suite)]
+    chapters = [chapter(*key, by_suite[key], reference, read=read) for key in sorted(by_suite)]
     return ReportContent(chapters=chapters, left_out=left_out)
 
 
@@ -231,12 +231,18 @@ def for_reading(record: RunRecord, file: Path) -> RunRecord:
     return record if shown == content else files.convert(shown, RunRecord, file)
 
 
-def _chapter(
-    name: str, unit: Unit, unsorted: Iterable[ReportRun], reference: str | None, read: ledger.Read
+def chapter(
+    name: str,
+    unit: Unit,
+    unsorted: Iterable[ReportRun],
+    reference: str | None = None,
+    *,
+    read: ledger.Read,
 ) -> Chapter:
+    """Return the chapter of a suite's runs; reference, read: as for `make_rows`."""
     runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
     suite = load.suite_at_hand(name, runs[-1].record.suite)
-    table_runs = [table_run(run.record, run.called) for run in runs]
+    table_runs = [table_run(run.record, run.called)._replace(signer=run.signer) for run in runs]
     rows = make_rows(suite, table_runs, reference, read=read)
     return Chapter(name=name, unit=unit, suite=suite, runs=runs, rows=rows)
 

@@ -153,10 +153,11 @@ def build(report: ReportContent) -> str:
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     hashes = " ".join(f"'sha256-{_sha256(text)}'" for text in (script, plotly))
     runs = [run for chapter in report.chapters for run in chapter.runs]
+    names = ", ".join(dict.fromkeys(chapter.name for chapter in report.chapters))
     markup = environment.filters["safe"]  # of our own files, and of numbers that escape themselves
     page: str = environment.get_template("page.html").render(
-        title="Training throughput: " + ", ".join(dict.fromkeys(c.name for c in report.chapters)),
-        summary=_summary(runs, report.chapters),
+        title=": ".join(filter(None, ("Training throughput", names))),
+        summary=_summary(runs, report),
         version=__version__,
         newest=max((run.began for run in runs), default=""),
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline';"
@@ -199,10 +200,13 @@ def _points(report: ReportContent) -> int:
     return max(FEWEST, min(MOST, MOST_POINTS // max(1, lines)))
 
 
-def _summary(runs: Sequence[ReportRun], chapters: Sequence[Chapter]) -> str:
+def _summary(runs: Sequence[ReportRun], report: ReportContent) -> str:
+    if not runs:
+        why = "for the reasons below." if report.left_out else "yet: mrbench results add RUN."
+        return f"No runs {why}"
     out = sum(not run.counts for run in runs)
     unjudged = sum(not run.record.validity for run in runs)
-    rows = [(chapter, row) for chapter in chapters for row in chapter.rows]
+    rows = [(chapter, row) for chapter in report.chapters for row in chapter.rows]
     earlier = len(runs) - sum(len(chapter.runs_of(row)) for chapter, row in rows)
     valid = "" if out or unjudged else "valid "
     text = counted(len(runs), f"{valid}run")
@@ -235,8 +239,8 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         unit=chapter.unit,
         rate=rate_name(chapter.unit),
         notes=suite.notes,
-        about=f"{suite.model}. Measured: iterations {suite.window.first + 1} to"
-        f" {suite.window.last}. Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
+        about=f"{suite.model}. Measured: iterations {_windows(newest)}."
+        f" Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
         parts=parts,
         empty=empty,
         used=[header(column, chapter.rows) for column in used.values()],
@@ -259,6 +263,12 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         from_first=[] if hardware else differences.from_first([runs for _, runs in known], names),
         of=chapter,
     )
+
+
+def _windows(runs: Sequence[ReportRun]) -> str:
+    """Return which iterations were measured, as `21 to 60`; rows are named by other windows."""
+    windows = sorted({(run.plan.window.first, run.plan.window.last) for run in runs})
+    return " or ".join(f"{first + 1} to {last}" for first, last in windows)
 
 
 def _used(ranked: Sequence[TableRow], rows: Sequence[TableRow]) -> dict[str, Column]:
