@@ -21,8 +21,8 @@ def test_a_step_is_found_where_it_is_with_its_size() -> None:
     values = [x - 0.05 * (i >= 14) for i, x in enumerate(noise(24))]
     (step,) = find_steps(values).steps
     assert step.at == 14
-    assert step.first <= 14 <= step.last
-    assert abs(step.change + 0.05) < step.reach < 0.02
+    assert step.before < 14 <= step.after
+    assert 0.93 < step.low_ratio < math.exp(-0.05) < step.high_ratio < 0.97
     assert step.p < 0.001
     assert not step.gradual
 
@@ -54,7 +54,7 @@ def test_what_wanders_from_day_to_day_needs_more() -> None:
 def test_a_drift_is_called_gradual() -> None:
     (drift,) = find_steps([x - 0.002 * i for i, x in enumerate(noise(50))]).steps
     assert drift.gradual
-    assert abs(drift.change + 0.1) < drift.reach < 0.02
+    assert 0.88 < drift.low_ratio < math.exp(-0.1) < drift.high_ratio < 0.93
 
 
 @pytest.mark.parametrize("count", range(8))
@@ -65,6 +65,6 @@ def test_short_series_of_equal_values_have_no_change(count: int) -> None:
 def test_equal_values_that_jump_are_found_within_finite_bounds() -> None:
     assert places([math.log(2)] * 3 + [math.log(1)] * 3) == [3]  # whose means are not exact
     (step,) = find_steps([0.0] * 5 + [-0.1] * 5).steps
-    assert step.at == step.first == step.last == 5
-    assert math.isfinite(step.reach)
-    assert step.change == pytest.approx(-0.1)
+    assert (step.before, step.at, step.after) == (4, 5, 5)
+    assert 0 < step.low_ratio < step.high_ratio < 1
+    assert step.ratio == pytest.approx(math.exp(-0.1))

@@ -14,6 +14,9 @@ from itertools import accumulate, pairwise
 from statistics import median
 from typing import NamedTuple
 
+import msgspec
+
+from mrbench.measure.repeats import pooled, sample
 from mrbench.measure.student import t_quantile, t_tail
 
 FALSE_ALARMS = 0.01  # of a whole series without a change
@@ -23,23 +26,26 @@ NEIGHBOURS, OUTLIER = 5, 4.0  # of these values' median, at most so many deviati
 FEW = 20  # values, among fewer of which outliers come in no groups and no correlation is known
 SIGMA = 0.6745 * math.sqrt(2)  # median of |difference| of two normal values of deviation 1
 SMALLEST = 1e-4  # deviation: equal values have noise all the same
+LARGEST = 700.0  # logarithm of a ratio: runs may claim speeds whose ratio no float can hold
 PROFILE = 7.35  # likelihood ratio of a place, 95 %: Hansen, Econometrica 68 (2000) 575-603
 
 
-class Step(NamedTuple):
-    """A change of level before index `at`, which is from `first` to `last` (95 %); or a drift.
+class Step(msgspec.Struct, frozen=True):
+    """A change before value `at` (its index, from 0), most likely; or a drift, if gradual.
 
-    change: of the mean, +- reach (95 %). p: how often noise alone shows such a change anywhere in
-    the series, at most. gradual: a drift, from index first - 1 to last.
+    before, after: the last value before it and the first after it, at 95 % confidence. ratio: of
+    the speed after it by that before, with its 95 % interval. p: how often noise alone shows such a
+    change anywhere in the series, at most.
     """
 
     at: int
-    first: int
-    last: int
-    change: float
-    reach: float
+    before: int
+    after: int
+    ratio: float
+    low_ratio: float
+    high_ratio: float
     p: float
-    gradual: bool = False
+    gradual: bool
 
 
 class Steps(NamedTuple):
@@ -52,7 +58,7 @@ class Steps(NamedTuple):
 
 
 def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
-    """Find the changes of level; least: the least deviation that a value can have."""
+    """Find the changes among logarithms of speeds; least: the least deviation one can have."""
     series = _Series(values, max(least, SMALLEST))
     edges = [0, *series.proposed(), len(values)]
     while True:
@@ -94,6 +100,11 @@ def _correlation(rest: Sequence[float], means: int) -> float:
     squares = sum(x * x for x in rest)
     alike = sum(x * y for x, y in pairwise(rest)) / squares if squares > SMALLEST**2 else 0.0
     return min(max(alike + (means + 1) / max(len(rest), FEW), 0.0), 0.9)
+
+
+def _ratios(change: float, reach: float) -> tuple[float, float, float]:
+    low, ratio, high = (math.exp(min(change + x, LARGEST)) for x in (-reach, 0, reach))
+    return ratio, low, high
 
 
 class _Series:
@@ -148,22 +159,25 @@ class _Series:
 
     def step(self, a: int, k: int, b: int, correlation: float) -> Step:
         """Test the step before k between its neighbours a and b; where a line fits better: none."""
-        n, squares = b - a, self._rss(a, k) + self._rss(k, b)
-        wider, freedom = _alike(correlation, n)
-        share = wider * math.sqrt(1 / (k - a) + 1 / (b - k))
-        change, error = self._mean(k, b) - self._mean(a, k), share * self._deviation(squares, n)
-        near = self.x[a:b]
+        n, tested = b - a, [self.x[a:b]]
         if min(k - a, b - k) < 2 * LEAST:  # a group of outliers is no level
             middle, more = median(self.raw[a:b]), max(FEW / len(self.raw), 1.0)
-            near = [self._near(x, middle, more) for x in self.raw[a:b]]
-        means = [sum(side) / len(side) for side in (near[: k - a], near[k - a :])]
-        left = sum((x - means[i >= k - a]) ** 2 for i, x in enumerate(near))
-        ratios = change / error, (means[1] - means[0]) / (share * self._deviation(left, n))
-        p = max(t_tail(ratio, freedom) for ratio in ratios) * _tests(len(self.x))
-        most = max(squares, n * self.least**2) * math.exp(PROFILE * wider**2 / n)
+            tested.append([self._near(x, middle, more) for x in self.raw[a:b]])
+        wider, freedom = _alike(correlation, n)
+        found = [self._change(values[: k - a], values[k - a :]) for values in tested]
+        p = max(t_tail(change / (wider * error), freedom) for change, error in found)
+        p = 1.0 if self.drifts(a, k, b) else min(p * _tests(len(self.x)), 1.0)
+        left = max(self._rss(a, b) - self.gain(a, k, b), n * self.least**2)
+        most = left * math.exp(PROFILE * wider**2 / n)
         places = [i for i in range(a + 1, b) if self._rss(a, b) - self.gain(a, i, b) <= most]
-        p = 1.0 if self.drifts(a, k, b) else min(p, 1.0)
-        return Step(k, min(places), max(places), change, t_quantile(freedom) * error, p)
+        change, error = found[0]
+        ratios = _ratios(change, t_quantile(freedom) * wider * error)
+        return Step(k, min(places) - 1, max(places), *ratios, p, gradual=False)
+
+    def _change(self, before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+        """Return the change of the mean, and its error if values are independent."""
+        found = pooled(sample(before), sample(after), least=self.least**2)
+        return found.change, found.error or math.inf
 
     def drifts(self, a: int, k: int, b: int) -> bool:
         """Tell whether a straight line fits [a, b) better than a step before k."""
@@ -174,14 +188,11 @@ class _Series:
         n, (slope, rest) = b - a, self._line(a, b)
         wider, freedom = _alike(_correlation(rest, 2), n)
         change = slope * (n - 1)
-        error = wider * self._deviation(sum(x * x for x in rest), n) * (n - 1)
-        error /= math.sqrt(n * (n * n - 1) / 12)
+        deviation = max(math.sqrt(sum(x * x for x in rest) / (n - 2)), self.least)
+        error = wider * deviation * (n - 1) / math.sqrt(n * (n * n - 1) / 12)
         p = 2 * t_tail(change / error, freedom)  # of two kinds of tests
-        reach = t_quantile(freedom) * error
-        return Step((a + b) // 2, a + 1, b - 1, change, reach, p, gradual=True)
-
-    def _deviation(self, squares: float, n: int) -> float:
-        return max(math.sqrt(squares / (n - 2)), self.least)
+        ratios = _ratios(change, t_quantile(freedom) * error)
+        return Step((a + b) // 2, a, b - 1, *ratios, p, gradual=True)
 
     def _line(self, a: int, b: int) -> tuple[float, list[float]]:
         """Return the slope of a straight line through [a, b), and what it leaves."""

@@ -6,22 +6,63 @@ machines of one kind may differ within a series: they are what may explain a cha
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
 
 from mrbench.measure.changepoint import LEAST, Step, detectable, find_steps
 from mrbench.model.baseline import Key, series_key, series_name
-from mrbench.model.comparison import EXPLAINS
-from mrbench.model.history import Change, History, HistoryRun, Part
+from mrbench.model.comparison import EXPLAINS, Difference
 from mrbench.model.record import RunRecord
+from mrbench.model.work import Unit
 from mrbench.record.provenance import Facts, differing, forbidding, terms
 from mrbench.results.compare_words import concern
 from mrbench.results.rows import counts, hardware, rounding
 
+Part = Literal["code", "environment", "machine", "method"]
 PARTS: Mapping[Part, tuple[str, ...]] = {  # what `mrbench compare` says a difference concerns
     "code": ("code",),
     "environment": ("packages", "environment", "variables"),
     "machine": ("machine", "load"),
     "method": ("plan", "measurement"),
 }
+
+
+class HistoryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that counts: its id, its UTC start, the commit that was trained, its throughput."""
+
+    id: str
+    started: str
+    commit: str
+    throughput: float
+
+
+class Change(Step, frozen=True):
+    """A change of speed. differences: what differs between runs `before` and `after`."""
+
+    differences: Mapping[Part, tuple[Difference, ...]]
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs that may be compared, oldest first, and the changes among them.
+
+    left_out: runs without a number that counts, and those of A/B tests. noise: standard deviation
+    from run to run, a share. detectable: slowdown, a share, that would mostly be found in the
+    middle of the runs since the last change; detectable_newest: in the newest three of them. Null
+    where runs are too few, or drift.
+    """
+
+    suite: str
+    name: str
+    hardware: str
+    window: str
+    unit: Unit
+    runs: tuple[HistoryRun, ...]
+    left_out: int
+    changes: tuple[Change, ...]
+    noise: float | None
+    detectable: float | None
+    detectable_newest: float | None
 
 
 def histories(records: Sequence[RunRecord]) -> list[History]:
@@ -67,7 +108,6 @@ def _history(records: Sequence[RunRecord], name: str) -> History:
         left_out=len(records) - len(runs),
         changes=tuple(_change(runs, step) for step in found.steps),
         noise=found.deviation if runs[1:] else None,
-        correlation=found.correlation if runs[1:] else None,
         detectable=detectable(found, newest, newest // 2) if known else None,
         detectable_newest=detectable(found, newest, LEAST) if known else None,
     )
@@ -78,21 +118,11 @@ def _counts(record: RunRecord) -> bool:
 
 
 def _change(runs: Sequence[RunRecord], step: Step) -> Change:
-    before, after = step.first - 1, step.last
-    differences = [d for d in differing(runs[before], runs[after]) if d.kind == EXPLAINS]
-    parts = {p: tuple(d for d in differences if concern(d.key) in PARTS[p]) for p in PARTS}
-    return Change(
-        at=step.at,
-        before=before,
-        after=after,
-        ratio=_exp(step.change),
-        low_ratio=_exp(step.change - step.reach),
-        high_ratio=_exp(step.change + step.reach),
-        p=step.p,
-        gradual=step.gradual,
-        differences={part: members for part, members in parts.items() if members},
-    )
-
-
-def _exp(change: float) -> float:
-    return math.exp(min(change, 700.0))  # records may claim speeds whose ratio no float can hold
+    differences = differing(runs[step.before], runs[step.after])
+    explain = [d for d in differences if d.kind == EXPLAINS]
+    parts = {
+        part: members
+        for part, concerns in PARTS.items()
+        if (members := tuple(d for d in explain if concern(d.key) in concerns))
+    }
+    return Change(**msgspec.structs.asdict(step), differences=parts)

@@ -137,8 +137,8 @@ def _row(
         for at, sign in zip(places, signs, strict=True):
             for s in steps:
                 if abs(s.at - at) <= 2 and not s.gradual:
-                    size_held = abs(s.change + sign * math.log1p(-size)) <= s.reach
-                    held += (1, size_held, s.first <= at <= s.last)
+                    size_held = s.low_ratio <= (1 - size) ** -sign <= s.high_ratio
+                    held += (1, size_held, s.before < at <= s.after)
     shares = 100 * scores / series / [len(places), len(places), 1]
     cells = ["{:>10.0f}{:>5.0f}{:>7.0f}".format(*row) for row in shares]
     known = "{:>9.0f}{:>9.0f}".format(*(100 * held[1:] / held[0])) if held[0] else " " * 18

@@ -12,12 +12,11 @@ from mrbench.console.report import print_report
 from mrbench.errors import MrbenchError
 from mrbench.measure.changepoint import LEAST
 from mrbench.model.finding import Finding
-from mrbench.model.history import Change, History
 from mrbench.model.record import RunRecord
 from mrbench.record import listing, rundir
 from mrbench.record.archive import identity
 from mrbench.results.compare import faster
-from mrbench.results.history import histories
+from mrbench.results.history import Change, History, histories
 from mrbench.text import counted, one_line
 
 COMMAND = Command(

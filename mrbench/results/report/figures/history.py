@@ -1,8 +1,7 @@
 """Throughput of each implementation in a results repository over time, and when it changed."""
 
-from mrbench.model.history import Change, History
 from mrbench.model.work import rate_name
-from mrbench.results.history import histories
+from mrbench.results.history import Change, History, histories
 from mrbench.results.report.figures.base import Figure, Numbers, brief, line, plain, window
 from mrbench.results.report.gather import Chapter
 
