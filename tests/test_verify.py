@@ -11,8 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from keptruns import kept_run
 from mrbench.recipe import load
-from mrbench.record.rundir import describe
+from mrbench.record import rundir
+from mrbench.record.archive import Opened
+from mrbench.record.rundir import RunDir, describe
+from mrbench.record.verify import Verification
 from toy import edit, make_suite, mrbench
 from toyruns import copy, make_runs, record_of, rewrite
 
@@ -81,6 +85,15 @@ def test_an_untouched_run_is_as_recorded(run: Path, tmp_path: Path) -> None:
     assert told.returncode == 0
     assert len(re.findall("^As recorded: .* computed again", told.stdout, re.MULTILINE)) == 2
     assert "train.stamps" in told.stdout
+
+
+def test_the_verdict_of_verify_says_nothing_of_the_notes_on_validity() -> None:
+    folder = RunDir(kept_run("today-smoke", "minimask"))
+    record = rundir.load(folder.record)
+    assert record.validity
+    assert record.validity.verdict == "valid with notes"
+    found = Verification(run=Opened(folder, "a run"), record=record, findings=())
+    assert found.verdict.endswith(" img/s computed again.")
 
 
 def flip_a_digit(run: Path) -> None:

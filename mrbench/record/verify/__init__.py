@@ -26,7 +26,7 @@ from mrbench.record.verify.ledger import check_ledger
 from mrbench.record.verify.number import check_number
 from mrbench.record.verify.source import check_source
 from mrbench.record.verify.story import check_story
-from mrbench.text import one_line
+from mrbench.text import counted, one_line
 
 FEW = 3
 CHECKS: dict[str, Callable[[Evidence], Iterator[Finding]]] = {
@@ -64,15 +64,15 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     def verdict(self) -> str:
         """Whether the run is what it claims to be, in one line."""
         notes = count(self.findings, "note")
-        counted = f"{notes} note{'s' * (notes != 1)}" if notes else "no notes"
+        noted = f"; {counted(notes, 'note')}" if notes else ""
         topics = dict.fromkeys(f.topic for f in self.findings if f.outcome == "failed")
         if topics or self.record is None:
-            return one_line(f"NOT as recorded: see {', '.join(topics)}; {counted}.")
+            return one_line(f"NOT as recorded: see {', '.join(topics)}{noted}.")
         rate = self.record.throughput
         if rate is None:
-            return f"As recorded: everything here matches; the run has no number; {counted}."
+            return f"As recorded: everything here matches; the run has no number{noted}."
         unit = rate_name(self.record.plan.unit)
-        return f"As recorded: everything here matches, {rate:.3f} {unit} computed again; {counted}."
+        return f"As recorded: everything here matches, {rate:.3f} {unit} computed again{noted}."
 
     def shown(self) -> Iterator[Finding]:
         """Yield the findings for reading.
