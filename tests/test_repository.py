@@ -194,14 +194,14 @@ def linked_as_a_whole(folder: Path, **_: object) -> None:
 WRONG = {
     linked_as_a_whole: "runs: is no file runs/SUITE/HARDWARE",
     altered: "measurement.throughput: recorded 0.72361",
-    damaged: "cannot be read (",
+    damaged: "the archive is not the one that was signed",
     statement_altered: "is not what was signed",
     lambda folder, **_: archive(folder).unlink(): "was there before, and is removed",
     elsewhere: "is to be moved to runs/tokens-smoke/cpu-intel-xeon-x2/litgpt/",
     once_more: "is the same run as runs/today-smoke/cpu-amd-epyc-x2/minimask/20261130T023404Z-e8c8",
     linked: "runs/all: is no file runs/SUITE/HARDWARE",
     called_otherwise: "m.tar.gz: is no file runs/SUITE/HARDWARE/IMPLEMENTATION/NAME.tar.gz",
-    bob_vouches: "is not one of those who may sign",
+    bob_vouches: "could not sign for mrbench at 20",
     no_registration: "registrations/plan.json: cannot be read",
 }
 

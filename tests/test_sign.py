@@ -129,11 +129,6 @@ def exchange(desk: Desk) -> None:
     assert mrbench("pack", other, "-o", RUN, cwd=desk.folder).returncode == 0
 
 
-def pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
 def claim_more(desk: Desk) -> None:
     desk.edit('.throughput": 0.', '.throughput": 1.')
 
@@ -157,22 +152,25 @@ def name_another_kind(desk: Desk) -> None:
     ("change", "text"),
     [
         (exchange, "subject[0]."),
-        (claim_more, "is not what was signed"),
+        (claim_more, "is not what was signed for mrbench ("),
         (claim_more_and_sign, "predicate.measurement.throughput: signed 1."),
         (name_another_kind, "predicateType: "),
-        (lambda desk: desk.sign("bob"), "is not one of those who may sign"),
-        (lambda desk: desk.allow("bob"), "is not one of those who may sign"),
-        (lambda desk: (desk.folder / "signers").write_text(""), "is not one of those who may sign"),
-        (lambda desk: pipe(desk.folder / "signers"), "cannot be read (Not a regular file)"),
-        (lambda desk: desk.sign(namespace="git"), "was signed for something else than mrbench"),
-        (lambda desk: desk.allow(options='namespaces="git"'), "may not sign for mrbench"),
+        (lambda desk: desk.sign("bob"), "could not sign for mrbench at"),
+        (lambda desk: desk.allow("bob"), "could not sign for mrbench at"),
+        (
+            lambda desk: (desk.folder / "signers").write_text(""),
+            "could not sign for mrbench at",
+        ),
+        (lambda desk: desk.sign(namespace="git"), "namespace"),
+        (lambda desk: desk.allow(options='namespaces="git"'), "(signers:2: "),
+        (lambda desk: desk.allow(options='valid-before="2026"'), "(signers:2: "),
         (lambda desk: desk.at("2100-01-01T00:00:00Z"), "2100-01-01T00:00:00Z, in the future"),
         (lambda desk: desk.at("yesterday"), "predicate.signed: "),
         (lambda desk: (desk.folder / SIGNATURE).unlink(), "cannot be read (No such file"),
         (lambda desk: (desk.folder / STATEMENT).unlink(), "cannot be read (No such file"),
         (
             lambda desk: (desk.folder / SIGNATURE).write_text("mine"),
-            "is not what was signed",
+            "is not what was signed for mrbench (",
         ),
     ],
 )
@@ -190,10 +188,9 @@ def test_what_does_not_hold_is_told_in_one_line(
 @pytest.mark.parametrize(
     ("options", "code", "text"),
     [
-        ('valid-before="20260101"', 7, ", but may sign until 20260101 only"),
-        ('valid-after="20260301"', 7, ", but may sign from 20260301 only"),
-        ('valid-after="20260301",valid-before="20270101"', 7, "may sign from 20260301 only"),
-        ('valid-after="20250101",valid-before="20260101Z"', 7, "may sign until 20260101 only"),
+        ('valid-before="20260101"', 7, "valid-before 2026-01-01"),
+        ('valid-after="20260301"', 7, "valid-after 2026-03-01"),
+        ('valid-after="20250101",valid-before="20260101Z"', 7, "valid-before 2026-01-01"),
         ('valid-before="202602010000"', 0, "which has expired since"),
         ('valid-after="20260131",valid-before="29990101"', 0, "signed by alice@example.org"),
     ],
@@ -213,8 +210,34 @@ def test_who_asks_for_a_signer_gets_no_unsigned_run(desk: Desk) -> None:
     done = mrbench("verify", RUN, cwd=desk.folder)
     assert done.returncode == 0
     assert "signature" not in done.stdout
-    done = mrbench("verify", RUN, "--signers", "nobody", cwd=desk.folder)
-    assert done.returncode == 7  # whoever may sign, nobody did
+
+
+def test_who_may_sign_is_read_before_any_run(desk: Desk) -> None:
+    os.mkfifo(desk.folder / "pipe")
+    for name, why in (("nobody", "No such file or directory"), ("pipe", "Not a regular file")):
+        done = mrbench("verify", RUN, RUN, "--signers", name, cwd=desk.folder)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"mrbench: {name}: cannot be read ({why}); check the path\n"
+
+
+def test_a_line_of_the_signers_that_openssh_passes_over_is_named(desk: Desk) -> None:
+    signers = desk.folder / "signers"
+    signers.write_text(f"bob@example.org ssh-ed25519 AAAA\n{signers.read_text()}")
+    finding = desk.verify(0, "--signers", "signers")
+    assert finding["outcome"] == "note"
+    assert finding["text"].startswith("signed by alice@example.org at 20")
+    assert "; passed over: signers:1: " in finding["text"]
+
+
+def test_damaged_bytes_are_not_those_that_were_signed(desk: Desk) -> None:
+    content = bytearray((desk.folder / RUN).read_bytes())
+    for at in range(20, len(content), len(content) // 8):
+        damaged = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        (desk.folder / RUN).write_bytes(damaged)
+        done = mrbench("verify", RUN, cwd=desk.folder)
+        assert done.returncode == 7
+        told = " ".join((done.stdout + done.stderr).split())
+        assert "the archive is not the one that was signed" in told or "subject[0]" in told
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ ssh-keygen alone decides whether a signature holds and whose it is, by its exit 
 are only quoted. Times without a zone in a file of signers are read as UTC, the same everywhere.
 """
 
-import base64
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -33,7 +33,8 @@ NAMESPACE = "mrbench"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 SLACK_S = 300  # between two machines' clocks
 LIMIT_S = 60
-VALID = re.compile(rb'valid-(?:after|before)="([0-9]{8,14})', re.IGNORECASE)
+LONGEST_WHY = 400  # characters of what ssh-keygen says, which names a file and its lines
+Answer = tuple[list[str] | None, str]  # ssh-keygen's lines, None where it refuses; what it says why
 ESSENTIALS = (  # keys of record.json
     *("plan.suite", "plan.implementation", "plan.source.commit", "plan.source.sha256"),
     *("workspace.tree", "measurement.throughput", "measurement.unit", "measurement.interval.low"),
@@ -54,9 +55,8 @@ class _Statement(Struct, frozen=True):
 class Signed(NamedTuple):
     """What came of checking a signature. principal: None unless signers have it and all holds."""
 
-    findings: tuple[Finding, ...]
+    finding: Finding
     principal: str | None = None
-    fingerprint: str = ""
 
 
 def beside(archive: Path) -> tuple[Path, Path]:
@@ -86,10 +86,8 @@ def statement_of(record: RunRecord, archive: Path, signed: str) -> dict[str, Any
     }
 
 
-def signing_key(given: Path | None) -> str:
-    """Return the file of the key to sign with: the one given, git's, or the usual one."""
-    if given:
-        return str(given)
+def _usual_key() -> str:
+    """Return the file of the key to sign with where none is given: git's, or ssh-keygen's."""
     words = ("config", "--global", "--includes", "--type=path")
     with suppress(MrbenchError):
         form, named = (
@@ -101,12 +99,13 @@ def signing_key(given: Path | None) -> str:
     return str(Path.home() / ".ssh" / "id_ed25519")
 
 
-def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path]:
-    """Sign an archive; return its statement and its signature. key: as signing_key takes it.
+def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path, str]:
+    """Sign an archive; return its statement, its signature, and the file of the key.
 
-    Raises MrbenchError, CheckFailed for an archive that is not as recorded.
+    key: by default git's user.signingkey where gpg.format is ssh, else ~/.ssh/id_ed25519. Raises
+    MrbenchError, CheckFailed for an archive that is not as recorded.
     """
-    chosen, (path, signature) = signing_key(key), beside(archive)
+    chosen, (path, signature) = str(key) if key else _usual_key(), beside(archive)
     for file in (path, signature):
         if os.path.lexists(file):
             raise MrbenchError("exists already", "to sign again, remove it", file=file)
@@ -118,17 +117,26 @@ def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path]:
     statement = statement_of(checked.record, archive, time.strftime(TIME, time.gmtime()))
     files.write_whole(path, f"{json.dumps(statement, indent=1)}\n".encode())
     try:
-        done = _keygen("sign", "-n", NAMESPACE, "-q", "-f", chosen, str(path))  # writes path.sig
+        done, why = _keygen("-Y", "sign", "-n", NAMESPACE, "-q", "-f", chosen, str(path))
     finally:
         if not signature.exists():
             path.unlink()
-    if done.returncode:
-        why = one_line(os.fsdecode(done.stderr or b"").strip().rpartition("\n")[2])
+    if done is None:
         remedy = "name another with --key, or make one: ssh-keygen -t ed25519; a passphrase needs"
         remedy += " a terminal or ssh-agent"
-        text = f"ssh-keygen cannot sign{': ' * bool(why)}{why}"
-        raise UnavailableError(text, remedy, file=chosen)
-    return path, signature
+        raise UnavailableError(f"ssh-keygen cannot sign{why and f': {why}'}", remedy, file=chosen)
+    return path, signature, chosen
+
+
+def altered(archive: Path) -> CheckFailed | None:
+    """Return the error for an archive that is not the one that the statement beside it is on."""
+    statement, _ = beside(archive)
+    if not (archive.is_file() and statement.is_file()):
+        return None
+    if describe(archive).sha256.encode() in read_bytes(statement):
+        return None
+    text = "the archive is not the one that was signed: it was damaged, altered or exchanged"
+    return CheckFailed(text, "ask for the signed files", file=archive)
 
 
 def signer_of(archive: Path, record: RunRecord, signers: Path | None = None) -> Signed | None:
@@ -143,24 +151,20 @@ def signer_of(archive: Path, record: RunRecord, signers: Path | None = None) -> 
     except UnavailableError as exc:
         if signers:
             raise
-        finding = _finding("not checked", exc.text, exc.remedy)
+        return _signed("not checked", exc.text, exc.remedy)
     except MrbenchError as exc:
-        finding = replace(unreadable("signature", exc, ""), subject="signature")
-    return Signed((finding,))
+        return Signed(replace(unreadable("signature", exc, ""), subject="signature"))
 
 
 def _checked(archive: Path, record: RunRecord, signers: Path | None) -> Signed:
     """Check a signature; MrbenchError for the first thing that does not hold."""
     path, signature = beside(archive)
-    raw, armoured = read_bytes(path), read_bytes(signature)
-
-    def ask(action: str, *words: str) -> str:
-        done = _keygen(action, "-s", str(signature), *words, message=raw)
-        return "" if done.returncode else os.fsdecode(done.stdout)
-
-    valid = ask("check-novalidate", "-n", NAMESPACE)
+    raw, _ = read_bytes(path), read_bytes(signature)
+    ask = partial(_keygen, "-s", str(signature), message=raw)
+    valid, why = ask("-Y", "check-novalidate", "-n", NAMESPACE)
     if not valid:
-        raise MrbenchError(_why_invalid(armoured), "ask for the signed files", file=path)
+        text = f"is not what was signed for {NAMESPACE} ({why})"
+        raise MrbenchError(text, "ask for the signed files", file=path)
     signed = files.decode(raw, _Statement, path).predicate.signed
     ours = statement_of(record, archive, signed)
     for key, one, other in differences(files.loads(raw, path), ours):
@@ -169,60 +173,44 @@ def _checked(archive: Path, record: RunRecord, signers: Path | None) -> Signed:
         raise MrbenchError(text, meaning, file=path, key=key)
     if signed > time.strftime(TIME, time.gmtime(time.time() + SLACK_S)):
         raise MrbenchError(f"signed at {signed}, in the future", "a clock was wrong", file=path)
-    fingerprint = valid.split()[-1]  # of its message the one word that counts
-    return _whose(signers, signed, fingerprint, ask)
+    fingerprint = valid[0].split()[-1]  # of its message the one word that counts
+    return _whose(f"the key {fingerprint}", signed, signers, ask)
 
 
-def _why_invalid(armoured: bytes) -> str:
-    """Say why ssh-keygen refuses a signature, which holds what it was made for."""
-    with suppress(ValueError):
-        plain = base64.b64decode(b"".join(armoured.splitlines()[1:-1]))
-        if plain.startswith(b"SSHSIG") and f"{NAMESPACE}\0".encode() not in plain:
-            return f"was signed for something else than {NAMESPACE}"
-    return "is not what was signed: it or its signature was altered"
-
-
-def _whose(signers: Path | None, signed: str, fingerprint: str, ask: Callable[..., str]) -> Signed:
+def _whose(key: str, signed: str, signers: Path | None, ask: Callable[..., Answer]) -> Signed:
     """Say who signed; MrbenchError if the key is none of those who may sign."""
     if signers is None:
-        text = f"valid, by the key {fingerprint}; nobody says whose key that is"
-        finding = _finding("note", text, "name those who may sign with --signers FILE")
-        return Signed((finding,), None, fingerprint)
-    limits = {raw.decode() for raw in VALID.findall(read_bytes(signers))}
-
-    def names(at: str) -> list[str]:
-        may = ("-f", str(signers), f"-Overify-time={at}")
-        return ask("find-principals", *may).splitlines()
-
-    at, now = (re.sub("[^0-9]", "", utc) for utc in (signed, time.strftime(TIME, time.gmtime())))
-    found = names(at)
-    for name in found:
-        may = ("-n", NAMESPACE, "-f", str(signers), "-I", name, f"-Overify-time={at}")
-        if ask("verify", *may):
-            expired = "" if not limits or name in names(now) else ", which has expired since"
-            text = f"signed by {shorten(name)} at {signed}, with the key {fingerprint}{expired}"
-            return Signed((_finding("note" if expired else "ok", text),), name, fingerprint)
-    why = f"may not sign for {NAMESPACE}" if found else "is not one of those who may sign"
-    for limit in () if found else sorted(limits, key=lambda one: abs(int(f"{one:0<14}") - int(at))):
-        if names(limit):  # the nearest such time is the limit of the key's own line
-            word = "until" if f"{limit:0<14}" < at else "from"
-            why = f"signed at {signed}, but may sign {word} {limit} only"
-            break
-    raise MrbenchError(
-        f"the key {fingerprint} {why}", "ask who signed it, or read the signers' file"
+        text = f"valid, by {key}; nobody says whose key that is"
+        return _signed("note", text, "name those who may sign with --signers FILE")
+    at, now = (
+        ("-f", str(signers), f"-Overify-time={re.sub('[^0-9]', '', utc)}")
+        for utc in (signed, time.strftime(TIME, time.gmtime()))
     )
+    names, why = ask("-Y", "find-principals", *at)
+    more = f"; passed over: {why.replace(str(signers), signers.name)}" if names and why else ""
+    for name in names or ():
+        held, why = ask("-Y", "verify", *at, "-n", NAMESPACE, "-I", name)
+        if held:
+            still, _ = ask("-Y", "find-principals", *now)
+            more = more if name in (still or ()) else f", which has expired since{more}"
+            text = f"signed by {shorten(name)} at {signed}, with {key}{more}"
+            return _signed("note" if more else "ok", text, principal=name)
+    why = why.replace(str(signers), signers.name)
+    text = f"{key} could not sign for {NAMESPACE} at {signed} ({why})"
+    raise MrbenchError(text, "ask who signed it, or read the signers' file")
 
 
-def _finding(outcome: Outcome, text: str, remedy: str = "") -> Finding:
-    return Finding("signature", outcome, text, remedy, subject="signature")
+def _signed(outcome: Outcome, text: str, remedy: str = "", principal: str | None = None) -> Signed:
+    finding = Finding("signature", outcome, text, remedy, subject="signature")
+    return Signed(finding, principal)
 
 
-def _keygen(*words: str, message: bytes | None = None) -> "subprocess.CompletedProcess[bytes]":
-    """Run ssh-keygen -Y; without a message it may ask a person at a terminal."""
+def _keygen(*words: str, message: bytes | None = None) -> Answer:
+    """Run ssh-keygen; without a message it may ask a person at a terminal."""
     asks = message is None and os.isatty(0)
     try:
         done = subprocess.run(
-            ["ssh-keygen", "-Y", *words],
+            ["ssh-keygen", *words],
             input=None if asks else message or b"",
             stdout=subprocess.PIPE,
             stderr=None if asks else subprocess.PIPE,
@@ -231,12 +219,12 @@ def _keygen(*words: str, message: bytes | None = None) -> "subprocess.CompletedP
             check=False,
         )
     except subprocess.TimeoutExpired as exc:
-        raise UnavailableError(
-            f"ssh-keygen took over {LIMIT_S} s", "end what it waits for"
-        ) from exc
+        text = f"ssh-keygen took over {LIMIT_S} s"
+        raise UnavailableError(text, "end what it waits for") from exc
     except OSError as exc:
         remedy = "install it (Debian: apt install openssh-client)"
         raise UnavailableError("ssh-keygen cannot be run", remedy) from exc
     if done.returncode == 1:  # prints its usage; else it fails with 255
         raise UnavailableError("ssh-keygen is too old for signatures", "install a newer OpenSSH")
-    return done
+    printed, told = (os.fsdecode(text or b"") for text in (done.stdout, done.stderr))
+    return None if done.returncode else printed.splitlines(), one_line(told)[:LONGEST_WHY]

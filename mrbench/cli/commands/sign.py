@@ -7,7 +7,7 @@ from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command, pack
 from mrbench.errors import RecipeError
 from mrbench.record.archive import is_archive
-from mrbench.record.signature import sign, signing_key
+from mrbench.record.signature import sign
 from mrbench.text import printable
 
 COMMAND = Command(
@@ -46,13 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Pack what is no archive yet, and sign it."""
-    key = signing_key(args.key)  # before anything is written
     if not args.output and not is_archive(Path(args.run)):
         raise RecipeError(f"{args.run}: no archive", "pack a run with -o NAME.tar.gz")
     made = pack.pack_run(args) if args.output else {"file": args.run}
-    statement, signature = map(str, sign(args.output or Path(args.run), Path(key)))
+    statement, signature, key = map(str, sign(args.output or Path(args.run), args.key))
     if args.json:
         print_json(made | {"statement": statement, "signature": signature, "key": key})
-        return 0
-    print(printable(f"signed with {key}: {statement}, {signature}"))
+    else:
+        print(printable(f"signed with {key}: {statement}, {signature}"))
     return 0

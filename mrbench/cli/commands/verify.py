@@ -14,7 +14,8 @@ from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.model.finding import Finding, count
 from mrbench.record import ledger
 from mrbench.record.archive import opened
-from mrbench.record.signature import signer_of
+from mrbench.record.rundir import read_bytes
+from mrbench.record.signature import altered, signer_of
 from mrbench.record.verify import Verification, verify
 from mrbench.record.verify.ledger import check_all
 from mrbench.text import one_line
@@ -53,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Check each run; 7 if anything in any of them does not match."""
+    if args.signers:
+        read_bytes(args.signers)  # a mistyped path says nothing of any run
     code, answers = 0, []
     for name in args.run:
         try:
@@ -73,8 +76,9 @@ def main(args: argparse.Namespace) -> int:
                 if not args.json:
                     print_report(one_line(checked.title), checked.shown(), checked.verdict)
         except MrbenchError as exc:  # the other runs are checked all the same
-            print(f"mrbench: {exc}", file=sys.stderr)
-            code = max(code, exc.exit_code)
+            told = altered(Path(name)) or exc
+            print(f"mrbench: {told}", file=sys.stderr)
+            code = max(code, told.exit_code)
     if args.json:
         print_json(answers)
     return code
@@ -87,5 +91,5 @@ def _with_signature(checked: Verification, signers: Path | None) -> Verification
     signed = signer_of(Path(checked.run.called), checked.record, signers)
     remedy = "`mrbench sign` signs an archive"
     unsigned = Finding("signature", "failed", "not signed", remedy, subject="signature")
-    findings = signed.findings if signed else (unsigned,) if signers else ()
+    findings = (signed.finding,) if signed else (unsigned,) if signers else ()
     return replace(checked, findings=(*checked.findings, *findings))

@@ -14,7 +14,7 @@ from mrbench.model.record import RunRecord
 from mrbench.prepare.data.workers import cores, parallel_map
 from mrbench.record.archive import opened
 from mrbench.record.rundir import describe
-from mrbench.record.signature import beside, signer_of
+from mrbench.record.signature import altered, beside, signer_of
 from mrbench.record.verify import verify
 from mrbench.record.verify.source import check_pins
 from mrbench.results.report.gather import for_reading
@@ -94,9 +94,10 @@ def _verified(order: tuple[Path, Path], signers: Path | None) -> Verified:
         found = found or [Finding("archive", "ok", checked.verdict)]
         signed = checked.record and signer_of(archive, checked.record, signers)
         unsigned = Finding("signature", "note", "unsigned: nobody vouches for it")
-        found += signed.findings if signed else [unsigned]
+        found.append(signed.finding if signed else unsigned)
     except MrbenchError as exc:
-        found = [Finding("archive", "failed", exc.text, exc.remedy)]
+        why = altered(archive) or exc
+        found = [Finding("archive", "failed", why.text, why.remedy)]
     if count(found, "failed"):
         return Verified(findings=tuple(found))
     made = Verified(
