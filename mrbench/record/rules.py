@@ -164,7 +164,7 @@ def loss(record: RunRecord, rule: Rule) -> Answer:
     """Ask whether the loss stays finite, which the measurement saw to, and does not run away."""
     first, last = _measured(record).loss_first, _measured(record).loss_last
     if first is None or last is None:
-        return "not checked", "the log tells no losses"
+        return "not checked", "the window has fewer than four losses, one for each quarter"
     most = MOST_GROWTH if rule.at_most is None else rule.at_most
     text = f"the loss went from {first:.4g} to {last:.4g} in the window"
     return ("failed" if last > most * abs(first) else "ok"), text
