@@ -12,7 +12,7 @@ import msgspec
 
 from mrbench.errors import MeasureError, MrbenchError
 from mrbench.measure import columns
-from mrbench.measure.anylog import KnownLog, ParsedLog, parse_log
+from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.columns import Column, Kind, Kindred
 from mrbench.measure.log.blocks import BLOCK_BYTES, read_blocks, read_range
 from mrbench.measure.parsers import (
@@ -97,28 +97,21 @@ def propose(path: Path, *, known: PartlyKnown = NOTHING) -> Proposal | None:
     unit = known.unit or (work_unit(format_) if format_ else None) or "images"
     work = KnownWork(known.work_per_iteration(unit), unit)
     if format_ is not None:
-        proposal = _described(path, format_, work, known=True)
-        every_open = format_.every is not None
-        if not every_open:
-            return proposal
-        return msgspec.structs.replace(proposal, every_open=True, measured=None, differs=None)
+        return _described(path, format_, work)
     kindred = columns.find(_lines(path))
     if kindred is None:
         return None
     _, names = columns_in(read_range(path, 0, BLOCK_BYTES), _file_name(path).suffix) or ("", [])
-    rejected: list[str] = []
+    rejected = {}
     for column, timing, sure in _readings(kindred):
-        log = _format(kindred, column, timing)
-        proposal = _described(path, log, work, known=False)
+        proposal = _described(path, _format(kindred, column, timing), work)
         why = _doubt(proposal, kindred.lines, sure=sure)
         if why is None:
-            return msgspec.structs.replace(proposal, columns=tuple(names), rejected=tuple(rejected))
-        rejected.append(f"the number behind {column.before.strip()!r} as {timing}: {why}")
-    log = _format(kindred, None, None)
-    proposal = _described(path, log, work, known=False)
-    return msgspec.structs.replace(
-        proposal, columns=tuple(names), rejected=tuple(dict.fromkeys(rejected))
-    )
+            break
+        rejected[f"the number behind {column.before.strip()!r} as {timing}: {why}"] = True
+    else:
+        proposal = _described(path, _format(kindred, None, None), work)
+    return msgspec.structs.replace(proposal, columns=tuple(names), rejected=tuple(rejected))
 
 
 def fitting_window(end: int, step: int) -> Window:
@@ -152,14 +145,8 @@ def _file_name(path: Path) -> Path:
 
 def _incomplete(path: Path) -> str | None:
     """Return a format whose log needs a key that it does not state."""
-    return next((n for n in FORMAT_NAMES if _reads(path, LogFormat(format=n, every=1))), None)
-
-
-def _reads(path: Path, log: LogFormat) -> bool:
-    try:
-        return next(iter(parse_samples(read_blocks(path), log, 1)), None) is not None
-    except MrbenchError:
-        return False
+    logs = (LogFormat(format=name, every=1) for name in FORMAT_NAMES)
+    return next((log.format for log in logs if next(_samples(path, log), None)), None)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -203,18 +190,21 @@ def _doubt(proposal: Proposal, lines: int, *, sure: bool) -> str | None:
     return None
 
 
-def _described(path: Path, log: LogFormat, work: KnownWork, *, known: bool) -> Proposal:
+def _described(path: Path, log: LogFormat, work: KnownWork) -> Proposal:
+    known = log.format is not None
+    every_open = known and log.every is not None
     ends, end, step = [], 0, 1
     for sample in _samples(path, log):
         ends.append(sample.ended_at)
         end, step = max(end, sample.last), sample.count
     where = fitting_window(max(end, 1), step)
-    measured = _measured(path, log, work, where)
+    measured = None if every_open else _measured(path, log, work, where)
     told, stated = measured and measured.work_per_iteration, work.per_iteration
     differ = told and stated and abs(told / stated - 1) > CONFIRMED
     return Proposal(
         log=log,
         known=known,
+        every_open=every_open,
         unit=work.unit,
         lines=len(ends),
         first=_line_at(path, ends[0]) if ends else "",
@@ -235,16 +225,15 @@ def _samples(path: Path, log: LogFormat) -> Iterator[IterationSample]:
 
 def _measured(path: Path, log: LogFormat, work: KnownWork, window: Window) -> Measurement | None:
     try:
-        parsed: ParsedLog = parse_log(
+        return parse_log(
             path,
             recipes={"log": KnownLog(log, work.per_iteration, work.unit)},
             implementation="log",
             window=window,
             unit=work.unit,
-        )
+        ).measurement
     except MrbenchError:
         return None
-    return parsed.measurement
 
 
 def _line_at(path: Path, offset: int) -> str:

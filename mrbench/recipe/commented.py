@@ -3,7 +3,7 @@
 import re
 import shlex
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -24,15 +24,13 @@ def as_yaml(
     remarks: Remarks = NONE,
     open_keys: Remarks = NONE,
     more: Remarks = NONE,
-    blank: Collection[str] = (),
 ) -> str:
     """Return the YAML of what differs from the defaults, a comment above each key.
 
     remarks: comments instead of the types' descriptions. open_keys: those that somebody must fill
     in, and with what; they are marked with TODO. more: lines that end a section, as they are.
-    blank: those of the open keys whose value is left out, so that nothing reads the recipe before.
     """
-    texts = {"remarks": remarks, "todo": open_keys, "more": more, "blank": dict.fromkeys(blank, "")}
+    texts = {"remarks": remarks, "todo": open_keys, "more": more}
     return "\n".join(_section(struct, "", texts)) + "\n"
 
 
@@ -55,9 +53,7 @@ def _section(struct: msgspec.Struct, key: str, texts: Mapping[str, Remarks]) -> 
             else texts["remarks"].get(inner, description(type(struct), field.name))
         )
         lines += _comment(comment, indent)
-        if inner in texts["blank"]:
-            lines.append(f"{indent}{field.name}: {yamlfile.TODO}")
-        elif isinstance(value, msgspec.Struct):
+        if isinstance(value, msgspec.Struct):
             lines += [f"{indent}{field.name}:", *_section(value, inner, texts)]
         else:
             lines += textwrap.indent(_entry(field.name, value), indent).splitlines()

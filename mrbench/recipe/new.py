@@ -6,14 +6,14 @@ What cannot be known is filled in so that the recipe can be read and planned, an
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import structs
 
 from mrbench.errors import PlaceholderError, RecipeError
-from mrbench.model.inputs import Environment, Source, Window
-from mrbench.model.logformat import LogFormat
+from mrbench.measure.proposal import ANY_STEPS, LAST, Proposal, fitting_window
+from mrbench.model.inputs import Environment, Source
 from mrbench.model.recipe import Guards, Launch, Recipe
 from mrbench.model.suite import Accelerator, Hardware, Rule, Suite
 from mrbench.model.work import Unit
@@ -21,6 +21,7 @@ from mrbench.model.workload import PartlyKnown, Workload
 from mrbench.recipe import load
 from mrbench.recipe.commented import as_yaml
 from mrbench.recipe.load import RecipeFile
+from mrbench.recipe.yamlfile import TODO
 from mrbench.text import PLACEHOLDER, PLACEHOLDERS, did_you_mean, without_secrets
 
 NO_URL, NO_COMMIT = "https://github.com/OWNER/NAME", "0" * 40
@@ -121,8 +122,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an implementation beforehand; None is unknown.
 
     origin: where the repository was cloned from. sure: the command was given, and is no guess.
-    work: what was said of it. unit: of the work, said or taken from the log; None: neither.
-    every_open: the log's `every` is a stand-in.
+    work: what was said of it. log: what was found in a log of it.
     accelerator and machine: what this machine would train on, and its name.
     """
 
@@ -133,32 +133,41 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] | None = None
     sure: bool = False
     work: PartlyKnown = PartlyKnown()
-    unit: Unit | None = None
-    log: LogFormat | None = None
-    every_open: bool = False
-    window: Window | None = None
+    log: Proposal | None = None
     accelerator: Accelerator = "cpu"
     machine: str = "any CPU"
+
+    @property
+    def unit(self) -> Unit | None:
+        """Return the unit of the work, as the log has it or it was said; None: neither."""
+        return self.log.unit if self.log else self.work.unit
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A recipe and its suite, as text with comments.
 
-    open_keys: what somebody must fill in, by dotted keys; blank: those of them without a value, so
-    that the recipe cannot be run before. filled: the recipe, line by line the same, with stand-ins
-    there. dropped: what was not taken along of another recipe, and what to do about it.
+    open_keys: what somebody must fill in, by dotted keys; blank: those of them whose values are
+    stand-ins of one line, which are to be taken out. dropped: what was not taken along of another
+    recipe, and what to do about it.
     """
 
     recipe: str
-    filled: str
     suite: str
     open_keys: tuple[str, ...]
     blank: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
 
 
-def from_nothing(facts: Facts, log: LogFormat) -> Draft:
-    """Return a recipe of what is known. log: how to parse its log, unless that is known."""
+def without_values(recipe: str, lines: Iterable[int]) -> str:
+    """Return a recipe with TODO for the values on these lines, so that nothing reads it before."""
+    texts = recipe.splitlines(keepends=True)
+    for line in lines:
+        texts[line - 1] = f"{texts[line - 1].partition(':')[0]}: {TODO}\n"
+    return "".join(texts)
+
+
+def from_nothing(facts: Facts) -> Draft:
+    """Return a recipe of what is known."""
     unit = facts.unit or "images"
     blank = _blank(facts, facts.work.unknown(unit))
     known = {
@@ -179,7 +188,7 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
         environment=Environment(kind="current"),
         workload=facts.work.workload(unit),
         launch=Launch(command=facts.command or ("{python}", "train.py")),
-        log=facts.log or log,
+        log=facts.log.log if facts.log else ANY_STEPS,
         guards=Guards(
             evaluation="not stated yet",
             checkpoint="not stated yet",
@@ -190,7 +199,7 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
     suite = Suite(
         title=facts.name,
         model=f"what {facts.name} trains",
-        window=facts.window or Window(first=100, last=500),
+        window=facts.log.window if facts.log else fitting_window(LAST, 1),
         hardware=Hardware(accelerator=facts.accelerator, count=1, name=facts.machine),
         order=(facts.name,),
         rules=RULES,
@@ -203,14 +212,9 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
             f"Repository to fetch from; on other machines {facts.origin}, once it has the commit."
         )
     more = {key: text.replace("NAME", facts.name) for key, text in MORE.items()}
-    text, filled = (
-        as_yaml(recipe, remarks=remarks, open_keys=open_keys, more=more, blank=each)
-        for each in (blank, ())
-    )
-    head = HEAD.format(name=facts.name)
+    text = as_yaml(recipe, remarks=remarks, open_keys=open_keys, more=more)
     return Draft(
-        recipe=head + text,
-        filled=head + filled,
+        recipe=HEAD.format(name=facts.name) + text,
         suite=SUITE_HEAD + as_yaml(suite, open_keys={"model": "say what all recipes here train."}),
         open_keys=tuple(open_keys),
         blank=blank,
@@ -219,7 +223,9 @@ def from_nothing(facts: Facts, log: LogFormat) -> Draft:
 
 def _blank(facts: Facts, unknown: Sequence[str]) -> tuple[str, ...]:
     """Return the keys that enter the number and have no value; unknown: of the workload."""
-    keys = {f"workload.{name}" for name in unknown} | ({"log.every"} if facts.every_open else set())
+    keys = {f"workload.{name}" for name in unknown}
+    if facts.log and facts.log.every_open:
+        keys.add("log.every")
     return tuple(key for key in COUNTED if key in keys)
 
 
@@ -228,12 +234,13 @@ def _other_work(work: Workload, facts: Facts) -> tuple[Workload, tuple[str, ...]
 
     In another unit its numbers mean nothing; in the same, those that were not given stay.
     """
-    said = {name: each for name, each in structs.asdict(facts.work).items() if each is not None}
-    if facts.unit not in (None, work.unit):
-        stated = facts.work.workload(facts.unit or "images")
-        said = {name: getattr(stated, name) for name in structs.asdict(facts.work)}
-        return structs.replace(work, **said, total=None), facts.work.unknown(stated.unit)
-    return structs.replace(work, **said, total=None) if said else work, ()
+    unit, said = facts.unit or work.unit, structs.asdict(facts.work)
+    if unit != work.unit:
+        stated = facts.work.workload(unit)
+        changed = {name: getattr(stated, name) for name in said}
+        return structs.replace(work, **changed, total=None), facts.work.unknown(unit)
+    changed = {name: each for name, each in said.items() if each is not None}
+    return structs.replace(work, **changed, total=None) if changed else work, ()
 
 
 def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
@@ -264,7 +271,7 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
         environment=structs.replace(recipe.environment, lock=None),
         workload=work,
         launch=launch,
-        log=facts.log or recipe.log,
+        log=facts.log.log if facts.log else recipe.log,
         adaptation=None,
         parameters={},
         sample=None,
@@ -273,17 +280,12 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
     suite = structs.replace(
         file.suite, title=facts.name, order=(facts.name,), references=(), notes=""
     )
-    if facts.window:
-        suite = structs.replace(suite, window=facts.window)
+    if facts.log:
+        suite = structs.replace(suite, window=facts.log.window)
     head = f"# It began as {whole}.\n{HEAD.format(name=facts.name)}"
     open_keys = {key: OPEN[key].replace("UNIT", work.unit) for key in blank}
-    text, filled = (
-        as_yaml(mine, remarks={"source": REMARKS["source"]}, open_keys=open_keys, blank=each)
-        for each in (blank, ())
-    )
     return Draft(
-        recipe=head + text,
-        filled=head + filled,
+        recipe=head + as_yaml(mine, remarks={"source": REMARKS["source"]}, open_keys=open_keys),
         suite=SUITE_HEAD + as_yaml(suite),
         open_keys=blank,
         blank=blank,

@@ -111,14 +111,11 @@ def main(args: argparse.Namespace) -> int:
         command=command or (_guess(here) if here else None),
         sure=command is not None,
         work=work,
-        unit=found.unit if found else known.unit,
-        log=found.log if found else None,
-        every_open=found is not None and found.every_open,
-        window=found.window if found else None,
+        log=found,
         accelerator=accelerator,
         machine=machine,
     )
-    draft = new.from_recipe(base, facts) if base else new.from_nothing(facts, proposal.ANY_STEPS)
+    draft = new.from_recipe(base, facts) if base else new.from_nothing(facts)
     suite = args.file.parent / load.SUITE
     kept = suite.exists() or suite.is_symlink()
     file = _write(args.file, draft, suite=None if kept else suite)
@@ -179,33 +176,28 @@ def _guess(here: Repository) -> tuple[str, ...] | None:
 def _write(path: Path, draft: new.Draft, *, suite: Path | None) -> RecipeFile:
     """Write the files, and return what `mrbench run` reads; neither stays if that fails.
 
-    It is read with stand-ins for the values that somebody must give before it can be run.
+    It is read with the stand-ins for values that somebody must give before it can be run.
     """
     written: list[Path] = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for target, text in ((path, draft.filled), (suite, draft.suite)):
+        for target, text in ((path, draft.recipe), (suite, draft.suite)):
             if target is not None:
                 with target.open("x", encoding="utf-8") as out:
                     written.append(target)
                     out.write(text)
         file = load.load_path(path, locked=False)
         make_plan(file)
-        if draft.blank:
-            path.write_text(draft.recipe, encoding="utf-8")
-    except FileExistsError as exc:
-        _remove(written)
-        text = "already exists"
-        raise RecipeError(text, "choose another name, or remove it", file=exc.filename) from exc
-    except BaseException:
-        _remove(written)
+        open_recipe = new.without_values(draft.recipe, map(file.place.line, draft.blank))
+        path.write_text(open_recipe, encoding="utf-8")
+    except BaseException as exc:
+        for target in written:
+            target.unlink(missing_ok=True)
+        if isinstance(exc, FileExistsError):
+            text = "already exists"
+            raise RecipeError(text, "choose another name, or remove it", file=exc.filename) from exc
         raise
     return file
-
-
-def _remove(written: list[Path]) -> None:
-    for path in written:
-        path.unlink(missing_ok=True)
 
 
 def _source_lines(here: Repository | None, command: Sequence[str]) -> Iterator[str]:
