@@ -13,8 +13,8 @@ import pytest
 import gateruns
 from gateruns import at, change, check, faster, record, renamed, runs_of
 from mrbench.checks.baseline.file import read_baseline, write_baseline
+from mrbench.cli.commands.schema import make_schema
 from mrbench.files import digest_of
-from mrbench.recipe.schema import make_schema
 from toy import edit, mrbench
 from toyruns import TOOK, load, rewrite
 

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import yaml
 
+from mrbench.cli.commands.schema import KINDS, make_schema
 from mrbench.measure.parsers import FORMAT_NAMES
-from mrbench.recipe.schema import KINDS, make_schema
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "docs" / "generator"))

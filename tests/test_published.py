@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from manyruns import KEPT
 from mrbench import api
+from mrbench.cli.commands.schema import make_schema
 from mrbench.errors import RecipeError
 from mrbench.measure.anylog import KnownLog, parse_log
 from mrbench.measure.parsers import resolve_format
@@ -20,7 +21,6 @@ from mrbench.model.logformat import LogFormat
 from mrbench.model.published import ByRule, Lines, PublishedRule
 from mrbench.model.suite import Reference, Suite
 from mrbench.recipe import published, yamlfile
-from mrbench.recipe.schema import make_schema
 from mrbench.record import rundir
 from mrbench.results import byrule
 from mrbench.results.rows import make_rows, table_run

@@ -19,10 +19,10 @@ from archives import make, make_key
 from browser import js, scroll_through
 from keptruns import kept_run
 from mrbench import cli
+from mrbench.cli.commands.schema import make_schema
 from mrbench.model.inputs import Window
 from mrbench.model.ledger import PlanRuns
 from mrbench.model.record import Packed, PackedRecord, Validity
-from mrbench.recipe.schema import make_schema
 from mrbench.record import rundir
 from mrbench.record.archive import opened
 from mrbench.record.signature import sign

@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
+from mrbench.cli.commands.schema import KINDS, make_schema
 from mrbench.recipe import load
-from mrbench.recipe.schema import KINDS, make_schema
 from toy import make_suite, mrbench
 
 RECIPES = sorted((load.root() / "recipes").glob("*/*.yaml"))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from mrbench.recipe.schema import Schema, make_schema
+from mrbench.cli.commands.schema import Schema, make_schema
 from pages import cell
 
 TITLES = {

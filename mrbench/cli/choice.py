@@ -1,12 +1,13 @@
 """What the arguments choose: recipes, plans, and the folders they work with."""
 
 import argparse
+import itertools
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from mrbench.cli import grid
 from mrbench.cli.suites import current_suite
 from mrbench.doctor import inputs
 from mrbench.errors import RecipeError, UnavailableError
@@ -24,11 +25,13 @@ from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.parameters import NONE, Given
 from mrbench.run.executor import Executor
 from mrbench.run.executors import EXECUTORS, OPTIONS, STARTED_HERE
-from mrbench.text import shorten
+from mrbench.text import did_you_mean, shorten
 
 T = TypeVar("T")
 R = TypeVar("R")
 Planned = list[tuple[Plan, RecipeFile]]
+Sets = Sequence[tuple[str, Sequence[str]]]  # name and the texts of its values, as --set has them
+MOST_POINTS = 1000
 
 
 def plans(args: argparse.Namespace) -> Planned:
@@ -63,13 +66,49 @@ def points(args: argparse.Namespace) -> list[RecipeFile]:
     """Read the chosen recipes with the values of each point of the grid that --set makes."""
     sets, choices = getattr(args, "set", None) or (), _choices(args)
     if sets:
-        grid.check(sets, chosen_files(args))
-        files = [file for point in grid.points(sets) for file in _with_values(args, point)]
+        _check_declared(sets, chosen_files(args))
+        files = [file for point in _combinations(sets) for file in _with_values(args, point)]
     else:
         files = list(chosen_files(args))
     if DATA in choices:
         require_drawn(files, choices[DATA])
     return _each(files, lambda file: with_choices(file, choices))
+
+
+def _combinations(sets: Sets) -> Iterator[Mapping[str, str]]:
+    """Yield each combination of the values, the last parameter's fastest.
+
+    RecipeError where a parameter is given twice, or there are too many.
+    """
+    names = [name for name, _ in sets]
+    for name in names:
+        if names.count(name) > 1:
+            all_ = ",".join(v for n, values in sets if n == name for v in values)
+            raise RecipeError(f"--set {name}: given twice", f"give --set {name}={all_}")
+    number = math.prod(len(values) for _, values in sets)
+    if number > MOST_POINTS:
+        text = f"--set: {number} combinations are too many"
+        raise RecipeError(text, f"give at most {MOST_POINTS}, in several commands if need be")
+    for values in itertools.product(*(values for _, values in sets)):
+        yield dict(zip(names, values, strict=True))
+
+
+def _check_declared(sets: Sets, files: Sequence[RecipeFile]) -> None:
+    """Refuse a parameter that not all of the recipes declare; names those that lack it."""
+    for name, _ in sets:
+        lacking = [file for file in files if name not in file.recipe.parameters]
+        if not lacking:
+            continue
+        known = dict.fromkeys(n for file in lacking for n in file.recipe.parameters)
+        listed = ", ".join(file.name for file in lacking)
+        verb = "declares" if len(lacking) == 1 else "declare"
+        having = [file.name for file in files if file not in lacking]
+        if having:
+            hint = f"only {', '.join(having)} can be chosen with it (--impl)"
+        else:
+            hint = f"known: {', '.join(known)}" if known else "the recipe's key `parameters` would"
+            hint = f"{did_you_mean(name, known)} {hint}".lstrip()
+        raise RecipeError(f"--set {name}: {listed} {verb} no such parameter", hint)
 
 
 def _choices(args: argparse.Namespace) -> dict[str, str]:
