@@ -37,8 +37,13 @@ from mrbench.measure.parsers import (
 from mrbench.measure.parsers.rows import columns_in, lacking
 from mrbench.measure.rates import RatedLines
 from mrbench.measure.spans import ArrivalClock, Marks
-from mrbench.measure.stated_work import contradictions, is_foreign, stated_facts, stated_work
-from mrbench.measure.told import trainers_notes
+from mrbench.measure.told import (
+    contradictions,
+    is_foreign,
+    stated_facts,
+    stated_work,
+    trainers_notes,
+)
 from mrbench.measure.totals import NEEDS_TOTALS, Totals
 from mrbench.measure.window import measure
 from mrbench.model.inputs import Window

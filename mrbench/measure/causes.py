@@ -73,15 +73,6 @@ class Explanation(NamedTuple):
     where: Sequence[Span] = ()
 
 
-class _Factor(NamedTuple):
-    """A ratio of the other clock's seconds to the log's that has a reason."""
-
-    ratio: float
-    cause: Cause
-    text: str
-    remedy: str
-
-
 EVENT = "keep it out of the window (guards), or choose another window"
 UNBUFFERED = "make the training print at once (PYTHONUNBUFFERED=1, or launch.terminal)"
 
@@ -155,9 +146,9 @@ def explain(pairs: Sequence[Pair], other: LeadingClock, figures: Figures) -> Exp
     typical = statistics.median(ratios)
     if figures.rates and (batch := _other_batch(agreement, typical, figures)):
         return batch
-    for factor in _factors(pairs, figures):
-        if any(abs(ratio / factor.ratio - 1) <= MARGIN for ratio in (agreement, typical)):
-            return Explanation(factor.cause, factor.text, factor.remedy)
+    for ratio, why in _factors(pairs, figures):
+        if any(abs(actual / ratio - 1) <= MARGIN for actual in (agreement, typical)):
+            return why
     if other_kind := _cumulative(pairs, figures) or _rate(pairs, figures):
         return other_kind
     outliers = _outliers(pairs)
@@ -170,48 +161,48 @@ def explain_total(agreement: float, figures: Figures) -> Explanation:
     """Return the likely cause where the figures of many iterations differ from their total."""
     if figures.rates and (batch := _other_batch(agreement, agreement, figures)):
         return batch
-    for factor in _units(figures):
-        if abs(agreement / factor.ratio - 1) <= MARGIN:
-            return Explanation(factor.cause, factor.text, factor.remedy)
+    for ratio, why in _units(figures):
+        if abs(agreement / ratio - 1) <= MARGIN:
+            return why
     text = "a figure may be that of one batch, not the mean of all since the line before"
     remedy = "give a log with time stamps, or run the training with mrbench, for a second clock"
     return Explanation("wrong_timing", text, remedy)
 
 
-def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[_Factor]:
+def _factors(pairs: Sequence[Pair], figures: Figures) -> Iterator[tuple[float, Explanation]]:
+    """Yield ratios of the other clock's seconds to the log's that have a reason, each with it."""
     timing, work = figures.timing, figures.work or 1
     each = round(statistics.median(p.span.count for p in pairs))
     if each > 1 and timing == "interval_mean":
-        text = f"its figures seem to be the seconds of all {each} iterations since the line before"
-        remedy = figures.correct("log.timing: interval_total")
-        yield _Factor(1 / each, "wrong_timing", text, remedy)
+        what = f"the seconds of all {each} iterations since the line before"
+        yield 1 / each, _seem(figures, "wrong_timing", what, "log.timing: interval_total")
     if each > 1 and timing == "interval_total":
-        text = "its figures seem to be the seconds of one iteration"
-        yield _Factor(each, "wrong_timing", text, figures.correct("log.timing: interval_mean"))
+        what, key = "the seconds of one iteration", "log.timing: interval_mean"
+        yield each, _seem(figures, "wrong_timing", what, key)
     if work > 1 and timing == "iterations_per_second":
-        text = f"its figures seem to be {figures.unit} per second, taken for iterations per second"
-        yield _Factor(work, "wrong_unit", text, figures.correct("log.timing: rate"))
+        what = f"{figures.unit} per second, taken for iterations per second"
+        yield work, _seem(figures, "wrong_unit", what, "log.timing: rate")
     elif work > 1 and not figures.rates:
-        one = one_of(figures.unit)
-        text = f"its figures seem to be seconds per {one}, taken for seconds per iteration"
-        remedy = figures.correct("log.timing: rate, of its inverse")
-        yield _Factor(work, "wrong_unit", text, remedy)
+        what = f"seconds per {one_of(figures.unit)}, taken for seconds per iteration"
+        yield work, _seem(figures, "wrong_unit", what, "log.timing: rate, of its inverse")
     yield from _units(figures)
 
 
-def _units(figures: Figures) -> Iterator[_Factor]:
+def _seem(figures: Figures, cause: Cause, what: str, key: str) -> Explanation:
+    return Explanation(cause, f"its figures seem to be {what}", figures.correct(key))
+
+
+def _units(figures: Figures) -> Iterator[tuple[float, Explanation]]:
     if figures.rates or figures.timing == "iterations_per_second":
-        text = "its figures seem to be in thousands"
-        yield _Factor(1e-3, "wrong_unit", text, figures.correct("log.pattern, log.timing"))
+        yield 1e-3, _seem(figures, "wrong_unit", "in thousands", "log.pattern, log.timing")
         return
-    for ratio, unit, taken_for, key in (
-        (1e-3, "milliseconds", "seconds", "log.unit: ms"),
-        (1e-6, "microseconds", "seconds", "log.unit: us"),
-        (60.0, "minutes", "seconds", "log.pattern, as its value must be seconds"),
-        (1e3, "seconds", "milliseconds", "log.unit: s"),
+    for ratio, what, key in (
+        (1e-3, "milliseconds, taken for seconds", "log.unit: ms"),
+        (1e-6, "microseconds, taken for seconds", "log.unit: us"),
+        (60.0, "minutes, taken for seconds", "log.pattern, as its value must be seconds"),
+        (1e3, "seconds, taken for milliseconds", "log.unit: s"),
     ):
-        text = f"its figures seem to be {unit}, taken for {taken_for}"
-        yield _Factor(ratio, "wrong_unit", text, figures.correct(key))
+        yield ratio, _seem(figures, "wrong_unit", what, key)
 
 
 def _rate(pairs: Sequence[Pair], figures: Figures) -> Explanation | None:
@@ -225,8 +216,8 @@ def _rate(pairs: Sequence[Pair], figures: Figures) -> Explanation | None:
         (figures.work or 1, f"{figures.unit} per second", "rate"),
     ):
         if abs(times * inverse_s / other_s - 1) <= MARGIN:
-            text = f"its figures seem to be {what}, taken for seconds"
-            return Explanation("wrong_unit", text, figures.correct(f"log.timing: {key}"))
+            text = f"{what}, taken for seconds"
+            return _seem(figures, "wrong_unit", text, f"log.timing: {key}")
     return None
 
 

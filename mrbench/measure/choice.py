@@ -1,4 +1,8 @@
-"""Which clock leads, and which checks it."""
+"""Which clock leads, which checks it, and which stretches of time the number then covers.
+
+A log's own seconds leave out evaluation and checkpoints, and what happens between epochs may stand
+between two marks. What a machine spent meanwhile is no part of the images that were counted.
+"""
 
 import math
 import statistics
@@ -7,14 +11,29 @@ from typing import Literal
 
 import msgspec
 
-from mrbench.measure.causes import MUCH, Figures, Pair, jumps, longest_burst_s, set_clock
-from mrbench.measure.clocks import ClockComparison, LineClock, beyond_launch, compare, compare_total
+from mrbench.measure.causes import (
+    MUCH,
+    Figures,
+    Pair,
+    in_bursts,
+    jumps,
+    longest_burst_s,
+    set_clock,
+)
+from mrbench.measure.clocks import (
+    LATENCY_S,
+    ClockComparison,
+    LineClock,
+    beyond_launch,
+    compare,
+    compare_total,
+)
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
-from mrbench.measure.spans import Process, Span, amounts
+from mrbench.measure.spans import ArrivalClock, Process, Span, amounts
 from mrbench.model.clocks import ComparedClock, ComparedName
 from mrbench.model.finding import Problem
 from mrbench.model.logformat import Clock
-from mrbench.model.measurement import LeadingClock
+from mrbench.model.measurement import LeadingClock, TimedStretch
 from mrbench.text import numbers, to_digits
 
 # Of the log's seconds: so near another clock shows what its figures mean. The mean of many single
@@ -25,6 +44,8 @@ ANOTHER_UNIT = 100  # times the log's seconds: even coarse time stamps show that
 FAR_BELOW = 0.05  # of the other lines' time: no step is that much faster
 FEW_LINES = 4  # show nothing usual
 CONFIRMED = 0.05  # of the log's seconds: so near a third clock is, the second is the one that errs
+LEFT_OUT_S = 0.5  # more than a busy machine reads a line late
+LEFT_OUT = 0.05  # of a span's seconds
 
 _NAMES: Mapping[ComparedName | Literal["launch"], str] = {
     "arrival": "arrival times",
@@ -290,3 +311,48 @@ def _lead(process: Process, clock: LeadingClock, *, without: Sequence[Span] = ()
         one_clock=one_clock,
         error_s=error_s,
     )
+
+
+def timed_stretches(
+    spans: Sequence[Span], stamps: ArrivalClock, clock: LeadingClock
+) -> tuple[TimedStretch, ...] | None:
+    """Return the stretches that the leading clock counts; None where these are the whole window.
+
+    Where in a span the time went that the clock leaves out cannot be told: all of it is left out.
+    Nor can it where lines arrive in bursts.
+    """
+    pairs = [
+        Pair(span, log_s, span.arrival_s)
+        for span in spans
+        if (log_s := span.by("log")) is not None and span.arrival_s is not None
+    ]
+    known = sum(p.log_s for p in pairs) > 0 and sum(p.other_s for p in pairs) > 0
+    if clock != "arrival" and known and in_bursts(pairs):
+        return None
+    # what a clock leaves out of every span alike cannot be parted from the rest
+    ratios = [s.arrival_s / c for s in spans if s.arrival_s is not None and (c := s.by(clock))]
+    usual = max(1.0, statistics.median(ratios)) if ratios else 1.0
+    found: list[TimedStretch] = []
+    joined = True  # with the span before
+    for span in spans:
+        seconds = span.by(clock)
+        if seconds is None or not _counts_all(span, usual * seconds):
+            joined = False
+            continue
+        until_s = stamps.at(span.ended_at)
+        since_s = stamps.at(span.began_at) if span.began_at else until_s - seconds
+        last = found[-1] if found else None
+        if last and joined and since_s - last.ended_s < LATENCY_S:
+            since_s, count = last.began_s, last.iterations + span.count
+            found.pop()
+        else:
+            count = span.count
+        found.append(TimedStretch(began_s=since_s, ended_s=until_s, iterations=count))
+        joined = True
+    whole = len(found) == 1 and found[0].iterations == sum(span.count for span in spans)
+    return None if whole or not found else tuple(found)
+
+
+def _counts_all(span: Span, seconds: float) -> bool:
+    """Tell whether a clock counts all of a span's time, by the arrival of its lines."""
+    return span.arrival_s is None or span.arrival_s - seconds <= max(LEFT_OUT_S, LEFT_OUT * seconds)

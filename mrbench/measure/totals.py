@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from mrbench.measure import resized
 from mrbench.measure.log.blocks import Block
-from mrbench.measure.parsers.base import last_digit, read_clock, read_words
+from mrbench.measure.parsers.base import last_digit, line_around, read_clock, read_words
 from mrbench.measure.parsers.text import skip_after
 from mrbench.model.inputs import Window
 from mrbench.model.logformat import LogFormat
 from mrbench.model.measurement import IterationSample
+from mrbench.text import shorten
 
 
 class Kind(NamedTuple):
@@ -98,8 +98,31 @@ KINDS: Mapping[str, tuple[Kind, ...]] = {
 }
 # What their figures mean is not established: nothing behind the window is skipped for the total.
 NEEDS_TOTALS = frozenset({"gluoncv"})
-MOST_RESIZED = 1000  # are kept, the last ones
 _ANY = (_COST, _TIME_COST, _TOTAL_TIME, _TAKES, _FINISHED, _RUNTIME, _TRAINING_TIME)
+
+# Trainers take another batch after running out of memory, or where they look for one that fits. The
+# images of an iteration are then not the plan's, though every iteration is timed.
+_SIZE = rb"batch[ _-]?size"
+_TO = rb"(?:[^\r\n\d]{0,20}\d{1,6})?[^\r\n\d]{0,20}?\bto\b[ :=]{1,3}"  # "from 16 to 8"
+_SAYINGS = (
+    # ultralytics: Reducing to batch=8 and retrying; AutoBatch: Using batch-size 8 for CUDA:0
+    rb"(?:reduc|decreas)ing to batch=",
+    rb"autobatch: using " + _SIZE + rb" ",
+    # accelerate and others: Decreasing batch size to: 8. A share has no such number.
+    rb"(?:reduc|decreas|halv|lower)ing (?:the )?" + _SIZE + _TO,
+    _SIZE + rb" (?:was |has been |is )?(?:reduc|decreas|halv|lower)ed" + _TO,
+    # Lightning: Batch size 16 failed, trying batch size 8
+    _SIZE
+    + rb"[ :=]{1,3}\d{1,6} (?:failed|ran out of memory)\b[^\r\n]{0,30}?\btrying (?:"
+    + _SIZE
+    + rb" )?",
+    rb"finished batch size finder, will continue with full run using batch size ",
+)
+_LINES = re.compile(rb"(?i:" + rb"|".join(_SAYINGS) + rb")(?P<images>\d{1,6})\b")
+# Without one of these no line fits; most blocks are passed by quickly.
+_HINTS = tuple(b"educ|ecreas|alving|alved|ower|failed|ran out of|size finder|AutoBatch".split(b"|"))
+_LONGEST_BYTES = 200  # of a line, either side of what fits
+MOST_RESIZED = 1000  # are kept, the last ones
 
 
 class Total(NamedTuple):
@@ -175,6 +198,14 @@ class Tally:
         )
 
 
+class Resized(NamedTuple):
+    """A batch that the training chose itself: its images, where in bytes, and the line."""
+
+    at: int
+    images: int
+    line: str
+
+
 class Totals:
     """Notes the totals in the blocks of a log.
 
@@ -188,9 +219,9 @@ class Totals:
         self.limit = math.inf if window is None else skip_after(window)
         self.beyond = False
         self._printed: list[PrintedTotal] = []
-        self._resized: list[resized.Resized] = []
+        self._resized: list[Resized] = []
 
-    def resized(self, before: float) -> resized.Resized | None:
+    def resized(self, before: float) -> Resized | None:
         """Return the last batch that the training chose itself before an offset in bytes."""
         return next((each for each in reversed(self._resized) if each.at < before), None)
 
@@ -207,7 +238,7 @@ class Totals:
         """Yield the blocks unchanged and note their totals, and batches that changed."""
         for offset, block in blocks:
             if not self.beyond:
-                self._resized = [*self._resized, *resized.find(block, offset)][-MOST_RESIZED:]
+                self._resized = [*self._resized, *_find_resized(block, offset)][-MOST_RESIZED:]
             for kind in () if self.beyond else self.kinds:
                 if kind.literal in block:
                     self._printed += [
@@ -227,3 +258,15 @@ def _read(kind: Kind, match: re.Match[bytes], offset: int) -> PrintedTotal:
     else:
         seconds, error_s = float(match["seconds"]), last_digit(match["seconds"]) / 2
     return PrintedTotal(kind.name, ended_at, seconds, error_s, each, kind.whole)
+
+
+def _find_resized(block: bytes, offset: int) -> Iterator[Resized]:
+    """Yield what the lines of a block say of it, in their order; offset: of the block, in bytes."""
+    if not any(hint in block for hint in _HINTS):
+        return
+    for match in _LINES.finditer(block):
+        left, right = line_around(block, match.start(), match.end())
+        left = max(left, block.rfind(b"WARNING", left, match.start()))  # behind a progress bar
+        line = block[max(left, match.start() - _LONGEST_BYTES) : right]
+        text = shorten(line[: 2 * _LONGEST_BYTES].decode(errors="replace").strip())
+        yield Resized(offset + match.start(), int(match["images"]), text)

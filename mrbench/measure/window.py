@@ -11,13 +11,12 @@ from msgspec.structs import replace
 
 from mrbench.measure import notes, steadiness
 from mrbench.measure.causes import UNBUFFERED, Figures, grown
-from mrbench.measure.choice import Choice, Lead, choose
+from mrbench.measure.choice import Choice, Lead, choose, timed_stretches
 from mrbench.measure.clocks import GROSS
 from mrbench.measure.interval import drift, within_run
 from mrbench.measure.parsers import counts_work, work_unit
 from mrbench.measure.shortfall import LEAST_COVERED, shortfall, untimed
 from mrbench.measure.spans import ArrivalClock, Process, split_processes
-from mrbench.measure.timed import timed_stretches
 from mrbench.measure.told import Work, work_of
 from mrbench.measure.totals import Totals
 from mrbench.model.finding import Problem

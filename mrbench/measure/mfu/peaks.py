@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from mrbench.model.mfu import NumberFormat, Peak
 
 FILE = Path(__file__).with_name("peaks.toml")
 # What an older driver leaves out or puts before a name.
-_MAKERS = ("nvidia", "tesla")
+_MAKERS = re.compile(r"(?:(?:nvidia|tesla) )+")
 
 
 class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,12 +94,6 @@ def _by_name() -> dict[str, GpuPeaks]:
 
 def _normalised(name: str) -> str:
     """Return a name in lower case, its words parted by single spaces, without the maker's."""
-    words = re.split(r"[\s_-]+", name.casefold().strip())
-    return " ".join(_without_makers(words))
-
-
-def _without_makers(words: Iterable[str]) -> list[str]:
-    rest = list(words)
-    while len(rest) > 1 and rest[0] in _MAKERS:
-        del rest[0]
-    return rest
+    words = " ".join(re.split(r"[\s_-]+", name.casefold().strip()))
+    makers = _MAKERS.match(words)
+    return words[makers.end() :] if makers else words

@@ -1,7 +1,8 @@
 """Model FLOPs utilisation of a run: throughput per device times FLOPs per unit, by the dense peak.
 
 Chowdhery and others 2022 (PaLM, appendix B) define it. A GPU, a number format or a throughput that
-is not known for sure gives a reason, and no number.
+is not known for sure gives a reason, and no number. Where the log prints an MFU, it stands beside,
+with what explains the difference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,8 @@ from typing import NamedTuple
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from mrbench.measure.mfu.peaks import GpuPeaks, peaks_of
-from mrbench.measure.mfu.printed import compared
+from mrbench.measure.mfu.peaks import GpuPeaks, mistakes_about, peaks_of
+from mrbench.model.measurement import Measurement
 from mrbench.model.mfu import Flops, Mfu, NumberFormat, percent
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
@@ -33,6 +34,10 @@ FORMATS: Mapping[str, NumberFormat] = {
 FLOAT32 = ("float32", "fp32")
 NO_TF32 = "NVIDIA_TF32_OVERRIDE"  # at 0, NVIDIA's libraries compute float32 as float32
 SAY = "say so in flops_per_unit.arithmetic"
+METRIC = "mfu"  # the name in a recipe's log.metrics
+PERCENT = ("%", "percent")
+SAME = 0.015  # of each other: a mean of printed lines is not work by time
+RECOMPUTED = 4 / 3  # the forward pass twice: 2 + 2 + 4 operations in place of 2 + 4
 
 
 class _Basis(NamedTuple):
@@ -66,7 +71,7 @@ def mfu_of(record: RunRecord) -> Mfu | None:
         found = replace(achieved, reason=exc.reason, gpu=exc.gpu)
     else:
         found = _by(basis, achieved, record.plan)
-    return compared(found, flops, record.measurement)
+    return _compared(found, flops, record.measurement)
 
 
 def _by(basis: _Basis, achieved: Mfu, plan: Plan) -> Mfu:
@@ -168,3 +173,80 @@ def _possible(basis: _Basis, plan: Plan) -> Iterator[tuple[float, str]]:
     if plan.gpus > 1 and each > 1:
         yield plan.work_per_iteration, f"flops_per_unit is of a whole iteration, not of a {unit}"
     yield 2.0, "flops_per_unit counts each multiply-add twice"
+
+
+def _compared(ours: Mfu, flops: Flops, measured: Measurement | None) -> Mfu:
+    """Return an MFU with the one that the log prints, a share, and what explains the difference.
+
+    measured: has it, if the recipe asks for a metric of that name. What is the same within SAME
+    needs no explanation.
+    """
+    metric = ((measured.metrics if measured else None) or {}).get(METRIC)
+    if metric is None or metric.value is None or not ours.tflops_per_device:
+        return ours
+    printed = metric.value / 100 if metric.unit in PERCENT else metric.value
+    if printed > 1 and metric.unit not in PERCENT:
+        text = (
+            f"it is {metric.value:.4g}, more than 1; if that is percent, give the metric the unit %"
+        )
+        return replace(ours, printed=printed, difference=text)
+    return replace(ours, printed=printed, difference=_difference(ours, flops, printed))
+
+
+def _difference(ours: Mfu, flops: Flops, printed: float) -> str:
+    if printed < 0:
+        return "it is below 0, which no share of a peak can be"
+    if printed == 0 or not ours.tflops_per_device:
+        return "it is 0, as nanochat prints for a GPU that it does not know"
+    if ours.value is not None and _same(printed, ours.value):
+        return ""
+    for mfu, text in (*_peaks(ours, ours.tflops_per_device), *_operations(ours, flops)):
+        if _same(printed, mfu):
+            return text
+    peak = ours.tflops_per_device / printed
+    text = (
+        f"with these operations it takes a peak of {peak:.4g} TFLOP/s, which is none that is known"
+    )
+    return f"{text}; it may count operations in another way, or time other iterations"
+
+
+def _peaks(ours: Mfu, achieved: float) -> Iterator[tuple[float, str]]:
+    """Yield the MFU by other peaks that trainers take, and why; achieved: TFLOP/s of one GPU."""
+    trainers: dict[float, list[str]] = {}
+    for mistake in mistakes_about(ours.gpu):
+        who = f"as {mistake.trainer} does, which {mistake.why}"
+        trainers.setdefault(mistake.tflops, []).append(who)
+    for tflops, known in trainers.items():
+        text = f"it takes a peak of {tflops:g} TFLOP/s, {'; or '.join(known)}"
+        yield achieved / tflops, text
+    for peak in ours.other_peaks:
+        text = f"it takes another source's peak of {peak.tflops:g} TFLOP/s ({peak.source})"
+        yield achieved / peak.tflops, text
+    if ours.peak is not None:
+        text = f"it takes the peak with sparsity, {2 * ours.peak.tflops:g} TFLOP/s"
+        yield achieved / ours.peak.tflops / 2, text
+    gpu = peaks_of(ours.gpu) if ours.gpu else None
+    for arithmetic in gpu.formats if gpu else ():
+        if arithmetic != ours.arithmetic and gpu:
+            peak = gpu.of(arithmetic)[0]
+            text = f"it takes the peak of {arithmetic}, {peak.tflops:g} TFLOP/s"
+            yield achieved / peak.tflops, text
+
+
+def _operations(ours: Mfu, flops: Flops) -> Iterator[tuple[float, str]]:
+    """Yield the MFU by other counts of the model's operations, and which."""
+    if ours.value is None:
+        return
+    part = (flops.attention_per_unit or 0.0) / flops.per_unit
+    if part and flops.attention == "full":
+        yield ours.value * (1 - part / 2), "it counts only the causal half of attention"
+    if part and flops.attention == "causal_halved":
+        yield ours.value * (1 + part), "it counts attention in full, not its causal half"
+    if part:
+        yield ours.value * (1 - part), "it leaves attention out"
+    text = "it counts what is computed again in the backward pass, which makes it an HFU"
+    yield ours.value * RECOMPUTED, text
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(one - other) <= SAME * abs(other)
