@@ -15,7 +15,7 @@ import stat
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 import msgspec
 
@@ -82,36 +82,37 @@ def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
 
     private: readable for its owner alone.
     """
-    number, beside = create_beside(path, private=private)
-    try:
-        with open(number, "wb", buffering=0) as file:  # noqa: PTH123 - it is open already
-            while content:
-                content = content[file.write(content) or 0 :]
-        beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
+    with in_place_of(path, private=private) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def in_place_of(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
+    """Open a file beside `path` to write; it takes its place, unless the block fails.
+
+    It is created under a name that nobody can have laid there, with the usual permissions, unlike
+    those of tempfile. OSError where it cannot be made.
+    """
+    beside = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.part")
+    mode = 0o600 if private else 0o666
+    with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        try:
+            yield file
+            file.close()
+            beside.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
 
 
 def unfinished(folder: Path, older_than_s: float) -> Iterator[Path]:
-    """Yield the files of `create_beside` that nobody has written to for so long: of killed runs."""
+    """Yield the files of `in_place_of` that nobody has written to for so long: of killed runs."""
     for path in folder.glob(".*.part") if folder.is_dir() else ():
         with contextlib.suppress(OSError):
             status = path.lstat()
             if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > older_than_s:
                 yield path
-
-
-def create_beside(path: Path, *, private: bool = False) -> tuple[int, Path]:
-    """Create a file beside `path`, open for writing, under a name that nobody can have laid there.
-
-    It gets the usual permissions, unlike those of tempfile, for it will be renamed. OSError where
-    it cannot be made.
-    """
-    beside = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    return os.open(beside, flags, 0o600 if private else 0o666), beside
 
 
 REMEDIES = {

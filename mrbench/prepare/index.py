@@ -10,14 +10,14 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
 from mrbench import files
 from mrbench.errors import UnavailableError
-from mrbench.files import create_beside
+from mrbench.files import in_place_of
 from mrbench.model.inputs import Environment
 from mrbench.prepare.environment.install import options_for, variables_for
 from mrbench.prepare.environment.interpreter import uv
@@ -152,23 +152,18 @@ def fetch(url: str, sha256: str, target: Path) -> None:
     if target.is_file() and file_digest(target, "sha256") == sha256:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    number, beside = create_beside(target)
-    os.close(number)
-    try:
-        actual = _patiently(url, beside)
+    with in_place_of(target) as out:
+        actual = _patiently(url, out)
         if actual != sha256:
             text = f"{url}: sha256 is {actual}, the index says {sha256}"
             raise UnavailableError(text, "find out who changed it")
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
-def _patiently(url: str, target: Path) -> str:
+def _patiently(url: str, out: IO[bytes]) -> str:
     """Download, again if that fails: the biggest are some hundred megabytes."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return download(url, target, None, MOST_BYTES, lambda _done, _total: None).sha256
+            return download(url, out, None, MOST_BYTES, lambda _done, _total: None).sha256
         except UnavailableError:
             if attempt == ATTEMPTS:
                 raise

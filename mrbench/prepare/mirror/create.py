@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
-from mrbench.files import create_beside, real_path
+from mrbench.files import in_place_of, real_path
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.prepare import weights
@@ -191,10 +191,5 @@ def _add_weights(
     used = weights.obtain(item, named if in_folder else weights_folder(mirror), say)
     target = folder / item.file
     target.parent.mkdir(parents=True, exist_ok=True)
-    number, beside = create_beside(target)
-    try:
-        with Path(used.path).open("rb") as source, open(number, "wb") as copy:  # noqa: PTH123 - it is open already
-            shutil.copyfileobj(source, copy)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with Path(used.path).open("rb") as source, in_place_of(target) as copy:
+        shutil.copyfileobj(source, copy)

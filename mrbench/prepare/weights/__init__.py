@@ -4,7 +4,6 @@ Where upstream publishes no digest, the first file seen is the reference (first_
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 from mrbench import locks
 from mrbench.errors import UnavailableError
-from mrbench.files import create_beside, home, mark_used
+from mrbench.files import home, in_place_of, mark_used
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.model.job import UsedWeights
@@ -124,8 +123,6 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
     from mrbench.prepare.weights.download import download  # noqa: PLC0415 - few runs fetch anything
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    number, beside = create_beside(path)
-    os.close(number)
     shown = time.monotonic()
 
     def tell(done: int, total: int | None) -> None:
@@ -136,20 +133,17 @@ def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
             progress(f"fetching weights {item.file}: {size_text(done)}{of}")
 
     failures = []
-    try:
+    with in_place_of(path) as out:
         for url in map(secure, (item.url, *item.other_urls)):
             progress(f"fetching weights {item.file} from {url}")
             try:
-                digests = download(url, beside, item.size_bytes, MOST_BYTES, tell)
+                digests = download(url, out, item.size_bytes, MOST_BYTES, tell)
             except UnavailableError as exc:
                 failures.append(str(exc))
                 continue
-            fault = _wrong_size(item, beside.stat().st_size, url) or _wrong_sum(item, digests, url)
+            fault = _wrong_size(item, out.tell(), url) or _wrong_sum(item, digests, url)
             if fault:
                 raise UnavailableError(fault.text, fault.remedy)
-            beside.replace(path)
             return url
-    finally:
-        beside.unlink(missing_ok=True)
-    remedy = "try again, or get them elsewhere and name their folder with --weights DIR"
-    raise UnavailableError("; ".join(failures), remedy, key=f"weights {item.file}")
+        remedy = "try again, or get them elsewhere and name their folder with --weights DIR"
+        raise UnavailableError("; ".join(failures), remedy, key=f"weights {item.file}")

@@ -94,13 +94,13 @@ class _OnlyToHttps(urllib.request.HTTPRedirectHandler):
 
 
 def download(
-    url: str, target: Path, size_bytes: int | None, most_bytes: int, tell: Tell
+    url: str, out: IO[bytes], size_bytes: int | None, most_bytes: int, tell: Tell
 ) -> Digests:
-    """Write what the URL gives to `target`; tell(bytes so far, bytes in all) on the way.
+    """Write what the URL gives over `out`; tell(bytes so far, bytes in all) on the way.
 
     size_bytes: what it must have, where that is known; most_bytes: the limit in any case. Proxies
     and certificates are those of the environment (HTTPS_PROXY, SSL_CERT_FILE).
-    UnavailableError says why it cannot be had; `target` may then hold a part of it.
+    UnavailableError says why it cannot be had; `out` may then hold a part of it.
     """
     try:
         with _open(url) as answer:
@@ -109,7 +109,7 @@ def download(
                 raise UnavailableError(f"{url}: has {total} bytes, upstream's have {size_bytes}")
             if total is None and not getattr(answer, "chunked", False):
                 raise UnavailableError(f"{url}: the server does not tell its size")
-            return _copy(url, answer, target, total, most_bytes, tell)
+            return _copy(url, answer, out, total, most_bytes, tell)
     except urllib.error.HTTPError as exc:
         exc.close()
         raise UnavailableError(f"{url}: the server answers {exc.code} {exc.reason}") from exc
@@ -122,7 +122,7 @@ def download(
     except TimeoutError as exc:
         raise UnavailableError(f"{url}: silent for {SILENCE_LIMIT_S:g} s") from exc
     except OSError as exc:
-        raise UnavailableError(f"{url}: cannot be fetched to {target} ({exc.strerror})") from exc
+        raise UnavailableError(f"{url}: cannot be fetched to {out.name} ({exc.strerror})") from exc
 
 
 def _open(url: str) -> io.BufferedReader | http.client.HTTPResponse:
@@ -155,7 +155,7 @@ def _announced(answer: io.BufferedReader | http.client.HTTPResponse) -> int | No
 def _copy(  # noqa: PLR0917 - one step of download
     url: str,
     answer: io.BufferedReader | http.client.HTTPResponse,
-    target: Path,
+    out: IO[bytes],
     total: int | None,
     most_bytes: int,
     tell: Tell,
@@ -163,22 +163,24 @@ def _copy(  # noqa: PLR0917 - one step of download
     hashing, done = Hashing(), 0
     began_s = looked_s = time.monotonic()
     before = 0
-    with target.open("wb") as out:
-        while block := answer.read1(CHUNK_BYTES):  # read() would wait for all of it
-            out.write(block)
-            hashing.update(block)
-            done += len(block)
-            if done > most_bytes:
-                raise UnavailableError(f"{url}: has more than {most_bytes} bytes")
-            tell(done, total)
-            now_s = time.monotonic()
-            if now_s - began_s > LIMIT_S:
-                raise UnavailableError(f"{url}: {done} bytes in {LIMIT_S / 3600:g} hours")
-            if now_s - looked_s > SLOW_S:
-                if done - before < LEAST_BYTES:
-                    rate = (done - before) / (now_s - looked_s)
-                    raise UnavailableError(f"{url}: too slow, {rate:.0f} bytes in a second")
-                looked_s, before = now_s, done
+    out.seek(0)
+    out.truncate()
+    while block := answer.read1(CHUNK_BYTES):  # read() would wait for all of it
+        out.write(block)
+        hashing.update(block)
+        done += len(block)
+        if done > most_bytes:
+            raise UnavailableError(f"{url}: has more than {most_bytes} bytes")
+        tell(done, total)
+        now_s = time.monotonic()
+        if now_s - began_s > LIMIT_S:
+            raise UnavailableError(f"{url}: {done} bytes in {LIMIT_S / 3600:g} hours")
+        if now_s - looked_s > SLOW_S:
+            if done - before < LEAST_BYTES:
+                rate = (done - before) / (now_s - looked_s)
+                raise UnavailableError(f"{url}: too slow, {rate:.0f} bytes in a second")
+            looked_s, before = now_s, done
+    out.flush()
     if total not in (None, done):  # read() is silent when the connection breaks
         raise UnavailableError(f"{url}: the connection broke after {done} of {total} bytes")
     return hashing.digests()

@@ -4,7 +4,6 @@ masking.py: what hides them; copy.py: the folder without them; crate.py: the RO-
 """
 
 import calendar
-import contextlib
 import getpass
 import gzip
 import itertools
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from mrbench import files
 from mrbench.errors import CheckFailed, MrbenchError
-from mrbench.files import create_beside
+from mrbench.files import in_place_of, refusal
 from mrbench.measure.log.blocks import read_blocks
 from mrbench.model.record import RunRecord
 from mrbench.record import rundir
@@ -131,33 +130,18 @@ def _me() -> set[str]:
 def _write(folder: RunDir, record: RunRecord, out: Path) -> None:
     """Write a .tar.gz that depends on the files alone: sorted, no owner, the record's time."""
     names = [*rundir.names_in(folder), "record.json"]
-    try:
-        number, beside = create_beside(out)
-    except OSError as exc:
-        raise _unwritable(out, exc) from exc
-    try:
-        with (
-            open(number, "wb") as raw,  # noqa: PTH123 - it is open already
-            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream,
-            tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
-        ):
-            for name in sorted(names):
-                member = tarfile.TarInfo(f"{record.id}/{name}")
-                member.mode, member.mtime = 0o644, _time_s(record.started)
-                member.size = (folder.path / name).stat().st_size
-                with (folder.path / name).open("rb") as content:
-                    archive.addfile(member, content)
-        beside.rename(out)
-    except OSError as exc:
-        raise _unwritable(out, exc) from exc
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-
-
-def _unwritable(out: Path, exc: OSError) -> MrbenchError:
-    text = f"cannot be written ({exc.strerror})"
-    return MrbenchError(text, "make room there, or name another file", file=out)
+    with (
+        refusal("written", out, "make room there, or name another file"),
+        in_place_of(out) as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in sorted(names):
+            member = tarfile.TarInfo(f"{record.id}/{name}")
+            member.mode, member.mtime = 0o644, _time_s(record.started)
+            member.size = (folder.path / name).stat().st_size
+            with (folder.path / name).open("rb") as content:
+                archive.addfile(member, content)
 
 
 def _time_s(started: str) -> int:
