@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrbench.console import gauges
-from mrbench.console.frame import State, compose
-from mrbench.console.gauges import Gauge
-from mrbench.console.meters import ASCII, UTF8
+from mrbench.console.live import State, compose
+from mrbench.console.meters import ASCII, UTF8, Gauge, read_gauges
 from mrbench.console.plain import duration
 from mrbench.model.inputs import Window
 from mrbench.model.reporter import RunProgress
@@ -116,14 +114,14 @@ SOUND = sample({"GPU-a": {"utilisation_percent": 97, "temperature_c": 71}})
 
 def test_the_last_whole_line_counts(tmp_path: Path) -> None:
     path = tmp_path / "telemetry.jsonl"
-    assert gauges.read_gauges(path, 1) == ()
+    assert read_gauges(path, 1) == ()
     older = SOUND.replace("97", "96")
     path.write_text(f'{HEADER}\n{older}\n{SOUND}\n{{"problem": "none"}}\n{SOUND[:20]}')
-    (gauge,) = gauges.read_gauges(path, 1)
+    (gauge,) = read_gauges(path, 1)
     assert (gauge.index, gauge.utilisation, gauge.temperature_c) == (2, 0.97, 71)
     assert gauge.power_w is None
     os.utime(path, (0, 0))
-    assert gauges.read_gauges(path, 1) == (), "what is old is not what is now"
+    assert read_gauges(path, 1) == (), "what is old is not what is now"
 
 
 @given(
@@ -147,5 +145,5 @@ def test_whatever_telemetry_says_is_survived(line: bytes) -> None:
     now = state(0, None)
     for text in (line, HEADER.encode() + b"\n" + line, line + b"\n" + SOUND.encode()):
         path.write_bytes(text + b"\n")
-        now.gauges = gauges.read_gauges(path, 1)
+        now.gauges = read_gauges(path, 1)
         assert compose(now, 79, 23, ASCII)
