@@ -53,22 +53,19 @@ def pack(run: Opened, out: Path, *, ro_crate: bool = False) -> RunRecord:
             "restore the run",
         )
     secrets, names, left = _masks(run, record)
-    with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
-        folder = RunDir(Path(temporary) / "all" / record.id)
-        packed = masked_copy(run, folder, (*secrets, *names), left, ro_crate=ro_crate)
-        if _mismatch(Opened(folder, "", is_archive=True)):
-            left = (*left, "host and user names in texts (the log would read otherwise)")
-            folder = RunDir(Path(temporary) / "secrets" / record.id)
-            packed = masked_copy(run, folder, tuple(secrets), left, ro_crate=ro_crate)
+    otherwise = (*left, "host and user names in texts (the log would read otherwise)")
+    for masks, told in (((*secrets, *names), left), (tuple(secrets), otherwise)):
+        with tempfile.TemporaryDirectory(prefix="mrbench-") as temporary:
+            folder = RunDir(Path(temporary) / record.id)
+            packed = masked_copy(run, folder, masks, told, ro_crate=ro_crate)
             changed = _mismatch(Opened(folder, "", is_archive=True))
-            if changed:
-                raise MrbenchError(
-                    f"{run.called}: without its secrets the files would say something else"
-                    f" ({changed})",
-                    "train again without secrets in the output",
-                )
-        _write(folder, packed, out)
-    return packed
+            if not changed:
+                _write(folder, packed, out)
+                return packed
+    raise MrbenchError(
+        f"{run.called}: without its secrets the files would say something else ({changed})",
+        "train again without secrets in the output",
+    )
 
 
 def _mismatch(run: Opened) -> str | None:

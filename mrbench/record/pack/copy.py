@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def masked_copy(
     The record keeps the format that it has. left: what cannot be masked, and why. ro_crate: with
     ro-crate-metadata.json.
     """
-    masked: dict[str, Masked] = {}
+    found: dict[str, Counter[str]] = {}  # what was hidden in which file
     originals: dict[str, FileDigest] = {}
     for path in files_of(run):
         old = path.relative_to(run.folder.path).as_posix()
@@ -49,13 +50,16 @@ def masked_copy(
             left = (*left, f"{new} (no text: not looked through)")
             shutil.copyfile(path, target)
             continue
-        counts = (_mask_plan if old == "plan.json" else _mask_file)(path, target, masks)
-        _note(masked, counts, new)
-        if counts or old != new:
+        found[new] = (_mask_plan if old == "plan.json" else _mask_file)(path, target, masks)
+        if found[new] or old != new:
             originals[new] = rundir.describe(path)
     content = json.loads(rundir.read_bytes(run.folder.record))
-    hidden, counts = _masked_value({k: v for k, v in content.items() if k not in UNTOUCHED}, masks)
-    _note(masked, counts, "record.json")
+    rest = {key: value for key, value in content.items() if key not in UNTOUCHED}
+    hidden, found["record.json"] = _masked_value(rest, masks)
+    masked = {
+        kind: Masked(count=count, files=tuple(sorted(n for n in found if kind in found[n])))
+        for kind, count in sum(found.values(), Counter[str]()).items()
+    }
     original = rundir.describe(run.folder.record)
     packed = Packed(
         mrbench=__version__,
@@ -91,14 +95,7 @@ def is_binary(path: Path) -> bool:
         return start.startswith(GZIP) or b"\0" in start
 
 
-def _note(masked: dict[str, Masked], counts: Mapping[str, int], name: str) -> None:
-    for kind, count in counts.items():
-        before = masked.get(kind, Masked(count=0, files=()))
-        files = tuple(sorted({*before.files, name}))
-        masked[kind] = Masked(count=before.count + count, files=files)
-
-
-def _mask_plan(path: Path, target: Path, masks: tuple[Mask, ...]) -> dict[str, int]:
+def _mask_plan(path: Path, target: Path, masks: tuple[Mask, ...]) -> Counter[str]:
     """Mask value by value, as in the record, so that both still agree."""
     plan, counts = _masked_value(json.loads(path.read_bytes()), masks)
     text = json.dumps(plan, sort_keys=True, indent=1) + "\n"
@@ -106,14 +103,13 @@ def _mask_plan(path: Path, target: Path, masks: tuple[Mask, ...]) -> dict[str, i
     return counts
 
 
-def _mask_file(path: Path, target: Path, masks: tuple[Mask, ...]) -> dict[str, int]:
-    total: dict[str, int] = {}
+def _mask_file(path: Path, target: Path, masks: tuple[Mask, ...]) -> Counter[str]:
+    total = Counter[str]()
     with target.open("wb") as out:
         for _, block in read_blocks(path):
             text, counts = masking.apply(masks, block)
             out.write(text)
-            for kind, count in counts.items():
-                total[kind] = total.get(kind, 0) + count
+            total += counts
     return total
 
 
@@ -122,26 +118,24 @@ def _masked_name(name: str, masks: tuple[Mask, ...]) -> str:
     return text.decode("utf-8", "surrogateescape").replace("*", "x") if b"*" in text else name
 
 
-def _masked_value(value: Any, masks: tuple[Mask, ...], key: str = "") -> tuple[Any, dict[str, int]]:  # noqa: ANN401 - whatever JSON holds
+def _masked_value(value: Any, masks: tuple[Mask, ...], key: str = "") -> tuple[Any, Counter[str]]:  # noqa: ANN401 - whatever JSON holds
     """Mask each text in a tree of values; a variable's by its name, a host's by its key."""
-    counts: dict[str, int] = {}
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
         own = masking.SECRET if is_secret(key) else HOST if _names_host(key) else None
         if own and value:
-            return "*" * len(raw), {own: 1}
+            return "*" * len(raw), Counter([own])
         text, counts = masking.apply(masks, raw)
         return text.decode("utf-8", "surrogatepass"), counts
+    counts = Counter[str]()
     if not isinstance(value, dict | list):
         return value, counts
-    pairs = value.items() if isinstance(value, dict) else (("", item) for item in value)
-    parts = []
-    for name, item in pairs:
+    masked = []
+    for name, item in value.items() if isinstance(value, dict) else (("", item) for item in value):
         part, inner = _masked_value(item, masks, str(name))
-        parts.append((name, part))
-        for kind, count in inner.items():
-            counts[kind] = counts.get(kind, 0) + count
-    return (dict(parts) if isinstance(value, dict) else [part for _, part in parts]), counts
+        masked.append((name, part))
+        counts += inner
+    return dict(masked) if isinstance(value, dict) else [part for _, part in masked], counts
 
 
 def _names_host(key: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote
@@ -58,7 +59,12 @@ class Mask(NamedTuple):
 
     kind: str
     pattern: re.Pattern[bytes]
-    fits: Callable[[re.Match[bytes]], bool] | None = None
+    fits: Callable[[re.Match[bytes]], bool] = lambda _: True
+
+    def found(self, text: bytes) -> Iterator[tuple[int, int]]:
+        """Yield from where to where each thing to hide stands in a text."""
+        group = "it" if "it" in self.pattern.groupindex else 0
+        yield from (m.span(group) for m in self.pattern.finditer(text) if self.fits(m))
 
 
 def _assigned(match: re.Match[bytes]) -> bool:
@@ -78,28 +84,22 @@ PATTERNS = (
 )
 
 
-def apply(masks: Iterable[Mask], text: bytes) -> tuple[bytes, dict[str, int]]:
+def apply(masks: Iterable[Mask], text: bytes) -> tuple[bytes, Counter[str]]:
     """Hide all that the masks match; return the text, as long as before, and counts by kind."""
-    counts: dict[str, int] = {}
+    counts = Counter[str]()
     for mask in masks:
         hidden = bytearray(text)
-        for match in mask.pattern.finditer(text):
-            if mask.fits and not mask.fits(match):
-                continue
-            first, last = match.span("it" if "it" in mask.pattern.groupindex else 0)
+        for first, last in mask.found(text):
             if hidden[first:last].strip(b"*"):
                 hidden[first:last] = b"*" * (last - first)
-                counts[mask.kind] = counts.get(mask.kind, 0) + 1
+                counts[mask.kind] += 1
         text = bytes(hidden)
     return text, counts
 
 
 def secrets_in(text: bytes) -> Iterator[bytes]:
     """Yield what the patterns find: it may stand elsewhere too, without its name."""
-    for mask in PATTERNS:
-        for match in mask.pattern.finditer(text):
-            if not mask.fits or mask.fits(match):
-                yield match["it" if "it" in mask.pattern.groupindex else 0]
+    return (text[first:last] for mask in PATTERNS for first, last in mask.found(text))
 
 
 def users_in(text: bytes) -> Iterator[bytes]:
