@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lesser import NOWHERE, bare_path, only, put, resolved
-from mrbench.doctor import containers
+from mrbench.doctor import tools
 from toy import edit, make_suite
 
 
@@ -24,11 +24,11 @@ def bare(tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_docker_and_slurm(toy: Path, bare: Path) -> None:
     assert bare.is_dir()
-    told = only(containers.docker([resolved(toy)], NOWHERE))
+    told = only(tools.docker([resolved(toy)], NOWHERE))
     assert (told.outcome, told.text) == ("ok", "not installed; no chosen recipe needs it")
-    assert "not here" in only(containers.slurm([], NOWHERE)).text
+    assert "not here" in only(tools.slurm([], NOWHERE)).text
     edit(toy, "kind: current", "kind: image\n  image: debian:12")
-    told = only(containers.docker([resolved(toy)], NOWHERE))
+    told = only(tools.docker([resolved(toy)], NOWHERE))
     assert (told.outcome, told.implementations) == ("note", ("toy",))
     assert "install Docker" in told.remedy
 
@@ -39,7 +39,7 @@ def test_a_docker_whose_engine_does_not_answer(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     edit(toy, "kind: current", "kind: image\n  image: debian:12")
-    told = only(containers.docker([resolved(toy)], NOWHERE))
+    told = only(tools.docker([resolved(toy)], NOWHERE))
     assert told.outcome == "note"
     assert "no engine answers (" in told.text
     assert "start it" in told.remedy
@@ -58,7 +58,7 @@ def test_an_engine_that_answers(
     edit(toy, "kind: current", "kind: image\n  image: debian:12")
     if gpu:
         edit(toy.parent / "suite.yaml", "accelerator: cpu", "accelerator: gpu")
-    told = only(containers.docker([resolved(toy)], NOWHERE))
+    told = only(tools.docker([resolved(toy)], NOWHERE))
     assert told.outcome == outcome
     assert told.text.startswith("engine 28.2.2, with")
 
@@ -66,4 +66,4 @@ def test_an_engine_that_answers(
 def test_slurm_and_its_job_are_told(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(bare, "sinfo", "--version>slurm 22.05.8")  # a cluster is more than a test can have
     monkeypatch.setenv("SLURM_JOB_ID", "17")
-    assert only(containers.slurm([], NOWHERE)).text == "slurm 22.05.8, sinfo here, within job 17"
+    assert only(tools.slurm([], NOWHERE)).text == "slurm 22.05.8, sinfo here, within job 17"

@@ -5,7 +5,7 @@ An item that says `no`, `not` or `without` asks for nothing.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from mrbench.model.inputs import Environment
 
@@ -23,14 +23,14 @@ _NOT = re.compile(r"\b(no|not|without)\b", re.IGNORECASE)
 _NUMBER = r"(\d+(?:\.\d+)*)"
 
 
-def programs(env: Environment) -> dict[str, str]:
-    """Return the programs that must be there to make it, each with the item that says so."""
-    return _named(env.system, PROGRAMS)
+def programs(env: Environment) -> Sequence[str]:
+    """Return the programs that must be there to make it."""
+    return _named(env, PROGRAMS)
 
 
-def libraries(env: Environment) -> dict[str, str]:
-    """Return the packages of shared libraries, each with the item that says so."""
-    return _named(env.system, LIBRARIES)
+def libraries(env: Environment) -> Sequence[str]:
+    """Return the packages of shared libraries."""
+    return _named(env, LIBRARIES)
 
 
 def driver(env: Environment) -> str | None:
@@ -72,19 +72,14 @@ def within(text: str, lowest: str, highest: str) -> bool:
     return version(lowest) <= version(text) and version(text)[: len(end)] <= end
 
 
-def _named(items: Iterable[str], known: Iterable[str]) -> dict[str, str]:
-    vocabulary = set(known)
-    return {
-        word: item
-        for item in items
-        if not _NOT.search(item)
-        for word in _WORD.findall(item)
-        if word in vocabulary
-    }
+def _named(env: Environment, known: Container[str]) -> Sequence[str]:
+    words = (word for item in _items(env) for word in _WORD.findall(item) if word in known)
+    return tuple(dict.fromkeys(words))
 
 
 def _search(env: Environment, pattern: str) -> Iterator[re.Match[str]]:
-    for item in env.system:
-        match = None if _NOT.search(item) else re.search(pattern, item)
-        if match:
-            yield match
+    return filter(None, (re.search(pattern, item) for item in _items(env)))
+
+
+def _items(env: Environment) -> Iterator[str]:
+    return (item for item in env.system if not _NOT.search(item))

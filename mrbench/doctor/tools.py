@@ -1,4 +1,4 @@
-"""Programs that a run starts, and those that making an environment needs."""
+"""Programs that a run starts, and those that making an environment needs; Docker and Slurm."""
 
 import os
 import re
@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from mrbench.doctor import stated
-from mrbench.doctor.base import Plans, of_plan
+from mrbench.doctor.base import Plans, names, of_plan
 from mrbench.doctor.inputs import installed
-from mrbench.model.finding import Finding
+from mrbench.model.finding import Finding, Outcome
 from mrbench.model.places import Places
 
 ANSWER_S = 10.0
@@ -25,20 +27,26 @@ REMEDIES = {
     "mpicxx": "install Open MPI with its headers (on Debian: apt-get install libopenmpi-dev)",
     "nvcc": "install the CUDA toolkit that the recipe names, and set CUDA_HOME",
 }
+GPU_RUNTIME, GPU_HOOK = "nvidia", "nvidia-container-runtime-hook"  # either serves --gpus
+
+
+class EngineInfo(msgspec.Struct, frozen=True, rename="pascal"):
+    """The part of `docker info` that is used; an engine that does not answer has no version."""
+
+    server_version: str | None = None
+    server_errors: tuple[str, ...] | None = None
+    runtimes: dict[str, object] | None = None
 
 
 def programs(plans: Plans, _places: Places) -> Iterator[Finding]:
     """Refuse a run whose programs are missing, including those that build its environment."""
     for plan in plans:
         word = plan.command[0]
-        needed = {} if "{" in word or os.sep in word else {word: ""}
-        if not installed(plan):
-            needed |= stated.programs(plan.environment)
-        for name in ("git", *needed):
-            text = _lack(name)
-            if text:
-                remedy = REMEDIES.get(name, "install it")
-                yield of_plan(plan, name, "failed", text, remedy)
+        starts = () if "{" in word or os.sep in word else (word,)
+        makes = () if installed(plan) else stated.programs(plan.environment)
+        for name in dict.fromkeys(("git", *starts, *makes)):
+            if text := _lack(name):
+                yield of_plan(plan, name, "failed", text, REMEDIES.get(name, "install it"))
 
 
 def _lack(name: str) -> str:
@@ -124,6 +132,61 @@ def libraries(plans: Plans, _places: Places) -> Iterator[Finding]:
             yield of_plan(plan, "libraries", "note", text, remedy)
         elif packages:
             yield of_plan(plan, "libraries", "ok", ", ".join(packages))
+
+
+def docker(plans: Plans, _places: Places) -> list[Finding]:
+    """Report whether Docker is installed, its engine answers and it can use GPUs."""
+    wanting = [plan for plan in plans if plan.environment.kind == "image"]
+    unneeded = "" if wanting else "; no chosen recipe needs it"
+    outcome: Outcome = "note" if wanting else "ok"
+    place = shutil.which("docker")
+    engine, why = _engine(place) if place else (None, "")
+    if place is None:
+        text = "not installed"
+        remedy = "install Docker Engine (on Debian: apt-get install docker.io)"
+    elif engine is None:
+        text = "no engine answers" + (f" ({why})" if wanting else "")
+        remedy = "start it, and let this user into the group docker"
+    else:
+        known = GPU_RUNTIME in (engine.runtimes or {}) or shutil.which(GPU_HOOK)
+        text = f"engine {engine.server_version}, {'with' if known else 'without'} GPU runtime"
+        remedy = "install the NVIDIA Container Toolkit: nvidia-ctk runtime configure"
+        if known or not any(plan.accelerator == "gpu" for plan in wanting):
+            outcome = "ok"
+    remedy = remedy if outcome == "note" else ""
+    return [Finding("Docker", outcome, f"{text}{unneeded}", remedy, names(wanting))]
+
+
+def slurm(_plans: Plans, _places: Places) -> list[Finding]:
+    """Report whether this machine belongs to a Slurm cluster."""
+    there = [name for name in ("sinfo", "srun", "sbatch") if shutil.which(name)]
+    if not there:
+        return [Finding("Slurm", "ok", "not here; runs start on this machine")]
+    version = answer("sinfo", "--version") if "sinfo" in there else ""
+    job = os.environ.get("SLURM_JOB_ID")
+    where = f"within job {job}" if job else "runs start on this machine, in no job"
+    text = ", ".join([version] * bool(version) + [f"{' and '.join(there)} here", where])
+    return [Finding("Slurm", "ok", text)]
+
+
+def _engine(place: str) -> tuple[EngineInfo | None, str]:
+    """Ask the engine; without a version, return None and the first line of its answer."""
+    try:
+        done = ask(place, "info", "--format", "{{json .}}")
+        info = msgspec.json.decode(done.stdout, type=EngineInfo)
+    except subprocess.TimeoutExpired:
+        return None, f"nothing in {ANSWER_S:g} s"
+    except OSError as exc:
+        return None, str(exc.strerror)
+    except msgspec.DecodeError:
+        return None, _first_line(done.stderr)
+    if info.server_version:
+        return info, ""
+    return None, _first_line("\n".join(info.server_errors or [done.stderr]))
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
 
 
 def where(name: str) -> str | None:

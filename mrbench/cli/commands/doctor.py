@@ -9,6 +9,9 @@ from mrbench.cli.arguments import add_choice, add_gpus, add_json, add_runs, prin
 from mrbench.cli.commands import Command
 from mrbench.console.report import print_report
 from mrbench.doctor import diagnosis
+from mrbench.errors import UnavailableError
+from mrbench.model.finding import by_subject, count
+from mrbench.text import counted
 
 COMMAND = Command(
     group="Get ready and clean up",
@@ -37,9 +40,22 @@ def main(args: argparse.Namespace) -> int:
     plans = [plan for plan, _ in planned]
     findings = diagnosis.examine(plans, places)
     findings += [replace(f, outcome="note", subject="recipes") for f in left_out]
+    failed, notes = count(findings, "failed"), count(findings, "note")
+    suites = list(dict.fromkeys(plan.suite for plan in plans))
+    chosen = [plan.implementation for plan in plans]
     if args.json:
-        print_json(diagnosis.as_json(plans, findings))
-        return diagnosis.exit_code(findings)
-    shown, verdict = diagnosis.shown(plans, findings), diagnosis.verdict(findings)
-    print_report(diagnosis.title(plans), shown, verdict)
-    return diagnosis.exit_code(findings)
+        groups = dict.fromkeys(diagnosis.GROUPS, ()) | by_subject(findings)
+        shown = {name: [f.plain() for f in members] for name, members in groups.items()}
+        answer = {"suites": suites, "implementations": chosen, "refused": bool(failed)}
+        print_json(answer | {"groups": shown})
+    else:
+        title = f"mrbench doctor: can a run of {', '.join(chosen)} (suite {', '.join(suites)})"
+        # what concerns all chosen recipes names none
+        unnamed = (
+            replace(f, implementations=()) if set(f.implementations) == set(chosen) else f
+            for f in findings
+        )
+        noted = counted(notes, "note") if notes else "no notes"
+        would = f"be refused: {failed} failed, {noted}" if failed else f"start; {noted}"
+        print_report(f"{title} start here?", unnamed, f"A run would {would}.")
+    return UnavailableError.exit_code if failed else 0
