@@ -5,7 +5,7 @@ machines of one kind may differ within a series: they are what may explain a cha
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -65,7 +65,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     detectable_newest: float | None
 
 
-def histories(records: Sequence[RunRecord]) -> list[History]:
+def histories(records: Iterable[RunRecord]) -> list[History]:
     """Return the history of each series, in order of names; without one where no run counts.
 
     Runs of A/B tests are left out: they go back to old commits in turns with new ones.

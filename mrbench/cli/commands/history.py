@@ -17,7 +17,7 @@ from mrbench.record import listing, rundir
 from mrbench.record.archive import identity
 from mrbench.results.compare import faster
 from mrbench.results.history import Change, History, histories
-from mrbench.text import counted, one_line
+from mrbench.text import counted, first_few, one_line
 
 COMMAND = Command(
     group="Look at runs",
@@ -48,18 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Print the history of each series of runs that may be compared."""
     names = args.name or chosen_suites(args.runs)
-    records = [record for name in names for record in _records(name, args.runs)]
-    found = histories(list({identity(record): record for record in records}.values()))
+    records = {identity(r): r for name in names for r in _records(name, args.runs)}
+    found = histories(records.values())
     if args.json:
         print_json(found)
-    elif not found:
+        return 0
+    if not found:
         text = "no run here has a valid number; runs of ab and bisect do not count"
         raise MrbenchError(text, "`mrbench runs` lists all")
-    else:
-        for i, series in enumerate(found):
-            print("\n" * bool(i), end="")
-            findings = [f for change in series.changes for f in _findings(series, change)]
-            print_report(_title(series), findings, _last(series))
+    for i, series in enumerate(found):
+        print("\n" * bool(i), end="")
+        findings = [f for change in series.changes for f in _findings(series, change)]
+        print_report(_title(series), findings, _last(series))
     return 0
 
 
@@ -85,32 +85,29 @@ def _title(series: History) -> str:
     return one_line(f"{text}, window {series.window}, {series.hardware}")
 
 
-def _findings(series: History, change: Change) -> Iterator[Finding]:
-    """Yield what changed, and for each part what differs; the subject is the first run after it."""
+def _findings(series: History, change: Change) -> list[Finding]:
+    """Return what changed, and for each part what differs; the subject is the run after it."""
     ends = [series.runs[i] for i in (change.before, change.after)]
     between = " and ".join(f"{run.id} (commit {run.commit[:10]})" for run in ends)
     size = f"{faster(change.ratio)} (ratio {change.ratio:.4f}, 95 % interval"
     size += f" {change.low_ratio:.4f} to {change.high_ratio:.4f}; p {change.p:.1g})"
     lines = {"drift" if change.gradual else "step": f"{size} between {between}"}
     for part, differences in change.differences.items():
-        more = len(differences) - MOST
-        lines[part] = "; ".join(map(str, differences[:MOST]))
-        lines[part] += f"; and {more} more, which --json lists" if more > 0 else ""
+        lines[part] = first_few([str(d) for d in differences], MOST, "; ", "; and")
     if not change.differences:
         lines["unexplained"] = "the records of these two runs show no difference"
-    for topic, text in lines.items():
-        subject = f"before {series.runs[change.at].started}"
-        yield Finding(topic, "note", text, subject=subject)
+    subject = f"before {series.runs[change.at].started}"
+    return [Finding(topic, "note", text, subject=subject) for topic, text in lines.items()]
 
 
 def _last(series: History) -> str:
-    changes, count = series.changes, len(series.runs)
-    said = f"{counted(len(changes), 'change')}." if changes else "No change is shown."
+    said = f"{counted(len(series.changes), 'change')}." if series.changes else "No change is shown."
     if series.noise is None or series.detectable is None or series.detectable_newest is None:
-        few = f" {2 * LEAST} runs are needed; there are {count}." * (count < 2 * LEAST)
-        return said + few
+        count = len(series.runs)
+        return said + f" {2 * LEAST} runs are needed; there are {count}." * (count < 2 * LEAST)
+    since = " since" * bool(series.changes)
     return (
         f"{said} Noise from run to run is {100 * series.noise:.2g} %: a slowdown of"
-        f" {100 * series.detectable:.1f} % in the middle of the runs{' since' * bool(changes)}, or"
-        f" of {100 * series.detectable_newest:.1f} % in the newest {LEAST}, would mostly be found."
+        f" {100 * series.detectable:.1f} % in the middle of the runs{since}, or of"
+        f" {100 * series.detectable_newest:.1f} % in the newest {LEAST}, would mostly be found."
     )
