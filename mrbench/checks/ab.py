@@ -8,8 +8,10 @@ test: nothing is known of how fast it is.
 
 import functools
 import secrets
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
+from statistics import geometric_mean
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -28,12 +30,14 @@ from mrbench.model.record import RunRecord, Series, Turn
 from mrbench.prepare import run_copy
 from mrbench.prepare.job import prepare
 from mrbench.recipe.load import RecipeFile
-from mrbench.record import rundir
+from mrbench.record import listing, rundir
 from mrbench.results.compare import no_number
+from mrbench.results.rows import rounding
 from mrbench.run.cycle import Runs
 
 TRIES = 3  # of one run that a rule of its suite makes invalid
-SIDES = ("old", "new")
+SideName = Literal["old", "new"]
+SIDES: tuple[SideName, SideName] = ("old", "new")
 ELSEWHERE = "the baseline was made elsewhere, so its noise is not used: "
 
 
@@ -60,22 +64,17 @@ class Pairs(msgspec.Struct):
         """Judge the complete pairs, if there are any."""
         if not self.complete:
             return None
-        each = [[r.throughput or 0.0 for r in side] for side in (self.old, self.new)]
-        roundings = [r.measurement.rounding for r in (*self.old, *self.new) if r.measurement]
-        known = [bound for bound in roundings if bound and 0 <= bound < 1]
-        old, new = (rates[: self.complete] for rates in each)
-        return judge(old, new, terms, rounding=max(known, default=0.0))
+        runs = self.old[: self.complete], self.new[: self.complete]
+        old, new = ([run.throughput or 0.0 for run in side] for side in runs)
+        return judge(old, new, terms, rounding=max(map(rounding, (*self.old, *self.new))))
 
 
 class StoppedError(MrbenchError):
     """The test ends without an answer: a run failed, or is invalid each time."""
 
-    @classmethod
-    def with_code(cls, text: str, remedy: str, code: int) -> "StoppedError":
-        """Return the error that ends the command with this exit code: the failed run's own."""
-        error = cls(text, remedy)
-        error.exit_code = code
-        return error
+    def __init__(self, text: str, remedy: str, code: int = MrbenchError.exit_code) -> None:
+        super().__init__(text, remedy)
+        self.exit_code = code  # that of the run that failed
 
 
 class AbTest:
@@ -84,33 +83,27 @@ class AbTest:
     def __init__(
         self, old: Side, new: Side, terms: Terms, entry: BaselineEntry | None = None
     ) -> None:
-        self.sides = {"old": old, "new": new}
+        self.sides: dict[SideName, Side] = {"old": old, "new": new}
         self.terms, self.pairs = terms, Pairs([], [])
         self.judgement: Judgement | None = None  # in the end, if the two may be compared
         self.stopped: str | None = None  # the side that ended the test without an answer
         self.name = f"{rundir.stamp()}-{secrets.token_hex(3)}"
         self._entry = entry
         self._runs = 0
-
-    @property
-    def labels(self) -> tuple[str, str]:
-        """What users call the two."""
-        return self.sides["old"].label, self.sides["new"].label
+        self._subject = f"{new.plan.suite}/{new.plan.implementation}"
 
     def go_on(self, places: Places) -> None:
         """Take the pairs of the newest such test in the folder of runs; RecipeError without one."""
-        known = _latest(places, self.sides["old"].plan, self.sides["new"].plan)
-        if not known:
+        known = _latest(places, {name: side.plan for name, side in self.sides.items()})
+        turn = known[-1].turn if known else None
+        if turn is None:
             raise RecipeError(
                 f"--resume: no earlier test of these two in {places.runs}", "leave it out"
             )
-        turn = known[-1].turn
-        if turn and (turn.margin, turn.max_pairs) != (self.terms.margin, self.terms.max_pairs):
+        if (turn.margin, turn.max_pairs) != (self.terms.margin, self.terms.max_pairs):
             asked = f"--margin {100 * turn.margin:g}% --max-pairs {turn.max_pairs}"
             raise RecipeError("--resume: that test was begun with other terms", f"give {asked}")
-        if turn:
-            self.name = turn.test
-        self.pairs = _complete(known)
+        self.name, self.pairs = turn.test, _complete(known)
         self._runs = 2 * self.pairs.complete
 
     def run(self, runs: Runs) -> tuple[list[Finding], int]:
@@ -125,9 +118,9 @@ class AbTest:
         try:
             judgement = self._decide(runs)
         except StoppedError as exc:
-            ended = self._finding("inconclusive", exc.text, exc.remedy)
-            if exc.exit_code != Inconclusive.exit_code:
-                ended = replace(ended, outcome="failed")
+            open_ = exc.exit_code == Inconclusive.exit_code
+            outcome: Outcome = "inconclusive" if open_ else "failed"
+            ended = Finding("throughput", outcome, exc.text, exc.remedy, subject=self._subject)
             return [ended], exc.exit_code
         return self._answer(judgement)
 
@@ -164,18 +157,14 @@ class AbTest:
         else:
             self.terms = replace(self.terms, stored=(entry.noise, entry.noise_freedom))
 
-    def valid_run(self, name: str, pair: int, runs: Runs) -> RunRecord:
+    def valid_run(self, name: SideName, pair: int, runs: Runs) -> RunRecord:
         """Run one side until it is valid; StoppedError where it fails, or after TRIES."""
         side, most = self.sides[name], self.terms.max_pairs
-        for tries in count(1):
+        for tries in range(1, TRIES + 1):
             self._runs += 1
             runs.reporter.note(f"pair {pair} of at most {most}: {name} ({side.label})")
             turn = Turn(
-                test=self.name,
-                side="old" if name == "old" else "new",
-                pair=pair,
-                max_pairs=most,
-                margin=self.terms.margin,
+                test=self.name, side=name, pair=pair, max_pairs=most, margin=self.terms.margin
             )
             series = Series(run=self._runs, runs=2 * most, repeat=pair, repeats=most)
             runs.start(side.plan, side.file, series, turn=turn)
@@ -184,20 +173,16 @@ class AbTest:
             why = no_number(record, edited=False)
             if why is None:
                 return record
-            if (
-                record.status != "ok"
-            ):  # else it has a number, and a rule of its suite speaks against
+            if record.status != "ok":  # else a rule of its suite speaks against its number
                 text = f"{name} ({side.label}) has no number in pair {pair}: {why}"
                 code, self.stopped = record.exit_code or CheckFailed.exit_code, name
-                raise StoppedError.with_code(text, "see its folder: " + record.id, code)
-            if tries == TRIES:
-                break
-            runs.reporter.note(f"{name} ({side.label}) is {why}; it is run again", problem=True)
+                raise StoppedError(text, f"see its folder: {record.id}", code)
+            if tries < TRIES:
+                runs.reporter.note(f"{name} ({side.label}) is {why}; it is run again", problem=True)
         self.stopped = name
         text = f"{name} ({side.label}) is invalid {TRIES} times in pair {pair}: {why}"
-        raise StoppedError.with_code(
-            text, "see to that, then go on with --resume", Inconclusive.exit_code
-        )
+        remedy = "see to that, then go on with --resume"
+        raise StoppedError(text, remedy, Inconclusive.exit_code)
 
     def _forbidding(self) -> list[str]:
         """Say why the two may not be compared; all runs are of one machine and one way to time."""
@@ -208,35 +193,27 @@ class AbTest:
         reasons = self._forbidding()
         if judgement is None or reasons:
             text = f"may not be compared: {reasons[0] if reasons else 'nothing was run'}"
-            return [self._finding("failed", text, words.UNLIKE)], CheckFailed.exit_code
+            unlike = Finding("throughput", "failed", text, words.UNLIKE, subject=self._subject)
+            return [unlike], CheckFailed.exit_code
         self.judgement = judgement
         one, other = kept_facts(self.pairs.old[-1]), kept_facts(self.pairs.new[-1])
-        alike = replace(
-            self._finding(
-                "ok", explained([d for d in differing(one, other) if d.kind == EXPLAINS])
-            ),
-            topic="provenance",
-        )
-        old, new = (_mean(side) for side in (self.pairs.old, self.pairs.new))
+        told = explained([d for d in differing(one, other) if d.kind == EXPLAINS])
+        alike = Finding("provenance", "ok", told, subject=self._subject)
+        both = self.pairs.old, self.pairs.new
+        old, new = (geometric_mean([run.throughput or 0.0 for run in side]) for side in both)
         outcome, code = words.OUTCOMES[judgement.verdict]
+        labels = self.sides["old"].label, self.sides["new"].label
         unit = self.pairs.old[-1].plan.unit
-        text = words.answer(judgement, self.terms, (old, new), self.labels, unit)
-        throughput = replace(
-            self._finding(outcome, text + words.slowed(self.pairs.old + self.pairs.new)),
-            remedy=words.REMEDIES[judgement.verdict],
+        text = words.answer(judgement, self.terms, (old, new), labels, unit)
+        throughput = Finding(
+            "throughput",
+            outcome,
+            text + words.slowed(self.pairs.old + self.pairs.new),
+            words.REMEDIES[judgement.verdict],
+            subject=self._subject,
             figures=words.figures(judgement, self.terms, old, new),
         )
         return [alike, throughput], code
-
-    def _finding(self, outcome: Outcome, text: str, remedy: str = "") -> Finding:
-        plan = self.sides["new"].plan
-        return Finding(
-            topic="throughput",
-            subject=f"{plan.suite}/{plan.implementation}",
-            outcome=outcome,
-            text=text,
-            remedy=remedy,
-        )
 
 
 def _prepare(side: Side, runs: Runs) -> None:
@@ -248,41 +225,21 @@ def _prepare(side: Side, runs: Runs) -> None:
         prepare(plan, side.file, runs.places, own.path, stage, runs.executor.surroundings)
 
 
-def _latest(places: Places, old: Plan, new: Plan) -> list[RunRecord]:
+def _latest(places: Places, plans: Mapping[SideName, Plan]) -> list[RunRecord]:
     """Return the usable runs of the newest test of these two plans, in the order of their time."""
-    digests = {"old": old.digest, "new": new.digest}
-    tests: dict[str, list[tuple[RunRecord, bool]]] = {}
-    for record, edited in _records(places, old.suite):
-        if record.turn:
-            tests.setdefault(record.turn.test, []).append((record, edited))
-    for runs in sorted(tests.values(), key=lambda runs: runs[0][0].started, reverse=True):
-        turns = [(r, r.turn) for r, _ in runs if r.turn]
-        if all(r.plan_digest == digests[turn.side] for r, turn in turns):
-            return [r for r, edited in runs if no_number(r, edited=edited) is None]
+    tests: dict[str, list[RunRecord]] = {}
+    for entry in listing.list_runs(places.runs, plans["old"].suite):
+        # `table` and `verify` tell of what cannot be read
+        if isinstance(entry, listing.StoredRun) and entry.record.turn:
+            tests.setdefault(entry.record.turn.test, []).append(entry.record)
+    for runs in sorted(tests.values(), key=lambda runs: runs[0].started, reverse=True):
+        if all(r.plan_digest == plans[r.turn.side].digest for r in runs if r.turn):
+            return [run for run in runs if no_number(run, edited=False) is None]
     return []
-
-
-def _records(places: Places, suite: str) -> Iterator[tuple[RunRecord, bool]]:
-    for path in rundir.find_records(places.runs, suite):
-        try:
-            yield rundir.load_checked(path, str(path))
-        except MrbenchError:  # `table` and `verify` tell of it
-            continue
 
 
 def _complete(records: Sequence[RunRecord]) -> Pairs:
     """Return the pairs of which both runs are there, up to the first that lacks one."""
-    by_turn = {(r.turn.side, r.turn.pair): r for r in records if r.turn}
-    pairs = Pairs([], [])
-    for pair in count(1):
-        old, new = by_turn.get(("old", pair)), by_turn.get(("new", pair))
-        if old is None or new is None:
-            return pairs
-        pairs.old.append(old)
-        pairs.new.append(new)
-    raise AssertionError
-
-
-def _mean(records: Sequence[RunRecord]) -> float:
-    """Return the geometric mean of the runs' throughput."""
-    return words.mean([record.throughput or 0.0 for record in records])
+    known = {(r.turn.side, r.turn.pair): r for r in records if r.turn}
+    pairs = list(takewhile(lambda n: ("old", n) in known and ("new", n) in known, count(1)))
+    return Pairs([known["old", n] for n in pairs], [known["new", n] for n in pairs])

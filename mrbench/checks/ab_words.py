@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 
 from mrbench.checks.baseline.words import share
 from mrbench.errors import CheckFailed, Inconclusive
@@ -85,11 +84,6 @@ def figures(judgement: Judgement, terms: Terms, old: float, new: float) -> dict[
         "level": judgement.level,
     }
     return {name: value for name, value in known.items() if value is not None}
-
-
-def mean(rates: Sequence[float]) -> float:
-    """Return the geometric mean: the ratio of two such is that of the pairs."""
-    return math.exp(fmean(map(math.log, rates)))
 
 
 def change(judgement: Judgement) -> str:
