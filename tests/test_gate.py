@@ -85,7 +85,7 @@ def test_the_unit_of_speed_does_not_matter(old: list[float], new: list[float], b
 
 @given(CLOSE, CLOSE, st.floats(0.8, 1.0))
 def test_slower_is_never_better(old: list[float], new: list[float], by: float) -> None:
-    order = ("pass", "inconclusive", "fail")
+    order = ("ok", "inconclusive", "failed")
     verdicts = [
         judge(log_sample(old), log_sample([share * rate for rate in new]), TERMS).verdict
         for share in (1.0, by)
@@ -101,19 +101,19 @@ def test_equivalence_is_the_stricter_question(
     both = judge(log_sample(old), log_sample(new), Terms(margin=margin, two_sided=True))
     turned = judge(log_sample(new), log_sample(old), Terms(margin=margin, two_sided=True))
     assert both.verdict == turned.verdict
-    if both.verdict == "pass":
-        assert one.verdict == "pass"
-    if one.verdict == "fail":
-        assert both.verdict == "fail"
+    if both.verdict == "ok":
+        assert one.verdict == "ok"
+    if one.verdict == "failed":
+        assert both.verdict == "failed"
 
 
 def test_equal_speed_within_two_sides_and_not_beyond() -> None:
     base = Sample(count=10, mean=0.0, squares=20 * 0.005**2, freedom=20)
     for factor, one, both in (
-        (1.0, "pass", "pass"),
-        (1.1, "pass", "fail"),
-        (0.9, "fail", "fail"),
-        (1.03, "pass", "inconclusive"),
+        (1.0, "ok", "ok"),
+        (1.1, "ok", "failed"),
+        (0.9, "failed", "failed"),
+        (1.03, "ok", "inconclusive"),
     ):
         new = Sample(count=3, mean=math.log(factor), squares=2 * 0.005**2, freedom=2)
         assert judge(base, new, TERMS).verdict == one
@@ -130,7 +130,7 @@ def test_without_any_noise_nothing_is_claimed() -> None:
 
 def test_digits_that_are_few_keep_equal_numbers_from_being_sure() -> None:
     same = log_sample([100.0] * 3)
-    assert judge(same, same, TERMS).verdict == "pass"
+    assert judge(same, same, TERMS).verdict == "ok"
     found = judge(same, same, Terms(margin=0.03, floor=0.05))
     assert found.verdict == "inconclusive"
     assert found.high == pytest.approx(2.131847 * 0.05 * math.sqrt(2 / 3), rel=1e-5)
@@ -207,5 +207,5 @@ def test_errors_at_the_margin_are_rare(
         ).verdict
         for _ in range(total)
     )
-    assert found["pass"] / total <= 0.065
-    assert found["fail"] / total <= 0.065
+    assert found["ok"] / total <= 0.065
+    assert found["failed"] / total <= 0.065

@@ -16,19 +16,19 @@ TERMS = Terms(margin=0.03, max_pairs=10)
 def test_a_clear_slowdown_and_none_are_told_after_three_pairs() -> None:
     old = [100.0, 100.4, 99.8]
     slow = judge(old, [94.0, 94.3, 93.9], TERMS)
-    assert slow.verdict == "fail"
+    assert slow.verdict == "failed"
     assert math.exp(slow.change) == pytest.approx(0.94, abs=0.002)
     assert slow.low is not None
     assert slow.high is not None
     assert slow.low < slow.change < slow.high < TERMS.bound
     same = judge(old, [100.1, 100.3, 99.9], TERMS)
-    assert same.verdict == "pass"
+    assert same.verdict == "ok"
 
 
 def test_less_than_three_pairs_decide_nothing() -> None:
     early = judge([100.0, 100.0], [50.0, 50.0], TERMS)
-    assert (early.verdict, early.low, early.p_fail) == ("undecided", None, 1.0)
-    assert judge([100.0], [50.0], TERMS).verdict == "undecided"
+    assert (early.verdict, early.low, early.p_fail) == ("inconclusive", None, 1.0)
+    assert judge([100.0], [50.0], TERMS).verdict == "inconclusive"
 
 
 def test_the_drift_of_a_session_is_not_taken_for_noise_of_pairs() -> None:
@@ -36,13 +36,13 @@ def test_the_drift_of_a_session_is_not_taken_for_noise_of_pairs() -> None:
     noise = [1.0, 1.003, 0.998, 1.001, 1.0]
     old = [100 * w for w in warm]
     new = [94 * w * e for w, e in zip(warm, noise, strict=True)]
-    assert judge(old, new, TERMS).verdict == "fail"
+    assert judge(old, new, TERMS).verdict == "failed"
 
 
 def test_equal_numbers_of_a_coarse_log_are_no_proof() -> None:
     old, new = [100.0] * 3, [96.5] * 3
-    assert judge(old, new, TERMS).verdict == "fail"
-    assert judge(old, new, TERMS, rounding=0.02).verdict == "undecided"
+    assert judge(old, new, TERMS).verdict == "failed"
+    assert judge(old, new, TERMS, rounding=0.02).verdict == "inconclusive"
 
 
 def test_a_baseline_that_varied_less_is_not_believed() -> None:
@@ -71,8 +71,8 @@ def test_the_bench_simulates_the_rule_itself(monkeypatch: pytest.MonkeyPatch) ->
             found = judge(np.exp(old[i, :n]).tolist(), np.exp(new[i, :n]).tolist(), terms)
             reach = ab.reaches(looks, ab.scaled(scale, 6))[n - FEWEST][i]
             change = looks.change[n - FEWEST][i] + math.log1p(-case.slower)
-            wanted = "fail" if change + reach < ab.BOUND else "undecided"
-            wanted = "pass" if change - reach > ab.BOUND else wanted
+            wanted = "failed" if change + reach < ab.BOUND else "inconclusive"
+            wanted = "ok" if change - reach > ab.BOUND else wanted
             near = min(abs(change + reach - ab.BOUND), abs(change - reach - ab.BOUND)) < 1e-4
             assert found.verdict == wanted or near
 

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from mrbench.checks import ab_words as words
 from mrbench.checks.baseline.likeness import differing, forbidding, kept_facts
 from mrbench.checks.baseline.words import explained
+from mrbench.checks.reporters import exit_code
 from mrbench.errors import CheckFailed, Inconclusive, MrbenchError, RecipeError
 from mrbench.measure.sequential import Judgement, Terms, judge
 from mrbench.model.baseline import BaselineEntry
@@ -127,7 +128,7 @@ class AbTest:
     def _decide(self, runs: Runs) -> Judgement | None:
         """Run pair after pair; None where the two may not be compared."""
         judgement = self.pairs.judge(self.terms)
-        while judgement is None or judgement.verdict == "undecided":
+        while judgement is None or judgement.verdict == "inconclusive":
             pair = self.pairs.complete + 1
             if pair > self.terms.max_pairs:
                 break
@@ -201,19 +202,18 @@ class AbTest:
         alike = Finding("provenance", "ok", told, subject=self._subject)
         both = self.pairs.old, self.pairs.new
         old, new = (geometric_mean([run.throughput or 0.0 for run in side]) for side in both)
-        outcome, code = words.OUTCOMES[judgement.verdict]
         labels = self.sides["old"].label, self.sides["new"].label
         unit = self.pairs.old[-1].plan.unit
         text = words.answer(judgement, self.terms, (old, new), labels, unit)
         throughput = Finding(
             "throughput",
-            outcome,
+            judgement.verdict,
             text + words.slowed(self.pairs.old + self.pairs.new),
-            words.REMEDIES[judgement.verdict],
+            words.STILL_OPEN if judgement.verdict == "inconclusive" else "",
             subject=self._subject,
             figures=words.figures(judgement, self.terms, old, new),
         )
-        return [alike, throughput], code
+        return [alike, throughput], exit_code([throughput])
 
 
 def _prepare(side: Side, runs: Runs) -> None:

@@ -1,28 +1,19 @@
 """What `mrbench ab` says: after each pair, and in the end; in words and figures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mrbench.checks.baseline.words import share
-from mrbench.errors import CheckFailed, Inconclusive
-from mrbench.measure.sequential import Judgement, Terms, Verdict
-from mrbench.model.finding import Outcome
+from mrbench.measure.sequential import Judgement, Terms
 from mrbench.model.record import RunRecord
 from mrbench.model.work import Unit, rate_name
 from mrbench.record.machine_rules import slowed_by
 from mrbench.text import counted, four_digits
 
-OUTCOMES: Mapping[Verdict, tuple[Outcome, int]] = {
-    "pass": ("ok", 0),
-    "fail": ("failed", CheckFailed.exit_code),
-    "undecided": ("inconclusive", Inconclusive.exit_code),
-}
-REMEDIES: Mapping[Verdict, str] = {
-    "pass": "",
-    "fail": "",
-    "undecided": "the change is about as large as the margin, or the machine is not steady: start"
-    " again with another --margin or more --max-pairs",
-}
+STILL_OPEN = (
+    "the change is about as large as the margin, or the machine is not steady: start again with"
+    " another --margin or more --max-pairs"
+)
 UNLIKE = "compare two that differ in code, packages, command or variables only"
 
 
@@ -36,9 +27,9 @@ def answer(
     """Say in one line what came out; speeds: mean throughput of old and new, in the unit."""
     margin = share(terms.margin)
     verdict = {
-        "pass": f"not slower by {margin} or more",
-        "fail": f"slower by more than {margin}",
-        "undecided": f"whether it is slower by {margin} or more is undecided",
+        "ok": f"not slower by {margin} or more",
+        "failed": f"slower by more than {margin}",
+        "inconclusive": f"whether it is slower by {margin} or more is undecided",
     }[judgement.verdict]
     pairs = counted(judgement.pairs, "pair")
     rates = f"{four_digits(speeds[0])} and {four_digits(speeds[1])} {rate_name(unit)}"
@@ -57,7 +48,7 @@ def slowed(records: Sequence[RunRecord]) -> str:
 def progress(judgement: Judgement, terms: Terms) -> str:
     """Say after a pair how sure the answer is."""
     text = f"after {counted(judgement.pairs, 'pair')}: {change(judgement)}"
-    if judgement.verdict != "undecided":
+    if judgement.verdict != "inconclusive":
         return f"{text}; decided"
     if not judgement.level:
         return text

@@ -19,7 +19,7 @@ from mrbench.checks.ab import AbTest, Pairs, Side, StoppedError
 from mrbench.checks.ab_words import change
 from mrbench.checks.baseline.words import share
 from mrbench.errors import CheckFailed, Inconclusive, MrbenchError, RecipeError, UnavailableError
-from mrbench.measure.sequential import FEWEST, Terms, Verdict
+from mrbench.measure.sequential import FEWEST, Terms
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.inputs import PACKAGE, Source
 from mrbench.prepare import run_copy
@@ -30,7 +30,7 @@ from mrbench.run.cycle import Runs
 from mrbench.text import counted, one_line, shorten
 
 Mark = Literal["good", "bad", "skip"]
-MARKS: Mapping[Verdict, Mark] = {"pass": "good", "fail": "bad", "undecided": "skip"}
+MARKS: Mapping[Outcome, Mark] = {"ok": "good", "failed": "bad", "inconclusive": "skip"}
 Sides = Callable[[str], Side]
 FIRST = "first bad"  # topic of what was found
 MORE = "give more --max-pairs, or a steadier machine"
@@ -122,7 +122,7 @@ class Search:
         note = self._runs.reporter.note
         first = self._test(self._good, self._bad, self._terms.margin, resume=self._resume)
         self._findings, code = first.run(self._runs)
-        if first.judgement is None or first.judgement.verdict != "fail":
+        if first.judgement is None or first.judgement.verdict != "failed":
             return code
         self._findings = [replace(each, outcome="ok") for each in self._findings]  # as was said
         margin = -math.expm1(first.judgement.change / 2)
@@ -170,7 +170,7 @@ class Search:
         newest, oldest = next(iter(possible)), next(reversed(possible))
         test = self._test(self._sides(bisection.parent(oldest)), self._sides(newest), margin)
         said = self._outcome(test)
-        slower = test.judgement is not None and test.judgement.verdict == "fail"
+        slower = test.judgement is not None and test.judgement.verdict == "failed"
         text = f"{' or '.join(possible.values())}, against the commit before: {said.text}"
         text += "" if slower else "; not confirmed"
         found = Finding(FIRST, "failed", text, key=newest, figures=said.figures)

@@ -1,8 +1,8 @@
 """Old against new in turns (A B, B A, A B, ...), judged after each pair until it is decided.
 
 Speeds are compared as logarithms, as in repeats.py: a change is the logarithm of new by old. There
-are two questions: is the new side slower by more than the margin (fail), and can that be excluded
-(pass)? The noise of the change is estimated in two ways, and the smaller result counts:
+are two questions: is the new side slower by more than the margin (failed), and can that be excluded
+(ok)? The noise of the change is estimated in two ways, and the smaller result counts:
 
 - from the differences within pairs (paired t). Whatever is the same for both runs of a pair, such
   as the temperature of the machine, cancels, and it does not matter which side varies more.
@@ -12,9 +12,9 @@ are two questions: is the new side slower by more than the margin (fail), and ca
 
 Each look, and the choice between two estimates, is a further chance to be wrong. So a look decides
 at a stricter level than 5 %: LEVELS[max_pairs] / sqrt(pairs), with max_pairs fixed before the first
-run. The levels are set by simulation so that a true slowdown of exactly the margin is called `fail`
-in at most 5 % of the tests and `pass` in at most 5 %, whatever the noise of a run and whichever
-side has more of it. tests/bench/ab.py shows this, also under drifts, and computes the levels.
+run. The levels are set by simulation so that a true slowdown of exactly the margin is `failed` in
+at most 5 % of the tests and `ok` in at most 5 %, whatever the noise of a run and whichever side has
+more of it. tests/bench/ab.py shows this, also under drifts, and computes the levels.
 (Levels that fall slowly with time lie between the boundaries of Pocock and of O'Brien and Fleming;
 see Jennison and Turnbull, Group Sequential Methods with Applications to Clinical Trials, 2000.)
 
@@ -28,14 +28,13 @@ may reach the margin where the test has only just decided, at 5 % in one directi
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
 from mrbench.measure.repeats import Difference, log_sample, sample, welch
 from mrbench.measure.student import t_quantile
+from mrbench.model.finding import Outcome
 
-Verdict = Literal["pass", "fail", "undecided"]
 FEWEST, MOST = 3, 20  # pairs
 # By max_pairs: the level at which a look decides, times the root of its pairs.
 LEVELS = {
@@ -94,7 +93,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     the same for a change this high. The test is decided once the smaller of them is below `level`.
     """
 
-    verdict: Verdict
+    verdict: Outcome
     pairs: int
     change: float
     low: float | None = None
@@ -115,13 +114,13 @@ def judge(
     found = estimates(old, new, terms.stored, rounding=rounding)
     change = found[0].change
     if pairs < FEWEST:
-        return Judgement(verdict="undecided", pairs=pairs, change=change)
+        return Judgement(verdict="inconclusive", pairs=pairs, change=change)
     level = terms.level(pairs)
     p_fail = min(each.p_below(terms.bound) for each in found)
     p_pass = min(each.p_above(terms.bound) for each in found)
-    verdict: Verdict = "undecided"
+    verdict: Outcome = "inconclusive"
     if min(p_fail, p_pass) < level:
-        verdict = "fail" if p_fail < p_pass else "pass"
+        verdict = "failed" if p_fail < p_pass else "ok"
     outside = 2 * INTERVAL * level
     reach = min(t_quantile(each.freedom, outside) * (each.error or 0.0) for each in found)
     return Judgement(

@@ -37,7 +37,7 @@ class Searches:
             for side, slow in ((old, slow_old), (new, slow_new)):
                 side.append(math.exp(random.gauss(slow * self.planted, self.noise)))
             judgement = judge(old, new, terms)
-            if judgement.verdict != "undecided" or len(old) == terms.max_pairs:
+            if judgement.verdict != "inconclusive" or len(old) == terms.max_pairs:
                 self.runs += 2 * len(old)
                 return judgement
 
@@ -45,17 +45,17 @@ class Searches:
         """Make one search; return how it ended."""
         first_slow = random.randrange(1, COMMITS)
         whole = self.test(slow_old=False, slow_new=True, margin=MARGIN)
-        if whole.verdict != "fail":
-            return "not slower" if whole.verdict == "pass" else "undecided"
+        if whole.verdict != "failed":
+            return "not slower" if whole.verdict == "ok" else "undecided"
         margin = -math.expm1(whole.change / 2)
         good, bad, skipped = 0, COMMITS - 1, set[int]()
         while left := [n for n in range(good + 1, bad) if n not in skipped]:
             commit = left[len(left) // 2]
             slow = commit >= first_slow
             verdict = self.test(slow_old=False, slow_new=slow, margin=margin).verdict
-            if verdict == "pass":
+            if verdict == "ok":
                 good = commit
-            elif verdict == "fail":
+            elif verdict == "failed":
                 bad = commit
             else:
                 skipped.add(commit)
@@ -63,7 +63,7 @@ class Searches:
         slow_old, slow_new = good >= first_slow, bad >= first_slow
         last = self.test(slow_old=slow_old, slow_new=slow_new, margin=margin).verdict
         right = slow_new and not slow_old
-        if last != "fail":
+        if last != "failed":
             return "unsure" if right else "refuted"
         return ("found" if bad - good == 1 else "several") if right else "wrong"
 

@@ -20,8 +20,9 @@ from msgspec.structs import replace
 from simulation import Array, Repeats, repeats
 
 from mrbench.checks.baseline.runs_needed import runs_needed
-from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
+from mrbench.checks.baseline.verdict import Terms, judge
 from mrbench.measure.repeats import Sample, log_sample, sample
+from mrbench.model.finding import Outcome
 
 TERMS = Terms(margin=0.03)
 ITERATIONS = 400
@@ -34,7 +35,7 @@ DESIGNS = (
 )
 LOOKS = ((3, 6), (3, 5, 8, 12), (3, 4, 5, 6, 7, 8, 9, 10))  # new runs at each look
 SIDE = 30  # runs that are drawn for the baseline and for the new commit, each
-VERDICTS: tuple[GateVerdict, ...] = ("pass", "fail", "inconclusive")
+VERDICTS: tuple[Outcome, ...] = ("ok", "failed", "inconclusive")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ def stored(rates: list[float], case: Case) -> Sample:
     return replace(now, squares=now.squares + before.squares, freedom=now.freedom + before.freedom)
 
 
-def by_mrbench(case: Case, drawn: Repeats) -> dict[GateVerdict, float]:
+def by_mrbench(case: Case, drawn: Repeats) -> dict[Outcome, float]:
     """Return percent of each verdict."""
     found = Counter(judge(a, b, TERMS).verdict for a, b in samples(case, drawn))
     return {verdict: 100 * found[verdict] / found.total() for verdict in VERDICTS}
@@ -107,7 +108,7 @@ def by_iterations(case: Case, drawn: Repeats) -> float:
     return 100 * float((apart > 1.645 * np.sqrt(square)).mean())
 
 
-def line(name: str, case: Case, drawn: Repeats) -> dict[GateVerdict, float]:
+def line(name: str, case: Case, drawn: Repeats) -> dict[Outcome, float]:
     """Print a row: mrbench's three answers, and how often each of the others fails."""
     found = by_mrbench(case, drawn)
     cells = [f"{found[v]:.1f}" for v in VERDICTS]
@@ -163,7 +164,7 @@ def main(checks: int = 4000, followed: int = 60) -> None:
     follow(drawn, followed)
     worst = max(at_the_margin(checks), looked_again(checks))
     chance = 3 * math.sqrt(MOST_WRONG * (100 - MOST_WRONG) / checks)
-    kept = found[0.0]["fail"] <= MOST_FALSE and found[0.05]["pass"] <= MOST_MISSED
+    kept = found[0.0]["failed"] <= MOST_FALSE and found[0.05]["ok"] <= MOST_MISSED
     if not kept or worst > MOST_WRONG + chance:
         raise SystemExit("the gate does not keep its promise")
 
@@ -178,9 +179,9 @@ def at_the_margin(checks: int) -> float:
         old, fresh = plain(checks, base, new, base_noise / 100, new_noise / 100)
         shares = [_shares(old, fresh, slower) for slower in (TERMS.margin, 0.05, 0.0)]
         cells = [f"{new_noise:g}, {base_noise:g}"] + [f"{shares[0][v]:.1f}" for v in VERDICTS]
-        cells += [f"{shares[1]['fail']:.1f}", f"{shares[2]['pass']:.1f}"]
+        cells += [f"{shares[1]['failed']:.1f}", f"{shares[2]['ok']:.1f}"]
         print(f"{f'{new} against {base}':44}" + "".join(f"{c:>14}" for c in cells), flush=True)
-        worst = max(worst, shares[0]["pass"], shares[0]["fail"])
+        worst = max(worst, shares[0]["ok"], shares[0]["failed"])
     return worst
 
 
@@ -191,7 +192,7 @@ def plain(checks: int, base: int, new: int, base_noise: float, new_noise: float)
     return [noise * random.standard_normal((checks, runs)) for runs, noise in sides]
 
 
-def _shares(old: Array, new: Array, slower: float) -> dict[GateVerdict, float]:
+def _shares(old: Array, new: Array, slower: float) -> dict[Outcome, float]:
     changed = (new + math.log1p(-slower)).tolist()
     pairs = zip(old.tolist(), changed, strict=True)
     found = Counter(judge(sample(a), sample(b), TERMS).verdict for a, b in pairs)
@@ -201,7 +202,7 @@ def _shares(old: Array, new: Array, slower: float) -> dict[GateVerdict, float]:
 def looked_again(checks: int) -> float:
     """Print wrong answers of looking again after further runs; return the worst share."""
     print("\nthe same, looked at again after further runs until it is decided; 1 % noise")
-    names = ("pass", "fail", "pass, uncounted", "fail, uncounted")
+    names = ("ok", "failed", "pass, uncounted", "fail, uncounted")
     print(f"{'':44}" + "".join(f"{name:>16}" for name in names))
     worst = 0.0
     for base in (3, 10):
@@ -217,7 +218,7 @@ def looked_again(checks: int) -> float:
     return worst
 
 
-def _decided(old: list[float], new: list[float], looks: Sequence[int], step: int) -> GateVerdict:
+def _decided(old: list[float], new: list[float], looks: Sequence[int], step: int) -> Outcome:
     """Return the first verdict that decides; step: by how much --look grows each time."""
     for i, runs in enumerate(looks):
         terms = replace(TERMS, look=1 + i * step)
@@ -230,7 +231,7 @@ def _decided(old: list[float], new: list[float], looks: Sequence[int], step: int
 def follow(drawn: Repeats, most: int) -> None:
     """Print what becomes of inconclusive checks that are given the further runs they ask for."""
     print("\nfurther runs that inconclusive checks ask for, and what comes out with them, percent")
-    names = ("asked: median", f"> {SIDE - 3}", "decided", "pass", "fail")
+    names = ("asked: median", f"> {SIDE - 3}", "decided", "ok", "failed")
     print(f"{'':44}" + "".join(f"{name:>14}" for name in names))
     for base in (3, 10):
         for slower in (0.0, 0.01, 0.02, 0.03, 0.05):
@@ -240,7 +241,7 @@ def follow(drawn: Repeats, most: int) -> None:
 
 def _row(case: Case, drawn: Repeats, most: int) -> str:
     new = draw(case, drawn)[1].tolist()
-    asked, verdicts, undecided = [], Counter[GateVerdict](), 0
+    asked, verdicts, undecided = [], Counter[Outcome](), 0
     for (base, fresh), seconds in zip(samples(case, drawn), new, strict=True):
         if judge(base, fresh, TERMS).verdict != "inconclusive":
             continue
@@ -257,7 +258,7 @@ def _row(case: Case, drawn: Repeats, most: int) -> str:
         return f"{'-':>14}"
     shares = {v: 100 * verdicts[v] / len(asked) for v in VERDICTS}
     never = 100 * (1 - len(asked) / undecided)
-    figures = (never, 100 - shares["inconclusive"], shares["pass"], shares["fail"])
+    figures = (never, 100 - shares["inconclusive"], shares["ok"], shares["failed"])
     return f"{median(asked):>14g}" + "".join(f"{figure:>14.1f}" for figure in figures)
 
 

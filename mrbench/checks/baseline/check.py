@@ -11,7 +11,7 @@ from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.likeness import differing
 from mrbench.checks.baseline.runs_needed import GUESS, SURE, runs_needed
 from mrbench.checks.baseline.sample import stored_sample
-from mrbench.checks.baseline.verdict import GateVerdict, Terms, judge
+from mrbench.checks.baseline.verdict import Terms, judge
 from mrbench.measure.repeats import NONE
 from mrbench.measure.student import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
@@ -21,11 +21,6 @@ from mrbench.model.work import Unit
 from mrbench.record.provenance import SLOWED
 from mrbench.text import shorten
 
-OUTCOMES: Mapping[GateVerdict, Outcome] = {
-    "pass": "ok",
-    "fail": "failed",
-    "inconclusive": "inconclusive",
-}
 UNLIKE = "compare like with like, or save a baseline of its own for these runs"
 SLOWER = "look at what may explain it; if it is meant, `mrbench baseline update FILE --accept WHY`"
 NOT_QUIET = "the change may be that of the load; measure again on a quiet machine"
@@ -115,17 +110,16 @@ def _throughput(gate: Gate, entry: BaselineEntry, repeats: ValidRuns) -> Finding
     if repeats.left_out:
         text += f"; {len(repeats.left_out)} left out: {repeats.left_out[0]}"
     remedy, more = "", None
-    if judgement.verdict == "fail":
+    if judgement.verdict == "failed":
         remedy = SLOWER
     elif judgement.verdict == "inconclusive":
         # one run decides nothing, so it was no look
         again = replace(terms, look=terms.look + (new.freedom > 0))
         more = runs_needed(base, new, again, guess=_guess(entry, repeats))
         remedy = words.remedy(more, base, again)
-    outcome = OUTCOMES[judgement.verdict]
     figures = words.figures(judgement, base, new, terms, more)
     return gate.finding(
-        entry.key, "throughput", outcome, text, remedy, figures=figures, unit=entry.unit
+        entry.key, "throughput", judgement.verdict, text, remedy, figures=figures, unit=entry.unit
     )
 
 

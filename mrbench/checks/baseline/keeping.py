@@ -119,7 +119,7 @@ def _changed(name: str, old: BaselineEntry, repeats: ValidRuns, terms: Terms, wh
 
 def _slower(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> Iterator[str]:
     """Yield why a new speed is too slow: by the test, or by what it adds up to since the anchor."""
-    if judge(stored_sample(old), stored_sample(new), terms).verdict == "fail":
+    if judge(stored_sample(old), stored_sample(new), terms).verdict == "failed":
         before, after = old.now.throughput, new.now.throughput
         speeds = f"{four_digits(before)} -> {four_digits(after)} {rate_name(new.unit)}"
         yield f"{speeds}, slower than the baseline by more than {share(terms.margin)}"
@@ -135,7 +135,7 @@ def _faster(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> bool:
     """Tell whether the anchor moves up: faster than it by more than the margin, surely."""
     anchored = replace(stored_sample(old), mean=math.log(old.anchor.throughput))
     judgement = judge(anchored, stored_sample(new), replace(terms, two_sided=True))
-    return judgement.verdict == "fail" and judgement.change > 0
+    return judgement.verdict == "failed" and judgement.change > 0
 
 
 def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:

@@ -23,14 +23,13 @@ made one after the other do not show it. `mrbench ab` makes both sides' runs in 
 """
 
 import math
-from typing import Literal
 
 import msgspec
 
 from mrbench.measure.repeats import Difference, Sample, cautious_t, welch
 from mrbench.measure.student import t_quantile
+from mrbench.model.finding import Outcome
 
-GateVerdict = Literal["pass", "fail", "inconclusive"]
 LEVEL = 0.05  # of each of the two questions, at the first look
 NORMAL = 10**6  # degrees of freedom, of which t is the normal quantile
 FURTHER = 0.01  # at the second, and half of that at each one after it
@@ -63,7 +62,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     0.9 at the first look.
     """
 
-    verdict: GateVerdict
+    verdict: Outcome
     change: float
     low: float | None
     high: float | None
@@ -74,7 +73,7 @@ def judge(base: Sample, new: Sample, terms: Terms) -> Judgement:
     """Compare new repeats, at least one, with the baseline's."""
     found = welch(base, new, least=terms.floor**2)
     low, high = None, None
-    verdict: GateVerdict = "inconclusive"
+    verdict: Outcome = "inconclusive"
     if found.error is not None:
         reach = _t(base, new, found, terms) * found.error
         low, high = found.change - reach, found.change + reach
@@ -111,10 +110,10 @@ def _t(base: Sample, new: Sample, found: Difference, terms: Terms) -> float:
     return cautious_t(base, new, 2 * terms.level, least=terms.floor**2)
 
 
-def _verdict(low: float, high: float, terms: Terms) -> GateVerdict:
+def _verdict(low: float, high: float, terms: Terms) -> Outcome:
     bound = math.log1p(-terms.margin)
     if high < bound or (terms.two_sided and low > -bound):
-        return "fail"
+        return "failed"
     if low > bound and (high < -bound or not terms.two_sided):
-        return "pass"
+        return "ok"
     return "inconclusive"

@@ -52,13 +52,13 @@ def _answer(judgement: Judgement, terms: Terms) -> str:
     margin = share(terms.margin)
     if terms.two_sided:
         return {
-            "pass": f"the same within {margin}",
-            "fail": f"differs by more than {margin}",
+            "ok": f"the same within {margin}",
+            "failed": f"differs by more than {margin}",
             "inconclusive": f"whether it is the same within {margin} cannot be told yet",
         }[judgement.verdict]
     return {
-        "pass": f"not slower by {margin} or more",
-        "fail": f"slower by more than {margin}",
+        "ok": f"not slower by {margin} or more",
+        "failed": f"slower by more than {margin}",
         "inconclusive": f"whether it is slower by {margin} or more cannot be told yet",
     }[judgement.verdict]
 
