@@ -1,21 +1,23 @@
 """Pretrained weights: fetched once or found in a folder, and checked before anything uses them.
 
-Where upstream publishes no digest, the first file seen is the reference (first_use.py).
+Where upstream publishes no digest, the first file seen is the reference: trust on first use.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mrbench import locks
+import msgspec
+
+from mrbench import files, locks
 from mrbench.errors import UnavailableError
-from mrbench.files import home, in_place_of, mark_used
+from mrbench.files import home, in_place_of, mark_used, write_whole
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import WeightsFile
 from mrbench.model.job import UsedWeights
-from mrbench.prepare.weights import first_use
 from mrbench.prepare.weights.digests import Digests, digests_of, file_digest
 from mrbench.text import size_text
 
@@ -23,6 +25,17 @@ __all__ = ["file_digest", "folder", "obtain", "problem"]
 Progress = Callable[[str], None]
 EVERY_S = 5.0  # between two lines on how far a download is
 MOST_BYTES = 10_000_000_000  # more than any backbone has; a server shall not fill the disk
+
+
+class First(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of weights as it was first seen: when (UTC), and the URL or path it came from."""
+
+    file: str
+    url: str
+    source: str
+    size_bytes: int
+    sha256: str
+    seen: str
 
 
 def folder(named: Path | None) -> Path:
@@ -71,7 +84,7 @@ def obtain(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWei
         raise UnavailableError(fault.text, fault.remedy)
     digests, size_bytes = digests_of(path), path.stat().st_size
     if item.sha256 is None:
-        first_use.note(item, digests.sha256, size_bytes, source)
+        _note_first(item, digests.sha256, size_bytes, source)
     return UsedWeights(
         file=item.file,
         path=str(path),
@@ -115,7 +128,62 @@ def _wrong_sum(item: WeightsFile, digests: Digests, where: object) -> Problem | 
                 f"weights {where}: {name} is {sum_}, upstream's is {expected}",
                 f"download them again from {secure(item.url)}",
             )
-    return None if item.sha256 else first_use.problem(item, digests.sha256, str(where))
+    return None if item.sha256 else _unlike_first(item, digests.sha256, str(where))
+
+
+def _seen(item: WeightsFile) -> Path:
+    """Return the path of the record, which serves the cache and all other folders."""
+    return home() / "weights" / ".seen" / f"{item.file}.json"
+
+
+def _unlike_first(item: WeightsFile, sha256: str, where: str) -> Problem | None:
+    """Say that the file differs from the first one seen, or None."""
+    first = _first(item)
+    if first is None:
+        return None
+    path = _seen(item)
+    if first.sha256 != sha256:
+        return Problem(
+            f"weights {where}: sha256 is {sha256}, but {first.sha256} when first seen"
+            f" ({first.seen}, {first.source})",
+            f"if the new one is right, remove {path}",
+        )
+    if first.url not in (item.url, *item.other_urls) and not (item.md5 or item.sha256_prefix):
+        return Problem(
+            f"weights {where}: first seen as {first.url}, but the recipe means {item.url}",
+            f"give the recipe's another file name, or remove {path}",
+        )
+    return None
+
+
+def _note_first(item: WeightsFile, sha256: str, size_bytes: int, source: str) -> None:
+    """Record the first file; source: the URL or path it came from."""
+    if _first(item) is not None:
+        return
+    first = First(
+        file=item.file,
+        url=item.url,
+        source=source,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        seen=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+    path = _seen(item)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(msgspec.to_builtins(first), indent=1) + "\n").encode())
+
+
+def _first(item: WeightsFile) -> First | None:
+    """Return the record, if there is one; one that is broken must not let a changed file pass."""
+    path = _seen(item)
+    try:
+        raw = files.read_regular(path, files.MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise UnavailableError(f"cannot be read ({exc.strerror})", "remove it", file=path) from exc
+    remedy = "this is not a record of weights; remove it"
+    return files.decode(raw, First, path, error=UnavailableError, remedy=remedy)
 
 
 def _fetch(item: WeightsFile, path: Path, progress: Progress) -> str:
