@@ -12,7 +12,7 @@ from mrbench.errors import WorkspaceError
 from mrbench.files import home, real_path
 from mrbench.launch.executors import local
 from mrbench.model.finding import Finding, Problem
-from mrbench.model.inputs import PACKAGE
+from mrbench.model.inputs import OWN_PYTHON, PACKAGE
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, run_copy, weights
@@ -54,7 +54,7 @@ def environments(plans: Plans, places: Places) -> Iterator[Finding]:
         if plan.own_environment or places.python:
             yield _own_environment(plan, places)
             continue
-        topic = f"Python {env.python or f'{sys.version_info[0]}.{sys.version_info[1]}'}"
+        topic = f"Python {env.python or OWN_PYTHON}"
         problem = environment.problem(env)
         if problem:
             yield lacking(topic, problem, plan)

@@ -3,6 +3,7 @@
 A recipe's YAML keys are the field names of these types; loader and JSON Schema are made of them.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +17,8 @@ PROBLEM = "problem"
 ANY_TEXT = "any_text"
 # More types that the value may have in YAML, for the JSON Schema: msgspec sets `type` itself.
 ALSO = "also"
+# The version that mrbench itself runs on, which environments are for that name none.
+OWN_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 # Begins the URL of an implementation that mrbench carries.
 PACKAGE = "package:"
 

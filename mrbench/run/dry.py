@@ -2,14 +2,13 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from mrbench.files import home
-from mrbench.model.inputs import Source, as_source
+from mrbench.model.inputs import OWN_PYTHON, Source, as_source
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, inherited, run_copy
@@ -85,7 +84,7 @@ def _data(plan: Plan, folder: str) -> str | None:
 def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
     return {
         "kind": plan.environment.kind,
-        "python": plan.environment.python or f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "python": plan.environment.python or OWN_PYTHON,
         "folder": None if env is None or plan.environment.kind == "current" else str(env),
         "requirements": list(plan.environment.requirements),
         "build_requirements": list(plan.environment.build_requirements),

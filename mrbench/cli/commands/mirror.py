@@ -22,11 +22,11 @@ from mrbench.cli.commands import Command
 from mrbench.cli.values import RANDOM, folder_or_random, python_versions
 from mrbench.console import make_reporter
 from mrbench.errors import UnavailableError
+from mrbench.model.inputs import OWN_PYTHON
 from mrbench.prepare.mirror.base import WHEELS
 from mrbench.prepare.mirror.create import create
 from mrbench.prepare.mirror.manifest import Manifest, read_manifest
 from mrbench.prepare.mirror.verify import problems
-from mrbench.prepare.mirror.wheels import python_version
 from mrbench.recipe import load
 from mrbench.recipe.load import RecipeFile
 from mrbench.recipe.plan import check_lock
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gather.add_argument(
         "--python",
         type=python_versions,
-        default=(python_version(),),
+        default=(OWN_PYTHON,),
         metavar="X.Y,...",
         help="versions of Python that mrbench itself is to be installed with; default: this one's",
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mrbench.errors import UnavailableError
 from mrbench.model.finding import Problem
-from mrbench.model.inputs import Environment
+from mrbench.model.inputs import OWN_PYTHON, Environment
 from mrbench.prepare.inherited import for_steps
 
 LIMIT_S = 60
@@ -53,7 +53,7 @@ def no_interpreter(version: str) -> Problem:
 @functools.cache
 def find_interpreter(version: str | None) -> Path | None:
     """Return an interpreter of `version` (as "3.7"); None asks for mrbench's own."""
-    if version is None or version == f"{sys.version_info[0]}.{sys.version_info[1]}":
+    if version in (None, OWN_PYTHON):
         return Path(sys.executable)
     for candidate in _candidates(version):
         with contextlib.suppress(UnavailableError):

@@ -10,7 +10,7 @@ from mrbench import locks
 from mrbench.errors import MrbenchError, UnavailableError
 from mrbench.files import in_place_of, real_path
 from mrbench.model.finding import Problem
-from mrbench.model.inputs import WeightsFile
+from mrbench.model.inputs import OWN_PYTHON, WeightsFile
 from mrbench.prepare import weights
 from mrbench.prepare.mirror import itself as own
 from mrbench.prepare.mirror import manifest, repos, wheels
@@ -60,7 +60,7 @@ def create(
                 loaded, unloaded = _weights(folder, file, mirror, weights, say)
             env = file.recipe.environment
             recipes[f"{file.suite_name}/{file.name}"] = manifest.Covered(
-                python=wheels.python_version(env),
+                python=env.python or OWN_PYTHON,
                 packages_sha256=wheels.inputs_sha256(env, file.lock),
                 repos={place: tuple(commits) for place, commits in kept.items()},
                 files=tuple(sorted({*locked, *loaded})),
@@ -156,21 +156,17 @@ def _files(
     """Describe every file of the mirror.
 
     What a manifest says already of wheels and weights holds: they do not change, unless they were
-    damaged, which must not become the new truth. Git's files do change, and git checks its own.
+    damaged, which must not become the new truth. Git's files do change, and git checks its own;
+    the wheel of mrbench itself is made anew each time.
     """
-    known = {k: v for k, v in (old.files if old else {}).items() if not k.startswith(f"{REPOS}/")}
-    contents = {k: v for k, v in known.items() if not own.is_own(k)}  # made anew each time
-    for entry in recipes.values():
-        for place in entry.repos:
-            inside = (p for p in (folder / place).rglob("*") if p.is_file())
-            contents |= {str(p.relative_to(folder)): manifest.describe(p) for p in inside}
-        for path in entry.files:
-            if path not in contents:
-                contents[path] = manifest.describe(folder / path)
-    for path in (path for each in itself.values() for path in each.files):
-        if path not in contents:
-            contents[path] = manifest.describe(folder / path)
-    return contents
+    before = old.files if old else {}
+    anew = (f"{REPOS}/", own.PREFIX)
+    kept = {path: content for path, content in before.items() if not path.startswith(anew)}
+    places = {place for each in recipes.values() for place in each.repos}
+    inside = (p for place in places for p in (folder / place).rglob("*") if p.is_file())
+    paths = {str(path.relative_to(folder)) for path in inside}
+    paths.update(*(each.files for each in recipes.values()), *(i.files for i in itself.values()))
+    return kept | {path: manifest.describe(folder / path) for path in paths - kept.keys()}
 
 
 def _add_weights(

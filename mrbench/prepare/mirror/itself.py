@@ -24,6 +24,7 @@ from mrbench.prepare.mirror.manifest import Installable, Missing
 from mrbench.prepare.mirror.wheels import choose, fetch
 
 NAME = "mrbench"
+PREFIX = f"{WHEELS}/{NAME}-"  # of the paths of mrbench's own wheels in a mirror
 EXTRA = "report"  # small, and what comes back from such a machine is looked at
 LIMIT_S = 600
 # Written by whoever installs, about that installation.
@@ -45,11 +46,6 @@ def collect(
         python: _for(folder, python, mirror, own, tuple(lacking), say)
         for python in dict.fromkeys(pythons)
     }
-
-
-def is_own(path: str) -> bool:
-    """Tell whether a file of a mirror is a wheel of mrbench."""
-    return path.startswith(f"{WHEELS}/{NAME}-")
 
 
 def _for(  # noqa: PLR0917 - the parts of `collect`

@@ -1,6 +1,5 @@
 """mirror.json: what a mirror covers, its files with size and SHA-256, and what is missing."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from mrbench.errors import UnavailableError
 from mrbench.files import write_whole
 from mrbench.model.plan import Sha256
 from mrbench.prepare.mirror.base import FORMAT, MANIFEST, REMEDY, manifest_bytes
+from mrbench.prepare.weights.digests import file_digest
 
 
 class Missing(Struct, frozen=True):
@@ -135,6 +135,4 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def describe(path: Path) -> Content:
     """Return a file's size and SHA-256."""
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Content(path.stat().st_size, sha256)
+    return Content(path.stat().st_size, file_digest(path, "sha256"))

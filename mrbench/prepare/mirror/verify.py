@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mrbench.model.finding import Problem
+from mrbench.model.inputs import OWN_PYTHON
 from mrbench.prepare.mirror import repos, wheels
-from mrbench.prepare.mirror.base import MANIFEST, WEIGHTS
+from mrbench.prepare.mirror.base import MANIFEST, REMEDY, WEIGHTS
 from mrbench.prepare.mirror.manifest import Manifest, describe, this_platform
 from mrbench.recipe.load import RecipeFile
 
-AGAIN = "copy the mirror again"
 ADD = "run `mrbench mirror create` on it again, on a connected machine"
 
 
@@ -29,7 +29,7 @@ def problems(folder: Path, manifest: Manifest, files: Sequence[RecipeFile]) -> I
         for place in sorted({p for entry in manifest.recipes.values() for p in entry.repos}):
             damage = repos.damage(folder / place, handle)
             if damage:
-                yield Problem(f"{place}: {damage}", AGAIN)
+                yield Problem(f"{place}: {damage}", REMEDY)
         for file in files:
             yield from _unserved(folder, manifest, file, handle)
     finally:
@@ -40,13 +40,13 @@ def _differing(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     for name, entry in sorted(manifest.files.items()):
         path = folder / name
         if path.is_symlink() or not path.is_file():
-            yield Problem(f"{name}: missing", AGAIN)
+            yield Problem(f"{name}: missing", REMEDY)
         elif path.stat().st_size != entry.size_bytes:
             yield Problem(
-                f"{name}: {path.stat().st_size} bytes instead of {entry.size_bytes}", AGAIN
+                f"{name}: {path.stat().st_size} bytes instead of {entry.size_bytes}", REMEDY
             )
         elif (actual := describe(path).sha256) != entry.sha256:
-            yield Problem(f"{name}: sha256 is {actual}, {MANIFEST} says {entry.sha256}", AGAIN)
+            yield Problem(f"{name}: sha256 is {actual}, {MANIFEST} says {entry.sha256}", REMEDY)
 
 
 def _extra(folder: Path, manifest: Manifest) -> Iterator[Problem]:
@@ -74,7 +74,7 @@ def _unserved(folder: Path, manifest: Manifest, file: RecipeFile, handle: int) -
     held = {manifest.files[path].sha256 for path in entry.files if path in manifest.files}
     lacking = set(wheels.not_among(held, repos.all_sources(file))) - missing
     yield from (Problem(f"{name}: {package} is not in it", ADD) for package in sorted(lacking))
-    version = wheels.python_version(file.recipe.environment)
+    version = file.recipe.environment.python or OWN_PYTHON
     if entry.python != version:
         yield Problem(
             f"{name}: has wheels for Python {entry.python}, here it runs on {version}", ADD

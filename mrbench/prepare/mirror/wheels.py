@@ -7,13 +7,12 @@ That asks the indexes that the environment names, and those that the user's uv i
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Container, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mrbench.errors import MrbenchError, UnavailableError
-from mrbench.model.inputs import Environment, Source
+from mrbench.model.inputs import OWN_PYTHON, Environment, Source
 from mrbench.prepare import index
 from mrbench.prepare.environment.install import options_for, variables_for
 from mrbench.prepare.index import Candidates, File, Say, ask, find_file
@@ -85,11 +84,6 @@ def not_among(held: Container[str], sources: Iterable[Source]) -> list[str]:
     return [s.package for s in sources if s.package and s.sha256 not in held]
 
 
-def python_version(env: Environment | None = None) -> str:
-    """Return the version that an environment is for: the recipe's, else mrbench's own."""
-    return (env and env.python) or f"{sys.version_info[0]}.{sys.version_info[1]}"
-
-
 def inputs_sha256(env: Environment, lock: bytes | None) -> str:
     """Name what the files of an environment follow from: where it differs, others are needed."""
     own = hashlib.sha256(lock or b"").hexdigest()
@@ -129,7 +123,8 @@ def _find(
 
 def _ask(env: Environment, requirements: list[str], mirror: str | None) -> Candidates:
     wheels = wheels_folder(mirror)
-    return ask(requirements, python_version(env), options_for(wheels), variables_for(env, wheels))
+    python = env.python or OWN_PYTHON
+    return ask(requirements, python, options_for(wheels), variables_for(env, wheels))
 
 
 def fetch(

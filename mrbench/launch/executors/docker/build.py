@@ -19,9 +19,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from mrbench.errors import LaunchError, MrbenchError, RecipeError, UnavailableError
 from mrbench.files import home, mark_used
-from mrbench.launch.executors.docker.containerfile import only, python_of, target_of
+from mrbench.launch.executors.docker.containerfile import only, target_of
 from mrbench.launch.executors.docker.engine import ENVIRONMENT, RUN, meaning, owner, translated
-from mrbench.model.inputs import Environment
+from mrbench.model.inputs import OWN_PYTHON, Environment
 from mrbench.model.job import EnvironmentRequest
 from mrbench.prepare import environment
 from mrbench.prepare.step import SILENT
@@ -82,7 +82,7 @@ def _arguments(env: Environment, base: str) -> dict[str, str]:
         "TENSORFLOW_BASE": base,
         "MXNET_BASE": base,
         "LOCK": "requirements.lock",
-        "PYTHON": python_of(env),
+        "PYTHON": env.python or OWN_PYTHON,
         "FIRST": " ".join(lockfile.normalized(r) for r in env.build_requirements),
         "AFTER": "",  # the recipe's own steps do that
     }

@@ -1,10 +1,9 @@
 """The Dockerfile's targets: which one an environment needs, its text alone, and its base image."""
 
 import re
-import sys
 from pathlib import Path
 
-from mrbench.model.inputs import Environment
+from mrbench.model.inputs import OWN_PYTHON, Environment
 
 GENERIC = "environment"
 # The target for a locked requirement; each brings what its stack needs of Debian.
@@ -37,14 +36,9 @@ def base_of(env: Environment) -> str:
 
     Recipes for GPUs of 2019 name an image that has CUDA in it; the others need none.
     """
-    name = f"python:{python_of(env)}-slim-bookworm"
+    name = f"python:{env.python or OWN_PYTHON}-slim-bookworm"
     pinned = argument("CPU_BASE")
     return env.image or (pinned if pinned.startswith(f"{name}@") else name)
-
-
-def python_of(env: Environment) -> str:
-    """Return the version of Python that an environment wants; else mrbench's own."""
-    return env.python or f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def only(target: str) -> str:
