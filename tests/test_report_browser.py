@@ -231,7 +231,8 @@ def test_print_has_all_plots_without_scrolling(
     for chapter in found.chapters:  # where numbers come from is open on paper
         for run in chapter.runs:
             assert run.plan.source.commit in re.sub(r"\s", "", text)
-    assert js(driver, "return document.documentElement.dataset.theme || ''") == ""  # as before
+    ground = js(driver, "return getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(20, 23, 28)"  # as before
     assert js(driver, "return document.querySelectorAll('details[open]').length") == 0
 
 

@@ -6,7 +6,7 @@
   const drawn = new Map(); // id of a figure: the keys of its legend that are hidden
   const NARROW = 500;
   const resets = new Map(); // id of a figure: how often its zoom was reset
-  let before = null; // the colours before the page was printed; null while it is not
+  let before = null; // when dark colours held before the page was printed; null while it is not
   const PRINT_WIDTH = 670, PRINT_HEIGHT = 740; // px of a page's inside, A4 or letter, less legend and caption
   const element = (name, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
@@ -223,13 +223,14 @@
     });
   };
 
-  // light and dark
+  // light and dark: the button says when the style sheet's dark colours hold
   const toggle = document.getElementById("theme");
   const prefers = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefers.matches);
+  const { media: dark } = [...document.styleSheets[0].cssRules].find((rule) => rule.media?.mediaText === prefers.media);
+  const isDark = () => matchMedia(dark.mediaText).matches;
   const told = () => { toggle.textContent = isDark() ? "Light colours" : "Dark colours"; };
   toggle.addEventListener("click", () => {
-    root.dataset.theme = isDark() ? "light" : "dark";
+    dark.mediaText = isDark() ? "not all" : "all";
     told();
     redraw();
   });
@@ -239,8 +240,8 @@
   // on paper: all figures, in light colours, as wide as the page, and open what is not endless
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    before = root.dataset.theme ?? "";
-    root.dataset.theme = "light";
+    before = dark.mediaText;
+    dark.mediaText = "not all";
     opened = [...document.querySelectorAll("details:not([open])")].filter((d) => !d.matches("figure *, .long"));
     for (const details of opened) details.open = true;
     for (const node of plots) {
@@ -250,8 +251,7 @@
     }
   });
   window.addEventListener("afterprint", () => {
-    if (before) root.dataset.theme = before;
-    else delete root.dataset.theme;
+    dark.mediaText = before;
     for (const details of opened) details.open = false;
     before = null;
     redraw();
