@@ -17,7 +17,7 @@ import msgspec
 from mrbench import __version__
 from mrbench.errors import UnavailableError
 from mrbench.model.table import TableRow
-from mrbench.model.work import Unit, rate_name
+from mrbench.model.work import rate_name
 from mrbench.results import footnotes, pareto
 from mrbench.results.lead import lead
 from mrbench.results.report import differences, origins
@@ -66,44 +66,33 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True):
     cell for each of PageChapter.used.
     """
 
-    name: str
     front: str
-    framework: str
     throughput: str
     used: Sequence[str]
     count: str
     verdict: str
     mark: str
-    reason: str
-    footnote: int | None
     of: TableRow
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a row's number comes from: name and text of each fact."""
-
-    name: str
-    facts: Sequence[tuple[str, str]]
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class Part(msgspec.Struct, frozen=True):
     """A part of a chapter with its figures; missing: what is not shown, and why.
 
     folded: figures that a reader has to open.
     """
 
     kind: str
-    key: str
     title: str
-    figures: Sequence[Figure]
-    missing: Sequence[str]
+    figures: Sequence[Figure] = ()
+    missing: Sequence[str] = ()
     folded: Sequence[Figure] = ()
 
 
 class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     """All that the template shows of a suite. empty: titles of parts left out, and why.
 
-    rate: what its throughputs, in `unit` per second, are called. used: heads of the columns on
+    rate: what its throughputs are called. origins: where the number of each row comes from, by
+    name and text of each fact. used: heads of the columns on
     parameters, memory, energy and metrics; meanings: what stands in them, and what the mark says.
     """
 
@@ -111,9 +100,7 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     lead: str
-    unit: Unit
     rate: str
-    notes: str
     about: str
     parts: Sequence[Part]
     empty: Sequence[tuple[str, str]]
@@ -125,7 +112,7 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     licences: str
     footnotes: Sequence[str]
     concerns: Sequence[Concern]
-    origins: Sequence[Origin]
+    origins: Sequence[tuple[str, Sequence[tuple[str, str]]]]
     facts: CodedFacts
     first: str
     from_first: Sequence[FromFirst]
@@ -236,9 +223,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         name=", ".join(filter(None, (chapter.name, hardware))),
         title=f"{chapter.name}: {suite.title}" + (f", on {hardware}" if hardware else ""),
         lead=lead(chapter.rows, one_model=suite.one_model),
-        unit=chapter.unit,
         rate=rate_name(chapter.unit),
-        notes=suite.notes,
         about=f"{suite.model}. Measured: iterations {_windows(newest)}."
         f" Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
         parts=parts,
@@ -255,7 +240,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         footnotes=footnotes.texts(chapter.rows),
         concerns=concerned,
         origins=[
-            Origin(name=name, facts=origins.origin_facts(run, len(runs) - 1))
+            (name, origins.origin_facts(run, len(runs) - 1))
             for name, run, (_, runs) in zip(names, newest, known, strict=True)
         ],
         facts=differences.coded(shown, labels),
@@ -291,16 +276,12 @@ def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow
     if row.failed_repeats:
         verdict += f", {row.failed_repeats} of {row.failed_repeats + row.repeats} runs left out"
     return PageRow(
-        name=row.name,
         front=pareto.MARK if row.pareto else "",
-        framework=row.framework,
         throughput=ranking.throughput(row),
         used=[_dashed(column.cell(chapter.suite, row)) for column in used.values()],
         count=n_of_m(row),
         verdict="; ".join([verdict, *row.notes]),
         mark=MARKS.get(row.validity, "invalid"),
-        reason=row.reason or row.status,
-        footnote=row.footnote_number,
         of=row,
     )
 
@@ -315,55 +296,40 @@ def _parts(
     """Return the parts of a chapter in their order, and title and reason of those left out."""
     bare = bool(chapter.hardware)  # nothing was read of the runs' files
     courses = [] if bare else course.figures(chapter, key, most)
+    timed = [figure for figure in courses if figure.traces]
+    untimed = [f"{each.title}: {'; '.join(each.missing)}" for each in courses if not each.traces]
     machines, earlier, dark = ([], [], []) if bare else _machines(chapter, key, most)
-    whose = "the newest run of each row" if bare else "every run"
-    untimed = [
-        f"{figure.title}: {'; '.join(figure.missing)}" for figure in courses if not figure.traces
-    ]
-    one = {
-        name: [figure] if (figure := module.figure(chapter, f"{key}-{name}-figure")) else []
+    ranks, splits, scales, joules = (
+        [found] if (found := module.figure(chapter, f"{key}-{name}-figure")) else []
         for name, module in {
             "ranking": ranking, "split": split, "scaling": scaled, "energy": energy,
         }.items()
-    }  # fmt: skip
-    timed = [figure for figure in courses if figure.traces]
+    )  # fmt: skip
     first = "Ranking" if chapter.suite.one_model else "Throughput of each"
-    # kind, title, figures, what is missing in it or why it is left out
-    parts: list[tuple[str, str, Sequence[Figure], Sequence[str]]] = [
-        ("ranking", first, one["ranking"], ["no run is valid"] * (not one["ranking"])),
-        ("history", "History", history.figures(chapter, f"{key}-history"), ()),
-        ("course", "Throughput over iterations", timed, untimed),
-        ("split", "Data loading and the rest", one["split"], ["no log reports the wait for data"]),
-        ("scaling", "Scaling", one["scaling"], ()),
-        ("energy", "Energy", one["energy"], ["no record has the energy of GPUs"]),
-        ("front", "What throughput takes", front.figures(chapter, f"{key}-front"), ()),
-        ("during", "The machine during each run", machines, dark),
-        ("concerns", "Notes and what to do", (), [f"{whose} is valid without a note"]),
-        ("origins", "Where the numbers come from", (), ()),
+    whose = "the newest run of each row" if bare else "every run"
+    noted = [f"{whose} is valid without a note"] * (not concerned)
+    parts = [
+        Part("ranking", first, ranks, ["no run is valid"] * (not ranks)),
+        Part("history", "History", history.figures(chapter, f"{key}-history")),
+        Part("course", "Throughput over iterations", timed, untimed),
+        Part(
+            "split",
+            "Data loading and the rest",
+            splits,
+            ["no log reports the wait for data"] * (not splits),
+        ),
+        Part("scaling", "Scaling", scales),
+        Part("energy", "Energy", joules, ["no record has the energy of GPUs"] * (not joules)),
+        Part("front", "What throughput takes", front.figures(chapter, f"{key}-front")),
+        Part("during", "The machine during each run", machines, dark, earlier),
+        Part("concerns", "Notes and what to do", (), noted),
+        Part("origins", "Where the numbers come from"),
     ]
-    always = (
-        "ranking",
-        *["history"] * bare,
-        "origins",
-        *["concerns"] * bool(concerned),
-    )
-    shown, left_out = [], []
-    for kind, title, figures, missing in parts:
-        if figures or kind in always:
-            notes = missing if kind in ("ranking", "course", "during") else ()
-            folded = earlier if kind == "during" else ()
-            part = Part(
-                kind=kind,
-                key=f"{key}-{kind}",
-                title=title,
-                figures=figures,
-                missing=notes,
-                folded=folded,
-            )
-            shown.append(part)
-        elif missing:
-            left_out.append((title, "; ".join(missing)))
-    return shown, left_out
+    always = {"ranking", "origins", *["history"] * bare, *["concerns"] * bool(concerned)}
+    shown = [part for part in parts if part.figures or part.kind in always]
+    kinds = {part.kind for part in shown}
+    silent = [part for part in parts if part.missing and part.kind not in kinds]
+    return shown, [(part.title, "; ".join(part.missing)) for part in silent]
 
 
 def _machines(
