@@ -23,6 +23,7 @@ lines = [f"iter: {i} loss: 0.5 time: {SECONDS:.6f}" for i in range(10, 61, 10)]
 print("\\n".join(lines), flush=True)
 """
 FAST, SLOW, BROKEN = "SECONDS = 0.003", "SECONDS = 0.004", "raise SystemExit('does not build')"
+FULL = "raise OSError(28, 'No space left on device')"
 # between both, and 10 % off to either side in turns
 UNCLEAR = """
 import pathlib
@@ -143,6 +144,15 @@ def test_what_cannot_be_searched_is_refused_in_one_line(
         # beside the fetch it may say that it waits for the run of another test
         assert all(line.startswith("[") for line in before), done.stderr
     assert not history.runs()
+
+
+def test_a_full_disk_is_no_fault_of_a_commit(tmp_path: Path, git: Callable[..., str]) -> None:
+    history = History(tmp_path, git, [FAST, FULL, SLOW])
+    done = history.search()
+    assert done.returncode == 1, done.stdout
+    last = done.stderr.splitlines()[-1]
+    assert "No space left on device" in last
+    assert "--resume" in last
 
 
 def test_a_history_that_is_cut_off_is_told_at_once(tmp_path: Path, git: Callable[..., str]) -> None:

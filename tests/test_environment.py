@@ -17,6 +17,7 @@ from mrbench.prepare import environment
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.environment.installed import changes
 from mrbench.prepare.environment.interpreter import find_interpreter
+from mrbench.prepare.step import run_step
 from waiting import SAFETY_S, wait_for
 
 TREE = "t" * 40
@@ -119,6 +120,12 @@ def test_a_step_that_is_cut_short_leaves_nothing_running(tmp_path: Path) -> None
         process.send_signal(signal.SIGINT)  # to this one alone, as `kill -INT` does
         assert process.wait(SAFETY_S)
     wait_until_none(mark)
+
+
+def test_a_full_disk_is_no_fault_of_the_recipe(tmp_path: Path) -> None:
+    words = ("cp", "/etc/passwd", "/dev/full")
+    with pytest.raises(UnavailableError, match=r"No space left on device.*make room"):
+        run_step(words, directory=tmp_path, log=tmp_path / "log", variables={}, what="x")
 
 
 @pytest.fixture

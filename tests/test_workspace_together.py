@@ -32,7 +32,7 @@ try:
     made = workspace.prepare(Source(url=url, commit=commit), named, mirror or None, say)
     print("made", made.reused, made.tree)
 except WorkspaceError as exc:
-    print("refused", exc)
+    print("refused", exc.exit_code, exc)
 """
 
 
@@ -178,5 +178,5 @@ def test_a_full_disk_is_told(tmp_path: Path, git: Git, size: str, stage: str) ->
     lines = out.strip().splitlines()
     assert stage in lines[-3]
     assert lines[-1] == "0"
-    assert f"refused {small}: " in lines[-2]
+    assert f"refused 4 {small}: " in lines[-2]
     assert "make room there" in lines[-2]

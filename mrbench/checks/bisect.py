@@ -33,6 +33,9 @@ Mark = Literal["good", "bad", "skip"]
 MARKS: Mapping[Outcome, Mark] = {"ok": "good", "failed": "bad", "inconclusive": "skip"}
 Sides = Callable[[str], Side]
 FIRST = "first bad"  # topic of what was found
+GO_ON = "see to that, then go on with --resume"
+# Exit codes of what says nothing of a commit: a file that cannot be written, something lacking.
+MACHINES = (MrbenchError.exit_code, UnavailableError.exit_code)
 MORE = "give more --max-pairs, or a steadier machine"
 
 
@@ -69,7 +72,7 @@ class Bisection:
     def possible(self) -> dict[str, str]:
         """Return which may be the first bad commit, the newest first, each as people see it."""
         ends = ("refs/bisect/bad", "--not", "--glob=refs/bisect/good-*")
-        log = self._git("log", "--no-mailmap", "--format=%H%x00%as%x00%s", *ends)
+        log = self._git("log", "--topo-order", "--no-mailmap", "--format=%H%x00%as%x00%s", *ends)
         each = [line.split("\0", 2) for line in log.split("\n")[:-1]]
         return {sha: f'{sha} "{shorten(subject)}" ({date})' for sha, date, subject in each}
 
@@ -143,13 +146,22 @@ class Search:
         return test
 
     def _outcome(self, test: AbTest) -> Finding:
-        """Run a test; return what it found, or why a side cannot be prepared."""
+        """Run a test; return what it found, or why a side cannot be prepared.
+
+        MrbenchError where that is the machine's fault, not the commit's.
+        """
         try:
-            return test.run(self._runs)[0][-1]
+            said = test.run(self._runs)[0][-1]
         except MrbenchError as exc:
-            if exc.exit_code == UnavailableError.exit_code:  # the machine's fault, not the commit's
+            if exc.exit_code in MACHINES:
                 raise
             return Finding("", "not checked", one_line(str(exc)))
+        if test.stopped:
+            record = self._runs.records[-1]
+            failure = record.measurement.failure if record.measurement else None
+            if record.exit_code in MACHINES or (failure and failure.cause == "disk_full"):
+                raise StoppedError(said.text, GO_ON)
+        return said
 
     def _mark(self, sha: str, margin: float) -> Mark:
         """Test a commit against the good one."""
@@ -157,7 +169,7 @@ class Search:
         test = self._test(self._good, side, margin, resume=self._resume)
         said = self._outcome(test)
         if test.stopped == "old":
-            raise StoppedError(said.text, "see to that, then go on with --resume")
+            raise StoppedError(said.text, GO_ON)
         mark: Mark = MARKS[test.judgement.verdict] if test.judgement else "skip"
         outcome: Outcome = "not checked" if mark == "skip" else "ok"
         text = f"{side.label}: {mark}: {said.text}"

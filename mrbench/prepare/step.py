@@ -25,6 +25,7 @@ SILENT = re.compile(
     r"failed to establish a new connection|connection timed out|temporary failure resolving",
     re.IGNORECASE,
 )
+FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 # What tells only that something else failed, as builds' and pip's own lines do.
 ECHO = re.compile(r"^error: (?:command|subprocess-exited)\b", re.IGNORECASE)
 
@@ -47,7 +48,7 @@ def run_step(
 ) -> None:
     """Run a command to its end, its output appended to `log`.
 
-    LaunchError if it fails; UnavailableError if a server that it asks does not answer.
+    LaunchError if it fails; UnavailableError if a server does not answer, or the disk is full.
     """
     for say in _listeners:
         say(f"$ {shlex.join(command)}  (its output: {log})")
@@ -62,6 +63,8 @@ def run_step(
         text = f"{what}: `{shlex.join(command)[:120]}` ended with {code}: {told}"
         if SILENT.search(told):
             raise UnavailableError(text, f"check the network; the whole output is in {log}")
+        if FULL.search(told):
+            raise UnavailableError(text, f"make room on the disk; the whole output is in {log}")
         raise LaunchError(text, f"the whole output is in {log}")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from mrbench import locks
-from mrbench.errors import WorkspaceError
+from mrbench.errors import UnavailableError, WorkspaceError
 from mrbench.files import home, write_whole
 from mrbench.model.inputs import PACKAGE, Source
 from mrbench.prepare.source import address, embedded, packaged
@@ -221,7 +221,7 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
     reason = meaningful(failed.stderr)
     full = NO_SPACE.search(failed.stderr)
     if full:
-        return no_room(full.group())
+        return NoRoomError(full.group())
     if ABSENT.search(failed.stderr):
         return WorkspaceError(
             f"{url} has no commit {source.commit}",
@@ -249,11 +249,14 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
     )
 
 
-def no_room(message: str) -> WorkspaceError:
-    """Return the error for a disk that is full or cannot be written."""
-    return WorkspaceError(
-        message, "make room there, or set MRBENCH_HOME to a folder that can be written", file=home()
-    )
+class NoRoomError(WorkspaceError):
+    """The disk of the caches is full or cannot be written, which says nothing of the recipe."""
+
+    exit_code = UnavailableError.exit_code
+
+    def __init__(self, message: str) -> None:
+        remedy = "make room there, or set MRBENCH_HOME to a folder that can be written"
+        super().__init__(message, remedy, file=home())
 
 
 def _materialise(store: Path, source: Source) -> None:
