@@ -115,7 +115,7 @@ def make_rows(
     implementation shows its latest group, and how many runs of other plans or machines that leaves
     out; another commit, window, number of GPUs or value of a parameter makes a row of its own. way:
     how its number is made of several runs; None: as they were registered, else their mean. read:
-    reads a ledger, for callers who make rows of several suites.
+    reads a ledger.
     """
     reference = choose_reference(suite, reference_name)
     latest: dict[Hashable, list[TableRun]] = {}
@@ -206,8 +206,9 @@ def _series(record: RunRecord) -> Hashable | None:
     """
     if not record.family:
         return None
-    cpus = frozenset(machine.cpu for machine in record.machines)
-    gpus = frozenset(gpu.name for machine in record.machines for gpu in machine.gpus)
+    machines = record.machines
+    cpus = frozenset(machine.cpu for machine in machines)
+    gpus = frozenset(gpu.name for machine in machines for gpu in machine.gpus)
     return record.family, _place(record), cpus, gpus, _image(record)
 
 
@@ -237,9 +238,10 @@ def _packages(record: RunRecord) -> str | None:
 
 def hardware(record: RunRecord) -> str:
     """Return the names of the devices that a plan's accelerator means, as one text."""
-    names = {str(gpu.name) for machine in record.machines for gpu in machine.gpus}
+    machines = record.machines
+    names = {str(gpu.name) for machine in machines for gpu in machine.gpus}
     if record.plan.accelerator == "cpu" or not names:
-        names = {machine.cpu or "" for machine in record.machines}
+        names = {machine.cpu or "" for machine in machines}
     return ", ".join(sorted(names))
 
 
