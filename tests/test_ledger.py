@@ -242,7 +242,7 @@ def test_an_archive_says_how_many_runs_there_were(tmp_path: Path, toy: Path) -> 
     told = mrbench("table", "a.tar.gz", cwd=tmp_path / "other").stdout
     assert "1 of 3" in told
     told = mrbench("verify", "a.tar.gz", cwd=tmp_path / "other").stdout
-    assert "then it had 3 runs of its plan" in " ".join(told.split())
+    assert "then 3 runs of its plan in the ledger: 3 valid" in " ".join(told.split())
     (tmp_path / "runs" / "ledger.jsonl").unlink()
     told = mrbench("table", "toys", cwd=tmp_path).stdout
     assert "3 of ?" in told

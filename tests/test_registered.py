@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import ledgers
-from mrbench.measure.olympic import median_of_sets
 from mrbench.model.registration import Registered
 from mrbench.record import ledger
+from mrbench.results.aggregation import median_of_sets
 from toy import edit, make_suite, mrbench
 from waiting import SAFETY_S
 

@@ -20,16 +20,16 @@ def chosen(args: argparse.Namespace) -> Registration:
     if args.impl or args.recipe:
         return found
     first, plans = found.plans[0], found.plans
-    grid: dict[str, dict[str, None]] = {}
+    grid: dict[str, list[str]] = {}
     for name in {name for plan in plans for name in changed(plan.parameters)} - {*CHOICES}:
-        values = (plan.parameters[name].value for plan in plans if name in plan.parameters)
-        grid[name] = dict.fromkeys(map(str, values))
+        values = (str(plan.parameters[name].value) for plan in plans if name in plan.parameters)
+        grid[name] = list(dict.fromkeys(values))
     args.suite = getattr(args, "suite_said", first.suite)
     args.impl = [plan.implementation for plan in plans]
     args.gpus = args.gpus or list(dict.fromkeys(plan.gpus // plan.nodes for plan in plans))
     args.window = args.window or str(first.window)
     args.commit = args.commit or (None if first.pinned else first.source.commit)
-    args.set = args.set or [(name, list(values)) for name, values in grid.items()]
+    args.set = args.set or list(grid.items())
     return found
 
 

@@ -1,7 +1,6 @@
 """Runs as people name them: a suite's, a table row's, an implementation's latest, and folders."""
 
 import contextlib
-import functools
 import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
-from mrbench.record import ledger, listing, rundir
+from mrbench.record import listing, rundir
 from mrbench.record.archive import SUFFIXES, identity, opened
 from mrbench.record.listing import StoredRun
 from mrbench.results import names
@@ -220,23 +219,19 @@ def _row(text: str, folder: Path, where: str) -> TableRow | None:
     if not found:
         return None
     row = text.removeprefix(f"{suite}/")
-    read = functools.cache(ledger.by_plan)
-    return names.one([r for s in found for r in _rows(folder, s, read)], row, where)
+    return names.one([r for s in found for r in _rows(folder, s)], row, where)
 
 
-def _rows(
-    folder: Path, suite: str, read: ledger.Read, *, quiet: bool = False
-) -> Sequence[TableRow]:
+def _rows(folder: Path, suite: str, *, quiet: bool = False) -> Sequence[TableRow]:
     runs, found, _ = read_runs(folder, suite, quiet=quiet)
-    return make_rows(found, runs, read=read)
+    return make_rows(found, runs)
 
 
 def _known_rows(folder: Path) -> Iterator[str]:
     """Yield the names of all rows; what is no suite has none."""
-    read = functools.cache(ledger.by_plan)
     for suite in listing.suites_in(folder):
         with contextlib.suppress(MrbenchError):
-            yield from (row.name for row in _rows(folder, suite, read, quiet=True))
+            yield from (row.name for row in _rows(folder, suite, quiet=True))
 
 
 def _beneath(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from msgspec import Meta
 from mrbench.model.doc import doc
 from mrbench.model.registration import Registered
 from mrbench.model.run import Status
+from mrbench.text import counted
 
 Kind = Literal["began", "ended", "removed"]
 
@@ -55,3 +56,8 @@ class PlanRuns(msgspec.Struct, frozen=True, kw_only=True):
     def count(self) -> int:
         """How many there are."""
         return sum(map(len, self.became.values()))
+
+    def __str__(self) -> str:
+        """Return `5 runs of its plan in the ledger: 3 valid, 1 failed, 1 removed`."""
+        parts = ", ".join(f"{len(names)} {what}" for what, names in self.became.items())
+        return f"{counted(self.count, 'run')} of its plan in the ledger: {parts}"

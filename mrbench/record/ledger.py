@@ -6,6 +6,7 @@ again once its record is on disk; one that was killed in between has a beginning
 """
 
 import contextlib
+import functools
 import json
 import os
 import time
@@ -58,7 +59,6 @@ def append(
     MrbenchError where that cannot be, or what began is to be ended in a ledger that is gone.
     BegunError where as many runs of the plan as registered were begun.
     """
-    bound = registered.digest if registered else None
     path = runs / FILE
     try:
         with locks.of_file(path, make=kind == "began") as file:
@@ -71,16 +71,14 @@ def append(
             if registered and begun(_lines(raw), registered.digest)[plan] >= registered.repeat:
                 text = f"all {registered.repeat} registered runs of its plan were begun meanwhile"
                 raise BegunError(text, file=path)
+            facts |= {"plan": plan, "registered": registered.digest if registered else None}
             content: dict[str, object] = {
                 "position": last.position + 1 if last else 1,
                 "before": last.digest if last else "",
                 "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "kind": kind,
-                "plan": plan,
-                "registered": bound,
-                **facts,
+                **{name: fact for name, fact in facts.items() if fact is not None},
             }
-            content = {name: fact for name, fact in content.items() if fact is not None}
             content["digest"] = files.digest_of(content)
             os.ftruncate(file, end)
             line = json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
@@ -111,13 +109,16 @@ def _entry(raw: bytes) -> LedgerEntry | str:
 
 def lines(runs: Path) -> list[Line]:
     """Read the ledger of a folder of runs; none where there is none. MrbenchError if unreadable."""
+    return _lines(_read(runs))
+
+
+def _read(runs: Path) -> bytes:
     try:
-        raw = files.read_regular(runs / FILE, files.MOST_BYTES)
+        return files.read_regular(runs / FILE, files.MOST_BYTES)
     except FileNotFoundError:
-        return []
+        return b""
     except OSError as exc:
         raise rundir.cannot_read(runs / FILE, exc) from exc
-    return _lines(raw)
 
 
 def _lines(raw: bytes) -> list[Line]:
@@ -177,8 +178,13 @@ def is_held(folder: RunDir) -> bool:
 
 def by_plan(runs: Path) -> Mapping[str, Mapping[str, Entries]]:
     """Return the entries of the runs of each plan, by its digest and their ids, in order."""
+    return _by_plan(_read(runs))
+
+
+@functools.lru_cache(maxsize=4)  # each row of a table asks for it
+def _by_plan(raw: bytes) -> Mapping[str, Mapping[str, Entries]]:
     plans: dict[str, dict[str, Entries]] = {}
-    for name, entries in by_run(lines(runs)).items():
+    for name, entries in by_run(_lines(raw)).items():
         if began := entries.get("began"):
             plans.setdefault(began.plan, {})[name] = entries
     return plans
@@ -191,11 +197,10 @@ def of_plan(digest: str, shown: Mapping[str, str | None], read: Read = by_plan) 
     none that has the plan.
     """
     parents = {folder.rpartition("/")[0] for folder in shown.values() if folder}
-    roots = dict.fromkeys(of_run(Path(parent) / "run") for parent in sorted(parents))
     ends: dict[str, list[str]] = {}
     registered: dict[str, list[str]] = {}
     known = set[str]()
-    for root in roots:
+    for root in dict.fromkeys(of_run(Path(parent) / "run") for parent in sorted(parents)):
         for name, entries in read(root).get(digest, {}).items():
             known.add(name)
             ends.setdefault(became(root, name, entries), []).append(name)

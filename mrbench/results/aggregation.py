@@ -1,11 +1,17 @@
-"""How the number of a row is made of its runs: their mean, or MLPerf's median of sets of N."""
+"""How the number of a row is made of its runs: their mean, or MLPerf's median of sets of N.
+
+MLPerf Training Rules, "Benchmark Results" and "Scoring" (mlcommons/training_policies,
+training_rules.adoc, commit d73e20f1 of 14 May 2026), as `meaning` tells them. A failed run takes
+for ever: a set with two has no score, and there is no number if the median set has none. The rules
+do not say which of the two sets in the middle of an even number it is; here it is the slower one.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from msgspec.structs import replace
 
-from mrbench.measure.olympic import median_of_sets
+from mrbench.measure.repeats import mean_rate
 from mrbench.model.table import TableRow
 from mrbench.record.ledger import AT_WORK, VALID
 
@@ -54,6 +60,23 @@ def _in_order(row: TableRow) -> Sequence[str]:
         each = [bound.get(row.registered.digest, ())] if row.registered else became.values()
         names = set(chain.from_iterable(each)) - elsewhere
     return sorted(names, key=lambda name: name.rpartition("/")[2])
+
+
+def median_of_sets(rates: Sequence[float | None], size: int) -> float | None:
+    """Return the throughput of the median set of `size` consecutive runs; None if it has none.
+
+    rates: throughput of each run in the order of their launch, None of one that failed; at least
+    `size` of them, which is 3 or more.
+    """
+    sets = [rates[first : first + size] for first in range(len(rates) - size + 1)]
+    scores = sorted(map(_score, sets), reverse=True)
+    return scores[len(scores) // 2] or None
+
+
+def _score(rates: Sequence[float | None]) -> float:
+    """Return the throughput of a set; 0.0 if it has none."""
+    _, *kept, _ = sorted(rate or 0.0 for rate in rates)
+    return mean_rate(kept) if kept[0] > 0 else 0.0
 
 
 def meaning(rows: Sequence[TableRow]) -> str:

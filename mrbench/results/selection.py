@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Sequence
 
-from mrbench.model.ledger import PlanRuns
 from mrbench.model.table import TableRow
 from mrbench.record.ledger import OLDER, VALID
 from mrbench.text import counted, one_line
@@ -46,12 +45,6 @@ def _registration(row: TableRow) -> str:
         text += f"; {len(row.ledger.registered.get(bound.digest, ()))} were begun"
     shown = row.aggregation.partition(" ")[0] or "mean"
     return text + (f"; shown is {shown}" if shown != bound.aggregation else "")
-
-
-def in_words(runs: PlanRuns) -> str:
-    """Return `5 runs of its plan in the ledger: 3 valid, 1 failed, 1 removed`."""
-    parts = ", ".join(f"{len(names)} {what}" for what, names in runs.became.items())
-    return f"{counted(runs.count, 'run')} of its plan in the ledger: {parts}"
 
 
 def n_of_m(row: TableRow) -> str:

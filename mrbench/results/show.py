@@ -14,7 +14,7 @@ from mrbench.model.parameters import settings
 from mrbench.model.record import CooledDown, QuietWait, RunRecord
 from mrbench.model.run import Failure
 from mrbench.model.work import one_of, rate_name
-from mrbench.results import footnotes, selection, utilisation
+from mrbench.results import footnotes, utilisation
 from mrbench.text import counted, printable, size_text
 
 
@@ -89,7 +89,7 @@ def _ledger(record: RunRecord, of_plan: PlanRuns | None) -> str:
     if record.ledger and (bound := record.ledger.registered):
         lines.append(f"registered beforehand as {bound.digest}")
     if of_plan:
-        lines.append(selection.in_words(of_plan))
+        lines.append(str(of_plan))
     elif record.ledger:
         lines.append("of a ledger that is not here")
     return "\n".join(lines)

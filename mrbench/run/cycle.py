@@ -57,10 +57,10 @@ def run_all(
     reporter: Reporter,
     executor: Executor,
     *,
-    force: bool = False,
-    name: str | None = None,
-    ration: Ration | None = None,
-    registered: Registered | None = None,
+    force: bool,
+    name: str | None,
+    ration: Ration,
+    registered: Registered | None,
 ) -> list[RunRecord]:
     """Run a series, as `in_turns` orders it.
 
@@ -76,7 +76,6 @@ def run_all(
     try:
         with begin(plans, places, reporter, executor, force=force) as runs:
             records = runs.records
-            ration = ration or Ration()
             for plan, file, series in scheduled:
                 if not ration.leaves_out(plan, file, records):
                     runs.start(plan, file, series, name=name, registered=registered)
@@ -95,7 +94,7 @@ def begin(
     reporter: Reporter,
     executor: Executor,
     *,
-    force: bool = False,
+    force: bool,
 ) -> Iterator["Runs"]:
     """Look whether runs of these plans can be started, and take them; see `run_all`."""
     forced = preflight.refuse_lacking(plans, places, executor, force=force)

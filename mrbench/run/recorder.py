@@ -114,18 +114,10 @@ class Run(msgspec.Struct):
 
     def enter(self) -> None:
         """Enter the run in the ledger: its training starts now. MrbenchError where that fails."""
-        entry = ledger.append(
-            ledger.of_run(self.folder.path),
-            "began",
-            run=self.id,
-            plan=self.record.plan_digest,
-            registered=self.registered,
-        )
-        self.know(
-            ledger=LedgerPlace(
-                position=entry.position, digest=entry.digest, registered=self.registered
-            )
-        )
+        runs, bound = ledger.of_run(self.folder.path), self.registered
+        entry = ledger.append(runs, "began", run=self.id, plan=self.plan.digest, registered=bound)
+        place = LedgerPlace(position=entry.position, digest=entry.digest, registered=bound)
+        self.know(ledger=place)
         self.save()
 
     def began(self) -> None:

@@ -9,7 +9,6 @@ from mrbench.cli.stored import latest
 from mrbench.model.record import Packed
 from mrbench.record.archive import opened
 from mrbench.record.pack import pack
-from mrbench.results import selection
 from mrbench.text import counted, printable, size_text
 
 COMMAND = Command(
@@ -69,7 +68,7 @@ def pack_run(args: argparse.Namespace) -> dict[str, object]:
         return made
     print(f"{printable(str(args.output))}: {record.id}, {files} files, {size_text(size)}")
     if packed and packed.of_plan:
-        print(selection.in_words(packed.of_plan))
+        print(packed.of_plan)
     if packed:
         print_masking(packed)
     return {}

@@ -1,7 +1,6 @@
 """`mrbench table`: compare the runs of a suite."""
 
 import argparse
-import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.recipe import load
-from mrbench.record import ledger
 from mrbench.results import byrule
 from mrbench.results import rows as making
 from mrbench.results import table as tables
@@ -98,10 +96,9 @@ def main(args: argparse.Namespace) -> int:
     suites = chosen.all_suites
     codes, without = [chosen.code], []
     data: list[TableRow] = []
-    read = functools.cache(ledger.by_plan)
     for name in suites:
         try:
-            suite, rows, code = _of_suite(args, name, chosen, read)
+            suite, rows, code = _of_suite(args, name, chosen)
         except MrbenchError as exc:
             if not (args.filter or args.relative_to or args.sort or args.columns):
                 raise
@@ -140,12 +137,12 @@ def _publishes(suite: str, reference: str) -> bool:
 
 
 def _of_suite(
-    args: argparse.Namespace, name: str, chosen: Named, read: ledger.Read
+    args: argparse.Namespace, name: str, chosen: Named
 ) -> tuple[Suite, list[TableRow], int]:
     """Return one suite, the rows of its table as they are asked for, and the exit code."""
     single = chosen.runs.get(name, ())
     runs, suite, broken = read_runs(chosen.folder_of(name, args.runs), name, single)
-    rows = making.make_rows(suite, runs, args.reference, args.aggregate, read)
+    rows = making.make_rows(suite, runs, args.reference, args.aggregate)
     in_rows = {run for row in rows for run in row.runs}
     for record, called in single:
         if record.id not in in_rows:

@@ -7,7 +7,7 @@ folder. Who publishes a digest of it elsewhere binds all entries up to that.
 import functools
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mrbench.errors import MrbenchError
@@ -35,8 +35,8 @@ def check_ledger(evidence: Evidence) -> Iterator[Finding]:
     record, runs = evidence.record, ledger.of_run(Path(evidence.run.called))
     if evidence.run.is_archive:
         known = record.packed.of_plan if record.packed else None
-        text = f"; then it had {counted(known.count, 'run')} of its plan" if known else ""
-        yield _unchecked(f"an archive does not bring its ledger along{text}")
+        then = f"; then {known}" if known else ""
+        yield _unchecked(f"an archive does not bring its ledger along{then}")
         return
     try:
         found = ledger.lines(runs)
@@ -48,7 +48,7 @@ def check_ledger(evidence: Evidence) -> Iterator[Finding]:
         yield _unchecked(f"there is none in this folder of runs; {text}")
         return
     yield from chain(found)
-    yield from _member(record, ledger.by_run(found).get(record.id, {}), found, evidence.run.folder)
+    yield _member(record, ledger.by_run(found), evidence.run.folder)
 
 
 def check_all(path: Path) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def check_all(path: Path) -> Iterator[Finding]:
         if name != record.id and {name, record.id} & known.keys():
             yield _failed(f"{name} holds another run: {record.id}", "move it to another folder")
         else:
-            yield from _member(record, known.get(record.id, {}), found, RunDir(file.parent))
+            yield _member(record, known, RunDir(file.parent))
     for name, entries in known.items():
         what = ledger.became(runs, name, entries)
         if what == ledger.MISSING:
@@ -123,10 +123,11 @@ def _faults(found: Sequence[Line]) -> Iterator[Finding]:
         before, follows = entry.digest, at + 1
 
 
-def _outside(record: RunRecord, began: LedgerEntry | None, found: Sequence[Line]) -> Finding:
+def _outside(record: RunRecord, known: Mapping[str, Entries]) -> Finding:
     """Say what it means that a record knows of no entry."""
     name = record.id
-    first = next((e for _, e in found if isinstance(e, LedgerEntry)), None)
+    began = known.get(name, {}).get("began")
+    first = next((entry for entries in known.values() for entry in entries.values()), None)
     if began:
         text = f"{name} is in it as entry {began.position}, and its record does not say so"
         return _failed(text, "record.json was written anew after the run")
@@ -137,31 +138,29 @@ def _outside(record: RunRecord, began: LedgerEntry | None, found: Sequence[Line]
     return _failed(f"{name} is not in it", "another mrbench or another folder ran it")
 
 
-def _member(
-    record: RunRecord, entries: Entries, found: Sequence[Line], folder: RunDir
-) -> Iterator[Finding]:
+def _member(  # noqa: PLR0911 - one per kind of answer
+    record: RunRecord, known: Mapping[str, Entries], folder: RunDir
+) -> Finding:
     """Check that a run is in the ledger where its record says, with the record's own digest."""
-    name, place = record.id, record.ledger
+    name, place, entries = record.id, record.ledger, known.get(record.id, {})
     began, ended = entries.get("began"), entries.get("ended")
     if place is None:
-        yield _outside(record, began, found)
-        return
+        return _outside(record, known)
     registered = place.registered.digest if place.registered else None
     if began is None:
-        yield _failed(f"{name} is not in it; its record says entry {place.position}", CUT)
-    elif (began.position, began.digest) != (place.position, place.digest):
+        return _failed(f"{name} is not in it; its record says entry {place.position}", CUT)
+    if (began.position, began.digest) != (place.position, place.digest):
         text = f"{name} began with entry {place.position} ({place.digest[:16]}), which is now"
         text += f" entry {began.position} ({began.digest[:16]})"
-        yield _failed(text, "the ledger was written anew after the run")
-    elif (began.plan, began.registered) != (record.plan_digest, registered):
-        yield _failed(f"{name} is in it with another plan or registration", EDITED)
-    elif ended is None and ledger.is_held(folder):
-        yield _note(f"the end of {name} is not in it yet: it is under way")
-    elif ended is None:
+        return _failed(text, "the ledger was written anew after the run")
+    if (began.plan, began.registered) != (record.plan_digest, registered):
+        return _failed(f"{name} is in it with another plan or registration", EDITED)
+    if ended is None and ledger.is_held(folder):
+        return _note(f"the end of {name} is not in it yet: it is under way")
+    if ended is None:
         meaning = "cut off, or never written; `mrbench collect` enters it"
-        yield _failed(f"the end of {name} is not in it", meaning)
-    elif ended.record != record.digest:
+        return _failed(f"the end of {name} is not in it", meaning)
+    if ended.record != record.digest:
         text = f"{name} is in it with another record: {(ended.record or 'none')[:16]}"
-        yield _failed(text, "record.json was written anew after the run")
-    else:
-        yield _ok(f"{name} is entry {place.position}, with this record")
+        return _failed(text, "record.json was written anew after the run")
+    return _ok(f"{name} is entry {place.position}, with this record")

@@ -1,6 +1,5 @@
 """Finds and reads the runs of a report; what cannot be read is left out, with its reason."""
 
-import functools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -139,8 +138,7 @@ def gather(names: Sequence[str], runs: Path, reference: str | None = None) -> Re
         if identity(run.record) not in known:  # as a folder and as an archive, too
             known.add(identity(run.record))
             by_suite.setdefault((run.plan.suite, run.plan.unit), []).append(run)
-    read = functools.cache(ledger.by_plan)
-    chapters = [chapter(*key, by_suite[key], reference, read=read) for key in sorted(by_suite)]
+    chapters = [chapter(*key, by_suite[key], reference) for key in sorted(by_suite)]
     return ReportContent(chapters=chapters, left_out=left_out)
 
 
@@ -236,8 +234,7 @@ def chapter(
     unit: Unit,
     unsorted: Iterable[ReportRun],
     reference: str | None = None,
-    *,
-    read: ledger.Read,
+    read: ledger.Read = ledger.by_plan,
 ) -> Chapter:
     """Return the chapter of a suite's runs; reference, read: as for `make_rows`."""
     runs = _with_mixed(sorted(unsorted, key=lambda run: run.record.started))
