@@ -6,6 +6,7 @@ nothing else is printed.
 
 import argparse
 import contextlib
+import functools
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -181,19 +182,9 @@ def _runs_of(parsed_args: object) -> Path:
     return Path(getattr(parsed_args, "runs", None) or os.environ.get("MRBENCH_RUNS") or "runs")
 
 
-def _recipes(prefix: str, **_: object) -> Iterable[str]:
-    return _paths(prefix, (".yaml", ".yml"))
-
-
-def _files(prefix: str, **_: object) -> Iterable[str]:
-    return _paths(prefix, ("",))
-
-
-def _folders(prefix: str, **_: object) -> Iterable[str]:
-    return _paths(prefix, ())
-
-
-def _paths(prefix: str, endings: tuple[str, ...], *, folders: bool = True) -> Iterator[str]:
+def _paths(
+    prefix: str, endings: tuple[str, ...], *, folders: bool = True, **_: object
+) -> Iterator[str]:
     """Yield what begins so: folders, with a slash, and files that end as asked."""
     head, slash, tail = prefix.rpartition("/")
     beneath = Path(head + slash).expanduser()
@@ -207,23 +198,25 @@ def _paths(prefix: str, endings: tuple[str, ...], *, folders: bool = True) -> It
             yield f"{head}{slash}{path.name}"
 
 
+_FOLDERS: Completer = functools.partial(_paths, endings=())
+_FILES: Completer = functools.partial(_paths, endings=("",))
 BY_NAME: dict[str, Completer] = {
     "suite": _suites,
     "suites": _checked,
     "impl": _implementations,
     "set": _settings,
-    "recipe": _recipes,
+    "recipe": functools.partial(_paths, endings=(".yaml", ".yml")),
     "origin": _whole_names,
     "reference": _references,
-    "mirror": _folders,
+    "mirror": _FOLDERS,
     "a": _runs,
     "b": _runs,
 }
 BY_METAVAR: dict[str, Completer] = {
     "SUITE": _runs_and_suites,
     "RUN": _runs,
-    "DIR": _folders,
-    "FILE": _files,
-    "LOG": _files,
+    "DIR": _FOLDERS,
+    "FILE": _FILES,
+    "LOG": _FILES,
     "TAG": _tags,
 }

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mrbench.errors import RecipeError
 from mrbench.model.inputs import SyntheticData
 from mrbench.model.parameters import ENVIRONMENT, OWN, PlannedParameter
-from mrbench.model.recipe import Launch, RandomWeights
+from mrbench.model.recipe import Launch, RandomWeights, Recipe
 from mrbench.recipe.load import RecipeFile
 from mrbench.text import shorten
 
@@ -28,7 +28,18 @@ COCOS = {"annotations", "train2017", "val2017", "train2014", "val2014"} | {
 }
 # What a recipe says of drivers and GPUs holds for the CUDA that its lock brings.
 OF_LOCK = re.compile(r"NVIDIA driver|compute capability", re.IGNORECASE)
-CHOICES = (DATA, WEIGHTS, ENVIRONMENT)
+# What each is where it is not given, and what it means.
+CHOICES: Mapping[str, tuple[str, str]] = {
+    DATA: ("folder", "What is trained on: a folder of the user's, or images drawn like COCO's"),
+    WEIGHTS: (
+        "pretrained",
+        "What the training starts from: an untrained network proposes other regions",
+    ),
+    ENVIRONMENT: (
+        "locked",
+        "Whose packages train: the recipe's lock, or what is installed there",
+    ),
+}
 
 
 def with_choices(file: RecipeFile, chosen: Mapping[str, str]) -> RecipeFile:
@@ -41,6 +52,13 @@ def with_choices(file: RecipeFile, chosen: Mapping[str, str]) -> RecipeFile:
     if chosen.get(WEIGHTS) == RANDOM:
         file = _untrained(file)
     return _installed(file) if ENVIRONMENT in chosen else file
+
+
+def _changed(file: RecipeFile, recipe: Recipe, choice: str, value: str) -> RecipeFile:
+    """Return a file with a recipe that a choice made, which is among its parameters from now on."""
+    default, description = CHOICES[choice]
+    planned = PlannedParameter(value=value, default=default, description=description)
+    return replace(file, recipe=recipe, parameters={**file.parameters, choice: planned})
 
 
 def require_drawn(files: Sequence[RecipeFile], word: str) -> None:
@@ -69,16 +87,7 @@ def _drawn(file: RecipeFile, word: str) -> RecipeFile:
         )
     count = int(word.partition(":")[2] or IMAGES)
     drawn = replace(data, synthetic=SyntheticData(images=count, like="coco"))
-    setting = PlannedParameter(
-        value=word,
-        default="folder",
-        description="What is trained on: a folder of the user's, or images drawn like COCO's",
-    )
-    return replace(
-        file,
-        recipe=replace(file.recipe, data=drawn),
-        parameters={**file.parameters, DATA: setting},
-    )
+    return _changed(file, replace(file.recipe, data=drawn), DATA, word)
 
 
 def _installed(file: RecipeFile) -> RecipeFile:
@@ -87,13 +96,7 @@ def _installed(file: RecipeFile) -> RecipeFile:
         return file
     system = tuple(text for text in file.recipe.environment.system if not OF_LOCK.search(text))
     environment = replace(file.recipe.environment, kind="current", image=None, system=system)
-    setting = PlannedParameter(
-        value=OWN,
-        default="locked",
-        description="Whose packages train: the recipe's lock, or what is installed there",
-    )
-    recipe = replace(file.recipe, environment=environment)
-    return replace(file, recipe=recipe, parameters={**file.parameters, ENVIRONMENT: setting})
+    return _changed(file, replace(file.recipe, environment=environment), ENVIRONMENT, OWN)
 
 
 def _untrained(file: RecipeFile) -> RecipeFile:
@@ -123,12 +126,7 @@ def _untrained(file: RecipeFile) -> RecipeFile:
         ),
         starts_from=f"random weights{told}",
     )
-    setting = PlannedParameter(
-        value=RANDOM,
-        default="pretrained",
-        description="What the training starts from: an untrained network proposes other regions",
-    )
-    return replace(file, recipe=changed, parameters={**file.parameters, WEIGHTS: setting})
+    return _changed(file, changed, WEIGHTS, RANDOM)
 
 
 def _launched(launch: Launch, how: RandomWeights) -> Launch:

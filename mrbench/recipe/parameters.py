@@ -33,7 +33,6 @@ Given = Mapping[str, str]  # name: text of a value, as --set has it
 NONE: Given = MappingProxyType({})
 # What is for people only: a parameter that stands nowhere else changes nothing.
 WORDS = ("title", "framework", "notes", "guards", "software", "starts_from", "sample")
-_TAGS: Mapping[str, str] = {"true": "bool", "false": "bool"}
 
 
 def read_recipe(path: Path, given: Given = NONE) -> tuple[Recipe, Place]:
@@ -63,7 +62,8 @@ def _fill(node: Node, file: str, given: Given) -> None:
         if name != KEY:
             found = set(_filled(section, values, seen))
             used |= found if name not in WORDS else set()
-    unquoted = set(_unquoted(node))  # what is wrong with these, the reader says
+    # what is wrong with names in braces without quotes, the reader says
+    unquoted = {yamlfile.bare_placeholder(each) for each in _nodes(node, set())}
     for name, parameter in declared.items():
         if not {name, *_filling(parameter)} & (used | unquoted):
             raise place.error(
@@ -182,24 +182,25 @@ def _sections(node: Node) -> Iterator[tuple[str, Node]]:
             yield pair[0].value, pair[1]
 
 
-def _scalars(node: Node, seen: set[int]) -> Iterator[Node]:
-    """Yield each single value below a node once, also where aliases lead to it again.
+def _nodes(node: Node, seen: set[int]) -> Iterator[Node]:
+    """Yield a node and each below it once, also where aliases lead to it again.
 
     seen: what was yielded before, by id; it grows.
     """
     if id(node) in seen:
         return
     seen.add(id(node))
-    if isinstance(node.value, str):
-        yield node
-        return
-    for inner in node.value:  # of a mapping, pairs of key and value
-        yield from _scalars(inner[1] if isinstance(inner, tuple) else inner, seen)
+    yield node
+    for inner in node.value if isinstance(node.value, list) else ():
+        # of a mapping, pairs of key and value
+        yield from _nodes(inner[1] if isinstance(inner, tuple) else inner, seen)
 
 
 def _filled(node: Node, values: Mapping[str, str], seen: set[int]) -> Iterator[str]:
-    """Fill in the values below a node; yields the names used. seen: as _scalars."""
-    for scalar in _scalars(node, seen):
+    """Fill in the values below a node; yields the names used. seen: as _nodes."""
+    for scalar in _nodes(node, seen):
+        if not isinstance(scalar.value, str):
+            continue
         names = [name for name in PLACEHOLDER.findall(scalar.value) if name in values]
         yield from names
         if names:
@@ -209,22 +210,9 @@ def _filled(node: Node, values: Mapping[str, str], seen: set[int]) -> Iterator[s
                 scalar.tag = f"tag:yaml.org,2002:{_tag(scalar.value)}"
 
 
-def _unquoted(node: Node) -> Iterator[str]:
-    """Yield the names of {name} without quotes below a node."""
-    pending, seen = [node], set[int]()
-    while pending:
-        each = pending.pop()
-        if id(each) in seen or isinstance(each.value, str):
-            continue
-        seen.add(id(each))
-        if name := yamlfile.bare_placeholder(each):
-            yield name
-        pending += [inner[1] if isinstance(inner, tuple) else inner for inner in each.value]
-
-
 def _tag(text: str) -> str:
     """Return what YAML would call the value if it stood there without quotes."""
     value = typed(text)
     if isinstance(value, str):
-        return _TAGS.get(value, "str")
+        return "bool" if value in ("true", "false") else "str"
     return "int" if isinstance(value, int) else "float"

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
 import yaml
@@ -69,14 +69,6 @@ class Place(msgspec.Struct, frozen=True):
         while ancestor and ancestor not in self.lines:
             ancestor = ancestor.rpartition("[" if ancestor.endswith("]") else ".")[0]
         return self.lines.get(ancestor, 1)
-
-
-class KeyProblem(NamedTuple):
-    """What is wrong with one key, and what to do."""
-
-    key: str
-    text: str
-    remedy: str
 
 
 def load_yaml(cls: type[T], path: Path, fill: Fill | None = None) -> tuple[T, Place]:
@@ -157,32 +149,32 @@ class _Reader:
         self.lines: dict[str, int] = {}
         self.place = Place(file, self.lines)
         self.messages: dict[str, tuple[str, str]] = {}  # key: message and remedy if msgspec refuses
-        self.problems: list[KeyProblem] = []
+        self.problems: list[RecipeError] = []
         self.size = 0
 
     def add(self, key: str, text: str, remedy: str = "") -> None:
-        self.problems.append(KeyProblem(key or "(top)", text, remedy))
+        self.problems.append(self.place.error(key or "(top)", text, remedy))
         if len(self.problems) >= MAX_PROBLEMS:
             self.raise_problems()
 
     def raise_problems(self) -> None:
         """Raise one error that lists all problems, if there are any."""
         if len(self.problems) == 1:
-            raise self.place.error(*self.problems[0])
-        missing = [problem.key for problem in self.problems if problem.text == MISSING]
+            raise self.problems[0]
+        missing = [str(problem.key) for problem in self.problems if problem.text == MISSING]
         parts = [
-            f"line {self.place.line(key)}: {key}: {text}" + (f" ({remedy})" if remedy else "")
-            for key, text, remedy in self.problems
-            if text != MISSING
+            f"line {e.line}: {e.key}: {e.text}" + (f" ({e.remedy})" if e.remedy else "")
+            for e in self.problems
+            if e.text != MISSING
         ]
         parts[MAX_SHOWN:] = [f"{len(parts) - MAX_SHOWN} more"] if len(parts) > MAX_SHOWN else []
         remedy = "correct these" if parts else "add these keys"
         if missing:
             parts.append(f"missing: {', '.join(missing)}")
         if parts:
-            line = min(self.place.line(problem.key) for problem in self.problems)
+            line = min(problem.line or 1 for problem in self.problems)
             error = RecipeError("; ".join(parts), remedy, file=self.place.file, line=line)
-            error.parts = tuple(self.place.error(*problem) for problem in self.problems)
+            error.parts = tuple(self.problems)
             raise error
 
     def type_error(self, key: str, text: str, plain: object) -> RecipeError:

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from mrbench.cli.arguments import add_json, print_json
 from mrbench.cli.commands import Command
 from mrbench.errors import MrbenchError, UnavailableError
@@ -25,13 +23,6 @@ COMMAND = Command(
     help="Clean up after killed runs: remove the containers and folders that they left behind.",
     examples="mrbench cleanup    # what lives, and what others own, is left alone",
 )
-
-
-class Cleaned(msgspec.Struct, frozen=True):
-    """What `cleanup --json` prints: what was removed, and containers that were left alone."""
-
-    removed: list[str]
-    left_alone: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
         code = code if isinstance(exc, UnavailableError) else exc.exit_code
         print(f"mrbench: no containers looked at: {exc}", file=sys.stderr)
     if args.json:
-        print_json(Cleaned(removed, kept))
+        print_json({"removed": removed, "left_alone": kept})
         return code
     for line in kept:
         print(f"left alone: {printable(line)}")

@@ -1,12 +1,11 @@
 """`mrbench list`: show suites and recipes."""
 
 import argparse
-import json
 from collections.abc import Mapping
 
 import msgspec
 
-from mrbench.cli.arguments import add_json
+from mrbench.cli.arguments import add_json, print_json
 from mrbench.cli.commands import Command
 from mrbench.model.inputs import PACKAGE, is_package
 from mrbench.model.parameters import Parameter, settings
@@ -60,10 +59,10 @@ def main(args: argparse.Namespace) -> int:
     """Show suites and recipes, or the rules of published numbers."""
     if args.rules:
         rules = published.known()
-        print(json.dumps(msgspec.to_builtins(rules), indent=1) if args.json else _of_rules(rules))
+        print_json(rules) if args.json else print(_of_rules(rules))
         return 0
     suites = {name: _suite(name) for name in load.suite_names()}
-    print(json.dumps(msgspec.to_builtins(suites), indent=1) if args.json else _as_text(suites))
+    print_json(suites) if args.json else print(_as_text(suites))
     return 0
 
 

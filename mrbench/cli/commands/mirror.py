@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
 from mrbench.cli.arguments import (
     Names,
     add_json,
@@ -38,14 +36,6 @@ COMMAND = Command(
     brief="for offline machines",
     help="Gather everything that a suite needs, for machines without internet.",
 )
-
-
-class VerifiedMirror(msgspec.Struct, frozen=True):
-    """What `mirror verify --json` prints. not_compared: recipes that are none of mrbench's."""
-
-    recipes: list[str]
-    problems: list[str]
-    not_compared: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,8 +130,8 @@ def _verify(args: argparse.Namespace) -> int:
     wrong = list(problems(args.folder, made, files))
     unknown = sorted(made.recipes.keys() - names)
     if args.json:
-        told = VerifiedMirror(sorted(names), list(map(str, wrong)), unknown)
-        print_json(told)
+        told = {"recipes": sorted(names), "problems": list(map(str, wrong))}
+        print_json(told | {"not_compared": unknown})
         return UnavailableError.exit_code if wrong else 0
     for problem in wrong:
         print(printable(str(problem)))
