@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench.checks.baseline.runs_needed import MOST, runs_needed
-from mrbench.checks.baseline.sample import alike
-from mrbench.checks.baseline.verdict import Terms, decides, judge
+from mrbench.checks.baseline.verdict import Terms, alike, decides, judge
 from mrbench.measure.repeats import NONE, Sample, log_sample
 
 RATES = st.lists(st.floats(10, 1000), min_size=1, max_size=8)

@@ -10,8 +10,7 @@ from mrbench.checks.baseline import words
 from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.likeness import differing
 from mrbench.checks.baseline.runs_needed import GUESS, SURE, runs_needed
-from mrbench.checks.baseline.sample import stored_sample
-from mrbench.checks.baseline.verdict import Terms, judge
+from mrbench.checks.baseline.verdict import Terms, judge, stored_sample
 from mrbench.measure.repeats import NONE
 from mrbench.measure.student import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name

@@ -19,6 +19,8 @@ from mrbench.model.work import Unit
 from mrbench.record.machine_rules import slowed_by
 from mrbench.record.provenance import SLOWED
 from mrbench.results.compare import no_number
+from mrbench.results.rows import rounding
+from mrbench.text import counted
 
 MOST = 1e300  # work per second; the mean of more is no float
 
@@ -72,8 +74,7 @@ class ValidRuns(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rounding(self) -> float:
         """The largest relative error that the digits of their logs allow."""
-        bounds = (record.measurement.rounding for record in self.records if record.measurement)
-        return max((bound for bound in bounds if bound and 0 <= bound < 1), default=0.0)
+        return max(map(rounding, self.records), default=0.0)
 
     @property
     def half_widths(self) -> tuple[float | None, ...]:
@@ -137,7 +138,7 @@ def _later(runs: Sequence[Candidate], last: RunRecord) -> list[str]:
         return []
     found = _other_plan(kept_facts(last), kept_facts(others[-1]))
     what = f"another plan ({found[0]})" if found else f"another plan: {others[-1].status}"
-    return [f"{len(others)} later run{'s' * (len(others) != 1)} of {what}"]
+    return [f"{counted(len(others), 'later run')} of {what}"]
 
 
 def _slowed(records: Sequence[RunRecord]) -> dict[str, str]:
@@ -146,8 +147,8 @@ def _slowed(records: Sequence[RunRecord]) -> dict[str, str]:
     for record in records:
         for rule, text in slowed_by(record).items():
             found.setdefault(f"{SLOWED}.{rule}", []).append(text)
-    counted = f"of {len(records)} run{'s' * (len(records) != 1)}"
-    return {key: f"{len(texts)} {counted}: {texts[-1]}" for key, texts in found.items()}
+    of_all = f"of {counted(len(records), 'run')}"
+    return {key: f"{len(texts)} {of_all}: {texts[-1]}" for key, texts in found.items()}
 
 
 def _half_width(record: RunRecord) -> float | None:

@@ -69,7 +69,6 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
     try:
         # keys of the older format are read as those of an older recipe are
         baseline, place = yamlfile.parse_yaml(Baseline, raw, str(path))
-        baseline = _renamed(baseline)
         for i, entry in enumerate(baseline.entries):
             for key, text in _contradictions(entry).items():
                 raise place.error(f"entries[{i}].{key}", text)  # the first is enough
@@ -82,8 +81,12 @@ def read_baseline(path: Path) -> tuple[Baseline, dict[Key, int]]:
         entry.key: place.lines.get(f"entries[{i}].implementation", 1)
         for i, entry in enumerate(baseline.entries)
     }
-    entries = tuple(_whole(entry, baseline) for entry in baseline.entries)
-    return replace(baseline, entries=entries), lines
+    entries = tuple(
+        replace(e, provenance=_facts({**baseline.provenance, **e.provenance}))
+        for e in baseline.entries
+    )
+    shared = _facts(baseline.provenance)
+    return replace(baseline, format=FORMAT, provenance=shared, entries=entries), lines
 
 
 def _bytes(path: Path) -> bytes:
@@ -137,22 +140,10 @@ def _wrong_noise(entry: BaselineEntry, sample: Sample) -> dict[str, str]:
     return {}
 
 
-def _renamed(baseline: Baseline) -> Baseline:
-    """Return an older baseline with the names that facts have today."""
-    entries = tuple(replace(e, provenance=_facts(e.provenance)) for e in baseline.entries)
-    return replace(baseline, format=FORMAT, provenance=_facts(baseline.provenance), entries=entries)
-
-
 def _facts(provenance: Mapping[str, str]) -> dict[str, str]:
-    return {
-        ".".join(OLD_NAMES.get(name, name) for name in key.split(".")): text
-        for key, text in provenance.items()
-    }
-
-
-def _whole(entry: BaselineEntry, baseline: Baseline) -> BaselineEntry:
-    provenance = {**baseline.provenance, **entry.provenance}
-    return replace(entry, provenance=dict(sorted(provenance.items())))
+    """Return facts, maybe of an older baseline, in order of the names that they have today."""
+    names = {".".join(OLD_NAMES.get(n, n) for n in key.split(".")): key for key in provenance}
+    return {name: provenance[names[name]] for name in sorted(names)}
 
 
 def _shared(entries: tuple[BaselineEntry, ...]) -> dict[str, str]:

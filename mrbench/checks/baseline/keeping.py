@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from mrbench import __version__
 from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.likeness import forbidding
-from mrbench.checks.baseline.sample import alike, stored_sample
-from mrbench.checks.baseline.verdict import Terms, judge
+from mrbench.checks.baseline.verdict import Terms, alike, judge, stored_sample
 from mrbench.checks.baseline.words import share, signed
 from mrbench.model.baseline import (
     FORMAT,

@@ -3,8 +3,7 @@
 import math
 from random import Random
 
-from mrbench.checks.baseline.sample import alike
-from mrbench.checks.baseline.verdict import Terms, decides
+from mrbench.checks.baseline.verdict import Terms, alike, decides
 from mrbench.measure.repeats import NONE, Sample
 
 LIKELY = 0.5  # further runs are worth their time if they more likely than not decide

@@ -27,12 +27,14 @@ import math
 import msgspec
 
 from mrbench.measure.repeats import Difference, Sample, cautious_t, welch
-from mrbench.measure.student import t_quantile
+from mrbench.measure.student import f_tail, t_quantile
+from mrbench.model.baseline import BaselineEntry
 from mrbench.model.finding import Outcome
 
 LEVEL = 0.05  # of each of the two questions, at the first look
 NORMAL = 10**6  # degrees of freedom, of which t is the normal quantile
 FURTHER = 0.01  # at the second, and half of that at each one after it
+UNLIKE = 0.25  # of the two-sided F test: a doubt is enough to keep two noises apart
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,3 +119,24 @@ def _verdict(low: float, high: float, terms: Terms) -> Outcome:
     if low > bound and (high < -bound or not terms.two_sided):
         return "ok"
     return "inconclusive"
+
+
+def stored_sample(entry: BaselineEntry) -> Sample:
+    """Return a baseline's repeats with all that is known of their noise."""
+    variance = (entry.noise or 0.0) ** 2
+    return Sample(
+        count=len(entry.throughput),
+        mean=math.log(entry.now.throughput),
+        squares=variance * entry.noise_freedom,
+        freedom=entry.noise_freedom,
+    )
+
+
+def alike(one: Sample, other: Sample) -> bool:
+    """Tell whether two noises may be pooled; so may one of which nothing is known."""
+    if not (one.freedom and other.freedom) or one.variance == other.variance:
+        return True
+    if not (one.variance and other.variance):
+        return False
+    tail = f_tail(one.variance / other.variance, one.freedom, other.freedom)
+    return min(tail, 1 - tail) > UNLIKE / 2

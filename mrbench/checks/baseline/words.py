@@ -9,7 +9,7 @@ from mrbench.measure.repeats import Sample
 from mrbench.measure.student import t_quantile
 from mrbench.model.comparison import Difference
 from mrbench.model.work import Unit, rate_name
-from mrbench.text import four_digits
+from mrbench.text import counted, first_few, four_digits
 
 FEW = 4  # facts that a line names
 LARGEST = 700.0  # the exponential of more is none
@@ -33,7 +33,7 @@ def compared(judgement: Judgement, base: Sample, new: Sample, terms: Terms, unit
     if judgement.low is not None and judgement.high is not None:
         text += f" ({share(judgement.confidence)} interval {_percent(judgement.low)} to"
         text += f" {_percent(judgement.high)})"
-    text += f": {_answer(judgement, terms)}; {counted(new.count)}{_noise(new)}"
+    text += f": {_answer(judgement, terms)}; {counted(new.count, 'run')}{_noise(new)}"
     text += f" against {base.count}{_noise(base)}"
     if not new.freedom:
         text += "; a single run does not show how much the new runs vary"
@@ -73,7 +73,7 @@ def first(count: int | None, base: Sample) -> str:
 def remedy(count: int | None, base: Sample, again: Terms) -> str:
     """Say how many further runs would decide; again: the terms of the check after them."""
     if count is not None:
-        text = f"{counted(count, 'further ')} would more likely than not decide"
+        text = f"{counted(count, 'further run')} would more likely than not decide"
         look = f" with --look {again.look}" if again.look > 1 else ""
         return f"{text}: run the same with --repeat {count}, then check again{look}"
     if not base.freedom:
@@ -86,21 +86,21 @@ def remedy(count: int | None, base: Sample, again: Terms) -> str:
 
 
 def _larger(base: Sample) -> str:
-    return f"the baseline has only {counted(base.count)}; save a baseline of {ENOUGH} runs"
+    return f"the baseline has only {counted(base.count, 'run')}; save a baseline of {ENOUGH} runs"
 
 
 def forbidden(differences: Sequence[Difference]) -> str:
     """Name what must be alike and is not."""
-    named = "; ".join(f"{d} ({d.reason})" for d in differences[:FEW])
-    return f"may not be compared: {named}{_rest(differences)}"
+    named = first_few([f"{d} ({d.reason})" for d in differences], FEW, "; ", "; and")
+    return f"may not be compared: {named}"
 
 
 def explained(differences: Sequence[Difference]) -> str:
     """Name what may explain a change."""
     if not differences:
         return "the same code, packages and machine"
-    named = "; ".join(str(d) for d in differences[:FEW])
-    return f"may be compared; what may explain a change: {named}{_rest(differences)}"
+    named = first_few([str(d) for d in differences], FEW, "; ", "; and")
+    return f"may be compared; what may explain a change: {named}"
 
 
 def figures(
@@ -136,17 +136,8 @@ def figures(
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _rest(differences: Sequence[Difference]) -> str:
-    return f"; and {len(differences) - FEW} more" if len(differences) > FEW else ""
-
-
 def _percent(change: float) -> str:
     return f"{100 * _exp(change):.1f} %"
-
-
-def counted(count: int, kind: str = "") -> str:
-    """Return `1 run`, `3 further runs`."""
-    return f"{count} {kind}run{'s' * (count != 1)}"
 
 
 def _exp(value: float) -> float:

@@ -10,9 +10,8 @@ from mrbench.checks.baseline import keeping
 from mrbench.checks.baseline.choice import ValidRuns
 from mrbench.checks.baseline.file import write_baseline
 from mrbench.checks.baseline.runs_needed import MOST, SURE, runs_needed
-from mrbench.checks.baseline.sample import stored_sample
-from mrbench.checks.baseline.verdict import Terms
-from mrbench.checks.baseline.words import counted, share
+from mrbench.checks.baseline.verdict import Terms, stored_sample
+from mrbench.checks.baseline.words import share
 from mrbench.cli import baselines
 from mrbench.cli.arguments import (
     MARGIN,
@@ -31,7 +30,7 @@ from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.model.work import rate_name
 from mrbench.record.provenance import SLOWED
-from mrbench.text import four_digits, printable, shorten
+from mrbench.text import counted, four_digits, printable, shorten
 
 COMMAND = Command(
     group="Look at runs",
@@ -151,7 +150,7 @@ def _print_left_out(groups: Mapping[Key, ValidRuns]) -> None:
     for key, repeats in groups.items():
         name = shorten(series_name(key, set(groups)))
         for reason, count in Counter(repeats.left_out).items():
-            text = f"{counted(count)} of {name}: {shorten(reason)}"
+            text = f"{counted(count, 'run')} of {name}: {shorten(reason)}"
             print(f"mrbench: left out: {text}", file=sys.stderr)
 
 
@@ -175,14 +174,14 @@ def _print(stored: Baseline, path: object, margin: float) -> None:
 def _described(entry: BaselineEntry, margin: float) -> str:
     count = len(entry.throughput)
     unit = rate_name(entry.unit)
-    text = f"{four_digits(entry.now.throughput)} {unit} of {counted(count)}, noise "
+    text = f"{four_digits(entry.now.throughput)} {unit} of {counted(count, 'run')}, noise "
     if entry.noise is None:
         text += "not known: make more runs"
     else:
         needed = runs_needed(stored_sample(entry), NONE, Terms(margin=margin), odds=SURE)
         text += f"{share(entry.noise)} (by {entry.noise_freedom} degrees of freedom); a check with"
         text += f" a margin of {share(margin)} mostly needs "
-        text += counted(needed) if needed else f"more than {MOST} runs"
+        text += counted(needed, "run") if needed else f"more than {MOST} runs"
     for value in (entry.now, *reversed(entry.history)):
         text += f"\n  {shorten(value.saved)[:10]}  {four_digits(value.throughput)} {unit}"
         text += f"  commit {shorten(value.commit)[:12]}"
