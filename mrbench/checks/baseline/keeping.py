@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
     name: str
     text: str
-    refusals: tuple[str, ...]
+    refusals: Sequence[str]
     entry: BaselineEntry
 
 
@@ -101,18 +101,16 @@ def _entry(key: Key, repeats: ValidRuns) -> BaselineEntry:
 def _changed(name: str, old: BaselineEntry, repeats: ValidRuns, terms: Terms, why: str) -> Change:
     fresh = _entry(old.key, repeats)
     forbid = forbidding(old.provenance, repeats.facts)
-    refusals: tuple[str, ...]
-    if forbid:
-        refusals, entry = (f"may not be compared: {forbid[0]}",), fresh
-    else:
-        refusals, entry = tuple(_slower(old, fresh, terms)), _with_noise(old, fresh)
+    entry = fresh if forbid else _with_noise(old, fresh)
+    refusals = [f"may not be compared: {why}" for why in forbid[:1]] or [
+        *_slower(old, fresh, terms)
+    ]
     if refusals:  # it is only taken with a reason, and begins anew
         now = replace(fresh.now, why=why)
         entry = replace(entry, now=now, anchor=now)
     elif not _faster(old, fresh, terms):
         entry = replace(entry, anchor=old.anchor)
-    history = (*old.history, old.now)[-MOST_HISTORY:]
-    entry = replace(entry, history=history)
+    entry = replace(entry, history=(*old.history, old.now)[-MOST_HISTORY:])
     return Change(name, f"{name}: {_change_text(old, entry)}", refusals, entry)
 
 
@@ -139,12 +137,11 @@ def _faster(old: BaselineEntry, new: BaselineEntry, terms: Terms) -> bool:
 
 def _with_noise(old: BaselineEntry, new: BaselineEntry) -> BaselineEntry:
     """Let a new speed keep what was known of the noise, unless its runs deny that."""
-    if not alike(stored_sample(old), stored_sample(new)):
+    before, after = stored_sample(old), stored_sample(new)
+    freedom = before.freedom + after.freedom
+    if not freedom or not alike(before, after):
         return new
-    freedom = old.noise_freedom + new.noise_freedom
-    if not freedom:
-        return new
-    variance = (stored_sample(old).squares + stored_sample(new).squares) / freedom
+    variance = (before.squares + after.squares) / freedom
     return replace(new, noise=math.sqrt(variance), noise_freedom=min(freedom, MOST_FREEDOM))
 
 
