@@ -281,12 +281,8 @@ def convert(
     except msgspec.ValidationError as exc:
         key, text = explain(exc, plain, cls)
         raise error(text, remedy, file=file, line=line, key=key or None) from exc
-    except UnicodeEncodeError as exc:  # a lone surrogate where no text fits, or in a key
-        if (whole := _unicode(plain)) != plain:
-            convert(whole, cls, file, line=line, error=error, remedy=remedy)
-        key = next(key for key in _keys(plain) if _unicode(key) != key)
-        text = "is not valid Unicode"
-        raise error(text, remedy, file=file, line=line, key=printable(key)) from exc
+    except UnicodeEncodeError:  # a lone surrogate where no text fits, or in a key
+        return convert(_unicode(plain), cls, file, line=line, error=error, remedy=remedy)
 
 
 def _unicode(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -298,16 +294,6 @@ def _unicode(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     if isinstance(plain, dict):
         return {_unicode(key): _unicode(value) for key, value in plain.items()}
     return plain
-
-
-def _keys(plain: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
-    """Yield the dotted keys of all objects in plain values."""
-    items = plain.items() if isinstance(plain, dict) else ()
-    for name, value in items:
-        yield f"{key}.{name}".removeprefix(".")
-        yield from _keys(value, f"{key}.{name}")
-    for i, value in enumerate(plain if isinstance(plain, list) else ()):
-        yield from _keys(value, f"{key}[{i}]")
 
 
 def explain(exc: msgspec.ValidationError, plain: object, cls: type) -> tuple[str, str]:

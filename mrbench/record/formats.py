@@ -32,14 +32,9 @@ class _Format(msgspec.Struct):
     format: int
 
 
-class _Container(msgspec.Struct):
-    tool: str | None = None  # of a cluster's
-
-
 class _Head(msgspec.Struct):
     format: int
     status: str  # what tells a record from other JSON
-    container: _Container | None = None
 
 
 def record_of(raw: bytes, file: str) -> RunRecord:
@@ -52,12 +47,12 @@ def record_of(raw: bytes, file: str) -> RunRecord:
         return _sound(files.decode(raw, RunRecord, file, remedy=DAMAGED), file)
     files.check_format(head.format, "record", range(OLDEST, FORMAT + 1), file)
     plain = files.loads(raw, file, remedy=DAMAGED)
-    _lift(plain, on_cluster=head.container is not None and head.container.tool is not None)
+    _lift(plain)
     renamed = with_new_names(plain)
     return _sound(files.convert(renamed, RunRecord, file, remedy=DAMAGED), file)
 
 
-def _lift(plain: dict[str, Any], *, on_cluster: bool) -> None:
+def _lift(plain: dict[str, Any]) -> None:
     """Make plain values of an older record those of today's, but for names of keys."""
     if plain["format"] <= WITH_OLD_OUTCOMES:
         for finding in _at(plain, "validity", "findings", default=[]):
@@ -67,7 +62,7 @@ def _lift(plain: dict[str, Any], *, on_cluster: bool) -> None:
         text, _, remedy = str(_at(plain, "exit", "message", default="")).rpartition("; ")
         if text:
             plain["exit"] |= {"message": text, "remedy": remedy}
-        if on_cluster:  # had the other's key
+        if _at(plain, "container", "tool", default=""):  # a cluster's had the other's key
             plain["cluster_container"] = plain.pop("container")
     plain["format"] = FORMAT
     plan = plain.get("plan")
