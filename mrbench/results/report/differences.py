@@ -5,7 +5,7 @@ compares values, and words the verdict as compare does; tests/test_report_browse
 one another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -17,44 +17,29 @@ from mrbench.text import equal, shorten
 
 KINDS = (MUST, EXPLAINS, HARMLESS)
 CONTEXTS = [(on_cpu, between) for on_cpu in (False, True) for between in (False, True)]
-# What a difference is about, by the beginning of a fact's dotted key; the longest counts. Facts are
-# listed in this order, so that what explains most comes first.
-WORKLOAD, CODE, SOFTWARE = "Commit, batch, size, framework", "Code and command", "Software"
-DATA, MACHINE, REST = "Data and weights", "Machine", "Log, suite and the rest"
-GROUPS = (WORKLOAD, CODE, SOFTWARE, DATA, MACHINE, REST)
-ABOUT = {
-    "plan.source.commit": WORKLOAD,
-    "plan.source.sha256": WORKLOAD,
-    "plan.work_per_iteration": WORKLOAD,
-    "plan.per_device": WORKLOAD,
-    "plan.image_size": WORKLOAD,
-    "stated": WORKLOAD,
-    "plan.framework": WORKLOAD,
-    "plan.precision": WORKLOAD,
-    "plan.gpus": WORKLOAD,
-    "plan.nodes": WORKLOAD,
-    "plan.accelerator": WORKLOAD,
-    "plan.window": WORKLOAD,
-    "plan.implementation": WORKLOAD,
-    "plan.suite": WORKLOAD,
-    "plan": CODE,
-    "workspace": CODE,
-    "environment": SOFTWARE,
-    "plan.environment": SOFTWARE,
-    "plan.lock": SOFTWARE,
-    "plan.lock_sha256": SOFTWARE,
-    "package": SOFTWARE,
-    "mrbench": SOFTWARE,
-    "plan.data": DATA,
-    "weights": DATA,
-    "machine": MACHINE,
-    "clock_mhz": MACHINE,
-    "slowed": MACHINE,
-    "forced": MACHINE,
-    "plan.log": REST,
-    "suite": REST,
+# What a difference is about, by the beginning of a fact's dotted key; the longest counts, and what
+# fits none is of the last. Facts are listed in this order, so that what explains most comes first.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Commit, batch, size, framework": (
+        *("plan.source.commit", "plan.source.sha256", "plan.work_per_iteration"),
+        *("plan.per_device", "plan.image_size", "stated", "plan.framework", "plan.precision"),
+        *("plan.gpus", "plan.nodes", "plan.accelerator", "plan.window", "plan.implementation"),
+        "plan.suite",
+    ),
+    "Code and command": ("plan", "workspace"),
+    "Software": (
+        *("environment", "plan.environment", "plan.lock", "plan.lock_sha256", "package"),
+        "mrbench",
+    ),
+    "Data and weights": ("plan.data", "weights"),
+    "Machine": ("machine", "clock_mhz", "slowed", "forced"),
+    "Log, suite and the rest": ("plan.log", "suite", ""),
 }
-ORDER = list(ABOUT)
+PLACES = {  # number of its group, and place within that
+    start: (number, place)
+    for number, starts in enumerate(GROUPS.values())
+    for place, start in enumerate(starts)
+}
 MOST = 60  # differences from the first run that are written down for each; the page has all
 
 
@@ -129,7 +114,7 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
             kinds.append((KINDS.index(kind), reasons.setdefault(reason, len(reasons))))
         texts = [shorten(value, LONGEST) for value in values]
         unsaid = key.startswith(UNSAID)
-        group, place = _place(key)
+        group, place = PLACES[beginning(key, PLACES)]
         keys.append(
             CodedFact(
                 key=shorten(key),
@@ -143,7 +128,7 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
         for mine, code in zip(codes, row, strict=True):
             mine.append(code)
     return CodedFacts(
-        groups=GROUPS,
+        groups=list(GROUPS),
         kinds=KINDS,
         reasons=list(reasons),
         keys=keys,
@@ -159,16 +144,6 @@ def coded(runs: Sequence[ReportRun], labels: Sequence[str]) -> CodedFacts:
             for run, label, mine in zip(runs, labels, codes, strict=True)
         ],
     )
-
-
-def _group(key: str) -> str:
-    return ABOUT.get(beginning(key, ABOUT), REST)
-
-
-def _place(key: str) -> tuple[int, int]:
-    """Return where a fact stands in a list: that of its group, then that of ABOUT."""
-    begins = beginning(key, ABOUT)
-    return GROUPS.index(_group(key)), ORDER.index(begins) if begins else len(ORDER)
 
 
 def _rules(*, on_cpu: bool, between: bool) -> Rules:
@@ -215,9 +190,13 @@ def _from_first(first: Group, side: Group) -> FromFirst:
 
 def _grouped(differences: Sequence[Difference]) -> list[tuple[str, list[Difference]]]:
     """Put differences into their groups; within one, those that forbid a comparison first."""
-    order = sorted(differences, key=lambda d: (KINDS.index(d.kind), _place(d.key)))
     groups: dict[str, list[Difference]] = {title: [] for title in GROUPS}
-    for d in order:
+    titles = list(GROUPS)
+    for d in sorted(differences, key=lambda d: (KINDS.index(d.kind), _place(d))):
         texts = (shorten(v, LONGEST) for v in (d.a, d.b))
-        groups[_group(d.key)].append(Difference(shorten(d.key), d.kind, d.reason, *texts))
+        groups[titles[_place(d)[0]]].append(Difference(shorten(d.key), d.kind, d.reason, *texts))
     return [(title, of) for title, of in groups.items() if of]
+
+
+def _place(difference: Difference) -> tuple[int, int]:
+    return PLACES[beginning(difference.key, PLACES)]
