@@ -14,7 +14,7 @@ from mrbench.model.record import RunRecord
 from mrbench.record.formats import record_of
 from mrbench.record.provenance import facts, forbidding, meaning, rules_for, terms
 from mrbench.results.comparable import why_not
-from mrbench.results.compare import Side, compare
+from mrbench.results.compare import Group, Side, compare_groups
 from mrbench.results.rows import make_rows, table_run
 
 RECORDS = sorted(KEPT.glob("smoke/*/*/record.json"))
@@ -94,7 +94,8 @@ def test_whole_records_and_their_terms_lead_to_one_decision() -> None:
     for one, other in itertools.combinations(variants(), 2):
         found = forbidding(facts(one), facts(other))
         assert forbidding(terms(one), terms(other))[:1] == found[:1]
-        comparison = compare(Side("a", one), Side("b", other))
+        a, b = Group("a", [Side("a", one)]), Group("b", [Side("b", other)])
+        comparison = compare_groups(a, b)
         assert comparison.comparable == (not found) == (not why_not(terms(one), terms(other)))
 
 

@@ -19,7 +19,7 @@ from selenium.webdriver.common.keys import Keys
 
 import browser as chromium
 from browser import js, scroll_through, until
-from mrbench.results.compare import Side, compare
+from mrbench.results.compare import Group, Side, compare_groups
 from mrbench.results.report import gather, page
 from needs import skip_without
 from reported import HOSTILE, hostile, kept
@@ -248,7 +248,8 @@ def test_any_two_runs_differ_as_compare_tells_it(
                 "return [c.verdict, c.ratio, c.found.map(d => [d.key, f.kinds[d.kind], d.reason])]",
                 f"suite{i}", a, b,
             )  # fmt: skip
-            answer = compare(*(Side("run", chapter.runs[k].record) for k in (a, b)))
+            sides = (Side("run", chapter.runs[k].record) for k in (a, b))
+            answer = compare_groups(*(Group("run", [side]) for side in sides))
             differences = [[d.key, d.kind, d.reason] for d in answer.differences]
             assert shown[0] == answer.verdict
             assert shown[1] == (answer.ratio_b_to_a and pytest.approx(answer.ratio_b_to_a))

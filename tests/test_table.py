@@ -285,8 +285,9 @@ def test_a_comparison_says_what_is_not_equal() -> None:
         content["id"] = f"smoke/{name}/1"
         content["suite"]["differences"] = [msgspec.to_builtins(PADDING)]
         content["digest"] = None
-        sides.append(compare.Side(name, record_of(json.dumps(content).encode(), "r")))
-    found = compare.compare(*sides)
+        side = compare.Side(name, record_of(json.dumps(content).encode(), "r"))
+        sides.append(compare.Group(name, [side]))
+    found = compare.compare_groups(*sides)
     assert found.of_suite == (PADDING,)
     said = [each for each in compare_words.findings(found) if each.outcome != "failed"]
     assert said[0].subject == "suite", "before all that the records differ in"

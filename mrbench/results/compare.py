@@ -49,13 +49,8 @@ class Group(NamedTuple):
         return [run for run in self.runs if run.why_not is None] or self.runs
 
 
-def compare(one: Side, other: Side) -> Comparison:
-    """Compare two records by their provenance, then by their numbers."""
-    return compare_groups(Group(one.name, [one]), Group(other.name, [other]))
-
-
 def compare_groups(one: Group, other: Group) -> Comparison:
-    """Compare repeats with repeats: each side's runs must be alike, too."""
+    """Compare by provenance, then by numbers; repeats of a side must be alike, too."""
     each = [[facts(run.record) for run in group.usable] for group in (one, other)]
     known = [_joined(of_group) for of_group in each]
     differences = tuple(between(known[0], known[1], rules_for(known[0], known[1])))
