@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from mrbench import cli
 from mrbench.record.rundir import RunDir
 from mrbench.results.report import gather, iterations, machine, page
-from mrbench.results.report.fastest import to_fastest
 from mrbench.results.report.figures import course, during, ranking
 from mrbench.results.report.figures.base import STYLES, downsample, style_of
 from reported import HOSTILE, KEPT, change, hostile, kept, many
@@ -177,7 +176,7 @@ def test_ratios_are_to_the_fastest_row_that_may_be_compared(runs: Path) -> None:
     change(copy, alter)
     (chapter,) = gather.gather([], runs).chapters
     rows = ranking.ranked(chapter)
-    shares = {r.name: s for r, s in zip(rows, to_fastest(rows), strict=True)}
+    shares = {r.name: s for r, s in zip(rows, ranking.to_fastest(rows), strict=True)}
     best, other = rows[0], next(row for row in rows if row.name == "simpledet")
     assert shares[best.name].ratio == 1
     assert other.throughput

@@ -42,7 +42,7 @@ from mrbench.results.report.gather import (
     download_runs,
 )
 from mrbench.results.selection import n_of_m, of_rows
-from mrbench.results.table.columns import Column, known
+from mrbench.results.table.columns import Column, known, with_interval
 from mrbench.results.table.offered import METRIC, columns_of, header, meanings
 from mrbench.results.table.parameters import PARAMETERS
 from mrbench.text import counted
@@ -234,7 +234,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
             *of_rows(chapter.rows),
         ],
         ranked=[_row(chapter, row, used) for row in ranked],
-        unranked=[_row(chapter, row, used) for row in ranking.left_out(chapter)],
+        unranked=[_row(chapter, row, used) for row in chapter.rows if row.throughput is None],
         licences=footnotes.licences(chapter.rows),
         unequal=footnotes.unequal(suite.differences, [row.implementation for row in chapter.rows]),
         footnotes=footnotes.texts(chapter.rows),
@@ -277,7 +277,7 @@ def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow
         verdict += f", {row.failed_repeats} of {row.failed_repeats + row.repeats} runs left out"
     return PageRow(
         front=pareto.MARK if row.pareto else "",
-        throughput=ranking.throughput(row),
+        throughput=with_interval(row),
         used=[_dashed(column.cell(chapter.suite, row)) for column in used.values()],
         count=n_of_m(row),
         verdict="; ".join([verdict, *row.notes]),

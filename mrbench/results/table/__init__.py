@@ -1,17 +1,25 @@
 """The comparison table: rows in, text out, in any of FORMATS."""
 
-from collections.abc import Callable, Sequence
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TextIO
 
 from mrbench.console.listing import fitting, listing, width_of
 from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
-from mrbench.results.table import data, markup, published
+from mrbench.results.table import markup, published
 from mrbench.results.table.columns import DISPENSABLE, value
 from mrbench.results.table.offered import METRIC, OWN, columns_of, shown_by_default
 from mrbench.results.table.parameters import PARAMETERS
 from mrbench.results.table.sheet import UNEQUAL, WIDTH, Sheet, cut, make, wrapped
+from mrbench.text import one_line
+
+Values = Mapping[str, object]  # of a row, as JSON holds it
+
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute what begins so
 
 
 def plain(sheet: Sheet, stream: TextIO | None = None, *, whole: bool = True) -> str:
@@ -33,6 +41,33 @@ def plain(sheet: Sheet, stream: TextIO | None = None, *, whole: bool = True) -> 
     return "\n\n".join([*above, table, *below])
 
 
+def as_csv(rows: Sequence[Values], keys: Sequence[str]) -> str:
+    """Return the rows' values under their keys; texts of a list are parted by `; `.
+
+    Of texts, what no terminal prints is a space, and an apostrophe stands before what a
+    spreadsheet would take for a formula; --format json has them as they are.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(keys)
+    writer.writerows([_plain(row.get(key)) for key in keys] for row in rows)
+    return out.getvalue().rstrip("\n")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        value = "; ".join(map(str, value))
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def as_json(rows: Sequence[Values], keys: Sequence[str]) -> str:
+    """Return a list of objects."""
+    return json.dumps([{key: row.get(key) for key in keys} for row in rows], indent=1)
+
+
 MARKUP: dict[str, Callable[[Sheet], str]] = {
     "plain": plain,
     "markdown": markup.markdown,
@@ -41,9 +76,9 @@ MARKUP: dict[str, Callable[[Sheet], str]] = {
     "html": markup.html,
     "latex": markup.latex,
 }
-DATA: dict[str, Callable[[Sequence[data.Values], Sequence[str]], str]] = {
-    "csv": data.as_csv,
-    "json": data.as_json,
+DATA: dict[str, Callable[[Sequence[Values], Sequence[str]], str]] = {
+    "csv": as_csv,
+    "json": as_json,
 }
 FORMATS = (*MARKUP, *DATA)
 # What CSV leaves out unless it is asked for.

@@ -54,17 +54,17 @@ def value(row: TableRow, key: str) -> object:
     return None if content is UNSET else content
 
 
-def with_interval(row: TableRow, *, per_gpu: bool = False, none: str = "-") -> str:
+def with_interval(row: TableRow, *, per_gpu: bool = False) -> str:
     """Return `59.1 ± 0.4` or `33 (14 to 154)`, or the number alone if it has no interval.
 
-    per_gpu: of one GPU. none: what stands for no number.
+    per_gpu: of one GPU.
     """
     rate, low, high = row.throughput, row.low_throughput, row.high_throughput
     if per_gpu:
         rate, low = row.throughput_per_device, row.low_throughput_per_device
         high = row.high_throughput_per_device
     if rate is None:
-        return none
+        return "-"
     if low is None or high is None:
         return f"{rate:.2f} ({row.aggregation})" if row.aggregation else f"{rate:.2f}"
     return str(Interval(throughput=rate, low=low, high=high))

@@ -1,13 +1,15 @@
 """The ranking: throughput of each row with its 95 % interval; invalid rows are not in it."""
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit, rate_name
-from mrbench.results.report.fastest import Share, to_fastest
+from mrbench.results.ratios import ratio_of
 from mrbench.results.report.figures import base
 from mrbench.results.report.gather import Chapter
-from mrbench.results.table import columns
+from mrbench.results.table.columns import with_interval
 
 DOT = {"symbol": "circle", "size": 6, "line": {"width": 1}}
 RATIO = " \u00d7: ratio to the fastest row that it may be compared with."
@@ -18,19 +20,40 @@ PUBLISHED = 3
 ROW_PX = 36
 
 
+class Share(NamedTuple):
+    """A ratio with its 95 % interval, None where unknown; why: what forbids a ratio to any row."""
+
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    why: str = ""
+
+
 def ranked(chapter: Chapter) -> list[TableRow]:
     """Return the rows that have a number that counts, the fastest first."""
     return [row for row in chapter.rows if row.throughput is not None]
 
 
-def left_out(chapter: Chapter) -> list[TableRow]:
-    """Return the rows that have none."""
-    return [row for row in chapter.rows if row.throughput is None]
+def to_fastest(rows: Sequence[TableRow]) -> list[Share]:
+    """Return the share of each row; rows: those with a number, the fastest first.
+
+    Ratios are within a comparison group; that of its fastest row is 1, and None where it is alone.
+    """
+    members = Counter(row.comparison_group for row in rows)
+    fastest: dict[int, TableRow] = {}
+    return [
+        _share(row, fastest.setdefault(row.comparison_group, row), members[row.comparison_group])
+        for row in rows
+    ]
 
 
-def throughput(row: TableRow) -> str:
-    """Return `59.1 ± 0.4`, as tables have it; a dash of this page where there is no number."""
-    return columns.with_interval(row, none="\u2013")
+def _share(row: TableRow, fastest: TableRow, members: int) -> Share:
+    if members == 1:
+        return Share(why=row.comparison_reason)
+    if row is fastest:
+        return Share(1.0)
+    ratio = ratio_of(row, fastest)
+    return Share(ratio.ratio, ratio.low, ratio.high)
 
 
 def figure(chapter: Chapter, key: str) -> base.Figure | None:
@@ -92,7 +115,7 @@ def _label(row: TableRow, share: Share) -> base.RowLabel:
         *row.run_throughput,
     )
     return base.RowLabel(
-        row.name, f"{throughput(row)} {rate_name(row.unit)}{ratio}", max(v for v in known if v)
+        row.name, f"{with_interval(row)} {rate_name(row.unit)}{ratio}", max(v for v in known if v)
     )
 
 
@@ -135,7 +158,7 @@ def _bars(rows: list[TableRow], places: list[int], verdict: str, colour: int) ->
         group=verdict,
         colour=colour,
         text=[
-            f"{base.plain(row.implementation)}: {throughput(row)} {rate_name(row.unit)}"
+            f"{base.plain(row.implementation)}: {with_interval(row)} {rate_name(row.unit)}"
             for row in rows
         ],
         textposition="none",  # the page writes them beside the bars
