@@ -210,7 +210,6 @@ def to_sample(
     )
 
 
-MOST_MIB = 1 << 24
 LONGEST = 1 << 14  # bytes of a line looked at on either side of its number
 _COLOUR = re.compile(
     rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b\r\n]{0,200}(?:\x07|\x1b\\))"
@@ -241,12 +240,6 @@ def number(text: bytes) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def bytes_of_mib(text: bytes) -> int | None:
-    """Return printed MiB as bytes; None for what no GPU can have: 0, as on a CPU, or too much."""
-    mib = number(text)
-    return round(mib * (1 << 20)) if 0 < mib < MOST_MIB else None
 
 
 def line_around(block: bytes, start: int, end: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import msgspec
 from mrbench.measure.log import patience
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.parsers import base
-from mrbench.measure.parsers.line import PENDING, Shape, read_mark
+from mrbench.measure.parsers.line import PENDING, LineReader
 from mrbench.measure.parsers.samples import to_samples
 from mrbench.model.finding import Problem
 from mrbench.model.inputs import Window
@@ -36,7 +36,7 @@ def parse(
     blocks: Iterable[Block], options: base.Options, *, rule: base.TextFormat
 ) -> Iterator[IterationSample]:
     """Yield the samples of a log in which each mark is one line."""
-    limit = skip_after(options.window) if options.window else None
+    limit = skip_after(options.window) if options.window else math.inf
     if options.log.epochs_from is not None:
         rule = msgspec.structs.replace(rule, epochs_from=options.log.epochs_from)
     return to_samples(_marks(blocks, rule, limit), rule, options)
@@ -162,38 +162,29 @@ class _Blocks(msgspec.Struct):
         self.rest, self.rest_at, self.resume = raw[left:], offset + left, match.start() - left
 
 
-def _marks(
-    blocks: Iterable[Block], rule: base.TextFormat, skip_after: int | None
-) -> Iterator[base.Mark]:
-    limit = math.inf if skip_after is None else skip_after
+def _marks(blocks: Iterable[Block], rule: base.TextFormat, limit: float) -> Iterator[base.Mark]:
     numbering = _Numbering(rule, rule.epochs_from)
-    simple = rule.number.groups == 1  # no epochs, and no pattern of a user's
-    shift = 1 - rule.counts_from
-    last, shape, paired = 0, Shape(), _Paired()
+    last, reader, paired = 0, LineReader(rule), _Paired()
     stream = _Blocks(blocks)
     for offset, raw, final in stream:
         previous_end, stream.resume = stream.resume, 0
         block = _readable(raw, rule, behind_window=last > limit)
         begins = _begins(block, offset, rule, previous_end)
-        if simple and last > limit and not begins:
-            numbers = [last - shift, *map(int, rule.number.findall(block, previous_end))]
-            if numbers == sorted(set(numbers)):
-                last = numbers[-1] + shift
-                continue
+        risen = None if begins or last <= limit else _risen(rule, block, previous_end, last)
+        if risen:
+            last = risen
+            continue
         for match in _numbers(rule, block, previous_end):
-            if begins and begins[0][0] < match.start():
-                yield from (mark for at, mark in begins if at < match.start())
-                begins = [pair for pair in begins if pair[0] >= match.start()]
+            while begins and begins[0][0] < match.start():
+                yield begins.pop(0)[1]
                 last = 0
             iteration, floor, closes = numbering.place(match)
             if limit < last <= iteration:
-                again = iteration == last
-                yield from _repeat(
-                    block, offset, match, rule, previous_end, shape=shape, again=again
-                )
+                if iteration == last and reader.is_mark(block, offset, match, previous_end):
+                    yield base.REPEAT
                 last, previous_end = iteration, match.end()
                 continue
-            mark = read_mark(block, offset, match, rule, previous_end, shape=shape, final=final)
+            mark = reader.read_mark(block, offset, match, previous_end, final=final)
             if mark is PENDING:
                 stream.carry(offset, raw, match)
                 begins = []  # the next block matches them again
@@ -205,33 +196,24 @@ def _marks(
                     iteration=iteration, floor=floor, closes=closes, guessed=numbering.guessed
                 )
                 yield paired.judged(mark) if rule.paired else mark
-        yield from (mark for _, mark in begins)
-        if begins:
+        for _, begin in begins:
+            yield begin
             last = 0
+
+
+def _risen(rule: base.TextFormat, block: bytes, start: int, last: int) -> int | None:
+    """Return the last iteration of a block in which they rise; None if a process may begin."""
+    if rule.number.groups > 1:  # epochs, or a pattern of a user's
+        return None
+    shift = 1 - rule.counts_from
+    numbers = [last - shift, *map(int, rule.number.findall(block, start))]
+    return numbers[-1] + shift if numbers == sorted(set(numbers)) else None
 
 
 def _numbers(rule: base.TextFormat, block: bytes, start: int) -> Iterable[re.Match[bytes]]:
     if rule.value is rule.number:  # a pattern of a user's
         return patience.matches(rule.number, block, start, key="log.pattern")
     return rule.number.finditer(block, start)
-
-
-def _repeat(
-    block: bytes,
-    offset: int,
-    match: re.Match[bytes],
-    rule: base.TextFormat,
-    previous_end: int,
-    *,
-    shape: Shape,
-    again: bool,
-) -> Iterator[base.Mark]:
-    """Yield REPEAT for a number that comes again, if it is a mark's and not an evaluation's."""
-    if not again:
-        return
-    mark = read_mark(block, offset, match, rule, previous_end, shape=shape, final=False)
-    if mark is not None and mark is not PENDING:
-        yield base.REPEAT
 
 
 def _readable(raw: bytes, rule: base.TextFormat, *, behind_window: bool) -> bytes:
