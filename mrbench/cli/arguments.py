@@ -64,20 +64,6 @@ class Names(argparse.Action):
         setattr(namespace, self.dest, [*before, *filter(None, words)])
 
 
-def add_suite(parser: argparse.ArgumentParser, default: str | None, told: str = "") -> None:
-    """Add SUITE and --suite, which mean the same. told: the default, in words."""
-    purpose = f"suite; default: {told or default}"
-    parser.add_argument(
-        "suite",
-        nargs="?",
-        action=OneSuite,
-        default=argparse.SUPPRESS,
-        metavar="SUITE",
-        help=purpose,
-    )
-    add_suite_option(parser, default, "the same")
-
-
 def add_suite_option(
     parser: argparse.ArgumentParser, default: str | None = "2019", told: str = "default: 2019"
 ) -> None:
@@ -103,7 +89,15 @@ def named_words(args: argparse.Namespace) -> list[str]:
 def add_recipes(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
     """Add SUITE, --suite, --impl and --recipe. named: whether SUITE may stand without --suite."""
     if named:
-        add_suite(parser, "2019")
+        parser.add_argument(
+            "suite",
+            nargs="?",
+            action=OneSuite,
+            default=argparse.SUPPRESS,
+            metavar="SUITE",
+            help="suite; default: 2019",
+        )
+        add_suite_option(parser, told="the same")
     else:
         add_suite_option(parser)
     add_impl(parser, "implementations; default: the whole suite")

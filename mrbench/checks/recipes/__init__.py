@@ -85,7 +85,8 @@ def _read(path: Path) -> Subject | list[Finding]:
         resolved = plan.make_plan(msgspec.structs.replace(file, lock=None))
     except RecipeError as exc:
         return [refused(_topic(each), name, each, path) for each in exc.parts or (exc,)]
-    return Subject(name=name, file=file, plan=resolved, base=load.base_of(path))
+    base = load.base_of(path)
+    return Subject(name=name, place=file.place, file=file, plan=resolved, base=base)
 
 
 def _topic(exc: RecipeError) -> str:

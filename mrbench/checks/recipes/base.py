@@ -1,4 +1,4 @@
-"""What all checks share: the recipe they look at, and how a finding is made."""
+"""What all checks share: the file they look at, and how a finding is made."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,11 @@ from mrbench.recipe.yamlfile import Place
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A recipe that reads well. plan: made without its lock, which is looked at by itself.
-
-    base: the folder whose recipes/, patches/ and tests/ it belongs to; None for one on its own.
-    """
+class Checked:
+    """A file that reads well, by the name that findings call it by; place: of its keys."""
 
     name: str
-    file: RecipeFile
-    plan: Plan
-    base: Path | None
+    place: Place
 
     def ok(self, topic: str, text: str, **figures: float) -> Finding:
         """Report that it holds; figures: numbers of it, for machines."""
@@ -29,10 +24,23 @@ class Subject:
     def finding(
         self, topic: str, text: str, remedy: str, key: str, outcome: Outcome = "failed"
     ) -> Finding:
-        """Report what is wrong, or was not looked at, where that key of the recipe stands."""
-        return placed(
-            topic, self.name, text, remedy, place=self.file.place, key=key, outcome=outcome
+        """Report what is wrong, or was not looked at, where that key of the file stands."""
+        file, line = shown(Path(self.place.file)), self.place.line(key)
+        return Finding(
+            topic, outcome, text, remedy, subject=self.name, file=file, line=line, key=key
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Checked):
+    """A recipe. plan: made without its lock, which is looked at by itself.
+
+    base: the folder whose recipes/, patches/ and tests/ it belongs to; None for one on its own.
+    """
+
+    file: RecipeFile
+    plan: Plan
+    base: Path | None
 
     def in_file(self, topic: str, text: str, remedy: str, path: Path, line: int | None) -> Finding:
         """Report what is wrong in another file, which the recipe names."""
@@ -44,21 +52,6 @@ class Subject:
         return self.finding(
             topic, text, remedy, key, "not checked" if self.base is None else "failed"
         )
-
-
-def placed(
-    topic: str,
-    subject: str,
-    text: str,
-    remedy: str,
-    *,
-    place: Place,
-    key: str,
-    outcome: Outcome = "failed",
-) -> Finding:
-    """Report something of the file and line where a key stands."""
-    file, line = shown(Path(place.file)), place.line(key)
-    return Finding(topic, outcome, text, remedy, subject=subject, file=file, line=line, key=key)
 
 
 def refused(topic: str, subject: str, error: MrbenchError, path: Path) -> Finding:

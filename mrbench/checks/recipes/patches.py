@@ -92,5 +92,5 @@ def _ends(raw: bytes) -> int | None:
 
 
 def _wrong(subject: Subject, name: str, text: str, line: int | None) -> Finding:
-    folder = subject.base / "patches" if subject.base else Path(subject.file.place.file).parent
+    folder = subject.base / "patches" if subject.base else Path(subject.place.file).parent
     return subject.in_file(NAME, f"{name}: {text}", REMEDY, folder / name, line)

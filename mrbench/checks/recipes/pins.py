@@ -85,7 +85,7 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
 def check_values(subject: Subject) -> Iterator[Finding]:
     """Plan with each value in turn, the others at their defaults; nothing where there is none."""
     declared = subject.file.recipe.parameters
-    path, tried, wrong = Path(subject.file.place.file), 0, False
+    path, tried, wrong = Path(subject.place.file), 0, False
     for name, parameter in declared.items():
         for value in parameter.values:
             tried += 1
@@ -129,6 +129,6 @@ def check_lock(subject: Subject) -> Iterator[Finding]:
         text = f"{env.lock} {fault.text}"
         yield subject.finding("lock", text, fault.remedy, "environment.lock")
     else:
-        path = Path(subject.file.place.file).parent / str(env.lock)
+        path = Path(subject.place.file).parent / str(env.lock)
         text = f"{env.lock} {fault.text}"
         yield subject.in_file("lock", text, fault.remedy, path, fault.line)

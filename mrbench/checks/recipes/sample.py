@@ -31,14 +31,14 @@ def check_sample(subject: Subject) -> Iterator[Finding]:
             NAME, text, "run it in a checkout of mrbench", "sample", outcome="not checked"
         )
         return
-    yield _compared(subject, sample)
+    # under tests/, or beside a recipe on its own
+    beside = real_path(Path(subject.place.file)).parent
+    yield _compared(subject, sample, subject.base / "tests" if subject.base else beside)
 
 
-def _compared(subject: Subject, sample: Sample) -> Finding:
-    log = _folder(subject) / sample.log
-    plan = subject.plan
-    wrong = _problem(sample, log, _folder(subject))
-    if wrong:
+def _compared(subject: Subject, sample: Sample, folder: Path) -> Finding:
+    log, plan = folder / sample.log, subject.plan
+    if wrong := _problem(sample, log, folder):
         return subject.finding(NAME, *wrong)
     try:
         parsed = parse_log(
@@ -90,10 +90,3 @@ def _judged(subject: Subject, sample: Sample, parsed: ParsedLog) -> Finding:
             return subject.finding(NAME, f"{name}: {metric.reason}", correct, key)
     text = f"{rate:.5g} {unit} in iterations {window}, as noted"
     return subject.ok(NAME, text, throughput=rate, iterations=measured.iterations)
-
-
-def _folder(subject: Subject) -> Path:
-    """Return where the log is looked for: under tests/, or beside a recipe on its own."""
-    if subject.base is not None:
-        return subject.base / "tests"
-    return real_path(Path(subject.file.place.file)).parent

@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mrbench.checks.recipes.base import placed, refused
+from mrbench.checks.recipes.base import Checked, refused
 from mrbench.errors import RecipeError
 from mrbench.files import real_path
 from mrbench.model.finding import Finding
 from mrbench.model.suite import Reference, Suite
 from mrbench.recipe import load as recipe
 from mrbench.recipe import published
-from mrbench.recipe.yamlfile import Place, load_yaml
+from mrbench.recipe.yamlfile import load_yaml
 from mrbench.text import counted, did_you_mean
 
 # a file at GitHub, by the name of a branch or a commit
@@ -29,41 +29,40 @@ def check_suite(path: Path) -> Iterator[Finding]:
     except RecipeError as exc:
         yield from (refused("suite", name, each, path) for each in exc.parts or (exc,))
         return
+    checked = Checked(name=name, place=place)
     there = {p.stem for p in real_path(path).parent.glob("*.yaml")}
     recipes = there - {path.stem}
     gone = [each for each in suite.order if each not in there]
     if gone:
         text = f"`order` names {', '.join(gone)}, of which there is no recipe"
-        yield placed("suite", name, text, NO_RECIPE, place=place, key="order")
+        yield checked.finding("suite", text, NO_RECIPE, "order")
     else:
         text = f"window {suite.window}, {suite.hardware.count} x {suite.hardware.name}"
-        yield _ok("suite", name, f"{text}, {counted(len(there) - 1, 'recipe')}")
+        yield checked.ok("suite", f"{text}, {counted(len(there) - 1, 'recipe')}")
     for i, each in enumerate(suite.differences):
         if unknown := [one for one in each.of if one not in recipes]:
             text = f"differences of {', '.join(unknown)}, of which there is no recipe"
-            yield placed("suite", name, text, NO_RECIPE, place=place, key=f"differences[{i}].of")
+            yield checked.finding("suite", text, NO_RECIPE, f"differences[{i}].of")
     if not suite.references:
-        yield _ok("references", name, "none: it is compared with nothing published")
+        yield checked.ok("references", "none: it is compared with nothing published")
     for i, reference in enumerate(suite.references):
         key = f"references[{i}]"
-        yield _reference(name, reference, place, key, recipes)
+        yield _reference(checked, reference, key, recipes)
         rule = reference.rule
         if isinstance(rule, str) and rule not in published.known():
             text = f"{reference.name}: rule {rule!r} is none that mrbench brings"
             hint = (
                 did_you_mean(rule, published.known()) or "`mrbench parse LOG --rule ?` lists them"
             )
-            yield placed("references", name, text, hint, place=place, key=f"{key}.rule")
+            yield checked.finding("references", text, hint, f"{key}.rule")
 
 
-def _reference(
-    name: str, reference: Reference, place: Place, key: str, recipes: set[str]
-) -> Finding:
+def _reference(checked: Checked, reference: Reference, key: str, recipes: set[str]) -> Finding:
     """Check one published table; without recipes, its numbers may have any names."""
 
     def wrong(text: str, remedy: str, inner: str) -> Finding:
         whole = f"{reference.name}: {text}"
-        return placed("references", name, whole, remedy, place=place, key=f"{key}.{inner}")
+        return checked.finding("references", whole, remedy, f"{key}.{inner}")
 
     at_github = AT_GITHUB.fullmatch(reference.source)
     if not reference.source.strip():
@@ -86,8 +85,4 @@ def _reference(
         return wrong("has a number that is none", "give one above zero", inner)
     host = reference.source.partition("://")[2].partition("/")[0] or "a text"
     text = f"{reference.name}: {counted(len(numbers), 'number')}, from {host}, pinned"
-    return _ok("references", name, text if at_github else text.removesuffix(", pinned"))
-
-
-def _ok(topic: str, subject: str, text: str) -> Finding:
-    return Finding(topic, "ok", text, subject=subject)
+    return checked.ok("references", text if at_github else text.removesuffix(", pinned"))
