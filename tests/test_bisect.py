@@ -155,6 +155,13 @@ def test_a_full_disk_is_no_fault_of_a_commit(tmp_path: Path, git: Callable[..., 
     assert "--resume" in last
 
 
+def test_its_help_shows_nothing_that_it_refuses(tmp_path: Path) -> None:
+    said = mrbench("bisect", "--help", cwd=tmp_path).stdout
+    assert "--impl NAME  " in said
+    for refused in ("--detach", "1,2,4,8", "VALUE,...", "the whole suite"):
+        assert refused not in said
+
+
 def test_a_history_that_is_cut_off_is_told_at_once(tmp_path: Path, git: Callable[..., str]) -> None:
     history = History(tmp_path, git, [FAST, FAST, SLOW])
     shallow = f"{tmp_path / 'shallow'}"

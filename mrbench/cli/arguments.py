@@ -121,9 +121,14 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="NAME", help="published table to compare with")
 
 
-def add_choice(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
-    """Add what chooses recipes, and where data, weights and mirror are; named: as add_recipes."""
-    add_recipes(parser, named=named)
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses recipes, and where data, weights and mirror are."""
+    add_recipes(parser)
+    add_places(parser)
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Add where data, weights, mirror and packages are."""
     parser.add_argument(
         "--data",
         type=folder_or_synthetic,
@@ -268,8 +273,8 @@ def add_waits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_executor(parser: argparse.ArgumentParser) -> None:
-    """Add --executor, and what executors may be asked for."""
+def add_executor(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add --executor, and what executors may be asked for; return the group of Slurm's options."""
     purpose = "where to train; default: local"
     parser.add_argument("--executor", choices=tuple(EXECUTORS), default="local", help=purpose)
     containers = parser.add_argument_group("with --executor docker")
@@ -294,11 +299,9 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         ("container", "IMAGE", "train in this image, by pyxis or apptainer"),
     ):
         cluster.add_argument(f"--{option}", metavar=metavar, help=purpose)
-    for option, purpose in (
-        ("no-exclusive", "share nodes with others' jobs"),
-        ("detach", "submit and exit; see `mrbench collect`"),
-    ):
-        cluster.add_argument(f"--{option}", action="store_true", help=purpose)
+    purpose = "share nodes with others' jobs"
+    cluster.add_argument("--no-exclusive", action="store_true", help=purpose)
+    return cluster
 
 
 def add_aggregate(parser: argparse.ArgumentParser, default: str) -> None:

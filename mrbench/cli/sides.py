@@ -12,7 +12,6 @@ from mrbench.checks.baseline.likeness import forbidding, kept_of_plan
 from mrbench.cli import choice
 from mrbench.cli.arguments import (
     add_executor,
-    add_gpus,
     add_margin,
     add_pass_variable,
     add_quiet,
@@ -20,6 +19,7 @@ from mrbench.cli.arguments import (
     add_waits,
 )
 from mrbench.cli.findings import add_formats, print_findings
+from mrbench.cli.values import positive
 from mrbench.console import make_reporter
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import FEWEST, MOST
@@ -52,10 +52,6 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
             made = [(_called(file, args), file, None) for file in files]
         case _:
             raise RecipeError("two sides are needed that differ in one thing", GIVE)
-    if args.detach:
-        raise RecipeError("--detach: each run is judged before the next", "leave it out")
-    if len(args.gpus or ()) > 1:
-        raise RecipeError("--gpus: both sides train on the same number", "give one number")
     old, new = (side(args, *each) for each in made)
     if old.plan.suite != new.plan.suite:
         suites = f"{old.plan.suite} and {new.plan.suite}"
@@ -68,8 +64,7 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
 
 def side(args: argparse.Namespace, label: str, file: RecipeFile, sha: str | None) -> Side:
     """Return one side; sha: the commit, if it is not the recipe's."""
-    gpus = args.gpus[0] if args.gpus else None
-    return Side(label, choice.plan_of(args, file, commit=sha, gpus=gpus), file)
+    return Side(label, choice.plan_of(args, file, commit=sha, gpus=args.gpus), file)
 
 
 def _called(file: RecipeFile, args: argparse.Namespace) -> str:
@@ -85,11 +80,13 @@ def add_test(parser: argparse.ArgumentParser, resume: str, pairs: int = 10) -> N
     purpose = f"undecided after N pairs of runs, {FEWEST} to {MOST}; default: {pairs}"
     parser.add_argument("--max-pairs", type=_pairs, default=pairs, metavar="N", help=purpose)
     parser.add_argument("--resume", action="store_true", help=resume)
-    add_gpus(parser)
+    purpose = "number of GPUs; default: the suite's"
+    parser.add_argument("--gpus", type=positive, metavar="N", help=purpose)
     parser.add_argument("--window", metavar="A:B", help="measure iterations A+1 to B")
     add_waits(parser)
     add_pass_variable(parser)
     add_executor(parser)
+    parser.set_defaults(detach=False)  # each run is judged before the next
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
     add_formats(parser)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrbench.checks.ab import AbTest
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice, add_set
+from mrbench.cli.arguments import add_places, add_recipes, add_set
 from mrbench.cli.baselines import read_stored
 from mrbench.cli.commands import Command
 from mrbench.cli.sides import add_test, run_test, sides, variable
@@ -35,7 +35,8 @@ mrbench ab --recipe mine.yaml --set workers=2,8""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench ab`."""
-    add_choice(parser, named=False)
+    add_recipes(parser, named=False)
+    add_places(parser)
     purpose = "the old commit (40 hex digits), and again for the new one"
     parser.add_argument("--commit", type=commit, action="append", metavar="SHA", help=purpose)
     parser.add_argument(

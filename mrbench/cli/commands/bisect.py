@@ -1,14 +1,15 @@
 """`mrbench bisect`: the commit that made a training slower."""
 
 import argparse
+from pathlib import Path
 
 from mrbench.checks.ab import Side
 from mrbench.checks.bisect import Search
 from mrbench.cli import choice
-from mrbench.cli.arguments import add_choice, add_set
+from mrbench.cli.arguments import Names, add_places, add_suite_option
 from mrbench.cli.commands import Command
 from mrbench.cli.sides import SHORT, add_test, run_test, side, sides
-from mrbench.cli.values import commit
+from mrbench.cli.values import commit, setting
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import MOST, Terms
 
@@ -29,11 +30,19 @@ mrbench bisect --recipe mine.yaml --good SHA --bad SHA --margin 2%""",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench bisect`."""
-    add_choice(parser, named=False)
+    add_suite_option(parser)
+    purpose = "implementation of the suite"
+    parser.add_argument("--impl", nargs=1, action=Names, metavar="NAME", help=purpose)
+    purpose = "recipe file to use instead of the suite's"
+    parser.add_argument(
+        "--recipe", nargs=1, action="extend", type=Path, metavar="FILE", help=purpose
+    )
+    add_places(parser)
     for name, told in {"--good": "fast commit", "--bad": "later, slow commit"}.items():
         text = f"a {told} (40 hex digits)"
         parser.add_argument(name, type=commit, required=True, metavar="SHA", help=text)
-    add_set(parser, "value of a parameter of the recipe")
+    purpose = "value of a parameter of the recipe"
+    parser.add_argument("--set", type=setting, action="append", metavar="NAME=VALUE", help=purpose)
     told = "go on with the tests that an interrupted search left in the folder of runs"
     add_test(parser, told, MOST)
 

@@ -71,7 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", type=duration, metavar="TIME", help=purpose)
     parser.add_argument("--name", metavar="TAG", help="tag of these runs, see `mrbench runs tag`")
     add_waits(parser)
-    add_executor(parser)
+    purpose = "submit and exit; see `mrbench collect`"
+    add_executor(parser).add_argument("--detach", action="store_true", help=purpose)
     parser.add_argument("--force", action="store_true", help="run on GPUs that the recipe excludes")
     add_runs(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plans and change nothing")
