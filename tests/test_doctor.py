@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.doctor.diagnosis import GROUPS
+from mrbench.cli.commands.doctor import GROUPS
 from mrbench.doctor.preflight import REFUSING
 from needs import skip_without
 from toy import edit, make_suite, mrbench
