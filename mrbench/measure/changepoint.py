@@ -76,11 +76,11 @@ def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
     return Steps(len(values), sorted(steps, key=lambda step: step.at), deviation, correlation)
 
 
-def detectable(found: Steps, newest: int, after: int) -> float:
-    """Return which loss, a share, is mostly found before the last `after` of the newest values."""
+def detectable(found: Steps, newest: int) -> float:
+    """Return which loss, a share, is mostly found before the last LEAST of the newest values."""
     wider, freedom = _alike(found.correlation, newest)
     t = t_quantile(freedom, FALSE_ALARMS / _tests(found.length)) + t_quantile(freedom, 0.1)
-    error = wider * found.deviation * math.sqrt(1 / (newest - after) + 1 / after)
+    error = wider * found.deviation * math.sqrt(1 / (newest - LEAST) + 1 / LEAST)
     return -math.expm1(-t * error)
 
 

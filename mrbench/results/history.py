@@ -47,9 +47,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """Runs that may be compared, oldest first, and the changes among them.
 
     left_out: runs without a number that counts, and those of A/B tests. noise: standard deviation
-    from run to run, a share. detectable: slowdown, a share, that would mostly be found in the
-    middle of the runs since the last change; detectable_newest: in the newest three of them. Null
-    where runs are too few, or drift.
+    from run to run, a share. detectable: slowdown of the newest three runs, a share, that would
+    mostly be found. Null where runs since the last change are too few, or drift.
     """
 
     suite: str
@@ -62,7 +61,6 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     noise: float | None
     detectable: float | None
-    detectable_newest: float | None
 
 
 def histories(records: Iterable[RunRecord]) -> list[History]:
@@ -108,8 +106,7 @@ def _history(records: Sequence[RunRecord], name: str) -> History:
         left_out=len(records) - len(runs),
         changes=tuple(_change(runs, step) for step in found.steps),
         noise=found.deviation if runs[1:] else None,
-        detectable=detectable(found, newest, newest // 2) if known else None,
-        detectable_newest=detectable(found, newest, LEAST) if known else None,
+        detectable=detectable(found, newest) if known else None,
     )
 
 

@@ -102,12 +102,10 @@ def _findings(series: History, change: Change) -> list[Finding]:
 
 def _last(series: History) -> str:
     said = f"{counted(len(series.changes), 'change')}." if series.changes else "No change is shown."
-    if series.noise is None or series.detectable is None or series.detectable_newest is None:
+    if series.noise is None or series.detectable is None:
         count = len(series.runs)
         return said + f" {2 * LEAST} runs are needed; there are {count}." * (count < 2 * LEAST)
-    since = " since" * bool(series.changes)
     return (
-        f"{said} Noise from run to run is {100 * series.noise:.2g} %: a slowdown of"
-        f" {100 * series.detectable:.1f} % in the middle of the runs{since}, or of"
-        f" {100 * series.detectable_newest:.1f} % in the newest {LEAST}, would mostly be found."
+        f"{said} Noise from run to run is {100 * series.noise:.2g} %: a slowdown of the newest"
+        f" {LEAST} runs by {100 * series.detectable:.1f} % would mostly be found."
     )
