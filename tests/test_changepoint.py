@@ -47,7 +47,6 @@ def test_what_wanders_from_day_to_day_needs_more() -> None:
     values = [
         day + 0.1 * x for day, x in zip((d for d in days for _ in range(3)), noise(60), strict=True)
     ]
-    assert find_steps(values).correlation > 0.4
     assert places(values) == []
 
 

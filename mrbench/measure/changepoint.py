@@ -49,12 +49,15 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Steps(NamedTuple):
-    """All changes, in order. deviation: of values from their level; correlation: of neighbours."""
+    """All changes, in order. deviation: of values from their level.
 
-    length: int
+    detectable: loss, a share, that would mostly be found in the newest LEAST values; None where
+    values since the last change are too few, or drift.
+    """
+
     steps: Sequence[Step]
     deviation: float
-    correlation: float
+    detectable: float | None
 
 
 def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
@@ -73,15 +76,16 @@ def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
     long = [(a, b) for a, b in pairwise(edges) if b - a >= 2 * LEAST]
     drifts = [series.drift(a, b) for a, b in long if series.drifts(a, series.best(a, b), b)]
     steps += [drift for drift in drifts if drift.p * (len(edges) - 1) <= FALSE_ALARMS]
-    return Steps(len(values), sorted(steps, key=lambda step: step.at), deviation, correlation)
+    newest = edges[-1] - edges[-2]
+    known = newest >= 2 * LEAST and not any(step.gradual for step in steps)
+    loss = _detectable(deviation, correlation, newest, len(values)) if known else None
+    return Steps(sorted(steps, key=lambda step: step.at), deviation, loss)
 
 
-def detectable(found: Steps, newest: int) -> float:
-    """Return which loss, a share, is mostly found before the last LEAST of the newest values."""
-    wider, freedom = _alike(found.correlation, newest)
-    t = t_quantile(freedom, FALSE_ALARMS / _tests(found.length)) + t_quantile(freedom, 0.1)
-    error = wider * found.deviation * math.sqrt(1 / (newest - LEAST) + 1 / LEAST)
-    return -math.expm1(-t * error)
+def _detectable(deviation: float, correlation: float, newest: int, count: int) -> float:
+    wider, freedom = _alike(correlation, newest)
+    t = t_quantile(freedom, FALSE_ALARMS / _tests(count)) + t_quantile(freedom, 0.1)
+    return -math.expm1(-t * wider * deviation * math.sqrt(1 / (newest - LEAST) + 1 / LEAST))
 
 
 def _tests(count: int) -> int:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from mrbench.measure.changepoint import LEAST, Step, detectable, find_steps
+from mrbench.measure.changepoint import Step, find_steps
 from mrbench.model.baseline import Key, series_key, series_name
 from mrbench.model.comparison import EXPLAINS, Difference
 from mrbench.model.record import RunRecord
@@ -90,8 +90,6 @@ def _history(records: Sequence[RunRecord], name: str) -> History:
     runs = [record for record in records if _counts(record)]
     rates = [run.throughput or 0.0 for run in runs]
     found = find_steps([math.log(rate) for rate in rates], max(map(rounding, runs)) / math.sqrt(3))
-    newest = len(runs) - (found.steps[-1].at if found.steps else 0)
-    known = newest >= 2 * LEAST and not any(step.gradual for step in found.steps)
     plan = runs[-1].plan
     return History(
         suite=plan.suite,
@@ -106,7 +104,7 @@ def _history(records: Sequence[RunRecord], name: str) -> History:
         left_out=len(records) - len(runs),
         changes=tuple(_change(runs, step) for step in found.steps),
         noise=found.deviation if runs[1:] else None,
-        detectable=detectable(found, newest) if known else None,
+        detectable=found.detectable,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from asv.step_detect import detect_steps
 from simulation import Array
 
-from mrbench.measure.changepoint import LEAST, Steps, detectable, find_steps
+from mrbench.measure.changepoint import LEAST, Steps, find_steps
 
 LENGTHS = (6, 10, 20, 50, 100)
 MOST_FALSE = 1.0  # percent, of independent runs
@@ -152,7 +152,7 @@ def detected(series: int) -> None:
         hits = 0
         for _ in range(series):
             values = 0.01 * RANDOM.standard_normal(runs)
-            values[-LEAST:] += math.log1p(-detectable(ours(values), runs))
+            values[-LEAST:] += math.log1p(-(ours(values).detectable or 0.0))
             hits += any(abs(s.at - (runs - LEAST)) <= 2 for s in ours(values).steps)
         print(f"  {runs} runs, before the last {LEAST}: {100 * hits / series:.0f}", flush=True)
 
