@@ -70,6 +70,15 @@ def test_no_change_says_what_would_have_been_seen(
     assert "would mostly be found" in told
 
 
+def test_noise_that_hides_everything_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, [10.0**digits for digits in (1, 5, 2, 4, 3, 0)])
+    assert cli.main(["history", "smoke", "--runs", str(tmp_path)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "not even half the speed would be found" in told
+
+
 def test_runs_that_may_not_be_compared_are_two_series(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

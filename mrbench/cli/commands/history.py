@@ -32,6 +32,7 @@ mrbench history demo
 mrbench history minimask --json""",
 )
 MOST = 4  # differences that a line names
+USELESS = 0.5  # a slowdown, a share, that nobody needs statistics to see
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +106,8 @@ def _last(series: History) -> str:
     if series.noise is None or series.detectable is None:
         count = len(series.runs)
         return said + f" {2 * LEAST} runs are needed; there are {count}." * (count < 2 * LEAST)
-    return (
-        f"{said} Noise from run to run is {100 * series.noise:.2g} %: a slowdown of the newest"
-        f" {LEAST} runs by {100 * series.detectable:.1f} % would mostly be found."
-    )
+    found = f"a slowdown of the newest {LEAST} runs by {100 * series.detectable:.1f} %"
+    found += " would mostly be found."
+    if series.detectable > USELESS:
+        found = "not even half the speed would be found; train on a steadier machine."
+    return f"{said} Noise from run to run is {100 * series.noise:.2g} %: {found}"
