@@ -113,21 +113,12 @@ def load_named(
     given: values of its parameters.
     """
     suite_name = current_name(suite_name)
-    suite = load_suite(suite_name)
     known = implementations(suite_name)
     if name not in known:
         text = f"suite {suite_name} has no implementation {name!r}"
         raise RecipeError(text, suggest(name, known))
-    base = root()
-    path = base / "recipes" / suite_name / f"{name}.yaml"
-    return load_file(
-        path,
-        suite_name=suite_name,
-        suite=suite,
-        patches=base / "patches",
-        locked=locked,
-        given=given,
-    )
+    path = root() / "recipes" / suite_name / f"{name}.yaml"
+    return load_path(path, locked=locked, given=given)
 
 
 def load_file(
@@ -228,7 +219,7 @@ def load_path(path: Path, *, locked: bool = True, given: Given = NONE) -> Recipe
     return load_file(
         path,
         suite_name=suite_name_of(path),
-        suite=read_suite(beside),
+        suite=_carried(beside) if base == root() else read_suite(beside),
         patches=base / "patches" if base else None,
         locked=locked,
         given=given,
