@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
 from rich.box import Box
 from rich.console import Console
@@ -22,17 +22,14 @@ def listing(
     right: Sequence[bool],
     cells: Sequence[Sequence[str]],
     links: Sequence[Sequence[str]],
-    stream: TextIO | None = None,
 ) -> str:
-    """Return the table as text for a stream (default: stdout).
+    """Return the table as text for stdout.
 
     On a terminal it fits the width, by folding long cells, and a cell with a link is a hyperlink
     (OSC 8) to that folder. Elsewhere nothing is folded: whatever reads lines finds a row in each.
     """
-    out = stream or sys.stdout
     console = Console(
-        file=out,
-        width=None if out.isatty() else WIDEST,
+        width=None if sys.stdout.isatty() else WIDEST,
         highlight=False,
         markup=False,
         emoji=False,
@@ -43,7 +40,7 @@ def listing(
 
     def text_of(cell: str, link: str) -> Text:
         shown = Text(plain(cell))
-        if link and cell and out.isatty():
+        if link and cell and sys.stdout.isatty():
             shown.stylize(f"link {Path(os.path.abspath(link)).as_uri()}")  # noqa: PTH100 - no links followed
         return shown
 
@@ -79,7 +76,6 @@ def fitting(
     right: Sequence[bool],
     cells: Sequence[Sequence[str]],
     order: Sequence[int],
-    stream: TextIO | None = None,
 ) -> list[int]:
     """Return the columns that a terminal has room for without folding names and numbers.
 
@@ -87,10 +83,9 @@ def fitting(
     rest is still too wide, `listing` folds it.
     """
     kept = list(range(len(headers)))
-    out = stream or sys.stdout
-    if not out.isatty():
+    if not sys.stdout.isatty():
         return kept
-    width = Console(file=out).width
+    width = Console().width
     titles = _titles(headers, right)
     texts = [[Text(cell) for cell in row] for row in cells]
     least = [_least(titles, right, texts, i, READABLE) for i in kept]
@@ -136,12 +131,11 @@ def _tight(
     return (whole if fits else [False] * len(whole)), titles
 
 
-def width_of(stream: TextIO | None, most: int) -> int:
+def width_of(most: int) -> int:
     """Return the columns for paragraphs: the terminal's, at most so many."""
-    out = stream or sys.stdout
-    if not out.isatty():
+    if not sys.stdout.isatty():
         return most
-    return max(20, min(most, Console(file=out).width))
+    return max(20, min(most, Console().width))
 
 
 def encodable(text: str, encoding: str) -> str:

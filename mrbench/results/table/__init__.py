@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TextIO
 
 from mrbench.console.listing import fitting, listing, width_of
 from mrbench.model.suite import Reference, Suite
@@ -22,13 +21,13 @@ Values = Mapping[str, object]  # of a row, as JSON holds it
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute what begins so
 
 
-def plain(sheet: Sheet, stream: TextIO | None = None, *, whole: bool = True) -> str:
+def plain(sheet: Sheet, *, whole: bool = True) -> str:
     """Return the table for a terminal, or a pipe, under its lead and above what it means.
 
     whole: all of each footnote and note, else a line of each.
     """
-    table = listing(sheet.headers, sheet.right, sheet.cells, sheet.links, stream)
-    width = width_of(stream, WIDTH)
+    table = listing(sheet.headers, sheet.right, sheet.cells, sheet.links)
+    width = width_of(WIDTH)
     above = [wrapped(sheet.lead, width)] if sheet.lead else []
     below = []
     for part in sheet.parts:
