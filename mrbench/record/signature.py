@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -50,13 +50,6 @@ class _Essentials(Struct, frozen=True):
 
 class _Statement(Struct, frozen=True):
     predicate: _Essentials
-
-
-class Signed(NamedTuple):
-    """What came of checking a signature. principal: None unless signers have it and all holds."""
-
-    finding: Finding
-    principal: str | None = None
 
 
 def beside(archive: Path) -> tuple[Path, Path]:
@@ -139,24 +132,27 @@ def altered(archive: Path) -> CheckFailed | None:
     return CheckFailed(text, "ask for the signed files", file=archive)
 
 
-def signer_of(archive: Path, record: RunRecord, signers: Path | None = None) -> Signed | None:
-    """Check the signature beside an archive and what it says; None where there is none.
+def signer_of(
+    archive: Path, record: RunRecord, signers: Path | None
+) -> tuple[Finding | None, str | None]:
+    """Check the signature beside an archive and what it says; no finding where there is none.
 
-    record: the archive's. signers: an allowed_signers file. UnavailableError without ssh-keygen.
+    record: the archive's. signers: an allowed_signers file. Also returns the signer, unless there
+    are no signers or something does not hold. UnavailableError without ssh-keygen.
     """
     if not any(map(os.path.lexists, beside(archive))):
-        return None
+        return None, None
     try:
         return _checked(archive, record, signers)
     except UnavailableError as exc:
         if signers:
             raise
-        return _signed("not checked", exc.text, exc.remedy)
+        return _finding("not checked", exc.text, exc.remedy), None
     except MrbenchError as exc:
-        return Signed(replace(unreadable("signature", exc, ""), subject="signature"))
+        return replace(unreadable("signature", exc, ""), subject="signature"), None
 
 
-def _checked(archive: Path, record: RunRecord, signers: Path | None) -> Signed:
+def _checked(archive: Path, record: RunRecord, signers: Path | None) -> tuple[Finding, str | None]:
     """Check a signature; MrbenchError for the first thing that does not hold."""
     path, signature = beside(archive)
     raw, _ = read_bytes(path), read_bytes(signature)
@@ -177,11 +173,13 @@ def _checked(archive: Path, record: RunRecord, signers: Path | None) -> Signed:
     return _whose(f"the key {fingerprint}", signed, signers, ask)
 
 
-def _whose(key: str, signed: str, signers: Path | None, ask: Callable[..., Answer]) -> Signed:
+def _whose(
+    key: str, signed: str, signers: Path | None, ask: Callable[..., Answer]
+) -> tuple[Finding, str | None]:
     """Say who signed; MrbenchError if the key is none of those who may sign."""
     if signers is None:
         text = f"valid, by {key}; nobody says whose key that is"
-        return _signed("note", text, "name those who may sign with --signers FILE")
+        return _finding("note", text, "name those who may sign with --signers FILE"), None
     at, now = (
         ("-f", str(signers), f"-Overify-time={re.sub('[^0-9]', '', utc)}")
         for utc in (signed, time.strftime(TIME, time.gmtime()))
@@ -194,15 +192,14 @@ def _whose(key: str, signed: str, signers: Path | None, ask: Callable[..., Answe
             still, _ = ask("-Y", "find-principals", *now)
             more = more if name in (still or ()) else f", which has expired since{more}"
             text = f"signed by {shorten(name)} at {signed}, with {key}{more}"
-            return _signed("note" if more else "ok", text, principal=name)
+            return _finding("note" if more else "ok", text), name
     why = why.replace(str(signers), signers.name)
     text = f"{key} could not sign for {NAMESPACE} at {signed} ({why})"
     raise MrbenchError(text, "ask who signed it, or read the signers' file")
 
 
-def _signed(outcome: Outcome, text: str, remedy: str = "", principal: str | None = None) -> Signed:
-    finding = Finding("signature", outcome, text, remedy, subject="signature")
-    return Signed(finding, principal)
+def _finding(outcome: Outcome, text: str, remedy: str = "") -> Finding:
+    return Finding("signature", outcome, text, remedy, subject="signature")
 
 
 def _keygen(*words: str, message: bytes | None = None) -> Answer:

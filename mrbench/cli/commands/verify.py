@@ -88,8 +88,8 @@ def _with_signature(checked: Verification, signers: Path | None) -> Verification
     """Add what there is to say of an archive's signature; signers: it must be by one of them."""
     if checked.record is None:
         return checked
-    signed = signer_of(Path(checked.run.called), checked.record, signers)
-    remedy = "`mrbench sign` signs an archive"
-    unsigned = Finding("signature", "failed", "not signed", remedy, subject="signature")
-    findings = (signed.finding,) if signed else (unsigned,) if signers else ()
-    return replace(checked, findings=(*checked.findings, *findings))
+    finding, _ = signer_of(Path(checked.run.called), checked.record, signers)
+    if signers and not finding:
+        remedy = "`mrbench sign` signs an archive"
+        finding = Finding("signature", "failed", "not signed", remedy, subject="signature")
+    return replace(checked, findings=(*checked.findings, *filter(None, (finding,))))

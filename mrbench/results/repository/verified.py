@@ -84,27 +84,23 @@ def _kept(archive: Path, signers: str) -> Path:
 def _verified(order: tuple[Path, Path], signers: Path | None) -> Verified:
     """Verify an archive and its signature, and keep that, unless it may be this machine's fault."""
     archive, kept = order
-    signed = None
     try:
         with opened(str(archive), Path()) as run:
             checked = verify(run, LEFT_OUT)
-            record = checked.record and for_reading(checked.record, Path(run.record_name))
-        pins = check_pins(checked.record) if checked.record else ()
-        found = [each for each in (*checked.shown(), *pins) if each.outcome == "failed"]
+        if checked.record is None:
+            return Verified(findings=checked.findings)
+        record = for_reading(checked.record, Path(run.record_name))
+        looked_at = (*checked.shown(), *check_pins(checked.record))
+        found = [each for each in looked_at if each.outcome == "failed"]
         found = found or [Finding("archive", "ok", checked.verdict)]
-        signed = checked.record and signer_of(archive, checked.record, signers)
-        unsigned = Finding("signature", "note", "unsigned: nobody vouches for it")
-        found.append(signed.finding if signed else unsigned)
+        signature, signer = signer_of(archive, checked.record, signers)
+        found.append(signature or Finding("signature", "note", "unsigned: nobody vouches for it"))
     except MrbenchError as exc:
         why = altered(archive) or exc
-        found = [Finding("archive", "failed", why.text, why.remedy)]
+        return Verified(findings=(Finding("archive", "failed", why.text, why.remedy),))
     if count(found, "failed"):
         return Verified(findings=tuple(found))
-    made = Verified(
-        findings=tuple(found),
-        record=record,
-        signer=signed.principal if signed else None,
-    )
+    made = Verified(findings=tuple(found), record=record, signer=signer)
     kept.parent.mkdir(parents=True, exist_ok=True)
     files.write_whole(kept, msgspec.json.encode(made, enc_hook=str))
     return made
