@@ -68,6 +68,11 @@ COMMAS = (
     "its numbers have a comma where parsers expect a decimal point, as in 0,27",
     "replace the commas between digits by points, and parse the result",
 )
+SHOWN = (  # of a measurement, as it is
+    *("unit", "throughput", "seconds_per_iteration", "first", "last", "iterations"),
+    *("work_per_iteration", "interval", "drift", "rounding", "data_share", "clock"),
+    *("second_clock", "agreement", "disagreement", "processes", "warnings", "failure"),
+)
 
 
 class KnownLog(NamedTuple):
@@ -98,33 +103,16 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, object]:
         """Return the keys of `mrbench parse --json`."""
-        m = self.measurement
+        m = msgspec.to_builtins(self.measurement)
         return {
-            "status": m.status,
-            "reason": m.explanation,
+            "status": m["status"],
+            "reason": self.measurement.explanation,
             "implementation": self.implementation,
             "format": self.format,
-            "unit": m.unit,
-            "throughput": m.throughput,
-            "seconds_per_iteration": m.seconds_per_iteration,
-            "first": m.first,
-            "last": m.last,
-            "iterations": m.iterations,
             "per": self.per,
-            "work_per_iteration": m.work_per_iteration,
-            "interval": None if m.interval is None else structs.asdict(m.interval),
-            "drift": None if m.drift is None else structs.asdict(m.drift),
-            "rounding": m.rounding,
-            "data_share": m.data_share,
-            "clock": m.clock,
-            "second_clock": m.second_clock,
-            "agreement": m.agreement,
-            "disagreement": None if m.disagreement is None else structs.asdict(m.disagreement),
-            "compared": [structs.asdict(each) for each in m.compared or ()],
-            "processes": m.processes,
-            "metrics": {name: structs.asdict(each) for name, each in (m.metrics or {}).items()},
-            "warnings": list(m.warnings),
-            "failure": structs.asdict(m.failure) if m.failure else None,
+            **{name: m[name] for name in SHOWN},
+            "compared": m["compared"] or [],
+            "metrics": m["metrics"] or {},
             **({"by_rule": msgspec.to_builtins(self.by_rule)} if self.by_rule else {}),
         }
 

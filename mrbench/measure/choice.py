@@ -22,19 +22,20 @@ from mrbench.measure.causes import (
 )
 from mrbench.measure.clocks import (
     LATENCY_S,
+    NAMES,
+    TOLERANCE,
     ClockComparison,
     LineClock,
-    beyond_launch,
     compare,
     compare_total,
 )
 from mrbench.measure.shortfall import COARSEST, LEAST_COVERED
 from mrbench.measure.spans import ArrivalClock, Process, Span, amounts
-from mrbench.model.clocks import ComparedClock, ComparedName
+from mrbench.model.clocks import ComparedClock, ComparedName, Disagreement
 from mrbench.model.finding import Problem
 from mrbench.model.logformat import Clock
 from mrbench.model.measurement import LeadingClock, TimedStretch
-from mrbench.text import numbers, to_digits
+from mrbench.text import four_digits, numbers, to_digits
 
 # Of the log's seconds: so near another clock shows what its figures mean. The mean of many single
 # batches comes nearer to an epoch's total, but that of all batches is the total itself.
@@ -163,13 +164,34 @@ def choose(
 def _too_long(
     process: Process, lead: Lead, passed_s: float | None, figures: Figures
 ) -> ClockComparison | None:
-    """Return that the leading clock tells more seconds than passed since the launch, or None."""
+    """Return that the leading clock tells more seconds than passed since the launch, or None.
+
+    However late its lines arrived, and however few at a time, a window cannot take longer.
+    """
     if passed_s is None or lead.clock == "arrival":
         return None
-    seconds, error_s = lead.seconds, lead.error_s
-    return beyond_launch(
-        process.spans, lead.clock, seconds, passed_s, error_s=error_s, figures=figures
+    spans, seconds = process.spans, lead.seconds
+    if seconds - lead.error_s - LATENCY_S <= (1 + TOLERANCE) * passed_s:
+        return None
+    who = "the log's own figures" if lead.clock == "log" else NAMES[lead.clock]
+    reason = (
+        f"by {who} the window took {four_digits(seconds)} s, but from the launch to its last line"
+        f" only {four_digits(passed_s)} s passed: they are of another unit or kind than thought, or"
+        " of another run"
     )
+    remedy = figures.correct("log.unit or log.timing, or the pattern or column of the value")
+    told = Disagreement(
+        cause="wrong_timing",
+        clock="launch",
+        first=spans[0].first + 1,
+        last=spans[-1].last,
+        seconds=passed_s - seconds,
+        began_at=spans[0].began_at,
+        ended_at=spans[-1].ended_at,
+        text=f"{reason}; {remedy}",
+        remedy=remedy,
+    )
+    return ClockComparison("launch", disagreement=told, reason=reason, gross=True)
 
 
 def _total(process: Process, figures: Figures) -> ClockComparison | None:

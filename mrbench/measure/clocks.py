@@ -145,43 +145,6 @@ def compare_total(total: Total, figures: Figures) -> ClockComparison:
     return ClockComparison("total", agreement, error, told, reason, gross=True, compared=compared)
 
 
-def beyond_launch(
-    spans: Sequence[Span],
-    clock: Literal["log", "printed"],
-    seconds: float,
-    passed_s: float,
-    *,
-    error_s: float,
-    figures: Figures,
-) -> ClockComparison | None:
-    """Return that a clock tells more seconds than passed since the launch; None if it does not.
-
-    However late its lines arrived, and however few at a time, a window cannot take longer.
-    seconds: of the spans, by that clock; error_s: what rounding may have made of them.
-    """
-    if seconds - error_s - LATENCY_S <= (1 + TOLERANCE) * passed_s:
-        return None
-    who = "the log's own figures" if clock == "log" else NAMES[clock]
-    reason = (
-        f"by {who} the window took {four_digits(seconds)} s, but from the launch to its last line"
-        f" only {four_digits(passed_s)} s passed: they are of another unit or kind than thought, or"
-        " of another run"
-    )
-    remedy = figures.correct("log.unit or log.timing, or the pattern or column of the value")
-    told = Disagreement(
-        cause="wrong_timing",
-        clock="launch",
-        first=spans[0].first + 1,
-        last=spans[-1].last,
-        seconds=passed_s - seconds,
-        began_at=spans[0].began_at,
-        ended_at=spans[-1].ended_at,
-        text=f"{reason}; {remedy}",
-        remedy=remedy,
-    )
-    return ClockComparison("launch", disagreement=told, reason=reason, gross=True)
-
-
 def _disagreement(
     why: Explanation, pairs: Sequence[Pair], other: LineClock, text: str
 ) -> Disagreement:

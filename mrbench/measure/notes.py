@@ -89,7 +89,9 @@ def unsteady(course: Course, paused: Sequence[int], *, resolution_s: float) -> U
 
 
 def of(measured: Measurement) -> Iterator[str]:
-    """Yield a note for each disturbance, as people read it."""
+    """Yield a note for each disturbance, as people read it, and for clocks that differ."""
+    if measured.disagreement:
+        yield measured.disagreement.text
     if measured.pauses:
         yield _paused(measured.pauses, measured)
     found, trend = measured.unsteady, measured.drift

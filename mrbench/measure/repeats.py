@@ -86,11 +86,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     error: float | None
     freedom: float
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """Return the confidence interval of this level, or None where the noise is not known."""
+    def interval(self) -> tuple[float, float] | None:
+        """Return the 95 % confidence interval, or None where the noise is not known."""
         if self.error is None:
             return None
-        reach = t_quantile(self.freedom, 1 - level) * self.error if self.error else 0.0
+        reach = t_quantile(self.freedom, 1 - LEVEL) * self.error if self.error else 0.0
         return self.change - reach, self.change + reach
 
     def p_below(self, bound: float) -> float:

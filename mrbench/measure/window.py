@@ -207,7 +207,7 @@ def _conclude(
         edges.append(f"{RESIZED}: {resized.line}")
     if process.guessed and not chosen.totalled:
         edges.append(GUESSED)
-    texts = (*edges, *work.notes, *chosen.warnings, *_warnings(measured))
+    texts = (*edges, *work.notes, *chosen.warnings, *notes.of(measured))
     return replace(measured, warnings=texts)
 
 
@@ -299,13 +299,14 @@ def _with_rate(
     timed = lead.iterations
     course = _course(process, lead, told)._replace(of_one=of_one)
     work, shares = course.work, course.shares
-    steps = {"resolution_s": lead.resolution_s, "one_clock": lead.one_clock}
     # one digit more or less of a coarse clock is none
     digits_s = lead.resolution_s if lead.clock == "log" else 0.0
     paused = steadiness.find_pauses(shares, resolution_s=digits_s)
     calm = steadiness.without(shares, paused)
-    trend = drift(calm, **steps)  # type: ignore[arg-type]  # one value of each type
-    interval = within_run(shares, work or 1, **steps)  # type: ignore[arg-type]  # the same
+    trend = drift(calm, resolution_s=lead.resolution_s, one_clock=lead.one_clock)
+    interval = within_run(
+        shares, work or 1, resolution_s=lead.resolution_s, one_clock=lead.one_clock
+    )
     # what a pause was spent on is not known, whatever the log counts it as
     calm_spans = steadiness.without(lead.spans, paused)
     data_waits = [(s.data_s, s.log_s) for s in calm_spans if s.data_s is not None]
@@ -352,12 +353,6 @@ def _window_times(process: Process, stamps: ArrivalClock, seconds: float) -> tup
     first, last = process.spans[0], process.spans[-1]
     ended_s = stamps.at(last.ended_at)
     return stamps.at(first.began_at) if first.began_at else ended_s - seconds, ended_s
-
-
-def _warnings(measured: Measurement) -> Iterable[str]:
-    if measured.disagreement:
-        yield measured.disagreement.text
-    yield from notes.of(measured)
 
 
 def _edge_warnings(process: Process, window: Window) -> Iterator[str]:

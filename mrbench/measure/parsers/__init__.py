@@ -117,8 +117,7 @@ def parse_samples(
         return parser(blocks, options)
     if log.columns is not None:
         return rows.parse(blocks, options)
-    name = resolve_format(log).format
-    rule = _named(name) if name else from_pattern(log, unit)
+    rule = _named(resolve_format(log).format) or from_pattern(log, unit)
     return text.parse(blocks, options, rule=rule)
 
 
@@ -141,7 +140,8 @@ def resolve_format(log: LogFormat) -> LogFormat:
     if log.unit:
         text = f"log.unit is for log.pattern, not log.format {log.format}"
         raise RecipeError(text, "leave it out")
-    if log.smoothing and (log.format in PARSERS or _smoothing_of(log.format) is None):
+    rule = _named(log.format)
+    if log.smoothing and (rule.smoothing is None if rule else log.format in PARSERS):
         why = f"log.smoothing (--smoothing) is not for log.format {log.format}"
         raise RecipeError(f"{why}, whose lines tell of all iterations between them", "leave it out")
     if log.format in PARSERS:
@@ -154,10 +154,9 @@ def resolve_format(log: LogFormat) -> LogFormat:
         clock = "arrival" if log.format in ROUGH else log.clock
         timing: Timing = "cumulative" if log.format in SINCE_START else "interval_total"
         return replace(log, timing=timing, clock=clock)
-    if log.format not in FORMATS:
+    if rule is None:
         hint = did_you_mean(log.format, FORMAT_NAMES) or f"known are {', '.join(FORMAT_NAMES)}"
         raise RecipeError(f"log.format {log.format!r} is unknown", hint)
-    rule = _named(log.format)
     return replace(
         log,
         timing=rule.timing,
@@ -171,10 +170,8 @@ def resolve_format(log: LogFormat) -> LogFormat:
 
 def warning_of(log: LogFormat) -> str:
     """Return what to know about every number of this format, or nothing."""
-    name = log.format or ""
-    if name in PARSED_WARNINGS:
-        return PARSED_WARNINGS[name]
-    return _named(name).warning if name in FORMATS else ""
+    rule = _named(log.format)
+    return rule.warning if rule else PARSED_WARNINGS.get(log.format or "", "")
 
 
 def counts_work(log: LogFormat) -> bool:
@@ -193,8 +190,8 @@ def tells_work(log: LogFormat) -> bool:
 
 def work_unit(log: LogFormat) -> Unit | None:
     """Return the unit of the work that a format's lines tell; None: the workload's, or none."""
-    name = log.format or ""
-    return _named(name).work_unit if name in FORMATS else PARSED_UNITS.get(name)
+    rule = _named(log.format)
+    return rule.work_unit if rule else PARSED_UNITS.get(log.format or "")
 
 
 def spaced(log: LogFormat, head: Callable[[], bytes]) -> LogFormat:
@@ -220,21 +217,20 @@ def unit_in(log: LogFormat, head: Callable[[], bytes]) -> Unit | None:
 
 def rated_per(log: LogFormat) -> Per:
     """Return whose rate the log prints."""
-    name = log.format or ""
-    return log.per or (_named(name).per if name in FORMATS else None) or "job"
+    rule = _named(log.format)
+    return log.per or (rule.per if rule else None) or "job"
 
 
 def begun(block: bytes) -> str | None:
     """Return the format of a log in which a training begins, though no line of it need follow."""
     rules = ((name, _named(name)) for name in FORMATS)
-    return next((name for name, r in rules if r.begins and r.begins.search(block)), None)
+    return next((name for name, r in rules if r and r.begins and r.begins.search(block)), None)
 
 
-def _smoothing_of(name: str) -> int | None:
-    return _named(name).smoothing if name in FORMATS else 0
-
-
-def _named(name: str) -> TextFormat:
+def _named(name: str | None) -> TextFormat | None:
+    """Return a format whose marks are single lines; None for another, or none at all."""
+    if name is None or name not in FORMATS:
+        return None
     module, constant = FORMATS[name]
     rule: TextFormat = getattr(import_module(f"{__name__}.{module}"), constant)
     return rule

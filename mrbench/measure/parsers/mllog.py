@@ -133,16 +133,12 @@ def _number(value: object) -> float | None:
 
 def _marks(events: Iterator[_Event], images: int) -> Iterator[Mark]:
     """Turn events into marks with seconds per iteration, once it is known what a step is."""
-    first = next(events, None)
-    second = next(events, None)
-    if first is None:
-        return
-    per_step = _iterations_per_step(first, second, images) if second else 1.0
-    if isinstance(per_step, Problem):
-        for event in itertools.chain([first, second] if second else [], events):
+    begin = list(itertools.islice(events, 2))
+    per_step = _iterations_per_step(begin[0], begin[1], images) if begin[1:] else 1.0
+    for event in itertools.chain(begin, events):
+        if isinstance(per_step, Problem):
             yield Mark(event.step, math.nan, event.ended_at, loss=event.loss, untold=per_step)
-        return
-    for event in itertools.chain([first], [second] if second else [], events):
+            continue
         if event.first:
             yield Mark(0, math.nan, event.ended_at, begins=True)
         yield _mark(event, per_step, images)

@@ -112,12 +112,15 @@ def read(blocks: Iterable[Block], columns: Columns) -> Iterator[Row]:
         yield from _events(whole, columns)
         return
     needed = [columns.iteration, columns.value or columns.loss or ""]
-    line = _LINE_END.split(head.lstrip(), maxsplit=1)[0]
-    objects = line[:1] == b"{" or b' {"' in line
-    reader = _objects if objects else _csv
+    reader = _objects if _has_objects(head) else _csv
     for row in reader(_lines(whole), columns):
         if all(row.texts.get(name) for name in needed):
             yield row
+
+
+def _has_objects(head: bytes) -> bool:
+    line = _LINE_END.split(head.lstrip(), maxsplit=1)[0]
+    return line[:1] == b"{" or b' {"' in line
 
 
 def read_column(blocks: Iterable[Block], columns: Columns, name: str) -> Iterator[Cell]:
@@ -152,9 +155,7 @@ def lacking(head: bytes, log: LogFormat) -> Problem | None:
         return None
     if head[:2] in _UTF_16 or (b"\0" in head[:4096] and not tfevents.is_events(head)):
         return Problem("its text is UTF-16, or no text at all", "save it as UTF-8")
-    line = head.lstrip().split(b"\n", 1)[0]
-    objects = line[:1] == b"{" or b' {"' in line
-    kind, names = columns_in(head, ".jsonl" if objects else ".csv") or ("", [])
+    kind, names = columns_in(head, ".jsonl" if _has_objects(head) else ".csv") or ("", [])
     if not names:
         return None
     own = [*names, STEP] if tfevents.is_events(head) else names
@@ -164,9 +165,7 @@ def lacking(head: bytes, log: LogFormat) -> Problem | None:
     shown = ", ".join(printable(name) for name in names[:MOST_NAMES])
     text = f"no column is called {' or '.join(map(repr, missing))}: it is {kind} with the columns"
     remedy = "correct log.columns"
-    if kind == "a CSV file" and all(
-        number(name.encode()) == number(name.encode()) for name in names
-    ):
+    if kind == "a CSV file" and not any(math.isnan(number(name.encode())) for name in names):
         remedy = "give it a header: a first line with the columns' names"
     elif kind == "a CSV file" and len(names) == 1 and re.search(r"[;\t]", names[0]):
         remedy = "separate its columns by commas"

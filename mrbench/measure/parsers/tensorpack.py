@@ -76,19 +76,48 @@ class _Epochs(msgspec.Struct):
         elif line["epoch"]:
             if self.open and self.open.mark.iteration == int(line["step"]):
                 return None  # another rank
-            done, self.open = self.open, _finished(block, offset, line, self.began)
-            if not self.images:  # then an epoch's time says nothing about images
-                self.open = self.open._replace(mark=self.open.mark._replace(value=math.nan))
+            done, self.open = self.open, self._finished(block, offset, line)
             return done.mark if done else None
         elif self.open and not (line["rate"] and _WRAPPED.match(block, line.end())):
             self.unsure = self.open if line["rate"] and line.end() == len(block) else None
             _, printed = base.rank_and_stamp(base.head_of(block, line))
             if not (line["rate"] and _too_late(printed, self.open.mark)):
-                self.open = _with(self.open, line, self.images, self.began)
+                self.open = self._with(self.open, line)
             if line["cost"] and self.open.rated:
                 done, self.open = self.open, None
                 return done.mark
         return None
+
+    def _with(self, epoch: _Epoch, line: re.Match[bytes]) -> _Epoch:
+        """Add a line's loss or rate to its epoch."""
+        if line["cost"]:
+            return epoch._replace(mark=epoch.mark._replace(loss=float(line["cost"])))
+        if epoch.rated or (self.began and max(self.began) > epoch.number):
+            return epoch  # another rank's, or the next epoch's, whose own line is missing
+        rate = float(line["rate"])
+        count = epoch.mark.iteration - epoch.mark.floor
+        seconds = count * (self.images or 1) / rate if rate > 0 else math.nan
+        error = seconds * base.significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
+        return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
+
+    def _finished(self, block: bytes, offset: int, line: re.Match[bytes]) -> _Epoch:
+        epoch, step = max(1, int(line["epoch"])), int(line["step"])
+        seconds, error = base.read_words(line["time"])
+        rank, printed = base.rank_and_stamp(base.head_of(block, line))
+        began_at, printed_began = self.began.get(epoch, (None, None))
+        mark = base.Mark(
+            step,
+            seconds if self.images else math.nan,  # else an epoch's time says nothing about images
+            offset + line.end(),
+            began_at=began_at,
+            floor=step - step // epoch,
+            closes=True,
+            error=error,
+            printed=printed,
+            printed_began=printed_began,
+            rank=rank,
+        )
+        return _Epoch(mark, epoch, rated=False)
 
 
 def _marks(blocks: Iterable[Block], images: int) -> Iterator[base.Mark]:
@@ -118,48 +147,6 @@ def _too_late(printed: Printed | None, epoch: base.Mark) -> bool:
         return False
     after_s = elapsed(epoch.printed, printed)
     return after_s is not None and after_s - printed.step_s > epoch.value / 2
-
-
-def _with(
-    epoch: _Epoch,
-    line: re.Match[bytes],
-    images: int,
-    began: dict[int, tuple[int, Printed | None]],
-) -> _Epoch:
-    if line["cost"]:
-        return epoch._replace(mark=epoch.mark._replace(loss=float(line["cost"])))
-    if epoch.rated or (began and max(began) > epoch.number):
-        return epoch  # another rank's, or the next epoch's, whose own line is missing
-    rate = float(line["rate"])
-    count = epoch.mark.iteration - epoch.mark.floor
-    seconds = count * (images or 1) / rate if rate > 0 else math.nan
-    error = seconds * base.significant_step(rate, _RATE_DIGITS) / 2 / rate if rate > 0 else 0.0
-    return epoch._replace(mark=epoch.mark._replace(value=seconds, error=error), rated=True)
-
-
-def _finished(
-    block: bytes,
-    offset: int,
-    line: re.Match[bytes],
-    began: dict[int, tuple[int, Printed | None]],
-) -> _Epoch:
-    epoch, step = max(1, int(line["epoch"])), int(line["step"])
-    seconds, error = base.read_words(line["time"])
-    rank, printed = base.rank_and_stamp(base.head_of(block, line))
-    began_at, printed_began = began.get(epoch, (None, None))
-    mark = base.Mark(
-        step,
-        seconds,
-        offset + line.end(),
-        began_at=began_at,
-        floor=step - step // epoch,
-        closes=True,
-        error=error,
-        printed=printed,
-        printed_began=printed_began,
-        rank=rank,
-    )
-    return _Epoch(mark, epoch, rated=False)
 
 
 def parse_stats(blocks: Iterable[Block], options: base.Options) -> Iterator[IterationSample]:

@@ -133,14 +133,11 @@ def meaning(
     if rule.timing == "rate" and rule.per is None and _of_one_device(block, start, end, shown):
         return Meaning(1.0, untold=_ONE_DEVICE)
     comma = _EITHER_COMMA.fullmatch(block, start, end)
-    if comma and rule.unit_s is None and rule.timing not in RATES and not _is_fine(shown):
+    # of a small unit it stands between thousands
+    large = shown is None or shown.re is _WEAK_BEHIND
+    if comma and large and rule.unit_s is None and rule.timing not in RATES:
         return Meaning(1.0, untold=EITHER_COMMA)
     return _meant(shown, rule) if shown else Meaning(rule.unit_s or 1.0, inverse=rule.inverse)
-
-
-def _is_fine(shown: re.Match[bytes] | None) -> bool:
-    """Return whether a unit is so small that a comma stands between thousands of it."""
-    return shown is not None and shown.re is not _WEAK_BEHIND
 
 
 def _meant(shown: re.Match[bytes], rule: TextFormat) -> Meaning:
@@ -148,12 +145,12 @@ def _meant(shown: re.Match[bytes], rule: TextFormat) -> Meaning:
     if shown.re is _PREFIX_BEHIND:
         return _prefixed(groups, rule)
     rate = shown.re in (_RATE_BEHIND, _RATE_NAMED) or (
-        shown.re is _BEFORE and not groups.keys() & _TIMES
+        shown.re is _BEFORE and not groups.keys() & {*_UNITS_S, "else"}
     )
     return _rate(groups, rule) if rate else _time(groups, rule)
 
 
-_TIMES = {"ms", "us", "ms2", "us2", "s", "else"}
+_UNITS_S = {"ms": 1e-3, "ms2": 1e-3, "us": 1e-6, "us2": 1e-6, "s": 1.0}
 
 
 def of_column(name: str, rule: TextFormat) -> Meaning:
@@ -186,11 +183,7 @@ def of_wait(block: bytes, start: int, end: int, usual: float) -> float:
         or _WEAK_BEHIND.match(block, end, end + NEAR)
     )
     groups = shown.groupdict() if shown else {}
-    if groups.get("ms") or groups.get("ms2"):
-        return 1e-3
-    if groups.get("us") or groups.get("us2"):
-        return 1e-6
-    return 1.0 if groups.get("s") else usual
+    return next((seconds for name, seconds in _UNITS_S.items() if groups.get(name)), usual)
 
 
 def apply(value: float, error: float, what: Meaning) -> tuple[float, float]:
@@ -271,11 +264,7 @@ def _time(groups: dict[str, bytes], rule: TextFormat) -> Meaning:
         return Meaning(1.0, untold=_PER_ITEM if "item" in groups else _TIME_NOT_RATE)
     if "else" in groups or "minutes" in groups:
         return Meaning(rule.unit_s or 1.0, untold=None if rule.unit_s else _UNKNOWN_UNIT)
-    shown = 1.0
-    if groups.keys() & {"ms", "ms2"}:
-        shown = 1e-3
-    elif groups.keys() & {"us", "us2"}:
-        shown = 1e-6
+    shown = next((seconds for name, seconds in _UNITS_S.items() if name in groups), 1.0)
     differs = rule.unit_s is not None and rule.unit_s != shown
     return Meaning(shown, untold=_OTHER_UNIT if differs else None)
 

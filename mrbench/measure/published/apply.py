@@ -256,13 +256,10 @@ def unit_of(rule: PublishedRule) -> str:
 
 def _none_of(which: Lines, printed: Sequence[Line]) -> str:
     first, last = printed[0].iteration, printed[-1].iteration
-    wanted = f"iteration {which.only}" if which.only is not None else "the rule counts"
     of_log = f"the log has {counted(len(printed), 'line')}, of iterations {first} to {last}"
-    return (
-        f"no line of {wanted}: {of_log}"
-        if which.only is not None
-        else (f"none of the lines that the rule counts is there: {of_log}")
-    )
+    if which.only is not None:
+        return f"no line of iteration {which.only}: {of_log}"
+    return f"none of the lines that the rule counts is there: {of_log}"
 
 
 def _missing(which: Lines, printed: Sequence[Line]) -> str:

@@ -8,13 +8,8 @@ from mrbench.measure.published.stretches import Stretch, by_stamps, rate
 from mrbench.model.published import Effect, PublishedRule
 from mrbench.text import counted, four_digits
 
-KINDS: tuple[Literal["compile", "dispatch", "evaluation", "pause"], ...] = (
-    "compile",
-    "dispatch",
-    "evaluation",
-    "pause",
-)
-WORDS: Mapping[str, str] = {
+# In the order in which they are left out.
+WORDS: Mapping[Literal["compile", "dispatch", "evaluation", "pause"], str] = {
     "compile": "compile or warm-up",
     "dispatch": "only dispatched (less than a third of the usual time)",
     "evaluation": "evaluation or checkpoint",
@@ -152,14 +147,14 @@ def _by_kind(
     """Split a ratio by leaving out one kind of line after the other; what remains is the rest."""
     effects, left_out = [], set[int]()
     before = ratio(left_out)
-    for kind in KINDS:
+    for kind, what in WORDS.items():
         of_kind = [each for each in lines if each.kind == kind]
         if not of_kind:
             continue
         left_out |= {each.last for each in of_kind}
         after = ratio(left_out)
         if math.isfinite(after) and after > 0:
-            text = f"{WORDS[kind]}: {words(of_kind)}"
+            text = f"{what}: {words(of_kind)}"
             effects.append(Effect(cause=kind, factor=before / after, text=text))
             before = after
     cause, text = rest

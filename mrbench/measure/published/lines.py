@@ -5,6 +5,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from mrbench.errors import RecipeError
@@ -16,6 +17,7 @@ from mrbench.model.published import Lines, PublishedRule
 
 KEY = "rule.pattern"
 MOST_DIGITS = 12  # of an iteration's number
+_EPOCH = attrgetter("epoch")
 SKIPPED = re.compile(rb"number of skipped iterations:[ \t]{0,9}([1-9]\d{0,6})")
 
 
@@ -116,19 +118,15 @@ def chosen(lines: Sequence[Line], which: Lines) -> list[Line]:
         return [line for line in lines if which.first <= line.iteration <= which.last]
     if which.skip_first_per_epoch is not None:
         skip = which.skip_first_per_epoch
-        return [line for _, epoch in groupby(lines, _epoch) for line in list(epoch)[skip:]]
+        return [line for _, epoch in groupby(lines, _EPOCH) for line in list(epoch)[skip:]]
     begin = which.skip_first or int(len(lines) * (which.skip_fraction or 0.0))
     if which.last is True:
         begin = max(0, len(lines) - 1)
     return list(lines[begin : None if which.count is None else begin + which.count])
 
 
-def _epoch(line: Line) -> int:
-    return line.epoch
-
-
 def _mean_of_epoch_means(lines: Sequence[Line]) -> float:
-    means = [_mean(list(epoch)) for _, epoch in groupby(lines, _epoch)]
+    means = [_mean(list(epoch)) for _, epoch in groupby(lines, _EPOCH)]
     return statistics.fmean(means)
 
 
