@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from mrbench.checks.ab import AbTest, Pairs, Side, StoppedError
 from mrbench.checks.ab_words import change
 from mrbench.checks.baseline.words import share
-from mrbench.errors import CheckFailed, Inconclusive, MrbenchError, RecipeError, UnavailableError
+from mrbench.checks.reporters import exit_code
+from mrbench.errors import MrbenchError, RecipeError, UnavailableError
 from mrbench.measure.sequential import FEWEST, Terms
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.inputs import PACKAGE, Source
@@ -134,9 +135,9 @@ class Search:
             bisection.mark(sha, self._mark(sha, margin))
             left = counted(len(bisection.possible()), "possible commit")
             note(f"{self._findings[-1].text}; {left}")
-        code = self._confirm(bisection, margin)
+        self._confirm(bisection, margin)
         self._again(first)
-        return code
+        return exit_code(self._findings)
 
     def _test(self, old: Side, new: Side, margin: float, *, resume: bool = False) -> AbTest:
         test = AbTest(old, new, replace(self._terms, margin=margin))
@@ -176,7 +177,7 @@ class Search:
         self._findings.append(Finding("commit", outcome, text, key=sha, figures=said.figures))
         return mark
 
-    def _confirm(self, bisection: Bisection, margin: float) -> int:
+    def _confirm(self, bisection: Bisection, margin: float) -> None:
         """Test what was found, the newest first, against what came before it."""
         possible = bisection.possible()
         newest, oldest = next(iter(possible)), next(reversed(possible))
@@ -190,7 +191,6 @@ class Search:
             remedy = f"see why some were skipped; if undecided, {MORE}" if slower else MORE
             found = replace(found, outcome="inconclusive", remedy=remedy, key="")
         self._findings.append(found)
-        return CheckFailed.exit_code if found.key else Inconclusive.exit_code
 
     def _again(self, first: AbTest) -> None:
         """Train good once more and compare it with its first runs, which tells of the machine."""

@@ -45,9 +45,9 @@ def sides(args: argparse.Namespace) -> tuple[Side, Side]:
         case (1, 2, 0):
             made = [(sha[:SHORT], files[0], sha) for sha in commits]
         case (1, 0, 2):
-            if len({text.partition("=")[0] for text in variables}) > 1:
+            if len({name for name, _ in variables}) > 1:
                 raise RecipeError("--variable: two names", "give two values of one variable")
-            made = [(_label(text), _with(files[0], text), None) for text in variables]
+            made = [(f"{n}={shown(n, v)}", _with(files[0], n, v), None) for n, v in variables]
         case (2, 0, 0):
             made = [(_called(file, args), file, None) for file in files]
         case _:
@@ -115,22 +115,15 @@ def _pairs(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r}: give a number from {FEWEST} to {MOST}")
 
 
-def variable(text: str) -> str:
+def variable(text: str) -> tuple[str, str]:
     """Read NAME=VALUE."""
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*=[^\0]*", text):
-        return text
+    if match := re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)=([^\0]*)", text):
+        return match[1], match[2]
     raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, as OMP_NUM_THREADS=2")
 
 
-def _label(text: str) -> str:
-    """Return NAME=VALUE for others to read."""
-    name, _, value = text.partition("=")
-    return f"{name}={shown(name, value)}"
-
-
-def _with(file: RecipeFile, text: str) -> RecipeFile:
+def _with(file: RecipeFile, name: str, value: str) -> RecipeFile:
     """Return the recipe with another value of a variable of its training."""
-    name, _, value = text.partition("=")
     launch = file.recipe.launch
     variables = {**launch.variables, name: value}
     return replace(file, recipe=replace(file.recipe, launch=replace(launch, variables=variables)))
