@@ -15,8 +15,7 @@ from mrbench.measure.repeats import NONE
 from mrbench.measure.student import t_quantile
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
 from mrbench.model.comparison import EXPLAINS, MUST
-from mrbench.model.finding import Finding, Outcome
-from mrbench.model.work import Unit
+from mrbench.model.finding import Finding
 from mrbench.record.provenance import SLOWED
 from mrbench.text import shorten
 
@@ -35,29 +34,16 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     lines: Mapping[Key, int]
 
-    def finding(
-        self,
-        key: Key,
-        topic: str,
-        outcome: Outcome,
-        text: str,
-        remedy: str = "",
-        *,
-        figures: Mapping[str, float] | None = None,
-        unit: Unit | None = None,
-    ) -> Finding:
-        """Make a finding on one series."""
+    def placed(self, key: Key, found: Finding) -> Finding:
+        """Return a finding with the series that it is on, and where the file has that."""
         name = series_name(key, {entry.key for entry in self.baseline.entries})
-        return Finding(
-            topic=topic,
+        return replace(
+            found,
             subject=shorten(f"{self.baseline.suite}/{name}"),
-            outcome=outcome,
-            text=shorten(text, LONGEST),
-            remedy=shorten(remedy, LONGEST) if remedy else "",
+            text=shorten(found.text, LONGEST),
+            remedy=found.remedy and shorten(found.remedy, LONGEST),
             file=self.file,
             line=self.lines.get(key),
-            figures=figures or {},
-            unit=unit,
         )
 
 
@@ -70,40 +56,38 @@ def check_runs(gate: Gate, groups: Mapping[Key, ValidRuns]) -> Iterator[Finding]
             alike = (key for key in left if (key[0], key[3]) == (entry.key[0], entry.key[3]))
             other = next(alike, None)
             repeats = left.pop(other) if other else None
-        yield from _entry(gate, entry, repeats)
+        yield from (gate.placed(entry.key, found) for found in _entry(entry, repeats, gate.terms))
     for key in left:
-        text = "is not in the baseline"
-        yield gate.finding(
-            key, "throughput", "not checked", text, "`mrbench baseline update FILE` adds it"
-        )
+        remedy = "`mrbench baseline update FILE` adds it"
+        found = Finding("throughput", "not checked", "is not in the baseline", remedy)
+        yield gate.placed(key, found)
 
 
-def _entry(gate: Gate, entry: BaselineEntry, repeats: ValidRuns | None) -> Iterator[Finding]:
+def _entry(entry: BaselineEntry, repeats: ValidRuns | None, terms: Terms) -> Iterator[Finding]:
     new = repeats.without(entry.known_runs) if repeats else None
     if new is None or not new.records:
         base = stored_sample(entry)
-        remedy = words.first(runs_needed(base, NONE, gate.terms, odds=SURE), base)
-        yield gate.finding(entry.key, "throughput", "inconclusive", _lack(repeats, new), remedy)
+        remedy = words.first(runs_needed(base, NONE, terms, odds=SURE), base)
+        yield Finding("throughput", "inconclusive", _lack(repeats, new), remedy)
         return
     differ = differing(entry.provenance, new.facts)
     forbid = [d for d in differ if d.kind == MUST]
     if forbid:
-        yield gate.finding(entry.key, "provenance", "failed", words.forbidden(forbid), UNLIKE)
+        yield Finding("provenance", "failed", words.forbidden(forbid), UNLIKE)
         return
     explain = [d for d in differ if d.kind == EXPLAINS and not d.key.startswith(SLOWED)]
-    yield gate.finding(entry.key, "provenance", "ok", words.explained(explain))
+    yield Finding("provenance", "ok", words.explained(explain))
     for whose, facts in (("the baseline", entry.provenance), ("the new runs", new.facts)):
         for key, text in facts.items():
             if key.startswith(f"{SLOWED}."):
-                yield gate.finding(entry.key, "machine", "note", f"{whose}, {text}", NOT_QUIET)
-    yield _throughput(gate, entry, new)
+                yield Finding("machine", "note", f"{whose}, {text}", NOT_QUIET)
+    yield _throughput(entry, new, terms)
 
 
-def _throughput(gate: Gate, entry: BaselineEntry, repeats: ValidRuns) -> Finding:
+def _throughput(entry: BaselineEntry, repeats: ValidRuns, terms: Terms) -> Finding:
     base, new = stored_sample(entry), repeats.sample
     # an error that is spread evenly between two bounds deviates by their root of three
-    floor = max(entry.rounding, repeats.rounding) / math.sqrt(3)
-    terms = replace(gate.terms, floor=floor)
+    terms = replace(terms, floor=max(entry.rounding, repeats.rounding) / math.sqrt(3))
     judgement = judge(base, new, terms)
     text = words.compared(judgement, base, new, terms, entry.unit)
     if repeats.left_out:
@@ -117,9 +101,8 @@ def _throughput(gate: Gate, entry: BaselineEntry, repeats: ValidRuns) -> Finding
         more = runs_needed(base, new, again, guess=_guess(entry, repeats))
         remedy = words.remedy(more, base, again)
     figures = words.figures(judgement, base, new, terms, more)
-    return gate.finding(
-        entry.key, "throughput", judgement.verdict, text, remedy, figures=figures, unit=entry.unit
-    )
+    outcome = judgement.verdict
+    return Finding("throughput", outcome, text, remedy, figures=figures, unit=entry.unit)
 
 
 def _lack(repeats: ValidRuns | None, new: ValidRuns | None) -> str:

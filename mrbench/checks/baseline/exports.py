@@ -1,6 +1,5 @@
 """Files in which services that draw throughput over time take new runs' numbers."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -56,10 +55,9 @@ FORMATS: Mapping[str, Callable[[Sequence[Finding]], object]] = {
 
 def export(findings: Sequence[Finding], style: str, path: Path) -> None:
     """Write the numbers of a check in one of FORMATS; MrbenchError where that cannot be."""
-    content = msgspec.to_builtins(FORMATS[style](findings))
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    content = msgspec.json.format(msgspec.json.encode(FORMATS[style](findings)), indent=1)
     with refusal("written", path, "choose another file with --export"):
-        write_whole(path, text.encode())
+        write_whole(path, content + b"\n")
 
 
 def _measured(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Metric]]:
