@@ -21,7 +21,15 @@ from mrbench.text import counted, printable, size_text
 def describe_run(
     record: RunRecord, called: str, by_rule: Sequence[str] = (), of_plan: PlanRuns | None = None
 ) -> str:
-    """Lay out a record as text, one fact per line. called: the run's folder or archive.
+    """Lay out a record as text, one fact per line; all as for `facts_of`."""
+    facts = facts_of(record, called, by_rule, of_plan)
+    return "\n".join(_line(name, value) for name, value in facts.items())
+
+
+def facts_of(
+    record: RunRecord, called: str, by_rule: Sequence[str] = (), of_plan: PlanRuns | None = None
+) -> Mapping[str, object]:
+    """Return all that is known of a run, by what it is called. called: the run's folder or archive.
 
     by_rule: the lines that tell what the published table's rule makes of the run's log. of_plan:
     all runs of its plan.
@@ -31,7 +39,7 @@ def describe_run(
     digest, frozen = (environment.digest, environment.frozen) if environment else ("", ())
     end = record.exit
     gpus = [str(gpu.name) for gpu in machine.gpus]
-    lines = {
+    return {
         "run": called,
         "status": f"{record.status} {record.reason}".strip(),
         **(_measured(measured) if measured else {"throughput": "none"}),
@@ -56,19 +64,23 @@ def describe_run(
         **({"built": _built(environment.built)} if environment and environment.built else {}),
         "command": " ".join(plan.command),
         "variables": _pairs(plan.variables),
+        "inherited": _pairs(machine.variables),
         "forced": "\n".join(record.forced or ()) or "nothing",
-        "devices": f"{plan.gpus} x {plan.accelerator}",
+        "window": f"{plan.window}, {plan.work_per_iteration} {plan.unit} each, {plan.precision}",
+        "devices": f"{plan.gpus} x {plan.accelerator}, {plan.nodes} node(s)",
         "machine": f"{machine.host}, {machine.cpu}, {machine.system}",
         "gpus": ", ".join(gpus) or machine.gpu_error,
+        "driver": machine.gpu_driver or "none",
         "cool-down": _cooled(record.cooled_down),
         "quiet wait": _quiet(record.quiet_wait),
         "ended": f"{end.reason} (code {end.code}) after {end.seconds:.3f} s"
         if end
         else "never started",
         "plan digest": record.plan_digest,
+        "record digest": record.digest,
+        "mrbench": record.mrbench,
         "ledger": _ledger(record, of_plan),
     }
-    return "\n".join(_line(name, value) for name, value in lines.items())
 
 
 def _own_environment(record: RunRecord) -> dict[str, object]:

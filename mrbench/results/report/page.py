@@ -16,11 +16,12 @@ import msgspec
 
 from mrbench import __version__
 from mrbench.errors import UnavailableError
+from mrbench.model.ledger import PlanRuns
 from mrbench.model.table import TableRow
 from mrbench.model.work import rate_name
 from mrbench.results import footnotes, pareto
 from mrbench.results.lead import lead
-from mrbench.results.report import differences, origins
+from mrbench.results.report import differences
 from mrbench.results.report.concerns import Concern, concerns
 from mrbench.results.report.differences import CodedFacts, FromFirst
 from mrbench.results.report.figures import (  # fmt: skip
@@ -42,10 +43,11 @@ from mrbench.results.report.gather import (
     download_runs,
 )
 from mrbench.results.selection import n_of_m, of_rows
+from mrbench.results.show import facts_of
 from mrbench.results.table.columns import Column, known, with_interval
 from mrbench.results.table.offered import METRIC, columns_of, header, meanings
 from mrbench.results.table.parameters import PARAMETERS
-from mrbench.text import counted
+from mrbench.text import counted, shorten
 
 if TYPE_CHECKING:
     import jinja2
@@ -56,6 +58,7 @@ MOST_POINTS = 100_000  # of all figures together: about 1.2 MB
 FEWEST, MOST = 40, 2000  # points of one line
 DOWNLOADS = ("rows.csv", "runs.csv", "series.csv", "report.json")
 USED = ("_bytes", "joules_per_unit", "mfu")  # ends of keys of a row
+LONGEST = 1500  # characters of a fact; lists of packages are long
 MARKS = {"valid": "valid", "valid with notes": "notes", "not judged": "judged"}
 
 
@@ -112,7 +115,7 @@ class PageChapter(msgspec.Struct, frozen=True, kw_only=True):
     licences: str
     footnotes: Sequence[str]
     concerns: Sequence[Concern]
-    origins: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    origins: Sequence[tuple[str, Mapping[str, str]]]
     facts: CodedFacts
     first: str
     from_first: Sequence[FromFirst]
@@ -239,10 +242,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         unequal=footnotes.unequal(suite.differences, [row.implementation for row in chapter.rows]),
         footnotes=footnotes.texts(chapter.rows),
         concerns=concerned,
-        origins=[
-            (name, origins.origin_facts(run, len(runs) - 1))
-            for name, run, (_, runs) in zip(names, newest, known, strict=True)
-        ],
+        origins=[(row.name, _origin(runs, row.ledger)) for row, runs in known],
         facts=differences.coded(shown, labels),
         first=names[0] if names else "",
         from_first=[] if hardware else differences.from_first([runs for _, runs in known], names),
@@ -284,6 +284,17 @@ def _row(chapter: Chapter, row: TableRow, used: Mapping[str, Column]) -> PageRow
         mark=MARKS.get(row.validity, "invalid"),
         of=row,
     )
+
+
+def _origin(runs: Sequence[ReportRun], of_plan: PlanRuns | None) -> Mapping[str, str]:
+    """Return what `mrbench show` tells of a row's newest run."""
+    record = runs[-1].record
+    others = f" and {len(runs) - 1} more" if runs[1:] else ""
+    known = facts_of(record, runs[-1].called, of_plan=of_plan)
+    texts = {
+        name: "; ".join(str(text or "not recorded").splitlines()) for name, text in known.items()
+    }
+    return {"id": record.id + others, **{n: shorten(text, LONGEST) for n, text in texts.items()}}
 
 
 def _dashed(cell: str) -> str:
