@@ -25,6 +25,7 @@ from mrbench.errors import RecipeError
 from mrbench.measure.sequential import FEWEST, MOST
 from mrbench.model.finding import Finding
 from mrbench.model.parameters import settings
+from mrbench.model.places import Places
 from mrbench.recipe.load import RecipeFile
 from mrbench.run.cycle import Runs, begin
 from mrbench.text import shown
@@ -94,11 +95,13 @@ def add_test(parser: argparse.ArgumentParser, resume: str, pairs: int = 10) -> N
 
 
 def run_test(
-    args: argparse.Namespace, both: tuple[Side, Side], run: Callable[[Runs], Answer]
+    args: argparse.Namespace,
+    places: Places,
+    both: tuple[Side, Side],
+    run: Callable[[Runs], Answer],
 ) -> int:
     """Run a test of these two, and print what it found; return the exit code."""
-    executor, places = choice.executor(args), choice.places(args)
-    plans = [side.plan for side in both]
+    executor, plans = choice.executor(args), [side.plan for side in both]
     with (
         make_reporter(quiet=args.quiet) as reporter,
         begin(plans, places, reporter, executor, force=args.force) as runs,

@@ -57,10 +57,11 @@ def main(args: argparse.Namespace) -> int:
     old, new = sides(args)
     terms = Terms(margin=args.margin, max_pairs=args.max_pairs)
     test = AbTest(old, new, terms, _entry(args.baseline, old.plan) if args.baseline else None)
+    places = choice.places(args)
     if args.resume:
-        test.go_on(choice.places(args))
+        test.go_on(places)
     try:
-        return run_test(args, (old, new), test.run)
+        return run_test(args, places, (old, new), test.run)
     except KeyboardInterrupt:
         if test.pairs.complete:
             pairs = counted(test.pairs.complete, "pair")

@@ -60,6 +60,6 @@ def main(args: argparse.Namespace) -> int:
     terms = Terms(margin=args.margin, max_pairs=args.max_pairs)
     search = Search(good, bad, side_of, terms, resume=args.resume)
     try:
-        return run_test(args, (good, bad), search.run)
+        return run_test(args, choice.places(args), (good, bad), search.run)
     except KeyboardInterrupt as exc:
         raise KeyboardInterrupt("--resume goes on with the tests made so far") from exc

@@ -1,7 +1,6 @@
 """`mrbench parse`: measure an existing log."""
 
 import argparse
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, get_args
 from msgspec import structs
 
 from mrbench import api
-from mrbench.cli.arguments import add_json
+from mrbench.cli.arguments import add_json, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.values import Quantity, positive, quantity
 from mrbench.errors import MeasureError, RecipeError
@@ -161,7 +160,7 @@ def main(args: argparse.Namespace) -> int:
     if parsed.by_rule and args.published is not None:
         by_rule = structs.replace(parsed.by_rule, published=args.published.value)
         parsed = structs.replace(parsed, by_rule=by_rule)
-    print(json.dumps(parsed.to_dict(), indent=1) if args.json else _as_text(parsed))
+    print_json(parsed.to_dict()) if args.json else print(_as_text(parsed))
     return 0 if parsed.measurement.status == "ok" else MeasureError.exit_code
 
 
