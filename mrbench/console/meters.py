@@ -104,7 +104,7 @@ class Meter:
 
     text: str
     share: float | None
-    style: str = "cyan"
+    style: str
 
 
 def bar(share: float, cells: int, signs: Signs, style: str) -> Text:
@@ -161,12 +161,28 @@ def _joined(cells: Sequence[Text], separator: str, columns: int) -> Text:
 
 
 def _meters(gauge: Gauge, signs: Signs) -> tuple[Meter, ...]:
+    used, heat_c = gauge.memory_used_bytes, gauge.temperature_c
+    memory = _share(used, gauge.memory_total_bytes)
+    power = _share(gauge.power_w, gauge.power_limit_w)
+    heat = None if heat_c is None else (heat_c - COOLEST_C) / (HOTTEST_C - COOLEST_C)
+    fill = "yellow" if memory is not None and memory >= FULL else "cyan"
+    hot = heat_c or COOLEST_C
+    warmth = "red" if hot >= VERY_HOT_C else "yellow" if hot >= HOT_C else "blue"
+    share, gib = gauge.utilisation, None if used is None else used / GIB
     return (
-        _utilisation(gauge.utilisation),
-        _memory(gauge.memory_used_bytes, gauge.memory_total_bytes),
-        _power(gauge.power_w, gauge.power_limit_w),
-        _temperature(gauge.temperature_c, signs),
+        Meter(text=f"util {_figure(share, '.0%')}", share=share, style="green"),
+        Meter(text=f"{_figure(gib, '.1f')} GiB", share=memory, style=fill),
+        Meter(text=f"{_figure(gauge.power_w, '.0f')} W", share=power, style="magenta"),
+        Meter(text=f"{_figure(heat_c, '.0f')} {signs.degree}", share=heat, style=warmth),
     )
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"
+
+
+def _share(used: float | None, most: float | None) -> float | None:
+    return used / most if used is not None and most else None
 
 
 def _of_all(gauges: Sequence[Gauge]) -> Gauge:
@@ -188,29 +204,3 @@ def _sum(values: Sequence[float | None]) -> float | None:
     """Return the sum; None where one is missing, for then it would be too small."""
     known = [value for value in values if value is not None]
     return sum(known) if known and len(known) == len(values) else None
-
-
-def _utilisation(share: float | None) -> Meter:
-    text = "util -" if share is None else f"util {share:.0%}"
-    return Meter(text=text, share=share, style="green")
-
-
-def _memory(used: float | None, total: float | None) -> Meter:
-    share = used / total if used is not None and total else None
-    style = "yellow" if share is not None and share >= FULL else "cyan"
-    text = "- GiB" if used is None else f"{used / GIB:.1f} GiB"
-    return Meter(text=text, share=share, style=style)
-
-
-def _power(power_w: float | None, limit_w: float | None) -> Meter:
-    share = power_w / limit_w if power_w is not None and limit_w else None
-    text = "- W" if power_w is None else f"{power_w:.0f} W"
-    return Meter(text=text, share=share, style="magenta")
-
-
-def _temperature(heat_c: float | None, signs: Signs) -> Meter:
-    if heat_c is None:
-        return Meter(text=f"- {signs.degree}", share=None)
-    style = "red" if heat_c >= VERY_HOT_C else "yellow" if heat_c >= HOT_C else "blue"
-    share = (heat_c - COOLEST_C) / (HOTTEST_C - COOLEST_C)
-    return Meter(text=f"{heat_c:.0f} {signs.degree}", share=share, style=style)

@@ -127,8 +127,9 @@ def _known(path: Path) -> LogFormat | None:
     """Return the log's format, if mrbench knows it, with the keys that the log does not state."""
     try:
         name = parse_log(path, recipes={}, window=Window(first=0, last=LAST)).format
-    except MrbenchError:
-        name = _incomplete(path)
+    except MrbenchError:  # it may need a key that the log does not state
+        logs = (LogFormat(format=each, every=1) for each in FORMAT_NAMES)
+        name = next((log.format for log in logs if next(_samples(path, log), None)), None)
     if name is None:
         return None
     try:
@@ -141,12 +142,6 @@ def _known(path: Path) -> LogFormat | None:
 
 def _file_name(path: Path) -> Path:
     return Path(path.name.removesuffix(".gz"))
-
-
-def _incomplete(path: Path) -> str | None:
-    """Return a format whose log needs a key that it does not state."""
-    logs = (LogFormat(format=name, every=1) for name in FORMAT_NAMES)
-    return next((log.format for log in logs if next(_samples(path, log), None)), None)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -260,12 +260,11 @@ class _Reader:
             if not name.isprintable():
                 self.add(key, f"the key {_cut(name)!r} has a control character", "remove it")
                 continue
+            self.lines[_join(key, name)] = name_node.start_mark.line + 1
             if name in names:
-                self.lines[_join(key, name)] = name_node.start_mark.line + 1
                 self.add(_join(key, name), "given twice", "keep one")
                 continue
             names.add(name)
-            self.lines[_join(key, name)] = name_node.start_mark.line + 1
             yield name, value
 
     def sequence(self, item: inspect.Type, node: yaml.Node, key: str) -> Sequence[object]:

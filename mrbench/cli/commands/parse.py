@@ -118,9 +118,8 @@ def _metric(text: str) -> tuple[str, MetricPattern]:
             f"{shorten(repr(text))} is no metric; give one as 'grad_norm=norm: (?P<value>[0-9.]+)',"
             " or as memory:max=... (mean, last, max, min)"
         )
-    aggregation: Aggregation = "mean"
-    if match["aggregation"]:
-        aggregation = match["aggregation"]  # type: ignore[assignment]  # METRIC has them alone
+    # METRIC has no other words for it
+    aggregation: Aggregation = match["aggregation"] or "mean"  # type: ignore[assignment]
     return match["name"], MetricPattern(pattern=match["pattern"], aggregation=aggregation)
 
 
