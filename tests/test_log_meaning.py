@@ -257,14 +257,15 @@ def test_a_line_that_shows_its_unit_is_believed() -> None:
     assert "iterations_per_second" in images.remedy
 
 
+@pytest.mark.parametrize("timing", ["interval_mean", "running_mean"])
 @pytest.mark.parametrize("text", ["time 0.00833 min,", "500000000 ns,", "step_ns: 500000000,"])
-def test_a_unit_that_is_none_of_ours_is_not_taken_for_seconds(text: str) -> None:
+def test_a_unit_that_is_none_of_ours_is_not_taken_for_seconds(text: str, timing: str) -> None:
     log = "".join(f"{i} {text}\n" for i in range(10, 641, 10))
     pattern = r"(?P<iteration>\d+) (?:time |step_ns: )?(?P<value>[\d.]+)(?: min| ns|),"
-    found = measured(log, own(pattern))
+    found = measured(log, own(pattern, timing=timing))
     assert found.status == "incomplete_window"
     assert "in minutes, hours or nanoseconds" in found.reason
-    assert measured(log, own(pattern, unit="us")).status == "ok"
+    assert measured(log, own(pattern, timing=timing, unit="us")).status == "ok"
 
 
 def test_a_quarter_with_a_comma_is_no_thousand() -> None:

@@ -188,7 +188,10 @@ def to_sample(
     unknown: Problem | None = None,
     begins: bool = False,
 ) -> IterationSample:
-    """Return the sample of a mark's last `count` iterations; see IterationSample."""
+    """Return the sample of a mark's last `count` iterations; see IterationSample.
+
+    unknown: why its seconds are unknown, if not only for what the mark says.
+    """
     return IterationSample(
         last=mark.iteration,
         count=count,
@@ -201,7 +204,7 @@ def to_sample(
         data_s=None if data_s is None or not math.isfinite(data_s) else max(0.0, data_s),
         printed=mark.printed,
         printed_began=mark.printed_began,
-        unknown=unknown,
+        unknown=unknown or mark.untold,
         allocated_bytes=mark.allocated_bytes,
         begins=begins,
         guessed=mark.guessed,

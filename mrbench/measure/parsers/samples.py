@@ -65,7 +65,6 @@ def from_intervals(
             seconds,
             rounding_s=rounding_s,
             data_s=data_s,
-            unknown=mark.untold,
             begins=begins,
         )
         begins = False
@@ -125,7 +124,7 @@ def _from_sums(steps: Iterable[Step], rule: TextFormat) -> Iterator[IterationSam
                 rounding_s=edge_s + mark.error,
                 edge_s=mark.error,
                 data_s=data_s,
-                unknown=unknown or mark.untold,
+                unknown=unknown,
                 begins=first,
             )
         last, total, edge_s, waited = mark.iteration, mark.value, mark.error, mark.data

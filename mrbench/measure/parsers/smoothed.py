@@ -141,7 +141,6 @@ class _Stretch(msgspec.Struct):
             mark.value * count,
             rounding_s=mark.error * count,
             data_s=data_s,
-            unknown=mark.untold,
             begins=first,
         )
 
