@@ -23,7 +23,7 @@ from mrbench.model.record import RunRecord
 from mrbench.model.work import Unit
 from mrbench.recipe import load, plan, published
 from mrbench.record import listing, rundir
-from mrbench.record.archive import is_archive, opened
+from mrbench.record.archive import is_archive
 
 KEYS = "the log"  # is what it is called where keys alone describe it
 
@@ -66,11 +66,7 @@ def load_run(path: str | PathLike[str]) -> RunRecord:
     if not named.is_file() and not (named / "record.json").is_file():
         remedy = "give a run's folder or an archive of `mrbench pack`"
         raise MrbenchError("is not a run with a record", remedy, file=named)
-    with opened(str(named), named.parent) as run:
-        record, edited = rundir.load_checked(run.folder.record, run.record_name)
-    if edited:
-        raise listing.edited(run.called)
-    return record
+    return listing.read_run(str(named), named.parent).record
 
 
 def parse_log(

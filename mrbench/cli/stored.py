@@ -55,7 +55,7 @@ def named(words: Sequence[str], folder: Path, suite: str | None = None) -> Named
             suites += suites_called(word, folder)
             continue
         try:
-            run = stored(latest(word, folder), folder)
+            run = listing.read_run(latest(word, folder), folder)
         except MrbenchError as exc:
             if not Path(word).exists():
                 if "/" not in word and not word.endswith(SUFFIXES):
@@ -68,15 +68,6 @@ def named(words: Sequence[str], folder: Path, suite: str | None = None) -> Named
             once.add(identity(run.record))
             runs.setdefault(run.record.plan.suite, []).append(run)
     return Named(suites, runs, code)
-
-
-def stored(name: str, folder: Path) -> StoredRun:
-    """Read a run by its name; MrbenchError where it cannot be, or was edited."""
-    with opened(name, folder) as run:
-        record, edited = rundir.load_checked(run.folder.record, run.record_name)
-    if edited:
-        raise listing.edited(run.called)
-    return StoredRun(record, run.called)
 
 
 def read_runs(

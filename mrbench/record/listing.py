@@ -14,9 +14,9 @@ from typing import NamedTuple
 from mrbench.errors import CheckFailed, MrbenchError
 from mrbench.files import read_regular
 from mrbench.model.record import RunRecord
-from mrbench.record.archive import identity
+from mrbench.record.archive import identity, opened
 from mrbench.record.formats import is_edited, record_of
-from mrbench.record.rundir import MOST_BYTES, cannot_read
+from mrbench.record.rundir import MOST_BYTES, cannot_read, load_checked
 
 
 class StoredRun(NamedTuple):
@@ -64,6 +64,15 @@ def list_runs(runs: Path, suite: str) -> Iterator[StoredRun | MrbenchError | Pat
                 yield cannot_read(f"{folder}/record.json", exc)
             except MrbenchError as exc:
                 yield exc
+
+
+def read_run(name: str, runs: Path) -> StoredRun:
+    """Read a run by its name; MrbenchError where it cannot be, or was edited."""
+    with opened(name, runs) as run:
+        record, is_other = load_checked(run.folder.record, run.record_name)
+    if is_other:
+        raise edited(run.called)
+    return StoredRun(record, run.called)
 
 
 def edited(folder: str) -> MrbenchError:

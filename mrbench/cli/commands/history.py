@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import chosen_suites, implementation_runs, stored
+from mrbench.cli.stored import chosen_suites, implementation_runs
 from mrbench.console.report import print_report
 from mrbench.errors import MrbenchError
 from mrbench.measure.changepoint import LEAST
@@ -72,7 +72,7 @@ def _records(name: str, folder: Path) -> Iterator[RunRecord]:
         paths = implementation_runs(name, folder) or sorted(Path(name).rglob("*.tar.gz"))
     for path in map(str, paths or (name,)):
         try:
-            yield stored(path, folder).record
+            yield listing.read_run(path, folder).record
         except MrbenchError as exc:
             if not paths:
                 raise
