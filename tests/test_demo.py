@@ -15,8 +15,7 @@ from toy import mrbench, records
 def test_the_pins_are_those_of_the_files() -> None:
     file = load.load_named("demo", "minimask")
     made = assert_pinned("minimask", "demo", "minimask")
-    patches = tuple(raw for _, raw in file.patches)
-    assert made.path == checkout_path(file.recipe.source, patches)
+    assert made.path == checkout_path(file.recipe.source, file.patches)
 
 
 def test_the_demo_measures_what_the_training_itself_timed(demo: Path) -> None:

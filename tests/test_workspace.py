@@ -144,7 +144,8 @@ def test_the_name_tells_all_that_decides(upstream: Source, folder: Path) -> None
         source(folder, upstream.commit, paths=("pkg/",)),
         source(folder, upstream.commit, substitutions=(change,)),
     ]
-    paths = {workspace.checkout_path(s, p) for s in sources for p in [(), (b"a",), (b"a", b"b")]}
+    some = [(), (("a", b"a"),), (("a", b"a"), ("b", b"b"))]
+    paths = {workspace.checkout_path(s, patches) for s in sources for patches in some}
     assert len(paths) == 15
     expected = source(folder, upstream.commit, tree="1" * 40)
     assert workspace.checkout_path(expected, ()) == workspace.checkout_path(upstream, ())

@@ -19,6 +19,7 @@ ANY_TEXT = "any_text"
 ALSO = "also"
 # The version that mrbench itself runs on, which environments are for that name none.
 OWN_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+Patches = tuple[tuple[str, bytes], ...]  # name and content, in the order to apply
 # Begins the URL of an implementation that mrbench carries.
 PACKAGE = "package:"
 

@@ -9,6 +9,7 @@ import msgspec
 
 from mrbench.errors import RecipeError
 from mrbench.files import read_regular, real_path
+from mrbench.model.inputs import Patches
 from mrbench.model.parameters import Planned
 from mrbench.model.recipe import Recipe
 from mrbench.model.suite import Suite
@@ -31,7 +32,7 @@ class RecipeFile(msgspec.Struct, frozen=True, kw_only=True):
     suite: Suite
     recipe: Recipe
     place: Place
-    patches: tuple[tuple[str, bytes], ...]
+    patches: Patches
     lock: bytes | None = None
     parameters: Planned = {}
 

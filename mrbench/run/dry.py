@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from mrbench.files import home
-from mrbench.model.inputs import OWN_PYTHON, Source, as_source
+from mrbench.model.inputs import OWN_PYTHON, Patches, Source, as_source
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import environment, inherited, run_copy
 from mrbench.prepare import source as workspace
-from mrbench.prepare.job import Patches, filled, links_of, make_job, path_values
+from mrbench.prepare.job import filled, links_of, make_job, path_values
 from mrbench.run.executor import Executor
 
 # Of a description as JSON: text has them elsewhere.
@@ -29,7 +29,7 @@ def describe(plan: Plan, patches: Patches, places: Places, executor: Executor) -
     values = path_values(plan, places, python, source)
     made_at = {"converted": str(home() / "converted" / "DIGEST")}  # of data not looked at here
     job = filled(make_job(plan, places, python, source, image=image), made_at)
-    checkout = workspace.checkout_path(plan.source, tuple(raw for _, raw in patches))
+    checkout = workspace.checkout_path(plan.source, patches)
     converted = plan.data.converted if plan.data else None
     return {
         "implementation": plan.implementation,

@@ -16,7 +16,7 @@ import msgspec
 from mrbench.checks.recipes.base import Subject
 from mrbench.errors import RecipeError, WorkspaceError
 from mrbench.model.finding import Finding
-from mrbench.model.inputs import PACKAGE, Source, as_source
+from mrbench.model.inputs import PACKAGE, Patches, Source, as_source
 from mrbench.model.job import Workspace
 from mrbench.model.plan import Plan
 from mrbench.prepare import source as workspace
@@ -28,7 +28,6 @@ from mrbench.recipe.validate import commands_of
 from mrbench.text import counted
 
 Say = Callable[[str], None]
-Patches = tuple[tuple[str, bytes], ...]
 # What a command reads of its source: scripts and configurations, relative to where it runs
 FILE = re.compile(r"(?:\./)?[\w+-][\w./+-]*\.(?:py|ya?ml|sh|cfg|prototxt)")
 # A module of it, or what is in one: of such a name it is not known whether it should be there

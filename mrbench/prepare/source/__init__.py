@@ -7,7 +7,7 @@ address.py knows URLs and mirrors, git.py runs git.
 from collections.abc import Callable
 
 from mrbench.files import mark_used
-from mrbench.model.inputs import Source
+from mrbench.model.inputs import Patches, Source
 from mrbench.model.job import Workspace
 from mrbench.prepare.source import address
 from mrbench.prepare.source.tree import (
@@ -23,18 +23,14 @@ __all__ = ["changed_file", "checkout_path", "lookup", "prepare", "verify_tree"]
 
 
 def prepare(
-    source: Source,
-    patches: tuple[tuple[str, bytes], ...],
-    mirror: str | None,
-    on_progress: Callable[[str], None],
+    source: Source, patches: Patches, mirror: str | None, on_progress: Callable[[str], None]
 ) -> Workspace:
     """Return the patched checkout, made if it is missing; WorkspaceError if that fails.
 
-    patches: name and content, in the order to apply. An existing checkout is
-    compared by sizes and times, not hashed: verify_tree does that.
+    An existing checkout is compared by sizes and times, not hashed: verify_tree does that.
     """
-    mark_used(checkout_path(source, tuple(content for _, content in patches)))
-    workspace = untouched(source, tuple(content for _, content in patches))
+    mark_used(checkout_path(source, patches))
+    workspace = untouched(source, patches)
     if workspace is None:
         from mrbench.prepare.source.checkout import make  # noqa: PLC0415 - git and all that
 

@@ -41,13 +41,10 @@ def _check_url(url: str, schemes: tuple[str, ...], what: str) -> None:
         usable = plain = False
         host = ""
     if not (usable and plain) or host.startswith("-"):
-        raise WorkspaceError(f"{what} {url!r}: give a URL that begins with {_listed(schemes)}")
+        beginnings = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise WorkspaceError(f"{what} {url!r}: give a URL that begins with {beginnings}")
     if parts.password is not None or (parts.username and parts.scheme != "ssh"):
         raise WorkspaceError(f"{what} for {host}: leave user and password out of the URL")
-
-
-def _listed(schemes: tuple[str, ...]) -> str:
-    return " or ".join(f"{scheme}://" for scheme in schemes)
 
 
 def store_path(url: str) -> Path:

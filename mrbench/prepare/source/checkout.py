@@ -1,6 +1,7 @@
 """Make a patched checkout: complete, verified and recorded, or absent. Patches must fit exactly."""
 
 import fnmatch
+import json
 import os
 import re
 import shutil
@@ -9,13 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from mrbench.errors import WorkspaceError
-from mrbench.files import real_path
-from mrbench.model.inputs import Source, Substitution
+from mrbench.files import real_path, write_whole
+from mrbench.model.inputs import Patches, Source, Substitution
 from mrbench.model.job import Workspace
 from mrbench.prepare.source import address, store, tree
 from mrbench.prepare.source.git import GitError, git, objects
 
-Patches = tuple[tuple[str, bytes], ...]  # name and content, in the order to apply
 # Bytes as they are in the repository, whatever its .gitattributes or the user's want converted.
 ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
 
@@ -27,7 +27,7 @@ def make(
     bare = address.store_path(source.upstream)
     try:
         with store.locked(bare, on_progress) as lock:
-            existing = tree.untouched(source, tuple(content for _, content in patches))
+            existing = tree.untouched(source, patches)
             return existing or _make(source, patches, mirror, on_progress, lock)
     except GitError as exc:
         full = store.NO_SPACE.search(exc.stderr)
@@ -45,7 +45,7 @@ def _make(
     say: Callable[[str], None],
     lock: int,
 ) -> Workspace:
-    path = tree.checkout_path(source, tuple(content for _, content in patches))
+    path = tree.checkout_path(source, patches)
     # One place per upstream, under its lock: whatever is there was left by a process that died.
     making = path.parent / f".making-{sha256(source.upstream.encode()).hexdigest()[:12]}"
     old = making.with_suffix(".old")
@@ -62,7 +62,7 @@ def _make(
         tree.expect(source, record.tree)
         if path.exists():
             path.rename(old)
-        tree.write_record(tree.record_path(path), record)
+        write_whole(tree.record_path(path), json.dumps(record).encode())
         making.rename(path)
     finally:
         for left in (making, old):

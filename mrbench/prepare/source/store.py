@@ -222,31 +222,25 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
     full = NO_SPACE.search(failed.stderr)
     if full:
         return NoRoomError(full.group())
+    error: type[WorkspaceError] = WorkspaceError
     if ABSENT.search(failed.stderr):
-        return WorkspaceError(
-            f"{url} has no commit {source.commit}",
-            "check source.commit, or whether the mirror is up to date",
-        )
-    if INCOMPLETE.search(failed.stderr):
+        text = f"{url} has no commit {source.commit}"
+        remedy = "check source.commit, or whether the mirror is up to date"
+    elif INCOMPLETE.search(failed.stderr):
         missing = MISSING.search(failed.stderr)
         what = meaningful(missing.group()) if missing else reason
-        return WorkspaceError(
-            f"{url} lacks part of commit {source.commit} ({what})",
-            "name another copy with --mirror, or in source.paths the folders that are needed",
-        )
-    if UNREACHABLE.search(failed.stderr) and not NO_REPOSITORY.search(failed.stderr):
-        return UnreachableError(
-            f"{url} cannot be reached ({reason})",
-            "check the network, or name a copy with --mirror",
-        )
-    if NO_REPOSITORY.search(failed.stderr):
-        return WorkspaceError(
-            f"{url}: no such repository, or not for everybody ({reason})",
-            "check source.url, or name a copy with --mirror",
-        )
-    return UnreachableError(
-        f"{url}: git fetch failed ({reason})", "run again, or name another copy with --mirror"
-    )
+        text = f"{url} lacks part of commit {source.commit} ({what})"
+        remedy = "name another copy with --mirror, or in source.paths the folders that are needed"
+    elif NO_REPOSITORY.search(failed.stderr):
+        text = f"{url}: no such repository, or not for everybody ({reason})"
+        remedy = "check source.url, or name a copy with --mirror"
+    elif UNREACHABLE.search(failed.stderr):
+        error, text = UnreachableError, f"{url} cannot be reached ({reason})"
+        remedy = "check the network, or name a copy with --mirror"
+    else:
+        error, text = UnreachableError, f"{url}: git fetch failed ({reason})"
+        remedy = "run again, or name another copy with --mirror"
+    return error(text, remedy)
 
 
 class NoRoomError(WorkspaceError):

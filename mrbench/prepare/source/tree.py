@@ -18,8 +18,8 @@ import msgspec
 
 from mrbench import files
 from mrbench.errors import UnavailableError, WorkspaceError
-from mrbench.files import home, write_whole
-from mrbench.model.inputs import Source
+from mrbench.files import home
+from mrbench.model.inputs import Patches, Source
 from mrbench.model.job import Workspace
 
 ABSENT = -1  # the size of what is tracked but not checked out: outside source.paths, a submodule
@@ -58,21 +58,6 @@ def tracked(folder: Path, listing: bytes) -> tuple[Tracked, ...]:
             status = os.lstat(folder / path)
             entries.append(Tracked(mode, oid, path, status.st_size, status.st_mtime_ns))
     return tuple(entries)
-
-
-def write_record(path: Path, record: Record) -> None:
-    """Write the record, whole or not at all."""
-    write_whole(path, json.dumps(record).encode())
-
-
-def read_record(path: Path) -> Record | None:
-    """Read a record; None if it is missing or damaged."""
-    return files.cached(path, Record)
-
-
-def looks_untouched(folder: Path, record: Record) -> bool:
-    """Tell whether sizes, times and modes are as recorded: a few milliseconds, no proof."""
-    return all(_looks(folder, file, exact=True) for file in record.files if file.size != ABSENT)
 
 
 def intact(folder: Path, record: Record) -> bool:
@@ -159,7 +144,7 @@ class UnreachableError(WorkspaceError):
 LAYOUT = 1  # of what is made; another number makes every checkout anew
 
 
-def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:
+def checkout_path(source: Source, patches: Patches) -> Path:
     """Return where the patched checkout stands or will stand; reads nothing."""
     inputs = [
         LAYOUT,
@@ -167,7 +152,7 @@ def checkout_path(source: Source, patches: tuple[bytes, ...]) -> Path:
         source.revision,
         source.paths,
         msgspec.to_builtins(source.substitutions),
-        [hashlib.sha256(patch).hexdigest() for patch in patches],
+        [hashlib.sha256(patch).hexdigest() for _, patch in patches],
     ]
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
     return (
@@ -208,21 +193,23 @@ def expect(source: Source, tree_id: str) -> None:
         )
 
 
-def lookup(source: Source, patches: tuple[bytes, ...]) -> Workspace | None:
+def lookup(source: Source, patches: Patches) -> Workspace | None:
     """Return the checkout that stands there, as recorded; reads one file, runs nothing."""
     path = checkout_path(source, patches)
     record = _recorded(path)
     return as_workspace(path, record, reused=True) if record else None
 
 
-def untouched(source: Source, patches: tuple[bytes, ...]) -> Workspace | None:
+def untouched(source: Source, patches: Patches) -> Workspace | None:
     """Look up a checkout; one that somebody changed is as good as none."""
     path = checkout_path(source, patches)
     record = _recorded(path)
+    if record is None:
+        return None
+    present = [file for file in record.files if file.size != ABSENT]
     # A copied cache has other times: only then it pays to hash.
-    if record and (looks_untouched(path, record) or intact(path, record)):
-        return as_workspace(path, record, reused=True)
-    return None
+    same = all(_looks(path, file, exact=True) for file in present) or intact(path, record)
+    return as_workspace(path, record, reused=True) if same else None
 
 
 def verify_tree(workspace: Workspace, folder: Path | None = None) -> bool:
@@ -240,4 +227,4 @@ def changed_file(workspace: Workspace, folder: Path) -> str | None:
 
 
 def _recorded(path: Path) -> Record | None:
-    return read_record(record_path(path)) if path.is_dir() else None
+    return files.cached(record_path(path), Record) if path.is_dir() else None

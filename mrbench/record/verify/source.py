@@ -7,6 +7,7 @@ import msgspec
 
 from mrbench.errors import MrbenchError
 from mrbench.model.finding import Finding
+from mrbench.model.inputs import Patches
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.prepare import environment
@@ -215,13 +216,13 @@ def _converted(record: RunRecord) -> Iterator[Finding]:
         yield Finding("converted", "ok", text)
 
 
-def _checkout(record: RunRecord, patches: tuple[tuple[str, bytes], ...]) -> Finding:
+def _checkout(record: RunRecord, patches: Patches) -> Finding:
     """Hash the checkout under MRBENCH_HOME, if it is there."""
     recorded = record.workspace.tree if record.workspace else None
     at_hand = {name: hashlib.sha256(raw).hexdigest() for name, raw in patches}
     if recorded is None or at_hand != record.plan.patch_sha256:
         return Finding("checkout", "note", "not at hand: it needs the same patches")
-    kept = workspace.lookup(record.plan.source, tuple(raw for _, raw in patches))
+    kept = workspace.lookup(record.plan.source, patches)
     if kept is None:
         return Finding("checkout", "note", "not at hand: not in this machine's cache")
     if kept.tree != recorded:
