@@ -133,8 +133,9 @@ def test_who_cancelled_is_told() -> None:
     ],
 )
 def test_refusals_have_remedies(said: str, remedy: str, code: int) -> None:
-    assert remedy in states.remedy(said)
-    assert states.kind(said).exit_code == code
+    what_to_do, kind = states.refusal(said)
+    assert remedy in what_to_do
+    assert kind.exit_code == code
 
 
 def test_the_program_beside_mrbench_needs_nothing_of_it() -> None:

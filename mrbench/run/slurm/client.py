@@ -62,7 +62,8 @@ def dry_submit(script: Path) -> None:
     try:
         _patiently("--test-only", script)
     except Refused as exc:
-        raise states.kind(exc.message)(exc.text, exc.remedy) from exc
+        _, kind = states.refusal(exc.message)
+        raise kind(exc.text, exc.remedy) from exc
 
 
 def submit(script: Path) -> tuple[str, str]:
@@ -79,8 +80,8 @@ def _patiently(option: str, script: Path) -> str:
         try:
             return _ask("sbatch", option, str(script), limit_s=SUBMIT_S, variables=_quiet(script))
         except Refused as exc:
-            passes = states.passes(exc.message) or (
-                states.comes_late(exc.message) and _has_just_started()
+            passes = states.says(exc.message, states.PASSING) or (
+                states.says(exc.message, states.LATE) and _has_just_started()
             )
             if not passes or time.monotonic() + pause_s > until_s:
                 raise
@@ -222,17 +223,14 @@ def _ask(
         raise UnavailableError(f"`{command}` is not on PATH", "load Slurm's commands") from exc
     except subprocess.TimeoutExpired as exc:
         message = _last((exc.stderr or b"").decode(errors="replace"))
-        quoted = f" ({message})" if message else ""
-        remedy = (
-            states.remedy(message)
-            if message
-            else "see whether `scontrol ping` finds the controller"
-        )
-        text = f"{command}: no answer within {limit_s:g} s{quoted}"
+        text = f"{command}: no answer within {limit_s:g} s"
+        remedy = "see whether `scontrol ping` finds the controller"
+        if message:
+            text, remedy = f"{text} ({message})", states.refusal(message)[0]
         raise UnavailableError(text, remedy) from exc
     if done.returncode:
         message = _last(done.stderr) or f"ended with {done.returncode}"
-        raise Refused(f"{command}: {message}", states.remedy(message), message=message)
+        raise Refused(f"{command}: {message}", states.refusal(message)[0], message=message)
     return done.stdout
 
 

@@ -1,5 +1,6 @@
 """What Slurm's words mean: states of jobs, why they wait, why they were refused, and the remedy."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrbench.errors import LaunchError, MrbenchError, RecipeError, UnavailableError
@@ -140,30 +141,20 @@ REFUSALS: tuple[tuple[str, str, type[MrbenchError]], ...] = (
 
 # What sbatch says while the controller is being restarted, or changed for another.
 PASSING = ("contact slurm controller", "socket timed out", "connection refused", "standby mode")
+# And a controller that has not heard of its nodes yet.
 LATE = ("node configuration is not available", "requested nodes are busy")
 
 
-def passes(message: str) -> bool:
-    """Tell whether a refusal may be over in a moment."""
-    return any(sign in message.lower() for sign in PASSING)
+def says(message: str, signs: Sequence[str]) -> bool:
+    """Tell whether a refusal is one of these."""
+    return any(sign in message.lower() for sign in signs)
 
 
-def comes_late(message: str) -> bool:
-    """Tell whether a controller says so that has not heard of its nodes yet."""
-    return any(sign in message.lower() for sign in LATE)
+def refusal(message: str) -> tuple[str, type[MrbenchError]]:
+    """Return what to do about a refusal, and what it is of sbatch's.
 
-
-def remedy(message: str) -> str:
-    """Return what to do about a refusal."""
-    return _refusal(message)[0]
-
-
-def kind(message: str) -> type[MrbenchError]:
-    """Return what a refusal of sbatch is: wrong usage, nothing to be had now, or neither known."""
-    return _refusal(message)[1]
-
-
-def _refusal(message: str) -> tuple[str, type[MrbenchError]]:
+    That is wrong usage, nothing to be had now, or neither known.
+    """
     lower = message.lower()
     known = ((what, kind) for sign, what, kind in REFUSALS if sign.lower() in lower)
     return next(known, ("ask the cluster's admins, or correct the options", LaunchError))
