@@ -23,6 +23,7 @@ from mrbench.model.inputs import Environment, Package, as_source
 from mrbench.model.job import BuiltPackage, EnvironmentRequest, Workspace
 from mrbench.prepare.environment.installed import require_recorded, write_list
 from mrbench.prepare.environment.interpreter import base_python, describe, uv
+from mrbench.prepare.environment.own import pins_of, versions
 from mrbench.prepare.inherited import building, for_steps
 from mrbench.prepare.step import activated, run_step
 from mrbench.prepare.weights.digests import file_digest
@@ -83,15 +84,11 @@ def make(request: EnvironmentRequest, place: Path) -> tuple[list[str], list[Buil
 def _require_locked(env: Environment, lock: bytes, frozen: Sequence[str]) -> None:
     """Refuse other versions than the lock's: a build step can install what it likes."""
     supplied = {lockfile.normalized(word) for word in env.supplied}
-    pairs = (line.partition("==") for line in frozen)
-    installed = {lockfile.normalized(name): version for name, _, version in pairs}
-    pinned: dict[str, list[str]] = {}
-    for pin in lockfile.pins(lock):
-        pinned.setdefault(pin.name, []).append(pin.version)
-    for name, versions in pinned.items():
+    installed = versions(frozen)
+    for name, pinned in pins_of(env, lock).items():
         found = installed.get(name)
-        if name not in supplied and found and not any(lockfile.same(found, v) for v in versions):
-            text = f"environment: {name} {found} is installed, the lock has {' or '.join(versions)}"
+        if name not in supplied and found and not any(lockfile.same(found, v) for v in pinned):
+            text = f"environment: {name} {found} is installed, the lock has {' or '.join(pinned)}"
             raise LaunchError(text, "correct the step of environment.build that installs it")
 
 

@@ -4,6 +4,7 @@
 checkout; what a build step would install into it is left out.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -49,49 +50,47 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare(request: EnvironmentRequest) -> UsableEnvironment:
-    """Ask the interpreter, build what the recipe builds, import the probe.
-
-    UnavailableError tells which modules it lacks, and how they are installed.
-    """
-    env, progress, lock = request.env, request.progress, request.lock
+    """Ask the interpreter, build what the recipe builds, import the probe; errors as of `made`."""
     python = request.python or Path(sys.executable)
-    progress(f"looking at what {python} has")
+    request.progress(f"looking at what {python} has")
     first = asked(python, FIND, ())
 
     def step(words: Sequence[str], source: Path, log: Path) -> None:
         variables = {**beside(python), "PYTHONPATH": str(source)}
         run_step(words, directory=source, log=log, variables=variables, what="environment")
 
-    name = digest(env, str(python), first, request.tree)
-    template, seconds = built(request, str(python), name, step)
-    if env.probe:
-        progress(f"probing: import {', '.join(env.probe)}")
-    answer = asked(python, IMPORT, env.probe, template)
-    require(answer, str(python), env, lock, request.wheels)
-    return usable(env, python, answer, lock, template=template, digest=name, made_in_s=seconds)
+    return made(request, python, first, functools.partial(asked, python, IMPORT), step)
 
 
-def usable(
-    env: Environment,
+def made(  # noqa: PLR0917 - on this machine and in an image alike
+    request: EnvironmentRequest,
     python: Path,
-    answer: Answer,
-    lock: bytes | None,
-    *,
-    template: Path,
-    digest: str,
-    made_in_s: float | None = None,
+    first: Answer,
+    ask: Callable[[tuple[str, ...], Path], Answer],
+    step: Step,
     image: str | None = None,
 ) -> UsableEnvironment:
-    """Return the environment, with its packages and in what they differ from the lock's."""
+    """Build what the recipe builds with an interpreter that said what it has; import the probe.
+
+    ask: has it import modules, and see those of a folder, too. image: where it is, if in one.
+    UnavailableError tells which modules it lacks, and how they are installed.
+    """
+    env, lock = request.env, request.lock
+    name = digest(env, f"{image} {python}" if image else str(python), first, request.tree)
+    template, seconds = _built(request, str(python), name, step)
+    if env.probe:
+        request.progress(f"probing: import {', '.join(env.probe)}")
+    answer = ask(env.probe, template)
+    require(answer, str(python), env, lock, request.wheels, in_image=image is not None)
     frozen = listed(answer.packages)
     return UsableEnvironment(
         python=python,
         template=template,
-        digest=digest,
+        digest=name,
         frozen=frozen,
         reused=True,
         interpreter=answer.whole,
-        made_in_s=made_in_s,
+        made_in_s=seconds,
         image=image,
         lock_difference=difference(env, lock, answer.whole, frozen),
     )
@@ -103,7 +102,7 @@ def problem(env: Environment, python: Path | None, wheels: Path | None) -> Probl
     Nothing is imported, and what the checkout brings cannot be told yet. wheels: a mirror's folder.
     """
     python = python or Path(sys.executable)
-    pins = _pins(env, None)
+    pins = pins_of(env, None)
     known = [name for name in env.probe if any(d in pins for d in _distributions(name))]
     try:
         answer = asked(python, FIND, tuple(known))
@@ -143,11 +142,14 @@ def _lack(
         return Problem(text, "install that package there again, or remove it")
     if answer.lacking:
         names = list(dict.fromkeys(answer.lacking))
-        pins = _pins(env, lock)
+        pins = pins_of(env, lock)
         needed = [_requirement(name, pins) for name in names]
-        remedy = _from_mirror(python, needed, wheels) if wheels else f"`{_install(python, needed)}`"
+        command = _install(python, needed)
+        remedy = f"`{command}`"
         if in_image:
-            remedy = f"name an image with `RUN {_install(python, needed)}` more"
+            remedy = f"name an image with `RUN {command}` more"
+        elif wheels:
+            remedy = _from_mirror(python, needed, wheels)
         return Problem(f"{whose} lacks {', '.join(names)}, which the recipe imports", remedy)
     if answer.broken:
         name, how = answer.broken[0]
@@ -211,7 +213,7 @@ def difference(
     if env.python and version and not f"{version}.".startswith(f"{env.python}."):
         other.append(OtherVersion(name="Python", locked=env.python, installed=version))
     named = {lockfile.normalized(line) for line in env.requirements}
-    pins = sorted(_pins(env, lock).items(), key=lambda item: item[0] not in named)
+    pins = sorted(pins_of(env, lock).items(), key=lambda item: item[0] not in named)
     for name, pinned in pins:  # what the recipe itself names comes first
         has = installed.get(name)
         locked = " or ".join(pinned)
@@ -231,7 +233,8 @@ def versions(frozen: Iterable[str]) -> dict[str, str]:
     return {lockfile.normalized(name): version.split(" ")[0] for name, _, version in pairs}
 
 
-def _pins(env: Environment, lock: bytes | None) -> dict[str, list[str]]:
+def pins_of(env: Environment, lock: bytes | None) -> dict[str, list[str]]:
+    """Return the versions by name of a lock; without one, those that the recipe itself names."""
     text = lock
     if text is None:
         text = "\n".join((*env.requirements, *env.build_requirements)).encode()
@@ -272,7 +275,7 @@ def _steps(env: Environment) -> Iterator[Sequence[str]]:
     return (step for step in env.build if not {"install", "develop"} & set(step))
 
 
-def built(
+def _built(
     request: EnvironmentRequest, python: str, digest: str, step: Step
 ) -> tuple[Path, float | None]:
     """Run the recipe's build steps in a copy of the checkout, or find that done.

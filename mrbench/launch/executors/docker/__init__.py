@@ -92,7 +92,8 @@ class Docker:
             last = _read(state)
             if run:
                 run.last = last
-                run.lives_on = not last.removed and _lives(run.root(), started)
+                alive = run.root() is not None and _root(started) == run.root()
+                run.lives_on = alive and not last.removed
             if run and run.lives_on:
                 _keep_while(run.root(), keep_open)
             _conclude(folder, order, last, job)
@@ -206,11 +207,6 @@ def began():
 while began() == sys.argv[2]:
     time.sleep(1)
 """
-
-
-def _lives(root: int | None, started: ContainerState) -> bool:
-    """Tell whether the container's first process is still there."""
-    return root is not None and _root(started) == root
 
 
 def _keep_while(root: int | None, files: tuple[int, ...]) -> None:

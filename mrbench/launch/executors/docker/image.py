@@ -97,28 +97,19 @@ class InImage:
 
     def _own(self, request: EnvironmentRequest) -> UsableEnvironment:
         """Take an image's own interpreter; what the recipe builds is built in a container of it."""
-        env, progress, lock = request.env, request.progress, request.lock
         with connect() as client:
-            image = str(ensure_image(client, str(self._options.image), progress).id)
-        progress(f"looking at what the image {self._options.image} has")
+            image = str(ensure_image(client, str(self._options.image), request.progress).id)
+        request.progress(f"looking at what the image {self._options.image} has")
         first = self._ask(FIND, (), image, request.checkout, request.python)
-        inside = Path(first.python)
+        python = Path(first.python)
 
         def step(words: Sequence[str], source: Path, log: Path) -> None:
             self.step(_job(words, image, source, writable=(source,)), log, "environment")
 
-        name = own.digest(env, f"{image} {inside}", first, request.tree)
-        template, seconds = own.built(request, str(inside), name, step)
-        progress(f"probing the image: import {', '.join(env.probe) or 'nothing'}")
-        answer = self._ask(IMPORT, env.probe, image, template, inside)
-        require(answer, str(inside), env, lock, in_image=True)
-        return own.usable(
-            *(env, inside, answer, lock),
-            template=template,
-            digest=name,
-            made_in_s=seconds,
-            image=image,
-        )
+        def ask(names: Sequence[str], template: Path) -> Answer:
+            return self._ask(IMPORT, names, image, template, python)
+
+        return own.made(request, python, first, ask, step, image)
 
     def _ask(
         self, how: str, names: Sequence[str], image: str, source: Path, python: Path | None
@@ -133,16 +124,14 @@ class InImage:
         words = (program, "-c", ASK, str(out), how, *names)
         job = _job(words, image, source, read_only=(source,), writable=(folder,))
         try:
-            try:
-                self.step(job, log, "environment")
-            except LaunchError as exc:
-                if exc.remedy != NO_PROGRAM or python is not None:
-                    raise
-                other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
-                self.step(other, log, "environment")
+            self.step(job, log, "environment")
+        except LaunchError as exc:
+            if exc.remedy != NO_PROGRAM or python is not None:
+                raise
+            other = msgspec.structs.replace(job, argv=("python3", *job.argv[1:]))
+            self.step(other, log, "environment")
+        try:
             answer = files.decode(out.read_bytes(), Answer, out)
-        except LaunchError:
-            raise
         except (OSError, MrbenchError) as exc:
             text = "the image's Python printed nothing about itself"
             raise LaunchError(text, f"see {log}") from exc
