@@ -22,7 +22,7 @@ def test_links_go_where_upstream_looks(template: Path, tmp_path: Path) -> None:
     data = tmp_path / "coco"
     data.mkdir()
     (data / "x.json").write_text("{}")
-    links = run_copy.data_links({"datasets/coco": ".", "deep/er/link": "x.json"}, data)
+    links = [("datasets/coco", data), ("deep/er/link", data / "x.json")]
     copy = run_copy.arrange(template, tmp_path / "copy", links)
     assert (copy / "datasets" / "coco" / "x.json").read_text() == "{}"
     assert (copy / "deep" / "er" / "link").read_text() == "{}"

@@ -140,11 +140,8 @@ def _gpu(nvml: Nvml, index: int, handle: Handle) -> Gpu:
         return ask(nvml, f"nvmlDeviceGet{name}", handle, *words)
 
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    capability, persistence, ecc = (
-        about("CudaComputeCapability"),
-        about("PersistenceMode"),
-        about("EccMode"),
-    )
+    capability, persistence = about("CudaComputeCapability"), about("PersistenceMode")
+    ecc = about("EccMode")
     # its name before driver 535 comes second
     slowed = about("CurrentClocksEventReasons") or about("CurrentClocksThrottleReasons") or 0
     try:

@@ -58,7 +58,6 @@ def entries() -> list[Entry]:
         if store is not None:
             lenders[store] = max(used_s, lenders.get(store, 0.0))
     for kind in KINDS:
-        paths = {"repos": _stores, "weights": _weights}.get(kind, lambda k=kind: _children(k))()
         made = [
             Entry(
                 kind=kind,
@@ -66,7 +65,7 @@ def entries() -> list[Entry]:
                 size_bytes=sum(map(_size_bytes, (path, *_beside(path)))),
                 last_used=max(last_used_s(path), lenders.get(path, 0.0)),
             )
-            for path in paths
+            for path in _paths(kind)
         ]
         found += sorted(made, key=lambda entry: entry.last_used)
     return found
@@ -140,8 +139,13 @@ def _children(kind: str) -> list[Path]:
     ]
 
 
-def _stores() -> list[Path]:
-    return [path for path in _walk(home() / "repos") if path.suffix == ".git" and path.is_dir()]
+def _paths(kind: str) -> list[Path]:
+    """Return the entries of a kind."""
+    if kind == "repos":
+        return [p for p in _walk(home() / kind) if p.suffix == ".git" and p.is_dir()]
+    if kind == "weights":
+        return [path for path in _walk(home() / kind) if path.is_file()]
+    return _children(kind)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -158,17 +162,10 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(Path(entry.path))
 
 
-def _weights() -> list[Path]:
-    return [path for path in _walk(home() / "weights") if path.is_file()]
-
-
 def _beside(path: Path) -> list[Path]:
     """Return the logs of an entry and the list of its files, which stand beside it."""
-    return [
-        p
-        for p in (path.with_name(f"{path.name}{end}") for end in (".log", ".image.log", ".json"))
-        if p.is_file()
-    ]
+    named = (path.with_name(f"{path.name}{end}") for end in (".log", ".image.log", ".json"))
+    return [beside for beside in named if beside.is_file()]
 
 
 def _lender(checkout: Path) -> Path | None:

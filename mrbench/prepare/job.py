@@ -9,7 +9,7 @@ import msgspec
 
 from mrbench.files import read_regular, real_path
 from mrbench.model.inputs import as_source
-from mrbench.model.job import ConvertedData, EnvironmentRequest, Job, PreparedRun, Workspace
+from mrbench.model.job import EnvironmentRequest, Job, PreparedRun, Workspace
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
 from mrbench.prepare import run_copy, weights
@@ -32,7 +32,6 @@ class _Annotations(msgspec.Struct):
 
 
 Progress = Callable[[str], None]
-Patches = tuple[tuple[str, bytes], ...]
 
 
 def data_folder(plan: Plan, places: Places) -> Path | None:
@@ -100,8 +99,17 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         writing = msgspec.structs.replace(job, writable=(*job.writable, target))
         step("converting", command, {**values, "converted": str(target)}, writing, log)
 
-    made = _converted(plan, places, (checkout.tree, ready.digest), convert, progress)
-    if made is not None:
+    made = None
+    if plan.data is not None and plan.data.converted is not None:
+        data = data_folder(plan, places)
+        made = converted.obtain(
+            plan.data.converted,
+            real_path(data) if data else None,
+            plan.data.needs,
+            decided_by=(checkout.tree, ready.digest),
+            convert=convert,
+            progress=progress,
+        )
         values["converted"] = str(made.path)
         job = filled(job, values)
         job = msgspec.structs.replace(job, read_only=(*job.read_only, made.path))
@@ -115,27 +123,6 @@ def prepare(  # noqa: PLR0917 - the pipeline's parts, each used once
         weights=used,
         data_images=_images(plan, places),
         converted=made,
-    )
-
-
-def _converted(
-    plan: Plan,
-    places: Places,
-    decided_by: tuple[str, str],
-    convert: Callable[[Sequence[str], Path, Path], None],
-    progress: Progress,
-) -> ConvertedData | None:
-    """Return the dataset in another format, if the recipe has one; see converted.obtain."""
-    if plan.data is None or plan.data.converted is None:
-        return None
-    data = data_folder(plan, places)
-    return converted.obtain(
-        plan.data.converted,
-        real_path(data) if data else None,
-        plan.data.needs,
-        decided_by=decided_by,
-        convert=convert,
-        progress=progress,
     )
 
 
@@ -261,7 +248,7 @@ def links_of(plan: Plan, places: Places) -> list[tuple[str, Path]]:
     links: list[tuple[str, Path]] = []
     data = data_folder(plan, places)
     if plan.data is not None and data is not None:
-        links += run_copy.data_links(plan.data.links, data)
+        links += [(name, data / target) for name, target in plan.data.links.items()]
     stored = weights.folder(places.weights)
     links += [(item.link, stored / item.file) for item in plan.weights if item.link]
     return links

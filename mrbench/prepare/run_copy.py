@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mrbench import locks
@@ -30,11 +30,6 @@ def arrange(template: Path, folder: Path, links: Iterable[tuple[str, Path]]) -> 
         text = f"cannot copy the checkout ({exc})"
         raise WorkspaceError(text, "make room there, or set MRBENCH_HOME", file=folder) from exc
     return folder
-
-
-def data_links(links: Mapping[str, str], data: Path) -> list[tuple[str, Path]]:
-    """Turn a recipe's links (path in the checkout: path under the data folder) into targets."""
-    return [(name, data / target) for name, target in links.items()]
 
 
 def _link(folder: Path, name: str, target: Path) -> None:

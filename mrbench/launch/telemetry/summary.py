@@ -51,11 +51,8 @@ BUSY_PERCENT = 90.0  # of the time with a kernel on the GPU
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A machine over the window; gpus_in_use and foreign as _programs returns them."""
 
-    samples: int
-    host: HostSummary
-    tree: TreeSummary
+    summary: NodeSummary
     gpus: tuple[GpuSummary, ...]
-    own: OwnCost
     problems: tuple[str, ...]
     gpus_in_use: int | None
     foreign: tuple[str, ...] | None
@@ -77,7 +74,7 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         return _nothing(exc.seen_from(path.parent))
     needed = plan.gpus if plan.accelerator == "gpu" else 0
     first = _describe(telemetry, span, timed, needed)
-    nodes, problems, gpus = [first], list(first.problems), list(first.gpus)
+    others, problems, gpus = list[NodeSummary](), list(first.problems), list(first.gpus)
     gpus_in_use, foreign = first.gpus_in_use, first.foreign
     for other in sorted(path.parent.glob(f"{path.stem}.*{path.suffix}")):
         lacking = needed - len(gpus)
@@ -86,9 +83,9 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         except MrbenchError as exc:
             problems.append(exc.seen_from(path.parent))
             continue
-        nodes.append(node)
+        others.append(node.summary)
         gpus += node.gpus
-        problems += [f"{node.host.name}: {problem}" for problem in node.problems]
+        problems += [f"{node.summary.host.name}: {problem}" for problem in node.problems]
         if lacking:
             gpus_in_use = _plus(gpus_in_use, node.gpus_in_use)
             foreign = _joined(foreign, node)
@@ -97,16 +94,14 @@ def summarize(path: Path, plan: Plan, measured: Measurement) -> TelemetrySummary
         problems.append("the output came in bursts: when the window was is known roughly")
     bound, reason = bound_by(plan, gpus, measured.data_share)
     return TelemetrySummary(
-        samples=first.samples,
+        samples=first.summary.samples,
         problems=tuple(problems),
         span_s=span.seconds,
-        host=first.host,
-        tree=first.tree,
+        host=first.summary.host,
+        tree=first.summary.tree,
         gpus=tuple(gpus),
-        own=first.own,
-        other_nodes=tuple(
-            NodeSummary(samples=n.samples, host=n.host, tree=n.tree, own=n.own) for n in nodes[1:]
-        ),
+        own=first.summary.own,
+        other_nodes=tuple(others),
         bound_by=bound,
         bound_by_reason=reason,
         gpus_in_use=gpus_in_use if needed else UNSET,
@@ -155,7 +150,7 @@ def _plus(one: int | None, two: int | None) -> int | None:
 def _joined(programs: tuple[str, ...] | None, node: Node) -> tuple[str, ...] | None:
     if programs is None or node.foreign is None:
         return None
-    return (*programs, *(f"{node.host.name}: {text}" for text in node.foreign))
+    return (*programs, *(f"{node.summary.host.name}: {text}" for text in node.foreign))
 
 
 def _lacking(telemetry: Telemetry, gpus: Sequence[GpuSummary], needed: int) -> list[str]:
@@ -184,11 +179,13 @@ def _describe(telemetry: Telemetry, span: Span, timed: Span, gpus: int) -> Node:
     used = telemetry.header.used_gpus(gpus)
     gpus_in_use, foreign = _programs(telemetry, span, used)
     return Node(
-        samples=sum(span.has(s.at_s) for s in telemetry.samples),
-        host=_host(telemetry, span, timed),
-        tree=_tree(telemetry, span),
+        summary=NodeSummary(
+            samples=sum(span.has(s.at_s) for s in telemetry.samples),
+            host=_host(telemetry, span, timed),
+            tree=_tree(telemetry, span),
+            own=_own(telemetry, span),
+        ),
         gpus=tuple(_gpu(telemetry, timed, gpu) for gpu in used),
-        own=_own(telemetry, span),
         problems=tuple(_problems(telemetry, span, _gpu_problems(telemetry.header, used), gpus)),
         gpus_in_use=gpus_in_use,
         foreign=foreign,

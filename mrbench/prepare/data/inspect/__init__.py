@@ -22,7 +22,6 @@ from mrbench.prepare.data.inspect.pictures import Batch, OpenedPicture
 from mrbench.prepare.data.synth import read_marker
 from mrbench.prepare.data.workers import cores, parallel_map
 
-YEARS = ("2017", "2014")
 AT_A_TIME = 64  # images, in one process
 WORTH_PROCESSES = 400  # images
 
@@ -149,7 +148,7 @@ def _years(folder: Path) -> list[str]:
     """Return the years that have any files."""
     return [
         year
-        for year in YEARS
+        for year in compare.YEARS
         if any(
             (folder / facts.images_in).exists() or compare.path_of(name, folder).exists()
             for name, facts in SETS.items()

@@ -12,15 +12,7 @@ from mrbench.prepare.data.inspect.facts import SAME_IMAGES, SETS
 from mrbench.prepare.data.inspect.pictures import OpenedPicture
 from mrbench.prepare.data.synth import MARKER, Drawn, counts
 
-ARCHIVES_OF = {
-    "2017": ("train2017.zip", "val2017.zip", "annotations_trainval2017.zip"),
-    "2014": (
-        "train2014.zip",
-        "val2014.zip",
-        "annotations_trainval2014.zip",
-        "coco_annotations_minival.tgz",
-    ),
-}
+YEARS = ("2017", "2014")
 
 
 class Contents(NamedTuple):
@@ -78,13 +70,15 @@ def _remedy(contents: Contents, *names: str) -> str:
 
 
 def _years(contents: Contents) -> Iterator[Finding]:
-    for year, names in ARCHIVES_OF.items():
+    for year in YEARS:
         if year in contents.years:
             continue
         if contents.drawn is not None:
             yield Finding("years", "failed", f"nothing of {year}", _remedy(contents))
             continue
-        remedy = _remedy(contents, *names)
+        sets = [one for name, one in SETS.items() if name.endswith(year)]
+        pictures, listings = [f"{one.images_in}.zip" for one in sets], [s.archive for s in sets]
+        remedy = _remedy(contents, *dict.fromkeys(pictures + listings))
         if contents.years:
             text = f"no COCO {year}; recipes that ask for it cannot run"
             yield Finding("years", "note", text, remedy)
