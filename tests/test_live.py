@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from keptruns import kept_run
 from mrbench.console.live import LiveReporter
 from mrbench.model.reporter import RunStart
+from mrbench.record.rundir import load
 from paced import Paced
 from terminal import Terminal, mrbench_on
 
@@ -194,16 +197,6 @@ def test_gpus_follow_the_telemetry(tmp_path: Path) -> None:
 
 
 def started(folder: Path, telemetry: Path) -> RunStart:
-    return RunStart(
-        id="s/toy/1",
-        suite="s",
-        implementation="toy",
-        accelerator="gpu",
-        gpus=2,
-        number=1,
-        runs=1,
-        repeat=1,
-        repeats=1,
-        folder=folder,
-        telemetry=telemetry,
-    )
+    record = load(kept_run("smoke", "tensorpack") / "record.json")
+    plan = replace(record.plan, accelerator="gpu", gpus=2)
+    return RunStart(record=replace(record, plan=plan), folder=folder, telemetry=telemetry)

@@ -21,7 +21,8 @@ from mrbench.model.events import (
     Stage,
     Started,
 )
-from mrbench.model.record import RunRecord
+from mrbench.model.plan import Plan
+from mrbench.model.record import RunRecord, Series
 from mrbench.model.reporter import Reporter, RunProgress, RunStart
 from mrbench.text import without_secrets
 
@@ -76,8 +77,9 @@ class EventReporter:
 
     def run_started(self, start: RunStart) -> None:
         """Write which run begins."""
-        self._run = start.number
-        facts = _shared(RunStarted, start) | {"run": start.number, "folder": str(start.folder)}
+        self._run = start.series.run
+        facts = _shared(RunStarted, start.record.plan) | _shared(RunStarted, start.series)
+        facts |= {"id": start.record.id, "folder": str(start.folder)}
         self._tell(RunStarted(time=now(), **facts))
         self._beside.run_started(start)
 
@@ -117,7 +119,7 @@ def now() -> float:
     return round(time.time(), 3)
 
 
-def _shared(event: type[Event], told: RunStart | RunProgress) -> dict[str, Any]:
+def _shared(event: type[Event], told: Plan | Series | RunProgress) -> dict[str, Any]:
     """Return the fields of an event that a reporter is told by the same names.
 
     None for what JSON has no number for, such as the loss of a training that diverged.

@@ -168,7 +168,8 @@ class LiveReporter:
 
     def run_started(self, start: RunStart) -> None:
         """Show which run it is."""
-        self._state.start, self._state.who, self._state.gauges = start, start.label, ()
+        who = start.record.plan.label
+        self._state.start, self._state.who, self._state.gauges = start, who, ()
 
     def progress(self, progress: RunProgress) -> None:
         """Show how far it is, with the next frame."""
@@ -194,8 +195,9 @@ class LiveReporter:
 
     def _read_gauges(self) -> None:
         state = self._state
-        if state.start is not None and state.start.accelerator == "gpu":
-            state.gauges = read_gauges(state.start.telemetry, state.start.gpus)
+        plan = state.start.record.plan if state.start else None
+        if state.start and plan and plan.accelerator == "gpu":
+            state.gauges = read_gauges(state.start.telemetry, plan.gpus)
         state.beat += 1
 
     def _draw(self) -> None:

@@ -9,7 +9,7 @@ from mrbench.model.measurement import plus_minus
 from mrbench.model.record import RunRecord
 from mrbench.model.reporter import RunProgress, RunStart
 from mrbench.model.work import rate_name
-from mrbench.text import printable, without_secrets
+from mrbench.text import counted, printable, without_secrets
 
 SILENCE_S = 10.0  # says at least this often that it is alive
 EVERY_S = 2.0
@@ -54,9 +54,9 @@ class PlainReporter:
 
     def run_started(self, start: RunStart) -> None:
         """Print which run it is, where there are several."""
-        self._who, self._what = start.label, "starting"
-        if start.runs > 1:
-            self._say(f"{start.label}: {place_of(start)}")
+        self._who, self._what = start.record.plan.label, "starting"
+        if start.series.runs > 1:
+            self._say(f"{self._who}: {place_of(start)}")
 
     def progress(self, progress: RunProgress) -> None:
         """Print at most one line in two seconds."""
@@ -90,9 +90,10 @@ class PlainReporter:
 
 def place_of(start: RunStart) -> str:
     """Return `run 2 of 6, 4 GPUs`, and the round where there are several."""
-    kind = "GPU" if start.accelerator == "gpu" else "device"
-    text = f"run {start.number} of {start.runs}, {start.gpus} {kind}{'s'[: start.gpus != 1]}"
-    return text + (f", round {start.repeat} of {start.repeats}" if start.repeats > 1 else "")
+    plan, series = start.record.plan, start.series
+    devices = counted(plan.gpus, "GPU" if plan.accelerator == "gpu" else "device")
+    text = f"run {series.run} of {series.runs}, {devices}"
+    return text + (f", round {series.repeat} of {series.repeats}" if series.repeats > 1 else "")
 
 
 class Figures(NamedTuple):

@@ -7,34 +7,21 @@ from typing import Protocol
 from msgspec import Struct
 
 from mrbench.model.inputs import Window
-from mrbench.model.record import RunRecord
+from mrbench.model.record import RunRecord, Series
 from mrbench.model.work import Unit
 
 
 class RunStart(Struct, frozen=True, kw_only=True):
-    """A run that begins: the `number`-th of `runs`, in the `repeat`-th round of `repeats`.
+    """A run that begins: its draft, its folder, and which file of that would tell of its GPUs."""
 
-    settings: the parameters that are not at their defaults.
-    folder: the run's. telemetry: the file of it that tells of the GPUs, whether it comes or not.
-    """
-
-    id: str
-    suite: str
-    implementation: str
-    accelerator: str
-    gpus: int
-    number: int
-    runs: int
-    repeat: int
-    repeats: int
+    record: RunRecord
     folder: Path
     telemetry: Path
-    settings: str = ""
 
     @property
-    def label(self) -> str:
-        """The implementation, and its settings if it has any."""
-        return f"{self.implementation} {self.settings}".rstrip()
+    def series(self) -> Series:
+        """Its place among the runs of the command; one that is collected alone says none."""
+        return self.record.series or Series(run=1, runs=1, repeat=1, repeats=1)
 
 
 class RunProgress(Struct, frozen=True, kw_only=True):

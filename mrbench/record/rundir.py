@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -230,8 +230,14 @@ def find_records(runs: Path, suite: str | None = None) -> list[Path]:
 
 def find_unfinished(runs: Path, suite: str | None = None) -> list[Path]:
     """Return the runs that have a plan and no record: still running, or mrbench was killed."""
-    planned = [path.parent for path in _find(runs, suite, "plan.json")]
-    return [folder for folder in planned if not (folder / "record.json").exists()]
+    return _unrecorded(runs, suite, "plan.json")
+
+
+def _unrecorded(runs: Path, suite: str | None, *names: str) -> list[Path]:
+    """Return the runs that have one of these files and no record, oldest first."""
+    folders = {path.parent for name in names for path in _find(runs, suite, name)}
+    left = [folder for folder in folders if not (folder / "record.json").exists()]
+    return sorted(left, key=lambda folder: folder.name)
 
 
 def _find(runs: Path, suite: str | None, name: str) -> list[Path]:
@@ -256,36 +262,28 @@ def find_unfinished_run(name: str, runs: Path) -> Path:
 
     MrbenchError where there is none, where it has its record, or nothing to finish it from.
     """
-    drafts = [folder.path for folder in find_drafts(runs)]
-    for direct in (Path(name), runs / name):
-        if (direct / "draft.json").is_file() and not (direct / "record.json").exists():
-            return direct
-    matches = [path for path in drafts if str(path).endswith(name)]
+    named = [RunDir(Path(name)), RunDir(runs / name)]
+    matches = [run.path for run in named if run.draft.is_file() and not run.record.exists()][:1]
+    matches = matches or [r.path for r in find_drafts(runs) if str(r.path).endswith(name)]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise _several(name, matches)
-    for direct in (Path(name), runs / name):
-        if (direct / "record.json").exists():
-            raise MrbenchError("has its record", "`mrbench show` prints it", file=direct)
-        if (direct / "plan.json").exists():
+    for run in named:
+        if run.record.exists():
+            raise MrbenchError("has its record", "`mrbench show` prints it", file=run.path)
+        if run.plan.exists():
             text = "there is no draft.json to finish its record from"
-            raise MrbenchError(text, "run again", file=direct)
+            raise MrbenchError(text, "run again", file=run.path)
     text = f"no run without a record {name!r} under {runs}"
     raise MrbenchError(text, "check the name and --runs")
 
 
-def find_drafts(runs: Path) -> Iterator[RunDir]:
-    """Yield the runs whose record can be finished, here or on a cluster; oldest first."""
-    for folder in sorted(
-        {RunDir(path.parent) for path in runs.glob("*/*/*/draft.json")} | set(find_submitted(runs)),
-        key=lambda folder: folder.path.name,
-    ):
-        if not folder.record.exists():
-            yield folder
+def find_drafts(runs: Path) -> list[RunDir]:
+    """Return the runs whose record can be finished, here or on a cluster; oldest first."""
+    return list(map(RunDir, _unrecorded(runs, None, "draft.json", "slurm.json")))
 
 
 def find_submitted(runs: Path) -> list[RunDir]:
     """Return the runs that are with a cluster: submitted, and without a record; oldest first."""
-    found = sorted(runs.glob("*/*/*/slurm.json"), key=lambda p: p.parent.name)
-    return [RunDir(p.parent) for p in found if not (p.parent / "record.json").exists()]
+    return list(map(RunDir, _unrecorded(runs, None, "slurm.json")))

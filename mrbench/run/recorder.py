@@ -170,7 +170,10 @@ class Recorder:
         """Say of which run all that follows is told, if it is another than before."""
         if self._current != run.id:
             self._current = run.id
-            self.reporter.run_started(run_start(run.record, run.folder))
+            folder = run.folder
+            self.reporter.run_started(
+                RunStart(record=run.record, folder=folder.path, telemetry=folder.telemetry)
+            )
 
     def finish(self, run: Run, end: Exit | RunError) -> None:
         """Remove what only the training needed, write the run's record, and report it.
@@ -296,25 +299,6 @@ def family(file: RecipeFile, plan: Plan) -> str:
         *([plan.inherit] if plan.inherit else []),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def run_start(record: RunRecord, folder: RunDir) -> RunStart:
-    """Return what reporters are told of a run that begins."""
-    plan, series = record.plan, record.series or Series(run=1, runs=1, repeat=1, repeats=1)
-    return RunStart(
-        id=record.id,
-        suite=plan.suite,
-        implementation=plan.implementation,
-        settings=plan.settings,
-        accelerator=plan.accelerator,
-        gpus=plan.gpus,
-        number=series.run,
-        runs=series.runs,
-        repeat=series.repeat,
-        repeats=series.repeats,
-        folder=folder.path,
-        telemetry=folder.telemetry,
-    )
 
 
 def now() -> str:

@@ -63,7 +63,7 @@ def _collect(args: argparse.Namespace, reporter: Reporter) -> list[RunRecord]:
     if args.run:
         folders = [RunDir(rundir.find_unfinished_run(name, args.runs)) for name in args.run]
     else:
-        folders = list(rundir.find_drafts(args.runs))
+        folders = rundir.find_drafts(args.runs)
     submitted = [folder for folder in folders if folder.submission.exists()]
     detached.record_those_over(submitted, recorder, wait=args.wait)
     for folder in folders:

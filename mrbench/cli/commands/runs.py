@@ -138,20 +138,15 @@ def _list(args: argparse.Namespace) -> int:
     code = 0
     for suite in suites:
         for entry in listing.list_runs(args.runs, suite):
-            if isinstance(entry, MrbenchError):
-                print(f"mrbench: left out: {one_line(str(entry))}", file=sys.stderr)
-                code = entry.exit_code
-                continue
             try:
-                run = _unfinished(entry) if isinstance(entry, Path) else _listed(entry)
-            except MrbenchError as exc:  # of its tags; the others are listed all the same
+                run = _listed(entry)
+            except MrbenchError as exc:  # of its tags, too; the others are listed all the same
                 print(f"mrbench: left out: {one_line(str(exc))}", file=sys.stderr)
                 code = exc.exit_code
                 continue
-            if args.tag is not None and args.tag not in run.tags:
-                continue
+            has_tag = args.tag is None or args.tag in run.tags
             is_of_impl = not args.impl or run.implementation in args.impl
-            if is_of_impl and run.started >= (args.since or ""):
+            if has_tag and is_of_impl and run.started >= (args.since or ""):
                 listed.append(run)
     listed.sort(key=lambda run: run.started)
     if args.json:
@@ -164,7 +159,12 @@ def _list(args: argparse.Namespace) -> int:
     return code
 
 
-def _listed(entry: listing.StoredRun) -> ListedRun:
+def _listed(entry: listing.StoredRun | Path | MrbenchError) -> ListedRun:
+    """Return a run as it is listed; MrbenchError for one that cannot be read."""
+    if isinstance(entry, MrbenchError):
+        raise entry
+    if isinstance(entry, Path):
+        return _unfinished(entry)
     record, folder = entry
     usable, validity = counts(record), record.validity
     verdict = record.status if record.status != "ok" else validity.verdict if validity else "ok"

@@ -89,25 +89,23 @@ def _suite(record: RunRecord, file: RecipeFile) -> Finding:
 def _patches(plan: Plan, file: RecipeFile) -> Iterator[Finding]:
     now = make_plan(file).patch_sha256
     for name, sha256 in plan.patch_sha256.items():
-        if name not in now:
-            yield Finding("patch", "note", f"{name}, sha256 {sha256[:16]}: not at hand")
-        elif now[name] != sha256:
-            yield Finding(
-                "patch", "note", f"{name}, sha256 {sha256[:16]}, here {now[name][:16]}", SINCE
-            )
-        else:
-            yield Finding("patch", "ok", f"{name}, sha256 {sha256[:16]}, the one at hand")
+        yield _pinned("patch", f"{name}, sha256 {sha256[:16]}", sha256, now.get(name))
 
 
 def _lock(plan: Plan, file: RecipeFile) -> Finding:
     recorded, now = plan.lock_sha256, make_plan(file).lock_sha256
     if recorded is None:
         return Finding("lock", "note", "the run's environment was not locked")
+    return _pinned("lock", f"sha256 {recorded[:16]}", recorded, now)
+
+
+def _pinned(topic: str, called: str, recorded: str, now: str | None) -> Finding:
+    """Compare a file's digest with that of the one at hand; now: None where there is none."""
     if now is None:
-        return Finding("lock", "note", f"sha256 {recorded[:16]}: not at hand")
+        return Finding(topic, "note", f"{called}: not at hand")
     if now != recorded:
-        return Finding("lock", "note", f"sha256 {recorded[:16]}, here {now[:16]}", SINCE)
-    return Finding("lock", "ok", f"sha256 {recorded[:16]}, the one at hand")
+        return Finding(topic, "note", f"{called}, here {now[:16]}", SINCE)
+    return Finding(topic, "ok", f"{called}, the one at hand")
 
 
 def _recipe(evidence: Evidence, file: RecipeFile) -> Iterator[Finding]:
