@@ -8,7 +8,7 @@ import pytest
 
 import manyruns
 from mrbench import locks
-from mrbench.record import removal
+from mrbench.cli.commands.runs import find_removable
 from mrbench.record.rundir import RunDir
 from toy import mrbench
 
@@ -155,7 +155,7 @@ def test_a_run_that_lives_is_refused_and_then_none_is_removed(
     assert "is with a cluster" in mrbench("runs", "rm", folder.name, cwd=tmp_path).stderr
     RunDir(folder).submission.unlink()
     assert runs[0].exists()
-    assert removal.find_removable([folder.name], tmp_path / "runs") == [folder]
+    assert find_removable([folder.name], tmp_path / "runs") == [folder]
     assert mrbench("runs", "rm", folder.name, cwd=tmp_path).returncode == 0
     assert not folder.exists()
 

@@ -93,15 +93,14 @@ def _environment(plan: Plan, env: Path | None) -> dict[str, object]:
         "lock_sha256": plan.lock_sha256,
         "index": plan.environment.index,
         "find_links": list(plan.environment.find_links),
-        "packages": [_package(as_source(p)) for p in plan.environment.packages],
+        "packages": [
+            f"{source.upstream}{'#sha256=' if source.package else '@'}{source.revision}"
+            for source in map(as_source, plan.environment.packages)
+        ],
         "supplied": list(plan.environment.supplied),
         "build": [shlex.join(step) for step in plan.environment.build],
         "needs_on_the_machine": list(plan.environment.system),
     }
-
-
-def _package(source: Source) -> str:
-    return f"{source.upstream}{'#sha256=' if source.package else '@'}{source.revision}"
 
 
 def _variables(variables: Mapping[str, str]) -> dict[str, str]:

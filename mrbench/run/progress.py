@@ -60,7 +60,7 @@ class Progress:
         window = self._plan.window
         self._lines += 1  # the first has the start in it: no time left follows from it
         sample, least_s = self._timed(sample)
-        if self._inside(sample):
+        if in_window(sample, window) and 0 < sample.seconds < math.inf:
             self._add(sample)
         rate = self._work / self._seconds if self._seconds > least_s else None
         if rate is None and sample.last <= self._ahead:
@@ -112,9 +112,6 @@ class Progress:
             seconds = max(self._arrived_s - before_s, 1e-9)  # of lines that came together
             sample = sample._replace(seconds=seconds)
         return sample, LOOKS * POLL_S
-
-    def _inside(self, sample: IterationSample) -> bool:
-        return in_window(sample, self._plan.window) and 0 < sample.seconds < math.inf
 
     def _add(self, sample: IterationSample) -> None:
         self._times.append((sample.count, sample.seconds))

@@ -2,20 +2,16 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
-from typing import Self
 
 from mrbench.console.plain import duration
 from mrbench.errors import Inconclusive
 from mrbench.model.plan import Plan
 from mrbench.model.record import RunRecord
 from mrbench.recipe.load import RecipeFile
-from mrbench.run.estimate import earlier, seconds_of
+from mrbench.run.estimate import seconds_of
 from mrbench.text import counted, shorten
 
 MOST = 20  # runs that a line names
-NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class Ration:
@@ -28,8 +24,8 @@ class Ration:
 
     def __init__(
         self,
-        budget_s: float | None = None,
-        took: Mapping[str, float] = NOTHING,
+        budget_s: float | None,
+        took: Mapping[str, float],
         exhausted: Sequence[Plan] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -40,22 +36,6 @@ class Ration:
         self._read = 0
         self._too_large: dict[str, list[str]] = {}
         self._too_long: list[str] = []
-
-    @classmethod
-    def of(
-        cls,
-        planned: Sequence[tuple[Plan, RecipeFile]],
-        runs: Path,
-        budget_s: float | None,
-        exhausted: Sequence[Plan],
-    ) -> Self:
-        """Return the ration of a series; the folder of runs tells how long earlier ones took."""
-        return cls(budget_s, {} if budget_s is None else earlier(planned, runs), exhausted)
-
-    @property
-    def out_of_budget(self) -> bool:
-        """Whether runs were left out for the budget."""
-        return bool(self._too_long)
 
     @property
     def exit_code(self) -> int:

@@ -94,13 +94,13 @@ def main(args: argparse.Namespace) -> int:
     from mrbench.cli import choice  # noqa: PLC0415 - see above
     from mrbench.console import make_reporter  # noqa: PLC0415 - the same
     from mrbench.record import tags  # noqa: PLC0415 - the same
+    from mrbench.run import estimate, ration  # noqa: PLC0415 - the same
     from mrbench.run.cycle import (  # noqa: PLC0415 - the same
         SeriesInterrupted,
         exit_code,
         in_turns,
         run_all,
     )
-    from mrbench.run.ration import Ration  # noqa: PLC0415 - the same
     from mrbench.run.recorder import unwritten  # noqa: PLC0415 - the same
 
     gc.freeze()
@@ -109,7 +109,7 @@ def main(args: argparse.Namespace) -> int:
         tags.check([args.name])
     executor = choice.executor(args)
     places = choice.places(args)
-    bound = _bound(args)
+    bound = _bound(args) if args.registered else None
     planned, left_out = choice.served(args, choice.plans(args), places)
     scheduled: Sequence[Scheduled] = in_turns(planned, args.repeat)
     lines: Sequence[str] = ()
@@ -123,7 +123,8 @@ def main(args: argparse.Namespace) -> int:
     lines = (*without, *choice.unused(args, planned), *lines)
     if args.dry_run:
         return _dry_run(scheduled, lines, places, executor, as_json=args.json)
-    ration = Ration.of(planned, args.runs, args.budget, exhausted)
+    took = {} if args.budget is None else estimate.earlier(planned, args.runs)
+    rationed = ration.Ration(args.budget, took, exhausted)
     events = sys.stdout if args.json else None
     try:
         with make_reporter(quiet=args.quiet, verbose=args.verbose, events=events) as reporter:
@@ -138,23 +139,21 @@ def main(args: argparse.Namespace) -> int:
                 executor,
                 force=args.force,
                 name=args.name,
-                ration=ration,
+                ration=rationed,
                 registered=bound.terms if bound else None,
             )
-            if ration.out_of_budget:
+            if rationed.exit_code:
                 reporter.note(_how_to_go_on(args, planned, scheduled, done, records))
     except SeriesInterrupted as exc:
         exc.args = (_how_to_go_on(args, planned, scheduled, done, exc.records),)
         raise
     for line in () if args.json else unwritten(records, args.runs):
         print(line)
-    return max(exit_code(records), ration.exit_code, bool(left_out) * Inconclusive.exit_code)
+    return max(exit_code(records), rationed.exit_code, bool(left_out) * Inconclusive.exit_code)
 
 
-def _bound(args: argparse.Namespace) -> "Registration | None":
-    """Return the registration to run, if any; then the arguments choose its plans."""
-    if args.registered is None:
-        return None
+def _bound(args: argparse.Namespace) -> "Registration":
+    """Return the registration to run; from now on the arguments choose its plans."""
     from mrbench.cli import registered  # noqa: PLC0415 - only now needed
 
     return registered.chosen(args)

@@ -1,13 +1,19 @@
-"""`mrbench runs`: list the stored runs, or remove some."""
+"""`mrbench runs`: list the stored runs, or remove some.
+
+Only those are removed that are named, and nothing that a live mrbench works on.
+"""
 
 import argparse
+import contextlib
 import datetime as dt
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from mrbench import locks
 from mrbench.cli.arguments import add_impl, add_json, add_runs, add_suite_option, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import latest
@@ -15,7 +21,9 @@ from mrbench.cli.suites import suites_called
 from mrbench.cli.values import moment
 from mrbench.errors import MrbenchError, RecipeError
 from mrbench.model.work import Unit, rate_name
-from mrbench.record import listing, removal, rundir, tags
+from mrbench.prepare.removal import remove_tree
+from mrbench.record import ledger, listing, rundir, tags
+from mrbench.record.rundir import RunDir
 from mrbench.results.rows import counts, notes_of, why_not
 from mrbench.text import one_line, printable, size_text
 
@@ -36,6 +44,8 @@ UNFINISHED = "no record"
 STAMP = "%Y%m%dT%H%M%SZ"  # as a run's folder begins
 STARTED = "%Y-%m-%dT%H:%M:%SZ"
 LONGEST = 60  # characters of a cell
+FILES = ("record.json", "plan.json")  # of which a run has one at least
+LEVELS = 3  # folders of a run: suite, implementation, run
 HEADINGS = ("run", "implementation", "started (UTC)", "throughput", "verdict", "tags")
 
 
@@ -231,12 +241,11 @@ def _remove(args: argparse.Namespace) -> int:
     if args.suite or args.impl or args.since or args.tag:
         text = "--suite, --impl, --since and --tag do not choose what rm removes"
         raise RecipeError(text, "name runs")
-    folders = removal.find_removable(args.run, args.runs)
     removed = []
-    for folder in folders:
-        size_bytes = removal.size_of(folder)
+    for folder in find_removable(args.run, args.runs):
+        size_bytes = sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir())
         if not args.dry_run:
-            removal.remove(folder)
+            _remove_run(folder)
         removed.append(RemovedRun(str(folder), size_bytes))
         if not args.json:
             done = "would remove" if args.dry_run else "removed"
@@ -247,3 +256,70 @@ def _remove(args: argparse.Namespace) -> int:
         total = size_text(sum(run.size_bytes for run in removed))
         print(f"{'would free' if args.dry_run else 'freed'} {total}")
     return 0
+
+
+def find_removable(names: Sequence[str], runs: Path) -> list[Path]:
+    """Return the folders of these runs, each once.
+
+    names: of each run its folder, its id (suite/implementation/time), or the last parts of that.
+    Parts are compared whole, so that half a name removes nothing. MrbenchError where a name is of
+    no run or of several, or a run may not be removed; then none should be.
+    """
+    known = sorted({path.parent for file in FILES for path in runs.glob(f"*/*/*/{file}")})
+    found = [_one(name, known, runs) for name in names]
+    for folder in found:
+        with _unused(folder):
+            pass
+    return list(dict.fromkeys(found))
+
+
+def _remove_run(folder: Path) -> None:
+    """Remove a run's folder, and enter that in the ledger.
+
+    MrbenchError if a live mrbench has it, or some of it stays.
+    """
+    runs, name = ledger.of_run(folder), "/".join(folder.parts[-LEVELS:])
+    with _unused(folder):
+        if not os.access(folder.parent, os.W_OK | os.X_OK):  # else it would be emptied, and stay
+            remedy = "ask for the permission to write to its folder"
+            raise MrbenchError("cannot be removed; nothing of it was", remedy, file=folder)
+        if why := remove_tree(folder):
+            raise MrbenchError(f"cannot be removed: {why}", "remove it by hand", file=folder)
+    ledger.remove(runs, name)
+
+
+def _one(name: str, known: Sequence[Path], runs: Path) -> Path:
+    parts = Path(name).parts
+    absolute = os.path.abspath(name)  # noqa: PTH100 - resolve() would follow links
+    found = [path for path in known if os.path.abspath(path) == absolute]  # noqa: PTH100 - the same
+    found = found or [path for path in known if parts and path.parts[-len(parts) :] == parts]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join("/".join(path.parts[-LEVELS:]) for path in found[:LEVELS])
+        raise MrbenchError(f"{name!r} is the name of {len(found)} runs", f"give one of: {listed}")
+    remedy = "give a run's folder or its whole id, as `mrbench runs` lists it"
+    raise MrbenchError(f"no run {name!r} under {runs}", rundir.unusable(runs) or remedy)
+
+
+@contextlib.contextmanager
+def _unused(folder: Path) -> Iterator[None]:
+    """Keep a run's folder from being used; MrbenchError for one that is in use, or is a link."""
+    for path in (folder, folder.parent, folder.parent.parent):
+        if path.is_symlink():
+            raise MrbenchError("is a link", "remove it by hand", file=path)
+    run = RunDir(folder)
+    if run.record.exists():
+        yield
+        return
+    if run.submission.exists():
+        remedy = "cancel its job, then `mrbench collect` records it"
+        raise MrbenchError("is with a cluster", remedy, file=folder)
+    try:
+        with locks.attempt(run.plan) as lock:
+            if lock is None:
+                raise MrbenchError("is still at work", "end its mrbench first", file=folder)
+            yield
+    except OSError as exc:
+        text = f"cannot be locked ({exc.strerror})"
+        raise MrbenchError(text, "remove it by hand", file=run.plan) from exc

@@ -127,13 +127,13 @@ def _suites(args: argparse.Namespace) -> list[str]:
     """Return the suites that have runs; with --reference, those of them that have that one."""
     suites = chosen_suites(args.runs)
     if args.reference:
-        published = [name for name in load.suite_names() if _publishes(name, args.reference)]
+        published = [
+            name
+            for name in load.suite_names()
+            if args.reference in [one.name for one in load.load_suite(name).references]
+        ]
         suites = [name for name in suites if name in published] or published or suites
     return suites
-
-
-def _publishes(suite: str, reference: str) -> bool:
-    return any(one.name == reference for one in load.load_suite(suite).references)
 
 
 def _of_suite(
