@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -36,18 +36,12 @@ class Change(NamedTuple):
     entry: BaselineEntry
 
 
-def save(suite: str, groups: Mapping[Key, ValidRuns]) -> Baseline:
-    """Make a baseline of all series that have a valid run."""
-    entries = [_entry(key, repeats) for key, repeats in groups.items() if repeats.records]
-    return _baseline(suite, entries)
-
-
 def update(
     old: Baseline, groups: Mapping[Key, ValidRuns], terms: Terms, why: str = ""
 ) -> tuple[Baseline, list[Change]]:
     """Replace each series' speed by its latest runs; return the new baseline and what changes.
 
-    Series without new runs stay as they are.
+    Series without new runs stay as they are. A new baseline replaces one without entries.
     """
     entries = {entry.key: entry for entry in old.entries}
     changes = []
@@ -65,10 +59,11 @@ def update(
             change = _changed(name, known, new, terms, why)
         entries[key] = change.entry
         changes.append(change)
-    return _baseline(old.suite, list(entries.values())), changes
+    return baseline(old.suite, entries.values()), changes
 
 
-def _baseline(suite: str, entries: list[BaselineEntry]) -> Baseline:
+def baseline(suite: str, entries: Iterable[BaselineEntry] = ()) -> Baseline:
+    """Return the baseline of these entries."""
     ordered = tuple(sorted(entries, key=lambda entry: entry.key))
     return Baseline(format=FORMAT, suite=suite, mrbench=__version__, provenance={}, entries=ordered)
 

@@ -24,7 +24,7 @@ from mrbench.cli.arguments import (
     print_json,
 )
 from mrbench.cli.commands import Command
-from mrbench.cli.stored import chosen_suites, named
+from mrbench.cli.stored import Named, chosen_suites, named
 from mrbench.errors import CheckFailed, MrbenchError, RecipeError
 from mrbench.measure.repeats import NONE
 from mrbench.model.baseline import Baseline, BaselineEntry, Key, series_name
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_named_runs(save, "the suite that has runs")
     add_json(save, "print the baseline as JSON")
     _add_runs(save)
+    save.set_defaults(margin=MARGIN, accept="")
     show = actions.add_parser(
         "show", help="print a baseline", examples="mrbench baseline show demo.json"
     )
@@ -96,19 +97,7 @@ def _save(args: argparse.Namespace) -> int:
         listed = " or ".join(suites) or "none was named"
         raise RecipeError("a baseline is of one suite", f"name it: {listed}")
     (suite,) = suites
-    groups = baselines.read_series(chosen, args.runs, suite, args.impl)
-    baseline = keeping.save(suite, groups)
-    _print_left_out(groups)
-    if not baseline.entries:
-        hint = f"`mrbench run --suite {suite} --repeat 3` makes some"
-        raise MrbenchError(f"no valid runs of suite {suite}", hint, file=args.runs)
-    write_baseline(args.baseline, baseline)
-    _print_slowed(groups)
-    if args.json:
-        print_json(baseline)
-    else:
-        _print(baseline, args.baseline, MARGIN)
-    return chosen.code
+    return _store(args, keeping.baseline(suite), chosen)
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -124,12 +113,18 @@ def _update(args: argparse.Namespace) -> int:
     stored, _ = baselines.read_stored(args.baseline)
     chosen = named(named_words(args), args.runs, stored.suite)
     baselines.require_suite(stored, chosen.all_suites, args.baseline)
+    return _store(args, stored, chosen)
+
+
+def _store(args: argparse.Namespace, stored: Baseline, chosen: Named) -> int:
+    """Write a baseline with the latest runs of its suite; CheckFailed where a change is refused."""
     groups = baselines.read_series(chosen, args.runs, stored.suite, args.impl)
     _print_left_out(groups)
     new, changes = keeping.update(stored, groups, Terms(margin=args.margin), args.accept)
     if not changes:
+        of_what = "but those of the baseline" if stored.entries else f"of suite {stored.suite}"
         hint = f"`mrbench run --suite {stored.suite} --repeat 3` makes some"
-        raise MrbenchError("no valid runs but those of the baseline", hint, file=args.runs)
+        raise MrbenchError(f"no valid runs {of_what}", hint, file=args.runs)
     refused = [f"{change.name}: {text}" for change in changes for text in change.refusals]
     if refused and not args.accept:
         for text in refused:
@@ -140,9 +135,10 @@ def _update(args: argparse.Namespace) -> int:
     _print_slowed(groups)
     if args.json:
         print_json(new)
-        return chosen.code
-    for change in changes:
-        print(change.text)
+    elif not stored.entries:
+        _print(new, args.baseline, args.margin)
+    else:
+        print(*(change.text for change in changes), sep="\n")
     return chosen.code
 
 
