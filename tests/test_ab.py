@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from junitparser import JUnitXml
 
+from mrbench.measure.sequential import LEVELS, STORED
 from toy import commit_all, edit, make_suite, mrbench
 
 Ended = subprocess.CompletedProcess[str]
@@ -166,6 +167,29 @@ def test_a_run_that_is_invalid_is_made_again_and_not_counted(toy: Path, tmp_path
     assert done.returncode == 8, done.stdout + done.stderr
     assert "is invalid 3 times in pair 1" in " ".join(done.stdout.split())
     assert [r["turn"]["pair"] for r in runs(tmp_path)] == [1, 1, 1]
+
+
+def test_the_noise_of_a_baseline_is_used_where_the_first_run_is_made_again(
+    toy: Path, tmp_path: Path
+) -> None:
+    rule = "  - {rule: work_per_iteration, reason: another batch is another workload}\n"
+    edit(toy.with_name("suite.yaml"), "rules:\n", f"rules:\n{rule}")
+    odd, train = tmp_path / "odd", tmp_path / "upstream" / "train.py"
+    batch = f"99 if os.path.exists({str(odd)!r}) and not os.remove({str(odd)!r}) else 4"
+    edit(train, 'print("training"', f'print("batch", {batch}')
+    edit(toy, toy.read_text().partition("commit: ")[2][:40], commit_all(tmp_path / "upstream"))
+    edit(toy, "  every: 10\n", "  every: 10\n  states: {work_per_iteration: 'batch (\\d+)'}\n")
+    kept = tmp_path / "kept.json"
+    for words in (("run", "--recipe", toy, "--repeat", "3"), ("baseline", "save", kept, "toys")):
+        done = mrbench(*words, "--runs", "first", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    odd.touch()
+    asked = ("--variable", "SECONDS=0.01", "--variable", "SECONDS=0.03", "--baseline", kept)
+    done = ab("--recipe", toy, *asked, "--json", cwd=tmp_path)
+    (*_, found) = json.loads(done.stdout)["checks"]
+    figures = found["figures"]
+    assert figures["level"] == pytest.approx(LEVELS[10] * STORED / figures["pairs"] ** 0.5)
+    assert [r["validity"]["verdict"] for r in runs(tmp_path)][:2] == ["invalid", "valid"]
 
 
 @pytest.mark.usefixtures("slurm")

@@ -51,22 +51,16 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Pairs(msgspec.Struct):
-    """The valid runs so far, by side, in the order of their pairs."""
+    """The valid runs so far, by side, in the order of their pairs; as many of each."""
 
     old: list[RunRecord]
     new: list[RunRecord]
 
-    @property
-    def complete(self) -> int:
-        """Return how many pairs have both runs."""
-        return min(len(self.old), len(self.new))
-
     def judge(self, terms: Terms) -> Judgement | None:
-        """Judge the complete pairs, if there are any."""
-        if not self.complete:
+        """Judge the pairs, if there are any."""
+        if not self.old:
             return None
-        runs = self.old[: self.complete], self.new[: self.complete]
-        old, new = ([run.throughput or 0.0 for run in side] for side in runs)
+        old, new = ([run.throughput or 0.0 for run in side] for side in (self.old, self.new))
         return judge(old, new, terms, rounding=max(map(rounding, (*self.old, *self.new))))
 
 
@@ -105,7 +99,7 @@ class AbTest:
             asked = f"--margin {100 * turn.margin:g}% --max-pairs {turn.max_pairs}"
             raise RecipeError("--resume: that test was begun with other terms", f"give {asked}")
         self.name, self.pairs = turn.test, _complete(known)
-        self._runs = 2 * self.pairs.complete
+        self._runs = 2 * len(self.pairs.old)
 
     def run(self, runs: Runs) -> tuple[list[Finding], int]:
         """Train until it is decided; return the findings, and the command's exit code.
@@ -114,7 +108,7 @@ class AbTest:
         """
         for side in self.sides.values():
             _prepare(side, runs)
-        if self.pairs.complete:
+        if self.pairs.old:
             self._begin(self.pairs.old[0], runs)
         try:
             judgement = self._decide(runs)
@@ -129,16 +123,15 @@ class AbTest:
         """Run pair after pair; None where the two may not be compared."""
         judgement = self.pairs.judge(self.terms)
         while judgement is None or judgement.verdict == "inconclusive":
-            pair = self.pairs.complete + 1
+            pair, made = len(self.pairs.old) + 1, dict[SideName, RunRecord]()
             if pair > self.terms.max_pairs:
                 break
-            order = SIDES if pair % 2 else SIDES[::-1]  # A B, B A, ...
-            for side in order:
-                known: list[RunRecord] = getattr(self.pairs, side)
-                del known[pair - 1 :]
-                known.append(self.valid_run(side, pair, runs))
-                if self._runs == 1:
-                    self._begin(known[0], runs)
+            for side in SIDES if pair % 2 else SIDES[::-1]:  # A B, B A, ...
+                made[side] = self.valid_run(side, pair, runs)
+                if (pair, side) == (1, "old"):
+                    self._begin(made[side], runs)
+            self.pairs.old.append(made["old"])
+            self.pairs.new.append(made["new"])
             if self._forbidding():
                 return None
             judgement = self.pairs.judge(self.terms)
@@ -193,7 +186,7 @@ class AbTest:
     def _answer(self, judgement: Judgement | None) -> tuple[list[Finding], int]:
         reasons = self._forbidding()
         if judgement is None or reasons:
-            text = f"may not be compared: {reasons[0] if reasons else 'nothing was run'}"
+            text = f"may not be compared: {reasons[0]}"
             unlike = Finding("throughput", "failed", text, words.UNLIKE, subject=self._subject)
             return [unlike], CheckFailed.exit_code
         self.judgement = judgement

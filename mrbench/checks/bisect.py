@@ -195,7 +195,7 @@ class Search:
     def _again(self, first: AbTest) -> None:
         """Train good once more and compare it with its first runs, which tells of the machine."""
         self._runs.reporter.note("good once more: has the machine changed?")
-        before, made = first.pairs.old[:FEWEST], first.pairs.complete
+        before, made = first.pairs.old[:FEWEST], len(first.pairs.old)
         try:
             again = [first.valid_run("old", made + 1 + n, self._runs) for n in range(FEWEST)]
         except StoppedError as exc:

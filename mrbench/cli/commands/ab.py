@@ -63,8 +63,8 @@ def main(args: argparse.Namespace) -> int:
     try:
         return run_test(args, places, (old, new), test.run)
     except KeyboardInterrupt:
-        if test.pairs.complete:
-            pairs = counted(test.pairs.complete, "pair")
+        if test.pairs.old:
+            pairs = counted(len(test.pairs.old), "pair")
             print(f"mrbench: {pairs} made; --resume goes on with them", file=sys.stderr)
         raise
 
