@@ -122,7 +122,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an implementation beforehand; None is unknown.
 
     origin: where the repository was cloned from. sure: the command was given, and is no guess.
-    work: what was said of it. log: what was found in a log of it.
+    work: what was said of it. found: how its log is parsed.
     accelerator and machine: what this machine would train on, and its name.
     """
 
@@ -133,14 +133,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] | None = None
     sure: bool = False
     work: PartlyKnown = PartlyKnown()
-    log: Proposal | None = None
+    found: Proposal | None = None
     accelerator: Accelerator = "cpu"
     machine: str = "any CPU"
 
     @property
     def unit(self) -> Unit | None:
         """Return the unit of the work, as the log has it or it was said; None: neither."""
-        return self.log.unit if self.log else self.work.unit
+        return self.found.unit if self.found else self.work.unit
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,7 +188,7 @@ def from_nothing(facts: Facts) -> Draft:
         environment=Environment(kind="current"),
         workload=facts.work.workload(unit),
         launch=Launch(command=facts.command or ("{python}", "train.py")),
-        log=facts.log.log if facts.log else ANY_STEPS,
+        log=facts.found.log if facts.found else ANY_STEPS,
         guards=Guards(
             evaluation="not stated yet",
             checkpoint="not stated yet",
@@ -199,7 +199,7 @@ def from_nothing(facts: Facts) -> Draft:
     suite = Suite(
         title=facts.name,
         model=f"what {facts.name} trains",
-        window=facts.log.window if facts.log else fitting_window(LAST, 1),
+        window=facts.found.window if facts.found else fitting_window(LAST, 1),
         hardware=Hardware(accelerator=facts.accelerator, count=1, name=facts.machine),
         order=(facts.name,),
         rules=RULES,
@@ -224,7 +224,7 @@ def from_nothing(facts: Facts) -> Draft:
 def _blank(facts: Facts, unknown: Sequence[str]) -> tuple[str, ...]:
     """Return the keys that enter the number and have no value; unknown: of the workload."""
     keys = {f"workload.{name}" for name in unknown}
-    if facts.log and facts.log.every_open:
+    if facts.found and facts.found.every_open:
         keys.add("log.every")
     return tuple(key for key in COUNTED if key in keys)
 
@@ -246,19 +246,16 @@ def _other_work(work: Workload, facts: Facts) -> tuple[Workload, tuple[str, ...]
 def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
     """Return another recipe without what is true of that one alone, changed by what is known."""
     recipe = file.recipe
-    whole = f"{file.suite_name}/{file.name}"
     moved = facts.url not in (None, recipe.source.url)
     source = structs.replace(
         recipe.source,
         url=facts.url or recipe.source.url,
         commit=facts.commit or recipe.source.commit,
-        package=None if moved else recipe.source.package,
-        sha256=None if moved else recipe.source.sha256,
         tree=None,
         patches=(),
-        substitutions=() if moved else recipe.source.substitutions,
-        paths=() if moved else recipe.source.paths,
     )
+    if moved:
+        source = structs.replace(source, package=None, sha256=None, substitutions=(), paths=())
     launch = recipe.launch
     work, unknown = _other_work(recipe.workload, facts)
     blank = _blank(facts, unknown)
@@ -271,18 +268,21 @@ def from_recipe(file: RecipeFile, facts: Facts) -> Draft:
         environment=structs.replace(recipe.environment, lock=None),
         workload=work,
         launch=launch,
-        log=facts.log.log if facts.log else recipe.log,
+        log=facts.found.log if facts.found else recipe.log,
         adaptation=None,
         parameters={},
         sample=None,
         notes="",
     )
     suite = structs.replace(
-        file.suite, title=facts.name, order=(facts.name,), references=(), notes=""
+        file.suite,
+        title=facts.name,
+        window=facts.found.window if facts.found else file.suite.window,
+        order=(facts.name,),
+        references=(),
+        notes="",
     )
-    if facts.log:
-        suite = structs.replace(suite, window=facts.log.window)
-    head = f"# It began as {whole}.\n{HEAD.format(name=facts.name)}"
+    head = f"# It began as {file.suite_name}/{file.name}.\n{HEAD.format(name=facts.name)}"
     open_keys = {key: OPEN[key].replace("UNIT", work.unit) for key in blank}
     return Draft(
         recipe=head + as_yaml(mine, remarks={"source": REMARKS["source"]}, open_keys=open_keys),

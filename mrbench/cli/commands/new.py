@@ -111,7 +111,7 @@ def main(args: argparse.Namespace) -> int:
         command=command or (_guess(here) if here else None),
         sure=command is not None,
         work=work,
-        log=found,
+        found=found,
         accelerator=accelerator,
         machine=machine,
     )
