@@ -25,7 +25,7 @@ MOST_PACKAGES, MOST_LOOSE_MODULES = 13, 5  # beside __init__ and __main__
 MOST_LATE_IMPORTS = 60
 # A library has one door, where its exceptions are translated.
 DOORS = {
-    "argcomplete": "cli.completion",
+    "argcomplete": "cli.commands.completion",
     "docker": "launch.executors.docker",
     "git": "prepare.source",
     "jinja2": "results.report.page",

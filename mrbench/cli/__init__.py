@@ -95,7 +95,7 @@ AGAIN_S = 0.05
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one per kind of end
     """Run one command; return its exit code."""
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what could be typed next
-        from mrbench.cli.completion import complete  # noqa: PLC0415 - imports what only Tab needs
+        from mrbench.cli.commands.completion import complete  # noqa: PLC0415 - imports what only Tab needs
 
         return complete(make_parser, command_names())
     _open_what_is_closed()
