@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mrbench.doctor.inputs import missing_data
 from mrbench.errors import WorkspaceError
 from mrbench.model.inputs import WeightsFile
 from mrbench.prepare import run_copy, weights
@@ -37,10 +38,10 @@ def test_a_link_neither_leaves_nor_replaces(template: Path, tmp_path: Path, name
 
 
 def test_missing_data_is_named_with_its_remedy(tmp_path: Path) -> None:
-    assert "--data DIR" in str(run_copy.missing_data(["a"], None))
-    assert "lacks a" in str(run_copy.missing_data(["a"], tmp_path))
+    assert "--data DIR" in str(missing_data(("a",), None))
+    assert "lacks a" in str(missing_data(("a",), tmp_path))
     (tmp_path / "a").mkdir()
-    assert run_copy.missing_data(["a"], tmp_path) is None
+    assert missing_data(("a",), tmp_path) is None
 
 
 def test_weights_are_checked_by_size_and_digest(tmp_path: Path) -> None:

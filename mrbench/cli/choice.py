@@ -16,7 +16,6 @@ from mrbench.model.options import CoolDown, ExecutorOptions
 from mrbench.model.parameters import settings
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare import run_copy
 from mrbench.prepare.environment import interpreter
 from mrbench.prepare.mirror import base
 from mrbench.recipe import load, plan
@@ -176,7 +175,8 @@ def places(args: argparse.Namespace) -> Places:
     """Return the folders that the arguments name; UnavailableError if one is not there."""
     data, weights = (None if isinstance(f, str) else f for f in (args.data, args.weights))
     for option, folder in (("--data", data), ("--weights", weights)):
-        run_copy.require_folder(folder, option)
+        if folder is not None and not folder.is_dir():
+            raise UnavailableError(f"{option} {folder}: no such folder", "check the path")
     runs = getattr(args, "runs", Path("runs"))
     weights = weights or base.weights_folder(args.mirror)
     python = _interpreter(args)

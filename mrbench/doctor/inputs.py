@@ -15,7 +15,7 @@ from mrbench.model.finding import Finding, Problem
 from mrbench.model.inputs import OWN_PYTHON, PACKAGE
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare import environment, run_copy, weights
+from mrbench.prepare import environment, weights
 from mrbench.prepare.data import drawn
 from mrbench.prepare.environment import own
 from mrbench.prepare.environment.interpreter import find_interpreter
@@ -111,10 +111,21 @@ def data(plans: Plans, places: Places) -> Iterator[Finding]:
                 yield of_plan(plan, "data", "note", text, remedy)
             else:
                 yield of_plan(plan, "data", "ok", text)
-        elif problem := run_copy.missing_data(plan.data.needs, places.data):
+        elif problem := missing_data(plan.data.needs, places.data):
             yield lacking("data", problem, plan)
         else:
             yield of_plan(plan, "data", "ok", f"{places.data} has what the recipe links to")
+
+
+def missing_data(needs: tuple[str, ...], data: Path | None) -> Problem | None:
+    """Return which of `needs` the data folder lacks, or None."""
+    if needs and data is None:
+        return Problem(f"needs data ({', '.join(needs)})", "name the folder with --data DIR")
+    absent = [name for name in needs if data and not os.access(data / name, os.R_OK)]
+    if absent:
+        text = f"{data} lacks {', '.join(absent)}"
+        return Problem(text, "put it there or name another with --data DIR")
+    return None
 
 
 def pretrained(plans: Plans, places: Places) -> Iterator[Finding]:

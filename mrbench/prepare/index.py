@@ -104,8 +104,7 @@ def ask(
         check=False,
     )
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        message = " ".join(lines).removeprefix("error: ").rstrip(".")
+        message = " ".join(done.stderr.split()).removeprefix("error: ").rstrip(".")
         raise UnavailableError(message[:300] or "uv failed and said nothing")
     remedy = "install another uv: this one's locks are not read"
     plain = tomllib.loads(done.stdout)

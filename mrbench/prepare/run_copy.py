@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mrbench import locks
-from mrbench.errors import MrbenchError, UnavailableError, WorkspaceError
+from mrbench.errors import MrbenchError, WorkspaceError
 from mrbench.files import home, real_path
 from mrbench.model.finding import Problem
 from mrbench.prepare.removal import remove_tree
@@ -44,27 +44,6 @@ def _link(folder: Path, name: str, target: Path) -> None:
     elif place.exists():
         raise WorkspaceError(f"link {name}: the checkout has a file there", "correct the recipe")
     place.symlink_to(real_path(target))
-
-
-def missing_data(needs: Iterable[str], data: Path | None) -> Problem | None:
-    """Return which of `needs` the data folder lacks, or None."""
-    paths = tuple(needs)
-    if not paths:
-        return None
-    if data is None:
-        return Problem(f"needs data ({', '.join(paths)})", "name the folder with --data DIR")
-    absent = [n for n in paths if not os.access(data / n, os.R_OK)]
-    if absent:
-        return Problem(
-            f"{data} lacks {', '.join(absent)}", "put it there or name another with --data DIR"
-        )
-    return None
-
-
-def require_folder(path: Path | None, option: str) -> None:
-    """Refuse a folder that was named but is not there."""
-    if path is not None and not path.is_dir():
-        raise UnavailableError(f"{option} {path}: no such folder", "check the path")
 
 
 # Who owns a folder. A process of mrbench has OWNER locked; the kernel lets go when it dies. A run

@@ -118,8 +118,7 @@ def _built(source: Path) -> tuple[str, bytes]:
         )
         wheels = list(Path(name).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
-            lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-            why = " ".join(lines)[:300] or "none was made"
+            why = " ".join(done.stderr.split())[:300] or "none was made"
             text = f"its wheel cannot be built from {source}: {why}"
             raise UnavailableError(text, "install mrbench from a wheel, and run it from there")
         return wheels[0].name, wheels[0].read_bytes()
