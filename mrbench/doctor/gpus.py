@@ -26,14 +26,21 @@ def enough(plans: Plans, _places: Places) -> Iterator[Finding]:
     usable = visible(inspection.gpus)
     for plan in wanting:
         if len(usable) < plan.gpus:
-            text = f"{plan.gpus} GPUs wanted, {len(usable)} usable ({_why(inspection)})"
+            chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+            why = "this machine has no more" if chosen is None else f"CUDA_VISIBLE_DEVICES={chosen}"
+            why = inspection.error or why
+            text = f"{plan.gpus} GPUs wanted, {len(usable)} usable ({why})"
             remedy = "run it on such a machine, choose another count with --gpus,"
             remedy += " or look at the plan with --dry-run"
             yield of_plan(plan, "GPUs", "failed", text, remedy)
             continue
-        odd = _unserved(usable[: plan.gpus], stated.capabilities(plan.environment))
-        if odd:
-            yield replace(of_plan(plan, "GPUs", "failed", odd, OLD_CUDA), forcible=True)
+        used = usable[: plan.gpus]
+        if served := stated.capabilities(plan.environment):
+            odd = [g for g in used if g.capability and not stated.within(g.capability, *served)]
+            if odd:
+                text = f"compute capability {odd[0].capability} ({_listed(odd)})"
+                text += f", {served[0]} to {served[1]} needed"
+                yield replace(of_plan(plan, "GPUs", "failed", text, OLD_CUDA), forcible=True)
         oldest = stated.driver(plan.environment)
         driver = inspection.driver
         if oldest and driver and stated.version(driver) < stated.version(oldest):
@@ -65,23 +72,6 @@ def visible(gpus: Gpus) -> Gpus:
     """Return the GPUs that CUDA_VISIBLE_DEVICES lets through, in its order."""
     identities = [(gpu.index, gpu.uuid) for gpu in gpus]
     return [gpus[i] for i in cuda_order(identities, os.environ.get("CUDA_VISIBLE_DEVICES"))]
-
-
-def _why(inspection: GpuInspection) -> str:
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if inspection.error:
-        return inspection.error
-    return "this machine has no more" if chosen is None else f"CUDA_VISIBLE_DEVICES={chosen}"
-
-
-def _unserved(used: Gpus, served: tuple[str, str] | None) -> str | None:
-    if served is None:
-        return None
-    odd = [g for g in used if g.capability and not stated.within(g.capability, *served)]
-    if not odd:
-        return None
-    text = f"compute capability {odd[0].capability} ({_listed(odd)})"
-    return f"{text}, {served[0]} to {served[1]} needed"
 
 
 def _kinds(used: Gpus, kinds: str) -> Finding:

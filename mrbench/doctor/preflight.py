@@ -10,7 +10,6 @@ from mrbench.launch.executors.base import Site
 from mrbench.model.finding import Finding
 from mrbench.model.places import Places
 from mrbench.model.plan import Plan
-from mrbench.prepare.surroundings import Surroundings
 from mrbench.recipe.load import SUITE, recipe_paths, suite_names
 
 # All that can refuse a run: the cheap ones among the checks of `mrbench doctor`.
@@ -92,12 +91,8 @@ def refusals(plans: tuple[Plan, ...], places: Places, site: Site) -> list[Findin
     if lack:
         findings += [lacking("executor", lack, plan) for plan in plans]
     elif inside:
-        findings += _lacking_in_images(plans, site.surroundings)
+        for plan in plans:
+            in_use = plan.gpus if plan.accelerator == "gpu" else 0
+            if problem := site.surroundings.problem(plan.environment, in_use):
+                findings.append(lacking("image", problem, plan))
     return merged(finding for finding in findings if finding.outcome == "failed")
-
-
-def _lacking_in_images(plans: tuple[Plan, ...], surroundings: Surroundings) -> Iterator[Finding]:
-    for plan in plans:
-        lack = surroundings.problem(plan.environment, plan.gpus if plan.accelerator == "gpu" else 0)
-        if lack:
-            yield lacking("image", lack, plan)

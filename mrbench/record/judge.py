@@ -170,7 +170,10 @@ def judge_record(record: RunRecord, rules: Sequence[Rule]) -> Validity:
         return Validity(verdict="invalid", why=f"{record.status}: {record.reason}")
     worst: dict[str, RuleFinding] = {}
     for rule in rules:
-        finding = _hold(record, rule)
+        outcome, text = RULES[rule.rule](record, rule)
+        finding = RuleFinding(
+            rule=rule.rule, outcome=outcome, text=text, reason=rule.reason, otherwise=rule.otherwise
+        )
         worst[rule.rule] = max(worst.get(rule.rule, finding), finding, key=_severity)
     findings = tuple(worst.values())
     broken = [finding for finding in findings if finding.outcome == "failed"]
@@ -188,10 +191,3 @@ def judge_record(record: RunRecord, rules: Sequence[Rule]) -> Validity:
 
 def _severity(finding: RuleFinding) -> int:
     return (finding.outcome == "failed") * (1 + (finding.otherwise == "invalid"))
-
-
-def _hold(record: RunRecord, rule: Rule) -> RuleFinding:
-    outcome, text = RULES[rule.rule](record, rule)
-    return RuleFinding(
-        rule=rule.rule, outcome=outcome, text=text, reason=rule.reason, otherwise=rule.otherwise
-    )

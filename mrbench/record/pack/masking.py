@@ -104,20 +104,16 @@ def secrets_in(text: bytes) -> Iterator[bytes]:
 
 def users_in(text: bytes) -> Iterator[bytes]:
     """Yield the names of users' homes in a text."""
-    for match in HOMES.finditer(text):
-        if match["it"].strip(b"*"):
-            yield match["it"]
+    return (match["it"] for match in HOMES.finditer(text) if match["it"].strip(b"*"))
 
 
 def secret_masks(values: Iterable[bytes]) -> list[Mask]:
     """Return masks for secret values wherever they stand, also as JSON and in URLs."""
     forms: set[bytes] = set()
-    for value in values:
-        for line in value.splitlines():
-            if len(line.strip()) >= LEAST_SECRET and line.strip().lower() not in NOTHING:
-                text = line.strip().decode("utf-8", "surrogateescape")
-                forms |= {line.strip(), quote(line.strip()).encode()}
-                forms.add(json.dumps(text)[1:-1].encode())
+    for line in {line.strip() for value in values for line in value.splitlines()}:
+        if len(line) >= LEAST_SECRET and line.lower() not in NOTHING:
+            text = line.decode("utf-8", "surrogateescape")
+            forms |= {line, quote(line).encode(), json.dumps(text)[1:-1].encode()}
     longest_first = sorted(forms, key=lambda form: (-len(form), form))
     return [Mask(SECRET, re.compile(re.escape(form))) for form in longest_first]
 
@@ -126,16 +122,10 @@ def name_masks(kind: str, names: Iterable[str]) -> list[Mask]:
     """Return masks for whole words; of host names also the qualified form."""
     domain = rb"(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*" if kind == HOST else b""
     flags = re.IGNORECASE if kind == HOST else re.NOFLAG
-    return [
-        Mask(
-            kind,
-            re.compile(
-                rb"(?<![A-Za-z0-9])" + re.escape(name.encode()) + domain + rb"(?![A-Za-z0-9])",
-                flags,
-            ),
-        )
-        for name in sorted(set(names), key=lambda n: (-len(n), n))
-    ]
+    longest_first = sorted(set(names), key=lambda name: (-len(name), name))
+    words = (re.escape(name.encode()) + domain for name in longest_first)
+    whole = rb"(?<![A-Za-z0-9])%b(?![A-Za-z0-9])"
+    return [Mask(kind, re.compile(whole % word, flags)) for word in words]
 
 
 def hosts_of(record: RunRecord) -> set[str]:
