@@ -141,7 +141,7 @@ class AbTest:
 
     def _begin(self, first: RunRecord, runs: Runs) -> None:
         """Keep to the machine of the first run, and take a baseline's noise if it is of there."""
-        runs.stay_with(first)
+        runs.session.stay_with(first)
         entry = self._entry
         if entry is None or entry.noise is None or not entry.noise_freedom:
             return
@@ -162,7 +162,7 @@ class AbTest:
             )
             series = Series(run=self._runs, runs=2 * most, repeat=pair, repeats=most)
             runs.start(side.plan, side.file, series, turn=turn)
-            runs.wait()
+            runs.session.wait()
             record = runs.records[-1]
             why = no_number(record, edited=False)
             if why is None:

@@ -59,37 +59,32 @@ def append(
     MrbenchError where that cannot be, or what began is to be ended in a ledger that is gone.
     BegunError where as many runs of the plan as registered were begun.
     """
-    path = runs / FILE
-    try:
-        with locks.of_file(path, make=kind == "began") as file:
-            raw = os.pread(file, os.fstat(file).st_size, 0)
-            end = raw.rfind(b"\n") + 1  # a line behind that was never finished
-            last = _entry(raw[raw.rfind(b"\n", 0, end - 1) + 1 : end]) if end else None
-            if isinstance(last, str):
-                text = f"cannot be continued: its last line {last}"
-                raise MrbenchError(text, RESTORE, file=path)
-            if registered and begun(_lines(raw), registered.digest)[plan] >= registered.repeat:
-                text = f"all {registered.repeat} registered runs of its plan were begun meanwhile"
-                raise BegunError(text, file=path)
-            facts |= {"plan": plan, "registered": registered.digest if registered else None}
-            content: dict[str, object] = {
-                "position": last.position + 1 if last else 1,
-                "before": last.digest if last else "",
-                "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "kind": kind,
-                **{name: fact for name, fact in facts.items() if fact is not None},
-            }
-            content["digest"] = files.digest_of(content)
-            os.ftruncate(file, end)
-            line = json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
-            with open(file, "a", encoding="ascii", closefd=False) as stream:
-                stream.write(line)
-                stream.flush()
-                os.fsync(file)
-    except OSError as exc:
-        lost = isinstance(exc, FileNotFoundError)
-        remedy = "restore it" if lost else "make room or ask for the permission"
-        raise MrbenchError(f"cannot be written ({exc.strerror})", remedy, file=path) from exc
+    path, remedy = runs / FILE, "restore it if it is gone; make room, or ask for the permission"
+    with files.refusal("written", path, remedy), locks.of_file(path, make=kind == "began") as file:
+        raw = os.pread(file, os.fstat(file).st_size, 0)
+        end = raw.rfind(b"\n") + 1  # a line behind that was never finished
+        last = _entry(raw[raw.rfind(b"\n", 0, end - 1) + 1 : end]) if end else None
+        if isinstance(last, str):
+            text = f"cannot be continued: its last line {last}"
+            raise MrbenchError(text, RESTORE, file=path)
+        if registered and begun(_lines(raw), registered.digest)[plan] >= registered.repeat:
+            text = f"all {registered.repeat} registered runs of its plan were begun meanwhile"
+            raise BegunError(text, file=path)
+        facts |= {"plan": plan, "registered": registered.digest if registered else None}
+        content: dict[str, object] = {
+            "position": last.position + 1 if last else 1,
+            "before": last.digest if last else "",
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "kind": kind,
+            **{name: fact for name, fact in facts.items() if fact is not None},
+        }
+        content["digest"] = files.digest_of(content)
+        os.ftruncate(file, end)
+        line = json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
+        with open(file, "a", encoding="ascii", closefd=False) as stream:
+            stream.write(line)
+            stream.flush()
+            os.fsync(file)
     return msgspec.convert(content, LedgerEntry)
 
 
@@ -125,19 +120,22 @@ def _lines(raw: bytes) -> list[Line]:
     return [Line(each, _entry(each)) for each in raw.splitlines(keepends=True)]
 
 
+def entries_of(found: Iterable[Line]) -> list[LedgerEntry]:
+    """Return the entries of the lines that are some."""
+    return [line.entry for line in found if isinstance(line.entry, LedgerEntry)]
+
+
 def begun(found: Iterable[Line], registration: str) -> Counter[str]:
     """Return how many runs of each plan, by its digest, were begun under a registration."""
     began = ("began", registration)
-    entries = (line.entry for line in found if isinstance(line.entry, LedgerEntry))
-    return Counter(each.plan for each in entries if (each.kind, each.registered) == began)
+    return Counter(e.plan for e in entries_of(found) if (e.kind, e.registered) == began)
 
 
 def by_run(found: Iterable[Line]) -> Mapping[str, Entries]:
     """Return the entries of each run, by its id, in order of its first one."""
     runs: dict[str, dict[Kind, LedgerEntry]] = {}
-    for _, entry in found:
-        if isinstance(entry, LedgerEntry):
-            runs.setdefault(entry.run, {}).setdefault(entry.kind, entry)
+    for entry in entries_of(found):
+        runs.setdefault(entry.run, {}).setdefault(entry.kind, entry)
     return runs
 
 

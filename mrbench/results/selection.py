@@ -10,9 +10,9 @@ MOST = 3  # runs of a kind that a line names
 
 
 def of_rows(rows: Sequence[TableRow]) -> list[str]:
-    """Return the lines on runs that rows do not show, and then those on their registrations."""
+    """Return the lines on runs that rows do not show, and on their registrations."""
     here = {name for row in rows for name in row.runs}
-    lines = (*(_not_shown(row, here) for row in rows), *map(_registration, rows))
+    lines = [line for row in rows for line in (_not_shown(row, here), _registration(row))]
     return [one_line(line) for line in lines if line]
 
 
@@ -37,10 +37,8 @@ def _registration(row: TableRow) -> str:
     bound = row.registered
     if bound is None:
         return ""
-    text = f"{row.name}: registered beforehand as {bound.digest[:16]}"
-    text += (
-        f", {counted(bound.repeat, 'run')}, {bound.aggregation}, margin {100 * bound.margin:g} %"
-    )
+    terms = f"{counted(bound.repeat, 'run')}, {bound.aggregation}, margin {100 * bound.margin:g} %"
+    text = f"{row.name}: registered beforehand as {bound.digest[:16]}, {terms}"
     if row.ledger:
         text += f"; {len(row.ledger.registered.get(bound.digest, ()))} were begun"
     shown = row.aggregation.partition(" ")[0] or "mean"

@@ -79,7 +79,7 @@ def run_all(
             for plan, file, series in scheduled:
                 if not ration.leaves_out(plan, file, records):
                     runs.start(plan, file, series, name=name, registered=registered)
-            runs.wait()
+            runs.session.wait()
             for line in ration.lines():
                 reporter.note(line, problem=True)
     except KeyboardInterrupt as exc:
@@ -125,12 +125,8 @@ class Runs:
         forced: Sequence[Finding],
     ) -> None:
         self.places, self.executor, self.reporter = places, executor, recorder.reporter
-        self._session, self._recorder, self._forced = session, recorder, forced
-
-    @property
-    def records(self) -> list[RunRecord]:
-        """Those of all runs that have one, in the order of their ends."""
-        return self._recorder.records
+        self.session, self._recorder, self._forced = session, recorder, forced
+        self.records = recorder.records  # of all runs that have one, in the order of their ends
 
     def start(
         self,
@@ -147,8 +143,8 @@ class Runs:
         turn: its place in an old-against-new test. name: a tag of the run. registered: what it is
         bound to.
         """
-        forced = [f.text for f in self._forced if plan.implementation in f.implementations]
-        run = Run.begin(plan, file, self.places, series=series, forced=tuple(forced), name=name)
+        forced = tuple(f.text for f in self._forced if plan.implementation in f.implementations)
+        run = Run.begin(plan, file, self.places, series=series, forced=forced, name=name)
         run.know(turn=turn)
         run.registered = registered
         self._recorder.show(run)
@@ -176,15 +172,7 @@ class Runs:
             run.scratch = own.path
             prepared = prepare(run.plan, file, self.places, own.path, stage, surroundings)
             run.know_prepared(prepared)
-            self._session.submit(run, prepared, own)
-
-    def wait(self) -> None:
-        """Wait until each run has its record, or is left to a cluster."""
-        self._session.wait()
-
-    def stay_with(self, record: RunRecord) -> None:
-        """Train further runs on the machine of this one, where there are several."""
-        self._session.stay_with(record)
+            self.session.submit(run, prepared, own)
 
 
 def _tell_left_out(plans: Sequence[Plan], reporter: Reporter) -> None:

@@ -190,12 +190,11 @@ class Recorder:
                 record = rundir.load(run.folder.record)
             else:
                 _restore(run)
-                record = structs.replace(_concluded(run, end), ended=now())
-                record = _write(run.folder, record)
+                record = _write(run.folder, _concluded(run, end))
                 self._leave(run, record)
         except (MrbenchError, OSError) as exc:
             problem = exc if isinstance(exc, MrbenchError) else translated(exc)
-            record = structs.replace(_concluded(run, end), ended=now())
+            record = _concluded(run, end)
             code = max(record.exit_code, MrbenchError.exit_code)
             record = structs.replace(record, exit_code=code)
         else:
@@ -361,9 +360,10 @@ def _concluded(run: Run, end: Exit | RunError) -> RunRecord:
     """Return the record with what follows from the run's end and its files."""
     from mrbench.record import judge  # noqa: PLC0415 - 8 ms that no launch waits for
 
+    record = structs.replace(run.record, ended=now())
     try:
         if isinstance(end, Exit) and run.folder.log.exists() and run.folder.stamps.exists():
-            return judge.conclude(run.record, run.folder, end)
+            return judge.conclude(record, run.folder, end)
     except (MrbenchError, OSError) as exc:
         end = failure(exc)
     if isinstance(end, Exit):  # the training did not come so far as to have a log
@@ -371,6 +371,4 @@ def _concluded(run: Run, end: Exit | RunError) -> RunRecord:
         remedy = end.remedy or ("" if end.message else "run again")
         reason = str(Problem(end.message or "ended before the training was started", remedy))
         end = RunError(status=status, reason=reason, exit_code=judge.exit_code_of(status))
-    return structs.replace(
-        run.record, status=end.status, reason=end.reason, exit_code=end.exit_code
-    )
+    return structs.replace(record, status=end.status, reason=end.reason, exit_code=end.exit_code)

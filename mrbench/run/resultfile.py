@@ -11,7 +11,6 @@ import stat
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from mrbench.files import real_path
@@ -53,12 +52,7 @@ class ResultFile:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Copy what is left: the training has ended."""
         self._over.set()
         self._thread.join()
@@ -70,13 +64,13 @@ class ResultFile:
             self._look()
         except (OSError, ValueError, RuntimeError) as exc:  # too deep, or links in a circle
             self.problem = f"log.file: {getattr(exc, 'strerror', None) or exc}"
-        if self._path is None and not self.problem:
+            return
+        if self._path is None:
             odd = f" ({self._odd})" if self._odd else ""
-            text = f"the training wrote no {self._pattern} below its output{odd}"
-            self.problem = f"log.file: {text}"
-        elif self._path is not None and not self.problem and self._unended:
-            text = f"{printable(self._path.name)} has no line's end, so that no row of it is whole"
-            self.problem = f"log.file: {text}"
+            self.problem = f"log.file: the training wrote no {self._pattern} below its output{odd}"
+        elif self._unended:
+            name = printable(self._path.name)
+            self.problem = f"log.file: {name} has no line's end, so that no row of it is whole"
 
     def _look(self) -> None:
         if self._path is None:

@@ -183,8 +183,11 @@ def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Iterator[str]:
                 if not (path.is_file() and real_path(path).is_relative_to(real_path(output))):
                     continue
                 size_bytes = path.stat().st_size
-                if size_bytes <= MOST_KEPT_BYTES:
-                    files, total_bytes = files + 1, total_bytes + size_bytes
+                if size_bytes > MOST_KEPT_BYTES:
+                    most = f"{MOST_KEPT_BYTES >> 20} MiB"
+                    yield f"log.keep: {path.name} was not kept (more than {most})"
+                    continue
+                files, total_bytes = files + 1, total_bytes + size_bytes
                 if files > MOST_KEPT_FILES or total_bytes > MOST_KEPT_TOTAL_BYTES:
                     most = f"{MOST_KEPT_FILES} files, {MOST_KEPT_TOTAL_BYTES >> 20} MiB together"
                     yield f"log.keep: {path.name} and what follows were not kept (more than {most})"
@@ -196,9 +199,6 @@ def _keep(plan: Plan, prepared: PreparedRun, folder: RunDir) -> Iterator[str]:
 
 def _keep_one(path: Path, target: Path) -> Iterator[str]:
     try:
-        if path.stat().st_size > MOST_KEPT_BYTES:
-            yield f"log.keep: {path.name} was not kept (more than {MOST_KEPT_BYTES >> 20} MiB)"
-            return
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     except OSError as exc:

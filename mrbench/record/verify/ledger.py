@@ -13,7 +13,6 @@ from pathlib import Path
 from mrbench.errors import MrbenchError
 from mrbench.files import digest_of, loads
 from mrbench.model.finding import Finding, count
-from mrbench.model.ledger import LedgerEntry
 from mrbench.model.record import RunRecord
 from mrbench.record import ledger, rundir
 from mrbench.record.ledger import Entries, Line
@@ -86,16 +85,15 @@ def check_all(path: Path) -> Iterator[Finding]:
 
 def chain(found: Sequence[Line]) -> Iterator[Finding]:
     """Check that each entry is as it was written and follows the one before it."""
-    findings = list(_faults(found))
+    findings, entries = list(_faults(found)), ledger.entries_of(found)
     yield from findings
-    last = next((e for _, e in reversed(found) if isinstance(e, LedgerEntry)), None)
-    if last and not count(findings, "failed"):
+    if entries and not count(findings, "failed"):
         text = f"{counted(len(found), 'line')}, each follows the one before it"
-        yield _ok(f"{text}; the last entry is {last.digest[:16]}")
+        yield _ok(f"{text}; the last entry is {entries[-1].digest[:16]}")
 
 
 def _faults(found: Sequence[Line]) -> Iterator[Finding]:
-    entries = [line.entry for line in found if isinstance(line.entry, LedgerEntry)]
+    entries = ledger.entries_of(found)
     positions = sorted(entry.position for entry in entries)
     followers = Counter(entry.before for entry in entries)
     before, follows = "", 1
