@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from mrbench.launch.telemetry import wording
 from mrbench.model.container import DockerContainer
 from mrbench.model.inputs import Environment
-from mrbench.model.job import BuiltPackage
+from mrbench.model.job import BuiltPackage, ConvertedData
 from mrbench.model.ledger import PlanRuns
 from mrbench.model.machine import Machine
 from mrbench.model.measurement import Measurement
@@ -23,13 +23,13 @@ def describe_run(
 ) -> str:
     """Lay out a record as text, one fact per line; all as for `facts_of`."""
     facts = facts_of(record, called, by_rule, of_plan)
-    return "\n".join(_line(name, value) for name, value in facts.items())
+    return "\n".join(_line(name, text) for name, text in facts.items())
 
 
 def facts_of(
     record: RunRecord, called: str, by_rule: Sequence[str] = (), of_plan: PlanRuns | None = None
-) -> Mapping[str, object]:
-    """Return all that is known of a run, by what it is called. called: the run's folder or archive.
+) -> Mapping[str, str]:
+    """Return what there is to say of a run, by name. called: the run's folder or archive.
 
     by_rule: the lines that tell what the published table's rule makes of the run's log. of_plan:
     all runs of its plan.
@@ -39,29 +39,29 @@ def facts_of(
     digest, frozen = (environment.digest, environment.frozen) if environment else ("", ())
     end = record.exit
     gpus = [str(gpu.name) for gpu in machine.gpus]
-    return {
+    facts = {
         "run": called,
         "status": f"{record.status} {record.reason}".strip(),
         **(_measured(measured) if measured else {"throughput": "none"}),
-        **_mfu(record),
-        **({"by their rule": "\n".join(by_rule)} if by_rule else {}),
+        "MFU": "\n".join(utilisation.described(record.mfu, plan.flops)) if plan.flops else "",
+        "by their rule": "\n".join(by_rule),
         "validity": _validity(record),
         "telemetry": wording.describe(record.telemetry, one_of(record.plan.unit)),
         "implementation": f"{plan.title} ({plan.framework}), suite {plan.suite}",
         "parameters": settings({n: str(p.value) for n, p in plan.parameters.items()}) or "none",
         "source": plan.source.upstream,
-        **({"licence": record.licence} if record.licence else {}),
+        "licence": record.licence,
         "commit": plan.source.revision + ("" if plan.pinned else "  NOT the pinned one"),
         "tree": record.workspace.tree if record.workspace else None,
         "patches": _pairs(plan.patch_sha256),
         "adaptation": footnotes.of_suite(plan) or "none",
         "starts from": plan.starts_from or _weights(record),
         "environment": f"{plan.environment.kind} {digest[:16]}{_no_deps(plan.environment)}",
-        **_converted(record),
-        **_own_environment(record),
+        "converted data": _converted(record.converted) if record.converted else "",
+        "own packages": _own_environment(record),
         "container": _container(record),
         "packages": ", ".join(frozen) or "not recorded",
-        **({"built": _built(environment.built)} if environment and environment.built else {}),
+        "built": _built((environment and environment.built) or ()),
         "command": " ".join(plan.command),
         "variables": _pairs(plan.variables),
         "inherited": _pairs(machine.variables),
@@ -81,19 +81,20 @@ def facts_of(
         "mrbench": record.mrbench,
         "ledger": _ledger(record, of_plan),
     }
+    return {name: text for name, text in facts.items() if text}
 
 
-def _own_environment(record: RunRecord) -> dict[str, object]:
+def _own_environment(record: RunRecord) -> str:
     """Return what trained in place of the recipe's lock, and all in which it differs."""
     environment = record.environment
     if not record.plan.own_environment or environment is None:
-        return {}
+        return ""
     lines = [str(environment.python), footnotes.own_environment(record)]
     difference = environment.lock_difference
     if difference:
         lines += [str(other) for other in difference.other]
         lines += [f"{name} is not installed" for name in difference.missing]
-    return {"own packages": "\n".join(lines)}
+    return "\n".join(lines)
 
 
 def _ledger(record: RunRecord, of_plan: PlanRuns | None) -> str:
@@ -107,22 +108,18 @@ def _ledger(record: RunRecord, of_plan: PlanRuns | None) -> str:
     return "\n".join(lines)
 
 
-def _measured(measured: Measurement) -> dict[str, object]:
+def _measured(measured: Measurement) -> Mapping[str, str]:
     metrics = [f"{name}: {metric}" for name, metric in (measured.metrics or {}).items()]
+    failure = measured.failure
     return {
-        **_failure(measured.failure),
+        "cause": _cause(failure) if failure else "",
+        "remedy": failure.remedy if failure else "",
         "throughput": _throughput(measured),
         "iterations": _iterations(measured),
         "clocks": _clocks(measured),
         "in the window": _window(measured),
-        **({"metrics": "\n".join(metrics)} if metrics else {}),
+        "metrics": "\n".join(metrics),
     }
-
-
-def _mfu(record: RunRecord) -> dict[str, object]:
-    """Return what there is to say of the MFU; nothing of a recipe that states no FLOPs."""
-    flops = record.plan.flops
-    return {"MFU": "\n".join(utilisation.described(record.mfu, flops))} if flops else {}
 
 
 def _no_deps(env: Environment) -> str:
@@ -130,16 +127,10 @@ def _no_deps(env: Environment) -> str:
     return f", without the dependencies of {whose}" if whose else ""
 
 
-def _converted(record: RunRecord) -> dict[str, object]:
-    """Return what there is to say of data in another format; nothing where there are none."""
-    made = record.converted
-    if made is None:
-        return {}
+def _converted(made: ConvertedData) -> str:
     how = "reused, made" if made.reused else "made"
     text = f"{made.digest[:16]}, {how} in {made.made_in_s:g} s"
-    return {
-        "converted data": f"{text} ({counted(made.files, 'file')}, {size_text(made.size_bytes)})"
-    }
+    return f"{text} ({counted(made.files, 'file')}, {size_text(made.size_bytes)})"
 
 
 def _iterations(measured: Measurement) -> str:
@@ -149,16 +140,11 @@ def _iterations(measured: Measurement) -> str:
     return f"{measured.first}-{measured.last} ({measured.iterations} timed, {work})"
 
 
-def _failure(failure: Failure | None) -> dict[str, object]:
-    if not failure:
-        return {}
+def _cause(failure: Failure) -> str:
     rank = "" if failure.rank is None else f"rank {failure.rank}"
     known = ", ".join(text for text in (rank, failure.detail) if text)
     cause = failure.cause.replace("_", " ") + (f" ({known})" if known else "")
-    return {
-        "cause": f"{cause}\n{failure.line}" if failure.line else cause,
-        "remedy": failure.remedy,
-    }
+    return f"{cause}\n{failure.line}" if failure.line else cause
 
 
 def _container(record: RunRecord) -> str:
@@ -283,6 +269,6 @@ def _number(value: float | None, form: str, unit: str = "") -> str:
     return "unknown" if value is None else f"{value:{form}}{unit}"
 
 
-def _line(name: str, value: object) -> str:
-    first, *rest = map(printable, str(value).splitlines() or [""])
+def _line(name: str, text: str) -> str:
+    first, *rest = map(printable, text.splitlines())
     return "\n".join([f"{name:15} {first}", *(f"{'':15} {line}" for line in rest)])

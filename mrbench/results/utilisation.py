@@ -12,10 +12,8 @@ ATTENTION = {
 }
 
 
-def described(found: Mfu | None, flops: Flops | None) -> list[str]:
+def described(found: Mfu | None, flops: Flops) -> list[str]:
     """Return lines on a run's MFU; the first is the number, or why there is none."""
-    if flops is None:
-        return ["none: the recipe states no flops_per_unit"]
     if found is None:
         return ["none: without throughput"]
     lines = [_first(found)]
