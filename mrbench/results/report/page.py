@@ -45,8 +45,7 @@ from mrbench.results.report.gather import (
 from mrbench.results.selection import n_of_m, of_rows
 from mrbench.results.show import facts_of
 from mrbench.results.table.columns import Column, known, with_interval
-from mrbench.results.table.offered import METRIC, columns_of, header, meanings
-from mrbench.results.table.parameters import PARAMETERS
+from mrbench.results.table.offered import METRIC, PARAMETERS, columns_of, header, meanings
 from mrbench.text import counted, shorten
 
 if TYPE_CHECKING:
@@ -290,11 +289,8 @@ def _origin(runs: Sequence[ReportRun], of_plan: PlanRuns | None) -> Mapping[str,
     """Return what `mrbench show` tells of a row's newest run."""
     record = runs[-1].record
     others = f" and {len(runs) - 1} more" if runs[1:] else ""
-    known = facts_of(record, runs[-1].called, of_plan=of_plan)
-    texts = {
-        name: "; ".join(str(text or "not recorded").splitlines()) for name, text in known.items()
-    }
-    return {"id": record.id + others, **{n: shorten(text, LONGEST) for n, text in texts.items()}}
+    facts = {"id": record.id + others, **facts_of(record, runs[-1].called, of_plan=of_plan)}
+    return {n: shorten("; ".join(text.splitlines()), LONGEST) for n, text in facts.items()}
 
 
 def _dashed(cell: str) -> str:

@@ -11,8 +11,7 @@ from mrbench.model.suite import Reference, Suite
 from mrbench.model.table import TableRow
 from mrbench.results.table import markup, published
 from mrbench.results.table.columns import DISPENSABLE, value
-from mrbench.results.table.offered import METRIC, OWN, columns_of, shown_by_default
-from mrbench.results.table.parameters import PARAMETERS
+from mrbench.results.table.offered import METRIC, OWN, PARAMETERS, columns_of, shown_by_default
 from mrbench.results.table.sheet import UNEQUAL, WIDTH, Sheet, cut, make, wrapped
 from mrbench.text import one_line
 
@@ -28,7 +27,7 @@ def plain(sheet: Sheet, *, whole: bool = True) -> str:
     """
     table = listing(sheet.headers, sheet.right, sheet.cells, sheet.links)
     width = width_of(WIDTH)
-    above = [wrapped(sheet.lead, width)] if sheet.lead else []
+    above = [wrapped(text, width) for text in sheet.above]
     below = []
     for part in sheet.parts:
         brief = part in (sheet.remarks, sheet.notes) or part[0] == UNEQUAL

@@ -9,8 +9,7 @@ from mrbench.errors import RecipeError
 from mrbench.model.table import TableRow
 from mrbench.model.work import Unit
 from mrbench.results.table.columns import value
-from mrbench.results.table.offered import METRIC, OWN, columns_of, units_of
-from mrbench.results.table.parameters import PARAMETERS
+from mrbench.results.table.offered import METRIC, OWN, PARAMETERS, columns_of, units_of
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,

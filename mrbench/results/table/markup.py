@@ -41,8 +41,7 @@ LATEX = {
 
 def markdown(sheet: Sheet) -> str:
     """Return GitHub's Markdown: the table, and below it what it means."""
-    below = [escape_markdown(text) for text in sheet.below]
-    above = [escape_markdown(sheet.lead)] if sheet.lead else []
+    above, below = (map(escape_markdown, texts) for texts in (sheet.above, sheet.below))
     return "\n\n".join([*above, _markdown_table(sheet, _markdown_cells(sheet)), *below])
 
 
@@ -52,10 +51,9 @@ def github(sheet: Sheet) -> str:
         [f"{mark} {cells[0]}".strip(), *cells[1:]]
         for cells, mark in zip(_markdown_cells(sheet), sheet.marks, strict=True)
     ]
-    parts = [f"## {escape_markdown(sheet.title)}"]
-    parts += [escape_markdown(sheet.lead)] if sheet.lead else []
+    parts = [f"## {escape_markdown(sheet.title)}", *map(escape_markdown, sheet.above)]
     parts.append(_markdown_table(sheet, marked))
-    parts += [escape_markdown(text) for text in replace(sheet, remarks=()).below]
+    parts += map(escape_markdown, replace(sheet, remarks=()).below)
     if sheet.remarks:
         lines = "\n".join(f"- {escape_markdown(text)}" for text in sheet.remarks)
         parts.append(f"<details><summary>Notes</summary>\n\n{lines}\n\n</details>")
@@ -69,8 +67,8 @@ def rst(sheet: Sheet) -> str:
         return f"`{escape_rst(text)} <{url_of(link)}>`__"
 
     cells = _cells(sheet, escape_rst, linked)
-    below = [escape_rst(text) for text in sheet.below]  # in one line: a second may underline it
-    above = [escape_rst(sheet.lead)] if sheet.lead else []
+    # each in one line: a second may underline it
+    above, below = (map(escape_rst, texts) for texts in (sheet.above, sheet.below))
     table = grid([[*map(escape_rst, sheet.headers)], *cells], sheet.right)
     return "\n\n".join([*above, table, *below])
 
@@ -84,7 +82,7 @@ def html(sheet: Sheet) -> str:
     table = _table(sheet, _cells(sheet, escape_html, linked), "unsafehtml", escape_html)
     caption = f"<table>\n<caption>{escape_html(sheet.title)}</caption>"
     below = "".join(f"\n<p>{escape_html(text)}</p>" for text in sheet.below)
-    above = f"<p>{escape_html(sheet.lead)}</p>\n" if sheet.lead else ""
+    above = "".join(f"<p>{escape_html(text)}</p>\n" for text in sheet.above)
     return f"<section>\n{above}{table.replace('<table>', caption, 1)}{below}\n</section>"
 
 
@@ -93,8 +91,8 @@ def latex(sheet: Sheet) -> str:
     cells = _cells(sheet, escape_latex, lambda text, _: escape_latex(text))
     table = _table(sheet, cells, "latex_raw", escape_latex)
     above, below = (
-        [wrapped(f"\\noindent {escape_latex(text)}") for text in texts if text]
-        for texts in ([sheet.lead], sheet.below)
+        [wrapped(f"\\noindent {escape_latex(text)}") for text in texts]
+        for texts in (sheet.above, sheet.below)
     )
     return "\n\n".join([*above, table, *below])
 

@@ -1,19 +1,20 @@
 """All columns that rows may have, with their recipes' parameters and metrics; which are shown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from mrbench.model.parameters import PlannedParameter
 from mrbench.model.suite import Suite
 from mrbench.model.table import TableRow
 from mrbench.model.work import one_of, rate_name
 from mrbench.results import aggregation, pareto
-from mrbench.results.table import parameters
 from mrbench.results.table.columns import COLUMNS, INTERVAL, ONLY_P95, Column, known, value
 from mrbench.text import fill_placeholders, four_digits, one_line
 
 OF_LEDGER = "n: valid runs that are shown, of all runs of their plan by the ledger."
 NO_LEDGER = "of ?: how many runs there were is not known, for their ledger is not here."
 METRIC = "metrics."  # begins a metric's key, and its column's name where a column has that
-OWN = (METRIC, parameters.PARAMETERS)  # what the keys of columns begin with that recipes bring
+PARAMETERS = "parameters."  # the same of a parameter
+OWN = (METRIC, PARAMETERS)  # what the keys of columns begin with that recipes bring
 BEHIND = "process_memory"  # stand the columns of metrics
 
 
@@ -23,12 +24,52 @@ def columns_of(rows: Sequence[TableRow]) -> dict[str, Column]:
     for name, column in COLUMNS.items():
         offered[name] = column
         if name == "implementation":
-            offered |= parameters.columns(rows, COLUMNS)
+            offered |= _parameters(rows)
         if name == BEHIND:
             for metric in dict.fromkeys(metric for row in rows for metric in row.metrics):
                 taken = metric in COLUMNS or metric in offered
                 offered[f"{METRIC}{metric}" if taken else metric] = _metric(metric, rows)
     return offered
+
+
+def _parameters(rows: Sequence[TableRow]) -> Mapping[str, Column]:
+    """Return the parameters' columns by name; where another has that, as `parameters.NAME`."""
+    named = {name: parameter for row in rows for name, parameter in row.parameters.items()}
+    return {
+        f"{PARAMETERS}{name}" if name in COLUMNS else name: _parameter(name, parameter, rows)
+        for name, parameter in named.items()
+    }
+
+
+def _parameter(name: str, parameter: PlannedParameter, rows: Sequence[TableRow]) -> Column:
+    key = f"{PARAMETERS}{name}"
+    there = [value(row, key) for row in rows]
+
+    def cell(_: Suite, row: TableRow) -> str:
+        content = value(row, key)
+        return "-" if content is None else str(content)
+
+    return Column(
+        f"{name} ({parameter.unit})" if parameter.unit else name,
+        cell,
+        (key,),
+        right=not any(isinstance(content, str) for content in there),
+        default=_differs(there, parameter.default),
+        meaning=f"{name}: {_legend(parameter)}",
+    )
+
+
+def _differs(there: Sequence[object], default: object) -> bool:
+    """Tell whether rows differ; one without the parameter has what is the others' default."""
+    return len({default if content is None else content for content in there}) > 1
+
+
+def _legend(parameter: PlannedParameter) -> str:
+    """Return what a parameter changes, its unit and its default, in a sentence or two."""
+    text = parameter.description.rstrip(". ")
+    told = f"{text}. " if text else ""
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    return f"{told}By default {parameter.default}{unit}."
 
 
 def units_of(key: str, rows: Sequence[TableRow]) -> set[tuple[str, str]]:

@@ -56,11 +56,15 @@ class Sheet:
     left_out: str = ""
 
     @property
+    def above(self) -> list[str]:
+        """Return the text above the table, if there is one."""
+        return [self.lead] if self.lead else []
+
+    @property
     def parts(self) -> list[Sequence[str]]:
         """Return the texts below the table, in paragraphs that belong together."""
-        about = [self.about] if self.about else []
         left_out = [text for text in (self.left_out, self.earlier) if text]
-        licences = [self.licences] if self.licences else []
+        about, licences = ([text] if text else [] for text in (self.about, self.licences))
         unequal = [UNEQUAL, *self.unequal] if self.unequal else []
         parts = (left_out, about, unequal, self.meanings, self.reasons, self.remarks, self.notes)
         return [part for part in (*parts, licences) if part]
@@ -81,12 +85,10 @@ def make(
         title=one_line(suite.title),
         lead=lead(rows, one_model=suite.one_model),
         about=about(suite, whole=whole),
-        unequal=list(
-            map(
-                one_line,
-                footnotes.unequal(suite.differences, [row.implementation for row in rows]),
-            )
-        ),
+        unequal=[
+            one_line(text)
+            for text in footnotes.unequal(suite.differences, [row.implementation for row in rows])
+        ],
         headers=[header(offered[name], rows) for name in names],
         right=[offered[name].right for name in names],
         cells=[[one_line(offered[name].cell(suite, row)) for name in names] for row in rows],
