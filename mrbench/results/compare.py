@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mrbench.errors import CheckFailed
 from mrbench.measure.repeats import Noise, Ratio, between_runs, ratio
 from mrbench.model.comparison import EXPLAINS, MUST, ComparedSide, Comparison, Difference
 from mrbench.model.record import RunRecord
@@ -150,11 +149,6 @@ def faster(value: float) -> str:
 
 def _share(percent: float) -> str:
     return f"{percent:.1f}" if percent < LARGE else f"{percent:.4g}"
-
-
-def exit_code(comparison: Comparison) -> int:
-    """Return 7 where the numbers may not be compared, else 0."""
-    return 0 if comparison.comparable else CheckFailed.exit_code
 
 
 def no_number(record: RunRecord, *, edited: bool) -> str | None:

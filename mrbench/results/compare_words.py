@@ -15,7 +15,7 @@ from mrbench.model.finding import Finding, Outcome
 from mrbench.model.work import rate_name
 from mrbench.record.provenance import SLOWED, beginning
 from mrbench.results import footnotes
-from mrbench.text import one_line, shorten
+from mrbench.text import first_few, one_line, shorten
 
 # What a difference concerns, by the beginning of its key; what mostly explains most comes first.
 CONCERNS: Mapping[str, tuple[str, ...]] = {
@@ -77,11 +77,8 @@ def findings(comparison: Comparison) -> list[Finding]:
     ]
     for subject, members in _by_concern(comparison.differences).items():
         if subject == PACKAGES and len(members) > 1:
-            text = "; ".join(
-                f"{d.key.partition('.')[2]} {_values(d)}" for d in members[:MOST_PACKAGES]
-            )
-            more = len(members) - MOST_PACKAGES
-            text += f"; and {more} more, which --json lists" if more > 0 else ""
+            texts = [f"{d.key.partition('.')[2]} {_values(d)}" for d in members]
+            text = _few(texts, MOST_PACKAGES, "; ")
             lines.append(Finding(str(len(members)), "note", text, subject=subject))
         else:
             lines += [_line(d, subject, "note") for d in members]
@@ -90,11 +87,14 @@ def findings(comparison: Comparison) -> list[Finding]:
             lines.append(Finding(label, "note", text, subject="left out"))
     harmless = [d.key for d in comparison.differences if d.kind == HARMLESS]
     if harmless:
-        more = len(harmless) - MOST_HARMLESS
-        text = ", ".join(harmless[:MOST_HARMLESS])
-        text += f", and {more} more, which --json lists" if more > 0 else ""
+        text = _few(harmless, MOST_HARMLESS, ", ")
         lines.append(Finding("differ too", "ok", text, subject=HARMLESS))
     return lines
+
+
+def _few(texts: Sequence[str], most: int, between: str) -> str:
+    few = first_few(texts, most, between, f"{between}and")
+    return f"{few}, which --json lists" if len(texts) > most else few
 
 
 def last(comparison: Comparison) -> str:

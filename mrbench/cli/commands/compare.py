@@ -10,7 +10,7 @@ from mrbench.cli.arguments import add_json, add_runs, print_json
 from mrbench.cli.commands import Command
 from mrbench.cli.stored import implementation_runs, runs_named
 from mrbench.console.report import print_report
-from mrbench.errors import RecipeError
+from mrbench.errors import CheckFailed, RecipeError
 from mrbench.record.archive import identity
 from mrbench.results import compare, compare_words
 from mrbench.text import printable
@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
             print(f"{printable(args.run[0])}: A is its latest run but one, B its latest")
         findings = compare_words.findings(comparison)
         print_report(compare_words.heading(comparison), findings, compare_words.last(comparison))
-    return compare.exit_code(comparison)
+    return 0 if comparison.comparable else CheckFailed.exit_code
 
 
 def _latest_two(words: Sequence[str], runs: Path) -> tuple[Sequence[str], Sequence[str]] | None:

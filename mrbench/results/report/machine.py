@@ -104,7 +104,8 @@ def _read(path: Path, plan: Plan, start_s: float) -> Activity:
         gpus_left -= len(used)
         times_s = [round(sample.at_s - start_s - seconds, 2) for sample in telemetry.samples]
         node = _Node(telemetry.samples, times_s, where)
-        lines += [*node.gpus(used), *node.host()]
+        series = (*node.gpus(used), *node.host())
+        lines += [each for each in series if any(v is not None for v in each.values)]
         slowed += node.slowed(used)
         problems += [f"{where}{shorten(problem)}" for problem in telemetry.problems]
     return Activity(lines=lines, slowed=slowed, problems=problems)
@@ -123,47 +124,41 @@ class _Node(msgspec.Struct, frozen=True):
     times_s: Sequence[float]
     where: str
 
-    def _series(self, pick: Pick) -> tuple[Sequence[float], list[float | None]]:
-        return self.times_s, [_finite(pick(s)) for s in self.samples]
+    def _values(self, pick: Pick) -> list[float | None]:
+        return [_finite(pick(s)) for s in self.samples]
 
     def gpus(self, used: Sequence[GpuFacts]) -> Iterator[TimeSeries]:
         """Yield each value of each GPU."""
         for pick, panel, unit, factor in GPU:
             for gpu in used:
-                seconds, values = self._series(_of(gpu, pick))
+                values = self._values(_of(gpu, pick))
                 scaled = [None if v is None else v * factor for v in values]
-                name = f"GPU {self.where}{gpu.index}"
-                if any(v is not None for v in scaled):
-                    yield TimeSeries(
-                        panel=panel, unit=unit, name=name, seconds=seconds, values=scaled
-                    )
+                yield self._series(panel, unit, f"GPU {self.where}{gpu.index}", scaled)
 
     def slowed(self, used: Sequence[GpuFacts]) -> Iterator[Slowed]:
         """Yield, by GPU and reason, when a GPU was slowed."""
         for gpu in used:
-            seconds, values = self._series(_of(gpu, lambda g: g.slowed_bits))
+            values = self._values(_of(gpu, lambda g: g.slowed_bits))
             for bit, why in SLOWED.items():
                 on = [v is not None and bool(int(v) & bit) for v in values]
                 if any(on):
                     name = f"GPU {self.where}{gpu.index}"
-                    yield Slowed(name=name, why=why, stretches=_stretches(seconds, on))
+                    yield Slowed(name=name, why=why, stretches=_stretches(self.times_s, on))
 
     def host(self) -> Iterator[TimeSeries]:
         """Yield cores and memory, of the whole machine and of the training's processes."""
         for name, cpu, memory in HOST:
-            seconds, spent = self._series(cpu)
-            busy = [None, *(_speed(a, b) for a, b in pairwise(zip(seconds, spent, strict=True)))]
-            _, used = self._series(memory)
-            gib = [None if v is None else v / GIB for v in used]
-            for panel, unit, values in ((CORES, "cores", busy), (MEMORY, "GiB", gib)):
-                if any(v is not None for v in values):
-                    yield TimeSeries(
-                        panel=panel,
-                        unit=unit,
-                        name=f"{self.where}{name}",
-                        seconds=seconds,
-                        values=values[: len(seconds)],
-                    )
+            spent = zip(self.times_s, self._values(cpu), strict=True)
+            busy = [None, *(_speed(a, b) for a, b in pairwise(spent))]
+            gib = [None if v is None else v / GIB for v in self._values(memory)]
+            yield self._series(CORES, "cores", f"{self.where}{name}", busy)
+            yield self._series(MEMORY, "GiB", f"{self.where}{name}", gib)
+
+    def _series(
+        self, panel: str, unit: str, name: str, values: Sequence[float | None]
+    ) -> TimeSeries:
+        known = values[: len(self.times_s)]
+        return TimeSeries(panel=panel, unit=unit, name=name, seconds=self.times_s, values=known)
 
 
 def _of(gpu: GpuFacts, pick: Callable[[GpuSample], float | None]) -> Pick:

@@ -180,7 +180,7 @@
   const legend = (node, spec, hidden) => {
     const box = node.parentElement.querySelector(".legend");
     const buttons = spec.legend.map((entry) => {
-      const button = element("button", { type: "button" }, swatch(entry), entry.label);
+      const button = element("button", { type: "button", ariaPressed: "true" }, swatch(entry), entry.label);
       button.addEventListener("click", () => {
         if (!hidden.delete(entry.key)) hidden.add(entry.key);
         show();
@@ -191,7 +191,6 @@
       spec.legend.forEach((entry, i) => buttons[i].setAttribute("aria-pressed", !hidden.has(entry.key)));
       draw(node);
     };
-    spec.legend.forEach((entry, i) => buttons[i].setAttribute("aria-pressed", "true"));
     box.replaceChildren(...buttons);
     const tool = (text, act) => {
       const button = element("button", { type: "button", className: "tool", textContent: text });

@@ -37,11 +37,10 @@ def _throughput(curve: Curve, unit: Unit, width: int, *, utf8: bool) -> str:
     known = [(p.last, p.throughput) for p in curve.pieces if p.throughput]
     if not known:
         return f"Nothing to draw: {curve.problem or 'the log tells no throughput'}"
-    kept = downsample([x for x, _ in known], [y for _, y in known], MOST)
     marks = curve.window or ()
     where = f"; |: window, iterations {marks[0] + 1} to {marks[1]}" if marks else ""
     title = f"{unit.capitalize()} per second over iterations{where}"
-    return _plot(title, [known[i] for i in kept], marks, width, utf8=utf8)
+    return _plot(title, known, marks, width, utf8=utf8)
 
 
 def _utilisation(lines: Sequence[TimeSeries], width: int, *, utf8: bool) -> str:
@@ -52,11 +51,10 @@ def _utilisation(lines: Sequence[TimeSeries], width: int, *, utf8: bool) -> str:
             if value is not None:
                 by_second.setdefault(second, []).append(value)
     points = [(second, sum(v) / len(v)) for second, v in sorted(by_second.items())]
-    kept = downsample([x for x, _ in points], [y for _, y in points], MOST)
     count = len({line.name for line in lines})
     what = f"mean of {count} GPUs" if count > 1 else lines[0].name
     title = f"Utilisation in % over seconds, {what}"
-    return _plot(title, [points[i] for i in kept], (), width, utf8=utf8, top=100)
+    return _plot(title, points, (), width, utf8=utf8, top=100)
 
 
 def _plot(
@@ -72,7 +70,8 @@ def _plot(
         import plotext  # noqa: PLC0415 - 90 ms, optional: only --plot needs it
     except ImportError as exc:
         raise UnavailableError("--plot needs plotext: pip install 'mrbench[report]'") from exc
-    x, y = [x for x, _ in points], [y for _, y in points]
+    kept = downsample([x for x, _ in points], [y for _, y in points], MOST)
+    x, y = [points[i][0] for i in kept], [points[i][1] for i in kept]
     figure = plotext.figure
     figure.clear()
     figure.theme("colorless")

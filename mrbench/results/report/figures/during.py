@@ -54,29 +54,18 @@ def figure(
         )
         for one in slowed
     ]
-    per_second = rate_name(run.plan.unit)
+    units = {line.panel: line.unit for line in lines} | {THROUGHPUT: rate_name(run.plan.unit)}
     return base.Figure(
         key=key,
         title=name,
-        caption=(f"{name}: throughput and the machine over the same seconds."),
+        caption=f"{name}: throughput and the machine over the same seconds.",
         height_px=FRAME_PX + PANEL_PX * len(panels),
         traces=traces,
-        layout=_layout(
-            run,
-            panels,
-            {panel: _unit(panel, lines, per_second) for panel in panels},
-            tops,
-            reasons,
-        ),
+        layout=_layout(run, panels, units, tops, reasons),
         legend=[base.LegendEntry(key=name, label=name, style=styles[name]) for name in names],
         table=_table(run),
         missing=run.activity.problems,
     )
-
-
-def _unit(panel: str, lines: Sequence[TimeSeries], per_second: str) -> str:
-    known = {line.panel: line.unit for line in lines} | {THROUGHPUT: per_second}
-    return known.get(panel, "")
 
 
 def span(run: ReportRun) -> tuple[float, float] | None:
@@ -168,7 +157,8 @@ def _layout(
             "zeroline": False,
         },
         "annotations": [
-            _title(panel, units[panel], _number(i), upper=i == 0) for i, panel in enumerate(panels)
+            _title(panel, units.get(panel, ""), _number(i), upper=i == 0)
+            for i, panel in enumerate(panels)
         ],
         "shapes": [base.window(*measured)] if (measured := span(run)) else [],
     }
